@@ -1,0 +1,107 @@
+"""Decide how much every training row counts, and keep probabilities honest.
+
+A weight has a role. *Emphasis* (balanced weights, costs) says how hard training
+should look at a row, and reaches the fit only. *Population* weights (the caller's
+``sample_weight``, a known prior) say how many rows a row stands for, and reach the
+fit, the calibration, the decision and the score.
+
+>>> from sklearn.datasets import load_breast_cancer
+>>> from sklearn.linear_model import LogisticRegression
+>>> from sklearn.pipeline import make_pipeline
+>>> from sklearn.preprocessing import StandardScaler
+>>> from skweight import WeightedClassifier
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> clf = WeightedClassifier(
+...     make_pipeline(StandardScaler(), LogisticRegression()),
+...     weighting="balanced",  # the fit looks at both classes equally
+...     calibration="sigmoid",  # the probabilities speak of the data as they came
+... )
+>>> p = clf.fit(X, y).predict_proba(X)[:, 1]
+>>> print(f"mean probability {p.mean():.2f}, frequency {y.mean():.2f}")
+mean probability 0.63, frequency 0.63
+
+Names are imported on first use, so ``import skweight`` itself costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skweight import (
+        calibration,
+        datasets,
+        decision,
+        delivery,
+        exceptions,
+        inspection,
+        stabilizers,
+        testing,
+        weighting,
+        weights,
+    )
+    from skweight.classifier import WeightedClassifier
+    from skweight.weighting import (
+        BalancedWeighting,
+        BaseWeighting,
+        ClassWeighting,
+        ColumnWeighting,
+        EffectiveNumberWeighting,
+        FunctionWeighting,
+        PriorWeighting,
+        ProductWeighting,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BalancedWeighting",
+    "BaseWeighting",
+    "ClassWeighting",
+    "ColumnWeighting",
+    "EffectiveNumberWeighting",
+    "FunctionWeighting",
+    "PriorWeighting",
+    "ProductWeighting",
+    "WeightedClassifier",
+    "calibration",
+    "datasets",
+    "decision",
+    "delivery",
+    "exceptions",
+    "inspection",
+    "stabilizers",
+    "testing",
+    "weighting",
+    "weights",
+]
+
+# The one place that says where a public class lives; every other name in __all__ is
+# a submodule. tests/test_public_api.py holds the three lists of this file together.
+_HOMES = {
+    "BalancedWeighting": "weighting",
+    "BaseWeighting": "weighting",
+    "ClassWeighting": "weighting",
+    "ColumnWeighting": "weighting",
+    "EffectiveNumberWeighting": "weighting",
+    "FunctionWeighting": "weighting",
+    "PriorWeighting": "weighting",
+    "ProductWeighting": "weighting",
+    "WeightedClassifier": "classifier",
+}
+
+
+def __getattr__(name):
+    # Without this test a missing submodule of ours would be reported as an unknown
+    # attribute, and hasattr(skweight, "anything") would try to import it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        value = import_module(f"{__name__}.{name}")
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
