@@ -1,0 +1,303 @@
+"""Every input rule and every error sentence that more than one module needs."""
+
+import difflib
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+# Labels are looked up in a table when they are integers spread over a range this
+# small; sorting a million of them would cost more than a fast linear fit.
+_LOOKUP_RANGE = 1 << 16
+
+
+def say(value, limit=8):
+    """Write labels or names so that a reader can tell 1 from "1"."""
+    if isinstance(value, np.ndarray | list | tuple | set | frozenset):
+        items = [plain(item) for item in value]
+        shown = ", ".join(repr(item) for item in items[:limit])
+        return f"[{shown}{', ...' if len(items) > limit else ''}]"
+    return repr(plain(value))
+
+
+def plain(label):
+    """Return the Python value of a NumPy scalar, anything else as it is."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def did_you_mean(word, names):
+    """Return a hint that names the closest valid word, or an empty string."""
+    close = difflib.get_close_matches(str(word), [str(name) for name in names], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def n_rows(X, name="X"):
+    """Return the number of rows of any two-dimensional container.
+
+    Lazy and distributed containers are refused by name: scikit-learn would either
+    fail on them far from here or load all of them in silence.
+    """
+    root = type(X).__module__.partition(".")[0]
+    if root == "polars" and type(X).__name__ == "LazyFrame":
+        raise TypeError(
+            f"{name} is a polars LazyFrame, which has no rows yet. Call .collect() "
+            "first."
+        )
+    if root == "dask":
+        raise TypeError(
+            f"{name} is a dask collection, and fitting it here would load all of it "
+            "into memory. Call .compute() first if it fits."
+        )
+    shape = getattr(X, "shape", None)
+    if shape is not None:
+        if len(shape) == 0:
+            raise TypeError(f"{name} must hold rows; got the single value {X!r}.")
+        return int(shape[0])
+    if hasattr(X, "__len__"):
+        return len(X)
+    if hasattr(X, "__array__"):
+        return n_rows(np.asarray(X), name)
+    raise TypeError(f"{name} must be a table of rows; got {type(X).__name__}.")
+
+
+def check_weights(weights, n_samples=None, *, name="sample_weight"):
+    """Return weights as a float64 vector, or say what is wrong with them.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Weights to check. Never modified; the result may share memory with it.
+    n_samples : int, default=None
+        Number of rows that the weights belong to; None accepts any length.
+    name : str, default="sample_weight"
+        What to call the weights in the message.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_samples,), dtype float64
+
+    Raises
+    ------
+    ValueError
+        If the weights are not one-dimensional, not numbers, negative, NaN, infinite,
+        all zero, or of another length than the rows.
+    """
+    try:
+        array = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be one number per row; got values that are not numbers "
+            f"({error})."
+        ) from error
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} must be 1-dimensional, one weight per row; got shape "
+            f"{array.shape}."
+        )
+    if n_samples is not None and array.shape[0] != n_samples:
+        raise ValueError(
+            f"{name} must have one weight per row: expected {n_samples} weights, got "
+            f"{array.shape[0]}. Pass the weights of exactly the rows of X, in the same "
+            "order."
+        )
+    if array.shape[0] == 0:
+        raise ValueError(f"{name} is empty; expected one weight per row.")
+    # min and max alone find NaN, infinities and negative values without a copy.
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        n_bad = int(np.count_nonzero(~np.isfinite(array)))
+        raise ValueError(
+            f"{name} contains NaN or infinity in {n_bad} of {array.shape[0]} rows. "
+            "Weights must be finite: fill or drop those rows first."
+        )
+    if low < 0:
+        n_bad = int(np.count_nonzero(array < 0))
+        raise ValueError(
+            f"{name} is negative in {n_bad} of {array.shape[0]} rows (smallest "
+            f"{low:g}). Weights must be 0 or more; use 0 to leave a row out."
+        )
+    if high == 0:
+        raise ValueError(
+            f"{name}: every weight is zero, so no row would count. Give at least one "
+            "row a positive weight."
+        )
+    return array
+
+
+def check_labels(y, *, owner):
+    """Return class labels as a one-dimensional array, or say what is wrong.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class labels of any dtype.
+    owner : str
+        Name of the estimator that asks, for the message.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+    """
+    if y is None:
+        raise ValueError(
+            f"{owner} requires y to be passed, but the target y is None. Pass the "
+            "class label of every row."
+        )
+    shape = getattr(y, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"y must be 1-dimensional, one label per row; got shape {tuple(shape)}. "
+            f"Wrap the {owner} in sklearn.multioutput.MultiOutputClassifier to weight "
+            "every output by itself."
+        )
+    y = column_or_1d(y, warn=True)
+    # Integers and booleans are classes by nature; the sort that would tell so costs
+    # more than some fits.
+    if y.dtype.kind not in "iub":
+        check_classification_targets(y)
+    return y
+
+
+def encode_labels(y):
+    """Return the sorted classes of y and the position of every label among them.
+
+    The positions use the smallest integer type that holds them, because they live
+    beside the data during a fit.
+    """
+    if y.dtype.kind == "b":
+        y = y.view(np.uint8)
+        classes, codes = encode_labels(y)
+        return classes.astype(bool), codes
+    if y.dtype.kind in "iu" and y.size:
+        low, high = int(y.min()), int(y.max())
+        if high - low < _LOOKUP_RANGE:
+            shifted = y if low == 0 else y - y.dtype.type(low)
+            present = np.bincount(shifted.astype(np.intp, copy=False)) > 0
+            classes = np.flatnonzero(present)
+            table = np.zeros(present.size, dtype=np.min_scalar_type(classes.size))
+            table[classes] = np.arange(classes.size)
+            return (classes + low).astype(y.dtype), table[shifted]
+    classes, codes = np.unique(y, return_inverse=True)
+    return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
+
+
+def positions_of(y, classes, *, owner):
+    """Return the position among classes of every label of y; unknown ones are errors."""
+    found, codes = encode_labels(y)
+    known = {plain(label): position for position, label in enumerate(classes)}
+    unknown = [label for label in found if plain(label) not in known]
+    if unknown:
+        raise ValueError(
+            f"{owner} was fitted on the classes {say(classes)} and does not know "
+            f"{say(unknown)}. Fit it on rows that contain every label."
+        )
+    table = np.array([known[plain(label)] for label in found], dtype=np.intp)
+    return table[codes]
+
+
+def values_by_label(values, classes, *, name, strict=True, default=None):
+    """Return the values of a {label: value} mapping in the order of classes.
+
+    Labels are matched by value, so that ``1``, ``np.int64(1)``, ``1.0`` and ``True``
+    are one key, and ``"1"`` is another.
+
+    Parameters
+    ----------
+    values : dict
+        Value per label: non-negative, finite numbers.
+    classes : ndarray of shape (n_classes,)
+        Labels of y.
+    name : str
+        What to call the mapping in the message.
+    strict : bool, default=True
+        Whether unknown and missing labels are errors.
+    default : float, default=None
+        Value of labels without a key when not strict.
+
+    Returns
+    -------
+    values : ndarray of shape (n_classes,), dtype float64
+    """
+    if not hasattr(values, "items"):
+        raise TypeError(
+            f"{name} must be a dict {{label: number}}; got {type(values).__name__}."
+        )
+    given = {plain(label): value for label, value in values.items()}
+    labels = [plain(label) for label in classes]
+    unknown = [label for label in given if label not in set(labels)]
+    missing = [label for label in labels if label not in given]
+    if strict and (unknown or missing):
+        parts = [
+            f"it names {say(unknown)}, which y does not contain" if unknown else "",
+            f"it lacks {say(missing)}" if missing else "",
+        ]
+        kinds = {type(label).__name__ for label in given}, {
+            type(label).__name__ for label in labels
+        }
+        hint = (
+            f" Its keys are of type {'/'.join(sorted(kinds[0]))} and the labels of "
+            f"type {'/'.join(sorted(kinds[1]))}."
+            if unknown and missing and kinds[0] != kinds[1]
+            else ""
+        )
+        raise ValueError(
+            f"{name} must have one number for each label of y, {say(classes)}; "
+            f"{' and '.join(part for part in parts if part)}.{hint}"
+        )
+    result = np.empty(len(labels))
+    for position, label in enumerate(labels):
+        value = given.get(label, default)
+        if isinstance(value, str) or not np.isscalar(value):
+            raise TypeError(
+                f"{name}[{say(label)}] must be a number; got {value!r} of type "
+                f"{type(value).__name__}."
+            )
+        if not np.isfinite(value) or value < 0:
+            raise ValueError(
+                f"{name}[{say(label)}] must be 0 or more and finite; got {value!r}."
+            )
+        result[position] = value
+    return result
+
+
+def check_choice(value, choices, *, name):
+    """Raise if value is not one of the named choices."""
+    if not (isinstance(value, str) and value in choices):
+        raise ValueError(
+            f"{name} must be one of {say(list(choices))}; got {value!r}."
+            f"{did_you_mean(value, choices)}"
+        )
+
+
+def check_number(value, *, name, low=None, high=None, include="both"):
+    """Raise if value is not a finite number inside the stated range.
+
+    ``include`` says which ends belong to the range: ``"both"``, ``"left"``,
+    ``"right"`` or ``"neither"``.
+    """
+    ends = (
+        ("[" if include in ("both", "left") else "(")
+        + f"{'-inf' if low is None else low}, {'inf' if high is None else high}"
+        + ("]" if include in ("both", "right") else ")")
+    )
+    if isinstance(value, bool | np.bool_) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
+        raise TypeError(
+            f"{name} must be a number in {ends}; got {value!r} of type "
+            f"{type(value).__name__}."
+        )
+    below = low is not None and (
+        value < low or (value == low and include in ("right", "neither"))
+    )
+    above = high is not None and (
+        value > high or (value == high and include in ("left", "neither"))
+    )
+    if not np.isfinite(value) or below or above:
+        raise ValueError(f"{name} must be a number in {ends}; got {value!r}.")
+
+
+def is_sequence(value):
+    """Return whether value is a list or tuple of things, and no string."""
+    return isinstance(value, Iterable) and isinstance(value, list | tuple)

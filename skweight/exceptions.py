@@ -1,0 +1,87 @@
+"""The warnings and errors of skweight, one class each so that they can be filtered."""
+
+__all__ = [
+    "CalibrationWarning",
+    "DegenerateWeightsWarning",
+    "DoubleCountingWarning",
+    "FewerFoldsWarning",
+    "UnsupportedWeightsError",
+]
+
+
+class DegenerateWeightsWarning(UserWarning):
+    """A few rows carry most of the weight.
+
+    The message gives the effective sample size that is left and the remedy.
+
+    Examples
+    --------
+    Turn the warning into an error while developing:
+
+    >>> import warnings
+    >>> from skweight.exceptions import DegenerateWeightsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DegenerateWeightsWarning)
+    """
+
+
+class DoubleCountingWarning(UserWarning):
+    """The wrapped estimator balances by itself while weights are injected as well.
+
+    Emphasis would then be applied twice. The message names the parameter to reset.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import DoubleCountingWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", DoubleCountingWarning)
+    """
+
+
+class FewerFoldsWarning(UserWarning):
+    """A class has fewer rows than the folds that were asked for.
+
+    Fewer folds are used, or the closed-form inversion when not even two fit.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import FewerFoldsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FewerFoldsWarning)
+    """
+
+
+class CalibrationWarning(UserWarning):
+    """A calibrator met scores or rows that it could not use as asked.
+
+    The message says what it did instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import CalibrationWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CalibrationWarning)
+    """
+
+
+class UnsupportedWeightsError(TypeError, ValueError):
+    """Weights cannot be brought into the wrapped estimator.
+
+    It takes neither ``sample_weight`` nor anything that says the same, and the policy
+    ``unsupported="raise"`` forbids to drop the weights or to resample.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skweight import WeightedClassifier
+    >>> from skweight.exceptions import UnsupportedWeightsError
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 0, 1]
+    >>> try:
+    ...     WeightedClassifier(KNeighborsClassifier(1)).fit(X, y)
+    ... except UnsupportedWeightsError:
+    ...     print("no way in")
+    no way in
+    """
