@@ -1,0 +1,25 @@
+"""Calibrators: from log-scale scores to honest probabilities.
+
+A calibrator learns on scores of rows that the model was not fitted on, with weights
+that say what the population looks like, never with those that told the model where to
+look. See the user guide for which one to choose.
+"""
+
+from skweight.calibration._base import BaseCalibrator
+from skweight.calibration._isotonic import IsotonicCalibrator
+from skweight.calibration._numerics import scores_from_proba
+from skweight.calibration._prior import PriorCalibrator
+from skweight.calibration._resolve import CALIBRATORS, resolve_calibrator
+from skweight.calibration._sigmoid import SigmoidCalibrator
+from skweight.calibration._temperature import TemperatureCalibrator
+
+__all__ = [
+    "CALIBRATORS",
+    "BaseCalibrator",
+    "IsotonicCalibrator",
+    "PriorCalibrator",
+    "SigmoidCalibrator",
+    "TemperatureCalibrator",
+    "resolve_calibrator",
+    "scores_from_proba",
+]

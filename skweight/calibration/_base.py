@@ -1,0 +1,354 @@
+"""The contract of every calibrator, and the bookkeeping that all of them share."""
+
+import warnings
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.metadata_routing import UNUSED
+
+from skweight._validation import (
+    check_labels,
+    check_weights,
+    encode_labels,
+    plain,
+    say,
+)
+from skweight.exceptions import CalibrationWarning
+
+
+@dataclass(frozen=True)
+class CalibrationRows:
+    """The rows a calibrator learns from, checked: none of them has weight zero.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_rows,) or (n_rows, n_classes), dtype float64
+        Log odds of the second class, or one log-scale score per class.
+    codes : ndarray of shape (n_rows,)
+        Position of every label among the classes.
+    weight : ndarray of shape (n_rows,), dtype float64
+        Population weights whose total is the effective sample size.
+    class_count : ndarray of shape (n_classes,), dtype float64
+        Total of ``weight`` per class; zero for a class that is missing.
+    class_multiplier : ndarray of shape (n_classes,) or None
+        What :func:`check_class_multiplier` returned, for calibrators that ask for it.
+    """
+
+    scores: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray
+    class_count: np.ndarray
+    class_multiplier: np.ndarray | None = None
+
+
+class BaseCalibrator(BaseEstimator):
+    r"""Common base of the calibrators: maps log-scale scores to probabilities.
+
+    Derive from it to write a calibrator of your own. A subclass stores its parameters
+    in ``__init__`` and fills four hooks; labels of any type, weights, shapes, missing
+    classes and error sentences are dealt with here.
+
+    ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
+        Learn from :class:`~skweight.calibration._base.CalibrationRows`.
+    ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
+        Return probabilities of shape (n, 2) or (n, k) for scores of shape (n,) or
+        (n, k), strictly between 0 and 1.
+
+    A calibrator that starts from the closed-form inversion overrides ``fit`` with the
+    additional keyword ``class_multiplier`` and hands it to ``_fit``; only calibrators
+    whose ``fit`` names that keyword are given it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the columns of ``predict_proba`` follow them.
+    class_count_ : ndarray of shape (n_classes,)
+        Effective number of calibration rows per class.
+
+    See Also
+    --------
+    SigmoidCalibrator : An affine map of the log odds.
+    IsotonicCalibrator : Any increasing map.
+
+    Notes
+    -----
+    Weights are rescaled to total Kish's effective sample size
+    :math:`(\sum w)^2 / \sum w^2`. Only their ratios matter then, and every count a
+    calibrator makes (target smoothing, bounds, ridge) is honest about how much the
+    rows really know: a thousand rows of which one carries all the weight count as one.
+
+    References
+    ----------
+    .. [1] L. Kish, "Survey Sampling", Wiley, 1965, section 8.2.
+
+    Examples
+    --------
+    A calibrator that trusts the ranking of nothing and knows the class frequencies:
+
+    >>> import numpy as np
+    >>> from skweight.calibration import BaseCalibrator
+    >>> class FrequencyCalibrator(BaseCalibrator):
+    ...     def _fit_binary(self, rows):
+    ...         self.frequency_ = (rows.class_count + 1) / (rows.class_count.sum() + 2)
+    ...
+    ...     def _predict_binary(self, scores):
+    ...         return np.tile(self.frequency_, (scores.shape[0], 1))
+    >>> frequency = FrequencyCalibrator().fit([0.3, -1.0, 2.0], ["no", "no", "yes"])
+    >>> frequency.predict_proba([0.5])
+    array([[0.6, 0.4]])
+    """
+
+    # Whether the scores must come from rows that the model was not fitted on. Where
+    # this is False no additional fits are made for the calibrator.
+    needs_held_out_scores = True
+
+    # Scores are what X is elsewhere, so no router should ever ask about them.
+    __metadata_request__fit: ClassVar = {"scores": UNUSED}
+    __metadata_request__predict_proba: ClassVar = {"scores": UNUSED}
+
+    def fit(self, scores, y, sample_weight=None, *, classes=None):
+        """Learn the map from scores to probabilities.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,), (n_samples, 1) or \
+                (n_samples, n_classes)
+            Log-scale scores of rows that the model has not been fitted on. Two
+            classes: log odds or decision values of the second class. More: one
+            log-probability or decision value per class, in the order of the classes.
+            ``scores_from_proba`` makes them from probabilities.
+        y : array-like of shape (n_samples,)
+            Labels of those rows, of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights: how many rows of the population a row stands for. Only
+            their ratios matter; rows of weight zero are as if removed. Never pass
+            weights that emphasise a class: the probabilities would be those of a world
+            in which that class is as frequent as its weight. None weighs all rows
+            equally.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, sorted as by ``numpy.unique``, where the rows may lack some.
+            None takes the labels of ``y``, those of zero-weight rows included.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If scores are not finite or of the wrong shape, a label is not among
+            ``classes``, there are fewer than two classes, or a weight is negative, NaN
+            or infinite, or all are zero.
+
+        Warns
+        -----
+        CalibrationWarning
+            If a class has no row of positive weight, or the scores do not rank the
+            classes in the direction they should.
+        """
+        return self._fit(scores, y, sample_weight, classes)
+
+    def predict_proba(self, scores):
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,), (n_samples, 1) or \
+                (n_samples, n_classes)
+            Scores of the same kind as in ``fit``.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes), dtype float64
+            Probabilities strictly between 0 and 1; rows sum to 1. Columns follow
+            ``classes_``.
+        """
+        try:
+            n_classes = self.classes_.shape[0]
+        except AttributeError:
+            # The class is chained without the AttributeError, which says nothing more.
+            raise NotFittedError(
+                f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
+                "with scores of held-out rows first."
+            ) from None
+        scores = check_scores(scores, n_classes)
+        if n_classes == 2:
+            return self._predict_binary(scores)
+        return self._predict_multiclass(scores)
+
+    def _fit(self, scores, y, sample_weight, classes, class_multiplier=None):
+        owner = type(self).__name__
+        classes, codes = resolve_classes(y, classes, owner=owner)
+        n_rows, n_classes = codes.shape[0], classes.shape[0]
+        scores = np.asarray(scores, dtype=np.float64)
+        if scores.ndim and scores.shape[0] != n_rows:
+            raise ValueError(
+                f"scores and y must describe the same rows; got {scores.shape[0]} "
+                f"scores and {n_rows} labels."
+            )
+        if sample_weight is None:
+            weight = np.ones(n_rows)
+        else:
+            weight = check_weights(sample_weight, n_rows)
+            counted = weight > 0
+            if not counted.all():
+                weight, scores, codes = weight[counted], scores[counted], codes[counted]
+            weight = _to_effective_rows(weight)
+        rows = CalibrationRows(
+            scores=check_scores(scores, n_classes),
+            codes=codes,
+            weight=weight,
+            class_count=np.bincount(codes, weight, n_classes),
+            class_multiplier=None
+            if class_multiplier is None
+            else check_class_multiplier(class_multiplier, classes, owner=owner),
+        )
+        self.classes_ = classes
+        self.class_count_ = rows.class_count
+        self._warn_of_missing_classes()
+        if n_classes == 2:
+            self._fit_binary(rows)
+        else:
+            self._fit_multiclass(rows)
+        return self
+
+    def _warn_of_missing_classes(self):
+        missing = self.classes_[self.class_count_ == 0]
+        if missing.shape[0]:
+            warnings.warn(
+                f"{type(self).__name__}: no calibration row of positive weight has "
+                f"the label {say(missing)}, so that its probability rests on smoothing "
+                f"alone. The other classes have {self.class_count_.sum():.1f} "
+                "effective rows in all. Calibrate on more rows, or with fewer folds.",
+                CalibrationWarning,
+                stacklevel=4,
+            )
+
+    def _fit_binary(self, rows):
+        raise NotImplementedError(f"{type(self).__name__} must define _fit_binary.")
+
+    def _fit_multiclass(self, rows):
+        raise NotImplementedError(
+            f"{type(self).__name__} calibrates two classes only; got "
+            f"{self.classes_.shape[0]} classes. Use TemperatureCalibrator."
+        )
+
+    def _predict_binary(self, scores):
+        raise NotImplementedError(f"{type(self).__name__} must define _predict_binary.")
+
+    def _predict_multiclass(self, scores):
+        raise NotImplementedError(
+            f"{type(self).__name__} must define _predict_multiclass."
+        )
+
+
+def warn_reversed(calibrator, consequence, *, stacklevel=5):
+    """Warn that the held-out scores do not rank the classes in the right direction."""
+    warnings.warn(
+        f"{type(calibrator).__name__}: on the calibration rows a higher score does not "
+        f"go with a higher frequency of its class, so {consequence}. Check that the "
+        "scores are of rows that the model was not fitted on, and that their columns "
+        "follow the sorted labels.",
+        CalibrationWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def check_scores(scores, n_classes):
+    """Return scores as float64 of shape (n,) for two classes, (n, k) for more."""
+    scores = np.asarray(scores, dtype=np.float64)
+    shape = scores.shape
+    if n_classes == 2:
+        if scores.ndim == 2 and shape[1] == 1:
+            scores = scores[:, 0]
+        if scores.ndim != 1:
+            raise ValueError(
+                "scores of two classes must have shape (n_samples,), the log odds or "
+                f"decision values of the second class; got shape {shape}. Two columns "
+                "of log-probabilities become one score as scores[:, 1] - scores[:, 0], "
+                "two columns of probabilities by scores_from_proba."
+            )
+    elif scores.ndim != 2 or shape[1] != n_classes:
+        raise ValueError(
+            f"scores of {n_classes} classes must have shape (n_samples, {n_classes}), "
+            f"one log-scale score per class in sorted order; got shape {shape}."
+        )
+    if not np.isfinite(scores).all():
+        n_bad = int(np.count_nonzero(~np.isfinite(scores).reshape(shape[0], -1).all(1)))
+        raise ValueError(
+            f"scores must be finite; got NaN or infinity in {n_bad} of {shape[0]} "
+            "rows. The logarithm of a probability of exactly 0 is infinite: make "
+            "scores by scores_from_proba(proba, clip=...), which clips."
+        )
+    return scores
+
+
+def resolve_classes(y, classes, *, owner):
+    """Return the sorted classes and the position of every label of y among them."""
+    y = check_labels(y, owner=owner)
+    if y.shape[0] == 0:
+        raise ValueError(f"{owner} needs at least one calibration row; got none.")
+    found, codes = encode_labels(y)
+    if classes is None:
+        classes = found
+    else:
+        classes = check_classes(classes)
+        position = {plain(label): i for i, label in enumerate(classes)}
+        unknown = [label for label in found if plain(label) not in position]
+        if unknown:
+            raise ValueError(
+                f"{owner}: y holds the labels {say(unknown)}, which are not among the "
+                f"classes {say(classes)}. Pass every label as classes=, with the same "
+                "type as in y."
+            )
+        table = np.array([position[plain(label)] for label in found], dtype=np.intp)
+        # The usual case: all classes are there, and the codes are right already.
+        if table.shape[0] != classes.shape[0] or np.any(np.diff(table) != 1):
+            codes = table[codes]
+    if classes.shape[0] < 2:
+        raise ValueError(
+            f"{owner} needs at least two classes; got {say(classes)}. If the "
+            "calibration rows lack a class, name all of them as classes=."
+        )
+    return classes, codes
+
+
+def check_classes(classes):
+    """Return classes as an array if they are sorted and distinct."""
+    classes = np.asarray(classes)
+    if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
+        raise ValueError(
+            "classes must be a 1-dimensional array of distinct labels in sorted order, "
+            f"as numpy.unique returns them; got {say(classes)}. The columns of "
+            "scores follow that order."
+        )
+    return classes
+
+
+def check_class_multiplier(class_multiplier, classes, *, owner):
+    """Return the multipliers as float64 of shape (n_classes,) if all are usable."""
+    multiplier = np.asarray(class_multiplier, dtype=np.float64)
+    if multiplier.shape != classes.shape:
+        raise ValueError(
+            f"{owner}: class_multiplier must have one entry for each of the classes "
+            f"{say(classes)}, so shape {classes.shape}; got shape {multiplier.shape}."
+        )
+    usable = np.isfinite(multiplier) & (multiplier > 0)
+    if not usable.all():
+        raise ValueError(
+            f"{owner}: class_multiplier must be positive and finite; got "
+            f"{multiplier.tolist()} for the classes {say(classes)}. A class "
+            "without training or population mass cannot be inverted: use "
+            "SigmoidCalibrator, or leave the class out."
+        )
+    return multiplier
+
+
+def _to_effective_rows(weight):
+    # Dividing by the largest weight first keeps the squares finite and above zero.
+    weight = weight / weight.max()
+    return weight * (weight.sum() / (weight @ weight))

@@ -1,0 +1,196 @@
+"""The isotonic map: any increasing curve, kept away from 0 and 1."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+
+from skweight.calibration._base import BaseCalibrator, warn_reversed
+from skweight.calibration._numerics import rest_log_odds
+
+
+class Curve(NamedTuple):
+    """A piecewise linear map from scores to probabilities, constant outside its knots.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_knots,)
+        Strictly increasing.
+    proba : ndarray of shape (n_knots,)
+        Never decreasing, inside (0, 1).
+    """
+
+    scores: np.ndarray
+    proba: np.ndarray
+
+    def __call__(self, scores):
+        """Return the probability of every score."""
+        return np.interp(scores, self.scores, self.proba)
+
+
+class IsotonicCalibrator(BaseCalibrator):
+    r"""Calibrate by the best increasing curve.
+
+    Use it when the rare class has thousands of calibration rows and the reliability
+    curve bends in a way that no sigmoid follows. With fewer rows it overfits, and a
+    ``SigmoidCalibrator`` is better even where the curve does bend.
+
+    The curve minimises the weighted squared error
+
+    .. math:: \min_{f\ \mathrm{increasing}} \sum_i w_i (y_i - f(s_i))^2
+
+    (pool adjacent violators, after rows of equal score are merged), clipped to
+
+    .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
+
+    where :math:`N_\pm` counts effective rows with and without the label: the most that
+    so many rows can show. No probability is ever 0 or 1.
+
+    Parameters
+    ----------
+    centered : bool, default=False
+        False interpolates between the ends of the flat blocks, so that a whole block
+        of scores shares one probability and the ranking inside it is lost. True puts
+        one knot at the mean score of every block (centred isotonic regression) after
+        one pseudo-positive at the lowest score and one pseudo-negative at the highest:
+        strictly increasing over the range of the calibration scores, so the ranking
+        and the AUC stay; usually also the lower log loss.
+
+    Attributes
+    ----------
+    curves_ : list of Curve
+        Knots (``scores``, ``proba``): one curve, of the second class, for two classes;
+        one for each class against the rest otherwise.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the columns of ``predict_proba`` follow them.
+    class_count_ : ndarray of shape (n_classes,)
+        Effective number of calibration rows per class.
+
+    See Also
+    --------
+    SigmoidCalibrator : Two parameters, for few rows.
+
+    Notes
+    -----
+    *Three classes and more.* There is no joint isotonic map whose fit is as simple, so
+    one curve per class is fitted to the log odds of the class against the rest (under
+    the softmax of the scores, hence independent of a constant added to a row), and the
+    k probabilities are divided by their sum. The division keeps every probability
+    inside (0, 1), but neither the ranking within a class nor its calibration are then
+    exact; the other calibrators are joint maps.
+
+    *Outside the range* of the calibration scores the curve is constant. A curve that
+    is constant everywhere, because the scores rank no better than chance, comes with a
+    ``CalibrationWarning``.
+
+    *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest, times k;
+    prediction is :math:`O(\log n)` per score. Deterministic; rows of weight zero are as
+    if removed.
+
+    References
+    ----------
+    .. [1] B. Zadrozny, C. Elkan, "Transforming classifier scores into accurate
+       multiclass probability estimates", KDD 2002, section 3.
+    .. [2] J. de Leeuw, K. Hornik, P. Mair, "Isotone optimization in R:
+       pool-adjacent-violators algorithm (PAVA) and active set methods", Journal of
+       Statistical Software 32(5), 2009, section 3 (secondary approach to ties).
+    .. [3] A. P. Oron, N. Flournoy, "Centered isotonic regression: point and interval
+       estimation for dose-response studies", Statistics in Biopharmaceutical Research
+       9(3), 2017, section 2.
+
+    Examples
+    --------
+    >>> from skweight.calibration import IsotonicCalibrator
+    >>> scores = [-2, -1, 0, 1, 2, 3]
+    >>> y = [0, 0, 1, 0, 1, 1]
+    >>> IsotonicCalibrator().fit(scores, y).predict_proba(scores)[:, 1]
+    array([0.2, 0.2, 0.5, 0.5, 0.8, 0.8])
+    >>> centered = IsotonicCalibrator(centered=True).fit(scores, y)
+    >>> centered.predict_proba(scores)[:, 1].round(3)
+    array([0.3  , 0.385, 0.462, 0.538, 0.615, 0.7  ])
+    """
+
+    def __init__(self, *, centered=False):
+        self.centered = centered
+
+    def _fit_binary(self, rows):
+        curve, flat = self._fit_curve(rows.scores, rows.codes == 1, rows.weight)
+        self.curves_ = [curve]
+        if flat and (self.class_count_ > 0).all():
+            warn_reversed(self, "every row gets the class frequencies")
+
+    def _fit_multiclass(self, rows):
+        odds = rest_log_odds(rows.scores)
+        self.curves_ = []
+        flat = []
+        for code, count in enumerate(self.class_count_):
+            curve, constant = self._fit_curve(
+                odds[:, code], rows.codes == code, rows.weight
+            )
+            self.curves_.append(curve)
+            # A class that all rows or none of them have leaves nothing to rank.
+            flat.append(constant and 0 < count < self.class_count_.sum())
+        if any(flat):
+            labels = self.classes_[np.array(flat)].tolist()
+            warn_reversed(self, f"the curves of {labels} are constant")
+
+    def _fit_curve(self, scores, positive, weight):
+        """Return the curve, and whether it is flat though the scores are not."""
+        order = np.argsort(scores)
+        sorted_scores = scores[order]
+        first = np.flatnonzero(np.diff(sorted_scores, prepend=-np.inf) > 0)
+        knots = sorted_scores[first]
+        mass = np.add.reduceat(weight[order], first)
+        hits = np.add.reduceat((weight * positive)[order], first)
+        n_positive = weight @ positive
+        low = 1.0 / (max(mass.sum() - n_positive, 0.0) + 2.0)
+        high = (n_positive + 1.0) / (n_positive + 2.0)
+        if self.centered:
+            # Half of a Venn-Abers pair: one row of doubt at either end of the range.
+            mass[0] += 1.0
+            hits[0] += 1.0
+            mass[-1] += 1.0
+        fitted = isotonic_regression(hits / mass, weights=mass)
+        start, end = fitted.blocks[:-1], fitted.blocks[1:] - 1
+        value = np.clip(fitted.x[start], low, high)
+        if self.centered:
+            block_mass = np.add.reduceat(mass, start)
+            x, p = _centred_knots(
+                knots, knots * mass, value, block_mass, start, low, high
+            )
+        else:
+            x = np.column_stack([knots[start], knots[end]]).ravel()
+            p = np.repeat(value, 2)
+            keep = np.diff(x, prepend=-np.inf) > 0
+            x, p = x[keep], p[keep]
+        return Curve(x, p), value.shape[0] == 1 and knots.shape[0] > 1
+
+    def _predict_binary(self, scores):
+        proba = self.curves_[0](scores)
+        return np.column_stack([1.0 - proba, proba])
+
+    def _predict_multiclass(self, scores):
+        odds = rest_log_odds(scores)
+        proba = np.empty_like(odds)
+        for code, curve in enumerate(self.curves_):
+            proba[:, code] = curve(odds[:, code])
+        proba /= proba.sum(axis=1, keepdims=True)
+        return proba
+
+
+def _centred_knots(knots, moment, value, block_mass, start, low, high):
+    # The mean of a block lies inside it, whatever rounding says.
+    end = np.append(start[1:], knots.shape[0]) - 1
+    x = np.add.reduceat(moment, start) / block_mass
+    x = np.clip(x, knots[start], knots[end])
+    p = value
+    # From the outer means to the ends of the range the curve goes on rising, by the
+    # share that one row has in the block: enough to keep the ranking, too little to
+    # move the mean of the block.
+    if knots[0] < x[0]:
+        x = np.append(knots[0], x)
+        p = np.append(p[0] - (p[0] - low) / (block_mass[0] + 1.0), p)
+    if x[-1] < knots[-1]:
+        x = np.append(x, knots[-1])
+        p = np.append(p, p[-1] + (high - p[-1]) / (block_mass[-1] + 1.0))
+    return x, p

@@ -1,0 +1,124 @@
+"""The closed-form inversion of class weights."""
+
+import numpy as np
+
+from skweight.calibration._base import (
+    BaseCalibrator,
+    check_class_multiplier,
+    check_classes,
+    resolve_classes,
+)
+from skweight.calibration._numerics import binary_proba, softmax_proba
+
+
+class PriorCalibrator(BaseCalibrator):
+    r"""Undo class weights in closed form, without calibration rows.
+
+    A model that minimises a proper loss in which class k counts :math:`w_k` times
+    learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`. Hence
+
+    .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
+
+    which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use it for
+    logistic regression and other models that reach the minimum of the log loss: no
+    row and no additional fit is spent. It is not enough for trees, boosting and
+    forests, whose weighted probabilities are not at that minimum, nor for hinge losses,
+    whose scores are no log odds, nor for synthetic rows: calibrate those on rows.
+
+    Attributes
+    ----------
+    class_multiplier_ : ndarray of shape (n_classes,)
+        What was inverted.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the columns of ``predict_proba`` follow them.
+
+    See Also
+    --------
+    SigmoidCalibrator : Learns the shift and a slope from rows.
+
+    Notes
+    -----
+    Only ratios of the multipliers matter. The scores must be log odds or logits of
+    probabilities (a softmax or sigmoid of them is what the model predicts); decision
+    values of a margin model are taken as if they were.
+
+    References
+    ----------
+    .. [1] C. Elkan, "The foundations of cost-sensitive learning", IJCAI 2001,
+       theorem 2.
+    .. [2] M. Saerens, P. Latinne, C. Decaestecker, "Adjusting the outputs of a
+       classifier to new a priori probabilities", Neural Computation 14, 2002,
+       equation 2.4.
+
+    Examples
+    --------
+    A model that counted the second class 99 times says 50 %; the population says 1 %:
+
+    >>> from skweight.calibration import PriorCalibrator
+    >>> calibrator = PriorCalibrator()
+    >>> calibrator = calibrator.fit(classes=["no", "yes"], class_multiplier=[1, 99])
+    >>> calibrator.predict_proba([0.0])
+    array([[0.99, 0.01]])
+    """
+
+    needs_held_out_scores = False
+
+    def fit(
+        self,
+        scores=None,
+        y=None,
+        sample_weight=None,
+        *,
+        classes=None,
+        class_multiplier=None,
+    ):
+        """Store what to invert; no row is looked at.
+
+        Parameters
+        ----------
+        scores : array-like, default=None
+            Not used, present for the contract of calibrators.
+        y : array-like of shape (n_samples,), default=None
+            Used for ``classes`` only, where those are not given.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Not used: population weights are never inverted.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
+        class_multiplier : array-like of shape (n_classes,)
+            Training mass of each class as the model saw it, divided by its population
+            mass; positive, in any unit. Required.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If ``class_multiplier`` is missing, has another shape than the classes, or
+            is not positive and finite.
+        """
+        owner = type(self).__name__
+        if class_multiplier is None:
+            raise ValueError(
+                f"{owner} needs class_multiplier, the training mass of every class "
+                "divided by its population mass; got None. WeightedClassifier passes "
+                'it; by hand, give n / (k * count) per class for "balanced" weights.'
+            )
+        if classes is None:
+            classes, _ = resolve_classes(y, None, owner=owner)
+        else:
+            classes = check_classes(classes)
+        multiplier = check_class_multiplier(class_multiplier, classes, owner=owner)
+        self.classes_ = classes
+        self.class_multiplier_ = multiplier
+        self._log_multiplier = np.log(multiplier)
+        return self
+
+    def _predict_binary(self, scores):
+        shift = self._log_multiplier[1] - self._log_multiplier[0]
+        return binary_proba(scores - shift)
+
+    def _predict_multiclass(self, scores):
+        return softmax_proba(scores - self._log_multiplier)

@@ -1,0 +1,85 @@
+"""From what a user writes as ``calibration=`` to a calibrator."""
+
+import inspect
+
+from skweight._validation import did_you_mean, say
+from skweight.calibration._isotonic import IsotonicCalibrator
+from skweight.calibration._prior import PriorCalibrator
+from skweight.calibration._sigmoid import SigmoidCalibrator
+from skweight.calibration._temperature import TemperatureCalibrator
+
+# A new calibrator becomes a name by one row here.
+CALIBRATORS = {
+    "isotonic": IsotonicCalibrator,
+    "prior": PriorCalibrator,
+    "sigmoid": SigmoidCalibrator,
+    "temperature": TemperatureCalibrator,
+}
+
+# Words of the literature that no spelling check would lead to the right name.
+_OTHER_WORDS = {
+    "inversion": "prior",
+    "logistic": "sigmoid",
+    "pav": "isotonic",
+    "pava": "isotonic",
+    "platt": "sigmoid",
+}
+
+
+def resolve_calibrator(spec):
+    """Return the calibrator that a specification stands for.
+
+    Parameters
+    ----------
+    spec : None, str or calibrator
+        A name of :data:`CALIBRATORS`, an object with ``fit(scores, y, sample_weight)``
+        and ``predict_proba(scores)``, or None for no calibration.
+
+    Returns
+    -------
+    calibrator : object or None
+        A new calibrator for a name, the object itself otherwise: clone it before
+        fitting.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is neither a name nor a calibrator.
+
+    Examples
+    --------
+    >>> from skweight.calibration import resolve_calibrator
+    >>> resolve_calibrator("isotonic")
+    IsotonicCalibrator()
+    """
+    if spec is None:
+        return None
+    names = say(list(CALIBRATORS))
+    if isinstance(spec, str):
+        if spec in CALIBRATORS:
+            return CALIBRATORS[spec]()
+        word = spec.lower()
+        hint = did_you_mean(_OTHER_WORDS.get(word, word), CALIBRATORS)
+        raise ValueError(
+            f"calibration must be one of {names}, a calibrator object or None; got "
+            f"{spec!r}.{hint}"
+        )
+    if inspect.isclass(spec):
+        raise TypeError(
+            f"calibration must be one of {names}, a calibrator object or None; got the "
+            f"class {spec.__name__}. Pass an instance: {spec.__name__}()."
+        )
+    missing = [
+        name
+        for name in ("fit", "predict_proba")
+        if not callable(getattr(spec, name, None))
+    ]
+    if missing:
+        raise TypeError(
+            f"calibration must be one of {names}, None, or an object with "
+            f"fit(scores, y, sample_weight) and predict_proba(scores); got {spec!r} of "
+            f"type {type(spec).__name__}, which lacks {' and '.join(missing)}."
+        )
+    return spec
