@@ -1,0 +1,446 @@
+"""Pareto smoothing of weights, and the verdict on their tail.
+
+Public as part of :mod:`skweight.weights`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skweight._validation import check_choice, check_weights
+
+# Below this many positive weights the tail has fewer than five points to learn from,
+# and the shrinkage of k-hat towards 0.5 would decide the verdict by itself.
+_MIN_WEIGHTS = 25
+_MIN_TAIL = 5
+
+# Weights whose relative difference is below this are one value: a table of weights
+# per class or cell, computed along two routes, differs in the last digits.
+_SAME = 1e-12
+
+_TINY = np.finfo(np.float64).tiny
+_EPS = np.finfo(np.float64).eps
+
+
+def pareto_smooth(weights, *, log=False, ties="average"):
+    r"""Replace the largest weights by what their own tail leads one to expect.
+
+    Pareto-smoothed importance sampling: a generalised Pareto distribution is fitted
+    to the tail, and its quantiles take the place of the largest weights, none above
+    the largest raw one. Unlike a clip it needs no threshold from you. Weights that
+    have no continuous tail (weights per class, few rows) come back unchanged.
+
+    A genuine giant is smoothed away with the accidents, so look at the effective
+    sample size before as well as after.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative raw weights in any unit, before any clipping.
+    log : bool, default=False
+        Whether ``weights`` are natural logarithms of weights (not of likelihoods,
+        whose sign would be the opposite). The result is on the same scale.
+    ties : {"average", "order"}, default="average"
+        What rows of equal weight get: the mean of their quantiles, so that equal
+        rows stay equal, or each the next one in the order of the rows, as the
+        published algorithm does. Without ties in the tail both are the same.
+
+    Returns
+    -------
+    smoothed : ndarray of shape (n_samples,)
+        Not normalised; only the tail differs from the input.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite, all zero, or ``ties`` is unknown.
+
+    See Also
+    --------
+    pareto_diagnostics : Whether the smoothed weights can be trusted.
+    clip_weights : Cuts the tail off instead.
+
+    Notes
+    -----
+    O(n). The tail are the weights strictly above the (M + 1)-th largest, with
+    :math:`M = \lceil \min(n / 5, 3 \sqrt n) \rceil`. Rows of weight zero count in n.
+
+    References
+    ----------
+    .. [1] A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Pareto smoothed
+       importance sampling, Journal of Machine Learning Research 25(72), 2024.
+    .. [2] J. Zhang, M. A. Stephens, A new and efficient estimation method for the
+       generalized Pareto distribution, Technometrics 51(3), 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.weights import pareto_smooth
+    >>> weights = np.random.default_rng(0).pareto(1.5, size=1000)
+    >>> smooth = pareto_smooth(weights)
+    >>> print(f"largest weight {weights.max():.0f}, smoothed {smooth.max():.0f}")
+    largest weight 228, smoothed 187
+    """
+    check_choice(ties, ("average", "order"), name="ties")
+    checked = _check(weights, log)
+    largest = checked.max()
+    tail = _fit_tail(_relative(checked, log))
+    smoothed = checked.copy()
+    if tail.problem:
+        return smoothed
+    values = _smoothed_values(tail)
+    if ties == "average":
+        values = _average_ties(tail.values, values)
+    smoothed[tail.rows] = np.log(values) + largest if log else values * largest
+    return smoothed
+
+
+def pareto_khat(weights, *, log=False):
+    """Return the shape of the weights' tail: how many moments exist.
+
+    Below 0.5 the variance of a weighted mean is finite; from 1 on not even the mean
+    exists, and the estimate hangs on its largest weight. It sees the tail of the
+    rows that are there, not a sub-population that is missing, and must see the raw
+    weights: clipping hides the tail.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative raw weights in any unit.
+    log : bool, default=False
+        Whether ``weights`` are natural logarithms of weights.
+
+    Returns
+    -------
+    khat : float
+        The shape, shrunk towards 0.5 in small tails. NaN where the question does not
+        apply: fewer than 25 positive weights, or an atomic tail (few distinct
+        values, such as one weight per class). NaN is never an alarm.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite or all zero.
+
+    See Also
+    --------
+    pareto_diagnostics : The same with a verdict in words.
+
+    Notes
+    -----
+    O(n). See :func:`pareto_smooth` for method and references.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.weights import pareto_khat
+    >>> uniform = (np.arange(1000) + 0.5) / 1000
+    >>> print(f"{pareto_khat(uniform**-0.7):.2f}")  # the true shape is 0.7
+    0.67
+    >>> pareto_khat([1.0] * 900 + [9.0] * 100)  # class weights
+    nan
+    """
+    checked = _check(weights, log)
+    return _fit_tail(_relative(checked, log)).khat
+
+
+@dataclass(frozen=True)
+class ParetoDiagnostics:
+    """What :func:`pareto_diagnostics` found out about a tail of weights.
+
+    Attributes
+    ----------
+    khat : float
+        Shape of the tail; NaN where the question does not apply.
+    verdict : str
+        ``"good"``, ``"usable"``, ``"unreliable"``, ``"infinite mean"``,
+        ``"tied tail"`` or ``"not applicable"``.
+    reason : str
+        The verdict as a sentence, with its figures.
+    threshold : float
+        The largest ``khat`` that is usable with so many rows.
+    n_required : float
+        Number of rows at which this ``khat`` would be usable; infinity from 1 on.
+    n_tail : int
+        Number of rows in the tail.
+    tied_share : float
+        Share of the tail that repeats another weight.
+    zero_share : float
+        Share of rows with weight zero.
+    n_effective : float
+        Effective sample size of the raw weights.
+    n_effective_smoothed : float
+        The same after smoothing. Much larger than ``n_effective`` means that the
+        smoothing took away what the raw weights rest on.
+
+    Examples
+    --------
+    >>> from skweight.weights import pareto_diagnostics
+    >>> pareto_diagnostics([1.0] * 900 + [9.0] * 100).verdict
+    'not applicable'
+    """
+
+    khat: float
+    verdict: str
+    reason: str
+    threshold: float
+    n_required: float
+    n_tail: int
+    tied_share: float
+    zero_share: float
+    n_effective: float
+    n_effective_smoothed: float
+
+
+def pareto_diagnostics(weights, *, log=False):
+    r"""Judge the tail of raw weights: can estimates with these weights be trusted.
+
+    .. math::
+        \hat k_{usable} = \min(1 - 1 / \log_{10} n,\ 0.7), \qquad
+        n_{required} = 10^{1 / (1 - \max(0, \hat k))}
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative raw weights in any unit, before any clipping or smoothing.
+    log : bool, default=False
+        Whether ``weights`` are natural logarithms of weights.
+
+    Returns
+    -------
+    diagnostics : ParetoDiagnostics
+        Figures, a verdict in a word, and its reason in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite or all zero.
+
+    See Also
+    --------
+    pareto_smooth : The remedy for a usable tail.
+    cap_weights : The remedy for a tail that is not.
+
+    Notes
+    -----
+    O(n). A tail of which at least 5 % repeat another weight was rounded, clipped or
+    resampled; its ``khat`` is given, with the verdict "tied tail".
+
+    References
+    ----------
+    .. [1] A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Pareto smoothed
+       importance sampling, Journal of Machine Learning Research 25(72), 2024,
+       section 3.2.4, equation 13.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.weights import pareto_diagnostics
+    >>> uniform = (np.arange(1000) + 0.5) / 1000
+    >>> pareto_diagnostics(uniform**-0.3).verdict
+    'good'
+    >>> print(pareto_diagnostics(uniform**-0.9).reason)
+    k-hat 0.84 is above 0.67, the largest that 1000 rows bear
+    """
+    checked = _check(weights, log)
+    n = checked.size
+    relative = _relative(checked, log)
+    tail = _fit_tail(relative)
+    n_tail = tail.values.size
+    threshold = min(1 - 1 / np.log10(n), 0.7) if n > 1 else -np.inf
+    tied_share = 1 - tail.n_distinct / n_tail if n_tail else 0.0
+    smoothed = relative.copy()
+    n_required = np.nan
+    if tail.problem:
+        verdict, reason = "not applicable", tail.problem
+    else:
+        values = _smoothed_values(tail)
+        smoothed[tail.rows] = _average_ties(tail.values, values)
+        verdict, reason = _judge(tail.khat, threshold, tied_share, n)
+        power = 1 / (1 - max(0.0, tail.khat)) if tail.khat < 1 else np.inf
+        n_required = 10**power if power < 300 else np.inf
+    return ParetoDiagnostics(
+        khat=tail.khat,
+        verdict=verdict,
+        reason=reason,
+        threshold=float(threshold),
+        n_required=float(n_required),
+        n_tail=int(n_tail),
+        tied_share=float(tied_share),
+        zero_share=float(np.mean(relative == 0)),
+        n_effective=_kish(relative),
+        n_effective_smoothed=_kish(smoothed),
+    )
+
+
+def _judge(khat, threshold, tied_share, n):
+    """Return the verdict on a shape, and its reason."""
+    if khat >= 1:
+        return "infinite mean", f"k-hat {khat:.2f} is 1 or more: the tail has no mean"
+    if tied_share >= 0.05:
+        return "tied tail", (
+            f"k-hat {khat:.2f}, but {tied_share:.0%} of the tail repeat another "
+            "weight; diagnose the weights before rounding, clipping or resampling"
+        )
+    if khat >= threshold:
+        return "unreliable", (
+            f"k-hat {khat:.2f} is above {threshold:.2f}, the largest that {n} rows bear"
+        )
+    if khat >= 0.5:
+        return "usable", (
+            f"k-hat {khat:.2f} is below {threshold:.2f}; the variance is infinite, so "
+            "prefer smoothed weights"
+        )
+    return "good", f"k-hat {khat:.2f} is below 0.5: the variance is finite"
+
+
+def check_log_weights(log_weights):
+    """Return log weights as a float64 vector, or say what is wrong with them."""
+    array = np.asarray(log_weights, dtype=np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"weights must be 1-dimensional, one log weight per row; got shape "
+            f"{array.shape}."
+        )
+    largest = array.max()  # NaN wins
+    if not np.isfinite(largest):
+        raise ValueError(
+            "weights with log=True must be finite, or minus infinity for a weight of "
+            f"zero in some rows; got {largest} as the largest. Fill or drop such rows."
+        )
+    return array
+
+
+def _check(weights, log):
+    """Return valid weights, or logarithms of weights."""
+    return check_log_weights(weights) if log else check_weights(weights, name="weights")
+
+
+def _relative(weights, log):
+    """Return weights relative to the largest one."""
+    with np.errstate(under="ignore"):
+        return np.exp(weights - weights.max()) if log else weights / weights.max()
+
+
+def _kish(relative):
+    """Return the effective sample size of weights in [0, 1]."""
+    return float(relative.sum() ** 2 / (relative @ relative))
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """The upper tail of a weight vector, and the Pareto distribution fitted to it."""
+
+    rows: np.ndarray  # positions of the tail, smallest weight first
+    values: np.ndarray  # their weights relative to the largest one, ascending
+    cutoff: float  # the largest weight below the tail, relative to the largest one
+    n_distinct: int
+    khat: float = np.nan
+    sigma: float = np.nan
+    problem: str = ""  # why there is no k-hat; empty when there is one
+
+
+def _fit_tail(relative):
+    """Fit the tail of weights that are given relative to their largest value.
+
+    Everything happens in weight space: a tail sits within a few hundred orders of
+    magnitude below the largest weight, or it is no tail, so logarithms of a million
+    weights would be paid for the same digits.
+    """
+    n = relative.size
+    size = int(np.ceil(min(n / 5, 3 * np.sqrt(n))))
+    cutoff = _TINY
+    if size < n:
+        position = n - size - 1
+        cutoff = max(float(np.partition(relative, position)[position]), _TINY)
+    # Strictly above: rows tied with the cutoff are not known to be extreme.
+    rows = np.flatnonzero(relative > cutoff)
+    rows = rows[np.argsort(relative[rows], kind="stable")]
+    values = relative[rows]
+    gaps = np.diff(values) > _SAME * values[1:]
+    n_distinct = int(np.count_nonzero(gaps)) + bool(values.size)
+    tail = {
+        "rows": rows,
+        "values": values,
+        "cutoff": cutoff,
+        "n_distinct": n_distinct,
+    }
+
+    n_positive = int(np.count_nonzero(relative))
+    if n_positive < _MIN_WEIGHTS:
+        return _Tail(
+            **tail,
+            problem=(
+                f"n too small: {n_positive} positive weights, at least {_MIN_WEIGHTS} "
+                "are needed to learn a tail"
+            ),
+        )
+    # A Pareto tail is continuous. Class weights are atoms: their "tail" is a handful
+    # of values, each held by many rows, and says nothing about moments.
+    if n_distinct < _MIN_TAIL or 3 * n_distinct < values.size:
+        return _Tail(
+            **tail,
+            problem=(
+                f"atomic tail: {values.size} weights in the tail share {n_distinct} "
+                "distinct values, as weights per class do"
+            ),
+        )
+    khat, sigma = _fit_generalized_pareto(values - cutoff)
+    if not np.isfinite(khat):
+        return _Tail(**tail, problem="the tail spans too many orders of magnitude")
+    return _Tail(**tail, khat=khat, sigma=sigma)
+
+
+def _fit_generalized_pareto(excess):
+    """Return shape and scale of a generalised Pareto distribution.
+
+    The profile-posterior mean of Zhang and Stephens (2009), with the shape shrunk
+    towards 0.5 as if ten more observations had been seen; the scale is taken before
+    the shrinkage.
+
+    Parameters
+    ----------
+    excess : ndarray of shape (n,)
+        Excesses over the threshold, positive and ascending.
+    """
+    n = excess.size
+    n_grid = 30 + int(np.sqrt(n))
+    quartile = excess[int(n / 4 + 0.5) - 1]
+    grid = np.arange(1, n_grid + 1) - 0.5
+    # Tails over more than 300 orders of magnitude overflow; the caller asks whether
+    # the result is finite, so numpy need not speak of it as well.
+    with np.errstate(all="ignore"):
+        theta = 1 / excess[-1] + (1 - np.sqrt(n_grid / grid)) / (3 * quartile)
+        shape = np.array([np.log1p(-candidate * excess).mean() for candidate in theta])
+        fit = n * (np.log(-theta / shape) - shape - 1)
+        probability = np.exp(fit - np.max(fit))
+        probability /= probability.sum()
+        # Grid points without posterior mass only add rounding error to the mean.
+        probability[probability < 10 * _EPS] = 0
+        probability /= probability.sum()
+        theta_mean = float(probability @ theta)
+        raw_shape = float(np.log1p(-theta_mean * excess).mean())
+        sigma = float(np.divide(-raw_shape, theta_mean))
+    return (n * raw_shape + 5) / (n + 10), sigma
+
+
+def _smoothed_values(tail):
+    """Return what the ordered tail would be if it were the fitted distribution.
+
+    Relative to the largest weight, ascending, never above 1.
+    """
+    n = tail.values.size
+    log_survival = np.log1p(-(np.arange(n) + 0.5) / n)
+    if abs(tail.khat) < _EPS:
+        excess = -tail.sigma * log_survival
+    else:
+        with np.errstate(over="ignore"):
+            excess = tail.sigma * np.expm1(-tail.khat * log_survival) / tail.khat
+    return np.minimum(tail.cutoff + excess, 1.0)
+
+
+def _average_ties(values, smoothed):
+    """Return the smoothed values with their mean in every run of equal values."""
+    starts = np.flatnonzero(np.r_[True, np.diff(values) > _SAME * values[1:]])
+    counts = np.diff(np.r_[starts, values.size])
+    return np.repeat(np.add.reduceat(smoothed, starts) / counts, counts)

@@ -1,0 +1,586 @@
+"""Pure functions on weight vectors: normalise, measure, clip, cap, temper, smooth.
+
+Weights fail silently: a handful of rows can carry a fit without a single error. These
+functions measure that, and mend it. None needs an estimator, none changes its input,
+and each costs O(n log n) at most.
+
+Rows of weight zero count as absent: they stay zero, and means, medians and quantiles
+are taken over the others. The three exceptions say so: the design effect, the size of
+the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
+"""
+
+import numpy as np
+
+from skweight._pareto import (
+    ParetoDiagnostics,
+    check_log_weights,
+    pareto_diagnostics,
+    pareto_khat,
+    pareto_smooth,
+)
+from skweight._validation import (
+    check_choice,
+    check_number,
+    check_weights,
+    encode_labels,
+    plain,
+)
+
+__all__ = [
+    "ParetoDiagnostics",
+    "cap_weights",
+    "clip_weights",
+    "design_effect",
+    "effective_sample_size",
+    "normalize_weights",
+    "pareto_diagnostics",
+    "pareto_khat",
+    "pareto_smooth",
+    "temper_to_effective_sample_size",
+    "temper_weights",
+]
+
+_CLIP_LIMITS = {"truncated": None, "quantile": 0.99, "median": 10, "mean": 20, "iqr": 6}
+
+
+def normalize_weights(weights, *, by=None, sample_weight=None):
+    r"""Scale weights to mean 1, overall or within every class or group.
+
+    Regularisation strengths, leaf sizes and bootstrap draws read the scale of the
+    weights, so do this last, before weights reach an estimator. Only ratios between
+    rows (of one group) survive; a ratio estimate's mean, which tells how much of the
+    target is missing, does not.
+
+    .. math:: v_i = w_i \frac{\sum_{j \in g(i)} s_j}{\sum_{j \in g(i)} s_j w_j}
+
+    where :math:`g(i)` are the rows of the group of row i and :math:`s_j` is
+    ``sample_weight``, or 1 for rows with :math:`w_j > 0` and 0 for the others.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit.
+    by : array-like of shape (n_samples,), default=None
+        Class or group of every row. Each gets mean 1, so its share of the total is
+        its share of the rows again. A group without any weight, or without any
+        ``sample_weight``, is zero.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How many rows each row stands for in the mean. Rows then count by it alone,
+        also those of weight 0. None counts every row of non-zero weight once.
+
+    Returns
+    -------
+    normalized : ndarray of shape (n_samples,)
+        Weights in average rows; zeros stay zero.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite, all zero, or of another length than
+        ``by`` or ``sample_weight``, or if all rows with weight have a
+        ``sample_weight`` of zero.
+
+    Notes
+    -----
+    O(n), or O(n log n) for the labels of ``by``.
+
+    Examples
+    --------
+    >>> from skweight.weights import normalize_weights
+    >>> normalize_weights([0, 1, 2, 3]).round(3)
+    array([0. , 0.5, 1. , 1.5])
+    >>> normalize_weights([1, 3, 10, 30], by=["a", "a", "b", "b"])
+    array([0.5, 1.5, 0.5, 1.5])
+    """
+    weights = check_weights(weights, name="weights")
+    _, codes, n_groups = _encode_groups(by, weights.size)
+    relative = _relative_weights(weights, codes, n_groups)
+    if sample_weight is None:
+        counts = (relative > 0).astype(np.float64)
+    else:
+        counts = check_weights(sample_weight, weights.size)
+        counts = counts / counts.max()
+        if not np.any(counts * relative):
+            raise ValueError(
+                "sample_weight must be positive in at least one row with a weight; "
+                "got zeros in all of them. Pass the sample_weight of these rows."
+            )
+    total = _sum_by(counts * relative, codes, n_groups)
+    n_rows = _sum_by(counts, codes, n_groups)
+    factor = np.divide(n_rows, total, out=np.zeros(n_groups), where=total > 0)
+    return relative * factor[codes]
+
+
+def effective_sample_size(weights, *, log=False, by=None):
+    r"""Return Kish's effective sample size: how many equal rows the weights are worth.
+
+    The variance of a weighted mean is that of a plain mean over so many rows. Compare
+    it to n: below a tenth, nine rows of ten were paid for in vain. It looks at the
+    rows that are there, so it cannot see a sub-population that is missing.
+
+    .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit.
+    log : bool, default=False
+        Whether ``weights`` are natural logarithms of weights; minus infinity is a
+        weight of zero. Nothing overflows.
+    by : array-like of shape (n_samples,), default=None
+        Class or group of every row, to get one number for each. The smallest of them
+        says more than the overall one.
+
+    Returns
+    -------
+    n_effective : float or dict
+        Between 1 and the number of non-zero weights; ``{label: n_effective}`` with
+        ``by``, where a group without any weight has 0.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite, all zero, or of another length than
+        ``by``.
+
+    See Also
+    --------
+    design_effect : The factor by which weighting inflates the variance.
+
+    Notes
+    -----
+    O(n), or O(n log n) for the labels of ``by``.
+
+    References
+    ----------
+    .. [1] L. Kish, Survey Sampling, Wiley, 1965, section 11.7.
+
+    Examples
+    --------
+    >>> from skweight.weights import effective_sample_size
+    >>> effective_sample_size([1, 1, 1, 1])
+    4.0
+    >>> round(effective_sample_size([1, 1, 1000]), 3)
+    1.004
+    >>> effective_sample_size([1, 1, 3, 3, 3], by=["a", "a", "b", "b", "b"])
+    {'a': 2.0, 'b': 3.0}
+    """
+    labels, _, n_effective = _kish(weights, log, by)
+    if by is None:
+        return float(n_effective[0])
+    return dict(zip(labels, n_effective.tolist(), strict=True))
+
+
+def design_effect(weights, *, log=False, by=None):
+    r"""Return the factor by which weighting inflates the variance of a mean.
+
+    A design effect of 4 halves the precision: the weights cost three rows of four.
+
+    .. math:: d = n / n_{eff} = 1 + \mathrm{CV}^2(w)
+
+    with CV the standard deviation of the weights over their mean. Rows of weight
+    zero count in n, because they were collected and do not help.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit.
+    log : bool, default=False
+        Whether ``weights`` are natural logarithms of weights.
+    by : array-like of shape (n_samples,), default=None
+        Class or group of every row, to get one number for each.
+
+    Returns
+    -------
+    effect : float or dict
+        1 for equal weights, at most n; ``{label: effect}`` with ``by``, where a
+        group without any weight has NaN.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite, all zero, or of another length than
+        ``by``.
+
+    See Also
+    --------
+    effective_sample_size : The number of rows that is left.
+
+    Notes
+    -----
+    O(n), or O(n log n) for the labels of ``by``.
+
+    References
+    ----------
+    .. [1] L. Kish, Survey Sampling, Wiley, 1965, section 11.7.
+
+    Examples
+    --------
+    >>> from skweight.weights import design_effect
+    >>> design_effect([1, 2, 3, 4])
+    1.2
+    """
+    labels, n_rows, n_effective = _kish(weights, log, by)
+    nothing = np.full(n_rows.size, np.nan)
+    effect = np.divide(n_rows, n_effective, out=nothing, where=n_effective > 0)
+    if by is None:
+        return float(effect[0])
+    return dict(zip(labels, effect.tolist(), strict=True))
+
+
+def clip_weights(weights, *, method="truncated", limit=None):
+    r"""Cut weights off at a threshold that is found from the weights themselves.
+
+    Trades variance for bias: the rows above the threshold count less than they
+    should. Weights keep their unit, and are not normalised. Normalising afterwards
+    lifts the largest weight above the threshold again, see :func:`cap_weights`.
+
+    .. math:: v_i = \min(w_i, \tau)
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit. Look at :func:`pareto_khat` of the raw
+        weights first: after clipping it sees no tail.
+    method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
+        Where the threshold :math:`\tau` comes from. All look at non-zero weights.
+
+        - ``"truncated"``: :math:`\sqrt{n}` times the mean. The threshold grows with
+          n, so estimates stay consistent; the choice for density ratios.
+        - ``"quantile"``: the quantile ``limit``, with linear interpolation.
+        - ``"median"``: ``limit`` times the median, a habit of survey statistics.
+          Large weights do not move it.
+        - ``"mean"``: ``limit`` times the mean.
+        - ``"iqr"``: the median and ``limit`` times the inter-quartile range.
+    limit : float, default=None
+        Quantile in (0, 1], or multiple > 0. Raising it clips less. None means 0.99
+        for ``"quantile"``, 10 for ``"median"``, 20 for ``"mean"``, 6 for ``"iqr"``;
+        ``"truncated"`` has no limit.
+
+    Returns
+    -------
+    clipped : ndarray of shape (n_samples,)
+        Weights of at most :math:`\tau`; those below are unchanged.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite or all zero, if the method is unknown, or
+        if ``limit`` is out of range or given with ``"truncated"``.
+
+    See Also
+    --------
+    cap_weights : A bound that holds after normalising.
+    pareto_smooth : Replaces the tail by its expectation instead of cutting it.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    .. [1] E. L. Ionides, Truncated importance sampling, Journal of Computational and
+       Graphical Statistics 17(2), 2008.
+
+    Examples
+    --------
+    >>> from skweight.weights import clip_weights
+    >>> clip_weights([1, 1, 2, 100], method="median", limit=4)
+    array([1., 1., 2., 6.])
+    >>> clip_weights([1, 1, 2, 100]).round(1)  # sqrt(4) times the mean, 26
+    array([ 1.,  1.,  2., 52.])
+    """
+    weights = check_weights(weights, name="weights")
+    check_choice(method, _CLIP_LIMITS, name="method")
+    if method == "truncated" and limit is not None:
+        raise ValueError(
+            f"limit must be None with method='truncated', whose threshold follows from "
+            f"n; got {limit!r}. Choose method='mean' for a multiple of the mean."
+        )
+    limit = _CLIP_LIMITS[method] if limit is None else limit
+    if method == "quantile":
+        check_number(limit, name="limit", low=0, high=1, include="right")
+    elif method != "truncated":
+        check_number(limit, name="limit", low=0, include="neither")
+    largest = weights.max()
+    # Relative to the largest weight, so that no mean of large numbers overflows.
+    positive = weights[weights > 0] / largest
+    if method == "quantile":
+        threshold = np.quantile(positive, limit)
+    elif method == "median":
+        threshold = limit * np.median(positive)
+    elif method == "iqr":
+        low, median, high = np.quantile(positive, [0.25, 0.5, 0.75])
+        threshold = median + limit * (high - low)
+    else:
+        multiple = np.sqrt(positive.size) if method == "truncated" else limit
+        threshold = multiple * positive.mean()
+    if threshold >= 1:
+        return weights.copy()
+    return np.minimum(weights, threshold * largest)
+
+
+def cap_weights(weights, cap):
+    r"""Bound weights at a multiple of their mean, exactly, and normalise to mean 1.
+
+    Clipping and then normalising breaks its own bound, because the mean falls when
+    the top is cut. Here all other rows rise together until the mean is 1 and no row
+    counts more than ``cap`` average rows ("water-filling").
+
+    .. math:: v_i = \min(s w_i, c), \quad s:\ \mathrm{mean}(v) = 1
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit.
+    cap : float
+        Largest weight c of the result, in average rows; at least 1. Lowering it
+        flattens more; 1 makes all non-zero weights equal.
+
+    Returns
+    -------
+    capped : ndarray of shape (n_samples,)
+        Weights of at most ``cap`` with mean 1 over the non-zero rows. Ratios between
+        uncapped rows are kept.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite or all zero, or if ``cap`` is below 1,
+        which no weights of mean 1 satisfy.
+    TypeError
+        If ``cap`` is not a number.
+
+    See Also
+    --------
+    clip_weights : Cut at a threshold without normalising.
+
+    Notes
+    -----
+    O(n log n): one sort, then the number of capped rows j is the smallest for which
+    :math:`s_j = (n - c j) / \sum_{i > j} w_{(i)}`, with weights in descending order,
+    leaves :math:`s_j w_{(j+1)} \le c`.
+
+    Examples
+    --------
+    >>> from skweight.weights import cap_weights
+    >>> cap_weights([1, 1, 2, 100], 2)
+    array([0.5, 0.5, 1. , 2. ])
+    """
+    weights = check_weights(weights, name="weights")
+    check_number(cap, name="cap")
+    if cap < 1:
+        raise ValueError(
+            f"cap must be at least 1, because the capped weights have mean 1 and no "
+            f"mean exceeds the largest value; got {cap!r}. Pass the largest weight in "
+            "multiples of an average row."
+        )
+    relative = weights / weights.max()
+    # The smallest first: sums of the uncapped rows are then sums of a beginning.
+    ordered = np.sort(relative[relative > 0])
+    n = ordered.size
+    uncapped_total = np.cumsum(ordered)
+    n_capped = n - 1 - np.arange(n)
+    mass_left = n - cap * n_capped
+    # The number of capped rows falls along this array, so the last that fits is wanted.
+    fits = mass_left * ordered <= cap * uncapped_total
+    last = n - 1 - int(np.argmax(fits[::-1]))
+    # Shares before the product: the total may be too small to divide by.
+    rising = max(mass_left[last], 0.0) * (relative / uncapped_total[last])
+    return np.minimum(rising, cap)
+
+
+def temper_weights(weights, exponent):
+    r"""Flatten weights by a power between 0 (all equal) and 1 (as they are).
+
+    The bridge between ignoring the weights and believing them: half-way often has
+    most of the bias removed at a fraction of the variance. Zeros stay zero, also at
+    exponent 0.
+
+    .. math:: v_i = w_i^\tau
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit.
+    exponent : float
+        The power :math:`\tau` in [0, 1]. The effective sample size never rises with
+        it.
+
+    Returns
+    -------
+    tempered : ndarray of shape (n_samples,)
+        Not normalised.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite or all zero, or ``exponent`` is outside
+        [0, 1].
+    TypeError
+        If ``exponent`` is not a number.
+
+    See Also
+    --------
+    temper_to_effective_sample_size : Finds the exponent.
+
+    Notes
+    -----
+    O(n).
+
+    References
+    ----------
+    .. [1] H. Shimodaira, Improving predictive inference under covariate shift by
+       weighting the log-likelihood function, Journal of Statistical Planning and
+       Inference 90(2), 2000.
+
+    Examples
+    --------
+    >>> from skweight.weights import temper_weights
+    >>> temper_weights([0, 1, 4, 100], 0.5)
+    array([ 0.,  1.,  2., 10.])
+    """
+    weights = check_weights(weights, name="weights")
+    check_number(exponent, name="exponent", low=0, high=1)
+    # 0 ** 0 is 1 in floating point, which would bring dropped rows back.
+    return np.where(weights > 0, weights**exponent, 0.0)
+
+
+def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False):
+    r"""Flatten weights as little as an effective sample size allows.
+
+    Use it to say what the weights may cost instead of guessing a power: 0.5 keeps
+    the information of half the rows.
+
+    .. math:: \tau = \max \{ t \in [0, 1] : n_{eff}(w^t) \ge \rho n \}
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights in any unit.
+    fraction : float
+        The effective sample size to keep, as a share :math:`\rho` of the non-zero
+        rows, in (0, 1]. Raising it flattens more.
+    return_exponent : bool, default=False
+        Whether to return the exponent too.
+
+    Returns
+    -------
+    tempered : ndarray of shape (n_samples,)
+        The weights to the power :math:`\tau`, not normalised; a copy when they are
+        even enough.
+    exponent : float
+        The power :math:`\tau`, only if ``return_exponent`` is True.
+
+    Raises
+    ------
+    ValueError
+        If weights are negative, not finite or all zero, or ``fraction`` is outside
+        (0, 1].
+    TypeError
+        If ``fraction`` is not a number.
+
+    See Also
+    --------
+    temper_weights : With a given exponent.
+
+    Notes
+    -----
+    O(n) per step of a bisection in log space, 40 steps. The effective sample size
+    falls as the exponent rises, so there is one answer; the end of the bracket that
+    keeps the bound is returned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.weights import (
+    ...     effective_sample_size,
+    ...     temper_to_effective_sample_size,
+    ... )
+    >>> weights = np.exp(2 * np.random.default_rng(0).normal(size=1000))
+    >>> tempered, exponent = temper_to_effective_sample_size(
+    ...     weights, 0.5, return_exponent=True
+    ... )
+    >>> print(f"{effective_sample_size(weights):.0f} of 1000, exponent {exponent:.2f}")
+    64 of 1000, exponent 0.44
+    >>> print(f"{effective_sample_size(tempered):.0f} of 1000")
+    500 of 1000
+    """
+    weights = check_weights(weights, name="weights")
+    check_number(fraction, name="fraction", low=0, high=1, include="right")
+    positive = weights[weights > 0]
+    log_weights = np.log(positive)
+    log_weights -= log_weights.max()
+    wanted = fraction * positive.size
+
+    def keeps(exponent):
+        """Return whether this power leaves the effective sample size wanted."""
+        flattened = np.exp(exponent * log_weights)
+        return flattened.sum() ** 2 >= wanted * (flattened @ flattened)
+
+    low, high = 0.0, 1.0
+    if keeps(1.0):
+        low = 1.0
+    else:
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if keeps(middle) else (low, middle)
+    tempered = temper_weights(weights, low)
+    return (tempered, low) if return_exponent else tempered
+
+
+def _kish(weights, log, by):
+    """Return labels, row counts and effective sample sizes of all groups."""
+    checked = (
+        check_log_weights(weights) if log else check_weights(weights, name="weights")
+    )
+    labels, codes, n_groups = _encode_groups(by, checked.size)
+    relative = _relative_weights(checked, codes, n_groups, log=log)
+    total = _sum_by(relative, codes, n_groups)
+    squares = _sum_by(relative**2, codes, n_groups)
+    nothing = np.zeros(n_groups)
+    n_effective = np.divide(total**2, squares, out=nothing, where=squares > 0)
+    return labels, np.bincount(codes, minlength=n_groups), n_effective
+
+
+def _relative_weights(weights, codes, n_groups, *, log=False):
+    """Return weights relative to the largest one of their group.
+
+    Squares and sums of numbers in [0, 1] neither overflow nor vanish.
+    """
+    if n_groups == 1:
+        largest = weights.max()
+    else:
+        largest = np.full(n_groups, -np.inf)
+        np.maximum.at(largest, codes, weights)
+        largest = np.where(largest > (-np.inf if log else 0), largest, 1.0)[codes]
+    with np.errstate(under="ignore"):
+        return np.exp(weights - largest) if log else weights / largest
+
+
+def _sum_by(values, codes, n_groups):
+    """Return the sum of the values of every group."""
+    if n_groups == 1:  # pairwise summation, a digit or two better than bincount
+        return values.sum(keepdims=True)
+    return np.bincount(codes, weights=values, minlength=n_groups)
+
+
+def _encode_groups(by, n_samples):
+    """Return the labels of ``by`` and the position of every row's label."""
+    if by is None:
+        return [None], np.zeros(n_samples, dtype=np.intp), 1
+    by = np.asarray(by)
+    if by.shape != (n_samples,):
+        raise ValueError(
+            f"by must have one class or group per row: expected shape ({n_samples},), "
+            f"got {by.shape}. Join several columns into one label per row first."
+        )
+    if by.dtype != object:
+        labels, codes = encode_labels(by)
+        return [plain(label) for label in labels], codes, labels.size
+    # Labels of mixed types, None among them, have no order to sort by.
+    positions = {}
+    codes = np.array(
+        [positions.setdefault(plain(label), len(positions)) for label in by]
+    )
+    return list(positions), codes, len(positions)
