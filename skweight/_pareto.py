@@ -148,7 +148,7 @@ def pareto_khat(weights, *, log=False):
 class ParetoDiagnostics:
     """What :func:`pareto_diagnostics` found out about a tail of weights.
 
-    Attributes
+    Parameters
     ----------
     khat : float
         Shape of the tail; NaN where the question does not apply.

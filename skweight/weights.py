@@ -512,19 +512,14 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
     log_weights = np.log(positive)
     log_weights -= log_weights.max()
     wanted = fraction * positive.size
-
-    def keeps(exponent):
-        """Return whether this power leaves the effective sample size wanted."""
-        flattened = np.exp(exponent * log_weights)
-        return flattened.sum() ** 2 >= wanted * (flattened @ flattened)
-
     low, high = 0.0, 1.0
-    if keeps(1.0):
+    if _tempered_kish(log_weights, 1.0) >= wanted:
         low = 1.0
     else:
         for _ in range(40):
             middle = (low + high) / 2
-            low, high = (middle, high) if keeps(middle) else (low, middle)
+            enough = _tempered_kish(log_weights, middle) >= wanted
+            low, high = (middle, high) if enough else (low, middle)
     tempered = temper_weights(weights, low)
     return (tempered, low) if return_exponent else tempered
 
@@ -541,6 +536,12 @@ def _kish(weights, log, by):
     nothing = np.zeros(n_groups)
     n_effective = np.divide(total**2, squares, out=nothing, where=squares > 0)
     return labels, np.bincount(codes, minlength=n_groups), n_effective
+
+
+def _tempered_kish(log_weights, exponent):
+    """Return the effective sample size of a power of weights of at most 1."""
+    flattened = np.exp(exponent * log_weights)
+    return flattened.sum() ** 2 / (flattened @ flattened)
 
 
 def _relative_weights(weights, codes, n_groups, *, log=False):
