@@ -172,8 +172,10 @@ def encode_labels(y):
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low < _LOOKUP_RANGE:
-            shifted = y if low == 0 else y - y.dtype.type(low)
-            present = np.bincount(shifted.astype(np.intp, copy=False)) > 0
+            shifted = y.astype(np.intp, copy=False)
+            if low != 0:
+                shifted = shifted - low
+            present = np.bincount(shifted) > 0
             classes = np.flatnonzero(present)
             table = np.zeros(present.size, dtype=np.min_scalar_type(classes.size))
             table[classes] = np.arange(classes.size)
@@ -183,7 +185,7 @@ def encode_labels(y):
 
 
 def positions_of(y, classes, *, owner):
-    """Return the position among classes of every label of y; unknown ones are errors."""
+    """Return the position of every label of y among classes; unknown ones raise."""
     found, codes = encode_labels(y)
     known = {plain(label): position for position, label in enumerate(classes)}
     unknown = [label for label in found if plain(label) not in known]
@@ -232,9 +234,10 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
             f"it names {say(unknown)}, which y does not contain" if unknown else "",
             f"it lacks {say(missing)}" if missing else "",
         ]
-        kinds = {type(label).__name__ for label in given}, {
-            type(label).__name__ for label in labels
-        }
+        kinds = (
+            {type(label).__name__ for label in given},
+            {type(label).__name__ for label in labels},
+        )
         hint = (
             f" Its keys are of type {'/'.join(sorted(kinds[0]))} and the labels of "
             f"type {'/'.join(sorted(kinds[1]))}."

@@ -1,0 +1,115 @@
+"""Columns of X that carry side information: read one, drop them all.
+
+Works on pandas, polars and other DataFrames by name or position, and on arrays and
+sparse matrices by position, without importing any of those libraries.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from skweight._validation import did_you_mean, say
+
+
+def _names(X):
+    columns = getattr(X, "columns", None)
+    return None if columns is None else list(columns)
+
+
+def _position(X, column, *, owner):
+    """Return the position of a column in X, or None if X has none of that name."""
+    names = _names(X)
+    if isinstance(column, str):
+        if names is None:
+            raise ValueError(
+                f"{owner} was given the column name {column!r}, but X is a "
+                f"{type(X).__name__}, whose columns have no names. Pass a DataFrame, "
+                "or the position of the column."
+            )
+        return names.index(column) if column in names else None
+    if isinstance(column, bool) or not isinstance(column, int | np.integer):
+        raise TypeError(
+            f"{owner} takes the name or the position of a column; got {column!r}."
+        )
+    if names is not None and column in names:
+        return names.index(column)
+    return int(column)
+
+
+def take_column(X, column, *, owner):
+    """Return one column of X as a one-dimensional array.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Table of rows.
+    column : str or int
+        Name, or position.
+    owner : str
+        Who asks, for the message.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples,)
+    """
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    width = X.shape[1] if len(X.shape) == 2 else 0
+    position = _position(X, column, owner=owner)
+    if position is None or not -width <= position < width:
+        names = _names(X)
+        held = say(names) if names is not None else f"{width} columns"
+        raise ValueError(
+            f"{owner} needs the column {column!r}, which X does not have. X has "
+            f"{held}.{did_you_mean(column, names or [])}"
+        )
+    if _names(X) is not None:
+        if hasattr(X, "iloc"):
+            return X.iloc[:, position].to_numpy()
+        return np.asarray(X[_names(X)[position]])
+    if sparse.issparse(X):
+        return X.tocsc()[:, [position % width]].toarray().ravel()
+    return np.asarray(X)[:, position]
+
+
+def drop_columns(X, columns, *, width=None):
+    """Return X without the named columns; those already gone are passed over.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Table of rows. Never changed.
+    columns : list of str or int
+        Names or positions.
+    width : int, default=None
+        Number of columns that X had with all of them. Positions are dropped only
+        from an X of this width, since in a narrower one they are gone. None means
+        that X is whole.
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, n_remaining)
+    """
+    if not columns:
+        return X
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if len(X.shape) != 2:
+        return X
+    n_columns = X.shape[1]
+    whole = width is None or n_columns == width
+    drop = set()
+    for column in columns:
+        position = _position(X, column, owner="The weighting")
+        by_name = _names(X) is not None and column in _names(X)
+        if position is not None and (by_name or whole):
+            drop.add(position % n_columns)
+    if not drop:
+        return X
+    keep = [position for position in range(n_columns) if position not in drop]
+    if hasattr(X, "iloc"):
+        return X.iloc[:, keep]
+    if _names(X) is not None:
+        return X[[_names(X)[position] for position in keep]]
+    if sparse.issparse(X) and X.format not in ("csr", "csc"):
+        return X.tocsr()[:, keep]
+    return X[:, keep]

@@ -1,0 +1,28 @@
+"""The only file that touches private names of scikit-learn, each with its reason."""
+
+from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
+
+
+def routing_of(estimator):
+    """Return the metadata routing of an estimator, or None where it has none.
+
+    Some estimators refuse routing (AdaBoostClassifier), and one never comes to an end
+    of it: RidgeClassifierCV without ``scoring`` scores with itself.
+    """
+    try:
+        return get_routing_for_object(estimator)
+    except (NotImplementedError, RecursionError):
+        return None
+
+
+def own_request(estimator, name, method="fit"):
+    """Return what an estimator has requested for itself: True, False, an alias, None.
+
+    A composite that uses a metadata itself and also routes it on, as
+    ``CalibratedClassifierCV`` does with ``sample_weight``, keeps its own request in a
+    private attribute of the router; the public `consumes` mixes in its children.
+    """
+    routing = routing_of(estimator)
+    if isinstance(routing, MetadataRouter):
+        routing = routing._self_request
+    return getattr(getattr(routing, method, None), "requests", {}).get(name)

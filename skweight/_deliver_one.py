@@ -1,0 +1,304 @@
+"""How one estimator takes weights, and an adapter that makes every estimator take them.
+
+The ways, best first: the ``sample_weight`` of its `fit`; its ``class_weight``, where
+the weights are constant per class; the ``priors`` of a discriminant analysis,
+likewise; drawing rows in proportion to their weights, where the caller allows it.
+"""
+
+from inspect import signature
+
+import numpy as np
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skweight._compat import own_request
+from skweight._validation import encode_labels, n_rows
+from skweight.exceptions import UnsupportedWeightsError
+
+
+def name_of(estimator):
+    """Return the class name of an estimator, of the one inside where it is wrapped."""
+    if isinstance(estimator, FrozenEstimator | WeightAdapter):
+        return name_of(estimator.estimator)
+    return type(estimator).__name__
+
+
+def fit_arguments(estimator):
+    """Return the parameters of an estimator's fit, by name, without deprecated ones."""
+    try:
+        parameters = signature(estimator.fit).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {
+        name: one for name, one in parameters.items() if one.default != "deprecated"
+    }
+
+
+def takes_sample_weight(estimator):
+    """Return whether fit takes sample_weight and no request forbids it."""
+    return (
+        "sample_weight" in fit_arguments(estimator)
+        and own_request(estimator, "sample_weight") is not False
+    )
+
+
+def ways_in(estimator):
+    """Return the ways in which an estimator can take weights, best first."""
+    ways = ["sample_weight"] if takes_sample_weight(estimator) else []
+    params = estimator.get_params(deep=False)
+    if "class_weight" in params:
+        ways.append("class_weight")
+    # A string, such as the "uniform" of NearestCentroid, ignores frequencies on
+    # purpose; weights would not multiply with it.
+    if not isinstance(params.get("priors", ""), str):
+        ways.append("priors")
+    return ways
+
+
+def no_way_in(estimator, path=""):
+    """Return the error for an estimator that cannot take the weights."""
+    ways = ways_in(estimator)
+    if ways:
+        why = f"takes only {ways[0]}, and the weights differ within a class"
+    elif "sample_weight" in fit_arguments(estimator):
+        why = "was told set_fit_request(sample_weight=False) and has no other way in"
+    else:
+        why = "takes neither sample_weight nor class_weight nor priors"
+    where = f" (at {path})" if path else ""
+    return UnsupportedWeightsError(
+        f"{name_of(estimator)}{where} {why}, so the weights cannot reach it. Pass "
+        "unsupported='resample' to fit it on rows drawn in proportion to their "
+        "weights, weighting=None and no sample_weight to do without, or use another "
+        "estimator."
+    )
+
+
+def fit_one(estimator, X, y, weights, unsupported, random_state, **fit_params):
+    """Fit one estimator, in place, with weights; return the way that was taken."""
+    ways = ways_in(estimator)
+    if "sample_weight" in ways:
+        estimator.fit(X, y, sample_weight=weights, **fit_params)
+        return "sample_weight"
+    by_class = by_class_or_none(y, weights) if ways else None
+    if by_class is not None:
+        classes, class_weight, shares = by_class
+        if ways[0] == "class_weight":
+            params = dict(zip(classes.tolist(), class_weight.tolist(), strict=True))
+        else:
+            own = estimator.get_params(deep=False)["priors"]
+            params = class_weight * (shares if own is None else np.asarray(own))
+            params /= params.sum()
+        estimator.set_params(**{ways[0]: params}).fit(X, y, **fit_params)
+        return ways[0]
+    if unsupported == "raise":
+        raise no_way_in(estimator)
+    rows = systematic_resample(weights, random_state=random_state)
+    drawn = {
+        name: take_rows(value, rows, n_rows(X)) for name, value in fit_params.items()
+    }
+    estimator.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **drawn)
+    return "resample"
+
+
+def by_class_or_none(y, weights):
+    """Return classes, their weight and share of rows; None if weights vary within."""
+    classes, codes = encode_labels(np.asarray(y))
+    counts = np.bincount(codes)
+    class_weight = np.bincount(codes, weights=weights) / counts
+    if not np.allclose(weights, class_weight[codes], rtol=1e-9, atol=0):
+        return None
+    return classes, class_weight, counts / codes.size
+
+
+def take_rows(value, rows, n_samples):
+    """Return the given rows of a fit argument that has one entry per row of X."""
+    row_wise = (
+        (hasattr(value, "shape") or isinstance(value, list | tuple))
+        and np.ndim(value) > 0
+        and n_rows(value) == n_samples
+    )
+    return _safe_indexing(value, rows) if row_wise else value
+
+
+def systematic_resample(weights, n_draws=None, *, random_state=None):
+    r"""Draw row numbers in proportion to weights, with the least possible noise.
+
+    One uniform number places an even comb on the cumulated weights. Row :math:`i` is
+    drawn :math:`\lfloor m w_i / \sum w \rfloor` times or once more, never fewer and
+    never more, where independent draws would scatter around that.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights, not all zero.
+    n_draws : int, default=None
+        Number of draws :math:`m`; None draws as many as there are rows.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the one uniform number.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_draws,)
+        Row numbers, ascending. Rows of weight zero are never drawn.
+
+    Notes
+    -----
+    O(n) time and memory.
+
+    References
+    ----------
+    .. [1] Kitagawa, G. (1996). Monte Carlo filter and smoother for non-Gaussian
+       nonlinear state space models. J. Comput. Graph. Stat. 5(1), 1-25, appendix.
+
+    Examples
+    --------
+    >>> from skweight.delivery import systematic_resample
+    >>> systematic_resample([1.0, 0.0, 3.0], 4, random_state=0)
+    array([0, 2, 2, 2])
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    n_draws = weights.size if n_draws is None else n_draws
+    drawable = np.flatnonzero(weights)
+    cumulated = np.cumsum(weights[drawable])
+    start = check_random_state(random_state).uniform()
+    comb = (start + np.arange(n_draws)) * (cumulated[-1] / n_draws)
+    found = np.searchsorted(cumulated, comb, side="right")
+    return drawable[np.minimum(found, drawable.size - 1)]
+
+
+class WeightAdapter(BaseEstimator):
+    """Stand in for an estimator inside a composite that routing cannot serve.
+
+    There are three kinds: estimators that take no ``sample_weight`` or refuse routing;
+    estimators in composites that route the same metadata twice, where an alias is
+    resolved too early; and selectors that fit a model, whose ``fit_transform`` passes
+    no metadata on. The adapter is a router itself, so that metadata reaches it under
+    the names it travels by, and it hands them over by the rule for an estimator that
+    stands alone. In all else it is that estimator, parameters included.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator to stand in for; fitted in place.
+    names : dict {str: str}
+        Names by which metadata travel, mapped to the arguments of ``fit``.
+    score_names : dict {str: str}
+        The same for ``score``.
+    unsupported, random_state
+        As in `fit_one`.
+    """
+
+    def __init__(
+        self,
+        estimator,
+        names=None,
+        *,
+        score_names=None,
+        unsupported="raise",
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.names = dict(names or {})
+        self.score_names = dict(score_names or {})
+        self.unsupported = unsupported
+        self.random_state = random_state
+
+    def fit(self, X, y, **metadata):
+        """Fit the estimator, with weights by whatever way it takes them."""
+        if not self.names:
+            wanted = get_routing_for_object(self.estimator).consumes("fit", metadata)
+            self.estimator.fit(X, y, **{name: metadata[name] for name in wanted})
+            return self
+        arguments = {
+            argument: metadata[name]
+            for name, argument in self.names.items()
+            if name in metadata
+        }
+        weights = arguments.pop("sample_weight", None)
+        # Routing is on for the composite around, and some estimators refuse every
+        # weight while it is.
+        with config_context(enable_metadata_routing=False):
+            if weights is None:
+                self.estimator.fit(X, y, **arguments)
+            else:
+                fit_one(
+                    self.estimator,
+                    X,
+                    y,
+                    np.asarray(weights, dtype=np.float64),
+                    self.unsupported,
+                    self.random_state,
+                    **arguments,
+                )
+        return self
+
+    @available_if(lambda self: hasattr(self.estimator, "transform"))
+    def fit_transform(self, X, y=None, **metadata):
+        """Fit the estimator and transform the rows."""
+        return self.fit(X, y, **metadata).estimator.transform(X)
+
+    @available_if(lambda self: hasattr(self.estimator, "score"))
+    def score(self, X, y, **metadata):
+        """Score the fitted estimator."""
+        arguments = {self.score_names[name]: value for name, value in metadata.items()}
+        return self.estimator.score(X, y, **arguments)
+
+    def get_metadata_routing(self):
+        """Return a router that passes on what the adapter was told to."""
+        inner = self.estimator
+        if self.names:
+            inner = get_routing_for_object(None)
+            for alias, name in self.names.items():
+                inner.fit.add_request(param=name, alias=alias)
+            for alias, name in self.score_names.items():
+                inner.score.add_request(param=name, alias=alias)
+        mapping = (
+            MethodMapping()
+            .add(caller="fit", callee="fit")
+            .add(caller="fit_transform", callee="fit")
+            .add(caller="score", callee="score")
+        )
+        return MetadataRouter(owner=self).add(estimator=inner, method_mapping=mapping)
+
+    def get_params(self, deep=True):
+        """Return the parameters of the estimator."""
+        return self.estimator.get_params(deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters of the estimator."""
+        self.estimator.set_params(**params)
+        return self
+
+    def __getattr__(self, name):
+        if name.startswith("__") or "estimator" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.estimator, name)
+
+    def __sklearn_clone__(self):
+        return WeightAdapter(
+            clone(self.estimator),
+            self.names,
+            score_names=self.score_names,
+            unsupported=self.unsupported,
+            random_state=self.random_state,
+        )
+
+    def __sklearn_tags__(self):
+        return get_tags(self.estimator)
+
+    def __sklearn_is_fitted__(self):
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            return False
+        return True

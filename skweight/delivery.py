@@ -1,0 +1,501 @@
+"""Bring weights into any estimator. No other module fits a wrapped estimator.
+
+An estimator that stands alone is asked how it takes weights. A composite, such as a
+Pipeline, a search or an ensemble, is walked from the outside in: what learns to
+classify is to get population x emphasis; transformers, calibrators and scorers are to
+get the population alone. Requests that say so are set on a private clone, which is
+then fitted with scikit-learn's own metadata routing, switched on for this one fit.
+Estimators that routing cannot reach stand behind an adapter meanwhile.
+"""
+
+from copy import deepcopy
+from importlib import import_module
+from inspect import Parameter
+from typing import NamedTuple
+
+from sklearn import config_context, get_config
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.metadata_routing import (
+    MetadataRequest,
+    MetadataRouter,
+    get_routing_for_object,
+)
+
+from skweight._compat import own_request, routing_of
+from skweight._deliver_one import (
+    WeightAdapter,
+    by_class_or_none,
+    fit_arguments,
+    fit_one,
+    name_of,
+    no_way_in,
+    systematic_resample,
+    takes_sample_weight,
+    ways_in,
+)
+from skweight._validation import check_choice
+from skweight.exceptions import UnsupportedWeightsError
+
+__all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
+
+POLICIES = ("raise", "resample")
+
+# The names under which the two weight vectors travel through a composite.
+TRAINING = "skweight_training_weight"
+POPULATION = "skweight_population_weight"
+
+# Composites that make an estimator of their own where they are given none. It must be
+# there before the fit, or no weight could be requested for it.
+_MADE_BY_DEFAULT = {
+    "StackingClassifier": (
+        "final_estimator",
+        "sklearn.linear_model",
+        "LogisticRegression",
+        {},
+    ),
+    "CalibratedClassifierCV": (
+        "estimator",
+        "sklearn.svm",
+        "LinearSVC",
+        {"random_state": 0},
+    ),
+}
+
+# Composites that route one metadata twice, the second time under the name it has after
+# the first, so that an alias is lost on the way; or pass all of them on unasked.
+_ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
+
+# Composites whose own sample_weight is for a calibrator, not for what learns. Others
+# that take sample_weight, such as bagging ensembles, draw or pass on rows by it and
+# are given it like any estimator.
+_CALIBRATES = {"CalibratedClassifierCV"}
+
+# Composites that had a sample_weight of their own before scikit-learn 1.7, only to pass
+# it on.
+_PASSES_ON = {"VotingClassifier", "StackingClassifier"}
+
+# Parameters that make a classifier balance its classes by itself, and the values that
+# leave it alone.
+_BALANCING = {
+    "class_weight": (None,),
+    "class_weights": (None,),
+    "auto_class_weights": (None, "None"),
+    "scale_pos_weight": (None, 1),
+    "is_unbalance": (None, False),
+}
+
+
+class Delivery(NamedTuple):
+    """What one estimator got, and how.
+
+    Attributes
+    ----------
+    estimator : str
+        Its class, behind the path to it inside a composite.
+    weights : str
+        "population x emphasis", "population", or "none".
+    way : str
+        "sample_weight", "class_weight", "priors", "resample", or "frozen".
+
+    Examples
+    --------
+    >>> from skweight.delivery import Delivery
+    >>> Delivery("LogisticRegression", "population x emphasis", "sample_weight").way
+    'sample_weight'
+    """
+
+    estimator: str
+    weights: str
+    way: str
+
+
+def deliver(
+    estimator,
+    X,
+    y,
+    weights=None,
+    *,
+    population=None,
+    unsupported="raise",
+    random_state=None,
+    fit_params=None,
+):
+    """Fit a clone of an estimator with weights, by whatever way it takes them.
+
+    The ways, in this order: the ``sample_weight`` of its `fit`; its ``class_weight``,
+    where the weights are constant per class; the ``priors`` of a discriminant
+    analysis, likewise; then the policy `unsupported`. An explicit
+    ``set_fit_request(sample_weight=False)`` is obeyed. Works with metadata routing on
+    and off, and leaves the setting as it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier, Pipeline, search, ensemble or other composite. Never changed.
+    X : array-like of shape (n_samples, n_features)
+        Training rows, passed on untouched.
+    y : array-like of shape (n_samples,)
+        Class labels.
+    weights : ndarray of shape (n_samples,), default=None
+        Population x emphasis, for what learns to classify. None: no weights at all.
+    population : ndarray of shape (n_samples,), default=None
+        Population weights, for transformers, calibrators and scorers inside a
+        composite. None means ones.
+    unsupported : {"raise", "resample"}, default="raise"
+        What to do with an estimator that takes no weights: raise, or fit it on a
+        systematic bootstrap of the rows, drawn in proportion to their weights.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the bootstrap.
+    fit_params : dict, default=None
+        Further arguments of `fit`, passed on as scikit-learn would.
+
+    Returns
+    -------
+    fitted : estimator
+        The fitted clone.
+    deliveries : list of Delivery
+        What got which weights, and how; empty without weights.
+
+    Raises
+    ------
+    UnsupportedWeightsError
+        If some learner cannot take the weights and the policy is "raise".
+
+    Notes
+    -----
+    Costs the fit of the estimator and O(n) besides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skweight.delivery import deliver
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1])
+    >>> pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> fitted, deliveries = deliver(pipe, X, y, np.array([1.0, 1.0, 1.0, 3.0]))
+    >>> deliveries[0].estimator, deliveries[0].way
+    ('logisticregression: LogisticRegression', 'sample_weight')
+    """
+    check_choice(unsupported, POLICIES, name="unsupported")
+    fit_params = dict(fit_params or {})
+    estimator = clone(estimator)
+    if isinstance(estimator, FrozenEstimator):
+        return estimator.fit(X, y), [Delivery(name_of(estimator), "none", "frozen")]
+    if weights is None:
+        return estimator.fit(X, y, **fit_params), []
+    if not _is_composite(estimator):
+        way = fit_one(estimator, X, y, weights, unsupported, random_state, **fit_params)
+        return estimator, [Delivery(name_of(estimator), _LEARNER, way)]
+    translate = not get_config()["enable_metadata_routing"]
+    with config_context(enable_metadata_routing=True):
+        plan = _Plan(
+            y,
+            weights,
+            population=population,
+            unsupported=unsupported,
+            random_state=random_state,
+        )
+        plan.prepare(estimator)
+        if translate:
+            fit_params = plan.route(estimator, fit_params)
+        estimator.fit(X, y, **fit_params, **plan.weights_for(estimator))
+    return _without_adapters(estimator), plan.deliveries
+
+
+def balances_itself(estimator):
+    """Find parameters by which a classifier, or one inside it, balances its classes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier or composite.
+
+    Returns
+    -------
+    found : list of tuple (str, object)
+        Parameter names, as ``estimator.set_params`` takes them, and their values.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skweight.delivery import balances_itself
+    >>> balances_itself(make_pipeline(LogisticRegression(class_weight="balanced")))
+    [('logisticregression__class_weight', 'balanced')]
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return []
+    found = [
+        (name, value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name in _BALANCING
+        and not any(value is one or value == one for one in _BALANCING[name])
+    ]
+    for key, child in children(estimator):
+        found += [(f"{key}__{name}", value) for name, value in balances_itself(child)]
+    return found
+
+
+def children(estimator):
+    """Yield the parameter name and the object of every estimator held directly."""
+    if isinstance(estimator, FrozenEstimator | WeightAdapter):
+        return
+    for name, value in estimator.get_params(deep=False).items():
+        if _is_estimator(value):
+            yield name, value
+        elif isinstance(value, list | tuple):
+            for item in value:
+                named = isinstance(item, list | tuple) and len(item) > 1
+                if named and isinstance(item[0], str) and _is_estimator(item[1]):
+                    yield item[0], item[1]
+
+
+_LEARNER = "population x emphasis"
+
+
+def _is_estimator(value):
+    return (
+        hasattr(value, "fit")
+        and hasattr(value, "get_params")
+        and not isinstance(value, type)
+    )
+
+
+def _is_composite(estimator):
+    """Return whether an estimator routes arguments of fit to estimators inside it."""
+    takes_weights = "sample_weight" in fit_arguments(estimator)
+    if takes_weights and name_of(estimator) not in _CALIBRATES | _PASSES_ON:
+        return False
+    below = [child for _, child in children(estimator)]
+    if not below and name_of(estimator) not in _MADE_BY_DEFAULT:
+        return False
+    routing = routing_of(estimator)
+    if routing is None:
+        # It refuses routing itself, or someone inside it does, who gets an adapter.
+        return any(routing_of(child) is None for child in below)
+    return isinstance(routing, MetadataRouter)
+
+
+def _learns(parent, child, is_last):
+    """Return whether a child of a learner is what learns, not what prepares."""
+    if hasattr(parent, "steps"):
+        return is_last
+    return is_classifier(child) or is_regressor(child)
+
+
+def _join(path, key):
+    return f"{path}__{key}" if path else key
+
+
+class _Plan:
+    """Requests, set on a private clone, by which routing carries the right weights."""
+
+    def __init__(self, y, weights, *, population, unsupported, random_state):
+        self.vectors = {TRAINING: weights, POPULATION: population}
+        self.constant_per_class = by_class_or_none(y, weights) is not None
+        self.unsupported = unsupported
+        self.random_state = random_state
+        self.deliveries = []
+        self.learners = {}
+
+    @property
+    def with_population(self):
+        return self.vectors[POPULATION] is not None
+
+    def prepare(self, estimator, path="", *, learner=True, parent=None):
+        """Set all requests below an estimator; return it, or an adapter around it."""
+        self.learners[path] = learner
+        if isinstance(estimator, FrozenEstimator):
+            self._note(estimator, path, "none", "frozen")
+            return estimator
+        if hasattr(estimator, "fit_resample"):
+            raise UnsupportedWeightsError(
+                f"{name_of(estimator)} (at {path}) changes which rows there are, and "
+                "weights cannot follow through it. Take the sampler out of the "
+                "pipeline, or pass weighting=None and no sample_weight."
+            )
+        if not _is_composite(estimator):
+            return self._prepare_one(estimator, path, learner, parent)
+        self._make_defaults(estimator)
+        below = list(children(estimator))
+        for position, (key, child) in enumerate(below, start=1):
+            prepared = self.prepare(
+                child,
+                _join(path, key),
+                learner=learner and _learns(estimator, child, position == len(below)),
+                parent=estimator,
+            )
+            if prepared is not child:
+                estimator.set_params(**{key: prepared})
+        self._prepare_candidates(estimator, path)
+        if learner:
+            self._score_with_population(estimator)
+        if self.with_population and name_of(estimator) in _CALIBRATES:
+            self._request(estimator, path, POPULATION, "population")
+        selects = not learner and hasattr(estimator, "transform")
+        if name_of(parent) in _ROUTES_TWICE or (selects and self.with_population):
+            return WeightAdapter(estimator)
+        return estimator
+
+    def _prepare_one(self, estimator, path, learner, parent):
+        if not learner:
+            if self.with_population and takes_sample_weight(estimator):
+                self._request(estimator, path, POPULATION, "population")
+            return estimator
+        ways = ways_in(estimator)
+        usable = ways and (ways[0] == "sample_weight" or self.constant_per_class)
+        if not usable and self.unsupported == "raise":
+            raise no_way_in(estimator, path)
+        way = ways[0] if usable else self.unsupported
+        if way == "sample_weight" and _routable(estimator, parent):
+            self._request(estimator, path, TRAINING, _LEARNER)
+            self._score_with_population(estimator)
+            return estimator
+        self._note(estimator, path, _LEARNER, way)
+        scores = "sample_weight" in fit_arguments(estimator) and self.with_population
+        return WeightAdapter(
+            estimator,
+            {TRAINING: "sample_weight"},
+            score_names={POPULATION: "sample_weight"} if scores else None,
+            unsupported=self.unsupported,
+            random_state=self.random_state,
+        )
+
+    def _prepare_candidates(self, search, path):
+        """Prepare estimators that a search puts in the place of others."""
+        for name in ("param_grid", "param_distributions"):
+            grids = search.get_params(deep=False).get(name)
+            if grids is None:
+                continue
+            listed = grids if isinstance(grids, list | tuple) else [grids]
+            prepared = [
+                {
+                    key: [self._candidate(one, path, key) for one in values]
+                    if isinstance(values, list | tuple)
+                    else values
+                    for key, values in grid.items()
+                }
+                for grid in listed
+            ]
+            search.set_params(**{name: prepared if listed is grids else prepared[0]})
+
+    def _candidate(self, value, path, key):
+        if not _is_estimator(value):
+            return value
+        path = _join(_join(path, "estimator"), key)
+        learner = self.learners.get(path, is_classifier(value))
+        return self.prepare(clone(value), path, learner=learner)
+
+    def _score_with_population(self, estimator):
+        """Let searches inside a composite score as the population counts."""
+        if not self.with_population:
+            return
+        _set_request(estimator, "score", POPULATION)
+        scoring = estimator.get_params(deep=False).get("scoring")
+        if isinstance(scoring, str):
+            from sklearn.metrics import get_scorer
+
+            scoring = get_scorer(scoring)
+        if hasattr(scoring, "set_score_request"):
+            scoring = deepcopy(scoring)
+            _set_request(scoring, "score", POPULATION)
+            estimator.set_params(scoring=scoring)
+
+    def _request(self, estimator, path, alias, weights):
+        _set_request(estimator, "fit", alias)
+        self._note(estimator, path, weights, "sample_weight")
+
+    def _note(self, estimator, path, weights, way):
+        name = f"{path}: {name_of(estimator)}" if path else name_of(estimator)
+        self.deliveries.append(Delivery(name, weights, way))
+
+    @staticmethod
+    def _make_defaults(estimator):
+        made = _MADE_BY_DEFAULT.get(name_of(estimator))
+        if made and estimator.get_params(deep=False)[made[0]] is None:
+            name, module, cls, params = made
+            default = getattr(import_module(module), cls)(**params)
+            estimator.set_params(**{name: default})
+
+    def route(self, estimator, fit_params):
+        """Request fit arguments that were passed as they are without routing."""
+        params = estimator.get_params()
+        routed = {}
+        for number, (name, value) in enumerate(fit_params.items()):
+            path, _, own = name.rpartition("__")
+            if not path:
+                for key, child in params.items():
+                    asks = _is_estimator(child) and name in fit_arguments(child)
+                    if asks and self.learners.get(key):
+                        _set_request(child, "fit", True, name=name)
+                routed[name] = value
+                continue
+            target = params.get(path)
+            if not _is_estimator(target):
+                raise TypeError(
+                    f"fit got the argument {name!r}, but {name_of(estimator)} holds "
+                    f"no estimator named {path!r}."
+                )
+            alias = f"skweight_argument_{number}"
+            if isinstance(target, WeightAdapter):
+                target.names[alias] = own
+            else:
+                target.set_fit_request(**{own: alias})
+            routed[alias] = value
+        return routed
+
+    def weights_for(self, estimator):
+        """Return the weights under the names that the outermost estimator takes."""
+        own = None
+        if own_request(estimator, "sample_weight") == POPULATION:
+            # The outermost estimator is called, not routed to.
+            own = self.vectors[POPULATION]
+            _set_request(estimator, "fit", None, over=(POPULATION,))
+        names = get_routing_for_object(estimator).consumes("fit", list(self.vectors))
+        accepts = any(
+            one.kind is Parameter.VAR_KEYWORD
+            for one in fit_arguments(estimator).values()
+        )
+        frozen = all(one.way == "frozen" for one in self.deliveries)
+        if not (frozen or (TRAINING in names and accepts)):
+            raise UnsupportedWeightsError(
+                f"{name_of(estimator)} does not pass weights on to the estimators "
+                "inside it, so they cannot reach them. Put the WeightedClassifier "
+                f"inside the {name_of(estimator)} instead of around it."
+            )
+        passed = {
+            name: self.vectors[name] for name in names if self.vectors[name] is not None
+        }
+        return passed if own is None else passed | {"sample_weight": own}
+
+
+def _routable(estimator, parent):
+    """Return whether metadata routing can bring weights to an estimator."""
+    return (
+        isinstance(routing_of(estimator), MetadataRequest)
+        and hasattr(estimator, "set_fit_request")
+        and name_of(parent) not in _ROUTES_TWICE
+    )
+
+
+def _set_request(estimator, method, alias, *, name="sample_weight", over=(None, True)):
+    """Set a request where it stands at one of the values that may be replaced."""
+    setter = getattr(estimator, f"set_{method}_request", None)
+    if setter is not None and own_request(estimator, name, method) in over:
+        setter(**{name: alias})
+
+
+def _without_adapters(estimator):
+    """Put estimators back in the places of their adapters, where users look."""
+    if isinstance(estimator, WeightAdapter):
+        return estimator.estimator
+    if hasattr(estimator, "steps"):
+        estimator.steps = [
+            (name, _without_adapters(step)) for name, step in estimator.steps
+        ]
+    elif hasattr(estimator, "best_estimator_"):
+        estimator.best_estimator_ = _without_adapters(estimator.best_estimator_)
+    return estimator

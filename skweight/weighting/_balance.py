@@ -1,0 +1,319 @@
+"""Strategies that weigh a row by its class alone."""
+
+import numpy as np
+
+from skweight._validation import check_number, say, values_by_label
+from skweight.weighting._base import ClassLevelWeighting
+
+
+class BalancedWeighting(ClassLevelWeighting):
+    r"""Give rare classes more weight, up to the same total for every class.
+
+    The first thing to try when the rare class is the one that matters. It moves the
+    model's attention, not its knowledge: probabilities of the weighted model are
+    those of a world in which all classes are equally frequent, until they are
+    calibrated. Role: emphasis.
+
+    .. math:: w_c \propto \left( \frac{n}{k \, n_c} \right)^{\text{strength}}
+
+    with :math:`n_c` the weighted count of class :math:`c`, :math:`n` their sum and
+    :math:`k` the number of classes that have any; then mean one.
+
+    Parameters
+    ----------
+    strength : float, default=1.0
+        How far to go, in [0, inf). 0 leaves the classes as they are, 0.5 weighs by
+        the square root, 1 gives every class the same total; above 1 the rare classes
+        dominate. Raising it trades precision of the rare classes for recall.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weight of a row of each class; the mean over the training rows is one. Zero
+        for a class whose rows all have `sample_weight` zero.
+    scale_ : float
+        Mean weight of the training rows before it was set to one.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if `strength` is negative or not finite, or the input is unusable.
+
+    See Also
+    --------
+    EffectiveNumberWeighting : Balance less where a class has many rows already.
+    ClassWeighting : Weights that you choose.
+
+    Notes
+    -----
+    Counts are weighted by `sample_weight`, so that a row of weight two and the same
+    row twice give the same weights. At strength 1 and without `sample_weight` the
+    weights are those of ``class_weight="balanced"`` in scikit-learn. O(n) time for
+    integer labels, O(n log n) for others.
+
+    References
+    ----------
+    .. [1] King, G. and Zeng, L. (2001). Logistic regression in rare events data.
+       Political Analysis 9(2), 137-163, equation 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import BalancedWeighting
+    >>> X, y = np.zeros((10, 1)), np.array(["no"] * 8 + ["yes"] * 2)
+    >>> weighting = BalancedWeighting().fit(X, y)
+    >>> weighting.class_weight_
+    array([0.625, 2.5  ])
+    >>> BalancedWeighting(strength=0.5).fit(X, y).class_weight_.round(2)
+    array([0.83, 1.67])
+    """
+
+    def __init__(self, strength=1.0):
+        self.strength = strength
+
+    def _class_weights(self, classes, masses):
+        check_number(self.strength, name="strength", low=0)
+        present = masses > 0
+        shares = masses[present] / masses.sum()
+        weights = np.zeros(masses.size)
+        # Relative to the rarest class, so that no strength can overflow.
+        weights[present] = (shares.min() / shares) ** self.strength
+        return weights
+
+
+class EffectiveNumberWeighting(ClassLevelWeighting):
+    r"""Balance classes by their effective number of rows.
+
+    Rows of a large class overlap, so that each new one adds less. The effective
+    number grows like the count at first and levels off at :math:`1/(1-\beta)`;
+    classes beyond that count are treated alike. Use it where full balancing gives
+    very rare classes too much weight. Role: emphasis.
+
+    .. math:: w_c \propto \frac{1}{E_c}, \qquad E_c = \frac{1-\beta^{n_c}}{1-\beta}
+
+    Parameters
+    ----------
+    beta : float, default=0.999
+        In [0, 1]. 0 leaves the classes as they are, 1 is full balancing. Raising it
+        moves the count at which a class is large enough, :math:`1/(1-\beta)` rows,
+        further up.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weight of a row of each class; the mean over the training rows is one.
+    effective_number_ : ndarray of shape (n_classes,)
+        The effective number :math:`E_c` of rows of each class.
+    scale_ : float
+        Mean weight of the training rows before it was set to one.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if `beta` is outside [0, 1], or the input is unusable.
+
+    See Also
+    --------
+    BalancedWeighting : Balancing that depends on class shares alone.
+
+    Notes
+    -----
+    Counts are sums of `sample_weight`, so here their scale matters: it says how many
+    rows there are. ``WeightedClassifier(normalize=True)`` sets their mean to one
+    first. Computed as ``-expm1(n log beta)``, exact for beta close to one. O(n) time.
+
+    References
+    ----------
+    .. [1] Cui, Y., Jia, M., Lin, T.-Y., Song, Y. and Belongie, S. (2019).
+       Class-balanced loss based on effective number of samples. CVPR, equations 2
+       and 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import EffectiveNumberWeighting
+    >>> X, y = np.zeros((1010, 1)), np.array([0] * 1000 + [1] * 10)
+    >>> EffectiveNumberWeighting(beta=0.99).fit(X, y).effective_number_.round(1)
+    array([100. ,   9.6])
+    """
+
+    def __init__(self, beta=0.999):
+        self.beta = beta
+
+    def _class_weights(self, classes, masses):
+        check_number(self.beta, name="beta", low=0, high=1)
+        present = masses > 0
+        effective = np.zeros(masses.size)
+        if self.beta == 0:
+            effective[present] = 1.0
+        elif self.beta == 1:
+            effective[present] = masses[present]
+        else:
+            effective[present] = -np.expm1(masses[present] * np.log(self.beta)) / (
+                1 - self.beta
+            )
+        self.effective_number_ = effective
+        weights = np.zeros(masses.size)
+        weights[present] = effective[present].min() / effective[present]
+        return weights
+
+
+class ClassWeighting(ClassLevelWeighting):
+    r"""Give each class the weight that you choose.
+
+    Role: emphasis. For the cost of mistakes or a known deployment mix there are
+    strategies that say so; this one is for weights found by hand or by a search.
+
+    .. math:: w_i \propto \text{class\_weight}[y_i]
+
+    Parameters
+    ----------
+    class_weight : dict {label: float}
+        Weight of a row of each class; only ratios matter. Labels are matched by
+        value: ``1``, ``1.0`` and ``True`` are one label, ``"1"`` is another.
+    strict : bool, default=True
+        Whether a label that y does not contain, or a class without a weight, is an
+        error. With False unknown labels are ignored and classes without a weight get
+        1, which a cross-validation needs whose folds may lack a class.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weight of a row of each class; the mean over the training rows is one.
+    scale_ : float
+        Mean weight of the training rows before it was set to one.
+
+    Raises
+    ------
+    TypeError
+        In `fit`, if `class_weight` is no dict of numbers.
+    ValueError
+        In `fit`, if labels are unknown or missing, or a weight is negative, NaN or
+        infinite, or all rows would weigh nothing.
+
+    See Also
+    --------
+    BalancedWeighting : Weights from the class frequencies.
+    PriorWeighting : Weights from known deployment frequencies.
+
+    Notes
+    -----
+    O(n) time for integer labels, O(n log n) for others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import ClassWeighting
+    >>> X, y = np.zeros((4, 1)), np.array(["ok", "ok", "ok", "fraud"])
+    >>> ClassWeighting({"ok": 1, "fraud": 9}).fit_weigh(X, y).round(2)
+    array([0.33, 0.33, 0.33, 3.  ])
+    >>> ClassWeighting({"ok": 1, "frod": 9}).fit(X, y)
+    Traceback (most recent call last):
+        ...
+    ValueError: class_weight must have one number for each label of y, ['fraud', 'ok'];
+    it names ['frod'], which y does not contain and it lacks ['fraud'].
+    """
+
+    def __init__(self, class_weight, *, strict=True):
+        self.class_weight = class_weight
+        self.strict = strict
+
+    def _class_weights(self, classes, masses):
+        return values_by_label(
+            self.class_weight,
+            classes,
+            name="class_weight",
+            strict=self.strict,
+            default=1.0,
+        )
+
+
+class PriorWeighting(ClassLevelWeighting):
+    r"""Weigh rows so that classes are as frequent as where the model will be used.
+
+    For training data collected at other class frequencies than deployment has: case
+    control studies, enriched samples, a dump of all frauds with some of the rest.
+    Role: population, because the weighted rows then stand for the deployment
+    population; calibration, thresholds and scores use these weights too, and no
+    calibration divides them out again.
+
+    .. math:: w_c = \frac{\pi_c}{n_c / n}
+
+    with :math:`\pi_c` the deployment frequency and :math:`n_c` the weighted count of
+    class :math:`c`.
+
+    Parameters
+    ----------
+    target_prior : dict {label: float}
+        Frequency of every class in deployment: numbers in [0, 1] with sum 1. Raising
+        one class's frequency raises the probabilities predicted for it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weight of a row of each class; the mean over the training rows is one.
+    scale_ : float
+        Mean weight of the training rows before it was set to one.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if the frequencies do not sum to one, labels are unknown or missing,
+        or a class is expected in deployment that has no training row.
+
+    See Also
+    --------
+    BalancedWeighting : Emphasis on rare classes without a claim about deployment.
+
+    Notes
+    -----
+    Right when only the class frequencies differ and the rows within a class do not
+    (label shift). O(n) time.
+
+    References
+    ----------
+    .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
+       theorem 2.
+
+    Examples
+    --------
+    A study with as many cases as controls, for a disease that 2 % have:
+
+    >>> import numpy as np
+    >>> from skweight import PriorWeighting
+    >>> X, y = np.zeros((4, 1)), np.array([0, 0, 1, 1])
+    >>> PriorWeighting({0: 0.98, 1: 0.02}).fit_weigh(X, y)
+    array([1.96, 1.96, 0.04, 0.04])
+    """
+
+    role = "population"
+
+    def __init__(self, target_prior):
+        self.target_prior = target_prior
+
+    def _class_weights(self, classes, masses):
+        prior = values_by_label(self.target_prior, classes, name="target_prior")
+        if abs(prior.sum() - 1) > 1e-6:
+            raise ValueError(
+                "target_prior must sum to 1, being the class frequencies of the "
+                f"deployment population; it sums to {prior.sum():g}."
+            )
+        absent = (masses == 0) & (prior > 0)
+        if absent.any():
+            raise ValueError(
+                f"target_prior expects the classes {say(classes[absent])}, which have "
+                "no training row of positive sample_weight. Collect rows of them, or "
+                "give them frequency 0."
+            )
+        present = masses > 0
+        weights = np.zeros(masses.size)
+        weights[present] = prior[present] * masses.sum() / masses[present]
+        return weights

@@ -1,0 +1,273 @@
+"""The contract that every weighting strategy keeps, and the product of strategies.
+
+A strategy learns one non-negative number per row. Its *role* says what the number
+means, and with that where it may go:
+
+``"population"``
+    How many rows of the population of interest a row stands for. Goes into the fit,
+    the calibrator, the threshold and the score.
+``"emphasis"``
+    How hard training should look at a row. Goes into the fit and nowhere else.
+
+A new strategy implements two methods, `_learn` and `_raw`. Everything else, mean one,
+checks, products, roles, is here.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skweight._validation import (
+    check_choice,
+    check_labels,
+    check_weights,
+    encode_labels,
+    n_rows,
+    positions_of,
+    say,
+)
+
+ROLES = ("population", "emphasis")
+
+
+class RoleWeights(NamedTuple):
+    """Weights of the training rows, one vector per role; None stands for all ones."""
+
+    population: np.ndarray | None
+    emphasis: np.ndarray | None
+
+
+def multiply(first, second):
+    """Return the product of two weight vectors, either of which may be None."""
+    if first is None:
+        return second
+    if second is None:
+        return first
+    return first * second
+
+
+class BaseWeighting(BaseEstimator):
+    r"""Base class of all weighting strategies.
+
+    Derive from it to write a strategy of your own, then test it with
+    :func:`skweight.testing.check_weighting`. A subclass sets `role` and implements
+
+    - ``_learn(X, y, sample_weight, **metadata)``: learn from the training rows and
+      return their raw weights, or None to have `_raw` called on them;
+    - ``_raw(X, y)``: the raw weights of any rows.
+
+    Raw weights may have any scale. `fit_weigh` and `weigh` divide them by one number
+    learned in `fit`, so that the training rows have mean one,
+
+    .. math:: \sum_i s_i w_i = \sum_i s_i,
+
+    with :math:`s` the caller's ``sample_weight``.
+
+    Attributes
+    ----------
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import BaseWeighting
+    >>> class RecencyWeighting(BaseWeighting):
+    ...     '''Halve the weight of a row with every year of its age (column 0).'''
+    ...
+    ...     role = "population"
+    ...
+    ...     def _raw(self, X, y):
+    ...         return 0.5 ** np.asarray(X)[:, 0]
+    >>> RecencyWeighting().fit_weigh([[0.0], [1.0], [1.0]], [0, 1, 0])
+    array([1.5 , 0.75, 0.75])
+    """
+
+    role = "emphasis"
+
+    def fit(self, X, y, sample_weight=None, **metadata):
+        """Learn the weights from training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for.
+        **metadata : dict
+            Row-wise side information that the strategy asks for by name.
+
+        Returns
+        -------
+        self : object
+            The fitted strategy.
+        """
+        self.fit_weigh(X, y, sample_weight, **metadata)
+        return self
+
+    def fit_weigh(self, X, y, sample_weight=None, **metadata):
+        """Learn the weights and return those of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for.
+        **metadata : dict
+            Row-wise side information that the strategy asks for by name.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_samples,)
+            Non-negative weights; their mean, weighted by `sample_weight`, is one.
+
+        Raises
+        ------
+        ValueError
+            If the input or the weights that follow from it cannot be used.
+        """
+        check_choice(self.role, ROLES, name=f"{type(self).__name__}.role")
+        X, y, sample_weight = self._check_input(X, y, sample_weight)
+        raw = self._learn(X, y, sample_weight, **metadata)
+        if raw is None:
+            raw = self._raw(X, y)
+        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
+        self.scale_ = self._mean(raw, sample_weight)
+        if self.scale_ == 0:
+            raise ValueError(
+                f"{self._name} gives weight zero to every row whose sample_weight is "
+                "positive, so no row would count."
+            )
+        return raw / self.scale_
+
+    def weigh(self, X, y=None):
+        """Return the weights of any rows, on the scale of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to weigh.
+        y : array-like of shape (n_samples,), default=None
+            Their class labels, for strategies that need them.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_samples,)
+            Non-negative weights. Their mean is one on the training rows, and whatever
+            it is on others.
+        """
+        check_is_fitted(self, "scale_")
+        if y is not None:
+            y = check_labels(y, owner=self._name)
+            check_consistent_length(X, y)
+        raw = check_weights(
+            self._raw(X, y), n_rows(X), name=f"The weights of {self._name}"
+        )
+        return raw / self.scale_
+
+    def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
+        """Learn the weights and return them apart by role.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for.
+        **metadata : dict
+            Row-wise side information that the strategy asks for by name.
+
+        Returns
+        -------
+        weights : RoleWeights
+            ``weights.population`` and ``weights.emphasis``; None stands for ones.
+        """
+        weights = self.fit_weigh(X, y, sample_weight, **metadata)
+        if self.role == "population":
+            return RoleWeights(weights, None)
+        return RoleWeights(None, weights)
+
+    def side_columns(self):
+        """Return the columns of X that only the strategy may see.
+
+        Returns
+        -------
+        columns : list of str or int
+            They are dropped before the wrapped estimator sees X.
+        """
+        return []
+
+    def __mul__(self, other):
+        """Multiply with another strategy; every factor keeps its role."""
+        from skweight.weighting._product import ProductWeighting
+
+        if not isinstance(other, BaseWeighting):
+            return NotImplemented
+        return ProductWeighting([self, other])
+
+    @property
+    def _name(self):
+        return type(self).__name__
+
+    def _check_input(self, X, y, sample_weight):
+        y = check_labels(y, owner=self._name)
+        check_consistent_length(X, y)
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, n_rows(X))
+        return X, y, sample_weight
+
+    @staticmethod
+    def _mean(raw, sample_weight):
+        if sample_weight is None:
+            return float(raw.mean())
+        return float(raw @ sample_weight / sample_weight.sum())
+
+    def _learn(self, X, y, sample_weight):
+        return None
+
+    def _raw(self, X, y):
+        raise NotImplementedError(f"{self._name} must implement _raw(X, y).")
+
+
+class ClassLevelWeighting(BaseWeighting):
+    """Base class of strategies that give all rows of a class the same weight.
+
+    A subclass implements ``_class_weights(classes, masses)``: the raw weight of each
+    class, from its total ``sample_weight`` (its number of rows without one). A class
+    of zero mass has no row that counts; whatever it is given is set to zero.
+    """
+
+    def _learn(self, X, y, sample_weight):
+        self.classes_, codes = encode_labels(y)
+        masses = np.bincount(
+            codes, weights=sample_weight, minlength=self.classes_.size
+        ).astype(np.float64)
+        raw = np.asarray(self._class_weights(self.classes_, masses), dtype=np.float64)
+        raw = np.where(masses > 0, raw, 0.0)
+        mean = raw @ masses / masses.sum()
+        if not mean > 0:
+            raise ValueError(
+                f"{self._name} gives weight zero to every class that has rows, "
+                f"{say(self.classes_[masses > 0])}, so no row would count."
+            )
+        self.class_weight_ = raw / mean
+        return self.class_weight_[codes]
+
+    def _raw(self, X, y):
+        if y is None:
+            raise ValueError(
+                f"{self._name}.weigh needs y: its weights depend on the class of a "
+                "row. Pass weigh(X, y)."
+            )
+        return self.class_weight_[
+            positions_of(y, self.classes_, owner=f"{self._name}.weigh")
+        ]

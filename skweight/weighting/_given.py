@@ -1,0 +1,135 @@
+"""Strategies whose weights are given: in a column of X, or by a function."""
+
+import numpy as np
+
+from skweight._columns import take_column
+from skweight.weighting._base import BaseWeighting
+
+
+class ColumnWeighting(BaseWeighting):
+    r"""Take the weights from a column of X, which the estimator never sees.
+
+    A weight that is a column travels with its row: through ``train_test_split``,
+    through any cross-validation and any search, with metadata routing on or off. Use
+    it for survey, exposure or frequency weights, and for weights computed elsewhere.
+    :class:`~skweight.WeightedClassifier` drops the column before its estimator is
+    fitted, and again in `predict` where it is still there.
+
+    .. math:: w_i \propto X_{i,\text{column}}
+
+    Parameters
+    ----------
+    column : str or int
+        Name of the column of a DataFrame, or position of it in an array (negative
+        positions count from the end).
+    role : {"population", "emphasis"}, default="population"
+        What the numbers mean. ``"population"``: how many rows of the population the
+        row stands for. ``"emphasis"``: how hard training should look at it.
+
+    Attributes
+    ----------
+    scale_ : float
+        Mean of the column over the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if X has no such column, or it holds negative, missing or infinite
+        values or zeros alone.
+
+    See Also
+    --------
+    FunctionWeighting : Weights computed from several columns.
+
+    Notes
+    -----
+    O(n) time; one column is copied, X is not.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight import ColumnWeighting
+    >>> X = pd.DataFrame({"age": [30, 50, 70], "households": [100, 300, 200]})
+    >>> ColumnWeighting("households").fit_weigh(X, [0, 1, 0])
+    array([0.5, 1.5, 1. ])
+    """
+
+    def __init__(self, column, *, role="population"):
+        self.column = column
+        self.role = role
+
+    def side_columns(self):
+        """Return the column that holds the weights.
+
+        Returns
+        -------
+        columns : list of str or int
+            The column, to be dropped before the wrapped estimator sees X.
+        """
+        return [self.column]
+
+    def _raw(self, X, y):
+        return take_column(X, self.column, owner="ColumnWeighting")
+
+
+class FunctionWeighting(BaseWeighting):
+    r"""Compute the weights with a function of your own.
+
+    What ``weighting=callable`` means. The function is called with the training rows
+    and labels as they came, and must return one non-negative number per row.
+
+    .. math:: w = \text{func}(X, y)
+
+    Parameters
+    ----------
+    func : callable
+        ``func(X, y) -> array-like of shape (n_samples,)``. A module-level function
+        keeps the strategy picklable; a lambda does not.
+    role : {"emphasis", "population"}, default="emphasis"
+        What the numbers mean. ``"emphasis"``: how hard training should look at a row.
+        ``"population"``: how many rows of the population the row stands for.
+
+    Attributes
+    ----------
+    scale_ : float
+        Mean of the computed weights over the training rows.
+
+    Raises
+    ------
+    TypeError
+        In `fit`, if `func` cannot be called.
+    ValueError
+        In `fit`, if it returns negative, missing or infinite weights, zeros alone, or
+        another number of weights than rows.
+
+    See Also
+    --------
+    ColumnWeighting : Weights that are a column of X already.
+    BaseWeighting : Base class of strategies with parameters to learn or to tune.
+
+    Notes
+    -----
+    Costs one call of `func` for a fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import FunctionWeighting
+    >>> def heavier_with_amount(X, y):
+    ...     return 1 + X[:, 0]
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), [0, 0, 1]
+    >>> FunctionWeighting(heavier_with_amount).fit_weigh(X, y)
+    array([0.5, 1. , 1.5])
+    """
+
+    def __init__(self, func, *, role="emphasis"):
+        self.func = func
+        self.role = role
+
+    def _raw(self, X, y):
+        if not callable(self.func):
+            raise TypeError(
+                "FunctionWeighting takes a callable (X, y) -> weights; got "
+                f"{type(self.func).__name__}."
+            )
+        return np.asarray(self.func(X, y))
