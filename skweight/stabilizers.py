@@ -1,0 +1,311 @@
+"""Stabilizers keep weights sane: clip, cap, temper or smooth them, then mean 1.
+
+A stabilizer is a scikit-learn estimator without data: it has parameters, can be cloned
+and searched over, and has the one method ``stabilize(weights)``. Whoever calls it gives
+it the raw weights of one role, once; population and emphasis are stabilized apart.
+
+The order inside is always the same: temper or smooth the raw weights, cap them, so
+that the cap still holds at the end, and leave them with mean 1 over the rows of
+non-zero weight. The work is done by the functions of :mod:`skweight.weights`.
+"""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skweight._validation import check_number, check_weights, did_you_mean
+from skweight.weights import (
+    cap_weights,
+    clip_weights,
+    normalize_weights,
+    pareto_smooth,
+    temper_to_effective_sample_size,
+    temper_weights,
+)
+
+__all__ = [
+    "CapStabilizer",
+    "ClipStabilizer",
+    "ParetoStabilizer",
+    "TemperStabilizer",
+    "resolve_stabilizer",
+]
+
+
+class _Stabilizer(BaseEstimator):
+    """The part all stabilizers share; each says how in ``_reshape``."""
+
+    def stabilize(self, weights):
+        """Return stabilized weights with mean 1 over the rows of non-zero weight.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_samples,)
+            Raw non-negative weights in any unit. Never modified.
+
+        Returns
+        -------
+        stabilized : ndarray of shape (n_samples,)
+            Weights in average rows. Zeros stay zero, larger weights stay larger or
+            become equal.
+
+        Raises
+        ------
+        ValueError
+            If weights are negative, not finite or all zero, or if a parameter of the
+            stabilizer is out of its range.
+        """
+        weights = self._reshape(check_weights(weights, name="weights"))
+        cap = getattr(self, "cap", None)
+        return normalize_weights(weights) if cap is None else cap_weights(weights, cap)
+
+
+class ClipStabilizer(_Stabilizer):
+    """Cut the largest weights off at a threshold found from the weights.
+
+    The simplest remedy for a few rows that outvote the rest. The threshold is applied
+    to the raw weights; normalising lifts all of them by the same factor afterwards,
+    so use :class:`CapStabilizer` for a bound that holds in the fit.
+
+    Parameters
+    ----------
+    method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
+        Where the threshold comes from, see :func:`~skweight.weights.clip_weights`.
+        ``"truncated"`` is the square root of n times the mean.
+    limit : float, default=None
+        Quantile in (0, 1], or multiple > 0, in the unit of the method. Raising it
+        clips less. None means the default of the method.
+
+    See Also
+    --------
+    CapStabilizer : A bound that holds after normalising.
+    ParetoStabilizer : Needs no threshold.
+
+    Notes
+    -----
+    O(n).
+
+    Examples
+    --------
+    >>> from skweight.stabilizers import ClipStabilizer
+    >>> ClipStabilizer("median", limit=4).stabilize([1, 1, 2, 100])
+    array([0.4, 0.4, 0.8, 2.4])
+    """
+
+    def __init__(self, method="truncated", *, limit=None):
+        self.method = method
+        self.limit = limit
+
+    def _reshape(self, weights):
+        return clip_weights(weights, method=self.method, limit=self.limit)
+
+
+class CapStabilizer(_Stabilizer):
+    """Bound weights at a multiple of an average row, exactly.
+
+    The choice when you can say how much one row may count at most. Other weights
+    rise together until the mean is 1 again.
+
+    Parameters
+    ----------
+    cap : float, default=10.0
+        Largest weight of the result, in average rows; at least 1. Lowering it
+        flattens more; 1 makes all non-zero weights equal.
+
+    See Also
+    --------
+    resolve_stabilizer : Makes one from a number.
+
+    Notes
+    -----
+    O(n log n), see :func:`~skweight.weights.cap_weights`.
+
+    Examples
+    --------
+    >>> from skweight.stabilizers import CapStabilizer
+    >>> CapStabilizer(2).stabilize([1, 1, 2, 100])
+    array([0.5, 0.5, 1. , 2. ])
+    """
+
+    def __init__(self, cap=10.0):
+        self.cap = cap
+
+    def _reshape(self, weights):
+        # None would mean "no cap" to the others; here it would do nothing in silence.
+        check_number(self.cap, name="cap", low=1)
+        return weights
+
+
+class ParetoStabilizer(_Stabilizer):
+    """Replace the largest weights by what their own tail leads one to expect.
+
+    Pareto smoothing for estimated density ratios. Weights without a continuous tail,
+    such as weights per class, and fewer than 25 of them, are only normalised.
+
+    Parameters
+    ----------
+    cap : float, default=None
+        Largest weight after smoothing, in average rows; at least 1. Lowering it
+        flattens more. None means no cap.
+
+    See Also
+    --------
+    skweight.weights.pareto_diagnostics : Whether smoothing is enough.
+
+    Notes
+    -----
+    O(n), or O(n log n) with a cap. A single genuine giant is smoothed away; compare
+    the effective sample size before and after.
+
+    References
+    ----------
+    .. [1] A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry, Pareto smoothed
+       importance sampling, Journal of Machine Learning Research 25(72), 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.stabilizers import ParetoStabilizer
+    >>> weights = np.random.default_rng(0).pareto(1.5, size=1000)
+    >>> smooth = ParetoStabilizer().stabilize(weights)
+    >>> print(f"{weights.max() / weights.mean():.0f} times the mean at most before")
+    106 times the mean at most before
+    >>> print(f"{smooth.max():.0f} times the mean at most after")
+    89 times the mean at most after
+    """
+
+    def __init__(self, cap=None):
+        self.cap = cap
+
+    def _reshape(self, weights):
+        return pareto_smooth(weights)
+
+
+class TemperStabilizer(_Stabilizer):
+    """Flatten weights by a power, as little as an effective sample size allows.
+
+    Use it to say what weighting may cost: ``fraction=0.5`` keeps the information of
+    half the rows. All weights move, not only the largest.
+
+    Parameters
+    ----------
+    fraction : float, default=0.5
+        Effective sample size to keep, as a share of the non-zero rows, in (0, 1].
+        Raising it flattens more. Weights that have as much already stay as they are.
+    exponent : float, default=None
+        A fixed power in [0, 1] instead: 0 makes all non-zero weights equal, 1 leaves
+        them as they are. ``fraction`` is then not looked at.
+    cap : float, default=None
+        Largest weight after tempering, in average rows; at least 1. None means no
+        cap.
+
+    See Also
+    --------
+    skweight.weights.temper_to_effective_sample_size : The same, with the exponent.
+
+    Notes
+    -----
+    O(n) for each of the 40 steps of a bisection.
+
+    References
+    ----------
+    .. [1] H. Shimodaira, Improving predictive inference under covariate shift by
+       weighting the log-likelihood function, Journal of Statistical Planning and
+       Inference 90(2), 2000.
+
+    Examples
+    --------
+    >>> from skweight.stabilizers import TemperStabilizer
+    >>> from skweight.weights import effective_sample_size
+    >>> weights = TemperStabilizer(0.8).stabilize([1, 2, 5, 40])
+    >>> round(effective_sample_size(weights) / 4, 6)
+    0.8
+    """
+
+    def __init__(self, fraction=0.5, *, exponent=None, cap=None):
+        self.fraction = fraction
+        self.exponent = exponent
+        self.cap = cap
+
+    def _reshape(self, weights):
+        if self.exponent is not None:
+            return temper_weights(weights, self.exponent)
+        return temper_to_effective_sample_size(weights, self.fraction)
+
+
+_BY_NAME = {
+    "clip": ClipStabilizer,
+    "pareto": ParetoStabilizer,
+    "temper": TemperStabilizer,
+}
+
+
+def resolve_stabilizer(spec):
+    """Turn what a user writes for ``stabilizer=`` into a stabilizer, or None.
+
+    Parameters
+    ----------
+    spec : None, str, float or object
+        None for no stabilizing; ``"clip"``, ``"pareto"`` or ``"temper"`` for the
+        stabilizer of that name with its defaults; a number of at least 1 for an
+        exact cap at that multiple of an average row; or any object with a method
+        ``stabilize``, which is returned as it is.
+
+    Returns
+    -------
+    stabilizer : object or None
+        Has ``stabilize(weights)``.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or a number is below 1 or not finite.
+    TypeError
+        If it is none of these, such as a class instead of an object.
+
+    Notes
+    -----
+    Nothing is cloned here; clone the result before storing it.
+
+    Examples
+    --------
+    >>> from skweight.stabilizers import resolve_stabilizer
+    >>> resolve_stabilizer("pareto")
+    ParetoStabilizer()
+    >>> resolve_stabilizer(5)
+    CapStabilizer(cap=5)
+    """
+    if spec is None:
+        return None
+    if isinstance(spec, str):
+        if spec in _BY_NAME:
+            return _BY_NAME[spec]()
+        raise ValueError(
+            f"stabilizer must be None, {_names()}, a number or an object with a method "
+            f"stabilize(weights); got {spec!r}.{did_you_mean(spec, _BY_NAME)}"
+        )
+    if isinstance(spec, Real) and not isinstance(spec, bool | np.bool_):
+        if not (np.isfinite(spec) and spec >= 1):
+            raise ValueError(
+                "stabilizer as a number is the largest weight in average rows, and "
+                f"must be finite and at least 1; got {spec!r}. Pass None for no cap."
+            )
+        return CapStabilizer(spec)
+    if isinstance(spec, type):
+        raise TypeError(
+            f"stabilizer must be an object, not a class; got {spec.__name__}. Pass "
+            f"{spec.__name__}()."
+        )
+    if callable(getattr(spec, "stabilize", None)):
+        return spec
+    raise TypeError(
+        f"stabilizer must be None, {_names()}, a number or an object with a method "
+        f"stabilize(weights); got {spec!r} of type {type(spec).__name__}. Pass one of "
+        "skweight.stabilizers."
+    )
+
+
+def _names():
+    """Return the short names as they are written in a message."""
+    return ", ".join(f'"{name}"' for name in _BY_NAME)
