@@ -172,7 +172,7 @@ class ParetoStabilizer(_Stabilizer):
     >>> print(f"{weights.max() / weights.mean():.0f} times the mean at most before")
     106 times the mean at most before
     >>> print(f"{smooth.max():.0f} times the mean at most after")
-    89 times the mean at most after
+    98 times the mean at most after
     """
 
     def __init__(self, cap=None):
