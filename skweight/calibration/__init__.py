@@ -9,12 +9,11 @@ from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._numerics import scores_from_proba
 from skweight.calibration._prior import PriorCalibrator
-from skweight.calibration._resolve import CALIBRATORS, resolve_calibrator
+from skweight.calibration._resolve import resolve_calibrator
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 
 __all__ = [
-    "CALIBRATORS",
     "BaseCalibrator",
     "IsotonicCalibrator",
     "PriorCalibrator",

@@ -52,7 +52,10 @@ class BaseCalibrator(BaseEstimator):
     classes and error sentences are dealt with here.
 
     ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
-        Learn from :class:`~skweight.calibration._base.CalibrationRows`.
+        Learn from rows of positive weight: ``rows.scores``, of shape (n,) or (n, k);
+        ``rows.codes``, the position of every label among ``classes_``;
+        ``rows.weight``, whose total is the effective sample size; and
+        ``rows.class_count``, that total per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
         Return probabilities of shape (n, 2) or (n, k) for scores of shape (n,) or
         (n, k), strictly between 0 and 1.
@@ -141,8 +144,8 @@ class BaseCalibrator(BaseEstimator):
         ------
         ValueError
             If scores are not finite or of the wrong shape, a label is not among
-            ``classes``, there are fewer than two classes, or a weight is negative, NaN
-            or infinite, or all are zero.
+            ``classes``, there are fewer than two classes, a weight is negative, NaN
+            or infinite, all weights are zero, or a parameter is out of its range.
 
         Warns
         -----
@@ -175,7 +178,7 @@ class BaseCalibrator(BaseEstimator):
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
             ) from None
-        scores = check_scores(scores, n_classes)
+        scores = _check_finite(_check_shape(scores, n_classes))
         if n_classes == 2:
             return self._predict_binary(scores)
         return self._predict_multiclass(scores)
@@ -184,8 +187,8 @@ class BaseCalibrator(BaseEstimator):
         owner = type(self).__name__
         classes, codes = resolve_classes(y, classes, owner=owner)
         n_rows, n_classes = codes.shape[0], classes.shape[0]
-        scores = np.asarray(scores, dtype=np.float64)
-        if scores.ndim and scores.shape[0] != n_rows:
+        scores = _check_shape(scores, n_classes)
+        if scores.shape[0] != n_rows:
             raise ValueError(
                 f"scores and y must describe the same rows; got {scores.shape[0]} "
                 f"scores and {n_rows} labels."
@@ -199,7 +202,7 @@ class BaseCalibrator(BaseEstimator):
                 weight, scores, codes = weight[counted], scores[counted], codes[counted]
             weight = _to_effective_rows(weight)
         rows = CalibrationRows(
-            scores=check_scores(scores, n_classes),
+            scores=_check_finite(scores),
             codes=codes,
             weight=weight,
             class_count=np.bincount(codes, weight, n_classes),
@@ -258,7 +261,7 @@ def warn_reversed(calibrator, consequence, *, stacklevel=5):
     )
 
 
-def check_scores(scores, n_classes):
+def _check_shape(scores, n_classes):
     """Return scores as float64 of shape (n,) for two classes, (n, k) for more."""
     scores = np.asarray(scores, dtype=np.float64)
     shape = scores.shape
@@ -277,10 +280,16 @@ def check_scores(scores, n_classes):
             f"scores of {n_classes} classes must have shape (n_samples, {n_classes}), "
             f"one log-scale score per class in sorted order; got shape {shape}."
         )
-    if not np.isfinite(scores).all():
-        n_bad = int(np.count_nonzero(~np.isfinite(scores).reshape(shape[0], -1).all(1)))
+    return scores
+
+
+def _check_finite(scores):
+    finite = np.isfinite(scores)
+    if not finite.all():
+        n_rows = scores.shape[0]
+        n_bad = int(np.count_nonzero(~finite.reshape(n_rows, -1).all(axis=1)))
         raise ValueError(
-            f"scores must be finite; got NaN or infinity in {n_bad} of {shape[0]} "
+            f"scores must be finite; got NaN or infinity in {n_bad} of {n_rows} "
             "rows. The logarithm of a probability of exactly 0 is infinite: make "
             "scores by scores_from_proba(proba, clip=...), which clips."
         )

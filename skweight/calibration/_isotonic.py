@@ -138,7 +138,9 @@ class IsotonicCalibrator(BaseCalibrator):
         """Return the curve, and whether it is flat though the scores are not."""
         order = np.argsort(scores)
         sorted_scores = scores[order]
-        first = np.flatnonzero(np.diff(sorted_scores, prepend=-np.inf) > 0)
+        # Scores closer than this are ties: the slope between them would overflow.
+        first = np.flatnonzero(np.diff(sorted_scores) > 1e-290) + 1
+        first = np.append(0, first)
         knots = sorted_scores[first]
         mass = np.add.reduceat(weight[order], first)
         hits = np.add.reduceat((weight * positive)[order], first)
@@ -161,7 +163,7 @@ class IsotonicCalibrator(BaseCalibrator):
         else:
             x = np.column_stack([knots[start], knots[end]]).ravel()
             p = np.repeat(value, 2)
-            keep = np.diff(x, prepend=-np.inf) > 0
+            keep = np.append(True, np.diff(x) > 0)
             x, p = x[keep], p[keep]
         return Curve(x, p), value.shape[0] == 1 and knots.shape[0] > 1
 

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from skweight._validation import check_number
 
@@ -54,13 +55,22 @@ def softmax_proba(logit):
 
 
 def centre_rows(scores):
-    """Return scores minus their mean in every row.
+    """Return scores minus their mean in every row, for maps with one slope for all.
 
-    A constant added to all log scores of a row says nothing about its classes. Taking
-    it away makes log-probabilities and unnormalised logits of one model the same
-    input, and the k slopes of a vector map identifiable.
+    A constant added to all log scores of a row says nothing about its classes.
     """
     return scores - scores.mean(axis=1, keepdims=True)
+
+
+def log_normalise(scores):
+    """Return the log-softmax of every row, for maps with a slope per class.
+
+    A constant added to all log scores of a row says nothing about its classes, yet
+    unequal slopes would be moved by it. Taking the log-sum-exp away makes logits and
+    log-probabilities of one model the same input.
+    """
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def rest_log_odds(scores):
@@ -163,17 +173,21 @@ def _newton(evaluate, start, *, max_iter=200, tol=1e-6):
     """Minimise a smooth convex function given (value, gradient, Hessian) at a point.
 
     Newton converges quadratically, so a step of relative size ``tol`` is taken
-    without looking: the error it leaves is of order ``tol ** 2``.
+    without looking: the error it leaves is of order ``tol ** 2``. A step is at most
+    ten times the size of the parameters, which takes the search through regions where
+    every probability is 0 or 1 and the curvature vanishes.
     """
     theta = np.array(start, dtype=np.float64)
     value, gradient, hessian = evaluate(theta)
     eye = np.eye(theta.shape[0])
     for _ in range(max_iter):
         # Directions that the data do not see (equal columns) get no step at all.
-        guard = 1e-12 * np.trace(hessian) / theta.shape[0] + _SMALLEST
+        guard = 1e-12 * np.trace(hessian) / theta.shape[0] + 1e-100
         step = -np.linalg.solve(hessian + guard * eye, gradient)
-        if np.abs(step).max() <= tol * (1 + np.abs(theta).max()):
+        size, reach = np.abs(step).max(), 1 + np.abs(theta).max()
+        if size <= tol * reach:
             return theta + step
+        step *= min(1.0, 10 * reach / size)
         decrease = gradient @ step
         length = 1.0
         while True:
@@ -193,8 +207,14 @@ def _newton(evaluate, start, *, max_iter=200, tol=1e-6):
 def _spread(scores):
     """Return the largest absolute score and whether the columns vary at all."""
     peak = max(abs(scores.max()), abs(scores.min()))
-    span = (scores.max(axis=0) - scores.min(axis=0)).max()
+    span = (scores.max(axis=0) / 2 - scores.min(axis=0) / 2).max()
     return peak, span > 1e-12 * peak
+
+
+def _slope_is_known(class_count, peak, varies, bias):
+    # Below the last bound the reciprocal of a score overflows; such scores are zeros.
+    present = np.count_nonzero(class_count)
+    return present > 1 and peak > 1e-290 and (varies or not bias)
 
 
 # -- two classes -----------------------------------------------------------------
@@ -254,9 +274,8 @@ def fit_binary_slope(scores, codes, weight, class_count, *, smoothing, bias=True
     own, other = smoothed_targets(class_count, smoothing)
     target = np.where(codes == 1, own[1], other[0])
     peak, varies = _spread(scores)
-    known = np.count_nonzero(class_count) > 1 and peak > 0 and (varies or not bias)
     refused = False
-    if known:
+    if _slope_is_known(class_count, peak, varies, bias):
         slope, intercept = _newton_slope(scores, weight, target, peak, bias=bias)
         if slope > 0:
             return SlopeFit(slope, intercept, refused=False)
@@ -301,20 +320,15 @@ def _without_bias(evaluate):
 
 def _binary_intercept(scores, weight, target, slope):
     """Return the intercept that fits the mean target at a given slope."""
-    offset = slope * scores
-    middle = (weight @ offset) / weight.sum()
-    offset -= middle
-    base = (weight @ target) / weight.sum()
+    logit = slope * scores
     weight = weight / weight.sum()
-
-    def evaluate(theta):
-        logit = offset + theta[0]
-        proba = expit(logit)
-        value = -(weight @ log_expit(-logit)) - base * theta[0]
-        gradient = np.array([weight @ proba - base])
-        return value, gradient, np.array([[weight @ (proba * (1 - proba))]])
-
-    return _newton(evaluate, [np.log(base) - np.log1p(-base)])[0] - middle
+    base = weight @ target
+    goal = np.log(base) - np.log1p(-base)
+    low, high = goal - logit.max(), goal - logit.min()
+    if low == high:
+        return low
+    # At one end every probability is too small, at the other every one too large.
+    return brentq(lambda b: weight @ expit(logit + b) - base, low, high, xtol=1e-12)
 
 
 # -- three classes and more ------------------------------------------------------
@@ -398,20 +412,19 @@ def _from_coarse_to_all(build, rows, start):
 def fit_softmax_slope(z, codes, weight, class_count, *, smoothing, bias=True):
     """Fit softmax(slope * z + intercept), one slope for all classes; exact minimum.
 
-    ``z`` has centred rows. The slope is kept at one or refused as in
+    The slope is kept at one or refused as in
     :func:`fit_binary_slope`.
     """
     k = z.shape[1]
     own, other = smoothed_targets(class_count, smoothing)
     peak, varies = _spread(z)
-    known = np.count_nonzero(class_count) > 1 and peak > 0 and (varies or not bias)
     # Parameters of the shared map: the slope, then (with a bias) the k intercepts.
     share = np.zeros((2 * k, 1 + k if bias else 1))
     share[:k, 0] = 1.0
     if bias:
         share[k:, 1:] = np.eye(k)
     refused = False
-    if known:
+    if _slope_is_known(class_count, peak, varies, bias):
         # Two divisions keep the squares finite at any magnitude of the scores.
         u = z / peak
         scale = np.sqrt(weight @ np.einsum("ij,ij->i", u, u) / weight.sum() / k)

@@ -32,8 +32,9 @@ def resolve_calibrator(spec):
     Parameters
     ----------
     spec : None, str or calibrator
-        A name of :data:`CALIBRATORS`, an object with ``fit(scores, y, sample_weight)``
-        and ``predict_proba(scores)``, or None for no calibration.
+        ``"sigmoid"``, ``"isotonic"``, ``"temperature"`` or ``"prior"``; an object with
+        ``fit(scores, y, sample_weight)`` and ``predict_proba(scores)``; or None for no
+        calibration.
 
     Returns
     -------

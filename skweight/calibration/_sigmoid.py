@@ -4,10 +4,10 @@ from skweight._validation import check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._numerics import (
     binary_proba,
-    centre_rows,
     fit_binary_slope,
     fit_softmax_slope,
     fit_softmax_slopes,
+    log_normalise,
     softmax_proba,
 )
 
@@ -25,7 +25,7 @@ class SigmoidCalibrator(BaseCalibrator):
 
     .. math:: p(1 \mid s) = \sigma(a s + b), \qquad a > 0,
 
-    and with more, where :math:`z` is the row of scores minus its mean,
+    and with more, where :math:`z` is the log-softmax of the row of scores,
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0,
 
@@ -41,12 +41,13 @@ class SigmoidCalibrator(BaseCalibrator):
         :math:`N_k` counts effective rows and :math:`m` is ``2 * smoothing / k``; 1 is
         Platt's rule. It keeps the slope finite where the scores separate the classes
         perfectly. Raising it pulls probabilities away from 0 and 1.
-    ridge : float, default=1.0
+    ridge : float, default=4.0
         Three classes and more: how strongly the slopes are pulled towards the common
         slope of ``TemperatureCalibrator``, in [0, inf). The penalty on the mean
         cross-entropy is :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it
         fades as effective rows :math:`n` come in. Raising it helps when classes are
-        rare; 0 fits all slopes freely.
+        rare; 0 fits all slopes freely. The default had the lowest mean log loss of
+        1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models.
 
     Attributes
     ----------
@@ -73,10 +74,11 @@ class SigmoidCalibrator(BaseCalibrator):
     positive, all classes share one slope, with the same warning. If the rows cannot
     tell the slope (one class only, or a single score) it stays 1.
 
-    *Rows of scores are centred at their mean.* A constant added to all scores of a row
-    carries no information, yet it would move a map with unequal slopes. The mean is
-    linear (the log-sum-exp is not), so decision values keep their geometry, and
-    log-probabilities give the same map as the logits they came from.
+    *Rows of scores are normalised.* A constant added to all scores of a row carries no
+    information, yet it would move a map with unequal slopes. The log-softmax takes it
+    away, so logits and log-probabilities of a model give the same map. Subtracting the
+    mean would do that too, but lets the noise of very small probabilities into every
+    class; it had the higher log loss at a few hundred rows.
 
     *Cost.* Newton with line search on standardised scores, exact to rounding:
     :math:`O(n)` for two classes (a first fit on 4096 cells of the scores leaves one or
@@ -111,7 +113,7 @@ class SigmoidCalibrator(BaseCalibrator):
     mean probability 0.099, frequency 0.099
     """
 
-    def __init__(self, *, smoothing=1.0, ridge=1.0):
+    def __init__(self, *, smoothing=1.0, ridge=4.0):
         self.smoothing = smoothing
         self.ridge = ridge
 
@@ -131,7 +133,7 @@ class SigmoidCalibrator(BaseCalibrator):
     def _fit_multiclass(self, rows):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
         check_number(self.ridge, name="ridge", low=0, include="left")
-        z = centre_rows(rows.scores)
+        z = log_normalise(rows.scores)
         data = (z, rows.codes, rows.weight, rows.class_count)
         shared = fit_softmax_slope(*data, smoothing=self.smoothing)
         self.slope_ = shared.slope + 0 * shared.intercept
@@ -151,4 +153,4 @@ class SigmoidCalibrator(BaseCalibrator):
         return binary_proba(self.slope_ * scores + self.intercept_)
 
     def _predict_multiclass(self, scores):
-        return softmax_proba(self.slope_ * centre_rows(scores) + self.intercept_)
+        return softmax_proba(self.slope_ * log_normalise(scores) + self.intercept_)

@@ -22,8 +22,7 @@ class TemperatureCalibrator(BaseCalibrator):
     undo class weights, which shift the log odds; here the bias is on unless asked
     otherwise.
 
-    With two classes and score :math:`s`, or with more and :math:`z` the row of scores
-    minus its mean,
+    With two classes and score :math:`s`, or with more and :math:`z` the row of scores,
 
     .. math::
 
@@ -137,4 +136,4 @@ class TemperatureCalibrator(BaseCalibrator):
         return binary_proba(self.slope_ * scores + self.intercept_)
 
     def _predict_multiclass(self, scores):
-        return softmax_proba(self.slope_ * centre_rows(scores) + self.intercept_)
+        return softmax_proba(self.slope_ * scores + self.intercept_)
