@@ -187,7 +187,13 @@ def deliver(
     if weights is None:
         return estimator.fit(X, y, **fit_params), []
     if not _is_composite(estimator):
-        way = fit_one(estimator, X, y, weights, unsupported, random_state, **fit_params)
+        # With routing on, some estimators refuse weights or want a scorer to be told
+        # about them; only further arguments of fit need it.
+        routing = get_config()["enable_metadata_routing"] and bool(fit_params)
+        with config_context(enable_metadata_routing=routing):
+            way = fit_one(
+                estimator, X, y, weights, unsupported, random_state, **fit_params
+            )
         return estimator, [Delivery(name_of(estimator), _LEARNER, way)]
     translate = not get_config()["enable_metadata_routing"]
     with config_context(enable_metadata_routing=True):

@@ -1,0 +1,675 @@
+"""`WeightedClassifier`: weights in, honest probabilities out."""
+
+import warnings
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    clone,
+    is_regressor,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+)
+
+from skweight import _cross_fit
+from skweight._columns import drop_columns
+from skweight._validation import (
+    check_choice,
+    check_labels,
+    check_weights,
+    encode_labels,
+    n_rows,
+    positions_of,
+)
+from skweight.calibration import PriorCalibrator, resolve_calibrator
+from skweight.decision import resolve_decision
+from skweight.delivery import POLICIES, balances_itself, deliver
+from skweight.exceptions import DoubleCountingWarning
+from skweight.inspection._report import (
+    FitReport,
+    describe_decision,
+    describe_weighting,
+    labels_of,
+    weight_figures,
+)
+from skweight.stabilizers import resolve_stabilizer
+from skweight.weighting import resolve_weighting
+from skweight.weighting._base import RoleWeights, multiply
+
+
+def _estimator_has(method):
+    def check(self):
+        # Raises the AttributeError of the wrapped estimator, which says more than ours.
+        getattr(self._delegate(), method)
+        return True
+
+    return check
+
+
+def _has_decision_function(self):
+    if resolve_calibrator(self.calibration) is not None:
+        raise AttributeError(
+            "A calibrated WeightedClassifier has probabilities, no decision_function."
+        )
+    return _estimator_has("decision_function")(self)
+
+
+def _has_predict_proba(self):
+    calibrator = resolve_calibrator(self.calibration)
+    if calibrator is None:
+        return _estimator_has("predict_proba")(self)
+    probabilities = not getattr(calibrator, "needs_held_out_scores", True)
+    try:
+        _cross_fit.output_method(self._delegate(), probabilities=probabilities)
+    except TypeError as error:
+        raise AttributeError(str(error)) from error
+    return True
+
+
+class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
+
+    Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
+    every row counts; the weights are brought into whatever the estimator takes; and a
+    calibrator gives the probabilities their meaning back, on rows as they came.
+
+    The wrapper keeps two kinds of weights apart. *Population* weights (the caller's
+    `sample_weight`, a known prior) say how many rows a row stands for, and reach the
+    fit, the calibrator and the decision. *Emphasis* (balancing, costs) says how hard
+    training should look at a row, and reaches the fit alone:
+
+    .. math::
+
+        \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i), \qquad
+        \hat c = \arg\min_c \sum_i p_i \, \ell(c(\hat f^{(-i)}(x_i)), y_i)
+
+    with :math:`p_i` population weights, :math:`e_i` emphasis, and
+    :math:`\hat f^{(-i)}` a model that was not fitted on row :math:`i`.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Classifier, Pipeline, search or ensemble to fit; None is
+        ``LogisticRegression()``. It is cloned, never changed. A
+        ``FrozenEstimator`` is not fitted: it is calibrated on the rows given, and
+        `weighting` then says how it was weighted when it was.
+    weighting : None, str, dict, callable, weighting, or list of these, \
+            default="balanced"
+        How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
+        ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
+        ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None
+        weighs all rows alike.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. Applied once to the population weights and once to the emphasis.
+    calibration : None, str or calibrator, default=None
+        What maps outputs to probabilities: ``"sigmoid"``, ``"isotonic"``,
+        ``"temperature"``, ``"prior"`` (closed-form inversion of the emphasis, at no
+        further fit), or a calibrator. None leaves the probabilities of the weighted
+        model, which are those of a world as the weights have it.
+    decision : str, float or decision, default="auto"
+        How labels follow from calibrated probabilities. ``"auto"``: the emphasis
+        decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
+        of a balanced model. ``"argmax"``: the most probable class, which a rare class
+        hardly ever is. A float: the threshold from which on the second of two classes
+        is chosen; raising it trades recall for precision. Without calibration
+        ``"auto"`` and ``"argmax"`` both are what the estimator predicts.
+    cv : int, splitter, iterable or None, default=None
+        Splits for the held-out scores that the calibrator sees. None is 5 and a number
+        means shuffled stratified folds. Raising it makes fold models more like the
+        final one, at one more fit each.
+    unsupported : {"raise", "resample"}, default="raise"
+        What to do with an estimator that takes no weights at all: raise, or fit it on
+        a systematic bootstrap of the rows, drawn in proportion to their weights.
+    normalize : bool, default=True
+        Whether weights are delivered with mean 1 over the rows that count, so that
+        the scale of `sample_weight` changes nothing. False keeps it: a row of weight
+        two is then exactly the same row twice, also to a regularised loss.
+    n_jobs : int or None, default=None
+        Number of fold fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds and of the bootstrap; not passed to the estimator.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    estimator_ : estimator
+        The fitted clone of `estimator`.
+    weighting_ : weighting or None
+        The fitted strategy.
+    calibrator_ : calibrator or None
+        The fitted calibrator.
+    decision_ : decision or None
+        The fitted decision; None where labels are what `estimator_` predicts.
+    threshold_ : float
+        Probability of the second of two classes that decides, where one does.
+    class_multiplier_ : ndarray of shape (n_classes,)
+        Training mass of each class as the learner saw it, over its population mass.
+    report_ : FitReport
+        What the fit did to the rows, in words and figures.
+    n_features_in_ : int
+        Number of features that `estimator_` saw, where it says so.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where it says so.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if weights, labels or parameters cannot be used; the message says
+        what was expected, what came and what to do.
+    UnsupportedWeightsError
+        In `fit`, if the estimator takes no weights and `unsupported` is "raise".
+
+    See Also
+    --------
+    BalancedWeighting : The default strategy.
+    skweight.calibration.SigmoidCalibrator : The usual calibrator.
+    sklearn.calibration.CalibratedClassifierCV : Sends one weight to fit and
+        calibrator alike.
+
+    Notes
+    -----
+    Calibration costs as many fits as there are folds, besides the one that is kept;
+    prediction costs that of one model. All other work is O(n) in time and memory.
+
+    References
+    ----------
+    .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
+       theorem 2.
+    .. [2] Platt, J. (1999). Probabilistic outputs for support vector machines.
+       Advances in Large Margin Classifiers, section 2.1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight import WeightedClassifier
+    >>> X, y = make_classification(2000, weights=[0.95], flip_y=0.05, random_state=0)
+    >>> clf = WeightedClassifier(
+    ...     LogisticRegression(), weighting="balanced", calibration="sigmoid",
+    ...     random_state=0,
+    ... ).fit(X, y)
+    >>> round(float(y.mean()), 3), round(float(clf.predict_proba(X)[:, 1].mean()), 3)
+    (0.075, 0.075)
+    >>> round(clf.threshold_, 3)      # balanced classes: the prevalence decides
+    0.075
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        weighting="balanced",
+        stabilizer=None,
+        calibration=None,
+        decision="auto",
+        cv=None,
+        unsupported="raise",
+        normalize=True,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.weighting = weighting
+        self.stabilizer = stabilizer
+        self.calibration = calibration
+        self.decision = decision
+        self.cv = cv
+        self.unsupported = unsupported
+        self.normalize = normalize
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Learn the weights, fit the estimator with them, and calibrate it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows: anything that the estimator takes, passed on untouched but
+            for columns that only the weighting may see.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights: how many rows of the population each row stands for.
+            They count in the fit, the calibration and the decision. Zero leaves a row
+            out.
+        **fit_params : dict
+            Row-wise information that the weighting or the splitter asks for by name;
+            the rest goes to the `fit` of the estimator.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+        """
+        check_choice(self.unsupported, POLICIES, name="unsupported")
+        weighting = resolve_weighting(self.weighting)
+        calibrator = resolve_calibrator(self.calibration)
+        decision = resolve_decision(self.decision)
+        estimator = self._get_estimator()
+        if is_regressor(estimator):
+            raise TypeError(
+                f"WeightedClassifier wraps classifiers; {type(estimator).__name__} is "
+                "a regressor."
+            )
+        y = check_labels(y, owner=type(self).__name__)
+        check_consistent_length(X, y)
+        arguments = self._sort_fit_params(fit_params, weighting)
+
+        sample_weight = self._check_sample_weight(sample_weight, X)
+        self.weighting_, (population, emphasis) = self._weigh(
+            weighting, X, y, sample_weight, arguments["weighting"]
+        )
+        weights = multiply(population, emphasis)
+        self._side_columns = [] if weighting is None else weighting.side_columns()
+        self._width = getattr(X, "shape", (0, 0))[-1] if self._side_columns else None
+        X = drop_columns(X, self._side_columns)
+
+        if emphasis is not None:
+            self._warn_of_double_counting(estimator)
+        random_state = check_random_state(self.random_state)
+        deliver_arguments = {
+            "unsupported": self.unsupported,
+            "fit_params": arguments["estimator"],
+            "random_state": random_state.randint(np.iinfo(np.int32).max),
+        }
+        self.estimator_, deliveries = deliver(
+            estimator,
+            X,
+            y,
+            self._mean_one(weights, population),
+            population=population,
+            **deliver_arguments,
+        )
+        self._take_from_estimator(y)
+        codes = (
+            positions_of(y, self.classes_, owner="The frozen estimator")
+            if (isinstance(estimator, FrozenEstimator))
+            else encode_labels(y)[1]
+        )
+        figures = weight_figures(codes, self.classes_.size, population, weights)
+        self.class_multiplier_ = np.array(figures["class_multiplier"])
+
+        held_out = self._calibrate(
+            calibrator,
+            X,
+            y,
+            RoleWeights(population, emphasis),
+            arguments["splitter"],
+            deliver_arguments,
+            random_state,
+        )
+        self._decide(decision, calibrator)
+        self.report_ = FitReport(
+            **figures,
+            weighting=describe_weighting(self.weighting_),
+            classes=labels_of(self.classes_),
+            deliveries=deliveries,
+            decision=describe_decision(self.decision_, self.classes_),
+            **held_out,
+        )
+        return self
+
+    def predict(self, X):
+        """Return class labels, as `decision` has them follow from the probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to label. Columns that only the weighting may see are dropped where
+            they are still there.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        check_is_fitted(self, "estimator_")
+        if self.decision_ is None:
+            return self.estimator_.predict(self._without_side_columns(X))
+        return self.decision_.decide(self.predict_proba(X))
+
+    @available_if(_has_predict_proba)
+    def predict_proba(self, X):
+        """Return class probabilities, calibrated where a calibration was asked for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities; columns follow ``classes_``.
+        """
+        check_is_fitted(self, "estimator_")
+        X = self._without_side_columns(X)
+        if self.calibrator_ is None:
+            return self.estimator_.predict_proba(X)
+        outputs = _cross_fit.outputs_of(
+            self.estimator_, X, self._output_method, self.classes_
+        )
+        scores = _cross_fit.log_scores(outputs, self._output_method, self._clip)
+        return self.calibrator_.predict_proba(scores)
+
+    @available_if(_has_predict_proba)
+    def predict_log_proba(self, X):
+        """Return the logarithm of the class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithms of `predict_proba`.
+        """
+        if self.calibration is None and hasattr(self._delegate(), "predict_log_proba"):
+            check_is_fitted(self, "estimator_")
+            return self.estimator_.predict_log_proba(self._without_side_columns(X))
+        return np.log(self.predict_proba(X))
+
+    @available_if(_has_decision_function)
+    def decision_function(self, X):
+        """Return the decision values of the fitted estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            What ``estimator_.decision_function`` returns. Not available together with
+            a calibration, whose probabilities are what to rank and cut by.
+        """
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.decision_function(self._without_side_columns(X))
+
+    @property
+    def threshold_(self):
+        """Probability of the second of two classes that decides."""
+        check_is_fitted(self, "estimator_")
+        return self.decision_.threshold_
+
+    def set_params(self, **params):
+        """Set parameters, also of a strategy or calibrator given by its name.
+
+        Parameters
+        ----------
+        **params : dict
+            For example ``weighting__strength=0.5`` or ``estimator__C=10``.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        # "balanced" and None stand for objects with parameters; a search that tunes
+        # them reaches through the short name.
+        for name, resolve in (
+            ("weighting", resolve_weighting),
+            ("calibration", resolve_calibrator),
+            ("stabilizer", resolve_stabilizer),
+        ):
+            if any(key.startswith(f"{name}__") for key in params):
+                params[name] = resolve(params.get(name, getattr(self, name)))
+        if self.estimator is None and any(
+            key.startswith("estimator__") for key in params
+        ):
+            params.setdefault("estimator", self._get_estimator())
+        nested = {key: value for key, value in params.items() if "__" in key}
+        super().set_params(**{k: v for k, v in params.items() if k not in nested})
+        return super().set_params(**nested)
+
+    def get_metadata_routing(self):
+        """Return how metadata are routed to the weighting, estimator and splitter.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing of scikit-learn. `sample_weight` is used by the classifier itself;
+            what its estimator gets is computed.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        # Weights are computed, not passed: no request of theirs is needed.
+        weighting = get_routing_for_object(resolve_weighting(self.weighting))
+        if hasattr(weighting, "fit"):
+            weighting.fit.add_request(param="sample_weight", alias=False)
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self._get_estimator(), method_mapping=mapping)
+            .add(weighting=weighting, method_mapping=mapping)
+            .add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._get_estimator())
+        # What the estimator takes, the wrapper takes.
+        for name in ("sparse", "allow_nan", "categorical", "string", "positive_only"):
+            setattr(tags.input_tags, name, getattr(inner.input_tags, name))
+        tags.input_tags.pairwise = inner.input_tags.pairwise
+        tags.non_deterministic = inner.non_deterministic
+        if inner.classifier_tags is not None:
+            tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
+            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        return tags
+
+    # -- the steps of fit --------------------------------------------------------------
+
+    def _get_estimator(self):
+        if self.estimator is not None:
+            return self.estimator
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression()
+
+    def _delegate(self):
+        return getattr(self, "estimator_", None) or self._get_estimator()
+
+    def _sort_fit_params(self, fit_params, weighting):
+        """Return the arguments of fit, apart by who is to get them."""
+        sorted_params = {"weighting": {}, "estimator": {}, "splitter": {}}
+        if not fit_params:
+            return sorted_params
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **fit_params)
+            return {
+                "weighting": dict(routed["weighting"]["fit"]),
+                "estimator": dict(routed["estimator"]["fit"]),
+                "splitter": dict(routed["splitter"]["split"]),
+            }
+        splits_by = get_routing_for_object(self.cv).consumes("split", fit_params)
+        factors = [] if weighting is None else getattr(weighting, "_resolved", list)()
+        for name, value in fit_params.items():
+            weighed = any(has_fit_parameter(one, name) for one in [weighting, *factors])
+            if weighed:
+                sorted_params["weighting"][name] = value
+            if name in splits_by:
+                sorted_params["splitter"][name] = value
+            if not (weighed or name in splits_by):
+                sorted_params["estimator"][name] = value
+        return sorted_params
+
+    def _check_sample_weight(self, sample_weight, X):
+        if sample_weight is None:
+            return None
+        sample_weight = check_weights(sample_weight, n_rows(X))
+        return self._mean_one(sample_weight, sample_weight)
+
+    def _weigh(self, weighting, X, y, sample_weight, metadata):
+        """Return the fitted strategy, and stabilized weights apart by role."""
+        if weighting is None:
+            return None, RoleWeights(sample_weight, None)
+        weighting = clone(weighting)
+        learned = weighting.fit_weigh_by_role(X, y, sample_weight, **metadata)
+        population = multiply(sample_weight, learned.population)
+        emphasis = learned.emphasis
+        stabilizer = resolve_stabilizer(self.stabilizer)
+        if stabilizer is not None:
+            if population is not None:
+                total = population.sum()
+                population = stabilizer.stabilize(population)
+                population *= total / population.sum()
+            if emphasis is not None:
+                emphasis = stabilizer.stabilize(emphasis)
+        return weighting, RoleWeights(population, emphasis)
+
+    def _mean_one(self, weights, population):
+        """Return weights of mean 1 over the rows that count in the population."""
+        if weights is None or not self.normalize:
+            return weights
+        n_counted = weights.size if population is None else np.count_nonzero(population)
+        mean = weights.sum() / n_counted
+        return weights if mean == 1 else weights / mean
+
+    def _warn_of_double_counting(self, estimator):
+        for name, value in balances_itself(estimator):
+            warnings.warn(
+                f"The wrapped estimator balances by itself ({name}={value!r}), and "
+                f"weighting={self.weighting!r} balances it once more, so that emphasis "
+                f"counts double. Set {name} back to its default, or weighting=None.",
+                DoubleCountingWarning,
+                stacklevel=3,
+            )
+
+    def _take_from_estimator(self, y):
+        frozen = isinstance(self.estimator_, FrozenEstimator)
+        self.classes_ = (
+            np.asarray(self.estimator_.classes_) if frozen else encode_labels(y)[0]
+        )
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+
+    def _calibrate(
+        self, calibrator, X, y, by_role, split_metadata, deliver_arguments, random_state
+    ):
+        """Fit the calibrator and return what the report says about it."""
+        self.calibrator_ = None
+        if calibrator is None:
+            return {"calibration": None, "n_fits": 1}
+        population = by_role.population
+        splits = None
+        frozen = isinstance(self.estimator_, FrozenEstimator)
+        if getattr(calibrator, "needs_held_out_scores", True) and not frozen:
+            splits = _cross_fit.folds(
+                self.cv, X, y, population, random_state, split_metadata
+            )
+            if splits is None:
+                calibrator = PriorCalibrator()
+        calibrator = clone(calibrator)
+        on_rows = getattr(calibrator, "needs_held_out_scores", True)
+        self._output_method = _cross_fit.output_method(
+            self.estimator_, probabilities=not on_rows
+        )
+        known = {"classes": self.classes_, "class_multiplier": self.class_multiplier_}
+        asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
+        self._clip = _cross_fit.SMALLEST_CLIP
+        if not on_rows:
+            self.calibrator_ = calibrator.fit(None, y, **asked)
+            return {"calibration": f"{calibrator!r}, in closed form", "n_fits": 1}
+
+        if frozen:
+            outputs = _cross_fit.outputs_of(
+                self.estimator_, X, self._output_method, self.classes_
+            )
+            held_out = _cross_fit.HeldOut(outputs, np.arange(len(y)), 0)
+        else:
+            weights = multiply(*by_role)
+
+            def training(rows):
+                own = [None if v is None else v[rows] for v in (weights, population)]
+                return {
+                    "weights": self._mean_one(*own),
+                    "population": own[1],
+                    **deliver_arguments,
+                }
+
+            held_out = _cross_fit.held_out(
+                self._get_estimator(),
+                X,
+                y,
+                splits,
+                self._output_method,
+                self.classes_,
+                fit=training,
+                n_jobs=self.n_jobs,
+            )
+        return self._fit_calibrator(calibrator, held_out, y, population, asked)
+
+    def _fit_calibrator(self, calibrator, held_out, y, population, asked):
+        self._clip = _cross_fit.smallest_probability(
+            held_out.outputs, self._output_method
+        )
+        scores = _cross_fit.log_scores(
+            held_out.outputs, self._output_method, self._clip
+        )
+        y = y[held_out.rows]
+        weights = None if population is None else population[held_out.rows]
+        self.calibrator_ = calibrator.fit(scores, y, sample_weight=weights, **asked)
+        mean_after = np.average(
+            self.calibrator_.predict_proba(scores), axis=0, weights=weights
+        )
+        codes = positions_of(y, self.classes_, owner="The calibrator")
+        mass = np.bincount(codes, weights=weights, minlength=self.classes_.size)
+        source = (
+            f"{held_out.n_fits} fits on {held_out.n_fits} training folds"
+            if held_out.n_fits
+            else "the frozen model"
+        )
+        effective = (
+            y.size if weights is None else weights.sum() ** 2 / (weights @ weights)
+        )
+        return {
+            "calibration": (
+                f"{calibrator!r} on {y.size:,} held-out rows as they came "
+                f"({effective:,.1f} effective), from {source}"
+            ),
+            "n_fits": held_out.n_fits + (held_out.n_fits > 0),
+            "held_out": {
+                "n_rows": int(y.size),
+                "effective_rows": float(effective),
+                "prevalence": (mass / mass.sum()).tolist(),
+                "mean_after": mean_after.tolist(),
+            },
+        }
+
+    def _decide(self, decision, calibrator):
+        """Fit the decision; without calibration the estimator may decide by itself."""
+        by_itself = isinstance(self.decision, str) and calibrator is None
+        self.decision_ = None
+        if not by_itself:
+            self.decision_ = clone(decision).fit(
+                classes=self.classes_, class_multiplier=self.class_multiplier_
+            )
+
+    def _without_side_columns(self, X):
+        return drop_columns(X, self._side_columns, width=self._width)

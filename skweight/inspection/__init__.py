@@ -1,0 +1,5 @@
+"""Say what was done to the data."""
+
+from skweight.inspection._report import FitReport
+
+__all__ = ["FitReport"]
