@@ -1,0 +1,353 @@
+"""Classification problems whose true answer is known, without a download.
+
+With real data nobody knows the probability of a single row, so a claim like "the
+probabilities are calibrated" can only be tested in bins. Here the truth is returned
+with the rows.
+"""
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+from sklearn.utils import Bunch, _safe_indexing, check_random_state
+
+from skweight._validation import (
+    check_labels,
+    check_number,
+    did_you_mean,
+    encode_labels,
+    n_rows,
+    plain,
+    say,
+)
+
+__all__ = ["make_imbalanced", "make_rare"]
+
+
+def make_imbalanced(
+    n_samples=1000,
+    *,
+    n_features=5,
+    prevalence=0.1,
+    n_classes=2,
+    class_sep=2.0,
+    nonlinearity=0.0,
+    classes=None,
+    random_state=None,
+):
+    r"""Draw an imbalanced classification problem with its true probabilities.
+
+    Features are independent standard normal, and labels are drawn from
+
+    .. math::
+        P(k \mid x) = \mathrm{softmax}_k(a_k + s\, g_k(x)), \qquad
+        g_k(x) = \sqrt{1 - \nu}\; \beta_k^\top x + \sqrt{\nu}\; q_k(x)
+
+    with unit vectors :math:`\beta_k`, products :math:`q_k` of two orthogonal
+    directions, and :math:`g_0 = 0`. The intercepts :math:`a_k` are solved for, so that
+    the true probabilities of the rows average to ``prevalence`` exactly; the drawn
+    labels then deviate by chance alone.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of rows.
+    n_features : int, default=5
+        Number of features. All carry information.
+    prevalence : float or array-like of shape (n_classes,), default=0.1
+        Expected share of every class, each above 0, with sum 1. A number is the share
+        of the last class, while the others share the rest equally.
+    n_classes : int, default=2
+        Number of classes.
+    class_sep : float, default=2.0
+        Standard deviation s of the log odds of each class against the first, 0 or
+        more. Raising it makes classes easier to tell apart; at 0 the features say
+        nothing.
+    nonlinearity : float, default=0.0
+        Share :math:`\nu` of the variance of the log odds that no linear model can
+        see, in [0, 1].
+    classes : array-like of shape (n_classes,), default=None
+        Labels, in the order of ``prevalence``. None means 0, 1, ...
+    random_state : int, RandomState instance or None, default=None
+        Seed of problem and rows. Two seeds are two problems: split one sample to get
+        training and test rows of the same.
+
+    Returns
+    -------
+    data : Bunch
+        ``X``, ndarray of shape (n_samples, n_features); ``y``, labels of shape
+        (n_samples,); ``proba``, the true :math:`P(k \mid x)` of every row, of shape
+        (n_samples, n_classes); ``classes``, the labels in the order of its columns;
+        ``prevalence``, the expected share of each.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, if ``prevalence`` does not sum to 1, or if the
+        shapes of ``prevalence`` and ``classes`` are not those of ``n_classes``.
+    TypeError
+        If a number is not a number.
+
+    See Also
+    --------
+    make_rare : Makes real data imbalanced instead.
+
+    Notes
+    -----
+    O(n). A class whose expected count is near zero may have no row.
+
+    Examples
+    --------
+    >>> from skweight.datasets import make_imbalanced
+    >>> data = make_imbalanced(10_000, prevalence=0.02, random_state=0)
+    >>> print(f"true {data.proba[:, 1].mean():.4f}, drawn {data.y.mean():.4f}")
+    true 0.0200, drawn 0.0225
+    """
+    n_samples = _check_count(n_samples, name="n_samples", low=1)
+    n_features = _check_count(n_features, name="n_features", low=1)
+    n_classes = _check_count(n_classes, name="n_classes", low=2)
+    check_number(class_sep, name="class_sep", low=0)
+    check_number(nonlinearity, name="nonlinearity", low=0, high=1)
+    prevalence = _check_prevalence(prevalence, n_classes)
+    classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if classes.shape != (n_classes,) or len(set(classes.tolist())) < n_classes:
+        raise ValueError(
+            f"classes must be {n_classes} different labels, one for each of n_classes; "
+            f"got {say(classes)}."
+        )
+
+    rng = check_random_state(random_state)
+    # Directions before rows, so that more rows of a seed share its directions.
+    directions = [_draw_directions(n_features, rng) for _ in range(n_classes - 1)]
+    X = rng.standard_normal((n_samples, n_features))
+    scores = np.zeros((n_samples, n_classes))
+    for k, (linear, first, second) in enumerate(directions, start=1):
+        if second is None:
+            bent = ((X @ first) ** 2 - 1) / np.sqrt(2)
+        else:
+            bent = (X @ first) * (X @ second)
+        straight = X @ linear
+        scores[:, k] = np.sqrt(1 - nonlinearity) * straight
+        scores[:, k] += np.sqrt(nonlinearity) * bent
+    scores *= class_sep
+
+    proba = softmax(scores + _solve_intercepts(scores, prevalence), axis=1)
+    thresholds = np.cumsum(proba[:, :-1], axis=1)
+    drawn = (rng.uniform(size=(n_samples, 1)) >= thresholds).sum(axis=1)
+    return Bunch(
+        X=X, y=classes[drawn], proba=proba, classes=classes, prevalence=prevalence
+    )
+
+
+def make_rare(X, y, *, target, random_state=None, return_indices=False):
+    """Thin labelled data to a stated imbalance, and keep the order of the rows.
+
+    Turns well-known balanced data into a rare-class problem that everybody can
+    reproduce. Rows are left out at random, without replacement; none is changed.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        Rows. The result is of the same type.
+    y : array-like or Series of shape (n_samples,)
+        Labels.
+    target : dict
+        What to leave of a class, by label: an int is a number of rows, a float in
+        (0, 1) its share of the result, rounded to whole rows. Classes without a key
+        keep all their rows. If every class has a share, they must sum to 1, and as
+        many rows are kept as possible.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the choice of rows.
+    return_indices : bool, default=False
+        Whether to return the positions of the kept rows too, to thin anything else
+        that belongs to the rows.
+
+    Returns
+    -------
+    X_rare : same type as X
+        The kept rows, in their order.
+    y_rare : same type as y
+        Their labels.
+    indices : ndarray of shape (n_kept,)
+        Positions of the kept rows in X, ascending, only if ``return_indices`` is
+        True.
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown, a number out of range, or a class has fewer rows than
+        asked for.
+    TypeError
+        If ``target`` is not a dict of numbers.
+
+    See Also
+    --------
+    make_imbalanced : Synthetic data with known probabilities.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skweight.datasets import make_rare
+    >>> X, y = load_breast_cancer(return_X_y=True)  # 0 is malignant, 212 of 569
+    >>> X_rare, y_rare = make_rare(X, y, target={0: 0.05}, random_state=0)
+    >>> print(f"{(y_rare == 0).sum()} malignant of {len(y_rare)}")
+    19 malignant of 376
+    """
+    labels = check_labels(y, owner="make_rare")
+    if n_rows(X) != labels.size:
+        raise ValueError(
+            f"X and y must have the same number of rows; got {n_rows(X)} and "
+            f"{labels.size}. Pass the labels of exactly the rows of X."
+        )
+    classes, codes = encode_labels(labels)
+    available = np.bincount(codes, minlength=classes.size)
+    kept = _count_kept(target, [plain(label) for label in classes], available)
+    rng = check_random_state(random_state)
+    indices = np.sort(
+        np.concatenate(
+            [
+                rng.permutation(np.flatnonzero(codes == code))[:count]
+                for code, count in enumerate(kept)
+            ]
+        )
+    )
+    X_rare, y_rare = _safe_indexing(X, indices), _safe_indexing(y, indices)
+    return (X_rare, y_rare, indices) if return_indices else (X_rare, y_rare)
+
+
+def _check_count(value, *, name, low):
+    """Return a whole number of at least ``low``."""
+    check_number(value, name=name, low=low)
+    if value != int(value):
+        raise ValueError(f"{name} must be a whole number; got {value!r}.")
+    return int(value)
+
+
+def _check_prevalence(prevalence, n_classes):
+    """Return the share of every class."""
+    if np.ndim(prevalence) == 0:
+        check_number(prevalence, name="prevalence", low=0, high=1, include="neither")
+        rest = (1 - prevalence) / (n_classes - 1)
+        return np.append(np.full(n_classes - 1, rest), prevalence)
+    shares = np.asarray(prevalence, dtype=np.float64)
+    if shares.shape != (n_classes,):
+        raise ValueError(
+            f"prevalence must be a number or one share for each of the {n_classes} "
+            f"classes; got shape {shares.shape}. Set n_classes to change their number."
+        )
+    if not (shares > 0).all() or not np.isclose(shares.sum(), 1, rtol=0, atol=1e-9):
+        raise ValueError(
+            "prevalence must hold shares above 0 that sum to 1; got "
+            f"{say(shares)} with sum {shares.sum():g}."
+        )
+    return shares / shares.sum()
+
+
+def _draw_directions(n_features, rng):
+    """Return three random unit vectors, the last two orthogonal (or the last None)."""
+    linear = rng.standard_normal(n_features)
+    linear /= np.linalg.norm(linear)
+    pair, _ = np.linalg.qr(rng.standard_normal((n_features, min(2, n_features))))
+    return linear, pair[:, 0], (pair[:, 1] if n_features > 1 else None)
+
+
+def _solve_intercepts(scores, prevalence):
+    """Return intercepts with which the mean softmax of the scores is the prevalence.
+
+    Newton's method on the logarithm of the mean probabilities, in which a rare class
+    is almost linear. Where no step along it comes closer, the fixed-point step does:
+    it adds to every intercept what is missing on the log scale, and always converges,
+    if slowly.
+    """
+    n = len(scores)
+    log_prevalence = np.log(prevalence)
+
+    def look(intercepts):
+        log_proba = scores + intercepts
+        log_proba -= logsumexp(log_proba, axis=1, keepdims=True)
+        log_mean = logsumexp(log_proba, axis=0) - np.log(n)
+        return log_mean - log_prevalence, log_proba, log_mean
+
+    intercepts = log_prevalence
+    gap, log_proba, log_mean = look(intercepts)
+    for _ in range(1000):
+        error = np.abs(gap).max()
+        if error < 1e-13:
+            break
+        proba = np.exp(log_proba)
+        # How log mean_k moves with intercept_j. Only differences between intercepts
+        # matter, so the first stays where it is.
+        slopes = proba.T @ (proba / n) / np.exp(log_mean)[:, np.newaxis]
+        slopes = np.eye(prevalence.size) - slopes
+        newton = np.zeros_like(gap)
+        newton[1:] = np.linalg.lstsq(slopes[:, 1:], -gap, rcond=None)[0]
+        for step in (newton, newton / 2, newton / 8, newton / 64, -gap):
+            candidate = look(intercepts + step)
+            if np.abs(candidate[0]).max() < 0.99 * error:
+                break
+        intercepts = intercepts + step
+        gap, log_proba, log_mean = candidate
+    return intercepts
+
+
+def _count_kept(target, labels, available):
+    """Return how many rows of every class to keep."""
+    if not hasattr(target, "items"):
+        raise TypeError(
+            "target must be a dict {label: number of rows or share of the result}; got "
+            f"{type(target).__name__}."
+        )
+    target = {plain(label): plain(value) for label, value in target.items()}
+    unknown = [label for label in target if label not in labels]
+    if unknown:
+        raise ValueError(
+            f"target names {say(unknown)}, which y does not contain; y has "
+            f"{say(labels)}.{did_you_mean(unknown[0], labels)}"
+        )
+    kept = dict(zip(labels, available.tolist(), strict=True))
+    shares = {}
+    for label, value in target.items():
+        name = f"target[{say(label)}]"
+        if isinstance(value, float):
+            check_number(value, name=name, low=0, high=1, include="neither")
+            shares[label] = value
+        else:
+            check_number(value, name=name, low=1)
+            kept[label] = value
+    if shares:
+        kept.update(_resolve_shares(shares, kept))
+    for label, count in zip(labels, available.tolist(), strict=True):
+        if kept[label] > count:
+            raise ValueError(
+                f"target asks for {kept[label]} rows of the label {say(label)}, but y "
+                f"has {count}. Ask for less, or for fewer rows of the other labels."
+            )
+        if kept[label] == 0:
+            raise ValueError(
+                f"target leaves no row of the label {say(label)}: its share of "
+                f"{shares[label]:g} is less than half a row. Raise it, or pass a "
+                "number of rows."
+            )
+    return [kept[label] for label in labels]
+
+
+def _resolve_shares(shares, kept):
+    """Return numbers of rows for shares of the result."""
+    total_share = sum(shares.values())
+    if len(shares) < len(kept):
+        if total_share >= 1:
+            others = [label for label in kept if label not in shares]
+            raise ValueError(
+                f"the shares in target sum to {total_share:g}, which leaves nothing "
+                f"for the labels {say(others)}. Lower them, or give every label a "
+                "share."
+            )
+        fixed = sum(kept[label] for label in kept if label not in shares)
+        total = fixed / (1 - total_share)
+    else:
+        if not np.isclose(total_share, 1, rtol=0, atol=1e-9):
+            raise ValueError(
+                "the shares in target must sum to 1 when every label has one; got "
+                f"{total_share:g}."
+            )
+        total = min(kept[label] / share for label, share in shares.items())
+    # The rounding of a division must not cost the row that was there.
+    return {label: round(share * total) for label, share in shares.items()}
