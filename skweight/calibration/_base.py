@@ -17,6 +17,7 @@ from skweight._validation import (
     say,
 )
 from skweight.exceptions import CalibrationWarning
+from skweight.weights import effective_sample_size
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class BaseCalibrator(BaseEstimator):
 
     References
     ----------
-    .. [1] L. Kish, "Survey Sampling", Wiley, 1965, section 8.2.
+    .. [1] L. Kish, "Survey Sampling", Wiley, 1965, section 11.7.
 
     Examples
     --------
@@ -358,6 +359,5 @@ def check_class_multiplier(class_multiplier, classes, *, owner):
 
 
 def _to_effective_rows(weight):
-    # Dividing by the largest weight first keeps the squares finite and above zero.
-    weight = weight / weight.max()
-    return weight * (weight.sum() / (weight @ weight))
+    weight = weight / weight.max()  # sums of weights near the largest double overflow
+    return weight * (effective_sample_size(weight) / weight.sum())

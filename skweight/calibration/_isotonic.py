@@ -153,13 +153,15 @@ class IsotonicCalibrator(BaseCalibrator):
             hits[0] += 1.0
             mass[-1] += 1.0
         fitted = isotonic_regression(hits / mass, weights=mass)
-        start, end = fitted.blocks[:-1], fitted.blocks[1:] - 1
+        start = _block_starts(fitted.x)
+        end = np.append(start[1:], knots.shape[0]) - 1
         value = np.clip(fitted.x[start], low, high)
         if self.centered:
             block_mass = np.add.reduceat(mass, start)
-            x, p = _centred_knots(
-                knots, knots * mass, value, block_mass, start, low, high
-            )
+            x = np.add.reduceat(knots * mass, start) / block_mass
+            # The mean of a block lies inside it, whatever rounding says.
+            x = np.clip(x, knots[start], knots[end])
+            x, p = _rising_tails(x, value, knots, block_mass, low, high)
         else:
             x = np.column_stack([knots[start], knots[end]]).ravel()
             p = np.repeat(value, 2)
@@ -180,15 +182,21 @@ class IsotonicCalibrator(BaseCalibrator):
         return proba
 
 
-def _centred_knots(knots, moment, value, block_mass, start, low, high):
-    # The mean of a block lies inside it, whatever rounding says.
-    end = np.append(start[1:], knots.shape[0]) - 1
-    x = np.add.reduceat(moment, start) / block_mass
-    x = np.clip(x, knots[start], knots[end])
-    p = value
-    # From the outer means to the ends of the range the curve goes on rising, by the
-    # share that one row has in the block: enough to keep the ranking, too little to
-    # move the mean of the block.
+def _block_starts(fitted):
+    """Return where the blocks of equal value begin.
+
+    Whether neighbours of equal mean were pooled is left to rounding, and centred knots
+    would depend on it; here they are one block.
+    """
+    return np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12) + 1)
+
+
+def _rising_tails(x, p, knots, block_mass, low, high):
+    """Let a centred curve go on rising from its outer knots to the ends of the range.
+
+    It rises by the share that one row has in the outer block: enough to keep the
+    ranking, too little to move the mean of the block.
+    """
     if knots[0] < x[0]:
         x = np.append(knots[0], x)
         p = np.append(p[0] - (p[0] - low) / (block_mass[0] + 1.0), p)

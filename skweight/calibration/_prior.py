@@ -84,9 +84,9 @@ class PriorCalibrator(BaseCalibrator):
             Not used: population weights are never inverted.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
-        class_multiplier : array-like of shape (n_classes,)
+        class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. Required.
+            mass; positive, in any unit. It is required: None is an error.
 
         Returns
         -------
