@@ -133,19 +133,7 @@ class BaseWeighting(BaseEstimator):
         ValueError
             If the input or the weights that follow from it cannot be used.
         """
-        check_choice(self.role, ROLES, name=f"{type(self).__name__}.role")
-        X, y, sample_weight = self._check_input(X, y, sample_weight)
-        raw = self._learn(X, y, sample_weight, **metadata)
-        if raw is None:
-            raw = self._raw(X, y)
-        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
-        self.scale_ = self._mean(raw, sample_weight)
-        if self.scale_ == 0:
-            raise ValueError(
-                f"{self._name} gives weight zero to every row whose sample_weight is "
-                "positive, so no row would count."
-            )
-        return raw / self.scale_
+        return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
 
     def weigh(self, X, y=None):
         """Return the weights of any rows, on the scale of the training rows.
@@ -167,10 +155,7 @@ class BaseWeighting(BaseEstimator):
         if y is not None:
             y = check_labels(y, owner=self._name)
             check_consistent_length(X, y)
-        raw = check_weights(
-            self._raw(X, y), n_rows(X), name=f"The weights of {self._name}"
-        )
-        return raw / self.scale_
+        return self._weigh(X, y)
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
         """Learn the weights and return them apart by role.
@@ -191,10 +176,8 @@ class BaseWeighting(BaseEstimator):
         weights : RoleWeights
             ``weights.population`` and ``weights.emphasis``; None stands for ones.
         """
-        weights = self.fit_weigh(X, y, sample_weight, **metadata)
-        if self.role == "population":
-            return RoleWeights(weights, None)
-        return RoleWeights(None, weights)
+        X, y, sample_weight = self._check_input(X, y, sample_weight)
+        return self._fit_by_role(X, y, sample_weight, **metadata)
 
     def side_columns(self):
         """Return the columns of X that only the strategy may see.
@@ -224,6 +207,28 @@ class BaseWeighting(BaseEstimator):
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, n_rows(X))
         return X, y, sample_weight
+
+    def _fit_by_role(self, X, y, sample_weight, **metadata):
+        check_choice(self.role, ROLES, name=f"{self._name}.role")
+        raw = self._learn(X, y, sample_weight, **metadata)
+        if raw is None:
+            raw = self._raw(X, y)
+        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
+        self.scale_ = self._mean(raw, sample_weight)
+        if self.scale_ == 0:
+            raise ValueError(
+                f"{self._name} gives weight zero to every row whose sample_weight is "
+                "positive, so no row would count."
+            )
+        weights = raw / self.scale_
+        if self.role == "population":
+            return RoleWeights(weights, None)
+        return RoleWeights(None, weights)
+
+    def _weigh(self, X, y):
+        raw = self._raw(X, y)
+        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
+        return raw / self.scale_
 
     @staticmethod
     def _mean(raw, sample_weight):

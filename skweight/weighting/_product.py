@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import has_fit_parameter
 
 from skweight._validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
@@ -184,47 +184,7 @@ class ProductWeighting(BaseWeighting):
             self.factors[position].set_params(**own)
         return self
 
-    def fit_weigh(self, X, y, sample_weight=None, **metadata):
-        """Learn all factors and return the product of their weights.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for.
-        **metadata : dict
-            Row-wise side information; each factor is given what it asks for by name.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples,)
-            Non-negative weights; their mean, weighted by `sample_weight`, is one.
-        """
-        return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
-
-    def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
-        """Learn all factors and return the weights apart by role.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for.
-        **metadata : dict
-            Row-wise side information; each factor is given what it asks for by name.
-
-        Returns
-        -------
-        weights : RoleWeights
-            ``weights.population`` and ``weights.emphasis``; None stands for ones.
-        """
-        X, y, sample_weight = self._check_input(X, y, sample_weight)
+    def _fit_by_role(self, X, y, sample_weight, **metadata):
         self.factors_ = [clone(factor) for factor in self._resolved()]
         weights = dict.fromkeys(ROLES)
         known = sample_weight
@@ -252,23 +212,7 @@ class ProductWeighting(BaseWeighting):
             weights["emphasis"] = weights["emphasis"] / self.scale_
         return RoleWeights(**weights)
 
-    def weigh(self, X, y=None):
-        """Return the product of the factors' weights of any rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to weigh.
-        y : array-like of shape (n_samples,), default=None
-            Their class labels, for factors that need them.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples,)
-            Non-negative weights. Their mean is one on the training rows, and whatever
-            it is on others.
-        """
-        check_is_fitted(self, "factors_")
+    def _weigh(self, X, y):
         weights = None
         for factor in self.factors_:
             weights = multiply(weights, factor.weigh(X, y))
