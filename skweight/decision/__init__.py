@@ -10,7 +10,7 @@ from skweight.decision._base import BaseDecision, HeldOutRows
 from skweight.decision._cost import ExpectedCostDecision
 from skweight.decision._cost_matrix import CostMatrix, as_cost_matrix
 from skweight.decision._cost_report import CostReport
-from skweight.decision._resolve import DECISIONS, resolve_decision
+from skweight.decision._resolve import resolve_decision
 from skweight.decision._rules import (
     ArgmaxDecision,
     EmphasisDecision,
@@ -19,7 +19,6 @@ from skweight.decision._rules import (
 from skweight.decision._tuned import TunedDecision
 
 __all__ = [
-    "DECISIONS",
     "ArgmaxDecision",
     "BaseDecision",
     "CostMatrix",

@@ -77,7 +77,7 @@ class BaseDecision(BaseEstimator):
 
     # The classifier hands over everything but what a decision names as metadata.
     __metadata_request__fit: ClassVar = dict.fromkeys(
-        ("proba", "classes", "class_multiplier", "X"), UNUSED
+        ("proba", "classes", "class_multiplier"), UNUSED
     )
 
     def fit(

@@ -412,7 +412,7 @@ class CostMatrix(CostTable):
     def _pick(self, k, j):
         return self._labels[k], self._labels[j]
 
-    def sample_weight(self, X, y, **metadata):
+    def sample_weight(self, X, y, *, normalize=True, **metadata):
         """Return what is at stake in every row: regret weights of mean one.
 
         The weight of a row is the cost of the worst decision beyond that of the right
@@ -425,36 +425,41 @@ class CostMatrix(CostTable):
             Rows; None where costs are numbers.
         y : array-like of shape (n_samples,)
             Their labels.
+        normalize : bool, default=True
+            Whether the mean is set to one; False leaves the weights in money.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Weights of mean one.
+            Weights, of mean one if normalised.
 
         Warns
         -----
         CostWarning
             If some rows are cheaper decided otherwise than their label says.
         """
-        costs = self.of_decisions(y, X, **metadata)
-        weights, flipped = rules.regret_weights(costs, self.encode(y))
+        codes = self.encode(y)
+        weights, flipped = rules.regret_weights(
+            self.of_decisions(y, X, **metadata), codes
+        )
         if flipped.any():
             warnings.warn(
-                f"In {np.count_nonzero(flipped)} of {flipped.size} rows another "
+                f"In {np.count_nonzero(flipped):,} of {flipped.size:,} rows another "
                 "decision costs less than the label, so that no weight can be right; "
-                "they get weight 0. Check the signs of the costs with cost.check(X, "
-                "y), or decide by the costs themselves: decision=cost.",
+                "they get weight 0. Check the signs of the costs with "
+                "print(cost.check(X, y)), or decide by the costs themselves: "
+                "decision=cost.",
                 CostWarning,
-                stacklevel=3,
+                stacklevel=2,
             )
         if not weights.any():
             raise ValueError(
                 "Nothing is at stake in any row: the label is never cheaper than "
-                "another decision. Check the costs with cost.check(X, y)."
+                "another decision. Look at print(cost.check(X, y))."
             )
-        return weights / weights.mean()
+        return weights / weights.mean() if normalize else weights
 
     def check(self, X=None, y=None, **metadata):
         """Return what the matrix implies.

@@ -11,7 +11,7 @@ from skweight._validation import did_you_mean, say
 
 # Scorers that are not one of FORMULAS are called once for every candidate; with three
 # classes and more, where there is a search per class and sweep, for so many at most.
-MOST_CALLS = 200
+MOST_CALLS = 50
 
 
 def _over(numerator, denominator):

@@ -80,7 +80,7 @@ class TunedDecision(BaseDecision):
     coefficient, and precision, recall, F1 and Jaccard (of the positive class, "_macro"
     or "_weighted") take O(n log n) time for two classes, and O(n (log n + K)) per class
     and sweep for K. Other scorers are called once per candidate, each time on the
-    weighted cells of the confusion matrix; with three classes and more for 200
+    weighted cells of the confusion matrix; with three classes and more for 50
     candidates per class and sweep, no longer for all. Population weights count
     throughout.
 
@@ -95,7 +95,7 @@ class TunedDecision(BaseDecision):
     >>> from skweight.decision import TunedDecision
     >>> p = np.array([0.1, 0.2, 0.3, 0.6])
     >>> proba, y = np.column_stack([1 - p, p]), [0, 1, 0, 1]
-    >>> TunedDecision().fit(proba, y, classes=[0, 1]).threshold_.round(2)
+    >>> round(TunedDecision().fit(proba, y, classes=[0, 1]).threshold_, 2)
     0.45
     >>> missed = TunedDecision(cost={"fp": 1, "fn": 5}).fit(proba, y, classes=[0, 1])
     >>> round(missed.threshold_, 2)

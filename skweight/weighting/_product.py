@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight._validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
@@ -10,7 +9,13 @@ from skweight.weighting._balance import (
     ClassWeighting,
     EffectiveNumberWeighting,
 )
-from skweight.weighting._base import ROLES, BaseWeighting, RoleWeights, multiply
+from skweight.weighting._base import (
+    ROLES,
+    BaseWeighting,
+    RoleWeights,
+    asks_for,
+    multiply,
+)
 from skweight.weighting._given import FunctionWeighting
 
 NAMES = {
@@ -193,7 +198,7 @@ class ProductWeighting(BaseWeighting):
             asked = {
                 name: value
                 for name, value in metadata.items()
-                if has_fit_parameter(factor, name)
+                if asks_for(factor, name)
             }
             learned = factor.fit_weigh(X, y, known, **asked)
             weights[factor.role] = multiply(weights[factor.role], learned)
