@@ -34,7 +34,9 @@ def marketing():
     table = read("marketing.csv.gz", sep=";")
     table = table[table["balance"] > 0].reset_index(drop=True)
     y = (table["y"] == "yes").to_numpy().astype(int)
-    features = "age balance previous job marital education default housing loan poutcome"
+    features = (
+        "age balance previous job marital education default housing loan poutcome"
+    )
     X = one_hot(table[features.split()])
     X["cost_fn"] = np.maximum(table["balance"] * 0.02463333 * 0.25, 1)
     return X, y, CostMatrix.binary(fp=1, tp=1, fn="cost_fn")
@@ -45,7 +47,11 @@ def churn():
     table = read("churn.csv.gz").drop(columns="id")
     y = table.pop("target").to_numpy()
     table = table.rename(columns={f"C_{n}": f"cost_{n.lower()}" for n in COSTS})
-    return table, y, CostMatrix.binary(**{n.lower(): f"cost_{n.lower()}" for n in COSTS})
+    return (
+        table,
+        y,
+        CostMatrix.binary(**{n.lower(): f"cost_{n.lower()}" for n in COSTS}),
+    )
 
 
 def german():

@@ -24,7 +24,7 @@ MODELS = {
     "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
     "boosting": HistGradientBoostingClassifier(random_state=0),
 }
-REPEATS = 10
+REPEATS = 6
 
 
 def main():
@@ -33,7 +33,7 @@ def main():
     rows = []
     for repeat in range(REPEATS):
         train, test = split(y, repeat)
-        for minority in (50, 200, 500, 1000, 2000):
+        for minority in (50, 200, 600, 2000):
             part = train[: int(minority / y.mean())]
             for name, model in MODELS.items():
                 for calibration in (None, "sigmoid", "isotonic"):

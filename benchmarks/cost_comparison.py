@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sklearn
 from _cost_data import DATA, features, split
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -23,7 +24,6 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
 from threadpoolctl import threadpool_limits
 
-import sklearn
 from skweight import CostSensitiveClassifier, CostWeighting, WeightedClassifier
 from skweight.metrics import savings_score
 
@@ -32,7 +32,7 @@ try:
 except ImportError:
     empulse = None
 
-REPEATS = {"marketing": 8, "churn": 20, "german": 20}
+REPEATS = {"marketing": 6, "churn": 10, "german": 20}
 FITS = {"n": 0}
 
 

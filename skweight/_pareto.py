@@ -324,7 +324,7 @@ def _relative(weights, log):
 
 def _kish(relative):
     """Return the effective sample size of weights in [0, 1]."""
-    return float(relative.sum() ** 2 / (relative @ relative))
+    return float(relative.sum() ** 2 / np.square(relative).sum())
 
 
 @dataclass(frozen=True)

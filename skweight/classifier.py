@@ -1,7 +1,5 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
-import warnings
-
 import numpy as np
 from sklearn import get_config
 from sklearn.base import (
@@ -29,6 +27,7 @@ from sklearn.utils.validation import (
 from skweight import _cross_fit
 from skweight._columns import drop_columns
 from skweight._deliver_one import take_rows
+from skweight._double_counting import check_probabilities, warn_of_double_counting
 from skweight._validation import (
     check_choice,
     check_labels,
@@ -40,8 +39,7 @@ from skweight._validation import (
 )
 from skweight.calibration import PriorCalibrator, resolve_calibrator
 from skweight.decision import resolve_decision
-from skweight.delivery import POLICIES, balances_itself, deliver
-from skweight.exceptions import DoubleCountingWarning
+from skweight.delivery import POLICIES, deliver
 from skweight.inspection._report import (
     FitReport,
     describe_decision,
@@ -55,7 +53,6 @@ from skweight.weighting._base import (
     RoleWeights,
     asks_for,
     multiply,
-    varies_within,
 )
 
 
@@ -297,13 +294,14 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         )
         weights = multiply(population, emphasis)
         calibrator = self._make_calibrator(codes, population)
-        self._check_probabilities(decision, calibrator, emphasis, codes)
+        emphasised = (estimator, self.weighting, emphasis, codes)
+        check_probabilities(decision, calibrator, *emphasised)
         self._side_columns = self._find_side_columns(weighting, decision)
         self._width = getattr(X, "shape", (0, 0))[-1] if self._side_columns else None
         X = drop_columns(X, self._side_columns)
 
         if emphasis is not None:
-            self._warn_of_double_counting(estimator)
+            warn_of_double_counting(estimator, self.weighting)
         random_state = check_random_state(self.random_state)
         deliver_arguments = {
             "unsupported": self.unsupported,
@@ -333,7 +331,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             deliver_arguments,
             random_state,
         )
-        self._check_probabilities(decision, calibrator, emphasis, codes)
+        check_probabilities(decision, calibrator, *emphasised)
         told = self._calibrate(calibrator, held_out, y, population)
         self._decide(decision, held_out, rows, y, population, arguments["decision"])
         self.report_ = FitReport(
@@ -619,49 +617,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         mean = weights.sum() / n_counted
         return weights if mean == 1 else weights / mean
 
-    def _warn_of_double_counting(self, estimator):
-        for name, value in balances_itself(estimator):
-            warnings.warn(
-                f"The wrapped estimator balances by itself ({name}={value!r}), and "
-                f"weighting={self.weighting!r} balances it once more, so that emphasis "
-                f"counts double. Set {name} back to its default, or weighting=None.",
-                DoubleCountingWarning,
-                stacklevel=3,
-            )
-
     def _take_from_estimator(self):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
-
-    def _check_probabilities(self, decision, calibrator, emphasis, codes):
-        """Raise where costs would be decided by the probabilities of a weighted fit."""
-        if not getattr(decision, "needs_true_probabilities", False):
-            return
-        closed_form = not getattr(calibrator, "needs_held_out_scores", True)
-        uncorrected = []
-        if emphasis is not None and np.ptp(emphasis) > 0:
-            if calibrator is None:
-                uncorrected.append(f"weighting={self.weighting!r}")
-            elif closed_form and varies_within(emphasis, codes):
-                uncorrected.append(
-                    f"weighting={self.weighting!r}, which differs within a class,"
-                )
-        if calibrator is None or closed_form:
-            balancing = balances_itself(self._get_estimator())
-            uncorrected += [f"{name}={value!r}" for name, value in balancing]
-        if uncorrected:
-            closed = "" if closed_form or balancing else "'prior' (no further fit), "
-            raise ValueError(
-                f"{' and '.join(uncorrected)} changes the probabilities, and a "
-                "decision by expected cost would take them at their word: the emphasis "
-                "would count twice, which usually costs more than it saves. Take it "
-                f"out again with calibration={closed}'sigmoid' or 'isotonic'; or leave it "
-                "out (weighting=None and an unweighted estimator), so that costs "
-                "decide alone; or let the weights decide alone with decision='auto'. "
-                "To count twice on purpose, pass "
-                "decision=ExpectedCostDecision(cost, accept_weighted=True)."
-            )
 
     def _hold_out(
         self,

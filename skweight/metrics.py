@@ -19,7 +19,7 @@ from skweight._validation import (
     plain,
     say,
 )
-from skweight.decision import as_cost_matrix
+from skweight.decision._cost_matrix import as_cost_matrix
 from skweight.decision._cost_words import find_pos_label
 
 __all__ = [

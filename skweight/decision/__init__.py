@@ -8,7 +8,7 @@ cost.
 
 from skweight.decision._base import BaseDecision, HeldOutRows
 from skweight.decision._cost import ExpectedCostDecision
-from skweight.decision._cost_matrix import CostMatrix, as_cost_matrix
+from skweight.decision._cost_matrix import CostMatrix
 from skweight.decision._cost_report import CostReport
 from skweight.decision._resolve import resolve_decision
 from skweight.decision._rules import (
@@ -28,6 +28,5 @@ __all__ = [
     "HeldOutRows",
     "ThresholdDecision",
     "TunedDecision",
-    "as_cost_matrix",
     "resolve_decision",
 ]

@@ -18,15 +18,12 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    has_fit_parameter,
-)
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skweight._validation import (
     check_choice,
     check_labels,
+    check_rows,
     check_weights,
     encode_labels,
     n_rows,
@@ -181,7 +178,7 @@ class BaseWeighting(BaseEstimator):
         check_is_fitted(self, "scale_")
         if y is not None:
             y = check_labels(y, owner=self._name)
-            check_consistent_length(X, y)
+            check_rows(X, y)
         return self._weigh(X, y)
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
@@ -230,7 +227,7 @@ class BaseWeighting(BaseEstimator):
 
     def _check_input(self, X, y, sample_weight):
         y = check_labels(y, owner=self._name)
-        check_consistent_length(X, y)
+        check_rows(X, y)
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, n_rows(X))
         return X, y, sample_weight
@@ -240,7 +237,7 @@ class BaseWeighting(BaseEstimator):
         raw = self._learn(X, y, sample_weight, **metadata)
         if raw is None:
             raw = self._raw(X, y)
-        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
+        raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
         self.scale_ = self._mean(raw, sample_weight)
         if self.scale_ == 0:
             raise ValueError(
@@ -254,7 +251,7 @@ class BaseWeighting(BaseEstimator):
 
     def _weigh(self, X, y):
         raw = self._raw(X, y)
-        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
+        raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
         return raw / self.scale_
 
     @staticmethod

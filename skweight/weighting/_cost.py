@@ -12,7 +12,7 @@ from skweight._validation import (
     n_rows,
     positions_of,
 )
-from skweight.decision import as_cost_matrix
+from skweight.decision._cost_matrix import as_cost_matrix
 from skweight.weighting._base import BaseWeighting
 
 LEVELS = ("auto", "class", "instance")

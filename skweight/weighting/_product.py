@@ -2,6 +2,11 @@
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
 
 from skweight._validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
@@ -186,8 +191,38 @@ class ProductWeighting(BaseWeighting):
                 factors[int(position)] = value
                 self.factors = factors
         for position, own in nested.items():
-            self.factors[position].set_params(**own)
+            # A name or a dict stands for a strategy, which has parameters; None for
+            # no strategy, which has none.
+            factor = resolve_weighting(self.factors[position])
+            if factor is None:
+                raise ValueError(
+                    f"Invalid parameter {sorted(own)[0]!r} for factor {position} of "
+                    "ProductWeighting, which is None. Replace the factor first."
+                )
+            factor.set_params(**own)
+            if factor is not self.factors[position]:
+                factors = list(self.factors)
+                factors[position] = factor
+                self.factors = factors
         return self
+
+    def get_metadata_routing(self):
+        """Return how metadata are routed to the factors.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing of scikit-learn. What a factor gets as `sample_weight` is computed,
+            so no request of it is needed.
+        """
+        router = MetadataRouter(owner=self)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        for position, factor in enumerate(self._resolved()):
+            request = get_routing_for_object(factor)
+            if hasattr(request, "fit"):
+                request.fit.add_request(param="sample_weight", alias=False)
+            router.add(**{f"factor_{position}": request}, method_mapping=mapping)
+        return router
 
     def _fit_by_role(self, X, y, sample_weight, **metadata):
         self.factors_ = [clone(factor) for factor in self._resolved()]
