@@ -45,7 +45,7 @@ def marketing():
 def churn():
     """Customers who leave: four costs for every one of them."""
     table = read("churn.csv.gz").drop(columns="id")
-    y = table.pop("target").to_numpy()
+    y = table.pop("target").to_numpy().astype(int)
     table = table.rename(columns={f"C_{n}": f"cost_{n.lower()}" for n in COSTS})
     return (
         table,

@@ -137,7 +137,8 @@ def row_sum(costs):
 
 def row_max(costs):
     """Return the cost of the worst mistake about every class."""
-    return regret(costs).max(axis=1)
+    wrong = off_diagonal(len(costs))
+    return np.where(wrong, regret(costs), -np.inf).max(axis=1)
 
 
 def mean_one(weights):
