@@ -8,11 +8,10 @@ then fitted with scikit-learn's own metadata routing, switched on for this one f
 Estimators that routing cannot reach stand behind an adapter meanwhile.
 """
 
-from copy import deepcopy
 from importlib import import_module
-from inspect import Parameter
 from typing import NamedTuple
 
+import numpy as np
 from sklearn import config_context, get_config
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
@@ -22,14 +21,20 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
 )
 
-from skweight._compat import own_request, routing_of
+from skweight._compat import own_request, own_requests, routing_of
 from skweight._deliver_one import (
+    POPULATION,
+    TRAINING,
+    OwnScore,
     WeightAdapter,
     by_class_or_none,
+    check_no_second_weight,
     fit_arguments,
+    fit_called,
     fit_one,
     name_of,
     no_way_in,
+    scorer_for,
     systematic_resample,
     takes_sample_weight,
     ways_in,
@@ -40,10 +45,6 @@ from skweight.exceptions import UnsupportedWeightsError
 __all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
 
 POLICIES = ("raise", "resample")
-
-# The names under which the two weight vectors travel through a composite.
-TRAINING = "skweight_training_weight"
-POPULATION = "skweight_population_weight"
 
 # Composites that make an estimator of their own where they are given none. It must be
 # there before the fit, or no weight could be requested for it.
@@ -192,7 +193,14 @@ def deliver(
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with config_context(enable_metadata_routing=routing):
             way = fit_one(
-                estimator, X, y, weights, unsupported, random_state, **fit_params
+                estimator,
+                X,
+                y,
+                weights,
+                unsupported,
+                random_state,
+                population=population,
+                fit_params=fit_params,
             )
         return estimator, [Delivery(name_of(estimator), _LEARNER, way)]
     translate = not get_config()["enable_metadata_routing"]
@@ -203,12 +211,14 @@ def deliver(
             population=population,
             unsupported=unsupported,
             random_state=random_state,
+            passed=[] if translate else fit_params,
         )
         plan.prepare(estimator)
         if translate:
             fit_params = plan.route(estimator, fit_params)
-        estimator.fit(X, y, **fit_params, **plan.weights_for(estimator))
-    return _without_adapters(estimator), plan.deliveries
+        fit_called(estimator, X, y, plan.given() | fit_params)
+        estimator = _tidied(estimator)
+    return estimator, plan.deliveries
 
 
 def balances_itself(estimator):
@@ -299,8 +309,9 @@ def _join(path, key):
 class _Plan:
     """Requests, set on a private clone, by which routing carries the right weights."""
 
-    def __init__(self, y, weights, *, population, unsupported, random_state):
+    def __init__(self, y, weights, *, population, unsupported, random_state, passed):
         self.vectors = {TRAINING: weights, POPULATION: population}
+        self.passed = passed
         self.constant_per_class = by_class_or_none(y, weights) is not None
         self.unsupported = unsupported
         self.random_state = random_state
@@ -336,21 +347,23 @@ class _Plan:
             )
             if prepared is not child:
                 estimator.set_params(**{key: prepared})
-        self._prepare_candidates(estimator, path)
-        if learner:
-            self._score_with_population(estimator)
+        self._prepare_candidates(estimator, path, learner)
+        self._score_with_population(estimator)
         if self.with_population and name_of(estimator) in _CALIBRATES:
             self._request(estimator, path, POPULATION, "population")
-        selects = not learner and hasattr(estimator, "transform")
-        if name_of(parent) in _ROUTES_TWICE or (selects and self.with_population):
-            return WeightAdapter(estimator)
+        if name_of(parent) in _ROUTES_TWICE or _loses_in_fit_transform(estimator):
+            return WeightAdapter(estimator, composite=True)
         return estimator
 
     def _prepare_one(self, estimator, path, learner, parent):
         if not learner:
-            if self.with_population and takes_sample_weight(estimator):
+            if not self.with_population or not takes_sample_weight(estimator):
+                return estimator
+            if _routable(estimator, parent):
                 self._request(estimator, path, POPULATION, "population")
-            return estimator
+                return estimator
+            self._note(estimator, path, "population", "sample_weight")
+            return WeightAdapter(estimator, {POPULATION: TRAINING})
         ways = ways_in(estimator)
         usable = ways and (ways[0] == "sample_weight" or self.constant_per_class)
         if not usable and self.unsupported == "raise":
@@ -358,19 +371,16 @@ class _Plan:
         way = ways[0] if usable else self.unsupported
         if way == "sample_weight" and _routable(estimator, parent):
             self._request(estimator, path, TRAINING, _LEARNER)
-            self._score_with_population(estimator)
             return estimator
         self._note(estimator, path, _LEARNER, way)
-        scores = "sample_weight" in fit_arguments(estimator) and self.with_population
         return WeightAdapter(
             estimator,
-            {TRAINING: "sample_weight"},
-            score_names={POPULATION: "sample_weight"} if scores else None,
+            {name: name for name in self.given()},
             unsupported=self.unsupported,
             random_state=self.random_state,
         )
 
-    def _prepare_candidates(self, search, path):
+    def _prepare_candidates(self, search, path, learner):
         """Prepare estimators that a search puts in the place of others."""
         for name in ("param_grid", "param_distributions"):
             grids = search.get_params(deep=False).get(name)
@@ -379,39 +389,57 @@ class _Plan:
             listed = grids if isinstance(grids, list | tuple) else [grids]
             prepared = [
                 {
-                    key: [self._candidate(one, path, key) for one in values]
-                    if isinstance(values, list | tuple)
+                    key: [self._candidate(search, one, path, key) for one in values]
+                    if _holds_estimators(values)
                     else values
                     for key, values in grid.items()
                 }
                 for grid in listed
             ]
             search.set_params(**{name: prepared if listed is grids else prepared[0]})
+            tuned = search.estimator
+            if isinstance(routing_of(tuned), MetadataRouter) and _is_composite(tuned):
+                names = {one: one for one in self.given() if learner or one != TRAINING}
+                search.estimator = WeightAdapter(tuned, names, composite=True)
 
-    def _candidate(self, value, path, key):
+    def _candidate(self, search, value, path, key):
         if not _is_estimator(value):
             return value
+        above = key.rpartition("__")[0]
+        parent = search.get_params()["estimator" + (above and f"__{above}")]
         path = _join(_join(path, "estimator"), key)
         learner = self.learners.get(path, is_classifier(value))
-        return self.prepare(clone(value), path, learner=learner)
+        return self.prepare(clone(value), path, learner=learner, parent=parent)
 
     def _score_with_population(self, estimator):
-        """Let searches inside a composite score as the population counts."""
-        if not self.with_population:
+        """Let what scores inside a composite score as the population counts."""
+        params = estimator.get_params(deep=False)
+        if not self.with_population or "scoring" not in params:
             return
-        _set_request(estimator, "score", POPULATION)
-        scoring = estimator.get_params(deep=False).get("scoring")
-        if isinstance(scoring, str):
-            from sklearn.metrics import get_scorer
-
-            scoring = get_scorer(scoring)
-        if hasattr(scoring, "set_score_request"):
-            scoring = deepcopy(scoring)
-            _set_request(scoring, "score", POPULATION)
-            estimator.set_params(scoring=scoring)
+        scoring = params["scoring"]
+        if scoring is None:
+            scoring = OwnScore()
+        elif isinstance(scoring, list | tuple | set):
+            scoring = {name: scorer_for(name, weighted=True) for name in scoring}
+        elif isinstance(scoring, dict):
+            scoring = {
+                name: scorer_for(one, weighted=True) for name, one in scoring.items()
+            }
+        else:
+            scoring = scorer_for(scoring, weighted=True)
+        estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        _set_request(estimator, "fit", alias)
+        """Ask for one of our vectors, unless the user's own is on its way.
+
+        An alias of the user's under which nothing was passed asks for nothing.
+        """
+        own = own_request(estimator, "sample_weight")
+        if isinstance(own, str) and own in self.passed:
+            if alias == TRAINING:
+                check_no_second_weight(estimator, ["sample_weight"])
+            return
+        estimator.set_fit_request(sample_weight=alias)
         self._note(estimator, path, weights, "sample_weight")
 
     def _note(self, estimator, path, weights, way):
@@ -434,48 +462,40 @@ class _Plan:
             path, _, own = name.rpartition("__")
             if not path:
                 for key, child in params.items():
-                    asks = _is_estimator(child) and name in fit_arguments(child)
-                    if asks and self.learners.get(key):
-                        _set_request(child, "fit", True, name=name)
+                    if _is_estimator(child) and self.learners.get(key):
+                        self._pass(child, name, name)
                 routed[name] = value
                 continue
+            # A search passes arguments on to the composite that it tunes.
+            while path not in params and _join("estimator", path) in params:
+                path = _join("estimator", path)
             target = params.get(path)
             if not _is_estimator(target):
                 raise TypeError(
                     f"fit got the argument {name!r}, but {name_of(estimator)} holds "
                     f"no estimator named {path!r}."
                 )
+            if self.learners.get(path):
+                check_no_second_weight(target, [own])
             alias = f"skweight_argument_{number}"
-            if isinstance(target, WeightAdapter):
-                target.names[alias] = own
-            else:
-                target.set_fit_request(**{own: alias})
+            self._pass(target, own, alias, force=True)
             routed[alias] = value
         return routed
 
-    def weights_for(self, estimator):
-        """Return the weights under the names that the outermost estimator takes."""
-        own = None
-        if own_request(estimator, "sample_weight") == POPULATION:
-            # The outermost estimator is called, not routed to.
-            own = self.vectors[POPULATION]
-            _set_request(estimator, "fit", None, over=(POPULATION,))
-        names = get_routing_for_object(estimator).consumes("fit", list(self.vectors))
-        accepts = any(
-            one.kind is Parameter.VAR_KEYWORD
-            for one in fit_arguments(estimator).values()
-        )
-        frozen = all(one.way == "frozen" for one in self.deliveries)
-        if not (frozen or (TRAINING in names and accepts)):
-            raise UnsupportedWeightsError(
-                f"{name_of(estimator)} does not pass weights on to the estimators "
-                "inside it, so they cannot reach them. Put the WeightedClassifier "
-                f"inside the {name_of(estimator)} instead of around it."
-            )
-        passed = {
-            name: self.vectors[name] for name in names if self.vectors[name] is not None
-        }
-        return passed if own is None else passed | {"sample_weight": own}
+    @staticmethod
+    def _pass(target, argument, alias, *, force=False):
+        """Let an estimator ask for one argument of fit, where it has one."""
+        inner = target.estimator if isinstance(target, WeightAdapter) else target
+        if not force and argument not in fit_arguments(inner):
+            return
+        if isinstance(target, WeightAdapter) and not target.composite:
+            target.names[alias] = argument
+        else:
+            inner.set_fit_request(**{argument: True if alias == argument else alias})
+
+    def given(self):
+        """Return the weights that there are, under the names they travel by."""
+        return {name: one for name, one in self.vectors.items() if one is not None}
 
 
 def _routable(estimator, parent):
@@ -487,21 +507,73 @@ def _routable(estimator, parent):
     )
 
 
-def _set_request(estimator, method, alias, *, name="sample_weight", over=(None, True)):
-    """Set a request where it stands at one of the values that may be replaced."""
+def _loses_in_fit_transform(estimator):
+    """Return whether a selector gets metadata in fit that fit_transform does not get.
+
+    A composite that does hand them on, such as a ColumnTransformer, keeps its own
+    `fit_transform`, which may be more than `fit` and `transform`.
+    """
+    if not hasattr(estimator, "transform"):
+        return False
+    routing = get_routing_for_object(estimator)
+    names = [POPULATION]
+    return routing.consumes("fit", names) != routing.consumes("fit_transform", names)
+
+
+def _holds_estimators(values):
+    return isinstance(values, list | tuple | np.ndarray) and any(
+        _is_estimator(one) for one in values
+    )
+
+
+def _tidied(value, seen=None):
+    """Leave no trace of a delivery in what was fitted: no adapters, no requests.
+
+    Users look into the steps, members and candidates of a composite, and clone them.
+    """
+    seen = {} if seen is None else seen
+    if isinstance(value, WeightAdapter):
+        return _tidied(value.estimator, seen)
+    if id(value) in seen:
+        return value
+    if isinstance(value, tuple):
+        tidied = [_tidied(one, seen) for one in value]
+        same = all(a is b for a, b in zip(tidied, value, strict=True))
+        return value if same else tuple(tidied)
+    # Kept, so that no other object can have its id meanwhile.
+    seen[id(value)] = value
+    if isinstance(value, list):
+        value[:] = [_tidied(one, seen) for one in value]
+    elif isinstance(value, dict):
+        value.update({key: _tidied(one, seen) for key, one in value.items()})
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for position in np.ndindex(value.shape):
+            value[position] = _tidied(value[position], seen)
+    elif _may_hold_traces(value):
+        _withdraw(value, "fit")
+        _withdraw(value, "score")
+        # Of what is no composite nothing inside was touched; a forest is large.
+        asks_alone = isinstance(routing_of(value), MetadataRequest)
+        if not (asks_alone and hasattr(value, "get_params")):
+            for name, one in vars(value).items():
+                setattr(value, name, _tidied(one, seen))
+    return value
+
+
+def _may_hold_traces(value):
+    """Return whether an object is a composite, or a part of one, or was asked."""
+    if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
+        return False
+    # A scorer or a calibrated model is no estimator, but holds one.
+    of_sklearn = type(value).__module__.startswith("sklearn.")
+    return of_sklearn or hasattr(value, "get_metadata_routing")
+
+
+def _withdraw(estimator, method):
+    """Take back every request of a name that only this delivery used."""
     setter = getattr(estimator, f"set_{method}_request", None)
-    if setter is not None and own_request(estimator, name, method) in over:
-        setter(**{name: alias})
-
-
-def _without_adapters(estimator):
-    """Put estimators back in the places of their adapters, where users look."""
-    if isinstance(estimator, WeightAdapter):
-        return estimator.estimator
-    if hasattr(estimator, "steps"):
-        estimator.steps = [
-            (name, _without_adapters(step)) for name, step in estimator.steps
-        ]
-    elif hasattr(estimator, "best_estimator_"):
-        estimator.best_estimator_ = _without_adapters(estimator.best_estimator_)
-    return estimator
+    if setter is None:
+        return
+    for name, alias in own_requests(estimator, method).items():
+        if isinstance(alias, str) and alias.startswith("skweight_"):
+            setter(**{name: None})
