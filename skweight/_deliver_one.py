@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
+    MetadataRequest,
     MetadataRouter,
     MethodMapping,
     get_routing_for_object,
@@ -22,7 +23,12 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._compat import own_request, weights_need_support
+from skweight._compat import (
+    own_request,
+    own_requests,
+    routing_of,
+    weights_need_support,
+)
 from skweight._validation import encode_labels, n_rows
 from skweight.exceptions import UnsupportedWeightsError
 
@@ -219,7 +225,7 @@ class OwnScore:
         return request
 
 
-def fit_called(estimator, X, y, metadata):
+def fit_called(estimator, X, y, metadata, fit_params=None):
     """Fit a composite, called and not routed to, with metadata it may want.
 
     They come under the names they travel by. A composite that uses one of them itself
@@ -232,13 +238,8 @@ def fit_called(estimator, X, y, metadata):
         arguments["sample_weight"] = metadata[own]
         estimator.set_fit_request(sample_weight=None)
     wanted = get_routing_for_object(estimator).consumes("fit", metadata)
-    if TRAINING in metadata and TRAINING not in wanted:
-        raise UnsupportedWeightsError(
-            f"{name_of(estimator)} does not pass weights on to the estimators inside "
-            "it, so they cannot reach them. Put the WeightedClassifier inside the "
-            f"{name_of(estimator)} instead of around it."
-        )
-    estimator.fit(X, y, **arguments, **{name: metadata[name] for name in wanted})
+    arguments |= {name: metadata[name] for name in wanted}
+    estimator.fit(X, y, **arguments, **(fit_params or {}))
     if renamed:
         estimator.set_fit_request(sample_weight=own)
 
@@ -313,13 +314,14 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 class WeightAdapter(BaseEstimator):
     """Stand in for an estimator inside a composite that routing cannot serve.
 
-    There are four kinds: estimators that take no ``sample_weight`` or refuse routing;
+    There are five kinds: estimators that take no ``sample_weight`` or refuse routing;
     estimators in composites that route the same metadata twice, where an alias is
     resolved too early; selectors that fit a model, whose ``fit_transform`` passes no
-    metadata on; and composites whose parts a search replaces, after it has routed by
-    the parts that were there before. The adapter is a router itself, so that metadata
-    reaches it under the names it travels by, and it hands them over by the rule for an
-    estimator that stands alone. In all else it is that estimator, parameters included.
+    metadata on; composites whose parts a search replaces, after it has routed by the
+    parts that were there before; and transformers that fail while routing is on. The
+    adapter is a router itself, so that metadata reaches it under the names it travels
+    by, and it hands them over by the rule for an estimator that stands alone. In all
+    else it is that estimator, parameters included.
 
     Parameters
     ----------
@@ -382,6 +384,9 @@ class WeightAdapter(BaseEstimator):
     @available_if(lambda self: hasattr(self.estimator, "transform"))
     def fit_transform(self, X, y=None, **metadata):
         """Fit the estimator and transform the rows."""
+        if not (self.names or self.composite):
+            with config_context(enable_metadata_routing=False):
+                return self.estimator.fit_transform(X, y)
         return self.fit(X, y, **metadata).estimator.transform(X)
 
     def get_metadata_routing(self):
@@ -431,3 +436,56 @@ class WeightAdapter(BaseEstimator):
         except NotFittedError:
             return False
         return True
+
+
+def tidied(value, seen=None):
+    """Leave no trace of a delivery in what was fitted: no adapters, no requests.
+
+    Users look into the steps, members and candidates of a composite, and clone them.
+    """
+    seen = {} if seen is None else seen
+    if isinstance(value, WeightAdapter):
+        return tidied(value.estimator, seen)
+    if id(value) in seen:
+        return value
+    if isinstance(value, tuple):
+        parts = [tidied(one, seen) for one in value]
+        same = all(a is b for a, b in zip(parts, value, strict=True))
+        return value if same else tuple(parts)
+    # Kept, so that no other object can have its id meanwhile.
+    seen[id(value)] = value
+    if isinstance(value, list):
+        value[:] = [tidied(one, seen) for one in value]
+    elif isinstance(value, dict):
+        value.update({key: tidied(one, seen) for key, one in value.items()})
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for position in np.ndindex(value.shape):
+            value[position] = tidied(value[position], seen)
+    elif _may_hold_traces(value):
+        _withdraw(value, "fit")
+        _withdraw(value, "score")
+        # Of what is no composite nothing inside was touched; a forest is large.
+        asks_alone = isinstance(routing_of(value), MetadataRequest)
+        if not (asks_alone and hasattr(value, "get_params")):
+            for name, one in vars(value).items():
+                setattr(value, name, tidied(one, seen))
+    return value
+
+
+def _may_hold_traces(value):
+    """Return whether an object is a composite, or a part of one, or was asked."""
+    if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
+        return False
+    # A scorer or a calibrated model is no estimator, but holds one.
+    of_sklearn = type(value).__module__.startswith("sklearn.")
+    return of_sklearn or hasattr(value, "get_metadata_routing")
+
+
+def _withdraw(estimator, method):
+    """Take back every request of a name that only this delivery used."""
+    setter = getattr(estimator, f"set_{method}_request", None)
+    if setter is None:
+        return
+    for name, alias in own_requests(estimator, method).items():
+        if isinstance(alias, str) and alias.startswith("skweight_"):
+            setter(**{name: None})

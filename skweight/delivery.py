@@ -21,7 +21,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
 )
 
-from skweight._compat import own_request, own_requests, routing_of
+from skweight._compat import own_request, routing_of
 from skweight._deliver_one import (
     POPULATION,
     TRAINING,
@@ -37,6 +37,7 @@ from skweight._deliver_one import (
     scorer_for,
     systematic_resample,
     takes_sample_weight,
+    tidied,
     ways_in,
 )
 from skweight._validation import check_choice
@@ -66,6 +67,9 @@ _MADE_BY_DEFAULT = {
 # Composites that route one metadata twice, the second time under the name it has after
 # the first, so that an alias is lost on the way; or pass all of them on unasked.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
+
+# Composites whose members see other classes, made of several of the old ones.
+_RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
 # Composites whose own sample_weight is for a calibrator, not for what learns. Others
 # that take sample_weight, such as bagging ensembles, draw or pass on rows by it and
@@ -216,8 +220,8 @@ def deliver(
         plan.prepare(estimator)
         if translate:
             fit_params = plan.route(estimator, fit_params)
-        fit_called(estimator, X, y, plan.given() | fit_params)
-        estimator = _tidied(estimator)
+        fit_called(estimator, X, y, plan.given(), fit_params)
+        estimator = tidied(estimator)
     return estimator, plan.deliveries
 
 
@@ -312,7 +316,10 @@ class _Plan:
     def __init__(self, y, weights, *, population, unsupported, random_state, passed):
         self.vectors = {TRAINING: weights, POPULATION: population}
         self.passed = passed
-        self.constant_per_class = by_class_or_none(y, weights) is not None
+        by_class = by_class_or_none(y, weights)
+        self.constant_per_class = by_class is not None
+        self.many_classes = by_class is not None and by_class[0].size > 2
+        self.relabelled = []
         self.unsupported = unsupported
         self.random_state = random_state
         self.deliveries = []
@@ -327,6 +334,9 @@ class _Plan:
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
+            if name_of(parent) == "StackingClassifier":
+                # It accepts for its final estimator only what a member asks for.
+                return WeightAdapter(estimator, {TRAINING: TRAINING}, composite=True)
             return estimator
         if hasattr(estimator, "fit_resample"):
             raise UnsupportedWeightsError(
@@ -337,6 +347,9 @@ class _Plan:
         if not _is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)
         self._make_defaults(estimator)
+        if name_of(estimator) in _RELABELS and self.many_classes:
+            self.relabelled.append(path)
+        told_before = len(self.deliveries)
         below = list(children(estimator))
         for position, (key, child) in enumerate(below, start=1):
             prepared = self.prepare(
@@ -347,6 +360,8 @@ class _Plan:
             )
             if prepared is not child:
                 estimator.set_params(**{key: prepared})
+        if learner:
+            self._check_passes_on(estimator, self.deliveries[told_before:])
         self._prepare_candidates(estimator, path, learner)
         self._score_with_population(estimator)
         if self.with_population and name_of(estimator) in _CALIBRATES:
@@ -355,17 +370,33 @@ class _Plan:
             return WeightAdapter(estimator, composite=True)
         return estimator
 
+    @staticmethod
+    def _check_passes_on(estimator, below):
+        """Raise if weights would not get through a composite to its learners."""
+        told = {(one.weights, one.way) for one in below if one.weights != "population"}
+        routing = get_routing_for_object(estimator)
+        if told == {("none", "frozen")} or routing.consumes("fit", [TRAINING]):
+            return
+        raise UnsupportedWeightsError(
+            f"{name_of(estimator)} does not pass weights on to the estimators inside "
+            "it, so they cannot reach them. Put the WeightedClassifier inside the "
+            f"{name_of(estimator)} instead of around it."
+        )
+
     def _prepare_one(self, estimator, path, learner, parent):
         if not learner:
             if not self.with_population or not takes_sample_weight(estimator):
-                return estimator
+                return self._without_routing(estimator)
             if _routable(estimator, parent):
                 self._request(estimator, path, POPULATION, "population")
                 return estimator
             self._note(estimator, path, "population", "sample_weight")
             return WeightAdapter(estimator, {POPULATION: TRAINING})
         ways = ways_in(estimator)
-        usable = ways and (ways[0] == "sample_weight" or self.constant_per_class)
+        constant = self.constant_per_class and not path.startswith(
+            tuple(self.relabelled)
+        )
+        usable = ways and (ways[0] == "sample_weight" or constant)
         if not usable and self.unsupported == "raise":
             raise no_way_in(estimator, path)
         way = ways[0] if usable else self.unsupported
@@ -379,6 +410,19 @@ class _Plan:
             unsupported=self.unsupported,
             random_state=self.random_state,
         )
+
+    def _without_routing(self, transformer):
+        """Return a transformer, or an adapter where it fails for want of metadata.
+
+        With routing on, TargetEncoder of scikit-learn 1.9 asks for groups that
+        nobody passed.
+        """
+        routing = routing_of(transformer)
+        if not isinstance(routing, MetadataRouter):
+            return transformer
+        if routing.consumes("fit_transform", self.passed):
+            return transformer
+        return WeightAdapter(transformer)
 
     def _prepare_candidates(self, search, path, learner):
         """Prepare estimators that a search puts in the place of others."""
@@ -414,11 +458,13 @@ class _Plan:
     def _score_with_population(self, estimator):
         """Let what scores inside a composite score as the population counts."""
         params = estimator.get_params(deep=False)
-        if not self.with_population or "scoring" not in params:
+        if "scoring" not in params:
             return
         scoring = params["scoring"]
         if scoring is None:
             scoring = OwnScore()
+        elif not self.with_population:
+            return
         elif isinstance(scoring, list | tuple | set):
             scoring = {name: scorer_for(name, weighted=True) for name in scoring}
         elif isinstance(scoring, dict):
@@ -478,20 +524,26 @@ class _Plan:
             if self.learners.get(path):
                 check_no_second_weight(target, [own])
             alias = f"skweight_argument_{number}"
-            self._pass(target, own, alias, force=True)
+            if not self._pass(target, own, alias):
+                # A composite hands it on under the name it came by.
+                alias = own
+                for key, child in params.items():
+                    if key.startswith(f"{path}__") and _is_estimator(child):
+                        self._pass(child, own, own)
             routed[alias] = value
         return routed
 
     @staticmethod
-    def _pass(target, argument, alias, *, force=False):
-        """Let an estimator ask for one argument of fit, where it has one."""
+    def _pass(target, argument, alias):
+        """Let an estimator ask for an argument of fit; return whether it has it."""
         inner = target.estimator if isinstance(target, WeightAdapter) else target
-        if not force and argument not in fit_arguments(inner):
-            return
+        if argument not in fit_arguments(inner):
+            return False
         if isinstance(target, WeightAdapter) and not target.composite:
             target.names[alias] = argument
         else:
             inner.set_fit_request(**{argument: True if alias == argument else alias})
+        return True
 
     def given(self):
         """Return the weights that there are, under the names they travel by."""
@@ -524,56 +576,3 @@ def _holds_estimators(values):
     return isinstance(values, list | tuple | np.ndarray) and any(
         _is_estimator(one) for one in values
     )
-
-
-def _tidied(value, seen=None):
-    """Leave no trace of a delivery in what was fitted: no adapters, no requests.
-
-    Users look into the steps, members and candidates of a composite, and clone them.
-    """
-    seen = {} if seen is None else seen
-    if isinstance(value, WeightAdapter):
-        return _tidied(value.estimator, seen)
-    if id(value) in seen:
-        return value
-    if isinstance(value, tuple):
-        tidied = [_tidied(one, seen) for one in value]
-        same = all(a is b for a, b in zip(tidied, value, strict=True))
-        return value if same else tuple(tidied)
-    # Kept, so that no other object can have its id meanwhile.
-    seen[id(value)] = value
-    if isinstance(value, list):
-        value[:] = [_tidied(one, seen) for one in value]
-    elif isinstance(value, dict):
-        value.update({key: _tidied(one, seen) for key, one in value.items()})
-    elif isinstance(value, np.ndarray) and value.dtype == object:
-        for position in np.ndindex(value.shape):
-            value[position] = _tidied(value[position], seen)
-    elif _may_hold_traces(value):
-        _withdraw(value, "fit")
-        _withdraw(value, "score")
-        # Of what is no composite nothing inside was touched; a forest is large.
-        asks_alone = isinstance(routing_of(value), MetadataRequest)
-        if not (asks_alone and hasattr(value, "get_params")):
-            for name, one in vars(value).items():
-                setattr(value, name, _tidied(one, seen))
-    return value
-
-
-def _may_hold_traces(value):
-    """Return whether an object is a composite, or a part of one, or was asked."""
-    if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
-        return False
-    # A scorer or a calibrated model is no estimator, but holds one.
-    of_sklearn = type(value).__module__.startswith("sklearn.")
-    return of_sklearn or hasattr(value, "get_metadata_routing")
-
-
-def _withdraw(estimator, method):
-    """Take back every request of a name that only this delivery used."""
-    setter = getattr(estimator, f"set_{method}_request", None)
-    if setter is None:
-        return
-    for name, alias in own_requests(estimator, method).items():
-        if isinstance(alias, str) and alias.startswith("skweight_"):
-            setter(**{name: None})
