@@ -25,7 +25,7 @@ def seconds(statement):
 
 
 def measure(options):
-    repeats = 1 if options.quick else 31
+    repeats = 1 if options.quick else 15
     rows = []
     for pair in PAIRS:
         for statement in pair:

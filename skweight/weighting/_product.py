@@ -1,11 +1,13 @@
 """What ``weighting=`` takes, and the product of strategies."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     get_routing_for_object,
+    process_routing,
 )
 
 from skweight._validation import check_number, did_you_mean, is_sequence, say
@@ -228,13 +230,12 @@ class ProductWeighting(BaseWeighting):
         self.factors_ = [clone(factor) for factor in self._resolved()]
         weights = dict.fromkeys(ROLES)
         known = sample_weight
+        asked_by_factor = self._sort_metadata(metadata)
         # Sorting by role is stable: population first, each in the order given.
-        for factor in sorted(self.factors_, key=lambda one: ROLES.index(one.role)):
-            asked = {
-                name: value
-                for name, value in metadata.items()
-                if asks_for(factor, name)
-            }
+        for factor, asked in sorted(
+            zip(self.factors_, asked_by_factor, strict=True),
+            key=lambda one: ROLES.index(one[0].role),
+        ):
             learned = factor.fit_weigh(X, y, known, **asked)
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
@@ -267,6 +268,23 @@ class ProductWeighting(BaseWeighting):
             They are dropped before the wrapped estimator sees X.
         """
         return [column for one in self._resolved() for column in one.side_columns()]
+
+    def _sort_metadata(self, metadata):
+        """Return for each factor the metadata that it asks for."""
+        if metadata and get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **metadata)
+            return [
+                dict(routed[f"factor_{position}"]["fit"])
+                for position in range(len(self.factors_))
+            ]
+        return [
+            {
+                name: value
+                for name, value in metadata.items()
+                if asks_for(factor, name)
+            }
+            for factor in self.factors_
+        ]
 
     def _resolved(self):
         if not is_sequence(self.factors) or not len(self.factors):
