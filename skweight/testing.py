@@ -8,10 +8,12 @@ added by one row here.
 import numpy as np
 from sklearn.base import clone
 
+from skweight.decision import CostMatrix
 from skweight.weighting import (
     BalancedWeighting,
     ClassWeighting,
     ColumnWeighting,
+    CostWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
     PriorWeighting,
@@ -34,6 +36,20 @@ def _rising(labels):
     return {label: 1.0 + position for position, label in enumerate(labels)}
 
 
+def _dearer_later(labels, last=9.0):
+    """Return costs under which mistakes about later labels are dearer."""
+    return CostMatrix.from_dict(
+        {
+            true: {
+                decided: last if true == labels[-1] else 1.0 + position
+                for decided in labels
+                if decided != true
+            }
+            for position, true in enumerate(labels)
+        }
+    )
+
+
 # One row for each strategy: how to make one, given the labels it will meet.
 _WEIGHTINGS = {
     "BalancedWeighting": lambda labels: BalancedWeighting(),
@@ -42,6 +58,10 @@ _WEIGHTINGS = {
     "ClassWeighting": lambda labels: ClassWeighting(_rising(labels)),
     "PriorWeighting": lambda labels: PriorWeighting(_even(labels)),
     "ColumnWeighting": lambda labels: ColumnWeighting(0),
+    "CostWeighting": lambda labels: CostWeighting(_dearer_later(labels)),
+    "CostWeighting(level='instance')": lambda labels: CostWeighting(
+        _dearer_later(labels, CostMatrix.column(0))
+    ),
     "FunctionWeighting": lambda labels: FunctionWeighting(_heavier_with_first_feature),
     "ProductWeighting": lambda labels: ProductWeighting(
         [PriorWeighting(_even(labels)), BalancedWeighting(0.5), ColumnWeighting(0)]

@@ -7,6 +7,7 @@ from skweight.weighting._balance import (
     PriorWeighting,
 )
 from skweight.weighting._base import BaseWeighting, ClassLevelWeighting, RoleWeights
+from skweight.weighting._cost import CostWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
 from skweight.weighting._product import ProductWeighting, resolve_weighting
 
@@ -16,6 +17,7 @@ __all__ = [
     "ClassLevelWeighting",
     "ClassWeighting",
     "ColumnWeighting",
+    "CostWeighting",
     "EffectiveNumberWeighting",
     "FunctionWeighting",
     "PriorWeighting",
