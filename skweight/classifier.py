@@ -1,5 +1,7 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
+from inspect import signature
+
 import numpy as np
 from sklearn import get_config
 from sklearn.base import (
@@ -365,7 +367,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         metadata = self._sort_predict_params(params)
         if self.decision_ is None:
             return self.estimator_.predict(self._without_side_columns(X))
-        return self.decision_.decide(self.predict_proba(X), X, **metadata)
+        # A decision that looks at probabilities alone need not know of rows.
+        if "X" in signature(self.decision_.decide).parameters:
+            metadata = {"X": X, **metadata}
+        return self.decision_.decide(self.predict_proba(X), **metadata)
 
     @available_if(_has_predict_proba)
     def predict_proba(self, X):
@@ -766,9 +771,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "proba": self._proba_from(held_out.outputs),
                 "y": y[rows],
                 "sample_weight": None if population is None else population[rows],
-                "X": _safe_indexing(X, rows),
                 **{k: take_rows(v, rows, len(y)) for k, v in metadata.items()},
             }
+            if has_fit_parameter(decision, "X"):
+                seen["X"] = _safe_indexing(X, rows)
         self.decision_ = decision.fit(
             classes=self.classes_, class_multiplier=self.class_multiplier_, **seen
         )
