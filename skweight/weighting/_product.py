@@ -278,11 +278,7 @@ class ProductWeighting(BaseWeighting):
                 for position in range(len(self.factors_))
             ]
         return [
-            {
-                name: value
-                for name, value in metadata.items()
-                if asks_for(factor, name)
-            }
+            {name: value for name, value in metadata.items() if asks_for(factor, name)}
             for factor in self.factors_
         ]
 
