@@ -39,7 +39,7 @@ from skweight._validation import (
 )
 from skweight.calibration import PriorCalibrator, resolve_calibrator
 from skweight.decision import resolve_decision
-from skweight.delivery import POLICIES, deliver
+from skweight.delivery import POLICIES, deliver, routing_without_weights
 from skweight.inspection._report import (
     FitReport,
     describe_decision,
@@ -494,7 +494,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return (
             MetadataRouter(owner=self)
             .add_self_request(self)
-            .add(estimator=self._get_estimator(), method_mapping=mapping)
+            .add(
+                estimator=routing_without_weights(self._get_estimator()),
+                method_mapping=mapping,
+            )
             .add(weighting=weighting, method_mapping=mapping)
             .add(
                 decision=self._make_decision(),
