@@ -39,7 +39,7 @@ from skweight._validation import (
 )
 from skweight.calibration import PriorCalibrator, resolve_calibrator
 from skweight.decision import resolve_decision
-from skweight.delivery import POLICIES, deliver
+from skweight.delivery import POLICIES, deliver, routing_without_weights
 from skweight.inspection._report import (
     FitReport,
     describe_decision,
@@ -295,8 +295,11 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             weighting, X, y, sample_weight, arguments["weighting"]
         )
         weights = multiply(population, emphasis)
+        figures = weight_figures(codes, self.classes_.size, population, weights)
+        self.class_multiplier_ = np.array(figures["class_multiplier"])
         calibrator = self._make_calibrator(codes, population)
-        emphasised = (estimator, self.weighting, emphasis, codes)
+        del codes  # a byte per row that the fit need not carry
+        emphasised = (estimator, self.weighting, emphasis, y)
         check_probabilities(decision, calibrator, *emphasised)
         self._side_columns = self._find_side_columns(weighting, decision)
         self._width = np.shape(X)[-1] if self._side_columns else None
@@ -318,9 +321,6 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             **deliver_arguments,
         )
         self._take_from_estimator()
-        figures = weight_figures(codes, self.classes_.size, population, weights)
-        self.class_multiplier_ = np.array(figures["class_multiplier"])
-
         by_role = RoleWeights(population, emphasis)
         calibrator, held_out = self._hold_out(
             calibrator,
@@ -494,7 +494,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return (
             MetadataRouter(owner=self)
             .add_self_request(self)
-            .add(estimator=self._get_estimator(), method_mapping=mapping)
+            .add(
+                estimator=routing_without_weights(self._get_estimator()),
+                method_mapping=mapping,
+            )
             .add(weighting=weighting, method_mapping=mapping)
             .add(
                 decision=self._make_decision(),
