@@ -5,6 +5,7 @@ __all__ = [
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
     "FewerFoldsWarning",
+    "NotEnoughOverlapWarning",
     "UnsupportedWeightsError",
 ]
 
@@ -64,6 +65,20 @@ class CalibrationWarning(UserWarning):
     >>> from skweight.exceptions import CalibrationWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CalibrationWarning)
+    """
+
+
+class NotEnoughOverlapWarning(UserWarning):
+    """The training rows do not cover the population they are to stand for.
+
+    The message gives the share of the target that no row can stand for.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import NotEnoughOverlapWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", NotEnoughOverlapWarning)
     """
 
 
