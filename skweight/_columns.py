@@ -99,6 +99,9 @@ def drop_columns(X, columns, *, width=None):
     whole = width is None or n_columns == width
     drop = set()
     for column in columns:
+        if not whole and _names(X) is None:
+            # An array in place of the DataFrame of the fit, without the column.
+            continue
         position = _position(X, column, owner="The weighting")
         by_name = _names(X) is not None and column in _names(X)
         if position is not None and (by_name or whole):

@@ -1,6 +1,20 @@
 """The only file that touches private names of scikit-learn, each with its reason."""
 
+import sklearn
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
+
+_VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
+
+
+def weights_need_support(name):
+    """Return whether an ensemble hands its sample_weight to the estimators inside it.
+
+    They must take it, then. A bagging ensemble draws its rows by weight instead, but
+    only from scikit-learn 1.8 on.
+    """
+    return name == "AdaBoostClassifier" or (
+        name == "BaggingClassifier" and _VERSION < (1, 8)
+    )
 
 
 def routing_of(estimator):
@@ -15,7 +29,7 @@ def routing_of(estimator):
         return None
 
 
-def own_request(estimator, name, method="fit"):
+def own_requests(estimator, method="fit"):
     """Return what an estimator has requested for itself: True, False, an alias, None.
 
     A composite that uses a metadata itself and also routes it on, as
@@ -25,4 +39,9 @@ def own_request(estimator, name, method="fit"):
     routing = routing_of(estimator)
     if isinstance(routing, MetadataRouter):
         routing = routing._self_request
-    return getattr(getattr(routing, method, None), "requests", {}).get(name)
+    return dict(getattr(getattr(routing, method, None), "requests", {}))
+
+
+def own_request(estimator, name, method="fit"):
+    """Return what an estimator has requested for itself of one metadata."""
+    return own_requests(estimator, method).get(name)

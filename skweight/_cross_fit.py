@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._deliver_one import take_rows
@@ -68,13 +68,14 @@ def outputs_of(estimator, X, method, classes):
     """
     outputs = np.asarray(getattr(estimator, method)(X))
     known = np.asarray(estimator.classes_)
+    n_columns = outputs.shape[1] if outputs.ndim == 2 else 1
+    if n_columns not in (1, known.size) or _compares_pairs(estimator, method, known):
+        raise ValueError(
+            f"{method} of {type(estimator).__name__} returns {n_columns} columns that "
+            f"are not those of the {known.size} classes, and cannot be calibrated. For "
+            "an SVC set decision_function_shape='ovr'."
+        )
     if known.size == classes.size:
-        if outputs.ndim == 2 and outputs.shape[1] not in (1, classes.size):
-            raise ValueError(
-                f"{method} of {type(estimator).__name__} returns {outputs.shape[1]} "
-                f"columns for {classes.size} classes, which cannot be calibrated. For "
-                "an SVC set decision_function_shape='ovr'."
-            )
         return outputs
     if outputs.ndim == 1:
         # The margin between two of more classes, or of one class alone.
@@ -85,6 +86,20 @@ def outputs_of(estimator, X, method, classes):
     if classes.size == 2 and method == "decision_function":
         return aligned[:, 1] - aligned[:, 0]
     return aligned
+
+
+def _compares_pairs(estimator, method, classes):
+    """Return whether decision values are of pairs of classes; three have three pairs.
+
+    The number of columns gives no sign then, but the parameter does, wherever in a
+    composite the estimator sits.
+    """
+    if method != "decision_function" or classes.size != 3:
+        return False
+    return any(
+        name.rpartition("__")[2] == "decision_function_shape" and value == "ovo"
+        for name, value in estimator.get_params().items()
+    )
 
 
 def smallest_probability(outputs, method):
@@ -114,11 +129,19 @@ def folds(cv, X, y, population, random_state, metadata):
     population weight is zero do not count.
     """
     if cv is not None and not isinstance(cv, int | np.integer):
-        return list(check_cv(cv, y, classifier=True).split(X, y, **metadata))
+        splits = list(check_cv(cv, y, classifier=True).split(X, y, **metadata))
+        if not splits:
+            raise ValueError(
+                f"cv must give at least one pair of training and test rows; {cv!r} "
+                "gives none."
+            )
+        return splits
     n_folds = DEFAULT_FOLDS if cv is None else cv
     check_number(n_folds, name="cv", low=2)
-    counted = y if population is None else y[population > 0]
-    classes, counts = np.unique(counted, return_counts=True)
+    n_samples = len(y)
+    counted = np.flatnonzero(np.ones(n_samples) if population is None else population)
+    y = y[counted]
+    classes, counts = np.unique(y, return_counts=True)
     fewest = int(counts.min())
     if fewest < n_folds:
         rare = classes[counts == fewest]
@@ -129,9 +152,9 @@ def folds(cv, X, y, population, random_state, metadata):
             "by the closed-form inversion (calibration='prior') instead"
         )
         warnings.warn(
-            f"The rarest class, {say(rare)}, has {fewest} rows, fewer than the "
-            f"{n_folds} folds asked for: {what}. Collect more rows of it, or set cv "
-            "to fewer folds.",
+            f"The rarest class, {say(rare)}, has {fewest} "
+            f"{'rows' if fewest > 1 else 'row'}, fewer than the {n_folds} folds asked "
+            f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
             FewerFoldsWarning,
             stacklevel=4,
         )
@@ -140,10 +163,14 @@ def folds(cv, X, y, population, random_state, metadata):
     splitter = StratifiedKFold(
         min(n_folds, fewest), shuffle=True, random_state=random_state
     )
-    with warnings.catch_warnings():
-        # Rows of weight zero may make a class look even rarer than it is.
-        warnings.simplefilter("ignore", UserWarning)
-        return list(splitter.split(np.zeros(len(y)), y))
+    # Rows of weight zero are never held out, or they would decide which rows are held
+    # out together. They stay in training, as in the final fit, for the classes that
+    # they alone have.
+    left_out = np.setdiff1d(np.arange(n_samples), counted, assume_unique=True)
+    return [
+        (np.sort(np.concatenate([counted[train], left_out])), counted[test])
+        for train, test in splitter.split(y, y)
+    ]
 
 
 def held_out(estimator, X, y, splits, method, classes, *, fit, n_jobs):
@@ -151,6 +178,7 @@ def held_out(estimator, X, y, splits, method, classes, *, fit, n_jobs):
 
     ``fit(train)`` returns the arguments of `deliver` for the training rows.
     """
+    (X,) = indexable(X)  # some sparse formats have no rows to take
     outputs = Parallel(n_jobs=n_jobs)(
         delayed(_one_fold)(estimator, X, y, train, test, method, classes, fit(train))
         for train, test in splits

@@ -5,6 +5,7 @@ the weights are constant per class; the ``priors`` of a discriminant analysis,
 likewise; drawing rows in proportion to their weights, where the caller allows it.
 """
 
+from copy import deepcopy
 from inspect import signature
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
+    MetadataRequest,
     MetadataRouter,
     MethodMapping,
     get_routing_for_object,
@@ -21,9 +23,18 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._compat import own_request
+from skweight._compat import (
+    own_request,
+    own_requests,
+    routing_of,
+    weights_need_support,
+)
 from skweight._validation import encode_labels, n_rows
 from skweight.exceptions import UnsupportedWeightsError
+
+# The names under which the two weight vectors travel through a composite.
+TRAINING = "skweight_training_weight"
+POPULATION = "skweight_population_weight"
 
 
 def name_of(estimator):
@@ -46,10 +57,12 @@ def fit_arguments(estimator):
 
 def takes_sample_weight(estimator):
     """Return whether fit takes sample_weight and no request forbids it."""
-    return (
-        "sample_weight" in fit_arguments(estimator)
-        and own_request(estimator, "sample_weight") is not False
-    )
+    if "sample_weight" not in fit_arguments(estimator):
+        return False
+    inner = estimator.get_params(deep=False).get("estimator")
+    if weights_need_support(name_of(estimator)) and inner is not None:
+        return "sample_weight" in fit_arguments(inner)
+    return own_request(estimator, "sample_weight") is not False
 
 
 def ways_in(estimator):
@@ -70,8 +83,11 @@ def no_way_in(estimator, path=""):
     ways = ways_in(estimator)
     if ways:
         why = f"takes only {ways[0]}, and the weights differ within a class"
-    elif "sample_weight" in fit_arguments(estimator):
+    elif own_request(estimator, "sample_weight") is False:
         why = "was told set_fit_request(sample_weight=False) and has no other way in"
+    elif "sample_weight" in fit_arguments(estimator):
+        inner = name_of(estimator.get_params(deep=False)["estimator"])
+        why = f"passes sample_weight on to {inner}, which does not take it"
     else:
         why = "takes neither sample_weight nor class_weight nor priors"
     where = f" (at {path})" if path else ""
@@ -83,11 +99,26 @@ def no_way_in(estimator, path=""):
     )
 
 
-def fit_one(estimator, X, y, weights, unsupported, random_state, **fit_params):
+def fit_one(
+    estimator,
+    X,
+    y,
+    weights,
+    unsupported,
+    random_state,
+    *,
+    population=None,
+    fit_params=None,
+):
     """Fit one estimator, in place, with weights; return the way that was taken."""
+    fit_params = fit_params or {}
+    check_no_second_weight(estimator, fit_params)
     ways = ways_in(estimator)
     if "sample_weight" in ways:
-        estimator.fit(X, y, sample_weight=weights, **fit_params)
+        if name_of(estimator) in _TUNES_ITSELF:
+            _fit_tuned(estimator, X, y, weights, population, fit_params)
+        else:
+            estimator.fit(X, y, sample_weight=weights, **fit_params)
         return "sample_weight"
     by_class = by_class_or_none(y, weights) if ways else None
     if by_class is not None:
@@ -110,6 +141,109 @@ def fit_one(estimator, X, y, weights, unsupported, random_state, **fit_params):
     return "resample"
 
 
+def check_no_second_weight(estimator, names):
+    """Raise if weights were passed past the WeightedClassifier to a learner."""
+    if "sample_weight" in names:
+        raise ValueError(
+            f"{name_of(estimator)} was given a sample_weight of its own, under an "
+            "alias or behind its name, besides the weights it is to be fitted with. "
+            "Pass it as sample_weight of the WeightedClassifier, which multiplies "
+            "the two."
+        )
+
+
+# Estimators that choose a parameter by scores of held-out rows, within one fit, and
+# would weight those scores by the weights of the fit.
+_TUNES_ITSELF = {"LogisticRegressionCV"}
+
+
+def _fit_tuned(estimator, X, y, weights, population, fit_params):
+    """Fit with weights an estimator that scores by itself, as the population counts."""
+    scoring = estimator.scoring
+    default = scoring is None or (isinstance(scoring, str) and scoring == "warn")
+    passed = {} if population is None else {POPULATION: population}
+    with config_context(enable_metadata_routing=True):
+        scorer = scorer_for("accuracy" if default else scoring, weighted=bool(passed))
+        estimator.set_params(scoring=scorer)
+        consumed = get_routing_for_object(estimator).consumes("fit", passed)
+        estimator.fit(
+            X,
+            y,
+            sample_weight=weights,
+            **{name: passed[name] for name in consumed},
+            **fit_params,
+        )
+    estimator.set_params(scoring=scoring)
+
+
+def scorer_for(scoring, *, weighted):
+    """Return a scorer that asks for the population weights, or for none at all.
+
+    What the user has requested stays. A plain function takes no weights and is
+    returned as it is.
+    """
+    if isinstance(scoring, str):
+        from sklearn.metrics import get_scorer
+
+        scoring = get_scorer(scoring)
+    if not hasattr(scoring, "set_score_request"):
+        return scoring
+    scoring = deepcopy(scoring)
+    if own_request(scoring, "sample_weight", "score") in (None, True):
+        scoring.set_score_request(sample_weight=POPULATION if weighted else False)
+    return scoring
+
+
+class OwnScore:
+    """Scorer that calls the ``score`` of an estimator with the population weights.
+
+    What ``scoring=None`` of a search means. Routing alone cannot do it: the ``score``
+    of a Pipeline takes its weights by no other name than ``sample_weight``, which is
+    not the one they travel by.
+    """
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """Return the score of the estimator, or of the last step of a Pipeline."""
+        if isinstance(estimator, WeightAdapter):
+            return self(estimator.estimator, X, y, sample_weight)
+        if hasattr(estimator, "steps"):
+            for _, step in estimator.steps[:-1]:
+                if step is not None and step != "passthrough":
+                    X = step.transform(X)
+            return self(estimator.steps[-1][1], X, y, sample_weight)
+        name = "sample_weight"
+        if get_routing_for_object(estimator).consumes("score", [POPULATION]):
+            name = POPULATION  # a search in a search
+        weights = {} if sample_weight is None else {name: sample_weight}
+        with config_context(enable_metadata_routing=name == POPULATION):
+            return estimator.score(X, y, **weights)
+
+    def get_metadata_routing(self):
+        """Return the request of the population weights."""
+        request = get_routing_for_object(None)
+        request.score.add_request(param="sample_weight", alias=POPULATION)
+        return request
+
+
+def fit_called(estimator, X, y, metadata, fit_params=None):
+    """Fit a composite, called and not routed to, with metadata it may want.
+
+    They come under the names they travel by. A composite that uses one of them itself
+    takes it by the name of its argument.
+    """
+    arguments = {}
+    own = own_request(estimator, "sample_weight")
+    renamed = isinstance(own, str) and own in metadata
+    if renamed:
+        arguments["sample_weight"] = metadata[own]
+        estimator.set_fit_request(sample_weight=None)
+    wanted = get_routing_for_object(estimator).consumes("fit", metadata)
+    arguments |= {name: metadata[name] for name in wanted}
+    estimator.fit(X, y, **arguments, **(fit_params or {}))
+    if renamed:
+        estimator.set_fit_request(sample_weight=own)
+
+
 def by_class_or_none(y, weights):
     """Return classes, their weight and share of rows; None if weights vary within."""
     classes, codes = encode_labels(np.asarray(y))
@@ -122,10 +256,11 @@ def by_class_or_none(y, weights):
 
 def take_rows(value, rows, n_samples):
     """Return the given rows of a fit argument that has one entry per row of X."""
+    # A list may hold anything, such as the pairs (X, y) of an eval_set.
     row_wise = (
-        (hasattr(value, "shape") or isinstance(value, list | tuple))
-        and np.ndim(value) > 0
-        and n_rows(value) == n_samples
+        len(value) == n_samples
+        if isinstance(value, list | tuple)
+        else len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
     )
     return _safe_indexing(value, rows) if row_wise else value
 
@@ -179,21 +314,24 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 class WeightAdapter(BaseEstimator):
     """Stand in for an estimator inside a composite that routing cannot serve.
 
-    There are three kinds: estimators that take no ``sample_weight`` or refuse routing;
+    There are five kinds: estimators that take no ``sample_weight`` or refuse routing;
     estimators in composites that route the same metadata twice, where an alias is
-    resolved too early; and selectors that fit a model, whose ``fit_transform`` passes
-    no metadata on. The adapter is a router itself, so that metadata reaches it under
-    the names it travels by, and it hands them over by the rule for an estimator that
-    stands alone. In all else it is that estimator, parameters included.
+    resolved too early; selectors that fit a model, whose ``fit_transform`` passes no
+    metadata on; composites whose parts a search replaces, after it has routed by the
+    parts that were there before; and transformers that fail while routing is on. The
+    adapter is a router itself, so that metadata reaches it under the names it travels
+    by, and it hands them over by the rule for an estimator that stands alone. In all
+    else it is that estimator, parameters included.
 
     Parameters
     ----------
     estimator : estimator
         Estimator to stand in for; fitted in place.
     names : dict {str: str}
-        Names by which metadata travel, mapped to the arguments of ``fit``.
-    score_names : dict {str: str}
-        The same for ``score``.
+        Names by which metadata travel, mapped to the arguments of ``fit``; what
+        comes to be ``TRAINING`` is the weight to fit with.
+    composite : bool, default=False
+        Whether the estimator routes metadata further, which then keep their names.
     unsupported, random_state
         As in `fit_one`.
     """
@@ -203,28 +341,28 @@ class WeightAdapter(BaseEstimator):
         estimator,
         names=None,
         *,
-        score_names=None,
+        composite=False,
         unsupported="raise",
         random_state=None,
     ):
         self.estimator = estimator
         self.names = dict(names or {})
-        self.score_names = dict(score_names or {})
+        self.composite = composite
         self.unsupported = unsupported
         self.random_state = random_state
 
     def fit(self, X, y, **metadata):
         """Fit the estimator, with weights by whatever way it takes them."""
-        if not self.names:
-            wanted = get_routing_for_object(self.estimator).consumes("fit", metadata)
-            self.estimator.fit(X, y, **{name: metadata[name] for name in wanted})
+        if self.composite:
+            fit_called(self.estimator, X, y, metadata)
             return self
         arguments = {
             argument: metadata[name]
             for name, argument in self.names.items()
             if name in metadata
         }
-        weights = arguments.pop("sample_weight", None)
+        weights = arguments.pop(TRAINING, None)
+        population = arguments.pop(POPULATION, None)
         # Routing is on for the composite around, and some estimators refuse every
         # weight while it is.
         with config_context(enable_metadata_routing=False):
@@ -238,37 +376,33 @@ class WeightAdapter(BaseEstimator):
                     np.asarray(weights, dtype=np.float64),
                     self.unsupported,
                     self.random_state,
-                    **arguments,
+                    population=population,
+                    fit_params=arguments,
                 )
         return self
 
     @available_if(lambda self: hasattr(self.estimator, "transform"))
     def fit_transform(self, X, y=None, **metadata):
         """Fit the estimator and transform the rows."""
+        if not (self.names or self.composite):
+            with config_context(enable_metadata_routing=False):
+                return self.estimator.fit_transform(X, y)
         return self.fit(X, y, **metadata).estimator.transform(X)
-
-    @available_if(lambda self: hasattr(self.estimator, "score"))
-    def score(self, X, y, **metadata):
-        """Score the fitted estimator."""
-        arguments = {self.score_names[name]: value for name, value in metadata.items()}
-        return self.estimator.score(X, y, **arguments)
 
     def get_metadata_routing(self):
         """Return a router that passes on what the adapter was told to."""
-        inner = self.estimator
-        if self.names:
-            inner = get_routing_for_object(None)
-            for alias, name in self.names.items():
-                inner.fit.add_request(param=name, alias=alias)
-            for alias, name in self.score_names.items():
-                inner.score.add_request(param=name, alias=alias)
+        asked = get_routing_for_object(None)
+        for alias, name in self.names.items():
+            asked.fit.add_request(param=name, alias=alias)
         mapping = (
             MethodMapping()
             .add(caller="fit", callee="fit")
             .add(caller="fit_transform", callee="fit")
-            .add(caller="score", callee="score")
         )
-        return MetadataRouter(owner=self).add(estimator=inner, method_mapping=mapping)
+        router = MetadataRouter(owner=self).add(asked=asked, method_mapping=mapping)
+        if self.composite:
+            router.add(estimator=self.estimator, method_mapping=mapping)
+        return router
 
     def get_params(self, deep=True):
         """Return the parameters of the estimator."""
@@ -288,7 +422,7 @@ class WeightAdapter(BaseEstimator):
         return WeightAdapter(
             clone(self.estimator),
             self.names,
-            score_names=self.score_names,
+            composite=self.composite,
             unsupported=self.unsupported,
             random_state=self.random_state,
         )
@@ -302,3 +436,56 @@ class WeightAdapter(BaseEstimator):
         except NotFittedError:
             return False
         return True
+
+
+def tidied(value, seen=None):
+    """Leave no trace of a delivery in what was fitted: no adapters, no requests.
+
+    Users look into the steps, members and candidates of a composite, and clone them.
+    """
+    seen = {} if seen is None else seen
+    if isinstance(value, WeightAdapter):
+        return tidied(value.estimator, seen)
+    if id(value) in seen:
+        return value
+    if isinstance(value, tuple):
+        parts = [tidied(one, seen) for one in value]
+        same = all(a is b for a, b in zip(parts, value, strict=True))
+        return value if same else tuple(parts)
+    # Kept, so that no other object can have its id meanwhile.
+    seen[id(value)] = value
+    if isinstance(value, list):
+        value[:] = [tidied(one, seen) for one in value]
+    elif isinstance(value, dict):
+        value.update({key: tidied(one, seen) for key, one in value.items()})
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for position in np.ndindex(value.shape):
+            value[position] = tidied(value[position], seen)
+    elif _may_hold_traces(value):
+        _withdraw(value, "fit")
+        _withdraw(value, "score")
+        # Of what is no composite nothing inside was touched; a forest is large.
+        asks_alone = isinstance(routing_of(value), MetadataRequest)
+        if not (asks_alone and hasattr(value, "get_params")):
+            for name, one in vars(value).items():
+                setattr(value, name, tidied(one, seen))
+    return value
+
+
+def _may_hold_traces(value):
+    """Return whether an object is a composite, or a part of one, or was asked."""
+    if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
+        return False
+    # A scorer or a calibrated model is no estimator, but holds one.
+    of_sklearn = type(value).__module__.startswith("sklearn.")
+    return of_sklearn or hasattr(value, "get_metadata_routing")
+
+
+def _withdraw(estimator, method):
+    """Take back every request of a name that only this delivery used."""
+    setter = getattr(estimator, f"set_{method}_request", None)
+    if setter is None:
+        return
+    for name, alias in own_requests(estimator, method).items():
+        if isinstance(alias, str) and alias.startswith("skweight_"):
+            setter(**{name: None})

@@ -4,6 +4,7 @@ Public as part of :mod:`skweight.weights`.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -144,11 +145,10 @@ def pareto_khat(weights, *, log=False):
     return _fit_tail(_relative(checked, log)).khat
 
 
-@dataclass(frozen=True)
-class ParetoDiagnostics:
+class ParetoDiagnostics(NamedTuple):
     """What :func:`pareto_diagnostics` found out about a tail of weights.
 
-    Parameters
+    Attributes
     ----------
     khat : float
         Shape of the tail; NaN where the question does not apply.
@@ -324,7 +324,7 @@ def _relative(weights, log):
 
 def _kish(relative):
     """Return the effective sample size of weights in [0, 1]."""
-    return float(relative.sum() ** 2 / (relative @ relative))
+    return float(relative.sum() ** 2 / np.square(relative).sum())
 
 
 @dataclass(frozen=True)

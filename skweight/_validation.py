@@ -61,6 +61,16 @@ def n_rows(X, name="X"):
     raise TypeError(f"{name} must be a table of rows; got {type(X).__name__}.")
 
 
+def check_rows(X, y):
+    """Raise unless X is a table in memory with as many rows as y has labels."""
+    rows, labels = n_rows(X), n_rows(y, "y")
+    if rows != labels:
+        raise ValueError(
+            f"X and y must describe the same rows; got {rows} rows of X and {labels} "
+            "labels."
+        )
+
+
 def check_weights(weights, n_samples=None, *, name="sample_weight"):
     """Return weights as a float64 vector, or say what is wrong with them.
 
@@ -84,6 +94,12 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
         all zero, or of another length than the rows.
     """
     try:
+        if not hasattr(getattr(weights, "dtype", None), "kind"):
+            weights = np.asarray(weights)
+        # NumPy reads numbers out of strings and dates, and drops imaginary parts; a
+        # column that holds those was hardly meant to weigh anything.
+        if weights.dtype.kind in "cmMSUV" or _holds_strings(weights):
+            raise TypeError(f"they are of dtype {weights.dtype}")
         array = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -125,6 +141,12 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     return array
 
 
+def _holds_strings(values):
+    return values.dtype.kind == "O" and any(
+        isinstance(one, str) for one in np.asarray(values, dtype=object).flat
+    )
+
+
 def check_labels(y, *, owner):
     """Return class labels as a one-dimensional array, or say what is wrong.
 
@@ -152,11 +174,46 @@ def check_labels(y, *, owner):
             "every output by itself."
         )
     y = column_or_1d(y, warn=True)
+    if y.shape[0] == 0:
+        raise ValueError(f"{owner} needs at least one row; got an empty y.")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise _missing_labels(~np.isfinite(y), owner)
     # Integers and booleans are classes by nature; the sort that would tell so costs
     # more than some fits.
     if y.dtype.kind not in "iub":
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except (TypeError, ValueError) as error:
+            # Labels that cannot be sorted: looked at one by one only now, since a
+            # million Python objects take their time.
+            raise _say_why_unsorted(y, owner) or error from error
     return y
+
+
+def _missing_labels(missing, owner):
+    return ValueError(
+        f"y has no label in {np.count_nonzero(missing)} of {missing.size} rows (NaN, "
+        f"infinity or None). {owner} needs one label per row: drop those rows first, "
+        "or give them a label of their own."
+    )
+
+
+def _say_why_unsorted(y, owner):
+    """Return the error for labels of which some are missing or of another type."""
+    if y.dtype.kind != "O":
+        return None
+    # NaN and NaT differ from themselves, and NA does not know.
+    missing = np.array([one is None or (one == one) is not True for one in y.tolist()])
+    if missing.any():
+        return _missing_labels(missing, owner)
+    types = sorted({type(one).__name__ for one in y.tolist()})
+    if len(types) > 1:
+        return TypeError(
+            f"y mixes labels of the types {', '.join(types)}, which cannot be sorted. "
+            f"{owner} needs labels of one type: convert y first, as with "
+            "y.astype(str)."
+        )
+    return None
 
 
 def encode_labels(y):
@@ -172,14 +229,20 @@ def encode_labels(y):
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low < _LOOKUP_RANGE:
-            shifted = y.astype(np.intp, copy=False)
-            if low != 0:
-                shifted = shifted - low
+            if high <= np.iinfo(np.intp).max:
+                shifted = y.astype(np.intp, copy=False)
+                if low != 0:
+                    shifted = shifted - low
+            else:
+                # Only unsigned integers are that large, and they cannot wrap here.
+                shifted = (y - y.min()).astype(np.intp)
             present = np.bincount(shifted) > 0
-            classes = np.flatnonzero(present)
-            table = np.zeros(present.size, dtype=np.min_scalar_type(classes.size))
-            table[classes] = np.arange(classes.size)
-            return (classes + low).astype(y.dtype), table[shifted]
+            found = np.flatnonzero(present)
+            table = np.zeros(present.size, dtype=np.min_scalar_type(found.size))
+            table[found] = np.arange(found.size)
+            # A small integer type may not hold the distance from the lowest label,
+            # but wraps to the right sum.
+            return found.astype(y.dtype) + y.min(), table[shifted]
     classes, codes = np.unique(y, return_inverse=True)
     return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
 
@@ -227,7 +290,8 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
         )
     given = {plain(label): value for label, value in values.items()}
     labels = [plain(label) for label in classes]
-    unknown = [label for label in given if label not in set(labels)]
+    known = set(labels)
+    unknown = [label for label in given if label not in known]
     missing = [label for label in labels if label not in given]
     if strict and (unknown or missing):
         parts = [
@@ -251,7 +315,7 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
     result = np.empty(len(labels))
     for position, label in enumerate(labels):
         value = given.get(label, default)
-        if isinstance(value, str) or not np.isscalar(value):
+        if isinstance(value, str | complex) or not np.isscalar(value):
             raise TypeError(
                 f"{name}[{say(label)}] must be a number; got {value!r} of type "
                 f"{type(value).__name__}."

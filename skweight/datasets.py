@@ -58,9 +58,9 @@ def make_imbalanced(
     n_classes : int, default=2
         Number of classes.
     class_sep : float, default=2.0
-        Standard deviation s of the log odds of each class against the first, 0 or
-        more. Raising it makes classes easier to tell apart; at 0 the features say
-        nothing.
+        Standard deviation s of the log odds of each class against the first, in
+        [0, 30]. Raising it makes classes easier to tell apart; at 0 the features say
+        nothing, at 10 and above hardly a label is left to chance.
     nonlinearity : float, default=0.0
         Share :math:`\nu` of the variance of the log odds that no linear model can
         see, in [0, 1].
@@ -104,7 +104,7 @@ def make_imbalanced(
     n_samples = _check_count(n_samples, name="n_samples", low=1)
     n_features = _check_count(n_features, name="n_features", low=1)
     n_classes = _check_count(n_classes, name="n_classes", low=2)
-    check_number(class_sep, name="class_sep", low=0)
+    check_number(class_sep, name="class_sep", low=0, high=30)
     check_number(nonlinearity, name="nonlinearity", low=0, high=1)
     prevalence = _check_prevalence(prevalence, n_classes)
     classes = np.arange(n_classes) if classes is None else np.asarray(classes)
@@ -270,8 +270,8 @@ def _solve_intercepts(scores, prevalence):
     gap, log_proba, log_mean = look(intercepts)
     for _ in range(1000):
         error = np.abs(gap).max()
-        if error < 1e-13:
-            break
+        if error < 1e-12:
+            return intercepts
         proba = np.exp(log_proba)
         # How log mean_k moves with intercept_j. Only differences between intercepts
         # matter, so the first stays where it is.
@@ -285,7 +285,11 @@ def _solve_intercepts(scores, prevalence):
                 break
         intercepts = intercepts + step
         gap, log_proba, log_mean = candidate
-    return intercepts
+    raise ValueError(
+        "no intercepts were found with which the true probabilities average to "
+        f"prevalence; the closest are off by a factor of {np.exp(error):.3g}. Lower "
+        "class_sep, or raise n_samples."
+    )
 
 
 def _count_kept(target, labels, available):

@@ -8,11 +8,10 @@ then fitted with scikit-learn's own metadata routing, switched on for this one f
 Estimators that routing cannot reach stand behind an adapter meanwhile.
 """
 
-from copy import deepcopy
 from importlib import import_module
-from inspect import Parameter
 from typing import NamedTuple
 
+import numpy as np
 from sklearn import config_context, get_config
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
@@ -24,14 +23,21 @@ from sklearn.utils.metadata_routing import (
 
 from skweight._compat import own_request, routing_of
 from skweight._deliver_one import (
+    POPULATION,
+    TRAINING,
+    OwnScore,
     WeightAdapter,
     by_class_or_none,
+    check_no_second_weight,
     fit_arguments,
+    fit_called,
     fit_one,
     name_of,
     no_way_in,
+    scorer_for,
     systematic_resample,
     takes_sample_weight,
+    tidied,
     ways_in,
 )
 from skweight._validation import check_choice
@@ -40,10 +46,6 @@ from skweight.exceptions import UnsupportedWeightsError
 __all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
 
 POLICIES = ("raise", "resample")
-
-# The names under which the two weight vectors travel through a composite.
-TRAINING = "skweight_training_weight"
-POPULATION = "skweight_population_weight"
 
 # Composites that make an estimator of their own where they are given none. It must be
 # there before the fit, or no weight could be requested for it.
@@ -65,6 +67,9 @@ _MADE_BY_DEFAULT = {
 # Composites that route one metadata twice, the second time under the name it has after
 # the first, so that an alias is lost on the way; or pass all of them on unasked.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
+
+# Composites whose members see other classes, made of several of the old ones.
+_RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
 # Composites whose own sample_weight is for a calibrator, not for what learns. Others
 # that take sample_weight, such as bagging ensembles, draw or pass on rows by it and
@@ -192,7 +197,14 @@ def deliver(
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with config_context(enable_metadata_routing=routing):
             way = fit_one(
-                estimator, X, y, weights, unsupported, random_state, **fit_params
+                estimator,
+                X,
+                y,
+                weights,
+                unsupported,
+                random_state,
+                population=population,
+                fit_params=fit_params,
             )
         return estimator, [Delivery(name_of(estimator), _LEARNER, way)]
     translate = not get_config()["enable_metadata_routing"]
@@ -203,12 +215,14 @@ def deliver(
             population=population,
             unsupported=unsupported,
             random_state=random_state,
+            passed=[] if translate else fit_params,
         )
         plan.prepare(estimator)
         if translate:
             fit_params = plan.route(estimator, fit_params)
-        estimator.fit(X, y, **fit_params, **plan.weights_for(estimator))
-    return _without_adapters(estimator), plan.deliveries
+        fit_called(estimator, X, y, plan.given(), fit_params)
+        estimator = tidied(estimator)
+    return estimator, plan.deliveries
 
 
 def balances_itself(estimator):
@@ -299,9 +313,13 @@ def _join(path, key):
 class _Plan:
     """Requests, set on a private clone, by which routing carries the right weights."""
 
-    def __init__(self, y, weights, *, population, unsupported, random_state):
+    def __init__(self, y, weights, *, population, unsupported, random_state, passed):
         self.vectors = {TRAINING: weights, POPULATION: population}
-        self.constant_per_class = by_class_or_none(y, weights) is not None
+        self.passed = passed
+        by_class = by_class_or_none(y, weights)
+        self.constant_per_class = by_class is not None
+        self.many_classes = by_class is not None and by_class[0].size > 2
+        self.relabelled = []
         self.unsupported = unsupported
         self.random_state = random_state
         self.deliveries = []
@@ -316,6 +334,9 @@ class _Plan:
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
+            if name_of(parent) == "StackingClassifier":
+                # It accepts for its final estimator only what a member asks for.
+                return WeightAdapter(estimator, {TRAINING: TRAINING}, composite=True)
             return estimator
         if hasattr(estimator, "fit_resample"):
             raise UnsupportedWeightsError(
@@ -326,6 +347,9 @@ class _Plan:
         if not _is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)
         self._make_defaults(estimator)
+        if name_of(estimator) in _RELABELS and self.many_classes:
+            self.relabelled.append(path)
+        told_before = len(self.deliveries)
         below = list(children(estimator))
         for position, (key, child) in enumerate(below, start=1):
             prepared = self.prepare(
@@ -336,41 +360,71 @@ class _Plan:
             )
             if prepared is not child:
                 estimator.set_params(**{key: prepared})
-        self._prepare_candidates(estimator, path)
         if learner:
-            self._score_with_population(estimator)
+            self._check_passes_on(estimator, self.deliveries[told_before:])
+        self._prepare_candidates(estimator, path, learner)
+        self._score_with_population(estimator)
         if self.with_population and name_of(estimator) in _CALIBRATES:
             self._request(estimator, path, POPULATION, "population")
-        selects = not learner and hasattr(estimator, "transform")
-        if name_of(parent) in _ROUTES_TWICE or (selects and self.with_population):
-            return WeightAdapter(estimator)
+        if name_of(parent) in _ROUTES_TWICE or _loses_in_fit_transform(estimator):
+            return WeightAdapter(estimator, composite=True)
         return estimator
+
+    @staticmethod
+    def _check_passes_on(estimator, below):
+        """Raise if weights would not get through a composite to its learners."""
+        told = {(one.weights, one.way) for one in below if one.weights != "population"}
+        routing = get_routing_for_object(estimator)
+        if told == {("none", "frozen")} or routing.consumes("fit", [TRAINING]):
+            return
+        raise UnsupportedWeightsError(
+            f"{name_of(estimator)} does not pass weights on to the estimators inside "
+            "it, so they cannot reach them. Put the WeightedClassifier inside the "
+            f"{name_of(estimator)} instead of around it."
+        )
 
     def _prepare_one(self, estimator, path, learner, parent):
         if not learner:
-            if self.with_population and takes_sample_weight(estimator):
+            if not self.with_population or not takes_sample_weight(estimator):
+                return self._without_routing(estimator)
+            if _routable(estimator, parent):
                 self._request(estimator, path, POPULATION, "population")
-            return estimator
+                return estimator
+            self._note(estimator, path, "population", "sample_weight")
+            return WeightAdapter(estimator, {POPULATION: TRAINING})
         ways = ways_in(estimator)
-        usable = ways and (ways[0] == "sample_weight" or self.constant_per_class)
+        constant = self.constant_per_class and not path.startswith(
+            tuple(self.relabelled)
+        )
+        usable = ways and (ways[0] == "sample_weight" or constant)
         if not usable and self.unsupported == "raise":
             raise no_way_in(estimator, path)
         way = ways[0] if usable else self.unsupported
         if way == "sample_weight" and _routable(estimator, parent):
             self._request(estimator, path, TRAINING, _LEARNER)
-            self._score_with_population(estimator)
             return estimator
         self._note(estimator, path, _LEARNER, way)
-        scores = "sample_weight" in fit_arguments(estimator) and self.with_population
         return WeightAdapter(
             estimator,
-            {TRAINING: "sample_weight"},
-            score_names={POPULATION: "sample_weight"} if scores else None,
+            {name: name for name in self.given()},
             unsupported=self.unsupported,
             random_state=self.random_state,
         )
 
-    def _prepare_candidates(self, search, path):
+    def _without_routing(self, transformer):
+        """Return a transformer, or an adapter where it fails for want of metadata.
+
+        With routing on, TargetEncoder of scikit-learn 1.9 asks for groups that
+        nobody passed.
+        """
+        routing = routing_of(transformer)
+        if not isinstance(routing, MetadataRouter):
+            return transformer
+        if routing.consumes("fit_transform", self.passed):
+            return transformer
+        return WeightAdapter(transformer)
+
+    def _prepare_candidates(self, search, path, learner):
         """Prepare estimators that a search puts in the place of others."""
         for name in ("param_grid", "param_distributions"):
             grids = search.get_params(deep=False).get(name)
@@ -379,39 +433,59 @@ class _Plan:
             listed = grids if isinstance(grids, list | tuple) else [grids]
             prepared = [
                 {
-                    key: [self._candidate(one, path, key) for one in values]
-                    if isinstance(values, list | tuple)
+                    key: [self._candidate(search, one, path, key) for one in values]
+                    if _holds_estimators(values)
                     else values
                     for key, values in grid.items()
                 }
                 for grid in listed
             ]
             search.set_params(**{name: prepared if listed is grids else prepared[0]})
+            tuned = search.estimator
+            if isinstance(routing_of(tuned), MetadataRouter) and _is_composite(tuned):
+                names = {one: one for one in self.given() if learner or one != TRAINING}
+                search.estimator = WeightAdapter(tuned, names, composite=True)
 
-    def _candidate(self, value, path, key):
+    def _candidate(self, search, value, path, key):
         if not _is_estimator(value):
             return value
+        above = key.rpartition("__")[0]
+        parent = search.get_params()["estimator" + (above and f"__{above}")]
         path = _join(_join(path, "estimator"), key)
         learner = self.learners.get(path, is_classifier(value))
-        return self.prepare(clone(value), path, learner=learner)
+        return self.prepare(clone(value), path, learner=learner, parent=parent)
 
     def _score_with_population(self, estimator):
-        """Let searches inside a composite score as the population counts."""
-        if not self.with_population:
+        """Let what scores inside a composite score as the population counts."""
+        params = estimator.get_params(deep=False)
+        if "scoring" not in params:
             return
-        _set_request(estimator, "score", POPULATION)
-        scoring = estimator.get_params(deep=False).get("scoring")
-        if isinstance(scoring, str):
-            from sklearn.metrics import get_scorer
-
-            scoring = get_scorer(scoring)
-        if hasattr(scoring, "set_score_request"):
-            scoring = deepcopy(scoring)
-            _set_request(scoring, "score", POPULATION)
-            estimator.set_params(scoring=scoring)
+        scoring = params["scoring"]
+        if scoring is None:
+            scoring = OwnScore()
+        elif not self.with_population:
+            return
+        elif isinstance(scoring, list | tuple | set):
+            scoring = {name: scorer_for(name, weighted=True) for name in scoring}
+        elif isinstance(scoring, dict):
+            scoring = {
+                name: scorer_for(one, weighted=True) for name, one in scoring.items()
+            }
+        else:
+            scoring = scorer_for(scoring, weighted=True)
+        estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        _set_request(estimator, "fit", alias)
+        """Ask for one of our vectors, unless the user's own is on its way.
+
+        An alias of the user's under which nothing was passed asks for nothing.
+        """
+        own = own_request(estimator, "sample_weight")
+        if isinstance(own, str) and own in self.passed:
+            if alias == TRAINING:
+                check_no_second_weight(estimator, ["sample_weight"])
+            return
+        estimator.set_fit_request(sample_weight=alias)
         self._note(estimator, path, weights, "sample_weight")
 
     def _note(self, estimator, path, weights, way):
@@ -434,48 +508,46 @@ class _Plan:
             path, _, own = name.rpartition("__")
             if not path:
                 for key, child in params.items():
-                    asks = _is_estimator(child) and name in fit_arguments(child)
-                    if asks and self.learners.get(key):
-                        _set_request(child, "fit", True, name=name)
+                    if _is_estimator(child) and self.learners.get(key):
+                        self._pass(child, name, name)
                 routed[name] = value
                 continue
+            # A search passes arguments on to the composite that it tunes.
+            while path not in params and _join("estimator", path) in params:
+                path = _join("estimator", path)
             target = params.get(path)
             if not _is_estimator(target):
                 raise TypeError(
                     f"fit got the argument {name!r}, but {name_of(estimator)} holds "
                     f"no estimator named {path!r}."
                 )
+            if self.learners.get(path):
+                check_no_second_weight(target, [own])
             alias = f"skweight_argument_{number}"
-            if isinstance(target, WeightAdapter):
-                target.names[alias] = own
-            else:
-                target.set_fit_request(**{own: alias})
+            if not self._pass(target, own, alias):
+                # A composite hands it on under the name it came by.
+                alias = own
+                for key, child in params.items():
+                    if key.startswith(f"{path}__") and _is_estimator(child):
+                        self._pass(child, own, own)
             routed[alias] = value
         return routed
 
-    def weights_for(self, estimator):
-        """Return the weights under the names that the outermost estimator takes."""
-        own = None
-        if own_request(estimator, "sample_weight") == POPULATION:
-            # The outermost estimator is called, not routed to.
-            own = self.vectors[POPULATION]
-            _set_request(estimator, "fit", None, over=(POPULATION,))
-        names = get_routing_for_object(estimator).consumes("fit", list(self.vectors))
-        accepts = any(
-            one.kind is Parameter.VAR_KEYWORD
-            for one in fit_arguments(estimator).values()
-        )
-        frozen = all(one.way == "frozen" for one in self.deliveries)
-        if not (frozen or (TRAINING in names and accepts)):
-            raise UnsupportedWeightsError(
-                f"{name_of(estimator)} does not pass weights on to the estimators "
-                "inside it, so they cannot reach them. Put the WeightedClassifier "
-                f"inside the {name_of(estimator)} instead of around it."
-            )
-        passed = {
-            name: self.vectors[name] for name in names if self.vectors[name] is not None
-        }
-        return passed if own is None else passed | {"sample_weight": own}
+    @staticmethod
+    def _pass(target, argument, alias):
+        """Let an estimator ask for an argument of fit; return whether it has it."""
+        inner = target.estimator if isinstance(target, WeightAdapter) else target
+        if argument not in fit_arguments(inner):
+            return False
+        if isinstance(target, WeightAdapter) and not target.composite:
+            target.names[alias] = argument
+        else:
+            inner.set_fit_request(**{argument: True if alias == argument else alias})
+        return True
+
+    def given(self):
+        """Return the weights that there are, under the names they travel by."""
+        return {name: one for name, one in self.vectors.items() if one is not None}
 
 
 def _routable(estimator, parent):
@@ -487,21 +559,20 @@ def _routable(estimator, parent):
     )
 
 
-def _set_request(estimator, method, alias, *, name="sample_weight", over=(None, True)):
-    """Set a request where it stands at one of the values that may be replaced."""
-    setter = getattr(estimator, f"set_{method}_request", None)
-    if setter is not None and own_request(estimator, name, method) in over:
-        setter(**{name: alias})
+def _loses_in_fit_transform(estimator):
+    """Return whether a selector gets metadata in fit that fit_transform does not get.
+
+    A composite that does hand them on, such as a ColumnTransformer, keeps its own
+    `fit_transform`, which may be more than `fit` and `transform`.
+    """
+    if not hasattr(estimator, "transform"):
+        return False
+    routing = get_routing_for_object(estimator)
+    names = [POPULATION]
+    return routing.consumes("fit", names) != routing.consumes("fit_transform", names)
 
 
-def _without_adapters(estimator):
-    """Put estimators back in the places of their adapters, where users look."""
-    if isinstance(estimator, WeightAdapter):
-        return estimator.estimator
-    if hasattr(estimator, "steps"):
-        estimator.steps = [
-            (name, _without_adapters(step)) for name, step in estimator.steps
-        ]
-    elif hasattr(estimator, "best_estimator_"):
-        estimator.best_estimator_ = _without_adapters(estimator.best_estimator_)
-    return estimator
+def _holds_estimators(values):
+    return isinstance(values, list | tuple | np.ndarray) and any(
+        _is_estimator(one) for one in values
+    )

@@ -541,7 +541,10 @@ def _kish(weights, log, by):
 def _tempered_kish(log_weights, exponent):
     """Return the effective sample size of a power of weights of at most 1."""
     flattened = np.exp(exponent * log_weights)
-    return flattened.sum() ** 2 / (flattened @ flattened)
+    total = flattened.sum()
+    # Not a BLAS product, whose threads wait for one another on a busy machine.
+    flattened *= flattened
+    return total**2 / flattened.sum()
 
 
 def _relative_weights(weights, codes, n_groups, *, log=False):

@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from skweight.datasets import make_imbalanced, make_rare
+from skweight.datasets import _solve_intercepts, make_imbalanced, make_rare
 
 # --- make_imbalanced -----------------------------------------------------------------
 
@@ -44,6 +44,27 @@ def test_true_probabilities_average_to_the_prevalence(
     assert_allclose(data.proba.mean(axis=0), prevalence, rtol=1e-9)
     assert_allclose(data.prevalence, prevalence)
     assert data.y.shape == (n_samples,)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_prevalence_is_hit_where_the_true_probabilities_are_all_but_0_and_1(seed):
+    # So steep that neither of the two steps of the solver gets there alone.
+    shares = np.random.default_rng(seed).dirichlet(np.full(6, 0.3)) + 1e-9
+    for n_samples in 2, 20:
+        data = make_imbalanced(
+            n_samples,
+            prevalence=shares / shares.sum(),
+            n_classes=6,
+            class_sep=30,
+            random_state=seed,
+        )
+        assert_allclose(data.proba.mean(axis=0), data.prevalence, rtol=1e-9)
+
+
+def test_a_prevalence_that_cannot_be_hit_is_no_silent_miss():
+    steep = 1000.0 * np.random.default_rng(0).normal(size=(100, 3))
+    with pytest.raises(ValueError, match="Lower class_sep, or raise n_samples"):
+        _solve_intercepts(steep, np.array([0.45, 0.45, 0.1]))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
@@ -132,6 +153,7 @@ def test_seeds_repeat_and_leave_the_global_state():
         ({"n_features": 0}, ValueError, "n_features must be"),
         ({"n_classes": 1}, ValueError, "n_classes must be"),
         ({"class_sep": -1}, ValueError, "class_sep must be"),
+        ({"class_sep": 31}, ValueError, r"class_sep .* in \[0, 30\]; got 31"),
         ({"nonlinearity": 1.1}, ValueError, "nonlinearity must be"),
         ({"prevalence": 0}, ValueError, "prevalence must be"),
         ({"prevalence": "half"}, TypeError, "prevalence must be a number"),

@@ -570,12 +570,26 @@ def test_exponential_tail_is_the_limit_of_shape_zero():
         np.repeat([1.0, 7 / 3], [700, 300]),
         # Twenty classes: the tail has more than four atoms, yet is no tail.
         np.repeat(1.0 / np.arange(1, 21), 50),
+        # Forty rare classes of seven rows: many atoms in the tail, still no tail.
+        np.r_[np.ones(9000), np.repeat(np.arange(2.0, 42.0), 7)],
+        # Two classes, computed along routes that differ in the last digits.
+        np.repeat([1.0, 9.0], [900, 100])
+        * (1 + 1e-14 * np.random.default_rng(0).normal(size=1000)),
         # The same number along two routes differs in the last digit.
         np.tile([0.1 * 3, 0.3, 0.30000000000000004, 0.1 + 0.2], 250),
         # Whole-number weights.
         np.random.default_rng(0).poisson(3, size=2000).astype(float),
     ],
-    ids=["constant", "10 %", "30 %", "twenty classes", "last digit", "counts"],
+    ids=[
+        "constant",
+        "10 %",
+        "30 %",
+        "twenty classes",
+        "forty rare",
+        "digits",
+        "last digit",
+        "counts",
+    ],
 )
 def test_atomic_weights_are_no_alarm(weights):
     assert np.isnan(pareto_khat(weights))

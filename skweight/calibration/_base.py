@@ -300,13 +300,9 @@ def _check_finite(scores):
 def resolve_classes(y, classes, *, owner):
     """Return the sorted classes and the position of every label of y among them."""
     y = check_labels(y, owner=owner)
-    if y.shape[0] == 0:
-        raise ValueError(f"{owner} needs at least one calibration row; got none.")
     found, codes = encode_labels(y)
-    if classes is None:
-        classes = found
-    else:
-        classes = check_classes(classes)
+    classes = check_classes(found if classes is None else classes, owner=owner)
+    if classes is not found:
         position = {plain(label): i for i, label in enumerate(classes)}
         unknown = [label for label in found if plain(label) not in position]
         if unknown:
@@ -319,22 +315,22 @@ def resolve_classes(y, classes, *, owner):
         # The usual case: all classes are there, and the codes are right already.
         if table.shape[0] != classes.shape[0] or np.any(np.diff(table) != 1):
             codes = table[codes]
-    if classes.shape[0] < 2:
-        raise ValueError(
-            f"{owner} needs at least two classes; got {say(classes)}. If the "
-            "calibration rows lack a class, name all of them as classes=."
-        )
     return classes, codes
 
 
-def check_classes(classes):
-    """Return classes as an array if they are sorted and distinct."""
+def check_classes(classes, *, owner):
+    """Return classes as an array if they are sorted, distinct and more than one."""
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
         raise ValueError(
             "classes must be a 1-dimensional array of distinct labels in sorted order, "
             f"as numpy.unique returns them; got {say(classes)}. The columns of "
             "scores follow that order."
+        )
+    if classes.shape[0] < 2:
+        raise ValueError(
+            f"{owner} needs at least two classes; got {say(classes)}. If the "
+            "calibration rows lack a class, name all of them as classes=."
         )
     return classes
 

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit
 
 from skweight._validation import check_number
@@ -324,11 +323,16 @@ def _binary_intercept(scores, weight, target, slope):
     weight = weight / weight.sum()
     base = weight @ target
     goal = np.log(base) - np.log1p(-base)
-    low, high = goal - logit.max(), goal - logit.min()
-    if low == high:
-        return low
     # At one end every probability is too small, at the other every one too large.
-    return brentq(lambda b: weight @ expit(logit + b) - base, low, high, xtol=1e-12)
+    # Bisection needs no curvature, of which a wide spread of scores leaves none.
+    low, high = goal - logit.max(), goal - logit.min()
+    while high - low > 1e-12 * (1 + abs(low)):
+        middle = low + (high - low) / 2
+        if weight @ expit(logit + middle) < base:
+            low = middle
+        else:
+            high = middle
+    return low + (high - low) / 2
 
 
 # -- three classes and more ------------------------------------------------------
@@ -446,17 +450,17 @@ def fit_softmax_slope(z, codes, weight, class_count, *, smoothing, bias=True):
     slope = 0.0 if refused else 1.0
     if not bias:
         return SlopeFit(slope, np.zeros(k), refused)
-    origin = np.concatenate([np.full(k, slope), np.zeros(k)])
+    only_b = share[:, 1:]
+    origin = np.repeat([slope, 0.0], k)
 
     def build_intercept(z, codes, weight):
         full = _SoftmaxObjective(z, codes, weight, own, other)
-        return _restrict(full, share[:, 1:], origin)
+        return _restrict(full, only_b, origin)
 
     start = np.log(_mean_target(codes, weight, own, other))
-    intercept = _from_coarse_to_all(
-        build_intercept, (z, codes, weight), start - start.mean()
-    )
-    return SlopeFit(slope, intercept - intercept.mean(), refused)
+    start -= start.mean()
+    found = _from_coarse_to_all(build_intercept, (z, codes, weight), start)
+    return SlopeFit(slope, found - found.mean(), refused)
 
 
 def fit_softmax_slopes(z, codes, weight, class_count, *, smoothing, ridge, shared):

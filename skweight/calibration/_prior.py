@@ -109,7 +109,7 @@ class PriorCalibrator(BaseCalibrator):
         if classes is None:
             classes, _ = resolve_classes(y, None, owner=owner)
         else:
-            classes = check_classes(classes)
+            classes = check_classes(classes, owner=owner)
         multiplier = check_class_multiplier(class_multiplier, classes, owner=owner)
         self.classes_ = classes
         self.class_multiplier_ = multiplier

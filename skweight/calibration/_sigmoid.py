@@ -88,7 +88,7 @@ class SigmoidCalibrator(BaseCalibrator):
     References
     ----------
     .. [1] J. Platt, "Probabilistic outputs for support vector machines", Advances in
-       Large Margin Classifiers, 1999, section 2.2 (targets).
+       Large Margin Classifiers, 1999 (the targets).
     .. [2] H.-T. Lin, C.-J. Lin, R. C. Weng, "A note on Platt's probabilistic outputs
        for support vector machines", Machine Learning 68, 2007, algorithm 1.
     .. [3] C. Guo et al., "On calibration of modern neural networks", ICML 2017,

@@ -75,7 +75,7 @@ class TemperatureCalibrator(BaseCalibrator):
        equation 9.
     .. [2] A. Alexandari, A. Kundaje, A. Shrikumar, "Maximum likelihood with
        bias-corrected calibration is hard-to-beat at label shift adaptation", ICML 2020,
-       section 3 (temperature with a bias per class).
+       (temperature scaling with a bias per class).
 
     Examples
     --------

@@ -17,11 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skweight._validation import (
     check_choice,
     check_labels,
+    check_rows,
     check_weights,
     encode_labels,
     n_rows,
@@ -133,19 +134,7 @@ class BaseWeighting(BaseEstimator):
         ValueError
             If the input or the weights that follow from it cannot be used.
         """
-        check_choice(self.role, ROLES, name=f"{type(self).__name__}.role")
-        X, y, sample_weight = self._check_input(X, y, sample_weight)
-        raw = self._learn(X, y, sample_weight, **metadata)
-        if raw is None:
-            raw = self._raw(X, y)
-        raw = check_weights(raw, n_rows(X), name=f"The weights of {self._name}")
-        self.scale_ = self._mean(raw, sample_weight)
-        if self.scale_ == 0:
-            raise ValueError(
-                f"{self._name} gives weight zero to every row whose sample_weight is "
-                "positive, so no row would count."
-            )
-        return raw / self.scale_
+        return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
 
     def weigh(self, X, y=None):
         """Return the weights of any rows, on the scale of the training rows.
@@ -166,11 +155,8 @@ class BaseWeighting(BaseEstimator):
         check_is_fitted(self, "scale_")
         if y is not None:
             y = check_labels(y, owner=self._name)
-            check_consistent_length(X, y)
-        raw = check_weights(
-            self._raw(X, y), n_rows(X), name=f"The weights of {self._name}"
-        )
-        return raw / self.scale_
+            check_rows(X, y)
+        return self._weigh(X, y)
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
         """Learn the weights and return them apart by role.
@@ -191,10 +177,8 @@ class BaseWeighting(BaseEstimator):
         weights : RoleWeights
             ``weights.population`` and ``weights.emphasis``; None stands for ones.
         """
-        weights = self.fit_weigh(X, y, sample_weight, **metadata)
-        if self.role == "population":
-            return RoleWeights(weights, None)
-        return RoleWeights(None, weights)
+        X, y, sample_weight = self._check_input(X, y, sample_weight)
+        return self._fit_by_role(X, y, sample_weight, **metadata)
 
     def side_columns(self):
         """Return the columns of X that only the strategy may see.
@@ -220,10 +204,32 @@ class BaseWeighting(BaseEstimator):
 
     def _check_input(self, X, y, sample_weight):
         y = check_labels(y, owner=self._name)
-        check_consistent_length(X, y)
+        check_rows(X, y)
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, n_rows(X))
         return X, y, sample_weight
+
+    def _fit_by_role(self, X, y, sample_weight, **metadata):
+        check_choice(self.role, ROLES, name=f"{self._name}.role")
+        raw = self._learn(X, y, sample_weight, **metadata)
+        if raw is None:
+            raw = self._raw(X, y)
+        raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
+        self.scale_ = self._mean(raw, sample_weight)
+        if self.scale_ == 0:
+            raise ValueError(
+                f"{self._name} gives weight zero to every row whose sample_weight is "
+                "positive, so no row would count."
+            )
+        weights = raw / self.scale_
+        if self.role == "population":
+            return RoleWeights(weights, None)
+        return RoleWeights(None, weights)
+
+    def _weigh(self, X, y):
+        raw = self._raw(X, y)
+        raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
+        return raw / self.scale_
 
     @staticmethod
     def _mean(raw, sample_weight):

@@ -1,8 +1,15 @@
 """What ``weighting=`` takes, and the product of strategies."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import has_fit_parameter
 
 from skweight._validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
@@ -181,60 +188,49 @@ class ProductWeighting(BaseWeighting):
                 factors[int(position)] = value
                 self.factors = factors
         for position, own in nested.items():
-            self.factors[position].set_params(**own)
+            # A name or a dict stands for a strategy, which has parameters; None for
+            # no strategy, which has none.
+            factor = resolve_weighting(self.factors[position])
+            if factor is None:
+                raise ValueError(
+                    f"Invalid parameter {sorted(own)[0]!r} for factor {position} of "
+                    "ProductWeighting, which is None. Replace the factor first."
+                )
+            factor.set_params(**own)
+            if factor is not self.factors[position]:
+                factors = list(self.factors)
+                factors[position] = factor
+                self.factors = factors
         return self
 
-    def fit_weigh(self, X, y, sample_weight=None, **metadata):
-        """Learn all factors and return the product of their weights.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for.
-        **metadata : dict
-            Row-wise side information; each factor is given what it asks for by name.
+    def get_metadata_routing(self):
+        """Return how metadata are routed to the factors.
 
         Returns
         -------
-        weights : ndarray of shape (n_samples,)
-            Non-negative weights; their mean, weighted by `sample_weight`, is one.
+        routing : MetadataRouter
+            Routing of scikit-learn. What a factor gets as `sample_weight` is computed,
+            so no request of it is needed.
         """
-        return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
+        router = MetadataRouter(owner=self)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        for position, factor in enumerate(self._resolved()):
+            request = get_routing_for_object(factor)
+            if hasattr(request, "fit"):
+                request.fit.add_request(param="sample_weight", alias=False)
+            router.add(**{f"factor_{position}": request}, method_mapping=mapping)
+        return router
 
-    def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
-        """Learn all factors and return the weights apart by role.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for.
-        **metadata : dict
-            Row-wise side information; each factor is given what it asks for by name.
-
-        Returns
-        -------
-        weights : RoleWeights
-            ``weights.population`` and ``weights.emphasis``; None stands for ones.
-        """
-        X, y, sample_weight = self._check_input(X, y, sample_weight)
+    def _fit_by_role(self, X, y, sample_weight, **metadata):
         self.factors_ = [clone(factor) for factor in self._resolved()]
         weights = dict.fromkeys(ROLES)
         known = sample_weight
+        asked_by_factor = self._sort_metadata(metadata)
         # Sorting by role is stable: population first, each in the order given.
-        for factor in sorted(self.factors_, key=lambda one: ROLES.index(one.role)):
-            asked = {
-                name: value
-                for name, value in metadata.items()
-                if has_fit_parameter(factor, name)
-            }
+        for factor, asked in sorted(
+            zip(self.factors_, asked_by_factor, strict=True),
+            key=lambda one: ROLES.index(one[0].role),
+        ):
             learned = factor.fit_weigh(X, y, known, **asked)
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
@@ -252,23 +248,7 @@ class ProductWeighting(BaseWeighting):
             weights["emphasis"] = weights["emphasis"] / self.scale_
         return RoleWeights(**weights)
 
-    def weigh(self, X, y=None):
-        """Return the product of the factors' weights of any rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to weigh.
-        y : array-like of shape (n_samples,), default=None
-            Their class labels, for factors that need them.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples,)
-            Non-negative weights. Their mean is one on the training rows, and whatever
-            it is on others.
-        """
-        check_is_fitted(self, "factors_")
+    def _weigh(self, X, y):
         weights = None
         for factor in self.factors_:
             weights = multiply(weights, factor.weigh(X, y))
@@ -283,6 +263,23 @@ class ProductWeighting(BaseWeighting):
             They are dropped before the wrapped estimator sees X.
         """
         return [column for one in self._resolved() for column in one.side_columns()]
+
+    def _sort_metadata(self, metadata):
+        """Return for each factor the metadata that it asks for."""
+        if metadata and get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **metadata)
+            return [
+                dict(routed[f"factor_{position}"]["fit"])
+                for position in range(len(self.factors_))
+            ]
+        return [
+            {
+                name: value
+                for name, value in metadata.items()
+                if has_fit_parameter(factor, name)
+            }
+            for factor in self.factors_
+        ]
 
     def _resolved(self):
         if not is_sequence(self.factors) or not len(self.factors):

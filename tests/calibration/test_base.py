@@ -390,7 +390,7 @@ GOOD = {"scores": [0.1, -0.2, 0.4], "y": ["a", "b", "a"]}
         ({"y": ["a", "a", "a"]}, "at least two classes.*name all of them as classes="),
         ({"y": None}, "the target y is None"),
         ({"y": np.eye(3)}, "y must be 1-dimensional"),
-        ({"scores": [], "y": []}, "at least one calibration row"),
+        ({"scores": [], "y": []}, "needs at least one row"),
         ({"classes": ["a", "z"]}, r"y holds the labels \['b'\], which are not among"),
         ({"classes": [0, 1]}, r"y holds the labels \['a', 'b'\], which are not among"),
         ({"classes": ["b", "a"]}, "distinct labels in sorted order"),

@@ -1,0 +1,164 @@
+"""The public surface: what can be imported, what importing costs, where it is told."""
+
+import ast
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import skweight
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SUBMODULES = sorted(set(skweight.__all__) - set(skweight._HOMES))
+
+
+def public_names():
+    """Return the full name of every public class and function.
+
+    What is in the top level is public under that name, everything else under the name
+    of its submodule.
+    """
+    names = {f"skweight.{name}" for name in skweight._HOMES}
+    for module in SUBMODULES:
+        for name in import_module(f"skweight.{module}").__all__:
+            if name not in skweight._HOMES:
+                names.add(f"skweight.{module}.{name}")
+    return sorted(names)
+
+
+def run_fresh(code):
+    """Run code in a new interpreter and return what it printed, read as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+# --- What is public -------------------------------------------------------------------
+
+
+def test_all_is_sorted_and_every_name_is_there():
+    assert skweight.__all__ == sorted(set(skweight.__all__))
+    for name in skweight.__all__:
+        assert getattr(skweight, name) is not None
+    assert set(skweight.__all__) <= set(dir(skweight))
+
+
+def test_every_submodule_is_public_or_private_by_name():
+    """A module without an underscore is in __all__, or the home of a name that is."""
+    found = {
+        module.name
+        for module in pkgutil.iter_modules(skweight.__path__)
+        if not module.name.startswith("_")
+    }
+    assert found == set(SUBMODULES) | set(skweight._HOMES.values())
+
+
+def test_type_checkers_are_told_the_same_names():
+    tree = ast.parse(Path(skweight.__file__).read_text("utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    told = {
+        alias.name: statement.module
+        for statement in block.body
+        for alias in statement.names
+    }
+    assert told == {
+        name: f"skweight.{skweight._HOMES[name]}"
+        if name in skweight._HOMES
+        else "skweight"
+        for name in skweight.__all__
+    }
+
+
+@pytest.mark.parametrize("module", SUBMODULES)
+def test_submodules_declare_what_is_public(module):
+    module = import_module(f"skweight.{module}")
+    assert list(module.__all__) == sorted(set(module.__all__))
+    for name in module.__all__:
+        assert not name.startswith("_")
+        assert getattr(module, name).__module__.startswith("skweight.")
+
+
+def test_unknown_attribute_is_an_ordinary_error():
+    with pytest.raises(AttributeError, match="module 'skweight' has no attribute 'no'"):
+        _ = skweight.no
+    assert not hasattr(skweight, "_validate")
+
+
+def test_every_public_name_is_documented_once():
+    told, module, listing = [], None, False
+    for line in (REPOSITORY / "docs/api.rst").read_text("utf-8").splitlines():
+        if match := re.fullmatch(r"\.\. (?:auto|current)module:: ([\w.]+)", line):
+            module = match[1]
+        elif match := re.fullmatch(r"\.\. (\w+)::", line):
+            listing = match[1] == "autosummary"
+        elif listing and (match := re.fullmatch(r"   (\w+)", line)):
+            told.append(f"{module}.{match[1]}")
+    assert set(public_names()) - set(told) == set(), "missing in docs/api.rst"
+    assert set(told) - set(public_names()) == set(), "told, but not public"
+    assert len(told) == len(set(told)), "told twice"
+
+
+# --- What importing costs and does ----------------------------------------------------
+
+
+def test_import_loads_nothing_but_the_standard_library():
+    """Not even NumPy, so it cannot cost more than importing sklearn.base."""
+    loaded = run_fresh(
+        "import sys; before = set(sys.modules); import json, skweight;"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(json.dumps(sorted(new - sys.stdlib_module_names)))"
+    )
+    assert loaded == ["skweight"]
+
+
+def test_using_every_name_loads_no_optional_package():
+    """Nor pandas and imbalanced-learn, which are for those who pass such things."""
+    code = """
+import json, sys
+import sklearn.base, sklearn.model_selection  # old versions import pandas themselves
+before = {name.partition(".")[0] for name in sys.modules}
+from skweight import *
+after = {name.partition(".")[0] for name in sys.modules}
+print(json.dumps(sorted(after - before - sys.stdlib_module_names)))
+"""
+    heavy = "dask imblearn lightgbm matplotlib pandas polars pyarrow torch xgboost"
+    loaded = run_fresh(code)
+    assert "skweight" in loaded
+    assert not set(loaded) & set(heavy.split())
+
+
+def test_using_every_name_changes_no_global_state():
+    code = """
+import json, pickle, random, warnings
+import numpy as np
+# What these do on import is theirs, so they come before the first look.
+import scipy.optimize, scipy.special, scipy.stats, sklearn
+import sklearn.calibration, sklearn.ensemble, sklearn.linear_model
+import sklearn.metrics, sklearn.model_selection, sklearn.pipeline
+
+def state():
+    return [
+        repr(np.geterr()),
+        repr(np.get_printoptions()),
+        repr(warnings.filters),
+        repr(sklearn.get_config()),
+        repr(random.getstate()),
+        pickle.dumps(np.random.get_state()).hex(),
+    ]
+
+before = state()
+from skweight import *
+print(json.dumps([a == b for a, b in zip(before, state(), strict=True)]))
+"""
+    assert run_fresh(code) == [True] * 6
