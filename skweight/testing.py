@@ -8,14 +8,22 @@ added by one row here.
 import numpy as np
 from sklearn.base import clone
 
+from skweight.density_ratio import KernelLogisticRatio
 from skweight.weighting import (
     BalancedWeighting,
+    ClassifierRatioWeighting,
     ClassWeighting,
     ColumnWeighting,
+    DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
+    KernelLogisticRatioWeighting,
+    KLIEPWeighting,
+    KMMWeighting,
+    LabelShiftWeighting,
     PriorWeighting,
     ProductWeighting,
+    ULSIFWeighting,
 )
 from skweight.weighting._base import ROLES, ClassLevelWeighting, multiply
 
@@ -34,6 +42,24 @@ def _rising(labels):
     return {label: 1.0 + position for position, label in enumerate(labels)}
 
 
+def _target():
+    """Return rows of a target population that the rows of the checks overlap with."""
+    return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
+
+
+def _frozen(labels):
+    """Return a fitted classifier of the labels."""
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.naive_bayes import GaussianNB
+
+    X = np.random.RandomState(5).uniform(0.5, 1.5, size=(40, 3))
+    y = np.resize(np.asarray(labels), 40)
+    X[:, 0] += np.unique(y, return_inverse=True)[1]
+    return FrozenEstimator(GaussianNB().fit(X, y))
+
+
+# Of what is chosen by leaving out rows, a row of weight two and two rows are not the
+# same; of what is then fitted, they are. So the rows below choose nothing.
 # One row for each strategy: how to make one, given the labels it will meet.
 _WEIGHTINGS = {
     "BalancedWeighting": lambda labels: BalancedWeighting(),
@@ -43,6 +69,23 @@ _WEIGHTINGS = {
     "PriorWeighting": lambda labels: PriorWeighting(_even(labels)),
     "ColumnWeighting": lambda labels: ColumnWeighting(0),
     "FunctionWeighting": lambda labels: FunctionWeighting(_heavier_with_first_feature),
+    "DensityRatioWeighting": lambda labels: DensityRatioWeighting(
+        _target(),
+        estimator=KernelLogisticRatio(n_centers=0, lambdas=0.01),
+        exponent=0.5,
+    ),
+    "ULSIFWeighting": lambda labels: ULSIFWeighting(_target(), sigmas=1, lambdas=0.1),
+    "KLIEPWeighting": lambda labels: KLIEPWeighting(_target(), sigmas=1.0),
+    "KMMWeighting": lambda labels: KMMWeighting(_target(), sigma=1.0),
+    "KernelLogisticRatioWeighting": lambda labels: KernelLogisticRatioWeighting(
+        _target(), n_centers=0, lambdas=0.01
+    ),
+    "ClassifierRatioWeighting": lambda labels: ClassifierRatioWeighting(
+        _target(), estimator=_frozen([0, 1]), calibration=None
+    ),
+    "LabelShiftWeighting": lambda labels: LabelShiftWeighting(
+        _target(), _frozen(labels), method="bbse"
+    ),
     "ProductWeighting": lambda labels: ProductWeighting(
         [PriorWeighting(_even(labels)), BalancedWeighting(0.5), ColumnWeighting(0)]
     ),

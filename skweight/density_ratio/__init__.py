@@ -13,8 +13,7 @@ from skweight.density_ratio._search import DensityRatioSearch
 from skweight.density_ratio._statistics import KernelMoments, KernelStatistics
 from skweight.density_ratio._ulsif import ULSIF
 
-# Sorted as the test of the public names sorts.
-__all__ = [  # noqa: RUF022
+__all__ = [  # noqa: RUF022, in the order that the tests sort in
     "BaseDensityRatio",
     "ClassifierRatio",
     "DensityRatioSearch",
