@@ -30,10 +30,13 @@ def methods(make):
             CalibratedClassifierCV(make(class_weight="balanced"), **arguments)
         )
 
-    return {
-        "WeightedClassifier(calibration='sigmoid')": WeightedClassifier(
-            make(), weighting="balanced", calibration="sigmoid", random_state=0
-        ),
+    ours = {
+        f"WeightedClassifier(calibration={calibration!r})": WeightedClassifier(
+            make(), weighting="balanced", calibration=calibration, random_state=0
+        )
+        for calibration in ["sigmoid", "isotonic"]
+    }
+    return ours | {
         "TunedThresholdClassifierCV(CalibratedClassifierCV())": nested(),
         "TunedThresholdClassifierCV(CalibratedClassifierCV(ensemble=False))": nested(
             ensemble=False

@@ -421,6 +421,16 @@ def test_a_class_of_weight_zero_is_kept_and_warned_about(three, calibration):
     np.testing.assert_allclose(proba.sum(axis=1), 1)
 
 
+def test_fold_models_know_the_classes_that_the_final_model_knows(binary):
+    # Labels of weight zero are all that keeps a logistic regression from refusing to
+    # see one class only, in the folds as in the final fit.
+    X, y = binary
+    classifier = WeightedClassifier(calibration="sigmoid", random_state=0)
+    with pytest.warns(CalibrationWarning, match=r"no calibration row .* label \[1\]"):
+        classifier.fit(X, y, sample_weight=(y == 0).astype(float))
+    assert classifier.predict_proba(X)[:, 1].mean() < 0.02
+
+
 # -- the scale of the weights ----------------------------------------------------------
 
 

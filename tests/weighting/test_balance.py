@@ -219,6 +219,12 @@ def test_a_class_may_be_given_weight_zero():
     assert weights.tolist() == [0.0] * 8 + [5.0] * 2
 
 
+def test_a_weight_for_a_class_without_mass_is_none():
+    X, y = eight_and_two()
+    weighting = ClassWeighting({0: 1, 1: 5}).fit(X, y, [1.0] * 8 + [0.0] * 2)
+    assert weighting.class_weight_.tolist() == [1.0, 0.0]
+
+
 def test_ten_thousand_labels_are_looked_up_once_each():
     # A lookup that goes through all labels for each label takes minutes here.
     y = np.arange(10_000) * 97
