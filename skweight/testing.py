@@ -47,20 +47,20 @@ def _target():
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
 
 
-def _frozen(labels):
+def _frozen(labels, shift=1.0):
     """Return a fitted classifier of the labels."""
     from sklearn.frozen import FrozenEstimator
     from sklearn.naive_bayes import GaussianNB
 
     X = np.random.RandomState(5).uniform(0.5, 1.5, size=(40, 3))
     y = np.resize(np.asarray(labels), 40)
-    X[:, 0] += np.unique(y, return_inverse=True)[1]
+    X += shift * np.unique(y, return_inverse=True)[1][:, np.newaxis]
     return FrozenEstimator(GaussianNB().fit(X, y))
 
 
-# Of what is chosen by leaving out rows, a row of weight two and two rows are not the
-# same; of what is then fitted, they are. So the rows below choose nothing.
-# One row for each strategy: how to make one, given the labels it will meet.
+# One row for each strategy: how to make one, given the labels it will meet. Parameters
+# that are chosen by leaving out rows are given here: to such a choice a row of weight
+# two is one row, and to the fit that follows it is two.
 _WEIGHTINGS = {
     "BalancedWeighting": lambda labels: BalancedWeighting(),
     "BalancedWeighting(strength=0.5)": lambda labels: BalancedWeighting(strength=0.5),
@@ -76,12 +76,12 @@ _WEIGHTINGS = {
     ),
     "ULSIFWeighting": lambda labels: ULSIFWeighting(_target(), sigmas=1, lambdas=0.1),
     "KLIEPWeighting": lambda labels: KLIEPWeighting(_target(), sigmas=1.0),
-    "KMMWeighting": lambda labels: KMMWeighting(_target(), sigma=1.0),
+    "KMMWeighting": lambda labels: KMMWeighting(_target(), sigma=1, ridge=1.0),
     "KernelLogisticRatioWeighting": lambda labels: KernelLogisticRatioWeighting(
         _target(), n_centers=0, lambdas=0.01
     ),
     "ClassifierRatioWeighting": lambda labels: ClassifierRatioWeighting(
-        _target(), estimator=_frozen([0, 1]), calibration=None
+        _target(), estimator=_frozen([0, 1], shift=0.2), calibration=None
     ),
     "LabelShiftWeighting": lambda labels: LabelShiftWeighting(
         _target(), _frozen(labels), method="bbse"

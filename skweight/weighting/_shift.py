@@ -188,11 +188,11 @@ class DensityRatioWeighting(RatioWeighting):
     >>> import numpy as np
     >>> from skweight import DensityRatioWeighting
     >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(200, 1))
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = DensityRatioWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
     >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X 0.0, weighted 0.9
+    mean of X -0.0, weighted 0.5
     """
 
     def __init__(
@@ -297,11 +297,11 @@ class ClassifierRatioWeighting(RatioWeighting):
     >>> import numpy as np
     >>> from skweight import ClassifierRatioWeighting
     >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(200, 1))
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = ClassifierRatioWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
     >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X 0.0, weighted 0.9
+    mean of X -0.0, weighted 0.5
     """
 
     def __init__(

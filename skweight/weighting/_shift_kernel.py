@@ -78,11 +78,11 @@ class ULSIFWeighting(RatioWeighting):
     >>> import numpy as np
     >>> from skweight import ULSIFWeighting
     >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(200, 1))
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = ULSIFWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
     >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X 0.0, weighted 0.9
+    mean of X -0.0, weighted 0.5
     """
 
     def __init__(
@@ -193,11 +193,11 @@ class KLIEPWeighting(RatioWeighting):
     >>> import numpy as np
     >>> from skweight import KLIEPWeighting
     >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(200, 1))
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = KLIEPWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
     >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X 0.0, weighted 0.9
+    mean of X -0.0, weighted 0.5
     """
 
     def __init__(
@@ -304,11 +304,11 @@ class KernelLogisticRatioWeighting(RatioWeighting):
     >>> import numpy as np
     >>> from skweight import KernelLogisticRatioWeighting
     >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(200, 1))
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = KernelLogisticRatioWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
     >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X 0.0, weighted 0.9
+    mean of X -0.0, weighted 0.5
     """
 
     def __init__(
@@ -412,11 +412,11 @@ class KMMWeighting(RatioWeighting):
     >>> import numpy as np
     >>> from skweight import KMMWeighting
     >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(200, 1))
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = KMMWeighting(X_target)
     >>> weights = weighting.fit_weigh(X, y=None)
     >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X 0.0, weighted 0.9
+    mean of X -0.0, weighted 0.5
     """
 
     def __init__(
