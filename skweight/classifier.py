@@ -1,7 +1,5 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
-import warnings
-
 import numpy as np
 from sklearn import get_config
 from sklearn.base import (
@@ -12,7 +10,7 @@ from sklearn.base import (
     is_regressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -28,6 +26,8 @@ from sklearn.utils.validation import (
 
 from skweight import _cross_fit
 from skweight._columns import drop_columns
+from skweight._deliver_one import take_rows
+from skweight._double_counting import check_probabilities, warn_of_double_counting
 from skweight._validation import (
     check_choice,
     check_labels,
@@ -35,11 +35,11 @@ from skweight._validation import (
     encode_labels,
     n_rows,
     positions_of,
+    say,
 )
 from skweight.calibration import PriorCalibrator, resolve_calibrator
 from skweight.decision import resolve_decision
-from skweight.delivery import POLICIES, balances_itself, deliver
-from skweight.exceptions import DoubleCountingWarning
+from skweight.delivery import POLICIES, deliver
 from skweight.inspection._report import (
     FitReport,
     describe_decision,
@@ -49,7 +49,11 @@ from skweight.inspection._report import (
 )
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
-from skweight.weighting._base import RoleWeights, multiply
+from skweight.weighting._base import (
+    RoleWeights,
+    asks_for,
+    multiply,
+)
 
 
 def _estimator_has(method):
@@ -62,7 +66,7 @@ def _estimator_has(method):
 
 
 def _has_decision_function(self):
-    if resolve_calibrator(self.calibration) is not None:
+    if self._make_calibrator() is not None:
         raise AttributeError(
             "A calibrated WeightedClassifier has probabilities, no decision_function."
         )
@@ -70,7 +74,7 @@ def _has_decision_function(self):
 
 
 def _has_predict_proba(self):
-    calibrator = resolve_calibrator(self.calibration)
+    calibrator = self._make_calibrator()
     if calibrator is None:
         return _estimator_has("predict_proba")(self)
     probabilities = not getattr(calibrator, "needs_held_out_scores", True)
@@ -123,17 +127,20 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ``"temperature"``, ``"prior"`` (closed-form inversion of the emphasis, at no
         further fit), or a calibrator. None leaves the probabilities of the weighted
         model, which are those of a world as the weights have it.
-    decision : str, float or decision, default="auto"
+    decision : str, float, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
         of a balanced model. ``"argmax"``: the most probable class, which a rare class
         hardly ever is. A float: the threshold from which on the second of two classes
-        is chosen; raising it trades recall for precision. Without calibration
-        ``"auto"`` and ``"argmax"`` both are what the estimator predicts.
+        is chosen; raising it trades recall for precision. A `CostMatrix`: whatever is
+        expected to cost least; emphasis must then be taken out by a calibration.
+        ``"tuned"``, or a `TunedDecision`: thresholds found on the held-out rows that
+        serve the calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
+        what the estimator predicts.
     cv : int, splitter, iterable or None, default=None
-        Splits for the held-out scores that the calibrator sees. None is 5 and a number
-        means shuffled stratified folds. Raising it makes fold models more like the
-        final one, at one more fit each.
+        Splits for the held-out scores that calibrator and decision see. None is 5 and
+        a number means shuffled stratified folds. Raising it makes fold models more
+        like the final one, at one more fit each.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
         a systematic bootstrap of the rows, drawn in proportion to their weights.
@@ -262,8 +269,6 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_choice(self.unsupported, POLICIES, name="unsupported")
         weighting = resolve_weighting(self.weighting)
-        calibrator = resolve_calibrator(self.calibration)
-        decision = resolve_decision(self.decision)
         estimator = self._get_estimator()
         if is_regressor(estimator):
             raise TypeError(
@@ -272,19 +277,31 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         y = check_labels(y, owner=type(self).__name__)
         check_consistent_length(X, y)
-        arguments = self._sort_fit_params(fit_params, weighting)
+        if isinstance(estimator, FrozenEstimator):
+            self.classes_ = np.asarray(estimator.classes_)
+            codes = positions_of(y, self.classes_, owner="The frozen estimator")
+        else:
+            self.classes_, codes = encode_labels(y)
+        decision = clone(self._make_decision(), safe=False)
+        arguments = self._sort_fit_params(fit_params, weighting, decision)
+        rows = X
+        if hasattr(decision, "check_rows"):
+            decision.check_rows(rows, self.classes_, **arguments["decision"])
 
         sample_weight = self._check_sample_weight(sample_weight, X)
         self.weighting_, (population, emphasis) = self._weigh(
             weighting, X, y, sample_weight, arguments["weighting"]
         )
         weights = multiply(population, emphasis)
-        self._side_columns = [] if weighting is None else weighting.side_columns()
+        calibrator = self._make_calibrator(codes, population)
+        emphasised = (estimator, self.weighting, emphasis, codes)
+        check_probabilities(decision, calibrator, *emphasised)
+        self._side_columns = self._find_side_columns(weighting, decision)
         self._width = getattr(X, "shape", (0, 0))[-1] if self._side_columns else None
         X = drop_columns(X, self._side_columns)
 
         if emphasis is not None:
-            self._warn_of_double_counting(estimator)
+            warn_of_double_counting(estimator, self.weighting)
         random_state = check_random_state(self.random_state)
         deliver_arguments = {
             "unsupported": self.unsupported,
@@ -299,43 +316,45 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             population=population,
             **deliver_arguments,
         )
-        self._take_from_estimator(y)
-        codes = (
-            positions_of(y, self.classes_, owner="The frozen estimator")
-            if (isinstance(estimator, FrozenEstimator))
-            else encode_labels(y)[1]
-        )
+        self._take_from_estimator()
         figures = weight_figures(codes, self.classes_.size, population, weights)
         self.class_multiplier_ = np.array(figures["class_multiplier"])
 
-        held_out = self._calibrate(
+        by_role = RoleWeights(population, emphasis)
+        calibrator, held_out = self._hold_out(
             calibrator,
+            decision,
             X,
             y,
-            RoleWeights(population, emphasis),
+            by_role,
             arguments["splitter"],
             deliver_arguments,
             random_state,
         )
-        self._decide(decision, calibrator)
+        check_probabilities(decision, calibrator, *emphasised)
+        told = self._calibrate(calibrator, held_out, y, population)
+        self._decide(decision, held_out, rows, y, population, arguments["decision"])
         self.report_ = FitReport(
             **figures,
             weighting=describe_weighting(self.weighting_),
             classes=labels_of(self.classes_),
             deliveries=deliveries,
-            decision=describe_decision(self.decision_, self.classes_),
-            **held_out,
+            decision=describe_decision(self.decision_),
+            n_fits=1 if held_out is None else held_out.n_fits + (held_out.n_fits > 0),
+            **told,
         )
         return self
 
-    def predict(self, X):
+    def predict(self, X, **params):
         """Return class labels, as `decision` has them follow from the probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to label. Columns that only the weighting may see are dropped where
-            they are still there.
+            Rows to label. Columns that only weighting or decision may see are dropped
+            where they are still there.
+        **params : dict
+            Row-wise arrays that the decision asks for by name, such as costs.
 
         Returns
         -------
@@ -343,9 +362,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Class labels.
         """
         check_is_fitted(self, "estimator_")
+        metadata = self._sort_predict_params(params)
         if self.decision_ is None:
             return self.estimator_.predict(self._without_side_columns(X))
-        return self.decision_.decide(self.predict_proba(X))
+        return self.decision_.decide(self.predict_proba(X), X, **metadata)
 
     @available_if(_has_predict_proba)
     def predict_proba(self, X):
@@ -365,11 +385,11 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X = self._without_side_columns(X)
         if self.calibrator_ is None:
             return self.estimator_.predict_proba(X)
-        outputs = _cross_fit.outputs_of(
-            self.estimator_, X, self._output_method, self.classes_
+        return self._proba_from(
+            _cross_fit.outputs_of(
+                self.estimator_, X, self._output_method, self.classes_
+            )
         )
-        scores = _cross_fit.log_scores(outputs, self._output_method, self._clip)
-        return self.calibrator_.predict_proba(scores)
 
     @available_if(_has_predict_proba)
     def predict_log_proba(self, X):
@@ -433,6 +453,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             ("weighting", resolve_weighting),
             ("calibration", resolve_calibrator),
             ("stabilizer", resolve_stabilizer),
+            ("decision", resolve_decision),
         ):
             if any(key.startswith(f"{name}__") for key in params):
                 params[name] = resolve(params.get(name, getattr(self, name)))
@@ -464,6 +485,12 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             .add(estimator=self._get_estimator(), method_mapping=mapping)
             .add(weighting=weighting, method_mapping=mapping)
             .add(
+                decision=self._make_decision(),
+                method_mapping=MethodMapping()
+                .add(caller="fit", callee="fit")
+                .add(caller="predict", callee="predict"),
+            )
+            .add(
                 splitter=self.cv,
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
@@ -494,29 +521,69 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _delegate(self):
         return getattr(self, "estimator_", None) or self._get_estimator()
 
-    def _sort_fit_params(self, fit_params, weighting):
+    def _make_decision(self):
+        return resolve_decision(self.decision, getattr(self, "classes_", None))
+
+    def _make_calibrator(self, codes=None, population=None):
+        """Return the calibrator; rows are given where they are known already."""
+        return resolve_calibrator(self.calibration)
+
+    def _find_side_columns(self, *strategies):
+        """Return the columns of X that the estimator is not to see."""
+        return [
+            column
+            for one in strategies
+            for column in getattr(one, "side_columns", list)()
+        ]
+
+    def _sort_fit_params(self, fit_params, weighting, decision):
         """Return the arguments of fit, apart by who is to get them."""
-        sorted_params = {"weighting": {}, "estimator": {}, "splitter": {}}
+        sorted_params = {
+            "weighting": {},
+            "decision": {},
+            "estimator": {},
+            "splitter": {},
+        }
         if not fit_params:
             return sorted_params
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **fit_params)
             return {
                 "weighting": dict(routed["weighting"]["fit"]),
+                "decision": dict(routed["decision"]["fit"]),
                 "estimator": dict(routed["estimator"]["fit"]),
                 "splitter": dict(routed["splitter"]["split"]),
             }
         splits_by = get_routing_for_object(self.cv).consumes("split", fit_params)
         factors = [] if weighting is None else getattr(weighting, "_resolved", list)()
         for name, value in fit_params.items():
-            weighed = any(has_fit_parameter(one, name) for one in [weighting, *factors])
-            if weighed:
-                sorted_params["weighting"][name] = value
-            if name in splits_by:
-                sorted_params["splitter"][name] = value
-            if not (weighed or name in splits_by):
-                sorted_params["estimator"][name] = value
+            asked = {
+                "weighting": any(asks_for(one, name) for one in [weighting, *factors]),
+                "decision": name in getattr(decision, "metadata_names", list)(),
+                "splitter": name in splits_by,
+            }
+            asked["estimator"] = not any(asked.values())
+            for who, asks in asked.items():
+                if asks:
+                    sorted_params[who][name] = value
         return sorted_params
+
+    def _sort_predict_params(self, params):
+        """Return the arguments of predict that are meant for the decision."""
+        if not params:
+            return {}
+        if get_config()["enable_metadata_routing"]:
+            return dict(
+                process_routing(self, "predict", **params)["decision"]["predict"]
+            )
+        names = getattr(self.decision_, "metadata_names", list)()
+        unknown = [name for name in params if name not in names]
+        if unknown:
+            raise TypeError(
+                f"predict got {say(unknown)}, which the decision does not ask for; it "
+                f"asks for {say(names)}."
+            )
+        return params
 
     def _check_sample_weight(self, sample_weight, X):
         if sample_weight is None:
@@ -550,79 +617,100 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         mean = weights.sum() / n_counted
         return weights if mean == 1 else weights / mean
 
-    def _warn_of_double_counting(self, estimator):
-        for name, value in balances_itself(estimator):
-            warnings.warn(
-                f"The wrapped estimator balances by itself ({name}={value!r}), and "
-                f"weighting={self.weighting!r} balances it once more, so that emphasis "
-                f"counts double. Set {name} back to its default, or weighting=None.",
-                DoubleCountingWarning,
-                stacklevel=3,
-            )
-
-    def _take_from_estimator(self, y):
-        frozen = isinstance(self.estimator_, FrozenEstimator)
-        self.classes_ = (
-            np.asarray(self.estimator_.classes_) if frozen else encode_labels(y)[0]
-        )
+    def _take_from_estimator(self):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
 
-    def _calibrate(
-        self, calibrator, X, y, by_role, split_metadata, deliver_arguments, random_state
+    def _hold_out(
+        self,
+        calibrator,
+        decision,
+        X,
+        y,
+        by_role,
+        split_metadata,
+        deliver_arguments,
+        random_state,
     ):
-        """Fit the calibrator and return what the report says about it."""
-        self.calibrator_ = None
-        if calibrator is None:
-            return {"calibration": None, "n_fits": 1}
-        population = by_role.population
+        """Return the calibrator, and the scores of held-out rows where any are needed.
+
+        They are made once, for the calibrator and the decision. Where a class is too
+        rare to be held out, another calibrator is returned, which needs none.
+        """
+        on_rows = calibrator is not None and getattr(
+            calibrator, "needs_held_out_scores", True
+        )
+        learns = getattr(decision, "needs_held_out_rows", False)
         splits = None
         frozen = isinstance(self.estimator_, FrozenEstimator)
-        if getattr(calibrator, "needs_held_out_scores", True) and not frozen:
+        if (on_rows or learns) and not frozen:
             splits = _cross_fit.folds(
-                self.cv, X, y, population, random_state, split_metadata
+                self.cv, X, y, by_role.population, random_state, split_metadata
             )
             if splits is None:
-                calibrator = PriorCalibrator()
-        calibrator = clone(calibrator)
-        on_rows = getattr(calibrator, "needs_held_out_scores", True)
-        self._output_method = _cross_fit.output_method(
-            self.estimator_, probabilities=not on_rows
-        )
-        known = {"classes": self.classes_, "class_multiplier": self.class_multiplier_}
-        asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
+                if learns:
+                    raise ValueError(
+                        f"decision={self.decision!r} learns from held-out rows, and "
+                        "the rarest class has a single one. Collect more rows of it, "
+                        "or use a decision that learns nothing, such as a CostMatrix "
+                        "or a number."
+                    )
+                calibrator, on_rows = PriorCalibrator(), False
+        if calibrator is not None:
+            self._output_method = _cross_fit.output_method(
+                self.estimator_, probabilities=not on_rows
+            )
+        elif learns or not self._decides_by_itself(calibrator):
+            if not hasattr(self.estimator_, "predict_proba"):
+                raise TypeError(
+                    f"decision={self.decision!r} decides by probabilities, which "
+                    f"{type(self.estimator_).__name__} does not have. Set "
+                    "calibration='sigmoid', which makes them."
+                )
+            self._output_method = "predict_proba"
         self._clip = _cross_fit.SMALLEST_CLIP
-        if not on_rows:
-            self.calibrator_ = calibrator.fit(None, y, **asked)
-            return {"calibration": f"{calibrator!r}, in closed form", "n_fits": 1}
-
+        if not (on_rows or learns):
+            return calibrator, None
         if frozen:
             outputs = _cross_fit.outputs_of(
                 self.estimator_, X, self._output_method, self.classes_
             )
-            held_out = _cross_fit.HeldOut(outputs, np.arange(len(y)), 0)
-        else:
-            weights = multiply(*by_role)
+            return calibrator, _cross_fit.HeldOut(outputs, np.arange(len(y)), 0)
+        weights = multiply(*by_role)
 
-            def training(rows):
-                own = [None if v is None else v[rows] for v in (weights, population)]
-                return {
-                    "weights": self._mean_one(*own),
-                    "population": own[1],
-                    **deliver_arguments,
-                }
+        def training(rows):
+            vectors = (weights, by_role.population)
+            own = [None if v is None else v[rows] for v in vectors]
+            return {
+                "weights": self._mean_one(*own),
+                "population": own[1],
+                **deliver_arguments,
+            }
 
-            held_out = _cross_fit.held_out(
-                self._get_estimator(),
-                X,
-                y,
-                splits,
-                self._output_method,
-                self.classes_,
-                fit=training,
-                n_jobs=self.n_jobs,
-            )
+        held_out = _cross_fit.held_out(
+            self._get_estimator(),
+            X,
+            y,
+            splits,
+            self._output_method,
+            self.classes_,
+            fit=training,
+            n_jobs=self.n_jobs,
+        )
+        return calibrator, held_out
+
+    def _calibrate(self, calibrator, held_out, y, population):
+        """Fit the calibrator and return what the report says about it."""
+        self.calibrator_ = None
+        if calibrator is None:
+            return {"calibration": None}
+        calibrator = clone(calibrator)
+        known = {"classes": self.classes_, "class_multiplier": self.class_multiplier_}
+        asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
+        if not getattr(calibrator, "needs_held_out_scores", True):
+            self.calibrator_ = calibrator.fit(None, y, **asked)
+            return {"calibration": f"{calibrator!r}, in closed form"}
         return self._fit_calibrator(calibrator, held_out, y, population, asked)
 
     def _fit_calibrator(self, calibrator, held_out, y, population, asked):
@@ -653,7 +741,6 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"{calibrator!r} on {y.size:,} held-out rows as they came "
                 f"({effective:,.1f} effective), from {source}"
             ),
-            "n_fits": held_out.n_fits + (held_out.n_fits > 0),
             "held_out": {
                 "n_rows": int(y.size),
                 "effective_rows": float(effective),
@@ -662,14 +749,36 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             },
         }
 
-    def _decide(self, decision, calibrator):
+    def _decides_by_itself(self, calibrator):
+        """Return whether labels are those that the wrapped estimator predicts."""
+        named = isinstance(self.decision, str) and self.decision in ("auto", "argmax")
+        return named and calibrator is None
+
+    def _decide(self, decision, held_out, X, y, population, metadata):
         """Fit the decision; without calibration the estimator may decide by itself."""
-        by_itself = isinstance(self.decision, str) and calibrator is None
         self.decision_ = None
-        if not by_itself:
-            self.decision_ = clone(decision).fit(
-                classes=self.classes_, class_multiplier=self.class_multiplier_
-            )
+        if self._decides_by_itself(self.calibrator_):
+            return
+        seen = {}
+        if getattr(decision, "needs_held_out_rows", False):
+            rows = held_out.rows
+            seen = {
+                "proba": self._proba_from(held_out.outputs),
+                "y": y[rows],
+                "sample_weight": None if population is None else population[rows],
+                "X": _safe_indexing(X, rows),
+                **{k: take_rows(v, rows, len(y)) for k, v in metadata.items()},
+            }
+        self.decision_ = decision.fit(
+            classes=self.classes_, class_multiplier=self.class_multiplier_, **seen
+        )
+
+    def _proba_from(self, outputs):
+        """Return probabilities for outputs of the wrapped estimator."""
+        if self.calibrator_ is None:
+            return outputs
+        scores = _cross_fit.log_scores(outputs, self._output_method, self._clip)
+        return self.calibrator_.predict_proba(scores)
 
     def _without_side_columns(self, X):
         return drop_columns(X, self._side_columns, width=self._width)

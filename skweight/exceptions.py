@@ -2,6 +2,7 @@
 
 __all__ = [
     "CalibrationWarning",
+    "CostWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
     "FewerFoldsWarning",
@@ -65,6 +66,20 @@ class CalibrationWarning(UserWarning):
     >>> from skweight.exceptions import CalibrationWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CalibrationWarning)
+    """
+
+
+class CostWarning(UserWarning):
+    """Costs say something that is rarely meant, or that weights cannot express.
+
+    The message counts the rows or names the cell, and says what is done.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import CostWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CostWarning)
     """
 
 

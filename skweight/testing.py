@@ -8,12 +8,14 @@ added by one row here.
 import numpy as np
 from sklearn.base import clone
 
+from skweight.decision import CostMatrix
 from skweight.density_ratio import KernelLogisticRatio
 from skweight.weighting import (
     BalancedWeighting,
     ClassifierRatioWeighting,
     ClassWeighting,
     ColumnWeighting,
+    CostWeighting,
     DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
@@ -42,6 +44,20 @@ def _rising(labels):
     return {label: 1.0 + position for position, label in enumerate(labels)}
 
 
+def _dearer_later(labels, last=9.0):
+    """Return costs under which mistakes about later labels are dearer."""
+    return CostMatrix.from_dict(
+        {
+            true: {
+                decided: last if true == labels[-1] else 1.0 + position
+                for decided in labels
+                if decided != true
+            }
+            for position, true in enumerate(labels)
+        }
+    )
+
+
 def _target():
     """Return rows of a target population that the rows of the checks overlap with."""
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
@@ -68,6 +84,10 @@ _WEIGHTINGS = {
     "ClassWeighting": lambda labels: ClassWeighting(_rising(labels)),
     "PriorWeighting": lambda labels: PriorWeighting(_even(labels)),
     "ColumnWeighting": lambda labels: ColumnWeighting(0),
+    "CostWeighting": lambda labels: CostWeighting(_dearer_later(labels)),
+    "CostWeighting(level='instance')": lambda labels: CostWeighting(
+        _dearer_later(labels, CostMatrix.column(0))
+    ),
     "FunctionWeighting": lambda labels: FunctionWeighting(_heavier_with_first_feature),
     "DensityRatioWeighting": lambda labels: DensityRatioWeighting(
         _target(),

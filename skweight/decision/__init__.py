@@ -2,23 +2,31 @@
 
 An honest probability of a rare class is hardly ever above one half, so that the label
 of largest probability would throw away what weighting was for. A decision says how
-labels follow instead.
+labels follow instead: by the emphasis of the fit, by a threshold, or by what mistakes
+cost.
 """
 
-from skweight.decision._base import BaseDecision
+from skweight.decision._base import BaseDecision, HeldOutRows
+from skweight.decision._cost import ExpectedCostDecision
+from skweight.decision._cost_matrix import CostMatrix
+from skweight.decision._cost_report import CostReport
+from skweight.decision._resolve import resolve_decision
 from skweight.decision._rules import (
-    DECISIONS,
     ArgmaxDecision,
     EmphasisDecision,
     ThresholdDecision,
-    resolve_decision,
 )
+from skweight.decision._tuned import TunedDecision
 
 __all__ = [
-    "DECISIONS",
     "ArgmaxDecision",
     "BaseDecision",
+    "CostMatrix",
+    "CostReport",
     "EmphasisDecision",
+    "ExpectedCostDecision",
+    "HeldOutRows",
     "ThresholdDecision",
+    "TunedDecision",
     "resolve_decision",
 ]

@@ -1,18 +1,54 @@
 """The contract of every decision."""
 
+from typing import Any, ClassVar, NamedTuple
+
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._validation import say
 
 
+class HeldOutRows(NamedTuple):
+    """Rows that the model was not fitted on, as a decision learns from them.
+
+    Attributes
+    ----------
+    proba : ndarray of shape (n_samples, n_classes) or None
+        Probabilities, calibrated where the classifier calibrates.
+    y : ndarray of shape (n_samples,) or None
+        Labels.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Population weights; None stands for ones.
+    X : array-like of shape (n_samples, n_features) or None
+        The rows, with all their columns.
+    metadata : dict
+        Row-wise arrays that the decision asked for.
+
+    Examples
+    --------
+    >>> from skweight.decision import HeldOutRows
+    >>> HeldOutRows().metadata
+    {}
+    """
+
+    proba: Any = None
+    y: Any = None
+    sample_weight: Any = None
+    X: Any = None
+    metadata: dict = {}  # noqa: RUF012 - never written to
+
+
 class BaseDecision(BaseEstimator):
     """Base class of decisions: map probabilities to labels.
 
-    A subclass implements ``_positions(proba)``, the position of the chosen class in
-    every row, and, if it learns anything, ``_learn``. Where the rule is one threshold
-    on the probability of the second of two classes, it sets ``threshold_``.
+    A subclass implements ``_positions(proba, X, metadata)``, the position of the
+    chosen class in every row. If it learns anything it implements ``_learn(held_out,
+    class_multiplier)``, and says with ``needs_held_out_rows = True`` that it learns
+    from :class:`HeldOutRows`; the classifier then makes them, once for the calibrator
+    and the decision. Where the rule is one threshold on the probability of the second
+    of two classes, it sets ``threshold_``.
 
     Attributes
     ----------
@@ -25,15 +61,35 @@ class BaseDecision(BaseEstimator):
     >>> class CautiousDecision(BaseDecision):
     ...     '''Choose the first class unless another is nearly certain.'''
     ...
-    ...     def _positions(self, proba):
+    ...     def _positions(self, proba, X, metadata):
     ...         return proba.argmax(axis=1) * (proba.max(axis=1) > 0.9)
     >>> proba = [[0.2, 0.8], [0.05, 0.95]]
     >>> CautiousDecision().fit(proba, classes=["no", "yes"]).decide(proba)
     array(['no', 'yes'], dtype='<U3')
     """
 
+    # Whether `fit` learns from probabilities of rows the model was not fitted on.
+    needs_held_out_rows = False
+
+    # Whether the rule takes probabilities at their word, so that emphasis which was
+    # not divided out of them would count twice.
+    needs_true_probabilities = False
+
+    # The classifier hands over everything but what a decision names as metadata.
+    __metadata_request__fit: ClassVar = dict.fromkeys(
+        ("proba", "classes", "class_multiplier"), UNUSED
+    )
+
     def fit(
-        self, proba=None, y=None, sample_weight=None, *, classes, class_multiplier=None
+        self,
+        proba=None,
+        y=None,
+        sample_weight=None,
+        *,
+        classes,
+        class_multiplier=None,
+        X=None,
+        **metadata,
     ):
         """Learn the rule from probabilities of rows the model was not fitted on.
 
@@ -50,6 +106,10 @@ class BaseDecision(BaseEstimator):
         class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class as the learner saw it over its population
             mass; None stands for ones.
+        X : array-like of shape (n_samples, n_features), default=None
+            The held-out rows themselves, for rules that look at their columns.
+        **metadata : dict
+            Row-wise arrays that the rule asks for by name.
 
         Returns
         -------
@@ -59,16 +119,32 @@ class BaseDecision(BaseEstimator):
         self.classes_ = np.asarray(classes)
         if class_multiplier is None:
             class_multiplier = np.ones(self.classes_.size)
-        self._learn(proba, y, sample_weight, np.asarray(class_multiplier, dtype=float))
+        if self.needs_held_out_rows and (proba is None or y is None):
+            raise ValueError(
+                f"{type(self).__name__} learns from rows that the model was not fitted "
+                "on; pass their probabilities and labels: fit(proba, y, classes=...)."
+            )
+        held_out = HeldOutRows(
+            None if proba is None else np.asarray(proba, dtype=np.float64),
+            None if y is None else np.asarray(y),
+            None if sample_weight is None else np.asarray(sample_weight, np.float64),
+            X,
+            metadata,
+        )
+        self._learn(held_out, np.asarray(class_multiplier, dtype=float))
         return self
 
-    def decide(self, proba):
+    def decide(self, proba, X=None, **metadata):
         """Return the label of every row.
 
         Parameters
         ----------
         proba : array-like of shape (n_samples, n_classes)
             Probabilities; columns follow ``classes_``.
+        X : array-like of shape (n_samples, n_features), default=None
+            The rows themselves, for rules that look at their columns.
+        **metadata : dict
+            Row-wise arrays that the rule asks for by name.
 
         Returns
         -------
@@ -82,12 +158,77 @@ class BaseDecision(BaseEstimator):
                 f"proba must have one column for each of {say(self.classes_)}; got "
                 f"shape {proba.shape}."
             )
-        return self.classes_[self._positions(proba)]
+        return self.classes_[self._positions(proba, X, metadata)]
 
-    def _learn(self, proba, y, sample_weight, class_multiplier):
+    def check_rows(self, X, classes, **metadata):
+        """Raise if the rule cannot be applied to such rows; called before any fit.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        classes : array-like of shape (n_classes,)
+            All labels.
+        **metadata : dict
+            Row-wise arrays that the rule asks for by name.
+        """
+
+    def side_columns(self):
+        """Return the columns of X that only the decision may see.
+
+        Returns
+        -------
+        columns : list of str or int
+            They are dropped before the wrapped estimator sees X.
+        """
+        return []
+
+    def metadata_names(self):
+        """Return the names of the row-wise arrays that the rule asks for.
+
+        Returns
+        -------
+        names : list of str
+            Arguments of `fit` and `predict` of the classifier that are meant for the
+            decision.
+        """
+        return []
+
+    def get_metadata_routing(self):
+        """Return what the decision asks for when it is fitted and when it decides.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            Requests of scikit-learn; ``predict`` stands for `decide`. What a rule
+            names is requested by that alone.
+        """
+        request = MetadataRequest(owner=type(self).__name__)
+        for name in self.metadata_names():
+            request.fit.add_request(param=name, alias=True)
+            request.predict.add_request(param=name, alias=True)
+        return request
+
+    def describe(self):
+        """Return in one sentence how labels follow from probabilities.
+
+        Returns
+        -------
+        sentence : str
+            For the report of the classifier.
+        """
+        threshold = getattr(self, "threshold_", None)
+        if threshold is None:
+            return f"{self!r}"
+        return (
+            f"{self!r}: {say(self.classes_[1])} from a probability of {threshold:.4g} "
+            f"on, else {say(self.classes_[0])}"
+        )
+
+    def _learn(self, held_out, class_multiplier):
         return None
 
-    def _positions(self, proba):
+    def _positions(self, proba, X, metadata):
         raise NotImplementedError(
-            f"{type(self).__name__} must implement _positions(proba)."
+            f"{type(self).__name__} must implement _positions(proba, X, metadata)."
         )

@@ -1,8 +1,8 @@
-"""Decisions that need no held-out rows, and what ``decision=`` takes."""
+"""Decisions that need nothing but probabilities."""
 
 import numpy as np
 
-from skweight._validation import check_number, did_you_mean, say
+from skweight._validation import check_number, say
 from skweight.decision._base import BaseDecision
 
 
@@ -32,11 +32,11 @@ class ArgmaxDecision(BaseDecision):
     array(['no'], dtype='<U3')
     """
 
-    def _learn(self, proba, y, sample_weight, class_multiplier):
+    def _learn(self, held_out, class_multiplier):
         if self.classes_.size == 2:
             self.threshold_ = 0.5
 
-    def _positions(self, proba):
+    def _positions(self, proba, X, metadata):
         return proba.argmax(axis=1)
 
 
@@ -87,12 +87,12 @@ class EmphasisDecision(BaseDecision):
     array(['no', 'yes'], dtype='<U3')
     """
 
-    def _learn(self, proba, y, sample_weight, class_multiplier):
+    def _learn(self, held_out, class_multiplier):
         self.class_multiplier_ = class_multiplier
         if self.classes_.size == 2:
             self.threshold_ = float(class_multiplier[0] / class_multiplier.sum())
 
-    def _positions(self, proba):
+    def _positions(self, proba, X, metadata):
         return (proba * self.class_multiplier_).argmax(axis=1)
 
 
@@ -132,7 +132,7 @@ class ThresholdDecision(BaseDecision):
     def __init__(self, threshold=0.5):
         self.threshold = threshold
 
-    def _learn(self, proba, y, sample_weight, class_multiplier):
+    def _learn(self, held_out, class_multiplier):
         check_number(self.threshold, name="The decision threshold", low=0, high=1)
         if self.classes_.size != 2:
             raise ValueError(
@@ -141,41 +141,5 @@ class ThresholdDecision(BaseDecision):
             )
         self.threshold_ = float(self.threshold)
 
-    def _positions(self, proba):
+    def _positions(self, proba, X, metadata):
         return (proba[:, 1] >= self.threshold_).astype(np.intp)
-
-
-# A new decision becomes a name by one row here.
-DECISIONS = {"auto": EmphasisDecision, "argmax": ArgmaxDecision}
-
-
-def resolve_decision(spec):
-    """Turn what ``decision=`` takes into a decision.
-
-    Parameters
-    ----------
-    spec : str, float or decision
-        ``"auto"``, ``"argmax"``, a threshold, or an object with `fit` and `decide`.
-
-    Returns
-    -------
-    decision : decision
-        Objects are returned as they are, not cloned.
-
-    Examples
-    --------
-    >>> from skweight.decision import resolve_decision
-    >>> resolve_decision(0.2)
-    ThresholdDecision(threshold=0.2)
-    """
-    if isinstance(spec, str) and spec in DECISIONS:
-        return DECISIONS[spec]()
-    if isinstance(spec, int | float | np.number) and not isinstance(spec, bool):
-        return ThresholdDecision(spec)
-    if hasattr(spec, "fit") and hasattr(spec, "decide") and not isinstance(spec, type):
-        return spec
-    hint = did_you_mean(spec, DECISIONS) if isinstance(spec, str) else ""
-    raise ValueError(
-        f"decision must be one of {say(list(DECISIONS))}, a threshold between 0 and 1, "
-        f"or an object with fit and decide; got {spec!r}.{hint}"
-    )

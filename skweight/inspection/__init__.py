@@ -1,5 +1,6 @@
-"""Say what was done to the data."""
+"""Say what was done to the data, and show what decisions cost."""
 
+from skweight.inspection._cost_curve import CostCurveDisplay
 from skweight.inspection._report import FitReport
 
-__all__ = ["FitReport"]
+__all__ = ["CostCurveDisplay", "FitReport"]

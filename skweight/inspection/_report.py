@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from skweight._validation import plain, say
+from skweight._validation import plain
 
 
 @dataclass(frozen=True, repr=False)
@@ -270,14 +270,8 @@ def describe_weighting(weighting):
     return " x ".join(f"{factor!r} ({factor.role})" for factor in factors)
 
 
-def describe_decision(decision, classes):
+def describe_decision(decision):
     """Return in one sentence how labels follow from probabilities."""
     if decision is None:
         return "what the wrapped estimator predicts by itself"
-    threshold = getattr(decision, "threshold_", None)
-    if threshold is None:
-        return f"{decision!r}"
-    return (
-        f"{decision!r}: {say(classes[1])} from a probability of {threshold:.4g} on, "
-        f"else {say(classes[0])}"
-    )
+    return getattr(decision, "describe", decision.__repr__)()

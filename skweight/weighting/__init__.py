@@ -7,6 +7,7 @@ from skweight.weighting._balance import (
     PriorWeighting,
 )
 from skweight.weighting._base import BaseWeighting, ClassLevelWeighting, RoleWeights
+from skweight.weighting._cost import CostWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting
 from skweight.weighting._product import ProductWeighting, resolve_weighting
@@ -25,6 +26,7 @@ __all__ = [
     "ClassWeighting",
     "ClassifierRatioWeighting",
     "ColumnWeighting",
+    "CostWeighting",
     "DensityRatioWeighting",
     "EffectiveNumberWeighting",
     "FunctionWeighting",

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skweight._validation import (
     check_choice,
@@ -47,6 +48,28 @@ def multiply(first, second):
     if second is None:
         return first
     return first * second
+
+
+def asks_for(weighting, name):
+    """Return whether a strategy's fit takes the row-wise array of that name.
+
+    Its `fit` names the array, or, where the name is the user's choice, its metadata
+    routing does.
+    """
+    if has_fit_parameter(weighting, name):
+        return True
+    routing = get_routing_for_object(weighting)
+    return bool(routing.consumes("fit", [name]))
+
+
+def varies_within(weights, codes):
+    """Return whether rows of one class differ in weight."""
+    lowest = np.full(codes.max() + 1, np.inf)
+    highest = np.full(codes.max() + 1, -np.inf)
+    np.minimum.at(lowest, codes, weights)
+    np.maximum.at(highest, codes, weights)
+    seen = highest >= lowest
+    return bool((highest - lowest > 1e-9 * highest)[seen].any())
 
 
 class BaseWeighting(BaseEstimator):

@@ -9,7 +9,6 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight._validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
@@ -17,7 +16,13 @@ from skweight.weighting._balance import (
     ClassWeighting,
     EffectiveNumberWeighting,
 )
-from skweight.weighting._base import ROLES, BaseWeighting, RoleWeights, multiply
+from skweight.weighting._base import (
+    ROLES,
+    BaseWeighting,
+    RoleWeights,
+    asks_for,
+    multiply,
+)
 from skweight.weighting._given import FunctionWeighting
 
 NAMES = {
@@ -273,11 +278,7 @@ class ProductWeighting(BaseWeighting):
                 for position in range(len(self.factors_))
             ]
         return [
-            {
-                name: value
-                for name, value in metadata.items()
-                if has_fit_parameter(factor, name)
-            }
+            {name: value for name, value in metadata.items() if asks_for(factor, name)}
             for factor in self.factors_
         ]
 

@@ -191,8 +191,8 @@ class DensityRatioWeighting(RatioWeighting):
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = DensityRatioWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
-    >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X -0.0, weighted 0.5
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     def __init__(
@@ -300,8 +300,8 @@ class ClassifierRatioWeighting(RatioWeighting):
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = ClassifierRatioWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
-    >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X -0.0, weighted 0.5
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     def __init__(

@@ -81,8 +81,8 @@ class ULSIFWeighting(RatioWeighting):
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = ULSIFWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
-    >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X -0.0, weighted 0.5
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     def __init__(
@@ -196,8 +196,8 @@ class KLIEPWeighting(RatioWeighting):
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = KLIEPWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
-    >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X -0.0, weighted 0.5
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     def __init__(
@@ -307,8 +307,8 @@ class KernelLogisticRatioWeighting(RatioWeighting):
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = KernelLogisticRatioWeighting(X_target, random_state=0)
     >>> weights = weighting.fit_weigh(X, y=None)
-    >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X -0.0, weighted 0.5
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     def __init__(
@@ -415,8 +415,8 @@ class KMMWeighting(RatioWeighting):
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
     >>> weighting = KMMWeighting(X_target)
     >>> weights = weighting.fit_weigh(X, y=None)
-    >>> print(f"mean of X {X.mean():.1f}, weighted {np.mean(weights * X[:, 0]):.1f}")
-    mean of X -0.0, weighted 0.5
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     def __init__(

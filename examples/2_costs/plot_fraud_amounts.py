@@ -1,0 +1,94 @@
+"""
+Every transaction has its own threshold
+=======================================
+
+A missed fraud costs its amount, a check costs 10. No single threshold is right for all
+amounts: a doubtful transaction of 5 is let through, one of 5000 is checked. The
+expected-cost decision draws that curve by itself.
+"""
+
+# %%
+# Transactions whose probabilities are known
+# ------------------------------------------
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import train_test_split
+
+from skweight import (
+    CostMatrix,
+    CostSensitiveClassifier,
+    CostWeighting,
+    WeightedClassifier,
+)
+from skweight.inspection import CostCurveDisplay
+from skweight.metrics import make_cost_scorer
+
+rng = np.random.default_rng(0)
+n = 12_000
+X = pd.DataFrame(rng.normal(size=(n, 4)), columns=["speed", "night", "new", "far"])
+X["amount"] = rng.lognormal(4, 1.3, n).round(2)
+odds = np.exp(-4.5 + 1.2 * X["speed"] + X["night"] * X["new"] + 0.8 * X["far"])
+y = np.where(rng.random(n) < odds / (1 + odds), "fraud", "genuine")
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+print(f"{np.mean(y == 'fraud'):.1%} fraud, median amount {X['amount'].median():.0f}")
+
+# %%
+# The costs, in names
+# -------------------
+
+cost = CostMatrix.binary(pos_label="fraud", fp=10, tp=10, fn="amount")
+print(cost.align(["fraud", "genuine"]).describe())
+
+# %%
+# Four models, one currency
+# -------------------------
+# The scorer reads the amounts from the rows it is given.
+
+learner = HistGradientBoostingClassifier(max_iter=50, random_state=0)
+models = {
+    "plain": learner,
+    "class weights": WeightedClassifier(
+        learner, weighting=CostWeighting(cost, level="class")
+    ),
+    "one tuned threshold": CostSensitiveClassifier(
+        learner, cost=cost, decision="tuned", random_state=0
+    ),
+    "expected cost": CostSensitiveClassifier(learner, cost=cost, random_state=0),
+}
+saved = make_cost_scorer(cost, kind="savings")
+for name, model in models.items():
+    model.fit(X_train, y_train)
+    print(f"{name:<20} saves {saved(model, X_test, y_test):6.1%}")
+
+# %%
+# What was decided, and why
+# -------------------------
+
+report = models["expected cost"].decision_report(X_test)
+print(report.head().round(3).to_string())
+
+# %%
+# The curve of thresholds, and the cost curve
+# -------------------------------------------
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+for label, color in (("genuine", "tab:blue"), ("fraud", "tab:red")):
+    rows = report["decision"] == label
+    left.plot(
+        X_test.loc[rows, "amount"],
+        report.loc[rows, "p(fraud)"],
+        ".",
+        color=color,
+        markersize=3,
+        label=f"decided {label}",
+    )
+left.axhline(1 - models["one tuned threshold"].threshold_, color="0.5", label="tuned")
+left.set(xscale="log", yscale="log", xlabel="amount", ylabel="probability of fraud")
+left.legend()
+CostCurveDisplay.from_estimator(
+    models["expected cost"], X_test, y_test, pos_label="fraud", name="scores", ax=right
+)
+plt.show()

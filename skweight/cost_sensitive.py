@@ -1,0 +1,285 @@
+"""`CostSensitiveClassifier`: decide by what mistakes cost."""
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skweight.calibration import (
+    IsotonicCalibrator,
+    SigmoidCalibrator,
+    TemperatureCalibrator,
+)
+from skweight.classifier import WeightedClassifier, _has_predict_proba
+from skweight.decision import ExpectedCostDecision, TunedDecision
+from skweight.decision import _cost_rules as rules
+from skweight.decision._cost_matrix import as_cost_matrix
+
+# Measured by benchmarks/cost_calibration.py; see the guide.
+ENOUGH_FOR_ISOTONIC = 1000
+
+
+class CostSensitiveClassifier(WeightedClassifier):
+    r"""Let a classifier decide by what mistakes cost.
+
+    Wraps any classifier, Pipeline, search or ensemble. It is fitted as it is, its
+    probabilities are calibrated on rows it was not fitted on, and every row is decided
+    so as to cost the least on average:
+
+    .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
+
+    This is :class:`WeightedClassifier` with other defaults. Costs decide, weights do
+    not: weighting by cost as well would count the costs twice, and is an error unless a
+    calibration takes the weights out again.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier, Pipeline, search or ensemble to fit. It is cloned, never changed.
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost, maybe per row: best a `CostMatrix`. A dict with ``fp`` and
+        ``fn`` (and ``pos_label``), a nested dict ``{true: {decided: cost}}`` and a
+        DataFrame with axes named "true" and "predicted" can be read in one way only
+        and are taken, too.
+    decision : str, float or decision, default="expected_cost"
+        ``"expected_cost"``: the cheapest decision for each row. ``"tuned"``: the
+        thresholds that cost least on held-out rows, the same for all rows; for
+        probabilities that cannot be trusted. ``"argmax"`` and everything else that
+        `WeightedClassifier` takes leave the costs out of the decision.
+    weighting : None, str, dict, callable, weighting, or list of these, default=None
+        How much every row counts in the fit, as in `WeightedClassifier`;
+        ``CostWeighting(cost)`` for a learner that is too simple for its data.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything, as in `WeightedClassifier`.
+    calibration : None, str or calibrator, default="auto"
+        What maps outputs to probabilities. ``"auto"``: isotonic where the rarer of two
+        classes has 1000 rows or more, else sigmoid; temperature for three classes and
+        more. None takes the probabilities of the estimator as they are, at no
+        additional fit.
+    drop_cost_columns : bool, default=False
+        Whether columns of X that carry costs are hidden from the estimator. False lets
+        it learn from them: what is at stake is often informative. They must be there
+        at prediction in any case.
+    cv : int, splitter, iterable or None, default=5
+        Splits for the held-out scores that calibrator and decision see.
+    unsupported : {"raise", "resample"}, default="raise"
+        What to do with an estimator that takes no weights, where there are any.
+    normalize : bool, default=True
+        Whether weights are delivered with mean 1 over the rows that count.
+    n_jobs : int or None, default=None
+        Number of fold fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds; not passed to the estimator.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    cost_ : CostMatrix
+        The costs, in the order of ``classes_``.
+    estimator_ : estimator
+        The fitted clone of `estimator`.
+    weighting_ : weighting or None
+        The fitted strategy.
+    calibrator_ : calibrator or None
+        The fitted calibrator.
+    decision_ : decision or None
+        The fitted decision.
+    threshold_ : float
+        Probability of the second of two classes that decides, where one does: with
+        constant costs, or tuned. It can be given to scikit-learn's
+        ``FixedThresholdClassifier``.
+    class_multiplier_ : ndarray of shape (n_classes,)
+        Training mass of each class as the learner saw it, over its population mass.
+    report_ : FitReport
+        What the fit did to the rows, in words and figures.
+    n_features_in_ : int
+        Number of features that `estimator_` saw, where it says so.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where it says so.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if labels of the costs are missing or unknown, costs cannot be had
+        from the rows, or an emphasis would count twice; before anything is fitted.
+    TypeError
+        In `fit`, if the costs are an array, whose axes have no names.
+
+    Warns
+    -----
+    CostWarning
+        If a wrong decision costs less than the right one somewhere.
+
+    See Also
+    --------
+    CostMatrix : How costs are said.
+    skweight.metrics.make_cost_scorer : Selects models by what their decisions cost.
+    sklearn.model_selection.TunedThresholdClassifierCV : One threshold, two classes.
+
+    Notes
+    -----
+    ``cv`` + 1 fits, or one without calibration; all other work is O(n K^2) for n rows
+    and K classes. Population weights (`sample_weight` of `fit`) count in the fit, the
+    calibration and a tuned threshold.
+
+    References
+    ----------
+    .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
+       equation 1.
+    .. [2] Vanderschueren, T., Verdonck, T., Baesens, B. and Verbeke, W. (2022).
+       Predict-then-optimize or predict-and-optimize? An empirical evaluation of
+       cost-sensitive learning strategies. Information Sciences 594.
+
+    Examples
+    --------
+    Frauds cost their amount, a false alarm costs 10:
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight import CostMatrix, CostSensitiveClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"risk": rng.normal(size=2000)})
+    >>> X["amount"] = rng.lognormal(4, 1, size=2000)
+    >>> y = np.where(rng.random(2000) < 1 / (1 + np.exp(3 - X["risk"])), "fraud", "ok")
+    >>> cost = CostMatrix.binary(pos_label="fraud", fp=10, fn="amount")
+    >>> clf = CostSensitiveClassifier(
+    ...     LogisticRegression(), cost=cost, random_state=0
+    ... ).fit(X, y)
+    >>> rows = pd.DataFrame({"risk": [0.0, 0.0], "amount": [50.0, 500.0]})
+    >>> clf.predict(rows)  # the same risk, ten times the amount
+    array(['ok', 'fraud'], dtype='<U5')
+    >>> clf.expected_cost(rows).round(1)  # columns: decide "fraud", decide "ok"
+    array([[ 9.5,  2.5],
+           [ 9.3, 32.8]])
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        cost,
+        decision="expected_cost",
+        weighting=None,
+        stabilizer=None,
+        calibration="auto",
+        drop_cost_columns=False,
+        cv=5,
+        unsupported="raise",
+        normalize=True,
+        n_jobs=None,
+        random_state=None,
+    ):
+        super().__init__(
+            estimator,
+            weighting=weighting,
+            stabilizer=stabilizer,
+            calibration=calibration,
+            decision=decision,
+            cv=cv,
+            unsupported=unsupported,
+            normalize=normalize,
+            n_jobs=n_jobs,
+            random_state=random_state,
+        )
+        self.cost = cost
+        self.drop_cost_columns = drop_cost_columns
+
+    @available_if(_has_predict_proba)
+    def expected_cost(self, X, **params):
+        """Return what every decision would cost on average.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, with the columns that carry costs.
+        **params : dict
+            Row-wise arrays that the costs name.
+
+        Returns
+        -------
+        risk : ndarray of shape (n_samples, n_classes)
+            Column j is the expected cost of deciding ``classes_[j]``.
+        """
+        check_is_fitted(self, "estimator_")
+        return self.cost_.risk(self.predict_proba(X), X, **params)
+
+    @available_if(_has_predict_proba)
+    def decision_report(self, X, **params):
+        """Return what is known of every row, what a decision may cost, and the choice.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, with the columns that carry costs.
+        **params : dict
+            Row-wise arrays that the costs name.
+
+        Returns
+        -------
+        report : pandas.DataFrame
+            One row per row of X, with its index: the probability ``p(label)`` of each
+            class, the expected ``cost(label)`` of deciding for it, and the
+            ``decision``. With two classes also the ``threshold`` on the probability
+            of the second from which on it is the cheaper one for this row; NaN where
+            one decision is the cheaper one whatever the probability.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "estimator_")
+        proba = self.predict_proba(X)
+        risk = self.cost_.risk(proba, X, **params)
+        columns = {}
+        for values, name in ((proba, "p"), (risk, "cost")):
+            for label, column in zip(self.classes_, values.T, strict=True):
+                columns[f"{name}({label})"] = column
+        if self.classes_.size == 2:
+            excess = rules.regret(self.cost_.resolve(X, **params))
+            alarm, miss = excess[..., 0, 1], excess[..., 1, 0]
+            sensible = (alarm > 0) & (miss > 0)
+            columns["threshold"] = np.where(
+                sensible, alarm / np.where(sensible, alarm + miss, 1.0), np.nan
+            ) * np.ones(len(risk))
+        names = getattr(self.decision_, "metadata_names", list)()
+        asked = {name: value for name, value in params.items() if name in names}
+        columns["decision"] = self.predict(X, **asked)
+        return pd.DataFrame(columns, index=getattr(X, "index", None))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        labels = as_cost_matrix(self.cost).labels
+        if labels is None or len(labels) == 2:
+            tags.classifier_tags.multi_class = False
+        return tags
+
+    def _make_decision(self):
+        if isinstance(self.decision, str) and self.decision == "expected_cost":
+            return ExpectedCostDecision(self.cost)
+        if isinstance(self.decision, str) and self.decision == "tuned":
+            return TunedDecision(cost=self.cost)
+        return super()._make_decision()
+
+    def _make_calibrator(self, codes=None, population=None):
+        if not (isinstance(self.calibration, str) and self.calibration == "auto"):
+            return super()._make_calibrator(codes, population)
+        if codes is None:
+            return SigmoidCalibrator()
+        counts = np.bincount(
+            codes, None if population is None else population > 0, self.classes_.size
+        )
+        if counts.size > 2:
+            return TemperatureCalibrator()
+        enough = counts.min() >= ENOUGH_FOR_ISOTONIC
+        return IsotonicCalibrator() if enough else SigmoidCalibrator()
+
+    def _find_side_columns(self, *strategies):
+        columns = super()._find_side_columns(*strategies)
+        if not self.drop_cost_columns:
+            return columns
+        return [*columns, *as_cost_matrix(self.cost).columns]
+
+    def _decide(self, *args):
+        super()._decide(*args)
+        self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
+            self.classes_
+        )

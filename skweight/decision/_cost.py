@@ -1,0 +1,199 @@
+"""The expected-cost decision: decide what is cheapest, given the probabilities."""
+
+import warnings
+
+from skweight._validation import say
+from skweight.decision import _cost_rules as rules
+from skweight.decision._base import BaseDecision
+from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.exceptions import CostWarning
+
+
+class ExpectedCostDecision(BaseDecision):
+    r"""Choose the decision of least expected cost.
+
+    What ``decision=CostMatrix(...)`` means, also called Bayes minimum risk. It takes
+    the probabilities at their word, so they must be those of the population: a
+    classifier that weighted its fit has to divide the weights out first.
+
+    .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
+
+    Parameters
+    ----------
+    cost : CostMatrix, dict or DataFrame
+        Costs, maybe per row; a dict with ``fp`` and ``fn``, a nested dict ``{true:
+        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" can
+        be read in one way only and are taken, too.
+    drop_cost_columns : bool, default=False
+        Whether columns of X that carry costs are hidden from the estimator. False lets
+        it learn from them: what is at stake is often informative. They must be there
+        at prediction in any case.
+    accept_weighted : bool, default=False
+        Whether to decide by the probabilities of a weighted fit as they are. That
+        counts the emphasis twice and usually loses money; it is an error otherwise.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of the probabilities.
+    cost_ : CostMatrix
+        The costs, in the order of ``classes_``.
+    threshold_ : float
+        With two classes and constant, reasonable costs: the probability of the second
+        class from which on it is chosen, ``(fp - tn) / (fp - tn + fn - tp)``.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if labels are missing or unknown; in `decide`, if costs are.
+
+    Warns
+    -----
+    CostWarning
+        Before the fit, if a wrong decision costs less than the right one somewhere.
+
+    See Also
+    --------
+    TunedDecision : Finds a threshold on held-out rows instead of trusting the
+        probabilities.
+
+    Notes
+    -----
+    Risks are compared, never divided. Equally cheap decisions go to the more probable
+    class, then to the first. O(n K^2) time, O(n K) memory.
+
+    References
+    ----------
+    .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
+       equations 1 and 2.
+    .. [2] Correa Bahnsen, A. (2015). Example-dependent cost-sensitive
+       classification. PhD thesis, University of Luxembourg, chapter 3.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> from skweight.decision import ExpectedCostDecision
+    >>> cost = CostMatrix.binary(pos_label="bad", fp=1, fn=5)
+    >>> decision = ExpectedCostDecision(cost).fit(classes=["bad", "good"])
+    >>> decision.decide([[0.16, 0.84], [0.17, 0.83]])
+    array(['good', 'bad'], dtype='<U4')
+    >>> round(decision.threshold_, 4)  # of 'good', the second class
+    0.8333
+    """
+
+    def __init__(self, cost, *, drop_cost_columns=False, accept_weighted=False):
+        self.cost = cost
+        self.drop_cost_columns = drop_cost_columns
+        self.accept_weighted = accept_weighted
+
+    @property
+    def needs_true_probabilities(self):
+        """Whether emphasis that is left in the probabilities is an error."""
+        return not self.accept_weighted
+
+    def check_rows(self, X, classes, **metadata):
+        """Raise if the costs do not name the labels, or cannot be had from the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        classes : array-like of shape (n_classes,)
+            All labels.
+        **metadata : dict
+            Row-wise arrays that the costs name.
+        """
+        check_costs(self.cost, X, classes, metadata)
+
+    def side_columns(self):
+        """Return the columns that carry costs, where they are to be hidden.
+
+        Returns
+        -------
+        columns : list of str or int
+            They are dropped before the wrapped estimator sees X.
+        """
+        return as_cost_matrix(self.cost).columns if self.drop_cost_columns else []
+
+    def metadata_names(self):
+        """Return the names of the row-wise arrays that carry costs.
+
+        Returns
+        -------
+        names : list of str
+            Arguments of `fit` and `predict`.
+        """
+        return as_cost_matrix(self.cost).metadata_names
+
+    def describe(self):
+        """Return in one sentence how labels follow from probabilities.
+
+        Returns
+        -------
+        sentence : str
+            For the report of the classifier.
+        """
+        if hasattr(self, "threshold_"):
+            return (
+                f"least expected cost: {say(self.classes_[1])} from a probability of "
+                f"{self.threshold_:.4g} on, else {say(self.classes_[0])}"
+            )
+        per_row = "" if self.cost_.is_constant else ", with the costs of each row"
+        return f"least expected cost of {len(self.classes_)} decisions{per_row}"
+
+    def _learn(self, held_out, class_multiplier):
+        self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
+            self.classes_
+        )
+        # A decision may be fitted again with other costs.
+        vars(self).pop("threshold_", None)
+        if len(self.classes_) == 2 and self.cost_.is_constant:
+            excess = rules.regret(self.cost_.resolve())
+            if excess[0, 1] > 0 and excess[1, 0] > 0:
+                self.threshold_ = float(excess[0, 1] / (excess[0, 1] + excess[1, 0]))
+
+    def _positions(self, proba, X, metadata):
+        return rules.choose(self.cost_.risk(proba, X, **metadata), proba)
+
+
+def check_costs(cost, X, classes, metadata):
+    """Return the costs in the order of the classes, once all of them can be had.
+
+    Parameters
+    ----------
+    cost : CostMatrix or what can be read as one
+        Costs.
+    X : array-like of shape (n_samples, n_features)
+        Training rows.
+    classes : array-like of shape (n_classes,)
+        All labels.
+    metadata : dict
+        Row-wise arrays that the costs name.
+
+    Returns
+    -------
+    cost : CostMatrix
+    """
+    cost = as_cost_matrix(cost, labels=classes).align(classes)
+    costs = cost.resolve(X, **metadata)
+    tables = costs if costs.ndim == 3 else costs[None]
+    wrong = rules.unreasonable(tables)
+    if wrong.any():
+        k, j = _cheapest_mistake(tables)
+        where = f"in {wrong.sum():,} of {len(wrong):,} rows " if cost.columns else ""
+        warnings.warn(
+            f"A wrong decision costs less than the right one {where}(such as true "
+            f"{say(cost.labels[k])} decided {say(cost.labels[j])}). The cheapest is "
+            "decided all the same; if that is not meant, check the signs of the costs "
+            "with print(cost.check(X, y)).",
+            CostWarning,
+            stacklevel=5,
+        )
+    return cost
+
+
+def _cheapest_mistake(tables):
+    least = rules.regret(tables).min(axis=0)
+    least[~rules.off_diagonal(len(least))] = 0.0
+    k, j = divmod(int(least.argmin()), len(least))
+    return k, j

@@ -1,0 +1,140 @@
+"""What a cost matrix implies: is it reasonable, and can weights express it."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from skweight._validation import say
+from skweight.decision import _cost_rules as rules
+
+
+@dataclass(frozen=True, repr=False)
+class CostReport:
+    """What a cost matrix implies; made by :meth:`CostMatrix.check`.
+
+    Attributes
+    ----------
+    labels : list
+        Class labels.
+    kind : {"insensitive", "class", "instance"}
+        Whether all mistakes cost the same, whether the cost depends on the classes
+        alone, or whether it differs from row to row.
+    n_rows : int
+        Rows looked at; 1 for a matrix that is the same for all.
+    n_unreasonable : int
+        Rows in which some wrong decision costs less than the right one.
+    n_dominated : dict {label: int}
+        Rows in which deciding for the label is never better than something else. It
+        is not chosen there, whatever the probabilities.
+    exact : bool
+        Whether class weights (row weights, for costs per row) can say the same as the
+        matrix: every mistake about a true class costs the same.
+    consistent : bool or None
+        Whether one set of class weights meets the cost ratio of every pair of classes.
+        Necessary for `exact`, not sufficient. None for costs per row.
+    rank : int or None
+        Rank of the system of all pairs; below the number of classes if `consistent`.
+    n_zero : int or None
+        Rows in which nothing is at stake for their label; None without labels.
+    n_flipped : int or None
+        Rows in which another decision is cheaper than their label.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> CostMatrix.ordinal(["low", "mid", "high"]).check().exact
+    False
+    """
+
+    labels: list
+    kind: str
+    n_rows: int
+    n_unreasonable: int
+    n_dominated: dict
+    exact: bool
+    consistent: bool | None
+    rank: int | None
+    n_zero: int | None = None
+    n_flipped: int | None = None
+
+    @property
+    def reasonable(self):
+        """Whether the right decision is the cheapest one everywhere."""
+        return self.n_unreasonable == 0
+
+    def to_dict(self):
+        """Return the report as plain Python values.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name.
+        """
+        return {**asdict(self), "reasonable": self.reasonable}
+
+    def _lines(self):
+        kinds = {
+            "insensitive": "all mistakes cost the same, so that costs change nothing",
+            "class": "costs depend on the classes alone",
+            "instance": f"costs differ from row to row ({self.n_rows:,} rows)",
+        }
+        yield kinds[self.kind]
+        if self.reasonable:
+            yield "reasonable: the right decision is never dearer than a wrong one"
+        else:
+            yield (
+                f"not reasonable: in {self.n_unreasonable:,} of {self.n_rows:,} rows a "
+                "wrong decision costs less than the right one"
+            )
+        for label, count in self.n_dominated.items():
+            if count:
+                yield (
+                    f"deciding {say(label)} never pays in {count:,} of "
+                    f"{self.n_rows:,} rows"
+                )
+        if self.exact:
+            yield "weights can say exactly the same"
+        else:
+            rank = "" if self.rank is None else f" (rank {self.rank})"
+            yield (f"weights can only come close{rank}: decide by the costs themselves")
+        if self.n_flipped:
+            yield f"{self.n_flipped:,} labelled rows are cheaper decided otherwise"
+        if self.n_zero:
+            yield f"{self.n_zero:,} labelled rows have nothing at stake"
+
+    def __repr__(self):
+        return "\n".join(["What the costs imply", *(f"- {s}" for s in self._lines())])
+
+
+def report_on(costs, labels, codes=None):
+    """Return the report on costs of shape (K, K) or (n, K, K)."""
+    per_row = costs.ndim == 3
+    tables = costs if per_row else costs[None]
+    excess = rules.regret(tables)
+    wrong = excess[:, rules.off_diagonal(len(labels))]
+    varies = per_row and not np.allclose(excess, excess[:1], rtol=1e-12, atol=0)
+    flat = np.ptp(wrong) <= rules.TIE * max(np.abs(wrong).max(), 1e-300)
+    rank = None if per_row else rules.pair_rank(costs)[0]
+    stakes = {}
+    if codes is not None:
+        own = np.broadcast_to(tables, (codes.size, *tables.shape[1:]))
+        weights, flipped = rules.regret_weights(
+            own[np.arange(codes.size), codes], codes
+        )
+        stakes = {
+            "n_zero": int(np.count_nonzero(~flipped & (weights == 0))),
+            "n_flipped": int(np.count_nonzero(flipped)),
+        }
+    return CostReport(
+        labels=list(labels),
+        kind="instance" if varies else "insensitive" if flat else "class",
+        n_rows=len(tables),
+        n_unreasonable=int(np.count_nonzero(rules.unreasonable(tables))),
+        n_dominated=dict(
+            zip(labels, rules.dominated(tables).sum(axis=0).tolist(), strict=True)
+        ),
+        exact=rules.is_row_constant(tables) and not rules.unreasonable(tables).any(),
+        consistent=None if per_row else rank < len(labels),
+        rank=rank,
+        **stakes,
+    )

@@ -1,0 +1,168 @@
+"""One cell of a cost matrix: a number, or where the number of every row comes from."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skweight._columns import take_column
+from skweight._validation import n_rows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where the cost of one cell comes from.
+
+    Attributes
+    ----------
+    kind : {"number", "column", "callable", "metadata"}
+        Where from.
+    source : object
+        The number, the name or position of the column, the callable, or the name of
+        the metadata.
+    factor : float
+        What the source is multiplied with; -1 makes a cost of a benefit.
+    """
+
+    kind: str
+    source: object
+    factor: float = 1.0
+
+    def __neg__(self):
+        if self.kind == "number":
+            # -0.0 would be shown as such.
+            return replace(self, source=0.0 - self.source)
+        return replace(self, factor=-self.factor)
+
+    def say(self):
+        """Return the cost in words."""
+        if self.kind == "number":
+            return f"{self.source:g}"
+        name = getattr(self.source, "__name__", None) or repr(self.source)
+        words = {
+            "column": f"column {self.source!r}",
+            "metadata": f"metadata {self.source!r}",
+            "callable": f"{name}(X)",
+        }[self.kind]
+        return words if self.factor == 1 else f"{self.factor:g} x {words}"
+
+    def values(self, X, metadata, *, cell):
+        """Return the cost: a number, or one per row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or None
+            Rows.
+        metadata : dict
+            Row-wise arrays by name.
+        cell : str
+            What the cell is, for messages.
+
+        Returns
+        -------
+        values : float or ndarray of shape (n_samples,)
+        """
+        if self.kind == "number":
+            return self.source
+        found = getattr(self, f"_from_{self.kind}")(X, metadata, cell)
+        try:
+            found = np.asarray(found, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{cell} is {self.say()}, which holds values that are no numbers "
+                f"({error}). Convert them, or name another source."
+            ) from error
+        n_samples = None if X is None else n_rows(X)
+        if found.ndim != 1 or (n_samples is not None and found.size != n_samples):
+            expected = "one" if n_samples is None else f"{n_samples}"
+            raise ValueError(
+                f"{cell} is {self.say()}, which must give one number per row: expected "
+                f"{expected} numbers, got shape {found.shape}."
+            )
+        bad = int(np.count_nonzero(~np.isfinite(found)))
+        if bad:
+            raise ValueError(
+                f"{cell} is {self.say()}, which is NaN or infinite in {bad} of "
+                f"{found.size} rows. A decision needs to know every cost: fill those "
+                "rows with what you expect, or leave them out."
+            )
+        return found * self.factor
+
+    def _from_column(self, X, metadata, cell):
+        if X is None:
+            raise ValueError(
+                f"{cell} is {self.say()}, so the rows are needed: pass X with that "
+                "column."
+            )
+        return take_column(X, self.source, owner=f"The cost matrix ({cell})")
+
+    def _from_callable(self, X, metadata, cell):
+        if X is None:
+            raise ValueError(
+                f"{cell} is computed by {self.say()}, so the rows are needed: pass X."
+            )
+        return self.source(X)
+
+    def _from_metadata(self, X, metadata, cell):
+        if metadata.get(self.source) is None:
+            raise ValueError(
+                f"{cell} is {self.say()}, which was not passed. Pass "
+                f"{self.source}=array with one number per row, to fit and to predict; "
+                "or put it into a column of X, where it travels by itself."
+            )
+        found = metadata[self.source]
+        index, rows = getattr(found, "index", None), getattr(X, "index", None)
+        if hasattr(index, "equals") and hasattr(rows, "equals"):
+            check_same_index(index, rows, f"{cell}: the index of {self.source}")
+        return found
+
+
+def check_same_index(index, rows, what):
+    """Raise unless two pandas indexes are the same, in the same order."""
+    if not index.equals(rows):
+        alike = len(index) == len(rows) and set(index) == set(rows)
+        raise ValueError(
+            f"{what} does not match the index of X"
+            + (", being in another order" if alike else "")
+            + ". Costs would be given to the wrong rows. Align it with "
+            "values.loc[X.index], or pass values.to_numpy() if the order is right."
+        )
+
+
+def as_entry(value, *, cell):
+    """Turn what a user writes for a cell into an entry.
+
+    Parameters
+    ----------
+    value : float, str, callable or Entry
+        What was written; a string is the name of a column.
+    cell : str
+        What the cell is, for messages.
+
+    Returns
+    -------
+    entry : Entry
+    """
+    if isinstance(value, Entry):
+        return value
+    if isinstance(value, str):
+        return Entry("column", value)
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        if not np.isfinite(value):
+            raise ValueError(
+                f"{cell} must be a finite number; got {value!r}. For a decision that "
+                "must never be taken, give a cost larger than all others together."
+            )
+        return Entry("number", float(value))
+    if callable(value):
+        return Entry("callable", value)
+    if hasattr(value, "__array__") or isinstance(value, list | tuple):
+        raise TypeError(
+            f"{cell} was given an array. Its rows would no longer be those of X after "
+            "a split or a shuffle. Put it into a column of X and give the name of the "
+            "column, or give CostMatrix.metadata('name') and pass name=array to fit "
+            "and predict."
+        )
+    raise TypeError(
+        f"{cell} must be a number, the name of a column of X, a callable X -> costs, "
+        f"or CostMatrix.metadata(name); got {value!r} of type {type(value).__name__}."
+    )

@@ -1,0 +1,212 @@
+"""What a threshold can be tuned for: scores of labels, as functions of running sums."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer
+
+from skweight._validation import did_you_mean, say
+
+# Scorers that are not one of FORMULAS are called once for every candidate; with three
+# classes and more, where there is a search per class and sweep, for so many at most.
+MOST_CALLS = 50
+
+
+def _over(numerator, denominator):
+    """Return the quotient, 0 where there is nothing to divide by, as scikit-learn."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
+
+
+def _accuracy(hits, decided, true):
+    return hits.sum(axis=1) / true.sum()
+
+
+def _recall(hits, decided, true):
+    return _over(hits, np.broadcast_to(true, hits.shape))
+
+
+def _precision(hits, decided, true):
+    return _over(hits, decided)
+
+
+def _f1(hits, decided, true):
+    return _over(2 * hits, decided + true)
+
+
+def _jaccard(hits, decided, true):
+    return _over(hits, decided + true - hits)
+
+
+def _balanced_accuracy(hits, decided, true):
+    present = true > 0
+    return _recall(hits, decided, true)[:, present].mean(axis=1)
+
+
+def _matthews(hits, decided, true):
+    total = true.sum()
+    covariance = hits.sum(axis=1) * total - decided @ true
+    spread = (total**2 - (decided**2).sum(axis=1)) * (total**2 - true @ true)
+    # Rounding leaves a trace of spread where every row is decided alike.
+    spread[spread < 1e-12 * total**4] = 0.0
+    return _over(covariance, np.sqrt(spread))
+
+
+def _averaged(per_class):
+    def mean(hits, decided, true):
+        # Like scikit-learn, over the classes that occur, in truth or as a decision.
+        occurs = (true > 0) | (decided > 0)
+        return _over((per_class(hits, decided, true) * occurs).sum(1), occurs.sum(1))
+
+    return mean
+
+
+def _weighted(per_class):
+    return lambda hits, decided, true: (
+        per_class(hits, decided, true) @ (true / true.sum())
+    )
+
+
+_PER_CLASS = {
+    "f1": _f1,
+    "jaccard": _jaccard,
+    "precision": _precision,
+    "recall": _recall,
+}
+
+FORMULAS = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "matthews_corrcoef": _matthews,
+    **{f"{name}_macro": _averaged(one) for name, one in _PER_CLASS.items()},
+    **{f"{name}_weighted": _weighted(one) for name, one in _PER_CLASS.items()},
+}
+
+# Scores of one class, the positive one of two.
+ONE_CLASS = _PER_CLASS
+
+
+def least_cost(outcomes):
+    """Return minus the mean cost of every candidate."""
+    return -outcomes.cost / outcomes.true.sum()
+
+
+def by_formula(name, positive=None):
+    """Return the objective of a named score; `positive` is a position among classes."""
+
+    def objective(outcomes):
+        sums = outcomes.hits, outcomes.decided, outcomes.true
+        if positive is not None:
+            return ONE_CLASS[name](*sums)[:, positive]
+        return FORMULAS[name](*sums)
+
+    return objective
+
+
+class _Labels(ClassifierMixin, BaseEstimator):
+    """Stand-in for a classifier, which "predicts" the labels it is given."""
+
+    def __init__(self, classes_, labels):
+        self.classes_ = classes_
+        self.labels = labels
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict(self, X):
+        return self.labels
+
+
+def by_scorer(scorer, classes, *, weighted):
+    """Return the objective of any scorer that judges labels.
+
+    A score of labels sees no more of the rows than how much of every true class was
+    decided for which, so that it is computed on one weighted row per cell of the
+    confusion matrix.
+
+    Parameters
+    ----------
+    scorer : callable
+        A scorer as :func:`sklearn.metrics.make_scorer` returns it.
+    classes : ndarray of shape (n_classes,)
+        All labels.
+    weighted : bool
+        Whether the rows have population weights that are not all alike.
+
+    Returns
+    -------
+    objective : callable
+    """
+    codes = np.indices((classes.size, classes.size)).reshape(2, -1)
+
+    def score(cells):
+        mass = cells.ravel()
+        true, decided = codes[:, mass > 0]
+        mass = mass[mass > 0]
+        try:
+            return _call(scorer, classes, true, decided, mass)
+        except TypeError as error:
+            if weighted or "sample_weight" not in str(error):
+                raise
+        # Not a score that takes weights: every row by itself.
+        times = np.rint(mass).astype(np.intp)
+        return _call(scorer, classes, true.repeat(times), decided.repeat(times), None)
+
+    def objective(outcomes):
+        n_candidates = len(outcomes.hits)
+        tried = np.arange(n_candidates)
+        if classes.size > 2 and n_candidates > MOST_CALLS:
+            tried = np.unique(np.linspace(0, n_candidates - 1, MOST_CALLS).astype(int))
+        values = np.full(n_candidates, -np.inf)
+        values[tried] = [score(outcomes.cells(one)) for one in tried]
+        return values
+
+    return objective
+
+
+def _call(scorer, classes, true, decided, mass):
+    labels = _Labels(classes, classes[decided])
+    weights = {} if mass is None else {"sample_weight": mass}
+    with warnings.catch_warnings():
+        # A candidate that decides all rows alike has no precision; it loses by its 0.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
+
+
+def resolve_scorer(scoring):
+    """Return the name of a formula, or a scorer that judges labels.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        Name of a scorer of scikit-learn, or a scorer.
+
+    Returns
+    -------
+    scoring : str or callable
+    """
+    if isinstance(scoring, str):
+        if scoring in FORMULAS or scoring in ONE_CLASS:
+            return scoring
+        try:
+            return get_scorer(scoring)
+        except ValueError as error:
+            names = sorted([*FORMULAS, *ONE_CLASS])
+            raise ValueError(
+                f"scoring must be the name of a score of labels, such as {say(names)}, "
+                f"or a scorer; got {scoring!r}.{did_you_mean(scoring, names)}"
+            ) from error
+    if hasattr(scoring, "cost"):
+        raise TypeError(
+            "Thresholds are tuned for a cost by TunedDecision(cost=...), which knows "
+            "the costs of every row; got the cost scorer as scoring."
+        )
+    if callable(scoring):
+        return scoring
+    raise TypeError(
+        "scoring must be the name of a scorer or a scorer made by "
+        f"sklearn.metrics.make_scorer; got {scoring!r} of type "
+        f"{type(scoring).__name__}. A cost matrix is given as TunedDecision(cost=...)."
+    )

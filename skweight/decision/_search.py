@@ -1,0 +1,226 @@
+"""Exact search for thresholds: every candidate is looked at, after one sort.
+
+A threshold matters only by which rows it takes, so that the values between two
+neighbouring scores are one candidate. Going through the candidates from the highest
+down, one group of tied rows after another changes its decision, and whatever an
+objective needs is a running sum.
+
+An objective maps what the candidates do, :class:`Outcomes`, to one number each, the
+higher the better.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Where a threshold that takes every row, or none, would otherwise be 0 or infinite.
+SMALLEST = 1e-300
+# An improvement smaller than this share of the objective is rounding.
+IMPROVEMENT = 1e-12
+
+
+class Outcomes(NamedTuple):
+    """What each of m candidates does, in population weights.
+
+    Attributes
+    ----------
+    hits : ndarray of shape (m, n_classes)
+        Weight of the rows of each class that are decided rightly.
+    decided : ndarray of shape (m, n_classes)
+        Weight of the rows that are decided for each class.
+    true : ndarray of shape (n_classes,)
+        Weight of the rows of each class.
+    cost : ndarray of shape (m,) or None
+        Total cost, where decisions have one.
+    cells : callable
+        ``cells(i)`` is the (n_classes, n_classes) confusion matrix of candidate i.
+    """
+
+    hits: np.ndarray
+    decided: np.ndarray
+    true: np.ndarray
+    cost: np.ndarray | None
+    cells: object
+
+
+class Rows(NamedTuple):
+    """Held-out rows in the form that the search needs.
+
+    Attributes
+    ----------
+    proba : ndarray of shape (n_samples, n_classes)
+        Probabilities.
+    codes : ndarray of shape (n_samples,)
+        Position of the true class.
+    weight : ndarray of shape (n_samples,)
+        Population weights.
+    costs : ndarray of shape (n_samples, n_classes) or None
+        Cost of every decision.
+    """
+
+    proba: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray
+    costs: np.ndarray | None
+
+
+def outcomes_along(rows, before, after, order, ends):
+    """Return what happens when rows change their decision in the given order.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    before, after : ndarray of shape (n_samples,)
+        Decision of every row until it changes, and from then on.
+    order : ndarray of shape (n_samples,)
+        The order in which rows change.
+    ends : ndarray of shape (m - 1,)
+        Number of rows that have changed, for every candidate but the first, of which
+        none has.
+
+    Returns
+    -------
+    outcomes : Outcomes
+    """
+    n_classes = rows.proba.shape[1]
+    weight = rows.weight[order]
+    codes, old, new = rows.codes[order], before[order], after[order]
+    positions = np.arange(codes.size)
+
+    def running(classes_in, gained, classes_out, lost):
+        change = np.zeros((codes.size, n_classes))
+        change[positions, classes_in] += gained
+        change[positions, classes_out] -= lost
+        start = np.zeros((1, n_classes))
+        return np.vstack([start, change.cumsum(axis=0)[ends - 1]])
+
+    right_before = np.bincount(
+        rows.codes, rows.weight * (before == rows.codes), n_classes
+    )
+    decided_before = np.bincount(before, rows.weight, n_classes)
+    cost = None
+    if rows.costs is not None:
+        now = (rows.costs[positions, before] * rows.weight).sum()
+        own = rows.costs[order]
+        change = weight * (own[positions, new] - own[positions, old])
+        cost = now + np.append(0.0, change.cumsum()[ends - 1])
+
+    def cells(candidate):
+        decided = before.copy()
+        changed = order[: 0 if candidate == 0 else ends[candidate - 1]]
+        decided[changed] = after[changed]
+        return np.bincount(
+            rows.codes * n_classes + decided, rows.weight, n_classes**2
+        ).reshape(n_classes, n_classes)
+
+    return Outcomes(
+        right_before
+        + running(new, weight * (new == codes), old, weight * (old == codes)),
+        decided_before + running(new, weight, old, weight),
+        np.bincount(rows.codes, rows.weight, n_classes),
+        cost,
+        cells,
+    )
+
+
+def groups(values):
+    """Return the order of falling values, and where each group of equal ones ends."""
+    order = np.argsort(-values, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) + 1
+    return order, ends
+
+
+def best_threshold(rows, objective):
+    """Return the threshold on the second of two classes with the best objective.
+
+    Returns
+    -------
+    threshold : float
+        Midway between the scores on either side of it, so that new rows near them
+        fall where the held-out ones did.
+    best : float
+        The objective there.
+    """
+    scores = rows.proba[:, 1]
+    order, ends = groups(scores)
+    nobody = np.zeros(scores.size, dtype=np.intp)
+    outcomes = outcomes_along(rows, nobody, nobody + 1, order, ends)
+    values = objective(outcomes)
+    best = int(np.argmax(values))
+    levels = scores[order][ends - 1]
+    above = max(levels[0], 1.0) if best == 0 else levels[best - 1]
+    below = levels[0] if best == 0 else levels[best] if best < levels.size else 0.0
+    if best == 0:
+        # Above the largest score, also where that is 1 already.
+        return float(np.nextafter(above, np.inf)), float(values[best])
+    threshold = (above + below) / 2
+    # Neighbouring doubles have no number between them.
+    return float(threshold if below < threshold else above), float(values[best])
+
+
+def decided_by(proba, thresholds):
+    """Return the class whose probability is highest relative to its threshold."""
+    return (proba / thresholds).argmax(axis=1)
+
+
+def best_thresholds(rows, objective, starts, *, max_sweeps=50):
+    """Return one threshold per class, none of which can be improved by itself.
+
+    Classes are gone through in turn, each time with the exact search for the threshold
+    of one class while the others stay, until a whole sweep changes nothing.
+
+    Parameters
+    ----------
+    rows : Rows
+        The rows.
+    objective : callable
+        Maps `Outcomes` to one number per candidate.
+    starts : list of ndarray of shape (n_classes,)
+        Thresholds to start from; the best end is returned.
+    max_sweeps : int, default=50
+        Sweeps for one start.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_classes,)
+        They sum to one; only ratios matter.
+    best : float
+        The objective there.
+    """
+    found = []
+    for start in starts:
+        thresholds, best = np.array(start, dtype=float), -np.inf
+        for _ in range(max_sweeps):
+            before = best
+            for code in range(thresholds.size):
+                thresholds[code], best = _one_class(
+                    rows, objective, thresholds, code, best
+                )
+            if not best > before + IMPROVEMENT * abs(best):
+                break
+        found.append((best, thresholds / thresholds.sum()))
+    best, thresholds = max(found, key=lambda one: one[0])
+    return thresholds, best
+
+
+def _one_class(rows, objective, thresholds, code, best):
+    """Return the best threshold of one class given the others, and the objective."""
+    ratios = rows.proba / thresholds
+    ratios[:, code] = -np.inf
+    otherwise = ratios.argmax(axis=1)
+    rival = np.maximum(ratios.max(axis=1), SMALLEST)
+    # The class is chosen by the rows whose level is above its threshold.
+    level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
+    order, ends = groups(level)
+    outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)
+    values = objective(outcomes)
+    # The present threshold is a candidate, too: it stays unless another is better.
+    now = int(np.count_nonzero(level[order][ends - 1] > thresholds[code]))
+    chosen = int(np.argmax(values))
+    if values[now] >= values[chosen] - IMPROVEMENT * abs(values[chosen]):
+        return thresholds[code], float(values[now])
+    levels = level[order][ends - 1]
+    high = levels[chosen - 1] if chosen else levels[0] * 4
+    low = levels[chosen] if chosen < levels.size else levels[-1] / 4
+    return float(np.sqrt(high) * np.sqrt(low)), float(values[chosen])

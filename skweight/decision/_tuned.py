@@ -1,0 +1,228 @@
+"""Thresholds found on rows that the model was not fitted on."""
+
+import numpy as np
+
+from skweight._validation import check_weights, positions_of, say
+from skweight.decision._base import BaseDecision
+from skweight.decision._cost import check_costs
+from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.decision._cost_words import find_pos_label
+from skweight.decision._objectives import (
+    FORMULAS,
+    ONE_CLASS,
+    by_formula,
+    by_scorer,
+    least_cost,
+    resolve_scorer,
+)
+from skweight.decision._search import (
+    Rows,
+    best_threshold,
+    best_thresholds,
+    decided_by,
+)
+
+
+class TunedDecision(BaseDecision):
+    r"""Find the thresholds that score best, or cost least, on held-out rows.
+
+    What ``decision="tuned"`` means. The rows are those that served the calibrator, so
+    that tuning needs no further fit; without calibration they are made once. All
+    candidates are looked at, not a grid of them.
+
+    Two classes have one threshold, :math:`\hat y = 1 \iff p \ge t`. More have one each,
+
+    .. math:: \hat y = \arg\max_k p_k / t_k,
+
+    found class by class until none can be improved by itself. Where mistakes differ in
+    cost from row to row, one threshold for all rows cannot do what the expected-cost
+    decision does; use that one there.
+
+    Parameters
+    ----------
+    scoring : str or callable, default="balanced_accuracy"
+        Score of labels to maximise: the name of a scorer of scikit-learn, or a scorer
+        made by :func:`sklearn.metrics.make_scorer`. Not used with `cost`.
+    cost : CostMatrix, dict or DataFrame, default=None
+        Costs whose sum over the rows to minimise.
+    drop_cost_columns : bool, default=False
+        Whether columns of X that carry costs are hidden from the estimator. They are
+        not needed at prediction.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of the probabilities.
+    threshold_ : float
+        With two classes: the probability of the second from which on it is chosen.
+    thresholds_ : ndarray of shape (n_classes,)
+        Thresholds of all classes, of sum one; only their ratios matter.
+    best_score_ : float
+        The score on the held-out rows, or minus the mean cost. Optimistic, since the
+        thresholds were chosen by it.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if there are no held-out rows, or the score or the costs do not fit
+        the labels.
+
+    See Also
+    --------
+    ExpectedCostDecision : Decides row by row, with the costs of that row.
+    sklearn.model_selection.TunedThresholdClassifierCV : Tries a grid, two classes
+        only, in fits of its own.
+
+    Notes
+    -----
+    A threshold lies midway between the scores on either side of it; of several that
+    score the same the highest is taken. Costs, accuracy, balanced accuracy, Matthews'
+    coefficient, and precision, recall, F1 and Jaccard (of the positive class, "_macro"
+    or "_weighted") take O(n log n) time for two classes, and O(n (log n + K)) per class
+    and sweep for K. Other scorers are called once per candidate, each time on the
+    weighted cells of the confusion matrix; with three classes and more for 50
+    candidates per class and sweep, no longer for all. Population weights count
+    throughout.
+
+    References
+    ----------
+    .. [1] Sheng, V. and Ling, C. (2006). Thresholding for making classifiers
+       cost-sensitive. AAAI, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.decision import TunedDecision
+    >>> p = np.array([0.1, 0.2, 0.3, 0.6])
+    >>> proba, y = np.column_stack([1 - p, p]), [0, 1, 0, 1]
+    >>> round(TunedDecision().fit(proba, y, classes=[0, 1]).threshold_, 2)
+    0.45
+    >>> missed = TunedDecision(cost={"fp": 1, "fn": 5}).fit(proba, y, classes=[0, 1])
+    >>> round(missed.threshold_, 2)
+    0.15
+    """
+
+    needs_held_out_rows = True
+
+    def __init__(
+        self, scoring="balanced_accuracy", *, cost=None, drop_cost_columns=False
+    ):
+        self.scoring = scoring
+        self.cost = cost
+        self.drop_cost_columns = drop_cost_columns
+
+    def check_rows(self, X, classes, **metadata):
+        """Raise if the costs or the score do not fit the labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        classes : array-like of shape (n_classes,)
+            All labels.
+        **metadata : dict
+            Row-wise arrays that the costs name.
+        """
+        if self.cost is not None:
+            check_costs(self.cost, X, classes, metadata)
+        else:
+            self._objective(np.asarray(classes), weighted=False)
+
+    def side_columns(self):
+        """Return the columns that carry costs, where they are to be hidden.
+
+        Returns
+        -------
+        columns : list of str or int
+            They are dropped before the wrapped estimator sees X.
+        """
+        if self.cost is None or not self.drop_cost_columns:
+            return []
+        return as_cost_matrix(self.cost).columns
+
+    def metadata_names(self):
+        """Return the names of the row-wise arrays that carry costs.
+
+        Returns
+        -------
+        names : list of str
+            Arguments of `fit`.
+        """
+        return [] if self.cost is None else as_cost_matrix(self.cost).metadata_names
+
+    def describe(self):
+        """Return in one sentence how labels follow from probabilities.
+
+        Returns
+        -------
+        sentence : str
+            For the report of the classifier.
+        """
+        aim = "least cost" if self.cost is not None else f"best {self.scoring}"
+        if hasattr(self, "threshold_"):
+            return (
+                f"tuned for {aim} on held-out rows: {say(self.classes_[1])} from a "
+                f"probability of {self.threshold_:.4g} on, else {say(self.classes_[0])}"
+            )
+        thresholds = ", ".join(
+            f"{say(label)} {threshold:.4g}"
+            for label, threshold in zip(self.classes_, self.thresholds_, strict=True)
+        )
+        return (
+            f"tuned for {aim} on held-out rows: the highest probability relative to "
+            f"{thresholds}"
+        )
+
+    def _learn(self, held_out, class_multiplier):
+        weight = held_out.sample_weight
+        if weight is None:
+            weight = np.ones(len(held_out.y))
+        weight = check_weights(weight, len(held_out.y))
+        weighted = weight.min() != weight.max()
+        costs = None
+        if self.cost is not None:
+            cost = as_cost_matrix(self.cost, labels=self.classes_).align(self.classes_)
+            costs = cost.of_decisions(held_out.y, held_out.X, **held_out.metadata)
+        codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
+        # Only ratios matter, and a scorer without weights counts rows.
+        rows = Rows(held_out.proba, codes, weight / weight.max(), costs)
+        objective = self._objective(self.classes_, weighted)
+        if self.classes_.size == 2:
+            threshold, self.best_score_ = best_threshold(rows, objective)
+            self.threshold_ = threshold
+            self.thresholds_ = np.array([1 - threshold, threshold])
+            return
+        prevalence = np.bincount(codes, weight, self.classes_.size)
+        starts = [np.ones(self.classes_.size), np.maximum(prevalence, weight.max())]
+        self.thresholds_, self.best_score_ = best_thresholds(rows, objective, starts)
+
+    def _objective(self, classes, weighted):
+        if self.cost is not None:
+            return least_cost
+        scoring = resolve_scorer(self.scoring)
+        if not isinstance(scoring, str):
+            return by_scorer(scoring, classes, weighted=weighted)
+        if scoring in FORMULAS:
+            return by_formula(scoring)
+        if classes.size != 2:
+            raise ValueError(
+                f"scoring={scoring!r} is about the positive one of two classes, and y "
+                f"has {say(classes)}. Use {scoring + '_macro'!r}."
+            )
+        labels = classes.tolist()
+        try:
+            positive = labels.index(find_pos_label(None, labels))
+        except ValueError as error:
+            raise ValueError(
+                f"scoring={scoring!r} needs a positive label, and among {say(labels)} "
+                "there is no obvious one. Use sklearn.metrics.make_scorer("
+                f"{'jaccard_score' if scoring == 'jaccard' else scoring + '_score'}, "
+                f"pos_label={say(labels[0])}) or pos_label={say(labels[1])}."
+            ) from error
+        assert scoring in ONE_CLASS
+        return by_formula(scoring, positive)
+
+    def _positions(self, proba, X, metadata):
+        if self.classes_.size == 2:
+            return (proba[:, 1] >= self.threshold_).astype(np.intp)
+        return decided_by(proba, self.thresholds_)

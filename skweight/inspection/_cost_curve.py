@@ -1,0 +1,195 @@
+"""Draw a cost curve; matplotlib is loaded when something is drawn."""
+
+import numpy as np
+
+from skweight._optional import import_optional
+from skweight.metrics import cost_curve
+
+
+class CostCurveDisplay:
+    """Show how well scores can decide, for every ratio of costs and prevalences.
+
+    The shaded triangle is what deciding without a model costs; a curve below it saves
+    the difference. Made by `from_predictions` or `from_estimator`.
+
+    Parameters
+    ----------
+    curve : CostCurve
+        What :func:`skweight.metrics.cost_curve` returns.
+    name : str, default=None
+        Name of the model, for the legend.
+    operating_point : float, default=None
+        Where to mark the curve: what :func:`skweight.metrics.probability_cost` returns
+        for the costs at hand.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    line_ : matplotlib Artist
+        The curve.
+
+    See Also
+    --------
+    skweight.metrics.cost_curve : The numbers.
+
+    Examples
+    --------
+    >>> from skweight.inspection import CostCurveDisplay
+    >>> y, score = [0, 1, 0, 1], [0.1, 0.8, 0.6, 0.4]
+    >>> display = CostCurveDisplay.from_predictions(y, score, name="model")
+    >>> display.ax_.get_xlabel()
+    'Probability cost: the share of positives in the stakes'
+    """
+
+    def __init__(self, curve, *, name=None, operating_point=None):
+        self.curve = curve
+        self.name = name
+        self.operating_point = operating_point
+
+    def plot(self, ax=None, **line_kwargs):
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        self : CostCurveDisplay
+            The display.
+        """
+        pyplot = import_optional(
+            "matplotlib.pyplot", extra="plot", feature="CostCurveDisplay"
+        )
+        if ax is None:
+            _, ax = pyplot.subplots()
+        x, cost, _ = self.curve
+        if not ax.lines:
+            ax.fill_between(
+                [0, 0.5, 1], [0, 0.5, 0], color="0.92", label="without a model"
+            )
+        (self.line_,) = ax.plot(
+            x, cost, **{"label": self.name or "model", **line_kwargs}
+        )
+        if self.operating_point is not None:
+            ax.plot(
+                self.operating_point,
+                np.interp(self.operating_point, x, cost),
+                "o",
+                color=self.line_.get_color(),
+            )
+        ax.set(
+            xlabel="Probability cost: the share of positives in the stakes",
+            ylabel="Cost, as a share of being always wrong",
+            xlim=(0, 1),
+            ylim=(0, None),
+        )
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_score,
+        *,
+        pos_label=None,
+        sample_weight=None,
+        name=None,
+        operating_point=None,
+        ax=None,
+        **line_kwargs,
+    ):
+        """Draw the curve of given scores.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            True labels, two of them.
+        y_score : array-like of shape (n_samples,)
+            Scores or probabilities of the positive class.
+        pos_label : object, default=None
+            The positive label; not needed for 0/1, -1/1 and booleans.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+        name : str, default=None
+            Name of the model, for the legend.
+        operating_point : float, default=None
+            Where to mark the curve.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        display : CostCurveDisplay
+            The display, drawn.
+        """
+        curve = cost_curve(
+            y_true, y_score, pos_label=pos_label, sample_weight=sample_weight
+        )
+        display = cls(curve, name=name, operating_point=operating_point)
+        return display.plot(ax, **line_kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        pos_label=None,
+        sample_weight=None,
+        name=None,
+        operating_point=None,
+        ax=None,
+        **line_kwargs,
+    ):
+        """Draw the curve of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with `predict_proba`.
+        X : array-like of shape (n_samples, n_features)
+            Rows that it was not fitted on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        pos_label : object, default=None
+            The positive label; None is the second class, whose probability is taken.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+        name : str, default=None
+            Name of the model; None is its class name.
+        operating_point : float, default=None
+            Where to mark the curve.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        display : CostCurveDisplay
+            The display, drawn.
+        """
+        classes = list(estimator.classes_)
+        pos_label = classes[1] if pos_label is None else pos_label
+        return cls.from_predictions(
+            y,
+            estimator.predict_proba(X)[:, classes.index(pos_label)],
+            pos_label=pos_label,
+            sample_weight=sample_weight,
+            name=name or type(estimator).__name__,
+            operating_point=operating_point,
+            ax=ax,
+            **line_kwargs,
+        )

@@ -1,0 +1,190 @@
+"""Weights from what mistakes cost."""
+
+import numpy as np
+from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skweight._validation import (
+    check_choice,
+    check_labels,
+    check_weights,
+    encode_labels,
+    n_rows,
+    positions_of,
+)
+from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.weighting._base import BaseWeighting
+
+LEVELS = ("auto", "class", "instance")
+
+
+class CostWeighting(BaseWeighting):
+    r"""Weigh rows by what is at stake in them.
+
+    For a learner that should look harder where mistakes are dear. Try the expected-cost
+    decision on calibrated probabilities first (``decision=cost``): it needs no weights,
+    and weights help beyond it only where the model is too simple for its data. Use both
+    together only with a calibration in between. Role: emphasis.
+
+    .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
+
+    with the costs of row :math:`i` at level "instance"; at level "class" every class
+    has the weight that comes closest to the costs, see `CostMatrix.class_weight`.
+
+    Parameters
+    ----------
+    cost : CostMatrix, dict or DataFrame
+        Costs, maybe per row; a dict with ``fp`` and ``fn``, a nested dict ``{true:
+        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" can
+        be read in one way only and are taken, too.
+    level : {"auto", "class", "instance"}, default="auto"
+        Whether all rows of a class weigh the same. ``"auto"``: only if they cost the
+        same.
+    method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
+        How class weights are found where three classes or more have costs that no
+        weights can express; see `CostMatrix.class_weight`.
+    drop_cost_columns : bool, default=False
+        Whether columns of X that carry costs are hidden from the estimator. False lets
+        it learn from them; they must then be there at prediction.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    cost_ : CostMatrix
+        The costs, in the order of ``classes_``.
+    level_ : {"class", "instance"}
+        The level used.
+    class_weight_ : ndarray of shape (n_classes,)
+        At level "class": weight of a row of each class; the mean over the training rows
+        is one.
+    scale_ : float
+        Mean weight of the training rows before it was set to one.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if labels are missing or unknown, costs cannot be had from the rows,
+        or nothing is at stake anywhere.
+
+    Warns
+    -----
+    CostWarning
+        If no class weights can say the same as the costs, or rows are cheaper decided
+        otherwise than their label says; those get weight zero.
+
+    See Also
+    --------
+    ClassWeighting : Weights found by hand.
+    skweight.decision.ExpectedCostDecision : Decides by the costs themselves.
+
+    Notes
+    -----
+    Weights of a class do not depend on its frequency. O(n K^2) time, O(n K) memory.
+
+    References
+    ----------
+    .. [1] Zadrozny, B., Langford, J. and Abe, N. (2003). Cost-sensitive learning by
+       cost-proportionate example weighting. ICDM, theorem 2.1.
+    .. [2] Ting, K. M. (2002). An instance-weighting method to induce cost-sensitive
+       trees. IEEE TKDE 14(3), equation 1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight import CostMatrix, CostWeighting
+    >>> X, y = pd.DataFrame({"amount": [10, 20, 90, 40]}), ["ok", "ok", "fraud", "ok"]
+    >>> cost = CostMatrix.binary(pos_label="fraud", fp=2, fn="amount")
+    >>> CostWeighting(cost).fit_weigh(X, y)
+    array([0.08333333, 0.08333333, 3.75      , 0.08333333])
+    >>> CostWeighting(cost, level="class").fit_weigh(X, y).round(2)  # by mean cost
+    array([0.17, 0.17, 3.48, 0.17])
+    """
+
+    def __init__(self, cost, level="auto", *, method="auto", drop_cost_columns=False):
+        self.cost = cost
+        self.level = level
+        self.method = method
+        self.drop_cost_columns = drop_cost_columns
+
+    def weigh(self, X, y=None, **metadata):
+        """Return the weights of any rows, on the scale of the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to weigh.
+        y : array-like of shape (n_samples,), default=None
+            Their class labels; required.
+        **metadata : dict
+            Row-wise arrays that the costs name.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_samples,)
+            Non-negative weights. Their mean is one on the training rows, and whatever
+            it is on others.
+        """
+        check_is_fitted(self, "scale_")
+        if y is None:
+            raise ValueError(
+                "CostWeighting.weigh needs y: what is at stake depends on the class of "
+                "a row. Pass weigh(X, y)."
+            )
+        y = check_labels(y, owner=self._name)
+        check_consistent_length(X, y)
+        if self.level_ == "class":
+            codes = positions_of(y, self.classes_, owner="CostWeighting.weigh")
+            raw = self.class_weight_[codes]
+        else:
+            raw = self.cost_.sample_weight(X, y, normalize=False, **metadata)
+        raw = check_weights(raw, n_rows(X), name="The weights of CostWeighting")
+        return raw / self.scale_
+
+    def side_columns(self):
+        """Return the columns that carry costs, where they are to be hidden.
+
+        Returns
+        -------
+        columns : list of str or int
+            They are dropped before the wrapped estimator sees X.
+        """
+        return as_cost_matrix(self.cost).columns if self.drop_cost_columns else []
+
+    def get_metadata_routing(self):
+        """Return what the strategy asks for when it is fitted.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            Requests of scikit-learn. The arrays that the costs name are requested by
+            that alone.
+        """
+        request = MetadataRequest(owner=type(self).__name__)
+        for name in as_cost_matrix(self.cost).metadata_names:
+            request.fit.add_request(param=name, alias=True)
+        return request
+
+    def _learn(self, X, y, sample_weight, **metadata):
+        check_choice(self.level, LEVELS, name="level")
+        self.classes_, codes = encode_labels(y)
+        self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
+            self.classes_
+        )
+        self.level_ = self.level
+        if self.level == "auto":
+            self.level_ = "class" if self.cost_.is_constant else "instance"
+        if self.level_ == "instance":
+            return self.cost_.sample_weight(X, y, normalize=False, **metadata)
+        weights = self.cost_.class_weight(
+            self.method, X, sample_weight=sample_weight, **metadata
+        )
+        raw = np.array(list(weights.values()))
+        masses = np.bincount(codes, sample_weight, self.classes_.size)
+        if not raw @ masses > 0:
+            raise ValueError(
+                "CostWeighting gives weight zero to every class that has rows, so no "
+                "row would count: mistakes about them cost nothing."
+            )
+        self.class_weight_ = raw * masses.sum() / (raw @ masses)
+        return self.class_weight_[codes]

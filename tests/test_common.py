@@ -1,0 +1,168 @@
+"""The contracts, over the whole registry: scikit-learn's for estimators, ours for
+weightings. A new strategy or classifier is tested here without an edit."""
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skweight import WeightedClassifier
+from skweight.testing import all_estimators, all_weightings, check_weighting
+
+_REPETITION = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+}
+_SCALE_FREE = (
+    "normalize=True makes the scale of sample_weight meaningless, and a regularised "
+    "loss feels it: no procedure can also treat weights of two as rows that came "
+    "twice, see test_scale_free_and_repetition_contradict_each_other"
+)
+_OLD_PIPELINE = (
+    "before scikit-learn 1.7 a Pipeline says that it takes sparse X although its "
+    "StandardScaler does not"
+)
+_OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7)
+
+
+def _inner(estimator):
+    return type(estimator.estimator).__name__
+
+
+def excuses(estimator):
+    """Return the checks that an estimator cannot pass, each with its reason."""
+    found = {}
+    if estimator.normalize and _inner(estimator) != "GaussianNB":
+        found = dict.fromkeys(_REPETITION, _SCALE_FREE)
+    if _inner(estimator) == "Pipeline":
+        # The newer ones skip the sparse check, having read the tags of the scaler.
+        found.pop("check_sample_weight_equivalence_on_sparse_data", None)
+        if _OLD:
+            found["check_sample_weight_equivalence_on_sparse_data"] = _OLD_PIPELINE
+    return found
+
+
+def _listed(mark):
+    """Return a mark of scikit-learn's with a list; old ones give pytest a generator."""
+    (names, cases), kwargs = mark.mark.args, mark.mark.kwargs
+    return pytest.mark.parametrize(names, list(cases), **kwargs)
+
+
+@_listed(
+    parametrize_with_checks(
+        list(all_estimators().values()), expected_failed_checks=excuses
+    )
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+# GaussianNB takes the logarithm of the frequency of a class without weight.
+@pytest.mark.filterwarnings("ignore:divide by zero encountered in log:RuntimeWarning")
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_the_number_of_excuses_does_not_grow():
+    scale_free = [one for one in all_estimators().values() if one.normalize]
+    exact = [one for one in all_estimators().values() if not one.normalize]
+    assert sum(len(excuses(one)) for one in scale_free) == 10 + 2 * _OLD
+    assert sum(len(excuses(one)) for one in exact) == 2 * _OLD
+    assert not any(_inner(one) == "GaussianNB" and excuses(one) for one in scale_free)
+
+
+def test_scale_free_and_repetition_contradict_each_other():
+    # Weights of two in every row: repetition demands the model of the doubled rows,
+    # freedom of scale the model of the rows. A penalised loss tells the two apart, so
+    # that whatever passes one of the demands fails the other.
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(30, 3)), rng.randint(0, 2, 30)
+    of_rows = LogisticRegression().fit(X, y).coef_
+    of_doubled_rows = LogisticRegression().fit(np.tile(X, (2, 1)), np.tile(y, 2)).coef_
+    assert np.abs(of_rows - of_doubled_rows).max() > 0.005
+
+    twos = np.full(30, 2.0)
+    model = WeightedClassifier(LogisticRegression(), weighting=None)
+    scale_free = clone(model).fit(X, y, sample_weight=twos).estimator_.coef_
+    assert_allclose(scale_free, of_rows, rtol=1e-7)
+    exact = clone(model).set_params(normalize=False).fit(X, y, sample_weight=twos)
+    assert_allclose(exact.estimator_.coef_, of_doubled_rows, rtol=1e-4)
+
+
+@pytest.mark.parametrize("weighting", [None, "balanced"])
+@pytest.mark.parametrize(
+    "estimator",
+    [GaussianNB(), LogisticRegression(C=1e12, tol=1e-10, max_iter=10_000)],
+    ids=["GaussianNB", "LogisticRegression without a penalty"],
+)
+def test_a_row_of_weight_two_is_a_row_twice_where_no_penalty_feels_the_scale(
+    estimator, weighting
+):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(200, 3)), rng.randint(0, 2, 200)
+    times = rng.randint(0, 4, 200)
+    model = WeightedClassifier(estimator, weighting=weighting)
+    once = clone(model).fit(X, y, sample_weight=times).predict_proba(X)
+    rows = np.repeat(np.arange(200), times)
+    repeated = clone(model).fit(X[rows], y[rows]).predict_proba(X)
+    assert_allclose(once, repeated, rtol=1e-5)
+
+
+# The checks fit noise and a handful of rows, on which a calibrator rightly warns.
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.parametrize("calibration", ["sigmoid", "prior"])
+def test_calibrated_classifiers_pass_the_checks_of_scikit_learn(calibration):
+    from sklearn.utils.estimator_checks import check_estimator
+
+    excused = dict.fromkeys(_REPETITION, _SCALE_FREE)
+    if calibration == "sigmoid":
+        # Platt's targets count in effective sample size, which is the whole point:
+        # a row of weight two is one observation, not two.
+        excused |= dict.fromkeys(_REPETITION, "effective sample size, not repetition")
+    failed = [
+        (result["check_name"], result["exception"])
+        for result in check_estimator(
+            WeightedClassifier(LogisticRegression(), calibration=calibration, cv=3),
+            expected_failed_checks=excused,
+            on_skip=None,
+            on_fail=None,
+        )
+        if result["status"] == "failed"
+    ]
+    assert failed == []
+
+
+_LABELS = {
+    "two integers": (0, 1),
+    "three integers": (0, 1, 2),
+    "strings": ("no", "yes"),
+    "minus one and one": (-1, 1),
+    "booleans": (False, True),
+    "floats": (0.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", all_weightings())
+@pytest.mark.parametrize("labels", _LABELS.values(), ids=_LABELS)
+def test_weightings_keep_their_contract(name, labels):
+    y = np.array([*labels] * 12 + [labels[0]] * 11)
+    check_weighting(all_weightings(labels)[name], y=y)
+
+
+def test_check_weighting_finds_a_broken_contract():
+    from skweight import BalancedWeighting, BaseWeighting
+
+    class ByPosition(BaseWeighting):
+        def _raw(self, X, y):
+            return np.arange(1.0, len(y) + 1)
+
+    class Unweighted(BalancedWeighting):
+        def _learn(self, X, y, sample_weight):
+            return super()._learn(X, y, None)
+
+    with pytest.raises(AssertionError, match="weights follow their rows"):
+        check_weighting(ByPosition())
+    with pytest.raises(AssertionError, match="a row of weight two"):
+        check_weighting(Unweighted())
