@@ -143,7 +143,7 @@ class DensityRatioWeighting(RatioWeighting):
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything drawn.
+        Seed of everything drawn, where the estimator has none of its own.
 
     Attributes
     ----------
@@ -215,7 +215,10 @@ class DensityRatioWeighting(RatioWeighting):
     def _ratio_estimator(self):
         if self.estimator is None:
             return DensityRatioSearch(random_state=self.random_state)
-        return clone(self.estimator)
+        estimator = clone(self.estimator)
+        if getattr(estimator, "random_state", 0) is None:
+            estimator.set_params(random_state=self.random_state)
+        return estimator
 
     @property
     def reason_(self):
@@ -255,7 +258,7 @@ class ClassifierRatioWeighting(RatioWeighting):
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything drawn.
+        Seed of everything drawn, where the estimator has none of its own.
 
     Attributes
     ----------
