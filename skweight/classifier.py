@@ -10,7 +10,7 @@ from sklearn.base import (
     is_regressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -18,19 +18,17 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    has_fit_parameter,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from skweight import _cross_fit
 from skweight._columns import drop_columns
 from skweight._deliver_one import take_rows
 from skweight._double_counting import check_probabilities, warn_of_double_counting
+from skweight._probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._validation import (
     check_choice,
     check_labels,
+    check_rows,
     check_weights,
     encode_labels,
     n_rows,
@@ -53,6 +51,7 @@ from skweight.weighting._base import (
     RoleWeights,
     asks_for,
     multiply,
+    without_rounding_noise,
 )
 
 
@@ -276,7 +275,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "a regressor."
             )
         y = check_labels(y, owner=type(self).__name__)
-        check_consistent_length(X, y)
+        check_rows(X, y)
         if isinstance(estimator, FrozenEstimator):
             self.classes_ = np.asarray(estimator.classes_)
             codes = positions_of(y, self.classes_, owner="The frozen estimator")
@@ -297,16 +296,15 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         emphasised = (estimator, self.weighting, emphasis, codes)
         check_probabilities(decision, calibrator, *emphasised)
         self._side_columns = self._find_side_columns(weighting, decision)
-        self._width = getattr(X, "shape", (0, 0))[-1] if self._side_columns else None
+        self._width = np.shape(X)[-1] if self._side_columns else None
         X = drop_columns(X, self._side_columns)
 
         if emphasis is not None:
             warn_of_double_counting(estimator, self.weighting)
-        random_state = check_random_state(self.random_state)
         deliver_arguments = {
             "unsupported": self.unsupported,
             "fit_params": arguments["estimator"],
-            "random_state": random_state.randint(np.iinfo(np.int32).max),
+            "random_state": self.random_state,
         }
         self.estimator_, deliveries = deliver(
             estimator,
@@ -329,10 +327,15 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             by_role,
             arguments["splitter"],
             deliver_arguments,
-            random_state,
         )
         check_probabilities(decision, calibrator, *emphasised)
-        told = self._calibrate(calibrator, held_out, y, population)
+        told = {"calibration": None}
+        self.calibrator_ = None
+        if calibrator is not None:
+            told = self._map.fit(
+                calibrator, held_out, y, population, self.class_multiplier_
+            )
+            self.calibrator_ = self._map.calibrator
         self._decide(decision, held_out, rows, y, population, arguments["decision"])
         self.report_ = FitReport(
             **figures,
@@ -340,7 +343,8 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             classes=labels_of(self.classes_),
             deliveries=deliveries,
             decision=describe_decision(self.decision_),
-            n_fits=1 if held_out is None else held_out.n_fits + (held_out.n_fits > 0),
+            n_fits=int(not isinstance(estimator, FrozenEstimator))
+            + (0 if held_out is None else held_out.n_fits),
             **told,
         )
         return self
@@ -385,11 +389,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X = self._without_side_columns(X)
         if self.calibrator_ is None:
             return self.estimator_.predict_proba(X)
-        return self._proba_from(
-            _cross_fit.outputs_of(
-                self.estimator_, X, self._output_method, self.classes_
-            )
-        )
+        return self._map.of_rows(self.estimator_, X)
 
     @available_if(_has_predict_proba)
     def predict_log_proba(self, X):
@@ -455,8 +455,14 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             ("stabilizer", resolve_stabilizer),
             ("decision", resolve_decision),
         ):
-            if any(key.startswith(f"{name}__") for key in params):
+            nested = [key for key in params if key.startswith(f"{name}__")]
+            if nested:
                 params[name] = resolve(params.get(name, getattr(self, name)))
+                if params[name] is None:
+                    raise ValueError(
+                        f"Invalid parameter {nested[0]!r}: {name}=None has no "
+                        "parameters. In a search over both, use a list of grids."
+                    )
         if self.estimator is None and any(
             key.startswith("estimator__") for key in params
         ):
@@ -589,7 +595,11 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if sample_weight is None:
             return None
         sample_weight = check_weights(sample_weight, n_rows(X))
-        return self._mean_one(sample_weight, sample_weight)
+        if not self.normalize:
+            return sample_weight
+        # The largest first: a sum of weights near the largest float overflows.
+        sample_weight = sample_weight / sample_weight.max()
+        return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
 
     def _weigh(self, weighting, X, y, sample_weight, metadata):
         """Return the fitted strategy, and stabilized weights apart by role."""
@@ -623,60 +633,42 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(self.estimator_, name))
 
     def _hold_out(
-        self,
-        calibrator,
-        decision,
-        X,
-        y,
-        by_role,
-        split_metadata,
-        deliver_arguments,
-        random_state,
+        self, calibrator, decision, X, y, by_role, split_metadata, deliver_arguments
     ):
-        """Return the calibrator, and the scores of held-out rows where any are needed.
+        """Return the calibrator, and outputs for held-out rows where any are needed.
 
         They are made once, for the calibrator and the decision. Where a class is too
         rare to be held out, another calibrator is returned, which needs none.
         """
-        on_rows = calibrator is not None and getattr(
-            calibrator, "needs_held_out_scores", True
-        )
         learns = getattr(decision, "needs_held_out_rows", False)
-        splits = None
-        frozen = isinstance(self.estimator_, FrozenEstimator)
-        if (on_rows or learns) and not frozen:
-            splits = _cross_fit.folds(
-                self.cv, X, y, by_role.population, random_state, split_metadata
-            )
-            if splits is None:
-                if learns:
-                    raise ValueError(
-                        f"decision={self.decision!r} learns from held-out rows, and "
-                        "the rarest class has a single one. Collect more rows of it, "
-                        "or use a decision that learns nothing, such as a CostMatrix "
-                        "or a number."
-                    )
-                calibrator, on_rows = PriorCalibrator(), False
-        if calibrator is not None:
-            self._output_method = _cross_fit.output_method(
-                self.estimator_, probabilities=not on_rows
-            )
-        elif learns or not self._decides_by_itself(calibrator):
-            if not hasattr(self.estimator_, "predict_proba"):
-                raise TypeError(
-                    f"decision={self.decision!r} decides by probabilities, which "
-                    f"{type(self.estimator_).__name__} does not have. Set "
-                    "calibration='sigmoid', which makes them."
-                )
-            self._output_method = "predict_proba"
-        self._clip = _cross_fit.SMALLEST_CLIP
-        if not (on_rows or learns):
+        self._map = self._make_map(calibrator, decision)
+        if not (learns or needs_held_out_scores(calibrator)):
             return calibrator, None
-        if frozen:
+        if isinstance(self.estimator_, FrozenEstimator):
             outputs = _cross_fit.outputs_of(
-                self.estimator_, X, self._output_method, self.classes_
+                self.estimator_, X, self._map.method, self.classes_
             )
             return calibrator, _cross_fit.HeldOut(outputs, np.arange(len(y)), 0)
+        splits = _cross_fit.folds(
+            self.cv, X, y, by_role.population, self.random_state, split_metadata
+        )
+        if splits is None:
+            if learns:
+                raise ValueError(
+                    f"decision={self.decision!r} learns from held-out rows, and the "
+                    "rarest class has a single one. Collect more rows of it, or use a "
+                    "decision that learns nothing, such as a CostMatrix or a number."
+                )
+            if not hasattr(self.estimator_, "predict_proba"):
+                raise ValueError(
+                    f"The rarest class has a single row, which cannot be held out for "
+                    f"calibration={self.calibration!r}, and {type(self.estimator_)} "
+                    "has no predict_proba to invert instead. Collect more rows of it, "
+                    "drop the class, or set calibration=None."
+                )
+            calibrator = PriorCalibrator()
+            self._map = self._make_map(calibrator, decision)
+            return calibrator, None
         weights = multiply(*by_role)
 
         def training(rows):
@@ -693,61 +685,29 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             X,
             y,
             splits,
-            self._output_method,
+            self._map.method,
             self.classes_,
             fit=training,
             n_jobs=self.n_jobs,
         )
         return calibrator, held_out
 
-    def _calibrate(self, calibrator, held_out, y, population):
-        """Fit the calibrator and return what the report says about it."""
-        self.calibrator_ = None
-        if calibrator is None:
-            return {"calibration": None}
-        calibrator = clone(calibrator)
-        known = {"classes": self.classes_, "class_multiplier": self.class_multiplier_}
-        asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
-        if not getattr(calibrator, "needs_held_out_scores", True):
-            self.calibrator_ = calibrator.fit(None, y, **asked)
-            return {"calibration": f"{calibrator!r}, in closed form"}
-        return self._fit_calibrator(calibrator, held_out, y, population, asked)
-
-    def _fit_calibrator(self, calibrator, held_out, y, population, asked):
-        self._clip = _cross_fit.smallest_probability(
-            held_out.outputs, self._output_method
-        )
-        scores = _cross_fit.log_scores(
-            held_out.outputs, self._output_method, self._clip
-        )
-        y = y[held_out.rows]
-        weights = None if population is None else population[held_out.rows]
-        self.calibrator_ = calibrator.fit(scores, y, sample_weight=weights, **asked)
-        mean_after = np.average(
-            self.calibrator_.predict_proba(scores), axis=0, weights=weights
-        )
-        codes = positions_of(y, self.classes_, owner="The calibrator")
-        mass = np.bincount(codes, weights=weights, minlength=self.classes_.size)
-        source = (
-            f"{held_out.n_fits} fits on {held_out.n_fits} training folds"
-            if held_out.n_fits
-            else "the frozen model"
-        )
-        effective = (
-            y.size if weights is None else weights.sum() ** 2 / (weights @ weights)
-        )
-        return {
-            "calibration": (
-                f"{calibrator!r} on {y.size:,} held-out rows as they came "
-                f"({effective:,.1f} effective), from {source}"
-            ),
-            "held_out": {
-                "n_rows": int(y.size),
-                "effective_rows": float(effective),
-                "prevalence": (mass / mass.sum()).tolist(),
-                "mean_after": mean_after.tolist(),
-            },
-        }
+    def _make_map(self, calibrator, decision):
+        """Return the map from outputs to probabilities, or None where none is used."""
+        if calibrator is not None:
+            method = _cross_fit.output_method(
+                self.estimator_, probabilities=not needs_held_out_scores(calibrator)
+            )
+            return ProbabilityMap(method, self.classes_)
+        if self._decides_by_itself(calibrator):
+            return None
+        if not hasattr(self.estimator_, "predict_proba"):
+            raise TypeError(
+                f"decision={self.decision!r} decides by probabilities, and "
+                f"{type(self.estimator_).__name__} has no predict_proba. Set "
+                "calibration='sigmoid', which makes them."
+            )
+        return ProbabilityMap("predict_proba", self.classes_)
 
     def _decides_by_itself(self, calibrator):
         """Return whether labels are those that the wrapped estimator predicts."""
@@ -763,7 +723,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if getattr(decision, "needs_held_out_rows", False):
             rows = held_out.rows
             seen = {
-                "proba": self._proba_from(held_out.outputs),
+                "proba": self._map.of_outputs(held_out.outputs),
                 "y": y[rows],
                 "sample_weight": None if population is None else population[rows],
                 "X": _safe_indexing(X, rows),
@@ -772,13 +732,6 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.decision_ = decision.fit(
             classes=self.classes_, class_multiplier=self.class_multiplier_, **seen
         )
-
-    def _proba_from(self, outputs):
-        """Return probabilities for outputs of the wrapped estimator."""
-        if self.calibrator_ is None:
-            return outputs
-        scores = _cross_fit.log_scores(outputs, self._output_method, self._clip)
-        return self.calibrator_.predict_proba(scores)
 
     def _without_side_columns(self, X):
         return drop_columns(X, self._side_columns, width=self._width)

@@ -459,9 +459,6 @@ def test_nothing_of_the_caller_changes(binary, calibration):
     assert global_generator() == state
 
 
-@pytest.mark.xfail(
-    strict=True, reason="fit draws from the global generator although nothing is random"
-)
 def test_a_fit_without_chance_draws_no_random_number(binary):
     before = global_generator()
     WeightedClassifier(random_state=None).fit(*binary)
@@ -532,9 +529,6 @@ def test_names_are_reached_into():
         classifier.set_params(weigthing="balanced")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AttributeError, reason="None has no set_params to be told about"
-)
 @pytest.mark.parametrize("name", ["weighting", "calibration", "stabilizer"])
 def test_none_has_no_parameters(name):
     with pytest.raises(ValueError, match="Invalid parameter"):
@@ -711,10 +705,6 @@ def test_parameters_that_cannot_be_used(params, error, sentence):
         classifier.fit(X_SMALL, Y_SMALL)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="fit asks scikit-learn for the length before looking at the type",
-)
 @pytest.mark.parametrize("kind", ["polars", "dask"])
 def test_tables_that_are_not_in_memory(kind):
     if kind == "polars":
@@ -729,7 +719,6 @@ def test_tables_that_are_not_in_memory(kind):
         WeightedClassifier(weighting=None).fit(X, Y_SMALL)
 
 
-@pytest.mark.xfail(strict=True, reason="a threshold is not held against the estimator")
 def test_a_threshold_needs_probabilities():
     with pytest.raises(TypeError, match="predict_proba"):
         WeightedClassifier(LinearSVC(), decision=0.3).fit(X_SMALL, Y_SMALL)

@@ -178,14 +178,20 @@ def _newton(evaluate, start, *, max_iter=200, tol=1e-6):
     """
     theta = np.array(start, dtype=np.float64)
     value, gradient, hessian = evaluate(theta)
-    eye = np.eye(theta.shape[0])
+    guard = 1e-12 * np.eye(theta.shape[0])
     for _ in range(max_iter):
-        # Directions that the data do not see (equal columns) get no step at all.
-        guard = 1e-12 * np.trace(hessian) / theta.shape[0] + 1e-100
-        step = -np.linalg.solve(hessian + guard * eye, gradient)
+        # Scaled to a unit diagonal, so that the guard is small in every direction but
+        # those that the data do not see (equal columns), whatever the scores' spread.
+        spread = np.sqrt(np.diag(hessian))
+        unit = 1 / np.where(spread > 1e-140, spread, 1.0)
+        scaled = unit[:, np.newaxis] * hessian * unit + guard
+        step = -unit * np.linalg.solve(scaled, unit * gradient)
         size, reach = np.abs(step).max(), 1 + np.abs(theta).max()
         if size <= tol * reach:
             return theta + step
+        if -(gradient @ step) <= 1e-16:
+            # Nothing to gain: the step is long only where the data do not see it.
+            return theta
         step *= min(1.0, 10 * reach / size)
         decrease = gradient @ step
         length = 1.0

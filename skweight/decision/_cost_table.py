@@ -138,11 +138,16 @@ class CostTable:
 
     def _order_of_two(self, classes):
         """Return the position, negative 0 and positive 1, of each of the classes."""
+        if len(classes) == 1:
+            raise ValueError(
+                f"CostMatrix.binary speaks of two labels, and y has 1 class: "
+                f"{say(classes)}. Fit it on rows of both."
+            )
         if len(classes) != 2:
             raise ValueError(
-                "CostMatrix.binary speaks of two classes, and y has "
-                f"{len(classes)}: {say(classes)}. Use CostMatrix.from_dict({{true "
-                "label: {decided label: cost}}), which names every mistake."
+                "Only binary classification is supported by CostMatrix.binary, and y "
+                f"has {len(classes)} classes: {say(classes)}. Use CostMatrix.from_dict("
+                "{true label: {decided label: cost}}), which names every mistake."
             )
         positive = find_pos_label(self._pos_label, classes)
         return [1 if label == positive else 0 for label in classes]

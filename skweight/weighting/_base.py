@@ -50,6 +50,16 @@ def multiply(first, second):
     return first * second
 
 
+def without_rounding_noise(weights):
+    """Return weights rounded to their first 32 binary digits.
+
+    Weights times 1000, and divided by their mean again, differ from before in their
+    last bits. A forest breaks ties by such bits, so that they must not be there.
+    """
+    mantissa, exponent = np.frexp(weights)
+    return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)
+
+
 def asks_for(weighting, name):
     """Return whether a strategy's fit takes the row-wise array of that name.
 

@@ -441,7 +441,7 @@ def test_the_readings_are_in_the_users_labels():
         (
             lambda: CostMatrix.binary(pos_label=1, fp=1, fn=5).align([0, 1, 2]),
             ValueError,
-            ["two classes", "y has 3", "from_dict"],
+            ["Only binary", "y has 3 classes", "from_dict"],
         ),
         (
             lambda: CostMatrix.binary(pos_label=1, fp=1, fn=5).incurred(

@@ -106,10 +106,6 @@ def test_the_estimator_never_sees_the_column(kind):
         )
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="WeightedClassifier does not remember how wide a list of rows is",
-)
 def test_the_column_of_a_list_of_rows_is_dropped_in_predict_too():
     table, column = TABLES["list"]
     classifier = WeightedClassifier(weighting=ColumnWeighting(column)).fit(table, Y)
