@@ -101,7 +101,7 @@ _WEIGHTINGS = {
         _target(), n_centers=0, lambdas=0.01
     ),
     "ClassifierRatioWeighting": lambda labels: ClassifierRatioWeighting(
-        _target(), estimator=_frozen([0, 1], shift=0.2), calibration=None
+        _target(), estimator=_frozen([0, 1], shift=0.05), calibration=None
     ),
     "LabelShiftWeighting": lambda labels: LabelShiftWeighting(
         _target(), _frozen(labels), method="bbse"
