@@ -1,7 +1,8 @@
 """Calibrate and choose a threshold: how many fits does it take?
 
-The threshold is to maximise balanced accuracy. scikit-learn searches it; ours follows
-from the balanced weights in closed form (labels are argmax of w_k p_k).
+The threshold is to maximise balanced accuracy. decision="tuned" searches it on the
+held-out rows of the calibrator, as scikit-learn does on rows of its own; "auto" takes
+it from the balanced weights in closed form (labels are argmax of w_k p_k).
 """
 
 import numpy as np
@@ -31,10 +32,13 @@ def methods(make):
         )
 
     ours = {
-        f"WeightedClassifier(calibration={calibration!r})": WeightedClassifier(
-            make(), weighting="balanced", calibration=calibration, random_state=0
+        f"WeightedClassifier({calibration!r}, decision={decision!r})": (
+            WeightedClassifier(
+                make(), calibration=calibration, decision=decision, random_state=0
+            )
         )
         for calibration in ["sigmoid", "isotonic"]
+        for decision in ["auto", "tuned"]
     }
     return ours | {
         "TunedThresholdClassifierCV(CalibratedClassifierCV())": nested(),

@@ -1,5 +1,7 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
+from inspect import signature
+
 import numpy as np
 from sklearn import get_config
 from sklearn.base import (
@@ -18,7 +20,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skweight import _cross_fit
 from skweight._columns import drop_columns
@@ -37,7 +39,7 @@ from skweight._validation import (
 )
 from skweight.calibration import PriorCalibrator, resolve_calibrator
 from skweight.decision import resolve_decision
-from skweight.delivery import POLICIES, deliver
+from skweight.delivery import POLICIES, deliver, routing_without_weights
 from skweight.inspection._report import (
     FitReport,
     describe_decision,
@@ -111,8 +113,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ``LogisticRegression()``. It is cloned, never changed. A
         ``FrozenEstimator`` is not fitted: it is calibrated on the rows given, and
         `weighting` then says how it was weighted when it was.
-    weighting : None, str, dict, callable, weighting, or list of these, \
-            default="balanced"
+    weighting : None, str, dict, callable, weighting or list, default="balanced"
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None
@@ -172,7 +173,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         What the fit did to the rows, in words and figures.
     n_features_in_ : int
         Number of features that `estimator_` saw, where it says so.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where it says so.
 
     Raises
@@ -209,12 +210,14 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from skweight import WeightedClassifier
     >>> X, y = make_classification(2000, weights=[0.95], flip_y=0.05, random_state=0)
     >>> clf = WeightedClassifier(
-    ...     LogisticRegression(), weighting="balanced", calibration="sigmoid",
+    ...     LogisticRegression(),
+    ...     weighting="balanced",
+    ...     calibration="sigmoid",
     ...     random_state=0,
     ... ).fit(X, y)
-    >>> round(float(y.mean()), 3), round(float(clf.predict_proba(X)[:, 1].mean()), 3)
-    (0.072, 0.072)
-    >>> round(clf.threshold_, 3)      # balanced classes: the prevalence decides
+    >>> round(float(y.mean()), 2), round(float(clf.predict_proba(X)[:, 1].mean()), 2)
+    (0.07, 0.07)
+    >>> round(clf.threshold_, 3)  # balanced classes: the prevalence decides
     0.072
     """
 
@@ -369,7 +372,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         metadata = self._sort_predict_params(params)
         if self.decision_ is None:
             return self.estimator_.predict(self._without_side_columns(X))
-        return self.decision_.decide(self.predict_proba(X), X, **metadata)
+        # A decision that looks at probabilities alone need not know of rows.
+        if "X" in signature(self.decision_.decide).parameters:
+            metadata = {"X": X, **metadata}
+        return self.decision_.decide(self.predict_proba(X), **metadata)
 
     @available_if(_has_predict_proba)
     def predict_proba(self, X):
@@ -488,7 +494,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return (
             MetadataRouter(owner=self)
             .add_self_request(self)
-            .add(estimator=self._get_estimator(), method_mapping=mapping)
+            .add(
+                estimator=routing_without_weights(self._get_estimator()),
+                method_mapping=mapping,
+            )
             .add(weighting=weighting, method_mapping=mapping)
             .add(
                 decision=self._make_decision(),
@@ -726,9 +735,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "proba": self._map.of_outputs(held_out.outputs),
                 "y": y[rows],
                 "sample_weight": None if population is None else population[rows],
-                "X": _safe_indexing(X, rows),
                 **{k: take_rows(v, rows, len(y)) for k, v in metadata.items()},
             }
+            if has_fit_parameter(decision, "X"):
+                seen["X"] = _safe_indexing(X, rows)
         self.decision_ = decision.fit(
             classes=self.classes_, class_multiplier=self.class_multiplier_, **seen
         )

@@ -259,6 +259,25 @@ def balances_itself(estimator):
     return found
 
 
+def routing_without_weights(estimator):
+    """Return the routing of an estimator whose weights are delivered, not routed.
+
+    No outer router may then find a consumer of sample_weight in it, which would
+    outvote ``set_fit_request(sample_weight=False)`` of the classifier around it.
+    """
+
+    def forbid(routing):
+        if isinstance(routing, MetadataRequest):
+            if routing.fit.requests.get("sample_weight", False) in (None, True):
+                routing.fit.add_request(param="sample_weight", alias=False)
+        else:
+            for _, inner in routing:
+                forbid(inner.router)
+        return routing
+
+    return forbid(get_routing_for_object(estimator))
+
+
 def children(estimator):
     """Yield the parameter name and the object of every estimator held directly."""
     if isinstance(estimator, FrozenEstimator | WeightAdapter):

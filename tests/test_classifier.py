@@ -168,8 +168,23 @@ def test_sample_weight_times_emphasis_of_mean_one_reaches_the_fit(binary):
     mass = np.bincount(y, weights=weight)
     expected = weight / mass[y]
     expected /= expected[weight > 0].mean()
-    np.testing.assert_allclose(ours.estimator_.fit_[2], expected, rtol=1e-12)
+    # Rounded to 32 binary digits, so that the scale leaves no trace.
+    np.testing.assert_allclose(ours.estimator_.fit_[2], expected, rtol=2**-31)
     assert ours.estimator_.fit_[2][weight > 0].mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("factor", [0.001, 1000.0, 1 / 3])
+def test_a_forest_is_the_same_whatever_the_scale_of_the_weights(binary, factor):
+    X, y = binary
+    weight = np.random.RandomState(0).exponential(size=400)
+    forest = RandomForestClassifier(10, random_state=0)
+    proba = [
+        WeightedClassifier(forest, calibration="sigmoid", random_state=0)
+        .fit(X, y, sample_weight=one)
+        .predict_proba(X)
+        for one in (weight, factor * weight)
+    ]
+    np.testing.assert_allclose(proba[0], proba[1], rtol=1e-7)
 
 
 def test_normalize_false_keeps_the_scale(binary):

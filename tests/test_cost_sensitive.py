@@ -286,15 +286,12 @@ def test_the_decision_sees_population_weights_on_held_out_rows(calibrated, rare)
     ).fit(X, y, sample_weight=population, extra=extra)
     seen = clf.decision_.held_out_
     rows = seen.metadata["extra"]
-    assert sorted(rows) == list(range(300))
+    # Rows of weight zero are no rows of the population.
+    assert sorted(rows) == list(range(10, 300))
     np.testing.assert_array_equal(seen.X, X[rows])
     np.testing.assert_array_equal(seen.y, y[rows])
-    ratio = (
-        seen.sample_weight[seen.sample_weight > 0]
-        / population[rows][population[rows] > 0]
-    )
+    ratio = seen.sample_weight / population[rows]
     np.testing.assert_allclose(ratio, ratio[0])
-    assert (seen.sample_weight == 0).sum() == 10
     if calibrated:
         scores, labels, weights = clf.calibrator_.seen_
         np.testing.assert_array_equal(labels, seen.y)
@@ -607,7 +604,7 @@ def test_published_constants_of_marketing(shared_data):
     nobody, everybody = (
         cost_score(y, np.full(y.size, k), cost, X=X, normalize=False) for k in (0, 1)
     )
-    assert int(nobody) == 59_507
+    assert round(nobody) == 59_507
     assert everybody == 37_931
     assert cost.check(X, y).n_dominated["positive"] == (X["fn"] == 1).sum()
 
@@ -654,8 +651,8 @@ def test_the_rule_of_elkan_beats_one_half_on_german_credit(shared_data):
 
 LABELS = "the check uses labels among which no positive one is obvious; costs need one"
 WEIGHTS = (
-    "weights are normalised and folds drawn by row, so that a row of weight two and two "
-    "rows agree in distribution only"
+    "weights are normalised and folds drawn by row, so that a row of weight two and "
+    "two rows agree in distribution only"
 )
 EXCUSES = {
     "check_estimators_dtypes": LABELS,
@@ -676,12 +673,22 @@ def test_the_number_of_excuses_does_not_grow():
     assert len(EXCUSES) <= 11
 
 
-@parametrize_with_checks(
-    [
-        CostSensitiveClassifier(LogisticRegression(), cost=COST),
-        CostSensitiveClassifier(LogisticRegression(), cost=COST, calibration=None),
-    ],
-    expected_failed_checks=lambda estimator: EXCUSES,
+def _listed(mark):
+    """Return a mark of scikit-learn's with a list; old ones give pytest a generator."""
+    (names, cases), kwargs = mark.mark.args, mark.mark.kwargs
+    return pytest.mark.parametrize(names, list(cases), **kwargs)
+
+
+# Some checks have labels that no feature tells anything of, or all of one class.
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
+@_listed(
+    parametrize_with_checks(
+        [
+            CostSensitiveClassifier(LogisticRegression(), cost=COST),
+            CostSensitiveClassifier(LogisticRegression(), cost=COST, calibration=None),
+        ],
+        expected_failed_checks=lambda estimator: EXCUSES,
+    )
 )
 def test_estimator_checks(estimator, check):
     check(estimator)

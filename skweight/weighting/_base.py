@@ -35,7 +35,25 @@ ROLES = ("population", "emphasis")
 
 
 class RoleWeights(NamedTuple):
-    """Weights of the training rows, one vector per role; None stands for all ones."""
+    """Weights of the training rows, one vector per role; None stands for all ones.
+
+    Attributes
+    ----------
+    population : ndarray of shape (n_samples,) or None
+        How many rows of the population each row stands for.
+    emphasis : ndarray of shape (n_samples,) or None
+        How hard training should look at each row.
+
+    Examples
+    --------
+    >>> from skweight import BalancedWeighting
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 0, 1]
+    >>> weights = BalancedWeighting().fit_weigh_by_role(X, y)
+    >>> weights.population is None
+    True
+    >>> weights.emphasis.round(2)
+    array([0.67, 0.67, 0.67, 2.  ])
+    """
 
     population: np.ndarray | None
     emphasis: np.ndarray | None
@@ -283,6 +301,26 @@ class ClassLevelWeighting(BaseWeighting):
     A subclass implements ``_class_weights(classes, masses)``: the raw weight of each
     class, from its total ``sample_weight`` (its number of rows without one). A class
     of zero mass has no row that counts; whatever it is given is set to zero.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weight of a row of each class.
+    scale_ : float
+        Mean weight of the training rows before it was set to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.weighting import ClassLevelWeighting
+    >>> class LogWeighting(ClassLevelWeighting):
+    ...     def _class_weights(self, classes, masses):
+    ...         return 1 / np.log1p(masses)
+    >>> X, y = np.zeros((4, 1)), [0, 0, 0, 1]
+    >>> LogWeighting().fit_weigh(X, y)
+    array([0.8, 0.8, 0.8, 1.6])
     """
 
     def _learn(self, X, y, sample_weight):

@@ -43,6 +43,14 @@ def resolve_weighting(spec):
     -------
     weighting : BaseWeighting or None
         A strategy; objects are returned as they are, not cloned.
+
+    Examples
+    --------
+    >>> from skweight.weighting import resolve_weighting
+    >>> resolve_weighting("balanced")
+    BalancedWeighting()
+    >>> resolve_weighting({"fraud": 10, "fine": 1})
+    ClassWeighting(class_weight={'fine': 1, 'fraud': 10})
     """
     if spec is None or isinstance(spec, BaseWeighting):
         return spec

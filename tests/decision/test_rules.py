@@ -87,7 +87,7 @@ def test_a_decision_must_be_fitted_and_finished():
     with pytest.raises(NotFittedError):
         ArgmaxDecision().decide(PROBA)
     with pytest.raises(
-        NotImplementedError, match=r"must implement _positions\(proba\)"
+        NotImplementedError, match=r"must implement _positions\(proba, X, metadata\)"
     ):
         BaseDecision().fit(classes=[0, 1]).decide(PROBA)
 
@@ -263,7 +263,7 @@ def test_a_decision_of_a_third_party(rare, calibration):
         (
             "cost",
             ValueError,
-            r"decision must be one of \['auto', 'argmax'\], a thresho",
+            r"decision must be one of \['auto', 'argmax', 'tuned'\], a thr",
         ),
         (None, ValueError, r"or an object with fit and decide; got None\."),
         (True, ValueError, r"or an object with fit and decide; got True\."),
