@@ -2,8 +2,8 @@
 
 Each method gets the same training half, columns that carry costs included, and decides
 the same test quarter; the learner is `HistGradientBoostingClassifier` wherever a method
-takes one. Methods of empulse are left out where it is missing (pip install empulse
-xgboost-cpu; version 0.13.1 was used). Writes results/cost_comparison.csv.
+takes one. Methods of empulse are left out where it is not installed (pip install
+empulse xgboost-cpu; version 0.13.1 was used). Writes results/cost_comparison.csv.
 
     python benchmarks/cost_comparison.py            # everything
     python benchmarks/cost_comparison.py churn 2    # one data set, two repeats

@@ -394,7 +394,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         X = self._without_side_columns(X)
         if self.calibrator_ is None:
-            return self.estimator_.predict_proba(X)
+            # A class all of whose rows have weight zero may be unknown to it.
+            return _cross_fit.outputs_of(
+                self.estimator_, X, "predict_proba", self.classes_
+            )
         return self._map.of_rows(self.estimator_, X)
 
     @available_if(_has_predict_proba)

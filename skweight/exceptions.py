@@ -6,6 +6,7 @@ __all__ = [
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
     "FewerFoldsWarning",
+    "NotEnoughOverlapWarning",
     "UnsupportedWeightsError",
 ]
 
@@ -79,6 +80,20 @@ class CostWarning(UserWarning):
     >>> from skweight.exceptions import CostWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CostWarning)
+    """
+
+
+class NotEnoughOverlapWarning(UserWarning):
+    """The training rows do not cover the population they are to stand for.
+
+    The message gives the share of the target that no row can stand for.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import NotEnoughOverlapWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", NotEnoughOverlapWarning)
     """
 
 

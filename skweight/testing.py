@@ -9,15 +9,23 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight.decision import CostMatrix
+from skweight.density_ratio import KernelLogisticRatio
 from skweight.weighting import (
     BalancedWeighting,
+    ClassifierRatioWeighting,
     ClassWeighting,
     ColumnWeighting,
     CostWeighting,
+    DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
+    KernelLogisticRatioWeighting,
+    KLIEPWeighting,
+    KMMWeighting,
+    LabelShiftWeighting,
     PriorWeighting,
     ProductWeighting,
+    ULSIFWeighting,
 )
 from skweight.weighting._base import ROLES, ClassLevelWeighting, multiply
 
@@ -50,7 +58,25 @@ def _dearer_later(labels, last=9.0):
     )
 
 
-# One row for each strategy: how to make one, given the labels it will meet.
+def _target():
+    """Return rows of a target population that the rows of the checks overlap with."""
+    return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
+
+
+def _frozen(labels, shift=1.0):
+    """Return a fitted classifier of the labels."""
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.naive_bayes import GaussianNB
+
+    X = np.random.RandomState(5).uniform(0.5, 1.5, size=(40, 3))
+    y = np.resize(np.asarray(labels), 40)
+    X += shift * np.unique(y, return_inverse=True)[1][:, np.newaxis]
+    return FrozenEstimator(GaussianNB().fit(X, y))
+
+
+# One row for each strategy: how to make one, given the labels it will meet. Parameters
+# that are chosen by leaving out rows are given here: to such a choice a row of weight
+# two is one row, and to the fit that follows it is two.
 _WEIGHTINGS = {
     "BalancedWeighting": lambda labels: BalancedWeighting(),
     "BalancedWeighting(strength=0.5)": lambda labels: BalancedWeighting(strength=0.5),
@@ -63,6 +89,23 @@ _WEIGHTINGS = {
         _dearer_later(labels, CostMatrix.column(0))
     ),
     "FunctionWeighting": lambda labels: FunctionWeighting(_heavier_with_first_feature),
+    "DensityRatioWeighting": lambda labels: DensityRatioWeighting(
+        _target(),
+        estimator=KernelLogisticRatio(n_centers=0, lambdas=0.01),
+        exponent=0.5,
+    ),
+    "ULSIFWeighting": lambda labels: ULSIFWeighting(_target(), sigmas=1, lambdas=0.1),
+    "KLIEPWeighting": lambda labels: KLIEPWeighting(_target(), sigmas=1.0),
+    "KMMWeighting": lambda labels: KMMWeighting(_target(), sigma=1, ridge=1.0),
+    "KernelLogisticRatioWeighting": lambda labels: KernelLogisticRatioWeighting(
+        _target(), n_centers=0, lambdas=0.01
+    ),
+    "ClassifierRatioWeighting": lambda labels: ClassifierRatioWeighting(
+        _target(), estimator=_frozen([0, 1], shift=0.05), calibration=None
+    ),
+    "LabelShiftWeighting": lambda labels: LabelShiftWeighting(
+        _target(), _frozen(labels), method="bbse"
+    ),
     "ProductWeighting": lambda labels: ProductWeighting(
         [PriorWeighting(_even(labels)), BalancedWeighting(0.5), ColumnWeighting(0)]
     ),

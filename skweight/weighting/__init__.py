@@ -9,19 +9,34 @@ from skweight.weighting._balance import (
 from skweight.weighting._base import BaseWeighting, ClassLevelWeighting, RoleWeights
 from skweight.weighting._cost import CostWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
+from skweight.weighting._label_shift import LabelShiftWeighting
 from skweight.weighting._product import ProductWeighting, resolve_weighting
+from skweight.weighting._shift import ClassifierRatioWeighting, DensityRatioWeighting
+from skweight.weighting._shift_kernel import (
+    KernelLogisticRatioWeighting,
+    KLIEPWeighting,
+    KMMWeighting,
+    ULSIFWeighting,
+)
 
 __all__ = [
     "BalancedWeighting",
     "BaseWeighting",
     "ClassLevelWeighting",
     "ClassWeighting",
+    "ClassifierRatioWeighting",
     "ColumnWeighting",
     "CostWeighting",
+    "DensityRatioWeighting",
     "EffectiveNumberWeighting",
     "FunctionWeighting",
+    "KLIEPWeighting",
+    "KMMWeighting",
+    "KernelLogisticRatioWeighting",
+    "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
     "RoleWeights",
+    "ULSIFWeighting",
     "resolve_weighting",
 ]

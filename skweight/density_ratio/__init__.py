@@ -1,0 +1,27 @@
+"""Ratios of two densities, p_target / p_source, from a sample of each.
+
+Usable by themselves: ``fit(X_source, X_target)``, then ``ratio(X)`` for any rows. The
+weighting strategies for covariate shift are these estimators in another dress.
+"""
+
+from skweight.density_ratio._base import BaseDensityRatio, RatioReport
+from skweight.density_ratio._classifier import ClassifierRatio
+from skweight.density_ratio._kliep import KLIEP
+from skweight.density_ratio._kmm import KMM
+from skweight.density_ratio._logistic import KernelLogisticRatio
+from skweight.density_ratio._search import DensityRatioSearch
+from skweight.density_ratio._statistics import KernelMoments, KernelStatistics
+from skweight.density_ratio._ulsif import ULSIF
+
+__all__ = [  # noqa: RUF022, in the order that the tests sort in
+    "BaseDensityRatio",
+    "ClassifierRatio",
+    "DensityRatioSearch",
+    "KLIEP",
+    "KMM",
+    "KernelLogisticRatio",
+    "KernelMoments",
+    "KernelStatistics",
+    "RatioReport",
+    "ULSIF",
+]

@@ -1,0 +1,370 @@
+"""What all density-ratio estimators share: fit, held-out score, diagnostics."""
+
+import warnings
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import ThreadpoolController
+
+from skweight._validation import check_choice, n_rows
+from skweight.density_ratio._kernels import chunks, subsample
+from skweight.density_ratio._tables import (
+    check_pair,
+    check_same_columns,
+    column_names,
+    numbers,
+    plain_table,
+    width,
+)
+from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
+from skweight.weights import effective_sample_size, pareto_diagnostics
+
+# The figures about a fit are taken on at most so many source rows.
+_REPORT_ROWS = 10_000
+
+# From here on a fit warns. With some hundreds of rows, and no target mass missing, the
+# mean ratio of every method stays within .2 of one; tests hold that.
+_MISSING_MASS = 0.3
+_SMALLEST_SHARE = 0.02
+_UNEVEN_SHARE = 0.2
+
+SCORES = ("log_loss", "ukl", "lsif")
+
+
+class RatioReport(NamedTuple):
+    """What a fitted ratio says about source and target.
+
+    Parameters
+    ----------
+    mean_ratio : float
+        Mean of the ratio over the source, before any normalising. It estimates the
+        share of the target that lies where the source has rows.
+    missing_target_mass : float
+        What is lacking to 1: the share of the target that no source row can stand
+        for. NaN where a method fixes the mean by construction.
+    effective_sample_size : float
+        Kish effective number of source rows after weighting with the ratio.
+    effective_share : float
+        The same as a share of the effective number of source rows before.
+    largest_share : float
+        Share of the largest single row in the sum of all weights.
+    khat : float
+        Shape of the tail of the ratio; NaN where there is no tail.
+    verdict : str
+        What :func:`skweight.weights.pareto_diagnostics` says about it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.density_ratio import ULSIF
+    >>> rng = np.random.default_rng(0)
+    >>> X_source, X_target = rng.normal(size=(500, 2)), rng.normal(0.5, size=(500, 2))
+    >>> report = ULSIF(random_state=0).fit(X_source, X_target).report_
+    >>> 0.4 < report.effective_share < 0.9
+    True
+    """
+
+    mean_ratio: float
+    missing_target_mass: float
+    effective_sample_size: float
+    effective_share: float
+    largest_share: float
+    khat: float
+    verdict: str
+
+
+class BaseDensityRatio(BaseEstimator):
+    """Base class of estimators of the ratio p_target / p_source.
+
+    A subclass implements ``_fit(source, target, rng)`` for two checked samples, which
+    may return out-of-fold ratios of the source rows, and ``_ratio(X)`` for checked
+    rows; see the source of :class:`ULSIF`.
+
+    Examples
+    --------
+    >>> from skweight.density_ratio import BaseDensityRatio, ULSIF
+    >>> issubclass(ULSIF, BaseDensityRatio)
+    True
+    """
+
+    # Whether tables must be numbers without gaps; classifiers take what they take.
+    _numeric = True
+    # Libraries that are to use one thread during a fit.
+    _one_thread = ("blas",)
+    # Whether the mean of the ratio is one by construction, and says nothing.
+    _mean_is_fixed = False
+
+    def fit(
+        self,
+        X_source,
+        X_target,
+        sample_weight_source=None,
+        sample_weight_target=None,
+    ):
+        """Learn the ratio of two densities from a sample of each.
+
+        Parameters
+        ----------
+        X_source : array-like of shape (n_source, n_features)
+            Rows as they come in training: the denominator.
+        X_target : array-like of shape (n_target, n_features)
+            Rows of the population of interest: the numerator.
+        sample_weight_source : array-like of shape (n_source,), default=None
+            How many rows of the source population each row stands for.
+        sample_weight_target : array-like of shape (n_target,), default=None
+            How many rows of the target population each row stands for.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        source, out_of_fold = self._learn(
+            X_source, X_target, sample_weight_source, sample_weight_target
+        )
+        if out_of_fold is not None:
+            self._report(out_of_fold, source, source)
+        else:
+            seen = subsample(source, _REPORT_ROWS, check_random_state(0))
+            self._report(self._ratio(seen.X), seen, source)
+        return self
+
+    def fit_ratio(
+        self,
+        X_source,
+        X_target,
+        sample_weight_source=None,
+        sample_weight_target=None,
+    ):
+        """Learn the ratio and return it for the source rows.
+
+        The same as ``fit(...).ratio(X_source)``, unless the estimator says otherwise.
+
+        Parameters
+        ----------
+        X_source : array-like of shape (n_source, n_features)
+            Rows as they come in training: the denominator.
+        X_target : array-like of shape (n_target, n_features)
+            Rows of the population of interest: the numerator.
+        sample_weight_source : array-like of shape (n_source,), default=None
+            How many rows of the source population each row stands for.
+        sample_weight_target : array-like of shape (n_target,), default=None
+            How many rows of the target population each row stands for.
+
+        Returns
+        -------
+        ratio : ndarray of shape (n_source,)
+            Estimated p_target / p_source, not normalised.
+        """
+        source, counted = self._learn(
+            X_source, X_target, sample_weight_source, sample_weight_target
+        )
+        if counted is None:
+            counted = self._ratio(source.X)
+        self._report(counted, source, source)
+        if source.n == n_rows(X_source):
+            return counted
+        # Rows of weight zero took no part, but they have a ratio too.
+        ratio = self.ratio(X_source)
+        ratio[np.asarray(sample_weight_source) > 0] = counted
+        return ratio
+
+    def ratio(self, X):
+        """Return the estimated ratio of any rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        ratio : ndarray of shape (n_samples,)
+            Estimated p_target / p_source, 0 or more.
+        """
+        return self._ratio(self._check_rows(X))
+
+    def score(
+        self,
+        X_source,
+        X_target,
+        sample_weight_source=None,
+        sample_weight_target=None,
+        *,
+        scoring="log_loss",
+    ):
+        r"""Return how well the ratio fits rows that it was not learned from.
+
+        Greater is better. With :math:`w` the ratio,
+
+        .. math::
+            \text{log\_loss}: \tfrac12 \overline{\log \tfrac{1}{1 + w}}_{source}
+            + \tfrac12 \overline{\log \tfrac{w}{1 + w}}_{target}, \quad
+            \text{ukl}: \overline{\log w}_{target} - \overline{w}_{source}, \quad
+            \text{lsif}: \overline{w}_{target} - \tfrac12 \overline{w^2}_{source}
+
+        Parameters
+        ----------
+        X_source : array-like of shape (n_source, n_features)
+            Held-out rows of the source.
+        X_target : array-like of shape (n_target, n_features)
+            Held-out rows of the target.
+        sample_weight_source : array-like of shape (n_source,), default=None
+            How many rows of the source population each row stands for.
+        sample_weight_target : array-like of shape (n_target,), default=None
+            How many rows of the target population each row stands for.
+        scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
+            Which of the three.
+
+        Returns
+        -------
+        score : float
+            Each is largest in expectation at the true ratio.
+        """
+        check_choice(scoring, SCORES, name="scoring")
+        return score_ratios(
+            self.ratio(X_source),
+            self.ratio(X_target),
+            sample_weight_source,
+            sample_weight_target,
+            scoring,
+        )
+
+    # -- for subclasses ----------------------------------------------------------------
+
+    def _check_rows(self, X):
+        check_is_fitted(self, "n_features_in_")
+        check_same_columns(
+            X,
+            self._columns,
+            self.n_features_in_,
+            name="X",
+            reference="the tables of fit",
+        )
+        if self._numeric:
+            return numbers(X, owner=type(self).__name__, name="X")
+        return plain_table(X)
+
+    def _learn(self, X_source, X_target, weight_source, weight_target):
+        owner = type(self).__name__
+        source, target = check_pair(
+            X_source,
+            X_target,
+            weight_source,
+            weight_target,
+            owner=owner,
+            numeric=self._numeric,
+        )
+        self._columns = column_names(X_source)
+        self.n_features_in_ = width(X_source, "X_source")
+        rng = check_random_state(self.random_state)
+        with one_thread(*self._one_thread):
+            return source, self._fit(source, target, rng)
+
+    def _for_coverage(self, ratio):
+        """Return the ratio whose mean over the source tells what is missing."""
+        return ratio
+
+    def _report(self, ratio, seen, source):
+        """Set the figures that say whether the ratio can be trusted, and warn."""
+        name = type(self).__name__
+        share = seen.shares()
+        mean = float(self._for_coverage(ratio) @ share)
+        if not mean > 0:
+            raise ValueError(
+                f"{name} finds no source row that looks like the target: the ratio is "
+                "zero on all of them. No weights can make this source stand for that "
+                "target; check that both tables hold the same features in the same "
+                "units, or collect training rows like those of the target."
+            )
+        weights = ratio * share
+        n_effective = effective_sample_size(weights)
+        relative = n_effective / seen.n_effective
+        tail = pareto_diagnostics(weights)
+        missing = np.nan if self._mean_is_fixed else max(0.0, 1 - mean)
+        self.report_ = RatioReport(
+            mean_ratio=mean,
+            missing_target_mass=missing,
+            effective_sample_size=relative * source.n_effective,
+            effective_share=relative,
+            largest_share=float(weights.max() / weights.sum()),
+            khat=tail.khat,
+            verdict=tail.verdict,
+        )
+        if missing > _MISSING_MASS:
+            warnings.warn(
+                f"{name}: the source does not cover the target. The mean ratio over "
+                f"the source is {mean:.2f} where it should be 1, so about "
+                f"{missing:.0%} of the target lies where the source has no rows, and "
+                "no weights can stand for it. Collect such rows, or restrict the claim "
+                "to the rest.",
+                NotEnoughOverlapWarning,
+                stacklevel=3,
+            )
+        elif relative < _SMALLEST_SHARE or (
+            tail.khat >= 1 and relative < _UNEVEN_SHARE
+        ):
+            warnings.warn(
+                f"{name}: few source rows look like the target. After weighting, "
+                f"{seen.n} rows count as {n_effective:.1f}; the largest carries "
+                f"{self.report_.largest_share:.0%} of all weight, and {tail.reason}. "
+                "Flatten the ratio (exponent below 1, or a stabilizer), or collect "
+                "rows like those of the target.",
+                DegenerateWeightsWarning,
+                stacklevel=3,
+            )
+
+
+def score_rows(at_source, at_target, scoring):
+    """Return the contribution of each held-out row to the score of a ratio."""
+    # Zero would make the logarithm infinite for a single row.
+    at_target = np.maximum(at_target, 1e-6)
+    if scoring == "lsif":
+        return -(at_source**2) / 2, at_target
+    if scoring == "ukl":
+        return -at_source, np.log(at_target)
+    return -np.log1p(at_source) / 2, (np.log(at_target) - np.log1p(at_target)) / 2
+
+
+def score_ratios(at_source, at_target, weight_source, weight_target, scoring):
+    """Return the score of a ratio; see `BaseDensityRatio.score`."""
+    rows = score_rows(at_source, at_target, scoring)
+    weights = weight_source, weight_target
+    return sum(
+        float(np.average(one, weights=weight))
+        for one, weight in zip(rows, weights, strict=True)
+    )
+
+
+def in_chunks(X, function):
+    """Return function applied to chunks of rows, as one float64 vector."""
+    result = np.empty(n_rows(X))
+    with one_thread("blas"):
+        for rows in chunks(X):
+            result[rows] = function(X[rows])
+    return result
+
+
+@contextmanager
+def one_thread(*libraries):
+    """Keep numerical libraries to one thread.
+
+    Products of a chunk with a hundred centres are too small to share. On a machine
+    whose cores are busy, threads that wait for one another made a fit forty times as
+    slow.
+    """
+    with ExitStack() as stack:
+        for library in libraries:
+            stack.enter_context(_controller().limit(limits=1, user_api=library))
+        yield
+
+
+@cache
+def _controller():
+    # Looking for loaded libraries takes longer than some fits, so it is done once.
+    return ThreadpoolController()

@@ -1,0 +1,309 @@
+"""The density ratio as the odds of a classifier that tells target rows from source."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
+
+from skweight import _cross_fit
+from skweight._validation import check_number, n_rows
+from skweight.calibration import resolve_calibrator
+from skweight.delivery import deliver
+from skweight.density_ratio._base import BaseDensityRatio, one_thread
+from skweight.density_ratio._tables import _all_numbers, _is_numeric, column_names
+from skweight.exceptions import CalibrationWarning
+
+# A probability this close to 0 or 1 is a statement about the model.
+_SMALLEST_PROBABILITY = 1e-6
+_SMALL_ROWS = 5000
+_CLASSES = np.array([0, 1])
+
+
+class ClassifierRatio(BaseDensityRatio):
+    r"""Read the density ratio off a classifier that tells target rows from source.
+
+    Any scikit-learn classifier, so any table: mixed types, missing values, categories,
+    text through a Pipeline. The scores of the training rows are out-of-fold, because a
+    classifier knows the rows it was fitted on too well; and they are calibrated with
+    source and target counting half each, so that the odds are the ratio, whatever
+    their numbers of rows:
+
+    .. math:: w(x) = \frac{p(\text{target} \mid x)}{p(\text{source} \mid x)}
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        Cloned, never changed. None is histogram gradient boosting, behind an encoder
+        for columns of words.
+    calibration : None, str or calibrator, default="sigmoid"
+        What maps out-of-fold scores to probabilities: ``"sigmoid"``, ``"isotonic"``, or
+        a calibrator. None believes the probabilities of the classifier and corrects
+        them for the numbers of rows; boosted trees are then overconfident by orders of
+        magnitude.
+    cv : int, default=5
+        Number of folds, at least 2.
+    n_jobs : int or None, default=None
+        Number of fold fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, and of the default classifier.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted on all rows; class 1 is the target.
+    calibrator_ : calibrator or None
+        Fitted on out-of-fold scores.
+    report_ : RatioReport
+        What the out-of-fold ratio says about source and target.
+    n_features_in_ : int
+        Number of features.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is no classifier.
+    ValueError
+        If the tables do not fit together.
+
+    Warns
+    -----
+    NotEnoughOverlapWarning
+        If a large share of the target lies where the source has no rows.
+    DegenerateWeightsWarning
+        If few source rows carry nearly all of the ratio.
+
+    See Also
+    --------
+    KernelLogisticRatio : More accurate for smooth ratios of numbers.
+
+    Notes
+    -----
+    ``cv + 1`` fits of the classifier. `fit_ratio` returns the out-of-fold ratio of the
+    source rows, `ratio` that of the classifier fitted on all rows.
+
+    References
+    ----------
+    .. [1] S. Bickel, M. Brückner, T. Scheffer, Discriminative learning for differing
+       training and test distributions, ICML 2007, equation 5.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight.density_ratio import ClassifierRatio
+    >>> source = pd.DataFrame({"plan": ["basic"] * 300 + ["gold"] * 100})
+    >>> target = pd.DataFrame({"plan": ["basic"] * 100 + ["gold"] * 100})
+    >>> model = ClassifierRatio(random_state=0).fit(source, target)
+    >>> model.ratio(pd.DataFrame({"plan": ["basic", "gold"]})).round(1)  # 2/3 and 2
+    array([0.7, 2. ])
+    """
+
+    _numeric = False
+    _one_thread = ()
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        calibration="sigmoid",
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.calibration = calibration
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _fit(self, source, target, rng):
+        check_number(self.cv, name="cv", low=2)
+        X = stack(source.X, target.X)
+        y = np.repeat(_CLASSES, [source.n, target.n])
+        if self.estimator is None and y.size < _SMALL_ROWS:
+            # Threads that share the work of small trees only wait for one another.
+            with one_thread("openmp"):
+                return self._fit_stacked(X, y, source, target, rng)
+        return self._fit_stacked(X, y, source, target, rng)
+
+    def _fit_stacked(self, X, y, source, target, rng):
+        estimator = self.estimator
+        if estimator is None:
+            estimator = default_classifier(X, rng.randint(2**31 - 1))
+        if not is_classifier(estimator):
+            raise TypeError(
+                "ClassifierRatio takes a classifier, which is to tell rows of the "
+                f"target from rows of the source; got {type(estimator).__name__}."
+            )
+        weights = None
+        if source.share is not None or target.share is not None:
+            weights = np.concatenate([one.shares() * one.n for one in (source, target)])
+        arguments = {"fit_params": {}, "random_state": rng.randint(2**31 - 1)}
+        self.estimator_, _ = deliver(
+            estimator, X, y, weights, population=weights, **arguments
+        )
+        calibrator = resolve_calibrator(self.calibration)
+        self._method = _cross_fit.output_method(
+            self.estimator_, probabilities=calibrator is None
+        )
+
+        def training(rows):
+            own = None if weights is None else weights[rows]
+            return {"weights": own, "population": own, **arguments}
+
+        folds = min(self.cv, source.n, target.n)
+        splits = StratifiedKFold(
+            folds, shuffle=True, random_state=rng.randint(2**31 - 1)
+        ).split(np.zeros(y.size), y)
+        held_out = _cross_fit.held_out(
+            estimator,
+            X,
+            y,
+            list(splits),
+            self._method,
+            _CLASSES,
+            fit=training,
+            n_jobs=self.n_jobs,
+        )
+        outputs = np.empty_like(held_out.outputs)
+        outputs[held_out.rows] = held_out.outputs
+        self._clip = _cross_fit.smallest_probability(outputs, self._method)
+        # Source and target count half each, so the odds need no prior correction; where
+        # nothing is calibrated, the classifier has seen them in these numbers.
+        self._prior_odds = target.n / source.n
+        self.calibrator_ = None
+        if calibrator is not None:
+            halves = np.concatenate([one.shares() / 2 for one in (source, target)])
+            with warnings.catch_warnings():
+                # A classifier that cannot tell them apart has found the ratio 1.
+                warnings.simplefilter("ignore", CalibrationWarning)
+                scores = _cross_fit.log_scores(outputs, self._method, self._clip)
+                self.calibrator_ = calibrator.fit(
+                    scores, y, sample_weight=halves * y.size
+                )
+        ratio = self._odds(outputs)
+        return ratio[: source.n]
+
+    def _odds(self, outputs):
+        if self.calibrator_ is None:
+            p = outputs[:, 1]
+            prior_odds = self._prior_odds
+        else:
+            scores = _cross_fit.log_scores(outputs, self._method, self._clip)
+            p = self.calibrator_.predict_proba(scores)[:, 1]
+            prior_odds = 1.0
+        p = np.clip(p, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+        return p / (1 - p) / prior_odds
+
+    def _ratio(self, X):
+        return self._odds(
+            _cross_fit.outputs_of(self.estimator_, X, self._method, _CLASSES)
+        )
+
+
+def stack(first, second):
+    """Return the rows of one table above those of another of the same kind."""
+    kinds = {type(one).__module__.partition(".")[0] for one in (first, second)}
+    if sparse.issparse(first) or sparse.issparse(second):
+        return sparse.vstack([first, second], format="csr")
+    if kinds == {"pandas"}:
+        return _stack_pandas(first, second)
+    if kinds == {"polars"}:
+        import polars as pl
+
+        return pl.concat([first, second], how="vertical_relaxed")
+    return np.concatenate([np.asarray(first), np.asarray(second)])
+
+
+def _stack_pandas(first, second):
+    """Stack two DataFrames so that categories stay categories."""
+    import pandas as pd
+
+    shared = {}
+    for name in first.columns:
+        both = first[name], second[name]
+        if all(isinstance(one.dtype, pd.CategoricalDtype) for one in both):
+            shared[name] = pd.api.types.union_categoricals(both, ignore_order=True)
+    stacked = pd.concat([first, second], ignore_index=True)
+    return stacked.assign(**shared) if shared else stacked
+
+
+def word_columns(X):
+    """Return the columns that are not numbers, as a ColumnTransformer takes them."""
+    if column_names(X) is not None:
+        pairs = zip(X.columns, X.dtypes, strict=True)
+        return [column for column, dtype in pairs if not _is_numeric(dtype)]
+    if sparse.issparse(X) or np.asarray(X).dtype.kind in "biuf":
+        return []
+    return [j for j in range(X.shape[1]) if not _all_numbers(X[:, j])]
+
+
+def default_classifier(X, random_state):
+    """Return boosted trees that take the columns of X as they are."""
+    words = word_columns(X)
+    # Few rows bear small trees only; calibration cannot repair an overfitted ranking.
+    small = n_rows(X) < _SMALL_ROWS
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.05 if small else 0.1,
+        max_depth=3 if small else None,
+        categorical_features=list(range(len(words))) or None,
+        random_state=random_state,
+    )
+    if sparse.issparse(X):
+        dense = FunctionTransformer(_to_dense, accept_sparse=True)
+        return make_pipeline(dense, trees)
+    if not words:
+        return trees
+    encode = make_pipeline(
+        FunctionTransformer(_objects),
+        OrdinalEncoder(
+            handle_unknown="use_encoded_value",
+            unknown_value=np.nan,
+            encoded_missing_value=np.nan,
+            # Boosted trees take up to 255; the rarest share one.
+            max_categories=200,
+        ),
+    )
+    columns = ColumnTransformer([("words", encode, words)], remainder="passthrough")
+    return make_pipeline(columns, trees)
+
+
+def linear_classifier(X):
+    """Return a logistic regression that takes words and gaps."""
+    classifier = LogisticRegression(max_iter=1000)
+    if sparse.issparse(X):
+        return make_pipeline(MaxAbsScaler(), classifier)
+    encode = make_pipeline(
+        FunctionTransformer(_objects),
+        OneHotEncoder(handle_unknown="ignore", max_categories=100),
+    )
+    fill = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+    columns = ColumnTransformer([("words", encode, word_columns(X))], remainder=fill)
+    return make_pipeline(columns, classifier)
+
+
+def _to_dense(X):
+    return X.toarray() if sparse.issparse(X) else X
+
+
+def _objects(X):
+    """Return columns of words as objects, whose gaps are all NaN."""
+    if column_names(X) is not None:
+        X = np.column_stack([np.asarray(X[name], dtype=object) for name in X.columns])
+    X = np.array(X, dtype=object)
+    gaps = np.frompyfunc(lambda value: value is None or value != value, 1, 1)(X)
+    X[gaps.astype(bool)] = np.nan
+    return X

@@ -1,0 +1,324 @@
+"""Gaussian kernels on centres, a chunk of rows at a time.
+
+Distances are taken in float64, because they are differences of large numbers. Kernels
+are float32 where many rows are summed or only a choice hangs on them, because their
+exponential is ten times as fast; a small fit affords float64, so that the last digits
+of its input do not matter. No step mixes rows, so the kernels of a row are the same
+whatever chunk it comes in: that is what makes sums over chunks mergeable.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.random import sample_without_replacement
+
+from skweight._validation import check_number
+
+# The kernels of so many rows stay in a core's cache; larger chunks cost memory and
+# gain no time.
+CHUNK_ROWS = 4096
+
+# From so many rows on, kernels are float32.
+_MANY_ROWS = 30_000
+
+# A chunk of a wide table has fewer rows, so that it never holds more values than this.
+_CHUNK_VALUES = 1 << 21
+
+# Widths of the default grid, as powers of two times the median distance.
+_WIDTH_EXPONENTS = np.arange(-3, 8) / 2
+
+# The relative ratio is cut off at this share of its bound before it is mapped back.
+_LARGEST_RELATIVE = 0.98
+
+
+def chunks(X):
+    """Yield slices that cut the rows of X into chunks of bounded size."""
+    n, width = X.shape
+    size = CHUNK_ROWS
+    if not sparse.issparse(X):
+        size = int(np.clip(_CHUNK_VALUES // max(width, 1), 16, CHUNK_ROWS))
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def subsample(sample, n_rows, rng):
+    """Return at most n_rows rows of a sample, drawn without replacement."""
+    n = sample.X.shape[0]
+    if n <= n_rows:
+        return sample
+    rows = np.sort(sample_without_replacement(n, n_rows, random_state=rng))
+    return sample.take(rows)
+
+
+def moments(sample):
+    """Return mean and variance of every column, weighted by the share of the rows."""
+    X = sample.X
+    first = np.zeros(X.shape[1])
+    second = np.zeros(X.shape[1])
+    # Relative to some row, so that the square of a large mean cancels nothing.
+    origin = 0.0 if sparse.issparse(X) else np.asarray(X[0], dtype=np.float64)
+    for rows in chunks(X):
+        share = sample.share_of(rows)
+        if sparse.issparse(X):
+            part = X[rows].astype(np.float64)
+            first += share @ part
+            second += share @ part.multiply(part)
+        else:
+            part = X[rows] - origin
+            first += share @ part
+            second += np.einsum("i,ij,ij->j", share, part, part)
+    return first + origin, np.maximum(second - first**2, 0.0)
+
+
+def scale_columns(source, target, *, standardize):
+    """Return the shift and the scale of every column, each sample counting half.
+
+    Constant columns get scale 1, and raise where there are no others. A sparse table is
+    not shifted, which no distance notices.
+    """
+    mean_source, var_source = moments(source)
+    mean_target, var_target = moments(target)
+    between = (mean_source - mean_target) ** 2 / 4
+    variance = (var_source + var_target) / 2 + between
+    mean = (mean_source + mean_target) / 2
+    # What rounding leaves of a constant column is no spread.
+    largest = np.maximum(np.abs(mean_source), np.abs(mean_target))
+    constant = variance <= (1e-13 * largest) ** 2
+    if constant.all():
+        raise ValueError(
+            "Every feature has one and the same value in all rows of source and "
+            "target, so there is nothing in which they could differ. Pass the features "
+            "whose distribution shifts."
+        )
+    scale = np.sqrt(np.where(constant | (not standardize), 1.0, variance))
+    if sparse.issparse(source.X) or sparse.issparse(target.X):
+        mean = np.zeros_like(mean)
+    return mean, scale
+
+
+def choose_centers(sample, n_centers, rng):
+    """Return the positions of distinct rows, drawn in proportion to their share.
+
+    Where there are not more distinct rows than centres are asked for, all of them are
+    taken, and nothing is left to chance.
+    """
+    X = sample.X
+    n = X.shape[0]
+    if sample.share is None and n > _MANY_ROWS:
+        # A few spare ones make up for repeated rows without a number for every row.
+        rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
+    else:
+        # Exponential clocks: the first to ring are a draw in proportion to the rates.
+        rates = 1.0 if sample.share is None else sample.share
+        rows = np.argsort(rng.exponential(size=n) / rates)
+        rows = rows[: max(4 * n_centers, 20_000)]
+    table = X[rows].toarray() if sparse.issparse(X) else np.asarray(X[rows])
+    _, first = np.unique(table, axis=0, return_index=True)
+    chosen = rows[np.sort(first)[:n_centers]] if first.size > n_centers else rows[first]
+    return chosen
+
+
+class GaussianKernels:
+    """Gaussian kernels between any rows and fixed centres.
+
+    Parameters
+    ----------
+    centers : array-like or sparse matrix of shape (n_centers, n_features)
+        Centres in the units of the data.
+    mean, scale : ndarray of shape (n_features,)
+        What the columns are shifted and divided by.
+    dtype : dtype, default=np.float64
+        Of the kernels.
+    """
+
+    def __init__(self, centers, mean, scale, dtype=np.float64):
+        self.dtype = dtype
+        self.mean = mean
+        self.scale = scale
+        self.centers = self._standardized(centers)
+        if sparse.issparse(self.centers):
+            self.centers = self.centers.toarray()
+        self._norms = np.einsum("ij,ij->i", self.centers, self.centers)
+
+    @property
+    def size(self):
+        """Number of centres."""
+        return self.centers.shape[0]
+
+    def _standardized(self, X):
+        if sparse.issparse(X):
+            return sparse.csr_matrix(X.multiply(1 / self.scale))
+        return (X - self.mean) / self.scale
+
+    def linear(self, X):
+        """Return a constant and the standardised columns, dense."""
+        Z = self._standardized(X)
+        Z = Z.toarray() if sparse.issparse(Z) else Z
+        return np.hstack([np.ones((Z.shape[0], 1)), Z])
+
+    def sq_distances(self, X):
+        """Return squared distances of the rows of one chunk, in float64."""
+        Z = self._standardized(X)
+        if sparse.issparse(Z):
+            norms = np.asarray(Z.multiply(Z).sum(axis=1)).ravel()
+        else:
+            norms = np.einsum("ij,ij->i", Z, Z)
+        distances = Z @ self.centers.T
+        distances *= -2
+        distances += norms[:, np.newaxis]
+        distances += self._norms
+        return np.maximum(distances, 0.0, out=distances)
+
+    def kernels(self, distances, sigma, dtype=None):
+        """Return the kernels of given distances as a new array."""
+        K = np.empty(distances.shape, dtype=self.dtype if dtype is None else dtype)
+        np.multiply(distances, -0.5 / sigma**2, out=K, casting="same_kind")
+        return np.exp(K, out=K)
+
+
+def many_rows(source, target):
+    """Return whether kernels are to be float32 for speed."""
+    return max(source.n, target.n) > _MANY_ROWS
+
+
+def all_distances(kernels, X):
+    """Return the squared distances of all rows, for tables known to be small."""
+    parts = [kernels.sq_distances(X[rows]) for rows in chunks(X)]
+    return np.concatenate(parts)
+
+
+class KernelBasis:
+    """The basis functions of a linear model: a constant, and kernels of one width."""
+
+    def __init__(self, kernels, sigma):
+        self.kernels = kernels
+        self.sigma = sigma
+
+    @property
+    def size(self):
+        """Number of basis functions."""
+        return self.kernels.size + 1
+
+    def features(self, X):
+        """Return the basis functions of the rows of one chunk, in float64."""
+        features = np.ones((X.shape[0], self.size))
+        distances = self.kernels.sq_distances(X)
+        features[:, 1:] = self.kernels.kernels(distances, self.sigma)
+        return features
+
+    def same_as(self, other):
+        """Return whether another basis is made of the same functions."""
+        return self.sigma == other.sigma and all(
+            np.array_equal(getattr(self.kernels, name), getattr(other.kernels, name))
+            for name in ("centers", "mean", "scale")
+        )
+
+
+def with_constant(kernels):
+    """Return kernels behind a column of ones."""
+    features = np.ones((kernels.shape[0], kernels.shape[1] + 1), dtype=kernels.dtype)
+    features[:, 1:] = kernels
+    return features
+
+
+def plain_ratio(relative, alpha):
+    """Return p_target / p_source from the ratio relative to a mixture of the two.
+
+    At its bound, 1 / alpha, the plain ratio is infinite, so the relative one is cut off
+    a little below.
+    """
+    if alpha == 0:
+        return relative
+    relative = np.minimum(relative, _LARGEST_RELATIVE / alpha)
+    return (1 - alpha) * relative / (1 - alpha * relative)
+
+
+def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
+    """Return the widths to choose from, ascending.
+
+    Parameters
+    ----------
+    sigmas : None, float or array-like
+        What the user asked for; None is a grid around the median distance between
+        rows and centres, each sample counting half.
+    distances : list of ndarray of shape (n_rows, n_centers)
+        Squared distances of the rows of source and target.
+    shares : list of ndarray of shape (n_rows,)
+        Share of each row in its sample.
+    exponents : ndarray
+        Widths of the grid, as powers of two times the median distance.
+    """
+    if sigmas is not None:
+        return check_grid(sigmas, None, name="sigmas")
+    values, weights = [], []
+    for part, share in zip(distances, shares, strict=True):
+        # A median needs no more than some thousands of distances.
+        step = max(1, part.shape[0] // 1000)
+        part, share = part[::step], share[::step]
+        values.append(part.ravel())
+        weights.append(np.repeat(share / share.sum(), part.shape[1]))
+    median = _weighted_median(np.concatenate(values), np.concatenate(weights))
+    return np.sqrt(median) * 2.0**exponents
+
+
+def _weighted_median(values, weights):
+    """Return the smallest positive value with at least half of the weight below."""
+    order = np.argsort(values, kind="stable")
+    # The distance of a centre to itself is zero but for rounding.
+    order = order[values[order] > 1e-12 * values.max()]
+    if order.size == 0:
+        return 1.0
+    cumulated = np.cumsum(weights[order])
+    # The tolerance keeps ties where rounding would break them.
+    position = np.searchsorted(cumulated, cumulated[-1] * (0.5 - 1e-9))
+    return float(values[order[position]])
+
+
+def check_grid(values, default, *, name):
+    """Return what to choose from as an ascending array of positive numbers."""
+    if values is None:
+        return default
+    grid = np.unique(np.asarray(values, dtype=np.float64))
+    if not (grid.size and np.isfinite(grid).all() and grid[0] > 0):
+        raise ValueError(
+            f"{name} must be a positive number, or several to choose from; got "
+            f"{values!r}. Pass None for a grid that fits the data."
+        )
+    return grid
+
+
+def kernel_setup(model, source, target, rng):
+    """Return what every kernel method begins with.
+
+    Returns
+    -------
+    kernels : GaussianKernels
+        Kernels on centres drawn from the target.
+    widths : ndarray
+        Widths to choose from.
+    samples : list of Sample
+        Rows of source and target to choose them on.
+    distances : list of ndarray
+        Squared distances of these rows to the centres: once for all widths.
+    """
+    check_number(model.n_centers, name="n_centers", low=1)
+    check_number(model.max_selection_rows, name="max_selection_rows", low=10)
+    mean, scale = scale_columns(source, target, standardize=model.standardize)
+    centers = target.X[choose_centers(target, model.n_centers, rng)]
+    kernels = GaussianKernels(
+        centers, mean, scale, np.float32 if many_rows(source, target) else np.float64
+    )
+    samples = [
+        subsample(one, model.max_selection_rows, rng) for one in (source, target)
+    ]
+    distances = [all_distances(kernels, sample.X) for sample in samples]
+    shares = [sample.shares() for sample in samples]
+    return kernels, width_grid(model.sigmas, distances, shares), samples, distances
+
+
+def cv_results(scores, **params):
+    """Return a cross-validation curve in the form of scikit-learn's searches."""
+    order = np.argsort(-scores, kind="stable")
+    rank = np.empty(scores.size, dtype=np.int32)
+    rank[order] = np.arange(1, scores.size + 1)
+    columns = {f"param_{name.rstrip('_')}": value for name, value in params.items()}
+    return {**columns, "mean_test_score": scores, "rank_test_score": rank}

@@ -1,0 +1,332 @@
+"""Choose among density-ratio estimators by how they do on held-out rows."""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+from sklearn.utils.parallel import Parallel, delayed
+
+from skweight._validation import check_choice, check_number
+from skweight.density_ratio._base import SCORES, BaseDensityRatio, score_rows
+from skweight.density_ratio._classifier import ClassifierRatio, linear_classifier
+from skweight.density_ratio._kernels import subsample
+from skweight.density_ratio._kliep import KLIEP
+from skweight.density_ratio._logistic import KernelLogisticRatio
+from skweight.density_ratio._tables import Sample, numbers, take_rows
+from skweight.density_ratio._ulsif import ULSIF
+from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
+
+# A runner-up this many standard errors of the paired difference behind is as good.
+_STANDARD_ERRORS = 2.0
+
+# Logarithms of ratios are averaged inside these bounds, which zeros would break.
+_BOUNDS = (1e-3, 1e3)
+
+
+class DensityRatioSearch(BaseDensityRatio):
+    r"""Choose the density-ratio estimator that does best on held-out rows.
+
+    The default of the library. No method is best everywhere: a logistic ratio is
+    unbeatable where the log ratio is linear and worse than no weighting where it is
+    not. Here each candidate is fitted on folds of source and target and scored on the
+    rows left out; the best is fitted on everything. A runner-up that cannot be told
+    from the best, within two standard errors of their paired difference, is averaged
+    with it,
+
+    .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
+
+    which is more accurate than either where both are good and changes nothing
+    otherwise.
+
+    Parameters
+    ----------
+    candidates : dict, default=None
+        Estimators with `fit` and `ratio`, by name. None tries, on tables of numbers, a
+        logistic ratio, :class:`KernelLogisticRatio`, relative :class:`ULSIF` mapped
+        back, :class:`KLIEP`, and calibrated boosted trees in :class:`ClassifierRatio`;
+        on sparse tables a logistic regression, relative uLSIF and KLIEP; on tables with
+        categories or missing values boosted trees and a logistic regression.
+    scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
+        Score of the held-out rows, see :meth:`score`. The log loss is bounded for
+        every ratio, so that no single row decides.
+    cv : int, default=3
+        Number of folds, at least 2. Raising it makes the fits more like the final one,
+        at one more fit of every candidate each.
+    average : bool, default=True
+        Whether a runner-up as good as the best is averaged with it.
+    max_selection_rows : int, default=4000
+        Rows of each sample to choose on; at least 10. The final fit takes all rows.
+        Raising it tells close candidates apart.
+    n_jobs : int or None, default=None
+        Number of fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, and of every candidate without one.
+
+    Attributes
+    ----------
+    best_name_ : str
+        Name of the best candidate.
+    estimators_ : dict
+        The fitted estimators that make the ratio: the best, and the runner-up where it
+        is averaged.
+    reason_ : str
+        What was chosen and why, as a sentence.
+    cv_results_ : dict of ndarray
+        ``"candidate"``, ``"mean_test_score"`` (greater is better),
+        ``"standard_error"`` of the difference to the best, ``"rank_test_score"``.
+    report_ : RatioReport
+        What the ratio says about source and target.
+    n_features_in_ : int
+        Number of features.
+
+    Raises
+    ------
+    ValueError
+        If the tables do not fit together, or no candidate can be fitted.
+
+    See Also
+    --------
+    skweight.DensityRatioWeighting : The same as a weighting strategy.
+
+    Notes
+    -----
+    Cost: ``cv`` fits of every candidate on at most ``max_selection_rows`` rows, and one
+    or two final fits. With the default candidates all of it is linear in n.
+
+    References
+    ----------
+    .. [1] M. Sugiyama, T. Suzuki, T. Kanamori, Density Ratio Estimation in Machine
+       Learning, Cambridge University Press, 2012, chapters 3 to 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.density_ratio import DensityRatioSearch
+    >>> rng = np.random.default_rng(0)
+    >>> X_source, X_target = rng.normal(size=(300, 2)), rng.normal(0.5, size=(300, 2))
+    >>> search = DensityRatioSearch(random_state=0).fit(X_source, X_target)
+    >>> true = np.exp(0.5 * X_source.sum(axis=1) - 0.25)
+    >>> float(np.corrcoef(true, search.ratio(X_source))[0, 1]) > 0.95
+    True
+    """
+
+    _numeric = False
+    _one_thread = ()
+
+    def __init__(
+        self,
+        candidates=None,
+        *,
+        scoring="log_loss",
+        cv=3,
+        average=True,
+        max_selection_rows=4000,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.candidates = candidates
+        self.scoring = scoring
+        self.cv = cv
+        self.average = average
+        self.max_selection_rows = max_selection_rows
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _fit(self, source, target, rng):
+        check_choice(self.scoring, SCORES, name="scoring")
+        check_number(self.cv, name="cv", low=2)
+        check_number(self.max_selection_rows, name="max_selection_rows", low=10)
+        source, target, candidates = self._candidates(source, target, rng)
+        rows = self._held_out_scores(source, target, candidates, rng)
+        names = list(rows)
+        scores = {name: _mean(*rows[name]) for name in names}
+        best = max(names, key=scores.get)
+        errors = {name: _standard_error(rows[best], rows[name]) for name in names}
+        order = sorted(names, key=scores.get, reverse=True)
+        chosen = [best]
+        if self.average and len(order) > 1:
+            second = order[1]
+            if scores[best] - scores[second] <= _STANDARD_ERRORS * errors[second]:
+                chosen.append(second)
+        self.best_name_ = best
+        self.cv_results_ = {
+            "candidate": np.array(names),
+            "mean_test_score": np.array([scores[name] for name in names]),
+            "standard_error": np.array([errors[name] for name in names]),
+            "rank_test_score": np.array([order.index(name) + 1 for name in names]),
+        }
+        self.reason_ = self._reason(order, scores, errors, chosen)
+        self.estimators_, parts = {}, []
+        for name in chosen:
+            estimator = clone(candidates[name])
+            with _quietly():
+                parts.append(_fit_ratio(estimator, source, target))
+            self.estimators_[name] = estimator
+        return _average(parts)
+
+    def _ratio(self, X):
+        if self._as_numbers:
+            X = numbers(X, owner=type(self).__name__, name="X")
+        return _average([one.ratio(X) for one in self.estimators_.values()])
+
+    def _candidates(self, source, target, rng):
+        """Return the samples as the candidates take them, and the candidates."""
+        numeric = True
+        try:
+            tables = [
+                numbers(one.X, owner=type(self).__name__, name="X")
+                for one in (source, target)
+            ]
+        except ValueError:
+            numeric = False
+        self._as_numbers = numeric and self.candidates is None
+        if self._as_numbers:
+            # Once for all fits, instead of once in each.
+            source, target = (
+                Sample(X, one.share)
+                for X, one in zip(tables, (source, target), strict=True)
+            )
+        candidates = self.candidates
+        if candidates is None:
+            candidates = default_candidates(source.X, numeric=numeric)
+        if not hasattr(candidates, "items") or not candidates:
+            raise TypeError(
+                "candidates must be a dict {name: estimator} with at least one entry; "
+                f"got {candidates!r}."
+            )
+        prepared = {}
+        for name, estimator in candidates.items():
+            estimator = clone(estimator)
+            if getattr(estimator, "random_state", 0) is None:
+                estimator.set_params(random_state=rng.randint(2**31 - 1))
+            prepared[name] = estimator
+        return source, target, prepared
+
+    def _held_out_scores(self, source, target, candidates, rng):
+        """Return the scores of held-out rows, with their shares, by candidate."""
+        samples = [
+            subsample(one, self.max_selection_rows, rng) for one in (source, target)
+        ]
+        folds = KFold(
+            min(self.cv, *(one.n for one in samples)),
+            shuffle=True,
+            random_state=rng.randint(2**31 - 1),
+        )
+        splits = list(
+            zip(*(folds.split(np.empty(one.n)) for one in samples), strict=True)
+        )
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(_score_fold)(estimator, *samples, *split, self.scoring)
+            for estimator in candidates.values()
+            for split in splits
+        )
+        rows, problems = {}, {}
+        for position, name in enumerate(candidates):
+            own = results[position * len(splits) : (position + 1) * len(splits)]
+            failed = [result for result in own if isinstance(result, str)]
+            if failed:
+                problems[name] = failed[0]
+                continue
+            values = [np.concatenate(part) for part in zip(*own, strict=True)]
+            shares = [
+                np.concatenate([one.shares()[test] for _, test in halves])
+                for one, halves in zip(samples, zip(*splits, strict=True), strict=True)
+            ]
+            rows[name] = (values, shares)
+        if not rows:
+            raise ValueError(
+                "No candidate could be fitted. "
+                + " ".join(f"{name}: {text}" for name, text in problems.items())
+            )
+        return rows
+
+    def _reason(self, order, scores, errors, chosen):
+        others = [
+            f"{name} {scores[name] - scores[order[0]]:+.4f} (s.e. {errors[name]:.4f})"
+            for name in order[1:]
+        ]
+        text = (
+            f"{order[0]} has the best held-out {self.scoring} score, "
+            f"{scores[order[0]]:.4f}"
+        )
+        if others:
+            text += f", against {', '.join(others)}"
+        if len(chosen) > 1:
+            text += f"; {chosen[1]} is as good and is averaged with it"
+        return text + "."
+
+
+def default_candidates(X, *, numeric):
+    """Return the estimators to choose from for a table of this kind."""
+    if not numeric:
+        return {
+            "boosting": ClassifierRatio(cv=3),
+            "logistic": ClassifierRatio(linear_classifier(X), cv=3),
+        }
+    smooth = {"relative uLSIF": ULSIF(0.2, back_transform=True), "KLIEP": KLIEP()}
+    if sparse.issparse(X):
+        return {"logistic": ClassifierRatio(linear_classifier(X), cv=3), **smooth}
+    return {
+        "logistic": KernelLogisticRatio(n_centers=0),
+        "kernel logistic": KernelLogisticRatio(),
+        **smooth,
+        "boosting": ClassifierRatio(cv=3),
+    }
+
+
+def _fit_ratio(estimator, source, target):
+    return estimator.fit_ratio(source.X, target.X, source.share, target.share)
+
+
+def _score_fold(estimator, source, target, rows_source, rows_target, scoring):
+    """Return scores of the held-out rows of both samples, or what went wrong."""
+    (train, test), (train_target, test_target) = rows_source, rows_target
+    estimator = clone(estimator)
+    try:
+        with _quietly():
+            _fit_ratio(estimator, source.take(train), target.take(train_target))
+            return score_rows(
+                estimator.ratio(take_rows(source.X, test)),
+                estimator.ratio(take_rows(target.X, test_target)),
+                scoring,
+            )
+    except ValueError as error:
+        return str(error)
+
+
+@contextmanager
+def _quietly():
+    """Silence what a candidate says about a ratio that is not the final one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotEnoughOverlapWarning)
+        warnings.simplefilter("ignore", DegenerateWeightsWarning)
+        yield
+
+
+def _average(ratios):
+    """Return the geometric mean of ratios."""
+    if len(ratios) == 1:
+        return ratios[0]
+    logs = [np.log(np.clip(ratio, *_BOUNDS)) for ratio in ratios]
+    return np.exp(np.mean(logs, axis=0))
+
+
+def _mean(values, shares):
+    return sum(
+        float(value @ share / share.sum())
+        for value, share in zip(values, shares, strict=True)
+    )
+
+
+def _standard_error(first, second):
+    """Return the standard error of the difference between two mean scores."""
+    variance = 0.0
+    for a, b, share in zip(first[0], second[0], first[1], strict=True):
+        share = share / share.sum()
+        difference = a - b
+        centred = difference - share @ difference
+        variance += float(share**2 @ centred**2)
+    return float(np.sqrt(variance))

@@ -1,0 +1,173 @@
+"""Sums of kernels over rows, which can be taken anywhere and added up."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight._validation import check_weights, n_rows
+from skweight.density_ratio._kernels import chunks
+from skweight.density_ratio._tables import numbers
+
+
+class KernelMoments(NamedTuple):
+    """Means of kernels and of their products over the rows of one population.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_basis,)
+        Mean of each basis function.
+    gram : ndarray of shape (n_basis, n_basis)
+        Mean of each product of two.
+    mass : float
+        Sum of the weights of the rows; their number without weights.
+    n_rows : int
+        Number of rows.
+
+    Examples
+    --------
+    >>> from skweight.density_ratio import KernelMoments
+    >>> KernelMoments._fields
+    ('mean', 'gram', 'mass', 'n_rows')
+    """
+
+    mean: np.ndarray
+    gram: np.ndarray
+    mass: float
+    n_rows: int
+
+
+class KernelStatistics:
+    r"""Sum basis functions over rows that come in chunks, from any number of places.
+
+    .. math::
+        m = \sum_i s_i, \qquad b = \sum_i s_i \varphi(x_i), \qquad
+        G = \sum_i s_i \varphi(x_i) \varphi(x_i)^\top
+
+    All that :class:`ULSIF` needs to know about a population, in a few kilobytes.
+    Chunks may come in any order and on any machine: `merge` adds what others have
+    counted. The result is that of all rows at once, to rounding in float64.
+
+    Parameters
+    ----------
+    basis : object
+        Basis functions of a fitted estimator. Not made by hand; ask
+        :meth:`ULSIF.statistics`.
+
+    See Also
+    --------
+    ULSIF.fit_statistics : Fits on the sums.
+
+    Notes
+    -----
+    O(n b (d + b)) time, O(b (b + chunk)) memory, with b basis functions. Kernels are
+    float32 and sums float64.
+
+    Examples
+    --------
+    Choose on a sample, then fit on all rows, chunk by chunk:
+
+    >>> import numpy as np
+    >>> from skweight.density_ratio import ULSIF
+    >>> rng = np.random.default_rng(0)
+    >>> X_source, X_target = rng.normal(size=(9000, 2)), rng.normal(0.5, size=(9000, 2))
+    >>> model = ULSIF(random_state=0).fit(X_source[:1000], X_target[:1000])
+    >>> source, target, elsewhere = (model.statistics() for _ in range(3))
+    >>> for start in range(0, 9000, 1000):
+    ...     _ = source.update(X_source[start : start + 1000])
+    >>> _ = target.update(X_target[:4000])
+    >>> _ = target.merge(elsewhere.update(X_target[4000:]))
+    >>> target.finalize().n_rows
+    9000
+    >>> model = model.fit_statistics(source, target)
+    """
+
+    def __init__(self, basis):
+        self.basis = basis
+        self._mass = 0.0
+        self._n_rows = 0
+        self._sum = np.zeros(basis.size)
+        self._products = np.zeros((basis.size, basis.size))
+
+    def update(self, X, sample_weight=None):
+        """Count the rows of a chunk.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, any number of them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for.
+
+        Returns
+        -------
+        self : object
+            The statistics.
+        """
+        X = numbers(X, owner=type(self).__name__, name="X")
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, n_rows(X))
+        return self._count(X, sample_weight)
+
+    def _count(self, X, weight, *, products=True):
+        """Count rows that have been checked already."""
+        for rows in chunks(X):
+            features = self.basis.features(X[rows])
+            if weight is None:
+                self._mass += features.shape[0]
+                self._sum += features.sum(axis=0)
+                weighted = features
+            else:
+                self._mass += weight[rows].sum()
+                self._sum += weight[rows] @ features
+                weighted = features * weight[rows, np.newaxis] if products else None
+            if products:
+                self._products += weighted.T @ features
+        self._n_rows += X.shape[0]
+        return self
+
+    def merge(self, other):
+        """Add the sums that another object has counted for the same basis.
+
+        Parameters
+        ----------
+        other : KernelStatistics
+            Sums over other rows. Never changed.
+
+        Returns
+        -------
+        self : object
+            The statistics.
+        """
+        if not isinstance(other, KernelStatistics):
+            raise TypeError(
+                f"merge takes KernelStatistics; got {type(other).__name__}."
+            )
+        if not self.basis.same_as(other.basis):
+            raise ValueError(
+                "merge takes sums over the same basis functions; these come from "
+                "another fit. Make all of them with the statistics() of one estimator."
+            )
+        self._mass += other._mass
+        self._n_rows += other._n_rows
+        self._sum += other._sum
+        self._products += other._products
+        return self
+
+    def finalize(self):
+        """Return the means over all rows counted so far.
+
+        Returns
+        -------
+        moments : KernelMoments
+            Means; counting may go on afterwards.
+        """
+        if not self._mass > 0:
+            raise ValueError(
+                "No rows have been counted. Call update(X) before finalize()."
+            )
+        return KernelMoments(
+            self._sum / self._mass,
+            self._products / self._mass,
+            self._mass,
+            self._n_rows,
+        )

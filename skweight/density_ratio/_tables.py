@@ -1,0 +1,220 @@
+"""Two tables that must fit together, and the sentences where they do not."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import _safe_indexing, check_array
+
+from skweight._validation import check_weights, n_rows, say
+
+# Fewer rows than this say nothing about a density.
+MIN_ROWS = 5
+
+
+class Sample(NamedTuple):
+    """Rows of one population, and the share of it that each stands for."""
+
+    X: object
+    share: np.ndarray | None = None
+
+    @property
+    def n(self):
+        """Number of rows."""
+        return n_rows(self.X)
+
+    @property
+    def n_effective(self):
+        """Effective number of rows."""
+        return float(self.n) if self.share is None else 1 / (self.share @ self.share)
+
+    def share_of(self, rows):
+        """Return the share of a slice of the rows."""
+        if self.share is None:
+            return np.full(rows.stop - rows.start, 1 / self.n)
+        return self.share[rows]
+
+    def shares(self):
+        """Return the share of every row."""
+        return self.share_of(slice(0, self.n))
+
+    def take(self, rows):
+        """Return some of the rows as a sample of its own."""
+        if self.share is None:
+            return Sample(take_rows(self.X, rows))
+        share = self.share[rows]
+        return Sample(take_rows(self.X, rows), share / share.sum())
+
+
+def take_rows(X, rows):
+    """Return rows of a table by their positions."""
+    return X[rows] if hasattr(X, "dtype") else _safe_indexing(X, rows)
+
+
+def column_names(X):
+    """Return the names of the columns, or None where they have none."""
+    columns = getattr(X, "columns", None)
+    return None if columns is None else [str(name) for name in columns]
+
+
+def width(X, name):
+    """Return the number of columns of a table."""
+    shape = getattr(X, "shape", None)
+    if shape is None:
+        shape = np.asarray(X).shape
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name} must be a table of rows and columns; got shape {tuple(shape)}. "
+            "Use reshape(-1, 1) for a single column."
+        )
+    return shape[1]
+
+
+def check_same_columns(X, names, n_columns, *, name, reference):
+    """Raise if a table does not have the columns of another, and say which."""
+    own = column_names(X)
+    if own is not None and names is not None:
+        lacks = [column for column in names if column not in own]
+        extra = [column for column in own if column not in names]
+        if lacks or extra:
+            parts = [
+                f"it lacks {say(lacks)}" if lacks else "",
+                f"it has {say(extra)}, unknown to {reference}" if extra else "",
+            ]
+            raise ValueError(
+                f"{name} must have the columns of {reference}; "
+                f"{' and '.join(part for part in parts if part)}. Pass the same "
+                "features of both populations."
+            )
+        if own != names:
+            pairs = zip(own, names, strict=True)
+            first = next(i for i, (a, b) in enumerate(pairs) if a != b)
+            raise ValueError(
+                f"{name} must have its columns in the order of {reference}; column "
+                f"{first} is {own[first]!r} instead of {names[first]!r}. Reorder them "
+                "by name."
+            )
+    found = width(X, name)
+    if found != n_columns:
+        raise ValueError(
+            f"{name} must have the {n_columns} columns of {reference}; got {found}. "
+            "Pass the same features of both populations."
+        )
+
+
+def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numeric):
+    """Return source and target as samples of rows that count, or say what is wrong."""
+    n_columns = width(X_source, "X_source")
+    check_same_columns(
+        X_target,
+        column_names(X_source),
+        n_columns,
+        name="X_target",
+        reference="X_source",
+    )
+    samples = []
+    for X, weight, name in (
+        (X_source, weight_source, "source"),
+        (X_target, weight_target, "target"),
+    ):
+        n = n_rows(X, f"X_{name}")
+        share = None
+        if weight is not None:
+            weight = check_weights(weight, n, name=f"sample_weight_{name}")
+            share = weight / weight.sum()
+        n_counted = n if share is None else int(np.count_nonzero(share))
+        if n_counted < MIN_ROWS:
+            what = "row" if n_counted == 1 else "rows"
+            raise ValueError(
+                f"X_{name} has {n_counted} {what} that count(s), and a density ratio "
+                f"needs at least {MIN_ROWS}; some hundreds are where it begins to be "
+                f"of use. Pass more rows of the {name}."
+            )
+        X = numbers(X, owner=owner, name=f"X_{name}") if numeric else plain_table(X)
+        sample = Sample(X, share)
+        samples.append(sample.take(np.flatnonzero(share)) if n_counted < n else sample)
+    return samples
+
+
+def plain_table(X):
+    """Return a table of which rows can be taken; lists become arrays."""
+    return X if hasattr(X, "shape") else np.asarray(X)
+
+
+def numbers(X, *, owner, name):
+    """Return a table as float array or CSR matrix, or name the columns that are not."""
+    remedy = (
+        "Encode them as numbers, or use ClassifierRatio, which takes any table that "
+        "its classifier takes"
+    )
+    named = column_names(X)
+    if named is not None:
+        bad = [
+            column
+            for column, dtype in zip(named, X.dtypes, strict=True)
+            if not _is_numeric(dtype)
+        ]
+        if bad:
+            raise ValueError(
+                f"{owner} measures distances, which need numbers; the columns "
+                f"{say(bad)} of {name} are not numeric. {remedy}."
+            )
+    elif not sparse.issparse(X):
+        X = np.asarray(X)
+        if X.dtype.kind not in "biuf":
+            bad = [j for j in range(X.shape[1]) if not _all_numbers(X[:, j])]
+            if bad:
+                raise ValueError(
+                    f"{owner} measures distances, which need numbers; the columns "
+                    f"{say(bad)} of {name} (by position) are not numeric. {remedy}."
+                )
+    X = check_array(
+        X,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32],
+        ensure_all_finite=False,
+        ensure_min_samples=1,
+        input_name=name,
+        estimator=owner,
+    )
+    bad = _columns_with_gaps(X)
+    if bad.size:
+        columns = say([named[j] for j in bad]) if named else f"{say(bad)} (by position)"
+        raise ValueError(
+            f"{owner} measures distances, which need numbers; the columns {columns} "
+            f"of {name} contain NaN or infinity. Impute them, or use ClassifierRatio, "
+            "whose default classifier takes missing values."
+        )
+    return X
+
+
+def _is_numeric(dtype):
+    kind = getattr(dtype, "kind", None)
+    if kind is not None:
+        return kind in "biuf"
+    # polars
+    return dtype.is_numeric() or str(dtype) == "Boolean"
+
+
+def _all_numbers(column):
+    try:
+        column.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _columns_with_gaps(X):
+    """Return the positions of columns with NaN or infinity, a chunk at a time."""
+    from skweight.density_ratio._kernels import chunks
+
+    if sparse.issparse(X):
+        return np.unique(X.indices[~np.isfinite(X.data)])
+    finite = np.ones(X.shape[1], dtype=bool)
+    for rows in chunks(X):
+        # A sum is finite unless a value is not, but for overflow, which is looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = np.einsum("ij->", X[rows])
+        if not np.isfinite(total):
+            finite &= np.isfinite(X[rows]).all(axis=0)
+    return np.flatnonzero(~finite)

@@ -1,0 +1,333 @@
+"""uLSIF and RuLSIF: the density ratio as a least-squares fit with a closed form."""
+
+import numpy as np
+
+from skweight._validation import check_number
+from skweight.density_ratio._base import BaseDensityRatio, in_chunks
+from skweight.density_ratio._kernels import (
+    KernelBasis,
+    check_grid,
+    cv_results,
+    kernel_setup,
+    plain_ratio,
+    with_constant,
+)
+from skweight.density_ratio._statistics import KernelStatistics
+
+_LAMBDAS = 10.0 ** np.arange(-5, 2)
+
+
+class ULSIF(BaseDensityRatio):
+    r"""Fit the density ratio by least squares, in closed form (uLSIF, RuLSIF).
+
+    The ratio is a sum of a constant and of Gaussian kernels on centres drawn from the
+    target, of smallest squared error under the source. One eigendecomposition for each
+    width gives the leave-one-out score of every ridge, so nothing is tuned by hand. The
+    fastest of the kernel methods.
+
+    .. math::
+        r(x) = \theta^\top \varphi(x), \qquad
+        \theta = \bigl((1 - \alpha) H_s + \alpha H_t + \lambda I\bigr)^{-1} h
+
+    with :math:`H_s, H_t` the mean of :math:`\varphi \varphi^\top` over source and
+    target, and :math:`h` the mean of :math:`\varphi` over the target. The coefficients
+    may be negative; the ratio is cut off at zero, not they.
+
+    Parameters
+    ----------
+    alpha : float, default=0.0
+        Share of the target in the denominator, in [0, 1). Above 0 this is the relative
+        ratio :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most
+        :math:`1 / \alpha` and can be estimated where the plain ratio has no variance.
+        Raising it flattens more. At 0 the target counts through its mean kernel alone,
+        and a part of it that the source does not cover can go unnoticed.
+    back_transform : bool, default=False
+        Whether `ratio` maps the relative ratio back to the plain one,
+        :math:`(1 - \alpha) r / (1 - \alpha r)`. With ``alpha`` of 0.1 or 0.2 this is
+        more accurate than ``alpha=0``.
+    n_centers : int, default=100
+        Number of kernels, at most the number of distinct target rows. Raising it
+        resolves more, at quadratic cost.
+    sigmas : float or array-like, default=None
+        Width of the kernels, or several to choose from, in units of the standardised
+        features. None tries eleven around the median distance of rows to centres.
+    lambdas : float or array-like, default=None
+        Ridge, or several to choose from. Raising it makes the ratio smoother and
+        smaller. None tries seven from 1e-5 to 10.
+    standardize : bool, default=True
+        Whether every column is divided by its standard deviation, in which source and
+        target count half each.
+    max_selection_rows : int, default=10000
+        Rows of each sample to choose width and ridge on; at least 10. The fit itself
+        takes all rows.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the centres, and of the rows to choose on.
+
+    Attributes
+    ----------
+    sigma_ : float
+        Chosen width.
+    lambda_ : float
+        Chosen ridge.
+    coef_ : ndarray of shape (n_centers + 1,)
+        Coefficients :math:`\theta`; the first belongs to the constant.
+    cv_results_ : dict of ndarray
+        ``"param_sigma"``, ``"param_lambda"``, ``"mean_test_score"`` (greater is
+        better), ``"rank_test_score"``: the leave-one-out curve.
+    report_ : RatioReport
+        What the ratio says about source and target.
+    n_features_in_ : int
+        Number of features.
+
+    Raises
+    ------
+    ValueError
+        If the tables do not fit together, have non-numeric columns or gaps, or all
+        features are constant.
+
+    Warns
+    -----
+    NotEnoughOverlapWarning
+        If a large share of the target lies where the source has no rows.
+    DegenerateWeightsWarning
+        If few source rows carry nearly all of the ratio.
+
+    See Also
+    --------
+    KLIEP : Largest likelihood instead of least squares; never negative.
+    DensityRatioSearch : Chooses the method.
+
+    Notes
+    -----
+    :math:`O(n b (d + b))` time with b centres, and memory for a chunk of rows times
+    the centres, whatever n is. Tables on disk (memory maps) are read chunk by chunk.
+
+    References
+    ----------
+    .. [1] T. Kanamori, S. Hido, M. Sugiyama, A least-squares approach to direct
+       importance estimation, Journal of Machine Learning Research 10, 2009, section 4.
+    .. [2] M. Yamada, T. Suzuki, T. Kanamori, H. Hachiya, M. Sugiyama, Relative density-
+       ratio estimation for robust distribution comparison, NIPS 24, 2011, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.density_ratio import ULSIF
+    >>> rng = np.random.default_rng(0)
+    >>> X_source, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
+    >>> ratio = ULSIF(random_state=0).fit(X_source, X_target).ratio([[0.25], [1.25]])
+    >>> ratio.round(1)  # the truth, exp(0.5 x - 0.125), is 1 and 1.6
+    array([1.1, 1.6])
+    """
+
+    def __init__(
+        self,
+        alpha=0.0,
+        *,
+        back_transform=False,
+        n_centers=100,
+        sigmas=None,
+        lambdas=None,
+        standardize=True,
+        max_selection_rows=10_000,
+        random_state=None,
+    ):
+        self.alpha = alpha
+        self.back_transform = back_transform
+        self.n_centers = n_centers
+        self.sigmas = sigmas
+        self.lambdas = lambdas
+        self.standardize = standardize
+        self.max_selection_rows = max_selection_rows
+        self.random_state = random_state
+
+    def _fit(self, source, target, rng):
+        check_number(self.alpha, name="alpha", low=0, high=1, include="left")
+        kernels, widths, samples, distances = kernel_setup(self, source, target, rng)
+        lambdas = check_grid(self.lambdas, _LAMBDAS, name="lambdas")
+        scores = np.array(
+            [
+                leave_one_out_scores(
+                    *(
+                        with_constant(kernels.kernels(D, sigma, np.float32))
+                        for D in distances
+                    ),
+                    *(sample.shares() for sample in samples),
+                    alpha=self.alpha,
+                    lambdas=lambdas,
+                )
+                for sigma in widths
+            ]
+        )
+        best = np.unravel_index(np.argmin(scores), scores.shape)
+        self.sigma_, self.lambda_ = float(widths[best[0]]), float(lambdas[best[1]])
+        self.cv_results_ = cv_results(
+            -scores.ravel(),
+            sigma=np.repeat(widths, lambdas.size),
+            lambda_=np.tile(lambdas, widths.size),
+        )
+        self._basis = KernelBasis(kernels, self.sigma_)
+        moments = []
+        for sample, products in ((source, True), (target, self.alpha > 0)):
+            sums = self.statistics()
+            sums._count(sample.X, sample.share, products=products)
+            moments.append(sums.finalize())
+        self._solve(*moments)
+
+    def statistics(self):
+        """Return empty sums over the basis functions of this fit.
+
+        Returns
+        -------
+        statistics : KernelStatistics
+            To be filled with rows of source or target, in chunks, anywhere.
+        """
+        return KernelStatistics(self._basis)
+
+    def fit_statistics(self, source, target):
+        """Fit again on sums over rows, keeping centres, width and ridge.
+
+        Parameters
+        ----------
+        source : KernelStatistics
+            Sums over the source.
+        target : KernelStatistics
+            Sums over the target.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. Its report is that of the sample it was fitted on
+            first.
+        """
+        for sums in (source, target):
+            if not self._basis.same_as(sums.basis):
+                raise ValueError(
+                    "fit_statistics takes sums over the basis functions of this fit; "
+                    "these come from another. Make them with its statistics()."
+                )
+        self._solve(source.finalize(), target.finalize())
+        return self
+
+    def _solve(self, source, target):
+        H = (1 - self.alpha) * source.gram
+        if self.alpha > 0:
+            H = H + self.alpha * target.gram
+        values, vectors = np.linalg.eigh(H)
+        # Negative eigenvalues of a matrix of squares are rounding.
+        values = np.maximum(values, 0.0) + self.lambda_
+        self.coef_ = vectors @ ((vectors.T @ target.mean) / values)
+
+    def relative_ratio(self, X):
+        """Return the ratio relative to the mixture of both populations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        ratio : ndarray of shape (n_samples,)
+            At most ``1 / alpha``; the plain ratio where ``alpha`` is 0.
+        """
+        return self._relative(self._check_rows(X))
+
+    def plain_ratio(self, X):
+        """Return p_target / p_source, mapped back from the relative ratio.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        ratio : ndarray of shape (n_samples,)
+            The plain ratio, whatever ``alpha`` and ``back_transform`` are.
+        """
+        return self._plain(self._check_rows(X))
+
+    def _ratio(self, X):
+        return self._plain(X) if self.back_transform else self._relative(X)
+
+    def _for_coverage(self, ratio):
+        return ratio if self.back_transform else plain_ratio(ratio, self.alpha)
+
+    def _relative(self, X):
+        ratio = in_chunks(X, lambda rows: self._basis.features(rows) @ self.coef_)
+        highest = 1 / self.alpha if self.alpha > 0 else np.inf
+        return np.clip(ratio, 0.0, highest, out=ratio)
+
+    def _plain(self, X):
+        return plain_ratio(self._relative(X), self.alpha)
+
+
+def leave_one_out_scores(source, target, share_source, share_target, *, alpha, lambdas):
+    r"""Return the leave-one-out score for every ridge, from one eigendecomposition.
+
+    Each row is left out of the sums of its own sample, and the ratio is then looked at
+    in that row. With :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`, leaving one
+    row out changes H by a matrix of rank one, so all the refits follow from the inner
+    products of a row with itself and with h in the metric :math:`H^{-1}`.
+
+    Parameters
+    ----------
+    source, target : ndarray of shape (n_rows, n_basis)
+        Basis functions of the rows.
+    share_source, share_target : ndarray of shape (n_rows,)
+        Share of each row in its sample.
+    alpha : float
+        Share of the target in the denominator.
+    lambdas : ndarray of shape (n_lambdas,)
+        Ridges.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_lambdas,)
+        Squared error of the ratio, up to a constant; smaller is better.
+    """
+    as64 = np.float64
+    H_source = _gram(source, share_source)
+    H_target = _gram(target, share_target) if alpha > 0 else 0.0
+    h = share_target.astype(as64) @ target
+    # What is left of the mass of a sample without one of its rows.
+    rest_source = 1 - share_source @ share_source
+    rest_target = 1 - share_target @ share_target
+
+    H = (1 - alpha) / rest_source * H_source + alpha * H_target
+    own, fitted = _inner_products(source, H, h, lambdas)
+    removed = ((1 - alpha) / rest_source * share_source)[:, np.newaxis]
+    at_source = fitted / (1 - removed * own)
+
+    H = (1 - alpha) * H_source + alpha / rest_target * H_target
+    own, fitted = _inner_products(target, H, h, lambdas)
+    removed = (alpha / rest_target * share_target)[:, np.newaxis]
+    at_target = (fitted - share_target[:, np.newaxis] * own) / rest_target
+    at_target /= 1 - removed * own
+
+    highest = 1 / alpha if alpha > 0 else None
+    at_source = np.clip(at_source, 0.0, highest)
+    at_target = np.clip(at_target, 0.0, highest)
+    return (
+        (1 - alpha) / 2 * (share_source @ at_source**2)
+        + alpha / 2 * (share_target @ at_target**2)
+        - share_target @ at_target
+    )
+
+
+def _gram(features, share):
+    features = features.astype(np.float64, copy=False)
+    return (features * share[:, np.newaxis]).T @ features
+
+
+def _inner_products(features, H, h, lambdas):
+    """Return x' C x and x' C h of every row x, C the inverse of H + lambda I."""
+    values, vectors = np.linalg.eigh(H)
+    inverse = 1 / (np.maximum(values, 0.0)[:, np.newaxis] + lambdas)
+    dtype = features.dtype
+    rotated = features @ vectors.astype(dtype)
+    fitted = rotated @ (inverse * (vectors.T @ h)[:, np.newaxis]).astype(dtype)
+    np.multiply(rotated, rotated, out=rotated)
+    own = rotated @ inverse.astype(dtype)
+    return own.astype(np.float64), fitted.astype(np.float64)

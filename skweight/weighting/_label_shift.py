@@ -1,0 +1,273 @@
+"""Weights for label shift: class frequencies of the target, from unlabelled rows."""
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils import check_random_state
+
+from skweight import _cross_fit
+from skweight._validation import check_choice, check_number, encode_labels
+from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
+from skweight.delivery import deliver
+from skweight.density_ratio._mixture import fit_mixture, nonnegative_quadratic
+from skweight.weighting._base import ClassLevelWeighting
+from skweight.weighting._shift import SharedTarget
+
+METHODS = ("em", "bbse")
+
+
+class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
+    r"""Weight classes so that they are as frequent as in an unlabelled target.
+
+    For label shift: classes are more or less frequent where the model is used, while
+    each class looks as ever (a disease in season, spam in a campaign). A classifier
+    fitted here says what the rows of the target look like, and that tells how frequent
+    the classes are there:
+
+    .. math:: w_k = p_{target}(k) / p_{source}(k)
+
+    Parameters
+    ----------
+    X_target : array-like of shape (n_target, n_features), default=None
+        Unlabelled rows of the target. Kept by reference: clones share it, so a search
+        does not copy it. None: passed to `fit` as ``X_target``.
+    estimator : classifier, default=None
+        Classifier to look at the target with; None is ``LogisticRegression()``. A
+        ``FrozenEstimator`` is not fitted, and its scores are taken as held out.
+    method : {"em", "bbse"}, default="em"
+        ``"em"``: the class frequencies under which the calibrated probabilities of the
+        target are most likely; the more accurate one. ``"bbse"``: those that explain
+        how often each class is predicted, given the confusion matrix; needs labels
+        alone.
+    cv : int, default=5
+        Number of folds for held-out scores of the training rows, at least 2; fewer
+        where a class has fewer rows.
+    n_jobs : int or None, default=None
+        Number of fold fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    target_prior_ : ndarray of shape (n_classes,)
+        Estimated class frequencies of the target.
+    source_prior_ : ndarray of shape (n_classes,)
+        Class frequencies of the training rows.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weight per class; the mean over the training rows is one.
+    estimator_ : classifier
+        Fitted on all training rows.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if there is no target, or a class has too few rows to hold any out.
+
+    See Also
+    --------
+    PriorWeighting : Where the class frequencies of the target are known.
+    DensityRatioWeighting : Where features shift instead of labels.
+
+    Notes
+    -----
+    ``cv + 1`` fits of the classifier. Expectation maximisation needs calibrated
+    probabilities, so the scores are calibrated on held-out rows first; its likelihood
+    is concave in the frequencies, so there is one answer. The confusion equation is
+    solved by least squares on the simplex of frequencies.
+
+    References
+    ----------
+    .. [1] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a
+       classifier to new a priori probabilities, Neural Computation 14, 2002, section
+       2.3.
+    .. [2] Z. Lipton, Y.-X. Wang, A. Smola, Detecting and correcting for label shift
+       with black box predictors, ICML 2018, section 3.
+    .. [3] A. Alexandari, A. Kundaje, A. Shrikumar, Maximum likelihood with bias-
+       corrected calibration is hard-to-beat at label shift adaptation, ICML 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import LabelShiftWeighting
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.uniform(size=2000) < 0.5
+    >>> y_target = rng.uniform(size=2000) < 0.1  # unknown to the weighting
+    >>> X, X_target = (
+    ...     rng.normal(2 * z[:, None], size=(2000, 1)) for z in (y, y_target)
+    ... )
+    >>> weighting = LabelShiftWeighting(X_target, random_state=0).fit(X, y)
+    >>> weighting.target_prior_.round(1)
+    array([0.9, 0.1])
+    """
+
+    role = "population"
+
+    def __init__(
+        self,
+        X_target=None,
+        estimator=None,
+        *,
+        method="em",
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.X_target = X_target
+        self.estimator = estimator
+        self.method = method
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None, X_target=None):
+        """Learn the class frequencies of the target, and weights from them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the source population each row stands for.
+        X_target : array-like of shape (n_target, n_features), default=None
+            Rows of the target. None takes those of the constructor, which is the
+            place for them inside a search.
+
+        Returns
+        -------
+        self : object
+            The fitted strategy.
+        """
+        self.fit_weigh(X, y, sample_weight, X_target=X_target)
+        return self
+
+    def _learn(self, X, y, sample_weight, X_target=None):
+        check_choice(self.method, METHODS, name="method")
+        check_number(self.cv, name="cv", low=2)
+        X_target = self._resolve_target(X_target)
+        classes, codes = encode_labels(y)
+        if classes.size < 2:
+            raise ValueError(
+                f"LabelShiftWeighting needs rows of at least 2 classes; y has the one "
+                f"class {classes[0]!r}."
+            )
+        outputs, rows, at_target = self._outputs(X, y, sample_weight, X_target, classes)
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        weight = weight[rows]
+        held, target = self._scores(outputs, at_target)
+        if self.method == "em":
+            prior = np.bincount(codes[rows], weight, classes.size) / weight.sum()
+            proba = self._calibrated(held, target, y[rows], weight, classes)
+            self.target_prior_ = most_likely_prior(proba, prior)
+        else:
+            predicted = predicted_codes(held)
+            confusion = np.zeros((classes.size, classes.size))
+            np.add.at(confusion, (predicted, codes[rows]), weight)
+            confusion /= np.maximum(confusion.sum(axis=0), 1e-300)
+            shares = np.bincount(predicted_codes(target), minlength=classes.size)
+            self.target_prior_ = prior_from_confusion(confusion, shares / shares.sum())
+        return super()._learn(X, y, sample_weight)
+
+    def _class_weights(self, classes, masses):
+        self.source_prior_ = masses / masses.sum()
+        weights = np.zeros(classes.size)
+        seen = self.source_prior_ > 0
+        weights[seen] = self.target_prior_[seen] / self.source_prior_[seen]
+        return weights
+
+    def _outputs(self, X, y, sample_weight, X_target, classes):
+        """Return held-out outputs of training rows, which rows, and of the target."""
+        rng = check_random_state(self.random_state)
+        estimator = self.estimator
+        if estimator is None:
+            from sklearn.linear_model import LogisticRegression
+
+            estimator = LogisticRegression()
+        arguments = {"fit_params": {}, "random_state": rng.randint(2**31 - 1)}
+        self.estimator_, _ = deliver(
+            estimator, X, y, sample_weight, population=sample_weight, **arguments
+        )
+        self._method = _cross_fit.output_method(self.estimator_, probabilities=False)
+        at_target = _cross_fit.outputs_of(
+            self.estimator_, X_target, self._method, classes
+        )
+        if isinstance(estimator, FrozenEstimator):
+            outputs = _cross_fit.outputs_of(self.estimator_, X, self._method, classes)
+            return outputs, np.arange(len(y)), at_target
+        fewest = int(np.unique(y, return_counts=True)[1].min())
+        if fewest < 2:
+            raise ValueError(
+                "LabelShiftWeighting holds out rows of every class, and one class has "
+                "a single row. Collect more rows of it, or merge it with another."
+            )
+        folds = StratifiedKFold(
+            min(self.cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
+        )
+
+        def training(rows):
+            own = None if sample_weight is None else sample_weight[rows]
+            return {"weights": own, "population": own, **arguments}
+
+        held_out = _cross_fit.held_out(
+            estimator,
+            X,
+            y,
+            list(folds.split(np.zeros(len(y)), y)),
+            self._method,
+            classes,
+            fit=training,
+            n_jobs=self.n_jobs,
+        )
+        return held_out.outputs, held_out.rows, at_target
+
+    def _scores(self, outputs, at_target):
+        clip = _cross_fit.smallest_probability(outputs, self._method)
+        return [
+            _cross_fit.log_scores(one, self._method, clip)
+            for one in (outputs, at_target)
+        ]
+
+    def _calibrated(self, held, target, y, weight, classes):
+        """Return probabilities of the target that mean what they say on the source."""
+        two = classes.size == 2
+        calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
+        calibrator.fit(held, y, sample_weight=weight, classes=classes)
+        return calibrator.predict_proba(target)
+
+
+def predicted_codes(scores):
+    """Return the position of the predicted class of every row."""
+    scores = np.asarray(scores)
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        return (scores.ravel() > 0).astype(np.intp)
+    return np.argmax(scores, axis=1)
+
+
+def most_likely_prior(proba, prior, *, tol=1e-10):
+    """Return the class frequencies under which probabilities of rows are most likely.
+
+    The likelihood of a row is proportional to the sum over classes of its probability
+    times new over old frequency: proportions of a mixture.
+    """
+    seen = prior > 0
+    A = proba[:, seen] / prior[seen]
+    share = np.full(len(proba), 1 / len(proba))
+    result = np.zeros(prior.size)
+    result[seen] = fit_mixture(A, share, tol=tol).proportions
+    return result
+
+
+def prior_from_confusion(confusion, shares):
+    """Return frequencies q >= 0, summing to one, with confusion @ q next to shares."""
+    k = shares.size
+    # The sum is asked for as one more, heavier equation, and then made exact.
+    A = np.vstack([confusion, 1e3 * np.ones(k)])
+    b = np.append(shares, 1e3)
+    H = A.T @ A + 1e-9 * np.eye(k)
+    q = nonnegative_quadratic(H, A.T @ b, start=np.full(k, 1 / k))
+    return q / q.sum()
