@@ -541,6 +541,22 @@ def test_costs_that_are_rarely_meant_warn(rare):
     assert np.isnan(clf.decision_report(X[:3])["threshold"]).all()
 
 
+def test_rows_in_which_a_mistake_is_the_cheaper_are_reported(money):
+    """A check of 10 for a fraud of less: no error, and decided rightly."""
+    X, y, _ = money
+    cost = CostMatrix.binary(pos_label="fraud", fp=10, tp=10, fn="amount")
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    X = X.assign(amount=X["amount"] + 5)
+    clf.fit(X, y)
+    small = X["amount"] < 10
+    assert 0 < small.mean() < 0.5
+    assert f"in {small.sum():,} of them a mistake is the cheaper one" in repr(
+        clf.report_
+    )
+    assert set(clf.predict(X[small])) == {"ok"}
+    assert "fraud" in set(clf.predict(X[~small]))
+
+
 class NoProba(ClassifierMixin, BaseEstimator):
     """Labels only."""
 
