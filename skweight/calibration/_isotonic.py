@@ -8,9 +8,10 @@ from scipy.optimize import isotonic_regression
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._numerics import (
     centre_rows,
-    fit_softmax_slope,
     rest_log_odds,
+    smoothed_targets,
 )
+from skweight.calibration._softmax import fit_shared_slope
 
 
 class Curve(NamedTuple):
@@ -130,12 +131,12 @@ class IsotonicCalibrator(BaseCalibrator):
             warn_reversed(self, "every row gets the class frequencies")
 
     def _fit_multiclass(self, rows):
-        joint = fit_softmax_slope(
+        joint = fit_shared_slope(
             centre_rows(rows.scores),
             rows.codes,
             rows.weight,
             rows.class_count,
-            smoothing=1.0,
+            *smoothed_targets(rows.class_count, 1.0),
         )
         self.slope_, self.intercept_ = float(joint.slope), joint.intercept
         odds = self._odds_against_rest(rows.scores)
