@@ -10,12 +10,14 @@ with a step over all rows, which makes the fit exact: its error is that of the c
 squared.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from skweight.calibration._newton import TOLERANCE, Restricted, newton
+from skweight.calibration._numerics import binary_proba
 
 # Rows above which a first fit on cells makes the fit on all rows cheaper, the number
 # of cells, and how many standard deviations they reach to either side.
@@ -48,8 +50,10 @@ def standardise(scores, weight):
     # Dividing by the peak keeps squares finite where scores are extreme.
     unit = 1.0 if 1e-100 < peak < 1e100 else max(peak, 1e-290)
     total = weight.sum()
-    centre = np.dot(weight, scores) / total if unit == 1.0 else (
-        np.dot(weight, scores / unit) / total * unit
+    centre = (
+        np.dot(weight, scores) / total
+        if unit == 1.0
+        else (np.dot(weight, scores / unit) / total * unit)
     )
     square = 0.0
     for start in range(0, scores.shape[0], _BLOCK):
@@ -84,14 +88,17 @@ class LogisticObjective:
         The rows; a code is 0 or 1.
     levels : ndarray of shape (2,)
         What the probability of a row should be, by its code.
+    standard : Standard
+        Where the scores lie, for cells of a sensible width.
     """
 
-    def __init__(self, basis, scores, codes, weight, levels):
+    def __init__(self, basis, scores, codes, weight, levels, standard):
         self.basis = basis
         self.scores = scores
         self.codes = codes
         self.weight = weight
         self.levels = levels
+        self.standard = standard
         self.total = weight.sum()
 
     def _blocks(self, theta):
@@ -131,8 +138,9 @@ class LogisticObjective:
         hessian[k, :k] = hessian[:k, k]
         return gradient / self.total, hessian / self.total
 
-    def on_cells(self, standard):
-        """Return the objective on cells of equal score width.
+    @cached_property
+    def cells(self):
+        """The objective on cells of equal score width.
 
         There is one row for each cell and code, at the mean score of its rows. Whatever
         lies beyond the reach of the cells joins the outermost ones.
@@ -141,7 +149,7 @@ class LogisticObjective:
         for start in range(0, self.scores.shape[0], 4 * _BLOCK):
             part = slice(start, start + 4 * _BLOCK)
             weight = self.weight[part]
-            u = standard(self.scores[part])
+            u = self.standard(self.scores[part])
             cell = u * (_N_CELLS / (2 * _REACH))
             cell += _N_CELLS / 2
             cell = np.clip(cell, 0, _N_CELLS - 1, out=cell).astype(np.intp)
@@ -151,19 +159,22 @@ class LogisticObjective:
             place += np.bincount(cell, weight * u, 2 * _N_CELLS)
         used = np.flatnonzero(mass)
         mass = mass[used]
-        scores = standard.centre + standard.scale * (place[used] / mass)
-        return LogisticObjective(self.basis, scores, used % 2, mass, self.levels)
+        scores = self.standard.centre + self.standard.scale * (place[used] / mass)
+        return LogisticObjective(
+            self.basis, scores, used % 2, mass, self.levels, self.standard
+        )
 
-    def mean_target(self):
-        """Return the weighted mean of the targets."""
+    def constant(self, n_features=1):
+        """Return the parameters of the best constant map: where to start."""
         positive = self.weight @ self.codes / self.total
-        return self.levels[0] + (self.levels[1] - self.levels[0]) * positive
+        mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
+        return np.append(np.zeros(n_features), log_odds(mean))
 
 
 # -- the fit ---------------------------------------------------------------------
 
 
-def fit_logistic(objective, standard, start, *, shape=None):
+def fit_logistic(objective, start, *, shape=None):
     """Return the minimum of a :class:`LogisticObjective`.
 
     ``shape``, a function from objective to objective, adds a ridge or a restriction;
@@ -172,7 +183,7 @@ def fit_logistic(objective, standard, start, *, shape=None):
     shape = shape or (lambda objective: objective)
     tol = TOLERANCE
     if objective.scores.shape[0] > _MANY_ROWS:
-        start = newton(shape(objective.on_cells(standard)), start)
+        start = newton(shape(objective.cells), start)
         tol = _AFTER_CELLS
     return newton(shape(objective), start, tol=tol)
 
@@ -198,15 +209,13 @@ def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
         standard = standardise(scores, weight)
         if not bias:
             standard = Standard(0.0, np.hypot(standard.centre, standard.scale))
-        objective = LogisticObjective(Affine(standard), scores, *rows)
+        objective = LogisticObjective(Affine(standard), scores, *rows, standard)
         if bias:
-            start = np.array([0.0, _log_odds(objective.mean_target())])
-            theta = fit_logistic(objective, standard, start)
+            theta = fit_logistic(objective, objective.constant())
         else:
             only_slope = np.array([[1.0], [0.0]])
             theta = only_slope @ fit_logistic(
                 objective,
-                standard,
                 np.zeros(1),
                 shape=lambda objective: Restricted(objective, only_slope),
             )
@@ -224,7 +233,7 @@ def fit_intercept(logit, codes, weight, levels):
     """Return the intercept that fits the mean target, given the rest of the logit."""
     weight = weight / weight.sum()
     base = weight @ levels[codes]
-    goal = _log_odds(base)
+    goal = log_odds(base)
     # At one end every probability is too small, at the other every one too large.
     # Bisection needs no curvature, of which a wide spread of scores leaves none.
     low, high = goal - logit.max(), goal - logit.min()
@@ -250,5 +259,24 @@ def slope_is_known(scores, class_count, bias):
     return present > 1 and peak > 1e-290 and (varies or not bias)
 
 
-def _log_odds(p):
+def log_odds(p):
+    """Return the log odds of a probability inside (0, 1)."""
     return np.log(p) - np.log1p(-p)
+
+
+class LogitCurve(NamedTuple):
+    """The map sigma(features . theta), the intercept last, of scores of shape (n,)."""
+
+    basis: object
+    theta: np.ndarray
+
+    def __call__(self, scores):
+        """Return the probabilities of both classes, shape (n, 2)."""
+        return binary_proba(self.theta[:-1] @ self.basis(scores) + self.theta[-1])
+
+
+def affine_curve(fit):
+    """Return the curve of a :class:`SlopeFit`."""
+    return LogitCurve(
+        Affine(Standard(0.0, 1.0)), np.array([fit.slope, fit.intercept], dtype=float)
+    )

@@ -22,6 +22,11 @@ def binary_proba(logit):
     proba = np.empty((logit.shape[0], 2))
     expit(-logit, out=proba[:, 0])
     expit(logit, out=proba[:, 1])
+    return keep_inside(proba)
+
+
+def keep_inside(proba):
+    """Clip probabilities, in place, so that none is 0 or 1."""
     return np.clip(proba, _SMALLEST, _ALMOST_ONE, out=proba)
 
 
@@ -31,7 +36,7 @@ def softmax_proba(logit):
     proba = logit - logit.max(axis=1, keepdims=True)
     np.exp(proba, out=proba)
     proba /= proba.sum(axis=1, keepdims=True)
-    return np.clip(proba, _SMALLEST, _ALMOST_ONE, out=proba)
+    return keep_inside(proba)
 
 
 def centre_rows(scores):
