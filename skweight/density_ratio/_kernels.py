@@ -251,8 +251,8 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
         return check_grid(sigmas, None, name="sigmas")
     values, weights = [], []
     for part, share in zip(distances, shares, strict=True):
-        # A median needs no more than some thousands of distances.
-        step = max(1, part.shape[0] // 1000)
+        # A median needs no more than some ten thousands of distances.
+        step = max(1, part.shape[0] // 300)
         part, share = part[::step], share[::step]
         values.append(part.ravel())
         weights.append(np.repeat(share / share.sum(), part.shape[1]))
