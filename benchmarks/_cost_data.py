@@ -65,11 +65,6 @@ COSTS = ("FP", "FN", "TP", "TN")
 DATA = {"marketing": marketing, "churn": churn, "german": german}
 
 
-def features(X):
-    """Return X without the columns that carry costs."""
-    return X[[name for name in X if not name.startswith("cost_")]]
-
-
 def split(y, seed, *, train=0.5, test=0.25):
     """Return training and test rows: half and a quarter, as in the published study."""
     rows = np.random.default_rng(seed).permutation(y.size)

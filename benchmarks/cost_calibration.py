@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _cost_data import features, marketing, split
+from _cost_data import marketing, split
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -65,7 +65,6 @@ def main():
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
     mean.round(4).to_csv(folder / "cost_calibration.csv")
-    assert "cost_fn" not in features(X)
 
 
 if __name__ == "__main__":

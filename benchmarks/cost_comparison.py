@@ -1,9 +1,9 @@
 """Savings of cost-sensitive methods on three data sets, all in one run.
 
-Each method gets the same training half and decides the same test quarter; the learner
-is `HistGradientBoostingClassifier` wherever a method takes one. Methods of empulse are
-left out where it is not installed (pip install empulse xgboost-cpu; version 0.13.1 was
-used). Writes results/cost_comparison.csv.
+Each method gets the same training half, columns that carry costs included, and decides
+the same test quarter; the learner is `HistGradientBoostingClassifier` wherever a method
+takes one. Methods of empulse are left out where it is not installed (pip install
+empulse xgboost-cpu; version 0.13.1 was used). Writes results/cost_comparison.csv.
 
     python benchmarks/cost_comparison.py            # everything
     python benchmarks/cost_comparison.py churn 2    # one data set, two repeats
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import sklearn
-from _cost_data import DATA, features, split
+from _cost_data import DATA, split
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import make_scorer
@@ -32,7 +32,7 @@ try:
 except ImportError:
     empulse = None
 
-REPEATS = {"marketing": 6, "churn": 10, "german": 20}
+REPEATS = {"marketing": 8, "churn": 20, "german": 20}
 FITS = {"n": 0}
 
 
@@ -58,20 +58,18 @@ def four_costs(cost, X):
 
 def plain(X, y, X_new, cost):
     """Decide by the larger probability."""
-    return clone(MODEL).fit(features(X), y).predict(features(X_new))
+    return clone(MODEL).fit(X, y).predict(X_new)
 
 
 def class_weights(X, y, X_new, cost):
     """Weigh the classes by cost and decide by the larger probability."""
     clf = WeightedClassifier(MODEL, weighting=CostWeighting(cost, level="class"))
-    clf.set_params(weighting__drop_cost_columns=True)
     return clf.fit(X, y).predict(X_new)
 
 
 def row_weights(X, y, X_new, cost):
     """Weigh the rows by cost and decide by the larger probability."""
     clf = WeightedClassifier(MODEL, weighting=CostWeighting(cost, level="instance"))
-    clf.set_params(weighting__drop_cost_columns=True)
     return clf.fit(X, y).predict(X_new)
 
 
@@ -85,7 +83,7 @@ def tuned_sklearn(X, y, X_new, cost):
         scorer = make_scorer(money).set_score_request(row_costs=True)
         clf = TunedThresholdClassifierCV(MODEL, scoring=scorer, cv=5)
         row_costs = np.broadcast_to(cost.resolve(X), (len(X), 2, 2))
-        return clf.fit(features(X), y, row_costs=row_costs).predict(features(X_new))
+        return clf.fit(X, y, row_costs=row_costs).predict(X_new)
 
 
 def tuned_skweight(X, y, X_new, cost):
@@ -96,7 +94,7 @@ def tuned_skweight(X, y, X_new, cost):
 def metacost(X, y, X_new, cost):
     """MetaCost: ten bags vote out of bag, rows are relabelled, one model is fitted."""
     rng = np.random.default_rng(0)
-    numbers = features(X).to_numpy()
+    numbers = X.to_numpy()
     proba, votes = np.zeros((len(y), 2)), np.zeros(len(y))
     for _ in range(10):
         bag = rng.integers(0, len(y), len(y))
@@ -105,16 +103,14 @@ def metacost(X, y, X_new, cost):
         votes[out] += 1
     proba /= np.maximum(votes, 1)[:, None]
     relabelled = cost.align([0, 1]).decide(proba, X)
-    final = features(X).assign(**{c: X[c] for c in cost.columns}).to_numpy()
-    seen = features(X_new).assign(**{c: X_new[c] for c in cost.columns}).to_numpy()
+    final = X.to_numpy()
+    seen = X_new.to_numpy()
     return clone(MODEL).fit(final, relabelled).predict(seen)
 
 
 def ours(X, y, X_new, cost, **params):
     """The expected-cost decision on calibrated probabilities."""
-    clf = CostSensitiveClassifier(
-        MODEL, cost=cost, drop_cost_columns=True, random_state=0, **params
-    )
+    clf = CostSensitiveClassifier(MODEL, cost=cost, random_state=0, **params)
     return clf.fit(X, y).predict(X_new)
 
 
@@ -123,17 +119,16 @@ def uncalibrated(X, y, X_new, cost):
     return ours(X, y, X_new, cost, calibration=None)
 
 
-def with_cost_columns(X, y, X_new, cost):
-    """The first method, with costs that are also features."""
-    clf = CostSensitiveClassifier(MODEL, cost=cost, random_state=0)
-    return clf.fit(X, y).predict(X_new)
+def without_cost_columns(X, y, X_new, cost):
+    """The first method, with costs hidden from the learner."""
+    return ours(X, y, X_new, cost, drop_cost_columns=True)
 
 
 def doubled(X, y, X_new, cost):
     """The error: balanced weights, and costs on top of them."""
     from skweight.decision import ExpectedCostDecision
 
-    decision = ExpectedCostDecision(cost, accept_weighted=True, drop_cost_columns=True)
+    decision = ExpectedCostDecision(cost, accept_weighted=True)
     clf = WeightedClassifier(MODEL, weighting="balanced", decision=decision)
     return clf.fit(X, y).predict(X_new)
 
@@ -149,16 +144,16 @@ def with_empulse(make, *, costs_at_fit=True):
     def run(X, y, X_new, cost):
         model = make()
         told = four_costs(cost, X) if costs_at_fit else {}
-        model.fit(features(X).to_numpy(), y, **told)
+        model.fit(X.to_numpy(), y, **told)
         later = four_costs(cost, X_new) if "Threshold" in type(model).__name__ else {}
-        return model.predict(features(X_new).to_numpy(), **later)
+        return model.predict(X_new.to_numpy(), **later)
 
     return run
 
 
 METHODS = {
     "CostSensitiveClassifier": ours,
-    "... costs also as features": with_cost_columns,
+    "... drop_cost_columns=True": without_cost_columns,
     "... calibration=None": uncalibrated,
     "... decision='tuned'": tuned_skweight,
     "... weighting='balanced', calibration='prior'": undoubled,

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from skweight._validation import encode_labels
 from skweight.delivery import balances_itself
 from skweight.exceptions import DoubleCountingWarning
 from skweight.weighting._base import varies_within
@@ -21,7 +22,7 @@ def warn_of_double_counting(estimator, weighting):
         )
 
 
-def check_probabilities(decision, calibrator, estimator, weighting, emphasis, codes):
+def check_probabilities(decision, calibrator, estimator, weighting, emphasis, y):
     """Raise where costs would be decided by the probabilities of a weighted fit.
 
     The closed form takes out weights per class only, and only those it knows of;
@@ -39,8 +40,8 @@ def check_probabilities(decision, calibrator, estimator, weighting, emphasis, co
         What the user passed, for the message.
     emphasis : ndarray of shape (n_samples,) or None
         Weights of the fit that are not population weights.
-    codes : ndarray of shape (n_samples,)
-        Position of the class of every row.
+    y : ndarray of shape (n_samples,)
+        Labels.
     """
     if not getattr(decision, "needs_true_probabilities", False):
         return
@@ -49,7 +50,7 @@ def check_probabilities(decision, calibrator, estimator, weighting, emphasis, co
         return
     left = [f"{name}={value!r}" for name, value in balances_itself(estimator)]
     if emphasis is not None and np.ptp(emphasis) > 0:
-        by_row = varies_within(emphasis, codes)
+        by_row = varies_within(emphasis, encode_labels(y)[1])
         if by_row or not closed_form:
             row = ", which differs within a class," if by_row else ""
             left.insert(0, f"weighting={weighting!r}{row}")

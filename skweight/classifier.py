@@ -295,8 +295,11 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             weighting, X, y, sample_weight, arguments["weighting"]
         )
         weights = multiply(population, emphasis)
+        figures = weight_figures(codes, self.classes_.size, population, weights)
+        self.class_multiplier_ = np.array(figures["class_multiplier"])
         calibrator = self._make_calibrator(codes, population)
-        emphasised = (estimator, self.weighting, emphasis, codes)
+        del codes  # a byte per row that the fit need not carry
+        emphasised = (estimator, self.weighting, emphasis, y)
         check_probabilities(decision, calibrator, *emphasised)
         self._side_columns = self._find_side_columns(weighting, decision)
         self._width = np.shape(X)[-1] if self._side_columns else None
@@ -318,9 +321,6 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             **deliver_arguments,
         )
         self._take_from_estimator()
-        figures = weight_figures(codes, self.classes_.size, population, weights)
-        self.class_multiplier_ = np.array(figures["class_multiplier"])
-
         by_role = RoleWeights(population, emphasis)
         calibrator, held_out = self._hold_out(
             calibrator,
@@ -394,7 +394,10 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         X = self._without_side_columns(X)
         if self.calibrator_ is None:
-            return self.estimator_.predict_proba(X)
+            # A class all of whose rows have weight zero may be unknown to it.
+            return _cross_fit.outputs_of(
+                self.estimator_, X, "predict_proba", self.classes_
+            )
         return self._map.of_rows(self.estimator_, X)
 
     @available_if(_has_predict_proba)

@@ -775,3 +775,15 @@ def test_a_million_rows_cost_two_vectors():
     assert classifier.report_.training_share == pytest.approx([0.5, 0.5])
     assert peak < 6 * 8 * n
     assert seconds < 5
+
+
+def test_a_class_that_resampling_never_drew_keeps_its_column():
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(90, 2), np.arange(90) % 3
+    ours = WeightedClassifier(
+        KNeighborsClassifier(), weighting=None, unsupported="resample", random_state=0
+    ).fit(X, y, sample_weight=(y != 1).astype(float))
+    proba = ours.predict_proba(X)
+    assert proba.shape == (90, 3)
+    assert (proba[:, 1] == 0).all()
+    np.testing.assert_allclose(proba.sum(axis=1), 1)

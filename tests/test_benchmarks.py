@@ -1,0 +1,47 @@
+"""Every benchmark imports, and its tiny mode makes a table."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+# The scripts on the page docs/benchmarks.md; those about costs have no --quick.
+NAMES = [
+    "calibration_real_data",
+    "fit_counts",
+    "import_time",
+    "overhead",
+    "weight_scale",
+]
+SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_quick_mode_prints_and_writes_a_table(script, tmp_path):
+    # As a user runs it: from elsewhere, with no data, and with warnings as errors.
+    command = [sys.executable, "-W", "error", str(script), "--quick"]
+    done = subprocess.run(
+        [*command, "--results", str(tmp_path / "results"), "--data", str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "results" / f"{script.stem}.md").read_text("utf-8")
+    for text in (done.stdout, written):
+        assert "| --" in text
+        assert f"Command: `python benchmarks/{script.name} --quick" in text
+
+
+def test_every_script_has_committed_results_that_the_documentation_shows():
+    page = (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text("utf-8")
+    for script in SCRIPTS:
+        assert (BENCHMARKS / "results" / f"{script.stem}.md").is_file()
+        assert f"../benchmarks/results/{script.stem}.md" in page
