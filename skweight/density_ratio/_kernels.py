@@ -27,7 +27,7 @@ _CHUNK_VALUES = 1 << 21
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 
 # The relative ratio is cut off at this share of its bound before it is mapped back.
-_LARGEST_RELATIVE = 0.98
+_LARGEST_RELATIVE = 0.9
 
 
 def chunks(X):
@@ -77,8 +77,11 @@ def scale_columns(source, target, *, standardize):
     """
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
+    # Not the spread between the two, which would shrink the very direction of the
+    # shift, except where it is all there is.
+    variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
-    variance = (var_source + var_target) / 2 + between
+    variance = np.where(variance > 1e-12 * between, variance, between)
     mean = (mean_source + mean_target) / 2
     # What rounding leaves of a constant column is no spread.
     largest = np.maximum(np.abs(mean_source), np.abs(mean_target))

@@ -36,10 +36,11 @@ class KLIEP(BaseDensityRatio):
 
     Parameters
     ----------
-    alpha : float, default=0.03
+    alpha : float, default=0.2
         Share of the target in the denominator, in [0, 1). At 0, which is KLIEP as
         published, narrow kernels where the source has no row are free and the ratio
-        explodes there; a few per cent bound it by ``1 / alpha``.
+        explodes there; a share of the target bounds the relative ratio by
+        ``1 / alpha`` and steadies the choice of the width.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain one.
     n_centers : int, default=100
@@ -127,7 +128,7 @@ class KLIEP(BaseDensityRatio):
 
     def __init__(
         self,
-        alpha=0.03,
+        alpha=0.2,
         *,
         back_transform=True,
         n_centers=100,
