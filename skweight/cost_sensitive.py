@@ -94,7 +94,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         What the fit did to the rows, in words and figures.
     n_features_in_ : int
         Number of features that `estimator_` saw, where it says so.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where it says so.
 
     Raises
@@ -108,7 +108,7 @@ class CostSensitiveClassifier(WeightedClassifier):
     Warns
     -----
     CostWarning
-        If a wrong decision costs less than the right one somewhere.
+        If a wrong decision costs less than the right one in more than half of the rows.
 
     See Also
     --------

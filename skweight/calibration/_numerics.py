@@ -182,7 +182,8 @@ def _newton(evaluate, start, *, max_iter=200, tol=1e-6):
     for _ in range(max_iter):
         # Scaled to a unit diagonal, so that the guard is small in every direction but
         # those that the data do not see (equal columns), whatever the scores' spread.
-        spread = np.sqrt(np.diag(hessian))
+        # Rounding may leave a curvature of zero a little below it.
+        spread = np.sqrt(np.maximum(np.diag(hessian), 0.0))
         unit = 1 / np.where(spread > 1e-140, spread, 1.0)
         scaled = unit[:, np.newaxis] * hessian * unit + guard
         step = -unit * np.linalg.solve(scaled, unit * gradient)

@@ -38,6 +38,9 @@ class ExpectedCostDecision(BaseDecision):
         Labels, in the order of the columns of the probabilities.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
+    n_unreasonable_ : int
+        Training rows in which a wrong decision costs less than the right one, where
+        costs differ from row to row. Set by `check_rows`, which a classifier calls.
     threshold_ : float
         With two classes and constant, reasonable costs: the probability of the second
         class from which on it is chosen, ``(fp - tn) / (fp - tn + fn - tp)``.
@@ -50,7 +53,8 @@ class ExpectedCostDecision(BaseDecision):
     Warns
     -----
     CostWarning
-        Before the fit, if a wrong decision costs less than the right one somewhere.
+        Before the fit, if a wrong decision costs less than the right one in more than
+        half of the rows.
 
     See Also
     --------
@@ -103,7 +107,7 @@ class ExpectedCostDecision(BaseDecision):
         **metadata : dict
             Row-wise arrays that the costs name.
         """
-        check_costs(self.cost, X, classes, metadata)
+        self.n_unreasonable_ = check_costs(self.cost, X, classes, metadata)
 
     def side_columns(self):
         """Return the columns that carry costs, where they are to be hidden.
@@ -139,7 +143,9 @@ class ExpectedCostDecision(BaseDecision):
                 f"{self.threshold_:.4g} on, else {say(self.classes_[0])}"
             )
         per_row = "" if self.cost_.is_constant else ", with the costs of each row"
-        return f"least expected cost of {len(self.classes_)} decisions{per_row}"
+        count = getattr(self, "n_unreasonable_", 0)
+        aside = f"; in {count:,} of them a mistake is the cheaper one" if count else ""
+        return f"least expected cost of {len(self.classes_)} decisions{per_row}{aside}"
 
     def _learn(self, held_out, class_multiplier):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
@@ -157,7 +163,7 @@ class ExpectedCostDecision(BaseDecision):
 
 
 def check_costs(cost, X, classes, metadata):
-    """Return the costs in the order of the classes, once all of them can be had.
+    """Raise if costs cannot be had, and count rows in which a mistake is the cheaper.
 
     Parameters
     ----------
@@ -172,24 +178,28 @@ def check_costs(cost, X, classes, metadata):
 
     Returns
     -------
-    cost : CostMatrix
+    n_unreasonable : int
+        Rows in which a wrong decision costs less than the right one.
     """
     cost = as_cost_matrix(cost, labels=classes).align(classes)
     costs = cost.resolve(X, **metadata)
     tables = costs if costs.ndim == 3 else costs[None]
     wrong = rules.unreasonable(tables)
-    if wrong.any():
+    n_wrong = int(wrong.sum())
+    # In some rows it is business as usual: who checks a fraud of 5 for 10? In most of
+    # them it is a sign turned round.
+    if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
-        where = f"in {wrong.sum():,} of {len(wrong):,} rows " if cost.columns else ""
+        where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""
         warnings.warn(
             f"A wrong decision costs less than the right one {where}(such as true "
             f"{say(cost.labels[k])} decided {say(cost.labels[j])}). The cheapest is "
             "decided all the same; if that is not meant, check the signs of the costs "
             "with print(cost.check(X, y)).",
             CostWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
-    return cost
+    return n_wrong if costs.ndim == 3 else 0
 
 
 def _cheapest_mistake(tables):

@@ -10,7 +10,7 @@ from skweight.decision import _cost_rules as rules
 
 @dataclass(frozen=True, repr=False)
 class CostReport:
-    """What a cost matrix implies; made by :meth:`CostMatrix.check`.
+    """What a cost matrix implies; made by :meth:`skweight.CostMatrix.check`.
 
     Attributes
     ----------
