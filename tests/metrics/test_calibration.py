@@ -118,16 +118,16 @@ def test_labels_may_be_anything(rng, metric, labels):
     named = np.where(y, labels[1], labels[0])
     expected = values(metric(y, p, sample_weight=w))
     found = metric(named, p, sample_weight=w, pos_label=labels[1])
-    np.testing.assert_array_equal(values(found), expected)
+    np.testing.assert_allclose(values(found), expected, rtol=1e-12)
     both = np.column_stack([1 - p, p])
     if labels[0] > labels[1]:
         both = both[:, ::-1]
     found = metric(named, both, sample_weight=w, pos_label=labels[1])
-    np.testing.assert_array_equal(values(found), expected)
+    np.testing.assert_allclose(values(found), expected, rtol=1e-12)
     found = metric(
         named, both, sample_weight=w, labels=sorted(labels), pos_label=labels[1]
     )
-    np.testing.assert_array_equal(values(found), expected)
+    np.testing.assert_allclose(values(found), expected, rtol=1e-12)
 
 
 @every
