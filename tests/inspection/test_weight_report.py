@@ -229,7 +229,12 @@ def test_words_and_gaps_are_features():
     assert found.difference_before[0] == 0
     assert found.difference_before[1] == np.inf
     polars = pytest.importorskip("polars")
-    same = balance_table(polars.from_pandas(X), polars.from_pandas(T), [1, 1, 1, 1])
+    tables = [
+        # Column by column: the conversion of whole tables needs a package more.
+        polars.DataFrame({name: one[name].tolist() for name in one}, nan_to_null=True)
+        for one in (X, T)
+    ]
+    same = balance_table(*tables, [1, 1, 1, 1])
     assert same.names == found.names
     np.testing.assert_array_equal(same.mean_source, found.mean_source)
 
@@ -356,8 +361,8 @@ def test_rows_of_weight_zero_take_no_part(rng):
         w, X=X, X_target=T, sample_weight=s, sample_weight_target=t, **told
     )
     same = weight_report(w[50:], X=X[50:], X_target=T[:150], **told)
-    assert report.auc_before == same.auc_before
-    assert report.auc_after == same.auc_after
+    assert report.auc_before == pytest.approx(same.auc_before)
+    assert report.auc_after == pytest.approx(same.auc_after)
     np.testing.assert_allclose(
         report.balance.difference_after, same.balance.difference_after
     )
