@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         inspection,
         metrics,
         resampling,
+        selection,
         stabilizers,
         testing,
         weighting,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
+    from skweight.selection import compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -89,6 +91,7 @@ __all__ = [
     "ULSIFWeighting",
     "WeightedClassifier",
     "calibration",
+    "compare_weightings",
     "datasets",
     "decision",
     "delivery",
@@ -97,6 +100,7 @@ __all__ = [
     "inspection",
     "metrics",
     "resampling",
+    "selection",
     "stabilizers",
     "testing",
     "weighting",
@@ -125,6 +129,7 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
     "WeightedClassifier": "classifier",
+    "compare_weightings": "selection",
 }
 
 
