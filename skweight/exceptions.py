@@ -2,10 +2,12 @@
 
 __all__ = [
     "CalibrationWarning",
+    "ComparisonInterruptedWarning",
     "CostWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
     "FewerFoldsWarning",
+    "FewerNeighborsWarning",
     "NotEnoughOverlapWarning",
     "UnsupportedWeightsError",
 ]
@@ -69,6 +71,20 @@ class CalibrationWarning(UserWarning):
     """
 
 
+class ComparisonInterruptedWarning(UserWarning):
+    """A comparison was interrupted from the keyboard and returns what it has.
+
+    The message counts the fits that are done and says how to go on.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import ComparisonInterruptedWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ComparisonInterruptedWarning)
+    """
+
+
 class CostWarning(UserWarning):
     """Costs say something that is rarely meant, or that weights cannot express.
 
@@ -80,6 +96,20 @@ class CostWarning(UserWarning):
     >>> from skweight.exceptions import CostWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CostWarning)
+    """
+
+
+class FewerNeighborsWarning(UserWarning):
+    """A class has fewer rows than a resampler was to mix each of them with.
+
+    The message gives the number of rows, and what was done instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import FewerNeighborsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", FewerNeighborsWarning)
     """
 
 
