@@ -205,14 +205,9 @@ def test_the_distance_sees_a_change_of_spread(rng):
 
 
 def test_words_and_gaps_are_features():
-    X = pd.DataFrame(
-        {
-            "plan": ["a", "b", None, "a"],
-            "age": [1.0, np.nan, 3.0, 3.0],
-            "n": [0, 0, 0, 0],
-        }
-    )
-    T = pd.DataFrame({"plan": ["a", "c"], "age": [2.0, 2.0], "n": [0, 1]})
+    rows = {"plan": ["a", "b", None, "a"], "age": [1, np.nan, 3, 3], "n": [0, 0, 0, 0]}
+    target = {"plan": ["a", "c"], "age": [2.0, 2.0], "n": [0, 1]}
+    X, T = pd.DataFrame(rows), pd.DataFrame(target)
     found = balance_table(X, T, [1, 1, 1, 1])
     assert found.names == [
         "plan = a",
@@ -229,11 +224,7 @@ def test_words_and_gaps_are_features():
     assert found.difference_before[0] == 0
     assert found.difference_before[1] == np.inf
     polars = pytest.importorskip("polars")
-    tables = [
-        # Column by column: the conversion of whole tables needs a package more.
-        polars.DataFrame({name: one[name].tolist() for name in one}, nan_to_null=True)
-        for one in (X, T)
-    ]
+    tables = [polars.DataFrame(one, strict=False) for one in (rows, target)]
     same = balance_table(*tables, [1, 1, 1, 1])
     assert same.names == found.names
     np.testing.assert_array_equal(same.mean_source, found.mean_source)
