@@ -5,11 +5,14 @@ probabilities are calibrated" can only be tested in bins. Here the truth is retu
 with the rows.
 """
 
+from functools import partial
+
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import expit, logsumexp, softmax
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
 
 from skweight._validation import (
+    check_choice,
     check_labels,
     check_number,
     did_you_mean,
@@ -19,7 +22,7 @@ from skweight._validation import (
     say,
 )
 
-__all__ = ["make_imbalanced", "make_rare"]
+__all__ = ["make_covariate_shift", "make_imbalanced", "make_rare"]
 
 
 def make_imbalanced(
@@ -137,6 +140,121 @@ def make_imbalanced(
     )
 
 
+def make_covariate_shift(
+    n_source=1000,
+    n_target=1000,
+    *,
+    n_features=10,
+    kind="mean",
+    shift=1.0,
+    random_state=None,
+):
+    r"""Draw a source and a target whose density ratio is known in every point.
+
+    The two differ in their features alone, while labels depend on features in the same
+    way: :math:`P(1 \mid x) = \sigma(x_1^2 - 1)`, of which a linear model can see a
+    different part in each.
+
+    Parameters
+    ----------
+    n_source : int, default=1000
+        Number of rows of the source.
+    n_target : int, default=1000
+        Number of rows of the target.
+    n_features : int, default=10
+        Number of features; at least 3 for ``kind="nonlinear"``.
+    kind : {"mean", "narrow", "nonlinear"}, default="mean"
+        How they differ.
+
+        - ``"mean"``: :math:`N(0, I)` and :math:`N(s e_1, I)`. The log ratio is linear.
+        - ``"narrow"``: the first feature is :math:`N(1, 1/4)` and :math:`N(2, 1/16)`,
+          the target a narrow peak in a tail of the source; others are standard normal.
+        - ``"nonlinear"``: :math:`N(0, A A^\top)` for a fixed matrix, times
+          :math:`(1 + 0.7\,\mathrm{sign}\, u_1)(1 + 0.8 \tanh 2 u_2 u_3)` with
+          :math:`u = A^{-1} x`: a step and an interaction, blind to linear models.
+    shift : float, default=1.0
+        Distance s between the means for ``kind="mean"``, 0 or more; others do not look
+        at it. Raising it leaves fewer source rows that look like the target.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows.
+
+    Returns
+    -------
+    data : Bunch
+        ``X_source``, ``y_source``, ``X_target``, ``y_target``; ``proba_source`` and
+        ``proba_target``, the true P(1 | x) of every row; ``ratio``, a function that
+        returns the true p_target / p_source of any rows.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or the kind is unknown.
+    TypeError
+        If a number is not a number.
+
+    See Also
+    --------
+    skweight.density_ratio.DensityRatioSearch : Estimates the ratio.
+
+    Notes
+    -----
+    O(n). The problems ``"mean"`` and ``"narrow"`` are those of [1]_ and [2]_.
+
+    References
+    ----------
+    .. [1] T. Kanamori, S. Hido, M. Sugiyama, A least-squares approach to direct
+       importance estimation, Journal of Machine Learning Research 10, 2009, section 5.
+    .. [2] M. Sugiyama et al., Direct importance estimation for covariate shift
+       adaptation, Annals of the Institute of Statistical Mathematics 60, 2008.
+
+    Examples
+    --------
+    >>> from skweight.datasets import make_covariate_shift
+    >>> data = make_covariate_shift(20_000, 20_000, random_state=0)
+    >>> print(f"{data.ratio(data.X_source).mean():.2f}")  # 1 in expectation
+    0.99
+    """
+    n_source = _check_count(n_source, name="n_source", low=1)
+    n_target = _check_count(n_target, name="n_target", low=1)
+    check_choice(kind, _SHIFTS, name="kind")
+    lowest = 3 if kind == "nonlinear" else 1
+    n_features = _check_count(n_features, name="n_features", low=lowest)
+    check_number(shift, name="shift", low=0)
+    rng = check_random_state(random_state)
+    X_source = rng.standard_normal((n_source, n_features))
+    X_target = rng.standard_normal((n_target, n_features))
+    ratio = partial(_SHIFTS[kind], shift=float(shift))
+    if kind == "mean":
+        X_target[:, 0] += shift
+    elif kind == "narrow":
+        X_source[:, 0] = 1 + X_source[:, 0] / 2
+        X_target[:, 0] = 2 + X_target[:, 0] / 4
+    else:
+        # The features that matter, until enough rows of the target are accepted.
+        kept = np.empty((0, n_features))
+        while len(kept) < n_target:
+            u = rng.standard_normal((4 * n_target, n_features))
+            accepted = rng.uniform(size=len(u)) * (1.7 * 1.8) < _nonlinear_ratio(u)
+            kept = np.concatenate([kept, u[accepted]])
+        mixing = _mixing(n_features)
+        X_source = X_source @ mixing
+        X_target = kept[:n_target] @ mixing
+    labels = []
+    for X in (X_source, X_target):
+        proba = expit(X[:, 0] ** 2 - 1)
+        labels.append((proba, (rng.uniform(size=len(X)) < proba).astype(int)))
+    (proba_source, y_source), (proba_target, y_target) = labels
+    return Bunch(
+        X_source=X_source,
+        y_source=y_source,
+        proba_source=proba_source,
+        X_target=X_target,
+        y_target=y_target,
+        proba_target=proba_target,
+        ratio=ratio,
+    )
+
+
 def make_rare(X, y, *, target, random_state=None, return_indices=False):
     """Thin labelled data to a stated imbalance, and keep the order of the rows.
 
@@ -211,6 +329,36 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     )
     X_rare, y_rare = _safe_indexing(X, indices), _safe_indexing(y, indices)
     return (X_rare, y_rare, indices) if return_indices else (X_rare, y_rare)
+
+
+def _mean_ratio(X, *, shift):
+    X = np.asarray(X, dtype=np.float64)
+    return np.exp(shift * X[:, 0] - shift**2 / 2)
+
+
+def _narrow_ratio(X, *, shift):
+    x = np.asarray(X, dtype=np.float64)[:, 0]
+    return 2 * np.exp(2 * (x - 1) ** 2 - 8 * (x - 2) ** 2)
+
+
+def _mixed_ratio(X, *, shift):
+    X = np.asarray(X, dtype=np.float64)
+    return _nonlinear_ratio(np.linalg.solve(_mixing(X.shape[1]).T, X.T).T)
+
+
+def _nonlinear_ratio(u):
+    """Return a ratio whose two factors have mean one by symmetry."""
+    step = 1 + 0.7 * np.sign(u[:, 0])
+    return step * (1 + 0.8 * np.tanh(2 * u[:, 1] * u[:, 2]))
+
+
+def _mixing(n_features):
+    """Return the matrix that makes independent features correlated."""
+    noise = np.random.RandomState(0).standard_normal((n_features, n_features))
+    return 0.6 * np.eye(n_features) + 0.4 * noise / np.sqrt(n_features)
+
+
+_SHIFTS = {"mean": _mean_ratio, "narrow": _narrow_ratio, "nonlinear": _mixed_ratio}
 
 
 def _check_count(value, *, name, low):

@@ -1,5 +1,7 @@
 """Synthetic problems: the truth returned with them is the truth."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,12 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from scipy.special import logit
+from scipy.special import expit, logit
 from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from skweight.datasets import _solve_intercepts, make_imbalanced, make_rare
+from skweight.datasets import (
+    _solve_intercepts,
+    make_covariate_shift,
+    make_imbalanced,
+    make_rare,
+)
 
 # --- make_imbalanced -----------------------------------------------------------------
 
@@ -333,3 +340,50 @@ def test_values_that_are_no_numbers(value):
 def test_rows_and_labels_must_match():
     with pytest.raises(ValueError, match="got 99 and 100"):
         make_rare(X[1:], Y, target={"eel": 3})
+
+
+# --- make_covariate_shift ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["mean", "narrow", "nonlinear"])
+def test_the_true_ratio_turns_the_source_into_the_target(kind):
+    """Means of any function over the target are weighted means over the source."""
+    data = make_covariate_shift(
+        200_000, 200_000, n_features=4, kind=kind, random_state=0
+    )
+    ratio = data.ratio(data.X_source)
+    assert ratio.min() >= 0
+    for function in (
+        lambda X: np.ones(len(X)),
+        lambda X: X[:, 0],
+        lambda X: np.cos(X @ [1.0, -0.5, 0.3, 0.2]),
+        lambda X: X[:, 1] * X[:, 2],
+    ):
+        weighted, target = ratio * function(data.X_source), function(data.X_target)
+        error = np.hypot(
+            weighted.std() / np.sqrt(weighted.size), target.std() / np.sqrt(target.size)
+        )
+        assert abs(weighted.mean() - target.mean()) < 4.5 * error + 1e-12
+
+
+def test_labels_of_source_and_target_follow_the_same_probabilities():
+    data = make_covariate_shift(50_000, 50_000, n_features=2, random_state=0)
+    for X, y, proba in (
+        (data.X_source, data.y_source, data.proba_source),
+        (data.X_target, data.y_target, data.proba_target),
+    ):
+        assert_allclose(proba, expit(X[:, 0] ** 2 - 1))
+        error = np.sqrt(np.mean(proba * (1 - proba)) / len(y))
+        assert abs(y.mean() - proba.mean()) < 4.5 * error
+    assert data.y_target.mean() > data.y_source.mean() + 0.05
+
+
+def test_shift_problems_can_be_pickled_and_refuse_what_makes_no_sense():
+    data = pickle.loads(pickle.dumps(make_covariate_shift(10, 10, random_state=0)))
+    assert data.ratio(data.X_source).shape == (10,)
+    with pytest.raises(ValueError, match="kind must be one of"):
+        make_covariate_shift(kind="variance")
+    with pytest.raises(ValueError, match="n_features must be"):
+        make_covariate_shift(kind="nonlinear", n_features=2)
+    with pytest.raises(ValueError, match="shift must be"):
+        make_covariate_shift(shift=-1)

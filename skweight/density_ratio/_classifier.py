@@ -20,16 +20,19 @@ from sklearn.preprocessing import (
 )
 
 from skweight import _cross_fit
+from skweight._training import Training
 from skweight._validation import check_number, n_rows
 from skweight.calibration import resolve_calibrator
-from skweight.delivery import deliver
 from skweight.density_ratio._base import BaseDensityRatio, one_thread
+from skweight.density_ratio._kernels import subsample
 from skweight.density_ratio._tables import _all_numbers, _is_numeric, column_names
 from skweight.exceptions import CalibrationWarning
 
 # A probability this close to 0 or 1 is a statement about the model.
 _SMALLEST_PROBABILITY = 1e-6
-_SMALL_ROWS = 5000
+# Below this number of rows, boosted trees are grown shallow; below that, by one thread.
+_SMALL_ROWS = 10_000
+_FEW_ROWS = 20_000
 _CLASSES = np.array([0, 1])
 
 
@@ -56,6 +59,10 @@ class ClassifierRatio(BaseDensityRatio):
         magnitude.
     cv : int, default=5
         Number of folds, at least 2.
+    max_fit_rows : int, default=None
+        Rows of each sample to fit on, a random sample where there are more; None takes
+        all. All ratios are then those of the final classifier, which has seen few of
+        the rows.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
@@ -120,24 +127,34 @@ class ClassifierRatio(BaseDensityRatio):
         *,
         calibration="sigmoid",
         cv=5,
+        max_fit_rows=None,
         n_jobs=None,
         random_state=None,
     ):
         self.estimator = estimator
         self.calibration = calibration
         self.cv = cv
+        self.max_fit_rows = max_fit_rows
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     def _fit(self, source, target, rng):
         check_number(self.cv, name="cv", low=2)
+        everything = source
+        if self.max_fit_rows is not None:
+            check_number(self.max_fit_rows, name="max_fit_rows", low=10)
+            source, target = (
+                subsample(one, self.max_fit_rows, rng) for one in (source, target)
+            )
         X = stack(source.X, target.X)
         y = np.repeat(_CLASSES, [source.n, target.n])
-        if self.estimator is None and y.size < _SMALL_ROWS:
+        if self.estimator is None and y.size < _FEW_ROWS:
             # Threads that share the work of small trees only wait for one another.
             with one_thread("openmp"):
-                return self._fit_stacked(X, y, source, target, rng)
-        return self._fit_stacked(X, y, source, target, rng)
+                ratio = self._fit_stacked(X, y, source, target, rng)
+        else:
+            ratio = self._fit_stacked(X, y, source, target, rng)
+        return ratio if source is everything else None
 
     def _fit_stacked(self, X, y, source, target, rng):
         estimator = self.estimator
@@ -151,31 +168,25 @@ class ClassifierRatio(BaseDensityRatio):
         weights = None
         if source.share is not None or target.share is not None:
             weights = np.concatenate([one.shares() * one.n for one in (source, target)])
-        arguments = {"fit_params": {}, "random_state": rng.randint(2**31 - 1)}
-        self.estimator_, _ = deliver(
-            estimator, X, y, weights, population=weights, **arguments
-        )
+        training = Training(estimator, random_state=rng.randint(2**31 - 1))
+        training.weigh(X, y, weights)
+        self.estimator_, _ = training.fit(X, y)
         calibrator = resolve_calibrator(self.calibration)
         self._method = _cross_fit.output_method(
             self.estimator_, probabilities=calibrator is None
         )
-
-        def training(rows):
-            own = None if weights is None else weights[rows]
-            return {"weights": own, "population": own, **arguments}
 
         folds = min(self.cv, source.n, target.n)
         splits = StratifiedKFold(
             folds, shuffle=True, random_state=rng.randint(2**31 - 1)
         ).split(np.zeros(y.size), y)
         held_out = _cross_fit.held_out(
-            estimator,
+            training,
             X,
             y,
             list(splits),
             self._method,
             _CLASSES,
-            fit=training,
             n_jobs=self.n_jobs,
         )
         outputs = np.empty_like(held_out.outputs)
@@ -209,9 +220,10 @@ class ClassifierRatio(BaseDensityRatio):
         return p / (1 - p) / prior_odds
 
     def _ratio(self, X):
-        return self._odds(
-            _cross_fit.outputs_of(self.estimator_, X, self._method, _CLASSES)
-        )
+        few = self.estimator is None and n_rows(X) < _FEW_ROWS
+        with one_thread(*(["openmp"] if few else [])):
+            outputs = _cross_fit.outputs_of(self.estimator_, X, self._method, _CLASSES)
+        return self._odds(outputs)
 
 
 def stack(first, second):

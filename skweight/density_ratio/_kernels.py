@@ -27,7 +27,7 @@ _CHUNK_VALUES = 1 << 21
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 
 # The relative ratio is cut off at this share of its bound before it is mapped back.
-_LARGEST_RELATIVE = 0.98
+_LARGEST_RELATIVE = 0.9
 
 
 def chunks(X):
@@ -77,8 +77,11 @@ def scale_columns(source, target, *, standardize):
     """
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
+    # Not the spread between the two, which would shrink the very direction of the
+    # shift, except where it is all there is.
+    variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
-    variance = (var_source + var_target) / 2 + between
+    variance = np.where(variance > 1e-12 * between, variance, between)
     mean = (mean_source + mean_target) / 2
     # What rounding leaves of a constant column is no spread.
     largest = np.maximum(np.abs(mean_source), np.abs(mean_target))
@@ -251,8 +254,8 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
         return check_grid(sigmas, None, name="sigmas")
     values, weights = [], []
     for part, share in zip(distances, shares, strict=True):
-        # A median needs no more than some thousands of distances.
-        step = max(1, part.shape[0] // 1000)
+        # A median needs no more than some ten thousands of distances.
+        step = max(1, part.shape[0] // 300)
         part, share = part[::step], share[::step]
         values.append(part.ravel())
         weights.append(np.repeat(share / share.sum(), part.shape[1]))

@@ -36,10 +36,11 @@ class KLIEP(BaseDensityRatio):
 
     Parameters
     ----------
-    alpha : float, default=0.03
+    alpha : float, default=0.2
         Share of the target in the denominator, in [0, 1). At 0, which is KLIEP as
         published, narrow kernels where the source has no row are free and the ratio
-        explodes there; a few per cent bound it by ``1 / alpha``.
+        explodes there; a share of the target bounds the relative ratio by
+        ``1 / alpha`` and steadies the choice of the width.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain one.
     n_centers : int, default=100
@@ -56,7 +57,7 @@ class KLIEP(BaseDensityRatio):
         target count half each.
     tol : float, default=1e-08
         Largest violation of the optimality conditions of the final fit, in nats.
-    max_selection_rows : int, default=4000
+    max_selection_rows : int, default=2000
         Rows of each sample to choose the width on; at least 10.
     max_fit_rows : int, default=20000
         Rows of the target in the final fit, a random sample where there are more; None
@@ -127,7 +128,7 @@ class KLIEP(BaseDensityRatio):
 
     def __init__(
         self,
-        alpha=0.03,
+        alpha=0.2,
         *,
         back_transform=True,
         n_centers=100,
@@ -135,7 +136,7 @@ class KLIEP(BaseDensityRatio):
         cv=None,
         standardize=True,
         tol=1e-8,
-        max_selection_rows=4000,
+        max_selection_rows=2000,
         max_fit_rows=20_000,
         random_state=None,
     ):
@@ -160,7 +161,7 @@ class KLIEP(BaseDensityRatio):
         shares = [sample.shares() for sample in samples]
         splits = self._splits(samples, rng)
         is_center = distances[1].min(axis=1) < 1e-9
-        scores, start = [], None
+        scores, starts, start = [], [], None
         for sigma in widths:
             tables = [
                 with_constant(kernels.kernels(D, sigma, np.float32)) for D in distances
@@ -174,7 +175,9 @@ class KLIEP(BaseDensityRatio):
                     [self._held_out(tables, shares, *split) for split in splits]
                 )
             scores.append(score)
-        self.sigma_ = float(widths[int(np.argmax(scores))])
+            starts.append(start)
+        best = int(np.argmax(scores))
+        self.sigma_ = float(widths[best])
         self.cv_results_ = cv_results(np.array(scores), sigma=widths)
 
         self._basis = KernelBasis(kernels, self.sigma_)
@@ -188,7 +191,7 @@ class KLIEP(BaseDensityRatio):
         unit = mixture_unit(mean, share @ at_target, self.alpha)
         A = at_target
         A *= unit
-        fitted = fit_mixture(A, share, tol=self.tol)
+        fitted = fit_mixture(A, share, start=starts[best], tol=self.tol)
         self.coef_ = fitted.proportions * unit
         self.n_iter_ = fitted.n_iter
         self.optimality_gap_ = fitted.gap

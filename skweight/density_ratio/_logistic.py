@@ -53,9 +53,9 @@ class KernelLogisticRatio(BaseDensityRatio):
     standardize : bool, default=True
         Whether every column is divided by its standard deviation, in which source and
         target count half each.
-    max_selection_rows : int, default=4000
+    max_selection_rows : int, default=2000
         Rows of each sample to choose width and ridge on; at least 10.
-    max_fit_rows : int, default=20000
+    max_fit_rows : int, default=10000
         Rows of each sample in the final fit, a random sample where there are more; None
         takes all, and memory for all of them times features and centres.
     random_state : int, RandomState instance or None, default=None
@@ -124,8 +124,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         sigmas=None,
         lambdas=None,
         standardize=True,
-        max_selection_rows=4000,
-        max_fit_rows=20_000,
+        max_selection_rows=2000,
+        max_fit_rows=10_000,
         random_state=None,
     ):
         self.n_centers = n_centers

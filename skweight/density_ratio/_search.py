@@ -57,8 +57,9 @@ class DensityRatioSearch(BaseDensityRatio):
         at one more fit of every candidate each.
     average : bool, default=True
         Whether a runner-up as good as the best is averaged with it.
-    max_selection_rows : int, default=4000
-        Rows of each sample to choose on; at least 10. The final fit takes all rows.
+    max_selection_rows : int, default=2500
+        Rows of each sample to choose on; at least 10. The final fit takes what its
+        estimator takes.
         Raising it tells close candidates apart.
     n_jobs : int or None, default=None
         Number of fits to run at a time.
@@ -123,7 +124,7 @@ class DensityRatioSearch(BaseDensityRatio):
         scoring="log_loss",
         cv=3,
         average=True,
-        max_selection_rows=4000,
+        max_selection_rows=2500,
         n_jobs=None,
         random_state=None,
     ):
@@ -263,7 +264,7 @@ def default_candidates(X, *, numeric):
     """Return the estimators to choose from for a table of this kind."""
     if not numeric:
         return {
-            "boosting": ClassifierRatio(cv=3),
+            "boosting": ClassifierRatio(cv=3, max_fit_rows=50_000),
             "logistic": ClassifierRatio(linear_classifier(X), cv=3),
         }
     smooth = {"relative uLSIF": ULSIF(0.2, back_transform=True), "KLIEP": KLIEP()}
@@ -273,7 +274,7 @@ def default_candidates(X, *, numeric):
         "logistic": KernelLogisticRatio(n_centers=0),
         "kernel logistic": KernelLogisticRatio(),
         **smooth,
-        "boosting": ClassifierRatio(cv=3),
+        "boosting": ClassifierRatio(cv=3, max_fit_rows=50_000),
     }
 
 

@@ -7,6 +7,7 @@ from skweight.density_ratio._base import BaseDensityRatio, in_chunks
 from skweight.density_ratio._kernels import (
     KernelBasis,
     check_grid,
+    chunks,
     cv_results,
     kernel_setup,
     plain_ratio,
@@ -57,7 +58,7 @@ class ULSIF(BaseDensityRatio):
     standardize : bool, default=True
         Whether every column is divided by its standard deviation, in which source and
         target count half each.
-    max_selection_rows : int, default=10000
+    max_selection_rows : int, default=5000
         Rows of each sample to choose width and ridge on; at least 10. The fit itself
         takes all rows.
     random_state : int, RandomState instance or None, default=None
@@ -129,7 +130,7 @@ class ULSIF(BaseDensityRatio):
         sigmas=None,
         lambdas=None,
         standardize=True,
-        max_selection_rows=10_000,
+        max_selection_rows=5000,
         random_state=None,
     ):
         self.alpha = alpha
@@ -317,8 +318,13 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
 
 
 def _gram(features, share):
-    features = features.astype(np.float64, copy=False)
-    return (features * share[:, np.newaxis]).T @ features
+    """Return the weighted mean of products of features, summed in float64."""
+    gram = np.zeros((features.shape[1], features.shape[1]))
+    for rows in chunks(features):
+        part = features[rows].astype(np.float64)
+        weighted = part * share[rows, np.newaxis]
+        gram += weighted.T @ part
+    return gram
 
 
 def _inner_products(features, H, h, lambdas):
@@ -326,8 +332,14 @@ def _inner_products(features, H, h, lambdas):
     values, vectors = np.linalg.eigh(H)
     inverse = 1 / (np.maximum(values, 0.0)[:, np.newaxis] + lambdas)
     dtype = features.dtype
-    rotated = features @ vectors.astype(dtype)
-    fitted = rotated @ (inverse * (vectors.T @ h)[:, np.newaxis]).astype(dtype)
-    np.multiply(rotated, rotated, out=rotated)
-    own = rotated @ inverse.astype(dtype)
-    return own.astype(np.float64), fitted.astype(np.float64)
+    axes = vectors.astype(dtype)
+    to_fitted = (inverse * (vectors.T @ h)[:, np.newaxis]).astype(dtype)
+    to_own = inverse.astype(dtype)
+    own = np.empty((features.shape[0], lambdas.size))
+    fitted = np.empty_like(own)
+    for rows in chunks(features):
+        rotated = features[rows] @ axes
+        fitted[rows] = rotated @ to_fitted
+        np.multiply(rotated, rotated, out=rotated)
+        own[rows] = rotated @ to_own
+    return own, fitted

@@ -133,7 +133,7 @@ class KLIEPWeighting(RatioWeighting):
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target. Kept by reference: clones share it, so a search
         does not copy it. None: passed to `fit` as ``X_target``.
-    alpha : float, default=0.03
+    alpha : float, default=0.2
         Share of the target in the denominator, in [0, 1); bounds the ratio.
     n_centers : int, default=100
         Number of kernels.
@@ -204,7 +204,7 @@ class KLIEPWeighting(RatioWeighting):
         self,
         X_target=None,
         *,
-        alpha=0.03,
+        alpha=0.2,
         n_centers=100,
         sigmas=None,
         cv=None,
