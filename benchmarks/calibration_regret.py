@@ -72,7 +72,7 @@ FAILURES = ("prior (no rows)", "isotonic of scikit-learn", "temperature without 
 
 def models(X, y):
     """Yield five balanced models: name, model, class multiplier, whether votes."""
-    weights = compute_class_weight("balanced", classes=[0, 1], y=y)
+    weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=y)
     booster = partial(HistGradientBoostingClassifier, random_state=0)
     for name, model, votes in (
         ("LR, weights", LogisticRegression(class_weight="balanced"), False),
@@ -149,9 +149,7 @@ def measure(options):
                             calibrator = fitted(
                                 make, scores, labels[drawn], multiplier, votes
                             )
-                            loss = true_loss(
-                                truth, calibrator.predict_proba(new)[:, 1]
-                            )
+                            loss = true_loss(truth, calibrator.predict_proba(new)[:, 1])
                             cell = (prevalence, size)
                             key = (*cell, name, one)
                             regrets.setdefault(key, []).append(100 * (loss / best - 1))
@@ -173,7 +171,9 @@ def measure(options):
         [
             {"calibrator": one}
             | {
-                f"{prevalence:.0%}, n={size}": Figure(mean[one][prevalence, size], ".2f")
+                f"{prevalence:.0%}, n={size}": Figure(
+                    mean[one][prevalence, size], ".2f"
+                )
                 for prevalence, size in cells
             }
             | {"mean": Figure(np.mean(list(mean[one].values())), ".2f")}
@@ -191,7 +191,7 @@ def measure(options):
                 for one in METHODS
             ]
         )
-    yield "## What \"auto\" chose\n\n" + table(
+    yield '## What "auto" chose\n\n' + table(
         [
             {
                 "prevalence": f"{prevalence:.0%}",

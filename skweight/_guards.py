@@ -154,7 +154,8 @@ def warn_of_mean(proba, codes, weight, classes, *, stacklevel):
     frequency = np.bincount(codes, weight, classes.size) / total
     mean = weight @ proba / total
     effective = total**2 / (weight @ weight)
-    error = np.sqrt(mean * (1 - mean) / effective)
+    larger = np.maximum(mean, frequency)
+    error = np.sqrt(larger * (1 - larger) / effective)
     with np.errstate(divide="ignore"):
         ratio = np.where(frequency > 0, mean / frequency, np.inf)
     off = (ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO)
@@ -189,12 +190,13 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes, *, stacklevel)
             continue
         said = w @ proba[clipped, code] / w.sum()
         seen = w @ (codes[clipped] == code) / w.sum()
-        error = np.sqrt(said * (1 - said) * (w @ w)) / w.sum()
+        larger = max(said, seen)
+        error = np.sqrt(larger * (1 - larger) * (w @ w)) / w.sum()
         far = not (0.5 <= said / seen <= 2) if seen > 0 else True
         if far and abs(said - seen) > STANDARD_ERRORS * error:
             warnings.warn(
-                f"{np.mean(clipped):.0%} of the held-out rows have no vote for class "
-                f"{plain(classes[code])!r}; {seen:.2%} of them are of it, and the "
+                f"{np.mean(clipped):.0%} of the held-out rows have no vote for "
+                f"class {plain(classes[code])!r}; {seen:.2%} of them are of it, and the "
                 f"calibrator says {said:.2%}. Use calibration='isotonic' or 'auto', "
                 "which bend, or more trees with more rows to a leaf.",
                 ClippedVotesWarning,
