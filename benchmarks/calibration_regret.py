@@ -135,7 +135,7 @@ def measure(options):
                 rows = pool_scores(outputs, method, n_pool)
                 labels = data.y[pool]
                 best = np.inf
-                for one, make in METHODS.items():
+                for make in METHODS.values():
                     scores, new = rows(np.arange(n_pool))
                     full = fitted(make, scores, labels, multiplier, votes)
                     loss = true_loss(truth, full.predict_proba(new)[:, 1])

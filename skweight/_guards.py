@@ -196,9 +196,9 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes, *, stacklevel)
         if far and abs(said - seen) > STANDARD_ERRORS * error:
             warnings.warn(
                 f"{np.mean(clipped):.0%} of the held-out rows have no vote for "
-                f"class {plain(classes[code])!r}; {seen:.2%} of them are of it, and the "
-                f"calibrator says {said:.2%}. Use calibration='isotonic' or 'auto', "
-                "which bend, or more trees with more rows to a leaf.",
+                f"class {plain(classes[code])!r}; {seen:.2%} of them are of it, and "
+                f"the calibrator says {said:.2%}. Use calibration='isotonic' or "
+                "'auto', which bend, or more trees with more rows to a leaf.",
                 ClippedVotesWarning,
                 stacklevel=stacklevel,
             )

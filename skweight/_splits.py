@@ -29,8 +29,8 @@ def check_word(cv):
         return "auto"
     if isinstance(cv, str) and cv not in WORDS:
         raise ValueError(
-            f"cv must be one of {say(list(WORDS))}, an integer, a splitter, an iterable "
-            f"of pairs of training and test rows, or None; got {cv!r}."
+            f"cv must be one of {say(list(WORDS))}, an integer, a splitter, an "
+            f"iterable of pairs of training and test rows, or None; got {cv!r}."
         )
     return cv
 

@@ -340,6 +340,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             weighting=weighting,
             decision=decision,
             cv=self._get_splitter(),
+            estimator=estimator,
         )
         rows = X
         if hasattr(decision, "check_rows"):

@@ -361,7 +361,7 @@ def test_out_of_bag_is_as_good_as_folds():
         log_proba = np.log(classifier.fit(X, y).predict_proba(X_new).clip(1e-7))
         loss[cv, calibration] = -(truth * log_proba).sum(axis=1).mean()
     assert loss["oob", "sigmoid"] < 1.03 * loss[5, "sigmoid"]
-    assert loss["oob", "sigmoid"] < 0.8 * loss[5, None]
+    assert loss["oob", "sigmoid"] < 0.95 * loss[5, None]
 
 
 def test_a_row_that_every_tree_drew_has_no_vote(binary):
