@@ -3,11 +3,8 @@
 __all__ = [
     "CalibrationMeanWarning",
     "CalibrationWarning",
-<<<<<<< HEAD
     "ClippedVotesWarning",
-=======
     "ComparisonInterruptedWarning",
->>>>>>> main
     "CostWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
@@ -78,23 +75,29 @@ class CalibrationWarning(UserWarning):
     """
 
 
-<<<<<<< HEAD
+class ComparisonInterruptedWarning(UserWarning):
+    """A comparison was interrupted from the keyboard and returns what it has.
+
+    The message counts the fits that are done and says how to go on.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import ComparisonInterruptedWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ComparisonInterruptedWarning)
+    """
+
+
 class CalibrationMeanWarning(CalibrationWarning):
     """After calibration the mean probability of a class is not its frequency.
 
     The ratio on held-out rows is outside [0.8, 1.25], and further than chance takes
     it. The message gives the ratio.
-=======
-class ComparisonInterruptedWarning(UserWarning):
-    """A comparison was interrupted from the keyboard and returns what it has.
-
-    The message counts the fits that are done and says how to go on.
->>>>>>> main
 
     Examples
     --------
     >>> import warnings
-<<<<<<< HEAD
     >>> from skweight.exceptions import CalibrationMeanWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CalibrationMeanWarning)
@@ -158,11 +161,13 @@ class UpstreamSamplerWarning(UserWarning):
     >>> from skweight.exceptions import UpstreamSamplerWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", UpstreamSamplerWarning)
-=======
-    >>> from skweight.exceptions import ComparisonInterruptedWarning
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import UpstreamSamplerWarning
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", ComparisonInterruptedWarning)
->>>>>>> main
+    ...     warnings.simplefilter("error", UpstreamSamplerWarning)
     """
 
 

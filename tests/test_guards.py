@@ -84,7 +84,7 @@ def test_boosting_on_repeated_rows_is_no_alarm():
 def test_a_temperature_alone_cannot_undo_weights(rare):
     sentence = (
         r"After calibration the mean probability of class 1 is 0\.\d+ on held-out "
-        r"rows, of which 0\.\d+ are of it: \d+\.?\d* times as many\..*calibration='auto'"
+        r"rows, of which 0\.\d+ are of it: \d+\.?\d* times as many\..*='auto'"
     )
     with pytest.warns(CalibrationMeanWarning, match=sentence) as caught:
         make(calibration=TemperatureCalibrator(bias=False)).fit(*rare)
