@@ -161,13 +161,6 @@ class UpstreamSamplerWarning(UserWarning):
     >>> from skweight.exceptions import UpstreamSamplerWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", UpstreamSamplerWarning)
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import UpstreamSamplerWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", UpstreamSamplerWarning)
     """
 
 
