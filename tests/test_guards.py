@@ -58,7 +58,7 @@ def test_plain_problems_are_no_alarm(seed, n_samples, prevalence, calibration):
     rng = np.random.RandomState(seed)
     weight = rng.uniform(0.5, 2, n_samples)
     order = np.argsort(data.y, kind="stable")
-    trees = RandomForestClassifier(10, random_state=seed)
+    trees = RandomForestClassifier(20, min_samples_leaf=3, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # A ranking of pure noise is another matter, and has another warning.
