@@ -51,9 +51,9 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     if the new row joins the calibration rows with the label 0, and with the label 1.
     One of the two is calibrated in any finite sample. The interval is narrow where
     there are many rows and wide where there are few; it says how far one label could
-    move the fit, and is no confidence interval. As a mere probability it needs thousands of rows of the rare class,
-    as ``IsotonicCalibrator`` does, and the added row of label 1 biases it upwards where
-    the rare class is very rare.
+    move the fit, and is no confidence interval. As a mere probability it needs
+    thousands of rows of the rare class, as ``IsotonicCalibrator`` does, and the added
+    row of label 1 biases it upwards where the rare class is very rare.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
