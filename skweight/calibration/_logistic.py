@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import expit
 
 from skweight.calibration._newton import TOLERANCE, Restricted, newton
-from skweight.calibration._numerics import binary_proba
+from skweight.calibration._numerics import binary_proba, soften_tails
 
 # Rows above which a first fit on cells makes the fit on all rows cheaper, the number
 # of cells, and how many standard deviations they reach to either side.
@@ -289,22 +289,38 @@ def log_odds(p):
 
 
 class LogitCurve(NamedTuple):
-    """The map sigma(features . theta), the intercept last, of scores of shape (n,)."""
+    """The map sigma(features . theta), the intercept last, of scores of shape (n,).
+
+    Attributes
+    ----------
+    basis : callable
+        Scores to features, of shape (n_features, n).
+    theta : ndarray of shape (n_features + 1,)
+        Parameters, the intercept last.
+    class_count : ndarray of shape (2,) or None
+        Effective rows without and with the class, which bound the tails; None leaves
+        the tails as they are.
+    """
 
     basis: object
     theta: np.ndarray
+    class_count: np.ndarray | None
 
     def __call__(self, scores):
         """Return the probabilities of both classes, shape (n, 2)."""
-        return binary_proba(self.theta[:-1] @ self.basis(scores) + self.theta[-1])
+        logit = self.theta[:-1] @ self.basis(scores)
+        logit += self.theta[-1]
+        if self.class_count is not None:
+            soften_tails(logit, self.class_count)
+        return binary_proba(logit)
 
 
-def slope_curve(fit):
+def slope_curve(fit, class_count=None):
     """Return the curve of a :class:`SlopeFit`."""
     theta = np.array([fit.slope, fit.intercept], dtype=np.float64)
-    return LogitCurve(Affine(Standard(0.0, 1.0)), theta)
+    return LogitCurve(Affine(Standard(0.0, 1.0)), theta, class_count)
 
 
 def fit_constant_curve(objective):
     """Return the curve of the class frequencies, for scores that rank nothing."""
-    return LogitCurve(Affine(Standard(0.0, 1.0)), objective.constant())
+    return LogitCurve(Affine(Standard(0.0, 1.0)), objective.constant(), None)

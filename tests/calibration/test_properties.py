@@ -27,8 +27,8 @@ CALIBRATORS = [
     AnchoredCalibrator("quadratic"),
     QuadraticCalibrator(),
     SigmoidCalibrator(),
+    IsotonicCalibrator(centered=False),
     IsotonicCalibrator(),
-    IsotonicCalibrator(centered=True),
     TemperatureCalibrator(),
     TemperatureCalibrator(bias=False),
 ]
@@ -110,7 +110,7 @@ def test_a_higher_score_is_never_a_lower_probability(calibrator, rows):
         AnchoredCalibrator("quadratic"),
         QuadraticCalibrator(),
         SigmoidCalibrator(),
-        IsotonicCalibrator(centered=True),
+        IsotonicCalibrator(),
         TemperatureCalibrator(),
     ],
     ids=repr,
