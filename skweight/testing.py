@@ -8,6 +8,7 @@ added by one row here.
 import numpy as np
 from sklearn.base import clone
 
+from skweight._roles import ROLES, multiply
 from skweight.decision import CostMatrix
 from skweight.density_ratio import KernelLogisticRatio
 from skweight.weighting import (
@@ -27,7 +28,7 @@ from skweight.weighting import (
     ProductWeighting,
     ULSIFWeighting,
 )
-from skweight.weighting._base import ROLES, ClassLevelWeighting, multiply
+from skweight.weighting._base import ClassLevelWeighting
 
 __all__ = ["all_estimators", "all_weightings", "check_weighting"]
 
