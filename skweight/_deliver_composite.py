@@ -178,9 +178,8 @@ class Plan:
         if hasattr(estimator, "fit_resample"):
             raise UnsupportedWeightsError(
                 f"{name_of(estimator)} (at {path}) changes which rows there are, and "
-                "weights cannot follow through it here. Make the Pipeline one of "
-                "skweight.pipeline, in which weights ride along, or pass weighting=None "
-                "and no sample_weight."
+                "weights cannot follow through it here. Use skweight.pipeline.Pipeline, "
+                "in which weights ride along, or weighting=None and no sample_weight."
             )
         if not is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)

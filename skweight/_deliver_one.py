@@ -279,13 +279,15 @@ def by_class_or_none(y, weights):
 
 def take_rows(value, rows, n_samples):
     """Return the given rows of a fit argument that has one entry per row of X."""
+    return _safe_indexing(value, rows) if is_row_wise(value, n_samples) else value
+
+
+def is_row_wise(value, n_samples):
+    """Return whether a fit argument has one entry per row of X."""
     # A list may hold anything, such as the pairs (X, y) of an eval_set.
-    row_wise = (
-        len(value) == n_samples
-        if isinstance(value, list | tuple)
-        else len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
-    )
-    return _safe_indexing(value, rows) if row_wise else value
+    if isinstance(value, list | tuple):
+        return len(value) == n_samples
+    return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
 
 
 def systematic_resample(weights, n_draws=None, *, random_state=None):

@@ -21,7 +21,6 @@ from skweight._deliver_composite import (
     is_composite,
 )
 from skweight._deliver_one import (
-    WeightAdapter,
     fit_called,
     fit_one,
     name_of,
@@ -116,12 +115,43 @@ def deliver(
     ('logisticregression: LogisticRegression', 'sample_weight')
     """
     check_choice(unsupported, POLICIES, name="unsupported")
-    fit_params = dict(fit_params or {})
     estimator = clone(estimator)
+    deliveries = deliver_in_place(
+        estimator,
+        X,
+        y,
+        weights,
+        population=population,
+        unsupported=unsupported,
+        random_state=random_state,
+        fit_params=fit_params,
+    )
+    return estimator, deliveries
+
+
+def deliver_in_place(
+    estimator,
+    X,
+    y,
+    weights=None,
+    *,
+    population=None,
+    unsupported="raise",
+    random_state=None,
+    fit_params=None,
+):
+    """Fit an estimator as `deliver` does, itself; return the deliveries.
+
+    For a clone that somebody holds already. Its ``class_weight`` or ``priors`` may be
+    set by this, where that is the way in.
+    """
+    fit_params = dict(fit_params or {})
     if isinstance(estimator, FrozenEstimator):
-        return estimator.fit(X, y), [Delivery(name_of(estimator), "none", "frozen")]
+        estimator.fit(X, y)
+        return [Delivery(name_of(estimator), "none", "frozen")]
     if weights is None:
-        return estimator.fit(X, y, **fit_params), []
+        estimator.fit(X, y, **fit_params)
+        return []
     if not is_composite(estimator):
         # With routing on, some estimators refuse weights or want a scorer to be told
         # about them; only further arguments of fit need it.
@@ -137,7 +167,7 @@ def deliver(
                 population=population,
                 fit_params=fit_params,
             )
-        return estimator, [Delivery(name_of(estimator), LEARNER, way)]
+        return [Delivery(name_of(estimator), LEARNER, way)]
     translate = not get_config()["enable_metadata_routing"]
     with config_context(enable_metadata_routing=True):
         plan = Plan(
@@ -152,19 +182,20 @@ def deliver(
         if translate:
             fit_params = plan.route(estimator, fit_params)
         fit_called(estimator, X, y, plan.given(), fit_params)
-        estimator = tidied(estimator)
-    return estimator, plan.deliveries
+        tidied(estimator)
+    return plan.deliveries
 
 
-def deliver_transform(transformer, X, y, population=None, params=None):
+def deliver_transform(
+    transformer, X, y, population=None, params=None, transform=True
+):
     """Fit a transformer, with the population weights where it takes them.
 
     Parameters
     ----------
     transformer : transformer
-        Transformer, or a composite of some, such as a ColumnTransformer. Fitted in
-        place without weights, as a Pipeline of scikit-learn does; with weights a clone
-        is fitted, whose requests are set as the delivery needs them.
+        Transformer, or a composite of some, such as a ColumnTransformer. It is fitted
+        itself, and with weights its requests are set meanwhile: pass a clone.
     X, y : array-like
         Training rows and labels, passed on untouched.
     population : ndarray of shape (n_samples,), default=None
@@ -172,25 +203,27 @@ def deliver_transform(transformer, X, y, population=None, params=None):
     params : dict of dict, default=None
         Further arguments for its ``fit_transform``, or for its ``fit`` and
         ``transform``, by the name of the method.
+    transform : bool, default=True
+        Whether the training rows are wanted transformed.
 
     Returns
     -------
-    Xt : array-like
+    Xt : array-like or None
         The training rows, transformed.
-    fitted : transformer
-        The fitted transformer.
     deliveries : list of Delivery
         What got weights, and how.
     """
     params = {"fit_transform": {}, "fit": {}, "transform": {}} | dict(params or {})
+    method = "fit_transform" if transform else "fit"
     if population is None or isinstance(transformer, FrozenEstimator):
-        return _fit_transform(transformer, X, y, params), transformer, []
-    transformer = clone(transformer)
+        return _prepare(transformer, method, X, y, params), []
     if not is_composite(transformer):
         if not takes_sample_weight(transformer):
-            return _fit_transform(transformer, X, y, params), transformer, []
-        Xt = _fit_transform(transformer, X, y, params, {"sample_weight": population})
-        return Xt, transformer, [_told_population(transformer)]
+            return _prepare(transformer, method, X, y, params), []
+        Xt = _prepare(
+            transformer, method, X, y, params, {"sample_weight": population}
+        )
+        return Xt, [Delivery(name_of(transformer), "population", "sample_weight")]
     with config_context(enable_metadata_routing=True):
         plan = Plan(
             y,
@@ -202,23 +235,20 @@ def deliver_transform(transformer, X, y, population=None, params=None):
         )
         prepared = plan.prepare(transformer, learner=False)
         routing = get_routing_for_object(prepared)
-        names = routing.consumes("fit_transform", plan.given())
+        names = routing.consumes(method, plan.given())
         given = {name: plan.given()[name] for name in names}
-        Xt = _fit_transform(prepared, X, y, params, given)
-        return Xt, tidied(prepared), plan.deliveries
+        Xt = _prepare(prepared, method, X, y, params, given)
+        tidied(prepared)
+    return Xt, plan.deliveries
 
 
-def _told_population(transformer):
-    return Delivery(name_of(transformer), "population", "sample_weight")
-
-
-def _fit_transform(transformer, X, y, params, weights=None):
-    """Call ``fit_transform``, or ``fit`` and ``transform`` where that is not there."""
+def _prepare(transformer, method, X, y, params, weights=None):
+    """Fit a transformer; its rows come from ``fit_transform`` where it has that."""
     weights = weights or {}
-    if hasattr(transformer, "fit_transform"):
-        return transformer.fit_transform(X, y, **params["fit_transform"], **weights)
+    if method == "fit_transform" and hasattr(transformer, method):
+        return transformer.fit_transform(X, y, **params[method], **weights)
     fitted = transformer.fit(X, y, **params["fit"], **weights)
-    return fitted.transform(X, **params["transform"])
+    return fitted.transform(X, **params["transform"]) if method != "fit" else None
 
 
 def balances_itself(estimator):
