@@ -59,6 +59,17 @@ def _dearer_later(labels, last=9.0):
     )
 
 
+class _AnyLabels(CostMatrix):
+    """Costs for whatever labels come, as the checks of scikit-learn bring many."""
+
+    __slots__ = ()
+
+    def align(self, classes):
+        if len(classes) > 1:
+            return _dearer_later(list(classes))
+        return CostMatrix.binary(fp=1, fn=1).align(classes)
+
+
 def _target():
     """Return rows of a target population that the rows of the checks overlap with."""
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
@@ -156,6 +167,7 @@ def all_estimators():
     from sklearn.preprocessing import StandardScaler
 
     from skweight.classifier import WeightedClassifier
+    from skweight.cost_sensitive import CostSensitiveClassifier
 
     inner = {
         "LogisticRegression": LogisticRegression(),
@@ -163,7 +175,7 @@ def all_estimators():
         "RidgeClassifier": RidgeClassifier(),
         "Pipeline": make_pipeline(StandardScaler(), LogisticRegression()),
     }
-    return {
+    weighted = {
         f"{name}, weighting={weighting!r}, normalize={normalize}": WeightedClassifier(
             clone(estimator), weighting=weighting, normalize=normalize
         )
@@ -171,6 +183,16 @@ def all_estimators():
         for weighting in ("balanced", None)
         for normalize in (True, False)
     }
+    # The labels of this matrix only say that there may be more than two.
+    cost = _AnyLabels.ordinal("abc")
+    costly = {
+        f"{name}, cost, calibration={calibration!r}": CostSensitiveClassifier(
+            clone(inner[name]), cost=cost, calibration=calibration
+        )
+        for name in ("LogisticRegression", "GaussianNB")
+        for calibration in (None, "auto")
+    }
+    return weighted | costly
 
 
 _LABELS = {
