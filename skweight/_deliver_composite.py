@@ -175,11 +175,11 @@ class Plan:
                 # It accepts for its final estimator only what a member asks for.
                 return WeightAdapter(estimator, {TRAINING: TRAINING}, composite=True)
             return estimator
-        if hasattr(estimator, "fit_resample"):
+        if hasattr(estimator, "fit_resample") and not takes_roles(estimator):
             raise UnsupportedWeightsError(
                 f"{name_of(estimator)} (at {path}) changes which rows there are, and "
-                "weights cannot follow through it here. Use skweight.pipeline.Pipeline, "
-                "in which weights ride along, or weighting=None and no sample_weight."
+                "weights cannot follow through it here. In skweight.pipeline.Pipeline "
+                "they ride along; or pass weighting=None and no sample_weight."
             )
         if not is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)

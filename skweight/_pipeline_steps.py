@@ -19,8 +19,14 @@ from skweight._deliver_one import is_row_wise, name_of, take_rows, takes_roles
 from skweight._double_counting import warn_of_double_counting
 from skweight._roles import multiply
 from skweight._validation import check_weights, encode_labels, n_rows, plain
-from skweight.delivery import deliver_in_place, deliver_transform
+from skweight.delivery import (
+    deliver_fit_predict,
+    deliver_in_place,
+    deliver_transform,
+    leaves_traces,
+)
 
+PARAMETERS = ("steps", "transform_input", "memory", "verbose")
 METHODS = ("fit", "fit_transform", "fit_predict", "fit_resample", "transform")
 
 
@@ -46,10 +52,35 @@ def is_transformer(step):
     )
 
 
-def only_prepares(step):
-    """Return whether a last step learns nothing that emphasis is meant for."""
-    learns = takes_roles(step) or is_classifier(step) or is_regressor(step)
-    return is_transformer(step) and not learns
+def only_prepares(step, weighted):
+    """Return whether a last step learns nothing that emphasis is meant for.
+
+    Without weights nobody needs to know, and whether it has tags is not asked.
+    """
+    if not is_transformer(step) or takes_roles(step):
+        return False
+    return not (weighted and (is_classifier(step) or is_regressor(step)))
+
+
+def check_params(pipeline):
+    """Raise unless the parameters of a Pipeline are of the kinds that they can be."""
+    memory, names = pipeline.memory, pipeline.transform_input
+    for name, what, holds in (
+        ("steps", "a list of pairs", isinstance(pipeline.steps, list | tuple)),
+        ("transform_input", "a list or None", names is None or isinstance(names, list)),
+        (
+            "memory",
+            "None, a str or an object with a method cache",
+            memory is None or isinstance(memory, str) or hasattr(memory, "cache"),
+        ),
+        ("verbose", "a bool", isinstance(pipeline.verbose, bool | np.bool_)),
+    ):
+        if not holds:
+            raise ValueError(
+                f"The {name!r} parameter of Pipeline must be {what}. Got "
+                f"{getattr(pipeline, name)!r} instead."
+            )
+    check_steps(list(pipeline.steps))
 
 
 def check_steps(steps):
@@ -57,32 +88,39 @@ def check_steps(steps):
     if not steps:
         raise ValueError("The pipeline is empty. Please add steps.")
     names = [name for name, _ in steps]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"Step names must be unique; got {name!r} twice.")
-        if "__" in name or name in ("steps", "memory", "verbose", "transform_input"):
-            raise ValueError(
-                f"A step cannot be named {name!r}: '__' separates a step from its "
-                "parameter, and the Pipeline has parameters of its own."
+    for bad, what in (
+        (
+            [one for one in names if names.count(one) > 1],
+            "Names provided are not unique",
+        ),
+        (
+            [one for one in names if one in PARAMETERS],
+            "Estimator names conflict with constructor arguments",
+        ),
+        ([one for one in names if "__" in one], "Estimator names must not contain __"),
+    ):
+        if bad:
+            got = " got" if "__" in what else ""
+            raise ValueError(f"{what}:{got} {bad!r}. Give the steps other names.")
+    for name, step in steps:
+        if isinstance(step, type):
+            raise TypeError(
+                f"Expected an estimator instance ({step.__name__}()), got estimator "
+                f"class instead ({step.__name__}). It is the step {name!r}."
             )
     for name, step in steps[:-1]:
         _check_inner(name, step)
     name, last = steps[-1]
-    if isinstance(last, type) or not (is_nothing(last) or hasattr(last, "fit")):
+    if not (is_nothing(last) or hasattr(last, "fit")):
         raise TypeError(
             "Last step of Pipeline should implement fit or be the string "
-            f"'passthrough'; {name!r} is {last!r}."
+            f"'passthrough'. {name!r} is {last!r}."
         )
 
 
 def _check_inner(name, step):
     if is_nothing(step):
         return
-    if isinstance(step, type):
-        raise TypeError(
-            f"Step {name!r} is the class {step.__name__}. Did you mean "
-            f"{step.__name__}()?"
-        )
     if is_transformer(step) and is_sampler(step):
         raise TypeError(
             f"Step {name!r} ({type(step).__name__}) has both transform and "
@@ -90,9 +128,9 @@ def _check_inner(name, step):
         )
     if not (is_transformer(step) or is_sampler(step) or is_weighting(step)):
         raise TypeError(
-            "Every step but the last should implement fit and transform or "
-            "fit_resample or fit_weigh_by_role, or be 'passthrough'; "
-            f"{name!r} ({type(step).__name__}) does not."
+            "All intermediate steps should be transformers, samplers or weightings: "
+            "implement fit and transform or fit_resample or fit_weigh_by_role, or be "
+            f"'passthrough'. {name!r} ({type(step).__name__}) does not."
         )
     for inner, one in getattr(step, "steps", ()):
         if is_sampler(one) or is_weighting(one):
@@ -209,7 +247,7 @@ class Flow:
     def _run(self, position, work, context, *arguments, weighted=False):
         name, step = self.pipeline.steps[position]
         caches = getattr(self.memory, "location", self.memory) is not None
-        if caches or weighted:
+        if caches or (weighted and leaves_traces(step, learner=False)):
             step = clone(step)
         around = _around(context, self.pipeline, self.X, self.y)
         result, fitted = self.cached(work, step, *arguments, around=around)
@@ -302,12 +340,13 @@ class Flow:
             if is_nothing(last):
                 self._tell_nothing_happened(context)
                 return self.X
-            if multiply(self.population, self.emphasis) is not None or self.own:
+            weighted = multiply(self.population, self.emphasis) is not None or self.own
+            if weighted and leaves_traces(last):
                 last = clone(last)
                 pipeline.steps[position] = (name, last)
             with _around(context, pipeline, self.X, self.y)(last):
                 params = self._params_of(position)
-                if only_prepares(last):
+                if only_prepares(last, weighted):
                     return self._finish_transformer(name, last, method, params)
                 if is_sampler(last):
                     return self._finish_sampler(last, method, params)
@@ -315,6 +354,7 @@ class Flow:
 
     def _finish_transformer(self, name, last, method, params):
         if method == "fit_predict":
+            self.emphasis = None
             return self._finish_learner(name, last, method, params)
         transforms = method == "fit_transform"
         X, deliveries = deliver_transform(
@@ -329,8 +369,7 @@ class Flow:
         return last.fit_resample(self.X, self.y, **params["fit_resample"])
 
     def _finish_learner(self, name, last, method, params):
-        population = self._population_of(name)
-        emphasis = None if only_prepares(last) else self.emphasis
+        population, emphasis = self._population_of(name), self.emphasis
         if emphasis is not None:
             warn_of_double_counting(last, self._weightings())
         if self.resampled is not None and takes_roles(last):
@@ -340,20 +379,24 @@ class Flow:
         if weights is None and method != "fit":
             return getattr(last, method)(self.X, self.y, **params[method])
         self._count_multipliers(last, population, weights)
-        deliveries = deliver_in_place(
-            last,
-            self.X,
-            self.y,
-            weights,
-            population=population,
-            fit_params=params["fit"],
-        )
+        result = None
+        if method == "fit_predict":
+            result, deliveries = deliver_fit_predict(
+                last, self.X, self.y, weights, population, params
+            )
+        else:
+            deliveries = deliver_in_place(
+                last,
+                self.X,
+                self.y,
+                weights,
+                population=population,
+                fit_params=params["fit"],
+            )
         self._note(name, deliveries)
-        if method == "fit":
-            return None
         if method == "fit_transform":
             return last.transform(self.X, **params["transform"])
-        return last.labels_ if hasattr(last, "labels_") else last.predict(self.X)
+        return result
 
     def _check_holds_nothing_out(self, name, last):
         if not last._holds_out_rows():
@@ -368,15 +411,18 @@ class Flow:
 
     def _resampling_as_emphasis(self, population, emphasis):
         """Return weights of which the population has the class masses from before."""
-        classes, codes = encode_labels(np.asarray(self.y))
+        if not self.multipliers:
+            return population, emphasis
+        classes, codes = self._encoded()
         factor = np.array([self.multipliers[plain(label)] for label in classes])[codes]
         return multiply(population, 1 / factor), multiply(emphasis, factor)
 
     def _count_multipliers(self, last, population, weights):
         """Count how much heavier each class has become on its way."""
-        if not is_classifier(last) or weights is None or weights is population:
+        changed = weights is not None and weights is not population
+        if not changed or not is_classifier(last) or self._encoded() is None:
             return
-        classes, codes = encode_labels(np.asarray(self.y))
+        classes, codes = self._encoded()
         before = np.bincount(codes, population, classes.size)
         after = np.bincount(codes, weights, classes.size)
         known = self.resampled is None or not takes_roles(last)
@@ -393,11 +439,19 @@ class Flow:
     def _weightings(self):
         return [step for _, step in self.pipeline.steps if is_weighting(step)]
 
+    def _encoded(self):
+        """Return classes and the class of each row; None where y is a table."""
+        y = np.asarray(self.y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        return encode_labels(y) if y.ndim == 1 else None
+
     def _masses(self):
         """Return how much of the population each class is; empty without classes."""
-        if not is_classifier(self.pipeline.steps[-1][1]) or np.ndim(self.y) != 1:
+        last = self.pipeline.steps[-1][1]
+        if is_nothing(last) or not is_classifier(last) or self._encoded() is None:
             return {}
-        classes, codes = encode_labels(np.asarray(self.y))
+        classes, codes = self._encoded()
         masses = np.bincount(codes, self.population, classes.size)
         return {
             plain(label): mass
@@ -417,7 +471,7 @@ class Flow:
     def _params_of(self, position):
         """Return the arguments of a step, transformed where `transform_input` asks."""
         name, _ = self.pipeline.steps[position]
-        params = dict.fromkeys(METHODS, {}) | self.params.get(name, {})
+        params = {key: {} for key in METHODS} | self.params.get(name, {})
         names = self.pipeline.transform_input
         if not names or not position or not any(params.values()):
             return params
@@ -482,4 +536,3 @@ def told(pipeline, position):
         what = f"(step {position + 1} of {len(pipeline.steps)}) Processing {name}"
         end = f" {what}, total={time.perf_counter() - start:6.1f}s"
         print("[Pipeline] ".ljust(70 - len(end), ".") + end)
-

@@ -255,6 +255,10 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self : object
             The fitted classifier.
         """
+        return self._fit_by_role(X, y, sample_weight, None, **fit_params)
+
+    def _fit_by_role(self, X, y, sample_weight, emphasis, **fit_params):
+        """Fit with emphasis, besides population weights, that others have given."""
         check_choice(self.unsupported, POLICIES, name="unsupported")
         weighting = resolve_weighting(self.weighting)
         estimator = self._get_estimator()
@@ -285,7 +289,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             normalize=self.normalize,
             unsupported=self.unsupported,
             random_state=self.random_state,
-        ).weigh(X, y, sample_weight, arguments["weighting"])
+        ).weigh(X, y, sample_weight, arguments["weighting"], emphasis)
         training.fit_params = arguments["estimator"]
         self.weighting_ = training.weighting_
         population, emphasis = training.by_role
@@ -510,6 +514,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             n_jobs=self.n_jobs,
         )
         return calibrator, held_out
+
+    def _holds_out_rows(self):
+        """Return whether calibrator or decision see rows that a fit has left out."""
+        return needs_held_out_scores(self._make_calibrator()) or getattr(
+            self._make_decision(), "needs_held_out_rows", False
+        )
 
     def _make_map(self, calibrator, decision):
         """Return the map from outputs to probabilities, or None where none is used."""

@@ -8,6 +8,8 @@ then fitted with scikit-learn's own metadata routing, switched on for this one f
 Estimators that routing cannot reach stand behind an adapter meanwhile.
 """
 
+from inspect import signature
+
 from sklearn import config_context, get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -25,6 +27,7 @@ from skweight._deliver_one import (
     fit_one,
     name_of,
     systematic_resample,
+    takes_roles,
     takes_sample_weight,
     tidied,
 )
@@ -186,9 +189,54 @@ def deliver_in_place(
     return plan.deliveries
 
 
-def deliver_transform(
-    transformer, X, y, population=None, params=None, transform=True
-):
+def deliver_fit_predict(estimator, X, y, weights, population, params):
+    """Fit an estimator with weights; return what it says of the training rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted itself: pass a clone where `leaves_traces` says so.
+    X, y : array-like
+        Training rows and labels.
+    weights, population : ndarray of shape (n_samples,) or None
+        As in `deliver`; `weights` are not None.
+    params : dict of dict
+        Further arguments for its ``fit`` or ``fit_predict``, by the name of the method.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,)
+        Labels of the training rows.
+    deliveries : list of Delivery
+        What got weights, and how.
+    """
+    if "sample_weight" in signature(estimator.fit_predict).parameters:
+        labels = estimator.fit_predict(
+            X, y, sample_weight=weights, **params["fit_predict"]
+        )
+        return labels, [Delivery(name_of(estimator), LEARNER, "sample_weight")]
+    deliveries = deliver_in_place(
+        estimator, X, y, weights, population=population, fit_params=params["fit"]
+    )
+    if hasattr(estimator, "labels_"):
+        return estimator.labels_, deliveries
+    return estimator.predict(X), deliveries
+
+
+def leaves_traces(estimator, *, learner=True):
+    """Return whether delivering weights to an estimator changes what the user set.
+
+    Composites are set requests, and some learners take weights as a parameter. Such a
+    one should be cloned first.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return False
+    if is_composite(estimator):
+        return True
+    return learner and not (takes_roles(estimator) or takes_sample_weight(estimator))
+
+
+def deliver_transform(transformer, X, y, population=None, params=None, transform=True):
     """Fit a transformer, with the population weights where it takes them.
 
     Parameters
@@ -220,9 +268,7 @@ def deliver_transform(
     if not is_composite(transformer):
         if not takes_sample_weight(transformer):
             return _prepare(transformer, method, X, y, params), []
-        Xt = _prepare(
-            transformer, method, X, y, params, {"sample_weight": population}
-        )
+        Xt = _prepare(transformer, method, X, y, params, {"sample_weight": population})
         return Xt, [Delivery(name_of(transformer), "population", "sample_weight")]
     with config_context(enable_metadata_routing=True):
         plan = Plan(
@@ -285,22 +331,24 @@ def balances_itself(estimator):
     return found
 
 
-def routing_without_weights(estimator):
+def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator whose weights are delivered, not routed.
 
     No outer router may then find a consumer of sample_weight in it, which would
-    outvote ``set_fit_request(sample_weight=False)`` of the classifier around it.
+    outvote ``set_fit_request(sample_weight=False)`` of the classifier around it. With
+    only None forbidden, requests of the user's are left for the outer router to find.
     """
 
     def forbid(routing):
-        if isinstance(routing, MetadataRequest):
-            if routing.fit.requests.get("sample_weight", False) in (None, True):
-                routing.fit.add_request(param="sample_weight", alias=False)
-        else:
+        if not isinstance(routing, MetadataRequest):
             for _, inner in routing:
                 forbid(inner.router)
+            return routing
+        # A request of transform must be the same as that of fit.
+        transforms = routing.transform.requests.get("sample_weight", False)
+        asked = routing.fit.requests.get("sample_weight", False)
+        if asked in forbidden and transforms in (None, False):
+            routing.fit.add_request(param="sample_weight", alias=False)
         return routing
 
     return forbid(get_routing_for_object(estimator))
-
-

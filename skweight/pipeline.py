@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn import get_config
-from sklearn import pipeline as sklearn_pipeline
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline as PlainPipeline
+from sklearn.pipeline import make_pipeline as name_steps
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRequest,
@@ -13,15 +14,14 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from skweight._columns import drop_columns
+from skweight._columns import drop_columns, names_without
 from skweight._compat import own_request, run_with_callbacks
 from skweight._deliver_one import takes_roles
 from skweight._pipeline_steps import (
     METHODS,
     Flow,
-    check_steps,
+    check_params,
     is_nothing,
     is_sampler,
     is_weighting,
@@ -38,8 +38,11 @@ def _used_has(method):
     """Return whether what is left of the steps after the fit has a method."""
 
     def check(self):
-        # Raises the AttributeError of the Pipeline of scikit-learn, which says more.
-        getattr(self._used(), method)
+        # Raises the AttributeError of the step that lacks it, which says more.
+        try:
+            getattr(self._used(), method)
+        except AttributeError as error:
+            raise error.__cause__ or error from None
         return True
 
     return check
@@ -47,8 +50,8 @@ def _used_has(method):
 
 def _last_has(*methods):
     def check(self):
-        last = self.steps[-1][1]
-        if is_nothing(last) and "predict" not in methods[0]:
+        last = self.steps[-1][1] if self.steps else None
+        if self.steps and is_nothing(last) and "predict" not in methods[0]:
             return True
         for method in methods[:-1]:
             if hasattr(last, method):
@@ -60,7 +63,7 @@ def _last_has(*methods):
     return check
 
 
-class Pipeline(sklearn_pipeline.Pipeline):
+class Pipeline(PlainPipeline):
     r"""Chain transformers, samplers and weightings with an estimator at the end.
 
     Takes the place of the Pipelines of scikit-learn and imbalanced-learn. A step may
@@ -131,9 +134,10 @@ class Pipeline(sklearn_pipeline.Pipeline):
     Notes
     -----
     The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply it by
-    numbers of mean one. Like with `memory`, steps that are given weights are cloned
-    before they are fitted: look for the fitted ones in `named_steps`. All of it costs
-    O(n) besides the steps.
+    numbers of mean one. Like with `memory`, a step is cloned before the fit where
+    giving it weights would change its parameters or requests (a composite, or a
+    classifier that takes weights as ``class_weight``): look for fitted steps in
+    `named_steps`. All of it costs O(n) besides the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
     take the place of the population weights in that step, and ride along as well.
@@ -270,8 +274,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
         self._fit_steps("fit", X, y, population, emphasis, params)
 
     def _fit_steps(self, method, X, y, population, emphasis, params):
+        check_params(self)
         self.steps = list(self.steps)
-        check_steps(self.steps)
         routing = get_config()["enable_metadata_routing"]
         if self.transform_input is not None and not routing:
             raise ValueError(
@@ -280,7 +284,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
             )
         if population is not None:
             population = check_weights(population, n_rows(X))
-        by_step = self._sort_params(method, params, routing)
+        by_step = self._sort_params(method, params, routing, population)
 
         def run(context):
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -300,8 +304,10 @@ class Pipeline(sklearn_pipeline.Pipeline):
         task = "fit" if method in ("fit", "fit_predict") else method.replace("_", "-")
         return run_with_callbacks(self, task, len(self.steps), run)
 
-    def _sort_params(self, method, params, routing):
+    def _sort_params(self, method, params, routing, sample_weight):
         """Return the arguments of a fit by step and by method of the step."""
+        if routing and sample_weight is not None:
+            params = {**params, "sample_weight": sample_weight}
         names = [name for name, step in self.steps if not is_nothing(step)]
         by_step = {name: {one: {} for one in METHODS} for name in names}
         if routing and params:
@@ -310,7 +316,12 @@ class Pipeline(sklearn_pipeline.Pipeline):
             )
             for name in names:
                 for one in METHODS:
-                    by_step[name][one] = dict(routed[name].get(one, {}))
+                    # In a fit the steps are given weights by what these mean.
+                    by_step[name][one] = {
+                        key: value
+                        for key, value in routed[name].get(one, {}).items()
+                        if one == "transform" or value is not sample_weight
+                    }
             return by_step
         for key, value in params.items():
             name, separator, argument = key.partition("__")
@@ -346,7 +357,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
                     steps.append((name, _ColumnDropper(columns, widths.get(name))))
             elif not is_sampler(step):
                 steps.append((name, step))
-        return sklearn_pipeline.Pipeline(steps or [("nothing", "passthrough")])
+        return PlainPipeline(steps or [("nothing", "passthrough")])
 
     @available_if(_used_has("predict"))
     def predict(self, X, **params):
@@ -514,7 +525,8 @@ class Pipeline(sklearn_pipeline.Pipeline):
     @property
     def class_multiplier_(self):
         """Mass of each class as the last step saw it, over its population mass."""
-        check_is_fitted(self)
+        if not hasattr(self, "_multipliers"):
+            raise AttributeError("class_multiplier_ is known after fit.")
         last = self.steps[-1][1]
         if takes_roles(last):
             return last.class_multiplier_
@@ -553,9 +565,10 @@ class Pipeline(sklearn_pipeline.Pipeline):
 
     def __sklearn_tags__(self):
         try:
-            used = self._used()
+            used = self._used() if self.steps else None
         except (TypeError, ValueError):
-            # Steps that are no list of pairs are refused by fit.
+            used = None  # steps that are no list of pairs are refused by fit
+        if used is None:
             return super().__sklearn_tags__()
         tags = get_tags(used)
         for _, step in self.steps:
@@ -573,7 +586,9 @@ class Pipeline(sklearn_pipeline.Pipeline):
             what the steps get of it in `fit` is computed.
         """
         router = MetadataRouter(owner=self).add_self_request(self._own_request())
-        used = {name: pair.mapping for name, pair in self._used().get_metadata_routing()}
+        used = {
+            name: pair.mapping for name, pair in self._used().get_metadata_routing()
+        }
         for name, step in self.steps:
             if is_nothing(step):
                 continue
@@ -586,7 +601,7 @@ class Pipeline(sklearn_pipeline.Pipeline):
                     mapping.add(caller=caller, callee=callee)
             else:
                 continue
-            routing = routing_without_weights(step)
+            routing = routing_without_weights(step, forbidden=(None,))
             router.add(**{name: routing}, method_mapping=mapping)
         return router
 
@@ -627,20 +642,10 @@ class _ColumnDropper(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features=None):
         if input_features is None:
             raise ValueError("The names of the columns that go in are not known.")
-        names = np.asarray(input_features, dtype=object)
-        kept = drop_columns(np.arange(names.size)[np.newaxis], self._positions(names))
-        return names[kept[0]]
+        return names_without(input_features, self.columns)
 
     def __sklearn_is_fitted__(self):
         return True
-
-    def _positions(self, names):
-        listed = list(names)
-        return [
-            listed.index(one) if isinstance(one, str) else one
-            for one in self.columns
-            if not isinstance(one, str) or one in listed
-        ]
 
 
 def make_pipeline(*steps, transform_input=None, memory=None, verbose=False):
@@ -675,7 +680,7 @@ def make_pipeline(*steps, transform_input=None, memory=None, verbose=False):
     >>> list(make_pipeline(BalancedWeighting(), LogisticRegression()).named_steps)
     ['balancedweighting', 'logisticregression']
     """
-    named = sklearn_pipeline.make_pipeline(*steps).steps
+    named = name_steps(*steps).steps
     return Pipeline(
         named, transform_input=transform_input, memory=memory, verbose=verbose
     )
