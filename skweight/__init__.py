@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         exceptions,
         inspection,
         metrics,
+        selection,
         stabilizers,
         testing,
         weighting,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
+    from skweight.selection import compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -88,6 +90,7 @@ __all__ = [
     "ULSIFWeighting",
     "WeightedClassifier",
     "calibration",
+    "compare_weightings",
     "datasets",
     "decision",
     "delivery",
@@ -95,6 +98,7 @@ __all__ = [
     "exceptions",
     "inspection",
     "metrics",
+    "selection",
     "stabilizers",
     "testing",
     "weighting",
@@ -123,6 +127,7 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
     "WeightedClassifier": "classifier",
+    "compare_weightings": "selection",
 }
 
 

@@ -2,6 +2,7 @@
 
 __all__ = [
     "CalibrationWarning",
+    "ComparisonInterruptedWarning",
     "CostWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
@@ -66,6 +67,20 @@ class CalibrationWarning(UserWarning):
     >>> from skweight.exceptions import CalibrationWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CalibrationWarning)
+    """
+
+
+class ComparisonInterruptedWarning(UserWarning):
+    """A comparison was interrupted from the keyboard and returns what it has.
+
+    The message counts the fits that are done and says how to go on.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import ComparisonInterruptedWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ComparisonInterruptedWarning)
     """
 
 
