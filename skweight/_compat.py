@@ -19,7 +19,7 @@ def weights_need_support(name):
     )
 
 
-def run_with_callbacks(estimator, task, n_subtasks, body):
+def run_as_task(estimator, task, n_subtasks, body):
     """Run ``body(context)`` as a task of which the callbacks of an estimator hear.
 
     Callbacks came with scikit-learn 1.9, for whom an estimator begins a task by a
@@ -27,7 +27,6 @@ def run_with_callbacks(estimator, task, n_subtasks, body):
     """
     if not hasattr(estimator, "_init_callback_context"):
         return body(NoCallbacks())
-    from sklearn.callback import with_callbacks
 
     @with_callbacks
     def run(estimator):

@@ -70,10 +70,10 @@ def takes_roles(estimator):
     """Return whether an estimator wants population and emphasis apart.
 
     One that calibrates, decides or transforms must not do so by emphasis. It has a
-    method ``_fit_by_role(X, y, population, emphasis, **fit_params)``, and obeys the
+    method ``_fit_with_roles(X, y, population, emphasis, **fit_params)``, and obeys the
     rules of weights itself.
     """
-    return hasattr(estimator, "_fit_by_role")
+    return hasattr(estimator, "_fit_with_roles")
 
 
 def ways_in(estimator):
@@ -125,7 +125,7 @@ def fit_one(
     fit_params = fit_params or {}
     check_no_second_weight(estimator, fit_params)
     if takes_roles(estimator):
-        estimator._fit_by_role(X, y, *_apart(weights, population), **fit_params)
+        estimator._fit_with_roles(X, y, *_apart(weights, population), **fit_params)
         return "roles apart"
     ways = ways_in(estimator)
     if "sample_weight" in ways:

@@ -255,9 +255,9 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self : object
             The fitted classifier.
         """
-        return self._fit_by_role(X, y, sample_weight, None, **fit_params)
+        return self._fit_with_roles(X, y, sample_weight, None, **fit_params)
 
-    def _fit_by_role(self, X, y, sample_weight, emphasis, **fit_params):
+    def _fit_with_roles(self, X, y, sample_weight, emphasis, **fit_params):
         """Fit with emphasis, besides population weights, that others have given."""
         check_choice(self.unsupported, POLICIES, name="unsupported")
         weighting = resolve_weighting(self.weighting)

@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 
 from skweight._columns import drop_columns, names_without
-from skweight._compat import own_request, run_with_callbacks
+from skweight._compat import own_request, run_as_task
 from skweight._deliver_one import takes_roles
 from skweight._pipeline_steps import (
     METHODS,
@@ -194,7 +194,7 @@ class Pipeline(PlainPipeline):
         self : object
             The fitted Pipeline.
         """
-        self._fit_by_role(X, y, sample_weight, None, **params)
+        self._fit_with_roles(X, y, sample_weight, None, **params)
         return self
 
     @available_if(_last_has("transform", "fit_transform"))
@@ -269,7 +269,7 @@ class Pipeline(PlainPipeline):
         # Only imbalanced-learn knows the method for metadata routing.
         return self._fit_steps("fit_resample", X, y, sample_weight, None, params)
 
-    def _fit_by_role(self, X, y, population, emphasis, **params):
+    def _fit_with_roles(self, X, y, population, emphasis, **params):
         """Fit with weights that are apart by role already."""
         self._fit_steps("fit", X, y, population, emphasis, params)
 
@@ -302,7 +302,7 @@ class Pipeline(PlainPipeline):
             return result
 
         task = "fit" if method in ("fit", "fit_predict") else method.replace("_", "-")
-        return run_with_callbacks(self, task, len(self.steps), run)
+        return run_as_task(self, task, len(self.steps), run)
 
     def _sort_params(self, method, params, routing, sample_weight):
         """Return the arguments of a fit by step and by method of the step."""
