@@ -170,7 +170,8 @@ def append_column(X, values, name):
         polars = sys.modules[type(X).__module__.partition(".")[0]]
         return X.with_columns(polars.Series(name, values))
     if sparse.issparse(X):
-        return sparse.hstack([X, values[:, np.newaxis]], format="csr")
+        kept = X.format if X.format == "csc" else "csr"
+        return sparse.hstack([X, values[:, np.newaxis]], format=kept)
     X = np.asarray(X)
     if X.dtype.kind not in "fiub":
         X = X.astype(object)  # numbers stay numbers beside text

@@ -25,6 +25,7 @@ from skweight.delivery import (
     deliver_transform,
     leaves_traces,
 )
+from skweight.resampling import WeightedSampler
 
 PARAMETERS = ("steps", "transform_input", "memory", "verbose")
 METHODS = ("fit", "fit_transform", "fit_predict", "fit_resample", "transform")
@@ -161,13 +162,26 @@ def transform(step, X, y, population, params):
 def resample(step, X, y, vectors, params):
     """Resample; return rows, labels, what became of the vectors, and row numbers.
 
-    Row numbers are None where rows were made that were not there before.
+    Row numbers are -1 for rows that were not there before, or None where the sampler
+    does not tell and nobody needs to know. What else than mass a sampler has been told
+    to preserve comes back as one vector more.
     """
-    X_new, y_new = step.fit_resample(X, y, **params["fit_resample"])
-    rows = getattr(step, "sample_indices_", None)
-    if not vectors:
-        return X_new, y_new, [], rows
-    return X_new, y_new, [one[rows] for one in vectors], rows
+    params = params["fit_resample"]
+    weighted = isinstance(step, WeightedSampler)
+    if not (vectors or weighted):
+        X_new, y_new = step.fit_resample(X, y, **params)
+        return X_new, y_new, [], getattr(step, "sample_indices_", None)
+    sampler = step if weighted else WeightedSampler(step)
+    given = np.column_stack(vectors) if vectors else None
+    X_new, y_new = sampler.fit_resample(X, y, given, **params)
+    if not weighted:
+        # The search for neighbours in its parameters is not the one it was given.
+        for name, value in vars(sampler.sampler_).items():
+            if name.endswith("_") and not name.startswith("_"):
+                setattr(step, name, value)
+    weights = sampler.sample_weight_
+    carried = [] if weights is None else list(weights.reshape(len(y_new), -1).T)
+    return X_new, y_new, carried, sampler.rows_
 
 
 def weigh(step, X, y, population, targets, params):
@@ -290,7 +304,8 @@ class Flow:
             list(vectors.values()),
             self._params_of(position),
         )
-        carried = dict(zip(vectors, carried, strict=True))
+        # A sampler may weigh rows that had no weights, to keep the mass of a class.
+        carried = dict(zip(vectors or ["emphasis"], carried, strict=False))
         self.population = carried.pop("population", None)
         self.emphasis = carried.pop("emphasis", None)
         self.own = carried
@@ -500,7 +515,7 @@ class Flow:
                 for key, value in arguments.items():
                     if key == "X_target" or not is_row_wise(value, n_before):
                         carried[key] = value
-                    elif rows is not None:
+                    elif rows is not None and (rows >= 0).all():
                         carried[key] = take_rows(value, rows, n_before)
                     else:
                         sampler = self.pipeline.steps[position][1]

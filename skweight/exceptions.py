@@ -7,6 +7,7 @@ __all__ = [
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
     "FewerFoldsWarning",
+    "FewerNeighborsWarning",
     "NotEnoughOverlapWarning",
     "UnsupportedWeightsError",
 ]
@@ -95,6 +96,20 @@ class CostWarning(UserWarning):
     >>> from skweight.exceptions import CostWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CostWarning)
+    """
+
+
+class FewerNeighborsWarning(UserWarning):
+    """A class has fewer rows than a resampler was to mix each of them with.
+
+    The message gives the number of rows, and what was done instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import FewerNeighborsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", FewerNeighborsWarning)
     """
 
 

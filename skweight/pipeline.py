@@ -164,7 +164,7 @@ class Pipeline(PlainPipeline):
     ...     StandardScaler(), BalancedWeighting(strength=0.5), LogisticRegression()
     ... ).fit(X, y)
     >>> pipe.class_multiplier_.round(2)  # the square root of the way to balance
-    array([0.75, 2.24])
+    array([0.83, 2.47])
     """
 
     def __init__(self, steps, *, transform_input=None, memory=None, verbose=False):

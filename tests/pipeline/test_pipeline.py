@@ -1,6 +1,8 @@
 """Weights on their way through a Pipeline: who gets which, through which steps."""
 
 import pickle
+from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -33,6 +35,7 @@ from skweight import (
 )
 from skweight.exceptions import DoubleCountingWarning, UnsupportedWeightsError
 from skweight.pipeline import Pipeline, make_pipeline
+from skweight.resampling import WeightedSampler
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -67,8 +70,14 @@ class Draw(BaseEstimator):
 
     def fit_resample(self, X, y):
         rows = np.concatenate([np.arange(len(y)), np.flatnonzero(y == 1)])[::-1]
-        self.sample_indices_ = rows
+        self.sampling_strategy_, self.sample_indices_ = {}, rows
         return X[rows], y[rows]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        kept = {one.name: getattr(tags, one.name) for one in fields(tags)}
+        selects = SimpleNamespace(sample_indices=True)
+        return SimpleNamespace(**kept, sampler_tags=selects)
 
 
 @pytest.fixture
@@ -354,6 +363,52 @@ def test_a_sampler_is_told_no_weights_of_its_own(rows):
     X, y, weight = rows
     with pytest.raises(TypeError, match="ride along"):
         make_pipeline(Draw(), Spy()).fit(X, y, draw__sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    "name", ["SMOTE", "ADASYN", "RandomUnderSampler", "SMOTETomek"]
+)
+def test_weights_ride_along_through_samplers_of_imblearn(rng, name):
+    """They follow the rows: here they are a linear function of them."""
+    for module in ("over_sampling", "under_sampling", "combine"):
+        module = pytest.importorskip(f"imblearn.{module}")
+        sampler = getattr(module, name, None) or locals().get("sampler")
+    sampler = sampler() if name == "NearMiss" else sampler(random_state=0)
+    X = rng.normal(size=(200, 3))
+    y = (np.arange(200) % 5 == 0).astype(int)
+    population = 10 + X @ [1.0, 2.0, -1.0]
+    for _ in range(2):  # nothing that a fit leaves behind disturbs the next
+        pipe = make_pipeline(sampler, BalancedWeighting(), Scale(), Spy())
+        pipe.fit(X, y, population)
+        rows = pipe[-1].X_ / 2
+        assert_allclose(pipe["scale"].weight_, 10 + rows @ [1.0, 2.0, -1.0])
+        mass = np.bincount(pipe[-1].y_, pipe[-1].weight_)
+        assert_allclose(mass[0], mass[1])
+        plain = clone(sampler).fit_resample(X, y)[0]
+        assert_array_equal(plain, rows)  # as without weights, to the last bit
+
+
+def test_a_weighted_sampler_says_how_weights_follow(rows):
+    over = pytest.importorskip("imblearn.over_sampling")
+    X, y, population = rows
+    draws = WeightedSampler(over.RandomOverSampler(random_state=0), preserve_mass=True)
+    for weight in (None, population):
+        last = make_pipeline(draws, Spy()).fit(X, y, weight)[-1]
+        mass = np.bincount(last.y_, last.weight_)
+        assert_allclose(mass, np.bincount(y, weight))
+        assert len(last.y_) == 90
+
+
+def test_hybrid_recipes_have_the_class_masses_they_say(rng):
+    """SMOTE to 0.3, then half of the way to balance: masses n_k ** 0.5."""
+    over = pytest.importorskip("imblearn.over_sampling")
+    X = rng.normal(size=(660, 2))
+    y = (np.arange(660) % 11 == 0).astype(int)
+    smote = over.SMOTE(sampling_strategy=0.3, random_state=0)
+    pipe = make_pipeline(smote, BalancedWeighting(strength=0.5), Spy()).fit(X, y)
+    mass = np.bincount(pipe[-1].y_, pipe[-1].weight_)
+    assert_allclose(mass[1] / mass[0], np.sqrt(0.3))
+    assert_allclose(pipe.class_multiplier_, mass / np.bincount(y))
 
 
 # -- after the fit ---------------------------------------------------------------------
