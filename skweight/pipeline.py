@@ -339,6 +339,15 @@ class Pipeline(PlainPipeline):
                 by_step[name][one][argument] = value
         return by_step
 
+    def _multiplier_of(self, classes):
+        """Return `class_multiplier_` for given classes.
+
+        None where the last step keeps roles apart, and has undone it if told to.
+        """
+        if takes_roles(self.steps[-1][1]):
+            return None
+        return np.array([self._multipliers.get(plain(one), 1.0) for one in classes])
+
     def _holds_out_rows(self):
         """Return whether the last step sees rows that it was not fitted on."""
         last = self.steps[-1][1]
@@ -527,12 +536,8 @@ class Pipeline(PlainPipeline):
         """Mass of each class as the last step saw it, over its population mass."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
-        last = self.steps[-1][1]
-        if takes_roles(last):
-            return last.class_multiplier_
-        return np.array(
-            [self._multipliers.get(plain(label), 1.0) for label in self.classes_]
-        )
+        told = self._multiplier_of(self.classes_)
+        return self.steps[-1][1].class_multiplier_ if told is None else told
 
     @property
     def n_features_in_(self):

@@ -33,7 +33,11 @@ from skweight import (
     PriorWeighting,
     WeightedClassifier,
 )
-from skweight.exceptions import DoubleCountingWarning, UnsupportedWeightsError
+from skweight.exceptions import (
+    DoubleCountingWarning,
+    EmphasisAsPopulationWarning,
+    UnsupportedWeightsError,
+)
 from skweight.pipeline import Pipeline, make_pipeline
 from skweight.resampling import WeightedSampler
 
@@ -149,7 +153,8 @@ def test_no_emphasis_reaches_the_calibrator_of_the_last_step(rng):
     alone.fit(StandardScaler().fit_transform(X), y)
     assert_allclose(pipe.predict_proba(X), alone.predict_proba(pipe[:-1].transform(X)))
     # A Pipeline that took the product for population would say half and half.
-    wrong = clone(last).fit(X, y, BalancedWeighting().fit_weigh(X, y))
+    with pytest.warns(EmphasisAsPopulationWarning):
+        wrong = clone(last).fit(X, y, BalancedWeighting().fit_weigh(X, y))
     assert wrong.predict_proba(X)[:, 1].mean() > 0.4
 
 
@@ -338,6 +343,22 @@ def test_around_the_pipeline_held_out_rows_are_as_they_came(rows):
     ).fit(X, y)
     assert seen == [12] * 5
     assert clf.report_.rows == [45, 15]
+
+
+@pytest.mark.parametrize("weighting", [None, "balanced"])
+def test_the_inversion_knows_what_the_pipeline_inside_has_done(rows, weighting):
+    X, y, population = rows
+    pipe = make_pipeline(Draw(), Spy())
+    clf = WeightedClassifier(pipe, weighting=weighting, calibration="prior")
+    report = clf.fit(X, y, population).report_
+    share = np.bincount(y, population) / population.sum()
+    ratio = 2 if weighting is None else 2 * share[0] / share[1]
+    assert_allclose(clf.class_multiplier_[1] / clf.class_multiplier_[0], ratio)
+    assert_allclose(
+        report.training_share[1], ratio * share[1] / (ratio * share[1] + share[0])
+    )
+    assert_allclose(report.population_share, share)
+    assert_allclose(clf.predict_proba(X)[:, 1], 1 / (1 + ratio))
 
 
 def test_row_wise_arguments_follow_their_rows(rows):
