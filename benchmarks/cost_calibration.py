@@ -23,7 +23,7 @@ MODELS = {
 }
 CALIBRATIONS = (None, "sigmoid", "isotonic", "auto")
 SIZES = (50, 200, 600, 2000)
-SPLITS = 8
+SPLITS = 5
 
 
 def savings(model, calibration, X, y, cost, part, test):
