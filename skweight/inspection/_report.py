@@ -53,6 +53,9 @@ class FitReport:
         From the held-out rows that a calibrator saw: their number, their effective
         number, and per class the prevalence and the mean calibrated probability.
         Empty where none were needed.
+    candidates : dict
+        With ``calibration="auto"``, for each candidate its cross-fitted "loss" and its
+        "share" in the mixture; else empty.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class FitReport:
     decision: str
     n_fits: int
     held_out: dict = field(default_factory=dict)
+    candidates: dict = field(default_factory=dict)
 
     def to_dict(self):
         """Return the report as plain Python values, ready for JSON.
