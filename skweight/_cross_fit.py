@@ -13,10 +13,8 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skweight._deliver_one import take_rows
 from skweight._validation import check_number, n_rows, positions_of, say
 from skweight.calibration import scores_from_proba
-from skweight.delivery import deliver
 from skweight.exceptions import FewerFoldsWarning
 
 DEFAULT_FOLDS = 5
@@ -173,14 +171,17 @@ def folds(cv, X, y, population, random_state, metadata):
     ]
 
 
-def held_out(estimator, X, y, splits, method, classes, *, fit, n_jobs):
+def held_out(training, X, y, splits, method, classes, *, n_jobs):
     """Fit once for every split and return the outputs on the rows left out.
 
-    ``fit(train)`` returns the arguments of `deliver` for the training rows.
+    Every fold is fitted the way that `training` fits all rows.
     """
     (X,) = indexable(X)  # some sparse formats have no rows to take
+    n_samples = n_rows(X)
     outputs = Parallel(n_jobs=n_jobs)(
-        delayed(_one_fold)(estimator, X, y, train, test, method, classes, fit(train))
+        delayed(_one_fold)(
+            training.of(train, n_samples), X, y, train, test, method, classes
+        )
         for train, test in splits
     )
     return HeldOut(
@@ -190,12 +191,6 @@ def held_out(estimator, X, y, splits, method, classes, *, fit, n_jobs):
     )
 
 
-def _one_fold(estimator, X, y, train, test, method, classes, arguments):
-    arguments["fit_params"] = {
-        name: take_rows(value, train, n_rows(X))
-        for name, value in arguments["fit_params"].items()
-    }
-    fitted, _ = deliver(
-        estimator, _safe_indexing(X, train), _safe_indexing(y, train), **arguments
-    )
+def _one_fold(training, X, y, train, test, method, classes):
+    fitted, _ = training.fit(_safe_indexing(X, train), _safe_indexing(y, train))
     return outputs_of(fitted, _safe_indexing(X, test), method, classes)

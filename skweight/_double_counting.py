@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 
+from skweight._roles import varies_within
 from skweight._validation import encode_labels
 from skweight.delivery import balances_itself
 from skweight.exceptions import DoubleCountingWarning
-from skweight.weighting._base import varies_within
 
 
 def warn_of_double_counting(estimator, weighting):

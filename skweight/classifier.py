@@ -3,43 +3,30 @@
 from inspect import signature
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    clone,
-    is_regressor,
-)
+from sklearn.base import ClassifierMixin, clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skweight import _cross_fit
-from skweight._columns import drop_columns
 from skweight._deliver_one import take_rows
 from skweight._double_counting import check_probabilities, warn_of_double_counting
+from skweight._metadata import sort_fit_params, sort_predict_params
 from skweight._probabilities import ProbabilityMap, needs_held_out_scores
+from skweight._training import Training
 from skweight._validation import (
     check_choice,
     check_labels,
     check_rows,
-    check_weights,
     encode_labels,
-    n_rows,
     positions_of,
-    say,
 )
+from skweight._wrapper import WeightedWrapper
 from skweight.calibration import PriorCalibrator, resolve_calibrator
 from skweight.decision import resolve_decision
-from skweight.delivery import POLICIES, deliver, routing_without_weights
+from skweight.delivery import POLICIES
 from skweight.inspection._report import (
     FitReport,
     describe_decision,
@@ -47,14 +34,7 @@ from skweight.inspection._report import (
     labels_of,
     weight_figures,
 )
-from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
-from skweight.weighting._base import (
-    RoleWeights,
-    asks_for,
-    multiply,
-    without_rounding_noise,
-)
 
 
 def _estimator_has(method):
@@ -86,7 +66,7 @@ def _has_predict_proba(self):
     return True
 
 
-class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class WeightedClassifier(ClassifierMixin, WeightedWrapper):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
@@ -221,6 +201,12 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     0.072
     """
 
+    _resolvers = (
+        *WeightedWrapper._resolvers,
+        ("calibration", resolve_calibrator),
+        ("decision", resolve_decision),
+    )
+
     def __init__(
         self,
         estimator=None,
@@ -285,51 +271,40 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             self.classes_, codes = encode_labels(y)
         decision = clone(self._make_decision(), safe=False)
-        arguments = self._sort_fit_params(fit_params, weighting, decision)
+        arguments = sort_fit_params(
+            self, fit_params, weighting=weighting, decision=decision, cv=self.cv
+        )
         rows = X
         if hasattr(decision, "check_rows"):
             decision.check_rows(rows, self.classes_, **arguments["decision"])
 
-        sample_weight = self._check_sample_weight(sample_weight, X)
-        self.weighting_, (population, emphasis) = self._weigh(
-            weighting, X, y, sample_weight, arguments["weighting"]
+        training = Training(
+            estimator,
+            weighting=weighting,
+            stabilizer=self.stabilizer,
+            normalize=self.normalize,
+            unsupported=self.unsupported,
+            random_state=self.random_state,
+        ).weigh(X, y, sample_weight, arguments["weighting"])
+        training.fit_params = arguments["estimator"]
+        self.weighting_ = training.weighting_
+        population, emphasis = training.by_role
+        figures = weight_figures(
+            codes, self.classes_.size, population, training.weights
         )
-        weights = multiply(population, emphasis)
-        figures = weight_figures(codes, self.classes_.size, population, weights)
         self.class_multiplier_ = np.array(figures["class_multiplier"])
         calibrator = self._make_calibrator(codes, population)
         del codes  # a byte per row that the fit need not carry
         emphasised = (estimator, self.weighting, emphasis, y)
         check_probabilities(decision, calibrator, *emphasised)
-        self._side_columns = self._find_side_columns(weighting, decision)
-        self._width = np.shape(X)[-1] if self._side_columns else None
-        X = drop_columns(X, self._side_columns)
+        X = self._hide_side_columns(X, weighting, decision)
 
         if emphasis is not None:
             warn_of_double_counting(estimator, self.weighting)
-        deliver_arguments = {
-            "unsupported": self.unsupported,
-            "fit_params": arguments["estimator"],
-            "random_state": self.random_state,
-        }
-        self.estimator_, deliveries = deliver(
-            estimator,
-            X,
-            y,
-            self._mean_one(weights, population),
-            population=population,
-            **deliver_arguments,
-        )
+        self.estimator_, deliveries = training.fit(X, y)
         self._take_from_estimator()
-        by_role = RoleWeights(population, emphasis)
         calibrator, held_out = self._hold_out(
-            calibrator,
-            decision,
-            X,
-            y,
-            by_role,
-            arguments["splitter"],
-            deliver_arguments,
+            training, calibrator, decision, X, y, arguments["splitter"]
         )
         check_probabilities(decision, calibrator, *emphasised)
         told = {"calibration": None}
@@ -369,7 +344,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Class labels.
         """
         check_is_fitted(self, "estimator_")
-        metadata = self._sort_predict_params(params)
+        metadata = sort_predict_params(self, params, self.decision_)
         if self.decision_ is None:
             return self.estimator_.predict(self._without_side_columns(X))
         # A decision that looks at probabilities alone need not know of rows.
@@ -443,45 +418,8 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return self.decision_.threshold_
 
-    def set_params(self, **params):
-        """Set parameters, also of a strategy or calibrator given by its name.
-
-        Parameters
-        ----------
-        **params : dict
-            For example ``weighting__strength=0.5`` or ``estimator__C=10``.
-
-        Returns
-        -------
-        self : object
-            The classifier.
-        """
-        # "balanced" and None stand for objects with parameters; a search that tunes
-        # them reaches through the short name.
-        for name, resolve in (
-            ("weighting", resolve_weighting),
-            ("calibration", resolve_calibrator),
-            ("stabilizer", resolve_stabilizer),
-            ("decision", resolve_decision),
-        ):
-            nested = [key for key in params if key.startswith(f"{name}__")]
-            if nested:
-                params[name] = resolve(params.get(name, getattr(self, name)))
-                if params[name] is None:
-                    raise ValueError(
-                        f"Invalid parameter {nested[0]!r}: {name}=None has no "
-                        "parameters. In a search over both, use a list of grids."
-                    )
-        if self.estimator is None and any(
-            key.startswith("estimator__") for key in params
-        ):
-            params.setdefault("estimator", self._get_estimator())
-        nested = {key: value for key, value in params.items() if "__" in key}
-        super().set_params(**{k: v for k, v in params.items() if k not in nested})
-        return super().set_params(**nested)
-
     def get_metadata_routing(self):
-        """Return how metadata are routed to the weighting, estimator and splitter.
+        """Return how metadata are routed to weighting, decision, estimator, splitter.
 
         Returns
         -------
@@ -489,55 +427,31 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Routing of scikit-learn. `sample_weight` is used by the classifier itself;
             what its estimator gets is computed.
         """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        # Weights are computed, not passed: no request of theirs is needed.
-        weighting = get_routing_for_object(resolve_weighting(self.weighting))
-        if hasattr(weighting, "fit"):
-            weighting.fit.add_request(param="sample_weight", alias=False)
         return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=routing_without_weights(self._get_estimator()),
-                method_mapping=mapping,
-            )
-            .add(weighting=weighting, method_mapping=mapping)
+            super()
+            .get_metadata_routing()
             .add(
                 decision=self._make_decision(),
                 method_mapping=MethodMapping()
                 .add(caller="fit", callee="fit")
                 .add(caller="predict", callee="predict"),
             )
-            .add(
-                splitter=self.cv,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
         )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(self._get_estimator())
-        # What the estimator takes, the wrapper takes.
-        for name in ("sparse", "allow_nan", "categorical", "string", "positive_only"):
-            setattr(tags.input_tags, name, getattr(inner.input_tags, name))
-        tags.input_tags.pairwise = inner.input_tags.pairwise
-        tags.non_deterministic = inner.non_deterministic
-        if inner.classifier_tags is not None:
-            tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
-            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        inner = get_tags(self._get_estimator()).classifier_tags
+        if inner is not None:
+            tags.classifier_tags.poor_score = inner.poor_score
+            tags.classifier_tags.multi_class = inner.multi_class
         return tags
 
     # -- the steps of fit --------------------------------------------------------------
 
-    def _get_estimator(self):
-        if self.estimator is not None:
-            return self.estimator
+    def _default_estimator(self):
         from sklearn.linear_model import LogisticRegression
 
         return LogisticRegression()
-
-    def _delegate(self):
-        return getattr(self, "estimator_", None) or self._get_estimator()
 
     def _make_decision(self):
         return resolve_decision(self.decision, getattr(self, "classes_", None))
@@ -546,107 +460,7 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return the calibrator; rows are given where they are known already."""
         return resolve_calibrator(self.calibration)
 
-    def _find_side_columns(self, *strategies):
-        """Return the columns of X that the estimator is not to see."""
-        return [
-            column
-            for one in strategies
-            for column in getattr(one, "side_columns", list)()
-        ]
-
-    def _sort_fit_params(self, fit_params, weighting, decision):
-        """Return the arguments of fit, apart by who is to get them."""
-        sorted_params = {
-            "weighting": {},
-            "decision": {},
-            "estimator": {},
-            "splitter": {},
-        }
-        if not fit_params:
-            return sorted_params
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", **fit_params)
-            return {
-                "weighting": dict(routed["weighting"]["fit"]),
-                "decision": dict(routed["decision"]["fit"]),
-                "estimator": dict(routed["estimator"]["fit"]),
-                "splitter": dict(routed["splitter"]["split"]),
-            }
-        splits_by = get_routing_for_object(self.cv).consumes("split", fit_params)
-        factors = [] if weighting is None else getattr(weighting, "_resolved", list)()
-        for name, value in fit_params.items():
-            asked = {
-                "weighting": any(asks_for(one, name) for one in [weighting, *factors]),
-                "decision": name in getattr(decision, "metadata_names", list)(),
-                "splitter": name in splits_by,
-            }
-            asked["estimator"] = not any(asked.values())
-            for who, asks in asked.items():
-                if asks:
-                    sorted_params[who][name] = value
-        return sorted_params
-
-    def _sort_predict_params(self, params):
-        """Return the arguments of predict that are meant for the decision."""
-        if not params:
-            return {}
-        if get_config()["enable_metadata_routing"]:
-            return dict(
-                process_routing(self, "predict", **params)["decision"]["predict"]
-            )
-        names = getattr(self.decision_, "metadata_names", list)()
-        unknown = [name for name in params if name not in names]
-        if unknown:
-            raise TypeError(
-                f"predict got {say(unknown)}, which the decision does not ask for; it "
-                f"asks for {say(names)}."
-            )
-        return params
-
-    def _check_sample_weight(self, sample_weight, X):
-        if sample_weight is None:
-            return None
-        sample_weight = check_weights(sample_weight, n_rows(X))
-        if not self.normalize:
-            return sample_weight
-        # The largest first: a sum of weights near the largest float overflows.
-        sample_weight = sample_weight / sample_weight.max()
-        return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
-
-    def _weigh(self, weighting, X, y, sample_weight, metadata):
-        """Return the fitted strategy, and stabilized weights apart by role."""
-        if weighting is None:
-            return None, RoleWeights(sample_weight, None)
-        weighting = clone(weighting)
-        learned = weighting.fit_weigh_by_role(X, y, sample_weight, **metadata)
-        population = multiply(sample_weight, learned.population)
-        emphasis = learned.emphasis
-        stabilizer = resolve_stabilizer(self.stabilizer)
-        if stabilizer is not None:
-            if population is not None:
-                total = population.sum()
-                population = stabilizer.stabilize(population)
-                population *= total / population.sum()
-            if emphasis is not None:
-                emphasis = stabilizer.stabilize(emphasis)
-        return weighting, RoleWeights(population, emphasis)
-
-    def _mean_one(self, weights, population):
-        """Return weights of mean 1 over the rows that count in the population."""
-        if weights is None or not self.normalize:
-            return weights
-        n_counted = weights.size if population is None else np.count_nonzero(population)
-        mean = weights.sum() / n_counted
-        return weights if mean == 1 else weights / mean
-
-    def _take_from_estimator(self):
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
-
-    def _hold_out(
-        self, calibrator, decision, X, y, by_role, split_metadata, deliver_arguments
-    ):
+    def _hold_out(self, training, calibrator, decision, X, y, split_metadata):
         """Return the calibrator, and outputs for held-out rows where any are needed.
 
         They are made once, for the calibrator and the decision. Where a class is too
@@ -662,7 +476,12 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
             return calibrator, _cross_fit.HeldOut(outputs, np.arange(len(y)), 0)
         splits = _cross_fit.folds(
-            self.cv, X, y, by_role.population, self.random_state, split_metadata
+            self.cv,
+            X,
+            y,
+            training.by_role.population,
+            self.random_state,
+            split_metadata,
         )
         if splits is None:
             if learns:
@@ -681,25 +500,13 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             calibrator = PriorCalibrator()
             self._map = self._make_map(calibrator, decision)
             return calibrator, None
-        weights = multiply(*by_role)
-
-        def training(rows):
-            vectors = (weights, by_role.population)
-            own = [None if v is None else v[rows] for v in vectors]
-            return {
-                "weights": self._mean_one(*own),
-                "population": own[1],
-                **deliver_arguments,
-            }
-
         held_out = _cross_fit.held_out(
-            self._get_estimator(),
+            training,
             X,
             y,
             splits,
             self._map.method,
             self.classes_,
-            fit=training,
             n_jobs=self.n_jobs,
         )
         return calibrator, held_out
@@ -745,6 +552,3 @@ class WeightedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.decision_ = decision.fit(
             classes=self.classes_, class_multiplier=self.class_multiplier_, **seen
         )
-
-    def _without_side_columns(self, X):
-        return drop_columns(X, self._side_columns, width=self._width)

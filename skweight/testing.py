@@ -8,6 +8,7 @@ added by one row here.
 import numpy as np
 from sklearn.base import clone
 
+from skweight._roles import ROLES, multiply
 from skweight.decision import CostMatrix
 from skweight.density_ratio import KernelLogisticRatio
 from skweight.weighting import (
@@ -27,7 +28,7 @@ from skweight.weighting import (
     ProductWeighting,
     ULSIFWeighting,
 )
-from skweight.weighting._base import ROLES, ClassLevelWeighting, multiply
+from skweight.weighting._base import ClassLevelWeighting
 
 __all__ = ["all_estimators", "all_weightings", "check_weighting"]
 
@@ -56,6 +57,17 @@ def _dearer_later(labels, last=9.0):
             for position, true in enumerate(labels)
         }
     )
+
+
+class _AnyLabels(CostMatrix):
+    """Costs for whatever labels come, as the checks of scikit-learn bring many."""
+
+    __slots__ = ()
+
+    def align(self, classes):
+        if len(classes) > 1:
+            return _dearer_later(list(classes))
+        return CostMatrix.binary(fp=1, fn=1).align(classes)
 
 
 def _target():
@@ -155,6 +167,7 @@ def all_estimators():
     from sklearn.preprocessing import StandardScaler
 
     from skweight.classifier import WeightedClassifier
+    from skweight.cost_sensitive import CostSensitiveClassifier
 
     inner = {
         "LogisticRegression": LogisticRegression(),
@@ -162,7 +175,7 @@ def all_estimators():
         "RidgeClassifier": RidgeClassifier(),
         "Pipeline": make_pipeline(StandardScaler(), LogisticRegression()),
     }
-    return {
+    weighted = {
         f"{name}, weighting={weighting!r}, normalize={normalize}": WeightedClassifier(
             clone(estimator), weighting=weighting, normalize=normalize
         )
@@ -170,6 +183,16 @@ def all_estimators():
         for weighting in ("balanced", None)
         for normalize in (True, False)
     }
+    # The labels of this matrix only say that there may be more than two.
+    cost = _AnyLabels.ordinal("abc")
+    costly = {
+        f"{name}, cost, calibration={calibration!r}": CostSensitiveClassifier(
+            clone(inner[name]), cost=cost, calibration=calibration
+        )
+        for name in ("LogisticRegression", "GaussianNB")
+        for calibration in (None, "auto")
+    }
+    return weighted | costly
 
 
 _LABELS = {

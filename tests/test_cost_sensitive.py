@@ -17,7 +17,6 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skweight import (
     CostMatrix,
@@ -662,65 +661,7 @@ def test_the_rule_of_elkan_beats_one_half_on_german_credit(shared_data):
     assert costs[1] == pytest.approx(0.883, abs=0.06)
 
 
-# -- scikit-learn's own checks ---------------------------------------------------------
-
-
-class AnyLabels(CostMatrix):
-    """Costs for whatever labels come, as the checks bring many kinds."""
-
-    __slots__ = ()
-
-    @property
-    def labels(self):
-        return "a", "b", "c"  # that there may be more than two
-
-    def align(self, classes):
-        if len(classes) == 1:
-            return super().align(classes)
-        costs = 1.0 + np.arange(len(classes))[:, None] - np.eye(len(classes))
-        return CostMatrix.from_array(
-            costs - np.diag(np.diag(costs)), labels=classes, rows="true"
-        )
-
-
-ANY_COST = AnyLabels._make(*COST._key())
-WEIGHTS = (
-    "weights are normalised and folds drawn by row, so that a row of weight two and "
-    "two rows agree in distribution only"
-)
-EXCUSES = {
-    "check_sample_weight_equivalence_on_dense_data": WEIGHTS,
-    "check_sample_weight_equivalence_on_sparse_data": WEIGHTS,
-    "check_classifiers_train": "labels follow the costs, not the largest probability",
-}
-
-
-def test_the_number_of_excuses_does_not_grow():
-    assert len(EXCUSES) <= 3
-
-
-def _listed(mark):
-    """Return a mark of scikit-learn's with a list; old ones give pytest a generator."""
-    (names, cases), kwargs = mark.mark.args, mark.mark.kwargs
-    return pytest.mark.parametrize(names, list(cases), **kwargs)
-
-
-# Some checks have labels that no feature tells anything of, or all of one class.
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
-@_listed(
-    parametrize_with_checks(
-        [
-            CostSensitiveClassifier(LogisticRegression(), cost=ANY_COST),
-            CostSensitiveClassifier(
-                LogisticRegression(), cost=ANY_COST, calibration=None
-            ),
-        ],
-        expected_failed_checks=lambda estimator: EXCUSES,
-    )
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
+# -- what learners and labels there are ------------------------------------------------
 
 
 def test_boosting_with_string_labels(money):

@@ -20,9 +20,9 @@ from sklearn.preprocessing import (
 )
 
 from skweight import _cross_fit
+from skweight._training import Training
 from skweight._validation import check_number, n_rows
 from skweight.calibration import resolve_calibrator
-from skweight.delivery import deliver
 from skweight.density_ratio._base import BaseDensityRatio, one_thread
 from skweight.density_ratio._kernels import subsample
 from skweight.density_ratio._tables import _all_numbers, _is_numeric, column_names
@@ -168,31 +168,25 @@ class ClassifierRatio(BaseDensityRatio):
         weights = None
         if source.share is not None or target.share is not None:
             weights = np.concatenate([one.shares() * one.n for one in (source, target)])
-        arguments = {"fit_params": {}, "random_state": rng.randint(2**31 - 1)}
-        self.estimator_, _ = deliver(
-            estimator, X, y, weights, population=weights, **arguments
-        )
+        training = Training(estimator, random_state=rng.randint(2**31 - 1))
+        training.weigh(X, y, weights)
+        self.estimator_, _ = training.fit(X, y)
         calibrator = resolve_calibrator(self.calibration)
         self._method = _cross_fit.output_method(
             self.estimator_, probabilities=calibrator is None
         )
-
-        def training(rows):
-            own = None if weights is None else weights[rows]
-            return {"weights": own, "population": own, **arguments}
 
         folds = min(self.cv, source.n, target.n)
         splits = StratifiedKFold(
             folds, shuffle=True, random_state=rng.randint(2**31 - 1)
         ).split(np.zeros(y.size), y)
         held_out = _cross_fit.held_out(
-            estimator,
+            training,
             X,
             y,
             list(splits),
             self._method,
             _CLASSES,
-            fit=training,
             n_jobs=self.n_jobs,
         )
         outputs = np.empty_like(held_out.outputs)

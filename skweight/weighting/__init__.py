@@ -1,12 +1,13 @@
 """The strategies that decide how much every row counts."""
 
+from skweight._roles import RoleWeights
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
     EffectiveNumberWeighting,
     PriorWeighting,
 )
-from skweight.weighting._base import BaseWeighting, ClassLevelWeighting, RoleWeights
+from skweight.weighting._base import BaseWeighting, ClassLevelWeighting
 from skweight.weighting._cost import CostWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting

@@ -6,9 +6,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import check_random_state
 
 from skweight import _cross_fit
+from skweight._training import Training
 from skweight._validation import check_choice, check_number, encode_labels
 from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
-from skweight.delivery import deliver
 from skweight.density_ratio._mixture import fit_mixture, nonnegative_quadratic
 from skweight.weighting._base import ClassLevelWeighting
 from skweight.weighting._shift import SharedTarget
@@ -188,10 +188,9 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
             from sklearn.linear_model import LogisticRegression
 
             estimator = LogisticRegression()
-        arguments = {"fit_params": {}, "random_state": rng.randint(2**31 - 1)}
-        self.estimator_, _ = deliver(
-            estimator, X, y, sample_weight, population=sample_weight, **arguments
-        )
+        training = Training(estimator, random_state=rng.randint(2**31 - 1))
+        training.weigh(X, y, sample_weight)
+        self.estimator_, _ = training.fit(X, y)
         self._method = _cross_fit.output_method(self.estimator_, probabilities=False)
         at_target = _cross_fit.outputs_of(
             self.estimator_, X_target, self._method, classes
@@ -209,18 +208,13 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
             min(self.cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
         )
 
-        def training(rows):
-            own = None if sample_weight is None else sample_weight[rows]
-            return {"weights": own, "population": own, **arguments}
-
         held_out = _cross_fit.held_out(
-            estimator,
+            training,
             X,
             y,
             list(folds.split(np.zeros(len(y)), y)),
             self._method,
             classes,
-            fit=training,
             n_jobs=self.n_jobs,
         )
         return held_out.outputs, held_out.rows, at_target

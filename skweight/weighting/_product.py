@@ -10,19 +10,14 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
+from skweight._roles import ROLES, RoleWeights, multiply
 from skweight._validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
     EffectiveNumberWeighting,
 )
-from skweight.weighting._base import (
-    ROLES,
-    BaseWeighting,
-    RoleWeights,
-    asks_for,
-    multiply,
-)
+from skweight.weighting._base import BaseWeighting, asks_for
 from skweight.weighting._given import FunctionWeighting
 
 NAMES = {

@@ -5,8 +5,8 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skweight import BalancedWeighting, BaseWeighting
+from skweight._roles import multiply
 from skweight.testing import check_weighting
-from skweight.weighting._base import multiply
 
 
 class ByFirstColumn(BaseWeighting):

@@ -1,0 +1,72 @@
+"""Who gets which keyword: metadata of fit and predict, sorted by who asks for them."""
+
+from sklearn import get_config
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+
+from skweight._validation import say
+from skweight.weighting._base import asks_for
+
+# The parts of a wrapper that take metadata, and the method that takes them in a fit.
+_CALLEES = {
+    "weighting": "fit",
+    "decision": "fit",
+    "estimator": "fit",
+    "splitter": "split",
+}
+
+
+def sort_fit_params(router, fit_params, *, weighting, decision=None, cv=None):
+    """Return the arguments of fit, apart by who is to get them.
+
+    Parameters
+    ----------
+    router : estimator
+        The wrapper, whose metadata routing is asked where routing is on.
+    fit_params : dict
+        Keyword arguments of its `fit`.
+    weighting, decision, cv : object
+        Its parts; what none of them asks for is the estimator's.
+
+    Returns
+    -------
+    sorted_params : dict of dict
+        Under "weighting", "decision", "estimator" and "splitter".
+    """
+    sorted_params = {who: {} for who in _CALLEES}
+    if not fit_params:
+        return sorted_params
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(router, "fit", **fit_params)
+        for who, method in _CALLEES.items():
+            if who in routed:
+                sorted_params[who] = dict(routed[who][method])
+        return sorted_params
+    splits_by = get_routing_for_object(cv).consumes("split", fit_params)
+    factors = [] if weighting is None else getattr(weighting, "_resolved", list)()
+    for name, value in fit_params.items():
+        asked = {
+            "weighting": any(asks_for(one, name) for one in [weighting, *factors]),
+            "decision": name in getattr(decision, "metadata_names", list)(),
+            "splitter": name in splits_by,
+        }
+        asked["estimator"] = not any(asked.values())
+        for who, asks in asked.items():
+            if asks:
+                sorted_params[who][name] = value
+    return sorted_params
+
+
+def sort_predict_params(router, params, decision):
+    """Return the arguments of predict that are meant for the decision."""
+    if not params:
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        return dict(process_routing(router, "predict", **params)["decision"]["predict"])
+    names = getattr(decision, "metadata_names", list)()
+    unknown = [name for name in params if name not in names]
+    if unknown:
+        raise TypeError(
+            f"predict got {say(unknown)}, which the decision does not ask for; it "
+            f"asks for {say(names)}."
+        )
+    return params

@@ -1,0 +1,61 @@
+"""Weight vectors apart by what they mean; None stands for a vector of ones."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+ROLES = ("population", "emphasis")
+
+
+class RoleWeights(NamedTuple):
+    """Weights of the training rows, one vector per role; None stands for all ones.
+
+    Attributes
+    ----------
+    population : ndarray of shape (n_samples,) or None
+        How many rows of the population each row stands for.
+    emphasis : ndarray of shape (n_samples,) or None
+        How hard training should look at each row.
+
+    Examples
+    --------
+    >>> from skweight import BalancedWeighting
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 0, 1]
+    >>> weights = BalancedWeighting().fit_weigh_by_role(X, y)
+    >>> weights.population is None
+    True
+    >>> weights.emphasis.round(2)
+    array([0.67, 0.67, 0.67, 2.  ])
+    """
+
+    population: np.ndarray | None
+    emphasis: np.ndarray | None
+
+
+def multiply(first, second):
+    """Return the product of two weight vectors, either of which may be None."""
+    if first is None:
+        return second
+    if second is None:
+        return first
+    return first * second
+
+
+def without_rounding_noise(weights):
+    """Return weights rounded to their first 32 binary digits.
+
+    Weights times 1000, and divided by their mean again, differ from before in their
+    last bits. A forest breaks ties by such bits, so that they must not be there.
+    """
+    mantissa, exponent = np.frexp(weights)
+    return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)
+
+
+def varies_within(weights, codes):
+    """Return whether rows of one class differ in weight."""
+    lowest = np.full(codes.max() + 1, np.inf)
+    highest = np.full(codes.max() + 1, -np.inf)
+    np.minimum.at(lowest, codes, weights)
+    np.maximum.at(highest, codes, weights)
+    seen = highest >= lowest
+    return bool((highest - lowest > 1e-9 * highest)[seen].any())

@@ -1,0 +1,130 @@
+"""What every estimator has in common that wraps another one to give it weights.
+
+Parts that may be given by a short name, the routing of metadata to them, the tags of
+the wrapped estimator, and columns that it is not to see.
+"""
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
+
+from skweight._columns import drop_columns
+from skweight.delivery import routing_without_weights
+from skweight.stabilizers import resolve_stabilizer
+from skweight.weighting import resolve_weighting
+
+
+class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
+    """Base class of wrappers with the parameters estimator, weighting, stabilizer, cv.
+
+    A subclass implements ``_default_estimator`` and lists in ``_resolvers`` which of
+    its parameters may be given by a short name.
+    """
+
+    _resolvers = (("weighting", resolve_weighting), ("stabilizer", resolve_stabilizer))
+
+    def set_params(self, **params):
+        """Set parameters, also of a strategy or calibrator given by its name.
+
+        Parameters
+        ----------
+        **params : dict
+            For example ``weighting__strength=0.5`` or ``estimator__C=10``.
+
+        Returns
+        -------
+        self : object
+            The wrapper.
+        """
+        # "balanced" and None stand for objects with parameters; a search that tunes
+        # them reaches through the short name.
+        for name, resolve in self._resolvers:
+            nested = [key for key in params if key.startswith(f"{name}__")]
+            if nested:
+                params[name] = resolve(params.get(name, getattr(self, name)))
+                if params[name] is None:
+                    raise ValueError(
+                        f"Invalid parameter {nested[0]!r}: {name}=None has no "
+                        "parameters. In a search over both, use a list of grids."
+                    )
+        if self.estimator is None and any(
+            key.startswith("estimator__") for key in params
+        ):
+            params.setdefault("estimator", self._get_estimator())
+        nested = {key: value for key, value in params.items() if "__" in key}
+        super().set_params(**{k: v for k, v in params.items() if k not in nested})
+        return super().set_params(**nested)
+
+    def get_metadata_routing(self):
+        """Return how metadata are routed to the weighting, estimator and splitter.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing of scikit-learn. `sample_weight` is used by the wrapper itself;
+            what its estimator gets is computed.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        # Weights are computed, not passed: no request of theirs is needed.
+        weighting = get_routing_for_object(resolve_weighting(self.weighting))
+        if hasattr(weighting, "fit"):
+            weighting.fit.add_request(param="sample_weight", alias=False)
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=routing_without_weights(self._get_estimator()),
+                method_mapping=mapping,
+            )
+            .add(weighting=weighting, method_mapping=mapping)
+            .add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._get_estimator())
+        # What the estimator takes, the wrapper takes.
+        for name in ("sparse", "allow_nan", "categorical", "string", "positive_only"):
+            setattr(tags.input_tags, name, getattr(inner.input_tags, name))
+        tags.input_tags.pairwise = inner.input_tags.pairwise
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def _default_estimator(self):
+        raise NotImplementedError
+
+    def _get_estimator(self):
+        return self._default_estimator() if self.estimator is None else self.estimator
+
+    def _delegate(self):
+        return getattr(self, "estimator_", None) or self._get_estimator()
+
+    def _take_from_estimator(self):
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+
+    def _find_side_columns(self, *strategies):
+        """Return the columns of X that the estimator is not to see."""
+        return [
+            column
+            for one in strategies
+            for column in getattr(one, "side_columns", list)()
+        ]
+
+    def _hide_side_columns(self, X, *strategies):
+        """Return training rows without them, and remember which they are."""
+        self._side_columns = self._find_side_columns(*strategies)
+        self._width = np.shape(X)[-1] if self._side_columns else None
+        return drop_columns(X, self._side_columns)
+
+    def _without_side_columns(self, X):
+        return drop_columns(X, self._side_columns, width=self._width)

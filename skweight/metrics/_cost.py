@@ -1,0 +1,284 @@
+"""What decisions cost, in money and as a share of what no model costs."""
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from skweight._validation import (
+    check_labels,
+    check_weights,
+    encode_labels,
+    plain,
+    say,
+)
+from skweight.decision._cost_matrix import as_cost_matrix
+
+
+def cost_score(
+    y_true, y_pred, cost, *, X=None, sample_weight=None, normalize=True, **metadata
+):
+    """Return what decisions cost.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,)
+        True labels, and decisions.
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost.
+    X : array-like of shape (n_samples, n_features), default=None
+        The rows, where costs differ between them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+    normalize : bool, default=True
+        Whether to return the mean cost of a row; False returns the total.
+    **metadata : dict
+        Row-wise arrays that the costs name.
+
+    Returns
+    -------
+    cost : float
+        Lower is better.
+
+    See Also
+    --------
+    savings_score : The share of the cost that a model saves.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> from skweight.metrics import cost_score
+    >>> cost = CostMatrix.binary(fp=1, fn=5)
+    >>> cost_score([0, 1, 1, 0], [1, 0, 1, 0], cost)
+    1.5
+    >>> cost_score([0, 1, 1, 0], [1, 0, 1, 0], cost, normalize=False)
+    6.0
+    """
+    check_consistent_length(y_true, y_pred)
+    costs = as_cost_matrix(cost).incurred(y_true, y_pred, X, **metadata)
+    return _sum_or_mean(costs, sample_weight, normalize)
+
+
+def savings_score(
+    y_true,
+    y_pred,
+    cost,
+    *,
+    X=None,
+    sample_weight=None,
+    baseline="best_constant",
+    **metadata,
+):
+    r"""Return the share of the cost of having no model that decisions save.
+
+    .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
+
+    with :math:`b` the one decision for all rows that is cheapest on these rows. 1 is
+    perfect, 0 no better than no model, below 0 worse.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,)
+        True labels, and decisions.
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost.
+    X : array-like of shape (n_samples, n_features), default=None
+        The rows, where costs differ between them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+    baseline : "best_constant" or label, default="best_constant"
+        What is done without a model: the cheapest of all constant decisions, or the
+        decision for one label.
+    **metadata : dict
+        Row-wise arrays that the costs name.
+
+    Returns
+    -------
+    savings : float
+        Higher is better, 1 at most where no cost is negative.
+
+    Raises
+    ------
+    ValueError
+        If the baseline costs nothing or less, so that there is nothing to take a
+        share of; use `profit_score` then.
+
+    See Also
+    --------
+    profit_score : The gain in money, for any baseline.
+
+    Notes
+    -----
+    A ratio of sums over the rows given, not a mean of ratios: the mean of the savings
+    of several folds is something else than the savings on all of their rows.
+
+    References
+    ----------
+    .. [1] Correa Bahnsen, A., Aouada, D. and Ottersten, B. (2015). Example-dependent
+       cost-sensitive decision trees. Expert Systems with Applications 42(19),
+       equation 4.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> from skweight.metrics import savings_score
+    >>> cost = CostMatrix.binary(fp=1, fn=5)
+    >>> savings_score([0, 1, 1, 0], [1, 1, 1, 0], cost)
+    0.5
+    """
+    check_consistent_length(y_true, y_pred)
+    cost = as_cost_matrix(cost)
+    total = _sum_or_mean(
+        cost.incurred(y_true, y_pred, X, **metadata), sample_weight, False
+    )
+    without = _baseline(cost, y_true, X, sample_weight, baseline, metadata)
+    if without <= 0:
+        what = "nothing" if without == 0 else f"{without:g}, a gain"
+        raise ValueError(
+            f"Without a model (baseline={baseline!r}) these rows cost {what}, so there "
+            "is nothing to save a share of. Use profit_score(..., baseline="
+            f"{baseline!r}), which returns the difference in money; or name another "
+            "label as the baseline."
+        )
+    return 1 - total / without
+
+
+def profit_score(
+    y_true,
+    y_pred,
+    cost,
+    *,
+    X=None,
+    sample_weight=None,
+    baseline=None,
+    normalize=True,
+    **metadata,
+):
+    """Return what decisions earn: minus their cost, maybe over a baseline.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,)
+        True labels, and decisions.
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost; `CostMatrix.from_benefits` where gains are what is known.
+    X : array-like of shape (n_samples, n_features), default=None
+        The rows, where costs differ between them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+    baseline : None, "best_constant" or label, default=None
+        What the profit is over: nothing, the cheapest of all constant decisions, or
+        the decision for one label.
+    normalize : bool, default=True
+        Whether to return the mean profit of a row; False returns the total.
+    **metadata : dict
+        Row-wise arrays that the costs name.
+
+    Returns
+    -------
+    profit : float
+        Higher is better.
+
+    See Also
+    --------
+    savings_score : The gain as a share.
+
+    Examples
+    --------
+    A campaign in which a call costs 1 and a customer won brings 10:
+
+    >>> from skweight import CostMatrix
+    >>> from skweight.metrics import profit_score
+    >>> campaign = CostMatrix.from_benefits({1: {1: 9, 0: 0}, 0: {1: -1, 0: 0}})
+    >>> profit_score([0, 1, 1, 0], [1, 1, 0, 0], campaign)
+    2.0
+    """
+    check_consistent_length(y_true, y_pred)
+    cost = as_cost_matrix(cost)
+    costs = cost.incurred(y_true, y_pred, X, **metadata)
+    profit = -_sum_or_mean(costs, sample_weight, False)
+    if baseline is not None:
+        profit += _baseline(cost, y_true, X, sample_weight, baseline, metadata)
+    if normalize:
+        profit /= costs.size if sample_weight is None else np.sum(sample_weight)
+    return float(profit)
+
+
+def expected_cost_loss(
+    y_true, proba, cost, *, X=None, sample_weight=None, normalize=True, **metadata
+):
+    r"""Return what decisions drawn from the probabilities would cost on average.
+
+    .. math:: \frac{1}{n} \sum_i \sum_j p_{ij} \, C_i(y_i, j)
+
+    A smooth relative of the cost for comparing probabilities. It is not proper: it is
+    lowest where all probability is on the cheapest decision.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    proba : array-like of shape (n_samples, n_classes)
+        Probabilities; columns follow the sorted labels.
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost.
+    X : array-like of shape (n_samples, n_features), default=None
+        The rows, where costs differ between them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+    normalize : bool, default=True
+        Whether to return the mean over the rows; False returns the total.
+    **metadata : dict
+        Row-wise arrays that the costs name.
+
+    Returns
+    -------
+    loss : float
+        Lower is better.
+
+    References
+    ----------
+    .. [1] Hoeppner, S., Baesens, B., Verbeke, W. and Verdonck, T. (2022).
+       Instance-dependent cost-sensitive learning for detecting transfer fraud.
+       European Journal of Operational Research 297(1), equation 5.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> from skweight.metrics import expected_cost_loss
+    >>> cost = CostMatrix.binary(fp=1, fn=5)
+    >>> expected_cost_loss([0, 1], [[0.75, 0.25], [0.5, 0.5]], cost)
+    1.375
+    """
+    cost = as_cost_matrix(cost)
+    y_true = check_labels(y_true, owner="expected_cost_loss")
+    proba = np.asarray(proba, dtype=np.float64)
+    classes = cost.labels
+    classes = encode_labels(y_true)[0] if classes is None else np.unique(classes)
+    if proba.ndim != 2 or proba.shape != (y_true.size, len(classes)):
+        raise ValueError(
+            "proba must have one row for each label of y_true and one column for each "
+            f"of {say(classes)}; got shape {proba.shape}."
+        )
+    costs = cost.align(classes).of_decisions(y_true, X, **metadata)
+    return _sum_or_mean((proba * costs).sum(axis=1), sample_weight, normalize)
+
+
+def _sum_or_mean(costs, sample_weight, normalize):
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, costs.size)
+    if normalize:
+        return float(np.average(costs, weights=sample_weight))
+    return float(costs.sum() if sample_weight is None else costs @ sample_weight)
+
+
+def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
+    """Return the total cost of one decision for all rows."""
+    costs = cost.of_decisions(y_true, X, **metadata)
+    totals = [_sum_or_mean(one, sample_weight, False) for one in costs.T]
+    if isinstance(baseline, str) and baseline == "best_constant":
+        return min(totals)
+    if cost.labels is not None and plain(baseline) not in cost.labels:
+        raise ValueError(
+            "baseline must be 'best_constant' or one of the labels "
+            f"{say(cost.labels)}; got {baseline!r}."
+        )
+    return totals[int(cost.encode(np.array([baseline]))[0])]

@@ -1,0 +1,177 @@
+"""The cost curve: how well scores can decide, whatever mistakes will cost."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight._validation import (
+    check_labels,
+    check_number,
+    encode_labels,
+    plain,
+    say,
+)
+from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.decision._cost_words import find_pos_label
+
+
+class CostCurve(NamedTuple):
+    """Lowest normalised cost over all thresholds, for every operating point.
+
+    Attributes
+    ----------
+    probability_cost : ndarray of shape (n_points,)
+        Operating points from 0 to 1, see `probability_cost`.
+    normalized_cost : ndarray of shape (n_points,)
+        Expected cost with the best threshold, divided by that of being always wrong.
+    threshold : ndarray of shape (n_points,)
+        The best threshold on the score; infinite where no row is to be taken.
+
+    Examples
+    --------
+    >>> from skweight.metrics import cost_curve
+    >>> cost_curve([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8], n_points=3).normalized_cost
+    array([0.  , 0.25, 0.  ])
+    """
+
+    probability_cost: np.ndarray
+    normalized_cost: np.ndarray
+    threshold: np.ndarray
+
+
+def probability_cost(cost, prevalence):
+    r"""Return the operating point of constant costs and a prevalence on a cost curve.
+
+    .. math:: \mathrm{PC}(+) =
+        \frac{\pi \, (c_{fn} - c_{tp})}
+             {\pi \, (c_{fn} - c_{tp}) + (1 - \pi) (c_{fp} - c_{tn})}
+
+    Parameters
+    ----------
+    cost : CostMatrix or dict
+        Constant costs of two classes, made by `CostMatrix.binary`.
+    prevalence : float
+        Frequency of the positive class, in [0, 1].
+
+    Returns
+    -------
+    probability_cost : float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] Drummond, C. and Holte, R. C. (2006). Cost curves: an improved method for
+       visualizing classifier performance. Machine Learning 65, section 3.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> from skweight.metrics import probability_cost
+    >>> round(probability_cost(CostMatrix.binary(fp=1, fn=5), 0.3), 4)
+    0.6818
+    """
+    check_number(prevalence, name="prevalence", low=0, high=1)
+    cost = as_cost_matrix(cost)
+    if not cost.is_constant or len(cost.resolve()) != 2:
+        raise ValueError(
+            "A cost curve has one point for constant costs of two classes; got "
+            f"{cost!r}. Give numbers, such as the mean costs."
+        )
+    costs = cost.resolve()
+    if cost.labels is not None:
+        positive = cost.labels.index(find_pos_label(cost.pos_label, cost.labels))
+        costs = costs if positive == 1 else costs[::-1, ::-1]
+    miss, alarm = costs[1, 0] - costs[1, 1], costs[0, 1] - costs[0, 0]
+    if miss < 0 or alarm < 0 or miss + alarm == 0:
+        raise ValueError(
+            "On a cost curve a mistake costs more than the right decision; got "
+            f"{miss:g} more for a miss and {alarm:g} more for a false alarm."
+        )
+    wrong = prevalence * miss + (1 - prevalence) * alarm
+    return float(prevalence * miss / wrong) if wrong else 0.0
+
+
+def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=101):
+    r"""Return how well scores can decide, for every ratio of costs and prevalences.
+
+    With a miss rate FNR and a false alarm rate FPR, the normalised cost at the
+    operating point :math:`x` is
+
+    .. math:: \mathrm{FNR} \, x + \mathrm{FPR} \, (1 - x),
+
+    and the curve is its minimum over all thresholds. Deciding without a model costs
+    :math:`\min(x, 1 - x)`. Costs that differ from row to row have no such curve.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels, two of them.
+    y_score : array-like of shape (n_samples,)
+        Scores or probabilities of the positive class.
+    pos_label : object, default=None
+        The positive label. None is 1 (True) for labels that are 0 and 1, -1 and 1, or
+        False and True, and an error for all others.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+    n_points : int, default=101
+        Number of operating points, evenly spaced from 0 to 1.
+
+    Returns
+    -------
+    curve : CostCurve
+        Operating points, cost and best threshold.
+
+    See Also
+    --------
+    skweight.inspection.CostCurveDisplay : Draws it.
+
+    Notes
+    -----
+    Exact: all thresholds are looked at, in O(n log n) time.
+
+    References
+    ----------
+    .. [1] Drummond, C. and Holte, R. C. (2006). Cost curves: an improved method for
+       visualizing classifier performance. Machine Learning 65, section 3.
+
+    Examples
+    --------
+    >>> from skweight.metrics import cost_curve
+    >>> x, cost, threshold = cost_curve([0, 1, 0, 1], [0.1, 0.8, 0.6, 0.4], n_points=3)
+    >>> float(cost[1])  # half of what deciding without a model costs
+    0.25
+    """
+    from sklearn.metrics import roc_curve
+
+    check_number(n_points, name="n_points", low=2)
+    y_true = check_labels(y_true, owner="cost_curve")
+    classes = [plain(label) for label in encode_labels(y_true)[0]]
+    if len(classes) != 2:
+        raise ValueError(
+            f"A cost curve is about two classes; y_true has {say(classes)}."
+        )
+    pos_label = find_pos_label(pos_label, classes)
+    fpr, tpr, threshold = roc_curve(
+        y_true == pos_label, y_score, sample_weight=sample_weight
+    )
+    x = np.linspace(0, 1, n_points)
+    kept = _upper_hull(fpr, tpr)
+    cost = np.outer(x, 1 - tpr[kept]) + np.outer(1 - x, fpr[kept])
+    best = cost.argmin(axis=1)
+    return CostCurve(x, cost[np.arange(x.size), best], threshold[kept][best])
+
+
+def _upper_hull(fpr, tpr):
+    """Return which points of a ROC curve some operating point could prefer."""
+    hull = []
+    for point in range(fpr.size):
+        while len(hull) > 1:
+            first, second = hull[-2], hull[-1]
+            turn = (fpr[second] - fpr[first]) * (tpr[point] - tpr[first]) - (
+                tpr[second] - tpr[first]
+            ) * (fpr[point] - fpr[first])
+            if turn < 0:
+                break
+            hull.pop()
+        hull.append(point)
+    return np.array(hull)

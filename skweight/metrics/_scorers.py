@@ -1,0 +1,128 @@
+"""Scorers that select models by what their decisions cost."""
+
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from skweight._validation import check_choice
+from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.metrics._cost import cost_score, profit_score, savings_score
+
+
+def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
+    """Return a scorer that selects models by what their decisions cost.
+
+    Pass it as ``scoring=`` to a search or a cross-validation. Costs are read from the
+    columns of the X that the scorer is given, so that nothing has to be routed. Where
+    costs are metadata, they are handed on to `predict` of the model as well, which
+    scorers of scikit-learn do not do.
+
+    Parameters
+    ----------
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost.
+    kind : {"cost", "savings", "profit"}, default="cost"
+        ``"cost"``: minus the total cost of the rows, so that a mean over folds selects
+        by summed cost. ``"profit"``: the total profit over the baseline, which selects
+        the same. ``"savings"``: the share saved, a ratio per fold whose mean gives
+        every fold the same say; for reading rather than for selecting.
+    baseline : "best_constant" or label, default="best_constant"
+        What is done without a model, for savings and profit.
+
+    Returns
+    -------
+    scorer : CostScorer
+        ``scorer(estimator, X, y, sample_weight=None, **metadata)``; higher is better.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skweight import CostMatrix, CostSensitiveClassifier
+    >>> from skweight.metrics import make_cost_scorer
+    >>> X, y = make_classification(300, weights=[0.9], random_state=0)
+    >>> cost = CostMatrix.binary(fp=1, fn=5)
+    >>> scorer = make_cost_scorer(cost)
+    >>> plain = cross_val_score(LogisticRegression(), X, y, scoring=scorer)
+    >>> costly = CostSensitiveClassifier(LogisticRegression(), cost=cost)
+    >>> aware = cross_val_score(costly, X, y, scoring=scorer)
+    >>> bool(aware.sum() > plain.sum())
+    True
+    """
+    return CostScorer(cost, kind=kind, baseline=baseline)
+
+
+class CostScorer:
+    """Scorer made by `make_cost_scorer`.
+
+    Parameters
+    ----------
+    cost : CostMatrix, dict or DataFrame
+        What mistakes cost.
+    kind : {"cost", "savings", "profit"}, default="cost"
+        What is returned.
+    baseline : "best_constant" or label, default="best_constant"
+        What is done without a model, for savings and profit.
+
+    Attributes
+    ----------
+    cost : CostMatrix
+        What mistakes cost.
+
+    Examples
+    --------
+    >>> from skweight import CostMatrix
+    >>> from skweight.metrics import CostScorer
+    >>> CostScorer(CostMatrix.binary(fp=1, fn=5)).kind
+    'cost'
+    """
+
+    def __init__(self, cost, *, kind="cost", baseline="best_constant"):
+        check_choice(kind, ("cost", "savings", "profit"), name="kind")
+        self.cost = as_cost_matrix(cost)
+        self.kind = kind
+        self.baseline = baseline
+        self._weight_request = None
+
+    def __call__(self, estimator, X, y_true, sample_weight=None, **metadata):
+        """Return the score of an estimator, higher being better."""
+        y_pred = estimator.predict(X, **metadata)
+        told = {"X": X, "sample_weight": sample_weight, **metadata}
+        if self.kind == "cost":
+            return -cost_score(y_true, y_pred, self.cost, normalize=False, **told)
+        told["baseline"] = self.baseline
+        if self.kind == "savings":
+            return savings_score(y_true, y_pred, self.cost, **told)
+        return profit_score(y_true, y_pred, self.cost, normalize=False, **told)
+
+    def set_score_request(self, *, sample_weight):
+        """Say whether `sample_weight` is to be routed to the scorer.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str
+            As in scikit-learn. What the costs name is requested by that alone.
+
+        Returns
+        -------
+        self : object
+            The scorer.
+        """
+        self._weight_request = sample_weight
+        return self
+
+    def get_metadata_routing(self):
+        """Return what the scorer asks for.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            Requests of scikit-learn.
+        """
+        request = MetadataRequest(owner=type(self).__name__)
+        request.score.add_request(param="sample_weight", alias=self._weight_request)
+        for name in self.cost.metadata_names:
+            request.score.add_request(param=name, alias=True)
+        return request
+
+    def __repr__(self):
+        return f"make_cost_scorer({self.cost!r}, kind={self.kind!r})"
