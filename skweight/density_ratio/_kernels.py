@@ -142,7 +142,9 @@ class GaussianKernels:
             self.centers = self.centers.toarray()
         norms = np.einsum("ij,ij->i", self.centers, self.centers)
         # One product of these with [z, |z|^2, 1] gives all squared distances of a row.
-        self._to_distances = np.vstack([-2 * self.centers.T, np.ones(norms.size), norms])
+        self._to_distances = np.vstack(
+            [-2 * self.centers.T, np.ones(norms.size), norms]
+        )
 
     @property
     def size(self):
@@ -305,8 +307,19 @@ def check_grid(values, default, *, name):
     return grid
 
 
-def kernel_setup(model, source, target, rng):
+def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
     """Return what every kernel method begins with.
+
+    Parameters
+    ----------
+    model : estimator
+        With the parameters that all of them have.
+    source, target : Sample
+        All rows.
+    rng : RandomState
+        Source of centres and rows.
+    exponents : ndarray
+        Of the default grid of widths, see `width_grid`.
 
     Returns
     -------
@@ -331,7 +344,8 @@ def kernel_setup(model, source, target, rng):
     ]
     distances = [all_distances(kernels, sample.X) for sample in samples]
     shares = [sample.shares() for sample in samples]
-    return kernels, width_grid(model.sigmas, distances, shares), samples, distances
+    widths = width_grid(model.sigmas, distances, shares, exponents)
+    return kernels, widths, samples, distances
 
 
 def cv_results(scores, **params):
