@@ -1,72 +1,70 @@
-"""From how many minority rows on is isotonic calibration worth it for decisions?
+"""Which calibration decides cheapest, by how many rows of the rarer class there are.
 
-Expected-cost decisions on growing parts of the marketing training half; the savings on
-the test quarter. Writes results/cost_calibration.csv.
-
-    python benchmarks/cost_calibration.py
+Expected-cost decisions on growing parts of the training half; the savings on the test
+quarter. `"auto"` is what CostSensitiveClassifier does by default.
 """
 
-from pathlib import Path
+import warnings
 
 import numpy as np
-import pandas as pd
-from _cost_data import marketing, split
+from _common import Figure, run, table
+from _cost_data import problems, split
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from skweight import CostSensitiveClassifier
 from skweight.metrics import savings_score
 
 MODELS = {
-    "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
+    "logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
     "boosting": HistGradientBoostingClassifier(random_state=0),
 }
-REPEATS = 6
+CALIBRATIONS = (None, "sigmoid", "isotonic", "auto")
+SIZES = (50, 200, 600, 2000)
+SPLITS = 8
 
 
-def main():
-    """Measure, print and store."""
-    X, y, cost = marketing()
-    rows = []
-    for repeat in range(REPEATS):
-        train, test = split(y, repeat)
-        for minority in (50, 200, 600, 2000):
-            part = train[: int(minority / y.mean())]
-            for name, model in MODELS.items():
-                for calibration in (None, "sigmoid", "isotonic"):
-                    clf = CostSensitiveClassifier(
-                        model,
-                        cost=cost,
-                        calibration=calibration,
-                        drop_cost_columns=True,
-                        random_state=0,
-                    ).fit(X.iloc[part], y[part])
-                    saved = savings_score(
-                        y[test], clf.predict(X.iloc[test]), cost, X=X.iloc[test]
-                    )
-                    rows.append((name, minority, str(calibration), repeat, saved))
-    names = ["model", "minority_rows", "calibration", "repeat", "savings"]
-    table = pd.DataFrame(rows, columns=names)
-    mean = table.pivot_table(
-        index=["model", "minority_rows"], columns="calibration", values="savings"
+def savings(model, calibration, X, y, cost, part, test):
+    """Return what one classifier saves on the test rows."""
+    clf = CostSensitiveClassifier(
+        model,
+        cost=cost,
+        calibration=calibration,
+        drop_cost_columns=True,
+        random_state=0,
     )
-    wide = table.pivot(
-        index=["model", "minority_rows", "repeat"],
-        columns="calibration",
-        values="savings",
-    )
-    gain = (wide["isotonic"] - wide["sigmoid"]).groupby(level=[0, 1])
-    mean["isotonic - sigmoid"] = gain.mean()
-    mean["standard error"] = gain.std() / np.sqrt(REPEATS)
-    print(mean.round(4).to_string())
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    mean.round(4).to_csv(folder / "cost_calibration.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        decided = clf.fit(X.iloc[part], y[part]).predict(X.iloc[test])
+    return savings_score(y[test], decided, cost, X=X.iloc[test])
+
+
+def measure(options):
+    """Yield the savings by learner, size and calibration."""
+    n_splits = 1 if options.quick else SPLITS
+    for name, X, y, cost in problems(options, "marketing"):
+        rows = []
+        for learner, model in MODELS.items():
+            for size in [n for n in SIZES if n <= y.sum() / 2]:
+                found = {calibration: [] for calibration in CALIBRATIONS}
+                for seed in range(n_splits):
+                    train, test = split(y, seed)
+                    part = train[: int(size / y.mean())]
+                    for calibration, values in found.items():
+                        values.append(
+                            savings(model, calibration, X, y, cost, part, test)
+                        )
+                row = {"learner": learner, "rows of the rarer class": size}
+                for calibration, values in found.items():
+                    row[repr(calibration)] = Figure(np.mean(values), ".3f")
+                gap = np.subtract(found["isotonic"], found["sigmoid"])
+                error = gap.std(ddof=1) / np.sqrt(gap.size) if gap.size > 1 else np.nan
+                row["isotonic minus sigmoid"] = Figure(gap.mean(), "+.3f", error)
+                rows.append(row)
+        yield f"{name}, {n_splits} random splits.\n\n{table(rows)}"
 
 
 if __name__ == "__main__":
-    with threadpool_limits(1):
-        main()
+    run(measure, __doc__, "cost_calibration")

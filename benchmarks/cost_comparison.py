@@ -1,30 +1,25 @@
 """Savings of cost-sensitive methods on three data sets, all in one run.
 
-Each method gets the same training half, columns that carry costs included, and decides
-the same test quarter; the learner is `HistGradientBoostingClassifier` wherever a method
-takes one. Methods of empulse are left out where it is not installed (pip install
-empulse xgboost-cpu; version 0.13.1 was used). Writes results/cost_comparison.csv.
-
-    python benchmarks/cost_comparison.py            # everything
-    python benchmarks/cost_comparison.py churn 2    # one data set, two repeats
+Each method gets the same half of the rows to learn from, columns that carry costs
+included, and decides the same test quarter; the learner is
+HistGradientBoostingClassifier wherever a method takes one. Methods of empulse are left
+out where it is not installed (pip install empulse==0.13.1 xgboost-cpu).
 """
 
-import sys
-import time
 import warnings
-from pathlib import Path
+from importlib.metadata import version
 
 import numpy as np
-import pandas as pd
 import sklearn
-from _cost_data import DATA, split
+from _common import Figure, counted_fits, cpu_seconds, run, table
+from _cost_data import problems, split
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
-from threadpoolctl import threadpool_limits
 
 from skweight import CostSensitiveClassifier, CostWeighting, WeightedClassifier
+from skweight.decision import ExpectedCostDecision
 from skweight.metrics import savings_score
 
 try:
@@ -32,21 +27,8 @@ try:
 except ImportError:
     empulse = None
 
-REPEATS = {"marketing": 8, "churn": 20, "german": 20}
-FITS = {"n": 0}
-
-
-class Boosting(HistGradientBoostingClassifier):
-    """The learner, which counts its fits."""
-
-    def fit(self, X, y, sample_weight=None):
-        """Count and fit."""
-        FITS["n"] += 1
-        return super().fit(X, y, sample_weight)
-
-
-MODEL = Boosting(random_state=0)
-NAMES = ("fp", "fn", "tp", "tn")
+SPLITS = {"marketing": 8, "churn": 20, "german": 40}
+MODEL = HistGradientBoostingClassifier(random_state=0)
 
 
 def four_costs(cost, X):
@@ -126,8 +108,6 @@ def without_cost_columns(X, y, X_new, cost):
 
 def doubled(X, y, X_new, cost):
     """The error: balanced weights, and costs on top of them."""
-    from skweight.decision import ExpectedCostDecision
-
     decision = ExpectedCostDecision(cost, accept_weighted=True)
     clf = WeightedClassifier(MODEL, weighting="balanced", decision=decision)
     return clf.fit(X, y).predict(X_new)
@@ -182,63 +162,95 @@ if empulse is not None:
             lambda: empulse.CSForestClassifier(random_state=0)
         ),
     }
-# So slow on these rows that the first repeats must do.
-FEW_REPEATS = {"empulse CSForest": 2}
+# So slow on these rows that the first splits must do.
+FEW_SPLITS = {"empulse CSForest": 2}
+OURS = next(iter(METHODS))
+# What the first row is held against: other ways, not other settings of the same.
+RIVALS = [
+    name
+    for name in METHODS
+    if name.startswith(("empulse", "Tuned", "class weights", "row weights", "MetaCost"))
+]
 
 
-def main(names, repeats):
-    """Measure, print and store."""
-    rows = []
-    for name in names:
-        X, y, cost = DATA[name]()
-        for repeat in range(repeats or REPEATS[name]):
-            train, test = split(y, repeat)
-            for method, run in METHODS.items():
-                if repeat >= FEW_REPEATS.get(method, repeat + 1):
-                    continue
-                FITS["n"] = 0
-                start = time.process_time()
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    decided = run(X.iloc[train], y[train], X.iloc[test], cost)
-                rows.append(
-                    {
-                        "data": name,
-                        "method": method,
-                        "savings": savings_score(
-                            y[test], decided, cost, X=X.iloc[test]
-                        ),
-                        "fits": FITS["n"],
-                        "seconds": time.process_time() - start,
-                        "repeat": repeat,
-                    }
+def measure_splits(X, y, cost, n_splits):
+    """Return savings, fits of the learner and CPU seconds, by method and split."""
+    found = {name: [] for name in METHODS}
+    for seed in range(n_splits):
+        train, test = split(y, seed)
+        for name, method in METHODS.items():
+            if seed >= FEW_SPLITS.get(name, n_splits):
+                continue
+            with warnings.catch_warnings(), counted_fits(type(MODEL)) as fits:
+                warnings.simplefilter("ignore")
+                seconds, decided = cpu_seconds(
+                    method, X.iloc[train], y[train], X.iloc[test], cost
                 )
-        table = pd.DataFrame(rows)
-        print(summary(table[table["data"] == name]).to_string(), flush=True)
-    return table
+            saved = savings_score(y[test], decided, cost, X=X.iloc[test])
+            found[name].append((saved, len(fits), seconds))
+    return {name: np.array(rows) for name, rows in found.items()}
 
 
-def summary(table):
-    """Return means, and the paired difference to the first method."""
-    wide = table.pivot(index="repeat", columns=["data", "method"], values="savings")
-    first = next(iter(METHODS))
-    grouped = table.groupby(["data", "method"], sort=False)
-    mean = grouped[["savings", "fits", "seconds"]].mean()
-    mean["sd"] = grouped["savings"].std()
-    gaps = pd.DataFrame(
-        {key: wide[key[0], first] - wide[key] for key in wide if key[1] != first}
+def difference(one, other):
+    """Return the mean paired difference of two lists of savings, with its error."""
+    gap = other - one[: len(other)]
+    error = gap.std(ddof=1) / np.sqrt(gap.size) if gap.size > 1 else np.nan
+    return gap.mean(), error
+
+
+def measure(options):
+    """Yield the savings, the claim, and what the methods take."""
+    results = {}
+    for name, X, y, cost in problems(options, *SPLITS):
+        n_splits = 1 if options.quick else SPLITS.get(name, 5)
+        results[name] = measure_splits(X, y, cost, n_splits)
+    ran = ", ".join(f"{name} {len(found[OURS])}" for name, found in results.items())
+    peer = f"empulse {version('empulse')}" if empulse else "empulse is not installed"
+    few = ", ".join(f"{name} {count}" for name, count in FEW_SPLITS.items())
+    yield (
+        f"Random splits: {ran} (less for {few}). {peer}. After the savings, in "
+        "brackets: the mean paired difference to the first row and its standard error."
     )
-    mean["ours minus it"] = gaps.mean()
-    mean["standard error"] = gaps.std() / np.sqrt(gaps.count())
-    return mean.round(4)
+    rows = []
+    for method in METHODS:
+        row = {"method": method}
+        for name, found in results.items():
+            saved = found[method][:, 0]
+            row[name] = f"{saved.mean():.3f}"
+            if method != OURS:
+                gap, error = difference(found[OURS][:, 0], saved)
+                row[name] += f" ({gap:+.3f} ± {error:.3f})"
+        fits = max(found[method][:, 1].max() for found in results.values())
+        row["fits of the learner"] = f"{fits:.0f}" if fits else "its own"
+        rows.append(row)
+    yield f"## Savings\n\n{table(rows)}"
+    rows = []
+    for name, found in results.items():
+        ours = found[OURS][:, 0]
+        for method in sorted(
+            RIVALS, key=lambda rival: -difference(ours, found[rival][:, 0])[0]
+        )[:3]:
+            gap, error = difference(ours, found[method][:, 0])
+            rows.append(
+                {
+                    "data": name,
+                    "best of the others": method,
+                    "it saves more by": Figure(gap, "+.4f", error),
+                    "in standard errors": Figure(gap / error, "+.1f"),
+                    "first row saves at least as much": gap <= 0,
+                }
+            )
+    yield f"## The best of the others\n\n{table(rows)}"
+    rows = [
+        {"method": method}
+        | {
+            f"{name}, CPU s": Figure(found[method][:, 2].mean(), ".2f")
+            for name, found in results.items()
+        }
+        for method in METHODS
+    ]
+    yield f"## Time of fit and predict\n\n{table(rows)}"
 
 
 if __name__ == "__main__":
-    chosen = [word for word in sys.argv[1:] if word in DATA] or list(DATA)
-    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    with threadpool_limits(1):
-        results = main(chosen, numbers[0] if numbers else None)
-    if len(sys.argv) == 1:
-        folder = Path(__file__).parent / "results"
-        folder.mkdir(exist_ok=True)
-        summary(results).to_csv(folder / "cost_comparison.csv")
+    run(measure, __doc__, "cost_comparison")

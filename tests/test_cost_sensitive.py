@@ -540,6 +540,17 @@ def test_costs_that_are_rarely_meant_warn(rare):
     assert np.isnan(clf.decision_report(X[:3])["threshold"]).all()
 
 
+def test_costs_that_decide_nothing_warn(rare):
+    X, y = rare
+    plain = LogisticRegression().fit(X, y)
+    clf = CostSensitiveClassifier(
+        LogisticRegression(), cost=CostMatrix.binary(fp=0, fn=0), calibration=None
+    )
+    with pytest.warns(CostWarning, match="the costs decide nothing"):
+        clf.fit(X, y)
+    np.testing.assert_array_equal(clf.predict(X), plain.predict(X))
+
+
 def test_rows_in_which_a_mistake_is_the_cheaper_are_reported(money):
     """A check of 10 for a fraud of less: no error, and decided rightly."""
     X, y, _ = money

@@ -5,18 +5,22 @@ that say what the population looks like, never with those that told the model wh
 look. See the user guide for which one to choose.
 """
 
+from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._numerics import scores_from_proba
 from skweight.calibration._prior import PriorCalibrator
+from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 
 __all__ = [
+    "AnchoredCalibrator",
     "BaseCalibrator",
     "IsotonicCalibrator",
     "PriorCalibrator",
+    "QuadraticCalibrator",
     "SigmoidCalibrator",
     "TemperatureCalibrator",
     "resolve_calibrator",

@@ -225,9 +225,9 @@ class BaseCalibrator(BaseEstimator):
         if missing.shape[0]:
             warnings.warn(
                 f"{type(self).__name__}: no calibration row of positive weight has "
-                f"the label {say(missing)}, so that its probability rests on smoothing "
-                f"alone. The other classes have {self.class_count_.sum():.1f} "
-                "effective rows in all. Calibrate on more rows, or with fewer folds.",
+                f"the label {say(missing)}, so that no row says how frequent it "
+                f"is. The other classes have {self.class_count_.sum():.1f} effective "
+                "rows in all. Calibrate on more rows, or with fewer folds.",
                 CalibrationWarning,
                 stacklevel=4,
             )

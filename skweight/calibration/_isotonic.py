@@ -5,12 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from skweight.calibration._base import BaseCalibrator, warn_reversed
-from skweight.calibration._numerics import (
-    centre_rows,
-    fit_softmax_slope,
-    rest_log_odds,
-)
+from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 
 class Curve(NamedTuple):
@@ -28,11 +23,12 @@ class Curve(NamedTuple):
     proba: np.ndarray
 
     def __call__(self, scores):
-        """Return the probability of every score."""
-        return np.interp(scores, self.scores, self.proba)
+        """Return the probabilities of both classes, shape (n, 2)."""
+        proba = np.interp(scores, self.scores, self.proba)
+        return np.column_stack([1.0 - proba, proba])
 
 
-class IsotonicCalibrator(BaseCalibrator):
+class IsotonicCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by the best increasing curve.
 
     Use it when the rare class has thousands of calibration rows and the reliability
@@ -122,50 +118,16 @@ class IsotonicCalibrator(BaseCalibrator):
     def __init__(self, *, centered=False):
         self.centered = centered
 
-    def _fit_binary(self, rows):
-        curve, flat = self._fit_curve(rows.scores, rows.codes == 1, rows.weight)
-        self.slope_, self.intercept_ = 1.0, 0.0
-        self.curves_ = [curve]
-        if flat and (self.class_count_ > 0).all():
-            warn_reversed(self, "every row gets the class frequencies")
-
-    def _fit_multiclass(self, rows):
-        joint = fit_softmax_slope(
-            centre_rows(rows.scores),
-            rows.codes,
-            rows.weight,
-            rows.class_count,
-            smoothing=1.0,
-        )
-        self.slope_, self.intercept_ = float(joint.slope), joint.intercept
-        odds = self._odds_against_rest(rows.scores)
-        self.curves_ = []
-        flat = []
-        for code, count in enumerate(self.class_count_):
-            curve, constant = self._fit_curve(
-                odds[:, code], rows.codes == code, rows.weight
-            )
-            self.curves_.append(curve)
-            # A class that all rows or none of them have leaves nothing to rank.
-            flat.append(constant and 0 < count < self.class_count_.sum())
-        if joint.refused:
-            warn_reversed(self, "every row gets the class frequencies")
-        elif any(flat):
-            labels = self.classes_[np.array(flat)].tolist()
-            warn_reversed(self, f"the curves of {labels} are constant")
-
-    def _fit_curve(self, scores, positive, weight):
-        """Return the curve, and whether it is flat though the scores are not."""
+    def _fit_curve(self, scores, codes, weight, class_count):
         order = np.argsort(scores)
         sorted_scores = scores[order]
         gap = np.diff(sorted_scores)
         first = np.append(0, np.flatnonzero(gap > _tie_width(sorted_scores)) + 1)
         knots = sorted_scores[first]
         mass = np.add.reduceat(weight[order], first)
-        hits = np.add.reduceat((weight * positive)[order], first)
-        n_positive = weight @ positive
-        low = 1.0 / (max(mass.sum() - n_positive, 0.0) + 2.0)
-        high = (n_positive + 1.0) / (n_positive + 2.0)
+        hits = np.add.reduceat((weight * codes)[order], first)
+        low = 1.0 / (class_count[0] + 2.0)
+        high = (class_count[1] + 1.0) / (class_count[1] + 2.0)
         if self.centered:
             # Half of a Venn-Abers pair: one row of doubt at either end of the range.
             mass[0] += 1.0
@@ -187,20 +149,6 @@ class IsotonicCalibrator(BaseCalibrator):
             keep = np.append(True, np.diff(x) > 0)
             x, p = x[keep], p[keep]
         return Curve(x, p), value.shape[0] == 1 and knots.shape[0] > 1
-
-    def _predict_binary(self, scores):
-        proba = self.curves_[0](scores)
-        return np.column_stack([1.0 - proba, proba])
-
-    def _predict_multiclass(self, scores):
-        odds = self._odds_against_rest(scores)
-        columns = [curve(odds[:, code]) for code, curve in enumerate(self.curves_)]
-        proba = np.column_stack(columns)
-        proba /= proba.sum(axis=1, keepdims=True)
-        return proba
-
-    def _odds_against_rest(self, scores):
-        return rest_log_odds(self.slope_ * scores + self.intercept_)
 
 
 def _tie_width(scores):

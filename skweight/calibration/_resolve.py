@@ -3,15 +3,19 @@
 import inspect
 
 from skweight._validation import did_you_mean, say
+from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
+from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 
 # A new calibrator becomes a name by one row here.
 CALIBRATORS = {
+    "anchored": AnchoredCalibrator,
     "isotonic": IsotonicCalibrator,
     "prior": PriorCalibrator,
+    "quadratic": QuadraticCalibrator,
     "sigmoid": SigmoidCalibrator,
     "temperature": TemperatureCalibrator,
 }
@@ -32,7 +36,8 @@ def resolve_calibrator(spec):
     Parameters
     ----------
     spec : None, str or calibrator
-        ``"sigmoid"``, ``"isotonic"``, ``"temperature"`` or ``"prior"``; an object with
+        A name: ``"anchored"``, ``"sigmoid"``, ``"quadratic"``, ``"isotonic"``,
+        ``"temperature"`` or ``"prior"``; an object with
         ``fit(scores, y, sample_weight)`` and ``predict_proba(scores)``; or None for no
         calibration.
 

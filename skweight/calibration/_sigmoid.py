@@ -1,14 +1,22 @@
 """The sigmoid (Platt) map: affine on the log scale."""
 
+import numpy as np
+
 from skweight._validation import check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
+from skweight.calibration._logistic import fit_slope
+from skweight.calibration._newton import Ridge
 from skweight.calibration._numerics import (
+    binary_levels,
     binary_proba,
-    fit_binary_slope,
-    fit_softmax_slope,
-    fit_softmax_slopes,
     log_normalise,
+    smoothed_targets,
     softmax_proba,
+)
+from skweight.calibration._softmax import (
+    SoftmaxObjective,
+    fit_shared_slope,
+    fit_softmax,
 )
 
 
@@ -119,12 +127,12 @@ class SigmoidCalibrator(BaseCalibrator):
 
     def _fit_binary(self, rows):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
-        found = fit_binary_slope(
+        found = fit_slope(
             rows.scores,
             rows.codes,
             rows.weight,
             rows.class_count,
-            smoothing=self.smoothing,
+            binary_levels(rows.class_count, self.smoothing),
         )
         self.slope_, self.intercept_ = float(found.slope), float(found.intercept)
         if found.refused:
@@ -134,18 +142,30 @@ class SigmoidCalibrator(BaseCalibrator):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
         check_number(self.ridge, name="ridge", low=0, include="left")
         z = log_normalise(rows.scores)
-        data = (z, rows.codes, rows.weight, rows.class_count)
-        shared = fit_softmax_slope(*data, smoothing=self.smoothing)
+        n_classes = z.shape[1]
+        targets = smoothed_targets(rows.class_count, self.smoothing)
+        shared = fit_shared_slope(
+            z, rows.codes, rows.weight, rows.class_count, *targets
+        )
         self.slope_ = shared.slope + 0 * shared.intercept
         self.intercept_ = shared.intercept
         if shared.refused:
             warn_reversed(self, "every row gets the class frequencies")
             return
-        slope, intercept = fit_softmax_slopes(
-            *data, smoothing=self.smoothing, ridge=self.ridge, shared=shared
-        )
+        # The slopes are in units of the shared one, towards which they are pulled.
+        one = np.repeat([1.0, 0.0], n_classes)
+        strength = 2 * self.ridge * n_classes / rows.class_count.sum()
+
+        def build(u, codes, weight):
+            objective = SoftmaxObjective(u, codes, weight, *targets)
+            return Ridge(objective, strength * np.diag(one), one)
+
+        start = np.append(np.ones(n_classes), shared.intercept)
+        found = fit_softmax(build, (shared.slope * z, rows.codes, rows.weight), start)
+        slope, intercept = found.reshape(2, n_classes)
         if (slope > 0).all():
-            self.slope_, self.intercept_ = slope, intercept
+            self.slope_ = shared.slope * slope
+            self.intercept_ = intercept - intercept.mean()
         else:
             warn_reversed(self, "all classes share one slope")
 

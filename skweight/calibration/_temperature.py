@@ -4,13 +4,15 @@ import warnings
 
 from skweight._validation import check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
+from skweight.calibration._logistic import fit_slope
 from skweight.calibration._numerics import (
+    binary_levels,
     binary_proba,
     centre_rows,
-    fit_binary_slope,
-    fit_softmax_slope,
+    smoothed_targets,
     softmax_proba,
 )
+from skweight.calibration._softmax import fit_shared_slope
 from skweight.exceptions import CalibrationWarning
 
 
@@ -100,20 +102,27 @@ class TemperatureCalibrator(BaseCalibrator):
         self.smoothing = smoothing
 
     def _fit_binary(self, rows):
-        self._fit_slope(fit_binary_slope, rows.scores, rows)
+        self._check()
+        levels = binary_levels(rows.class_count, self.smoothing)
+        self._fit_slope(fit_slope, rows.scores, rows, levels)
         self.intercept_ = float(self.intercept_)
 
     def _fit_multiclass(self, rows):
-        self._fit_slope(fit_softmax_slope, centre_rows(rows.scores), rows)
+        self._check()
+        own, other = smoothed_targets(rows.class_count, self.smoothing)
+        scores = centre_rows(rows.scores)
+        self._fit_slope(fit_shared_slope, scores, rows, own, other)
 
-    def _fit_slope(self, solve, scores, rows):
+    def _check(self):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
+
+    def _fit_slope(self, solve, scores, rows, *targets):
         found = solve(
             scores,
             rows.codes,
             rows.weight,
             rows.class_count,
-            smoothing=self.smoothing,
+            *targets,
             bias=self.bias,
         )
         self.slope_, self.intercept_ = float(found.slope), found.intercept

@@ -186,6 +186,14 @@ def check_costs(cost, X, classes, metadata):
     tables = costs if costs.ndim == 3 else costs[None]
     wrong = rules.unreasonable(tables)
     n_wrong = int(wrong.sum())
+    if not rules.regret(tables).any():
+        warnings.warn(
+            "Every decision costs the same in every row, so that the costs decide "
+            "nothing and labels follow the larger probability. Check the costs with "
+            "print(cost.check(X, y)).",
+            CostWarning,
+            stacklevel=4,
+        )
     # In some rows it is business as usual: who checks a fraud of 5 for 10? In most of
     # them it is a sign turned round.
     if n_wrong > len(wrong) / 2:

@@ -273,9 +273,9 @@ class CostTable:
         costs : ndarray of shape (n_samples,)
             Cost of each row.
         """
-        return self._take(
-            self.encode(y_true), self.encode(y_pred), self._cells(X, metadata)
-        )
+        cost = self.named_by(y_true, y_pred)
+        codes = cost.encode(y_true), cost.encode(y_pred)
+        return self._take(*codes, cost._cells(X, metadata))
 
     def of_decisions(self, y_true, X=None, **metadata):
         """Return what every possible decision would have cost.
@@ -317,17 +317,54 @@ class CostTable:
             Positions; negative 0 and positive 1 where the other label is not known.
         """
         y = check_labels(y, owner="CostMatrix")
-        if self._labels is not None:
-            return positions_of(y, np.array(self._labels), owner="The cost matrix")
         found = [plain(label) for label in encode_labels(y)[0]]
+        if self._labels is None:
+            return (y == self._positive_among(found)).astype(np.intp)
+        unknown = [label for label in found if label not in self._labels]
+        if unknown:
+            raise ValueError(
+                f"The cost matrix has no costs for the labels {say(unknown)}; it names "
+                f"{say(self._labels)}. Mind their spelling and type, or make a matrix "
+                "that names them."
+            )
+        return positions_of(y, np.array(self._labels), owner="The cost matrix")
+
+    def named_by(self, *labels):
+        """Return the matrix with both labels known, as far as the rows can tell.
+
+        Labels that are looked up one vector at a time would let a misspelt decision
+        pass for the other label.
+
+        Parameters
+        ----------
+        *labels : array-like of shape (n_samples,)
+            All labels at hand: true ones, decisions, a baseline.
+
+        Returns
+        -------
+        cost : CostMatrix
+            The same where its labels are known, or one label alone is at hand.
+        """
+        if self._labels is not None:
+            return self
+        vectors = [check_labels(one, owner="CostMatrix") for one in labels]
+        found = dict.fromkeys(
+            plain(label) for vector in vectors for label in encode_labels(vector)[0]
+        )
+        positive = self._positive_among(list(found))
+        others = [label for label in found if label != positive]
+        return self.align([*others, positive]) if others else self
+
+    def _positive_among(self, found):
         positive = find_pos_label(self._pos_label, found)
         others = [label for label in found if label != positive]
         if len(others) > 1:
             raise ValueError(
                 f"CostMatrix.binary speaks of {say(positive)} and one other label; "
-                f"there are {say(others)}. Use CostMatrix.from_dict."
+                f"there are {say(others)}. Mind their spelling, or use "
+                "CostMatrix.from_dict, which names every mistake."
             )
-        return (y == positive).astype(np.intp)
+        return positive
 
     @staticmethod
     def _take(true, decided, cells):

@@ -64,6 +64,9 @@ class Entry:
         if self.kind == "number":
             return self.source
         found = getattr(self, f"_from_{self.kind}")(X, metadata, cell)
+        index, rows = getattr(found, "index", None), getattr(X, "index", None)
+        if hasattr(index, "equals") and hasattr(rows, "equals"):
+            check_same_index(index, rows, f"{cell}: the index of {self.say()}")
         try:
             found = np.asarray(found, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -109,11 +112,7 @@ class Entry:
                 f"{self.source}=array with one number per row, to fit and to predict; "
                 "or put it into a column of X, where it travels by itself."
             )
-        found = metadata[self.source]
-        index, rows = getattr(found, "index", None), getattr(X, "index", None)
-        if hasattr(index, "equals") and hasattr(rows, "equals"):
-            check_same_index(index, rows, f"{cell}: the index of {self.source}")
-        return found
+        return metadata[self.source]
 
 
 def check_same_index(index, rows, what):

@@ -1,9 +1,17 @@
-"""What decisions cost: metrics in money, and scorers that select by it.
+"""What decisions cost and how true probabilities are, with scorers for searches.
 
-Every function takes the costs as a `CostMatrix`, and X where costs are read from its
-columns. ``sample_weight`` is population weights: a row of weight two is two rows.
+Metrics in money take the costs as a `CostMatrix`, and X where costs are read from its
+columns. Metrics of probabilities take two classes or more. ``sample_weight`` is
+population weights everywhere: how many rows of the population a row stands for.
 """
 
+from skweight.metrics._calibration import (
+    ReliabilityCurve,
+    calibration_error,
+    integrated_calibration_index,
+    reliability_curve,
+    smooth_calibration_error,
+)
 from skweight.metrics._cost import (
     cost_score,
     expected_cost_loss,
@@ -11,16 +19,47 @@ from skweight.metrics._cost import (
     savings_score,
 )
 from skweight.metrics._cost_curve import CostCurve, cost_curve, probability_cost
+from skweight.metrics._decomposition import (
+    CoxCalibration,
+    ScoreDecomposition,
+    brier_decomposition,
+    calibration_in_the_large,
+    calibration_metrics,
+    cox_calibration,
+    log_loss_decomposition,
+)
+from skweight.metrics._probability_scorers import (
+    CalibrationScorer,
+    WorstGroupScorer,
+    make_calibration_scorer,
+    worst_group_scorer,
+)
 from skweight.metrics._scorers import CostScorer, make_cost_scorer
 
 __all__ = [
+    "CalibrationScorer",
     "CostCurve",
     "CostScorer",
+    "CoxCalibration",
+    "ReliabilityCurve",
+    "ScoreDecomposition",
+    "WorstGroupScorer",
+    "brier_decomposition",
+    "calibration_error",
+    "calibration_in_the_large",
+    "calibration_metrics",
     "cost_curve",
     "cost_score",
+    "cox_calibration",
     "expected_cost_loss",
+    "integrated_calibration_index",
+    "log_loss_decomposition",
+    "make_calibration_scorer",
     "make_cost_scorer",
     "probability_cost",
     "profit_score",
+    "reliability_curve",
     "savings_score",
+    "smooth_calibration_error",
+    "worst_group_scorer",
 ]

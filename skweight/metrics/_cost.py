@@ -7,7 +7,6 @@ from skweight._validation import (
     check_labels,
     check_weights,
     encode_labels,
-    plain,
     say,
 )
 from skweight.decision._cost_matrix import as_cost_matrix
@@ -272,13 +271,23 @@ def _sum_or_mean(costs, sample_weight, normalize):
 
 def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
     """Return the total cost of one decision for all rows."""
+    constant = isinstance(baseline, str) and baseline == "best_constant"
+    if not constant:
+        cost = _naming(baseline, cost, y_true)
     costs = cost.of_decisions(y_true, X, **metadata)
     totals = [_sum_or_mean(one, sample_weight, False) for one in costs.T]
-    if isinstance(baseline, str) and baseline == "best_constant":
-        return min(totals)
-    if cost.labels is not None and plain(baseline) not in cost.labels:
+    return min(totals) if constant else totals[int(cost.encode([baseline])[0])]
+
+
+def _naming(baseline, cost, y_true):
+    """Return the costs if the baseline is a label they can be asked for."""
+    try:
+        cost = cost.named_by(y_true, [baseline])
+        cost.encode([baseline])
+    except (TypeError, ValueError) as error:
+        labels = cost.labels or np.unique(y_true).tolist()
         raise ValueError(
             "baseline must be 'best_constant' or one of the labels "
-            f"{say(cost.labels)}; got {baseline!r}."
-        )
-    return totals[int(cost.encode(np.array([baseline]))[0])]
+            f"{say(labels)}; got {baseline!r}."
+        ) from error
+    return cost

@@ -1,10 +1,9 @@
 """Scorers that select models by what their decisions cost."""
 
-from sklearn.utils.metadata_routing import MetadataRequest
-
 from skweight._validation import check_choice
 from skweight.decision._cost_matrix import as_cost_matrix
 from skweight.metrics._cost import cost_score, profit_score, savings_score
+from skweight.metrics._routed_scorer import RoutedScorer
 
 
 def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
@@ -51,7 +50,7 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
     return CostScorer(cost, kind=kind, baseline=baseline)
 
 
-class CostScorer:
+class CostScorer(RoutedScorer):
     """Scorer made by `make_cost_scorer`.
 
     Parameters
@@ -81,7 +80,6 @@ class CostScorer:
         self.cost = as_cost_matrix(cost)
         self.kind = kind
         self.baseline = baseline
-        self._weight_request = None
 
     def __call__(self, estimator, X, y_true, sample_weight=None, **metadata):
         """Return the score of an estimator, higher being better."""
@@ -94,35 +92,8 @@ class CostScorer:
             return savings_score(y_true, y_pred, self.cost, **told)
         return profit_score(y_true, y_pred, self.cost, normalize=False, **told)
 
-    def set_score_request(self, *, sample_weight):
-        """Say whether `sample_weight` is to be routed to the scorer.
-
-        Parameters
-        ----------
-        sample_weight : bool, None or str
-            As in scikit-learn. What the costs name is requested by that alone.
-
-        Returns
-        -------
-        self : object
-            The scorer.
-        """
-        self._weight_request = sample_weight
-        return self
-
-    def get_metadata_routing(self):
-        """Return what the scorer asks for.
-
-        Returns
-        -------
-        routing : MetadataRequest
-            Requests of scikit-learn.
-        """
-        request = MetadataRequest(owner=type(self).__name__)
-        request.score.add_request(param="sample_weight", alias=self._weight_request)
-        for name in self.cost.metadata_names:
-            request.score.add_request(param=name, alias=True)
-        return request
+    def _metadata_names(self):
+        return self.cost.metadata_names
 
     def __repr__(self):
         return f"make_cost_scorer({self.cost!r}, kind={self.kind!r})"

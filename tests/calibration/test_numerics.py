@@ -7,7 +7,6 @@ from scipy.special import log_softmax, logit, softmax
 
 from skweight.calibration import scores_from_proba
 from skweight.calibration._numerics import (
-    _newton,
     binary_proba,
     centre_rows,
     log_normalise,
@@ -73,29 +72,6 @@ def test_smoothed_targets_are_distributions_and_two_pseudo_rows_in_all(n_classes
     count[0] = 0
     own, other = smoothed_targets(count, 1.0)
     assert_allclose(count[1:] @ other[1:], 2 / n_classes, rtol=1e-4)
-
-
-def test_newton_finds_the_minimum_of_a_badly_scaled_quadratic():
-    curvature = np.diag([1e-6, 1.0, 1e6])
-    centre = np.array([3.0, -2.0, 1.0])
-
-    def evaluate(theta):
-        away = theta - centre
-        return away @ curvature @ away / 2, curvature @ away, curvature
-
-    assert_allclose(_newton(evaluate, np.zeros(3)), centre, rtol=1e-5)
-
-
-def test_newton_crosses_flat_regions():
-    """log cosh is linear far from its minimum, where a bare Newton step diverges."""
-
-    def evaluate(theta):
-        far = np.abs(theta[0] - 5.0)
-        value = far + np.log1p(np.exp(-2 * far)) - np.log(2)
-        slope = np.tanh(theta[0] - 5.0)
-        return value, np.array([slope]), np.array([[1 - slope**2]])
-
-    assert_allclose(_newton(evaluate, [300.0]), [5.0])
 
 
 # --- scores_from_proba ----------------------------------------------------------------

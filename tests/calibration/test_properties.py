@@ -11,12 +11,17 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from skweight.calibration import (
+    AnchoredCalibrator,
     IsotonicCalibrator,
+    QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
 )
 
 CALIBRATORS = [
+    AnchoredCalibrator(),
+    AnchoredCalibrator("quadratic"),
+    QuadraticCalibrator(),
     SigmoidCalibrator(),
     IsotonicCalibrator(),
     IsotonicCalibrator(centered=True),
@@ -93,6 +98,9 @@ def test_a_higher_score_is_never_a_lower_probability(calibrator, rows):
 @pytest.mark.parametrize(
     "calibrator",
     [
+        AnchoredCalibrator(),
+        AnchoredCalibrator("quadratic"),
+        QuadraticCalibrator(),
         SigmoidCalibrator(),
         IsotonicCalibrator(centered=True),
         TemperatureCalibrator(),
@@ -126,7 +134,9 @@ def test_permutation(calibrator, rows, data):
 
 
 @pytest.mark.parametrize(
-    "calibrator", [SigmoidCalibrator(), TemperatureCalibrator()], ids=repr
+    "calibrator",
+    [SigmoidCalibrator(), QuadraticCalibrator(), TemperatureCalibrator()],
+    ids=repr,
 )
 @given(
     rows=decent_rows(),

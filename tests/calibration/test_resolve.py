@@ -6,9 +6,11 @@ import pytest
 
 import skweight.calibration
 from skweight.calibration import (
+    AnchoredCalibrator,
     BaseCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
+    QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
     resolve_calibrator,
@@ -23,8 +25,10 @@ def test_none_is_no_calibration():
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
+        ("anchored", AnchoredCalibrator),
         ("isotonic", IsotonicCalibrator),
         ("prior", PriorCalibrator),
+        ("quadratic", QuadraticCalibrator),
         ("sigmoid", SigmoidCalibrator),
         ("temperature", TemperatureCalibrator),
     ],
@@ -79,7 +83,7 @@ def test_a_near_miss_names_the_right_word(wrong, right):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'isotonic', 'prior', 'sigmoid', 'temp") as e:
+    with pytest.raises(ValueError, match="'anchored', 'isotonic', 'prior', ") as e:
         resolve_calibrator("xyz")
     assert "Did you mean" not in str(e.value)
 

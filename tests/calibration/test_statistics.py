@@ -15,14 +15,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from skweight.calibration import (
+    AnchoredCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
+    QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
     scores_from_proba,
 )
 
 ON_ROWS = [
+    AnchoredCalibrator(),
+    AnchoredCalibrator("quadratic"),
+    QuadraticCalibrator(),
     SigmoidCalibrator(),
     IsotonicCalibrator(),
     IsotonicCalibrator(centered=True),

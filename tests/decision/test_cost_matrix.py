@@ -451,6 +451,22 @@ def test_the_readings_are_in_the_users_labels():
             ["one other label", "[0, 2]"],
         ),
         (
+            lambda: CostMatrix.binary(pos_label="bad", fp=1, fn=5).incurred(
+                ["bad", "good"], ["bad", "goood"]
+            ),
+            ValueError,
+            ["['good', 'goood']", "spelling"],
+        ),
+        (
+            lambda: (
+                CostMatrix.binary(fp=1, fn=lambda X: X["a"].sort_values())
+                .align([0, 1])
+                .resolve(pd.DataFrame({"a": [2.0, 1.0]}))
+            ),
+            ValueError,
+            ["does not match the index of X", "in another order"],
+        ),
+        (
             lambda: CostMatrix.binary(fp=1, fn=5).decide([[0.5, 0.5]]),
             ValueError,
             ["cost.align("],
@@ -459,7 +475,7 @@ def test_the_readings_are_in_the_users_labels():
         (
             lambda: abc().incurred(["a", "d"], ["a", "a"]),
             ValueError,
-            ["does not know ['d']"],
+            ["no costs for the labels ['d']", "['a', 'b', 'c']"],
         ),
         (
             lambda: CostMatrix.binary(fp=1, fn="amout").resolve(

@@ -147,6 +147,8 @@ def test_rows_of_one_class_are_enough_for_a_fold():
             "2 labels and costs of 1",
         ),
         (lambda: cost_score([0, 1], [0, 1], COST, sample_weight=[-1, 1]), "negative"),
+        (lambda: savings_score([0, 1], [0, 1], COST, baseline="worst"), "baseline"),
+        (lambda: profit_score([0, 1], [0, 1], COST, baseline=2), r"\[0, 1\]; got 2"),
     ],
 )
 def test_bad_input_is_told(call, words):

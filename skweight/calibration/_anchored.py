@@ -1,0 +1,350 @@
+"""The anchored map: the inversion of the training weights, corrected by rows."""
+
+import numpy as np
+
+from skweight._validation import check_choice, check_number
+from skweight.calibration._base import (
+    BaseCalibrator,
+    check_class_multiplier,
+    check_classes,
+    warn_reversed,
+)
+from skweight.calibration._logistic import (
+    Affine,
+    LogisticObjective,
+    Standard,
+    fit_logistic,
+    standardise,
+)
+from skweight.calibration._newton import Restricted, Ridge
+from skweight.calibration._numerics import binary_proba, log_normalise, softmax_proba
+from skweight.calibration._quadratic import Bend, fit_bend
+from skweight.calibration._softmax import SoftmaxObjective, fit_softmax
+
+# The targets are the labels themselves: the prior keeps the map finite.
+_LABELS = np.array([0.0, 1.0])
+
+# Log odds that spread less than this say nothing about a slope near one.
+_NARROW = 1e-6
+
+
+class AnchoredCalibrator(BaseCalibrator):
+    r"""Start from the inversion of the training weights, and correct it by rows.
+
+    The first choice after class weights or resampling. The closed-form inversion of
+    ``PriorCalibrator`` is right for a model at the minimum of a proper loss and wrong
+    for most others; a ``SigmoidCalibrator`` is right for both but knows nothing before
+    it sees rows. This one is a maximum a-posteriori estimate with the inversion as its
+    prior: without rows it is the inversion, with many rows the sigmoid, and in between
+    every row moves it by what the row is worth. It has the least regret of the maps
+    with a formula where the rare class has some tens of rows.
+
+    With :math:`w_k` the training mass of class k over its population mass, and
+    :math:`z = s - \log(w_1 / w_0)` the inverted log odds,
+
+    .. math:: p(1 \mid s) = \sigma(b + a z + c\, q(z)), \qquad
+       \min_{a, b, c} \sum_i v_i\, \ell(y_i, p_i) + \frac{(a - 1)^2}{2 \sigma_a^2}
+       + \frac{b^2}{2 \sigma_b^2} + \frac{c^2}{2 \sigma_c^2},
+
+    where :math:`\ell` is the log loss and :math:`v` are the weights, of which the total
+    is the effective number of rows. :math:`c = 0` unless ``shape="quadratic"``, and
+    then :math:`q(z) = u^2 - 1` with :math:`u` the standardised z. With more classes,
+    :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
+
+    .. math:: p(\cdot \mid s) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0.
+
+    Parameters
+    ----------
+    shape : {"affine", "quadratic"}, default="affine"
+        Whether the map of the log odds may bend. ``"quadratic"`` follows models that
+        are too sure on one side, as over-fitted trees are, and needs hundreds of rows
+        of the rare class to be worth it. With three classes and more the map is affine
+        in each.
+    slope_scale : float, default=0.5
+        Standard deviation :math:`\sigma_a` of the prior of the slope around 1, in
+        (0, inf). Raising it lets fewer rows move the slope; 1 suits models whose scores
+        are no log odds: votes, margins, synthetic rows.
+    intercept_scale : float, default=1.0
+        Standard deviation :math:`\sigma_b` of the prior of the intercept around 0, in
+        log odds, in (0, inf). Raising it trusts the inversion less; 2 suits models
+        whose scores are no log odds.
+    curvature_scale : float, default=0.25
+        Standard deviation :math:`\sigma_c` of the prior of the bend around 0, in
+        (0, inf). Raising it lets the map bend sooner.
+    ridge : float, default=1.0
+        Three classes and more: how strongly the slopes of the classes are kept
+        together, in (0, inf). Their deviations from a common slope have the prior
+        variance :math:`1 / (2 \lambda k)`; the common slope has :math:`\sigma_a^2`.
+        Raising it helps when classes are rare.
+
+    Attributes
+    ----------
+    slope_ : float or ndarray of shape (n_classes,)
+        Slope :math:`a`; a float for two classes.
+    intercept_ : float or ndarray of shape (n_classes,)
+        Intercept :math:`b`; a float for two classes.
+    curvature_ : float
+        Bend :math:`c`; two classes only.
+    class_multiplier_ : ndarray of shape (n_classes,)
+        What was inverted before anything was learned; ones if nothing was.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the columns of ``predict_proba`` follow them.
+    class_count_ : ndarray of shape (n_classes,)
+        Effective number of calibration rows per class.
+
+    See Also
+    --------
+    PriorCalibrator : The inversion alone.
+    SigmoidCalibrator : The limit of many rows.
+    QuadraticCalibrator : The limit of many rows with a bend.
+
+    Notes
+    -----
+    *The prior does what Platt's smoothed targets do*, it keeps the fit finite where
+    the scores separate the classes, so the labels themselves are the targets. Its pull
+    fades like 1 / n.
+
+    *The bend is guarded.* The square is taken over the range of the calibration scores
+    (at most five standard deviations to either side) and goes on along its tangent
+    outside; if the best map turned round inside the range, the best map that rises
+    everywhere is taken, so that the ranking and the AUC stay.
+
+    *A slope of zero or less* is refused with a ``CalibrationWarning``: every row then
+    gets about the class frequencies. With more classes, if only some slopes are not
+    positive all classes share one.
+
+    *Cost.* Newton, exact to rounding: :math:`O(n)` for two classes (a first fit on
+    cells of the score leaves one pass over the rows), :math:`O(n k^2)` for more.
+    Deterministic; rows of weight zero are as if removed.
+
+    References
+    ----------
+    .. [1] C. Elkan, "The foundations of cost-sensitive learning", IJCAI 2001,
+       theorem 2 (the inversion).
+    .. [2] J. Platt, "Probabilistic outputs for support vector machines", Advances in
+       Large Margin Classifiers, 1999 (the limit of many rows).
+    .. [3] E. Berta et al., "Structured matrix scaling for multi-class calibration",
+       arXiv:2511.03685, 2025 (ridge towards the identity, k classes).
+
+    Examples
+    --------
+    A model that counted the second class 19 times, and is a little too sure. Without
+    rows it is inverted, ten rows move it towards them, and many rows settle it:
+
+    >>> import numpy as np
+    >>> from skweight.calibration import AnchoredCalibrator
+    >>> rng = np.random.default_rng(0)
+    >>> logit = rng.normal(-3, 1.5, size=20_000)
+    >>> y = (rng.random(20_000) < 1 / (1 + np.exp(-logit))).astype(int)
+    >>> scores = 1.3 * logit + np.log(19)
+    >>> known = {"classes": [0, 1], "class_multiplier": [1, 19]}
+    >>> for n in (0, 10, 20_000):
+    ...     calibrator = AnchoredCalibrator().fit(scores[:n], y[:n], **known)
+    ...     print(f"{n:5d} {calibrator.slope_:.2f} {calibrator.intercept_:+.2f}")
+        0 1.00 +0.00
+       10 0.69 +0.51
+    20000 0.78 +0.06
+    """
+
+    def __init__(
+        self,
+        shape="affine",
+        *,
+        slope_scale=0.5,
+        intercept_scale=1.0,
+        curvature_scale=0.25,
+        ridge=1.0,
+    ):
+        self.shape = shape
+        self.slope_scale = slope_scale
+        self.intercept_scale = intercept_scale
+        self.curvature_scale = curvature_scale
+        self.ridge = ridge
+
+    def fit(
+        self,
+        scores=None,
+        y=None,
+        sample_weight=None,
+        *,
+        classes=None,
+        class_multiplier=None,
+    ):
+        """Learn how far the rows lead away from the inversion.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,), (n_samples, 1) or \
+                (n_samples, n_classes), default=None
+            Log-scale scores of rows that the model has not been fitted on, as for any
+            calibrator: log odds of the second class, or one score per class. Without
+            rows (None or empty, with ``classes``) the map is the inversion.
+        y : array-like of shape (n_samples,), default=None
+            Labels of those rows, of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights. Only their ratios matter; rows of weight zero are as if
+            removed. Never pass weights that emphasise a class.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
+        class_multiplier : array-like of shape (n_classes,), default=None
+            Training mass of each class as the model saw it, divided by its population
+            mass; positive, in any unit. None is a model that was not weighted.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If scores are not finite or of the wrong shape, a label is not among
+            ``classes``, there are fewer than two classes, weights or multipliers are
+            not usable, or a parameter is out of its range.
+
+        Warns
+        -----
+        CalibrationWarning
+            If a class has no row of positive weight, or the scores do not rank the
+            classes in the direction they should.
+        """
+        check_choice(self.shape, ("affine", "quadratic"), name="shape")
+        for name in ("slope_scale", "intercept_scale", "curvature_scale", "ridge"):
+            check_number(getattr(self, name), name=name, low=0, include="neither")
+        if classes is not None and not _holds_rows(scores) and not _holds_rows(y):
+            return self._fit_without_rows(classes, class_multiplier)
+        return self._fit(scores, y, sample_weight, classes, class_multiplier)
+
+    def _fit_without_rows(self, classes, class_multiplier):
+        owner = type(self).__name__
+        self.classes_ = check_classes(classes, owner=owner)
+        n_classes = self.classes_.shape[0]
+        self.class_count_ = np.zeros(n_classes)
+        self._anchor(
+            None
+            if class_multiplier is None
+            else check_class_multiplier(class_multiplier, self.classes_, owner=owner)
+        )
+        if n_classes == 2:
+            self._keep(1.0, 0.0, 0.0)
+        else:
+            self.slope_, self.intercept_ = np.ones(n_classes), np.zeros(n_classes)
+        return self
+
+    def _anchor(self, class_multiplier):
+        if class_multiplier is None:
+            class_multiplier = np.ones(self.classes_.shape[0])
+        self.class_multiplier_ = class_multiplier
+        self._log_multiplier = np.log(class_multiplier)
+
+    def _inverted(self, scores):
+        if scores.ndim == 1:
+            return scores - (self._log_multiplier[1] - self._log_multiplier[0])
+        return log_normalise(scores - self._log_multiplier)
+
+    # -- two classes -------------------------------------------------------------
+
+    def _fit_binary(self, rows):
+        self._anchor(rows.class_multiplier)
+        z = self._inverted(rows.scores)
+        standard = standardise(z, rows.weight)
+        standard = Standard(standard.centre, max(standard.scale, _NARROW))
+        bends = self.shape == "quadratic"
+        basis = Bend(standard, z) if bends else Affine(standard)
+        objective = LogisticObjective(
+            basis, z, rows.codes, rows.weight, _LABELS, standard
+        )
+
+        def with_prior(objective):
+            return Ridge(objective, *self._prior(standard, rows.weight.sum(), bends))
+
+        start = np.zeros(3 if bends else 2)
+        if bends:
+            theta = fit_bend(objective, start, shape=with_prior)
+        else:
+            theta = fit_logistic(objective, start, shape=with_prior)
+        if theta is None or theta[0] <= 0:
+            only_intercept = np.eye(start.shape[0])[:, -1:]
+            found = fit_logistic(
+                objective,
+                np.zeros(1),
+                shape=lambda objective: Restricted(
+                    with_prior(objective), only_intercept
+                ),
+            )
+            theta = np.append(np.zeros(start.shape[0] - 1), found)
+            warn_reversed(self, "every row gets the class frequencies")
+        slope = theta[0] / standard.scale
+        intercept = theta[-1] - theta[0] * (standard.centre / standard.scale)
+        self._keep(slope, intercept, theta[1] if bends else 0.0, basis)
+
+    def _prior(self, standard, n_rows, bends):
+        """Return precision and centre of the prior, in units of the standardised z."""
+        ratio = standard.centre / standard.scale
+        slope = np.array([1 / standard.scale, 0.0]) / self.slope_scale
+        intercept = np.array([-ratio, 1.0]) / self.intercept_scale
+        precision = np.outer(slope, slope) + np.outer(intercept, intercept)
+        centre = np.array([standard.scale, standard.centre])
+        if bends:
+            precision = np.insert(np.insert(precision, 1, 0.0, axis=0), 1, 0.0, axis=1)
+            precision[1, 1] = 1 / self.curvature_scale**2
+            centre = np.insert(centre, 1, 0.0)
+        return precision / n_rows, centre
+
+    def _keep(self, slope, intercept, curvature, basis=None):
+        self.slope_ = float(slope)
+        self.intercept_ = float(intercept)
+        self.curvature_ = float(curvature)
+        self._basis = basis if curvature else None
+
+    def _predict_binary(self, scores):
+        z = self._inverted(scores)
+        logit = self.slope_ * z + self.intercept_
+        if self._basis is not None:
+            logit += self.curvature_ * self._basis(z)[1]
+        return binary_proba(logit)
+
+    # -- three classes and more --------------------------------------------------
+
+    def _fit_multiclass(self, rows):
+        self._anchor(rows.class_multiplier)
+        n_classes = self.classes_.shape[0]
+        data = (self._inverted(rows.scores), rows.codes, rows.weight)
+        # Deviations from a common slope, and the common slope: one covariance.
+        covariance = np.eye(n_classes) / (2 * self.ridge * n_classes)
+        covariance += self.slope_scale**2
+        precision = np.zeros((2 * n_classes, 2 * n_classes))
+        precision[:n_classes, :n_classes] = np.linalg.inv(covariance)
+        # A difference of two intercepts is what the intercept of two classes is.
+        diagonal = np.arange(n_classes, 2 * n_classes)
+        precision[diagonal, diagonal] = 2 / self.intercept_scale**2
+        precision /= rows.weight.sum()
+        centre = np.repeat([1.0, 0.0], n_classes)
+        own, other = np.ones(n_classes), np.zeros(n_classes)
+
+        def fit(basis, start):
+            def build(z, codes, weight):
+                objective = SoftmaxObjective(z, codes, weight, own, other)
+                return Restricted(Ridge(objective, precision, centre), basis)
+
+            found = basis @ fit_softmax(build, data, start)
+            return found[:n_classes], found[n_classes:] - found[n_classes:].mean()
+
+        every = np.eye(2 * n_classes)
+        self.slope_, self.intercept_ = fit(every, centre)
+        if (self.slope_ > 0).all():
+            return
+        shared = np.column_stack([centre, every[:, n_classes:]])
+        self.slope_, self.intercept_ = fit(shared, np.eye(n_classes + 1)[0])
+        if (self.slope_ > 0).all():
+            warn_reversed(self, "all classes share one slope")
+            return
+        self.slope_, self.intercept_ = fit(every[:, n_classes:], np.zeros(n_classes))
+        warn_reversed(self, "every row gets the class frequencies")
+
+    def _predict_multiclass(self, scores):
+        return softmax_proba(self.slope_ * self._inverted(scores) + self.intercept_)
+
+
+def _holds_rows(values):
+    return values is not None and len(values) > 0

@@ -1,0 +1,83 @@
+"""Calibrators whose map is a curve of the log odds; one per class from three on.
+
+No joint map of that kind is simple to fit for three classes and more, and one class
+against the rest alone fails after class weighting: the weights change which classes
+"the rest" is made of, so that the odds against it rank the rows wrongly, which no curve
+can mend. Hence the scores go through the joint map of ``TemperatureCalibrator`` first,
+and the curves repair what that leaves.
+"""
+
+import numpy as np
+
+from skweight.calibration._base import BaseCalibrator, warn_reversed
+from skweight.calibration._numerics import (
+    centre_rows,
+    keep_inside,
+    rest_log_odds,
+    smoothed_targets,
+)
+from skweight.calibration._softmax import fit_shared_slope
+
+
+class OneVersusRestCalibrator(BaseCalibrator):
+    """Base of the calibrators whose map is a curve.
+
+    A subclass fills ``_fit_curve(scores, codes, weight, class_count)``, which returns a
+    callable from scores of shape (n,) to probabilities of both classes of shape (n, 2),
+    and whether that is constant although the scores are not.
+    """
+
+    def _fit_binary(self, rows):
+        curve, flat = self._fit_curve(
+            rows.scores, rows.codes, rows.weight, rows.class_count
+        )
+        self.slope_, self.intercept_ = 1.0, 0.0
+        self.curves_ = [curve]
+        if flat and (rows.class_count > 0).all():
+            warn_reversed(self, "every row gets the class frequencies")
+
+    def _fit_multiclass(self, rows):
+        joint = fit_shared_slope(
+            centre_rows(rows.scores),
+            rows.codes,
+            rows.weight,
+            rows.class_count,
+            *smoothed_targets(rows.class_count, 1.0),
+        )
+        self.slope_, self.intercept_ = float(joint.slope), joint.intercept
+        odds = self._odds_against_rest(rows.scores)
+        total = rows.class_count.sum()
+        self.curves_ = []
+        flat = []
+        for code, count in enumerate(rows.class_count):
+            curve, constant = self._fit_curve(
+                odds[:, code],
+                (rows.codes == code).astype(np.uint8),
+                rows.weight,
+                np.array([max(total - count, 0.0), count]),
+            )
+            self.curves_.append(curve)
+            # A class that all rows or none of them have leaves nothing to rank.
+            flat.append(constant and 0 < count < total)
+        if joint.refused:
+            warn_reversed(self, "every row gets the class frequencies")
+        elif any(flat):
+            labels = self.classes_[np.array(flat)].tolist()
+            warn_reversed(self, f"the curves of {labels} are constant")
+
+    def _fit_curve(self, scores, codes, weight, class_count):
+        raise NotImplementedError(f"{type(self).__name__} must define _fit_curve.")
+
+    def _predict_binary(self, scores):
+        return self.curves_[0](scores)
+
+    def _predict_multiclass(self, scores):
+        odds = self._odds_against_rest(scores)
+        proba = np.column_stack(
+            [curve(odds[:, code])[:, 1] for code, curve in enumerate(self.curves_)]
+        )
+        proba /= proba.sum(axis=1, keepdims=True)
+        return keep_inside(proba)
+
+    def _odds_against_rest(self, scores):
+        return rest_log_odds(self.slope_ * scores + self.intercept_)

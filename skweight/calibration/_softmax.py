@@ -1,0 +1,147 @@
+r"""Weighted softmax fits with a slope and a bias per class.
+
+Every calibrator of three classes and more with a formula is
+:math:`\mathrm{softmax}(a \circ z + b)`; they differ in what they ask of a and b. Many
+rows are fitted on every s-th one first, which leaves one or two passes over all.
+"""
+
+import numpy as np
+
+from skweight.calibration._logistic import SlopeFit, slope_is_known
+from skweight.calibration._newton import Restricted, newton
+
+# Rows above which a first fit on fewer rows makes the fit on all of them cheaper.
+_MANY_ROWS = 1 << 14
+
+# Elements of one block of an (n_rows, n_classes) pass: the few temporaries of a block
+# stay in the processor's cache, and the memory of a fit does not grow with the rows.
+_BLOCK = 1 << 17
+
+
+class SoftmaxObjective:
+    """Mean cross-entropy of softmax(a * z + b) as a function of (a, b), length 2k.
+
+    The target of a row is ``own`` for its own class and ``other`` for each other one,
+    both of shape (k,) by the class of the row.
+
+    ``log-sum-exp`` is the only part of the loss that is not linear in the parameters,
+    so the targets are summed up once. Adding a constant to all of b changes nothing;
+    the Hessian gets a ridge along that one direction, whose gradient is zero, so that
+    the system can be solved and the mean of b stays at its start.
+    """
+
+    def __init__(self, z, codes, weight, own, other):
+        self.z = z
+        self.weight = weight / weight.sum()
+        # A target is `other` everywhere, and `own - other` more on the row's class.
+        common = self.weight * other[codes]
+        extra = self.weight * (own - other)[codes]
+        n_classes = z.shape[1]
+        z_own = z[np.arange(z.shape[0]), codes]
+        self.target = common.sum() + np.bincount(codes, extra, n_classes)
+        pull = common @ z + np.bincount(codes, extra * z_own, n_classes)
+        self.linear = np.concatenate([pull, self.target])
+
+    def _blocks(self, theta):
+        """Yield scores, weights, exponentials, their sums and the shift of a block."""
+        n, k = self.z.shape
+        a, b = theta[:k], theta[k:]
+        size = max(1, _BLOCK // k)
+        for start in range(0, n, size):
+            z = self.z[start : start + size]
+            logit = z * a
+            logit += b
+            top = logit.max(axis=1, keepdims=True)
+            logit -= top
+            share = np.exp(logit, out=logit)
+            total = share.sum(axis=1, keepdims=True)
+            yield z, self.weight[start : start + size], share, total, top
+
+    def value(self, theta):
+        value = 0.0
+        for _, weight, _, total, top in self._blocks(theta):
+            value += weight @ (np.log(total) + top)[:, 0]
+        return value - theta @ self.linear
+
+    def slopes(self, theta):
+        k = self.z.shape[1]
+        gradient = np.zeros(2 * k)
+        hessian = np.zeros((2 * k, 2 * k))
+        curve = np.zeros((3, k))
+        for z, weight, share, total, _ in self._blocks(theta):
+            proba = np.divide(share, total, out=share)
+            both = np.hstack([z * proba, proba])
+            weighted = weight[:, np.newaxis] * both
+            seen = weighted.sum(axis=0)
+            gradient += seen
+            hessian -= weighted.T @ both
+            curve[2] += seen[k:]
+            curve[1] += seen[:k]
+            curve[0] += np.einsum("ij,ij->j", weighted[:, :k], z)
+        diagonal = np.arange(k)
+        hessian[diagonal, diagonal] += curve[0]
+        hessian[diagonal, k + diagonal] += curve[1]
+        hessian[k + diagonal, diagonal] += curve[1]
+        hessian[k + diagonal, k + diagonal] += curve[2]
+        hessian[k:, k:] += 1.0 / k
+        return gradient - self.linear, hessian
+
+
+def fit_softmax(build, rows, start):
+    """Return the minimum of ``build(*rows)``, for rows of which there may be many."""
+    stride = rows[0].shape[0] // _MANY_ROWS
+    if stride > 3:
+        start = newton(build(*(part[::stride] for part in rows)), start)
+    return newton(build(*rows), start)
+
+
+def fit_shared_slope(z, codes, weight, class_count, own, other, *, bias=True):
+    """Fit softmax(slope * z + intercept), one slope for all classes; exact minimum.
+
+    The slope is kept at one or refused as in
+    :func:`~skweight.calibration._logistic.fit_slope`.
+    """
+    k = z.shape[1]
+    # Parameters of the shared map: the slope, then (with a bias) the k intercepts.
+    share = np.zeros((2 * k, 1 + k if bias else 1))
+    share[:k, 0] = 1.0
+    if bias:
+        share[k:, 1:] = np.eye(k)
+    refused = False
+    if slope_is_known(z, class_count, bias):
+        # Two divisions keep the squares finite at any magnitude of the scores.
+        peak = max(z.max(), -z.min())
+        u = z / peak
+        scale = np.sqrt(weight @ np.einsum("ij,ij->i", u, u) / weight.sum() / k)
+        u /= scale
+
+        def build(u, codes, weight):
+            return Restricted(SoftmaxObjective(u, codes, weight, own, other), share)
+
+        start = np.zeros(share.shape[1])
+        if bias:
+            start[1:] = log_mean_target(codes, weight, own, other)
+        found = fit_softmax(build, (u, codes, weight), start)
+        if found[0] > 0:
+            intercept = found[1:] - found[1:].mean() if bias else np.zeros(k)
+            return SlopeFit(found[0] / scale / peak, intercept, refused=False)
+        refused = True
+    slope = 0.0 if refused else 1.0
+    if not bias:
+        return SlopeFit(slope, np.zeros(k), refused)
+    origin = np.repeat([slope, 0.0], k)
+
+    def build_intercept(z, codes, weight):
+        objective = SoftmaxObjective(z, codes, weight, own, other)
+        return Restricted(objective, share[:, 1:], origin)
+
+    start = log_mean_target(codes, weight, own, other)
+    found = fit_softmax(build_intercept, (z, codes, weight), start)
+    return SlopeFit(slope, found - found.mean(), refused)
+
+
+def log_mean_target(codes, weight, own, other):
+    """Return the centred logarithm of the mean target per class: a start for b."""
+    extra = np.bincount(codes, weight * (own - other)[codes], own.shape[0])
+    start = np.log((weight @ other[codes] + extra) / weight.sum())
+    return start - start.mean()

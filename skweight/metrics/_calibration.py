@@ -1,0 +1,565 @@
+"""How far probabilities are from frequencies: in bins, smoothed, by local regression.
+
+``sample_weight`` is population weights. Their unit changes nothing, and rows of weight
+zero are as if removed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.fft import dct, idct
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+from skweight._validation import check_choice, check_number
+from skweight.metrics._outcomes import for_each_class, one_class
+
+# Cells of the probability axis for the smooth error: each narrower than any difference
+# of probabilities that a sample could show.
+_N_CELLS = 1 << 14
+# Points of a local regression: what lies between two of them is interpolated.
+_N_KNOTS = 512
+
+
+class ReliabilityCurve(NamedTuple):
+    """Bins of rows with similar predictions: what was predicted, what happened.
+
+    Attributes
+    ----------
+    mean_proba : ndarray of shape (n_used,)
+        Weighted mean prediction of each bin, ascending.
+    frequency : ndarray of shape (n_used,)
+        Weighted share of rows that are of the class.
+    low, high : ndarray of shape (n_used,)
+        Confidence interval of the frequency.
+    share : ndarray of shape (n_used,)
+        Share of all weight in each bin.
+    effective_rows : ndarray of shape (n_used,)
+        Kish's effective number of rows of each bin.
+
+    Examples
+    --------
+    >>> from skweight.metrics import reliability_curve
+    >>> reliability_curve([0, 0, 1, 1], [0.1, 0.3, 0.6, 0.8], n_bins=2).frequency
+    array([0., 1.])
+    """
+
+    mean_proba: np.ndarray
+    frequency: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    share: np.ndarray
+    effective_rows: np.ndarray
+
+
+def reliability_curve(
+    y_true,
+    y_proba,
+    *,
+    n_bins=15,
+    confidence=0.95,
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Return mean prediction and frequency in bins of equal mass.
+
+    The numbers behind a reliability diagram. Every bin holds the same share of the
+    weight, so that none is empty and none rests on a handful of rows while another
+    holds nearly all of them, as bins of equal width do when one class is rare.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, 2)
+        Probabilities of the positive class, or of both.
+    n_bins : int, default=15
+        Number of bins. Rows of equal prediction are never parted, so that fewer may be
+        used. Raising it shows finer detail with more noise.
+    confidence : float, default=0.95
+        Coverage of the intervals, in (0, 1); each bin by itself.
+    pos_label : object, default=None
+        The positive label; not needed for 0/1, -1/1, booleans, or two columns.
+    labels : array-like of shape (2,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    curve : ReliabilityCurve
+        One entry per bin.
+
+    See Also
+    --------
+    skweight.inspection.ReliabilityDisplay : Draws it.
+    calibration_error : The distance from the diagonal as one number.
+
+    Notes
+    -----
+    O(n log n). Wilson's interval with Kish's effective number of rows in the place of
+    the number of trials.
+
+    References
+    ----------
+    .. [1] E. B. Wilson, Probable inference, the law of succession, and statistical
+       inference, Journal of the American Statistical Association 22(158), 1927.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import reliability_curve
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(4000) ** 4
+    >>> curve = reliability_curve(rng.random(4000) < p, p, n_bins=4)
+    >>> curve.mean_proba.round(3)
+    array([0.001, 0.023, 0.16 , 0.603])
+    >>> curve.frequency.round(3)
+    array([0.   , 0.022, 0.175, 0.596])
+    """
+    check_number(confidence, name="confidence", low=0, high=1, include="neither")
+    rows = one_class(
+        y_true, y_proba, sample_weight, pos_label, labels, owner="reliability_curve"
+    )
+    bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
+    mass = np.bincount(bins, rows.weight)
+    frequency = np.bincount(bins, rows.weight * rows.y) / mass
+    n_effective = mass**2 / np.bincount(bins, rows.weight**2)
+    z = ndtri(0.5 + confidence / 2)
+    stretched = 1 + z**2 / n_effective
+    centre = (frequency + z**2 / (2 * n_effective)) / stretched
+    spread = frequency * (1 - frequency) / n_effective + (z / (2 * n_effective)) ** 2
+    reach = z * np.sqrt(spread) / stretched
+    return ReliabilityCurve(
+        mean_proba=np.bincount(bins, rows.weight * rows.proba) / mass,
+        frequency=frequency,
+        low=np.maximum(centre - reach, 0.0),
+        high=np.minimum(centre + reach, 1.0),
+        share=mass / mass.sum(),
+        effective_rows=n_effective,
+    )
+
+
+def calibration_error(
+    y_true,
+    y_proba,
+    *,
+    n_bins=15,
+    norm="l2",
+    debias="auto",
+    squared=False,
+    relative=False,
+    average="macro",
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Return the distance between predictions and frequencies in bins of equal mass.
+
+    The plain distance of finitely many rows is never zero, not even for a perfect
+    model: it reports its own noise as an error, the more the fewer rows and the more
+    bins. The default therefore removes the expectation of that noise.
+
+    .. math::
+        E_2^2 = \sum_b W_b \, \frac
+        {(\sum_{i \in b} w_i d_i)^2 - \sum_{i \in b} w_i^2 d_i^2}
+        {(\sum_{i \in b} w_i)^2 - \sum_{i \in b} w_i^2}, \qquad d_i = y_i - p_i
+
+    with :math:`W_b` the share of the weight in bin b. Without debiasing the fraction is
+    :math:`\bar d_b^2`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the positive class, or of all classes.
+    n_bins : int, default=15
+        Number of bins of equal mass; rows of equal prediction are never parted.
+        Raising it sees finer errors; without debiasing it also adds noise.
+    norm : {"l2", "l1", "max"}, default="l2"
+        Root of the mean square, mean, or maximum over the bins of the distance.
+    debias : "auto" or bool, default="auto"
+        Whether to remove the expectation of the noise; ``"auto"`` does for ``"l2"``,
+        the only norm for which an unbiased estimate exists.
+    squared : bool, default=False
+        Whether to return the square of the error, for ``"l2"``. Debiased, it is an
+        unbiased estimate and may be negative; its root counts negative ones as zero.
+    relative : bool, default=False
+        Whether to divide by the frequency of the class. Where one row in a hundred is
+        positive, every absolute error is a small number.
+    average : {"macro", "none"}, default="macro"
+        With three or more columns: the mean over the classes, each against the rest
+        (the class-wise calibration error), or an array with one error per class.
+    pos_label : object, default=None
+        The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
+        booleans.
+    labels : array-like of shape (n_classes,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_classes,)
+        In units of probability; 0 is perfect, 1 the worst.
+
+    Raises
+    ------
+    ValueError
+        If probabilities and labels do not fit together, an unbiased estimate is asked
+        for where there is none, or `relative` for a class without rows.
+
+    See Also
+    --------
+    smooth_calibration_error : Without bins.
+    reliability_curve : The bins.
+
+    Notes
+    -----
+    O(n log n). For rows of equal weight the correction subtracts from
+    :math:`\bar d_b^2` the sample variance of :math:`d` over the number of rows. That is
+    unbiased whatever the predictions in a bin are; the better known
+    :math:`\bar y (1 - \bar y) / (n - 1)` takes them to be equal, and subtracts too much
+    in the bin of the largest predictions of a rare class.
+
+    Weights count the population, not repetitions: for a debiased error a row of weight
+    two is one observation, and the same row twice is two.
+
+    References
+    ----------
+    .. [1] J. Bröcker, Estimating reliability and resolution of probability forecasts
+       through decomposition of the empirical score, Climate Dynamics 39, 2012.
+    .. [2] A. Kumar, P. Liang, T. Ma, Verified uncertainty calibration, NeurIPS 2019,
+       definition 5.1.
+    .. [3] R. Roelofs, N. Cain, J. Shlens, M. C. Mozer, Mitigating bias in calibration
+       error estimation, AISTATS 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import calibration_error
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(2000)
+    >>> y = rng.random(2000) < p  # p is perfect
+    >>> round(calibration_error(y, p, debias=False), 3)
+    0.037
+    >>> round(calibration_error(y, p), 3)
+    0.012
+    """
+    check_choice(norm, ("l2", "l1", "max"), name="norm")
+    debias = norm == "l2" if isinstance(debias, str) and debias == "auto" else debias
+    if debias not in (True, False):
+        raise ValueError(f"debias must be 'auto', True or False; got {debias!r}.")
+    if norm != "l2" and (debias or squared):
+        what = "debiased" if debias else "squared"
+        raise ValueError(
+            f"norm={norm!r} cannot be {what}; only norm='l2' can. Pass "
+            f"{'debias' if debias else 'squared'}=False, or norm='l2'."
+        )
+
+    def figure(rows):
+        bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
+        miss = rows.weight * (rows.y - rows.proba)
+        error = _error_of_bins(
+            np.bincount(bins, rows.weight),
+            np.bincount(bins, rows.weight**2),
+            np.bincount(bins, miss),
+            np.bincount(bins, miss**2),
+            norm,
+            debias,
+        )
+        scale = _frequency(rows) if relative else 1.0
+        if squared:
+            return error / scale**2
+        return (np.sqrt(max(error, 0.0)) if norm == "l2" else error) / scale
+
+    return for_each_class(
+        figure,
+        y_true,
+        y_proba,
+        sample_weight,
+        pos_label,
+        labels,
+        average,
+        owner="calibration_error",
+    )
+
+
+def _error_of_bins(mass, squares, miss, miss_squares, norm, debias):
+    """Return the error from sums per bin: of w, w^2, w d and (w d)^2."""
+    share = mass / mass.sum()
+    if norm == "l1":
+        return share @ np.abs(miss / mass)
+    if norm == "max":
+        return np.abs(miss / mass).max()
+    if not debias:
+        return share @ (miss / mass) ** 2
+    # A bin that rests on one row tells nothing about its noise: it joins a neighbour.
+    merged = []
+    for sums in zip(mass, squares, miss, miss_squares, strict=True):
+        if merged and min(_pairs(merged[-1]), _pairs(sums)) <= 0:
+            merged[-1] = merged[-1] + np.array(sums)
+        else:
+            merged.append(np.array(sums))
+    if _pairs(merged[0]) <= 0:
+        raise ValueError(
+            "A debiased calibration error needs two rows with weight; got one. Pass "
+            "debias=False."
+        )
+    mass, squares, miss, miss_squares = np.array(merged).T
+    return (mass / mass.sum()) @ ((miss**2 - miss_squares) / (mass**2 - squares))
+
+
+def _pairs(sums):
+    """Return the weight of all pairs of rows in a bin; zero up to rounding for one."""
+    mass, squares, *_ = sums
+    return mass**2 - squares - 1e-12 * mass**2
+
+
+def smooth_calibration_error(
+    y_true,
+    y_proba,
+    *,
+    average="macro",
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Return the calibration error without bins, at a resolution found from the rows.
+
+    Where an error of bins jumps as their edges move, this one is continuous in the
+    predictions. Misses are smoothed with a Gaussian reflected at 0 and 1,
+
+    .. math::
+        E_h = \int_0^1 \Bigl| \frac{1}{W} \sum_i w_i K_h(t, p_i) (y_i - p_i) \Bigr| dt,
+
+    and the error is the one with :math:`E_h = h`: it is told at the finest resolution
+    at which it is not smaller than the resolution.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the positive class, or of all classes.
+    average : {"macro", "none"}, default="macro"
+        With three or more columns: the mean over the classes, each against the rest,
+        or an array with one error per class.
+    pos_label : object, default=None
+        The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
+        booleans.
+    labels : array-like of shape (n_classes,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_classes,)
+        In units of probability; 0 is perfect. The noise of few rows is in it.
+
+    See Also
+    --------
+    calibration_error : Debiased.
+
+    Notes
+    -----
+    O(n): rows are summed in 16384 cells, on which the smoothing is a product with the
+    coefficients of a cosine transform. Equal to the integral up to :math:`10^{-4}`.
+
+    References
+    ----------
+    .. [1] J. Błasiok, P. Nakkiran, Smooth ECE: principled reliability diagrams via
+       kernel smoothing, ICLR 2024, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import smooth_calibration_error
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(20_000)
+    >>> y = rng.random(20_000) < p
+    >>> print(f"{smooth_calibration_error(y, p):.3f}")
+    0.011
+    >>> print(f"{smooth_calibration_error(y, p**2):.3f}")
+    0.169
+    """
+    return for_each_class(
+        _smooth_error,
+        y_true,
+        y_proba,
+        sample_weight,
+        pos_label,
+        labels,
+        average,
+        owner="smooth_calibration_error",
+    )
+
+
+def _smooth_error(rows):
+    cells = np.minimum((rows.proba * _N_CELLS).astype(np.intp), _N_CELLS - 1)
+    miss = rows.weight * (rows.y - rows.proba) / rows.weight.sum()
+    wave = dct(np.bincount(cells, miss, _N_CELLS))
+    # A cosine keeps its shape under a Gaussian reflected at both ends, and shrinks.
+    decay = -((np.pi * np.arange(_N_CELLS)) ** 2) / 2
+
+    def excess(width):
+        return np.abs(idct(wave * np.exp(decay * width**2))).sum() - width
+
+    if excess(0.0) <= 0:
+        return 0.0
+    return brentq(excess, 0.0, 1.0, xtol=1e-7)
+
+
+def integrated_calibration_index(
+    y_true,
+    y_proba,
+    *,
+    quantile=None,
+    span=0.75,
+    average="macro",
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Return the mean distance of predictions from a smooth calibration curve.
+
+    The index of clinical prediction models. The curve :math:`\hat c` is a local
+    quadratic regression (loess) of outcomes on predictions:
+
+    .. math:: \mathrm{ICI} = \frac{1}{W} \sum_i w_i \, |p_i - \hat c(p_i)|
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the positive class, or of all classes.
+    quantile : float, default=None
+        Return that quantile of the distances instead of their mean: 0.5 and 0.9 are
+        known as E50 and E90, 1 as Emax.
+    span : float, default=0.75
+        Share of the weight that each local regression sees, in (0, 1]. Raising it
+        smooths more.
+    average : {"macro", "none"}, default="macro"
+        With three or more columns: the mean over the classes, each against the rest,
+        or an array with one index per class.
+    pos_label : object, default=None
+        The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
+        booleans.
+    labels : array-like of shape (n_classes,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    index : float or ndarray of shape (n_classes,)
+        In units of probability; 0 is perfect.
+
+    See Also
+    --------
+    smooth_calibration_error : Finds its resolution by itself.
+
+    Notes
+    -----
+    O(n log n). With more than 512 different predictions the regressions run on means
+    of as many groups of equal mass.
+
+    References
+    ----------
+    .. [1] P. C. Austin, E. W. Steyerberg, The Integrated Calibration Index (ICI) and
+       related metrics for quantifying the calibration of logistic regression models,
+       Statistics in Medicine 38(21), 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import integrated_calibration_index
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(20_000)
+    >>> y = rng.random(20_000) < p
+    >>> index = integrated_calibration_index(y, p**2)  # p - p^2 is 1/6 on average
+    >>> print(f"{index:.3f}")
+    0.169
+    """
+    check_number(span, name="span", low=0, high=1, include="right")
+    if quantile is not None:
+        check_number(quantile, name="quantile", low=0, high=1)
+
+    def figure(rows):
+        knots, fitted = _local_regression(rows, span)
+        distance = np.abs(rows.proba - np.interp(rows.proba, knots, fitted))
+        if quantile is None:
+            return np.average(distance, weights=rows.weight)
+        order = np.argsort(distance)
+        mass = np.cumsum(rows.weight[order])
+        position = np.searchsorted(mass, quantile * mass[-1] * (1 - 1e-12))
+        return distance[order[min(position, order.size - 1)]]
+
+    return for_each_class(
+        figure,
+        y_true,
+        y_proba,
+        sample_weight,
+        pos_label,
+        labels,
+        average,
+        owner="integrated_calibration_index",
+    )
+
+
+def _local_regression(rows, span):
+    """Return the points of a local quadratic regression, and its values there."""
+    groups = equal_mass_bins(rows.proba, rows.weight, _N_KNOTS)
+    mass = np.bincount(groups, rows.weight)
+    x = np.bincount(groups, rows.weight * rows.proba) / mass
+    y = np.bincount(groups, rows.weight * rows.y) / mass
+    offset = x - x[:, np.newaxis]
+    away = np.abs(offset)
+    order = np.argsort(away, axis=1)
+    within = np.cumsum(mass[order], axis=1) >= span * mass.sum() * (1 - 1e-12)
+    last = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
+    reach = np.take_along_axis(away, last, axis=1)
+    # Where one prediction alone has the mass, the regression is its frequency.
+    reach = np.where(reach > 0, reach, 1e-12)
+    u = offset / reach
+    kernel = mass * np.maximum(1 - np.abs(u) ** 3, 0.0) ** 3
+    moments = [(kernel * u**power).sum(axis=1) for power in range(5)]
+    normal = np.array([[moments[i + j] for j in range(3)] for i in range(3)])
+    right = np.array([(kernel * u**power) @ y for power in range(3)])
+    # Two distinct predictions carry a line and one a constant: the smallest solution.
+    inverse = np.linalg.pinv(normal.transpose(2, 0, 1), rcond=1e-10, hermitian=True)
+    fitted = np.einsum("ij,ji->i", inverse[:, 0, :], right)
+    return x, np.clip(fitted, 0.0, 1.0)
+
+
+def equal_mass_bins(proba, weight, n_bins):
+    """Return the bin of every row, of about equal mass, numbered without gaps.
+
+    A bin follows from the middle of the mass that a value of the prediction holds, so
+    that rows of equal prediction share one.
+    """
+    check_number(n_bins, name="n_bins", low=1)
+    order = np.argsort(proba, kind="stable")
+    ordered = proba[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] > ordered[:-1]])
+    mass = np.add.reduceat(weight[order], starts)
+    total = np.cumsum(mass)
+    bins = np.floor(n_bins * (total - mass / 2) / total[-1])
+    bins = np.cumsum(np.r_[0, np.diff(bins) > 0])
+    found = np.empty(proba.size, dtype=np.intp)
+    found[order] = np.repeat(bins, np.diff(np.r_[starts, proba.size]))
+    return found
+
+
+def _frequency(rows):
+    frequency = np.average(rows.y, weights=rows.weight)
+    if frequency == 0:
+        raise ValueError(
+            "relative=True divides by the frequency of the class, and no row is of it. "
+            "Pass relative=False, or rows of every class."
+        )
+    return frequency

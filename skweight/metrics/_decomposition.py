@@ -1,0 +1,527 @@
+"""Proper scores taken apart, and the two numbers of a logistic recalibration."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.special import expit, xlogy
+
+from skweight._validation import check_choice, check_number
+from skweight.calibration import scores_from_proba
+from skweight.metrics._calibration import (
+    calibration_error,
+    equal_mass_bins,
+    smooth_calibration_error,
+)
+from skweight.metrics._outcomes import for_each_class, one_class
+
+
+class ScoreDecomposition(NamedTuple):
+    """A proper score in three parts: ``miscalibration - discrimination + uncertainty``.
+
+    Attributes
+    ----------
+    score : float
+        The Brier score or log loss itself.
+    miscalibration : float
+        What recalibration would save; 0 is perfect.
+    discrimination : float
+        What the recalibrated predictions save over predicting the frequency for every
+        row; higher is better.
+    uncertainty : float
+        The score of predicting the frequency for every row; no merit of the model.
+
+    Examples
+    --------
+    >>> from skweight.metrics import brier_decomposition
+    >>> parts = brier_decomposition([0, 0, 1, 1], [0.1, 0.4, 0.3, 0.8])
+    >>> total = parts.miscalibration - parts.discrimination + parts.uncertainty
+    >>> round(total, 12) == round(parts.score, 12)
+    True
+    """
+
+    score: float
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+
+
+def brier_decomposition(
+    y_true,
+    y_proba,
+    *,
+    method="isotonic",
+    n_bins=15,
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Take the Brier score apart into miscalibration, discrimination, uncertainty.
+
+    Of two models with the same score, one may be sharp and miscalibrated, which
+    calibration repairs, and the other dull, which nothing repairs.
+
+    .. math::
+        S(p) = \underbrace{S(p) - S(r)}_{miscalibration}
+        - \underbrace{\bigl(S(\bar y) - S(r)\bigr)}_{discrimination}
+        + \underbrace{S(\bar y)}_{uncertainty}
+
+    with :math:`S(p)` the weighted mean of :math:`(y - p)^2`, :math:`r` the recalibrated
+    predictions, and :math:`\bar y` the frequency.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, 2)
+        Probabilities of the positive class, or of both.
+    method : {"isotonic", "bins"}, default="isotonic"
+        How predictions are recalibrated on the rows given: by the best increasing map,
+        which has nothing to set, or by the frequency in bins of equal mass. With bins
+        miscalibration and discrimination are Murphy's reliability and resolution, with
+        the differences inside a bin counted to the first.
+    n_bins : int, default=15
+        Number of bins, for ``"bins"``.
+    pos_label : object, default=None
+        The positive label; not needed for 0/1, -1/1, booleans, or two columns.
+    labels : array-like of shape (2,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    parts : ScoreDecomposition
+        The score and its parts; with ``"isotonic"`` none is negative.
+
+    See Also
+    --------
+    log_loss_decomposition : The same for the log loss.
+
+    Notes
+    -----
+    O(n log n). Miscalibration contains the noise of the recalibration, so it is above
+    0 also for a perfect model; `calibration_error` removes that.
+
+    References
+    ----------
+    .. [1] A. H. Murphy, A new vector partition of the probability score, Journal of
+       Applied Meteorology 12(4), 1973.
+    .. [2] T. Dimitriadis, T. Gneiting, A. I. Jordan, Stable reliability diagrams for
+       probabilistic classifiers, PNAS 118(8), 2021, equation 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import brier_decomposition
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(20_000)
+    >>> y = rng.random(20_000) < p
+    >>> for proba in (p, p**3):
+    ...     print(f"{brier_decomposition(y, proba).miscalibration:.3f}")
+    0.001
+    0.079
+    """
+    rows = one_class(
+        y_true, y_proba, sample_weight, pos_label, labels, owner="brier_decomposition"
+    )
+    return _decompose(rows, lambda y, p: (y - p) ** 2, method, n_bins)
+
+
+def log_loss_decomposition(
+    y_true,
+    y_proba,
+    *,
+    method="isotonic",
+    n_bins=15,
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Take the log loss apart into miscalibration, discrimination, uncertainty.
+
+    As `brier_decomposition`, with :math:`S(p)` the weighted mean of
+    :math:`-y \log p - (1 - y) \log(1 - p)`. The log loss feels errors of small
+    probabilities, which the Brier score hardly does.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, 2)
+        Probabilities of the positive class, or of both. Those nearer to 0 or 1 than
+        the resolution of a double are taken as that near.
+    method : {"isotonic", "bins"}, default="isotonic"
+        How predictions are recalibrated on the rows given: by the best increasing map,
+        or by the frequency in bins of equal mass.
+    n_bins : int, default=15
+        Number of bins, for ``"bins"``.
+    pos_label : object, default=None
+        The positive label; not needed for 0/1, -1/1, booleans, or two columns.
+    labels : array-like of shape (2,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    parts : ScoreDecomposition
+        The score and its parts, in nats; with ``"isotonic"`` none is negative.
+
+    See Also
+    --------
+    brier_decomposition : The same for the Brier score.
+
+    Notes
+    -----
+    O(n log n).
+
+    References
+    ----------
+    .. [1] T. Dimitriadis, T. Gneiting, A. I. Jordan, Stable reliability diagrams for
+       probabilistic classifiers, PNAS 118(8), 2021, equation 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import log_loss_decomposition
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(20_000)
+    >>> y = rng.random(20_000) < p
+    >>> parts = log_loss_decomposition(y, p)
+    >>> print(f"{parts.uncertainty:.3f} - {parts.discrimination:.3f}")
+    0.693 - 0.199
+    """
+    rows = one_class(
+        y_true,
+        y_proba,
+        sample_weight,
+        pos_label,
+        labels,
+        owner="log_loss_decomposition",
+    )
+    nearest = np.finfo(np.float64).eps
+
+    def loss(y, p):
+        p = np.clip(p, nearest, 1 - nearest)
+        return -xlogy(y, p) - xlogy(1 - y, 1 - p)
+
+    return _decompose(rows, loss, method, n_bins)
+
+
+def _decompose(rows, loss, method, n_bins):
+    check_choice(method, ("isotonic", "bins"), name="method")
+    y, proba, weight = rows
+
+    def score(predicted):
+        return float(np.average(loss(y, predicted), weights=weight))
+
+    if method == "bins":
+        groups = equal_mass_bins(proba, weight, n_bins)
+    else:
+        # Rows of equal prediction are one observation, whatever their order.
+        groups = np.unique(proba, return_inverse=True)[1]
+    mass = np.bincount(groups, weight)
+    recalibrated = np.bincount(groups, weight * y) / mass
+    if method == "isotonic":
+        recalibrated = isotonic_regression(recalibrated, weights=mass).x
+    now, best = score(proba), score(recalibrated[groups])
+    without = score(np.full(y.size, np.average(y, weights=weight)))
+    return ScoreDecomposition(now, now - best, without - best, without)
+
+
+class CoxCalibration(NamedTuple):
+    """Logistic recalibration of predictions: what is wrong with them in two numbers.
+
+    Attributes
+    ----------
+    slope : float
+        Below 1: predictions are too extreme, as those of an overfitted model. Above 1:
+        too timid. 0 or less: they rank the rows no better than chance.
+    intercept : float
+        What is to be added to all log odds, as they are, to have the right mean.
+        Negative: predictions are too high, as after balancing.
+    slope_error, intercept_error : float
+        Their standard errors, right also for weighted rows.
+
+    Examples
+    --------
+    >>> from skweight.metrics import CoxCalibration
+    >>> CoxCalibration(slope=1.0, intercept=0.0, slope_error=0.1, intercept_error=0.1)
+    CoxCalibration(slope=1.0, intercept=0.0, slope_error=0.1, intercept_error=0.1)
+    """
+
+    slope: float
+    intercept: float
+    slope_error: float
+    intercept_error: float
+
+
+def cox_calibration(
+    y_true,
+    y_proba,
+    *,
+    clip=1e-12,
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Return calibration slope and intercept: the cheapest complete diagnosis.
+
+    Weights that were not taken out of the probabilities again show as an intercept far
+    from 0, overfitting as a slope below 1. With :math:`s` the predicted log odds,
+
+    .. math::
+        \operatorname{logit} P(y = 1) = \alpha + \beta s \;\Rightarrow\; \text{slope }
+        \beta, \qquad
+        \operatorname{logit} P(y = 1) = a + s \;\Rightarrow\; \text{intercept } a.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, 2)
+        Probabilities of the positive class, or of both.
+    clip : float, default=1e-12
+        Smallest probability that is told apart; the log odds of 0 are infinite.
+    pos_label : object, default=None
+        The positive label; not needed for 0/1, -1/1, booleans, or two columns.
+    labels : array-like of shape (2,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    calibration : CoxCalibration
+        Slope, intercept, and their standard errors. The slope is infinite where
+        predictions part the classes perfectly, and NaN where they are all equal; with
+        rows of one class only, the intercept is infinite and the slope NaN.
+
+    See Also
+    --------
+    calibration_in_the_large : The same for the mean alone, as a ratio.
+
+    Notes
+    -----
+    O(n) per step of Newton's method. Standard errors are those of the sandwich
+    estimator, which hold for weights of any kind.
+
+    References
+    ----------
+    .. [1] D. R. Cox, Two further applications of a model for binary regression,
+       Biometrika 45(3/4), 1958.
+    .. [2] B. Van Calster et al., A calibration hierarchy for risk models was defined,
+       Journal of Clinical Epidemiology 74, 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.metrics import cox_calibration
+    >>> rng = np.random.default_rng(0)
+    >>> logit = rng.normal(size=20_000)
+    >>> y = rng.random(20_000) < 1 / (1 + np.exp(-logit))
+    >>> found = cox_calibration(y, 1 / (1 + np.exp(-2 * logit - 1)))
+    >>> print(f"slope {found.slope:.2f}, intercept {found.intercept:.2f}")
+    slope 0.50, intercept -1.02
+    """
+    rows = one_class(
+        y_true, y_proba, sample_weight, pos_label, labels, owner="cox_calibration"
+    )
+    y = rows.y
+    weight = rows.weight / rows.weight.sum()
+    logit = scores_from_proba(rows.proba, clip=clip)
+    if y.min() == y.max():
+        return CoxCalibration(np.nan, np.inf if y[0] else -np.inf, np.nan, np.nan)
+    ones = np.ones((y.size, 1))
+    (intercept,), (intercept_error,) = _fit_logistic(ones, y, weight, logit)
+    slope = slope_error = np.nan
+    if logit.min() < logit.max():
+        slope = _slope_without_overlap(logit, y)
+        if slope is None:
+            centre = np.average(logit, weights=weight)
+            scale = np.sqrt(np.average((logit - centre) ** 2, weights=weight))
+            design = np.column_stack([(logit - centre) / scale, ones])
+            (slope, _), (slope_error, _) = _fit_logistic(design, y, weight, 0.0)
+            slope, slope_error = slope / scale, slope_error / scale
+    return CoxCalibration(
+        float(slope), float(intercept), float(slope_error), float(intercept_error)
+    )
+
+
+def _slope_without_overlap(logit, y):
+    """Return the infinite slope of classes that a threshold parts, else None."""
+    positive, negative = logit[y == 1], logit[y == 0]
+    if positive.min() >= negative.max():
+        return np.inf
+    return -np.inf if positive.max() <= negative.min() else None
+
+
+def _fit_logistic(design, y, weight, offset):
+    """Return coefficients of a logistic regression and their standard errors."""
+
+    def loss(coefficients):
+        margin = (design @ coefficients + offset) * (1 - 2 * y)
+        return weight @ np.logaddexp(0, margin)
+
+    coefficients = np.zeros(design.shape[1])
+    value = loss(coefficients)
+    for _ in range(100):
+        proba = expit(design @ coefficients + offset)
+        gradient = design.T @ (weight * (proba - y))
+        curve = (design.T * (weight * proba * (1 - proba))) @ design
+        # Where all probabilities are 0 or 1 there is no curvature to divide by.
+        curve += 1e-12 * np.eye(gradient.size)
+        step = np.linalg.solve(curve, gradient)
+        step *= min(1.0, 5.0 / np.abs(step).max(initial=1e-300))
+        while True:
+            reached = loss(coefficients - step)
+            if reached <= value + 1e-14 or np.abs(step).max() < 1e-12:
+                break
+            step /= 2
+        coefficients, value = coefficients - step, reached
+        if np.abs(step).max() < 1e-10:
+            break
+    spread = design.T * (weight * (y - proba))
+    inverse = np.linalg.inv(curve)
+    variance = inverse @ (spread @ spread.T) @ inverse
+    return coefficients, np.sqrt(np.diag(variance))
+
+
+def calibration_in_the_large(
+    y_true,
+    y_proba,
+    *,
+    average="macro",
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    r"""Return how many times too frequent a class is in the predictions.
+
+    The first thing to look at after weighting: balanced weights for a class of one
+    row in a hundred, not taken out again, give some forty.
+
+    .. math:: \frac{\sum_i w_i p_i}{\sum_i w_i y_i}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the positive class, or of all classes.
+    average : {"macro", "none"}, default="macro"
+        With three or more columns: the mean over the classes, or an array with one
+        ratio per class, which is what to look at.
+    pos_label : object, default=None
+        The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
+        booleans.
+    labels : array-like of shape (n_classes,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    ratio : float or ndarray of shape (n_classes,)
+        1 is right; infinity for a class without rows.
+
+    See Also
+    --------
+    cox_calibration : The intercept is the same in log odds.
+
+    Examples
+    --------
+    >>> from skweight.metrics import calibration_in_the_large
+    >>> calibration_in_the_large([0, 0, 0, 1], [0.5, 0.5, 0.5, 0.5])
+    2.0
+    """
+
+    def figure(rows):
+        seen = rows.weight @ rows.y
+        return (rows.weight @ rows.proba) / seen if seen else np.inf
+
+    return for_each_class(
+        figure,
+        y_true,
+        y_proba,
+        sample_weight,
+        pos_label,
+        labels,
+        average,
+        owner="calibration_in_the_large",
+    )
+
+
+def calibration_metrics(
+    y_true,
+    y_proba,
+    *,
+    n_bins=15,
+    pos_label=None,
+    labels=None,
+    sample_weight=None,
+):
+    """Return everything that is usually asked about the probabilities of one class.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, 2)
+        Probabilities of the positive class, or of both.
+    n_bins : int, default=15
+        Number of bins of the calibration error.
+    pos_label : object, default=None
+        The positive label; not needed for 0/1, -1/1, booleans, or two columns.
+    labels : array-like of shape (2,), default=None
+        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights.
+
+    Returns
+    -------
+    figures : dict
+        ``log_loss`` and ``brier``, each with ``_miscalibration``, ``_discrimination``
+        and ``_uncertainty``; ``calibration_error`` (debiased),
+        ``smooth_calibration_error``, ``slope``, ``intercept``,
+        ``calibration_in_the_large``, and ``prevalence``.
+
+    See Also
+    --------
+    brier_decomposition : And the other metrics, for what each means.
+
+    Examples
+    --------
+    >>> from skweight.metrics import calibration_metrics
+    >>> y, p = [0, 0, 0, 1, 0, 1], [0.1, 0.2, 0.3, 0.3, 0.6, 0.9]
+    >>> figures = calibration_metrics(y, p)
+    >>> round(figures["brier"], 3), round(figures["slope"], 2)
+    (0.167, 0.99)
+    """
+    check_number(n_bins, name="n_bins", low=1)
+    told = {"pos_label": pos_label, "labels": labels, "sample_weight": sample_weight}
+    rows = one_class(
+        y_true, y_proba, sample_weight, pos_label, labels, owner="calibration_metrics"
+    )
+    figures = {"prevalence": float(np.average(rows.y, weights=rows.weight))}
+    for name, decompose in (
+        ("log_loss", log_loss_decomposition),
+        ("brier", brier_decomposition),
+    ):
+        parts = decompose(y_true, y_proba, **told)
+        figures[name] = parts.score
+        for part in parts._fields[1:]:
+            figures[f"{name}_{part}"] = getattr(parts, part)
+    cox = cox_calibration(y_true, y_proba, **told)
+    figures["calibration_error"] = calibration_error(
+        y_true, y_proba, n_bins=n_bins, **told
+    )
+    figures["smooth_calibration_error"] = smooth_calibration_error(
+        y_true, y_proba, **told
+    )
+    figures["slope"], figures["intercept"] = cox.slope, cox.intercept
+    figures["calibration_in_the_large"] = calibration_in_the_large(
+        y_true, y_proba, **told
+    )
+    return figures

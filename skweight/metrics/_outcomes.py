@@ -1,0 +1,162 @@
+"""What the metrics of probabilities share: one class against the rest, and its rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight._validation import (
+    check_choice,
+    check_labels,
+    check_weights,
+    encode_labels,
+    plain,
+    say,
+)
+
+
+class Outcomes(NamedTuple):
+    """Rows that count, with what was predicted for one class and what happened.
+
+    ``y`` is 1.0 where the row is of that class and 0.0 elsewhere, ``proba`` what was
+    predicted for the class, ``weight`` the population weight.
+    """
+
+    y: np.ndarray
+    proba: np.ndarray
+    weight: np.ndarray
+
+
+def one_class(y_true, y_proba, sample_weight, pos_label, labels, *, owner):
+    """Return the outcomes of the one class that a figure is about."""
+    found = outcomes_by_class(
+        y_true, y_proba, sample_weight, pos_label, labels, owner=owner
+    )
+    if len(found) > 1:
+        raise ValueError(
+            f"{owner} is about one class, and y_proba has {len(found)} columns. Ask "
+            "for a class by itself: pass its column of y_proba, and its label as "
+            "pos_label."
+        )
+    return found[0]
+
+
+def for_each_class(
+    figure, y_true, y_proba, sample_weight, pos_label, labels, average, *, owner
+):
+    """Return a figure of one class, or of several, each against the rest.
+
+    Parameters
+    ----------
+    figure : callable
+        Returns a number for an :class:`Outcomes`.
+    average : {"macro", "none"}
+        Whether the mean over three or more classes is returned, or all figures.
+    """
+    check_choice(average, ("macro", "none"), name="average")
+    outcomes = outcomes_by_class(
+        y_true, y_proba, sample_weight, pos_label, labels, owner=owner
+    )
+    figures = [figure(one) for one in outcomes]
+    if len(figures) == 1:
+        return float(figures[0])
+    return float(np.mean(figures)) if average == "macro" else np.array(figures)
+
+
+def outcomes_by_class(
+    y_true, y_proba, sample_weight=None, pos_label=None, labels=None, *, owner
+):
+    """Return a list of outcomes: of the positive class of two, or of all classes.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the positive class, or of all classes.
+    sample_weight : array-like of shape (n_samples,) or None
+        Population weights.
+    pos_label : object
+        The positive label, for one column or two.
+    labels : array-like of shape (n_classes,) or None
+        The labels of the columns; None are the sorted labels of `y_true`.
+    owner : str
+        Who asks, for the message.
+    """
+    y_true = check_labels(y_true, owner=owner)
+    proba = _check_proba(y_proba, y_true.size)
+    if sample_weight is None:
+        weight = np.ones(y_true.size)
+    else:
+        weight = check_weights(sample_weight, y_true.size)
+        counted = weight > 0
+        if not counted.all():
+            y_true, proba, weight = y_true[counted], proba[counted], weight[counted]
+    if labels is None:
+        labels = encode_labels(y_true)[0]
+    labels = [plain(label) for label in np.asarray(labels)]
+    if proba.ndim == 2 and proba.shape[1] == 1:
+        proba = proba[:, 0]
+    if proba.ndim == 1:
+        if len(labels) > 2:
+            raise ValueError(
+                f"{owner}: y_true has the labels {say(labels)}, and y_proba one "
+                "column. Pass a column for each label"
+                + ("." if pos_label is None else ", or y_true == pos_label as y_true.")
+            )
+        positive = _positive_of(labels, pos_label, owner)
+        return [Outcomes((y_true == positive).astype(float), proba, weight)]
+    if proba.shape[1] != len(labels):
+        raise ValueError(
+            f"{owner}: y_proba has {proba.shape[1]} columns for the {len(labels)} "
+            f"labels {say(labels)}. Where rows of a class are missing, name all "
+            "classes, in the order of the columns: labels=classifier.classes_."
+        )
+    columns = range(len(labels))
+    if len(labels) == 2:
+        # Two classes have one story: what is too much for one is too little for the
+        # other.
+        columns = [1 if pos_label is None else _position(pos_label, labels, owner)]
+    return [
+        Outcomes((y_true == labels[k]).astype(float), proba[:, k], weight)
+        for k in columns
+    ]
+
+
+def _check_proba(y_proba, n_samples):
+    proba = np.asarray(y_proba, dtype=np.float64)
+    if proba.ndim not in (1, 2) or proba.shape[0] != n_samples:
+        raise ValueError(
+            f"y_proba must have one row for each of the {n_samples} labels of y_true; "
+            f"got shape {proba.shape}."
+        )
+    # Rounding leaves some estimators a little above one; NaN fails both comparisons.
+    if not (np.all(proba >= 0) and np.all(proba <= 1 + 1e-6)):
+        raise ValueError(
+            "y_proba must hold probabilities in [0, 1]; got NaN or values outside. "
+            "Scores and decision values are no probabilities: calibrate them first."
+        )
+    return np.minimum(proba, 1.0)
+
+
+def _positive_of(labels, pos_label, owner):
+    if pos_label is not None:
+        if len(labels) == 2:
+            _position(pos_label, labels, owner)
+        return pos_label
+    numbers = all(isinstance(label, bool | int | float) for label in labels)
+    if numbers and (set(labels) <= {0, 1} or set(labels) <= {-1, 1}):
+        return 1
+    raise ValueError(
+        f"{owner}: among the labels {say(labels)} none is positive by nature, and "
+        "y_proba has one column. Name the class whose probability it holds: "
+        f"pos_label={say(labels[-1])}."
+    )
+
+
+def _position(pos_label, labels, owner):
+    if pos_label not in labels:
+        raise ValueError(
+            f"{owner}: pos_label={say(pos_label)} is not among the labels "
+            f"{say(labels)}. Give it in the type that it has in y_true."
+        )
+    return labels.index(pos_label)
