@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
+    from skweight.regressor import WeightedRegressor
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -87,6 +88,7 @@ __all__ = [
     "ProductWeighting",
     "ULSIFWeighting",
     "WeightedClassifier",
+    "WeightedRegressor",
     "calibration",
     "datasets",
     "decision",
@@ -123,6 +125,7 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
     "WeightedClassifier": "classifier",
+    "WeightedRegressor": "regressor",
 }
 
 

@@ -20,7 +20,7 @@ from skweight.weighting import resolve_weighting
 
 
 class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
-    """Base class of wrappers with the parameters estimator, weighting, stabilizer, cv.
+    """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
     A subclass implements ``_default_estimator`` and lists in ``_resolvers`` which of
     its parameters may be given by a short name.
@@ -83,7 +83,8 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
             )
             .add(weighting=weighting, method_mapping=mapping)
             .add(
-                splitter=self.cv,
+                # A wrapper that holds no rows out has none.
+                splitter=getattr(self, "cv", None),
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         )

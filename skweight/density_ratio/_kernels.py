@@ -183,7 +183,7 @@ class GaussianKernels:
         return np.maximum(distances, 0.0, out=distances)
 
     def at(self, X, sigma, out):
-        """Write the kernels of the rows of one chunk, of one width, to a float array."""
+        """Write the kernels of one width of the rows of one chunk to an array."""
         exponents = self._products(X, self._to_distances * (-0.5 / sigma**2))
         # A distance too large for float32 is a kernel of zero.
         with np.errstate(over="ignore", under="ignore"):

@@ -47,8 +47,8 @@ class KLIEP(BaseDensityRatio):
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain one.
     n_centers : int, default=200
-        Number of kernels, at most the number of distinct target rows. Raising it follows
-        finer detail; most coefficients are zero in the end.
+        Number of kernels, at most the number of distinct target rows. Raising it
+        follows finer detail; most coefficients are zero in the end.
     sigmas : float or array-like, default=None
         Width of the kernels, or several to choose from, in units of the standardised
         features. None tries six around the median distance of rows to centres.

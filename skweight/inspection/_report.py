@@ -8,8 +8,84 @@ import numpy as np
 from skweight._validation import plain
 
 
+class _Report:
+    """Show pairs of a name and a sentence, and a table where there is one.
+
+    A report of a fit implements ``_lines`` and, for a table, ``_table``.
+    """
+
+    _title = "What the fit did to the rows"
+
+    def to_dict(self):
+        """Return the report as plain Python values, ready for JSON.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name; labels are Python values.
+        """
+        values = asdict(self)
+        values["deliveries"] = [one._asdict() for one in self.deliveries]
+        return values
+
+    def _table(self):
+        """Return header and rows as text; none by default."""
+        return [], []
+
+    def _row_lines(self):
+        """Return what every fit has to say about its rows."""
+        left_out = f", {self.n_left_out} of them left out (weight 0)"
+        share = self.effective_sample_size / max(self.n_rows - self.n_left_out, 1)
+        lines = [
+            ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
+            ("weighting", self.weighting),
+            (
+                "effective rows",
+                f"{self.effective_sample_size:,.1f} ({share:.1%} of those that count); "
+                f"the largest weight is {self.largest_share:.2%} of the total",
+            ),
+        ]
+        for one in self.deliveries:
+            lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
+        if not self.deliveries:
+            lines.append(("delivered", "no weights"))
+        return lines
+
+    def __repr__(self):
+        header, shown = self._table()
+        names = max(len(name) for name, _ in self._lines())
+        lines = [f"{name:<{names}}  {text}" for name, text in self._lines()]
+        if header:
+            columns = zip(header, *shown, strict=True)
+            widths = [max(map(len, column)) for column in columns]
+            lines.append("")
+            for row in [header, *shown]:
+                cells = zip(row, widths, strict=True)
+                lines.append("  ".join(f"{cell:>{width}}" for cell, width in cells))
+        return "\n".join([self._title, *lines])
+
+    def _repr_html_(self):
+        header, shown = self._table()
+        facts = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in self._lines()
+        )
+        table = f"<table>{facts}</table>"
+        if header:
+            head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+            body = "".join(
+                "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+                for row in shown
+            )
+            table += (
+                f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            )
+        return f"<div><strong>{self._title}</strong>{table}</div>"
+
+
 @dataclass(frozen=True, repr=False)
-class FitReport:
+class FitReport(_Report):
     """What a fit did to the rows, in words and figures.
 
     Made by :class:`~skweight.WeightedClassifier` as ``report_``. Printing it gives
@@ -80,18 +156,6 @@ class FitReport:
     n_fits: int
     held_out: dict = field(default_factory=dict)
 
-    def to_dict(self):
-        """Return the report as plain Python values, ready for JSON.
-
-        Returns
-        -------
-        report : dict
-            Every attribute under its name; labels are Python values.
-        """
-        values = asdict(self)
-        values["deliveries"] = [one._asdict() for one in self.deliveries]
-        return values
-
     def to_frame(self):
         """Return the figures per class as a table.
 
@@ -119,25 +183,12 @@ class FitReport:
 
     def _lines(self):
         """Return the report as pairs of a name and a sentence."""
-        left_out = f", {self.n_left_out} of them left out (weight 0)"
-        share = self.effective_sample_size / max(self.n_rows - self.n_left_out, 1)
-        lines = [
-            ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
-            ("weighting", self.weighting),
-            (
-                "effective rows",
-                f"{self.effective_sample_size:,.1f} ({share:.1%} of those that count); "
-                f"the largest weight is {self.largest_share:.2%} of the total",
-            ),
+        return [
+            *self._row_lines(),
+            ("calibration", self.calibration or "none"),
+            ("decision", self.decision),
+            ("fits", str(self.n_fits)),
         ]
-        for one in self.deliveries:
-            lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
-        if not self.deliveries:
-            lines.append(("delivered", "no weights"))
-        lines.append(("calibration", self.calibration or "none"))
-        lines.append(("decision", self.decision))
-        lines.append(("fits", str(self.n_fits)))
-        return lines
 
     def _table(self):
         """Return the header and the rows of the table per class, as text."""
@@ -170,36 +221,61 @@ class FitReport:
                 ]
         return header, shown
 
-    def __repr__(self):
-        header, shown = self._table()
-        widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
-        names = max(len(name) for name, _ in self._lines())
-        lines = [f"{name:<{names}}  {text}" for name, text in self._lines()]
-        table = [
-            "  ".join(
-                f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)
-            )
-            for row in [header, *shown]
-        ]
-        return "\n".join(["What the fit did to the rows", *lines, "", *table])
 
-    def _repr_html_(self):
-        header, shown = self._table()
-        facts = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._lines()
-        )
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in shown
-        )
-        return (
-            "<div><strong>What the fit did to the rows</strong>"
-            f"<table>{facts}</table>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+@dataclass(frozen=True, repr=False)
+class RegressionReport(_Report):
+    """What the fit of a regressor did to the rows, in words and figures.
+
+    Made by :class:`~skweight.WeightedRegressor` as ``report_``. Printing it gives text,
+    a notebook shows a table.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows that the fit was given.
+    n_left_out : int
+        Rows of population weight zero, which count nowhere.
+    weighting : str
+        The strategy, with its role.
+    effective_sample_size : float
+        Kish's effective sample size of population x emphasis.
+    largest_share : float
+        Share of the largest single weight in the total.
+    deliveries : list of Delivery
+        What got which weights, and how; empty without weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import WeightedRegressor
+    >>> X, y = np.arange(4.0).reshape(-1, 1), np.arange(4.0)
+    >>> WeightedRegressor().fit(X, y, [1, 1, 0, 1]).report_.effective_sample_size
+    3.0
+    """
+
+    n_rows: int
+    n_left_out: int
+    weighting: str
+    effective_sample_size: float
+    largest_share: float
+    deliveries: list
+
+    def _lines(self):
+        return self._row_lines()
+
+
+def row_figures(n_rows, population, weights):
+    """Return the figures about all rows together; see `weight_figures`."""
+    if weights is None:
+        weights = np.ones(n_rows)
+    left_out = 0 if population is None else n_rows - np.count_nonzero(population)
+    total = weights.sum()
+    return {
+        "n_rows": n_rows,
+        "n_left_out": int(left_out),
+        "effective_sample_size": float(total**2 / (weights @ weights)),
+        "largest_share": float(weights.max() / total),
+    }
 
 
 def weight_figures(codes, n_classes, population, weights):
