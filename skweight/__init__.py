@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         exceptions,
         inspection,
         metrics,
+        resampling,
+        selection,
         stabilizers,
         testing,
         weighting,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
     from skweight.regressor import WeightedRegressor
+    from skweight.selection import compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -90,6 +93,7 @@ __all__ = [
     "WeightedClassifier",
     "WeightedRegressor",
     "calibration",
+    "compare_weightings",
     "datasets",
     "decision",
     "delivery",
@@ -97,6 +101,8 @@ __all__ = [
     "exceptions",
     "inspection",
     "metrics",
+    "resampling",
+    "selection",
     "stabilizers",
     "testing",
     "weighting",
@@ -126,6 +132,7 @@ _HOMES = {
     "ULSIFWeighting": "weighting",
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
+    "compare_weightings": "selection",
 }
 
 

@@ -45,3 +45,42 @@ def own_requests(estimator, method="fit"):
 def own_request(estimator, name, method="fit"):
     """Return what an estimator has requested for itself of one metadata."""
     return own_requests(estimator, method).get(name)
+
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9 has no callbacks
+    CallbackSupportMixin = None
+
+
+def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
+    """Call ``take`` on every step there is, and tell callbacks of each.
+
+    The hooks of a callback are called by the estimator that it is set on. What has no
+    estimator gets one here, of the given name; its one private method is the one that
+    scikit-learn documents for estimators of third parties. The steps end early where
+    a callback says so.
+    """
+    if not callbacks:
+        for step in steps:
+            take(step)
+        return
+    if CallbackSupportMixin is None:
+        raise ValueError(
+            f"callbacks need scikit-learn 1.9 or newer; this is {sklearn.__version__}. "
+            "Pass verbose=1 for a bar that every version can draw."
+        )
+
+    def fit(self):
+        context = self._init_callback_context(max_subtasks=n_steps)
+        context.call_on_fit_task_begin(estimator=self)
+        for step in steps:
+            take(step)
+            task = context.subcontext()
+            task.call_on_fit_task_begin(estimator=self)
+            if task.call_on_fit_task_end(estimator=self):
+                break
+        context.call_on_fit_task_end(estimator=self)
+
+    run = type(name, (CallbackSupportMixin,), {"fit": with_callbacks(fit)})()
+    run.set_callbacks(*callbacks).fit()

@@ -159,7 +159,9 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
                 f"WeightedRegressor wraps regressors; {type(estimator).__name__} is a "
                 "classifier. Use WeightedClassifier."
             )
-        arguments = sort_fit_params(self, fit_params, weighting=weighting)
+        arguments = sort_fit_params(
+            self, fit_params, weighting=weighting, estimator=estimator
+        )
         training = Training(
             estimator,
             weighting=weighting,

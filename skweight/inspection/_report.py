@@ -1,91 +1,17 @@
 """The answer to "what did you do to my data?"."""
 
 from dataclasses import asdict, dataclass, field
-from html import escape
 
 import numpy as np
 
+from skweight._render import Table, as_html, as_text
 from skweight._validation import plain
 
-
-class _Report:
-    """Show pairs of a name and a sentence, and a table where there is one.
-
-    A report of a fit implements ``_lines`` and, for a table, ``_table``.
-    """
-
-    _title = "What the fit did to the rows"
-
-    def to_dict(self):
-        """Return the report as plain Python values, ready for JSON.
-
-        Returns
-        -------
-        report : dict
-            Every attribute under its name; labels are Python values.
-        """
-        values = asdict(self)
-        values["deliveries"] = [one._asdict() for one in self.deliveries]
-        return values
-
-    def _table(self):
-        """Return header and rows as text; none by default."""
-        return [], []
-
-    def _row_lines(self):
-        """Return what every fit has to say about its rows."""
-        left_out = f", {self.n_left_out} of them left out (weight 0)"
-        share = self.effective_sample_size / max(self.n_rows - self.n_left_out, 1)
-        lines = [
-            ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
-            ("weighting", self.weighting),
-            (
-                "effective rows",
-                f"{self.effective_sample_size:,.1f} ({share:.1%} of those that count); "
-                f"the largest weight is {self.largest_share:.2%} of the total",
-            ),
-        ]
-        for one in self.deliveries:
-            lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
-        if not self.deliveries:
-            lines.append(("delivered", "no weights"))
-        return lines
-
-    def __repr__(self):
-        header, shown = self._table()
-        names = max(len(name) for name, _ in self._lines())
-        lines = [f"{name:<{names}}  {text}" for name, text in self._lines()]
-        if header:
-            columns = zip(header, *shown, strict=True)
-            widths = [max(map(len, column)) for column in columns]
-            lines.append("")
-            for row in [header, *shown]:
-                cells = zip(row, widths, strict=True)
-                lines.append("  ".join(f"{cell:>{width}}" for cell, width in cells))
-        return "\n".join([self._title, *lines])
-
-    def _repr_html_(self):
-        header, shown = self._table()
-        facts = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._lines()
-        )
-        table = f"<table>{facts}</table>"
-        if header:
-            head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-            body = "".join(
-                "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-                for row in shown
-            )
-            table += (
-                f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            )
-        return f"<div><strong>{self._title}</strong>{table}</div>"
+_TITLE = "What the fit did to the rows"
 
 
 @dataclass(frozen=True, repr=False)
-class FitReport(_Report):
+class FitReport:
     """What a fit did to the rows, in words and figures.
 
     Made by :class:`~skweight.WeightedClassifier` as ``report_``. Printing it gives
@@ -156,6 +82,18 @@ class FitReport(_Report):
     n_fits: int
     held_out: dict = field(default_factory=dict)
 
+    def to_dict(self):
+        """Return the report as plain Python values, ready for JSON.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name; labels are Python values.
+        """
+        values = asdict(self)
+        values["deliveries"] = [one._asdict() for one in self.deliveries]
+        return values
+
     def to_frame(self):
         """Return the figures per class as a table.
 
@@ -183,15 +121,14 @@ class FitReport(_Report):
 
     def _lines(self):
         """Return the report as pairs of a name and a sentence."""
-        return [
-            *self._row_lines(),
-            ("calibration", self.calibration or "none"),
-            ("decision", self.decision),
-            ("fits", str(self.n_fits)),
-        ]
+        lines = describe_rows(self)
+        lines.append(("calibration", self.calibration or "none"))
+        lines.append(("decision", self.decision))
+        lines.append(("fits", str(self.n_fits)))
+        return lines
 
     def _table(self):
-        """Return the header and the rows of the table per class, as text."""
+        """Return the table per class."""
         header = ["class", "rows", "population", "training", "multiplier", "effective"]
         shown = [
             [
@@ -219,11 +156,17 @@ class FitReport(_Report):
                     f"{self.held_out[name][position]:.2%}"
                     for name in ("prevalence", "mean_after")
                 ]
-        return header, shown
+        return Table("", header, shown)
+
+    def __repr__(self):
+        return as_text(_TITLE, self._lines(), [self._table()])
+
+    def _repr_html_(self):
+        return as_html(_TITLE, self._lines(), [self._table()])
 
 
 @dataclass(frozen=True, repr=False)
-class RegressionReport(_Report):
+class RegressionReport:
     """What the fit of a regressor did to the rows, in words and figures.
 
     Made by :class:`~skweight.WeightedRegressor` as ``report_``. Printing it gives text,
@@ -260,8 +203,42 @@ class RegressionReport(_Report):
     largest_share: float
     deliveries: list
 
-    def _lines(self):
-        return self._row_lines()
+    def to_dict(self):
+        """Return the report as plain Python values, ready for JSON.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name.
+        """
+        deliveries = [one._asdict() for one in self.deliveries]
+        return {**asdict(self), "deliveries": deliveries}
+
+    def __repr__(self):
+        return as_text(_TITLE, describe_rows(self), [])
+
+    def _repr_html_(self):
+        return as_html(_TITLE, describe_rows(self), [])
+
+
+def describe_rows(report):
+    """Return what every fit has to say about its rows, as names and sentences."""
+    left_out = f", {report.n_left_out} of them left out (weight 0)"
+    share = report.effective_sample_size / max(report.n_rows - report.n_left_out, 1)
+    lines = [
+        ("rows", f"{report.n_rows:,}{left_out if report.n_left_out else ''}"),
+        ("weighting", report.weighting),
+        (
+            "effective rows",
+            f"{report.effective_sample_size:,.1f} ({share:.1%} of those that count); "
+            f"the largest weight is {report.largest_share:.2%} of the total",
+        ),
+    ]
+    for one in report.deliveries:
+        lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
+    if not report.deliveries:
+        lines.append(("delivered", "no weights"))
+    return lines
 
 
 def row_figures(n_rows, population, weights):

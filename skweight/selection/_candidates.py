@@ -1,0 +1,216 @@
+"""Which classifiers a comparison fits: every weighting with every calibration."""
+
+from dataclasses import dataclass
+
+from sklearn.base import clone, is_classifier
+
+from skweight._validation import check_number, is_sequence, say
+from skweight.calibration import resolve_calibrator
+from skweight.classifier import WeightedClassifier
+from skweight.stabilizers import TemperStabilizer
+from skweight.weighting import ProductWeighting, resolve_weighting
+
+UNWEIGHTED = "none"
+NOT_CALIBRATED = "not calibrated"
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What a comparison remembers of a strategy: no rows, nothing that is fitted."""
+
+    name: str
+    weighting: str
+    calibration: str
+    strength: float | None
+    unweighted: bool
+    settings: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One strategy of a comparison: a name, and the classifier to fit."""
+
+    name: str
+    weighting: str
+    calibration: str
+    strength: float | None
+    unweighted: bool
+    classifier: object
+
+    def told(self):
+        """Return what is remembered."""
+        return Strategy(
+            self.name,
+            self.weighting,
+            self.calibration,
+            self.strength,
+            self.unweighted,
+            repr(sorted(self.classifier.get_params().items(), key=lambda kv: kv[0])),
+        )
+
+
+def candidates(estimator, weightings, calibrations, strengths, ablation, X_target):
+    """Return the candidates in the order in which they are to be shown.
+
+    Each is a `WeightedClassifier`, also one that weighs nothing: the wrapper brings
+    population weights into an estimator wherever they have to go.
+    """
+    weightings = {
+        name: spec if _is_ready(spec) else with_target(spec, X_target)
+        for name, spec in named_weightings(weightings).items()
+    }
+    calibrations = named_calibrations(calibrations)
+    crossed = [
+        (w, c, None)
+        for w, spec in weightings.items()
+        if not _is_ready(spec)
+        for c in calibrations
+    ]
+    if ablation:
+        # Each part is taken away by itself, and both together.
+        crossed += [
+            one
+            for w, c, _ in list(crossed)
+            for one in ((UNWEIGHTED, c, None), (w, NOT_CALIBRATED, None))
+        ] + [(UNWEIGHTED, NOT_CALIBRATED, None)]
+        calibrations = {**calibrations, NOT_CALIBRATED: None}
+        weightings = {UNWEIGHTED: None, **weightings}
+    crossed += [
+        (w, c, float(strength))
+        for w, spec in weightings.items()
+        if spec is not None and not _is_ready(spec)
+        for c in (list(calibrations)[:1])
+        for strength in _checked(strengths)
+    ]
+    many = len({c for _, c, _ in crossed}) > 1
+    found = {}
+    for w, c, strength in crossed:
+        name = w if strength is None else f"{w}, strength {strength:g}"
+        name = f"{name} + {c}" if many else name
+        if name not in found:
+            classifier = _classifier(estimator, weightings[w], calibrations[c])
+            if strength is not None:
+                classifier = with_strength(classifier, strength)
+            found[name] = Candidate(
+                name, w, c, strength, weightings[w] is None, classifier
+            )
+    for name, spec in weightings.items():
+        if _is_ready(spec):
+            classifier = _as_weighted(spec)
+            calibration = _name_of(classifier.calibration, NOT_CALIBRATED)
+            found[name] = Candidate(name, name, calibration, None, False, classifier)
+    return list(found.values())
+
+
+def named_weightings(weightings):
+    """Return the weightings by name; one that weighs nothing is always among them."""
+    if weightings is None:
+        weightings = ["balanced"]
+    if not hasattr(weightings, "items"):
+        specs = weightings if is_sequence(weightings) else [weightings]
+        named = {_name_of(spec, UNWEIGHTED): spec for spec in specs}
+        if len(named) < len(specs):
+            raise ValueError(
+                f"weightings names {say(list(named))} for {len(specs)} strategies; "
+                "two have the same name. Pass a dict {name: weighting}."
+            )
+        weightings = named
+    weightings = {str(name): spec for name, spec in weightings.items()}
+    if not any(spec is None for spec in weightings.values()):
+        if UNWEIGHTED in weightings:
+            raise ValueError(
+                f"weightings gives the name {UNWEIGHTED!r} to a strategy; it is the "
+                "name of weighing nothing, which is compared in any case. Rename it."
+            )
+        weightings = {UNWEIGHTED: None, **weightings}
+    return weightings
+
+
+def named_calibrations(calibrations):
+    """Return the calibrations by name; None stands for one that is not calibrated."""
+    if hasattr(calibrations, "items"):
+        return {str(name): spec for name, spec in calibrations.items()}
+    specs = calibrations if is_sequence(calibrations) else [calibrations]
+    for spec in specs:
+        resolve_calibrator(spec)  # refuses what means nothing
+    return {_name_of(spec, NOT_CALIBRATED): spec for spec in specs}
+
+
+def with_target(spec, X_target):
+    """Return a weighting whose factors that lack a target table have got this one.
+
+    A specification that means nothing is refused here, before anything is fitted.
+    """
+    weighting = resolve_weighting(spec)
+    if weighting is None or X_target is None:
+        return spec
+    weighting = clone(weighting)
+    lacking = [
+        key
+        for key, value in weighting.get_params().items()
+        if key.rpartition("__")[2] == "X_target" and value is None
+    ]
+    return weighting.set_params(**dict.fromkeys(lacking, X_target))
+
+
+def with_strength(classifier, strength):
+    """Return the classifier with its emphasis raised to a power, 1 being as it is."""
+    weighting = resolve_weighting(classifier.weighting)
+    changed, left = _strengthened(clone(weighting), strength)
+    classifier = clone(classifier).set_params(weighting=changed)
+    if not left:
+        return classifier
+    if isinstance(weighting, ProductWeighting) or classifier.stabilizer is not None:
+        raise ValueError(
+            f"strengths cannot be varied for {weighting!r}: {say(left)} has no "
+            "parameter strength or exponent, and tempering the product would temper "
+            "all of its factors. Vary such a strategy by itself, without a stabilizer."
+        )
+    return classifier.set_params(stabilizer=TemperStabilizer(exponent=strength))
+
+
+def _strengthened(weighting, strength):
+    """Return the weighting at that strength, and the names of factors without one."""
+    if isinstance(weighting, ProductWeighting):
+        factors, left = weighting._resolved(), []
+        roles = {factor.role for factor in factors}
+        for position, factor in enumerate(factors):
+            # The population that a product speaks of is no matter of strength.
+            if factor.role == "emphasis" or "emphasis" not in roles:
+                factors[position], without = _strengthened(clone(factor), strength)
+                left += without
+        return ProductWeighting(factors), left
+    for parameter in ("strength", "exponent"):
+        if parameter in weighting.get_params(deep=False):
+            return weighting.set_params(**{parameter: strength}), []
+    return weighting, [type(weighting).__name__]
+
+
+def _checked(strengths):
+    strengths = [] if strengths is None else list(strengths)
+    for strength in strengths:
+        check_number(strength, name="strengths", low=0)
+    return strengths
+
+
+def _classifier(estimator, weighting, calibration):
+    if isinstance(estimator, WeightedClassifier):
+        return clone(estimator).set_params(weighting=weighting, calibration=calibration)
+    return WeightedClassifier(estimator, weighting=weighting, calibration=calibration)
+
+
+def _is_ready(spec):
+    """Return whether an entry is a classifier of its own, to be taken as it is."""
+    return hasattr(spec, "fit") and is_classifier(spec)
+
+
+def _as_weighted(classifier):
+    if isinstance(classifier, WeightedClassifier):
+        return clone(classifier)
+    return WeightedClassifier(classifier, weighting=None)
+
+
+def _name_of(spec, of_none):
+    if spec is None:
+        return of_none
+    return spec if isinstance(spec, str) else repr(spec)

@@ -1,0 +1,579 @@
+"""`compare_weightings`: strategies side by side, on the same folds."""
+
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import (
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
+from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils.parallel import Parallel, delayed
+
+from skweight._compat import run_with_callbacks
+from skweight._deliver_one import take_rows
+from skweight._validation import (
+    check_labels,
+    check_number,
+    check_rows,
+    check_weights,
+    encode_labels,
+    is_sequence,
+    n_rows,
+    plain,
+    say,
+)
+from skweight.exceptions import ComparisonInterruptedWarning
+from skweight.selection._candidates import candidates
+from skweight.selection._comparison import Design, WeightingComparison
+from skweight.selection._figures import METRICS, figures_of
+from skweight.weighting import DensityRatioWeighting, resolve_weighting
+from skweight.weighting._base import multiply
+
+N_FOLDS = 5
+
+
+def compare_weightings(
+    estimator,
+    X,
+    y,
+    *,
+    weightings=None,
+    calibrations="sigmoid",
+    strengths=None,
+    ablation=False,
+    baseline=None,
+    scoring=None,
+    cv=None,
+    sample_weight=None,
+    population=None,
+    X_target=None,
+    groups=None,
+    params=None,
+    pos_label=None,
+    error_score=np.nan,
+    resume=None,
+    callbacks=(),
+    verbose=0,
+    n_jobs=None,
+    random_state=None,
+):
+    r"""Cross-validate weighting strategies side by side, on the same folds.
+
+    Every strategy is fitted on the training rows of every fold and measured on the
+    rows left out. There each row counts what it counts in the population: one, or its
+    `sample_weight`, or the importance that `X_target` gives it. The emphasis of a
+    strategy never gets there, or a balanced model would be praised for its own world.
+
+    Differences to the baseline are paired by fold. Folds share training rows, so that
+    the usual standard error is too small; the corrected one is used [1]_:
+
+    .. math:: \sqrt{\left(\frac1J + \frac{n_{test}}{n_{train}}\right) s^2}
+
+    with :math:`s^2` the variance over the :math:`J` folds; intervals and p-values are
+    those of Student's t with :math:`J - 1` degrees of freedom.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Classifier, Pipeline or search to weigh the rows of. A `WeightedClassifier`
+        keeps its other settings, such as a stabilizer or a decision.
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,)
+        Class labels.
+    weightings : dict, list or weighting, default=None
+        Strategies by name: whatever ``weighting=`` of `WeightedClassifier` takes. A
+        classifier among them is taken as it is. None compares ``"balanced"``. Weighing
+        nothing, ``"none"``, is always compared.
+    calibrations : None, str, calibrator, list or dict, default="sigmoid"
+        What to calibrate with, one or several; each weighting is crossed with each.
+    strengths : iterable of float, default=None
+        Strengths at which to try every weighting as well, under the first calibration:
+        its `strength` or `exponent`, or the power that its weights are raised to.
+    ablation : bool, default=False
+        Whether to take parts away as well: weights, calibration, and both.
+    baseline : str, default=None
+        Name of the strategy that differences are to; None is the first that weighs
+        nothing.
+    scoring : str, callable, list or dict, default=None
+        Further scorers of scikit-learn. They are given population weights, where there
+        are any.
+    cv : int, splitter, iterable or None, default=None
+        Folds. None is 5, a number means shuffled stratified folds, which keep `groups`
+        together where those are given. More folds and repeats make intervals narrower,
+        at one more fit of each strategy.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights: how many rows of the population each row stands for.
+    population : weighting, default=None
+        Strategy of role population which says what population the figures are to speak
+        of, such as `PriorWeighting`. None is that of `sample_weight`, or with
+        `X_target` the one of ``DensityRatioWeighting(X_target)``.
+    X_target : array-like of shape (n_target, n_features), default=None
+        Unlabelled rows of the population of interest. Given to every strategy that
+        lacks some.
+    groups : array-like of shape (n_samples,), default=None
+        Rows of one group are never on both sides of a split, neither in a fold nor in
+        the splits of a calibrator.
+    params : dict, default=None
+        Further arguments of `fit`, row-wise ones cut into folds.
+    pos_label : object, default=None
+        Of two classes the one to rank for and to report the probability of; None is
+        the rarer one.
+    error_score : "raise" or float, default=nan
+        What a fold counts for in which a strategy fails. The message is kept, and the
+        other strategies go on. ``"raise"`` raises.
+    resume : WeightingComparison, default=None
+        An earlier comparison, of the same rows, whose folds need no fit again: after
+        an interruption, or to add strategies.
+    callbacks : list of callbacks, default=()
+        Callbacks of scikit-learn 1.9 or newer, such as ``ProgressBar()``. One that
+        asks to stop stops the comparison.
+    verbose : int, default=0
+        Whether to draw a bar on standard error.
+    n_jobs : int or None, default=None
+        Number of fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds and of every strategy's splits.
+
+    Returns
+    -------
+    comparison : WeightingComparison
+        Print it, or see its `to_frame`, `plot` and `to_html`.
+
+    Raises
+    ------
+    ValueError
+        If arguments cannot be used, or every strategy fails in every fold.
+
+    Warns
+    -----
+    FitFailedWarning
+        If a strategy fails; as in scikit-learn.
+    ComparisonInterruptedWarning
+        If interrupted from the keyboard: the folds that are finished are returned.
+
+    See Also
+    --------
+    recommend_weighting : Advice without a fit of yours.
+    skweight.inspection.weight_report : What one strategy does to the rows.
+
+    Notes
+    -----
+    Folds times strategies fits, each times k + 1 with a calibrator of k folds. Splits
+    of a calibrator lie inside the training rows of a fold.
+
+    The many comparisons of a table find something by chance: `to_frame` has p-values
+    adjusted for the strategies (Holm) beside the plain ones. They are not adjusted for
+    the number of metrics; say beforehand which one decides.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, Inference for the generalization error, Machine
+       Learning 52, 2003, section 3.2.
+    .. [2] R. R. Bouckaert, E. Frank, Evaluating the replicability of significance
+       tests for comparing learning algorithms, PAKDD 2004, section 3.3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight import BalancedWeighting, compare_weightings
+    >>> X, y = make_classification(1000, weights=[0.9], flip_y=0.05, random_state=0)
+    >>> comparison = compare_weightings(
+    ...     LogisticRegression(),
+    ...     X,
+    ...     y,
+    ...     weightings={"balanced": "balanced", "half": BalancedWeighting(0.5)},
+    ...     calibrations=None,
+    ...     random_state=0,
+    ... )
+    >>> table = comparison.summary(["recall", "log_loss"], errors=False)
+    >>> print(table.round(2).to_string(index_names=False))
+              Recall 0  Recall 1  Log loss
+    none          0.99      0.63      0.21
+    balanced      0.89      0.78      0.36
+    half          0.97      0.71      0.24
+    """
+    y = check_labels(y, owner="compare_weightings")
+    check_rows(X, y)
+    (X,) = indexable(X)
+    classes, codes = encode_labels(y)
+    if classes.size < 2:
+        raise ValueError(
+            "compare_weightings needs rows of at least 2 classes; y has the one class "
+            f"{say(classes[0])}."
+        )
+    seed = _seed(random_state, resume)
+    todo = candidates(
+        estimator, weightings, calibrations, strengths, ablation, X_target
+    )
+    names = [one.name for one in todo]
+    baseline = _baseline(baseline, todo)
+    scorers = _scorers(scoring)
+    fail = isinstance(error_score, str) and error_score == "raise"
+    if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
+        check_number(error_score, name="error_score")
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, n_rows(X))
+    weight, whose = _validation_weight(population, X_target, X, y, sample_weight)
+    positive = _positive(pos_label, classes, codes, weight)
+    params = {} if params is None else dict(params)
+    splits = _splits(cv, X, y, groups, seed)
+    if groups is not None:
+        params["groups"] = np.asarray(groups)
+    task = _Task(
+        X=X,
+        y=y,
+        classes=classes,
+        positive=positive,
+        sample_weight=sample_weight,
+        weight=weight,
+        params=params,
+        scorers=scorers,
+        seed=seed,
+        fail=fail,
+    )
+    design = Design(
+        n_rows=len(y),
+        classes=[plain(label) for label in classes],
+        pos_label=None if positive is None else plain(classes[positive]),
+        weights=whose,
+        grouped=groups is not None,
+        n_folds=len(splits),
+        test_over_train=float(
+            np.mean([len(test) / len(train) for train, test in splits])
+        ),
+        scorers=list(scorers),
+        estimator=repr(estimator),
+        seed=seed,
+        fingerprint=_fingerprint(X, y, weight, sample_weight, splits),
+    )
+    cells = _finished(resume, design, todo)
+    missing = [
+        (one, fold, *split)
+        for fold, split in enumerate(splits)
+        for one in todo
+        if (one.name, fold) not in cells
+    ]
+    bar = _Bar(len(missing)) if verbose else None
+    jobs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(_run)(one, fold, train, test, task)
+        for one, fold, train, test in missing
+    )
+
+    def take(cell):
+        cells[cell.strategy, cell.fold] = cell
+        if bar is not None:
+            bar.step()
+
+    interrupted = False
+    try:
+        run_with_callbacks(
+            jobs,
+            take,
+            callbacks,
+            n_steps=len(missing),
+            name="compare_weightings",
+        )
+    except KeyboardInterrupt:
+        if not cells:
+            raise
+        interrupted = True
+    finally:
+        if bar is not None:
+            bar.close()
+    _look_at_failures(cells, error_score)
+    comparison = WeightingComparison(
+        cells=[
+            cells[key] for key in sorted(cells, key=lambda k: (k[1], names.index(k[0])))
+        ],
+        strategies=[one.told() for one in todo],
+        baseline=baseline,
+        error_score=np.nan if task.fail else float(error_score),
+        design=design,
+    )
+    if interrupted:
+        warnings.warn(
+            f"Interrupted after {len(cells)} of {len(splits) * len(todo)} fits. The "
+            "folds that all strategies have finished are in the result; pass it as "
+            "resume= to compute the others.",
+            ComparisonInterruptedWarning,
+            stacklevel=2,
+        )
+    return comparison
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One strategy in one fold: its figures, or why there are none."""
+
+    strategy: str
+    fold: int
+    figures: dict
+    message: str | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What all fits of a comparison have in common."""
+
+    X: object
+    y: np.ndarray
+    classes: np.ndarray
+    positive: int | None
+    sample_weight: np.ndarray | None
+    weight: np.ndarray | None
+    params: dict
+    scorers: dict
+    seed: int
+    fail: bool
+
+
+def _run(candidate, fold, train, test, task):
+    """Fit one strategy on one fold and measure it on the rows left out."""
+    try:
+        figures = _fit_and_measure(candidate, train, test, task)
+    except Exception as error:
+        if task.fail:
+            raise
+        message = f"{type(error).__name__}: {error}"
+        return Cell(candidate.name, fold, {}, message)
+    return Cell(candidate.name, fold, figures, None)
+
+
+def _fit_and_measure(candidate, train, test, task):
+    n = len(task.y)
+    classifier = clone(candidate.classifier)
+    if classifier.random_state is None:
+        classifier.set_params(random_state=task.seed)
+    arguments = {k: take_rows(v, train, n) for k, v in task.params.items()}
+    if "groups" in arguments and classifier.cv is None:
+        classifier.set_params(
+            cv=StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=task.seed)
+        )
+    if task.sample_weight is not None:
+        arguments["sample_weight"] = task.sample_weight[train]
+    start = time.perf_counter()
+    classifier.fit(
+        _safe_indexing(task.X, train), _safe_indexing(task.y, train), **arguments
+    )
+    fitted = time.perf_counter()
+    weight = None
+    if task.weight is not None:
+        # Rows that stand for nothing are no rows to be measured on.
+        test = test[task.weight[test] > 0]
+        weight = task.weight[test]
+    figures = {}
+    if test.size:
+        X, y = _safe_indexing(task.X, test), _safe_indexing(task.y, test)
+        figures = figures_of(classifier, X, y, weight, task.classes, task.positive)
+        predicted = time.perf_counter()
+        for name, scorer in task.scorers.items():
+            told = {} if weight is None else {"sample_weight": weight}
+            figures[name, None] = float(scorer(classifier, X, y, **told))
+        figures["predict_time", None] = predicted - fitted
+    figures["effective_sample_size", None] = classifier.report_.effective_sample_size
+    figures["fit_time", None] = fitted - start
+    return {
+        (metric, None if label is None else plain(label)): float(value)
+        for (metric, label), value in figures.items()
+    }
+
+
+# -- what is asked for -----------------------------------------------------------------
+
+
+def _seed(random_state, resume):
+    """Return one number that all folds follow from; that of an earlier comparison."""
+    if resume is not None and random_state is None:
+        return resume.design.seed
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _splits(cv, X, y, groups, seed):
+    if cv is None or isinstance(cv, int | np.integer):
+        n_folds = N_FOLDS if cv is None else cv
+        check_number(n_folds, name="cv", low=2)
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = kind(n_folds, shuffle=True, random_state=seed)
+    rows = np.arange(len(y))
+    # An iterable may give masks or lists of positions.
+    splits = [
+        (rows[np.asarray(train)], rows[np.asarray(test)])
+        for train, test in check_cv(cv, y, classifier=True).split(X, y, groups)
+    ]
+    if not splits:
+        raise ValueError(f"cv must give at least one pair of rows; {cv!r} gives none.")
+    return splits
+
+
+def _scorers(scoring):
+    if scoring is None:
+        return {}
+    if isinstance(scoring, str):
+        scoring = [scoring]
+    if callable(scoring):
+        scoring = {getattr(scoring, "__name__", "score"): scoring}
+    if is_sequence(scoring):
+        scoring = {name: name for name in scoring}
+    taken = [name for name in scoring if name in METRICS]
+    if taken:
+        raise ValueError(
+            f"scoring names {say(taken)}, which every comparison has already. Leave "
+            "them out, or pass a dict {other name: scorer}."
+        )
+    return {
+        name: get_scorer(one) if isinstance(one, str) else one
+        for name, one in scoring.items()
+    }
+
+
+def _baseline(baseline, todo):
+    names = [one.name for one in todo]
+    if baseline is None:
+        return next(one.name for one in todo if one.unweighted)
+    if baseline not in names:
+        raise ValueError(
+            f"baseline must be the name of a strategy, one of {say(names)}; got "
+            f"{baseline!r}."
+        )
+    return baseline
+
+
+def _positive(pos_label, classes, codes, weight):
+    """Return the position of the class to report, or None where there are several."""
+    if classes.size > 2:
+        if pos_label is not None:
+            raise ValueError(
+                f"pos_label is for two classes; y has {classes.size}, and figures are "
+                "told for each of them. Leave it out."
+            )
+        return None
+    if pos_label is None:
+        masses = np.bincount(codes, weight, 2)
+        return int(masses[1] <= masses[0])
+    if plain(pos_label) not in classes.tolist():
+        raise ValueError(
+            f"pos_label must be one of the labels {say(classes)}; got {pos_label!r}."
+        )
+    return classes.tolist().index(plain(pos_label))
+
+
+def _validation_weight(population, X_target, X, y, sample_weight):
+    """Return what each row counts in validation, and in words whose weights they are.
+
+    They are learned once, from all rows: to all strategies the same yardstick.
+    """
+    if population is None and X_target is not None:
+        population = DensityRatioWeighting(X_target, random_state=0)
+    if population is None:
+        whose = "every row once" if sample_weight is None else "sample_weight"
+        return sample_weight, whose
+    population = clone(resolve_weighting(population))
+    if population.role != "population":
+        raise ValueError(
+            f"population={population!r} has the role {population.role}, which says how "
+            "hard training should look at a row and must not reach a score. Pass a "
+            "strategy of role population, such as PriorWeighting, and this one as one "
+            "of the weightings."
+        )
+    learned = population.fit_weigh_by_role(X, y, sample_weight).population
+    name = type(population).__name__
+    whose = name if sample_weight is None else f"sample_weight x {name}"
+    return multiply(sample_weight, learned), whose
+
+
+# -- what is there already -------------------------------------------------------------
+
+
+def _fingerprint(X, y, weight, sample_weight, splits):
+    """Return one short string that other rows, weights or folds would change."""
+    if hasattr(X, "tocsr"):
+        table = X.tocsr()
+        table = (table.data, table.indices, table.indptr)
+    else:
+        # The same numbers in another container or layout are the same rows.
+        table = X if hasattr(X, "iloc") else np.ascontiguousarray(X)
+    return joblib.hash((table, y, weight, sample_weight, splits))
+
+
+def _finished(resume, design, todo):
+    """Return the cells of an earlier comparison that hold for this one."""
+    if resume is None:
+        return {}
+    if resume.design.fingerprint != design.fingerprint:
+        raise ValueError(
+            "resume is a comparison of other rows, weights or folds than these. Pass "
+            "the same X, y, sample_weight, population and groups, and the same cv "
+            "(with a random_state, if it shuffles)."
+        )
+    if resume.design.scorers != design.scorers:
+        raise ValueError(
+            f"resume was scored by {say(resume.design.scorers)} besides the usual; "
+            f"scoring now names {say(design.scorers)}. Pass the same scoring."
+        )
+    before = {one.name: one.settings for one in resume.strategies}
+    now = {one.name: one.told().settings for one in todo}
+    changed = [name for name in now if before.get(name, now[name]) != now[name]]
+    if changed:
+        raise ValueError(
+            f"resume holds other strategies under the names {say(changed)}. Give the "
+            "new ones names of their own."
+        )
+    return {(c.strategy, c.fold): c for c in resume.cells if c.strategy in now}
+
+
+def _look_at_failures(cells, error_score):
+    failed = [cell for cell in cells.values() if cell.message is not None]
+    if not failed:
+        return
+    messages = dict.fromkeys(f"{cell.strategy}: {cell.message}" for cell in failed)
+    told = "\n".join(f"- {message}" for message in list(messages)[:10])
+    if len(failed) == len(cells):
+        raise ValueError(
+            f"All {len(failed)} fits failed. Pass error_score='raise' to see where.\n"
+            f"{told}"
+        )
+    warnings.warn(
+        f"{len(failed)} of {len(cells)} fits failed, and their figures are "
+        f"{error_score!r}; the other strategies are not affected.\n{told}",
+        FitFailedWarning,
+        stacklevel=3,
+    )
+
+
+class _Bar:
+    """A bar on standard error, for versions of scikit-learn without one."""
+
+    width = 30
+
+    def __init__(self, n_steps):
+        self.n_steps, self.done, self.start = n_steps, 0, time.perf_counter()
+        self._draw()
+
+    def step(self):
+        self.done += 1
+        self._draw()
+
+    def _draw(self):
+        filled = self.width * self.done // max(self.n_steps, 1)
+        seconds = time.perf_counter() - self.start
+        sys.stderr.write(
+            f"\r[{'=' * filled:<{self.width}}] {self.done}/{self.n_steps} fits, "
+            f"{seconds:.0f} s"
+        )
+        sys.stderr.flush()
+
+    def close(self):
+        sys.stderr.write("\n")

@@ -1,0 +1,431 @@
+"""The result of a comparison: tables, differences, and how sure they are."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from skweight._validation import check_number, say
+from skweight.selection._candidates import NOT_CALIBRATED
+from skweight.selection._figures import METRICS
+from skweight.selection._statistics import (
+    corrected_standard_error,
+    holm,
+    t_interval,
+    t_p_value,
+)
+
+# What `summary` shows unless told otherwise.
+SHOWN = (
+    "recall",
+    "precision",
+    "average_precision",
+    "roc_auc",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "mean_over_prevalence",
+    "effective_sample_size",
+    "fit_time",
+)
+# Metrics that are told for both of two classes.
+BOTH = ("recall", "precision")
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a comparison was made."""
+
+    n_rows: int
+    classes: list
+    pos_label: object
+    weights: str
+    grouped: bool
+    n_folds: int
+    test_over_train: float
+    scorers: list
+    estimator: str
+    seed: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class WeightingComparison:
+    """Strategies side by side; made by :func:`skweight.compare_weightings`.
+
+    Printing it gives the table of the figures that matter, a notebook shows it as
+    HTML, and `to_html` writes a page for readers who read no code. It holds figures
+    only, neither rows nor models, and can be pickled.
+
+    Attributes
+    ----------
+    cells : list
+        The figures of each strategy in each fold, or why there are none.
+    strategies : list
+        Name, weighting, calibration and strength of each strategy.
+    baseline : str
+        The strategy that differences are to.
+    error_score : float
+        What a fold counts for in which a strategy failed.
+    design : object
+        How the comparison was made: `n_rows`, `classes`, `pos_label`, `weights`,
+        `n_folds`, `test_over_train`, `estimator`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skweight import compare_weightings
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> comparison = compare_weightings(GaussianNB(), X, y, random_state=0)
+    >>> comparison.to_frame().query("metric == 'recall'")["strategy"].unique().tolist()
+    ['none', 'balanced']
+    >>> comparison.complete
+    True
+    """
+
+    cells: list
+    strategies: list
+    baseline: str
+    error_score: float
+    design: Design = field(repr=False)
+
+    # -- tables ------------------------------------------------------------------------
+
+    @property
+    def complete(self):
+        """Whether every strategy has been fitted in every fold."""
+        return len(self.cells) == len(self.strategies) * self.design.n_folds
+
+    def folds(self):
+        """Return every figure of every fold.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each strategy, fold, metric and class; class is None where a
+            metric is of all classes together. Where a strategy failed, the value is
+            `error_score`.
+        """
+        rows = [
+            (cell.strategy, cell.fold, *key, self._value(cell, key), bool(cell.message))
+            for cell in self.cells
+            for key in self._figures()
+        ]
+        columns = ["strategy", "fold", "metric", "class", "value", "failed"]
+        return _frame(rows, columns)
+
+    def failures(self):
+        """Return which strategies failed where, and why.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each fit that failed: strategy, fold, message.
+        """
+        rows = [
+            (cell.strategy, cell.fold, cell.message)
+            for cell in self.cells
+            if cell.message is not None
+        ]
+        return pd.DataFrame(rows, columns=["strategy", "fold", "message"])
+
+    def to_frame(self, *, confidence=0.95):
+        """Return means over the folds, and differences to the baseline.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+            Of the intervals, in (0, 1). Raising it widens them.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each strategy, metric and class, with ``weighting``,
+            ``calibration``, ``strength``, ``mean``, ``std_error``, ``low``, ``high``,
+            ``difference`` to the baseline, paired by fold, with its ``std_error``,
+            ``low``, ``high`` and ``p_value``; ``p_adjusted`` for the number of
+            strategies (Holm), and ``n_folds``, the folds that the mean is over: a
+            figure that has no meaning in a fold, such as the recall of a class without
+            rows, is left out there. Standard errors are corrected for the rows that
+            folds share.
+        """
+        check_number(confidence, name="confidence", low=0, high=1, include="neither")
+        cells = {(cell.strategy, cell.fold): cell for cell in self.cells}
+        folds = self._complete_folds()
+        rows = []
+        for key in self._figures():
+            values = {
+                one.name: np.array(
+                    [self._value(cells.get((one.name, fold)), key) for fold in folds]
+                )
+                for one in self.strategies
+            }
+            rows += self._compared(key, values, confidence)
+        return _frame(rows, list(rows[0]))
+
+    def summary(self, metrics=None, *, errors=True):
+        """Return one row per strategy and one column per figure.
+
+        Parameters
+        ----------
+        metrics : list of str, default=None
+            Metrics to show, in this order; None shows the usual ones.
+        errors : bool, default=True
+            Whether to show text, ``mean ± standard error``. False gives numbers.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            Columns are named by metric and class.
+        """
+        table = self.to_frame()
+        known = list(dict.fromkeys(table["metric"]))
+        chosen = (
+            [one for one in (*SHOWN, *self.design.scorers) if one in known]
+            if metrics is None
+            else list(metrics)
+        )
+        unknown = [one for one in chosen if one not in known]
+        if unknown:
+            raise ValueError(f"metrics must be among {say(known)}; got {say(unknown)}.")
+        columns = {}
+        for metric in chosen:
+            for row in table[table["metric"] == metric].to_dict("records"):
+                told = row["mean"]
+                if errors:
+                    told = with_error(row["mean"], row["std_error"])
+                name = title_of(self.design, metric, row["class"])
+                columns.setdefault(name, {})[row["strategy"]] = told
+        found = pd.DataFrame(columns)
+        found = found.reindex([one.name for one in self.strategies])
+        return found.rename_axis("strategy")
+
+    def effects(self, *, confidence=0.95):
+        """Return what weights and what calibration did, each by itself.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+            Of the intervals, in (0, 1).
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each part that one strategy has and another lacks, all else
+            being equal: ``strategy``, ``without``, ``part`` ("weights" or
+            "calibration"), and the paired differences as in `to_frame`. Ask for the
+            strategies that lack a part with ``ablation=True``.
+        """
+        rows = []
+        for one in self.strategies:
+            for other in self.strategies:
+                part = _part_between(one, other)
+                if part is None:
+                    continue
+                versus = _rebased(self, other.name).to_frame(confidence=confidence)
+                versus = versus[versus["strategy"] == one.name]
+                versus = versus.assign(without=other.name, part=part)
+                rows.append(versus)
+        columns = ["strategy", "without", "part", "metric", "class", "difference"]
+        columns += [f"difference_{name}" for name in ("std_error", "low", "high")]
+        columns += ["p_value"]
+        if not rows:
+            return pd.DataFrame(columns=columns)
+        return pd.concat(rows, ignore_index=True)[columns]
+
+    def _figures(self):
+        """Return every (metric, class) that any strategy has, in their order."""
+        return list(dict.fromkeys(key for cell in self.cells for key in cell.figures))
+
+    def _complete_folds(self):
+        """Return the folds that every strategy has finished, or all if there is none.
+
+        After an interruption a fold that only some have finished would compare
+        strategies on different rows.
+        """
+        counts = Counter(cell.fold for cell in self.cells)
+        done = [fold for fold, n in counts.items() if n == len(self.strategies)]
+        return sorted(done or counts)
+
+    def _value(self, cell, key):
+        if cell is None:
+            return np.nan
+        return (
+            cell.figures.get(key, np.nan) if cell.message is None else self.error_score
+        )
+
+    def _compared(self, key, values, confidence):
+        """Return the rows of one figure, one for each strategy."""
+        ratio = self.design.test_over_train
+        failed = {cell.strategy for cell in self.cells if cell.message is not None}
+        rows = []
+        for one in self.strategies:
+            # A failed fold makes a mean NaN, as in scikit-learn: the folds that are
+            # left may be the easy ones. A figure without a meaning is left out.
+            lost = one.name in failed and np.isnan(self.error_score)
+            own = np.full(1, np.nan) if lost else values[one.name]
+            mean, error, n = corrected_standard_error(own, ratio)
+            low, high = t_interval(mean, error, n, confidence)
+            row = {
+                "strategy": one.name,
+                "weighting": one.weighting,
+                "calibration": one.calibration,
+                "strength": one.strength,
+                "metric": key[0],
+                "class": key[1],
+                "mean": mean,
+                "std_error": error,
+                "low": low,
+                "high": high,
+            }
+            paired = np.full(1, np.nan)
+            if one.name != self.baseline:
+                paired = own - values[self.baseline]
+            mean, error, n_paired = corrected_standard_error(paired, ratio)
+            low, high = t_interval(mean, error, n_paired, confidence)
+            row |= {
+                "difference": mean,
+                "difference_std_error": error,
+                "difference_low": low,
+                "difference_high": high,
+                "p_value": t_p_value(mean, error, n_paired),
+                "p_adjusted": np.nan,
+                "n_folds": n,
+            }
+            rows.append(row)
+        for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+            row["p_adjusted"] = p
+        return rows
+
+    # -- words and pictures ------------------------------------------------------------
+
+    def sentences(self):
+        """Return what was found, in sentences.
+
+        Returns
+        -------
+        sentences : list of str
+            One on each strategy, with the figures that it rests on.
+        """
+        from skweight.selection._report import sentences
+
+        return sentences(self)
+
+    def plot(self, metrics=None, *, confidence=0.95, figure=None):
+        """Draw each figure of each strategy with its interval.
+
+        Parameters
+        ----------
+        metrics : list of str, default=None
+            Metrics to draw, one panel each; None draws the usual ones.
+        confidence : float, default=0.95
+            Of the intervals, in (0, 1).
+        figure : matplotlib Figure, default=None
+            Where to draw; None makes one.
+
+        Returns
+        -------
+        figure : matplotlib Figure
+            One panel per metric; the line marks the baseline. Filled points differ
+            from the baseline by more than chance explains: the paired difference has
+            an interval without zero.
+        """
+        from skweight.selection._report import draw
+
+        return draw(self, metrics, confidence, figure)
+
+    def to_html(self, path=None, *, title="Which weighting?"):
+        """Write a page that can be read without code, in one file.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write; None only returns the page.
+        title : str, default="Which weighting?"
+            Heading of the page.
+
+        Returns
+        -------
+        page : str
+            HTML with its picture inside; nothing is loaded from elsewhere.
+        """
+        from skweight.selection._report import page
+
+        return page(self, path, title)
+
+    def __repr__(self):
+        table = self.summary().T
+        lines = ["Strategies on the same folds", *about(self)]
+        with pd.option_context("display.width", 100, "display.max_columns", 20):
+            lines += ["", table.to_string()]
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        from skweight.selection._report import notebook
+
+        return notebook(self)
+
+
+def _frame(rows, columns):
+    """Return a table; classes keep their type, and None stays None."""
+    table = pd.DataFrame(rows, columns=columns)
+    at = columns.index("class")
+    labels = [row["class"] if isinstance(row, dict) else row[at] for row in rows]
+    table["class"] = pd.Series(labels, dtype=object, index=table.index)
+    return table
+
+
+def title_of(design, metric, label):
+    """Return what a figure is called; of two classes one is meant unless named."""
+    title = METRICS[metric].title if metric in METRICS else metric
+    one_is_meant = design.pos_label is not None and metric not in BOTH
+    return title if label is None or one_is_meant else f"{title} {label}"
+
+
+def with_error(mean, error):
+    if np.isnan(mean):
+        return "-"
+    if not np.isfinite(mean):
+        return f"{mean}"
+    digits = 3 if abs(mean) < 10 else 0
+    told = f"{mean:,.{digits}f}"
+    return told if np.isnan(error) else f"{told} ± {error:,.{digits}f}"
+
+
+def _part_between(one, other):
+    """Return which part one strategy has and the other lacks, or None."""
+    if one.strength is not None or other.strength is not None:
+        return None
+    same_calibration = one.calibration == other.calibration
+    same_weighting = one.weighting == other.weighting
+    if same_calibration and not same_weighting and other.unweighted:
+        return "weights"
+    lacks = other.calibration == NOT_CALIBRATED and one.calibration != NOT_CALIBRATED
+    return "calibration" if same_weighting and lacks else None
+
+
+def _rebased(comparison, baseline):
+    return replace(comparison, baseline=baseline)
+
+
+def about(comparison):
+    """Return in lines how the comparison was made."""
+    design = comparison.design
+    done = len({cell.fold for cell in comparison.cells})
+    yield (
+        f"{design.n_rows:,} rows, {design.n_folds} folds"
+        f"{', kept together by group' if design.grouped else ''}; held-out rows count "
+        f"by: {design.weights}"
+    )
+    yield (
+        f"baseline: {comparison.baseline}; mean ± standard error, corrected for the "
+        "rows that folds share (Nadeau and Bengio)"
+    )
+    if not comparison.complete:
+        yield f"NOT COMPLETE: interrupted, {done} of {design.n_folds} folds begun"
+    failed = comparison.failures()
+    if len(failed):
+        names = list(dict.fromkeys(failed["strategy"]))
+        yield f"FAILED: {say(names)}, see failures()"

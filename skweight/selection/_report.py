@@ -1,0 +1,411 @@
+"""A comparison in sentences, in a picture, and as a page without code."""
+
+import base64
+from html import escape
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from skweight._optional import import_optional
+from skweight._validation import say
+from skweight.selection._comparison import BOTH, about, title_of, with_error
+from skweight.selection._figures import METRICS
+
+# What the picture shows unless told otherwise.
+DRAWN = (
+    "recall",
+    "precision",
+    "average_precision",
+    "log_loss",
+    "calibration_error",
+    "mean_over_prevalence",
+)
+COLUMNS = 3
+
+
+# -- sentences -------------------------------------------------------------------------
+
+
+def sentences(comparison):
+    """Return one sentence or more on each strategy, with its figures."""
+    table = comparison.to_frame()
+    found = []
+    for strategy in comparison.strategies:
+        rows = {
+            (row["metric"], row["class"]): row
+            for row in table[table["strategy"] == strategy.name].to_dict("records")
+        }
+        if all(np.isnan(row["mean"]) for row in rows.values()):
+            found.append(f"{strategy.name}: failed, see the messages.")
+            continue
+        told = [*_on_labels(comparison, rows), *_on_probabilities(comparison, rows)]
+        if strategy.name == comparison.baseline:
+            found.append(f"{strategy.name}, the baseline: {' '.join(told)}")
+        else:
+            found.append(f"{strategy.name}: {' '.join(told)}")
+    return found
+
+
+def interesting_class(comparison):
+    """Return the class that one wants to hear of: the positive, or the rarest one."""
+    design = comparison.design
+    if design.pos_label is not None:
+        return design.pos_label
+    table = comparison.to_frame()
+    table = table[table["metric"] == "prevalence"]
+    if not len(table):
+        return design.classes[-1]
+    shares = table.groupby("class", sort=False)["mean"].mean()
+    return min(shares.index, key=lambda label: shares[label])
+
+
+def _on_labels(comparison, rows):
+    label = interesting_class(comparison)
+    recall, precision = rows["recall", label], rows["precision", label]
+    yield (
+        f"Of 100 rows of {say(label)} it finds {100 * recall['mean']:.0f}"
+        f"{_versus(recall, 100, '.0f')}; of 100 rows that it calls {say(label)}, "
+        f"{100 * precision['mean']:.0f} are{_versus(precision, 100, '.0f')}."
+    )
+
+
+def _on_probabilities(comparison, rows):
+    label = interesting_class(comparison)
+    if ("log_loss", None) not in rows or np.isnan(rows["log_loss", None]["mean"]):
+        yield "It has no probabilities."
+        return
+    ratio = rows["mean_over_prevalence", label]["mean"]
+    if 0.95 <= ratio <= 1.05:
+        yield f"Its probabilities of {say(label)} are right on average."
+    else:
+        word = "high" if ratio > 1 else "low"
+        yield (
+            f"Its probabilities of {say(label)} are too {word}: on average "
+            f"{ratio:.2f} times the true share."
+        )
+    loss = rows["log_loss", None]
+    yield f"Log loss {loss['mean']:.4f}{_versus(loss, 1, '.4f')}."
+
+
+def _versus(row, scale, form):
+    """Return a difference to the baseline in words, or nothing where there is none."""
+    if np.isnan(row["difference"]):
+        return ""
+    low, high = row["difference_low"], row["difference_high"]
+    told, low_told, high_told = (
+        # No "-0": what rounds to nothing has no sign.
+        f"{scale * value:+{form}}"
+        if float(f"{scale * value:{form}}")
+        else f"{0:{form}}"
+        for value in (row["difference"], low, high)
+    )
+    if np.isnan(low):
+        return f" ({told})"
+    sure = "" if low > 0 or high < 0 else ", no more than chance explains"
+    return (
+        f" ({told} against the baseline, 95 % interval {low_told} to {high_told}{sure})"
+    )
+
+
+# -- the picture -----------------------------------------------------------------------
+
+
+def panels(comparison, metrics):
+    """Return the (metric, class) of each panel."""
+    table = comparison.to_frame()
+    known = list(dict.fromkeys(zip(table["metric"], table["class"], strict=True)))
+    if metrics is not None:
+        unknown = set(metrics) - {metric for metric, _ in known}
+        if unknown:
+            raise ValueError(
+                f"metrics must be among {say(sorted({m for m, _ in known}))}; got "
+                f"{say(sorted(unknown))}."
+            )
+        wanted = list(metrics)
+    else:
+        wanted = [*DRAWN, *comparison.design.scorers]
+    label = interesting_class(comparison)
+    chosen = [
+        key
+        for metric in wanted
+        for key in known
+        # Of many classes, or of two, the one of interest stands for all.
+        if key[0] == metric and key[1] in (None, label)
+    ]
+    values = table.set_index(["metric"])["mean"]
+    return [key for key in chosen if np.isfinite(values.loc[[key[0]]]).any()]
+
+
+def draw(comparison, metrics=None, confidence=0.95, figure=None):
+    """Draw one panel per figure: strategies below each other, with intervals."""
+    pyplot = import_optional(
+        "matplotlib.pyplot", extra="plot", feature="WeightingComparison.plot"
+    )
+    keys = panels(comparison, metrics)
+    table = comparison.to_frame(confidence=confidence)
+    names = [one.name for one in comparison.strategies]
+    n_columns = min(COLUMNS, len(keys))
+    n_rows = -(-len(keys) // n_columns)
+    if figure is None:
+        height = n_rows * (1.0 + 0.32 * len(names))
+        figure = pyplot.figure(
+            figsize=(2.2 + 2.9 * n_columns, height), layout="constrained"
+        )
+    axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False)
+    for ax in axes.flat[len(keys) :]:
+        ax.set_axis_off()
+    for ax, (metric, label) in zip(axes.flat, keys, strict=False):
+        rows = [
+            row
+            for row in table[table["metric"] == metric].to_dict("records")
+            if row["class"] == label
+        ]
+        _draw_panel(ax, rows, comparison.baseline)
+        ax.set_title(_panel_title(comparison.design, metric, label), fontsize=10)
+    first = axes[0, 0]
+    first.set_yticks(range(len(names)), names)
+    first.set_ylim(len(names) - 0.5, -0.5)
+    figure.supxlabel(
+        f"Held-out rows; bars are {confidence:.0%} intervals, the dashed line is "
+        f"the baseline ({comparison.baseline}).\nFilled: differs from the baseline by "
+        "more than chance explains.",
+        fontsize=9,
+    )
+    return figure
+
+
+def _draw_panel(ax, rows, baseline):
+    for position, row in enumerate(rows):
+        if row["strategy"] == baseline and np.isfinite(row["mean"]):
+            ax.axvline(row["mean"], color="0.55", linestyle="--", linewidth=1, zorder=0)
+        if not np.isfinite(row["mean"]):
+            ax.annotate(
+                "failed" if np.isnan(row["mean"]) else "infinite",
+                (0.03, position),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8,
+                color="0.4",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
+            continue
+        differs = row["difference_low"] > 0 or row["difference_high"] < 0
+        if np.isfinite(row["low"]):
+            ax.plot(
+                [row["low"], row["high"]],
+                [position] * 2,
+                color="0.25",
+                linewidth=1.5,
+                solid_capstyle="butt",
+            )
+        ax.plot(
+            row["mean"],
+            position,
+            "o",
+            markersize=6,
+            color="0.1",
+            markerfacecolor="#0072b2" if differs else "white",
+        )
+    ax.grid(axis="y", color="0.92")
+    ax.set_axisbelow(True)
+    ax.tick_params(labelsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _panel_title(design, metric, label):
+    title = title_of(design, metric, label)
+    better = METRICS[metric].better if metric in METRICS else "higher"
+    return f"{title}\n({better} is better)" if better else title
+
+
+# -- the page --------------------------------------------------------------------------
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2em auto;
+  max-width: 62em; padding: 0 1em; }
+h1 { font-size: 1.6em; margin-bottom: 0.2em; }
+h2 { font-size: 1.2em; margin-top: 2em; }
+table { border-collapse: collapse; font-size: 0.9em;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: 0.3em 0.7em; border-bottom: 1px solid #ddd; text-align: right;
+  white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; vertical-align: bottom; white-space: normal; }
+td.text { text-align: left; white-space: normal; }
+.scroll { overflow-x: auto; } img { max-width: 100%; height: auto; }
+.note { color: #555; font-size: 0.9em; } .alarm { border-left: 4px solid #b00;
+  padding-left: 0.8em; } details { margin: 1em 0; } summary { cursor: pointer; }
+li { margin-bottom: 0.5em; }
+"""
+
+
+def page(comparison, path, title):
+    """Return the page, and write it where a path is given."""
+    design = comparison.design
+    body = [f"<h1>{escape(title)}</h1>", _lead(comparison)]
+    failed = comparison.failures()
+    if not comparison.complete or len(failed):
+        body.append(_alarm(comparison, failed))
+    items = "".join(f"<li>{escape(one)}</li>" for one in sentences(comparison))
+    body.append(f"<h2>What was found</h2><ul>{items}</ul>")
+    body.append(f"<h2>In a picture</h2>{_picture(comparison)}")
+    body.append(
+        "<h2>The figures</h2><p class='note'>Mean over the folds ± standard error.</p>"
+        + _table(*_figures(comparison))
+    )
+    body.append(
+        "<details><summary>Differences to the baseline, with their 95 % intervals"
+        f"</summary>{_table(*_differences(comparison))}<p class='note'>p-values are "
+        "adjusted for the number of strategies (Holm), not for the number of figures: "
+        "say beforehand which figure decides.</p></details>"
+    )
+    body.append(f"<h2>What the figures mean</h2>{_glossary(comparison)}")
+    body.append(_how(comparison))
+    text = (
+        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f"{''.join(body)}<p class='note'>{escape(design.estimator)}</p></body></html>\n"
+    )
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def notebook(comparison):
+    """Return what a notebook shows."""
+    lines = "<br>".join(escape(line) for line in about(comparison))
+    return (
+        "<div><strong>Strategies on the same folds</strong><br>"
+        f"<small>{lines}</small>{_table(*_figures(comparison))}</div>"
+    )
+
+
+def _lead(comparison):
+    design = comparison.design
+    n = len(comparison.strategies)
+    label = interesting_class(comparison)
+    others = len(design.classes) - 1
+    rest = "the other class" if others == 1 else f"the {others} other classes"
+    return (
+        f"<p>{n} ways to train a model that tells {escape(say(label))} from {rest} "
+        f"were tried on the same {design.n_rows:,} rows. Each was trained on one part "
+        "of the rows and judged on the part it had not seen, "
+        f"{design.n_folds} times. They are held against "
+        f"<b>{escape(comparison.baseline)}</b>.</p>"
+    )
+
+
+def _alarm(comparison, failed):
+    told = ""
+    if not comparison.complete:
+        told += (
+            "<p>This comparison was interrupted: only the folds that all strategies "
+            "have finished are in it.</p>"
+        )
+    if len(failed):
+        rows = failed.drop_duplicates(["strategy", "message"]).to_dict("records")
+        items = "".join(
+            f"<li><b>{escape(row['strategy'])}</b>: {escape(row['message'])}</li>"
+            for row in rows
+        )
+        told += f"<p>Some fits failed:</p><ul>{items}</ul>"
+    return f"<div class='alarm'>{told}</div>"
+
+
+def _picture(comparison):
+    pyplot = import_optional(
+        "matplotlib.pyplot", extra="plot", feature="WeightingComparison.to_html"
+    )
+    figure = draw(comparison)
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=130)
+    pyplot.close(figure)
+    code = base64.b64encode(drawn.getvalue()).decode("ascii")
+    about_it = "The same figures as in the table below, with intervals."
+    return f"<img alt='{about_it}' src='data:image/png;base64,{code}'>"
+
+
+def _figures(comparison):
+    shown = comparison.summary()
+    header = ["Strategy", *shown.columns]
+    rows = [
+        [name, *values]
+        for name, values in zip(shown.index, shown.to_numpy(), strict=True)
+    ]
+    return header, rows
+
+
+def _differences(comparison):
+    table = comparison.to_frame()
+    table = table[(table["strategy"] != comparison.baseline)]
+    table = table[np.isfinite(table["difference"])]
+    header = ["Strategy", "Figure", "Difference", "Interval", "p, adjusted", "Folds"]
+    rows = [
+        [
+            row["strategy"],
+            title_of(comparison.design, row["metric"], row["class"]),
+            with_error(row["difference"], row["difference_std_error"]),
+            f"{row['difference_low']:.3f} to {row['difference_high']:.3f}",
+            f"{row['p_adjusted']:.3f}",
+            str(row["n_folds"]),
+        ]
+        for row in table.to_dict("records")
+        if not row["metric"].endswith("_time") and row["metric"] != "prevalence"
+    ]
+    return header, rows
+
+
+def _glossary(comparison):
+    label = interesting_class(comparison)
+    used = dict.fromkeys(comparison.to_frame()["metric"])
+    items = "".join(
+        f"<tr><td>{escape(METRICS[one].title)}</td>"
+        f"<td class='text'>{escape(METRICS[one].meaning)}"
+        f"{_better(one)}</td></tr>"
+        for one in used
+        if one in METRICS
+    )
+    both = " and ".join(METRICS[one].title.lower() for one in BOTH)
+    meant = (
+        f"<p class='note'>Where no class is named, the class is {escape(say(label))}; "
+        f"{both} are told for both.</p>"
+        if comparison.design.pos_label is not None
+        else ""
+    )
+    return f"<table><tbody>{items}</tbody></table>{meant}"
+
+
+def _better(metric):
+    better = METRICS[metric].better
+    return f" {better.capitalize()} is better." if better else ""
+
+
+def _how(comparison):
+    design = comparison.design
+    lines = [
+        f"In the rows that a model is judged on, each counts by: {design.weights}. The "
+        "weights by which a strategy trains are never used there.",
+        "Where a strategy is calibrated, the probabilities were corrected on rows that "
+        "its model had not seen.",
+        "Models of different folds share training rows. The standard errors are "
+        "corrected for that (Nadeau and Bengio 2003); the intervals are at 95 %.",
+        "Many figures of many strategies are compared: some differ by chance alone.",
+    ]
+    if design.grouped:
+        lines.insert(1, "Rows of one group were never on both sides of a split.")
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<h2>How it was done</h2><ul class='note'>{items}</ul>"
+
+
+def _table(header, rows):
+    head = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<div class='scroll'><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
