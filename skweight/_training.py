@@ -114,6 +114,7 @@ class Training:
 
     def of(self, rows, n_samples):
         """Return the same way for some of the rows, with the weights they have."""
+        self._prepared = None  # if all rows are fitted at all, they have been
         part = Training(
             self.estimator,
             stabilizer=self.stabilizer,

@@ -404,19 +404,45 @@ def test_a_class_that_is_tiny_in_every_fold(rare):
 def test_arguments_of_fit_follow_or_are_refused(rare):
     X, y, _ = rare
 
-    class Grouped(LogisticRegression):
-        def fit(self, X, y, sample_weight=None, groups=None):
-            self.groups_ = groups
+    class Sourced(LogisticRegression):
+        def fit(self, X, y, sample_weight=None, source=None):
+            self.source_ = source
             return super().fit(X, y, sample_weight)
 
-    groups = np.arange(y.size)
-    clf = WeightedClassifier(Grouped(), resampler="random_under", random_state=0)
-    clf.fit(X, y, groups=groups)
+    source = np.arange(y.size)
+    clf = WeightedClassifier(Sourced(), resampler="random_under", random_state=0)
+    clf.fit(X, y, source=source)
     rows = RandomUnderSampler(random_state=0)
     rows.fit_resample(X, y)
-    assert_array_equal(clf.estimator_.groups_, rows.sample_indices_)
-    with pytest.raises(ValueError, match=r"'groups' of fit.*SMOTE makes rows"):
-        clf.set_params(resampler=MILD).fit(X, y, groups=groups)
+    assert_array_equal(clf.estimator_.source_, rows.sample_indices_)
+    with pytest.raises(ValueError, match=r"'source' of fit.*SMOTE makes rows"):
+        clf.set_params(resampler=MILD).fit(X, y, source=source)
+
+
+def test_out_of_bag_votes_are_for_rows_as_they_came(rare):
+    X, y, _ = rare
+    clf = WeightedClassifier(
+        RandomForestClassifier(5, random_state=0),
+        resampler=MILD,
+        calibration="sigmoid",
+        cv="oob",
+    )
+    with pytest.raises(ValueError, match="cv='oob' needs votes for rows as they came"):
+        clf.fit(X, y)
+
+
+@pytest.mark.parametrize(("cv", "ensemble"), [("holdout", "auto"), (3, True)])
+def test_models_of_folds_are_resampled_alike(rare, cv, ensemble):
+    X, y, _ = rare
+    clf = WeightedClassifier(
+        resampler=MILD,
+        calibration="prior",
+        cv=cv,
+        ensemble=ensemble,
+        decision="tuned",
+        random_state=0,
+    ).fit(X, y)
+    assert clf.report_.training_rows[1] == int(0.3 * (y == 0).sum())
 
 
 _BY_ROWS = "a sampler draws rows, so that a row twice is not a row of weight two"
