@@ -90,8 +90,8 @@ class ProbabilityMap:
         }
 
     def _warn(self, outputs, proba, codes, weights, effective):
-        _guards.warn_of_few_rows(effective, codes.size, stacklevel=5)
-        _guards.warn_of_mean(proba, codes, weights, self.classes, stacklevel=5)
+        _guards.warn_of_few_rows(effective, codes.size, stacklevel=6)
+        _guards.warn_of_mean(proba, codes, weights, self.classes, stacklevel=6)
         if self.method == "predict_proba":
             _guards.warn_of_clipped_votes(
                 proba, outputs, codes, weights, self.classes, stacklevel=5

@@ -91,25 +91,25 @@ class Training:
         self.fit_params = {}
         self._prepared = None
 
-    def weigh(self, X, y, sample_weight=None, metadata=None):
+    def weigh(self, X, y, sample_weight=None, metadata=None, emphasis=None):
         """Learn how much every row counts, apart by role, and keep it sane.
 
-        X still has the columns that only the strategy may see.
+        X still has the columns that only the strategy may see. `emphasis` is what
+        somebody around the estimator has laid on the rows before.
         """
         sample_weight = self._check_sample_weight(sample_weight, X)
-        population, emphasis = sample_weight, None
+        learned = RoleWeights(None, None)
         if self.by_row is not None:
             self.weighting_ = clone(self.by_row)
             learned = self.weighting_.fit_weigh_by_role(
                 X, y, sample_weight, **(metadata or {})
             )
-            population = multiply(sample_weight, learned.population)
-            emphasis = learned.emphasis
+        population, of_rows = multiply(sample_weight, learned.population), learned[1]
         if self.by_row is not None or self.by_class is not None:
             population = self._stabilize_population(population)
         if self.resampler is None:
-            emphasis = self._stabilize(emphasis)
-        self.by_role = RoleWeights(population, emphasis)
+            of_rows = self._stabilize(of_rows)
+        self.by_role = RoleWeights(population, multiply(emphasis, of_rows))
         return self
 
     def of(self, rows, n_samples):

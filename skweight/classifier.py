@@ -339,6 +339,13 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self : object
             The fitted classifier.
         """
+        return self._fit(X, y, sample_weight, fit_params)
+
+    def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
+        """Fit with weights that others tell us the roles of."""
+        return self._fit(X, y, population, fit_params, emphasis, trusted=True)
+
+    def _fit(self, X, y, sample_weight, fit_params, emphasis=None, trusted=False):
         check_choice(self.unsupported, POLICIES, name="unsupported")
         weighting = resolve_weighting(self.weighting)
         estimator = self._get_estimator()
@@ -375,7 +382,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             normalize=self.normalize,
             unsupported=self.unsupported,
             random_state=self.random_state,
-        ).weigh(X, y, sample_weight, arguments["weighting"])
+        ).weigh(X, y, sample_weight, arguments["weighting"], emphasis)
         training.fit_params = arguments["estimator"]
         X = self._hide_side_columns(X, weighting, decision)
         figures = self._look_at_training(training, X, y, codes)
@@ -388,7 +395,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         emphasised = (estimator, self.weighting, emphasis, y, self.resampler)
         check_probabilities(decision, calibrator, *emphasised)
         learns = getattr(decision, "needs_held_out_rows", False)
-        if calibrator is not None or learns:
+        if (calibrator is not None or learns) and not trusted:
             self._guard(sample_weight, codes, calibrator)
         del codes  # a byte per row that the fit need not carry
         if weighs:
@@ -411,6 +418,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             metadata=arguments["splitter"],
         )
         self.estimators_ = fitted.models
+        figures |= self._ask_what_models_saw(figures["population_share"])
         self._take_from_estimator()
         if wanted and fitted.held_out is None:
             calibrator = self._without_held_out_rows(learns)
@@ -678,10 +686,28 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         """Warn of rows and weights that calibration would take at their word."""
         if sample_weight is not None:
             weight = np.asarray(sample_weight, dtype=np.float64)
-            warn_of_class_weights(weight, codes, self.classes_, stacklevel=4)
-        warn_of_resampled_rows(codes, self.classes_, stacklevel=4)
-        if calibrator is not None and has_fit_parameter(calibrator, "class_multiplier"):
-            warn_of_inner_sampler(self._get_estimator(), self.calibration, stacklevel=4)
+            warn_of_class_weights(weight, codes, self.classes_, stacklevel=5)
+        warn_of_resampled_rows(codes, self.classes_, stacklevel=5)
+        asks = calibrator is not None and has_fit_parameter(
+            calibrator, "class_multiplier"
+        )
+        if asks and not hasattr(self._get_estimator(), "_multiplier_of"):
+            warn_of_inner_sampler(self._get_estimator(), self.calibration, stacklevel=5)
+
+    def _ask_what_models_saw(self, population_share):
+        """Return the figures that a Pipeline knows better, which may resample."""
+        asked = [getattr(one, "_multiplier_of", None) for one in self.estimators_]
+        if None in asked:
+            return {}
+        told = [ask(self.classes_) for ask in asked]
+        if any(one is None for one in told):
+            return {}
+        self.class_multiplier_ = np.mean(told, axis=0)
+        mass = self.class_multiplier_ * population_share
+        return {
+            "class_multiplier": self.class_multiplier_.tolist(),
+            "training_share": (mass / mass.sum()).tolist(),
+        }
 
     def _without_held_out_rows(self, learns):
         """Return the calibrator to use where a class is too rare to be held out."""
@@ -700,6 +726,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
                 "class, or set calibration=None."
             )
         return PriorCalibrator()
+
+    def _holds_out_rows(self):
+        """Return whether calibrator or decision see rows that a fit has left out."""
+        return needs_held_out_scores(self._make_calibrator()) or getattr(
+            self._make_decision(), "needs_held_out_rows", False
+        )
 
     def _decides_by_itself(self):
         """Return whether labels are those that the wrapped estimator predicts."""

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from skweight import (
     BalancedWeighting,
@@ -33,6 +34,13 @@ from skweight.exceptions import FewerNeighborsWarning
 from skweight.resampling import WeightedSampler, resample
 
 MILD = SMOTE(sampling_strategy=0.3, random_state=0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture
