@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
+    from skweight.regressor import WeightedRegressor
     from skweight.selection import compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
@@ -93,6 +94,7 @@ __all__ = [
     "ProductWeighting",
     "ULSIFWeighting",
     "WeightedClassifier",
+    "WeightedRegressor",
     "calibration",
     "compare_weightings",
     "datasets",
@@ -134,6 +136,7 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
     "WeightedClassifier": "classifier",
+    "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
 }
 
