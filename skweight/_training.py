@@ -133,6 +133,11 @@ class Training:
         )
         return part
 
+    @property
+    def weights(self):
+        """Population x emphasis of the rows as they came."""
+        return multiply(*self.by_role)
+
     def prepare(self, X, y):
         """Return the rows that an estimator will see, to be used by the next `fit`.
 

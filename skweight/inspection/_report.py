@@ -129,23 +129,7 @@ class FitReport:
 
     def _lines(self):
         """Return the report as pairs of a name and a sentence."""
-        left_out = f", {self.n_left_out} of them left out (weight 0)"
-        counted = sum(self.training_rows) or self.n_rows - self.n_left_out
-        share = self.effective_sample_size / max(counted, 1)
-        lines = [
-            ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
-            ("weighting", self.weighting),
-            *([("resampling", self.resampling)] if self.resampling else []),
-            (
-                "effective rows",
-                f"{self.effective_sample_size:,.1f} ({share:.1%} of those that count); "
-                f"the largest weight is {self.largest_share:.2%} of the total",
-            ),
-        ]
-        for one in self.deliveries:
-            lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
-        if not self.deliveries:
-            lines.append(("delivered", "no weights"))
+        lines = describe_rows(self)
         lines.append(("calibration", self.calibration or "none"))
         lines.append(("decision", self.decision))
         lines.append(("fits", str(self.n_fits)))
@@ -187,6 +171,100 @@ class FitReport:
 
     def _repr_html_(self):
         return as_html(_TITLE, self._lines(), [self._table()])
+
+
+@dataclass(frozen=True, repr=False)
+class RegressionReport:
+    """What the fit of a regressor did to the rows, in words and figures.
+
+    Made by :class:`~skweight.WeightedRegressor` as ``report_``. Printing it gives text,
+    a notebook shows a table.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows that the fit was given.
+    n_left_out : int
+        Rows of population weight zero, which count nowhere.
+    weighting : str
+        The strategy, with its role.
+    effective_sample_size : float
+        Kish's effective sample size of population x emphasis.
+    largest_share : float
+        Share of the largest single weight in the total.
+    deliveries : list of Delivery
+        What got which weights, and how; empty without weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import WeightedRegressor
+    >>> X, y = np.arange(4.0).reshape(-1, 1), np.arange(4.0)
+    >>> WeightedRegressor().fit(X, y, [1, 1, 0, 1]).report_.effective_sample_size
+    3.0
+    """
+
+    n_rows: int
+    n_left_out: int
+    weighting: str
+    effective_sample_size: float
+    largest_share: float
+    deliveries: list
+
+    def to_dict(self):
+        """Return the report as plain Python values, ready for JSON.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name.
+        """
+        deliveries = [one._asdict() for one in self.deliveries]
+        return {**asdict(self), "deliveries": deliveries}
+
+    def __repr__(self):
+        return as_text(_TITLE, describe_rows(self), [])
+
+    def _repr_html_(self):
+        return as_html(_TITLE, describe_rows(self), [])
+
+
+def describe_rows(report):
+    """Return what every fit has to say about its rows, as names and sentences."""
+    left_out = f", {report.n_left_out} of them left out (weight 0)"
+    resampling = getattr(report, "resampling", None)
+    counted = sum(getattr(report, "training_rows", []))
+    counted = counted or report.n_rows - report.n_left_out
+    share = report.effective_sample_size / max(counted, 1)
+    lines = [
+        ("rows", f"{report.n_rows:,}{left_out if report.n_left_out else ''}"),
+        ("weighting", report.weighting),
+        *([("resampling", resampling)] if resampling else []),
+        (
+            "effective rows",
+            f"{report.effective_sample_size:,.1f} ({share:.1%} of those that count); "
+            f"the largest weight is {report.largest_share:.2%} of the total",
+        ),
+    ]
+    for one in report.deliveries:
+        lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
+    if not report.deliveries:
+        lines.append(("delivered", "no weights"))
+    return lines
+
+
+def row_figures(n_rows, population, weights):
+    """Return the figures about all rows together; see `weight_figures`."""
+    if weights is None:
+        weights = np.ones(n_rows)
+    left_out = 0 if population is None else n_rows - np.count_nonzero(population)
+    total = weights.sum()
+    return {
+        "n_rows": n_rows,
+        "n_left_out": int(left_out),
+        "effective_sample_size": float(total**2 / (weights @ weights)),
+        "largest_share": float(weights.max() / total),
+    }
 
 
 def weight_figures(codes, n_classes, population, weights, trained=None):

@@ -180,6 +180,11 @@ class ProductWeighting(BaseWeighting):
         roles = {factor.role for factor in self._resolved()}
         return "population" if roles == {"population"} else "emphasis"
 
+    @property
+    def needs_classes(self):
+        """Whether any factor looks at the classes of the rows."""
+        return any(factor.needs_classes for factor in self._resolved())
+
     def get_params(self, deep=True):
         """Return the parameters, those of the factors under their position.
 
