@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         weighting,
         weights,
     )
+    from skweight.batches import BalancedBatches
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BalancedBatches",
     "BalancedWeighting",
     "BaseWeighting",
     "ClassWeighting",
@@ -114,6 +116,7 @@ __all__ = [
 # The one place that says where a public class lives; every other name in __all__ is
 # a submodule. tests/test_public_api.py holds the three lists of this file together.
 _HOMES = {
+    "BalancedBatches": "batches",
     "BalancedWeighting": "weighting",
     "BaseWeighting": "weighting",
     "ClassWeighting": "weighting",

@@ -42,6 +42,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         ``CostWeighting(cost)`` for a learner that is too simple for its data.
     stabilizer : None, str, float or stabilizer, default=None
         What keeps a few rows from carrying everything, as in `WeightedClassifier`.
+    resampler : None, str or sampler, default=None
+        What changes the rows inside every fit, as in `WeightedClassifier`.
     calibration : None, str or calibrator, default="auto"
         What maps outputs to probabilities, as in `WeightedClassifier`. ``"auto"``
         mixes families of maps by their loss on rows they have not seen. None takes the
@@ -160,6 +162,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         decision="expected_cost",
         weighting=None,
         stabilizer=None,
+        resampler=None,
         calibration="auto",
         drop_cost_columns=False,
         cv="auto",
@@ -173,6 +176,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             estimator,
             weighting=weighting,
             stabilizer=stabilizer,
+            resampler=resampler,
             calibration=calibration,
             decision=decision,
             cv=cv,

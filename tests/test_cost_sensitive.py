@@ -31,6 +31,7 @@ from skweight import (
     WeightedClassifier,
 )
 from skweight.calibration import (
+    AutoCalibrator,
     PriorCalibrator,
     SigmoidCalibrator,
 )
