@@ -41,7 +41,7 @@ def measure(options):
             continue
         for model in ("LR", "HGB"):
             comparison = compare(X, y, MODELS[model](), REPEATS.get(data, 1), options)
-            yield f"## {data}, {model}"
+            yield f"## {data} ({len(y):,} rows, {y.mean():.1%} positive), {model}"
             yield table([figures(comparison, one) for one in comparison.strategies])
             yield (
                 f"Differences to `{comparison.baseline}`, paired by fold, with 95 % "
@@ -113,7 +113,8 @@ def differences(comparison, strategy):
             for key in ("difference_low", "difference", "difference_high")
         )
         found[column] = f"{value} ({low} to {high})"
-        found[f"p, {metric.replace('_', ' ')}"] = Figure(row["p_adjusted"], ".3f")
+        p = row["p_adjusted"]
+        found[f"p, {metric.replace('_', ' ')}"] = f"{p:.3f}" if p >= 0.001 else "<.001"
     return found
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
-    from skweight.selection import compare_weightings
+    from skweight.selection import WeightMonitor, compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -88,6 +88,7 @@ __all__ = [
     "PriorWeighting",
     "ProductWeighting",
     "ULSIFWeighting",
+    "WeightMonitor",
     "WeightedClassifier",
     "calibration",
     "compare_weightings",
@@ -126,6 +127,7 @@ _HOMES = {
     "PriorWeighting": "weighting",
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
+    "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",
     "compare_weightings": "selection",
 }
