@@ -4,33 +4,34 @@ The calibrator, the decision and the report share the same held-out scores, so t
 k + 1 fits do what nested wrappers do in k x (k + 1).
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skweight._validation import check_number, n_rows, positions_of, say
+from skweight._validation import n_rows, positions_of
 from skweight.calibration import scores_from_proba
-from skweight.exceptions import FewerFoldsWarning
 
-DEFAULT_FOLDS = 5
 SMALLEST_CLIP = 1e-7
+# Quantile of the probabilities that occur which is taken for a small one; measured by
+# benchmarks/vote_floor.py.
+SMALL_SHARE = 0.01
 
 
 class HeldOut(NamedTuple):
     """Outputs of fold models on rows they were not fitted on.
 
     ``rows`` are the positions of those rows, in the order of ``outputs``; a row is
-    there more than once where the splits test it more than once.
+    there more than once where the splits test it more than once. ``source`` says in
+    words where the outputs come from.
     """
 
     outputs: np.ndarray
     rows: np.ndarray
-    n_fits: int
+    method: str
+    source: str = ""
 
 
 def output_method(estimator, *, probabilities):
@@ -103,14 +104,15 @@ def _compares_pairs(estimator, method, classes):
 def smallest_probability(outputs, method):
     """Return where to clip probabilities before their logarithm is taken.
 
-    Zeros of tree ensembles and neighbours mean "no vote", not "impossible". Half the
-    smallest probability that does occur is half a vote.
+    Zeros of tree ensembles and neighbours mean "no vote", not "impossible". Half of a
+    small probability that does occur is half a vote: not of the smallest one, which is
+    that of a single odd row and would give all rows without a vote its leverage.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP
     positive = outputs[outputs > 0]
-    smallest = positive.min() if positive.size else 1.0
-    return float(np.clip(smallest / 2, SMALLEST_CLIP, 0.25))
+    small = np.quantile(positive, SMALL_SHARE) if positive.size else 1.0
+    return float(np.clip(small / 2, SMALLEST_CLIP, 0.25))
 
 
 def log_scores(outputs, method, clip):
@@ -120,77 +122,44 @@ def log_scores(outputs, method, clip):
     return outputs
 
 
-def folds(cv, X, y, population, random_state, metadata):
-    """Return the splits, or None where a class is too rare to be held out.
-
-    A number of folds is reduced to the rows of the rarest class; rows whose
-    population weight is zero do not count.
-    """
-    if cv is not None and not isinstance(cv, int | np.integer):
-        splits = list(check_cv(cv, y, classifier=True).split(X, y, **metadata))
-        if not splits:
-            raise ValueError(
-                f"cv must give at least one pair of training and test rows; {cv!r} "
-                "gives none."
-            )
-        return splits
-    n_folds = DEFAULT_FOLDS if cv is None else cv
-    check_number(n_folds, name="cv", low=2)
-    n_samples = len(y)
-    counted = np.flatnonzero(np.ones(n_samples) if population is None else population)
-    y = y[counted]
-    classes, counts = np.unique(y, return_counts=True)
-    fewest = int(counts.min())
-    if fewest < n_folds:
-        rare = classes[counts == fewest]
-        what = (
-            f"{fewest} folds are used"
-            if fewest > 1
-            else "no row of it can be held out, so the probabilities are calibrated "
-            "by the closed-form inversion (calibration='prior') instead"
-        )
-        warnings.warn(
-            f"The rarest class, {say(rare)}, has {fewest} "
-            f"{'rows' if fewest > 1 else 'row'}, fewer than the {n_folds} folds asked "
-            f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
-            FewerFoldsWarning,
-            stacklevel=4,
-        )
-        if fewest < 2:
-            return None
-    splitter = StratifiedKFold(
-        min(n_folds, fewest), shuffle=True, random_state=random_state
-    )
-    # Rows of weight zero are never held out, or they would decide which rows are held
-    # out together. They stay in training, as in the final fit, for the classes that
-    # they alone have.
-    left_out = np.setdiff1d(np.arange(n_samples), counted, assume_unique=True)
-    return [
-        (np.sort(np.concatenate([counted[train], left_out])), counted[test])
-        for train, test in splitter.split(y, y)
-    ]
-
-
 def held_out(training, X, y, splits, method, classes, *, n_jobs):
     """Fit once for every split and return the outputs on the rows left out.
 
     Every fold is fitted the way that `training` fits all rows.
     """
+    return cross_fit(training, X, y, splits, method, classes, n_jobs=n_jobs)[0]
+
+
+def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
+    """Fit once for every split: outputs on the rows left out, and the models.
+
+    ``method`` is the name of the method whose outputs are wanted, or a function that
+    tells it from a fitted model. Models are a list of pairs of a fitted estimator and
+    its deliveries, empty unless they are to be kept.
+    """
     (X,) = indexable(X)  # some sparse formats have no rows to take
     n_samples = n_rows(X)
-    outputs = Parallel(n_jobs=n_jobs)(
+    found = Parallel(n_jobs=n_jobs)(
         delayed(_one_fold)(
-            training.of(train, n_samples), X, y, train, test, method, classes
+            training.of(train, n_samples), X, y, train, test, method, classes, keep
         )
         for train, test in splits
     )
-    return HeldOut(
-        np.concatenate(outputs),
+    k = len(splits)
+    held_out = HeldOut(
+        np.concatenate([outputs for outputs, _, _ in found]),
         np.concatenate([np.arange(len(y))[test] for _, test in splits]),
-        len(splits),
+        found[0][1],
+        f"{k} fits on {k} training folds" if k > 1 else "one fit on the other rows",
     )
+    return held_out, [model for _, _, model in found if keep]
 
 
-def _one_fold(training, X, y, train, test, method, classes):
-    fitted, _ = training.fit(_safe_indexing(X, train), _safe_indexing(y, train))
-    return outputs_of(fitted, _safe_indexing(X, test), method, classes)
+def _one_fold(training, X, y, train, test, method, classes, keep):
+    fitted, deliveries = training.fit(
+        _safe_indexing(X, train), _safe_indexing(y, train)
+    )
+    if callable(method):
+        method = method(fitted)
+    outputs = outputs_of(fitted, _safe_indexing(X, test), method, classes)
+    return outputs, method, (fitted, deliveries) if keep else None

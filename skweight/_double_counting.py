@@ -18,7 +18,7 @@ def warn_of_double_counting(estimator, weighting):
             f"weighting={weighting!r} balances it once more, so that emphasis "
             f"counts double. Set {name} back to its default, or weighting=None.",
             DoubleCountingWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -3,6 +3,7 @@
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
+from skweight._compat import routing_of
 from skweight._validation import say
 from skweight.weighting._base import asks_for
 
@@ -15,7 +16,15 @@ _CALLEES = {
 }
 
 
-def sort_fit_params(router, fit_params, *, weighting, decision=None, cv=None):
+def takes_in_fit(estimator, name):
+    """Return whether an estimator asks for an argument of fit by name."""
+    routing = None if estimator is None else routing_of(estimator)
+    return routing is not None and bool(routing.consumes("fit", [name]))
+
+
+def sort_fit_params(
+    router, fit_params, *, weighting, decision=None, cv=None, estimator=None
+):
     """Return the arguments of fit, apart by who is to get them.
 
     Parameters
@@ -24,8 +33,9 @@ def sort_fit_params(router, fit_params, *, weighting, decision=None, cv=None):
         The wrapper, whose metadata routing is asked where routing is on.
     fit_params : dict
         Keyword arguments of its `fit`.
-    weighting, decision, cv : object
-        Its parts; what none of them asks for is the estimator's.
+    weighting, decision, cv, estimator : object
+        Its parts; what none of the others asks for is the estimator's, and so is what
+        it has splits of its own for.
 
     Returns
     -------
@@ -49,7 +59,9 @@ def sort_fit_params(router, fit_params, *, weighting, decision=None, cv=None):
             "decision": name in getattr(decision, "metadata_names", list)(),
             "splitter": name in splits_by,
         }
-        asked["estimator"] = not any(asked.values())
+        asked["estimator"] = not any(asked.values()) or (
+            asked["splitter"] and takes_in_fit(estimator, name)
+        )
         for who, asks in asked.items():
             if asks:
                 sorted_params[who][name] = value

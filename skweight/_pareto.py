@@ -383,6 +383,9 @@ def _fit_tail(relative):
             problem=(
                 f"atomic tail: {values.size} weights in the tail share {n_distinct} "
                 "distinct values, as weights per class do"
+                if values.size
+                else "atomic tail: the largest weights are all equal, as weights per "
+                "class are"
             ),
         )
     khat, sigma = _fit_generalized_pareto(values - cutoff)

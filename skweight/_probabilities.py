@@ -4,9 +4,16 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from skweight import _guards
 from skweight._cross_fit import SMALLEST_CLIP, log_scores, outputs_of
 from skweight._cross_fit import smallest_probability as smallest
-from skweight._validation import positions_of
+from skweight._families import counts_votes
+from skweight._validation import check_number, plain, positions_of, say
+from skweight.calibration import PriorCalibrator, scores_from_proba
+from skweight.weights import effective_sample_size
+
+# Far below any probability that means something, far above where doubles end.
+_NO_CLIP = 1e-300
 
 
 def needs_held_out_scores(calibrator):
@@ -30,6 +37,8 @@ class ProbabilityMap:
         The fitted calibrator; None where outputs are taken as probabilities.
     clip : float
         Smallest probability that is told apart before its logarithm is taken.
+    shift : PriorCalibrator or None
+        What takes the probabilities to other class frequencies.
     """
 
     def __init__(self, method, classes):
@@ -37,13 +46,20 @@ class ProbabilityMap:
         self.classes = classes
         self.calibrator = None
         self.clip = SMALLEST_CLIP
+        self.shift = None
 
-    def fit(self, calibrator, held_out, y, population, class_multiplier):
-        """Fit a clone of the calibrator and return what a report says about it."""
-        if calibrator is None:
-            return {"calibration": None}
+    def fit(self, calibrator, held_out, y, population, class_multiplier, model):
+        """Fit a clone of the calibrator and return what a report says about it.
+
+        ``model`` is one of the fitted estimators, for calibrators that ask for its
+        kind.
+        """
         calibrator = clone(calibrator, safe=False)
-        known = {"classes": self.classes, "class_multiplier": class_multiplier}
+        known = {
+            "classes": self.classes,
+            "class_multiplier": class_multiplier,
+            "votes": self.method == "predict_proba" and counts_votes(model),
+        }
         asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
         if not needs_held_out_scores(calibrator):
             self.calibrator = calibrator.fit(None, y, **asked)
@@ -58,18 +74,12 @@ class ProbabilityMap:
         proba = self.calibrator.predict_proba(scores)
         codes = positions_of(y, self.classes, owner="The calibrator")
         mass = np.bincount(codes, weights=weights, minlength=self.classes.size)
-        effective = (
-            y.size if weights is None else weights.sum() ** 2 / (weights**2).sum()
-        )
-        source = (
-            f"{held_out.n_fits} fits on {held_out.n_fits} training folds"
-            if held_out.n_fits
-            else "the frozen model"
-        )
+        effective = y.size if weights is None else effective_sample_size(weights)
+        self._warn(held_out.outputs, proba, codes, weights, effective)
         return {
             "calibration": (
                 f"{calibrator!r} on {y.size:,} held-out rows as they came "
-                f"({effective:,.1f} effective), from {source}"
+                f"({effective:,.1f} effective), from {held_out.source}"
             ),
             "held_out": {
                 "n_rows": int(y.size),
@@ -79,6 +89,14 @@ class ProbabilityMap:
             },
         }
 
+    def _warn(self, outputs, proba, codes, weights, effective):
+        _guards.warn_of_few_rows(effective, codes.size, stacklevel=6)
+        _guards.warn_of_mean(proba, codes, weights, self.classes, stacklevel=6)
+        if self.method == "predict_proba":
+            _guards.warn_of_clipped_votes(
+                proba, outputs, codes, weights, self.classes, stacklevel=5
+            )
+
     def of_outputs(self, outputs):
         """Return probabilities for outputs of the estimator."""
         if self.calibrator is None:
@@ -87,6 +105,75 @@ class ProbabilityMap:
             log_scores(outputs, self.method, self.clip)
         )
 
-    def of_rows(self, estimator, X):
-        """Return probabilities for rows."""
-        return self.of_outputs(outputs_of(estimator, X, self.method, self.classes))
+    def of_rows(self, models, X):
+        """Return probabilities for rows, the mean over models where there are more."""
+        proba = self._of_rows(models[0], X)
+        for model in models[1:]:
+            proba = proba + self._of_rows(model, X)
+        if len(models) > 1:
+            proba = proba / len(models)
+        return proba if self.shift is None else self._shifted(proba)
+
+    def _of_rows(self, model, X):
+        return self.of_outputs(outputs_of(model, X, self.method, self.classes))
+
+    def _shifted(self, proba):
+        return self.shift.predict_proba(scores_from_proba(proba, clip=_NO_CLIP))
+
+
+def prevalence_shift(prevalence, classes, population_share):
+    """Return the inversion that takes probabilities to other class frequencies.
+
+    It is that of class weights: against the target, a class counts
+    ``population_share / prevalence`` times as much as it should. Also returned are the
+    frequencies, by class.
+    """
+    target = complete_prevalence(prevalence, classes, population_share)
+    shift = PriorCalibrator().fit(
+        classes=classes, class_multiplier=population_share / target
+    )
+    return shift, {plain(k): float(p) for k, p in zip(classes, target, strict=True)}
+
+
+def complete_prevalence(prevalence, classes, population_share):
+    """Return class frequencies in the order of the classes, with sum one.
+
+    Classes that are not named share the rest as they do in the population.
+    """
+    if hasattr(prevalence, "target_prior_"):
+        prevalence = dict(
+            zip(prevalence.classes_.tolist(), prevalence.target_prior_, strict=True)
+        )
+    if not isinstance(prevalence, dict) or not prevalence:
+        raise TypeError(
+            "prevalence must be a dict {label: frequency}, a fitted "
+            f"LabelShiftWeighting, or None; got {prevalence!r}."
+        )
+    position = {plain(label): i for i, label in enumerate(classes)}
+    unknown = [label for label in prevalence if plain(label) not in position]
+    if unknown:
+        raise ValueError(
+            f"prevalence names the labels {say(unknown)}, which are not among the "
+            f"classes {say(classes)}."
+        )
+    target = np.zeros(classes.size)
+    for label, value in prevalence.items():
+        # An estimate may say that a class has gone; its probability is then as good
+        # as zero, and never exactly that.
+        check_number(value, name=f"prevalence[{label!r}]", low=0, high=1)
+        target[position[plain(label)]] = max(value, _NO_CLIP)
+    named = np.isin(np.arange(classes.size), [position[plain(k)] for k in prevalence])
+    total = target.sum()
+    if named.all():
+        fits = abs(total - 1) <= 1e-6
+    else:
+        fits = total < 1
+        rest = population_share[~named]
+        target[~named] = (1 - total) * rest / rest.sum() if fits else 0
+    if not fits:
+        raise ValueError(
+            f"The frequencies in prevalence must sum to "
+            f"{'1' if named.all() else 'less than 1, with classes left out'}; got "
+            f"{total:.6g}."
+        )
+    return target / target.sum()

@@ -65,10 +65,11 @@ class Training:
         self.weights = None
         self.fit_params = {}
 
-    def weigh(self, X, y, sample_weight=None, metadata=None):
+    def weigh(self, X, y, sample_weight=None, metadata=None, emphasis=None):
         """Learn how much every row counts, apart by role, and keep it sane.
 
-        X still has the columns that only the strategy may see.
+        X still has the columns that only the strategy may see. `emphasis` is what
+        somebody around the estimator has laid on the rows before.
         """
         sample_weight = self._check_sample_weight(sample_weight, X)
         by_role = RoleWeights(sample_weight, None)
@@ -82,7 +83,9 @@ class Training:
                     multiply(sample_weight, learned.population), learned.emphasis
                 )
             )
-        return self._set(by_role)
+        return self._set(
+            by_role._replace(emphasis=multiply(emphasis, by_role.emphasis))
+        )
 
     def of(self, rows, n_samples):
         """Return the same way for some of the rows, with the weights they have."""

@@ -83,7 +83,7 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
             )
             .add(weighting=weighting, method_mapping=mapping)
             .add(
-                splitter=self.cv,
+                splitter=self._get_splitter(),
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         )
@@ -104,13 +104,17 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
     def _get_estimator(self):
         return self._default_estimator() if self.estimator is None else self.estimator
 
+    def _get_splitter(self):
+        """Return what is asked which metadata the splits need."""
+        return self.cv
+
     def _delegate(self):
         return getattr(self, "estimator_", None) or self._get_estimator()
 
     def _take_from_estimator(self):
         for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+            if hasattr(self._delegate(), name):
+                setattr(self, name, getattr(self._delegate(), name))
 
     def _find_side_columns(self, *strategies):
         """Return the columns of X that the estimator is not to see."""

@@ -1,20 +1,33 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
+from functools import partial
 from inspect import signature
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone, is_regressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skweight import _cross_fit
+from skweight._cross_fit import output_method
 from skweight._deliver_one import take_rows
 from skweight._double_counting import check_probabilities, warn_of_double_counting
+from skweight._guards import (
+    warn_of_class_weights,
+    warn_of_inner_sampler,
+    warn_of_resampled_rows,
+)
 from skweight._metadata import sort_fit_params, sort_predict_params
-from skweight._probabilities import ProbabilityMap, needs_held_out_scores
+from skweight._probabilities import (
+    ProbabilityMap,
+    needs_held_out_scores,
+    prevalence_shift,
+)
+from skweight._sources import fit_models
+from skweight._splits import takes_groups
 from skweight._training import Training
 from skweight._validation import (
     check_choice,
@@ -60,10 +73,23 @@ def _has_predict_proba(self):
         return _estimator_has("predict_proba")(self)
     probabilities = not getattr(calibrator, "needs_held_out_scores", True)
     try:
-        _cross_fit.output_method(self._delegate(), probabilities=probabilities)
+        output_method(self._delegate(), probabilities=probabilities)
     except TypeError as error:
         raise AttributeError(str(error)) from error
     return True
+
+
+def _output_method(model, *, calibrator, decision):
+    """Return the method of a fitted model whose outputs become probabilities."""
+    if calibrator is not None:
+        return output_method(model, probabilities=not needs_held_out_scores(calibrator))
+    if decision is not None and not hasattr(model, "predict_proba"):
+        raise TypeError(
+            f"decision={decision!r} decides by probabilities, and "
+            f"{type(model).__name__} has no predict_proba. Set calibration='sigmoid', "
+            "which makes them."
+        )
+    return "predict_proba"
 
 
 class WeightedClassifier(ClassifierMixin, WeightedWrapper):
@@ -117,10 +143,23 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         ``"tuned"``, or a `TunedDecision`: thresholds found on the held-out rows that
         serve the calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
         what the estimator predicts.
-    cv : int, splitter, iterable or None, default=None
-        Splits for the held-out scores that calibrator and decision see. None is 5 and
-        a number means shuffled stratified folds. Raising it makes fold models more
-        like the final one, at one more fit each.
+    cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
+        Where the held-out scores come from that calibrator and decision see.
+        ``"auto"``, or None: shuffled stratified folds, five of them, with one
+        calibrator for all; above 100,000 rows ``"holdout"``. A number: so many folds.
+        Raising it makes fold models more like the final one, at one more fit each.
+        ``"holdout"``: a stratified fifth of the rows, at most 100,000, which the model
+        then never sees. ``"oob"``: the votes of trees for rows that they did not draw,
+        at no further fit, for a bagged forest that is not told to draw rows by weights.
+        Where `fit` is given ``groups``, folds made here keep groups together; a
+        splitter or an iterable of pairs of rows is obeyed, time splits among them.
+    ensemble : {"auto", True, False}, default="auto"
+        What predicts after k folds were fitted for their scores. True: the k fold
+        models, whose calibrated probabilities are averaged: k fits, and k times the
+        time and memory of a prediction. False: one model, fitted on all rows: k + 1
+        fits. ``"auto"``: True for models made of trees, which gain by the average,
+        unless a fold learned from less than half of the rows; a hold-out keeps its
+        one model; False for all others. Without calibration there is one model.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
         a systematic bootstrap of the rows, drawn in proportion to their weights.
@@ -137,8 +176,10 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
+    estimators_ : list of estimator
+        The fitted clones of `estimator` that predict: one, or one for each fold.
     estimator_ : estimator
-        The fitted clone of `estimator`.
+        The only one of them; not there where several are averaged.
     weighting_ : weighting or None
         The fitted strategy.
     calibrator_ : calibrator or None
@@ -149,6 +190,8 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         Probability of the second of two classes that decides, where one does.
     class_multiplier_ : ndarray of shape (n_classes,)
         Training mass of each class as the learner saw it, over its population mass.
+    prevalence_ : dict or None
+        Class frequencies that `set_prevalence` put in force.
     report_ : FitReport
         What the fit did to the rows, in words and figures.
     n_features_in_ : int
@@ -164,6 +207,22 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
     UnsupportedWeightsError
         In `fit`, if the estimator takes no weights and `unsupported` is "raise".
 
+    Warns
+    -----
+    CalibrationMeanWarning
+        In `fit`, if the mean calibrated probability of a class is not its frequency on
+        held-out rows.
+    EmphasisAsPopulationWarning
+        If `sample_weight` depends on the label alone and evens out the classes.
+    UpstreamSamplerWarning
+        If rows look resampled, or a sampler inside the estimator changes the classes.
+    FewEffectiveRowsWarning
+        If weights leave the calibrator less than 200 effective rows.
+    ClippedVotesWarning
+        If rows without a vote for a class get a wrong probability.
+    FewerFoldsWarning
+        If a class has fewer rows than there should be folds.
+
     See Also
     --------
     BalancedWeighting : The default strategy.
@@ -173,8 +232,10 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
 
     Notes
     -----
-    Calibration costs as many fits as there are folds, besides the one that is kept;
-    prediction costs that of one model. All other work is O(n) in time and memory.
+    Calibration with k folds costs k fits where fold models are averaged and k + 1 where
+    one model is fitted on all rows; a hold-out or out-of-bag votes cost one. Prediction
+    costs that of the models that are kept. All other work is O(n) in time and memory.
+    Every warning gives the figure it rests on and a remedy; each must exceed chance.
 
     References
     ----------
@@ -215,7 +276,8 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         stabilizer=None,
         calibration=None,
         decision="auto",
-        cv=None,
+        cv="auto",
+        ensemble="auto",
         unsupported="raise",
         normalize=True,
         n_jobs=None,
@@ -227,6 +289,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self.calibration = calibration
         self.decision = decision
         self.cv = cv
+        self.ensemble = ensemble
         self.unsupported = unsupported
         self.normalize = normalize
         self.n_jobs = n_jobs
@@ -255,6 +318,13 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self : object
             The fitted classifier.
         """
+        return self._fit(X, y, sample_weight, fit_params)
+
+    def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
+        """Fit with weights that others tell us the roles of."""
+        return self._fit(X, y, population, fit_params, emphasis, trusted=True)
+
+    def _fit(self, X, y, sample_weight, fit_params, emphasis=None, trusted=False):
         check_choice(self.unsupported, POLICIES, name="unsupported")
         weighting = resolve_weighting(self.weighting)
         estimator = self._get_estimator()
@@ -272,7 +342,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             self.classes_, codes = encode_labels(y)
         decision = clone(self._make_decision(), safe=False)
         arguments = sort_fit_params(
-            self, fit_params, weighting=weighting, decision=decision, cv=self.cv
+            self,
+            fit_params,
+            weighting=weighting,
+            decision=decision,
+            cv=self._get_splitter(),
+            estimator=estimator,
         )
         rows = X
         if hasattr(decision, "check_rows"):
@@ -285,7 +360,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             normalize=self.normalize,
             unsupported=self.unsupported,
             random_state=self.random_state,
-        ).weigh(X, y, sample_weight, arguments["weighting"])
+        ).weigh(X, y, sample_weight, arguments["weighting"], emphasis)
         training.fit_params = arguments["estimator"]
         self.weighting_ = training.weighting_
         population, emphasis = training.by_role
@@ -294,24 +369,52 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         )
         self.class_multiplier_ = np.array(figures["class_multiplier"])
         calibrator = self._make_calibrator(codes, population)
-        del codes  # a byte per row that the fit need not carry
         emphasised = (estimator, self.weighting, emphasis, y)
         check_probabilities(decision, calibrator, *emphasised)
+        learns = getattr(decision, "needs_held_out_rows", False)
+        if (calibrator is not None or learns) and not trusted:
+            self._guard(sample_weight, codes, calibrator)
+        del codes  # a byte per row that the fit need not carry
         X = self._hide_side_columns(X, weighting, decision)
 
         if emphasis is not None:
             warn_of_double_counting(estimator, self.weighting)
-        self.estimator_, deliveries = training.fit(X, y)
-        self._take_from_estimator()
-        calibrator, held_out = self._hold_out(
-            training, calibrator, decision, X, y, arguments["splitter"]
+        wanted = learns or needs_held_out_scores(calibrator)
+        by_decision = None if self._decides_by_itself() else self.decision
+        how = partial(_output_method, calibrator=calibrator, decision=by_decision)
+        fitted = fit_models(
+            training,
+            X,
+            y,
+            classes=self.classes_,
+            wanted=wanted,
+            averages=calibrator is not None,
+            cv=self.cv,
+            ensemble=self.ensemble,
+            method=how,
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+            metadata=arguments["splitter"],
         )
-        check_probabilities(decision, calibrator, *emphasised)
+        self.estimators_ = fitted.models
+        figures |= self._ask_what_models_saw(figures["population_share"])
+        self._take_from_estimator()
+        if wanted and fitted.held_out is None:
+            calibrator = self._without_held_out_rows(learns)
+            check_probabilities(decision, calibrator, *emphasised)
+            how = partial(how, calibrator=calibrator)
+        held_out = fitted.held_out
+        self._map = ProbabilityMap(how(fitted.models[0]), self.classes_)
+        self.calibrator_ = self.prevalence_ = None
         told = {"calibration": None}
-        self.calibrator_ = None
         if calibrator is not None:
             told = self._map.fit(
-                calibrator, held_out, y, population, self.class_multiplier_
+                calibrator,
+                held_out,
+                y,
+                population,
+                self.class_multiplier_,
+                fitted.models[0],
             )
             self.calibrator_ = self._map.calibrator
         self._decide(decision, held_out, rows, y, population, arguments["decision"])
@@ -319,10 +422,9 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             **figures,
             weighting=describe_weighting(self.weighting_),
             classes=labels_of(self.classes_),
-            deliveries=deliveries,
+            deliveries=fitted.deliveries,
             decision=describe_decision(self.decision_),
-            n_fits=int(not isinstance(estimator, FrozenEstimator))
-            + (0 if held_out is None else held_out.n_fits),
+            n_fits=fitted.n_fits,
             **told,
         )
         return self
@@ -343,10 +445,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         labels : ndarray of shape (n_samples,)
             Class labels.
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "estimators_")
         metadata = sort_predict_params(self, params, self.decision_)
-        if self.decision_ is None:
+        if self.decision_ is None and self.prevalence_ is None:
             return self.estimator_.predict(self._without_side_columns(X))
+        if self.decision_ is None:
+            return self.classes_[self.predict_proba(X).argmax(axis=1)]
         # A decision that looks at probabilities alone need not know of rows.
         if "X" in signature(self.decision_.decide).parameters:
             metadata = {"X": X, **metadata}
@@ -366,14 +470,8 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities; columns follow ``classes_``.
         """
-        check_is_fitted(self, "estimator_")
-        X = self._without_side_columns(X)
-        if self.calibrator_ is None:
-            # A class all of whose rows have weight zero may be unknown to it.
-            return _cross_fit.outputs_of(
-                self.estimator_, X, "predict_proba", self.classes_
-            )
-        return self._map.of_rows(self.estimator_, X)
+        check_is_fitted(self, "estimators_")
+        return self._map.of_rows(self.estimators_, self._without_side_columns(X))
 
     @available_if(_has_predict_proba)
     def predict_log_proba(self, X):
@@ -389,8 +487,9 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         log_proba : ndarray of shape (n_samples, n_classes)
             Logarithms of `predict_proba`.
         """
-        if self.calibration is None and hasattr(self._delegate(), "predict_log_proba"):
-            check_is_fitted(self, "estimator_")
+        delegate = self._delegate()
+        untouched = self.calibration is None and getattr(self, "prevalence_", 0) is None
+        if untouched and hasattr(delegate, "predict_log_proba"):
             return self.estimator_.predict_log_proba(self._without_side_columns(X))
         return np.log(self.predict_proba(X))
 
@@ -409,13 +508,86 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             What ``estimator_.decision_function`` returns. Not available together with
             a calibration, whose probabilities are what to rank and cut by.
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "estimators_")
         return self.estimator_.decision_function(self._without_side_columns(X))
+
+    def set_prevalence(self, prevalence):
+        r"""Predict for a population in which classes are more or less frequent.
+
+        Use it at deployment, where the frequencies of the classes are known to differ
+        from those of the training rows, while each class looks as ever. No row is
+        needed and nothing is fitted: with :math:`\pi` the frequencies in training and
+        :math:`\pi'` those given, probabilities become
+
+        .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
+
+        and labels follow from them by the same decision as before.
+
+        Parameters
+        ----------
+        prevalence : dict, LabelShiftWeighting or None
+            ``{label: frequency}``, each in [0, 1]; classes that are left out share the
+            rest as they do in training. A fitted :class:`~skweight.LabelShiftWeighting`
+            gives the frequencies that it estimated from unlabelled rows. None undoes
+            it; so does the next `fit`.
+
+        Returns
+        -------
+        self : object
+            The classifier, whose `prevalence_` says what is in force.
+
+        Raises
+        ------
+        ValueError
+            If the frequencies cannot be those of the classes, or the probabilities are
+            those of a weighted fit and nothing has calibrated them.
+
+        Examples
+        --------
+        >>> from skweight import WeightedClassifier
+        >>> from skweight.datasets import make_imbalanced
+        >>> data = make_imbalanced(4000, prevalence=0.1, random_state=0)
+        >>> clf = WeightedClassifier(calibration="sigmoid", random_state=0)
+        >>> clf = clf.fit(data.X, data.y)
+        >>> round(float(clf.predict_proba(data.X)[:, 1].mean()), 2)
+        0.1
+        >>> clf = clf.set_prevalence({1: 0.02})
+        >>> bool(clf.predict_proba(data.X)[:, 1].mean() < 0.04)
+        True
+        """
+        check_is_fitted(self, "estimators_")
+        if prevalence is None:
+            self._map.shift = self.prevalence_ = None
+            return self
+        multiplier = self.class_multiplier_
+        emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
+        if self.calibrator_ is None and emphasised:
+            raise ValueError(
+                "The probabilities are those of a weighted fit and know of no "
+                "prevalence that could be changed: calibration is None. Set "
+                "calibration='auto'."
+            )
+        self._map.shift, self.prevalence_ = prevalence_shift(
+            prevalence, self.classes_, np.array(self.report_.population_share)
+        )
+        return self
+
+    @property
+    def estimator_(self):
+        """The fitted clone of `estimator`, where predictions are of one model."""
+        check_is_fitted(self, "estimators_")
+        if len(self.estimators_) > 1:
+            raise AttributeError(
+                f"Probabilities are the mean over {len(self.estimators_)} fold models, "
+                "which are in estimators_. Set ensemble=False for one model, fitted "
+                "on all rows."
+            )
+        return self.estimators_[0]
 
     @property
     def threshold_(self):
         """Probability of the second of two classes that decides."""
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "estimators_")
         return self.decision_.threshold_
 
     def get_metadata_routing(self):
@@ -448,6 +620,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
 
     # -- the steps of fit --------------------------------------------------------------
 
+    def _delegate(self):
+        return getattr(self, "estimators_", [self._get_estimator()])[0]
+
+    def _get_splitter(self):
+        return StratifiedGroupKFold() if takes_groups(self.cv) else self.cv
+
     def _default_estimator(self):
         from sklearn.linear_model import LogisticRegression
 
@@ -460,83 +638,66 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         """Return the calibrator; rows are given where they are known already."""
         return resolve_calibrator(self.calibration)
 
-    def _hold_out(self, training, calibrator, decision, X, y, split_metadata):
-        """Return the calibrator, and outputs for held-out rows where any are needed.
-
-        They are made once, for the calibrator and the decision. Where a class is too
-        rare to be held out, another calibrator is returned, which needs none.
-        """
-        learns = getattr(decision, "needs_held_out_rows", False)
-        self._map = self._make_map(calibrator, decision)
-        if not (learns or needs_held_out_scores(calibrator)):
-            return calibrator, None
-        if isinstance(self.estimator_, FrozenEstimator):
-            outputs = _cross_fit.outputs_of(
-                self.estimator_, X, self._map.method, self.classes_
-            )
-            return calibrator, _cross_fit.HeldOut(outputs, np.arange(len(y)), 0)
-        splits = _cross_fit.folds(
-            self.cv,
-            X,
-            y,
-            training.by_role.population,
-            self.random_state,
-            split_metadata,
+    def _guard(self, sample_weight, codes, calibrator):
+        """Warn of rows and weights that calibration would take at their word."""
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
+            warn_of_class_weights(weight, codes, self.classes_, stacklevel=5)
+        warn_of_resampled_rows(codes, self.classes_, stacklevel=5)
+        asks = calibrator is not None and has_fit_parameter(
+            calibrator, "class_multiplier"
         )
-        if splits is None:
-            if learns:
-                raise ValueError(
-                    f"decision={self.decision!r} learns from held-out rows, and the "
-                    "rarest class has a single one. Collect more rows of it, or use a "
-                    "decision that learns nothing, such as a CostMatrix or a number."
-                )
-            if not hasattr(self.estimator_, "predict_proba"):
-                raise ValueError(
-                    f"The rarest class has a single row, which cannot be held out for "
-                    f"calibration={self.calibration!r}, and {type(self.estimator_)} "
-                    "has no predict_proba to invert instead. Collect more rows of it, "
-                    "drop the class, or set calibration=None."
-                )
-            calibrator = PriorCalibrator()
-            self._map = self._make_map(calibrator, decision)
-            return calibrator, None
-        held_out = _cross_fit.held_out(
-            training,
-            X,
-            y,
-            splits,
-            self._map.method,
-            self.classes_,
-            n_jobs=self.n_jobs,
+        if asks and not hasattr(self._get_estimator(), "_multiplier_of"):
+            warn_of_inner_sampler(self._get_estimator(), self.calibration, stacklevel=5)
+
+    def _ask_what_models_saw(self, population_share):
+        """Return the figures that a Pipeline knows better, which may resample."""
+        asked = [getattr(one, "_multiplier_of", None) for one in self.estimators_]
+        if None in asked:
+            return {}
+        told = [ask(self.classes_) for ask in asked]
+        if any(one is None for one in told):
+            return {}
+        self.class_multiplier_ = np.mean(told, axis=0)
+        mass = self.class_multiplier_ * population_share
+        return {
+            "class_multiplier": self.class_multiplier_.tolist(),
+            "training_share": (mass / mass.sum()).tolist(),
+        }
+
+    def _without_held_out_rows(self, learns):
+        """Return the calibrator to use where a class is too rare to be held out."""
+        if learns:
+            raise ValueError(
+                f"decision={self.decision!r} learns from held-out rows, and the "
+                "rarest class has a single one. Collect more rows of it, or use a "
+                "decision that learns nothing, such as a CostMatrix or a number."
+            )
+        model = self.estimators_[0]
+        if not hasattr(model, "predict_proba"):
+            raise ValueError(
+                f"The rarest class has a single row, which cannot be held out for "
+                f"calibration={self.calibration!r}, and {type(model)} has no "
+                "predict_proba to invert instead. Collect more rows of it, drop the "
+                "class, or set calibration=None."
+            )
+        return PriorCalibrator()
+
+    def _holds_out_rows(self):
+        """Return whether calibrator or decision see rows that a fit has left out."""
+        return needs_held_out_scores(self._make_calibrator()) or getattr(
+            self._make_decision(), "needs_held_out_rows", False
         )
-        return calibrator, held_out
 
-    def _make_map(self, calibrator, decision):
-        """Return the map from outputs to probabilities, or None where none is used."""
-        if calibrator is not None:
-            method = _cross_fit.output_method(
-                self.estimator_, probabilities=not needs_held_out_scores(calibrator)
-            )
-            return ProbabilityMap(method, self.classes_)
-        if self._decides_by_itself(calibrator):
-            return None
-        if not hasattr(self.estimator_, "predict_proba"):
-            raise TypeError(
-                f"decision={self.decision!r} decides by probabilities, and "
-                f"{type(self.estimator_).__name__} has no predict_proba. Set "
-                "calibration='sigmoid', which makes them."
-            )
-        return ProbabilityMap("predict_proba", self.classes_)
-
-    def _decides_by_itself(self, calibrator):
+    def _decides_by_itself(self):
         """Return whether labels are those that the wrapped estimator predicts."""
         named = isinstance(self.decision, str) and self.decision in ("auto", "argmax")
-        return named and calibrator is None
+        return named and self._make_calibrator() is None
 
     def _decide(self, decision, held_out, X, y, population, metadata):
         """Fit the decision; without calibration the estimator may decide by itself."""
         self.decision_ = None
-        if self._decides_by_itself(self.calibrator_):
+        if self._decides_by_itself():
             return
         seen = {}
         if getattr(decision, "needs_held_out_rows", False):

@@ -59,8 +59,11 @@ class CostSensitiveClassifier(WeightedClassifier):
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them: what is at stake is often informative. They must be there
         at prediction in any case.
-    cv : int, splitter, iterable or None, default=5
-        Splits for the held-out scores that calibrator and decision see.
+    cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
+        Where the held-out scores come from that calibrator and decision see, as in
+        `WeightedClassifier`.
+    ensemble : {"auto", True, False}, default="auto"
+        Whether fold models are averaged, as in `WeightedClassifier`.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights, where there are any.
     normalize : bool, default=True
@@ -76,8 +79,10 @@ class CostSensitiveClassifier(WeightedClassifier):
         Class labels, sorted.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
+    estimators_ : list of estimator
+        The fitted clones of `estimator` that predict: one, or one for each fold.
     estimator_ : estimator
-        The fitted clone of `estimator`.
+        The only one of them; not there where several are averaged.
     weighting_ : weighting or None
         The fitted strategy.
     calibrator_ : calibrator or None
@@ -90,6 +95,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         ``FixedThresholdClassifier``.
     class_multiplier_ : ndarray of shape (n_classes,)
         Training mass of each class as the learner saw it, over its population mass.
+    prevalence_ : dict or None
+        Class frequencies that `set_prevalence` put in force.
     report_ : FitReport
         What the fit did to the rows, in words and figures.
     n_features_in_ : int
@@ -118,9 +125,9 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     Notes
     -----
-    ``cv`` + 1 fits, or one without calibration; all other work is O(n K^2) for n rows
-    and K classes. Population weights (`sample_weight` of `fit`) count in the fit, the
-    calibration and a tuned threshold.
+    At most k + 1 fits for k folds, or one without calibration; all other work is
+    O(n K^2) for n rows and K classes. Population weights (`sample_weight` of `fit`)
+    count in the fit, the calibration and a tuned threshold.
 
     References
     ----------
@@ -164,7 +171,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         stabilizer=None,
         calibration="auto",
         drop_cost_columns=False,
-        cv=5,
+        cv="auto",
+        ensemble="auto",
         unsupported="raise",
         normalize=True,
         n_jobs=None,
@@ -177,6 +185,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             calibration=calibration,
             decision=decision,
             cv=cv,
+            ensemble=ensemble,
             unsupported=unsupported,
             normalize=normalize,
             n_jobs=n_jobs,
@@ -201,7 +210,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         risk : ndarray of shape (n_samples, n_classes)
             Column j is the expected cost of deciding ``classes_[j]``.
         """
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)
 
     @available_if(_has_predict_proba)
@@ -226,7 +235,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         """
         import pandas as pd
 
-        check_is_fitted(self, "estimator_")
+        check_is_fitted(self, "estimators_")
         proba = self.predict_proba(X)
         risk = self.cost_.risk(proba, X, **params)
         columns = {}

@@ -1,14 +1,20 @@
 """The warnings and errors of skweight, one class each so that they can be filtered."""
 
 __all__ = [
+    "CalibrationMeanWarning",
     "CalibrationWarning",
+    "ClippedVotesWarning",
     "ComparisonInterruptedWarning",
     "CostWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
+    "EmphasisAsPopulationWarning",
+    "FewEffectiveRowsWarning",
     "FewerFoldsWarning",
+    "FewerNeighborsWarning",
     "NotEnoughOverlapWarning",
     "UnsupportedWeightsError",
+    "UpstreamSamplerWarning",
 ]
 
 
@@ -84,6 +90,81 @@ class ComparisonInterruptedWarning(UserWarning):
     """
 
 
+class CalibrationMeanWarning(CalibrationWarning):
+    """After calibration the mean probability of a class is not its frequency.
+
+    The ratio on held-out rows is outside [0.8, 1.25], and further than chance takes
+    it. The message gives the ratio.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import CalibrationMeanWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CalibrationMeanWarning)
+    """
+
+
+class ClippedVotesWarning(CalibrationWarning):
+    """Rows without a single vote for a class got a probability that is wrong.
+
+    The message gives their share, how many of them are of the class, and what the
+    calibrator says.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import ClippedVotesWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ClippedVotesWarning)
+    """
+
+
+class EmphasisAsPopulationWarning(UserWarning):
+    """The caller's weights look like those that balance classes.
+
+    As `sample_weight` they say how frequent rows are in the population, and the
+    probabilities are calibrated to that. The message gives the share they make.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import EmphasisAsPopulationWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", EmphasisAsPopulationWarning)
+    """
+
+
+class FewEffectiveRowsWarning(CalibrationWarning):
+    """Weights leave a calibrator with few effective rows.
+
+    The message gives the effective number, and what keeps weights sane.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import FewEffectiveRowsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FewEffectiveRowsWarning)
+    """
+
+
+class UpstreamSamplerWarning(UserWarning):
+    """Rows were resampled where the classifier cannot know of it.
+
+    Before the fit, so that calibration sees rows that are not of the population; or
+    inside the wrapped estimator, after the weights were computed. The message says
+    which, with the figure.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import UpstreamSamplerWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", UpstreamSamplerWarning)
+    """
+
+
 class CostWarning(UserWarning):
     """Costs say something that is rarely meant, or that weights cannot express.
 
@@ -95,6 +176,20 @@ class CostWarning(UserWarning):
     >>> from skweight.exceptions import CostWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CostWarning)
+    """
+
+
+class FewerNeighborsWarning(UserWarning):
+    """A class has fewer rows than a resampler was to mix each of them with.
+
+    The message gives the number of rows, and what was done instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import FewerNeighborsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", FewerNeighborsWarning)
     """
 
 

@@ -30,7 +30,7 @@ from skweight.weighting import (
 )
 from skweight.weighting._base import ClassLevelWeighting
 
-__all__ = ["all_estimators", "all_weightings", "check_weighting"]
+__all__ = ["all_estimators", "all_pipelines", "all_weightings", "check_weighting"]
 
 
 def _heavier_with_first_feature(X, y):
@@ -193,6 +193,43 @@ def all_estimators():
         for calibration in (None, "auto")
     }
     return weighted | costly
+
+
+def all_pipelines():
+    """Return a Pipeline of every kind, and what else goes into Pipelines.
+
+    Returns
+    -------
+    estimators : dict {str: estimator}
+        Unfitted estimators under a readable name, on which scikit-learn's estimator
+        checks are run.
+
+    Examples
+    --------
+    >>> from skweight.testing import all_pipelines
+    >>> [*all_pipelines()["with a weighting"].named_steps]
+    ['standardscaler', 'balancedweighting', 'logisticregression']
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    from skweight.classifier import WeightedClassifier
+    from skweight.pipeline import WeightColumn, make_pipeline
+
+    weighted = WeightedClassifier(LogisticRegression(), weighting=None, normalize=False)
+    lasts = {
+        "of a regressor": [Ridge()],
+        "of a classifier": [LogisticRegression()],
+        "with a weighting": [BalancedWeighting(), LogisticRegression()],
+        "with a weighting before a weighted classifier": [
+            BalancedWeighting(strength=0.5),
+            weighted,
+        ],
+    }
+    pipelines = {
+        name: make_pipeline(StandardScaler(), *steps) for name, steps in lasts.items()
+    }
+    return {**pipelines, "WeightColumn": WeightColumn()}
 
 
 _LABELS = {

@@ -93,7 +93,7 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
     array([0.5, 1.5, 0.5, 1.5])
     """
     weights = check_weights(weights, name="weights")
-    _, codes, n_groups = _encode_groups(by, weights.size)
+    _, codes, n_groups = encode_groups(by, weights.size)
     relative = _relative_weights(weights, codes, n_groups)
     if sample_weight is None:
         counts = (relative > 0).astype(np.float64)
@@ -529,7 +529,7 @@ def _kish(weights, log, by):
     checked = (
         check_log_weights(weights) if log else check_weights(weights, name="weights")
     )
-    labels, codes, n_groups = _encode_groups(by, checked.size)
+    labels, codes, n_groups = encode_groups(by, checked.size)
     relative = _relative_weights(checked, codes, n_groups, log=log)
     total = _sum_by(relative, codes, n_groups)
     squares = _sum_by(relative**2, codes, n_groups)
@@ -569,7 +569,7 @@ def _sum_by(values, codes, n_groups):
     return np.bincount(codes, weights=values, minlength=n_groups)
 
 
-def _encode_groups(by, n_samples):
+def encode_groups(by, n_samples):
     """Return the labels of ``by`` and the position of every row's label."""
     if by is None:
         return [None], np.zeros(n_samples, dtype=np.intp), 1

@@ -1,8 +1,13 @@
 """Cost decisions end to end: corrected first, few fits, roles apart, bad input told."""
 
+import pickle
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
@@ -11,6 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     FixedThresholdClassifier,
+    GridSearchCV,
     cross_val_predict,
     train_test_split,
 )
@@ -37,8 +43,9 @@ from skweight.decision import (
     TunedDecision,
 )
 from skweight.exceptions import CostWarning
-from skweight.metrics import cost_score, savings_score
+from skweight.metrics import cost_score, make_cost_scorer, savings_score
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 COST = CostMatrix.binary(fp=1, fn=5)
 
 
@@ -672,7 +679,108 @@ def test_the_rule_of_elkan_beats_one_half_on_german_credit(shared_data):
     assert costs[1] == pytest.approx(0.883, abs=0.06)
 
 
+@pytest.mark.slow
+def test_the_guide_goes_from_the_file_to_the_money(shared_data, monkeypatch):
+    """The figures beside its lines, within what versions of scikit-learn differ by."""
+    text = (REPOSITORY / "docs/user_guide/costs.md").read_text("utf-8")
+    code = text.partition(":caption: german credit\n")[2].partition("```")[0]
+    quoted = re.findall(r"^(\w.*?)  # (\d\.\d+)", code, flags=re.MULTILINE)
+    assert len(quoted) == 4
+    monkeypatch.chdir(shared_data("german.csv.gz").parent)
+    names = {"cost": CostMatrix.binary(pos_label="bad", fp=1, fn=5)}
+    exec(code, names)
+    for expression, figure in quoted:
+        assert eval(expression, names) == pytest.approx(float(figure), abs=0.05)
+    assert names["clf"].report_.n_fits == 5
+
+
 # -- what learners and labels there are ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "pos_label"),
+    [
+        (["ok", "fraud"], None, "fraud"),
+        (["ok", "fraud"], "category", "fraud"),
+        (["ok", "fraud"], "string", "fraud"),
+        ([0, 1], None, None),
+        ([-1, 1], None, None),
+        ([False, True], None, None),
+        ([0.0, 1.0], None, None),
+        ([1, 2], "category", 2),
+    ],
+)
+def test_labels_of_every_kind_are_decided_alike(labels, kind, pos_label, money):
+    X, y, _ = money
+    positive = (y == "fraud").astype(int)
+    y = np.array(labels)[positive]
+    if kind is not None:
+        y = pd.Series(y, dtype=kind)
+    cost = CostMatrix.binary(pos_label=pos_label, fp=2, fn="amount")
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    decided = clf.fit(X, y).predict(X)
+    assert set(decided) == set(labels)
+    plain = CostMatrix.binary(fp=2, fn="amount")
+    clf.set_params(cost=plain)
+    alike = (decided == labels[1]) == clf.fit(X, positive).predict(X)
+    # Folds and classes are sorted otherwise where "fraud" comes first.
+    assert alike.mean() > 0.99
+    assert cost_score(y, decided, cost, X=X) == pytest.approx(
+        cost_score(positive, (decided == labels[1]).astype(int), plain, X=X)
+    )
+
+
+def test_sparse_rows_with_costs_beside_them(money):
+    X, y, _ = money
+    numbers, amount = X[["x", "z"]], X["amount"].to_numpy()
+    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=CostMatrix.metadata("amount"))
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    dense = clf.fit(numbers, y, amount=amount).predict(numbers, amount=amount)
+    rows = csr_matrix(numbers)
+    sparse = clf.fit(rows, y, amount=amount).predict(rows, amount=amount)
+    np.testing.assert_array_equal(sparse, dense)
+    assert list(clf.decision_report(rows, amount=amount)["decision"]) == list(sparse)
+
+
+def test_a_search_over_a_pipeline_in_two_processes_survives_pickling(money):
+    X, y, cost = money
+    search = GridSearchCV(
+        CostSensitiveClassifier(
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            cost=cost,
+            random_state=0,
+        ),
+        {
+            "estimator__logisticregression__C": [0.01, 1.0],
+            "drop_cost_columns": [False, True],
+        },
+        scoring=make_cost_scorer(cost),
+        cv=3,
+        n_jobs=2,
+    ).fit(X, y)
+    again = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(again.predict(X), search.predict(X))
+    assert again.best_score_ == search.best_score_ < 0
+
+
+def test_rows_of_weight_zero_are_as_if_removed(money):
+    X, y, cost = money
+    weight = np.r_[np.zeros(500), np.full(1000, 2.0)]
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    weighted = clf.fit(X, y, sample_weight=weight).predict_proba(X)
+    removed = clf.fit(X[500:], y[500:]).predict_proba(X)
+    np.testing.assert_allclose(weighted, removed, atol=1e-8)
+
+
+def test_labels_that_scikit_learn_replaced_are_hinted_at(money):
+    X, y, cost = money
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    with pytest.raises(ValueError, match="cross_val_predict of scikit-learn replaces"):
+        cross_val_predict(clf, X, y, cv=3, method="predict_proba")
+    clf.set_params(cost=CostMatrix.binary(pos_label=0, fp=2, fn="amount"))
+    _, codes = np.unique(y, return_inverse=True)
+    proba = cross_val_predict(clf, X, codes, cv=3, method="predict_proba")
+    assert proba.shape == (1500, 2)
 
 
 def test_boosting_with_string_labels(money):

@@ -170,6 +170,7 @@ def test_a_calibrator_object_is_cloned_and_used(binary, calibrator):
 # -- what the calibrator sees ----------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
 def test_a_calibrator_of_a_third_party_sees_every_row_once_held_out(binary):
     X, y = binary
     weight = np.random.RandomState(0).uniform(0.5, 2, 400)
@@ -275,7 +276,11 @@ def test_splits_that_hold_out_some_rows_only_or_some_twice(binary):
         (1, ValueError, r"cv must be a number in \[2, inf\]; got 1\."),
         (-3, ValueError, r"cv must be a number in \[2, inf\]; got -3\."),
         (True, TypeError, r"cv must be a number in \[2, inf\]; got True of type bool"),
-        ("5", ValueError, r"Expected `?cv`? as an integer"),
+        (
+            "5",
+            ValueError,
+            r"cv must be one of \['auto', 'holdout', 'oob'\], .* got '5'",
+        ),
         (2.5, ValueError, r"Expected `?cv`? as an integer"),
         (
             [],

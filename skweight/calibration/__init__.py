@@ -7,6 +7,7 @@ look. See the user guide for which one to choose.
 
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
+from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._numerics import scores_from_proba
 from skweight.calibration._prior import PriorCalibrator
@@ -14,15 +15,18 @@ from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
+from skweight.calibration._venn_abers import VennAbersCalibrator
 
 __all__ = [
     "AnchoredCalibrator",
     "BaseCalibrator",
+    "BetaCalibrator",
     "IsotonicCalibrator",
     "PriorCalibrator",
     "QuadraticCalibrator",
     "SigmoidCalibrator",
     "TemperatureCalibrator",
+    "VennAbersCalibrator",
     "resolve_calibrator",
     "scores_from_proba",
 ]

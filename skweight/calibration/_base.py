@@ -171,6 +171,13 @@ class BaseCalibrator(BaseEstimator):
             Probabilities strictly between 0 and 1; rows sum to 1. Columns follow
             ``classes_``.
         """
+        scores = self._check_scores(scores)
+        if scores.ndim == 1:
+            return self._predict_binary(scores)
+        return self._predict_multiclass(scores)
+
+    def _check_scores(self, scores):
+        """Return scores to predict for, of shape (n,) for two classes."""
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:
@@ -179,10 +186,7 @@ class BaseCalibrator(BaseEstimator):
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
             ) from None
-        scores = _check_finite(_check_shape(scores, n_classes))
-        if n_classes == 2:
-            return self._predict_binary(scores)
-        return self._predict_multiclass(scores)
+        return _check_finite(_check_shape(scores, n_classes))
 
     def _fit(self, scores, y, sample_weight, classes, class_multiplier=None):
         owner = type(self).__name__

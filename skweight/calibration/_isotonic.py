@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
+from skweight.calibration._merged import isotonic_blocks, merge_scores
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 
@@ -119,13 +119,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         self.centered = centered
 
     def _fit_curve(self, scores, codes, weight, class_count):
-        order = np.argsort(scores)
-        sorted_scores = scores[order]
-        gap = np.diff(sorted_scores)
-        first = np.append(0, np.flatnonzero(gap > _tie_width(sorted_scores)) + 1)
-        knots = sorted_scores[first]
-        mass = np.add.reduceat(weight[order], first)
-        hits = np.add.reduceat((weight * codes)[order], first)
+        knots, mass, hits = merge_scores(scores, codes, weight)
         low = 1.0 / (class_count[0] + 2.0)
         high = (class_count[1] + 1.0) / (class_count[1] + 2.0)
         if self.centered:
@@ -133,10 +127,9 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
             mass[0] += 1.0
             hits[0] += 1.0
             mass[-1] += 1.0
-        fitted = isotonic_regression(hits / mass, weights=mass)
-        start = _block_starts(fitted.x)
+        value, start = isotonic_blocks(mass, hits)
         end = np.append(start[1:], knots.shape[0]) - 1
-        value = np.clip(fitted.x[start], low, high)
+        value = np.clip(value, low, high)
         if self.centered:
             block_mass = np.add.reduceat(mass, start)
             x = np.add.reduceat(knots * mass, start) / block_mass
@@ -149,25 +142,6 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
             keep = np.append(True, np.diff(x) > 0)
             x, p = x[keep], p[keep]
         return Curve(x, p), value.shape[0] == 1 and knots.shape[0] > 1
-
-
-def _tie_width(scores):
-    """Return the distance up to which scores are one: they differ by rounding alone.
-
-    The votes of a forest, averaged in another order, or log odds of rows that mean the
-    same, would otherwise be ranked by their last bit. The floor keeps the slope
-    between two knots finite.
-    """
-    return 1e-12 * (np.abs(scores) / scores.shape[0]).sum() + 1e-290
-
-
-def _block_starts(fitted):
-    """Return where the blocks of equal value begin.
-
-    Whether neighbours of equal mean were pooled is left to rounding, and centred knots
-    would depend on it; here they are one block.
-    """
-    return np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12) + 1)
 
 
 def _rising_tails(x, p, knots, block_mass, low, high):

@@ -168,6 +168,8 @@ class LogisticObjective:
         """Return the parameters of the best constant map: where to start."""
         positive = self.weight @ self.codes / self.total
         mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
+        # Rows of one class have no finite log odds where a prior is all smoothing.
+        mean = min(max(mean, 1e-9), 1 - 1e-9)
         return np.append(np.zeros(n_features), log_odds(mean))
 
 
@@ -186,6 +188,28 @@ def fit_logistic(objective, start, *, shape=None):
         start = newton(shape(objective.cells), start)
         tol = _AFTER_CELLS
     return newton(shape(objective), start, tol=tol)
+
+
+def fit_best_edge(objective, edges, *, shape=None):
+    """Return the best parameters along any of the edges of a cone, or None.
+
+    An edge is a matrix from its free parameters to all of them, of which the first
+    must come out positive. The minimum of a convex objective over a cone of two edges
+    lies inside or on one of them.
+    """
+    shape = shape or (lambda objective: objective)
+    best, best_value = None, np.inf
+    for edge in edges:
+
+        def along(objective, edge=edge):
+            return Restricted(shape(objective), edge)
+
+        start = objective.constant(n_features=edge.shape[1] - 1)
+        found = fit_logistic(objective, start, shape=along)
+        value = along(objective).value(found)
+        if found[0] > 0 and value < best_value:
+            best, best_value = edge @ found, value
+    return best
 
 
 class SlopeFit(NamedTuple):
@@ -275,8 +299,12 @@ class LogitCurve(NamedTuple):
         return binary_proba(self.theta[:-1] @ self.basis(scores) + self.theta[-1])
 
 
-def affine_curve(fit):
+def slope_curve(fit):
     """Return the curve of a :class:`SlopeFit`."""
-    return LogitCurve(
-        Affine(Standard(0.0, 1.0)), np.array([fit.slope, fit.intercept], dtype=float)
-    )
+    theta = np.array([fit.slope, fit.intercept], dtype=np.float64)
+    return LogitCurve(Affine(Standard(0.0, 1.0)), theta)
+
+
+def fit_constant_curve(objective):
+    """Return the curve of the class frequencies, for scores that rank nothing."""
+    return LogitCurve(Affine(Standard(0.0, 1.0)), objective.constant())

@@ -4,20 +4,24 @@ import inspect
 
 from skweight._validation import did_you_mean, say
 from skweight.calibration._anchored import AnchoredCalibrator
+from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
+from skweight.calibration._venn_abers import VennAbersCalibrator
 
 # A new calibrator becomes a name by one row here.
 CALIBRATORS = {
     "anchored": AnchoredCalibrator,
+    "beta": BetaCalibrator,
     "isotonic": IsotonicCalibrator,
     "prior": PriorCalibrator,
     "quadratic": QuadraticCalibrator,
     "sigmoid": SigmoidCalibrator,
     "temperature": TemperatureCalibrator,
+    "venn_abers": VennAbersCalibrator,
 }
 
 # Words of the literature that no spelling check would lead to the right name.

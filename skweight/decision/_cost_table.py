@@ -10,7 +10,7 @@ from skweight._validation import (
     say,
 )
 from skweight.decision import _cost_rules as rules
-from skweight.decision._cost_words import find_pos_label
+from skweight.decision._cost_words import find_pos_label, hint_at_positions
 
 
 class CostTable:
@@ -130,7 +130,7 @@ class CostTable:
                     f"The cost matrix must name exactly the labels of y, {say(classes)}"
                     f": missing are {say(missing)}, unknown to y are {say(extra)}. "
                     "Costs cannot be guessed: add or remove those rows and columns, "
-                    "with labels of the same type as in y."
+                    "with labels of the same type as in y." + hint_at_positions(classes)
                 )
             order = [self._labels.index(label) for label in classes]
         entries = tuple(tuple(self._entries[k][j] for j in order) for k in order)

@@ -38,6 +38,7 @@ def find_pos_label(pos_label, classes):
             raise ValueError(
                 f"pos_label={say(pos_label)} is not among the labels {say(classes)}. "
                 "Give the label that fp and fn speak of, in the type it has in y."
+                + hint_at_positions(classes)
             )
         return pos_label
     numbers = all(isinstance(label, bool | int | float) for label in classes)
@@ -48,6 +49,16 @@ def find_pos_label(pos_label, classes):
         f"fp and fn speak of a positive label, and among {say(classes)} there is no "
         f"obvious one. Give pos_label={say(first)} if a missed {say(first)} costs fn, "
         f"or pos_label={say(last)} if a missed {say(last)} does."
+    )
+
+
+def hint_at_positions(classes):
+    """Return a hint where labels may have been replaced without the user's doing."""
+    if list(classes) != list(range(len(classes))):
+        return ""
+    return (
+        " (cross_val_predict of scikit-learn replaces labels by 0, 1, ... where the "
+        "method is not 'predict': there, give it such labels, and costs for them.)"
     )
 
 

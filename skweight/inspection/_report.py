@@ -1,11 +1,13 @@
 """The answer to "what did you do to my data?"."""
 
 from dataclasses import asdict, dataclass, field
-from html import escape
 
 import numpy as np
 
+from skweight._render import Table, as_html, as_text
 from skweight._validation import plain
+
+_TITLE = "What the fit did to the rows"
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,7 +142,7 @@ class FitReport:
         return lines
 
     def _table(self):
-        """Return the header and the rows of the table per class, as text."""
+        """Return the table per class."""
         header = ["class", "rows", "population", "training", "multiplier", "effective"]
         shown = [
             [
@@ -168,38 +170,13 @@ class FitReport:
                     f"{self.held_out[name][position]:.2%}"
                     for name in ("prevalence", "mean_after")
                 ]
-        return header, shown
+        return Table("", header, shown)
 
     def __repr__(self):
-        header, shown = self._table()
-        widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
-        names = max(len(name) for name, _ in self._lines())
-        lines = [f"{name:<{names}}  {text}" for name, text in self._lines()]
-        table = [
-            "  ".join(
-                f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)
-            )
-            for row in [header, *shown]
-        ]
-        return "\n".join(["What the fit did to the rows", *lines, "", *table])
+        return as_text(_TITLE, self._lines(), [self._table()])
 
     def _repr_html_(self):
-        header, shown = self._table()
-        facts = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._lines()
-        )
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in shown
-        )
-        return (
-            "<div><strong>What the fit did to the rows</strong>"
-            f"<table>{facts}</table>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        return as_html(_TITLE, self._lines(), [self._table()])
 
 
 def weight_figures(codes, n_classes, population, weights):

@@ -217,17 +217,23 @@ def _decompose(rows, loss, method, n_bins):
         return float(np.average(loss(y, predicted), weights=weight))
 
     if method == "bins":
-        groups = equal_mass_bins(proba, weight, n_bins)
+        bins = equal_mass_bins(proba, weight, n_bins)
+        frequency = np.bincount(bins, weight * y) / np.bincount(bins, weight)
+        recalibrated = frequency[bins]
     else:
-        # Rows of equal prediction are one observation, whatever their order.
-        groups = np.unique(proba, return_inverse=True)[1]
-    mass = np.bincount(groups, weight)
-    recalibrated = np.bincount(groups, weight * y) / mass
-    if method == "isotonic":
-        recalibrated = isotonic_regression(recalibrated, weights=mass).x
-    now, best = score(proba), score(recalibrated[groups])
+        recalibrated = recalibrate(proba, y, weight)
+    now, best = score(proba), score(recalibrated)
     without = score(np.full(y.size, np.average(y, weights=weight)))
     return ScoreDecomposition(now, now - best, without - best, without)
+
+
+def recalibrate(scores, y, weight):
+    """Return the increasing function of the scores that is nearest to the outcomes."""
+    # Rows of equal score are one observation, whatever their order.
+    groups = np.unique(scores, return_inverse=True)[1]
+    mass = np.bincount(groups, weight)
+    frequency = np.bincount(groups, weight * y) / mass
+    return isotonic_regression(frequency, weights=mass).x[groups]
 
 
 class CoxCalibration(NamedTuple):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,13 +12,17 @@ from sklearn.metrics import roc_auc_score
 
 from skweight.calibration import (
     AnchoredCalibrator,
+    BetaCalibrator,
     IsotonicCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
+    VennAbersCalibrator,
 )
 
 CALIBRATORS = [
+    BetaCalibrator(),
+    VennAbersCalibrator(),
     AnchoredCalibrator(),
     AnchoredCalibrator("quadratic"),
     QuadraticCalibrator(),
@@ -28,6 +32,8 @@ CALIBRATORS = [
     TemperatureCalibrator(),
     TemperatureCalibrator(bias=False),
 ]
+# A dozen calibrators share the examples that two or three had.
+some = settings(max_examples=30)
 each = pytest.mark.parametrize("calibrator", CALIBRATORS, ids=repr)
 
 # Rows without a class or without a ranking are part of "any rows".
@@ -71,6 +77,7 @@ def decent_rows(draw):
 
 
 @each
+@some
 @given(rows=any_rows())
 def test_probabilities_are_probabilities(calibrator, rows):
     scores, y, weight, classes = rows
@@ -85,6 +92,7 @@ def test_probabilities_are_probabilities(calibrator, rows):
 
 
 @each
+@some
 @given(rows=any_rows(n_classes=2))
 def test_a_higher_score_is_never_a_lower_probability(calibrator, rows):
     scores, y, weight, classes = rows
@@ -107,6 +115,7 @@ def test_a_higher_score_is_never_a_lower_probability(calibrator, rows):
     ],
     ids=repr,
 )
+@some
 @given(rows=decent_rows())
 def test_the_ranking_is_kept(calibrator, rows):
     scores, y, weight = rows
@@ -115,6 +124,7 @@ def test_the_ranking_is_kept(calibrator, rows):
 
 
 @each
+@some
 @given(rows=decent_rows(), power=st.integers(-60, 60))
 def test_scale_of_weights_is_exactly_nothing_in_powers_of_two(calibrator, rows, power):
     scores, y, weight = rows
@@ -124,6 +134,7 @@ def test_scale_of_weights_is_exactly_nothing_in_powers_of_two(calibrator, rows, 
 
 
 @each
+@some
 @given(rows=decent_rows(), data=st.data())
 def test_permutation(calibrator, rows, data):
     scores, y, weight = rows
@@ -138,6 +149,7 @@ def test_permutation(calibrator, rows, data):
     [SigmoidCalibrator(), QuadraticCalibrator(), TemperatureCalibrator()],
     ids=repr,
 )
+@some
 @given(
     rows=decent_rows(),
     factor=st.floats(1e-5, 1e5),

@@ -8,11 +8,13 @@ import skweight.calibration
 from skweight.calibration import (
     AnchoredCalibrator,
     BaseCalibrator,
+    BetaCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
+    VennAbersCalibrator,
     resolve_calibrator,
 )
 from skweight.calibration._resolve import CALIBRATORS
@@ -26,11 +28,13 @@ def test_none_is_no_calibration():
     ("name", "kind"),
     [
         ("anchored", AnchoredCalibrator),
+        ("beta", BetaCalibrator),
         ("isotonic", IsotonicCalibrator),
         ("prior", PriorCalibrator),
         ("quadratic", QuadraticCalibrator),
         ("sigmoid", SigmoidCalibrator),
         ("temperature", TemperatureCalibrator),
+        ("venn_abers", VennAbersCalibrator),
     ],
 )
 def test_names(name, kind):
@@ -83,7 +87,7 @@ def test_a_near_miss_names_the_right_word(wrong, right):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'anchored', 'isotonic', 'prior', ") as e:
+    with pytest.raises(ValueError, match="'anchored', 'beta', 'isotonic', ") as e:
         resolve_calibrator("xyz")
     assert "Did you mean" not in str(e.value)
 

@@ -16,15 +16,19 @@ from sklearn.metrics import log_loss
 
 from skweight.calibration import (
     AnchoredCalibrator,
+    BetaCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
+    VennAbersCalibrator,
     scores_from_proba,
 )
 
 ON_ROWS = [
+    BetaCalibrator(),
+    VennAbersCalibrator(),
     AnchoredCalibrator(),
     AnchoredCalibrator("quadratic"),
     QuadraticCalibrator(),

@@ -1,0 +1,60 @@
+"""What kind of model an estimator is, where calibration has to know."""
+
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.tree import DecisionTreeClassifier
+
+FORESTS = (RandomForestClassifier, ExtraTreesClassifier, BaggingClassifier)
+_TREES = (
+    *FORESTS,
+    DecisionTreeClassifier,
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+)
+_PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
+
+
+def learner_of(estimator):
+    """Return the estimator that does the learning inside frozen models and Pipelines.
+
+    A search stands for the estimator it tunes. Everything else is its own learner:
+    what an ensemble is made of does not say how its average behaves.
+    """
+    while True:
+        if hasattr(estimator, "steps"):
+            inner = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator) or hasattr(estimator, "refit"):
+            inner = getattr(estimator, "estimator", None)
+        else:
+            return estimator
+        if inner is None or isinstance(inner, str):
+            return estimator
+        estimator = inner
+
+
+def is_of_trees(estimator):
+    """Return whether a model is made of trees, and so changes much with its rows.
+
+    Averages of such models are better than one of them; of linear models they are the
+    same model again, at k times the price.
+    """
+    learner = learner_of(estimator)
+    packages = {cls.__module__.partition(".")[0] for cls in type(learner).__mro__}
+    return isinstance(learner, _TREES) or bool(packages & _PACKAGES_OF_TREES)
+
+
+def counts_votes(estimator):
+    """Return whether the probabilities of a model are shares of votes.
+
+    They minimise no proper loss, so that a closed-form inversion of weights does not
+    make them right, and a share of exactly zero says "no vote" and not "impossible".
+    """
+    return isinstance(learner_of(estimator), (*FORESTS, DecisionTreeClassifier))

@@ -1,0 +1,91 @@
+"""Out-of-bag votes of a forest, where they are fit to calibrate by."""
+
+import warnings
+
+import numpy as np
+
+from skweight._families import FORESTS
+from skweight._validation import encode_labels, plain
+
+# How many out-of-bag trees a row of the class that has fewest must have, as a share
+# of those that a row of the class with most has.
+_FEWEST_SHARE = 0.5
+
+
+def out_of_bag(training, X, y):
+    """Fit a forest and return it, with the votes of trees for rows they did not draw.
+
+    Parameters
+    ----------
+    training : Training
+        How to fit it; its estimator, which is not shared with anyone, is told to
+        score out of bag.
+    X, y : array-like
+        Rows and labels.
+
+    Returns
+    -------
+    model, deliveries
+        The forest, and what it was given.
+    outputs : ndarray of shape (n_rows, n_classes)
+        Shares of votes.
+    rows : ndarray of shape (n_rows,)
+        Positions of the rows that some tree did not draw.
+
+    Raises
+    ------
+    ValueError
+        If the estimator has no out-of-bag votes, or rows of some class are drawn into
+        almost every tree.
+    """
+    forest = training.estimator
+    _check_forest(forest)
+    forest.set_params(oob_score=True)
+    with warnings.catch_warnings():
+        # "Some inputs do not have OOB scores": those rows are left out below.
+        warnings.simplefilter("ignore", UserWarning)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            model, deliveries = training.fit(X, y)
+    n_samples = len(y)
+    n_trees = len(model.estimators_)
+    n_out = np.full(n_samples, n_trees)
+    for drawn in model.estimators_samples_:
+        n_out[np.unique(drawn)] -= 1
+    population = training.by_role.population
+    counted = np.ones(n_samples, dtype=bool) if population is None else population > 0
+    _check_votes(n_out, counted, y, n_trees)
+    rows = np.flatnonzero(counted & (n_out > 0))
+    return model, deliveries, model.oob_decision_function_[rows], rows
+
+
+def _check_forest(forest):
+    name = type(forest).__name__
+    if not isinstance(forest, FORESTS) or hasattr(forest, "sampling_strategy"):
+        raise ValueError(
+            "cv='oob' needs a RandomForestClassifier, ExtraTreesClassifier or "
+            f"BaggingClassifier, not inside anything else; got {name}. Use cv='auto'; "
+            "put transformers into a pipeline around WeightedClassifier."
+        )
+    if not forest.get_params()["bootstrap"]:
+        raise ValueError(
+            f"cv='oob' needs rows that a tree did not draw, and {name} draws all of "
+            "them. Set bootstrap=True, or cv='auto'."
+        )
+
+
+def _check_votes(n_out, counted, y, n_trees):
+    labels, codes = encode_labels(y)
+    mass = np.bincount(codes[counted], minlength=labels.size)
+    mean = np.bincount(codes[counted], n_out[counted], minlength=labels.size)
+    mean = mean[mass > 0] / mass[mass > 0] / n_trees
+    if mean.min() >= _FEWEST_SHARE * mean.max() and mean.max() > 0:
+        return
+    label = plain(labels[mass > 0][np.argmin(mean)])
+    raise ValueError(
+        f"cv='oob' cannot calibrate: a row of class {label!r} is left out by "
+        f"{mean.min():.1%} of the trees, one of another class by {mean.max():.1%}. "
+        "This forest draws rows by their weights, as those of scikit-learn do from 1.9 "
+        "on, so heavy rows have no votes of trees that have not seen them. Use "
+        "cv='auto'; or balance inside every tree, by "
+        "class_weight='balanced_subsample' and weighting=None."
+    )

@@ -1,0 +1,145 @@
+"""From what a user writes as ``cv=`` to rows that a fold model does not see."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.utils import check_random_state
+
+from skweight._validation import check_number, say
+from skweight.exceptions import FewerFoldsWarning
+
+DEFAULT_FOLDS = 5
+# Rows above which one hold-out is enough, and the most that it holds.
+MANY_ROWS = 100_000
+WORDS = ("auto", "holdout", "oob")
+
+
+class Splits(NamedTuple):
+    """Pairs of training and held-out rows, and whether they are one hold-out."""
+
+    pairs: list
+    is_holdout: bool = False
+
+
+def check_word(cv):
+    """Return ``cv``, None read as "auto"; a word must be one that is known."""
+    if cv is None:
+        return "auto"
+    if isinstance(cv, str) and cv not in WORDS:
+        raise ValueError(
+            f"cv must be one of {say(list(WORDS))}, an integer, a splitter, an "
+            f"iterable of pairs of training and test rows, or None; got {cv!r}."
+        )
+    return cv
+
+
+def takes_groups(cv):
+    """Return whether splits are made here, and so can keep groups together."""
+    return cv is None or isinstance(cv, str | int | np.integer)
+
+
+def make_splits(cv, X, y, population, random_state, metadata):
+    """Return the splits, or None where a class is too rare to be held out.
+
+    A number of folds is reduced to the rows of the rarest class. Rows whose population
+    weight is zero do not count: were they held out, they would decide which others are
+    held out together. They stay in training, as in the final fit, for the classes that
+    they alone have.
+    """
+    cv = check_word(cv)
+    if not takes_groups(cv):
+        pairs = list(check_cv(cv, y, classifier=True).split(X, y, **metadata))
+        if not pairs:
+            raise ValueError(
+                f"cv must give at least one pair of training and test rows; {cv!r} "
+                "gives none."
+            )
+        return Splits(pairs)
+    if not isinstance(cv, str):
+        check_number(cv, name="cv", low=2)
+    n_samples = len(y)
+    counted = np.flatnonzero(np.ones(n_samples) if population is None else population)
+    y = y[counted]
+    holdout = cv == "holdout" or (cv == "auto" and counted.size > MANY_ROWS)
+    n_folds = DEFAULT_FOLDS if isinstance(cv, str) else cv
+    n_folds = _no_more_than_the_rarest(n_folds, y, 2 if holdout else n_folds)
+    if n_folds is None:
+        return None
+    groups = metadata.get("groups")
+    if groups is not None:
+        pairs = _group_folds(n_folds, y, np.asarray(groups)[counted], random_state)
+        pairs = pairs[:1] if holdout else pairs
+    elif holdout:
+        pairs = [_hold_out(y, random_state)]
+    else:
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
+        pairs = list(splitter.split(y, y))
+    if counted.size < n_samples:
+        left_out = np.setdiff1d(np.arange(n_samples), counted, assume_unique=True)
+        pairs = [
+            (np.sort(np.concatenate([counted[train], left_out])), counted[test])
+            for train, test in pairs
+        ]
+    return Splits(pairs, is_holdout=holdout)
+
+
+def _no_more_than_the_rarest(n_folds, y, needed):
+    """Return a number of folds that every class can serve, or None; warn of fewer."""
+    classes, counts = np.unique(y, return_counts=True)
+    fewest = int(counts.min())
+    if fewest >= needed:
+        return n_folds
+    rare = classes[counts == fewest]
+    what = (
+        f"{fewest} folds are used"
+        if fewest > 1
+        else "no row of it can be held out, so the probabilities are calibrated "
+        "by the closed-form inversion (calibration='prior') instead"
+    )
+    warnings.warn(
+        f"The rarest class, {say(rare)}, has {fewest} "
+        f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
+        f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
+        FewerFoldsWarning,
+        stacklevel=5,
+    )
+    return fewest if fewest > 1 else None
+
+
+def _hold_out(y, random_state):
+    """Return training and held-out rows, with some of every class on both sides."""
+    rng = check_random_state(random_state)
+    share = min(1 / DEFAULT_FOLDS, MANY_ROWS / y.size)
+    codes = np.unique(y, return_inverse=True)[1]
+    order = rng.permutation(y.size)
+    order = order[np.argsort(codes[order], kind="stable")]
+    held_out = np.zeros(y.size, dtype=bool)
+    start = 0
+    for count in np.bincount(codes):
+        n_out = min(max(round(share * count), 1), count - 1)
+        held_out[order[start : start + n_out]] = True
+        start += count
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _group_folds(n_folds, y, groups, random_state):
+    """Return stratified folds of whole groups, fewer where there are fewer groups."""
+    n_groups = np.unique(groups).size
+    if n_groups < 2:
+        raise ValueError(
+            "groups must hold at least two different values, or no row can be held out "
+            f"without another of its group; got {n_groups}."
+        )
+    if n_groups < n_folds:
+        warnings.warn(
+            f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
+            f"{n_groups} folds are used. Set cv to fewer folds.",
+            FewerFoldsWarning,
+            stacklevel=5,
+        )
+    splitter = StratifiedGroupKFold(
+        min(n_folds, n_groups), shuffle=True, random_state=random_state
+    )
+    return [pair for pair in splitter.split(y, y, groups) if pair[1].size]

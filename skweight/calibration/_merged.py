@@ -1,0 +1,49 @@
+"""Rows merged by score, and the blocks of the isotonic fit on them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+
+
+class Merged(NamedTuple):
+    """Distinct scores in rising order, and the weight and positive weight of each."""
+
+    scores: np.ndarray
+    mass: np.ndarray
+    hits: np.ndarray
+
+
+def merge_scores(scores, codes, weight):
+    """Return the rows with those of equal score made one."""
+    order = np.argsort(scores)
+    ordered = scores[order]
+    gap = np.diff(ordered)
+    first = np.append(0, np.flatnonzero(gap > tie_width(ordered)) + 1)
+    weight = weight[order]
+    return Merged(
+        ordered[first],
+        np.add.reduceat(weight, first),
+        np.add.reduceat(weight * codes[order], first),
+    )
+
+
+def tie_width(scores):
+    """Return the distance up to which scores are one: they differ by rounding alone.
+
+    The votes of a forest, averaged in another order, or log odds of rows that mean the
+    same, would otherwise be ranked by their last bit. The floor keeps the slope
+    between two knots finite.
+    """
+    return 1e-12 * (np.abs(scores) / scores.shape[0]).sum() + 1e-290
+
+
+def isotonic_blocks(mass, hits):
+    """Return the values of the weighted isotonic fit, and where its blocks begin.
+
+    Whether neighbours of equal mean were pooled is left to rounding, and centred knots
+    would depend on it; here they are one block.
+    """
+    fitted = isotonic_regression(hits / mass, weights=mass).x
+    start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12) + 1)
+    return fitted[start], start

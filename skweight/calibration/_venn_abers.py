@@ -1,0 +1,194 @@
+"""Venn-Abers calibration: two isotonic fits per new row, all of them at once."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight.calibration._merged import isotonic_blocks, merge_scores
+from skweight.calibration._numerics import keep_inside
+from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
+
+
+class IntervalCurve(NamedTuple):
+    """The isotonic fits of all new scores at once, two step functions.
+
+    Attributes
+    ----------
+    lower_scores, lower : ndarray of shape (n_lower,)
+        Calibration scores from which on a further step of ``p0`` holds, and its value;
+        0 below the first of them.
+    upper_scores, upper : ndarray of shape (n_upper,)
+        Calibration scores up to which a step of ``p1`` holds, and its value; 1 above
+        the last of them.
+    """
+
+    lower_scores: np.ndarray
+    lower: np.ndarray
+    upper_scores: np.ndarray
+    upper: np.ndarray
+
+    def interval(self, scores):
+        """Return the probabilities (p0, p1) that the two labels lead to."""
+        # A new score between two old ones is pooled with the one below if its label is
+        # 0, and with the one above if it is 1.
+        below = np.searchsorted(self.lower_scores, scores, side="right")
+        above = np.searchsorted(self.upper_scores, scores, side="left")
+        return np.append(0.0, self.lower)[below], np.append(self.upper, 1.0)[above]
+
+    def __call__(self, scores):
+        """Return the probabilities of both classes, shape (n, 2)."""
+        lower, upper = self.interval(scores)
+        proba = np.stack([1.0 - lower, upper], axis=1)
+        proba /= (1.0 + upper - lower)[:, np.newaxis]
+        return keep_inside(proba)
+
+
+class VennAbersCalibrator(OneVersusRestCalibrator):
+    r"""Calibrate by an interval of two isotonic fits, whatever the new label would be.
+
+    Use it where a probability must come with how well it is known:
+    ``predict_interval`` returns the two probabilities that isotonic regression gives
+    if the new row joins the calibration rows with the label 0, and with the label 1.
+    One of the two is calibrated in any finite sample. The interval is narrow where
+    there are many rows and wide where there are few; it says how far one label could
+    move the fit, and is no confidence interval. As a mere probability it needs
+    thousands of rows of the rare class, as ``IsotonicCalibrator`` does, and the added
+    row of label 1 biases it upwards where the rare class is very rare.
+
+    .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
+
+    which is the choice within the interval that can regret least in log loss.
+
+    Attributes
+    ----------
+    curves_ : list of IntervalCurve
+        Steps of the two fits: one curve, of the second class, for two classes; one for
+        each class against the rest otherwise.
+    slope_, intercept_ : float, float or ndarray of shape (n_classes,)
+        The joint map under the curves of three classes and more; 1 and 0 for two.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the columns of ``predict_proba`` follow them.
+    class_count_ : ndarray of shape (n_classes,)
+        Effective number of calibration rows per class.
+
+    See Also
+    --------
+    IsotonicCalibrator : One isotonic fit; interpolates, and keeps the ranking.
+
+    Notes
+    -----
+    *The added row weighs one effective row*: with equal weights it is a row like the
+    others, and with unequal ones it still counts as much as a row is worth.
+
+    *Exact, for weights and ties, in* :math:`O(n \log n)`. In the cumulative diagram
+    :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)` of the sorted scores, a
+    row of label 1 added at the i-th score leads there to the value
+
+    .. math:: p_1(i) = \max_{a < i}\ \min_{b \ge i}\
+       \mathrm{slope}\bigl(P_a - (1, 1),\ P_b\bigr).
+
+    Adding a positive raises the fit, so the minimum is always reached at the end of a
+    block of the ordinary isotonic fit, and the maximum in the block of i. The inner
+    minimum is therefore a tangent from a point to one convex chain, found for all
+    points at once by bisection, and the outer one a running maximum. For the label 0
+    the picture is turned by half a circle. No n isotonic fits are made, nor is anything
+    rounded.
+
+    *Three classes and more.* One curve per class of the log odds against the rest,
+    after the joint map of ``TemperatureCalibrator``, divided by their sum, as in
+    ``IsotonicCalibrator``. The intervals are those of each class against the rest.
+
+    References
+    ----------
+    .. [1] V. Vovk, I. Petej, V. Fedorova, "Large-scale probabilistic predictors with
+       and without guarantees of validity", NIPS 2015, section 4 and equation 8.
+    .. [2] R. Barlow et al., "Statistical inference under order restrictions", Wiley,
+       1972, theorem 1.1 (the convex minorant).
+
+    Examples
+    --------
+    >>> from skweight.calibration import VennAbersCalibrator
+    >>> calibrator = VennAbersCalibrator().fit([-2, -1, 0, 1, 2, 3], [0, 0, 1, 0, 1, 1])
+    >>> lower, upper = calibrator.predict_interval([-3.0, 0.5, 4.0])
+    >>> lower[:, 1].round(3), upper[:, 1].round(3)
+    (array([0.   , 0.333, 0.667]), array([0.333, 0.667, 1.   ]))
+    >>> calibrator.predict_proba([-3.0, 0.5, 4.0])[:, 1].round(3)
+    array([0.25, 0.5 , 0.75])
+    """
+
+    def _fit_curve(self, scores, codes, weight, class_count):
+        merged = merge_scores(scores, codes, weight)
+        value, start = isotonic_blocks(merged.mass, merged.hits)
+        x = np.append(0.0, np.cumsum(merged.mass))
+        y = np.append(0.0, np.cumsum(merged.hits))
+        corner = np.append(start, x.shape[0] - 1)
+        upper = _values_with_a_positive(x, y, corner)
+        # Turned by half a circle, a negative at a score is a positive at that score,
+        # and misses are hits.
+        lower = 1.0 - _values_with_a_positive(
+            x[-1] - x[::-1],
+            (x[-1] - y[-1]) - (x - y)[::-1],
+            x.shape[0] - 1 - corner[::-1],
+        )
+        lower = np.maximum(lower[::-1], 0.0)
+        begins = np.flatnonzero(np.diff(lower, prepend=-1.0))
+        ends = np.flatnonzero(np.diff(upper, append=2.0))
+        curve = IntervalCurve(
+            merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
+        )
+        return curve, value.shape[0] == 1 and merged.scores.shape[0] > 1
+
+    def predict_interval(self, scores):
+        """Return the probabilities of every class if the row did not, or did, have it.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,), (n_samples, 1) or \
+                (n_samples, n_classes)
+            Scores of the same kind as in ``fit``.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples, n_classes), dtype float64
+            In [0, 1], lower below upper: what the isotonic fit says of a class if the
+            row joins the calibration rows without that label, and with it. Columns
+            follow ``classes_``.
+        """
+        scores = self._check_scores(scores)
+        if self.classes_.shape[0] == 2:
+            lower, upper = self.curves_[0].interval(scores)
+            return np.stack([1 - upper, lower], 1), np.stack([1 - lower, upper], 1)
+        odds = self._odds_against_rest(scores)
+        pairs = [curve.interval(odds[:, k]) for k, curve in enumerate(self.curves_)]
+        lower, upper = zip(*pairs, strict=True)
+        return np.column_stack(lower), np.column_stack(upper)
+
+
+def _values_with_a_positive(x, y, corner):
+    """Return the isotonic value at every score when a positive is added there.
+
+    ``x`` and ``y`` are the cumulative diagram, n + 1 points, and ``corner`` the
+    positions of the corners of its greatest convex minorant, the first and the last
+    point among them.
+    """
+    chain_x, chain_y = x[corner], y[corner]
+    last = corner.shape[0] - 1
+    # Seen from each point but the last, moved down by the added positive.
+    from_x, from_y = x[:-1] - 1.0, y[:-1] - 1.0
+    # The tangent touches the chain at the first corner, from the end of the own block
+    # on, after which the chain is at least as steep as the view. For nearly all points
+    # that is the end of the own block; for the others it is bisected, all at once.
+    own = np.repeat(np.arange(1, last + 1), np.diff(corner))
+    slope = (chain_y[own] - from_y) / (chain_x[own] - from_x)
+    steepness = np.append(np.diff(chain_y) / np.diff(chain_x), np.inf)
+    point = np.flatnonzero(steepness[own] < slope)
+    low, high = own[point] + 1, np.full(point.shape[0], last)
+    from_x, from_y = from_x[point], from_y[point]
+    while (low < high).any():
+        middle = (low + high) // 2
+        view = (chain_y[middle] - from_y) / (chain_x[middle] - from_x)
+        beyond = steepness[middle] < view
+        low = np.where(beyond, middle + 1, low)
+        high = np.where(beyond, high, middle)
+    slope[point] = (chain_y[low] - from_y) / (chain_x[low] - from_x)
+    return np.minimum(np.maximum.accumulate(slope), 1.0)

@@ -1,0 +1,572 @@
+"""Can these weights be trusted: the figures, what they mean, and what to do."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from skweight._render import Table, as_html, as_text
+from skweight._validation import check_number, check_weights, n_rows
+from skweight.density_ratio._tables import check_pair
+from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
+from skweight.inspection._balance import Balance, balance_table
+from skweight.inspection._overlap import measure_overlap
+from skweight.weights import (
+    ParetoDiagnostics,
+    design_effect,
+    effective_sample_size,
+    encode_groups,
+    pareto_diagnostics,
+)
+
+_TITLE = "What the weights are worth"
+# From here on a figure is a concern. Weights per class leave every class all of its
+# rows, so they never are.
+_SMALL_SHARE = 0.1
+_LARGE_ROW = 0.1
+_MISSING = 0.05
+_LARGE_DIFFERENCE = 0.1
+
+
+@dataclass(frozen=True)
+class PartOfWeights:
+    """What the weights are worth in one class or group.
+
+    Attributes
+    ----------
+    label : object
+        The class or group.
+    rows : int
+        Its rows of non-zero weight.
+    weight_share : float
+        Its share of all weight.
+    effective_rows : float
+        Kish's effective sample size.
+    largest_share : float
+        Share of its largest weight in its total; NaN without any weight.
+
+    Examples
+    --------
+    >>> from skweight.inspection import weight_report
+    >>> weight_report([1, 1, 3], y=["a", "a", "b"]).classes[1].weight_share
+    0.6
+    """
+
+    label: object
+    rows: int
+    weight_share: float
+    effective_rows: float
+    largest_share: float
+
+
+@dataclass(frozen=True, repr=False)
+class WeightReport:
+    """What weights are worth, in words and figures; made by `weight_report`.
+
+    Printing it gives text, a notebook shows tables.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows.
+    n_left_out : int
+        Rows of weight zero.
+    effective_sample_size : float
+        How many equal rows the weights are worth.
+    effective_share : float
+        The same as a share of the rows of non-zero weight.
+    design_effect : float
+        Factor by which the weights inflate the variance of a mean.
+    largest_share : float
+        Share of the largest weight in the total.
+    tail : ParetoDiagnostics
+        Shape of the tail, k-hat, and its verdict; "not applicable" for weights per
+        class.
+    classes, groups : list of PartOfWeights
+        The same for every class and group; empty where none were given.
+    missing_target_mass : float or None
+        Share of the target that no training row can stand for; None without a target,
+        as everything below.
+    missing_target_mass_interval : tuple of float or None
+        Its bootstrap interval.
+    orphans : ndarray of int or None
+        Positions of those rows in `X_target`, the loneliest first: rows like these are
+        to be collected.
+    auc_before, auc_after : float or None
+        How well a classifier tells target from training rows, before and after
+        weighting. One half is best: nothing is left to tell them apart by.
+    balance : Balance or None
+        Standardised mean differences, feature by feature.
+    never_seen : list of str or None
+        Values of columns that the target has and no training row.
+    concerns : list of str
+        What is wrong, each with its figure and a remedy; also told as warnings.
+
+    Examples
+    --------
+    >>> from skweight.inspection import weight_report
+    >>> report = weight_report([1] * 900 + [9] * 100, y=[0] * 900 + [1] * 100)
+    >>> report.tail.verdict, report.worst_class.effective_rows, report.concerns
+    ('not applicable', 100.0, [])
+    """
+
+    n_rows: int
+    n_left_out: int
+    effective_sample_size: float
+    effective_share: float
+    design_effect: float
+    largest_share: float
+    tail: ParetoDiagnostics
+    classes: list
+    groups: list
+    missing_target_mass: float | None
+    missing_target_mass_interval: tuple | None
+    orphans: np.ndarray | None
+    auc_before: float | None
+    auc_after: float | None
+    balance: Balance | None
+    never_seen: list | None
+    concerns: list
+
+    @property
+    def worst_class(self):
+        """The class with the fewest effective rows; None without classes."""
+        return min(self.classes, key=lambda part: part.effective_rows, default=None)
+
+    @property
+    def worst_group(self):
+        """The group with the fewest effective rows; None without groups."""
+        return min(self.groups, key=lambda part: part.effective_rows, default=None)
+
+    def to_dict(self):
+        """Return the report as plain Python values, ready for JSON.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name.
+        """
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["tail"] = self.tail._asdict()
+        for name in ("classes", "groups"):
+            values[name] = [vars(part).copy() for part in values[name]]
+        if self.balance is not None:
+            values["orphans"] = self.orphans.tolist()
+            values["balance"] = {
+                name: list(map(float, column)) if name != "names" else list(column)
+                for name, column in self.balance._asdict().items()
+            }
+        return values
+
+    def to_frame(self):
+        """Return the figures of rows, classes and groups as one table.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for all, one per class and one per group. Features are in
+            ``balance.to_frame()``.
+        """
+        import pandas as pd
+
+        everything = PartOfWeights(
+            "all",
+            self.n_rows - self.n_left_out,
+            1.0,
+            self.effective_sample_size,
+            self.largest_share,
+        )
+        parts = {
+            "all": [everything],
+            "class": self.classes,
+            "group": self.groups,
+        }
+        table = pd.DataFrame(
+            [vars(one) for part in parts.values() for one in part],
+            index=pd.Index(
+                [name for name, part in parts.items() for _ in part], name="part"
+            ),
+        )
+        return table.set_index("label", append=True)
+
+    def _lines(self):
+        left_out = f", {self.n_left_out:,} of them left out (weight 0)"
+        lines = [
+            ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
+            (
+                "effective rows",
+                f"{self.effective_sample_size:,.1f} ({self.effective_share:.1%} of "
+                f"those that count); design effect {self.design_effect:.3g}",
+            ),
+            ("largest weight", f"{self.largest_share:.2%} of the total"),
+            ("tail", f"{self.tail.verdict}: {self.tail.reason}"),
+        ]
+        for name, worst in (("class", self.worst_class), ("group", self.worst_group)):
+            if worst is not None:
+                lines.append(
+                    (
+                        f"worst {name}",
+                        f"{worst.label!r}: {worst.effective_rows:,.1f} effective of "
+                        f"{worst.rows:,} rows",
+                    )
+                )
+        if self.balance is not None:
+            low, high = self.missing_target_mass_interval
+            n_before, n_after = (
+                np.count_nonzero(np.abs(difference) > _LARGE_DIFFERENCE)
+                for difference in (
+                    self.balance.difference_before,
+                    self.balance.difference_after,
+                )
+            )
+            lines += [
+                (
+                    "missing target",
+                    f"{self.missing_target_mass:.1%} ({low:.1%} to {high:.1%}): "
+                    f"{self.orphans.size:,} rows of the target without training rows "
+                    "around them",
+                ),
+                (
+                    "told apart",
+                    f"with an AUC of {self.auc_before:.3f} before and "
+                    f"{self.auc_after:.3f} after weighting; 0.5 is best",
+                ),
+                (
+                    "features",
+                    f"{n_after:,} of {len(self.balance.names):,} differ by more than "
+                    f"{_LARGE_DIFFERENCE} standard deviations, {n_before:,} before "
+                    "weighting",
+                ),
+            ]
+            if self.never_seen:
+                shown = ", ".join(self.never_seen[:8])
+                more = len(self.never_seen) - 8
+                shown += f" and {more} more" if more > 0 else ""
+                lines.append(("never seen", shown))
+        lines += [("concern", sentence) for sentence in self.concerns]
+        return lines
+
+    def _tables(self):
+        tables = []
+        for name, parts in (("class", self.classes), ("group", self.groups)):
+            if not parts:
+                continue
+            header = [name, "rows", "weight", "effective", "largest"]
+            cells = [
+                [
+                    repr(part.label),
+                    f"{part.rows:,}",
+                    f"{part.weight_share:.2%}",
+                    f"{part.effective_rows:,.1f}",
+                    f"{part.largest_share:.2%}",
+                ]
+                for part in parts
+            ]
+            tables.append(Table("", header, cells))
+        if self.balance is not None:
+            header = ["feature", "rows", "weighted", "target", "before", "after"]
+            order = np.argsort(-np.abs(self.balance.difference_after), kind="stable")
+            cells = [
+                [
+                    self.balance.names[j],
+                    f"{self.balance.mean_source[j]:.4g}",
+                    f"{self.balance.mean_weighted[j]:.4g}",
+                    f"{self.balance.mean_target[j]:.4g}",
+                    f"{self.balance.difference_before[j]:+.3f}",
+                    f"{self.balance.difference_after[j]:+.3f}",
+                ]
+                for j in order[:20]
+            ]
+            caption = "Means, and their differences to the target in its deviations"
+            if order.size > 20:
+                caption += f" (the 20 largest of {order.size})"
+            tables.append(Table(caption, header, cells))
+        return tables
+
+    def __repr__(self):
+        return as_text(_TITLE, self._lines(), self._tables())
+
+    def _repr_html_(self):
+        return as_html(_TITLE, self._lines(), self._tables())
+
+
+def weight_report(
+    weights,
+    y=None,
+    groups=None,
+    X=None,
+    X_target=None,
+    *,
+    adversary=None,
+    cv=5,
+    n_bootstrap=200,
+    confidence=0.95,
+    scale="target",
+    sample_weight=None,
+    sample_weight_target=None,
+    n_jobs=None,
+    random_state=None,
+):
+    r"""Say whether weights can be trusted, with the figures that tell.
+
+    Weights fail silently: a few rows carry everything, the tail is infinite, a part of
+    the target has no training rows at all. The first two are seen from the weights
+    alone; for the third pass the training rows and rows of the target.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        The raw weights, in any unit, before they are clipped or smoothed: afterwards
+        the tail cannot be seen. Where rows had a `sample_weight`, the product.
+    y : array-like of shape (n_samples,), default=None
+        Labels, to have the figures per class.
+    groups : array-like of shape (n_samples,), default=None
+        Groups, to have the figures per group.
+    X : array-like of shape (n_samples, n_features), default=None
+        Training rows, for everything about a target.
+    X_target : array-like of shape (n_target, n_features), default=None
+        Unlabelled rows of the target.
+    adversary : classifier, default=None
+        What is to tell target from training rows; None is histogram gradient boosting,
+        which takes words and gaps.
+    cv : int, default=5
+        Folds for the out-of-fold scores of the adversary.
+    n_bootstrap : int, default=200
+        Number of bootstrap samples for the interval of the missing mass.
+    confidence : float, default=0.95
+        Coverage of that interval, in (0, 1).
+    scale : {"target", "source", "pooled"}, default="target"
+        Whose standard deviation is the unit of mean differences, see `balance_table`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How many rows each training row stood for before weighting.
+    sample_weight_target : array-like of shape (n_target,), default=None
+        How many rows of the target population each row of `X_target` stands for.
+    n_jobs : int or None, default=None
+        Number of fold fits to run at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of folds, adversary and bootstrap.
+
+    Returns
+    -------
+    report : WeightReport
+        Figures; print it, or use ``to_dict`` and ``to_frame``.
+
+    Raises
+    ------
+    ValueError
+        If weights cannot be used, or only one of `X` and `X_target` is given.
+
+    Warns
+    -----
+    DegenerateWeightsWarning
+        If the tail bears no estimate, a single row has more than a tenth of all weight,
+        or a class is worth less than a tenth of its rows.
+    NotEnoughOverlapWarning
+        If the interval of the missing mass begins above one twentieth.
+
+    See Also
+    --------
+    skweight.weights.pareto_diagnostics : The tail by itself.
+    WeightDistributionDisplay : The weights as a picture.
+    BalanceDisplay : The features as a picture.
+
+    Notes
+    -----
+    Without a target O(n log n). With one, two times `cv` fits of the adversary.
+
+    The missing mass is the share of target rows at which the calibrated out-of-fold
+    probability (isotonic) of being a training row is below one in a hundred, both
+    populations counting half:
+
+    .. math::
+        \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
+
+    It estimates the same as one minus the mean of the ratio, truncated at 99, over the
+    training rows; but a single training row whose ratio is overestimated, at the edge
+    of what is covered, moves that mean by any amount.
+
+    References
+    ----------
+    .. [1] L. Kish, Survey Sampling, Wiley, 1965, section 11.7.
+    .. [2] A. Vehtari et al., Pareto smoothed importance sampling, Journal of Machine
+       Learning Research 25(72), 2024.
+
+    Examples
+    --------
+    Two groups of customers, of which training has seen one:
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from skweight.exceptions import NotEnoughOverlapWarning
+    >>> from skweight.inspection import weight_report
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(1000, 2))
+    >>> X_target = rng.normal(size=(1000, 2)) + np.outer(np.arange(1000) < 300, [9, 0])
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", NotEnoughOverlapWarning)
+    ...     report = weight_report(
+    ...         np.ones(1000), X=X, X_target=X_target, random_state=0
+    ...     )
+    >>> round(report.missing_target_mass, 2)
+    0.3
+    >>> bool((X_target[report.orphans, 0] > 5).all())
+    True
+    """
+    weights = check_weights(weights, name="weights")
+    check_number(cv, name="cv", low=2)
+    check_number(n_bootstrap, name="n_bootstrap", low=1)
+    check_number(confidence, name="confidence", low=0, high=1, include="neither")
+    if (X is None) != (X_target is None):
+        lacks = "X_target" if X_target is None else "X"
+        raise ValueError(
+            f"X and X_target are compared with each other; got no {lacks}. Pass the "
+            "training rows as X and rows of the target as X_target, or neither."
+        )
+    counted = int(np.count_nonzero(weights))
+    figures = {
+        "n_rows": weights.size,
+        "n_left_out": weights.size - counted,
+        "effective_sample_size": effective_sample_size(weights),
+        "effective_share": effective_sample_size(weights) / counted,
+        "design_effect": design_effect(weights),
+        "largest_share": float((weights / weights.max()).sum() ** -1),
+        "tail": pareto_diagnostics(weights),
+        "classes": _parts(weights, y),
+        "groups": _parts(weights, groups),
+        "missing_target_mass": None,
+        "missing_target_mass_interval": None,
+        "orphans": None,
+        "auc_before": None,
+        "auc_after": None,
+        "balance": None,
+        "never_seen": None,
+    }
+    if X is not None:
+        figures |= _against_target(
+            weights,
+            X,
+            X_target,
+            sample_weight,
+            sample_weight_target,
+            scale,
+            adversary=adversary,
+            cv=cv,
+            n_bootstrap=n_bootstrap,
+            confidence=confidence,
+            n_jobs=n_jobs,
+            random_state=random_state,
+        )
+    concerns = list(_concerns(figures))
+    for category, sentence in concerns:
+        warnings.warn(sentence, category, stacklevel=2)
+    return WeightReport(**figures, concerns=[sentence for _, sentence in concerns])
+
+
+def _parts(weights, by):
+    """Return the figures of every class or group."""
+    if by is None:
+        return []
+    labels, codes, n_parts = encode_groups(by, weights.size)
+    effective = effective_sample_size(weights, by=by)
+    mass = np.bincount(codes, weights, n_parts)
+    rows = np.bincount(codes, weights > 0, n_parts)
+    largest = np.zeros(n_parts)
+    np.maximum.at(largest, codes, weights)
+    share = np.divide(largest, mass, out=np.full(n_parts, np.nan), where=mass > 0)
+    return [
+        PartOfWeights(
+            label=label,
+            rows=int(rows[k]),
+            weight_share=float(mass[k] / mass.sum()),
+            effective_rows=effective[label],
+            largest_share=float(share[k]),
+        )
+        for k, label in enumerate(labels)
+    ]
+
+
+def _against_target(
+    weights, X, X_target, sample_weight, sample_weight_target, scale, **options
+):
+    """Return the figures that compare the weighted rows with a target."""
+    check_weights(weights, n_rows(X), name="weights")
+    source, target = check_pair(
+        X,
+        X_target,
+        sample_weight,
+        sample_weight_target,
+        owner="weight_report",
+        numeric=False,
+    )
+    balance = balance_table(
+        X,
+        X_target,
+        weights,
+        scale=scale,
+        sample_weight=sample_weight,
+        sample_weight_target=sample_weight_target,
+    )
+    if source.n < weights.size:
+        weights = weights[np.asarray(sample_weight) > 0]
+    overlap = measure_overlap(source, target, weights, **options)
+    never = (balance.mean_source == 0) & (balance.mean_target > 0)
+    return {
+        "missing_target_mass": overlap.missing,
+        "missing_target_mass_interval": overlap.interval,
+        "orphans": overlap.orphans,
+        "auc_before": overlap.auc_before,
+        "auc_after": overlap.auc_after,
+        "balance": balance,
+        "never_seen": [balance.names[j] for j in np.flatnonzero(never)],
+    }
+
+
+def _concerns(figures):
+    """Yield a warning class and a sentence for everything that is wrong."""
+    tail = figures["tail"]
+    counted = figures["n_rows"] - figures["n_left_out"]
+    worth = (
+        f"{counted:,} weights are worth {figures['effective_sample_size']:,.1f} equal "
+        "ones"
+    )
+    if tail.verdict in ("unreliable", "infinite mean"):
+        yield (
+            DegenerateWeightsWarning,
+            f"{tail.reason}; {worth}. Flatten them (stabilizer='temper', or an "
+            "exponent below 1), or cap them (stabilizer=10); smoothing alone is "
+            "not enough.",
+        )
+    elif figures["largest_share"] > _LARGE_ROW and counted > 2 / _LARGE_ROW:
+        yield (
+            DegenerateWeightsWarning,
+            f"A single row has {figures['largest_share']:.0%} of all weight, and "
+            f"{worth}. Look whether that row is right, or cap the weights "
+            "(stabilizer=10).",
+        )
+    elif (
+        not figures["classes"]
+        and tail.verdict != "not applicable"
+        and figures["effective_share"] < _SMALL_SHARE
+    ):
+        yield (
+            DegenerateWeightsWarning,
+            f"{worth}, less than a tenth. Flatten them (stabilizer='temper').",
+        )
+    for part in figures["classes"]:
+        if part.rows and part.effective_rows < _SMALL_SHARE * part.rows:
+            yield (
+                DegenerateWeightsWarning,
+                f"The {part.rows:,} rows of class {part.label!r} are worth "
+                f"{part.effective_rows:,.1f}. Flatten the weights inside the class "
+                "(stabilizer='temper'), or collect rows of it.",
+            )
+    interval = figures["missing_target_mass_interval"]
+    if interval is not None and interval[0] > _MISSING:
+        low, high = interval
+        yield (
+            NotEnoughOverlapWarning,
+            f"About {figures['missing_target_mass']:.0%} of the target ({low:.0%} to "
+            f"{high:.0%}) lies where there are no training rows, and no weights can "
+            "stand for it. Collect rows like those of X_target at the positions in "
+            "report.orphans, or restrict the claim to the rest.",
+        )

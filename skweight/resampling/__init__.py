@@ -1,0 +1,10 @@
+"""Any sampler of imbalanced-learn, with weights that ride along."""
+
+from skweight.resampling._sampler import (
+    Resampled,
+    WeightedSampler,
+    resample,
+    resolve_resampler,
+)
+
+__all__ = ["Resampled", "WeightedSampler", "resample", "resolve_resampler"]

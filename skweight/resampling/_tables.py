@@ -1,0 +1,139 @@
+"""Tables of every kind on their way through a sampler, and back."""
+
+import numpy as np
+from scipy import sparse
+
+
+def is_frame(X):
+    """Return whether X is a pandas DataFrame, or acts like one."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def is_polars(X):
+    """Return whether X is a DataFrame of polars."""
+    return type(X).__module__.partition(".")[0] == "polars"
+
+
+def _nullable(frame):
+    """Return the NumPy dtype of every column of a dtype that may hold NA, by name."""
+    plain = {}
+    for name, dtype in frame.dtypes.items():
+        kind = getattr(dtype, "kind", "O")
+        if isinstance(dtype, np.dtype) or kind not in "iufb":
+            continue
+        if str(dtype).startswith("Sparse"):
+            continue
+        missing = frame[name].isna().any()
+        size = getattr(dtype, "itemsize", 8)
+        plain[name] = np.dtype(
+            np.float64 if missing else bool if kind == "b" else f"{kind}{size}"
+        )
+    return plain
+
+
+class Table:
+    """Rows of any container, in one that imbalanced-learn takes.
+
+    Lists become arrays, polars frames and nullable dtypes the frames of pandas that
+    samplers know; `restore` makes of the resampled rows what came.
+    """
+
+    def __init__(self, X):
+        self.original = X
+        if is_polars(X) and len(X.shape) == 1:
+            X = X.to_numpy()
+        elif is_polars(X):
+            import pandas
+
+            X = pandas.DataFrame({name: X[name].to_numpy() for name in X.columns})
+        elif not hasattr(X, "shape"):
+            X = np.asarray(X)
+        self.nullable = _nullable(X) if is_frame(X) else {}
+        if self.nullable:
+            X = X.astype(self.nullable)
+        self.rows = X
+
+    def restore(self, rows):
+        """Return resampled rows in the container that came."""
+        if self.nullable:
+            rows = rows.astype(
+                {name: self.original.dtypes[name] for name in self.nullable}
+            )
+        if is_polars(self.original) and len(self.original.shape) == 1:
+            return type(self.original)(self.original.name, rows)
+        if is_polars(self.original):
+            names = list(self.original.columns)
+            frame = type(self.original)({name: rows[name].to_numpy() for name in names})
+            return frame.cast(dict(self.original.schema))
+        if not hasattr(self.original, "shape"):
+            return np.asarray(rows).tolist()
+        return rows
+
+
+def number_dtype(X, columns=None):
+    """Return the dtype in which a sampler sees the numbers of X.
+
+    None stands for columns of which some hold no numbers.
+    """
+    if not is_frame(X):
+        kind = X.dtype.kind
+        return X.dtype if kind in "iufb" else None
+    dtypes = [
+        getattr(dtype, "subtype", dtype)
+        for position, dtype in enumerate(X.dtypes)
+        if columns is None or position in columns
+    ]
+    if not all(isinstance(one, np.dtype) and one.kind in "iufb" for one in dtypes):
+        return None
+    return np.result_type(*dtypes) if dtypes else None
+
+
+def as_frame(X, frame):
+    """Return rows of an array as a frame like another."""
+    made = type(frame)
+    if sparse.issparse(X):
+        made = made.sparse.from_spmatrix
+    return made(X, columns=frame.columns).astype(frame.dtypes)
+
+
+def append_columns(X, columns):
+    """Return X with columns of numbers behind its own. X is not changed."""
+    if is_frame(X):
+        names = list(X.columns)
+        texts = all(isinstance(name, str) for name in names)
+        new, number = [], 0
+        while len(new) < columns.shape[1]:
+            name = f"carried_{number}" if texts else number
+            if name not in names:
+                new.append(name)
+            number += 1
+        X = X.copy(deep=False)
+        for position, name in enumerate(new):
+            X[name] = columns[:, position]
+        return X
+    if sparse.issparse(X):
+        X = X if X.format in ("csr", "csc") else X.tocsr()
+        kind = sparse.csr_array if isinstance(X, sparse.sparray) else sparse.csr_matrix
+        return sparse.hstack([X, kind(columns)], format=X.format)
+    dtype = X.dtype if X.dtype.kind in "fO" else columns.dtype
+    joined = np.empty((X.shape[0], X.shape[1] + columns.shape[1]), dtype=dtype)
+    joined[:, : X.shape[1]] = X
+    joined[:, X.shape[1] :] = columns
+    return joined
+
+
+def split_columns(X, width, dtype):
+    """Return the first columns of X, and the others as an array of floats."""
+    if is_frame(X):
+        behind = np.column_stack(
+            [np.asarray(X.iloc[:, one]) for one in range(width, X.shape[1])]
+        )
+        return X.iloc[:, :width], behind.astype(np.float64)
+    ahead, behind = X[:, :width], X[:, width:]
+    if sparse.issparse(X):
+        behind = behind.toarray()
+    else:
+        ahead = np.ascontiguousarray(ahead)
+    if dtype is not None and ahead.dtype != dtype:
+        ahead = ahead.astype(dtype)
+    return ahead, behind.astype(np.float64)

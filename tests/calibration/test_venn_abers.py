@@ -1,0 +1,127 @@
+"""Venn-Abers against the isotonic fits that it stands for, one by one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import isotonic_regression
+from scipy.special import expit
+
+from skweight.calibration import VennAbersCalibrator
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skweight.exceptions.CalibrationWarning"
+)
+
+
+def effective(weight):
+    """Return weights that total Kish's effective sample size."""
+    return weight * weight.sum() / (weight**2).sum()
+
+
+def one_by_one(scores, y, weight, new):
+    """Return p0 and p1 by two isotonic fits for every new score."""
+    weight = effective(weight)
+    interval = np.empty((len(new), 2))
+    for row, score in zip(interval, new, strict=True):
+        for label in (0, 1):
+            knots, tie = np.unique(np.append(scores, score), return_inverse=True)
+            added = np.append(weight, 1.0)
+            mass = np.bincount(tie, added)
+            hits = np.bincount(tie, added * np.append(y, label))
+            fit = isotonic_regression(hits / mass, weights=mass).x
+            row[label] = fit[np.searchsorted(knots, score)]
+    return interval[:, 0], interval[:, 1]
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 60),
+    step=st.sampled_from([None, 0.5, 2.0]),
+    weights=st.sampled_from(["none", "even", "wild"]),
+    steepness=st.sampled_from([0.0, 1.0, 5.0, -3.0]),
+)
+def test_it_equals_two_fits_for_every_score(seed, n, step, weights, steepness):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=n)
+    new = np.concatenate([scores, rng.normal(size=10), [-9.0, 9.0]])
+    if step:
+        scores, new = np.round(scores / step) * step, np.round(new / step) * step
+    y = (rng.random(n) < expit(steepness * scores)).astype(int)
+    weight = np.ones(n)
+    if weights == "wild":
+        weight = np.exp(3 * rng.normal(size=n))
+    calibrator = VennAbersCalibrator().fit(
+        scores, y, None if weights == "none" else weight, classes=[0, 1]
+    )
+    lower, upper = calibrator.predict_interval(new)
+    p0, p1 = one_by_one(scores, y, weight, new)
+    assert_allclose(lower[:, 1], p0, atol=1e-12)
+    assert_allclose(upper[:, 1], p1, atol=1e-12)
+    assert_allclose(lower[:, 0], 1 - p1, atol=1e-12)
+    assert_allclose(upper[:, 0], 1 - p0, atol=1e-12)
+
+
+def test_many_rows_with_many_blocks(rng):
+    """Large enough that tangents pass the end of their own block."""
+    scores = rng.normal(size=3000)
+    y = (rng.random(3000) < expit(2 * scores)).astype(int)
+    weight = rng.exponential(size=3000)
+    calibrator = VennAbersCalibrator().fit(scores, y, weight)
+    new = np.linspace(-4, 4, 60)
+    lower, upper = calibrator.predict_interval(new)
+    p0, p1 = one_by_one(scores, y, weight, new)
+    assert_allclose(lower[:, 1], p0, atol=1e-12)
+    assert_allclose(upper[:, 1], p1, atol=1e-12)
+
+
+def test_the_probability_lies_in_the_interval_and_is_the_minimax_one(rng):
+    scores = rng.normal(size=300)
+    y = (rng.random(300) < expit(scores)).astype(int)
+    calibrator = VennAbersCalibrator().fit(scores, y)
+    new = np.linspace(-5, 5, 101)
+    lower, upper = calibrator.predict_interval(new)
+    proba = calibrator.predict_proba(new)
+    assert (lower <= proba).all()
+    assert (proba <= upper).all()
+    # The regret in log loss is the same for either label.
+    for_0 = np.log1p(-lower[:, 1]) - np.log(proba[:, 0])
+    for_1 = np.log(upper[:, 1]) - np.log(proba[:, 1])
+    assert_allclose(for_0, for_1, atol=1e-12)
+
+
+def test_one_of_the_two_is_calibrated(rng):
+    """Theorem 1 of the paper: the expectation of the right one is the frequency."""
+    seen = np.zeros((400, 2))
+    for row in seen:
+        scores = rng.normal(size=41)
+        y = (rng.random(41) < expit(1.5 * scores - 1)).astype(int)
+        calibrator = VennAbersCalibrator().fit(scores[:40], y[:40], classes=[0, 1])
+        lower, upper = calibrator.predict_interval(scores[40:])
+        row[:] = y[40], (upper if y[40] else lower)[0, 1]
+    difference = seen[:, 0] - seen[:, 1]
+    assert abs(difference.mean()) < 3 * difference.std() / 400**0.5
+
+
+def test_the_interval_narrows_with_rows(rng):
+    widths = []
+    for n in (50, 500, 5000):
+        scores = rng.normal(size=n)
+        y = (rng.random(n) < expit(scores)).astype(int)
+        lower, upper = VennAbersCalibrator().fit(scores, y).predict_interval([0.0])
+        widths.append(upper[0, 1] - lower[0, 1])
+    assert widths[0] > 2 * widths[1] > 4 * widths[2]
+
+
+def test_three_classes(rng):
+    scores = 2 * rng.normal(size=(900, 3))
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    calibrator = VennAbersCalibrator().fit(scores, y)
+    lower, upper = calibrator.predict_interval(scores)
+    assert lower.shape == upper.shape == (900, 3)
+    assert (lower < upper).all()
+    middle = (lower + upper) / 2
+    proba = calibrator.predict_proba(scores)
+    assert np.abs(proba - middle / middle.sum(axis=1, keepdims=True)).max() < 0.08
+    assert_array_equal(lower[:5], calibrator.predict_interval(scores[:5])[0])
