@@ -7,8 +7,8 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skweight import _cross_fit
 from skweight._deliver_one import take_rows
+from skweight._splits import make_splits
 from skweight._validation import (
     check_labels,
     check_number,
@@ -79,8 +79,9 @@ class WeightMonitor(BaseEstimator):
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights that are watched, where the weight of a row
         depends on more than its class.
-    cv : int, splitter, iterable or None, default=None
-        Splits for the reference; None is 5 stratified folds.
+    cv : int, "holdout", splitter, iterable or None, default=None
+        Splits for the reference; None is 5 stratified folds, or one hold-out where
+        rows are many. `groups` passed to `fit` are kept together.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
@@ -224,7 +225,14 @@ class WeightMonitor(BaseEstimator):
             given = WeightedClassifier(given, weighting=None)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         arguments = {**fit_params, **weights}
-        splits = _cross_fit.folds(self.cv, X, y, sample_weight, self.random_state, {})
+        splits = make_splits(
+            self.cv,
+            X,
+            y,
+            sample_weight,
+            self.random_state,
+            {name: fit_params[name] for name in ("groups",) if name in fit_params},
+        )
         if splits is None:
             raise ValueError(
                 "WeightMonitor needs rows of every class that a model has not seen, "
@@ -234,7 +242,7 @@ class WeightMonitor(BaseEstimator):
         self.estimator_ = clone(given).fit(X, y, **arguments)
         parts = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_see)(given, X, y, train, test, arguments, self.classes_)
-            for train, test in splits
+            for train, test in splits.pairs
         )
         return _Seen.joined(parts)
 
