@@ -46,10 +46,13 @@ if TYPE_CHECKING:
         weighting,
         weights,
     )
+    from skweight.batches import BalancedBatches
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
     from skweight.selection import WeightMonitor, compare_weightings
+    from skweight.regressor import WeightedRegressor
+    from skweight.selection import compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BalancedBatches",
     "BalancedWeighting",
     "BaseWeighting",
     "ClassWeighting",
@@ -92,6 +96,7 @@ __all__ = [
     "ULSIFWeighting",
     "WeightMonitor",
     "WeightedClassifier",
+    "WeightedRegressor",
     "calibration",
     "compare_weightings",
     "datasets",
@@ -113,6 +118,7 @@ __all__ = [
 # The one place that says where a public class lives; every other name in __all__ is
 # a submodule. tests/test_public_api.py holds the three lists of this file together.
 _HOMES = {
+    "BalancedBatches": "batches",
     "BalancedWeighting": "weighting",
     "BaseWeighting": "weighting",
     "ClassWeighting": "weighting",
@@ -133,6 +139,7 @@ _HOMES = {
     "ULSIFWeighting": "weighting",
     "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",
+    "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
 }
 
