@@ -50,9 +50,12 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
-    from skweight.selection import WeightMonitor, compare_weightings
     from skweight.regressor import WeightedRegressor
-    from skweight.selection import compare_weightings
+    from skweight.selection import (
+        WeightMonitor,
+        compare_weightings,
+        recommend_weighting,
+    )
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -107,6 +110,7 @@ __all__ = [
     "inspection",
     "metrics",
     "pipeline",
+    "recommend_weighting",
     "resampling",
     "selection",
     "stabilizers",
@@ -141,6 +145,7 @@ _HOMES = {
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
+    "recommend_weighting": "selection",
 }
 
 

@@ -242,9 +242,9 @@ def _on_frequency(report, alarms, all_alarms):
         )
     else:
         yield (
-            "No recall left its band, so that each class seems to look as before: fit "
-            "again with PriorWeighting and the new frequencies, or correct the "
-            "probabilities for them."
+            "No recall left its band, so that each class seems to look as before: "
+            "correct the probabilities by set_prevalence with the new frequencies, or "
+            "fit again with them in PriorWeighting."
         )
 
 
@@ -265,7 +265,8 @@ def _on_prediction(report, alarms, all_alarms):
         )
         yield (
             "If each class looks as before, the class frequencies of the batch are "
-            f"about {estimates}; LabelShiftWeighting(X_target) weighs for them."
+            f"about {estimates}; set_prevalence corrects the probabilities for them, "
+            "LabelShiftWeighting(X_target) the next fit."
         )
     yield (
         "Without labels a new mix of the classes and rows of a new kind cannot be told "
