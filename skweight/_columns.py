@@ -4,6 +4,8 @@ Works on pandas, polars and other DataFrames by name or position, and on arrays 
 sparse matrices by position, without importing any of those libraries.
 """
 
+import sys
+
 import numpy as np
 from scipy import sparse
 
@@ -116,3 +118,63 @@ def drop_columns(X, columns, *, width=None):
     if sparse.issparse(X) and X.format not in ("csr", "csc"):
         return X.tocsr()[:, keep]
     return X[:, keep]
+
+
+def names_without(names, columns):
+    """Return the names of columns that are left when some are dropped.
+
+    Parameters
+    ----------
+    names : array-like of str
+        Names of all columns.
+    columns : list of str or int
+        Names or positions of those that go; names that are not there are passed over.
+
+    Returns
+    -------
+    names : ndarray of str
+    """
+    listed = list(names)
+    gone = {
+        listed.index(one) if isinstance(one, str) else one % len(listed)
+        for one in columns
+        if not isinstance(one, str) or one in listed
+    }
+    kept = [name for position, name in enumerate(listed) if position not in gone]
+    return np.asarray(kept, dtype=object)
+
+
+def append_column(X, values, name):
+    """Return X with one more column, in a container of the same kind.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Table of rows. Never changed.
+    values : ndarray of shape (n_samples,)
+        The column.
+    name : str
+        Its name, where columns have names.
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, n_features + 1)
+    """
+    if _names(X) is not None:
+        if name in _names(X):
+            raise ValueError(
+                f"X has a column {name!r} already. Give the new one another name."
+            )
+        if hasattr(X, "iloc"):
+            return X.assign(**{name: values})
+        polars = sys.modules[type(X).__module__.partition(".")[0]]
+        return X.with_columns(polars.Series(name, values))
+    if sparse.issparse(X):
+        kept = X.format if X.format == "csc" else "csr"
+        return sparse.hstack([X, values[:, np.newaxis]], format=kept)
+    X = np.asarray(X)
+    if X.dtype.kind not in "fiub":
+        X = X.astype(object)  # numbers stay numbers beside text
+    elif X.dtype.kind == "f":
+        values = values.astype(X.dtype)
+    return np.column_stack([X, values])

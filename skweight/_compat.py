@@ -1,5 +1,7 @@
 """The only file that touches private names of scikit-learn, each with its reason."""
 
+from contextlib import nullcontext
+
 import sklearn
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 
@@ -15,6 +17,41 @@ def weights_need_support(name):
     return name == "AdaBoostClassifier" or (
         name == "BaggingClassifier" and _VERSION < (1, 8)
     )
+
+
+def run_as_task(estimator, task, n_subtasks, body):
+    """Run ``body(context)`` as a task of which the callbacks of an estimator hear.
+
+    Callbacks came with scikit-learn 1.9, for whom an estimator begins a task by a
+    method that is documented and yet has an underscore. Before, nobody listens.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        return body(NoCallbacks())
+
+    @with_callbacks
+    def run(estimator):
+        return body(
+            estimator._init_callback_context(task_name=task, max_subtasks=n_subtasks)
+        )
+
+    return run(estimator)
+
+
+class NoCallbacks:
+    """The callback context of scikit-learn versions that have none."""
+
+    def subcontext(self, **_):
+        """Return the context of a part of the task."""
+        return self
+
+    def propagate_callback_context(self, estimator):
+        """Return a context manager within which an estimator is fitted."""
+        return nullcontext()
+
+    def call_on_fit_task_begin(self, **_):
+        """Tell nobody."""
+
+    call_on_fit_task_end = call_on_fit_task_begin
 
 
 def routing_of(estimator):

@@ -29,6 +29,7 @@ from skweight._compat import (
     routing_of,
     weights_need_support,
 )
+from skweight._roles import without_rounding_noise
 from skweight._validation import encode_labels, n_rows
 from skweight.exceptions import UnsupportedWeightsError
 
@@ -63,6 +64,16 @@ def takes_sample_weight(estimator):
     if weights_need_support(name_of(estimator)) and inner is not None:
         return "sample_weight" in fit_arguments(inner)
     return own_request(estimator, "sample_weight") is not False
+
+
+def takes_roles(estimator):
+    """Return whether an estimator wants population and emphasis apart.
+
+    One that calibrates, decides or transforms must not do so by emphasis. It has a
+    method ``_fit_with_roles(X, y, population, emphasis, **fit_params)``, and obeys the
+    rules of weights itself.
+    """
+    return hasattr(estimator, "_fit_with_roles")
 
 
 def ways_in(estimator):
@@ -113,6 +124,9 @@ def fit_one(
     """Fit one estimator, in place, with weights; return the way that was taken."""
     fit_params = fit_params or {}
     check_no_second_weight(estimator, fit_params)
+    if takes_roles(estimator):
+        estimator._fit_with_roles(X, y, *_apart(weights, population), **fit_params)
+        return "roles apart"
     ways = ways_in(estimator)
     if "sample_weight" in ways:
         if name_of(estimator) in _TUNES_ITSELF:
@@ -139,6 +153,15 @@ def fit_one(
     }
     estimator.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **drawn)
     return "resample"
+
+
+def _apart(weights, population):
+    """Return population and emphasis, given their product and the population."""
+    if population is None or weights is population:
+        return population, None if weights is population else weights
+    counted = population > 0
+    emphasis = np.divide(weights, population, out=np.ones(len(weights)), where=counted)
+    return population, without_rounding_noise(emphasis)
 
 
 def check_no_second_weight(estimator, names):
@@ -256,13 +279,15 @@ def by_class_or_none(y, weights):
 
 def take_rows(value, rows, n_samples):
     """Return the given rows of a fit argument that has one entry per row of X."""
+    return _safe_indexing(value, rows) if is_row_wise(value, n_samples) else value
+
+
+def is_row_wise(value, n_samples):
+    """Return whether a fit argument has one entry per row of X."""
     # A list may hold anything, such as the pairs (X, y) of an eval_set.
-    row_wise = (
-        len(value) == n_samples
-        if isinstance(value, list | tuple)
-        else len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
-    )
-    return _safe_indexing(value, rows) if row_wise else value
+    if isinstance(value, list | tuple):
+        return len(value) == n_samples
+    return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
 
 
 def systematic_resample(weights, n_draws=None, *, random_state=None):
@@ -361,8 +386,9 @@ class WeightAdapter(BaseEstimator):
             for name, argument in self.names.items()
             if name in metadata
         }
-        weights = arguments.pop(TRAINING, None)
         population = arguments.pop(POPULATION, None)
+        # What only prepares is fitted with the population weights.
+        weights = arguments.pop(TRAINING, population)
         # Routing is on for the composite around, and some estimators refuse every
         # weight while it is.
         with config_context(enable_metadata_routing=False):

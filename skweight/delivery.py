@@ -8,77 +8,34 @@ then fitted with scikit-learn's own metadata routing, switched on for this one f
 Estimators that routing cannot reach stand behind an adapter meanwhile.
 """
 
-from importlib import import_module
-from typing import NamedTuple
+from inspect import signature
 
-import numpy as np
 from sklearn import config_context, get_config
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.metadata_routing import (
-    MetadataRequest,
-    MetadataRouter,
-    get_routing_for_object,
-)
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
-from skweight._compat import own_request, routing_of
+from skweight._deliver_composite import (
+    LEARNER,
+    Delivery,
+    Plan,
+    children,
+    is_composite,
+)
 from skweight._deliver_one import (
-    POPULATION,
-    TRAINING,
-    OwnScore,
-    WeightAdapter,
-    by_class_or_none,
-    check_no_second_weight,
-    fit_arguments,
     fit_called,
     fit_one,
     name_of,
-    no_way_in,
-    scorer_for,
     systematic_resample,
+    takes_roles,
     takes_sample_weight,
     tidied,
-    ways_in,
 )
 from skweight._validation import check_choice
-from skweight.exceptions import UnsupportedWeightsError
 
 __all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
 
 POLICIES = ("raise", "resample")
-
-# Composites that make an estimator of their own where they are given none. It must be
-# there before the fit, or no weight could be requested for it.
-_MADE_BY_DEFAULT = {
-    "StackingClassifier": (
-        "final_estimator",
-        "sklearn.linear_model",
-        "LogisticRegression",
-        {},
-    ),
-    "CalibratedClassifierCV": (
-        "estimator",
-        "sklearn.svm",
-        "LinearSVC",
-        {"random_state": 0},
-    ),
-}
-
-# Composites that route one metadata twice, the second time under the name it has after
-# the first, so that an alias is lost on the way; or pass all of them on unasked.
-_ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
-
-# Composites whose members see other classes, made of several of the old ones.
-_RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
-
-# Composites whose own sample_weight is for a calibrator, not for what learns. Others
-# that take sample_weight, such as bagging ensembles, draw or pass on rows by it and
-# are given it like any estimator.
-_CALIBRATES = {"CalibratedClassifierCV"}
-
-# Composites that had a sample_weight of their own before scikit-learn 1.7, only to pass
-# it on.
-_PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 # Parameters that make a classifier balance its classes by itself, and the values that
 # leave it alone.
@@ -89,30 +46,6 @@ _BALANCING = {
     "scale_pos_weight": (None, 1),
     "is_unbalance": (None, False),
 }
-
-
-class Delivery(NamedTuple):
-    """What one estimator got, and how.
-
-    Attributes
-    ----------
-    estimator : str
-        Its class, behind the path to it inside a composite.
-    weights : str
-        "population x emphasis", "population", or "none".
-    way : str
-        "sample_weight", "class_weight", "priors", "resample", or "frozen".
-
-    Examples
-    --------
-    >>> from skweight.delivery import Delivery
-    >>> Delivery("LogisticRegression", "population x emphasis", "sample_weight").way
-    'sample_weight'
-    """
-
-    estimator: str
-    weights: str
-    way: str
 
 
 def deliver(
@@ -185,13 +118,44 @@ def deliver(
     ('logisticregression: LogisticRegression', 'sample_weight')
     """
     check_choice(unsupported, POLICIES, name="unsupported")
-    fit_params = dict(fit_params or {})
     estimator = clone(estimator)
+    deliveries = deliver_in_place(
+        estimator,
+        X,
+        y,
+        weights,
+        population=population,
+        unsupported=unsupported,
+        random_state=random_state,
+        fit_params=fit_params,
+    )
+    return estimator, deliveries
+
+
+def deliver_in_place(
+    estimator,
+    X,
+    y,
+    weights=None,
+    *,
+    population=None,
+    unsupported="raise",
+    random_state=None,
+    fit_params=None,
+):
+    """Fit an estimator as `deliver` does, itself; return the deliveries.
+
+    For a clone that somebody holds already. Its ``class_weight`` or ``priors`` may be
+    set by this, where that is the way in.
+    """
+    fit_params = dict(fit_params or {})
     if isinstance(estimator, FrozenEstimator):
-        return estimator.fit(X, y), [Delivery(name_of(estimator), "none", "frozen")]
+        estimator.fit(X, y)
+        return [Delivery(name_of(estimator), "none", "frozen")]
     if weights is None:
-        return estimator.fit(X, y, **fit_params), []
-    if not _is_composite(estimator):
+        estimator.fit(X, y, **fit_params)
+        return []
+    if not is_composite(estimator):
         # With routing on, some estimators refuse weights or want a scorer to be told
         # about them; only further arguments of fit need it.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
@@ -206,10 +170,10 @@ def deliver(
                 population=population,
                 fit_params=fit_params,
             )
-        return estimator, [Delivery(name_of(estimator), _LEARNER, way)]
+        return [Delivery(name_of(estimator), LEARNER, way)]
     translate = not get_config()["enable_metadata_routing"]
     with config_context(enable_metadata_routing=True):
-        plan = _Plan(
+        plan = Plan(
             y,
             weights,
             population=population,
@@ -221,8 +185,116 @@ def deliver(
         if translate:
             fit_params = plan.route(estimator, fit_params)
         fit_called(estimator, X, y, plan.given(), fit_params)
-        estimator = tidied(estimator)
-    return estimator, plan.deliveries
+        tidied(estimator)
+    return plan.deliveries
+
+
+def deliver_fit_predict(estimator, X, y, weights, population, params):
+    """Fit an estimator with weights; return what it says of the training rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted itself: pass a clone where `leaves_traces` says so.
+    X, y : array-like
+        Training rows and labels.
+    weights, population : ndarray of shape (n_samples,) or None
+        As in `deliver`; `weights` are not None.
+    params : dict of dict
+        Further arguments for its ``fit`` or ``fit_predict``, by the name of the method.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,)
+        Labels of the training rows.
+    deliveries : list of Delivery
+        What got weights, and how.
+    """
+    if "sample_weight" in signature(estimator.fit_predict).parameters:
+        labels = estimator.fit_predict(
+            X, y, sample_weight=weights, **params["fit_predict"]
+        )
+        return labels, [Delivery(name_of(estimator), LEARNER, "sample_weight")]
+    deliveries = deliver_in_place(
+        estimator, X, y, weights, population=population, fit_params=params["fit"]
+    )
+    if hasattr(estimator, "labels_"):
+        return estimator.labels_, deliveries
+    return estimator.predict(X), deliveries
+
+
+def leaves_traces(estimator, *, learner=True):
+    """Return whether delivering weights to an estimator changes what the user set.
+
+    Composites are set requests, and some learners take weights as a parameter. Such a
+    one should be cloned first.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return False
+    if is_composite(estimator):
+        return True
+    return learner and not (takes_roles(estimator) or takes_sample_weight(estimator))
+
+
+def deliver_transform(transformer, X, y, population=None, params=None, transform=True):
+    """Fit a transformer, with the population weights where it takes them.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Transformer, or a composite of some, such as a ColumnTransformer. It is fitted
+        itself, and with weights its requests are set meanwhile: pass a clone.
+    X, y : array-like
+        Training rows and labels, passed on untouched.
+    population : ndarray of shape (n_samples,), default=None
+        Population weights; None: no weights at all.
+    params : dict of dict, default=None
+        Further arguments for its ``fit_transform``, or for its ``fit`` and
+        ``transform``, by the name of the method.
+    transform : bool, default=True
+        Whether the training rows are wanted transformed.
+
+    Returns
+    -------
+    Xt : array-like or None
+        The training rows, transformed.
+    deliveries : list of Delivery
+        What got weights, and how.
+    """
+    params = {"fit_transform": {}, "fit": {}, "transform": {}} | dict(params or {})
+    method = "fit_transform" if transform else "fit"
+    if population is None or isinstance(transformer, FrozenEstimator):
+        return _prepare(transformer, method, X, y, params), []
+    if not is_composite(transformer):
+        if not takes_sample_weight(transformer):
+            return _prepare(transformer, method, X, y, params), []
+        Xt = _prepare(transformer, method, X, y, params, {"sample_weight": population})
+        return Xt, [Delivery(name_of(transformer), "population", "sample_weight")]
+    with config_context(enable_metadata_routing=True):
+        plan = Plan(
+            y,
+            None,
+            population=population,
+            unsupported="raise",
+            random_state=None,
+            passed=params["fit_transform"] | params["fit"],
+        )
+        prepared = plan.prepare(transformer, learner=False)
+        routing = get_routing_for_object(prepared)
+        names = routing.consumes(method, plan.given())
+        given = {name: plan.given()[name] for name in names}
+        Xt = _prepare(prepared, method, X, y, params, given)
+        tidied(prepared)
+    return Xt, plan.deliveries
+
+
+def _prepare(transformer, method, X, y, params, weights=None):
+    """Fit a transformer; its rows come from ``fit_transform`` where it has that."""
+    weights = weights or {}
+    if method == "fit_transform" and hasattr(transformer, method):
+        return transformer.fit_transform(X, y, **params[method], **weights)
+    fitted = transformer.fit(X, y, **params["fit"], **weights)
+    return fitted.transform(X, **params["transform"]) if method != "fit" else None
 
 
 def balances_itself(estimator):
@@ -259,339 +331,24 @@ def balances_itself(estimator):
     return found
 
 
-def routing_without_weights(estimator):
+def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator whose weights are delivered, not routed.
 
     No outer router may then find a consumer of sample_weight in it, which would
-    outvote ``set_fit_request(sample_weight=False)`` of the classifier around it.
+    outvote ``set_fit_request(sample_weight=False)`` of the classifier around it. With
+    only None forbidden, requests of the user's are left for the outer router to find.
     """
 
     def forbid(routing):
-        if isinstance(routing, MetadataRequest):
-            if routing.fit.requests.get("sample_weight", False) in (None, True):
-                routing.fit.add_request(param="sample_weight", alias=False)
-        else:
+        if not isinstance(routing, MetadataRequest):
             for _, inner in routing:
                 forbid(inner.router)
+            return routing
+        # A request of transform must be the same as that of fit.
+        transforms = routing.transform.requests.get("sample_weight", False)
+        asked = routing.fit.requests.get("sample_weight", False)
+        if asked in forbidden and transforms in (None, False):
+            routing.fit.add_request(param="sample_weight", alias=False)
         return routing
 
     return forbid(get_routing_for_object(estimator))
-
-
-def children(estimator):
-    """Yield the parameter name and the object of every estimator held directly."""
-    if isinstance(estimator, FrozenEstimator | WeightAdapter):
-        return
-    for name, value in estimator.get_params(deep=False).items():
-        if _is_estimator(value):
-            yield name, value
-        elif isinstance(value, list | tuple):
-            for item in value:
-                named = isinstance(item, list | tuple) and len(item) > 1
-                if named and isinstance(item[0], str) and _is_estimator(item[1]):
-                    yield item[0], item[1]
-
-
-_LEARNER = "population x emphasis"
-
-
-def _is_estimator(value):
-    return (
-        hasattr(value, "fit")
-        and hasattr(value, "get_params")
-        and not isinstance(value, type)
-    )
-
-
-def _is_composite(estimator):
-    """Return whether an estimator routes arguments of fit to estimators inside it."""
-    takes_weights = "sample_weight" in fit_arguments(estimator)
-    if takes_weights and name_of(estimator) not in _CALIBRATES | _PASSES_ON:
-        return False
-    below = [child for _, child in children(estimator)]
-    if not below and name_of(estimator) not in _MADE_BY_DEFAULT:
-        return False
-    routing = routing_of(estimator)
-    if routing is None:
-        # It refuses routing itself, or someone inside it does, who gets an adapter.
-        return any(routing_of(child) is None for child in below)
-    return isinstance(routing, MetadataRouter)
-
-
-def _learns(parent, child, is_last):
-    """Return whether a child of a learner is what learns, not what prepares."""
-    if hasattr(parent, "steps"):
-        return is_last
-    return is_classifier(child) or is_regressor(child)
-
-
-def _join(path, key):
-    return f"{path}__{key}" if path else key
-
-
-class _Plan:
-    """Requests, set on a private clone, by which routing carries the right weights."""
-
-    def __init__(self, y, weights, *, population, unsupported, random_state, passed):
-        self.vectors = {TRAINING: weights, POPULATION: population}
-        self.passed = passed
-        by_class = by_class_or_none(y, weights)
-        self.constant_per_class = by_class is not None
-        self.many_classes = by_class is not None and by_class[0].size > 2
-        self.relabelled = []
-        self.unsupported = unsupported
-        self.random_state = random_state
-        self.deliveries = []
-        self.learners = {}
-
-    @property
-    def with_population(self):
-        return self.vectors[POPULATION] is not None
-
-    def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set all requests below an estimator; return it, or an adapter around it."""
-        self.learners[path] = learner
-        if isinstance(estimator, FrozenEstimator):
-            self._note(estimator, path, "none", "frozen")
-            if name_of(parent) == "StackingClassifier":
-                # It accepts for its final estimator only what a member asks for.
-                return WeightAdapter(estimator, {TRAINING: TRAINING}, composite=True)
-            return estimator
-        if hasattr(estimator, "fit_resample"):
-            raise UnsupportedWeightsError(
-                f"{name_of(estimator)} (at {path}) changes which rows there are, and "
-                "weights cannot follow through it. Take the sampler out of the "
-                "pipeline, or pass weighting=None and no sample_weight."
-            )
-        if not _is_composite(estimator):
-            return self._prepare_one(estimator, path, learner, parent)
-        self._make_defaults(estimator)
-        if name_of(estimator) in _RELABELS and self.many_classes:
-            self.relabelled.append(path)
-        told_before = len(self.deliveries)
-        below = list(children(estimator))
-        for position, (key, child) in enumerate(below, start=1):
-            prepared = self.prepare(
-                child,
-                _join(path, key),
-                learner=learner and _learns(estimator, child, position == len(below)),
-                parent=estimator,
-            )
-            if prepared is not child:
-                estimator.set_params(**{key: prepared})
-        if learner:
-            self._check_passes_on(estimator, self.deliveries[told_before:])
-        self._prepare_candidates(estimator, path, learner)
-        self._score_with_population(estimator)
-        if self.with_population and name_of(estimator) in _CALIBRATES:
-            self._request(estimator, path, POPULATION, "population")
-        if name_of(parent) in _ROUTES_TWICE or _loses_in_fit_transform(estimator):
-            return WeightAdapter(estimator, composite=True)
-        return estimator
-
-    @staticmethod
-    def _check_passes_on(estimator, below):
-        """Raise if weights would not get through a composite to its learners."""
-        told = {(one.weights, one.way) for one in below if one.weights != "population"}
-        routing = get_routing_for_object(estimator)
-        if told == {("none", "frozen")} or routing.consumes("fit", [TRAINING]):
-            return
-        raise UnsupportedWeightsError(
-            f"{name_of(estimator)} does not pass weights on to the estimators inside "
-            "it, so they cannot reach them. Put the WeightedClassifier inside the "
-            f"{name_of(estimator)} instead of around it."
-        )
-
-    def _prepare_one(self, estimator, path, learner, parent):
-        if not learner:
-            if not self.with_population or not takes_sample_weight(estimator):
-                return self._without_routing(estimator)
-            if _routable(estimator, parent):
-                self._request(estimator, path, POPULATION, "population")
-                return estimator
-            self._note(estimator, path, "population", "sample_weight")
-            return WeightAdapter(estimator, {POPULATION: TRAINING})
-        ways = ways_in(estimator)
-        constant = self.constant_per_class and not path.startswith(
-            tuple(self.relabelled)
-        )
-        usable = ways and (ways[0] == "sample_weight" or constant)
-        if not usable and self.unsupported == "raise":
-            raise no_way_in(estimator, path)
-        way = ways[0] if usable else self.unsupported
-        if way == "sample_weight" and _routable(estimator, parent):
-            self._request(estimator, path, TRAINING, _LEARNER)
-            return estimator
-        self._note(estimator, path, _LEARNER, way)
-        return WeightAdapter(
-            estimator,
-            {name: name for name in self.given()},
-            unsupported=self.unsupported,
-            random_state=self.random_state,
-        )
-
-    def _without_routing(self, transformer):
-        """Return a transformer, or an adapter where it fails for want of metadata.
-
-        With routing on, TargetEncoder of scikit-learn 1.9 asks for groups that
-        nobody passed.
-        """
-        routing = routing_of(transformer)
-        if not isinstance(routing, MetadataRouter):
-            return transformer
-        if routing.consumes("fit_transform", self.passed):
-            return transformer
-        return WeightAdapter(transformer)
-
-    def _prepare_candidates(self, search, path, learner):
-        """Prepare estimators that a search puts in the place of others."""
-        for name in ("param_grid", "param_distributions"):
-            grids = search.get_params(deep=False).get(name)
-            if grids is None:
-                continue
-            listed = grids if isinstance(grids, list | tuple) else [grids]
-            prepared = [
-                {
-                    key: [self._candidate(search, one, path, key) for one in values]
-                    if _holds_estimators(values)
-                    else values
-                    for key, values in grid.items()
-                }
-                for grid in listed
-            ]
-            search.set_params(**{name: prepared if listed is grids else prepared[0]})
-            tuned = search.estimator
-            if isinstance(routing_of(tuned), MetadataRouter) and _is_composite(tuned):
-                names = {one: one for one in self.given() if learner or one != TRAINING}
-                search.estimator = WeightAdapter(tuned, names, composite=True)
-
-    def _candidate(self, search, value, path, key):
-        if not _is_estimator(value):
-            return value
-        above = key.rpartition("__")[0]
-        parent = search.get_params()["estimator" + (above and f"__{above}")]
-        path = _join(_join(path, "estimator"), key)
-        learner = self.learners.get(path, is_classifier(value))
-        return self.prepare(clone(value), path, learner=learner, parent=parent)
-
-    def _score_with_population(self, estimator):
-        """Let what scores inside a composite score as the population counts."""
-        params = estimator.get_params(deep=False)
-        if "scoring" not in params:
-            return
-        scoring = params["scoring"]
-        if scoring is None:
-            scoring = OwnScore()
-        elif not self.with_population:
-            return
-        elif isinstance(scoring, list | tuple | set):
-            scoring = {name: scorer_for(name, weighted=True) for name in scoring}
-        elif isinstance(scoring, dict):
-            scoring = {
-                name: scorer_for(one, weighted=True) for name, one in scoring.items()
-            }
-        else:
-            scoring = scorer_for(scoring, weighted=True)
-        estimator.set_params(scoring=scoring)
-
-    def _request(self, estimator, path, alias, weights):
-        """Ask for one of our vectors, unless the user's own is on its way.
-
-        An alias of the user's under which nothing was passed asks for nothing.
-        """
-        own = own_request(estimator, "sample_weight")
-        if isinstance(own, str) and own in self.passed:
-            if alias == TRAINING:
-                check_no_second_weight(estimator, ["sample_weight"])
-            return
-        estimator.set_fit_request(sample_weight=alias)
-        self._note(estimator, path, weights, "sample_weight")
-
-    def _note(self, estimator, path, weights, way):
-        name = f"{path}: {name_of(estimator)}" if path else name_of(estimator)
-        self.deliveries.append(Delivery(name, weights, way))
-
-    @staticmethod
-    def _make_defaults(estimator):
-        made = _MADE_BY_DEFAULT.get(name_of(estimator))
-        if made and estimator.get_params(deep=False)[made[0]] is None:
-            name, module, cls, params = made
-            default = getattr(import_module(module), cls)(**params)
-            estimator.set_params(**{name: default})
-
-    def route(self, estimator, fit_params):
-        """Request fit arguments that were passed as they are without routing."""
-        params = estimator.get_params()
-        routed = {}
-        for number, (name, value) in enumerate(fit_params.items()):
-            path, _, own = name.rpartition("__")
-            if not path:
-                for key, child in params.items():
-                    if _is_estimator(child) and self.learners.get(key):
-                        self._pass(child, name, name)
-                routed[name] = value
-                continue
-            # A search passes arguments on to the composite that it tunes.
-            while path not in params and _join("estimator", path) in params:
-                path = _join("estimator", path)
-            target = params.get(path)
-            if not _is_estimator(target):
-                raise TypeError(
-                    f"fit got the argument {name!r}, but {name_of(estimator)} holds "
-                    f"no estimator named {path!r}."
-                )
-            if self.learners.get(path):
-                check_no_second_weight(target, [own])
-            alias = f"skweight_argument_{number}"
-            if not self._pass(target, own, alias):
-                # A composite hands it on under the name it came by.
-                alias = own
-                for key, child in params.items():
-                    if key.startswith(f"{path}__") and _is_estimator(child):
-                        self._pass(child, own, own)
-            routed[alias] = value
-        return routed
-
-    @staticmethod
-    def _pass(target, argument, alias):
-        """Let an estimator ask for an argument of fit; return whether it has it."""
-        inner = target.estimator if isinstance(target, WeightAdapter) else target
-        if argument not in fit_arguments(inner):
-            return False
-        if isinstance(target, WeightAdapter) and not target.composite:
-            target.names[alias] = argument
-        else:
-            inner.set_fit_request(**{argument: True if alias == argument else alias})
-        return True
-
-    def given(self):
-        """Return the weights that there are, under the names they travel by."""
-        return {name: one for name, one in self.vectors.items() if one is not None}
-
-
-def _routable(estimator, parent):
-    """Return whether metadata routing can bring weights to an estimator."""
-    return (
-        isinstance(routing_of(estimator), MetadataRequest)
-        and hasattr(estimator, "set_fit_request")
-        and name_of(parent) not in _ROUTES_TWICE
-    )
-
-
-def _loses_in_fit_transform(estimator):
-    """Return whether a selector gets metadata in fit that fit_transform does not get.
-
-    A composite that does hand them on, such as a ColumnTransformer, keeps its own
-    `fit_transform`, which may be more than `fit` and `transform`.
-    """
-    if not hasattr(estimator, "transform"):
-        return False
-    routing = get_routing_for_object(estimator)
-    names = [POPULATION]
-    return routing.consumes("fit", names) != routing.consumes("fit_transform", names)
-
-
-def _holds_estimators(values):
-    return isinstance(values, list | tuple | np.ndarray) and any(
-        _is_estimator(one) for one in values
-    )

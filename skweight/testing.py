@@ -30,7 +30,7 @@ from skweight.weighting import (
 )
 from skweight.weighting._base import ClassLevelWeighting
 
-__all__ = ["all_estimators", "all_weightings", "check_weighting"]
+__all__ = ["all_estimators", "all_pipelines", "all_weightings", "check_weighting"]
 
 
 def _heavier_with_first_feature(X, y):
@@ -147,7 +147,7 @@ def all_weightings(labels=(0, 1)):
 
 
 def all_estimators():
-    """Return every classifier of the library, wrapped around typical estimators.
+    """Return every wrapper of the library, around typical estimators.
 
     Returns
     -------
@@ -161,13 +161,19 @@ def all_estimators():
     >>> all(hasattr(estimator, "fit") for estimator in all_estimators().values())
     True
     """
-    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.linear_model import (
+        LinearRegression,
+        LogisticRegression,
+        Ridge,
+        RidgeClassifier,
+    )
     from sklearn.naive_bayes import GaussianNB
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
+    from skweight.regressor import WeightedRegressor
 
     inner = {
         "LogisticRegression": LogisticRegression(),
@@ -192,7 +198,48 @@ def all_estimators():
         for name in ("LogisticRegression", "GaussianNB")
         for calibration in (None, "auto")
     }
-    return weighted | costly
+    regressors = {
+        "LinearRegression": WeightedRegressor(LinearRegression()),
+        "Ridge, normalize=False": WeightedRegressor(Ridge(), normalize=False),
+    }
+    return weighted | costly | regressors
+
+
+def all_pipelines():
+    """Return a Pipeline of every kind, and what else goes into Pipelines.
+
+    Returns
+    -------
+    estimators : dict {str: estimator}
+        Unfitted estimators under a readable name, on which scikit-learn's estimator
+        checks are run.
+
+    Examples
+    --------
+    >>> from skweight.testing import all_pipelines
+    >>> [*all_pipelines()["with a weighting"].named_steps]
+    ['standardscaler', 'balancedweighting', 'logisticregression']
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    from skweight.classifier import WeightedClassifier
+    from skweight.pipeline import WeightColumn, make_pipeline
+
+    weighted = WeightedClassifier(LogisticRegression(), weighting=None, normalize=False)
+    lasts = {
+        "of a regressor": [Ridge()],
+        "of a classifier": [LogisticRegression()],
+        "with a weighting": [BalancedWeighting(), LogisticRegression()],
+        "with a weighting before a weighted classifier": [
+            BalancedWeighting(strength=0.5),
+            weighted,
+        ],
+    }
+    pipelines = {
+        name: make_pipeline(StandardScaler(), *steps) for name, steps in lasts.items()
+    }
+    return {**pipelines, "WeightColumn": WeightColumn()}
 
 
 _LABELS = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._optional import import_optional
+from skweight.inspection._drawing import axes_for, merge, next_style, proba_of
 from skweight.metrics import cost_curve
 
 
@@ -64,19 +64,15 @@ class CostCurveDisplay:
         self : CostCurveDisplay
             The display.
         """
-        pyplot = import_optional(
-            "matplotlib.pyplot", extra="plot", feature="CostCurveDisplay"
-        )
-        if ax is None:
-            _, ax = pyplot.subplots()
+        ax = axes_for(ax, type(self).__name__)
         x, cost, _ = self.curve
         if not ax.lines:
             ax.fill_between(
                 [0, 0.5, 1], [0, 0.5, 0], color="0.92", label="without a model"
             )
-        (self.line_,) = ax.plot(
-            x, cost, **{"label": self.name or "model", **line_kwargs}
-        )
+        # A curve over a hundred points: told apart by its dashes.
+        style = merge({**next_style(ax), "marker": ""}, line_kwargs)
+        (self.line_,) = ax.plot(x, cost, **{"label": self.name or "model", **style})
         if self.operating_point is not None:
             ax.plot(
                 self.operating_point,
@@ -181,11 +177,10 @@ class CostCurveDisplay:
         display : CostCurveDisplay
             The display, drawn.
         """
-        classes = list(estimator.classes_)
-        pos_label = classes[1] if pos_label is None else pos_label
+        proba, pos_label = proba_of(estimator, X, pos_label)
         return cls.from_predictions(
             y,
-            estimator.predict_proba(X)[:, classes.index(pos_label)],
+            proba,
             pos_label=pos_label,
             sample_weight=sample_weight,
             name=name or type(estimator).__name__,

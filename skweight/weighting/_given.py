@@ -54,6 +54,8 @@ class ColumnWeighting(BaseWeighting):
     array([0.5, 1.5, 1. ])
     """
 
+    needs_classes = False
+
     def __init__(self, column, *, role="population"):
         self.column = column
         self.role = role
@@ -121,6 +123,8 @@ class FunctionWeighting(BaseWeighting):
     >>> FunctionWeighting(heavier_with_amount).fit_weigh(X, y)
     array([0.5, 1. , 1.5])
     """
+
+    needs_classes = False
 
     def __init__(self, func, *, role="emphasis"):
         self.func = func

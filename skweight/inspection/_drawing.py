@@ -1,0 +1,90 @@
+"""What displays share: axes, lines told apart in grey, a column of probabilities."""
+
+from skweight._optional import import_optional
+from skweight._validation import say
+
+# Dark to light and back, with marks and dashes of their own: legible in grey, and for
+# readers who do not see colours as others do.
+_STYLES = [
+    {"color": "#0072b2", "marker": "o", "linestyle": "-"},
+    {"color": "#d55e00", "marker": "^", "linestyle": "--"},
+    {"color": "0.45", "marker": "s", "linestyle": ":"},
+    {"color": "#009e73", "marker": "D", "linestyle": "-."},
+    {"color": "#cc79a7", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
+    {"color": "black", "marker": "x", "linestyle": (0, (1, 1))},
+]
+
+
+def axes_for(ax, owner, n_axes=1, **options):
+    """Return the axes to draw on: those given, or new ones.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, sequence of Axes, or None
+        What the user passed.
+    owner : str
+        Name of the display.
+    n_axes : int
+        How many axes it needs.
+    **options : dict
+        Passed to ``pyplot.subplots``.
+    """
+    pyplot = import_optional("matplotlib.pyplot", extra="plot", feature=owner)
+    if ax is None:
+        _, ax = pyplot.subplots(1, n_axes, layout="constrained", **options)
+    if n_axes == 1:
+        return ax
+    axes = list(ax) if hasattr(ax, "__len__") else [ax]
+    if len(axes) != n_axes:
+        raise ValueError(
+            f"{owner} draws on {n_axes} axes; got {len(axes)}. Pass the axes of "
+            f"pyplot.subplots(1, {n_axes}), or None."
+        )
+    return axes
+
+
+def next_style(ax):
+    """Return a style that no display has used on these axes yet."""
+    used = sum(line.get_gid() == "skweight" for line in ax.lines)
+    return {**_STYLES[used % len(_STYLES)], "gid": "skweight"}
+
+
+def merge(style, given):
+    """Return a style in which what the user gave has the last word."""
+    short = {"c": "color", "ls": "linestyle", "lw": "linewidth", "ms": "markersize"}
+    return {**style, **{short.get(name, name): one for name, one in given.items()}}
+
+
+def proba_of(estimator, X, pos_label):
+    """Return the probabilities of one class, and the class."""
+    classes = list(estimator.classes_)
+    if pos_label is None:
+        if len(classes) != 2:
+            raise ValueError(
+                f"The estimator knows {len(classes)} classes. Name the one to look at: "
+                f"pos_label={say(classes[-1])}."
+            )
+        pos_label = classes[1]
+    return estimator.predict_proba(X)[:, classes.index(pos_label)], pos_label
+
+
+def weights_of(estimator, X, y, sample_weight):
+    """Return the weights that a fitted classifier or strategy gives to rows."""
+    weighting = getattr(estimator, "weighting_", estimator)
+    if weighting is None:
+        weights = None
+    elif hasattr(weighting, "weigh"):
+        weights = weighting.weigh(X, y)
+    else:
+        raise TypeError(
+            f"{type(estimator).__name__} has no weights. Pass a fitted "
+            "WeightedClassifier or weighting."
+        )
+    if sample_weight is None and weights is None:
+        raise ValueError(
+            "The classifier weighs all rows alike (weighting=None), and no "
+            "sample_weight was given: there are no weights to draw."
+        )
+    if weights is None or sample_weight is None:
+        return sample_weight if weights is None else weights
+    return weights * sample_weight

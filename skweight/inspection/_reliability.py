@@ -1,0 +1,230 @@
+"""Draw a reliability diagram; matplotlib is loaded when something is drawn."""
+
+import numpy as np
+
+from skweight._validation import check_choice
+from skweight.inspection._drawing import axes_for, merge, next_style, proba_of
+from skweight.metrics import calibration_error, reliability_curve
+
+
+class ReliabilityDisplay:
+    """Show whether probabilities are frequencies: ten of a hundred rows told 10 %.
+
+    Points on the diagonal are right; above it probabilities are too low, below too
+    high. Bins hold equal mass, and the band says how far chance alone may carry each
+    frequency. Made by `from_predictions` or `from_estimator`; pass the `ax_` of one
+    display as `ax` to another to see several models side by side.
+
+    Parameters
+    ----------
+    curve : ReliabilityCurve
+        What :func:`skweight.metrics.reliability_curve` returns.
+    name : str, default=None
+        Name of the model, for the legend.
+    error : float, default=None
+        Its calibration error, for the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    line_ : matplotlib Artist
+        The curve.
+    band_ : matplotlib Artist or None
+        The confidence band.
+
+    See Also
+    --------
+    skweight.metrics.reliability_curve : The numbers.
+    skweight.metrics.calibration_error : The number in the legend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.inspection import ReliabilityDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(2000)
+    >>> y = rng.random(2000) < p
+    >>> display = ReliabilityDisplay.from_predictions(y, p**2, name="squares")
+    >>> display.ax_.get_legend().get_texts()[1].get_text()
+    'squares, error 0.184'
+    """
+
+    def __init__(self, curve, *, name=None, error=None):
+        self.curve = curve
+        self.name = name
+        self.error = error
+
+    def plot(self, ax=None, *, scale="linear", band=True, **line_kwargs):
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        scale : {"linear", "log"}, default="linear"
+            Scale of both axes. With a rare class nearly all points of a linear scale
+            are in one corner; a logarithmic one parts them.
+        band : bool, default=True
+            Whether to draw the confidence band.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        self : ReliabilityDisplay
+            The display.
+        """
+        check_choice(scale, ("linear", "log"), name="scale")
+        ax = axes_for(ax, type(self).__name__, figsize=(5.2, 5.2))
+        curve = self.curve
+        # A frequency of zero has no logarithm; its interval shows where it may be.
+        lowest = 0.0
+        if scale == "log":
+            told = np.concatenate([curve.mean_proba, curve.frequency, curve.low])
+            lowest = max(0.5 * told[told > 1e-9].min(initial=1.0), 1e-6)
+            if ax.lines:
+                lowest = min(lowest, ax.get_xlim()[0])
+        if not ax.lines:
+            ax.plot([1e-12, 1], [1e-12, 1], color="0.7", linewidth=1, label="perfect")
+        style = merge({**next_style(ax), "markersize": 5}, line_kwargs)
+        label = self.name or "model"
+        if self.error is not None:
+            label += f", error {self.error:.3g}"
+        (self.line_,) = ax.plot(
+            curve.mean_proba,
+            np.maximum(curve.frequency, lowest),
+            **{"label": label, **style},
+        )
+        self.band_ = None
+        if band:
+            self.band_ = ax.fill_between(
+                curve.mean_proba,
+                np.maximum(curve.low, lowest),
+                curve.high,
+                color=self.line_.get_color(),
+                alpha=0.18,
+                linewidth=0,
+            )
+        ax.set(
+            xscale=scale,
+            yscale=scale,
+            xlabel="Predicted probability",
+            ylabel="Frequency, among rows with this prediction",
+            xlim=(lowest, 1),
+            ylim=(lowest, 1),
+            aspect="equal",
+        )
+        ax.legend(loc="upper left")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true,
+        y_proba,
+        *,
+        n_bins=15,
+        confidence=0.95,
+        pos_label=None,
+        sample_weight=None,
+        name=None,
+        ax=None,
+        **plot_kwargs,
+    ):
+        """Draw the diagram of given probabilities.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            True labels.
+        y_proba : array-like of shape (n_samples,) or (n_samples, 2)
+            Probabilities of the positive class, or of both.
+        n_bins : int, default=15
+            Number of bins of equal mass. Raising it shows finer detail with more noise.
+        confidence : float, default=0.95
+            Coverage of the band, in (0, 1); each bin by itself.
+        pos_label : object, default=None
+            The positive label; not needed for 0/1, -1/1, booleans, or two columns.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+        name : str, default=None
+            Name of the model, for the legend.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The display, drawn.
+        """
+        told = {
+            "n_bins": n_bins,
+            "pos_label": pos_label,
+            "sample_weight": sample_weight,
+        }
+        curve = reliability_curve(y_true, y_proba, confidence=confidence, **told)
+        error = calibration_error(y_true, y_proba, **told)
+        return cls(curve, name=name, error=error).plot(ax, **plot_kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        n_bins=15,
+        confidence=0.95,
+        pos_label=None,
+        sample_weight=None,
+        name=None,
+        ax=None,
+        **plot_kwargs,
+    ):
+        """Draw the diagram of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with `predict_proba`.
+        X : array-like of shape (n_samples, n_features)
+            Rows that it was not fitted on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        n_bins : int, default=15
+            Number of bins of equal mass. Raising it shows finer detail with more noise.
+        confidence : float, default=0.95
+            Coverage of the band, in (0, 1); each bin by itself.
+        pos_label : object, default=None
+            The class to look at, against the rest; None is the second of two.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+        name : str, default=None
+            Name of the model; None is its class name.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The display, drawn.
+        """
+        proba, pos_label = proba_of(estimator, X, pos_label)
+        return cls.from_predictions(
+            np.asarray(y) == pos_label,
+            proba,
+            n_bins=n_bins,
+            confidence=confidence,
+            sample_weight=sample_weight,
+            name=name or type(estimator).__name__,
+            ax=ax,
+            **plot_kwargs,
+        )

@@ -1,0 +1,280 @@
+"""Draw metrics against the strength of the weights; matplotlib is loaded on demand."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import cross_validate
+
+from skweight._validation import say
+from skweight.inspection._drawing import axes_for, merge, next_style
+
+
+class WeightSensitivityDisplay:
+    """Show what a metric gains and the rows lose, as weights grow stronger.
+
+    Metrics on the left axis, with a band of one standard error over the folds; on the
+    right axis, hatched, the share of the rows that is left in effect. Where the
+    metric stops rising, further strength is paid for in rows alone. Made by
+    `from_estimator` or `from_comparison`.
+
+    Parameters
+    ----------
+    strengths : array-like of shape (n_strengths,)
+        Strengths, ascending.
+    scores : dict
+        ``{name: array of shape (n_strengths, n_folds)}``.
+    effective_share : array-like of shape (n_strengths,)
+        Effective number of training rows as a share of their number.
+    parameter : str, default="strength"
+        Name of the parameter, for the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes of the metrics.
+    twin_ : matplotlib Axes
+        The axes of the effective share.
+    figure_ : matplotlib Figure
+        The figure.
+    lines_ : list of matplotlib Artists
+        One line per metric.
+
+    See Also
+    --------
+    skweight.compare_weightings : Strategies and strengths side by side, with tables.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight import WeightedClassifier
+    >>> from skweight.inspection import WeightSensitivityDisplay
+    >>> X, y = make_classification(600, weights=[0.9], random_state=0)
+    >>> display = WeightSensitivityDisplay.from_estimator(
+    ...     WeightedClassifier(LogisticRegression()),
+    ...     X,
+    ...     y,
+    ...     strengths=[0, 0.5, 1],
+    ...     scoring="recall",
+    ... )
+    >>> display.scores["recall"].shape
+    (3, 5)
+    """
+
+    def __init__(self, strengths, scores, effective_share, *, parameter="strength"):
+        self.strengths = strengths
+        self.scores = scores
+        self.effective_share = effective_share
+        self.parameter = parameter
+
+    def plot(self, ax=None, **line_kwargs):
+        """Draw the lines.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot`` for the metrics.
+
+        Returns
+        -------
+        self : WeightSensitivityDisplay
+            The display.
+        """
+        ax = axes_for(ax, type(self).__name__, figsize=(6.8, 4.4))
+        x = np.asarray(self.strengths, dtype=float)
+        self.lines_ = []
+        for name, values in self.scores.items():
+            values = np.asarray(values, dtype=float)
+            mean = np.nanmean(values, axis=1)
+            style = merge({**next_style(ax), "markersize": 5}, line_kwargs)
+            (line,) = ax.plot(x, mean, **{"label": name, **style})
+            if values.shape[1] > 1:
+                error = np.nanstd(values, axis=1, ddof=1) / np.sqrt(values.shape[1])
+                ax.fill_between(
+                    x,
+                    mean - error,
+                    mean + error,
+                    color=line.get_color(),
+                    alpha=0.18,
+                    linewidth=0,
+                )
+            self.lines_.append(line)
+        twin = ax.twinx()
+        share = 100 * np.asarray(self.effective_share, dtype=float)
+        twin.fill_between(
+            x,
+            share,
+            facecolor="none",
+            edgecolor="0.8",
+            hatch="//",
+            linewidth=0.5,
+            label="effective rows",
+        )
+        # The metrics are drawn above what the second axis shows.
+        ax.set_zorder(twin.get_zorder() + 1)
+        ax.patch.set_visible(False)
+        twin.set(ylim=(0, 105), ylabel="Effective rows, in % of all (hatched)")
+        names = ", ".join(self.scores) if len(self.scores) < 3 else "metrics"
+        ax.set(
+            xlabel=f"{self.parameter.capitalize()} of the weights",
+            ylabel=f"Held-out {names}",
+            xlim=(x.min(), x.max()),
+        )
+        handles, labels = ax.get_legend_handles_labels()
+        more, told = twin.get_legend_handles_labels()
+        # Above the axes, where no line can be hidden.
+        ax.legend(
+            handles + more,
+            labels + told,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=3,
+            frameon=False,
+        )
+        self.ax_, self.twin_, self.figure_ = ax, twin, ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        strengths=(0.0, 0.25, 0.5, 0.75, 1.0),
+        param_name="weighting__strength",
+        scoring=None,
+        cv=None,
+        n_jobs=None,
+        ax=None,
+        **line_kwargs,
+    ):
+        """Cross-validate a classifier at several strengths, and draw what comes out.
+
+        Parameters
+        ----------
+        estimator : WeightedClassifier
+            Cloned, never changed.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        strengths : sequence of float, default=(0.0, 0.25, 0.5, 0.75, 1.0)
+            What to set the parameter to.
+        param_name : str, default="weighting__strength"
+            The parameter, such as ``"weighting__exponent"`` of a density ratio or
+            ``"stabilizer__fraction"``.
+        scoring : str, callable, list or dict, default=None
+            Scorers of scikit-learn; None are balanced accuracy and average precision.
+            A negated loss, ``"neg_log_loss"``, is shown as the loss.
+        cv : int, splitter or iterable, default=None
+            Folds; as in ``cross_validate``.
+        n_jobs : int or None, default=None
+            Number of fits to run at a time.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot`` for the metrics.
+
+        Returns
+        -------
+        display : WeightSensitivityDisplay
+            The display, drawn.
+        """
+        if scoring is None:
+            scoring = ["balanced_accuracy", "average_precision"]
+        scorers = [scoring] if isinstance(scoring, str) else scoring
+        scorers = {"score": scoring} if callable(scoring) else scorers
+        strengths = np.sort(np.asarray(strengths, dtype=float))
+        found, shares = {}, []
+        for strength in strengths:
+            results = cross_validate(
+                clone(estimator).set_params(**{param_name: float(strength)}),
+                X,
+                y,
+                scoring=scorers,
+                cv=cv,
+                n_jobs=n_jobs,
+                return_estimator=True,
+            )
+            for name in scorers:
+                sign = -1 if str(name).startswith("neg_") else 1
+                shown = str(name).removeprefix("neg_").replace("_", " ")
+                found.setdefault(shown, []).append(sign * results[f"test_{name}"])
+            shares.append([_share(one.report_) for one in results["estimator"]])
+        scores = {name: np.array(values) for name, values in found.items()}
+        parameter = param_name.rpartition("__")[2]
+        display = cls(strengths, scores, np.mean(shares, axis=1), parameter=parameter)
+        return display.plot(ax, **line_kwargs)
+
+    @classmethod
+    def from_comparison(
+        cls,
+        comparison,
+        *,
+        weighting=None,
+        metrics=("balanced_accuracy", "average_precision"),
+        ax=None,
+        **line_kwargs,
+    ):
+        """Draw what a comparison has found at several strengths, without a further fit.
+
+        Parameters
+        ----------
+        comparison : WeightingComparison
+            Made by ``compare_weightings(..., strengths=[...])``.
+        weighting : str, default=None
+            Name of the weighting; None is the only one with several strengths.
+        metrics : sequence of str, default=("balanced_accuracy", "average_precision")
+            Which of its metrics to draw.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot`` for the metrics.
+
+        Returns
+        -------
+        display : WeightSensitivityDisplay
+            The display, drawn.
+        """
+        with_strength = [s for s in comparison.strategies if s.strength is not None]
+        weightings = list(dict.fromkeys(s.weighting for s in with_strength))
+        weighting = (
+            weightings[0] if [weighting] * len(weightings) == [None] else weighting
+        )
+        if weighting not in weightings:
+            raise ValueError(
+                "weighting must be one that was compared at several strengths, "
+                f"{say(weightings)}; got {weighting!r}. Strengths are compared by "
+                "compare_weightings(..., strengths=[0, 0.5, 1])."
+            )
+        chosen = sorted(
+            (s for s in with_strength if s.weighting == weighting),
+            key=lambda s: s.strength,
+        )
+        table = comparison.folds()
+        design = comparison.design
+        one_class = table["class"].isna() | (table["class"] == design.pos_label)
+        table = table[one_class].set_index(["metric", "strategy"]).sort_index()
+        known = table.index.unique("metric")
+        unknown = [metric for metric in metrics if metric not in known]
+        if unknown:
+            raise ValueError(
+                f"metrics must be among {say(list(known))}; got {say(unknown)}."
+            )
+
+        def of(metric):
+            found = [table.loc[[(metric, s.name)], "value"].to_numpy() for s in chosen]
+            return np.array(found)
+
+        n_training = design.n_rows / (1 + design.test_over_train)
+        share = of("effective_sample_size").mean(axis=1) / n_training
+        scores = {metric.replace("_", " "): of(metric) for metric in metrics}
+        strengths = np.array([s.strength for s in chosen])
+        return cls(strengths, scores, share).plot(ax, **line_kwargs)
+
+
+def _share(report):
+    """Return the effective share of the rows of a fit."""
+    return report.effective_sample_size / (report.n_rows - report.n_left_out)

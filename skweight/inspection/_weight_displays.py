@@ -1,0 +1,399 @@
+"""Draw weights: how unevenly they count, and how far they bring features to a target.
+
+matplotlib is loaded when something is drawn.
+"""
+
+import numpy as np
+
+from skweight._validation import check_number, check_weights
+from skweight.inspection._balance import balance_table
+from skweight.inspection._drawing import axes_for, merge, next_style, weights_of
+from skweight.weights import effective_sample_size, pareto_diagnostics
+
+# Points of a curve: more are below what a screen can show.
+_N_POINTS = 2000
+
+
+class WeightDistributionDisplay:
+    """Show how unevenly rows count, and how heavy the tail of their weights is.
+
+    Left the Lorenz curve: which share of all weight the lightest rows have. On the
+    diagonal all rows count the same; a curve along the lower edge says that a few rows
+    at its end carry everything. Right the tail: the share of rows above a weight, on
+    logarithmic axes, where a heavy tail is a straight line. Made by `from_weights` or
+    `from_estimator`.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Raw weights in any unit; those of zero are left out.
+    name : str, default=None
+        Name for the legend.
+
+    Attributes
+    ----------
+    axes_ : list of two matplotlib Axes
+        Lorenz curve and tail.
+    figure_ : matplotlib Figure
+        The figure.
+    lines_ : list of two matplotlib Artists
+        The curves.
+
+    See Also
+    --------
+    weight_report : The same in figures, with a verdict.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.inspection import WeightDistributionDisplay
+    >>> weights = np.random.default_rng(0).pareto(1.5, size=1000)
+    >>> display = WeightDistributionDisplay.from_weights(weights, name="ratio")
+    >>> display.axes_[0].get_legend().get_texts()[1].get_text()
+    'ratio, worth 36 of 1,000 rows'
+    """
+
+    def __init__(self, weights, *, name=None):
+        self.weights = weights
+        self.name = name
+
+    def plot(self, ax=None, **line_kwargs):
+        """Draw both curves.
+
+        Parameters
+        ----------
+        ax : sequence of two matplotlib Axes, default=None
+            Where to draw; None makes a figure. Pass the `axes_` of another display to
+            compare weights.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        self : WeightDistributionDisplay
+            The display.
+        """
+        weights = check_weights(self.weights, name="weights")
+        axes = axes_for(ax, type(self).__name__, 2, figsize=(9, 4))
+        ordered = np.sort(weights[weights > 0] / weights.max())
+        ordered = ordered / ordered.mean()
+        n = ordered.size
+        worth = effective_sample_size(weights)
+        name = f"{self.name or 'weights'}, worth {worth:,.0f} of {n:,} rows"
+        left, right = axes
+        if not left.lines:
+            left.plot([0, 1], [0, 1], color="0.75", linewidth=1, label="all rows alike")
+        # Lines carry the marks of a style at a few places only.
+        style = {"markersize": 4, **next_style(left)}
+        shown = np.unique(np.linspace(0, n, _N_POINTS).astype(int))
+        lorenz = np.r_[0.0, np.cumsum(ordered) / n][shown]
+        some = merge({**style, "markevery": 0.1}, line_kwargs)
+        (first,) = left.plot(shown / n, lorenz, **{"label": name, **some})
+        left.set(
+            xlabel="Share of rows, the lightest first",
+            ylabel="Share of all weight",
+            xlim=(0, 1),
+            ylim=(0, 1),
+        )
+        left.legend(loc="upper left")
+        # The largest weights are all drawn, the others thinned out.
+        rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))
+        found = pareto_diagnostics(weights)
+        verdict = found.verdict
+        if np.isfinite(found.khat):
+            verdict = f"k-hat {found.khat:.2f}, {verdict}"
+        (second,) = right.plot(
+            ordered[n - rank], rank / n, **{**some, "label": f"tail: {verdict}"}
+        )
+        right.set(
+            xscale="log",
+            yscale="log",
+            xlabel="Weight, in average rows",
+            ylabel="Share of rows with at least this weight",
+        )
+        right.legend(loc="lower left")
+        self.lines_ = [first, second]
+        self.axes_, self.figure_ = axes, left.figure
+        return self
+
+    @classmethod
+    def from_weights(cls, weights, *, name=None, ax=None, **line_kwargs):
+        """Draw given weights.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_samples,)
+            Raw weights in any unit.
+        name : str, default=None
+            Name for the legend.
+        ax : sequence of two matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        display : WeightDistributionDisplay
+            The display, drawn.
+        """
+        return cls(weights, name=name).plot(ax, **line_kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        name=None,
+        ax=None,
+        **line_kwargs,
+    ):
+        """Draw the weights that a fitted classifier or strategy gives to rows.
+
+        Parameters
+        ----------
+        estimator : WeightedClassifier or weighting
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            Rows, usually those of the fit.
+        y : array-like of shape (n_samples,), default=None
+            Their labels, where the strategy looks at them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each row stands for besides.
+        name : str, default=None
+            Name for the legend; None is that of the strategy.
+        ax : sequence of two matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **line_kwargs : dict
+            Passed to ``Axes.plot``.
+
+        Returns
+        -------
+        display : WeightDistributionDisplay
+            The display, drawn.
+        """
+        weights = weights_of(estimator, X, y, sample_weight)
+        weighting = getattr(estimator, "weighting_", estimator)
+        name = name or ("sample_weight" if weighting is None else repr(weighting))
+        return cls(weights, name=name).plot(ax, **line_kwargs)
+
+
+class BalanceDisplay:
+    """Show how far feature means are from the target, before and after weighting.
+
+    A love plot: one line per feature, a hollow mark before weighting and a filled one
+    after. Weights that do their work bring the filled marks to the left of the dotted
+    line. Made by `from_weights` or `from_estimator`.
+
+    Parameters
+    ----------
+    balance : Balance
+        What :func:`skweight.inspection.balance_table` returns.
+    name : str, default=None
+        What the filled marks are called in the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure.
+    before_, after_ : matplotlib Artist
+        The marks.
+
+    See Also
+    --------
+    balance_table : The numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight.inspection import BalanceDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> X, X_target = rng.normal(size=(500, 2)), rng.normal(0.5, size=(500, 2))
+    >>> ratio = np.exp(0.5 * X.sum(axis=1))  # the true one, up to a factor
+    >>> display = BalanceDisplay.from_weights(ratio, X, X_target)
+    >>> [text.get_text() for text in display.ax_.get_yticklabels()]
+    ['x1', 'x0']
+    """
+
+    def __init__(self, balance, *, name=None):
+        self.balance = balance
+        self.name = name
+
+    def plot(self, ax=None, *, max_features=20, threshold=0.1, **mark_kwargs):
+        """Draw the marks.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        max_features : int, default=20
+            How many features are shown, those with the largest differences.
+        threshold : float or None, default=0.1
+            Where the dotted line is, in standard deviations; None for no line.
+        **mark_kwargs : dict
+            Passed to ``Axes.plot`` for the filled marks.
+
+        Returns
+        -------
+        self : BalanceDisplay
+            The display.
+        """
+        check_number(max_features, name="max_features", low=1)
+        before, after = (
+            np.abs(one)
+            for one in (self.balance.difference_before, self.balance.difference_after)
+        )
+        # Infinite: constant in the target and not in the rows. Drawn at the edge.
+        finite = np.concatenate([before, after])
+        finite = finite[np.isfinite(finite)]
+        edge = 1.1 * finite.max(initial=max(threshold or 0.0, 0.1))
+        before, after = (
+            np.where(np.isfinite(one), one, edge) for one in (before, after)
+        )
+        worst = np.fmax(before, after)
+        chosen = np.argsort(-worst, kind="stable")[: int(max_features)][::-1]
+        height = 1.2 + 0.3 * chosen.size
+        ax = axes_for(ax, type(self).__name__, figsize=(6.4, max(2.6, height)))
+        rows = np.arange(chosen.size)
+        ax.hlines(rows, 0, worst[chosen], color="0.85", linewidth=1, zorder=1)
+        if threshold is not None:
+            ax.axvline(threshold, color="0.5", linewidth=1, linestyle=":", zorder=1)
+        (self.before_,) = ax.plot(
+            before[chosen],
+            rows,
+            "o",
+            markerfacecolor="white",
+            markeredgecolor="0.35",
+            markersize=7,
+            label="before weighting",
+        )
+        style = {"color": "#0072b2", "markersize": 7, "marker": "D", "linestyle": ""}
+        (self.after_,) = ax.plot(
+            after[chosen],
+            rows,
+            **{"label": self.name or "after weighting", **merge(style, mark_kwargs)},
+        )
+        ax.set(
+            xlabel="Difference to the mean of the target, in its standard deviations",
+            yticks=rows,
+            yticklabels=[self.balance.names[j] for j in chosen],
+            # Room for the whole of a mark at zero.
+            xlim=(-0.02 * edge, 1.02 * edge),
+            ylim=(-0.6, chosen.size - 0.4),
+        )
+        ax.legend(loc="lower right")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights,
+        X,
+        X_target,
+        *,
+        scale="target",
+        sample_weight=None,
+        sample_weight_target=None,
+        name=None,
+        ax=None,
+        **plot_kwargs,
+    ):
+        """Draw what given weights do to the features.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_samples,)
+            The weights, in any unit.
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        X_target : array-like of shape (n_target, n_features)
+            Rows of the target.
+        scale : {"target", "source", "pooled"}, default="target"
+            Whose standard deviation is the unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each row stood for before weighting.
+        sample_weight_target : array-like of shape (n_target,), default=None
+            How many rows of the target population each row of `X_target` stands for.
+        name : str, default=None
+            What the filled marks are called.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : BalanceDisplay
+            The display, drawn.
+        """
+        balance = balance_table(
+            X,
+            X_target,
+            weights,
+            scale=scale,
+            sample_weight=sample_weight,
+            sample_weight_target=sample_weight_target,
+        )
+        return cls(balance, name=name).plot(ax, **plot_kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        X_target,
+        y=None,
+        *,
+        scale="target",
+        sample_weight=None,
+        sample_weight_target=None,
+        name=None,
+        ax=None,
+        **plot_kwargs,
+    ):
+        """Draw what the weights of a fitted classifier or strategy do to the features.
+
+        Parameters
+        ----------
+        estimator : WeightedClassifier or weighting
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        X_target : array-like of shape (n_target, n_features)
+            Rows of the target.
+        y : array-like of shape (n_samples,), default=None
+            Labels of the training rows, where the strategy looks at them.
+        scale : {"target", "source", "pooled"}, default="target"
+            Whose standard deviation is the unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows each row stood for before weighting.
+        sample_weight_target : array-like of shape (n_target,), default=None
+            How many rows of the target population each row of `X_target` stands for.
+        name : str, default=None
+            What the filled marks are called.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **plot_kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : BalanceDisplay
+            The display, drawn.
+        """
+        return cls.from_weights(
+            weights_of(estimator, X, y, sample_weight),
+            X,
+            X_target,
+            scale=scale,
+            sample_weight=sample_weight,
+            sample_weight_target=sample_weight_target,
+            name=name,
+            ax=ax,
+            **plot_kwargs,
+        )

@@ -1,0 +1,691 @@
+"""A Pipeline whose steps may also be samplers and weightings."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline as PlainPipeline
+from sklearn.pipeline import make_pipeline as name_steps
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRequest,
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+
+from skweight._columns import drop_columns, names_without
+from skweight._compat import own_request, run_as_task
+from skweight._deliver_one import takes_roles
+from skweight._pipeline_steps import (
+    METHODS,
+    Flow,
+    check_params,
+    is_nothing,
+    is_sampler,
+    is_weighting,
+)
+from skweight._roles import RoleWeights
+from skweight._validation import check_weights, did_you_mean, n_rows, plain
+from skweight._weight_column import WeightColumn
+from skweight.delivery import routing_without_weights
+
+__all__ = ["Pipeline", "WeightColumn", "make_pipeline"]
+
+
+def _used_has(method):
+    """Return whether what is left of the steps after the fit has a method."""
+
+    def check(self):
+        # Raises the AttributeError of the step that lacks it, which says more.
+        try:
+            getattr(self._used(), method)
+        except AttributeError as error:
+            raise error.__cause__ or error from None
+        return True
+
+    return check
+
+
+def _last_has(*methods):
+    def check(self):
+        last = self.steps[-1][1] if self.steps else None
+        if self.steps and is_nothing(last) and "predict" not in methods[0]:
+            return True
+        for method in methods[:-1]:
+            if hasattr(last, method):
+                return True
+        # Raises the AttributeError of the last step.
+        getattr(last, methods[-1])
+        return True
+
+    return check
+
+
+class Pipeline(PlainPipeline):
+    r"""Chain transformers, samplers and weightings with an estimator at the end.
+
+    Takes the place of the Pipelines of scikit-learn and imbalanced-learn. A step may
+    also be a weighting, such as ``BalancedWeighting()``, and weights travel with the
+    rows: through samplers, in whatever order the steps stand, to the last step.
+
+    What a weight means decides where it goes. *Population* weights, the caller's
+    `sample_weight` times those of weightings with that role, are given to every
+    transformer that takes weights. *Emphasis*, of the other weightings, is for the last
+    step alone, which is fitted with the product
+
+    .. math:: w_i = p_i \, e_i.
+
+    A last step that keeps the roles apart, such as
+    :class:`~skweight.WeightedClassifier`, is given both, so that no emphasis reaches
+    its calibrator. Weightings and samplers count only in `fit`: predictions pass them
+    by.
+
+    Parameters
+    ----------
+    steps : list of tuple (str, object)
+        Names and steps in their order. Every step but the last has ``transform``,
+        ``fit_resample`` or ``fit_weigh_by_role``; ``"passthrough"`` and None do
+        nothing. A weighting counts rows as they are where it stands: balancing after a
+        sampler balances what the sampler has left unbalanced.
+    transform_input : list of str, default=None
+        Names of further tables among the arguments of `fit`, such as a validation set,
+        that a step is to get as the steps before it transform them. Only with
+        metadata routing. The `X_target` of a weighting is always transformed so,
+        whether it was passed to its constructor or to `fit`.
+    memory : str or object with the interface of joblib.Memory, default=None
+        Where to keep the work of every step but the last, so that a fit on the same
+        rows with the same weights does not repeat it.
+    verbose : bool, default=False
+        Whether to print how long each step took.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by their names; after `fit` the fitted ones.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, where the last step is a classifier.
+    class_multiplier_ : ndarray of shape (n_classes,)
+        Mass of each class as the last step saw it, over its mass in the population:
+        what samplers and emphasis have done together.
+    deliveries_ : list of Delivery
+        What got which weights, and how.
+    n_features_in_ : int
+        Number of columns of X in `fit`, where the first step says so.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, where the first step says so.
+
+    Raises
+    ------
+    TypeError
+        In `fit`, if a step is of none of the kinds above.
+    ValueError
+        In `fit`, if arguments cannot be given to any step, or weights cannot be used.
+    UnsupportedWeightsError
+        In `fit`, if the last step takes no weights and there are some.
+
+    See Also
+    --------
+    make_pipeline : Names the steps by their types.
+    skweight.WeightedClassifier : Wraps a Pipeline to calibrate it.
+    WeightColumn : Weights in a Pipeline of scikit-learn, as a column.
+
+    Notes
+    -----
+    The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply it by
+    numbers of mean one. Like with `memory`, a step is cloned before the fit where
+    giving it weights would change its parameters or requests (a composite, or a
+    classifier that takes weights as ``class_weight``): look for fitted steps in
+    `named_steps`. All of it costs O(n) besides the steps.
+
+    Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
+    take the place of the population weights in that step, and ride along as well.
+
+    With metadata routing, ask for the weights once,
+    ``pipe.set_fit_request(sample_weight=True)``. Steps are given what is computed and
+    need no request; an explicit False is obeyed.
+
+    References
+    ----------
+    .. [1] Lemaître, G., Nogueira, F., Aridas, C. (2017). Imbalanced-learn: a Python
+       toolbox to tackle the curse of imbalanced datasets in machine learning. JMLR
+       18(17), section 3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skweight import BalancedWeighting
+    >>> from skweight.pipeline import make_pipeline
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> pipe = make_pipeline(
+    ...     StandardScaler(), BalancedWeighting(strength=0.5), LogisticRegression()
+    ... ).fit(X, y)
+    >>> pipe.class_multiplier_.round(2)  # the square root of the way to balance
+    array([0.83, 2.47])
+    """
+
+    def __init__(self, steps, *, transform_input=None, memory=None, verbose=False):
+        super().__init__(
+            steps, transform_input=transform_input, memory=memory, verbose=verbose
+        )
+
+    # -- fitting -----------------------------------------------------------------------
+
+    def fit(self, X, y=None, sample_weight=None, **params):
+        """Fit all steps one after the other, and the last one with the weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, as the first step takes them.
+        y : array-like of shape (n_samples,), default=None
+            Labels or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights: how many rows of the population each row stands for.
+        **params : dict
+            Arguments for the steps: ``step__name=value``, or with metadata routing by
+            the names that the steps have requested.
+
+        Returns
+        -------
+        self : object
+            The fitted Pipeline.
+        """
+        self._fit_with_roles(X, y, sample_weight, None, **params)
+        return self
+
+    @available_if(_last_has("transform", "fit_transform"))
+    def fit_transform(self, X, y=None, sample_weight=None, **params):
+        """Fit all steps and return the training rows as the last step transforms them.
+
+        Where a step resamples, those are the resampled rows; ``fit(X, y).transform(X)``
+        transforms the rows as they came.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+        **params : dict
+            Arguments for the steps, as in `fit`.
+
+        Returns
+        -------
+        Xt : array-like of shape (n_rows, n_transformed)
+            Transformed rows.
+        """
+        return self._fit_steps("fit_transform", X, y, sample_weight, None, params)
+
+    @available_if(_last_has("fit_predict"))
+    def fit_predict(self, X, y=None, sample_weight=None, **params):
+        """Fit all steps and return what the last one predicts for the training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+        **params : dict
+            Arguments for the steps, as in `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows,)
+            Predictions of the last step.
+        """
+        return self._fit_steps("fit_predict", X, y, sample_weight, None, params)
+
+    @available_if(_last_has("fit_resample"))
+    def fit_resample(self, X, y=None, sample_weight=None, **params):
+        """Fit all steps and return the training rows as the last one resamples them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,), default=None
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights, for the transformers.
+        **params : dict
+            Arguments for the steps, as in `fit`.
+
+        Returns
+        -------
+        X_resampled : array-like of shape (n_rows, n_transformed)
+            Rows, transformed and resampled.
+        y_resampled : array-like of shape (n_rows,)
+            Their labels.
+        """
+        # Only imbalanced-learn knows the method for metadata routing.
+        return self._fit_steps("fit_resample", X, y, sample_weight, None, params)
+
+    def _fit_with_roles(self, X, y, population, emphasis, **params):
+        """Fit with weights that are apart by role already."""
+        self._fit_steps("fit", X, y, population, emphasis, params)
+
+    def _fit_steps(self, method, X, y, population, emphasis, params):
+        check_params(self)
+        self.steps = list(self.steps)
+        routing = get_config()["enable_metadata_routing"]
+        if self.transform_input is not None and not routing:
+            raise ValueError(
+                "The `transform_input` parameter can only be set if metadata routing "
+                "is enabled: sklearn.set_config(enable_metadata_routing=True)."
+            )
+        if population is not None:
+            population = check_weights(population, n_rows(X))
+        by_step = self._sort_params(method, params, routing, population)
+
+        def run(context):
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            flow = Flow(
+                self, X, y, RoleWeights(population, emphasis), by_step, params, context
+            )
+            # Slices of this Pipeline transform tables meanwhile.
+            self._side_widths = flow.widths
+            result = flow.prepare().finish(method)
+            context.call_on_fit_task_end(estimator=self, X=flow.X, y=flow.y)
+            self.deliveries_ = flow.deliveries
+            self._multipliers = dict(flow.multipliers)
+            if method == "fit_resample" and is_nothing(self.steps[-1][1]):
+                return flow.X, flow.y
+            return result
+
+        task = "fit" if method in ("fit", "fit_predict") else method.replace("_", "-")
+        return run_as_task(self, task, len(self.steps), run)
+
+    def _sort_params(self, method, params, routing, sample_weight):
+        """Return the arguments of a fit by step and by method of the step."""
+        if routing and sample_weight is not None:
+            params = {**params, "sample_weight": sample_weight}
+        names = [name for name, step in self.steps if not is_nothing(step)]
+        by_step = {name: {one: {} for one in METHODS} for name in names}
+        if routing and params:
+            routed = process_routing(
+                self, "fit" if method == "fit_resample" else method, **params
+            )
+            for name in names:
+                for one in METHODS:
+                    # In a fit the steps are given weights by what these mean.
+                    by_step[name][one] = {
+                        key: value
+                        for key, value in routed[name].get(one, {}).items()
+                        if one == "transform" or value is not sample_weight
+                    }
+            return by_step
+        for key, value in params.items():
+            name, separator, argument = key.partition("__")
+            if not separator:
+                raise ValueError(
+                    f"Pipeline.{method} does not accept the {key} parameter. Say which "
+                    f"step it is for, as in {names[-1]}__{key}=..."
+                )
+            if name not in by_step:
+                raise ValueError(
+                    f"Pipeline.{method} got {key!r}, but has no step {name!r} that "
+                    f"could take it.{did_you_mean(name, names)}"
+                )
+            for one in METHODS[:-1]:
+                by_step[name][one][argument] = value
+        return by_step
+
+    def _multiplier_of(self, classes):
+        """Return `class_multiplier_` for given classes.
+
+        None where the last step keeps roles apart, and has undone it if told to.
+        """
+        if takes_roles(self.steps[-1][1]):
+            return None
+        return np.array([self._multipliers.get(plain(one), 1.0) for one in classes])
+
+    def _holds_out_rows(self):
+        """Return whether the last step sees rows that it was not fitted on."""
+        last = self.steps[-1][1]
+        return takes_roles(last) and last._holds_out_rows()
+
+    # -- after the fit -----------------------------------------------------------------
+
+    def _used(self):
+        """Return the steps that count after the fit, as a Pipeline of scikit-learn."""
+        widths = getattr(self, "_side_widths", {})
+        steps = []
+        for name, step in self.steps:
+            if is_weighting(step):
+                columns = step.side_columns()
+                if columns:
+                    steps.append((name, _ColumnDropper(columns, widths.get(name))))
+            elif not is_sampler(step):
+                steps.append((name, step))
+        return PlainPipeline(steps or [("nothing", "passthrough")])
+
+    @available_if(_used_has("predict"))
+    def predict(self, X, **params):
+        """Transform rows and let the last step predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments of the ``predict`` of the last step; with metadata routing those
+            that the steps have requested.
+
+        Returns
+        -------
+        y : ndarray
+            What the last step predicts.
+        """
+        return self._used().predict(X, **params)
+
+    @available_if(_used_has("predict_proba"))
+    def predict_proba(self, X, **params):
+        """Transform rows and return the class probabilities of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, as in `predict`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities.
+        """
+        return self._used().predict_proba(X, **params)
+
+    @available_if(_used_has("predict_log_proba"))
+    def predict_log_proba(self, X, **params):
+        """Transform rows and return the log-probabilities of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, as in `predict`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithms of probabilities.
+        """
+        return self._used().predict_log_proba(X, **params)
+
+    @available_if(_used_has("decision_function"))
+    def decision_function(self, X, **params):
+        """Transform rows and return the decision values of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        values : ndarray
+            Decision values.
+        """
+        return self._used().decision_function(X, **params)
+
+    @available_if(_used_has("score_samples"))
+    def score_samples(self, X):
+        """Transform rows and return how likely the last step finds them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Scores of the last step.
+        """
+        return self._used().score_samples(X)
+
+    @available_if(_used_has("score"))
+    def score(self, X, y=None, sample_weight=None, **params):
+        """Transform rows and return the score of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            True labels or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights; emphasis has no place in a score.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        score : float
+            Score of the last step.
+        """
+        return self._used().score(X, y, sample_weight=sample_weight, **params)
+
+    @available_if(_used_has("transform"))
+    def transform(self, X, **params):
+        """Transform rows with all transformers; nothing is resampled.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        Xt : array-like of shape (n_samples, n_transformed)
+            Transformed rows.
+        """
+        return self._used().transform(X, **params)
+
+    @available_if(_used_has("inverse_transform"))
+    def inverse_transform(self, X, **params):
+        """Undo the transformations, last to first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_transformed)
+            Transformed rows.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        X_original : array-like of shape (n_samples, n_features)
+            Rows as the first step takes them; columns that only a weighting has seen
+            are not among them.
+        """
+        return self._used().inverse_transform(X, **params)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that come out of the transformers.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns that go in.
+
+        Returns
+        -------
+        names : ndarray of str
+            Names.
+        """
+        return self._used().get_feature_names_out(input_features)
+
+    @property
+    def class_multiplier_(self):
+        """Mass of each class as the last step saw it, over its population mass."""
+        if not hasattr(self, "_multipliers"):
+            raise AttributeError("class_multiplier_ is known after fit.")
+        told = self._multiplier_of(self.classes_)
+        return self.steps[-1][1].class_multiplier_ if told is None else told
+
+    @property
+    def n_features_in_(self):
+        """Number of columns of X in `fit`."""
+        for name, step in self.steps:
+            if name in getattr(self, "_side_widths", {}):
+                return self._side_widths[name]
+            if not is_weighting(step):
+                return step.n_features_in_
+        raise AttributeError("No step says how many columns it was fitted on.")
+
+    @property
+    def feature_names_in_(self):
+        """Names of the columns of X in `fit`."""
+        for _, step in self.steps:
+            if not is_weighting(step) or step.side_columns():
+                return step.feature_names_in_
+        raise AttributeError("No step says which columns it was fitted on.")
+
+    # -- what scikit-learn asks a Pipeline ---------------------------------------------
+
+    def __getitem__(self, index):
+        part = super().__getitem__(index)
+        if isinstance(index, slice) and hasattr(self, "_side_widths"):
+            part._side_widths = self._side_widths
+        return part
+
+    def __sklearn_is_fitted__(self):
+        return self._used().__sklearn_is_fitted__()
+
+    def __sklearn_tags__(self):
+        try:
+            used = self._used() if self.steps else None
+        except (TypeError, ValueError):
+            used = None  # steps that are no list of pairs are refused by fit
+        if used is None:
+            return super().__sklearn_tags__()
+        tags = get_tags(used)
+        for _, step in self.steps:
+            if is_sampler(step):
+                tags.input_tags.sparse &= get_tags(step).input_tags.sparse
+        return tags
+
+    def get_metadata_routing(self):
+        """Return how metadata are routed to the steps.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing of scikit-learn. `sample_weight` is used by the Pipeline itself;
+            what the steps get of it in `fit` is computed.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self._own_request())
+        used = {
+            name: pair.mapping for name, pair in self._used().get_metadata_routing()
+        }
+        for name, step in self.steps:
+            if is_nothing(step):
+                continue
+            callee = "fit_resample" if is_sampler(step) else "fit"
+            if name in used and not is_weighting(step):
+                mapping = used[name]
+            elif hasattr(get_routing_for_object(step), callee) or is_weighting(step):
+                mapping = MethodMapping()
+                for caller in ("fit", "fit_transform", "fit_predict"):
+                    mapping.add(caller=caller, callee=callee)
+            else:
+                continue
+            routing = routing_without_weights(step, forbidden=(None,))
+            router.add(**{name: routing}, method_mapping=mapping)
+        return router
+
+    def _own_request(self):
+        """Return the request of weights for `fit`: the user's, or that of a step.
+
+        A Pipeline of scikit-learn asks for what one of its steps asks for.
+        """
+        own = MetadataRouter(owner=self).add_self_request(self)
+        asked = next(pair.router.fit.requests for _, pair in own).get("sample_weight")
+        if asked is None and any(
+            own_request(step, "sample_weight") is True
+            for _, step in self.steps
+            if not is_nothing(step)
+        ):
+            asked = True
+        request = MetadataRequest(owner=self)
+        request.fit.add_request(param="sample_weight", alias=asked)
+        return request
+
+
+class _ColumnDropper(TransformerMixin, BaseEstimator):
+    """What is left of a weighting after the fit: columns that only it may see go."""
+
+    def __init__(self, columns, width=None):
+        self.columns = columns
+        self.width = width
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return drop_columns(X, self.columns, width=self.width)
+
+    def inverse_transform(self, X):
+        return X
+
+    def get_feature_names_out(self, input_features=None):
+        if input_features is None:
+            raise ValueError("The names of the columns that go in are not known.")
+        return names_without(input_features, self.columns)
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def make_pipeline(*steps, transform_input=None, memory=None, verbose=False):
+    """Make a Pipeline whose steps are named by their types.
+
+    Parameters
+    ----------
+    *steps : list of transformers, samplers, weightings and estimators
+        The steps in their order.
+    transform_input : list of str, default=None
+        As in :class:`Pipeline`.
+    memory : str or object with the interface of joblib.Memory, default=None
+        As in :class:`Pipeline`.
+    verbose : bool, default=False
+        As in :class:`Pipeline`.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        The names are those that scikit-learn gives: the type in small letters, with a
+        number where it comes more than once.
+
+    See Also
+    --------
+    Pipeline : What it makes.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight import BalancedWeighting
+    >>> from skweight.pipeline import make_pipeline
+    >>> list(make_pipeline(BalancedWeighting(), LogisticRegression()).named_steps)
+    ['balancedweighting', 'logisticregression']
+    """
+    named = name_steps(*steps).steps
+    return Pipeline(
+        named, transform_input=transform_input, memory=memory, verbose=verbose
+    )

@@ -1,0 +1,69 @@
+"""The estimator checks of scikit-learn and imbalanced-learn, on everything here."""
+
+import pytest
+import sklearn
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skweight.pipeline import Pipeline
+from skweight.testing import all_pipelines
+
+_OVERWRITES = (
+    "the fitted steps take the place of those given, which is how users of Pipelines "
+    "look into them; scikit-learn excuses its own from this check too"
+)
+_OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7)
+
+
+def excuses(estimator):
+    """Return the checks that an estimator cannot pass, each with its reason."""
+    found = {}
+    if isinstance(estimator, Pipeline):
+        names = ["check_dont_overwrite_parameters", "check_estimators_overwrite_params"]
+        found = dict.fromkeys(names, _OVERWRITES)
+        if _OLD:
+            found["check_sample_weight_equivalence_on_sparse_data"] = (
+                "before scikit-learn 1.7 a Pipeline says that it takes sparse X "
+                "although its StandardScaler does not"
+            )
+    return found
+
+
+def _listed(mark):
+    """Return a mark of scikit-learn's with a list; old ones give pytest a generator."""
+    (names, cases), kwargs = mark.mark.args, mark.mark.kwargs
+    return pytest.mark.parametrize(names, list(cases), **kwargs)
+
+
+@_listed(
+    parametrize_with_checks(
+        list(all_pipelines().values()), expected_failed_checks=excuses
+    )
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_the_number_of_excuses_does_not_grow():
+    found = [excuses(one) for one in all_pipelines().values()]
+    assert max(map(len, found)) == 2 + _OLD
+    assert sum(map(bool, found)) == len(found) - 1
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_imblearn_checks():
+    checks = pytest.importorskip("imblearn.utils.estimator_checks")
+    from imblearn.under_sampling import RandomUnderSampler
+
+    pipe = Pipeline(
+        [
+            ("sampler", RandomUnderSampler(random_state=0)),
+            ("logistic", LogisticRegression()),
+        ]
+    )
+    ran = 0
+    for estimator, check in checks.estimator_checks_generator(pipe):
+        check(estimator)
+        ran += 1
+    assert ran == 2  # all that it has for classifiers; samplers are checked as such
