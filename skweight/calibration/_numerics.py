@@ -10,6 +10,12 @@ from skweight._validation import check_number
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 
+
+def all_equal(weight):
+    """Return whether weights are one number broadcast, which is how ones are kept."""
+    return weight.strides == (0,)
+
+
 # -- probabilities ---------------------------------------------------------------
 
 
