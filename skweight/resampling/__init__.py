@@ -1,5 +1,6 @@
 """Any sampler of imbalanced-learn, with weights that ride along."""
 
+from skweight.resampling._neighbors import ProjectionNeighbors
 from skweight.resampling._sampler import (
     Resampled,
     WeightedSampler,
@@ -9,6 +10,7 @@ from skweight.resampling._sampler import (
 )
 
 __all__ = [
+    "ProjectionNeighbors",
     "Resampled",
     "WeightedSampler",
     "resample",
