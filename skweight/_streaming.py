@@ -448,6 +448,12 @@ class PartialFit:
             )
 
     def _check_holds_nothing_out(self, decision, calibrator):
+        if getattr(self, "resampler", None) is not None:
+            raise ValueError(
+                f"resampler={self.resampler!r} draws from all rows at once, and "
+                "partial_fit sees a chunk of them. Set resampler=None; "
+                "streaming='sample' draws rows by their weights."
+            )
         for name, holds_out in (
             ("calibration", needs_held_out_scores(calibrator)),
             ("decision", getattr(decision, "needs_held_out_rows", False)),

@@ -429,7 +429,9 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self.estimators_ = fitted.models
         # Where partial_fit goes on from.
         self._stream = None
-        self._mass = float(len(y) if sample_weight is None else np.sum(sample_weight))
+        self._mass = float(len(y))
+        if sample_weight is not None:
+            self._mass = float(np.asarray(sample_weight, dtype=np.float64).sum())
         figures |= self._ask_what_models_saw(figures["population_share"])
         self._take_from_estimator()
         if wanted and fitted.held_out is None:

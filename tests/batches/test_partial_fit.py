@@ -226,6 +226,13 @@ def test_what_would_hold_rows_out_is_refused(rows):
             clf.partial_fit(X, y, [0, 1])
 
 
+def test_a_resampler_of_all_rows_is_refused(rows):
+    X, y, _ = rows
+    clf = WeightedClassifier(GaussianNB(), resampler="random_over")
+    with pytest.raises(ValueError, match="streaming='sample'"):
+        clf.partial_fit(X, y, [0, 1])
+
+
 def test_a_strategy_that_needs_all_rows_is_refused(rows):
     X, y, _ = rows
     for weighting in (KLIEPWeighting(X), [KLIEPWeighting(X), "balanced"]):
