@@ -51,7 +51,11 @@ if TYPE_CHECKING:
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
     from skweight.regressor import WeightedRegressor
-    from skweight.selection import compare_weightings
+    from skweight.selection import (
+        WeightMonitor,
+        compare_weightings,
+        recommend_weighting,
+    )
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -94,6 +98,7 @@ __all__ = [
     "ProductWeighting",
     "Streaming",
     "ULSIFWeighting",
+    "WeightMonitor",
     "WeightedClassifier",
     "WeightedRegressor",
     "calibration",
@@ -106,6 +111,7 @@ __all__ = [
     "inspection",
     "metrics",
     "pipeline",
+    "recommend_weighting",
     "resampling",
     "selection",
     "stabilizers",
@@ -137,9 +143,11 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "Streaming": "batches",
     "ULSIFWeighting": "weighting",
+    "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
+    "recommend_weighting": "selection",
 }
 
 

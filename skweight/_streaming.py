@@ -302,16 +302,33 @@ class Stream:
         return product
 
 
-def _estimator_learns_in_chunks(self):
+def _learns_in_chunks(self):
     # Raises the AttributeError of the wrapped estimator, which says more than ours.
     self._get_estimator().partial_fit  # noqa: B018
+    if getattr(self, "resampler", None) is not None:
+        raise AttributeError(
+            f"resampler={self.resampler!r} draws from all rows at once, and "
+            "partial_fit sees a chunk of them. Set resampler=None; "
+            "streaming='sample' draws rows by their weights."
+        )
+    for name, holds_out in (
+        ("calibration", needs_held_out_scores(self._make_calibrator())),
+        ("decision", getattr(self._make_decision(), "needs_held_out_rows", False)),
+    ):
+        if holds_out:
+            raise AttributeError(
+                f"{name}={getattr(self, name)!r} holds out rows, and a stream has "
+                "none to hold out. Use calibration='prior', a decision that learns "
+                "nothing, or calibrate on rows kept aside: "
+                "WeightedClassifier(FrozenEstimator(clf))."
+            )
     return True
 
 
 class PartialFit:
     """The ``partial_fit`` of :class:`~skweight.WeightedClassifier`."""
 
-    @available_if(_estimator_learns_in_chunks)
+    @available_if(_learns_in_chunks)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         r"""Learn from a chunk of rows, weighted by all that came so far.
 
@@ -328,9 +345,9 @@ class PartialFit:
         `fit` it goes on from there.
 
         Strategies that weigh by class alone, row by row, or are products of such ones
-        can be used; those that have to see all rows at once are refused. So are
-        calibrations and decisions that hold rows out: ``calibration="prior"`` inverts
-        the weights without any.
+        can be used; those that have to see all rows at once are refused. Not available
+        together with a resampler, nor with a calibration or decision that holds rows
+        out: ``calibration="prior"`` inverts the weights without any.
 
         Parameters
         ----------
@@ -351,8 +368,7 @@ class PartialFit:
         Raises
         ------
         ValueError
-            If labels are not among `classes`, or calibration or decision would have to
-            hold out rows.
+            If labels are not among `classes`, or those are missing or change.
         TypeError
             If the strategy has to see all rows at once.
         """
@@ -373,7 +389,6 @@ class PartialFit:
             self._check_classes(classes)
         decision = clone(self._make_decision(), safe=False)
         calibrator = self._make_calibrator()
-        self._check_holds_nothing_out(decision, calibrator)
 
         stream = self._stream
         population, emphasis = stream.weigh(
@@ -446,25 +461,6 @@ class PartialFit:
                 f"classes must stay those of the first call, {self.classes_.tolist()}; "
                 f"got {np.unique(classes).tolist()}."
             )
-
-    def _check_holds_nothing_out(self, decision, calibrator):
-        if getattr(self, "resampler", None) is not None:
-            raise ValueError(
-                f"resampler={self.resampler!r} draws from all rows at once, and "
-                "partial_fit sees a chunk of them. Set resampler=None; "
-                "streaming='sample' draws rows by their weights."
-            )
-        for name, holds_out in (
-            ("calibration", needs_held_out_scores(calibrator)),
-            ("decision", getattr(decision, "needs_held_out_rows", False)),
-        ):
-            if holds_out:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} holds out rows, and a stream has "
-                    "none to hold out. Use calibration='prior', a decision that learns "
-                    "nothing, or calibrate on rows kept aside: "
-                    "WeightedClassifier(FrozenEstimator(clf))."
-                )
 
     def _learn(self, X, y, weights):
         """Let the model learn from a chunk; return the deliveries."""

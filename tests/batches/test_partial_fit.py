@@ -222,15 +222,18 @@ def test_what_would_hold_rows_out_is_refused(rows):
         ({"calibration": "prior", "decision": "tuned"}, "decision"),
     ):
         clf = WeightedClassifier(GaussianNB(), **params)
-        with pytest.raises(ValueError, match=f"{name}=.*FrozenEstimator"):
+        with pytest.raises(AttributeError) as caught:
             clf.partial_fit(X, y, [0, 1])
+        assert f"{name}=" in str(caught.value.__cause__)
+        assert "FrozenEstimator" in str(caught.value.__cause__)
 
 
 def test_a_resampler_of_all_rows_is_refused(rows):
     X, y, _ = rows
     clf = WeightedClassifier(GaussianNB(), resampler="random_over")
-    with pytest.raises(ValueError, match="streaming='sample'"):
+    with pytest.raises(AttributeError) as caught:
         clf.partial_fit(X, y, [0, 1])
+    assert "streaming='sample'" in str(caught.value.__cause__)
 
 
 def test_a_strategy_that_needs_all_rows_is_refused(rows):
