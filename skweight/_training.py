@@ -6,6 +6,8 @@ model differs from the final one by its rows alone. Nothing here needs class lab
 unless the strategy does.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.base import clone
 
@@ -13,6 +15,7 @@ from skweight._deliver_one import take_rows
 from skweight._roles import RoleWeights, multiply, without_rounding_noise
 from skweight._validation import check_weights, n_rows
 from skweight.delivery import deliver
+from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import resolve_stabilizer
 
 
@@ -36,6 +39,8 @@ class Training:
     ----------
     weighting_ : weighting or None
         The fitted strategy, after `weigh`.
+    raw : RoleWeights
+        Weights of the rows before the stabilizer, apart by role.
     by_role : RoleWeights
         Weights of the rows, apart by role; None stands for ones.
     weights : ndarray of shape (n_samples,) or None
@@ -61,7 +66,7 @@ class Training:
         self.unsupported = unsupported
         self.random_state = random_state
         self.weighting_ = None
-        self.by_role = RoleWeights(None, None)
+        self.raw = self.by_role = RoleWeights(None, None)
         self.weights = None
         self.fit_params = {}
 
@@ -75,14 +80,15 @@ class Training:
         by_role = RoleWeights(sample_weight, None)
         if self.weighting is not None:
             self.weighting_ = clone(self.weighting)
+            if self.stabilizer is not None:
+                _stabilize_once(self.weighting_)
             learned = self.weighting_.fit_weigh_by_role(
                 X, y, sample_weight, **(metadata or {})
             )
-            by_role = self._stabilize(
-                RoleWeights(
-                    multiply(sample_weight, learned.population), learned.emphasis
-                )
-            )
+            population = multiply(sample_weight, learned.population)
+            by_role = RoleWeights(population, learned.emphasis)
+        self.raw = by_role
+        by_role = self._stabilize(by_role)
         return self._set(
             by_role._replace(emphasis=multiply(emphasis, by_role.emphasis))
         )
@@ -153,3 +159,22 @@ class Training:
         n_counted = weights.size if population is None else np.count_nonzero(population)
         mean = weights.sum() / n_counted
         return weights if mean == 1 else weights / mean
+
+
+def _stabilize_once(weighting):
+    """Keep the strategies inside from stabilizing by default, and warn if told to."""
+    told = []
+    for one in getattr(weighting, "_resolved", lambda: [weighting])():
+        own = getattr(one, "stabilizer", None)
+        if isinstance(own, str) and own == "auto":
+            one.set_params(stabilizer=None)
+        elif own is not None:
+            told.append(one)
+    if told:
+        warnings.warn(
+            f"Weights are stabilized twice: {len(told)} of the strategies have a "
+            f"stabilizer of their own ({', '.join(map(repr, told))}), and the product "
+            "is stabilized again. Set one of the two to None, unless you mean both.",
+            DoubleStabilizingWarning,
+            stacklevel=5,
+        )
