@@ -41,11 +41,11 @@ REAL = {
 # -- options and output ------------------------------------------------------------
 
 
-def run(measure, description, name):
+def run(measure, description, name, arguments=None):
     """Measure on one thread, print the tables, and write them to a results file.
 
     ``measure(options)`` yields pieces of Markdown; each is printed when it is there,
-    so that a long run can be watched.
+    so that a long run can be watched. ``arguments(parser)`` may add options.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument(
@@ -64,6 +64,8 @@ def run(measure, description, name):
         type=Path,
         help="folder to write the tables to (default: results/ beside the script)",
     )
+    if arguments is not None:
+        arguments(parser)
     options = parser.parse_args()
     pieces = [header(name)]
     print(pieces[0], flush=True)

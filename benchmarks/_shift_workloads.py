@@ -1,6 +1,7 @@
 """The eleven workloads of the accuracy table, and the peers that are installed."""
 
 import importlib.util
+import os
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 
@@ -79,19 +80,26 @@ def median_gammas(X_source, X_target):
     return list(0.5 / np.median(distances) * 2.0 ** np.arange(-5, 4))
 
 
-def peers(pykliep=None):
-    """Return the peers that are installed, as functions like ours, and versions."""
+def peers():
+    """Return the peers that are installed, as functions like ours, and versions.
+
+    pykliep is on no package index; the environment variable PYKLIEP names its file.
+    """
     found, versions = {}, []
-    for package, add in (("densratio", _densratio), ("adapt", _adapt)):
+    for package, add in (
+        ("densratio", _densratio),
+        ("adapt", _adapt),
+        ("skada", _skada),
+    ):
         if importlib.util.find_spec(package) is not None:
             try:
                 versions.append(f"{package} {version(package)}")
             except PackageNotFoundError:
                 continue
             found.update(add())
-    if pykliep is not None:
-        found.update(_pykliep(pykliep))
-        versions.append("pykliep (2017)")
+    if "PYKLIEP" in os.environ:
+        found.update(_pykliep(os.environ["PYKLIEP"]))
+        versions.append("pykliep of 2017")
     return found, versions
 
 
@@ -127,13 +135,40 @@ def _adapt():
 
         return ratio
 
+    relative = {"alpha": 0.1, "lambdas": lambdas}
     return {
         "ADAPT ULSIF, grid": method(instance_based.ULSIF, True, lambdas=lambdas),
-        "ADAPT RULSIF, grid": method(
-            instance_based.RULSIF, True, alpha=0.1, lambdas=lambdas
-        ),
+        "ADAPT RULSIF, grid": method(instance_based.RULSIF, True, **relative),
         "ADAPT KLIEP, one sigma": method(instance_based.KLIEP, False),
         "ADAPT KLIEP, grid": method(instance_based.KLIEP, True, cv=5),
+    }
+
+
+def _skada():
+    from skada import _reweight
+
+    def method(name, grid=False):
+        def ratio(X_source, X_target, seed):
+            own = {}
+            if grid:
+                own = {
+                    "gamma": median_gammas(X_source, X_target),
+                    "random_state": seed,
+                }
+            X = np.concatenate([X_source, X_target])
+            domain = np.repeat([1, -2], [len(X_source), len(X_target)])
+            model = getattr(_reweight, f"{name}ReweightAdapter")(**own)
+            model.fit(X, sample_domain=domain)
+            weights = model.compute_weights(X, sample_domain=domain)
+            return np.asarray(weights)[: len(X_source)]
+
+        return ratio
+
+    return {
+        "skada Density": method("Density"),
+        "skada Gaussian": method("Gaussian"),
+        "skada Discriminator": method("Discriminator"),
+        "skada KLIEP, grid": method("KLIEP", grid=True),
     }
 
 

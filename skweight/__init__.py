@@ -46,9 +46,11 @@ if TYPE_CHECKING:
         weighting,
         weights,
     )
+    from skweight.batches import BalancedBatches
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
+    from skweight.regressor import WeightedRegressor
     from skweight.selection import compare_weightings
     from skweight.weighting import (
         BalancedWeighting,
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BalancedBatches",
     "BalancedWeighting",
     "BaseWeighting",
     "ClassWeighting",
@@ -91,6 +94,7 @@ __all__ = [
     "ProductWeighting",
     "ULSIFWeighting",
     "WeightedClassifier",
+    "WeightedRegressor",
     "calibration",
     "compare_weightings",
     "datasets",
@@ -112,6 +116,7 @@ __all__ = [
 # The one place that says where a public class lives; every other name in __all__ is
 # a submodule. tests/test_public_api.py holds the three lists of this file together.
 _HOMES = {
+    "BalancedBatches": "batches",
     "BalancedWeighting": "weighting",
     "BaseWeighting": "weighting",
     "ClassWeighting": "weighting",
@@ -131,6 +136,7 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
     "WeightedClassifier": "classifier",
+    "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
 }
 

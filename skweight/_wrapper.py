@@ -20,7 +20,7 @@ from skweight.weighting import resolve_weighting
 
 
 class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
-    """Base class of wrappers with the parameters estimator, weighting, stabilizer, cv.
+    """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
     A subclass implements ``_default_estimator`` and lists in ``_resolvers`` which of
     its parameters may be given by a short name.
@@ -105,8 +105,8 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
         return self._default_estimator() if self.estimator is None else self.estimator
 
     def _get_splitter(self):
-        """Return what is asked which metadata the splits need."""
-        return self.cv
+        """Return what is asked which metadata the splits need; None: no splits."""
+        return getattr(self, "cv", None)
 
     def _delegate(self):
         return getattr(self, "estimator_", None) or self._get_estimator()

@@ -50,6 +50,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         ``CostWeighting(cost)`` for a learner that is too simple for its data.
     stabilizer : None, str, float or stabilizer, default=None
         What keeps a few rows from carrying everything, as in `WeightedClassifier`.
+    resampler : None, str or sampler, default=None
+        What changes the rows inside every fit, as in `WeightedClassifier`.
     calibration : None, str or calibrator, default="auto"
         What maps outputs to probabilities. ``"auto"``: isotonic where the rarer of two
         classes has 1000 rows or more, else sigmoid; temperature for three classes and
@@ -169,6 +171,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         decision="expected_cost",
         weighting=None,
         stabilizer=None,
+        resampler=None,
         calibration="auto",
         drop_cost_columns=False,
         cv="auto",
@@ -182,6 +185,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             estimator,
             weighting=weighting,
             stabilizer=stabilizer,
+            resampler=resampler,
             calibration=calibration,
             decision=decision,
             cv=cv,

@@ -147,7 +147,7 @@ def all_weightings(labels=(0, 1)):
 
 
 def all_estimators():
-    """Return every classifier of the library, wrapped around typical estimators.
+    """Return every wrapper of the library, around typical estimators.
 
     Returns
     -------
@@ -161,13 +161,19 @@ def all_estimators():
     >>> all(hasattr(estimator, "fit") for estimator in all_estimators().values())
     True
     """
-    from sklearn.linear_model import LogisticRegression, RidgeClassifier
+    from sklearn.linear_model import (
+        LinearRegression,
+        LogisticRegression,
+        Ridge,
+        RidgeClassifier,
+    )
     from sklearn.naive_bayes import GaussianNB
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
+    from skweight.regressor import WeightedRegressor
 
     inner = {
         "LogisticRegression": LogisticRegression(),
@@ -192,7 +198,11 @@ def all_estimators():
         for name in ("LogisticRegression", "GaussianNB")
         for calibration in (None, "auto")
     }
-    return weighted | costly
+    regressors = {
+        "LinearRegression": WeightedRegressor(LinearRegression()),
+        "Ridge, normalize=False": WeightedRegressor(Ridge(), normalize=False),
+    }
+    return weighted | costly | regressors
 
 
 def all_pipelines():

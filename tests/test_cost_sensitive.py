@@ -1,6 +1,8 @@
 """Cost decisions end to end: corrected first, few fits, roles apart, bad input told."""
 
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,6 +45,7 @@ from skweight.decision import (
 from skweight.exceptions import CostWarning
 from skweight.metrics import cost_score, make_cost_scorer, savings_score
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 COST = CostMatrix.binary(fp=1, fn=5)
 
 
@@ -674,6 +677,21 @@ def test_the_rule_of_elkan_beats_one_half_on_german_credit(shared_data):
     # The published means are .545 and .883, and .700 for refusing everybody.
     assert costs[0] == pytest.approx(0.545, abs=0.04)
     assert costs[1] == pytest.approx(0.883, abs=0.06)
+
+
+@pytest.mark.slow
+def test_the_guide_goes_from_the_file_to_the_money(shared_data, monkeypatch):
+    """The figures beside its lines, within what versions of scikit-learn differ by."""
+    text = (REPOSITORY / "docs/user_guide/costs.md").read_text("utf-8")
+    code = text.partition(":caption: german credit\n")[2].partition("```")[0]
+    quoted = re.findall(r"^(\w.*?)  # (\d\.\d+)", code, flags=re.MULTILINE)
+    assert len(quoted) == 4
+    monkeypatch.chdir(shared_data("german.csv.gz").parent)
+    names = {"cost": CostMatrix.binary(pos_label="bad", fp=1, fn=5)}
+    exec(code, names)
+    for expression, figure in quoted:
+        assert eval(expression, names) == pytest.approx(float(figure), abs=0.05)
+    assert names["clf"].report_.n_fits == 5
 
 
 # -- what learners and labels there are ------------------------------------------------

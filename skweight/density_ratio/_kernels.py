@@ -1,10 +1,11 @@
 """Gaussian kernels on centres, a chunk of rows at a time.
 
-Distances are taken in float64, because they are differences of large numbers. Kernels
-are float32 where many rows are summed or only a choice hangs on them, because their
-exponential is ten times as fast; a small fit affords float64, so that the last digits
-of its input do not matter. No step mixes rows, so the kernels of a row are the same
-whatever chunk it comes in: that is what makes sums over chunks mergeable.
+Distances are taken in float64, because they are differences of large numbers, and by a
+single matrix product. Kernels are float32 where many rows are summed or only a choice
+hangs on them, because on most machines their exponential is several times as fast; a
+small fit affords float64, so that the last digits of its input do not matter. No step
+mixes rows, so the kernels of a row are the same whatever chunk it comes in: that is
+what makes sums over chunks mergeable.
 """
 
 import numpy as np
@@ -13,9 +14,8 @@ from sklearn.utils.random import sample_without_replacement
 
 from skweight._validation import check_number
 
-# The kernels of so many rows stay in a core's cache; larger chunks cost memory and
-# gain no time.
-CHUNK_ROWS = 4096
+# The kernels of so many rows stay in a core's cache; larger chunks are slower.
+CHUNK_ROWS = 1024
 
 # From so many rows on, kernels are float32.
 _MANY_ROWS = 30_000
@@ -65,7 +65,7 @@ def moments(sample):
         else:
             part = X[rows] - origin
             first += share @ part
-            second += np.einsum("i,ij,ij->j", share, part, part)
+            second += share @ np.square(part, out=part)
     return first + origin, np.maximum(second - first**2, 0.0)
 
 
@@ -140,7 +140,11 @@ class GaussianKernels:
         self.centers = self._standardized(centers)
         if sparse.issparse(self.centers):
             self.centers = self.centers.toarray()
-        self._norms = np.einsum("ij,ij->i", self.centers, self.centers)
+        norms = np.einsum("ij,ij->i", self.centers, self.centers)
+        # One product of these with [z, |z|^2, 1] gives all squared distances of a row.
+        self._to_distances = np.vstack(
+            [-2 * self.centers.T, np.ones(norms.size), norms]
+        )
 
     @property
     def size(self):
@@ -158,18 +162,32 @@ class GaussianKernels:
         Z = Z.toarray() if sparse.issparse(Z) else Z
         return np.hstack([np.ones((Z.shape[0], 1)), Z])
 
+    def _products(self, X, factors):
+        """Return [z, |z|^2, 1] of the rows of one chunk times factors."""
+        d = self.mean.size
+        if sparse.issparse(X):
+            Z = self._standardized(X)
+            norms = np.asarray(Z.multiply(Z).sum(axis=1))
+            return Z @ factors[:d] + norms.reshape(-1, 1) * factors[d] + factors[d + 1]
+        Z = np.empty((X.shape[0], d + 2))
+        own = Z[:, :d]
+        np.subtract(X, self.mean, out=own)
+        own /= self.scale
+        np.einsum("ij,ij->i", own, own, out=Z[:, d])
+        Z[:, d + 1] = 1.0
+        return Z @ factors
+
     def sq_distances(self, X):
         """Return squared distances of the rows of one chunk, in float64."""
-        Z = self._standardized(X)
-        if sparse.issparse(Z):
-            norms = np.asarray(Z.multiply(Z).sum(axis=1)).ravel()
-        else:
-            norms = np.einsum("ij,ij->i", Z, Z)
-        distances = Z @ self.centers.T
-        distances *= -2
-        distances += norms[:, np.newaxis]
-        distances += self._norms
+        distances = self._products(X, self._to_distances)
         return np.maximum(distances, 0.0, out=distances)
+
+    def at(self, X, sigma, out):
+        """Write the kernels of one width of the rows of one chunk to an array."""
+        exponents = self._products(X, self._to_distances * (-0.5 / sigma**2))
+        # A distance too large for float32 is a kernel of zero.
+        with np.errstate(over="ignore", under="ignore"):
+            np.exp(exponents, out=out, dtype=self.dtype, casting="unsafe")
 
     def kernels(self, distances, sigma, dtype=None):
         """Return the kernels of given distances as a new array."""
@@ -203,9 +221,9 @@ class KernelBasis:
 
     def features(self, X):
         """Return the basis functions of the rows of one chunk, in float64."""
-        features = np.ones((X.shape[0], self.size))
-        distances = self.kernels.sq_distances(X)
-        features[:, 1:] = self.kernels.kernels(distances, self.sigma)
+        features = np.empty((X.shape[0], self.size))
+        features[:, 0] = 1.0
+        self.kernels.at(X, self.sigma, out=features[:, 1:])
         return features
 
     def same_as(self, other):
@@ -289,8 +307,19 @@ def check_grid(values, default, *, name):
     return grid
 
 
-def kernel_setup(model, source, target, rng):
+def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
     """Return what every kernel method begins with.
+
+    Parameters
+    ----------
+    model : estimator
+        With the parameters that all of them have.
+    source, target : Sample
+        All rows.
+    rng : RandomState
+        Source of centres and rows.
+    exponents : ndarray
+        Of the default grid of widths, see `width_grid`.
 
     Returns
     -------
@@ -315,7 +344,8 @@ def kernel_setup(model, source, target, rng):
     ]
     distances = [all_distances(kernels, sample.X) for sample in samples]
     shares = [sample.shares() for sample in samples]
-    return kernels, width_grid(model.sigmas, distances, shares), samples, distances
+    widths = width_grid(model.sigmas, distances, shares, exponents)
+    return kernels, widths, samples, distances
 
 
 def cv_results(scores, **params):

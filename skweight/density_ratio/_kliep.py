@@ -17,6 +17,9 @@ from skweight.density_ratio._kernels import (
 )
 from skweight.density_ratio._mixture import fit_mixture
 
+# A sum of wide kernels that may not cancel is nearly constant, so none are tried.
+_WIDTH_EXPONENTS = np.arange(-3, 3) / 2
+
 
 class KLIEP(BaseDensityRatio):
     r"""Fit the density ratio by largest likelihood (KLIEP), to the optimum.
@@ -36,18 +39,19 @@ class KLIEP(BaseDensityRatio):
 
     Parameters
     ----------
-    alpha : float, default=0.2
+    alpha : float, default=0.1
         Share of the target in the denominator, in [0, 1). At 0, which is KLIEP as
         published, narrow kernels where the source has no row are free and the ratio
         explodes there; a share of the target bounds the relative ratio by
         ``1 / alpha`` and steadies the choice of the width.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain one.
-    n_centers : int, default=100
-        Number of kernels, at most the number of distinct target rows.
+    n_centers : int, default=200
+        Number of kernels, at most the number of distinct target rows. Raising it
+        follows finer detail; most coefficients are zero in the end.
     sigmas : float or array-like, default=None
         Width of the kernels, or several to choose from, in units of the standardised
-        features. None tries eleven around the median distance of rows to centres.
+        features. None tries six around the median distance of rows to centres.
     cv : int, default=None
         Folds of the likelihood cross-validation that chooses the width. None scores
         each width by leaving out single rows of both samples to first order, at the
@@ -59,7 +63,7 @@ class KLIEP(BaseDensityRatio):
         Largest violation of the optimality conditions of the final fit, in nats.
     max_selection_rows : int, default=2000
         Rows of each sample to choose the width on; at least 10.
-    max_fit_rows : int, default=20000
+    max_fit_rows : int, default=10000
         Rows of the target in the final fit, a random sample where there are more; None
         takes all, and memory for all of them times the centres. The source always
         counts in full.
@@ -128,16 +132,16 @@ class KLIEP(BaseDensityRatio):
 
     def __init__(
         self,
-        alpha=0.2,
+        alpha=0.1,
         *,
         back_transform=True,
-        n_centers=100,
+        n_centers=200,
         sigmas=None,
         cv=None,
         standardize=True,
         tol=1e-8,
         max_selection_rows=2000,
-        max_fit_rows=20_000,
+        max_fit_rows=10_000,
         random_state=None,
     ):
         self.alpha = alpha
@@ -157,7 +161,9 @@ class KLIEP(BaseDensityRatio):
 
     def _fit(self, source, target, rng):
         check_number(self.alpha, name="alpha", low=0, high=1, include="left")
-        kernels, widths, samples, distances = kernel_setup(self, source, target, rng)
+        kernels, widths, samples, distances = kernel_setup(
+            self, source, target, rng, _WIDTH_EXPONENTS
+        )
         shares = [sample.shares() for sample in samples]
         splits = self._splits(samples, rng)
         is_center = distances[1].min(axis=1) < 1e-9
@@ -186,7 +192,7 @@ class KLIEP(BaseDensityRatio):
             mean += source.share_of(rows) @ self._basis.features(source.X[rows])
         target = subsample(target, self.max_fit_rows or target.n, rng)
         distances = all_distances(kernels, target.X)
-        at_target = with_constant(kernels.kernels(distances, self.sigma_))
+        at_target = with_constant(kernels.kernels(distances, self.sigma_, np.float64))
         share = target.shares()
         unit = mixture_unit(mean, share @ at_target, self.alpha)
         A = at_target

@@ -320,10 +320,10 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
 def _gram(features, share):
     """Return the weighted mean of products of features, summed in float64."""
     gram = np.zeros((features.shape[1], features.shape[1]))
+    share = share.astype(features.dtype, copy=False)
     for rows in chunks(features):
-        part = features[rows].astype(np.float64)
-        weighted = part * share[rows, np.newaxis]
-        gram += weighted.T @ part
+        part = features[rows]
+        gram += (part * share[rows, np.newaxis]).T @ part
     return gram
 
 

@@ -3,7 +3,7 @@
 from skweight.inspection._balance import Balance, balance_table
 from skweight.inspection._cost_curve import CostCurveDisplay
 from skweight.inspection._reliability import ReliabilityDisplay
-from skweight.inspection._report import FitReport
+from skweight.inspection._report import FitReport, RegressionReport
 from skweight.inspection._sensitivity import WeightSensitivityDisplay
 from skweight.inspection._weight_displays import (
     BalanceDisplay,
@@ -21,6 +21,7 @@ __all__ = [
     "CostCurveDisplay",
     "FitReport",
     "PartOfWeights",
+    "RegressionReport",
     "ReliabilityDisplay",
     "WeightDistributionDisplay",
     "WeightReport",

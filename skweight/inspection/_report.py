@@ -53,6 +53,10 @@ class FitReport:
         From the held-out rows that a calibrator saw: their number, their effective
         number, and per class the prevalence and the mean calibrated probability.
         Empty where none were needed.
+    resampling : str or None
+        The sampler inside every fit, and what became of the rows of each class.
+    training_rows : list of int
+        Rows of each class after resampling; empty without.
 
     Examples
     --------
@@ -81,6 +85,8 @@ class FitReport:
     decision: str
     n_fits: int
     held_out: dict = field(default_factory=dict)
+    resampling: str | None = None
+    training_rows: list = field(default_factory=list)
 
     def to_dict(self):
         """Return the report as plain Python values, ready for JSON.
@@ -114,6 +120,8 @@ class FitReport:
             "class_multiplier": self.class_multiplier,
             "effective_rows": self.effective_rows,
         }
+        if self.training_rows:
+            columns["training_rows"] = self.training_rows
         for name in ("prevalence", "mean_after"):
             if name in self.held_out:
                 columns[f"held_out_{name}"] = self.held_out[name]
@@ -121,21 +129,7 @@ class FitReport:
 
     def _lines(self):
         """Return the report as pairs of a name and a sentence."""
-        left_out = f", {self.n_left_out} of them left out (weight 0)"
-        share = self.effective_sample_size / max(self.n_rows - self.n_left_out, 1)
-        lines = [
-            ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
-            ("weighting", self.weighting),
-            (
-                "effective rows",
-                f"{self.effective_sample_size:,.1f} ({share:.1%} of those that count); "
-                f"the largest weight is {self.largest_share:.2%} of the total",
-            ),
-        ]
-        for one in self.deliveries:
-            lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
-        if not self.deliveries:
-            lines.append(("delivered", "no weights"))
+        lines = describe_rows(self)
         lines.append(("calibration", self.calibration or "none"))
         lines.append(("decision", self.decision))
         lines.append(("fits", str(self.n_fits)))
@@ -179,17 +173,115 @@ class FitReport:
         return as_html(_TITLE, self._lines(), [self._table()])
 
 
-def weight_figures(codes, n_classes, population, weights):
+@dataclass(frozen=True, repr=False)
+class RegressionReport:
+    """What the fit of a regressor did to the rows, in words and figures.
+
+    Made by :class:`~skweight.WeightedRegressor` as ``report_``. Printing it gives text,
+    a notebook shows a table.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows that the fit was given.
+    n_left_out : int
+        Rows of population weight zero, which count nowhere.
+    weighting : str
+        The strategy, with its role.
+    effective_sample_size : float
+        Kish's effective sample size of population x emphasis.
+    largest_share : float
+        Share of the largest single weight in the total.
+    deliveries : list of Delivery
+        What got which weights, and how; empty without weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import WeightedRegressor
+    >>> X, y = np.arange(4.0).reshape(-1, 1), np.arange(4.0)
+    >>> WeightedRegressor().fit(X, y, [1, 1, 0, 1]).report_.effective_sample_size
+    3.0
+    """
+
+    n_rows: int
+    n_left_out: int
+    weighting: str
+    effective_sample_size: float
+    largest_share: float
+    deliveries: list
+
+    def to_dict(self):
+        """Return the report as plain Python values, ready for JSON.
+
+        Returns
+        -------
+        report : dict
+            Every attribute under its name.
+        """
+        deliveries = [one._asdict() for one in self.deliveries]
+        return {**asdict(self), "deliveries": deliveries}
+
+    def __repr__(self):
+        return as_text(_TITLE, describe_rows(self), [])
+
+    def _repr_html_(self):
+        return as_html(_TITLE, describe_rows(self), [])
+
+
+def describe_rows(report):
+    """Return what every fit has to say about its rows, as names and sentences."""
+    left_out = f", {report.n_left_out} of them left out (weight 0)"
+    resampling = getattr(report, "resampling", None)
+    counted = sum(getattr(report, "training_rows", []))
+    counted = counted or report.n_rows - report.n_left_out
+    share = report.effective_sample_size / max(counted, 1)
+    lines = [
+        ("rows", f"{report.n_rows:,}{left_out if report.n_left_out else ''}"),
+        ("weighting", report.weighting),
+        *([("resampling", resampling)] if resampling else []),
+        (
+            "effective rows",
+            f"{report.effective_sample_size:,.1f} ({share:.1%} of those that count); "
+            f"the largest weight is {report.largest_share:.2%} of the total",
+        ),
+    ]
+    for one in report.deliveries:
+        lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
+    if not report.deliveries:
+        lines.append(("delivered", "no weights"))
+    return lines
+
+
+def row_figures(n_rows, population, weights):
+    """Return the figures about all rows together; see `weight_figures`."""
+    if weights is None:
+        weights = np.ones(n_rows)
+    left_out = 0 if population is None else n_rows - np.count_nonzero(population)
+    total = weights.sum()
+    return {
+        "n_rows": n_rows,
+        "n_left_out": int(left_out),
+        "effective_sample_size": float(total**2 / (weights @ weights)),
+        "largest_share": float(weights.max() / total),
+    }
+
+
+def weight_figures(codes, n_classes, population, weights, trained=None):
     """Return the figures of a report that come from the weights alone.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples,)
-        Position of the class of every row.
+        Position of the class of every row as it came.
     n_classes : int
         Number of classes.
-    population, weights : ndarray of shape (n_samples,) or None
-        Population weights, and population x emphasis; None stands for ones.
+    population : ndarray of shape (n_samples,) or None
+        Population weights; None stands for ones.
+    weights : ndarray of shape (n_trained,) or None
+        Population x emphasis of the rows that were trained on.
+    trained : ndarray of shape (n_trained,), default=None
+        Position of the class of those rows; None where they are the same.
 
     Returns
     -------
@@ -203,14 +295,18 @@ def weight_figures(codes, n_classes, population, weights):
         rows = np.bincount(codes[counted], minlength=n_classes)
         left_out = int(codes.size - rows.sum())
 
-    def total(vector):
-        if vector is None:
-            return counts.astype(np.float64)
-        return np.bincount(codes, weights=vector, minlength=n_classes)
+    def total(vector, of):
+        return np.bincount(of, weights=vector, minlength=n_classes).astype(np.float64)
 
-    population_mass = total(population)
-    training_mass = population_mass if weights is population else total(weights)
-    squares = counts.astype(float) if weights is None else total(weights * weights)
+    population_mass = total(population, codes)
+    if trained is None and weights is population:
+        training_mass = population_mass
+    else:
+        training_mass = total(weights, codes if trained is None else trained)
+    squares = total(
+        None if weights is None else weights * weights,
+        codes if trained is None else trained,
+    )
     largest = 1.0 if weights is None else float(weights.max())
     multiplier = np.divide(
         training_mass,
@@ -245,6 +341,38 @@ def describe_weighting(weighting):
         return "none"
     factors = getattr(weighting, "factors_", [weighting])
     return " x ".join(f"{factor!r} ({factor.role})" for factor in factors)
+
+
+def resampling_figures(sampler, classes, rows, trained):
+    """Return what a report says of a resampler.
+
+    Parameters
+    ----------
+    sampler : sampler
+        What resampled.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    rows : list of int
+        Rows of each class before.
+    trained : ndarray of shape (n_trained,)
+        Position of the class of every row after.
+
+    Returns
+    -------
+    figures : dict
+        Arguments of :class:`FitReport`.
+    """
+    after = np.bincount(trained, minlength=classes.size).tolist()
+    changed = [
+        f"{label!r}: {one:,} to {other:,}"
+        for label, one, other in zip(labels_of(classes), rows, after, strict=True)
+        if one != other
+    ]
+    return {
+        "resampling": f"{sampler!r} inside every fit (emphasis); "
+        + (f"rows of {', '.join(changed)}" if changed else "as many rows as before"),
+        "training_rows": after,
+    }
 
 
 def describe_decision(decision):

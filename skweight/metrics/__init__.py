@@ -28,6 +28,10 @@ from skweight.metrics._decomposition import (
     cox_calibration,
     log_loss_decomposition,
 )
+from skweight.metrics._importance import (
+    ImportanceWeightedScorer,
+    importance_weighted_scorer,
+)
 from skweight.metrics._probability_scorers import (
     CalibrationScorer,
     WorstGroupScorer,
@@ -41,6 +45,7 @@ __all__ = [
     "CostCurve",
     "CostScorer",
     "CoxCalibration",
+    "ImportanceWeightedScorer",
     "ReliabilityCurve",
     "ScoreDecomposition",
     "WorstGroupScorer",
@@ -52,6 +57,7 @@ __all__ = [
     "cost_score",
     "cox_calibration",
     "expected_cost_loss",
+    "importance_weighted_scorer",
     "integrated_calibration_index",
     "log_loss_decomposition",
     "make_calibration_scorer",

@@ -54,6 +54,9 @@ class BaseWeighting(BaseEstimator):
       return their raw weights, or None to have `_raw` called on them;
     - ``_raw(X, y)``: the raw weights of any rows.
 
+    Set `needs_classes` to False where y is not looked at or may be values of any kind:
+    the strategy then serves regressors too.
+
     Raw weights may have any scale. `fit_weigh` and `weigh` divide them by one number
     learned in `fit`, so that the training rows have mean one,
 
@@ -75,6 +78,7 @@ class BaseWeighting(BaseEstimator):
     ...     '''Halve the weight of a row with every year of its age (column 0).'''
     ...
     ...     role = "population"
+    ...     needs_classes = False
     ...
     ...     def _raw(self, X, y):
     ...         return 0.5 ** np.asarray(X)[:, 0]
@@ -85,6 +89,7 @@ class BaseWeighting(BaseEstimator):
     role = "emphasis"
     # What stabilizer="auto" stands for.
     _auto_stabilizer = None
+    needs_classes = True
 
     def fit(self, X, y, sample_weight=None, **metadata):
         """Learn the weights from training rows.
@@ -94,7 +99,7 @@ class BaseWeighting(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels.
+            Class labels, or values of any kind where `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
@@ -116,7 +121,7 @@ class BaseWeighting(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels.
+            Class labels, or values of any kind where `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
@@ -151,10 +156,7 @@ class BaseWeighting(BaseEstimator):
             it is on others.
         """
         check_is_fitted(self, "scale_")
-        if y is not None:
-            y = check_labels(y, owner=self._name)
-            check_rows(X, y)
-        return self._weigh(X, y)
+        return self._weigh(X, y if y is None else self._check_y(X, y))
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
         """Learn the weights and return them apart by role.
@@ -164,7 +166,7 @@ class BaseWeighting(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels.
+            Class labels, or values of any kind where `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
@@ -201,11 +203,18 @@ class BaseWeighting(BaseEstimator):
         return type(self).__name__
 
     def _check_input(self, X, y, sample_weight):
-        y = check_labels(y, owner=self._name)
-        check_rows(X, y)
+        if self.needs_classes or y is not None:
+            y = self._check_y(X, y)
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, n_rows(X))
         return X, y, sample_weight
+
+    def _check_y(self, X, y):
+        if self.needs_classes:
+            y = check_labels(y, owner=self._name)
+        y = np.asarray(y)
+        check_rows(X, y)
+        return y
 
     def _fit_by_role(self, X, y, sample_weight, **metadata):
         check_choice(self.role, ROLES, name=f"{self._name}.role")

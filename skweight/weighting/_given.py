@@ -58,6 +58,8 @@ class ColumnWeighting(BaseWeighting):
     array([0.5, 1.5, 1. ])
     """
 
+    needs_classes = False
+
     def __init__(self, column, *, role="population", stabilizer=None):
         self.column = column
         self.role = role
@@ -130,6 +132,8 @@ class FunctionWeighting(BaseWeighting):
     >>> FunctionWeighting(heavier_with_amount).fit_weigh(X, y)
     array([0.5, 1. , 1.5])
     """
+
+    needs_classes = False
 
     def __init__(self, func, *, role="emphasis", stabilizer=None):
         self.func = func

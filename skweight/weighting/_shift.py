@@ -4,9 +4,8 @@ import copy
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_consistent_length
 
-from skweight._validation import check_number, check_weights, n_rows
+from skweight._validation import check_number
 from skweight.density_ratio import ClassifierRatio, DensityRatioSearch
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import BaseWeighting
@@ -55,6 +54,7 @@ class RatioWeighting(SharedTarget, BaseWeighting):
     # Truncation at the square root of n times the mean: consistent, because the bound
     # rises with n, and without a number to choose.
     _auto_stabilizer = "clip"
+    needs_classes = False
 
     def fit(self, X, y=None, sample_weight=None, X_target=None):
         """Learn the weights from training rows and rows of the target.
@@ -84,13 +84,6 @@ class RatioWeighting(SharedTarget, BaseWeighting):
     def report_(self):
         """What the ratio says about source and target."""
         return self.estimator_.report_
-
-    def _check_input(self, X, y, sample_weight):
-        if y is not None:
-            check_consistent_length(X, y)
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, n_rows(X))
-        return X, y, sample_weight
 
     def _learn(self, X, y, sample_weight, X_target=None):
         check_number(self.exponent, name="exponent", low=0, high=1)

@@ -135,9 +135,9 @@ class KLIEPWeighting(RatioWeighting):
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target. Kept by reference: clones share it, so a search
         does not copy it. None: passed to `fit` as ``X_target``.
-    alpha : float, default=0.2
+    alpha : float, default=0.1
         Share of the target in the denominator, in [0, 1); bounds the ratio.
-    n_centers : int, default=100
+    n_centers : int, default=200
         Number of kernels.
     sigmas : float or array-like, default=None
         Width of the kernels, or several to choose from; None chooses from a grid.
@@ -208,8 +208,8 @@ class KLIEPWeighting(RatioWeighting):
         self,
         X_target=None,
         *,
-        alpha=0.2,
-        n_centers=100,
+        alpha=0.1,
+        n_centers=200,
         sigmas=None,
         cv=None,
         exponent=1.0,
