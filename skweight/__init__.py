@@ -46,11 +46,16 @@ if TYPE_CHECKING:
         weighting,
         weights,
     )
+    from skweight.batches import BalancedBatches
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
     from skweight.regressor import WeightedRegressor
-    from skweight.selection import compare_weightings
+    from skweight.selection import (
+        WeightMonitor,
+        compare_weightings,
+        recommend_weighting,
+    )
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -73,6 +78,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BalancedBatches",
     "BalancedWeighting",
     "BaseWeighting",
     "ClassWeighting",
@@ -91,6 +97,7 @@ __all__ = [
     "PriorWeighting",
     "ProductWeighting",
     "ULSIFWeighting",
+    "WeightMonitor",
     "WeightedClassifier",
     "WeightedRegressor",
     "calibration",
@@ -103,6 +110,7 @@ __all__ = [
     "inspection",
     "metrics",
     "pipeline",
+    "recommend_weighting",
     "resampling",
     "selection",
     "stabilizers",
@@ -114,6 +122,7 @@ __all__ = [
 # The one place that says where a public class lives; every other name in __all__ is
 # a submodule. tests/test_public_api.py holds the three lists of this file together.
 _HOMES = {
+    "BalancedBatches": "batches",
     "BalancedWeighting": "weighting",
     "BaseWeighting": "weighting",
     "ClassWeighting": "weighting",
@@ -132,9 +141,11 @@ _HOMES = {
     "PriorWeighting": "weighting",
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
+    "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
+    "recommend_weighting": "selection",
 }
 
 

@@ -22,7 +22,9 @@ def warn_of_double_counting(estimator, weighting):
         )
 
 
-def check_probabilities(decision, calibrator, estimator, weighting, emphasis, y):
+def check_probabilities(
+    decision, calibrator, estimator, weighting, emphasis, y, resampler=None
+):
     """Raise where costs would be decided by the probabilities of a weighted fit.
 
     The closed form takes out weights per class only, and only those it knows of;
@@ -42,6 +44,8 @@ def check_probabilities(decision, calibrator, estimator, weighting, emphasis, y)
         Weights of the fit that are not population weights.
     y : ndarray of shape (n_samples,)
         Labels.
+    resampler : object, default=None
+        What the user passed, for the message.
     """
     if not getattr(decision, "needs_true_probabilities", False):
         return
@@ -53,7 +57,8 @@ def check_probabilities(decision, calibrator, estimator, weighting, emphasis, y)
         by_row = varies_within(emphasis, encode_labels(y)[1])
         if by_row or not closed_form:
             row = ", which differs within a class," if by_row else ""
-            left.insert(0, f"weighting={weighting!r}{row}")
+            also = "" if resampler is None else f" with resampler={resampler!r}"
+            left.insert(0, f"weighting={weighting!r}{also}{row}")
         closed = "" if closed_form or by_row or len(left) > 1 else "'prior', "
     else:
         closed = ""

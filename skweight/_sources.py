@@ -142,6 +142,11 @@ def _size(rows):
 
 
 def _fit_out_of_bag(training, X, y):
+    if training.resampler is not None:
+        raise ValueError(
+            "cv='oob' needs votes for rows as they came, and with a resampler the "
+            "trees draw from other rows. Use cv='auto'."
+        )
     training = copy(training)
     training.estimator = clone(training.estimator)
     model, deliveries, outputs, rows = out_of_bag(training, X, y)

@@ -103,7 +103,7 @@ def _no_more_than_the_rarest(n_folds, y, needed):
         f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
         f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
         FewerFoldsWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
     return fewest if fewest > 1 else None
 
@@ -137,7 +137,7 @@ def _group_folds(n_folds, y, groups, random_state):
             f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
             f"{n_groups} folds are used. Set cv to fewer folds.",
             FewerFoldsWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
     splitter = StratifiedGroupKFold(
         min(n_folds, n_groups), shuffle=True, random_state=random_state

@@ -1,10 +1,12 @@
 """The first half of the way of the data: from rows and weights to a fitted estimator.
 
-Weigh the rows by role, stabilize, set the mean to one, deliver. One object knows that
-way, for the whole training set and for the training rows of every fold, so that a fold
-model differs from the final one by its rows alone. Nothing here needs class labels
-unless the strategy does.
+Weigh the rows by role, stabilize, resample, set the mean to one, deliver. One object
+knows that way, for the whole training set and for the training rows of every fold, so
+that a fold model differs from the final one by its rows alone. Nothing here needs class
+labels unless the strategy or the resampler does.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -16,8 +18,25 @@ from skweight.delivery import deliver
 from skweight.stabilizers import resolve_stabilizer
 
 
+class Rows(NamedTuple):
+    """What an estimator is fitted on.
+
+    ``weights`` are population x emphasis; None stands for ones.
+    """
+
+    X: object
+    y: object
+    population: np.ndarray | None
+    weights: np.ndarray | None
+    fit_params: dict
+
+
 class Training:
     """How an estimator is fitted with weights: on all rows, or on those of a fold.
+
+    With a resampler, weights of rows are learned before it and ride along. Emphasis
+    that depends on the class alone is learned after it, on the rows that the
+    estimator will see, and emphasis is stabilized when it is complete.
 
     Parameters
     ----------
@@ -27,6 +46,8 @@ class Training:
         The strategy; None weighs by `sample_weight` alone.
     stabilizer : object, default=None
         What ``stabilizer=`` takes.
+    resampler : WeightedSampler or None, default=None
+        What changes the rows, inside every fit.
     normalize : bool, default=False
         Whether weights are delivered with mean one over the rows that count.
     unsupported, random_state
@@ -35,11 +56,10 @@ class Training:
     Attributes
     ----------
     weighting_ : weighting or None
-        The fitted strategy, after `weigh`.
+        The fitted strategy, after `weigh`, and after `prepare` where there is a
+        resampler.
     by_role : RoleWeights
-        Weights of the rows, apart by role; None stands for ones.
-    weights : ndarray of shape (n_samples,) or None
-        Their product, on the scale of the strategy.
+        Weights of the rows as they came, apart by role; None stands for ones.
     fit_params : dict
         Further arguments of the estimator's `fit`.
     """
@@ -50,20 +70,26 @@ class Training:
         *,
         weighting=None,
         stabilizer=None,
+        resampler=None,
         normalize=False,
         unsupported="raise",
         random_state=None,
     ):
         self.estimator = estimator
-        self.weighting = weighting
         self.stabilizer = stabilizer
+        self.resampler = resampler
         self.normalize = normalize
         self.unsupported = unsupported
         self.random_state = random_state
+        self.by_row, self.by_class = weighting, None
+        if resampler is not None:
+            from skweight.weighting._product import split_by_level
+
+            self.by_row, self.by_class = split_by_level(weighting)
         self.weighting_ = None
         self.by_role = RoleWeights(None, None)
-        self.weights = None
         self.fit_params = {}
+        self._prepared = None
 
     def weigh(self, X, y, sample_weight=None, metadata=None, emphasis=None):
         """Learn how much every row counts, apart by role, and keep it sane.
@@ -72,56 +98,93 @@ class Training:
         somebody around the estimator has laid on the rows before.
         """
         sample_weight = self._check_sample_weight(sample_weight, X)
-        by_role = RoleWeights(sample_weight, None)
-        if self.weighting is not None:
-            self.weighting_ = clone(self.weighting)
+        learned = RoleWeights(None, None)
+        if self.by_row is not None:
+            self.weighting_ = clone(self.by_row)
             learned = self.weighting_.fit_weigh_by_role(
                 X, y, sample_weight, **(metadata or {})
             )
-            by_role = self._stabilize(
-                RoleWeights(
-                    multiply(sample_weight, learned.population), learned.emphasis
-                )
-            )
-        return self._set(
-            by_role._replace(emphasis=multiply(emphasis, by_role.emphasis))
-        )
+        population, of_rows = multiply(sample_weight, learned.population), learned[1]
+        if self.by_row is not None or self.by_class is not None:
+            population = self._stabilize_population(population)
+        if self.resampler is None:
+            of_rows = self._stabilize(of_rows)
+        self.by_role = RoleWeights(population, multiply(emphasis, of_rows))
+        return self
 
     def of(self, rows, n_samples):
         """Return the same way for some of the rows, with the weights they have."""
+        self._prepared = None  # if all rows are fitted at all, they have been
         part = Training(
             self.estimator,
-            weighting=self.weighting,
             stabilizer=self.stabilizer,
+            resampler=self.resampler,
             normalize=self.normalize,
             unsupported=self.unsupported,
             random_state=self.random_state,
         )
+        part.by_class = self.by_class
         part.fit_params = {
             name: take_rows(value, rows, n_samples)
             for name, value in self.fit_params.items()
         }
-        return part._set(
-            RoleWeights(*(None if one is None else one[rows] for one in self.by_role))
+        part.by_role = RoleWeights(
+            *(None if one is None else one[rows] for one in self.by_role)
         )
+        return part
+
+    @property
+    def weights(self):
+        """Population x emphasis of the rows as they came."""
+        return multiply(*self.by_role)
+
+    def prepare(self, X, y):
+        """Return the rows that an estimator will see, to be used by the next `fit`.
+
+        They are resampled here, and weighed by what the resampling has made of the
+        classes.
+        """
+        population, emphasis = self.by_role
+        fit_params = self.fit_params
+        if self.resampler is not None:
+            X, y, (population, emphasis), fit_params = self._resample(X, y)
+            if self.by_class is not None:
+                emphasis = self._weigh_classes(X, y, population, emphasis)
+            emphasis = self._stabilize(emphasis)
+        weights = multiply(population, emphasis)
+        self._prepared = Rows(X, y, population, weights, fit_params)
+        return self._prepared
 
     def fit(self, X, y):
         """Return an estimator fitted on rows that were weighed, and the deliveries."""
+        rows = self._prepared or self.prepare(X, y)
+        self._prepared = None  # a second copy of the rows
         return deliver(
             self.estimator,
-            X,
-            y,
-            self._mean_one(self.weights, self.by_role.population),
-            population=self.by_role.population,
+            rows.X,
+            rows.y,
+            self._mean_one(rows.weights, rows.population),
+            population=rows.population,
             unsupported=self.unsupported,
             random_state=self.random_state,
-            fit_params=self.fit_params,
+            fit_params=rows.fit_params,
         )
 
-    def _set(self, by_role):
-        self.by_role = by_role
-        self.weights = multiply(*by_role)
-        return self
+    def _weigh_classes(self, X, y, population, emphasis):
+        """Return emphasis times that of the classes, with mean one where it counts."""
+        from skweight.weighting._product import join_levels
+
+        by_class = clone(self.by_class)
+        emphasis = multiply(emphasis, by_class.fit_weigh(X, y, population))
+        mean = float(np.average(emphasis, weights=population))
+        self.weighting_ = join_levels(self.weighting_, by_class, mean)
+        return emphasis / mean
+
+    def _resample(self, X, y):
+        """Return resampled rows, with weights and arguments of fit that followed."""
+        from skweight.resampling._sampler import resample_training
+
+        return resample_training(self.resampler, X, y, self.by_role, self.fit_params)
 
     def _check_sample_weight(self, sample_weight, X):
         if sample_weight is None:
@@ -133,18 +196,18 @@ class Training:
         sample_weight = sample_weight / sample_weight.max()
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
 
-    def _stabilize(self, by_role):
+    def _stabilize(self, weights):
         stabilizer = resolve_stabilizer(self.stabilizer)
-        if stabilizer is None:
-            return by_role
-        population, emphasis = by_role
-        if population is not None:
-            total = population.sum()
-            population = stabilizer.stabilize(population)
-            population *= total / population.sum()
-        if emphasis is not None:
-            emphasis = stabilizer.stabilize(emphasis)
-        return RoleWeights(population, emphasis)
+        if stabilizer is None or weights is None:
+            return weights
+        return stabilizer.stabilize(weights)
+
+    def _stabilize_population(self, population):
+        """Return population weights of the same total, stabilized."""
+        stable = self._stabilize(population)
+        if stable is not population:
+            stable *= population.sum() / stable.sum()
+        return stable
 
     def _mean_one(self, weights, population):
         """Return weights of mean 1 over the rows that count in the population."""

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, clone, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -26,6 +26,7 @@ from skweight._probabilities import (
     needs_held_out_scores,
     prevalence_shift,
 )
+from skweight._roles import multiply
 from skweight._sources import fit_models
 from skweight._splits import takes_groups
 from skweight._training import Training
@@ -45,6 +46,7 @@ from skweight.inspection._report import (
     describe_decision,
     describe_weighting,
     labels_of,
+    resampling_figures,
     weight_figures,
 )
 from skweight.weighting import resolve_weighting
@@ -77,6 +79,15 @@ def _has_predict_proba(self):
     except TypeError as error:
         raise AttributeError(str(error)) from error
     return True
+
+
+def _resolve_sampler(spec):
+    """Return a sampler with parameters for what ``resampler=`` takes."""
+    if not isinstance(spec, str):
+        return spec
+    from skweight.resampling import sampler_of_name
+
+    return sampler_of_name(spec)
 
 
 def _output_method(model, *, calibrator, decision):
@@ -128,11 +139,20 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (no row counts more than so many average rows), or a
         stabilizer. Applied once to the population weights and once to the emphasis.
+    resampler : None, str or sampler, default=None
+        What changes the rows inside every fit, and inside no other step: ``"smote"``,
+        ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn such as
+        ``SMOTE(sampling_strategy=0.3)``, or a
+        :class:`~skweight.resampling.WeightedSampler`. Weights that differ from row to
+        row are found before it and ride along; those of classes are found after it,
+        from the rows that the estimator will see. It counts as emphasis.
     calibration : None, str or calibrator, default=None
-        What maps outputs to probabilities: ``"sigmoid"``, ``"isotonic"``,
-        ``"temperature"``, ``"prior"`` (closed-form inversion of the emphasis, at no
-        further fit), or a calibrator. None leaves the probabilities of the weighted
-        model, which are those of a world as the weights have it.
+        What maps outputs to probabilities. ``"auto"`` mixes families of maps by their
+        loss on rows they have not seen, and says so in `report_`; ``"anchored"``,
+        ``"sigmoid"``, ``"isotonic"`` and others of :mod:`skweight.calibration` are one
+        family each; ``"prior"`` is the closed-form inversion of the emphasis, at no
+        further fit. None leaves the probabilities of the weighted model, which are
+        those of a world as the weights have it.
     decision : str, float, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
@@ -264,6 +284,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
 
     _resolvers = (
         *WeightedWrapper._resolvers,
+        ("resampler", _resolve_sampler),
         ("calibration", resolve_calibrator),
         ("decision", resolve_decision),
     )
@@ -274,6 +295,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         *,
         weighting="balanced",
         stabilizer=None,
+        resampler=None,
         calibration=None,
         decision="auto",
         cv="auto",
@@ -286,6 +308,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self.estimator = estimator
         self.weighting = weighting
         self.stabilizer = stabilizer
+        self.resampler = resampler
         self.calibration = calibration
         self.decision = decision
         self.cv = cv
@@ -357,27 +380,27 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             estimator,
             weighting=weighting,
             stabilizer=self.stabilizer,
+            resampler=self._make_resampler(),
             normalize=self.normalize,
             unsupported=self.unsupported,
             random_state=self.random_state,
         ).weigh(X, y, sample_weight, arguments["weighting"], emphasis)
         training.fit_params = arguments["estimator"]
-        self.weighting_ = training.weighting_
+        X = self._hide_side_columns(X, weighting, decision)
+        figures = self._look_at_training(training, X, y, codes)
         population, emphasis = training.by_role
-        figures = weight_figures(
-            codes, self.classes_.size, population, training.weights
-        )
         self.class_multiplier_ = np.array(figures["class_multiplier"])
-        calibrator = self._make_calibrator(codes, population)
-        emphasised = (estimator, self.weighting, emphasis, y)
+        weighs = emphasis is not None or training.by_class is not None
+        if training.resampler is not None:
+            emphasis = multiply(emphasis, self.class_multiplier_[codes])
+        calibrator = self._make_calibrator()
+        emphasised = (estimator, self.weighting, emphasis, y, self.resampler)
         check_probabilities(decision, calibrator, *emphasised)
         learns = getattr(decision, "needs_held_out_rows", False)
         if (calibrator is not None or learns) and not trusted:
             self._guard(sample_weight, codes, calibrator)
         del codes  # a byte per row that the fit need not carry
-        X = self._hide_side_columns(X, weighting, decision)
-
-        if emphasis is not None:
+        if weighs:
             warn_of_double_counting(estimator, self.weighting)
         wanted = learns or needs_held_out_scores(calibrator)
         by_decision = None if self._decides_by_itself() else self.decision
@@ -620,6 +643,29 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
 
     # -- the steps of fit --------------------------------------------------------------
 
+    def _make_resampler(self):
+        if self.resampler is None:
+            return None
+        from skweight.resampling import resolve_resampler
+
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer | None):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        return resolve_resampler(self.resampler, seed)
+
+    def _look_at_training(self, training, X, y, codes):
+        """Return the figures of a report from what the estimator is going to see."""
+        seen = training.prepare(X, y)
+        self.weighting_ = training.weighting_
+        n_classes, population = self.classes_.size, training.by_role.population
+        if training.resampler is None:
+            return weight_figures(codes, n_classes, population, seen.weights)
+        trained = positions_of(seen.y, self.classes_, owner="The resampler")
+        figures = weight_figures(codes, n_classes, population, seen.weights, trained)
+        return figures | resampling_figures(
+            training.resampler.sampler, self.classes_, figures["rows"], trained
+        )
+
     def _delegate(self):
         return getattr(self, "estimators_", [self._get_estimator()])[0]
 
@@ -634,8 +680,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
     def _make_decision(self):
         return resolve_decision(self.decision, getattr(self, "classes_", None))
 
-    def _make_calibrator(self, codes=None, population=None):
-        """Return the calibrator; rows are given where they are known already."""
+    def _make_calibrator(self):
         return resolve_calibrator(self.calibration)
 
     def _guard(self, sample_weight, codes, calibrator):

@@ -53,6 +53,13 @@ class FitReport:
         From the held-out rows that a calibrator saw: their number, their effective
         number, and per class the prevalence and the mean calibrated probability.
         Empty where none were needed.
+    candidates : dict
+        With ``calibration="auto"``, for each candidate its cross-fitted "loss" and its
+        "share" in the mixture; else empty.
+    resampling : str or None
+        The sampler inside every fit, and what became of the rows of each class.
+    training_rows : list of int
+        Rows of each class after resampling; empty without.
 
     Examples
     --------
@@ -81,6 +88,9 @@ class FitReport:
     decision: str
     n_fits: int
     held_out: dict = field(default_factory=dict)
+    candidates: dict = field(default_factory=dict)
+    resampling: str | None = None
+    training_rows: list = field(default_factory=list)
 
     def to_dict(self):
         """Return the report as plain Python values, ready for JSON.
@@ -114,6 +124,8 @@ class FitReport:
             "class_multiplier": self.class_multiplier,
             "effective_rows": self.effective_rows,
         }
+        if self.training_rows:
+            columns["training_rows"] = self.training_rows
         for name in ("prevalence", "mean_after"):
             if name in self.held_out:
                 columns[f"held_out_{name}"] = self.held_out[name]
@@ -224,10 +236,14 @@ class RegressionReport:
 def describe_rows(report):
     """Return what every fit has to say about its rows, as names and sentences."""
     left_out = f", {report.n_left_out} of them left out (weight 0)"
-    share = report.effective_sample_size / max(report.n_rows - report.n_left_out, 1)
+    resampling = getattr(report, "resampling", None)
+    counted = sum(getattr(report, "training_rows", []))
+    counted = counted or report.n_rows - report.n_left_out
+    share = report.effective_sample_size / max(counted, 1)
     lines = [
         ("rows", f"{report.n_rows:,}{left_out if report.n_left_out else ''}"),
         ("weighting", report.weighting),
+        *([("resampling", resampling)] if resampling else []),
         (
             "effective rows",
             f"{report.effective_sample_size:,.1f} ({share:.1%} of those that count); "
@@ -255,17 +271,21 @@ def row_figures(n_rows, population, weights):
     }
 
 
-def weight_figures(codes, n_classes, population, weights):
+def weight_figures(codes, n_classes, population, weights, trained=None):
     """Return the figures of a report that come from the weights alone.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples,)
-        Position of the class of every row.
+        Position of the class of every row as it came.
     n_classes : int
         Number of classes.
-    population, weights : ndarray of shape (n_samples,) or None
-        Population weights, and population x emphasis; None stands for ones.
+    population : ndarray of shape (n_samples,) or None
+        Population weights; None stands for ones.
+    weights : ndarray of shape (n_trained,) or None
+        Population x emphasis of the rows that were trained on.
+    trained : ndarray of shape (n_trained,), default=None
+        Position of the class of those rows; None where they are the same.
 
     Returns
     -------
@@ -279,14 +299,18 @@ def weight_figures(codes, n_classes, population, weights):
         rows = np.bincount(codes[counted], minlength=n_classes)
         left_out = int(codes.size - rows.sum())
 
-    def total(vector):
-        if vector is None:
-            return counts.astype(np.float64)
-        return np.bincount(codes, weights=vector, minlength=n_classes)
+    def total(vector, of):
+        return np.bincount(of, weights=vector, minlength=n_classes).astype(np.float64)
 
-    population_mass = total(population)
-    training_mass = population_mass if weights is population else total(weights)
-    squares = counts.astype(float) if weights is None else total(weights * weights)
+    population_mass = total(population, codes)
+    if trained is None and weights is population:
+        training_mass = population_mass
+    else:
+        training_mass = total(weights, codes if trained is None else trained)
+    squares = total(
+        None if weights is None else weights * weights,
+        codes if trained is None else trained,
+    )
     largest = 1.0 if weights is None else float(weights.max())
     multiplier = np.divide(
         training_mass,
@@ -321,6 +345,38 @@ def describe_weighting(weighting):
         return "none"
     factors = getattr(weighting, "factors_", [weighting])
     return " x ".join(f"{factor!r} ({factor.role})" for factor in factors)
+
+
+def resampling_figures(sampler, classes, rows, trained):
+    """Return what a report says of a resampler.
+
+    Parameters
+    ----------
+    sampler : sampler
+        What resampled.
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    rows : list of int
+        Rows of each class before.
+    trained : ndarray of shape (n_trained,)
+        Position of the class of every row after.
+
+    Returns
+    -------
+    figures : dict
+        Arguments of :class:`FitReport`.
+    """
+    after = np.bincount(trained, minlength=classes.size).tolist()
+    changed = [
+        f"{label!r}: {one:,} to {other:,}"
+        for label, one, other in zip(labels_of(classes), rows, after, strict=True)
+        if one != other
+    ]
+    return {
+        "resampling": f"{sampler!r} inside every fit (emphasis); "
+        + (f"rows of {', '.join(changed)}" if changed else "as many rows as before"),
+        "training_rows": after,
+    }
 
 
 def describe_decision(decision):

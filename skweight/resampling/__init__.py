@@ -5,6 +5,13 @@ from skweight.resampling._sampler import (
     WeightedSampler,
     resample,
     resolve_resampler,
+    sampler_of_name,
 )
 
-__all__ = ["Resampled", "WeightedSampler", "resample", "resolve_resampler"]
+__all__ = [
+    "Resampled",
+    "WeightedSampler",
+    "resample",
+    "resolve_resampler",
+    "sampler_of_name",
+]

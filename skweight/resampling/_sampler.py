@@ -7,6 +7,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 
+from skweight._deliver_one import take_rows
+from skweight._roles import RoleWeights
 from skweight._validation import check_choice, check_weights, n_rows, say
 from skweight.exceptions import UnsupportedWeightsError
 from skweight.resampling._carry import carry, kind_of
@@ -284,7 +286,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     def __sklearn_tags__(self):
         sampler = self.sampler
         if isinstance(sampler, str):
-            sampler = _by_name(sampler, None, None)
+            sampler = sampler_of_name(sampler)
         return get_tags(sampler)
 
 
@@ -327,8 +329,82 @@ def resolve_resampler(spec, random_state=None):
     return WeightedSampler(spec, random_state=random_state)
 
 
-def _by_name(name, X, random_state):
-    """Return the sampler of a name, for the columns that X has."""
+def resample_training(resampler, X, y, by_role, fit_params):
+    """Resample training rows with their weights by role and arguments of fit.
+
+    Rows of a single class, as a fold may have, are left as they are: there is no other
+    class to resample them against.
+
+    Returns
+    -------
+    X, y : array-like
+        Resampled rows and their labels.
+    by_role : RoleWeights
+        Their weights.
+    fit_params : dict
+        Their arguments of fit.
+    """
+    given = [vector for vector in by_role if vector is not None]
+    counted = np.all([vector > 0 for vector in given], axis=0) if given else slice(None)
+    if np.unique(y[counted]).size < 2:
+        return X, y, by_role, fit_params
+    done, fitted = _resample(
+        resampler.sampler,
+        X,
+        y,
+        np.column_stack(given) if given else None,
+        resampler.weight_rule,
+        resampler.preserve_mass,
+        resampler.random_state,
+    )
+    n_samples, made = n_rows(X), (done.rows < 0).any()
+    for name, value in fit_params.items():
+        if made and take_rows(value, done.rows, n_samples) is not value:
+            raise ValueError(
+                f"The argument {name!r} of fit has one entry for every row, and "
+                f"{type(fitted).__name__} makes rows that have none. Leave it out, or "
+                "use a resampler that repeats or leaves out rows, such as "
+                "'random_over'."
+            )
+    follow = iter([] if done.sample_weight is None else done.sample_weight.T)
+    weights = [None if vector is None else next(follow) for vector in by_role]
+    if done.sample_weight is not None and not given:
+        weights[1] = done.sample_weight  # only the mass of classes is preserved
+    return (
+        done.X,
+        done.y,
+        RoleWeights(*weights),
+        {
+            name: take_rows(value, done.rows, n_samples)
+            for name, value in fit_params.items()
+        },
+    )
+
+
+def sampler_of_name(name, X=None, random_state=None):
+    """Return the sampler of imbalanced-learn that a short name stands for.
+
+    Parameters
+    ----------
+    name : {"smote", "random_over", "random_under"}
+        ``"smote"`` is SMOTENC where X is a DataFrame with columns that hold no
+        numbers, and SMOTEN where no column does.
+    X : DataFrame, default=None
+        Rows to choose by.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the sampler.
+
+    Returns
+    -------
+    sampler : sampler
+        With the defaults of imbalanced-learn.
+
+    Examples
+    --------
+    >>> from skweight.resampling import sampler_of_name
+    >>> sampler_of_name("smote", random_state=0)
+    SMOTE(random_state=0)
+    """
     check_choice(name, NAMES, name="resampler")
     from imblearn import over_sampling, under_sampling
 
@@ -364,7 +440,7 @@ def _resample(sampler, X, y, sample_weight, weight_rule, preserve_mass, random_s
             labels, weights = Table(y), weights[counted]
     table = Table(X)
     if isinstance(sampler, str):
-        sampler = _by_name(sampler, table.rows, random_state)
+        sampler = sampler_of_name(sampler, table.rows, random_state)
     _check_columns(sampler, table.rows)
     vectors = None
     if weights is not None:

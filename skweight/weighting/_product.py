@@ -17,7 +17,7 @@ from skweight.weighting._balance import (
     ClassWeighting,
     EffectiveNumberWeighting,
 )
-from skweight.weighting._base import BaseWeighting, asks_for
+from skweight.weighting._base import BaseWeighting, ClassLevelWeighting, asks_for
 from skweight.weighting._given import FunctionWeighting
 
 NAMES = {
@@ -82,6 +82,43 @@ def resolve_weighting(spec):
         f"(X, y) -> weights, a strategy, or a list of these; got "
         f"{type(spec).__name__}.{hint}"
     )
+
+
+def split_by_level(weighting):
+    """Return what a strategy says of rows, and what of classes; None for nothing.
+
+    What says something of classes is emphasis that is the same for all rows of a
+    class, and is learned from the classes as they are.
+    """
+    factors = getattr(weighting, "_resolved", lambda: [weighting])()
+    by_level = {True: [], False: []}
+    for factor in factors:
+        if factor is not None:
+            by_class = isinstance(factor, ClassLevelWeighting)
+            by_level[by_class and factor.role == "emphasis"].append(factor)
+    return tuple(
+        None if not found else found[0] if len(found) == 1 else ProductWeighting(found)
+        for found in (by_level[False], by_level[True])
+    )
+
+
+def join_levels(by_row, by_class, mean):
+    """Return one fitted strategy of the two that `split_by_level` gave.
+
+    ``mean`` is that of the product of their emphasis, over the rows that it is of.
+    """
+    if by_row is None:
+        return by_class
+    factors, scale = [], mean
+    for one in (by_row, by_class):
+        if isinstance(one, ProductWeighting):
+            factors += one.factors_
+            scale *= one.scale_
+        else:
+            factors.append(one)
+    joined = ProductWeighting([clone(factor) for factor in factors])
+    joined.factors_, joined.scale_ = factors, scale
+    return joined
 
 
 class ProductWeighting(BaseWeighting):

@@ -32,6 +32,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.datasets import make_classification
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 from skweight.exceptions import FewerNeighborsWarning, UnsupportedWeightsError
 from skweight.resampling import WeightedSampler, resample, resolve_resampler
@@ -85,6 +86,13 @@ def name(sampler):
 
 def by_name(samplers):
     return pytest.mark.parametrize("sampler", samplers, ids=name)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")

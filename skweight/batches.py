@@ -1,0 +1,243 @@
+"""Mini-batches with as many rows of every class as they are told to have."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skweight._validation import (
+    check_labels,
+    check_number,
+    check_weights,
+    encode_labels,
+    say,
+    values_by_label,
+)
+from skweight.delivery import systematic_resample
+
+
+class BalancedBatches:
+    r"""Row numbers of mini-batches in which every class has its quota.
+
+    For learners that are fitted batch by batch: loops over ``partial_fit``, and the
+    ``DataLoader`` of PyTorch, to which it is a ``batch_sampler`` (PyTorch itself is not
+    needed). Weights on the rows of a batch make the steps of gradient descent uneven,
+    up to instability; drawing the rows in proportion to their weights has the same mean
+    gradient and even steps [1]_.
+
+    A batch of m rows has :math:`m \, q_k / \sum_j q_j` rows of class k, with quotas
+    :math:`q`. Where that is no whole number, the batches take turns, so that none is a
+    row off and their total is not either. Over an epoch, row i of class k with
+    :math:`m_k` draws comes
+
+    .. math:: \lfloor m_k w_i / \textstyle\sum_{j \in k} w_j \rfloor
+
+    times or once more, evenly spread over the epoch.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class labels of the rows.
+    batch_size : int
+        Rows in a batch. Raising it makes steps less noisy and fewer.
+    weights : array-like of shape (n_samples,), default=None
+        How often rows of one class are drawn relative to each other. They move no
+        class share unless `quotas` is ``"proportional"``. None: all alike. A row of
+        weight zero is never drawn.
+    quotas : None, "proportional" or dict, default=None
+        Shares of the classes in every batch. None: all classes alike.
+        ``"proportional"``: as the total weights of the classes. A dict
+        ``{label: share}`` gives rows per batch or any other measure of them.
+    n_batches : int, default=None
+        Batches in an epoch. None: as many as it takes to draw as many rows as `y` has.
+    random_state : int, RandomState instance or None, default=None
+        Seed. Epochs differ from each other, and are the same under the same seed.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    quotas_ : ndarray of shape (n_classes,)
+        Rows of every class in a batch, on average.
+    class_multiplier_ : ndarray of shape (n_classes,)
+        Share of every class in the batches, over its share of the total weight: what
+        a :class:`~skweight.calibration.PriorCalibrator` has to take back.
+    epoch : int
+        Number of the next epoch.
+
+    Raises
+    ------
+    ValueError
+        If parameters cannot be used, or a class with a quota has no row to draw.
+
+    See Also
+    --------
+    skweight.delivery.systematic_resample : How rows are drawn.
+    skweight.WeightedClassifier : Has a ``partial_fit`` for rows that arrive in chunks.
+
+    Notes
+    -----
+    An epoch costs O(n log n) time and O(n) memory.
+
+    References
+    ----------
+    .. [1] An, J., Ying, L., Zhu, Y. (2021). Why resampling outperforms reweighting for
+       correcting sampling bias with stochastic gradients. ICLR, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import BalancedBatches
+    >>> y = np.array(["rare"] + ["common"] * 9)
+    >>> batches = BalancedBatches(y, 4, random_state=0)
+    >>> for rows in batches:
+    ...     print(np.sort(y[rows]))
+    ['common' 'common' 'rare' 'rare']
+    ['common' 'common' 'rare' 'rare']
+    ['common' 'common' 'rare' 'rare']
+    """
+
+    def __init__(
+        self,
+        y,
+        batch_size,
+        *,
+        weights=None,
+        quotas=None,
+        n_batches=None,
+        random_state=None,
+    ):
+        y = check_labels(y, owner="BalancedBatches")
+        self.classes_, codes = encode_labels(y)
+        self.batch_size = _whole(batch_size, "batch_size")
+        self.n_batches = (
+            -(-codes.size // self.batch_size)
+            if n_batches is None
+            else _whole(n_batches, "n_batches")
+        )
+        self._weights = None if weights is None else check_weights(weights, codes.size)
+        self._rows = [np.flatnonzero(codes == one) for one in range(self.classes_.size)]
+        masses = np.bincount(codes, self._weights, self.classes_.size)
+        shares = self._shares(quotas, masses)
+        self.quotas_ = self.batch_size * shares
+        self.class_multiplier_ = np.divide(
+            shares * masses.sum(), masses, out=np.ones_like(shares), where=masses > 0
+        )
+        self._seed = check_random_state(random_state).randint(2**31 - 1)
+        self.epoch = 0
+
+    def set_epoch(self, epoch):
+        """Say which epoch the next iteration is, to go on with one or to repeat it.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch; the first is 0.
+
+        Returns
+        -------
+        self : object
+            The batches.
+        """
+        check_number(epoch, name="epoch", low=0)
+        self.epoch = int(epoch)
+        return self
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        rng = np.random.RandomState(
+            np.random.MT19937(np.random.SeedSequence([self._seed, self.epoch]))
+        )
+        self.epoch += 1
+        seats = apportion(self.quotas_, self.n_batches)
+        drawn = [
+            self._draw(rows, total, rng)
+            for rows, total in zip(self._rows, seats.sum(axis=0), strict=True)
+        ]
+        ends = np.cumsum(seats, axis=0)
+        for start, end in zip(ends - seats, ends, strict=True):
+            batch = np.concatenate(
+                [
+                    rows[first:last]
+                    for rows, first, last in zip(drawn, start, end, strict=True)
+                ]
+            )
+            yield rng.permutation(batch)
+
+    def _shares(self, quotas, masses):
+        if quotas is None:
+            shares = np.ones(masses.size)
+        elif isinstance(quotas, str) and quotas == "proportional":
+            shares = masses
+        elif hasattr(quotas, "items"):
+            shares = values_by_label(quotas, self.classes_, name="quotas")
+        else:
+            raise TypeError(
+                "quotas must be None, 'proportional' or a dict {label: share}; got "
+                f"{quotas!r}."
+            )
+        if not shares.sum() > 0:
+            raise ValueError("quotas are zero for every class, so no row can be drawn.")
+        empty = (shares > 0) & (masses == 0)
+        if empty.any():
+            raise ValueError(
+                f"The classes {say(self.classes_[empty])} have a quota, and no row of "
+                "positive weight. Give them quota 0, or their rows some weight."
+            )
+        return shares / shares.sum()
+
+    def _draw(self, rows, n_draws, rng):
+        """Return rows of one class as often as their weights say, evenly spread."""
+        rows = rng.permutation(rows)
+        weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
+        if not n_draws:
+            return rows[:0]
+        drawn = systematic_resample(weights, n_draws, random_state=rng)
+        times = np.bincount(drawn, minlength=rows.size)
+        # Draw j of c lies in the j-th c-th of the epoch, so that a row that comes often
+        # does not come twice in one batch while others wait.
+        first = np.cumsum(times) - times
+        turn = np.arange(drawn.size) - first[drawn]
+        place = (turn + rng.uniform(size=rows.size)[drawn]) / times[drawn]
+        return rows[drawn[np.argsort(place, kind="stable")]]
+
+
+def apportion(quotas, n_batches):
+    """Return whole numbers of rows per batch and class that keep to fractional quotas.
+
+    Parameters
+    ----------
+    quotas : ndarray of shape (n_classes,)
+        Rows per batch and class; their sum is a whole number.
+    n_batches : int
+        Number of batches.
+
+    Returns
+    -------
+    seats : ndarray of shape (n_batches, n_classes), dtype int
+        Every row has the sum of `quotas`.
+    """
+    size = round(quotas.sum())
+    seats = np.empty((n_batches, quotas.size), dtype=np.intp)
+    due = np.zeros(quotas.size)
+    for batch in range(n_batches):
+        due = due + quotas
+        # What rounding errors leave of a whole number counts as that.
+        given = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
+        rest = size - given.sum()
+        if rest > 0:
+            given[np.argsort(given - due, kind="stable")[:rest]] += 1
+        elif rest < 0:
+            # Classes that are ahead have given nothing back; others have to wait.
+            ahead = np.where(given > 0, due - given, np.inf)
+            given[np.argsort(ahead, kind="stable")[:-rest]] -= 1
+        seats[batch] = given
+        due -= given
+    return seats
+
+
+def _whole(value, name):
+    check_number(value, name=name, low=1)
+    if value != int(value):
+        raise ValueError(f"{name} must be a whole number; got {value!r}.")
+    return int(value)
