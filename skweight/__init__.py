@@ -51,7 +51,11 @@ if TYPE_CHECKING:
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
     from skweight.regressor import WeightedRegressor
-    from skweight.selection import compare_weightings
+    from skweight.selection import (
+        WeightMonitor,
+        compare_weightings,
+        recommend_weighting,
+    )
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -93,6 +97,7 @@ __all__ = [
     "PriorWeighting",
     "ProductWeighting",
     "ULSIFWeighting",
+    "WeightMonitor",
     "WeightedClassifier",
     "WeightedRegressor",
     "calibration",
@@ -105,6 +110,7 @@ __all__ = [
     "inspection",
     "metrics",
     "pipeline",
+    "recommend_weighting",
     "resampling",
     "selection",
     "stabilizers",
@@ -135,9 +141,11 @@ _HOMES = {
     "PriorWeighting": "weighting",
     "ProductWeighting": "weighting",
     "ULSIFWeighting": "weighting",
+    "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
+    "recommend_weighting": "selection",
 }
 
 

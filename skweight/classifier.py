@@ -147,10 +147,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         row are found before it and ride along; those of classes are found after it,
         from the rows that the estimator will see. It counts as emphasis.
     calibration : None, str or calibrator, default=None
-        What maps outputs to probabilities: ``"sigmoid"``, ``"isotonic"``,
-        ``"temperature"``, ``"prior"`` (closed-form inversion of the emphasis, at no
-        further fit), or a calibrator. None leaves the probabilities of the weighted
-        model, which are those of a world as the weights have it.
+        What maps outputs to probabilities. ``"auto"`` mixes families of maps by their
+        loss on rows they have not seen, and says so in `report_`; ``"anchored"``,
+        ``"sigmoid"``, ``"isotonic"`` and others of :mod:`skweight.calibration` are one
+        family each; ``"prior"`` is the closed-form inversion of the emphasis, at no
+        further fit. None leaves the probabilities of the weighted model, which are
+        those of a world as the weights have it.
     decision : str, float, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
@@ -391,7 +393,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         weighs = emphasis is not None or training.by_class is not None
         if training.resampler is not None:
             emphasis = multiply(emphasis, self.class_multiplier_[codes])
-        calibrator = self._make_calibrator(codes, population)
+        calibrator = self._make_calibrator()
         emphasised = (estimator, self.weighting, emphasis, y, self.resampler)
         check_probabilities(decision, calibrator, *emphasised)
         learns = getattr(decision, "needs_held_out_rows", False)
@@ -678,8 +680,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
     def _make_decision(self):
         return resolve_decision(self.decision, getattr(self, "classes_", None))
 
-    def _make_calibrator(self, codes=None, population=None):
-        """Return the calibrator; rows are given where they are known already."""
+    def _make_calibrator(self):
         return resolve_calibrator(self.calibration)
 
     def _guard(self, sample_weight, codes, calibrator):
