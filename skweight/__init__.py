@@ -46,12 +46,16 @@ if TYPE_CHECKING:
         weighting,
         weights,
     )
-    from skweight.batches import BalancedBatches
+    from skweight.batches import BalancedBatches, Streaming
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
     from skweight.regressor import WeightedRegressor
-    from skweight.selection import compare_weightings
+    from skweight.selection import (
+        WeightMonitor,
+        compare_weightings,
+        recommend_weighting,
+    )
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -92,7 +96,9 @@ __all__ = [
     "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
+    "Streaming",
     "ULSIFWeighting",
+    "WeightMonitor",
     "WeightedClassifier",
     "WeightedRegressor",
     "calibration",
@@ -105,6 +111,7 @@ __all__ = [
     "inspection",
     "metrics",
     "pipeline",
+    "recommend_weighting",
     "resampling",
     "selection",
     "stabilizers",
@@ -134,10 +141,13 @@ _HOMES = {
     "LabelShiftWeighting": "weighting",
     "PriorWeighting": "weighting",
     "ProductWeighting": "weighting",
+    "Streaming": "batches",
     "ULSIFWeighting": "weighting",
+    "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
     "compare_weightings": "selection",
+    "recommend_weighting": "selection",
 }
 
 

@@ -21,6 +21,10 @@ def needs_held_out_scores(calibrator):
     return calibrator is not None and getattr(calibrator, "needs_held_out_scores", True)
 
 
+def _describe(calibrator):
+    return getattr(calibrator, "describe", calibrator.__repr__)()
+
+
 class ProbabilityMap:
     """What stands between the outputs of an estimator and its probabilities.
 
@@ -78,14 +82,18 @@ class ProbabilityMap:
         self._warn(held_out.outputs, proba, codes, weights, effective)
         return {
             "calibration": (
-                f"{calibrator!r} on {y.size:,} held-out rows as they came "
-                f"({effective:,.1f} effective), from {held_out.source}"
+                f"{_describe(self.calibrator)} on {y.size:,} held-out rows as they "
+                f"came ({effective:,.1f} effective), from {held_out.source}"
             ),
             "held_out": {
                 "n_rows": int(y.size),
                 "effective_rows": float(effective),
                 "prevalence": (mass / mass.sum()).tolist(),
                 "mean_after": np.average(proba, axis=0, weights=weights).tolist(),
+            },
+            "candidates": {
+                name: {"loss": loss, "share": self.calibrator.shares_[name]}
+                for name, loss in getattr(self.calibrator, "losses_", {}).items()
             },
         }
 

@@ -29,6 +29,7 @@ from skweight._probabilities import (
 from skweight._roles import multiply
 from skweight._sources import fit_models
 from skweight._splits import takes_groups
+from skweight._streaming import PartialFit, resolve_streaming
 from skweight._training import Training
 from skweight._validation import (
     check_choice,
@@ -104,7 +105,7 @@ def _output_method(model, *, calibrator, decision):
     return "predict_proba"
 
 
-class WeightedClassifier(ClassifierMixin, WeightedWrapper):
+class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
@@ -148,10 +149,12 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         row are found before it and ride along; those of classes are found after it,
         from the rows that the estimator will see. It counts as emphasis.
     calibration : None, str or calibrator, default=None
-        What maps outputs to probabilities: ``"sigmoid"``, ``"isotonic"``,
-        ``"temperature"``, ``"prior"`` (closed-form inversion of the emphasis, at no
-        further fit), or a calibrator. None leaves the probabilities of the weighted
-        model, which are those of a world as the weights have it.
+        What maps outputs to probabilities. ``"auto"`` mixes families of maps by their
+        loss on rows they have not seen, and says so in `report_`; ``"anchored"``,
+        ``"sigmoid"``, ``"isotonic"`` and others of :mod:`skweight.calibration` are one
+        family each; ``"prior"`` is the closed-form inversion of the emphasis, at no
+        further fit. None leaves the probabilities of the weighted model, which are
+        those of a world as the weights have it.
     decision : str, float, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
@@ -186,6 +189,9 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight
         two is then exactly the same row twice, also to a regularised loss.
+    streaming : {"weight", "sample", "hybrid"} or Streaming, default="weight"
+        How `partial_fit` weighs the rows of a stream: by weights, by drawing rows, or
+        half by each, and how soon it forgets; see :class:`~skweight.Streaming`.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
@@ -286,6 +292,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         ("resampler", _resolve_sampler),
         ("calibration", resolve_calibrator),
         ("decision", resolve_decision),
+        ("streaming", resolve_streaming),
     )
 
     def __init__(
@@ -301,6 +308,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         ensemble="auto",
         unsupported="raise",
         normalize=True,
+        streaming="weight",
         n_jobs=None,
         random_state=None,
     ):
@@ -314,6 +322,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self.ensemble = ensemble
         self.unsupported = unsupported
         self.normalize = normalize
+        self.streaming = streaming
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -396,7 +405,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         weighs = emphasis is not None or training.by_class is not None
         if training.resampler is not None:
             emphasis = multiply(emphasis, self.class_multiplier_[codes])
-        calibrator = self._make_calibrator(codes, population)
+        calibrator = self._make_calibrator()
         emphasised = (estimator, self.weighting, emphasis, y, self.resampler)
         check_probabilities(decision, calibrator, *emphasised)
         learns = getattr(decision, "needs_held_out_rows", False)
@@ -423,6 +432,11 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             metadata=arguments["splitter"],
         )
         self.estimators_ = fitted.models
+        # Where partial_fit goes on from.
+        self._stream = None
+        self._mass = float(len(y))
+        if sample_weight is not None:
+            self._mass = float(np.asarray(sample_weight, dtype=np.float64).sum())
         figures |= self._ask_what_models_saw(figures["population_share"])
         self._take_from_estimator()
         if wanted and fitted.held_out is None:
@@ -684,8 +698,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
     def _make_decision(self):
         return resolve_decision(self.decision, getattr(self, "classes_", None))
 
-    def _make_calibrator(self, codes=None, population=None):
-        """Return the calibrator; rows are given where they are known already."""
+    def _make_calibrator(self):
         return resolve_calibrator(self.calibration)
 
     def _guard(self, sample_weight, codes, calibrator):

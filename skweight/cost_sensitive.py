@@ -4,18 +4,10 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight.calibration import (
-    IsotonicCalibrator,
-    SigmoidCalibrator,
-    TemperatureCalibrator,
-)
 from skweight.classifier import WeightedClassifier, _has_predict_proba
 from skweight.decision import ExpectedCostDecision, TunedDecision
 from skweight.decision import _cost_rules as rules
 from skweight.decision._cost_matrix import as_cost_matrix
-
-# Measured by benchmarks/cost_calibration.py; see the guide.
-ENOUGH_FOR_ISOTONIC = 1000
 
 
 class CostSensitiveClassifier(WeightedClassifier):
@@ -53,10 +45,9 @@ class CostSensitiveClassifier(WeightedClassifier):
     resampler : None, str or sampler, default=None
         What changes the rows inside every fit, as in `WeightedClassifier`.
     calibration : None, str or calibrator, default="auto"
-        What maps outputs to probabilities. ``"auto"``: isotonic where the rarer of two
-        classes has 1000 rows or more, else sigmoid; temperature for three classes and
-        more. None takes the probabilities of the estimator as they are, at no
-        additional fit.
+        What maps outputs to probabilities, as in `WeightedClassifier`. ``"auto"``
+        mixes families of maps by their loss on rows they have not seen. None takes the
+        probabilities of the estimator as they are, at no additional fit.
     drop_cost_columns : bool, default=False
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them: what is at stake is often informative. They must be there
@@ -271,19 +262,6 @@ class CostSensitiveClassifier(WeightedClassifier):
         if isinstance(self.decision, str) and self.decision == "tuned":
             return TunedDecision(cost=self.cost)
         return super()._make_decision()
-
-    def _make_calibrator(self, codes=None, population=None):
-        if not (isinstance(self.calibration, str) and self.calibration == "auto"):
-            return super()._make_calibrator(codes, population)
-        if codes is None:
-            return SigmoidCalibrator()
-        counts = np.bincount(
-            codes, None if population is None else population > 0, self.classes_.size
-        )
-        if counts.size > 2:
-            return TemperatureCalibrator()
-        enough = counts.min() >= ENOUGH_FOR_ISOTONIC
-        return IsotonicCalibrator() if enough else SigmoidCalibrator()
 
     def _find_side_columns(self, *strategies):
         columns = super()._find_side_columns(*strategies)

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.pipeline import make_pipeline as imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -31,10 +33,9 @@ from skweight import (
     WeightedClassifier,
 )
 from skweight.calibration import (
-    IsotonicCalibrator,
+    AutoCalibrator,
     PriorCalibrator,
     SigmoidCalibrator,
-    TemperatureCalibrator,
 )
 from skweight.decision import (
     BaseDecision,
@@ -186,6 +187,20 @@ def test_weights_and_an_uncorrected_cost_decision_raise(params, counting, rare):
     assert ("'prior', " in str(error.value)) == (
         "calibration" not in params and "estimator" not in params
     )
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.UpstreamSamplerWarning")
+@pytest.mark.parametrize("calibration", [None, "prior"])
+def test_a_sampler_inside_the_estimator_is_emphasis_too(calibration, rare):
+    """It moves probabilities as weights do, where the closed form knows nothing."""
+    sampling = imblearn_pipeline(
+        RandomUnderSampler(random_state=0), LogisticRegression()
+    )
+    clf = CostSensitiveClassifier(sampling, cost=COST, calibration=calibration)
+    with pytest.raises(ValueError, match="the sampler 'randomundersampler' of the"):
+        clf.fit(*rare)
+    clf.set_params(calibration="sigmoid")
+    assert savings_score(rare[1], clf.fit(*rare).predict(rare[0]), COST) > 0.2
 
 
 @pytest.mark.parametrize(
@@ -398,7 +413,7 @@ def test_three_classes():
     )
     clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
     clf.fit(X, labels)
-    assert isinstance(clf.calibrator_, TemperatureCalibrator)
+    assert isinstance(clf.calibrator_, AutoCalibrator)
     plain = LogisticRegression().fit(X, labels)
     costs = [cost_score(labels, one.predict(X), cost) for one in (clf, plain)]
     assert costs[0] < costs[1]
@@ -412,16 +427,16 @@ def test_three_classes():
     ]
 
 
-def test_calibration_auto_counts_the_rarer_class():
-    X, y = make_classification(4000, random_state=0)
-    clf = CostSensitiveClassifier(LogisticRegression(), cost=COST)
-    assert isinstance(clf.fit(X, y).calibrator_, IsotonicCalibrator)
-    few = np.flatnonzero((y == 0) | (np.cumsum(y == 1) < 1000))
-    assert isinstance(clf.fit(X[few], y[few]).calibrator_, SigmoidCalibrator)
-    weight = np.ones(4000)
-    weight[np.flatnonzero(y == 1)[999:]] = 0
-    clf.fit(X, y, sample_weight=weight)
-    assert isinstance(clf.calibrator_, SigmoidCalibrator)
+def test_calibration_auto_is_that_of_the_weighted_classifier(money):
+    X, y, cost = money
+    front = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    same = WeightedClassifier(
+        LogisticRegression(), weighting=None, calibration="auto", random_state=0
+    )
+    np.testing.assert_array_equal(
+        front.fit(X, y).predict_proba(X), same.fit(X, y).predict_proba(X)
+    )
+    assert front.report_.candidates
 
 
 def test_it_is_the_weighted_classifier_with_other_defaults(money):

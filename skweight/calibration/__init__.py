@@ -6,6 +6,7 @@ look. See the user guide for which one to choose.
 """
 
 from skweight.calibration._anchored import AnchoredCalibrator
+from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
@@ -19,6 +20,7 @@ from skweight.calibration._venn_abers import VennAbersCalibrator
 
 __all__ = [
     "AnchoredCalibrator",
+    "AutoCalibrator",
     "BaseCalibrator",
     "BetaCalibrator",
     "IsotonicCalibrator",

@@ -4,6 +4,7 @@ import inspect
 
 from skweight._validation import did_you_mean, say
 from skweight.calibration._anchored import AnchoredCalibrator
+from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
@@ -15,6 +16,7 @@ from skweight.calibration._venn_abers import VennAbersCalibrator
 # A new calibrator becomes a name by one row here.
 CALIBRATORS = {
     "anchored": AnchoredCalibrator,
+    "auto": AutoCalibrator,
     "beta": BetaCalibrator,
     "isotonic": IsotonicCalibrator,
     "prior": PriorCalibrator,
@@ -40,8 +42,7 @@ def resolve_calibrator(spec):
     Parameters
     ----------
     spec : None, str or calibrator
-        A name: ``"anchored"``, ``"sigmoid"``, ``"quadratic"``, ``"isotonic"``,
-        ``"temperature"`` or ``"prior"``; an object with
+        A name, such as ``"auto"``, ``"sigmoid"`` or ``"prior"``; an object with
         ``fit(scores, y, sample_weight)`` and ``predict_proba(scores)``; or None for no
         calibration.
 

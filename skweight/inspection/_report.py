@@ -54,6 +54,9 @@ class FitReport:
         From the held-out rows that a calibrator saw: their number, their effective
         number, and per class the prevalence and the mean calibrated probability.
         Empty where none were needed.
+    candidates : dict
+        With ``calibration="auto"``, for each candidate its cross-fitted "loss" and its
+        "share" in the mixture; else empty.
     resampling : str or None
         The sampler inside every fit, and what became of the rows of each class.
     training_rows : list of int
@@ -95,6 +98,7 @@ class FitReport:
     decision: str
     n_fits: int
     held_out: dict = field(default_factory=dict)
+    candidates: dict = field(default_factory=dict)
     resampling: str | None = None
     training_rows: list = field(default_factory=list)
     # Not compared: a NaN is not equal to itself.

@@ -356,10 +356,6 @@ def _fit_and_measure(candidate, train, test, task):
     if classifier.random_state is None:
         classifier.set_params(random_state=task.seed)
     arguments = {k: take_rows(v, train, n) for k, v in task.params.items()}
-    if "groups" in arguments and classifier.cv is None:
-        classifier.set_params(
-            cv=StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=task.seed)
-        )
     if task.sample_weight is not None:
         arguments["sample_weight"] = task.sample_weight[train]
     start = time.perf_counter()

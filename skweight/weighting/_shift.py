@@ -11,6 +11,17 @@ from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import BaseWeighting
 
 
+class _Shown:
+    """Stands for a table where a strategy is printed."""
+
+    def __init__(self, table):
+        shape = getattr(table, "shape", None) or np.shape(table)
+        self._text = f"<{' x '.join(f'{size:,}' for size in shape)} table>"
+
+    def __repr__(self):
+        return self._text
+
+
 class SharedTarget(BaseEstimator):
     """Keep a target table by reference: a clone shares it instead of copying it.
 
@@ -20,16 +31,29 @@ class SharedTarget(BaseEstimator):
     """
 
     def __sklearn_clone__(self):
-        shared = {
-            name: getattr(self, name)
-            for name in ("X_target", "sample_weight_target")
-            if hasattr(self, name)
-        }
-        bare = copy.copy(self)
-        for name in shared:
-            setattr(bare, name, None)
+        shared = self._shared()
+        bare = self._with(dict.fromkeys(shared))
         cloned = super(SharedTarget, bare).__sklearn_clone__()
         return cloned.set_params(**shared)
+
+    def __repr__(self, **kwargs):
+        shown = {
+            name: table if table is None else _Shown(table)
+            for name, table in self._shared().items()
+        }
+        return super(SharedTarget, self._with(shown)).__repr__(**kwargs)
+
+    def _shared(self):
+        """Return the parameters that are read and never copied."""
+        names = ("X_target", "sample_weight_target")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _with(self, params):
+        """Return a shallow copy with other parameters."""
+        other = copy.copy(self)
+        for name, value in params.items():
+            setattr(other, name, value)
+        return other
 
     def _resolve_target(self, X_target):
         """Return the target of the fit, else that of the constructor."""

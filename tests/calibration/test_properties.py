@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from skweight.calibration import (
     AnchoredCalibrator,
+    AutoCalibrator,
     BetaCalibrator,
     IsotonicCalibrator,
     QuadraticCalibrator,
@@ -21,6 +22,7 @@ from skweight.calibration import (
 )
 
 CALIBRATORS = [
+    AutoCalibrator(),
     BetaCalibrator(),
     VennAbersCalibrator(),
     AnchoredCalibrator(),

@@ -87,7 +87,7 @@ def test_a_near_miss_names_the_right_word(wrong, right):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'anchored', 'beta', 'isotonic', ") as e:
+    with pytest.raises(ValueError, match="'anchored', 'auto', 'beta', ") as e:
         resolve_calibrator("xyz")
     assert "Did you mean" not in str(e.value)
 

@@ -265,3 +265,12 @@ def test_a_regressor_takes_the_weights_by_hand(rng):
     weights = KernelLogisticRatioWeighting(X_target, random_state=0).fit_weigh(X, y)
     model = LinearRegression().fit(X, y, sample_weight=weights)
     assert model.coef_[0] > LinearRegression().fit(X, y).coef_[0] + 0.5
+
+
+def test_printing_a_strategy_shows_the_size_of_the_target_and_not_its_rows():
+    weighting = KLIEPWeighting(np.zeros((5000, 3)), random_state=7)
+    assert (
+        repr(weighting) == "KLIEPWeighting(X_target=<5,000 x 3 table>, random_state=7)"
+    )
+    assert weighting.X_target.shape == (5000, 3)
+    assert repr(KLIEPWeighting()) == "KLIEPWeighting()"

@@ -1,0 +1,184 @@
+"""Calibrating a balanced model with 1 % positives, against CalibratedClassifierCV.
+
+The true probabilities are known: log loss is its expectation over the labels, so that
+methods differ by what they learned and not by the test labels that were drawn.
+"""
+
+import warnings
+from functools import partial
+
+import numpy as np
+from _common import (
+    BASES,
+    Figure,
+    alternate,
+    counted_fits,
+    cpu_seconds,
+    ratio,
+    run,
+    table,
+)
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from skweight import WeightedClassifier
+from skweight.datasets import make_imbalanced
+
+N_ROWS, N_LARGE = 200_000, 1_000_000
+MODELS = {
+    "LR": partial(LogisticRegression, class_weight="balanced"),
+    "HGB": partial(
+        HistGradientBoostingClassifier, class_weight="balanced", random_state=0
+    ),
+}
+
+
+def ours(make, **params):
+    """Return our wrapper; emphasis by weighting= where the model has none itself."""
+    model = make(class_weight=None)
+    defaults = {"calibration": "auto", "random_state": 0}
+    return WeightedClassifier(model, **(defaults | params))
+
+
+METHODS = {
+    "unweighted": lambda make: make(class_weight=None),
+    "balanced": lambda make: make(),
+    'ours, cv="auto"': ours,
+    "ours, cv=5, one model": partial(ours, cv=5, ensemble=False),
+    "ours, cv=5, averaged": partial(ours, cv=5, ensemble=True),
+    "sklearn sigmoid": lambda make: CalibratedClassifierCV(make(), method="sigmoid"),
+    "sklearn isotonic": lambda make: CalibratedClassifierCV(make(), method="isotonic"),
+    "sklearn sigmoid, one model": lambda make: CalibratedClassifierCV(
+        make(), method="sigmoid", ensemble=False
+    ),
+}
+LARGE = ('ours, cv="auto"', "sklearn sigmoid")
+
+
+def problem(n_train, n_test):
+    """Return training rows, and test rows with their true probabilities."""
+    data = make_imbalanced(
+        n_train + n_test,
+        n_features=10,
+        prevalence=0.01,
+        nonlinearity=0.4,
+        random_state=0,
+    )
+    return data.X[:n_train], data.y[:n_train], data.X[n_train:], data.proba[n_train:]
+
+
+def true_loss(truth, proba):
+    """Return the mean log loss of probabilities, in expectation over the labels."""
+    proba = np.clip(proba, np.finfo(float).eps, 1)
+    return -(truth * np.log(proba)).sum(axis=1).mean()
+
+
+def measure_method(name, make, X, y, X_new, truth):
+    """Return the figures of one method."""
+    with warnings.catch_warnings(), counted_fits(*BASES) as fits:
+        warnings.simplefilter("ignore")
+        fit, model = cpu_seconds(METHODS[name](make).fit, X, y)
+    calls = [cpu_seconds(model.predict_proba, X_new) for _ in range(3)]
+    proba = calls[0][1]
+    excess = true_loss(truth, proba) - true_loss(truth, truth)
+    rows = np.random.default_rng(0).random(len(truth)) < truth[:, 1]
+    return {
+        "method": name,
+        "log loss": Figure(true_loss(truth, proba), ".5f"),
+        "excess x 1000": Figure(1000 * excess, ".2f"),
+        "AUC": Figure(roc_auc_score(rows, proba[:, 1]), ".4f"),
+        "mean p / prevalence": Figure(proba[:, 1].mean() / truth[:, 1].mean(), ".3f"),
+        "base fits": len(fits),
+        "fit CPU s": Figure(fit, ".3g"),
+        "predict CPU ms": Figure(1000 * min(seconds for seconds, _ in calls), ".3g"),
+    }
+
+
+def one_row(options):
+    """Return the price of one row, as a multiple of the wrapped model's."""
+    X, y, X_new, _ = problem(2000, 1000)
+    found = []
+    for name, make in MODELS.items():
+        for calibration in ("auto", "sigmoid", "isotonic"):
+            wrapper = ours(make, calibration=calibration, ensemble=False).fit(X, y)
+            calls = [wrapper.predict_proba, wrapper.estimator_.predict_proba]
+            calls = [partial(repeat, call, X_new[:1]) for call in calls]
+            seconds = alternate(calls, 3 if options.quick else 60)
+            value, interval = ratio(seconds)
+            found.append(
+                {
+                    "model": name,
+                    "calibration": calibration,
+                    "model alone, us": Figure(
+                        1e6 * np.median(seconds[:, 1]) / _CALLS, ".0f"
+                    ),
+                    "calibrated / alone": Figure(value, ".3f"),
+                    "95 % interval": interval,
+                    "<= 1.3": bool(value <= 1.3),
+                }
+            )
+    return found
+
+
+_CALLS = 20
+
+
+def repeat(call, X):
+    """Call so many times: one call is near the resolution of the clock."""
+    for _ in range(_CALLS):
+        call(X)
+
+
+def measure(options):
+    """Yield the tables."""
+    n_rows, n_large = (2000, 4000) if options.quick else (N_ROWS, N_LARGE)
+    claims = []
+    found = {}
+    for name, make in MODELS.items():
+        data = problem(n_rows, n_rows)
+        rows = [measure_method(method, make, *data) for method in METHODS]
+        found[name] = {row["method"]: row for row in rows}
+        yield f"## {name}, {n_rows:,} rows to train and to test\n\n" + table(rows)
+    for name, rows in found.items():
+        theirs = [row for method, row in rows.items() if method.startswith("sklearn")]
+        best = min(theirs, key=lambda row: row["log loss"])
+        for method in rows:
+            if not method.startswith("ours"):
+                continue
+            loss = rows[method]["log loss"] / best["log loss"]
+            speed = best["predict CPU ms"] / rows[method]["predict CPU ms"]
+            claims.append(
+                {
+                    "model": name,
+                    "method": method,
+                    "against": best["method"],
+                    "log loss / theirs": Figure(loss, ".4f"),
+                    "<= 1": bool(loss <= 1),
+                    "predict x faster": Figure(speed, ".2f"),
+                    ">= 4": bool(speed >= 4),
+                }
+            )
+    large = []
+    for name, make in MODELS.items():
+        data = problem(n_large, n_rows)
+        if name == "HGB":
+            make = partial(make, max_iter=50)
+        rows = [measure_method(method, make, *data) for method in LARGE]
+        share = rows[0]["fit CPU s"] / rows[1]["fit CPU s"]
+        large += [{"model": name} | row for row in rows]
+        claims_large = {
+            "model": name,
+            'fit with cv="auto" / sklearn sigmoid': Figure(share, ".3f"),
+            "<= 1/3": bool(share <= 1 / 3),
+        }
+        found[name] = claims_large
+    yield f"## {n_large:,} rows to train (HGB with 50 trees)\n\n" + table(large)
+    yield "## One row\n\n" + table(one_row(options))
+    yield "## Claims\n\n" + table(claims)
+    yield table(list(found.values()))
+
+
+if __name__ == "__main__":
+    run(measure, __doc__, "calibration_main")

@@ -1,0 +1,165 @@
+"""The advice that `recommend_weighting` gives."""
+
+from dataclasses import dataclass
+from html import escape
+
+from skweight.classifier import WeightedClassifier
+from skweight.cost_sensitive import CostSensitiveClassifier
+from skweight.weighting import BalancedWeighting
+
+
+@dataclass(frozen=True, repr=False)
+class WeightingAdvice:
+    """What to try, and why; made by :func:`skweight.recommend_weighting`.
+
+    Printing it gives text, a notebook shows a list.
+
+    Attributes
+    ----------
+    weighting : None, str, weighting or list
+        For ``weighting=`` of `WeightedClassifier`.
+    calibration : str or None
+        For ``calibration=``.
+    decision : str or CostMatrix
+        For ``decision=``; the costs where those are known.
+    reasons : list of str
+        Why, with the figures that were used.
+    figures : dict
+        The figures by name.
+    emphasis, population : None, str or weighting
+        The two parts of `weighting`, by their roles.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import recommend_weighting
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(500, 2)), np.repeat([0, 1], [450, 50])
+    >>> advice = recommend_weighting(X, y)
+    >>> clf = advice.make_estimator(random_state=0).fit(X, y)
+    >>> clf.weighting_
+    BalancedWeighting()
+    """
+
+    weighting: object
+    calibration: str | None
+    decision: object
+    reasons: list
+    figures: dict
+    emphasis: object
+    population: object
+
+    def make_estimator(self, estimator=None, **params):
+        """Return the classifier that was advised, ready to be fitted.
+
+        Parameters
+        ----------
+        estimator : classifier, default=None
+            What to wrap. None takes gradient boosting where columns are categorical,
+            sparse or have gaps, and else a logistic regression of scaled columns.
+        **params : dict
+            Further parameters of the wrapper, such as ``random_state``.
+
+        Returns
+        -------
+        classifier : WeightedClassifier or CostSensitiveClassifier
+            Unfitted.
+        """
+        if estimator is None:
+            estimator = self._default_estimator()
+        settings = {
+            "weighting": self.weighting,
+            "calibration": self.calibration,
+            **params,
+        }
+        if self._has_cost:
+            return CostSensitiveClassifier(estimator, cost=self.decision, **settings)
+        return WeightedClassifier(estimator, decision=self.decision, **settings)
+
+    def to_compare(self):
+        """Return the weightings by name that the advice is to be compared with.
+
+        Returns
+        -------
+        weightings : dict {str: weighting}
+            For ``weightings=`` of :func:`skweight.compare_weightings`: nothing, what
+            was advised, and the neighbours of it.
+        """
+        found = {"none": None}
+        if self.weighting is not None:
+            found["advised"] = self.weighting
+        if self.population is not None and self.emphasis is not None:
+            found["population alone"] = self.population
+        usual = {"balanced": "balanced", "half": BalancedWeighting(strength=0.5)}
+        for name, weighting in usual.items():
+            if repr(weighting) != repr(self.weighting):
+                found[name] = weighting
+        return found
+
+    def to_dict(self):
+        """Return the advice as plain Python values.
+
+        Returns
+        -------
+        advice : dict
+            Strategies are told by their representation.
+        """
+        return {
+            "weighting": _told(self.weighting),
+            "calibration": self.calibration,
+            "decision": _told(self.decision),
+            "reasons": list(self.reasons),
+            "figures": dict(self.figures),
+        }
+
+    @property
+    def _has_cost(self):
+        return not isinstance(self.decision, str)
+
+    def _default_estimator(self):
+        odd = ("n_categorical", "missing_values")
+        if any(self.figures[name] for name in odd):
+            from sklearn.ensemble import HistGradientBoostingClassifier
+
+            return HistGradientBoostingClassifier(categorical_features="from_dtype")
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+        # Taking the mean out of sparse columns would fill them.
+        scaler = MaxAbsScaler() if self.figures["sparse"] else StandardScaler()
+        return make_pipeline(scaler, LogisticRegression(max_iter=1000))
+
+    def _lines(self):
+        decision = "by the costs" if self._has_cost else repr(self.decision)
+        return [
+            ("weighting", _told(self.weighting)),
+            ("calibration", repr(self.calibration)),
+            ("decision", decision),
+        ]
+
+    def __repr__(self):
+        lines = [f"{name:<12} {text}" for name, text in self._lines()]
+        reasons = [f"- {one}" for one in self.reasons]
+        return "\n".join(["What to start with", *lines, "", *reasons])
+
+    def _repr_html_(self):
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in self._lines()
+        )
+        items = "".join(f"<li>{escape(one)}</li>" for one in self.reasons)
+        return (
+            f"<div><strong>What to start with</strong><table>{rows}</table>"
+            f"<ul>{items}</ul></div>"
+        )
+
+
+def _told(weighting):
+    """Return a strategy in one line; a table of rows is not written out."""
+    if isinstance(weighting, list):
+        return f"[{', '.join(map(_told, weighting))}]"
+    if hasattr(weighting, "X_target"):
+        return f"{type(weighting).__name__}(X_target)"
+    return " ".join(repr(weighting).split())

@@ -1,0 +1,222 @@
+"""`AutoCalibrator`: who has a say, by rows, classes and kind of model."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from skweight import WeightedClassifier
+from skweight.calibration import (
+    AnchoredCalibrator,
+    AutoCalibrator,
+    BetaCalibrator,
+    IsotonicCalibrator,
+    PriorCalibrator,
+    SigmoidCalibrator,
+    TemperatureCalibrator,
+)
+from skweight.datasets import make_imbalanced
+from skweight.exceptions import CalibrationWarning
+
+
+def draw(n, seed=0, *, bend=0.0, shift=2.2):
+    """Return scores of a balanced model, labels and the true probabilities."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(-2.5, 1.5, size=n)
+    scores = logit + shift
+    scores = scores + bend * np.where(scores > 0, scores, 0)
+    return scores, (rng.random(n) < expit(logit)).astype(int), expit(logit)
+
+
+def loss(p, q):
+    return -np.mean(p * np.log(q) + (1 - p) * np.log1p(-q))
+
+
+# -- the rule --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_rare", [1, 4, 5])
+def test_below_five_rows_nothing_can_be_compared(n_rare):
+    rng = np.random.default_rng(0)
+    y = np.r_[np.zeros(60, int), np.ones(n_rare, int)]
+    scores = rng.normal(size=y.size) + y
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    if n_rare < 5:
+        assert found.losses_ == {}
+        assert found.shares_ == {"anchored with a bend": 1.0}
+        alone = AnchoredCalibrator("quadratic")
+        alone.fit(scores, y, class_multiplier=[1, 9])
+        assert_allclose(found.predict_proba(scores), alone.predict_proba(scores))
+    else:
+        assert len(found.losses_) == 4
+
+
+def test_rows_count_by_what_they_know():
+    scores, y, _ = draw(400)
+    weight = np.where(y == 1, 1e-9, 1.0)
+    weight[np.flatnonzero(y == 1)[:3]] = 1.0
+    assert AutoCalibrator().fit(scores, y, weight).losses_ == {}
+
+
+def test_the_candidates_of_more_classes():
+    data = make_imbalanced(
+        3000, prevalence=[0.6, 0.3, 0.1], n_classes=3, random_state=0
+    )
+    scores = np.log(data.proba) + np.log([1, 2, 6])
+    found = AutoCalibrator().fit(scores, data.y, class_multiplier=[1, 2, 6])
+    assert list(found.losses_) == ["anchored", "sigmoid", "temperature"]
+    assert np.abs(found.predict_proba(scores) - data.proba).mean() < 0.01
+
+
+def test_votes_are_anchored_loosely():
+    scores, y, _ = draw(200)
+    for votes, scale in ((False, 0.5), (True, 1.0)):
+        found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9], votes=votes)
+        assert found.calibrators_["anchored with a bend"].slope_scale == scale
+
+
+# -- the mixture -----------------------------------------------------------------------
+
+
+def test_it_is_the_mean_by_cross_fitted_loss():
+    scores, y, _ = draw(500, bend=1.0)
+    known = {"class_multiplier": [1, 9]}
+    found = AutoCalibrator().fit(scores, y, **known)
+    candidates = {
+        "anchored with a bend": AnchoredCalibrator("quadratic"),
+        "sigmoid": SigmoidCalibrator(),
+        "beta": BetaCalibrator(),
+        "centred isotonic": IsotonicCalibrator(centered=True),
+    }
+    # Dealt out in turn, in the order of the scores within each class.
+    order = np.lexsort((scores, y))
+    fold = np.empty(500, int)
+    fold[order] = np.arange(500) % 5
+    expected = 0
+    losses = {}
+    for name, candidate in candidates.items():
+        extra = known if name.startswith("anchored") else {}
+        rows = []
+        for k in range(5):
+            fitted = candidate.fit(scores[fold != k], y[fold != k], **extra)
+            proba = fitted.predict_proba(scores[fold == k])
+            rows.append(-np.log(proba[np.arange(len(proba)), y[fold == k]]))
+        losses[name] = np.concatenate(rows).mean()
+    assert found.losses_ == pytest.approx(losses)
+    trust = np.exp(-500 * np.array(list(losses.values())) / 4)
+    shares = dict(zip(losses, trust / trust.sum(), strict=True))
+    assert min(shares.values()) > 0.02
+    assert found.shares_ == pytest.approx(shares)
+    for name, candidate in candidates.items():
+        extra = known if name.startswith("anchored") else {}
+        fitted = candidate.fit(scores, y, **extra)
+        expected = expected + shares[name] * fitted.predict_proba(scores)
+    assert_allclose(found.predict_proba(scores), expected)
+    assert found.chosen_ == max(shares, key=shares.get)
+
+
+def test_many_rows_leave_one_family():
+    """A kink is no line and no parabola."""
+    scores, y, p = draw(60_000, bend=3.0)
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    assert found.chosen_ == "centred isotonic"
+    assert found.shares_["sigmoid"] == 0
+    assert "sigmoid" not in found.calibrators_
+    line = SigmoidCalibrator().fit(scores, y)
+    entropy = loss(p, p)
+    added = loss(p, found.predict_proba(scores)[:, 1]) - entropy
+    assert added < 0.2 * (loss(p, line.predict_proba(scores)[:, 1]) - entropy)
+
+
+@pytest.mark.parametrize("bend", [0.0, 2.0])
+@pytest.mark.parametrize("n", [100, 1000])
+def test_it_is_about_as_good_as_the_best_of_its_candidates(n, bend):
+    new, _, p = draw(20_000, seed=99, bend=bend)
+    single = {
+        "sigmoid": SigmoidCalibrator(),
+        "beta": BetaCalibrator(),
+        "isotonic": IsotonicCalibrator(centered=True),
+    }
+    regret = dict.fromkeys([*single, "auto"], 0.0)
+    for seed in range(15):
+        scores, y, _ = draw(n, seed=seed, bend=bend)
+        single["auto"] = AutoCalibrator()
+        for name, one in single.items():
+            known = {"class_multiplier": [1, 9]} if name == "auto" else {}
+            q = one.fit(scores, y, **known).predict_proba(new)[:, 1]
+            regret[name] += loss(p, q) - loss(p, p)
+    auto = regret.pop("auto")
+    assert auto < 1.2 * min(regret.values())
+
+
+def test_order_of_rows_is_no_matter():
+    scores, y, _ = draw(300)
+    order = np.random.RandomState(0).permutation(300)
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    again = AutoCalibrator().fit(scores[order], y[order], class_multiplier=[1, 9])
+    assert_allclose(found.predict_proba(scores), again.predict_proba(scores))
+
+
+def test_one_warning_where_the_ranking_is_reversed():
+    scores, y, _ = draw(400)
+    with pytest.warns(CalibrationWarning, match="higher score does not go") as caught:
+        AutoCalibrator().fit(-scores, y)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+# -- in the classifier -----------------------------------------------------------------
+
+
+def test_the_report_says_what_was_chosen():
+    data = make_imbalanced(1500, prevalence=0.1, random_state=0)
+    classifier = WeightedClassifier(calibration="auto", random_state=0)
+    report = classifier.fit(data.X, data.y).report_
+    shares = {name: one["share"] for name, one in report.candidates.items()}
+    assert shares == classifier.calibrator_.shares_
+    assert sum(shares.values()) == pytest.approx(1)
+    assert report.to_dict()["candidates"] == report.candidates
+    first = max(shares, key=shares.get)
+    assert f"AutoCalibrator(): {first} {shares[first]:.0%}, " in report.calibration
+    one = WeightedClassifier(calibration="sigmoid", random_state=0)
+    assert one.fit(data.X, data.y).report_.candidates == {}
+
+
+def test_it_is_told_of_the_weights_and_of_votes():
+    data = make_imbalanced(1500, prevalence=0.1, random_state=0)
+    for estimator, scale in (
+        (LogisticRegression(), 0.5),
+        (RandomForestClassifier(20, min_samples_leaf=5, random_state=0), 1.0),
+    ):
+        classifier = WeightedClassifier(estimator, calibration="auto", cv=3)
+        anchored = classifier.fit(data.X, data.y).calibrator_.calibrators_[
+            "anchored with a bend"
+        ]
+        assert anchored.slope_scale == scale
+        ratio = anchored.class_multiplier_[1] / anchored.class_multiplier_[0]
+        assert ratio == pytest.approx((data.y == 0).sum() / (data.y == 1).sum())
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.parametrize("n_rare", [1, 2, 3, 7])
+def test_rare_classes_never_crash(n_rare):
+    rng = np.random.RandomState(0)
+    y = np.r_[np.zeros(80, int), np.ones(n_rare, int)]
+    X = rng.normal(size=(y.size, 2)) + y[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)
+        classifier = WeightedClassifier(calibration="auto").fit(X, y)
+    assert isinstance(classifier.calibrator_, PriorCalibrator) == (n_rare == 1)
+    assert classifier.predict_proba(X).min() > 0
+
+
+def test_temperature_without_bias_is_never_a_candidate():
+    data = make_imbalanced(900, prevalence=[0.6, 0.3, 0.1], n_classes=3, random_state=0)
+    found = AutoCalibrator().fit(np.log(data.proba), data.y)
+    for one in found.calibrators_.values():
+        assert not isinstance(one, TemperatureCalibrator) or one.bias
+    assert_array_equal(found.classes_, [0, 1, 2])
