@@ -30,7 +30,7 @@ from skweight import WeightedClassifier
 from skweight.datasets import make_imbalanced
 
 data = make_imbalanced(
-    24_000, n_features=6, prevalence=0.02, nonlinearity=0.2, random_state=0
+    24_000, n_features=6, prevalence=0.02, nonlinearity=0.05, random_state=1
 )
 X, y = data.X[:12_000], data.y[:12_000]
 X_new, y_new, truth = data.X[12_000:], data.y[12_000:], data.proba[12_000:, 1]
@@ -85,23 +85,22 @@ table = pd.DataFrame(rows).set_index(["learner", "repair"])
 print(table.round(4).to_string())
 
 # %%
-# The mean probability of both balanced models is more than ten times the frequency.
+# Both balanced models report the rare class more than ten times as often as it occurs.
 # Inverting the weights repairs the logistic regression for nothing. For the boosted
-# trees it is not enough, because they were grown past the minimum of their loss: their
-# probabilities are too extreme, and an inversion moves all of them by one factor. The
-# map that is learned is right for both. So is not weighting at all for the logistic
-# regression, whose weights change little but the intercept; the trees are over-confident
-# with and without weights.
+# trees it is not enough: they were grown past the minimum of their loss and are too
+# sure of themselves, while an inversion moves all log odds by one number. The map that
+# is learned is right for both. Not weighting is right for the logistic regression,
+# whose weights change little but the intercept, and leaves the trees too sure.
 #
-# Labels need none of this. The logistic regressions find the same positives, each with
-# the threshold that goes with its probabilities. The trees of the learned map find more
-# than the others for another reason: fold models of trees are averaged.
+# Labels need none of this. The logistic regressions find about the same positives, each
+# with the threshold that goes with its probabilities. The trees of the learned map find
+# more than the others for another reason: fold models of trees are averaged.
 #
 # What a probability means
 # ------------------------
 # Rows are ranked by the predicted probability and pooled by 300; their true mean
-# probability is on the other axis. On the diagonal a model means what it says. Both axes
-# are log odds: weights move a curve along them, and over-confidence tilts it.
+# probability is on the other axis. On the diagonal a model means what it says. Both
+# axes are log odds: weights move a curve along them, and over-confidence tilts it.
 
 STYLES = {  # told apart without colour, too
     "balanced": {"color": "0.45", "linestyle": ":"},

@@ -232,16 +232,7 @@ class AutoCalibrator(BaseCalibrator):
 
 def cross_fitted_losses(candidates, rows):
     """Return the mean weighted log loss of calibrators on rows they did not see."""
-    own = rows.scores
-    if own.ndim == 2:
-        own = np.take_along_axis(own, rows.codes[:, np.newaxis], axis=1)[:, 0]
-    # Sorted first, so that the order in which rows came is no matter; then shuffled,
-    # or the rows left out would lie between those of the fit too evenly for chance.
-    order = np.lexsort((rows.weight, own, rows.codes))
-    rng = np.random.default_rng(0)
-    fold = np.empty(order.size, dtype=np.intp)
-    for block in np.split(order, np.cumsum(np.bincount(rows.codes))[:-1]):
-        fold[rng.permutation(block)] = np.arange(block.size) % N_FOLDS
+    fold = _folds(rows)
     total = dict.fromkeys(candidates, 0.0)
     for k in range(N_FOLDS):
         train, test = fold != k, fold == k
@@ -250,6 +241,25 @@ def cross_fitted_losses(candidates, rows):
             own = np.take_along_axis(proba, rows.codes[test][:, np.newaxis], axis=1)
             total[name] -= rows.weight[test] @ np.log(own[:, 0])
     return {name: float(loss / rows.weight.sum()) for name, loss in total.items()}
+
+
+def _folds(rows):
+    """Return a fold for every row, whatever the order of rows and of classes.
+
+    Rows are sorted by the score of their own class; then shuffled, or those left out
+    would lie between those of the fit too evenly for chance.
+    """
+    own = rows.scores
+    if own.ndim == 2:
+        own = np.take_along_axis(own, rows.codes[:, np.newaxis], axis=1)[:, 0]
+    else:
+        own = np.where(rows.codes == 1, own, -own)
+    order = np.lexsort((rows.weight, own, rows.codes))
+    fold = np.empty(order.size, dtype=np.intp)
+    for block in np.split(order, np.cumsum(np.bincount(rows.codes))[:-1]):
+        shuffled = np.random.default_rng(0).permutation(block)
+        fold[shuffled] = np.arange(block.size) % N_FOLDS
+    return fold
 
 
 def _fit(candidate, rows, part):

@@ -93,12 +93,13 @@ def test_it_is_the_mean_by_cross_fitted_loss():
         "beta": BetaCalibrator(),
         "centred isotonic": IsotonicCalibrator(centered=True),
     }
-    # A fixed draw from the rows sorted by score within each class.
-    rng = np.random.default_rng(0)
+    # A fixed draw from the rows sorted by the score of their own class.
     fold = np.empty(500, int)
     for label in (0, 1):
-        block = np.flatnonzero(y == label)[np.argsort(scores[y == label])]
-        fold[rng.permutation(block)] = np.arange(block.size) % 5
+        block = np.flatnonzero(y == label)
+        block = block[np.argsort((2 * label - 1) * scores[block])]
+        shuffled = np.random.default_rng(0).permutation(block)
+        fold[shuffled] = np.arange(block.size) % 5
     expected = 0
     losses = {}
     for name, candidate in candidates.items():
