@@ -29,6 +29,7 @@ from skweight._validation import (
     positions_of,
     say,
 )
+from skweight.stabilizers import map_of, resolve_stabilizer
 
 
 def asks_for(weighting, name):
@@ -61,7 +62,8 @@ class BaseWeighting(BaseEstimator):
 
     .. math:: \sum_i s_i w_i = \sum_i s_i,
 
-    with :math:`s` the caller's ``sample_weight``.
+    with :math:`s` the caller's ``sample_weight``. A strategy whose constructor stores
+    a `stabilizer` has its raw weights stabilized first, those of other rows likewise.
 
     Attributes
     ----------
@@ -85,6 +87,8 @@ class BaseWeighting(BaseEstimator):
     """
 
     role = "emphasis"
+    # What stabilizer="auto" stands for.
+    _auto_stabilizer = None
     needs_classes = True
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -218,6 +222,7 @@ class BaseWeighting(BaseEstimator):
         if raw is None:
             raw = self._raw(X, y)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
+        raw = self._stabilize(raw)
         self.scale_ = self._mean(raw, sample_weight)
         if self.scale_ == 0:
             raise ValueError(
@@ -232,7 +237,21 @@ class BaseWeighting(BaseEstimator):
     def _weigh(self, X, y):
         raw = self._raw(X, y)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
-        return raw / self.scale_
+        return self._follow(raw) / self.scale_
+
+    def _stabilize(self, raw):
+        """Return stabilized weights, and keep in mind how other rows follow them."""
+        self._points = None
+        stabilizer = resolve_stabilizer(
+            getattr(self, "stabilizer", None), self._auto_stabilizer
+        )
+        if stabilizer is not None:
+            self._points = map_of(raw, stabilizer.stabilize(raw))
+        return self._follow(raw)
+
+    def _follow(self, raw):
+        points = getattr(self, "_points", None)
+        return raw if points is None else np.interp(raw, *points)
 
     @staticmethod
     def _mean(raw, sample_weight):
@@ -290,6 +309,13 @@ class ClassLevelWeighting(BaseWeighting):
             )
         self.class_weight_ = raw / mean
         return self.class_weight_[codes]
+
+    def _stabilize(self, raw):
+        stable = super()._stabilize(raw)
+        # The weight of a class is all there is to follow.
+        self.class_weight_ = self._follow(self.class_weight_)
+        self._points = None
+        return stable
 
     def _raw(self, X, y):
         if y is None:
