@@ -180,6 +180,19 @@ class BaseWeighting(BaseEstimator):
         X, y, sample_weight = self._check_input(X, y, sample_weight)
         return self._fit_by_role(X, y, sample_weight, **metadata)
 
+    def _raw_in_stream(self, X, y, classes, masses):
+        """Return raw weights of a chunk of rows, of which more are to come.
+
+        `masses` are the total weights of the classes so far, the chunk included.
+        """
+        if type(self)._learn is not BaseWeighting._learn:
+            raise TypeError(
+                f"{self._name} learns from all rows at once, and partial_fit sees a "
+                "chunk of them. Weigh rows by class or by a rule for each row, or "
+                "learn the weights before and pass them as sample_weight."
+            )
+        return self._raw(X, y)
+
     def side_columns(self):
         """Return the columns of X that only the strategy may see.
 
@@ -299,6 +312,19 @@ class ClassLevelWeighting(BaseWeighting):
         masses = np.bincount(
             codes, weights=sample_weight, minlength=self.classes_.size
         ).astype(np.float64)
+        self.class_weight_ = self._of_mean_one(masses)
+        return self.class_weight_[codes]
+
+    def _raw_in_stream(self, X, y, classes, masses):
+        if type(self)._learn is not ClassLevelWeighting._learn:
+            return super()._raw_in_stream(X, y, classes, masses)
+        self.classes_ = classes
+        # Classes that are still to come hold the places of theirs.
+        self.class_weight_ = self._of_mean_one(np.maximum(masses, 1e-9 * masses.sum()))
+        return self._raw(X, y)
+
+    def _of_mean_one(self, masses):
+        """Return the weight of each class; the mean over the masses is one."""
         raw = np.asarray(self._class_weights(self.classes_, masses), dtype=np.float64)
         raw = np.where(masses > 0, raw, 0.0)
         mean = raw @ masses / masses.sum()
@@ -307,8 +333,7 @@ class ClassLevelWeighting(BaseWeighting):
                 f"{self._name} gives weight zero to every class that has rows, "
                 f"{say(self.classes_[masses > 0])}, so no row would count."
             )
-        self.class_weight_ = raw / mean
-        return self.class_weight_[codes]
+        return raw / mean
 
     def _stabilize(self, raw):
         stable = super()._stabilize(raw)

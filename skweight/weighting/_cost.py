@@ -178,6 +178,13 @@ class CostWeighting(BaseWeighting):
             request.fit.add_request(param=name, alias=True)
         return request
 
+    def _raw_in_stream(self, X, y, classes, masses):
+        if self.level == "class":
+            return super()._raw_in_stream(X, y, classes, masses)
+        self.classes_, self.level_ = classes, "instance"
+        self.cost_ = as_cost_matrix(self.cost, labels=classes).align(classes)
+        return self.cost_.sample_weight(X, y, normalize=False)
+
     def _learn(self, X, y, sample_weight, **metadata):
         check_choice(self.level, LEVELS, name="level")
         self.classes_, codes = encode_labels(y)
