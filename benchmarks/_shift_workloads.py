@@ -103,13 +103,32 @@ def peers():
     return found, versions
 
 
-def _densratio():
+def one_width():
+    """Return peers that search one of their nine widths, by the name of the peer.
+
+    Their time is that of the search divided by nine: each width costs the same, and
+    nothing else costs anything beside it.
+    """
+    found = {}
+    if importlib.util.find_spec("densratio") is not None:
+        found["densratio uLSIF"] = _densratio(sigma=1.0)["densratio uLSIF"]
+    if importlib.util.find_spec("adapt") is not None:
+        found["ADAPT ULSIF, grid"] = _adapt(n_widths=1)["ADAPT ULSIF, grid"]
+    return found
+
+
+def pykliep_steps(max_iter):
+    """Return pykliep with fewer than its 5,000 steps."""
+    return _pykliep(os.environ["PYKLIEP"], max_iter=max_iter)["pykliep"]
+
+
+def _densratio(**search):
     from densratio import densratio
 
     def method(**options):
         def ratio(X_source, X_target, seed):
             np.random.seed(seed)  # noqa: NPY002, the generator it draws from
-            result = densratio(X_target, X_source, verbose=False, **options)
+            result = densratio(X_target, X_source, verbose=False, **options, **search)
             return np.asarray(result.compute_density_ratio(X_source)).ravel()
 
         return ratio
@@ -121,14 +140,14 @@ def _densratio():
     }
 
 
-def _adapt():
+def _adapt(n_widths=9):
     from adapt import instance_based
 
     lambdas = list(10.0 ** np.arange(-3, 2))
 
     def method(cls, grid, **options):
         def ratio(X_source, X_target, seed):
-            gamma = median_gammas(X_source, X_target) if grid else None
+            gamma = median_gammas(X_source, X_target)[:n_widths]
             own = {"gamma": gamma} if grid else {}
             model = cls(Xt=X_target, verbose=0, random_state=seed, **own, **options)
             return np.asarray(model.fit_weights(X_source, X_target)).ravel()
@@ -172,13 +191,13 @@ def _skada():
     }
 
 
-def _pykliep(path):
+def _pykliep(path, **options):
     spec = importlib.util.spec_from_file_location("pykliep", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
     def ratio(X_source, X_target, seed):
-        model = module.DensityRatioEstimator()
+        model = module.DensityRatioEstimator(**options)
         model.fit(X_source, X_target)
         return np.asarray(model.predict(X_source)).ravel()
 

@@ -25,7 +25,7 @@ MODELS = {
 }
 COLUMNS = ("hours_per_week", "age")
 SIZES = (500, 4000)
-SPLITS = 10
+SPLITS = 5
 
 
 def savings(model, X, y, cost, rows, *, drop):

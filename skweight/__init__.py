@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         weighting,
         weights,
     )
-    from skweight.batches import BalancedBatches
+    from skweight.batches import BalancedBatches, Streaming
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
@@ -96,6 +96,7 @@ __all__ = [
     "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
+    "Streaming",
     "ULSIFWeighting",
     "WeightMonitor",
     "WeightedClassifier",
@@ -140,6 +141,7 @@ _HOMES = {
     "LabelShiftWeighting": "weighting",
     "PriorWeighting": "weighting",
     "ProductWeighting": "weighting",
+    "Streaming": "batches",
     "ULSIFWeighting": "weighting",
     "WeightMonitor": "selection",
     "WeightedClassifier": "classifier",

@@ -6,6 +6,7 @@ that a fold model differs from the final one by its rows alone. Nothing here nee
 labels unless the strategy or the resampler does.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from skweight._deliver_one import take_rows
 from skweight._roles import RoleWeights, multiply, without_rounding_noise
 from skweight._validation import check_weights, n_rows
 from skweight.delivery import deliver
+from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import resolve_stabilizer
 
 
@@ -58,6 +60,8 @@ class Training:
     weighting_ : weighting or None
         The fitted strategy, after `weigh`, and after `prepare` where there is a
         resampler.
+    raw : RoleWeights
+        The same as `by_role`, before the stabilizer.
     by_role : RoleWeights
         Weights of the rows as they came, apart by role; None stands for ones.
     fit_params : dict
@@ -87,7 +91,7 @@ class Training:
 
             self.by_row, self.by_class = split_by_level(weighting)
         self.weighting_ = None
-        self.by_role = RoleWeights(None, None)
+        self.raw = self.by_role = RoleWeights(None, None)
         self.fit_params = {}
         self._prepared = None
 
@@ -99,14 +103,14 @@ class Training:
         """
         sample_weight = self._check_sample_weight(sample_weight, X)
         learned = RoleWeights(None, None)
+        self._stabilize_once()
         if self.by_row is not None:
-            self.weighting_ = clone(self.by_row)
             learned = self.weighting_.fit_weigh_by_role(
                 X, y, sample_weight, **(metadata or {})
             )
         population, of_rows = multiply(sample_weight, learned.population), learned[1]
-        if self.by_row is not None or self.by_class is not None:
-            population = self._stabilize_population(population)
+        self.raw = RoleWeights(population, of_rows)
+        population = self._stabilize_population(population)
         if self.resampler is None:
             of_rows = self._stabilize(of_rows)
         self.by_role = RoleWeights(population, multiply(emphasis, of_rows))
@@ -195,6 +199,29 @@ class Training:
         # The largest first: a sum of weights near the largest float overflows.
         sample_weight = sample_weight / sample_weight.max()
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
+
+    def _stabilize_once(self):
+        """Clone the strategy, keep it from stabilizing by default; warn if told to."""
+        self.weighting_ = None if self.by_row is None else clone(self.by_row)
+        if self.stabilizer is None:
+            return
+        told = []
+        for whole in (self.weighting_, self.by_class):
+            for one in getattr(whole, "_resolved", lambda whole=whole: [whole])():
+                own = getattr(one, "stabilizer", None)
+                if isinstance(own, str) and own == "auto":
+                    one.set_params(stabilizer=None)
+                elif own is not None:
+                    told.append(one)
+        if told:
+            warnings.warn(
+                f"Weights are stabilized twice: {len(told)} of the strategies have a "
+                f"stabilizer of their own ({', '.join(map(repr, told))}), and the "
+                "product is stabilized again. Set one of the two to None, unless you "
+                "mean both.",
+                DoubleStabilizingWarning,
+                stacklevel=4,
+            )
 
     def _stabilize(self, weights):
         stabilizer = resolve_stabilizer(self.stabilizer)

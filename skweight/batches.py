@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skweight._streaming import Streaming
 from skweight._validation import (
     check_labels,
     check_number,
@@ -12,6 +13,8 @@ from skweight._validation import (
     values_by_label,
 )
 from skweight.delivery import systematic_resample
+
+__all__ = ["BalancedBatches", "Streaming"]
 
 
 class BalancedBatches:

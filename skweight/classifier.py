@@ -29,6 +29,7 @@ from skweight._probabilities import (
 from skweight._roles import multiply
 from skweight._sources import fit_models
 from skweight._splits import takes_groups
+from skweight._streaming import PartialFit, resolve_streaming
 from skweight._training import Training
 from skweight._validation import (
     check_choice,
@@ -49,6 +50,7 @@ from skweight.inspection._report import (
     resampling_figures,
     weight_figures,
 )
+from skweight.inspection._tails import look_at_weights
 from skweight.weighting import resolve_weighting
 
 
@@ -103,7 +105,7 @@ def _output_method(model, *, calibrator, decision):
     return "predict_proba"
 
 
-class WeightedClassifier(ClassifierMixin, WeightedWrapper):
+class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
@@ -187,6 +189,9 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight
         two is then exactly the same row twice, also to a regularised loss.
+    streaming : {"weight", "sample", "hybrid"} or Streaming, default="weight"
+        How `partial_fit` weighs the rows of a stream: by weights, by drawing rows, or
+        half by each, and how soon it forgets; see :class:`~skweight.Streaming`.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
@@ -287,6 +292,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         ("resampler", _resolve_sampler),
         ("calibration", resolve_calibrator),
         ("decision", resolve_decision),
+        ("streaming", resolve_streaming),
     )
 
     def __init__(
@@ -302,6 +308,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         ensemble="auto",
         unsupported="raise",
         normalize=True,
+        streaming="weight",
         n_jobs=None,
         random_state=None,
     ):
@@ -315,6 +322,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
         self.ensemble = ensemble
         self.unsupported = unsupported
         self.normalize = normalize
+        self.streaming = streaming
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -386,6 +394,10 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             random_state=self.random_state,
         ).weigh(X, y, sample_weight, arguments["weighting"], emphasis)
         training.fit_params = arguments["estimator"]
+        told_of_weights = look_at_weights(
+            training.raw, training.weighting_, self.stabilizer
+        )
+        training.raw = None
         X = self._hide_side_columns(X, weighting, decision)
         figures = self._look_at_training(training, X, y, codes)
         population, emphasis = training.by_role
@@ -420,6 +432,11 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             metadata=arguments["splitter"],
         )
         self.estimators_ = fitted.models
+        # Where partial_fit goes on from.
+        self._stream = None
+        self._mass = float(len(y))
+        if sample_weight is not None:
+            self._mass = float(np.asarray(sample_weight, dtype=np.float64).sum())
         figures |= self._ask_what_models_saw(figures["population_share"])
         self._take_from_estimator()
         if wanted and fitted.held_out is None:
@@ -449,6 +466,7 @@ class WeightedClassifier(ClassifierMixin, WeightedWrapper):
             decision=describe_decision(self.decision_),
             n_fits=fitted.n_fits,
             **told,
+            **told_of_weights,
         )
         return self
 

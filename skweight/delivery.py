@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
+from skweight._compat import own_request
 from skweight._deliver_composite import (
     LEARNER,
     Delivery,
@@ -32,6 +33,7 @@ from skweight._deliver_one import (
     tidied,
 )
 from skweight._validation import check_choice
+from skweight.exceptions import UnsupportedWeightsError
 
 __all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
 
@@ -295,6 +297,54 @@ def _prepare(transformer, method, X, y, params, weights=None):
         return transformer.fit_transform(X, y, **params[method], **weights)
     fitted = transformer.fit(X, y, **params["fit"], **weights)
     return fitted.transform(X, **params["transform"]) if method != "fit" else None
+
+
+def learns_with_weights(estimator):
+    """Return whether ``partial_fit`` takes weights, and no request forbids it."""
+    if "sample_weight" not in signature(estimator.partial_fit).parameters:
+        return False
+    return own_request(estimator, "sample_weight", "partial_fit") is not False
+
+
+def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
+    """Let an estimator learn from a chunk of rows, with weights where there are any.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Learns itself, on top of what it has learned.
+    X, y : array-like
+        Rows and labels of the chunk.
+    weights : ndarray of shape (n_samples,) or None
+        Their weights; None: every row alike.
+    classes : ndarray
+        All labels there will be.
+    drawn : bool, default=False
+        Whether rows were drawn by their weights, or some part of them.
+
+    Returns
+    -------
+    deliveries : list of Delivery
+        What got weights, and how.
+    """
+    arguments = {}
+    if "classes" in signature(estimator.partial_fit).parameters:
+        arguments["classes"] = classes
+    if weights is not None:
+        if not learns_with_weights(estimator):
+            raise UnsupportedWeightsError(
+                f"The partial_fit of {name_of(estimator)} takes no sample_weight. Pass "
+                "unsupported='resample' or streaming='sample', which draw rows by "
+                "their weights, or weighting=None and no sample_weight."
+            )
+        arguments["sample_weight"] = weights
+    # With routing on, some estimators refuse weights that nobody has requested.
+    with config_context(enable_metadata_routing=False):
+        estimator.partial_fit(X, y, **arguments)
+    ways = ["resample"] * drawn + ["sample_weight"] * (weights is not None)
+    if not ways:
+        return []
+    return [Delivery(name_of(estimator), LEARNER, " and ".join(ways))]
 
 
 def balances_itself(estimator):

@@ -8,6 +8,7 @@ __all__ = [
     "CostWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
+    "DoubleStabilizingWarning",
     "EmphasisAsPopulationWarning",
     "FewEffectiveRowsWarning",
     "FewerFoldsWarning",
@@ -45,6 +46,20 @@ class DoubleCountingWarning(UserWarning):
     >>> from skweight.exceptions import DoubleCountingWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", DoubleCountingWarning)
+    """
+
+
+class DoubleStabilizingWarning(UserWarning):
+    """A strategy has a stabilizer of its own, and so has the classifier around it.
+
+    What was clipped once is clipped again. The message names the strategies.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import DoubleStabilizingWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", DoubleStabilizingWarning)
     """
 
 

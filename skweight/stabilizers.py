@@ -241,7 +241,7 @@ _BY_NAME = {
 }
 
 
-def resolve_stabilizer(spec):
+def resolve_stabilizer(spec, auto=None):
     """Turn what a user writes for ``stabilizer=`` into a stabilizer, or None.
 
     Parameters
@@ -251,6 +251,8 @@ def resolve_stabilizer(spec):
         stabilizer of that name with its defaults; a number of at least 1 for an
         exact cap at that multiple of an average row; or any object with a method
         ``stabilize``, which is returned as it is.
+    auto : None, str, float or object, default=None
+        What ``"auto"`` stands for; None if there is no such thing.
 
     Returns
     -------
@@ -276,6 +278,8 @@ def resolve_stabilizer(spec):
     >>> resolve_stabilizer(5)
     CapStabilizer(cap=5)
     """
+    if isinstance(spec, str) and spec == "auto" and auto is not None:
+        spec = auto
     if spec is None:
         return None
     if isinstance(spec, str):
@@ -304,6 +308,37 @@ def resolve_stabilizer(spec):
         f"stabilize(weights); got {spec!r} of type {type(spec).__name__}. Pass one of "
         "skweight.stabilizers."
     )
+
+
+def map_of(raw, stable):
+    """Return the points of a map that does to any weight what a stabilizer did.
+
+    Stabilizers keep the order of the weights, so the map is increasing: straight lines
+    between the points. A clip or a cap has three of them, whatever the number of rows.
+
+    Parameters
+    ----------
+    raw, stable : ndarray of shape (n_samples,)
+        Weights before and after.
+
+    Returns
+    -------
+    points : tuple of two ndarrays, or None
+        For ``numpy.interp``; None where all weights were multiplied by one number.
+    """
+    at, first = np.unique(raw, return_index=True)
+    to = stable[first]
+    at, to = (at, to) if at[0] == 0 else (np.r_[0.0, at], np.r_[0.0, to])
+    # Weights that were multiplied by one number, from the first on, and weights that
+    # all ended at the same bound.
+    scaled = np.isclose(to[1:] / at[1:], to[1] / at[1], rtol=1e-12, atol=0)
+    bounded = np.isclose(to[1:], to[-1], rtol=1e-12, atol=0)
+    if scaled.all():
+        return None
+    if (scaled | bounded).all():
+        end = to[-1]
+        return np.array([0.0, end * at[1] / to[1], at[-1]]), np.array([0.0, end, end])
+    return at, to
 
 
 def _names():

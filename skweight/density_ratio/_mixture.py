@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Relative ridge on a Hessian that two nearly equal centres make singular.
-_RIDGE = 1e-10
+# Relative ridge on a Hessian that two nearly equal centres make singular; it changes
+# the step, not where the steps end.
+_RIDGE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}
 
 # So many proportions of zero may become positive in one step.
 _NEWCOMERS = 30
@@ -40,7 +41,8 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     Parameters
     ----------
     A : ndarray of shape (n_rows, n_components)
-        Density of each component in each row, not negative; no row is all zero.
+        Density of each component in each row, not negative, float32 or float64; no
+        row is all zero.
     share : ndarray of shape (n_rows,)
         Share of each row, summing to one.
     start : ndarray of shape (n_components,), default=None
@@ -56,7 +58,9 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     mixture : Mixture
         Proportions, mean log likelihood, violation, number of steps.
     """
-    even = np.full(A.shape[1], 1 / A.shape[1])
+    # A component that is zero in all rows can only be in the way.
+    even = A.any(axis=0).astype(np.float64)
+    even /= even.sum()
     t = even if start is None else start / start.sum()
     likelihood = _likelihood(A, t)
     if not likelihood.min() > 0:
@@ -76,7 +80,7 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
         moved = A[:, moves]
         U = moved * (np.sqrt(share) / likelihood).astype(A.dtype)[:, np.newaxis]
         H = (U.T @ U).astype(np.float64)
-        H[np.diag_indices_from(H)] *= 1 + _RIDGE
+        H[np.diag_indices_from(H)] *= 1 + _RIDGE[A.dtype]
         c = H @ t[moves] - gradient[moves]
         direction = nonnegative_quadratic(H, c, start=t[moves]) - t[moves]
         slope = float(gradient[moves] @ direction)

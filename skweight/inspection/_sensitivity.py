@@ -256,8 +256,8 @@ class WeightSensitivityDisplay:
         table = comparison.folds()
         design = comparison.design
         one_class = table["class"].isna() | (table["class"] == design.pos_label)
-        table = table[one_class].set_index(["metric", "strategy"]).sort_index()
-        known = table.index.unique("metric")
+        table = table[one_class]
+        known = table["metric"].unique()
         unknown = [metric for metric in metrics if metric not in known]
         if unknown:
             raise ValueError(
@@ -265,8 +265,8 @@ class WeightSensitivityDisplay:
             )
 
         def of(metric):
-            found = [table.loc[[(metric, s.name)], "value"].to_numpy() for s in chosen]
-            return np.array(found)
+            own = table[table["metric"] == metric]
+            return np.array([own["value"][own["strategy"] == s.name] for s in chosen])
 
         n_training = design.n_rows / (1 + design.test_over_train)
         share = of("effective_sample_size").mean(axis=1) / n_training

@@ -134,6 +134,59 @@ def _combine(sampler, X, y, vectors):
 
 
 def _between(sampler, X, y, vectors):
+    if type(sampler).__name__ == "SMOTE" and isinstance(X, np.ndarray):
+        sub = _rows_that_matter(sampler, X, y)
+        if sub is not None:
+            return _between_some(sampler, X, y, vectors, *sub)
+    return _between_all(sampler, X, y, vectors)
+
+
+def _rows_that_matter(sampler, X, y):
+    """Return the rows that SMOTE looks at, and how many it is to make, or None.
+
+    It looks at the classes that it adds to, and copies the others twice.
+    """
+    if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
+        return None
+    from imblearn.utils import check_sampling_strategy
+
+    check_array(X, ensure_min_samples=0)
+    strategy = sampler.sampling_strategy
+    made = check_sampling_strategy(strategy, y, "over-sampling")
+    labels = [label for label, n in made.items() if n > 0]
+    looked_at = np.isin(y, labels)
+    others = np.flatnonzero(~looked_at)
+    if not labels or not others.size:
+        return None
+    # It takes two classes to be resampled.
+    looked_at[others[0]] = True
+    counts = {
+        label: int(np.count_nonzero(y == label)) + made[label] for label in labels
+    }
+    return np.flatnonzero(looked_at), counts
+
+
+def _between_some(sampler, X, y, vectors, some, counts):
+    """Resample by those rows alone, and put what was made behind all."""
+    strategy = sampler.sampling_strategy
+    sampler.set_params(sampling_strategy=counts)
+    part = None if vectors is None else vectors[some]
+    done = _between_all(sampler, X[some], y[some], part)
+    sampler.set_params(sampling_strategy=strategy)
+    n_samples = len(y)
+    rows = _behind(np.arange(n_samples), n_samples + len(done.y) - some.size)
+    if vectors is not None:
+        vectors = np.concatenate([vectors, done.vectors[some.size :]])
+    return Carried(
+        np.concatenate([X, done.X[some.size :]]),
+        np.concatenate([y, done.y[some.size :]]),
+        rows,
+        vectors,
+        sampler,
+    )
+
+
+def _between_all(sampler, X, y, vectors):
     rows = np.arange(len(y))
     if vectors is None:
         for name in _BETWEEN_ROWS[type(sampler).__name__]:

@@ -25,6 +25,10 @@ class BalancedWeighting(ClassLevelWeighting):
         How far to go, in [0, inf). 0 leaves the classes as they are, 0.5 weighs by
         the square root, 1 gives every class the same total; above 1 the rare classes
         dominate. Raising it trades precision of the rare classes for recall.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -70,8 +74,9 @@ class BalancedWeighting(ClassLevelWeighting):
     array([0.83, 1.67])
     """
 
-    def __init__(self, strength=1.0):
+    def __init__(self, strength=1.0, *, stabilizer=None):
         self.strength = strength
+        self.stabilizer = stabilizer
 
     def _class_weights(self, classes, masses):
         check_number(self.strength, name="strength", low=0)
@@ -99,6 +104,10 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
         In [0, 1]. 0 leaves the classes as they are, 1 is full balancing. Raising it
         moves the count at which a class is large enough, :math:`1/(1-\beta)` rows,
         further up.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -141,8 +150,9 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     array([100. ,   9.6])
     """
 
-    def __init__(self, beta=0.999):
+    def __init__(self, beta=0.999, *, stabilizer=None):
         self.beta = beta
+        self.stabilizer = stabilizer
 
     def _class_weights(self, classes, masses):
         check_number(self.beta, name="beta", low=0, high=1)
@@ -179,6 +189,10 @@ class ClassWeighting(ClassLevelWeighting):
         Whether a label that y does not contain, or a class without a weight, is an
         error. With False unknown labels are ignored and classes without a weight get
         1, which a cross-validation needs whose folds may lack a class.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -220,9 +234,10 @@ class ClassWeighting(ClassLevelWeighting):
     it names ['frod'], which y does not contain and it lacks ['fraud'].
     """
 
-    def __init__(self, class_weight, *, strict=True):
+    def __init__(self, class_weight, *, strict=True, stabilizer=None):
         self.class_weight = class_weight
         self.strict = strict
+        self.stabilizer = stabilizer
 
     def _class_weights(self, classes, masses):
         return values_by_label(
@@ -253,6 +268,10 @@ class PriorWeighting(ClassLevelWeighting):
     target_prior : dict {label: float}
         Frequency of every class in deployment: numbers in [0, 1] with sum 1. Raising
         one class's frequency raises the probabilities predicted for it.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -296,8 +315,9 @@ class PriorWeighting(ClassLevelWeighting):
 
     role = "population"
 
-    def __init__(self, target_prior):
+    def __init__(self, target_prior, *, stabilizer=None):
         self.target_prior = target_prior
+        self.stabilizer = stabilizer
 
     def _class_weights(self, classes, masses):
         prior = values_by_label(self.target_prior, classes, name="target_prior")

@@ -29,6 +29,7 @@ from skweight._validation import (
     positions_of,
     say,
 )
+from skweight.stabilizers import map_of, resolve_stabilizer
 
 
 def asks_for(weighting, name):
@@ -61,7 +62,8 @@ class BaseWeighting(BaseEstimator):
 
     .. math:: \sum_i s_i w_i = \sum_i s_i,
 
-    with :math:`s` the caller's ``sample_weight``.
+    with :math:`s` the caller's ``sample_weight``. A strategy whose constructor stores
+    a `stabilizer` has its raw weights stabilized first, those of other rows likewise.
 
     Attributes
     ----------
@@ -85,6 +87,8 @@ class BaseWeighting(BaseEstimator):
     """
 
     role = "emphasis"
+    # What stabilizer="auto" stands for.
+    _auto_stabilizer = None
     needs_classes = True
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -176,6 +180,19 @@ class BaseWeighting(BaseEstimator):
         X, y, sample_weight = self._check_input(X, y, sample_weight)
         return self._fit_by_role(X, y, sample_weight, **metadata)
 
+    def _raw_in_stream(self, X, y, classes, masses):
+        """Return raw weights of a chunk of rows, of which more are to come.
+
+        `masses` are the total weights of the classes so far, the chunk included.
+        """
+        if type(self)._learn is not BaseWeighting._learn:
+            raise TypeError(
+                f"{self._name} learns from all rows at once, and partial_fit sees a "
+                "chunk of them. Weigh rows by class or by a rule for each row, or "
+                "learn the weights before and pass them as sample_weight."
+            )
+        return self._raw(X, y)
+
     def side_columns(self):
         """Return the columns of X that only the strategy may see.
 
@@ -218,6 +235,7 @@ class BaseWeighting(BaseEstimator):
         if raw is None:
             raw = self._raw(X, y)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
+        raw = self._stabilize(raw)
         self.scale_ = self._mean(raw, sample_weight)
         if self.scale_ == 0:
             raise ValueError(
@@ -232,7 +250,21 @@ class BaseWeighting(BaseEstimator):
     def _weigh(self, X, y):
         raw = self._raw(X, y)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
-        return raw / self.scale_
+        return self._follow(raw) / self.scale_
+
+    def _stabilize(self, raw):
+        """Return stabilized weights, and keep in mind how other rows follow them."""
+        self._points = None
+        stabilizer = resolve_stabilizer(
+            getattr(self, "stabilizer", None), self._auto_stabilizer
+        )
+        if stabilizer is not None:
+            self._points = map_of(raw, stabilizer.stabilize(raw))
+        return self._follow(raw)
+
+    def _follow(self, raw):
+        points = getattr(self, "_points", None)
+        return raw if points is None else np.interp(raw, *points)
 
     @staticmethod
     def _mean(raw, sample_weight):
@@ -280,6 +312,19 @@ class ClassLevelWeighting(BaseWeighting):
         masses = np.bincount(
             codes, weights=sample_weight, minlength=self.classes_.size
         ).astype(np.float64)
+        self.class_weight_ = self._of_mean_one(masses)
+        return self.class_weight_[codes]
+
+    def _raw_in_stream(self, X, y, classes, masses):
+        if type(self)._learn is not ClassLevelWeighting._learn:
+            return super()._raw_in_stream(X, y, classes, masses)
+        self.classes_ = classes
+        # Classes that are still to come hold the places of theirs.
+        self.class_weight_ = self._of_mean_one(np.maximum(masses, 1e-9 * masses.sum()))
+        return self._raw(X, y)
+
+    def _of_mean_one(self, masses):
+        """Return the weight of each class; the mean over the masses is one."""
         raw = np.asarray(self._class_weights(self.classes_, masses), dtype=np.float64)
         raw = np.where(masses > 0, raw, 0.0)
         mean = raw @ masses / masses.sum()
@@ -288,8 +333,14 @@ class ClassLevelWeighting(BaseWeighting):
                 f"{self._name} gives weight zero to every class that has rows, "
                 f"{say(self.classes_[masses > 0])}, so no row would count."
             )
-        self.class_weight_ = raw / mean
-        return self.class_weight_[codes]
+        return raw / mean
+
+    def _stabilize(self, raw):
+        stable = super()._stabilize(raw)
+        # The weight of a class is all there is to follow.
+        self.class_weight_ = self._follow(self.class_weight_)
+        self._points = None
+        return stable
 
     def _raw(self, X, y):
         if y is None:

@@ -46,6 +46,10 @@ class CostWeighting(BaseWeighting):
     drop_cost_columns : bool, default=False
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them; they must then be there at prediction.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -101,11 +105,20 @@ class CostWeighting(BaseWeighting):
     array([0.17, 0.17, 3.48, 0.17])
     """
 
-    def __init__(self, cost, level="auto", *, method="auto", drop_cost_columns=False):
+    def __init__(
+        self,
+        cost,
+        level="auto",
+        *,
+        method="auto",
+        drop_cost_columns=False,
+        stabilizer=None,
+    ):
         self.cost = cost
         self.level = level
         self.method = method
         self.drop_cost_columns = drop_cost_columns
+        self.stabilizer = stabilizer
 
     def weigh(self, X, y=None, **metadata):
         """Return the weights of any rows, on the scale of the training rows.
@@ -139,7 +152,7 @@ class CostWeighting(BaseWeighting):
         else:
             raw = self.cost_.sample_weight(X, y, normalize=False, **metadata)
         raw = check_weights(raw, n_rows(X), name="The weights of CostWeighting")
-        return raw / self.scale_
+        return self._follow(raw) / self.scale_
 
     def side_columns(self):
         """Return the columns that carry costs, where they are to be hidden.
@@ -164,6 +177,13 @@ class CostWeighting(BaseWeighting):
         for name in as_cost_matrix(self.cost).metadata_names:
             request.fit.add_request(param=name, alias=True)
         return request
+
+    def _raw_in_stream(self, X, y, classes, masses):
+        if self.level == "class":
+            return super()._raw_in_stream(X, y, classes, masses)
+        self.classes_, self.level_ = classes, "instance"
+        self.cost_ = as_cost_matrix(self.cost, labels=classes).align(classes)
+        return self.cost_.sample_weight(X, y, normalize=False)
 
     def _learn(self, X, y, sample_weight, **metadata):
         check_choice(self.level, LEVELS, name="level")

@@ -25,6 +25,10 @@ class ColumnWeighting(BaseWeighting):
     role : {"population", "emphasis"}, default="population"
         What the numbers mean. ``"population"``: how many rows of the population the
         row stands for. ``"emphasis"``: how hard training should look at it.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -56,9 +60,10 @@ class ColumnWeighting(BaseWeighting):
 
     needs_classes = False
 
-    def __init__(self, column, *, role="population"):
+    def __init__(self, column, *, role="population", stabilizer=None):
         self.column = column
         self.role = role
+        self.stabilizer = stabilizer
 
     def side_columns(self):
         """Return the column that holds the weights.
@@ -90,6 +95,10 @@ class FunctionWeighting(BaseWeighting):
     role : {"emphasis", "population"}, default="emphasis"
         What the numbers mean. ``"emphasis"``: how hard training should look at a row.
         ``"population"``: how many rows of the population the row stands for.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -126,9 +135,10 @@ class FunctionWeighting(BaseWeighting):
 
     needs_classes = False
 
-    def __init__(self, func, *, role="emphasis"):
+    def __init__(self, func, *, role="emphasis", stabilizer=None):
         self.func = func
         self.role = role
+        self.stabilizer = stabilizer
 
     def _raw(self, X, y):
         if not callable(self.func):

@@ -46,6 +46,10 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
 
     Attributes
     ----------
@@ -115,6 +119,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         cv=5,
         n_jobs=None,
         random_state=None,
+        stabilizer=None,
     ):
         self.X_target = X_target
         self.estimator = estimator
@@ -122,6 +127,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.stabilizer = stabilizer
 
     def fit(self, X, y, sample_weight=None, X_target=None):
         """Learn the class frequencies of the target, and weights from them.

@@ -11,6 +11,17 @@ from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import BaseWeighting
 
 
+class _Shown:
+    """Stands for a table where a strategy is printed."""
+
+    def __init__(self, table):
+        shape = getattr(table, "shape", None) or np.shape(table)
+        self._text = f"<{' x '.join(f'{size:,}' for size in shape)} table>"
+
+    def __repr__(self):
+        return self._text
+
+
 class SharedTarget(BaseEstimator):
     """Keep a target table by reference: a clone shares it instead of copying it.
 
@@ -20,16 +31,29 @@ class SharedTarget(BaseEstimator):
     """
 
     def __sklearn_clone__(self):
-        shared = {
-            name: getattr(self, name)
-            for name in ("X_target", "sample_weight_target")
-            if hasattr(self, name)
-        }
-        bare = copy.copy(self)
-        for name in shared:
-            setattr(bare, name, None)
+        shared = self._shared()
+        bare = self._with(dict.fromkeys(shared))
         cloned = super(SharedTarget, bare).__sklearn_clone__()
         return cloned.set_params(**shared)
+
+    def __repr__(self, **kwargs):
+        shown = {
+            name: table if table is None else _Shown(table)
+            for name, table in self._shared().items()
+        }
+        return super(SharedTarget, self._with(shown)).__repr__(**kwargs)
+
+    def _shared(self):
+        """Return the parameters that are read and never copied."""
+        names = ("X_target", "sample_weight_target")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _with(self, params):
+        """Return a shallow copy with other parameters."""
+        other = copy.copy(self)
+        for name, value in params.items():
+            setattr(other, name, value)
+        return other
 
     def _resolve_target(self, X_target):
         """Return the target of the fit, else that of the constructor."""
@@ -51,6 +75,9 @@ class RatioWeighting(SharedTarget, BaseWeighting):
     """
 
     role = "population"
+    # Truncation at the square root of n times the mean: consistent, because the bound
+    # rises with n, and without a number to choose.
+    _auto_stabilizer = "clip"
     needs_classes = False
 
     def fit(self, X, y=None, sample_weight=None, X_target=None):
@@ -84,25 +111,17 @@ class RatioWeighting(SharedTarget, BaseWeighting):
 
     def _learn(self, X, y, sample_weight, X_target=None):
         check_number(self.exponent, name="exponent", low=0, high=1)
-        stabilizer = resolve_stabilizer(self.stabilizer)
+        # Before the fit, which takes its time.
+        resolve_stabilizer(self.stabilizer, self._auto_stabilizer)
         X_target = self._resolve_target(X_target)
         self.estimator_ = self._ratio_estimator()
         ratio = self.estimator_.fit_ratio(
             X, X_target, sample_weight, self.sample_weight_target
         )
-        raw = self._flatten(ratio)
-        self._knots = None
-        if stabilizer is None:
-            return raw
-        stable = stabilizer.stabilize(raw)
-        # A stabilizer keeps the order of the weights, so other rows can follow it.
-        at, first = np.unique(raw, return_index=True)
-        self._knots = at, stable[first]
-        return stable
+        return self._flatten(ratio)
 
     def _raw(self, X, y):
-        raw = self._flatten(self.estimator_.ratio(X))
-        return raw if self._knots is None else np.interp(raw, *self._knots)
+        return self._flatten(self.estimator_.ratio(X))
 
     def _flatten(self, ratio):
         # 0 ** 0 is 1, and a row that the target never shows stays at zero.
@@ -129,10 +148,12 @@ class DensityRatioWeighting(RatioWeighting):
     exponent : float, default=1.0
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, after flattening; see
-        :func:`~skweight.stabilizers.resolve_stabilizer`. Do not give one to the
-        classifier around it as well.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
+        square root of n times the mean, and steps back for a stabilizer of the
+        classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -194,7 +215,7 @@ class DensityRatioWeighting(RatioWeighting):
         *,
         estimator=None,
         exponent=1.0,
-        stabilizer=None,
+        stabilizer="auto",
         sample_weight_target=None,
         random_state=None,
     ):
@@ -242,10 +263,12 @@ class ClassifierRatioWeighting(RatioWeighting):
     exponent : float, default=1.0
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, after flattening; see
-        :func:`~skweight.stabilizers.resolve_stabilizer`. Do not give one to the
-        classifier around it as well.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
+        square root of n times the mean, and steps back for a stabilizer of the
+        classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     n_jobs : int or None, default=None
@@ -308,7 +331,7 @@ class ClassifierRatioWeighting(RatioWeighting):
         calibration="sigmoid",
         cv=5,
         exponent=1.0,
-        stabilizer=None,
+        stabilizer="auto",
         sample_weight_target=None,
         n_jobs=None,
         random_state=None,

@@ -29,10 +29,12 @@ class ULSIFWeighting(RatioWeighting):
     exponent : float, default=1.0
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, after flattening; see
-        :func:`~skweight.stabilizers.resolve_stabilizer`. Do not give one to the
-        classifier around it as well.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
+        square root of n times the mean, and steps back for a stabilizer of the
+        classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -95,7 +97,7 @@ class ULSIFWeighting(RatioWeighting):
         sigmas=None,
         lambdas=None,
         exponent=1.0,
-        stabilizer=None,
+        stabilizer="auto",
         sample_weight_target=None,
         random_state=None,
     ):
@@ -144,10 +146,12 @@ class KLIEPWeighting(RatioWeighting):
     exponent : float, default=1.0
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, after flattening; see
-        :func:`~skweight.stabilizers.resolve_stabilizer`. Do not give one to the
-        classifier around it as well.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
+        square root of n times the mean, and steps back for a stabilizer of the
+        classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -209,7 +213,7 @@ class KLIEPWeighting(RatioWeighting):
         sigmas=None,
         cv=None,
         exponent=1.0,
-        stabilizer=None,
+        stabilizer="auto",
         sample_weight_target=None,
         random_state=None,
     ):
@@ -255,10 +259,12 @@ class KernelLogisticRatioWeighting(RatioWeighting):
     exponent : float, default=1.0
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, after flattening; see
-        :func:`~skweight.stabilizers.resolve_stabilizer`. Do not give one to the
-        classifier around it as well.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
+        square root of n times the mean, and steps back for a stabilizer of the
+        classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -319,7 +325,7 @@ class KernelLogisticRatioWeighting(RatioWeighting):
         sigmas=None,
         lambdas=None,
         exponent=1.0,
-        stabilizer=None,
+        stabilizer="auto",
         sample_weight_target=None,
         random_state=None,
     ):
@@ -363,10 +369,12 @@ class KMMWeighting(RatioWeighting):
     exponent : float, default=1.0
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, after flattening; see
-        :func:`~skweight.stabilizers.resolve_stabilizer`. Do not give one to the
-        classifier around it as well.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
+        square root of n times the mean, and steps back for a stabilizer of the
+        classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -427,7 +435,7 @@ class KMMWeighting(RatioWeighting):
         bound=50.0,
         sigma=None,
         exponent=1.0,
-        stabilizer=None,
+        stabilizer="auto",
         sample_weight_target=None,
         random_state=None,
     ):

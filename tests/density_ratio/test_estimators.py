@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.stats import special_ortho_group
 from sklearn.base import clone
@@ -23,6 +23,7 @@ from skweight.density_ratio import (
     DensityRatioSearch,
     KernelLogisticRatio,
 )
+from skweight.density_ratio._kernels import CHUNK_ROWS, GaussianKernels
 from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
 
 ESTIMATORS = {
@@ -90,6 +91,46 @@ def test_fit_and_fit_ratio_agree_and_repeat(rng, name):
     assert_allclose(again.ratio(X_target), first.ratio(X_target), rtol=1e-9)
     # What the ratio 1 scores, or better; zeros cost uLSIF a little.
     assert again.score(X_source, X_target) > -np.log(2) - 0.01
+
+
+@every
+def test_fit_changes_neither_parameters_nor_tables(rng, name):
+    """One peer's gamma is whatever its fit made of it."""
+    X_source, X_target, _ = shifted(rng, 80, 70)
+    before = X_source.copy(), X_target.copy()
+    model = clone(ESTIMATORS[name])
+    parameters = repr(model.get_params())
+    state = np.random.get_state()[1].copy()  # noqa: NPY002, the generator of others
+    model.fit(X_source, X_target)
+    assert repr(model.get_params()) == parameters
+    for table, copy in zip((X_source, X_target), before, strict=True):
+        assert_array_equal(table, copy)
+    assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@every
+def test_every_source_row_has_a_weight_also_in_float32(rng, name):
+    """One peer's KMM refuses float32 and gives zero to rows beyond its batches."""
+    X_source, X_target, _ = shifted(rng, 203, 101)
+    expected = clone(ESTIMATORS[name]).fit_ratio(X_source, X_target)
+    tables = (X.astype(np.float32) for X in (X_source, X_target))
+    ratio = clone(ESTIMATORS[name]).fit_ratio(*tables)
+    assert ratio.dtype == np.float64
+    assert ratio.shape == (203,)
+    assert_allclose(ratio, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_centres_are_different_rows_of_the_target(rng):
+    """Peers draw them with replacement, or ask for more than there are rows."""
+    X_source = rng.normal(size=(60, 2))
+    X_target = np.repeat(rng.normal(size=(30, 2)), 2, axis=0)
+    for n_centers, expected in ((10, 10), (500, 30)):
+        model = ULSIF(n_centers=n_centers, standardize=False, random_state=0)
+        kernels = model.fit(X_source, X_target)._basis.kernels
+        centers = kernels.centers + kernels.mean
+        assert np.unique(centers.round(10), axis=0).shape == (expected, 2)
+        distances = np.abs(centers[:, np.newaxis] - X_target).sum(axis=2)
+        assert_allclose(distances.min(axis=1), 0, atol=1e-12)
 
 
 # --- Weights on both sides ------------------------------------------------------------
@@ -219,6 +260,22 @@ def test_without_calibration_the_numbers_of_rows_are_corrected_for(rng):
     ratio = model.fit_ratio(X_source, X_target)
     assert_allclose(ratio.mean(), 1, atol=0.2)
     assert_allclose(np.median(ratio / true), 1, atol=0.2)
+
+
+def test_many_sparse_columns_are_no_obstacle(rng):
+    """Words of documents, of which two are more frequent in the target."""
+    n, d = 400, 500
+    X_source, X_target = (rng.uniform(size=(n, d)) < 0.02 for _ in range(2))
+    X_source[:, :2] = rng.uniform(size=(n, 2)) < 0.2
+    X_target[:, :2] = rng.uniform(size=(n, 2)) < 0.6
+    rows = [sparse.csr_matrix(X, dtype=np.float64) for X in (X_source, X_target)]
+    true = np.prod(np.where(X_source[:, :2], 3, 0.5), axis=1)
+    for model in (
+        ClassifierRatio(LogisticRegression(C=0.1), random_state=0),
+        DensityRatioSearch(random_state=0),
+    ):
+        ratio = model.fit_ratio(*rows)
+        assert np.corrcoef(np.log(true), np.log(np.maximum(ratio, 0.01)))[0, 1] > 0.6
 
 
 # --- Sentences ------------------------------------------------------------------------
@@ -372,7 +429,7 @@ def test_a_candidate_that_fails_is_passed_over(rng):
         DensityRatioSearch({"small": KMM(max_rows=10)}).fit(X_source, X_target)
 
 
-# --- Memory ---------------------------------------------------------------------------
+# --- Work and memory ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", [ULSIF(random_state=0), KLIEP(random_state=0)])
@@ -388,3 +445,60 @@ def test_memory_does_not_grow_with_the_rows(rng, model):
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 10 * 90_000
     assert peaks[1] < 90e6
+
+
+@pytest.mark.parametrize("model", [ULSIF(), KLIEP()], ids=["uLSIF", "KLIEP"])
+def test_distances_are_taken_once_for_the_whole_grid(rng, monkeypatch, model):
+    X_source, X_target, _ = shifted(rng, 500, 500)
+    looked_at = []
+    products = GaussianKernels._products
+
+    def counting(self, X, factors):
+        looked_at.append(X.shape[0])
+        return products(self, X, factors)
+
+    monkeypatch.setattr(GaussianKernels, "_products", counting)
+    counts = {}
+    for n_widths in (1, 8):
+        looked_at.clear()
+        grid = np.geomspace(0.5, 2, n_widths)
+        clone(model).set_params(sigmas=grid, random_state=0).fit(X_source, X_target)
+        counts[n_widths] = sum(looked_at)
+    assert counts[1] == counts[8]
+
+
+def test_tables_on_disk_are_read_chunk_by_chunk(rng, tmp_path, monkeypatch):
+    n, d = 40_000, 3
+    tables = []
+    for k in range(2):
+        table = np.memmap(
+            tmp_path / f"{k}.f32", dtype=np.float32, mode="w+", shape=(n, d)
+        )
+        table[:] = rng.normal(0.5 * k, size=(n, d))
+        tables.append(table)
+    model = ULSIF(random_state=0, max_selection_rows=1000)
+    largest = []
+    products = GaussianKernels._products
+
+    def watching(self, X, factors):
+        largest.append(X.shape[0])
+        return products(self, X, factors)
+
+    monkeypatch.setattr(GaussianKernels, "_products", watching)
+    ratio = clone(model).fit_ratio(*tables)
+    assert max(largest) <= CHUNK_ROWS
+    assert_allclose(ratio, model.fit_ratio(*(np.array(one) for one in tables)))
+
+
+def test_sums_over_many_rows_do_not_depend_on_the_chunks(rng):
+    """From 30,000 rows on kernels are float32, and still every row has its own."""
+    X = rng.normal(size=(40_000, 4))
+    model = ULSIF(random_state=0, max_selection_rows=500).fit(X, X + 0.3)
+    once = model.statistics().update(X).finalize()
+    pieces = np.split(X, [1, 10, 333, 20_001])
+    merged = model.statistics()
+    for piece in pieces[::-1]:
+        merged.merge(model.statistics().update(piece))
+    merged = merged.finalize()
+    assert_allclose(merged.mean, once.mean, rtol=1e-10)
+    assert_allclose(merged.gram, once.gram, rtol=1e-10)

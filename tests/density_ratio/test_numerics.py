@@ -167,6 +167,19 @@ def test_the_quadratic_program_satisfies_its_conditions(rng):
         assert_allclose(gradient * y, 0, atol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_components_that_are_zero_or_twice_there_are_no_obstacle(rng, dtype):
+    A = rng.exponential(size=(60, 4)).astype(dtype)
+    share = np.full(60, 1 / 60)
+    alone = fit_mixture(A, share, tol=1e-6)
+    padded = np.hstack(
+        [np.zeros((60, 2), dtype), A, A[:, :2], np.zeros((60, 1), dtype)]
+    )
+    found = fit_mixture(padded, share, tol=1e-6)
+    assert_allclose(found.log_likelihood, alone.log_likelihood, atol=1e-6)
+    assert_allclose(found.proportions[[0, 1, -1]], 0)
+
+
 def test_kliep_has_mean_one_and_the_largest_likelihood(rng):
     X_source, X_target = rng.normal(size=(200, 1)), rng.normal(1, size=(150, 1))
     model = KLIEP(0.0, sigmas=0.7, random_state=0).fit(X_source, X_target)

@@ -12,7 +12,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skweight import ColumnWeighting, WeightedClassifier
+from skweight import (
+    ColumnWeighting,
+    CostMatrix,
+    CostSensitiveClassifier,
+    WeightedClassifier,
+)
+from skweight.metrics import cost_score
 
 pl = pytest.importorskip("polars")
 
@@ -130,6 +136,20 @@ def test_cross_validation_and_search(data):
         weighting=ColumnWeighting("households"),
     ).fit(frame, y)
     assert inside.predict(frame).shape == (120,)
+
+
+def test_costs_in_a_column(data):
+    X, y = data[0].select("a", "b", "households"), data[1]
+    cost = CostMatrix.binary(pos_label="yes", fp=1, fn="households")
+    model = CostSensitiveClassifier(
+        LogisticRegression(), cost=cost, calibration=None, drop_cost_columns=True
+    )
+    decided = model.fit(X, y).predict(X)
+    frame = as_pandas(X)
+    np.testing.assert_array_equal(model.fit(frame, y).predict(frame), decided)
+    assert set(decided) == {"yes", "no"}
+    assert cost_score(y, decided, cost, X=X) == cost_score(y, decided, cost, X=frame)
+    assert len(model.decision_report(X)) == 120
 
 
 def test_lazy_frame_is_refused(data):

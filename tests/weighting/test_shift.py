@@ -180,7 +180,7 @@ def test_in_a_fold_no_other_row_is_looked_at(rng, monkeypatch):
 @every
 def test_the_exponent_flattens_and_the_stabilizer_caps(rng, weighting):
     X, y, X_target, _ = shifted(rng)
-    given = clone(weighting).set_params(X_target=X_target)
+    given = clone(weighting).set_params(X_target=X_target, stabilizer=None)
     full = given.fit_weigh(X, y)
     half = clone(given).set_params(exponent=0.5).fit_weigh(X, y)
     flat = clone(given).set_params(exponent=0.0).fit_weigh(X, y)
@@ -265,3 +265,12 @@ def test_a_regressor_takes_the_weights_by_hand(rng):
     weights = KernelLogisticRatioWeighting(X_target, random_state=0).fit_weigh(X, y)
     model = LinearRegression().fit(X, y, sample_weight=weights)
     assert model.coef_[0] > LinearRegression().fit(X, y).coef_[0] + 0.5
+
+
+def test_printing_a_strategy_shows_the_size_of_the_target_and_not_its_rows():
+    weighting = KLIEPWeighting(np.zeros((5000, 3)), random_state=7)
+    assert (
+        repr(weighting) == "KLIEPWeighting(X_target=<5,000 x 3 table>, random_state=7)"
+    )
+    assert weighting.X_target.shape == (5000, 3)
+    assert repr(KLIEPWeighting()) == "KLIEPWeighting()"

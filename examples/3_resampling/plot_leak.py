@@ -1,0 +1,85 @@
+"""
+Resampling before cross-validation finds signal in noise
+=========================================================
+
+SMOTE makes rows between rows. Whoever resamples first and splits afterwards has rows in
+training that were made from rows of the test fold, or the other way round, and a model
+that remembers rows recognises them. Here the features are noise and the labels are
+drawn at random: there is nothing to learn, and an honest AUC is one half.
+"""
+
+# %%
+# The data: a thousand rows of noise, one in ten of the rarer class.
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from imblearn.over_sampling import SMOTE
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+
+from skweight import WeightedClassifier
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(1000, 20))
+y = rng.permutation(np.repeat([0, 1], [900, 100]))
+folds = StratifiedKFold(5, shuffle=True, random_state=0)
+models = {
+    "random forest": RandomForestClassifier(50, random_state=0),
+    "nearest neighbours": KNeighborsClassifier(),
+}
+
+# %%
+# Resampled first and split afterwards, both models look excellent. Resampled inside
+# every training fold, which is what ``resampler=`` does, they are as good as a coin.
+
+
+def auc(estimator, X, y):
+    """Return the AUC over the rows of all test folds."""
+    proba = cross_val_predict(estimator, X, y, cv=folds, method="predict_proba")
+    return roc_auc_score(y, proba[:, 1])
+
+
+smote = SMOTE(random_state=0)
+leaking, honest = {}, {}
+for name, model in models.items():
+    leaking[name] = auc(model, *smote.fit_resample(X, y))
+    inside = WeightedClassifier(model, weighting=None, resampler=smote)
+    honest[name] = auc(inside, X, y)
+    print(f"{name}: {leaking[name]:.2f} leaking, {honest[name]:.2f} honest")
+
+# %%
+# The same happens to a calibrator or a threshold that is given resampled rows: it
+# learns probabilities of rows that will never come. Inside a
+# :class:`~skweight.WeightedClassifier` they see the rows as they came. Of noise the
+# calibrator says what there is to say, the prevalence, and it warns that the scores of
+# held-out rows tell nothing.
+
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    calibrated = WeightedClassifier(
+        models["random forest"],
+        weighting=None,
+        resampler=smote,
+        calibration="sigmoid",
+        random_state=0,
+    ).fit(X, y)
+print(*{one.category.__name__ for one in told})
+new = calibrated.predict_proba(rng.normal(size=(1000, 20)))[:, 1]
+print(f"probabilities of new rows: {new.min():.2f} to {new.max():.2f}")
+
+# %%
+
+fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+places = np.arange(len(models))
+ax.barh(places - 0.19, leaking.values(), 0.34, label="resampled before the split")
+ax.barh(places + 0.19, honest.values(), 0.34, label="resampled inside every fold")
+ax.axvline(0.5, color="0.3", linewidth=1)
+ax.text(0.505, 0.5, "nothing to learn", va="center", fontsize=9)
+ax.set(yticks=places, yticklabels=models, xlim=(0, 1), xlabel="AUC on noise")
+ax.invert_yaxis()
+fig.legend(loc="outside upper center", ncols=2, frameon=False)
+plt.show()

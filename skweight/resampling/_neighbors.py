@@ -1,0 +1,285 @@
+"""Approximate neighbours, from trees of random cuts."""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skweight._validation import check_number
+
+# Rows whose distances to one another are found at a time.
+_CHUNK = 1 << 22
+
+# Rows whose differences the random directions follow.
+_SAMPLE = 1000
+
+
+class ProjectionNeighbors(BaseEstimator):
+    r"""Search for neighbours among the rows that random cuts leave together.
+
+    Hand it to a sampler whose search for neighbours takes most of the time, as in
+    ``SMOTE(k_neighbors=ProjectionNeighbors(6))``; the row itself counts as one of the
+    neighbours. Every tree cuts the rows in half at the median of a random direction,
+    again and again, until no more than `leaf_size` are left together, and a row is
+    compared with those of its leaf only. The best of all trees are kept.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=6
+        Neighbours of every row, itself among them.
+    n_trees : int, default=1
+        Trees of cuts. Raising it finds more of the true neighbours, in as much more
+        time.
+    leaf_size : int, default=512
+        Rows that are compared with one another, at most. Raising it finds more of the
+        true neighbours, and costs time in proportion.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the directions. None draws others in every fit.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    sklearn.neighbors.NearestNeighbors : The exact search.
+
+    Notes
+    -----
+    :math:`O(T n d (\log n + L))` time for T trees and leaves of L rows, where the
+    exact search in many dimensions costs :math:`O(n^2 d)`; :math:`O(n (d + T))` memory.
+    Distances are computed in single precision on rows moved to mean zero. How many
+    true neighbours are missed, and how much farther those are that are found instead,
+    depends on the data: see the user guide for figures. No more than `leaf_size` rows
+    are compared exactly.
+
+    References
+    ----------
+    .. [1] S. Dasgupta, Y. Freund, "Random projection trees and low dimensional
+       manifolds", STOC 2008, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from imblearn.over_sampling import SMOTE
+    >>> from skweight.resampling import ProjectionNeighbors
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(2000, 5)), np.repeat([0, 1], [1500, 500])
+    >>> sampler = SMOTE(k_neighbors=ProjectionNeighbors(6), random_state=0)
+    >>> sampler.fit_resample(X, y)[0].shape
+    (3000, 5)
+    """
+
+    def __init__(
+        self,
+        n_neighbors=6,
+        *,
+        n_trees=1,
+        leaf_size=512,
+        random_state=0,
+    ):
+        self.n_neighbors = n_neighbors
+        self.n_trees = n_trees
+        self.leaf_size = leaf_size
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Store the rows, and cut them up.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows. Sparse ones become dense.
+        y : object, default=None
+            Not looked at.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+        """
+        check_number(self.n_trees, name="n_trees", low=1)
+        check_number(self.leaf_size, name="leaf_size", low=2 * self.n_neighbors)
+        rows = self._check(X, reset=True)
+        # Squares of large numbers would leave single precision no digits.
+        self._mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._rows = rows - self._mean
+        rng = check_random_state(self.random_state)
+        depth = max(int(np.ceil(np.log2(len(rows) / self.leaf_size))), 0)
+        self._trees = [
+            _Tree(self._rows, depth, rng) for _ in range(self.n_trees if depth else 1)
+        ]
+        return self
+
+    def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
+        """Return the neighbours of rows among those of the fit, nearest first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), default=None
+            Rows to find neighbours of; a row of the fit finds itself. None means the
+            rows of the fit without themselves.
+        n_neighbors : int, default=None
+            Number of neighbours; None is that of the constructor.
+        return_distance : bool, default=True
+            Whether to return distances as well.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, n_neighbors)
+            Euclidean distances, only if asked for.
+        neighbors : ndarray of shape (n_queries, n_neighbors)
+            Positions of the neighbours among the rows of the fit.
+        """
+        check_is_fitted(self, "_rows")
+        wanted = self.n_neighbors if n_neighbors is None else n_neighbors
+        n_rows = len(self._rows)
+        found = wanted + (X is None)
+        if not 1 <= found <= min(n_rows, self.leaf_size):
+            raise ValueError(
+                f"Expected n_neighbors <= n_samples_fit and <= leaf_size, but "
+                f"n_neighbors = {wanted}, n_samples_fit = {n_rows}, leaf_size = "
+                f"{self.leaf_size}."
+            )
+        same = X is None
+        queries = self._rows if same else self._check(X) - self._mean
+        same = same or np.array_equal(queries, self._rows)
+        distances, neighbors = self._search(queries, found, same)
+        if X is None:
+            own = neighbors == np.arange(n_rows)[:, None]
+            own[~own.any(axis=1), -1] = True
+            shape = (n_rows, wanted)
+            distances, neighbors = (
+                one[~own].reshape(shape) for one in (distances, neighbors)
+            )
+        return (distances, neighbors) if return_distance else neighbors
+
+    def kneighbors_graph(self, X=None, n_neighbors=None, mode="connectivity"):
+        """Return the graph of neighbours as a sparse matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), default=None
+            Rows to find neighbours of.
+        n_neighbors : int, default=None
+            Number of neighbours; None is that of the constructor.
+        mode : {"connectivity", "distance"}, default="connectivity"
+            Whether entries are ones or distances.
+
+        Returns
+        -------
+        graph : csr_matrix of shape (n_queries, n_samples_fit)
+            One row per query.
+        """
+        distances, neighbors = self.kneighbors(X, n_neighbors)
+        n_queries, k = neighbors.shape
+        values = distances if mode == "distance" else np.ones_like(distances)
+        ends = np.arange(0, n_queries * k + 1, k)
+        return sparse.csr_matrix(
+            (values.ravel(), neighbors.ravel(), ends),
+            shape=(n_queries, len(self._rows)),
+        )
+
+    def _check(self, X, *, reset=False):
+        X = X.toarray() if sparse.issparse(X) else X
+        return validate_data(self, X, reset=reset, dtype=np.float32)
+
+    def _search(self, queries, k, same):
+        best = None
+        for tree in self._trees:
+            found = tree.search(queries, self._rows, k, same)
+            best = found if best is None else _merge(best, found, k)
+        squares, neighbors = best
+        return np.sqrt(np.maximum(squares, 0)).astype(np.float64), neighbors
+
+
+class _Tree:
+    """Rows cut in half at the medians of random directions, level by level."""
+
+    def __init__(self, rows, depth, rng):
+        n_rows = len(rows)
+        # Directions along which rows differ much: cuts across the others would part
+        # neighbours to no purpose.
+        some = rng.randint(n_rows, size=min(n_rows, _SAMPLE))
+        mix = rng.standard_normal((depth, some.size)).astype(np.float32)
+        self.directions = mix @ rows[some]
+        self.cuts = []
+        # Rows in the order of the leaves, halves of halves being next to each other.
+        order = np.arange(n_rows)
+        ends = np.array([0, n_rows])
+        for direction in self.directions:
+            value = (rows @ direction)[order]
+            cuts, new_ends = [], [0]
+            for start, stop in pairwise(ends):
+                middle = (stop - start) // 2
+                part = np.argpartition(value[start:stop], middle)
+                cuts.append(value[start:stop][part[middle]])
+                order[start:stop] = order[start:stop][part]
+                new_ends += [start + middle, stop]
+            self.cuts.append(np.array(cuts))
+            ends = np.array(new_ends)
+        self.order, self.ends = order, ends
+
+    def search(self, queries, rows, k, same):
+        """Return squared distances and positions of the k best of the own leaf."""
+        squares = np.empty((len(queries), k), dtype=np.float32)
+        neighbors = np.empty((len(queries), k), dtype=np.intp)
+        if same:
+            members, bounds = self.order, self.ends
+        else:
+            leaves = self._leaves(queries)
+            members = np.argsort(leaves, kind="stable")
+            bounds = np.searchsorted(leaves[members], np.arange(len(self.ends)))
+        for leaf in range(len(self.ends) - 1):
+            asked = members[bounds[leaf] : bounds[leaf + 1]]
+            there = self.order[self.ends[leaf] : self.ends[leaf + 1]]
+            candidates = rows[there]
+            step = max(_CHUNK // len(there), 1)
+            for start in range(0, len(asked), step):
+                some = asked[start : start + step]
+                distance = _squares(queries[some], candidates)
+                best, at = _smallest(distance, k)
+                squares[some], neighbors[some] = best, there[at]
+        return squares, neighbors
+
+    def _leaves(self, queries):
+        leaves = np.zeros(len(queries), dtype=np.intp)
+        for direction, cuts in zip(self.directions, self.cuts, strict=True):
+            leaves = 2 * leaves + (queries @ direction >= cuts[leaves])
+        return leaves
+
+
+def _squares(queries, rows):
+    """Return squared distances between all pairs."""
+    norms = np.einsum("ij,ij->i", rows, rows)
+    squares = queries @ rows.T
+    squares *= -2
+    squares += norms
+    squares += np.einsum("ij,ij->i", queries, queries)[:, None]
+    return squares
+
+
+def _smallest(values, k):
+    """Return the k smallest of every row in their order, and where they are."""
+    if values.shape[1] > k:
+        at = np.argpartition(values, k - 1, axis=1)[:, :k]
+        values = np.take_along_axis(values, at, axis=1)
+    else:
+        at = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    order = np.argsort(values, axis=1, kind="stable")
+    return np.take_along_axis(values, order, 1), np.take_along_axis(at, order, 1)
+
+
+def _merge(one, other, k):
+    """Return the k best of two lists of neighbours, each of them once."""
+    squares, neighbors = (np.hstack(pair) for pair in zip(one, other, strict=True))
+    order = np.argsort(neighbors, axis=1, kind="stable")
+    neighbors = np.take_along_axis(neighbors, order, axis=1)
+    squares = np.take_along_axis(squares, order, axis=1)
+    squares[:, 1:][neighbors[:, 1:] == neighbors[:, :-1]] = np.inf
+    best, at = _smallest(squares, k)
+    return best, np.take_along_axis(neighbors, at, axis=1)
