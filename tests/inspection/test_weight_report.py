@@ -269,7 +269,10 @@ def test_missing_mass_at_the_size_of_the_reference(missing, seed):
     assert report.missing_target_mass == pytest.approx(missing, abs=0.03)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(s, marks=[pytest.mark.slow] if s > 4 else []) for s in range(20)],
+)
 def test_no_false_alarm_where_source_and_target_agree(seed):
     rng = np.random.default_rng(seed)
     X, T = rng.normal(size=(500, 3)), rng.normal(size=(500, 3))
