@@ -220,9 +220,11 @@ def test_words_and_gaps_are_features():
     ]
     np.testing.assert_allclose(found.mean_source, [0.5, 0.25, 0, 0.25, 0.25, 7 / 3, 0])
     np.testing.assert_allclose(found.mean_target, [0.5, 0, 0.5, 0, 0, 2, 0.5])
-    # Nothing varies in the target: equal is zero, anything else is infinite.
     assert found.difference_before[0] == 0
-    assert found.difference_before[1] == np.inf
+    # No "b" in the target: the deviation is that of the rows, sqrt(1/4).
+    assert found.difference_before[1] == pytest.approx(0.25 / 0.5)
+    constant = balance_table([[1.0], [1.0]], [[2.0], [2.0]], [1, 1])
+    assert constant.difference_after[0] == -np.inf
     polars = pytest.importorskip("polars")
     tables = [polars.DataFrame(one, strict=False) for one in (rows, target)]
     same = balance_table(*tables, [1, 1, 1, 1])
