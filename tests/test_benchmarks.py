@@ -11,6 +11,8 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 # The scripts on the page docs/benchmarks.md; those about costs have no --quick.
 NAMES = [
     "calibration_real_data",
+    "calibrator_agreement",
+    "calibrator_speed",
     "compare_weightings",
     "fit_counts",
     "import_time",
