@@ -15,6 +15,8 @@ NAMES = [
     "cost_savings",
     "cost_weight_rules",
     "calibration_real_data",
+    "calibrator_agreement",
+    "calibrator_speed",
     "compare_weightings",
     "fit_counts",
     "import_time",
