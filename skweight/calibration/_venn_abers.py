@@ -122,13 +122,14 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         x = np.append(0.0, np.cumsum(merged.mass))
         y = np.append(0.0, np.cumsum(merged.hits))
         corner = np.append(start, x.shape[0] - 1)
-        upper = _values_with_a_positive(x, y, corner)
+        upper = _values_with_a_positive(x, y, corner, value)
         # Turned by half a circle, a negative at a score is a positive at that score,
         # and misses are hits.
         lower = 1.0 - _values_with_a_positive(
             x[-1] - x[::-1],
             (x[-1] - y[-1]) - (x - y)[::-1],
             x.shape[0] - 1 - corner[::-1],
+            1.0 - value[::-1],
         )
         lower = np.maximum(lower[::-1], 0.0)
         begins = np.flatnonzero(np.diff(lower, prepend=-1.0))
@@ -164,12 +165,12 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         return np.column_stack(lower), np.column_stack(upper)
 
 
-def _values_with_a_positive(x, y, corner):
+def _values_with_a_positive(x, y, corner, value):
     """Return the isotonic value at every score when a positive is added there.
 
     ``x`` and ``y`` are the cumulative diagram, n + 1 points, and ``corner`` the
     positions of the corners of its greatest convex minorant, the first and the last
-    point among them.
+    point among them; ``value`` holds the isotonic value of each block between them.
     """
     chain_x, chain_y = x[corner], y[corner]
     last = corner.shape[0] - 1
@@ -180,7 +181,8 @@ def _values_with_a_positive(x, y, corner):
     # that is the end of the own block; for the others it is bisected, all at once.
     own = np.repeat(np.arange(1, last + 1), np.diff(corner))
     slope = (chain_y[own] - from_y) / (chain_x[own] - from_x)
-    steepness = np.append(np.diff(chain_y) / np.diff(chain_x), np.inf)
+    # Not from the chain itself: rows of nearly no weight leave no run to divide by.
+    steepness = np.append(value, np.inf)
     point = np.flatnonzero(steepness[own] < slope)
     low, high = own[point] + 1, np.full(point.shape[0], last)
     from_x, from_y = from_x[point], from_y[point]

@@ -63,6 +63,16 @@ def test_it_equals_two_fits_for_every_score(seed, n, step, weights, steepness):
     assert_allclose(upper[:, 0], 1 - p0, atol=1e-12)
 
 
+def test_a_row_of_nearly_no_weight(rng):
+    """Its weight is lost in the sum of the others, and it is still a knot."""
+    scores, y = np.append(np.zeros(11), 1.0), np.append(0, np.ones(11, dtype=int))
+    weight = np.append(1.0, np.append(np.full(10, 1126.0), 1e-12))
+    calibrator = VennAbersCalibrator().fit(scores, y, weight)
+    lower, upper = calibrator.predict_interval([0.0, 0.5, 1.0])
+    assert (np.diff(lower[:, 1]) >= 0).all()
+    assert ((lower > -1e-12) & (lower <= upper) & (upper < 1 + 1e-12)).all()
+
+
 def test_many_rows_with_many_blocks(rng):
     """Large enough that tangents pass the end of their own block."""
     scores = rng.normal(size=3000)
