@@ -116,7 +116,7 @@ def resample(
     See Also
     --------
     WeightedSampler : The same as an estimator.
-    WeightedClassifier : Resamples inside every training fold with ``resampler=``.
+    skweight.WeightedClassifier : Resamples inside every fit with ``resampler=``.
 
     Notes
     -----
