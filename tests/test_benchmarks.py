@@ -20,6 +20,8 @@ NAMES = [
     "import_time",
     "overhead",
     "pareto_smoothing",
+    "resampling_hybrid",
+    "resampling_speed",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
