@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from skweight._guards import samplers_in
 from skweight._roles import varies_within
 from skweight._validation import encode_labels
 from skweight.delivery import balances_itself
@@ -37,7 +38,7 @@ def check_probabilities(
     decision, calibrator : object
         What is going to be used; no calibrator is None.
     estimator : estimator
-        The wrapped one, which may balance by itself.
+        The wrapped one, which may balance by itself or resample its rows.
     weighting : object
         What the user passed, for the message.
     emphasis : ndarray of shape (n_samples,) or None
@@ -53,6 +54,9 @@ def check_probabilities(
     if calibrator is not None and not closed_form:
         return
     left = [f"{name}={value!r}" for name, value in balances_itself(estimator)]
+    left += [
+        f"the sampler {name!r} of the estimator" for name in samplers_in(estimator)
+    ]
     if emphasis is not None and np.ptp(emphasis) > 0:
         by_row = varies_within(emphasis, encode_labels(y)[1])
         if by_row or not closed_form:

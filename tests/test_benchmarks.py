@@ -15,6 +15,7 @@ NAMES = [
     "fit_counts",
     "import_time",
     "overhead",
+    "pareto_smoothing",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]

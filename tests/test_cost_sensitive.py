@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.pipeline import make_pipeline as imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -185,6 +187,20 @@ def test_weights_and_an_uncorrected_cost_decision_raise(params, counting, rare):
     assert ("'prior', " in str(error.value)) == (
         "calibration" not in params and "estimator" not in params
     )
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.UpstreamSamplerWarning")
+@pytest.mark.parametrize("calibration", [None, "prior"])
+def test_a_sampler_inside_the_estimator_is_emphasis_too(calibration, rare):
+    """It moves probabilities as weights do, where the closed form knows nothing."""
+    sampling = imblearn_pipeline(
+        RandomUnderSampler(random_state=0), LogisticRegression()
+    )
+    clf = CostSensitiveClassifier(sampling, cost=COST, calibration=calibration)
+    with pytest.raises(ValueError, match="the sampler 'randomundersampler' of the"):
+        clf.fit(*rare)
+    clf.set_params(calibration="sigmoid")
+    assert savings_score(rare[1], clf.fit(*rare).predict(rare[0]), COST) > 0.2
 
 
 @pytest.mark.parametrize(

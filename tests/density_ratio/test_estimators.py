@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.stats import special_ortho_group
 from sklearn.base import clone
@@ -91,6 +91,46 @@ def test_fit_and_fit_ratio_agree_and_repeat(rng, name):
     assert_allclose(again.ratio(X_target), first.ratio(X_target), rtol=1e-9)
     # What the ratio 1 scores, or better; zeros cost uLSIF a little.
     assert again.score(X_source, X_target) > -np.log(2) - 0.01
+
+
+@every
+def test_fit_changes_neither_parameters_nor_tables(rng, name):
+    """One peer's gamma is whatever its fit made of it."""
+    X_source, X_target, _ = shifted(rng, 80, 70)
+    before = X_source.copy(), X_target.copy()
+    model = clone(ESTIMATORS[name])
+    parameters = repr(model.get_params())
+    state = np.random.get_state()[1].copy()  # noqa: NPY002, the generator of others
+    model.fit(X_source, X_target)
+    assert repr(model.get_params()) == parameters
+    for table, copy in zip((X_source, X_target), before, strict=True):
+        assert_array_equal(table, copy)
+    assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@every
+def test_every_source_row_has_a_weight_also_in_float32(rng, name):
+    """One peer's KMM refuses float32 and gives zero to rows beyond its batches."""
+    X_source, X_target, _ = shifted(rng, 203, 101)
+    expected = clone(ESTIMATORS[name]).fit_ratio(X_source, X_target)
+    tables = (X.astype(np.float32) for X in (X_source, X_target))
+    ratio = clone(ESTIMATORS[name]).fit_ratio(*tables)
+    assert ratio.dtype == np.float64
+    assert ratio.shape == (203,)
+    assert_allclose(ratio, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_centres_are_different_rows_of_the_target(rng):
+    """Peers draw them with replacement, or ask for more than there are rows."""
+    X_source = rng.normal(size=(60, 2))
+    X_target = np.repeat(rng.normal(size=(30, 2)), 2, axis=0)
+    for n_centers, expected in ((10, 10), (500, 30)):
+        model = ULSIF(n_centers=n_centers, standardize=False, random_state=0)
+        kernels = model.fit(X_source, X_target)._basis.kernels
+        centers = kernels.centers + kernels.mean
+        assert np.unique(centers.round(10), axis=0).shape == (expected, 2)
+        distances = np.abs(centers[:, np.newaxis] - X_target).sum(axis=2)
+        assert_allclose(distances.min(axis=1), 0, atol=1e-12)
 
 
 # --- Weights on both sides ------------------------------------------------------------
