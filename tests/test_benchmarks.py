@@ -14,6 +14,7 @@ NAMES = [
     "compare_weightings",
     "fit_counts",
     "import_time",
+    "mini_batches",
     "overhead",
     "pareto_smoothing",
     "weight_scale",
