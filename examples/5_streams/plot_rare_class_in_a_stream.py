@@ -56,9 +56,9 @@ for name, values in found.items():
 # %%
 # What the weights follow
 # -----------------------
-# Without forgetting the class shares are means over everything, and 20,000 rows after the
-# change the rare class still has the weight of a rarer one. With a half-life they are
-# noisier before, and right after.
+# Without forgetting the class shares are means over everything, and 20,000 rows after
+# the change the rare class still has the weight of a rarer one. With a half-life they
+# are noisier before, and right soon after.
 
 at = np.array([rows.start for rows in chunks[1:]])
 fig, (above, below) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
