@@ -17,6 +17,7 @@ NAMES = [
     "fit_counts",
     "import_time",
     "overhead",
+    "pareto_smoothing",
     "vote_floor",
     "weight_scale",
 ]
