@@ -10,15 +10,12 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 # The scripts on the page docs/benchmarks.md; those about costs have no --quick.
 NAMES = [
-    "calibration_main",
     "calibration_real_data",
-    "calibration_regret",
     "compare_weightings",
     "fit_counts",
     "import_time",
     "overhead",
     "pareto_smoothing",
-    "vote_floor",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
