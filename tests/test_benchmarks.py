@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-# The scripts on the page docs/benchmarks.md; those about costs have no --quick.
+# The scripts on the page docs/benchmarks.md.
 NAMES = [
+    "cost_calibration",
+    "cost_columns",
+    "cost_savings",
+    "cost_weight_rules",
+    "calibration_main",
     "calibration_real_data",
+    "calibration_regret",
     "compare_weightings",
     "fit_counts",
     "import_time",

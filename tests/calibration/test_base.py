@@ -37,8 +37,8 @@ CALIBRATORS = [
     QuadraticCalibrator(),
     SigmoidCalibrator(),
     SigmoidCalibrator(smoothing=2.5, ridge=0.5),
+    IsotonicCalibrator(centered=False),
     IsotonicCalibrator(),
-    IsotonicCalibrator(centered=True),
     TemperatureCalibrator(),
     TemperatureCalibrator(bias=False),
 ]
@@ -247,15 +247,15 @@ def test_only_the_sum_and_the_effective_size_of_equal_rows_count(
 @pytest.mark.parametrize(
     "calibrator",
     [
-        SigmoidCalibrator(smoothing=1e-9, ridge=0),
-        TemperatureCalibrator(smoothing=1e-9),
-        TemperatureCalibrator(bias=False, smoothing=1e-9),
+        SigmoidCalibrator(smoothing=1e-9, ridge=0, bounded=False),
+        TemperatureCalibrator(smoothing=1e-9, bounded=False),
+        TemperatureCalibrator(bias=False, smoothing=1e-9, bounded=False),
     ],
     ids=repr,
 )
 @PROBLEMS
 def test_weight_two_is_the_row_twice(calibrator, problem, rng):
-    """Exactly so where nothing counts rows; with smoothing, up to O(1 / n)."""
+    """Exactly so where nothing counts rows; otherwise up to O(1 / n)."""
     scores, y = problem(rng)
     weight = rng.integers(1, 4, size=len(y))
     weighted = clone(calibrator).fit(scores, y, weight)

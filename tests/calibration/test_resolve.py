@@ -54,7 +54,7 @@ def test_every_calibrator_has_a_name():
 
 
 def test_an_object_is_itself():
-    calibrator = IsotonicCalibrator(centered=True)
+    calibrator = IsotonicCalibrator(centered=False)
     assert resolve_calibrator(calibrator) is calibrator
 
 
