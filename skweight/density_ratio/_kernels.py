@@ -137,6 +137,7 @@ class GaussianKernels:
         self.dtype = dtype
         self.mean = mean
         self.scale = scale
+        self._inverse_scale = 1 / scale
         self.centers = self._standardized(centers)
         if sparse.issparse(self.centers):
             self.centers = self.centers.toarray()
@@ -153,8 +154,8 @@ class GaussianKernels:
 
     def _standardized(self, X):
         if sparse.issparse(X):
-            return sparse.csr_matrix(X.multiply(1 / self.scale))
-        return (X - self.mean) / self.scale
+            return sparse.csr_matrix(X.multiply(self._inverse_scale))
+        return (X - self.mean) * self._inverse_scale
 
     def linear(self, X):
         """Return a constant and the standardised columns, dense."""
@@ -172,7 +173,7 @@ class GaussianKernels:
         Z = np.empty((X.shape[0], d + 2))
         own = Z[:, :d]
         np.subtract(X, self.mean, out=own)
-        own /= self.scale
+        own *= self._inverse_scale
         np.einsum("ij,ij->i", own, own, out=Z[:, d])
         Z[:, d + 1] = 1.0
         return Z @ factors
