@@ -49,7 +49,7 @@ def by_size(options):
         X_source, X_target, true = draw_many(n)
         for name, make in methods.items():
             seconds, ratio = min(
-                (cpu_seconds(make().fit_ratio, X_source, X_target) for _ in range(3)),
+                (cpu_seconds(make().fit_ratio, X_source, X_target) for _ in range(2)),
                 key=lambda pair: pair[0],
             )
             tracemalloc.start()
@@ -115,10 +115,16 @@ def from_disk(options):
     yield table(rows)
 
 
+def arguments(parser):
+    parser.add_argument("--only", choices=["memory", "disk"])
+
+
 def measure(options):
-    yield from by_size(options)
-    yield from from_disk(options)
+    if options.only != "disk":
+        yield from by_size(options)
+    if options.only != "memory":
+        yield from from_disk(options)
 
 
 if __name__ == "__main__":
-    run(measure, __doc__, "density_ratio_scaling")
+    run(measure, __doc__, "density_ratio_scaling", arguments)
