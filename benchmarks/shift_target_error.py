@@ -75,7 +75,7 @@ def rows_of(losses, names, model):
 
 
 def known_truth(options):
-    repeats = 2 if options.quick else 20
+    repeats = 2 if options.quick else 10
     for n in [200] if options.quick else [300, 1000]:
         rows = []
         weightings = {}
@@ -168,7 +168,7 @@ def real_data(options):
         "DensityRatioWeighting": DensityRatioWeighting,
         "ClassifierRatioWeighting": ClassifierRatioWeighting,
     }
-    repeats, n = 10, 1500
+    repeats, n = 6, 1500
     for text, (table_, chance_source, chance_target) in splits.items():
         losses = {name: {} for name in adult_models()}
         for seed in range(repeats):
