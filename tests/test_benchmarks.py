@@ -12,6 +12,9 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NAMES = [
     "calibration_real_data",
     "compare_weightings",
+    "density_ratio_accuracy",
+    "density_ratio_scaling",
+    "density_ratio_speed",
     "fit_counts",
     "import_time",
     "overhead",
