@@ -18,6 +18,7 @@ NAMES = [
     "fit_counts",
     "import_time",
     "overhead",
+    "shift_target_error",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
