@@ -24,7 +24,7 @@ MODELS = {
     "boosting": HistGradientBoostingClassifier(random_state=0),
 }
 COLUMNS = ("hours_per_week", "age")
-SIZES = (500, 4000)
+SIZES = (2000,)
 SPLITS = 5
 
 

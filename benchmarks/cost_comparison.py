@@ -27,7 +27,7 @@ try:
 except ImportError:
     empulse = None
 
-SPLITS = {"marketing": 8, "churn": 20, "german": 30}
+SPLITS = {"marketing": 6, "churn": 12, "german": 24}
 MODEL = HistGradientBoostingClassifier(random_state=0)
 
 

@@ -25,9 +25,9 @@ from skweight import BalancedWeighting, WeightedClassifier
 
 # File, target column, label of the rarer class, columns that are not features.
 REAL = {
-    "mammography": ("mammography.csv.gz", "Class", "1", []),
-    "phoneme": ("phoneme.csv.gz", "Class", "2", []),
-    "churn": ("churn.csv.gz", "target", "1", ["id", "C_FP", "C_FN", "C_TP", "C_TN"]),
+    "mammography": ("mammography.csv.gz", "Class", 1, []),
+    "phoneme": ("phoneme.csv.gz", "Class", 2, []),
+    "churn": ("churn.csv.gz", "target", 1, ["id", "C_FP", "C_FN", "C_TP", "C_TN"]),
 }
 
 
@@ -98,7 +98,7 @@ def datasets(options):
         if options.quick or not path.is_file():
             continue
         X = pd.read_csv(path)
-        y = (X[target].astype(str) == positive).to_numpy(dtype=int)
+        y = (X[target] == positive).to_numpy(dtype=int)
         yield name, X.drop(columns=[target, *unused]), y
     if options.quick:
         X, y = load_breast_cancer(return_X_y=True, as_frame=True)

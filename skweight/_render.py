@@ -1,6 +1,7 @@
 """How every report of the library is shown: as text, and as HTML in a notebook."""
 
 from html import escape
+from math import isfinite
 from typing import NamedTuple
 
 
@@ -10,6 +11,20 @@ class Table(NamedTuple):
     caption: str
     header: list
     rows: list
+
+
+def json_ready(value):
+    """Return a report's attributes as what JSON knows: records as dicts, no NaN."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: json_ready(one) for key, one in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [json_ready(one) for one in value]
+    # None where there is no number, also an infinite one: JSON has neither.
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def as_text(title, lines, tables):

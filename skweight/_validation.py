@@ -228,6 +228,9 @@ def encode_labels(y):
         return classes.astype(bool), codes
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
+        if high - low == 1:
+            # Two neighbours are both there: no row need be counted, or looked up.
+            return np.array([low, high], dtype=y.dtype), (y != low).view(np.uint8)
         if high - low < _LOOKUP_RANGE:
             if high <= np.iinfo(np.intp).max:
                 shifted = y.astype(np.intp, copy=False)

@@ -50,6 +50,7 @@ from skweight.inspection._report import (
     resampling_figures,
     weight_figures,
 )
+from skweight.inspection._tails import look_at_weights
 from skweight.weighting import resolve_weighting
 
 
@@ -393,6 +394,10 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             random_state=self.random_state,
         ).weigh(X, y, sample_weight, arguments["weighting"], emphasis)
         training.fit_params = arguments["estimator"]
+        told_of_weights = look_at_weights(
+            training.raw, training.weighting_, self.stabilizer
+        )
+        training.raw = None
         X = self._hide_side_columns(X, weighting, decision)
         figures = self._look_at_training(training, X, y, codes)
         population, emphasis = training.by_role
@@ -461,6 +466,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             decision=describe_decision(self.decision_),
             n_fits=fitted.n_fits,
             **told,
+            **told_of_weights,
         )
         return self
 

@@ -14,6 +14,7 @@ from skweight.inspection._report import (
     describe_weighting,
     row_figures,
 )
+from skweight.inspection._tails import look_at_weights
 from skweight.weighting import resolve_weighting
 
 
@@ -171,6 +172,9 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
             random_state=self.random_state,
         ).weigh(X, y, sample_weight, arguments["weighting"])
         training.fit_params = arguments["estimator"]
+        told_of_weights = look_at_weights(
+            training.raw, training.weighting_, self.stabilizer
+        )
         self.weighting_ = training.weighting_
         X = self._hide_side_columns(X, weighting)
         self.estimator_, deliveries = training.fit(X, y)
@@ -179,6 +183,7 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
             **row_figures(n_rows(X), training.by_role.population, training.weights),
             weighting=describe_weighting(self.weighting_),
             deliveries=deliveries,
+            **told_of_weights,
         )
         return self
 

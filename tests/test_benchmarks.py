@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-# The scripts on the page docs/benchmarks.md; those about costs have no --quick.
+# The scripts on the page docs/benchmarks.md.
 NAMES = [
+    "cost_calibration",
+    "cost_columns",
+    "cost_savings",
+    "cost_weight_rules",
     "calibration_real_data",
     "compare_weightings",
     "density_ratio_accuracy",
@@ -19,6 +23,7 @@ NAMES = [
     "import_time",
     "overhead",
     "shift_target_error",
+    "pareto_smoothing",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]

@@ -149,7 +149,7 @@ def test_the_closed_form_undoes_the_weights_of_a_logistic_regression(
     "calibrator",
     [
         SigmoidCalibrator(smoothing=0.5),
-        IsotonicCalibrator(centered=True),
+        IsotonicCalibrator(),
         TemperatureCalibrator(bias=True),
         PriorCalibrator(),
     ],

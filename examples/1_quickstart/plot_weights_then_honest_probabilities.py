@@ -40,6 +40,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skweight import WeightedClassifier
 from skweight.datasets import make_rare
+from skweight.inspection import ReliabilityDisplay
 
 X, labels = load_digits(return_X_y=True)
 X, y = make_rare(X, labels == 8, target={True: 0.05}, random_state=0)
@@ -105,47 +106,28 @@ print(table.round(3).to_string())
 #
 # Reliability
 # -----------
-# Of the digits that were given a probability of 40 %, how many are eights? Rows with
-# similar predictions are pooled, those of all twenty splits together.
+# Of the digits that were given a probability of 40 %, how many are eights?
+# :class:`~skweight.inspection.ReliabilityDisplay` pools rows with similar predictions,
+# as many in each point, here those of all twenty splits together. It would draw a band
+# for chance, too, but takes every prediction for one of another digit, which these are
+# not.
 
-STYLES = {  # told apart without colour, too
-    "plain": {"color": "0.45", "marker": "s", "linestyle": ":"},
-    "weighted": {"color": "#d55e00", "marker": "^", "linestyle": "--"},
-    "weighted + calibrated": {"color": "#0072b2", "marker": "o", "linestyle": "-"},
-}
-edges = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1])
-
-
-def reliability(p):
-    """Return mean prediction and frequency of every bin with enough rows."""
-    bins = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
-    rows = np.bincount(bins, minlength=len(edges) - 1)
-    used = rows >= 40  # fewer would show chance
-    mean = np.bincount(bins, weights=p, minlength=rows.size)[used] / rows[used]
-    frequency = np.bincount(bins, weights=truth, minlength=rows.size)[used] / rows[used]
-    return mean, frequency
-
-
+COLOURS = {"plain": "0.45", "weighted": "#d55e00", "weighted + calibrated": "#0072b2"}
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 4.2), width_ratios=[3, 2], layout="constrained"
 )
-for name, style in STYLES.items():
-    mean, frequency = reliability(np.concatenate(probabilities[name]))
-    left.plot(mean, frequency, label=name, linewidth=1.6, markersize=6, **style)
-left.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0, label="perfect")
-left.set(
-    xlabel="predicted probability of an eight",
-    ylabel="share that is an eight",
-    xlim=(-0.02, 1.02),
-    ylim=(-0.02, 1.02),
-    aspect="equal",
-)
+for name, color in COLOURS.items():
+    p = np.concatenate(probabilities[name])
+    ReliabilityDisplay.from_predictions(
+        truth, p, n_bins=50, name=name, color=color, band=False, ax=left
+    )
+left.get_legend().remove()
 figure.legend(loc="outside upper center", ncols=4, frameon=False)
 left.spines[["top", "right"]].set_visible(False)
 
-for position, (name, style) in enumerate(STYLES.items()):
+for position, (name, color) in enumerate(COLOURS.items()):
     mean = table.loc[name, "mean p"]
-    right.barh(position, mean, height=0.55, color=style["color"])
+    right.barh(position, mean, height=0.55, color=color)
     right.annotate(
         f"{mean:.1%}", (mean, position), (4, 0), textcoords="offset points", va="center"
     )
@@ -158,11 +140,11 @@ right.annotate(
     va="center",
 )
 right.set(
-    yticks=range(len(STYLES)),
-    yticklabels=[name.replace(" + ", "\n+ ") for name in STYLES],
-    xlabel="mean predicted probability",
+    yticks=range(len(COLOURS)),
+    yticklabels=[name.replace(" + ", "\n+ ") for name in COLOURS],
+    xlabel="Mean predicted probability",
     xlim=(0, 1.25 * table["mean p"].max()),
-    ylim=(len(STYLES) - 0.5, -0.9),
+    ylim=(len(COLOURS) - 0.5, -0.9),
 )
 right.xaxis.set_major_locator(MultipleLocator(0.05))
 right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

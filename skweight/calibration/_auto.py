@@ -47,8 +47,8 @@ class AutoCalibrator(BaseCalibrator):
     of model:
 
     ===============================  ==================================================
-    two classes                      anchored with a bend, sigmoid, beta, centred
-                                     isotonic
+    two classes                      anchored, anchored with a bend, sigmoid, beta,
+                                     centred isotonic
     three classes and more           anchored, sigmoid, temperature with a bias
     below 5 rows of the rarest class the anchored map alone
     shares of votes, as of forests   anchored at the inversion of the weights loosely,
@@ -82,10 +82,10 @@ class AutoCalibrator(BaseCalibrator):
     Notes
     -----
     A mean of increasing maps is increasing, and its log loss is at most the mean of
-    their losses. Folds are dealt out in the order of the scores within each class, so
-    that the result does not depend on the order of the rows. 20 small fits besides
-    those that are kept: about a quarter of a second for 100,000 rows; prediction costs
-    that of the candidates which have a share.
+    their losses. Folds are stratified and drawn with a fixed seed from the sorted rows,
+    so that the result does not depend on the order in which they came. 25 small fits
+    besides those that are kept: about a third of a second for 100,000 rows; prediction
+    costs that of the candidates which have a share.
 
     References
     ----------
@@ -104,7 +104,7 @@ class AutoCalibrator(BaseCalibrator):
     >>> scores = logit + np.log(5)  # of a model that counted the second class 5 times
     >>> calibrator = AutoCalibrator().fit(scores, y, class_multiplier=[1, 5])
     >>> list(calibrator.losses_)
-    ['anchored with a bend', 'sigmoid', 'beta', 'centred isotonic']
+    ['anchored', 'anchored with a bend', 'sigmoid', 'beta', 'centred isotonic']
     >>> bool(abs(calibrator.predict_proba(scores)[:, 1].mean() - y.mean()) < 0.001)
     True
     """
@@ -171,8 +171,9 @@ class AutoCalibrator(BaseCalibrator):
         return f"{self!r}: {', '.join(named)}"
 
     def _fit_binary(self, rows):
-        candidates = {"anchored with a bend": self._anchored("quadratic")}
+        candidates = {"anchored": self._anchored()}
         if rows.class_count.min() >= FEWEST_ROWS:
+            candidates["anchored with a bend"] = self._anchored("quadratic")
             candidates["sigmoid"] = SigmoidCalibrator()
             candidates["beta"] = BetaCalibrator()
             candidates["centred isotonic"] = IsotonicCalibrator(centered=True)
@@ -231,12 +232,7 @@ class AutoCalibrator(BaseCalibrator):
 
 def cross_fitted_losses(candidates, rows):
     """Return the mean weighted log loss of calibrators on rows they did not see."""
-    own = rows.scores
-    if own.ndim == 2:
-        own = np.take_along_axis(own, rows.codes[:, np.newaxis], axis=1)[:, 0]
-    order = np.lexsort((rows.weight, own, rows.codes))
-    fold = np.empty(order.size, dtype=np.intp)
-    fold[order] = np.arange(order.size) % N_FOLDS
+    fold = _folds(rows)
     total = dict.fromkeys(candidates, 0.0)
     for k in range(N_FOLDS):
         train, test = fold != k, fold == k
@@ -245,6 +241,25 @@ def cross_fitted_losses(candidates, rows):
             own = np.take_along_axis(proba, rows.codes[test][:, np.newaxis], axis=1)
             total[name] -= rows.weight[test] @ np.log(own[:, 0])
     return {name: float(loss / rows.weight.sum()) for name, loss in total.items()}
+
+
+def _folds(rows):
+    """Return a fold for every row, whatever the order of rows and of classes.
+
+    Rows are sorted by the score of their own class; then shuffled, or those left out
+    would lie between those of the fit too evenly for chance.
+    """
+    own = rows.scores
+    if own.ndim == 2:
+        own = np.take_along_axis(own, rows.codes[:, np.newaxis], axis=1)[:, 0]
+    else:
+        own = np.where(rows.codes == 1, own, -own)
+    order = np.lexsort((rows.weight, own, rows.codes))
+    fold = np.empty(order.size, dtype=np.intp)
+    for block in np.split(order, np.cumsum(np.bincount(rows.codes))[:-1]):
+        shuffled = np.random.default_rng(0).permutation(block)
+        fold[shuffled] = np.arange(block.size) % N_FOLDS
+    return fold
 
 
 def _fit(candidate, rows, part):

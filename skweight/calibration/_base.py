@@ -16,6 +16,7 @@ from skweight._validation import (
     plain,
     say,
 )
+from skweight.calibration._numerics import all_equal
 from skweight.exceptions import CalibrationWarning
 from skweight.weights import effective_sample_size
 
@@ -31,7 +32,8 @@ class CalibrationRows:
     codes : ndarray of shape (n_rows,)
         Position of every label among the classes.
     weight : ndarray of shape (n_rows,), dtype float64
-        Population weights whose total is the effective sample size.
+        Population weights whose total is the effective sample size; read-only where
+        all are one.
     class_count : ndarray of shape (n_classes,), dtype float64
         Total of ``weight`` per class; zero for a class that is missing.
     class_multiplier : ndarray of shape (n_classes,) or None
@@ -199,7 +201,8 @@ class BaseCalibrator(BaseEstimator):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            weight = np.ones(n_rows)
+            # One number in memory for all rows, by which fits know that none differs.
+            weight = np.broadcast_to(np.float64(1.0), n_rows)
         else:
             weight = check_weights(sample_weight, n_rows)
             counted = weight > 0
@@ -210,7 +213,7 @@ class BaseCalibrator(BaseEstimator):
             scores=_check_finite(scores),
             codes=codes,
             weight=weight,
-            class_count=np.bincount(codes, weight, n_classes),
+            class_count=count_classes(codes, weight, n_classes),
             class_multiplier=None
             if class_multiplier is None
             else check_class_multiplier(class_multiplier, classes, owner=owner),
@@ -356,6 +359,17 @@ def check_class_multiplier(class_multiplier, classes, *, owner):
             "SigmoidCalibrator, or leave the class out."
         )
     return multiplier
+
+
+def count_classes(codes, weight, n_classes):
+    """Return the total weight of every class as float64."""
+    if not all_equal(weight):
+        # Small integers are converted value by value inside of bincount.
+        return np.bincount(codes.astype(np.intp), weight, n_classes)
+    if n_classes == 2:
+        positive = np.count_nonzero(codes)
+        return np.array([codes.shape[0] - positive, positive], dtype=np.float64)
+    return np.bincount(codes, minlength=n_classes).astype(np.float64)
 
 
 def _to_effective_rows(weight):

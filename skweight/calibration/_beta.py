@@ -76,6 +76,11 @@ class BetaCalibrator(OneVersusRestCalibrator):
     smoothing : float, default=1.0
         Pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. Raising it
         pulls probabilities away from 0 and 1.
+    bounded : bool, default=True
+        Whether log odds beyond Laplace's bounds
+        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
+        show, grow only like a logarithm. The ranking stays. False follows the formula
+        to any extreme.
 
     Attributes
     ----------
@@ -137,15 +142,17 @@ class BetaCalibrator(OneVersusRestCalibrator):
     0.012
     """
 
-    def __init__(self, *, smoothing=1.0):
+    def __init__(self, *, smoothing=1.0, bounded=True):
         self.smoothing = smoothing
+        self.bounded = bounded
 
     def _fit_curve(self, scores, codes, weight, class_count):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
         levels = binary_levels(class_count, self.smoothing)
+        bounds = class_count if self.bounded else None
         if not slope_is_known(scores, class_count, bias=True):
             unknown = fit_slope(scores, codes, weight, class_count, levels)
-            return slope_curve(unknown), False
+            return slope_curve(unknown, bounds), False
         standard = standardise(scores, weight)
         objective = LogisticObjective(
             OddAndEven(), scores, codes, weight, levels, standard
@@ -158,4 +165,4 @@ class BetaCalibrator(OneVersusRestCalibrator):
         mean, difference, at_zero = theta
         a, b = max(mean - difference / 2, 0.0), max(mean + difference / 2, 0.0)
         c = at_zero - difference * np.log(2)
-        return LogitCurve(TwoLogs(), np.array([a, b, c])), False
+        return LogitCurve(TwoLogs(), np.array([a, b, c]), bounds), False

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logit
 
 from skweight.calibration._merged import isotonic_blocks, merge_scores
+from skweight.calibration._numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 
@@ -28,6 +30,23 @@ class Curve(NamedTuple):
         return np.column_stack([1.0 - proba, proba])
 
 
+class LogOddsCurve(NamedTuple):
+    """A piecewise linear map from scores to log odds, constant outside its knots.
+
+    Attributes
+    ----------
+    scores, log_odds : ndarray of shape (n_knots,)
+        Strictly increasing, and never decreasing.
+    """
+
+    scores: np.ndarray
+    log_odds: np.ndarray
+
+    def __call__(self, scores):
+        """Return the probabilities of both classes, shape (n, 2)."""
+        return binary_proba(np.interp(scores, self.scores, self.log_odds))
+
+
 class IsotonicCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by the best increasing curve.
 
@@ -48,20 +67,22 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     Parameters
     ----------
-    centered : bool, default=False
-        False interpolates between the ends of the flat blocks, so that a whole block
-        of scores shares one probability and the ranking inside it is lost. True puts
-        one knot at the mean score of every block (centred isotonic regression) after
-        one pseudo-positive at the lowest score and one pseudo-negative at the highest:
-        strictly increasing over the range of the calibration scores, so the ranking
-        and the AUC stay; with half the regret in log loss, or less, on the problems of
-        the user guide.
+    centered : bool, default=True
+        True puts one knot at the mean score of every block (centred isotonic
+        regression), after one pseudo-positive at the lowest score and one
+        pseudo-negative at the highest, and draws straight lines of the log odds between
+        the knots: strictly increasing over the range of the calibration scores, so the
+        ranking and the AUC stay, with about half the regret in log loss of the other
+        on the problems of the user guide. False interpolates probabilities between the
+        ends of the flat blocks, as scikit-learn does, so that a whole block of scores
+        shares one probability and the ranking inside it is lost.
 
     Attributes
     ----------
-    curves_ : list of Curve
-        Knots (``scores``, ``proba``): one curve, of the second class, for two classes;
-        one for each class against the rest otherwise.
+    curves_ : list of LogOddsCurve or Curve
+        Knots (``scores`` and ``log_odds``, or ``proba`` if not centred): one curve, of
+        the second class, for two classes; one for each class against the rest
+        otherwise.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
         The joint map under the curves of three classes and more; 1 and 0 for two.
     classes_ : ndarray of shape (n_classes,)
@@ -108,14 +129,14 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     >>> from skweight.calibration import IsotonicCalibrator
     >>> scores = [-2, -1, 0, 1, 2, 3]
     >>> y = [0, 0, 1, 0, 1, 1]
-    >>> IsotonicCalibrator().fit(scores, y).predict_proba(scores)[:, 1]
+    >>> IsotonicCalibrator().fit(scores, y).predict_proba(scores)[:, 1].round(3)
+    array([0.3  , 0.382, 0.46 , 0.54 , 0.618, 0.7  ])
+    >>> blocks = IsotonicCalibrator(centered=False).fit(scores, y)
+    >>> blocks.predict_proba(scores)[:, 1]
     array([0.2, 0.2, 0.5, 0.5, 0.8, 0.8])
-    >>> centered = IsotonicCalibrator(centered=True).fit(scores, y)
-    >>> centered.predict_proba(scores)[:, 1].round(3)
-    array([0.3  , 0.385, 0.462, 0.538, 0.615, 0.7  ])
     """
 
-    def __init__(self, *, centered=False):
+    def __init__(self, *, centered=True):
         self.centered = centered
 
     def _fit_curve(self, scores, codes, weight, class_count):
@@ -141,7 +162,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
             p = np.repeat(value, 2)
             keep = np.append(True, np.diff(x) > 0)
             x, p = x[keep], p[keep]
-        return Curve(x, p), value.shape[0] == 1 and knots.shape[0] > 1
+        curve = LogOddsCurve(x, logit(p)) if self.centered else Curve(x, p)
+        return curve, value.shape[0] == 1 and knots.shape[0] > 1
 
 
 def _rising_tails(x, p, knots, block_mass, low, high):

@@ -17,7 +17,11 @@ import numpy as np
 from scipy.special import expit
 
 from skweight.calibration._newton import TOLERANCE, Restricted, newton
-from skweight.calibration._numerics import binary_proba
+from skweight.calibration._numerics import (
+    all_equal,
+    binary_proba,
+    soften_tails,
+)
 
 # Rows above which a first fit on cells makes the fit on all rows cheaper, the number
 # of cells, and how many standard deviations they reach to either side.
@@ -25,7 +29,7 @@ _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
 _REACH = 6.0
 
-# The fit on cells is good to about 1e-5, so that one step over all rows follows.
+# The fit on cells is good to about 1e-5, and the step over all rows squares that.
 _AFTER_CELLS = 1e-4
 
 # Rows of one block: the temporaries of a block stay in the processor's cache, and the
@@ -41,25 +45,28 @@ class Standard(NamedTuple):
 
     def __call__(self, scores):
         """Return scores as deviations from the mean in standard deviations."""
-        return (scores - self.centre) / self.scale
+        u = scores - self.centre
+        u /= self.scale
+        return u
 
 
 def standardise(scores, weight):
     """Return the :class:`Standard` of the scores; a scale of one if they are equal."""
     peak = max(scores.max(), -scores.min())
-    # Dividing by the peak keeps squares finite where scores are extreme.
-    unit = 1.0 if 1e-100 < peak < 1e100 else max(peak, 1e-290)
-    total = weight.sum()
-    centre = (
-        np.dot(weight, scores) / total
-        if unit == 1.0
-        else (np.dot(weight, scores / unit) / total * unit)
-    )
+    if not 1e-100 < peak < 1e100:
+        # Squares stay finite, and do not vanish, in units of the peak.
+        unit = max(peak, 1e-290)
+        inner = standardise(scores / unit, weight) if peak > 1e-290 else Standard(0, 1)
+        return Standard(inner.centre * unit, inner.scale * unit)
+    even = all_equal(weight)
+    total = scores.shape[0] if even else weight.sum()
+    centre = (scores.sum() if even else weight @ scores) / total
     square = 0.0
     for start in range(0, scores.shape[0], _BLOCK):
-        away = (scores[start : start + _BLOCK] - centre) / unit
-        square += np.dot(weight[start : start + _BLOCK], away * away)
-    scale = np.sqrt(square / total) * unit
+        part = slice(start, start + _BLOCK)
+        away = scores[part] - centre
+        square += (away if even else weight[part] * away) @ away
+    scale = np.sqrt(square / total)
     # Rounding alone gives equal scores a spread.
     return Standard(centre, scale if scale > 1e-13 * peak else 1.0)
 
@@ -99,24 +106,25 @@ class LogisticObjective:
         self.weight = weight
         self.levels = levels
         self.standard = standard
-        self.total = weight.sum()
+        self.even = all_equal(weight)
+        self.total = scores.shape[0] if self.even else weight.sum()
 
-    def _blocks(self, theta):
-        """Yield features, weights, targets and logits, a block at a time."""
+    def _blocks(self):
+        """Yield features, codes and weights, a block at a time."""
         for start in range(0, self.scores.shape[0], _BLOCK):
             part = slice(start, start + _BLOCK)
             features = self.basis(self.scores[part])
-            logit = theta[:-1] @ features
-            logit += theta[-1]
-            yield features, self.weight[part], self.levels[self.codes[part]], logit
+            yield features, self.codes[part], self.weight[part]
 
     def value(self, theta):
         value = 0.0
-        for _, weight, target, logit in self._blocks(theta):
+        for features, codes, weight in self._blocks():
+            logit = _logit(features, theta)
             # softplus(z) - t z, with softplus in the form that cannot overflow.
             loss = np.log1p(np.exp(-np.abs(logit)))
             loss += np.maximum(logit, 0)
-            loss -= target * logit
+            logit *= self.levels[codes]
+            loss -= logit
             value += weight @ loss
         return value / self.total
 
@@ -124,53 +132,85 @@ class LogisticObjective:
         k = theta.shape[0] - 1
         gradient = np.zeros(k + 1)
         hessian = np.zeros((k + 1, k + 1))
-        for features, weight, target, logit in self._blocks(theta):
-            proba = expit(logit, out=logit)
-            away = weight * (proba - target)
-            gradient[:k] += features @ away
+        low, span = self.levels[0], self.levels[1] - self.levels[0]
+        for features, codes, weight in self._blocks():
+            away = _sigma(_logit(features, theta))
+            curve = away * away
+            np.subtract(away, curve, out=curve)
+            # The proba minus its target.
+            away -= low
+            away -= codes * span
+            if not self.even:
+                away *= weight
+                curve *= weight
             gradient[k] += away.sum()
-            curve = weight * proba
-            curve *= 1 - proba
-            weighted = curve * features
-            hessian[:k, :k] += weighted @ features.T
-            hessian[:k, k] += weighted.sum(axis=1)
             hessian[k, k] += curve.sum()
-        hessian[k, :k] = hessian[:k, k]
+            for j, feature in enumerate(features):
+                gradient[j] += feature @ away
+                weighted = curve * feature
+                hessian[k, j] += weighted.sum()
+                for i in range(j + 1):
+                    hessian[j, i] += features[i] @ weighted
+        hessian += np.tril(hessian, -1).T
         return gradient / self.total, hessian / self.total
 
     @cached_property
     def cells(self):
         """The objective on cells of equal score width.
 
-        There is one row for each cell and code, at the mean score of its rows. Whatever
-        lies beyond the reach of the cells joins the outermost ones.
+        There is one row for each cell and code, in the middle of the cell. That is
+        near enough for a start; whatever lies beyond the reach of the cells joins the
+        outermost ones.
         """
-        mass, place = np.zeros((2, 2 * _N_CELLS))
-        for start in range(0, self.scores.shape[0], 4 * _BLOCK):
-            part = slice(start, start + 4 * _BLOCK)
-            weight = self.weight[part]
-            u = self.standard(self.scores[part])
-            cell = u * (_N_CELLS / (2 * _REACH))
-            cell += _N_CELLS / 2
-            cell = np.clip(cell, 0, _N_CELLS - 1, out=cell).astype(np.intp)
+        mass = np.zeros(2 * _N_CELLS)
+        width = 2 * _REACH / _N_CELLS
+        per_score = 1 / (width * self.standard.scale)
+        first = _N_CELLS / 2 - self.standard.centre * per_score
+        for start in range(0, self.scores.shape[0], 2 * _BLOCK):
+            part = slice(start, start + 2 * _BLOCK)
+            place = self.scores[part] * per_score
+            place += first
+            np.maximum(place, 0, out=place)
+            np.minimum(place, _N_CELLS - 1, out=place)
+            cell = place.astype(np.intp)
             cell *= 2
             cell += self.codes[part]
+            weight = None if self.even else self.weight[part]
             mass += np.bincount(cell, weight, 2 * _N_CELLS)
-            place += np.bincount(cell, weight * u, 2 * _N_CELLS)
         used = np.flatnonzero(mass)
-        mass = mass[used]
-        scores = self.standard.centre + self.standard.scale * (place[used] / mass)
+        middle = (used // 2 + 0.5) * width - _REACH
+        scores = self.standard.centre + self.standard.scale * middle
         return LogisticObjective(
-            self.basis, scores, used % 2, mass, self.levels, self.standard
+            self.basis, scores, used % 2, mass[used], self.levels, self.standard
         )
 
     def constant(self, n_features=1):
         """Return the parameters of the best constant map: where to start."""
-        positive = self.weight @ self.codes / self.total
+        if self.even:
+            positive = np.count_nonzero(self.codes) / self.total
+        else:
+            positive = self.weight @ self.codes / self.total
         mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
         # Rows of one class have no finite log odds where a prior is all smoothing.
         mean = min(max(mean, 1e-9), 1 - 1e-9)
         return np.append(np.zeros(n_features), log_odds(mean))
+
+
+def _logit(features, theta):
+    logit = theta[0] * features[0]
+    for slope, feature in zip(theta[1:-1], features[1:], strict=True):
+        logit += slope * feature
+    logit += theta[-1]
+    return logit
+
+
+def _sigma(logit):
+    """Return the sigmoid, in place; expit of SciPy takes twice as long."""
+    np.negative(logit, out=logit)
+    np.minimum(logit, 700, out=logit)
+    np.exp(logit, out=logit)
+    logit += 1
+    return np.reciprocal(logit, out=logit)
 
 
 # -- the fit ---------------------------------------------------------------------
@@ -289,22 +329,37 @@ def log_odds(p):
 
 
 class LogitCurve(NamedTuple):
-    """The map sigma(features . theta), the intercept last, of scores of shape (n,)."""
+    """The map sigma(features . theta), the intercept last, of scores of shape (n,).
+
+    Attributes
+    ----------
+    basis : callable
+        Scores to features, of shape (n_features, n).
+    theta : ndarray of shape (n_features + 1,)
+        Parameters, the intercept last.
+    class_count : ndarray of shape (2,) or None
+        Effective rows without and with the class, which bound the tails; None leaves
+        the tails as they are.
+    """
 
     basis: object
     theta: np.ndarray
+    class_count: np.ndarray | None
 
     def __call__(self, scores):
         """Return the probabilities of both classes, shape (n, 2)."""
-        return binary_proba(self.theta[:-1] @ self.basis(scores) + self.theta[-1])
+        logit = _logit(self.basis(scores), self.theta)
+        if self.class_count is not None:
+            soften_tails(logit, self.class_count)
+        return binary_proba(logit)
 
 
-def slope_curve(fit):
+def slope_curve(fit, class_count=None):
     """Return the curve of a :class:`SlopeFit`."""
     theta = np.array([fit.slope, fit.intercept], dtype=np.float64)
-    return LogitCurve(Affine(Standard(0.0, 1.0)), theta)
+    return LogitCurve(Affine(Standard(0.0, 1.0)), theta, class_count)
 
 
 def fit_constant_curve(objective):
     """Return the curve of the class frequencies, for scores that rank nothing."""
-    return LogitCurve(Affine(Standard(0.0, 1.0)), objective.constant())
+    return LogitCurve(Affine(Standard(0.0, 1.0)), objective.constant(), None)

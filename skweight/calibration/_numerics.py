@@ -10,6 +10,12 @@ from skweight._validation import check_number
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 
+
+def all_equal(weight):
+    """Return whether weights are one number broadcast, which is how ones are kept."""
+    return weight.strides == (0,)
+
+
 # -- probabilities ---------------------------------------------------------------
 
 
@@ -23,6 +29,31 @@ def binary_proba(logit):
     expit(-logit, out=proba[:, 0])
     expit(logit, out=proba[:, 1])
     return keep_inside(proba)
+
+
+def soften_tails(logit, class_count):
+    r"""Bend log odds beyond what the rows can show, in place, without a tie.
+
+    So many rows show no probability outside of Laplace's bounds
+    :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`. Cut off there, every score beyond
+    would be a tie; here the log odds at a distance d beyond a bound grow like
+    :math:`\log(1 + g d) / g` instead of d, with :math:`g = 4 n / (n + 100)`. With a few
+    rows, which say little about the tails, g is small and nothing much happens.
+    """
+    n_rows = class_count.sum()
+    if n_rows == 0 or logit.shape[0] == 0:
+        return logit
+    firmness = 4 * n_rows / (n_rows + 100)
+    low, high = -np.log1p(class_count[0]), np.log1p(class_count[1])
+    if logit.max() > high:
+        beyond = np.flatnonzero(logit > high)
+        excess = logit[beyond] - high
+        logit[beyond] = high + np.log1p(firmness * excess) / firmness
+    if logit.min() < low:
+        beyond = np.flatnonzero(logit < low)
+        excess = low - logit[beyond]
+        logit[beyond] = low - np.log1p(firmness * excess) / firmness
+    return logit
 
 
 def keep_inside(proba):

@@ -11,6 +11,7 @@ from skweight.calibration._numerics import (
     binary_proba,
     log_normalise,
     smoothed_targets,
+    soften_tails,
     softmax_proba,
 )
 from skweight.calibration._softmax import (
@@ -56,6 +57,11 @@ class SigmoidCalibrator(BaseCalibrator):
         fades as effective rows :math:`n` come in. Raising it helps when classes are
         rare; 0 fits all slopes freely. The default had the lowest mean log loss of
         1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models.
+    bounded : bool, default=True
+        Whether log odds beyond Laplace's bounds
+        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
+        show, grow only like a logarithm. The ranking stays. False follows the formula
+        to any extreme, as Platt did. Two classes. only.
 
     Attributes
     ----------
@@ -121,9 +127,10 @@ class SigmoidCalibrator(BaseCalibrator):
     mean probability 0.099, frequency 0.099
     """
 
-    def __init__(self, *, smoothing=1.0, ridge=4.0):
+    def __init__(self, *, smoothing=1.0, ridge=4.0, bounded=True):
         self.smoothing = smoothing
         self.ridge = ridge
+        self.bounded = bounded
 
     def _fit_binary(self, rows):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
@@ -170,7 +177,10 @@ class SigmoidCalibrator(BaseCalibrator):
             warn_reversed(self, "all classes share one slope")
 
     def _predict_binary(self, scores):
-        return binary_proba(self.slope_ * scores + self.intercept_)
+        logit = self.slope_ * scores + self.intercept_
+        if self.bounded:
+            soften_tails(logit, self.class_count_)
+        return binary_proba(logit)
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self.slope_ * log_normalise(scores) + self.intercept_)

@@ -10,6 +10,7 @@ from skweight.calibration._numerics import (
     binary_proba,
     centre_rows,
     smoothed_targets,
+    soften_tails,
     softmax_proba,
 )
 from skweight.calibration._softmax import fit_shared_slope
@@ -46,6 +47,11 @@ class TemperatureCalibrator(BaseCalibrator):
         Pseudo-rows, ``2 * smoothing`` in all, spread over the classes; in (0, inf). It
         keeps the slope finite where the scores separate the classes perfectly, as in
         ``SigmoidCalibrator``. Raising it pulls probabilities away from 0 and 1.
+    bounded : bool, default=True
+        Whether log odds beyond Laplace's bounds
+        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
+        show, grow only like a logarithm. The ranking stays. False follows the formula
+        to any extreme. Two classes. only.
 
     Attributes
     ----------
@@ -97,9 +103,10 @@ class TemperatureCalibrator(BaseCalibrator):
     [0.333 0.333 0.333]
     """
 
-    def __init__(self, bias=True, *, smoothing=1.0):
+    def __init__(self, bias=True, *, smoothing=1.0, bounded=True):
         self.bias = bias
         self.smoothing = smoothing
+        self.bounded = bounded
 
     def _fit_binary(self, rows):
         self._check()
@@ -142,7 +149,10 @@ class TemperatureCalibrator(BaseCalibrator):
             )
 
     def _predict_binary(self, scores):
-        return binary_proba(self.slope_ * scores + self.intercept_)
+        logit = self.slope_ * scores + self.intercept_
+        if self.bounded:
+            soften_tails(logit, self.class_count_)
+        return binary_proba(logit)
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self.slope_ * scores + self.intercept_)

@@ -117,7 +117,7 @@ class ReliabilityDisplay:
             ylim=(lowest, 1),
             aspect="equal",
         )
-        ax.legend(loc="upper left")
+        ax.legend(loc="best")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -1,11 +1,12 @@
 """The answer to "what did you do to my data?"."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from skweight._render import Table, as_html, as_text
+from skweight._render import Table, as_html, as_text, json_ready
 from skweight._validation import plain
+from skweight.inspection._tails import describe_tails
 
 _TITLE = "What the fit did to the rows"
 
@@ -60,6 +61,15 @@ class FitReport:
         The sampler inside every fit, and what became of the rows of each class.
     training_rows : list of int
         Rows of each class after resampling; empty without.
+    tails : dict
+        The tail of the raw weights of each role, k-hat and its verdict, before a
+        stabilizer: ``{role: ParetoDiagnostics}``. "not applicable" for weights per
+        class.
+    target : dict or None
+        What a density ratio said about the target: its missing mass, and what the
+        ratio leaves of the rows. None without one. More, such as which rows to
+        collect, is found by :func:`~skweight.inspection.weight_report`, at the price
+        of fits.
 
     Examples
     --------
@@ -91,6 +101,14 @@ class FitReport:
     candidates: dict = field(default_factory=dict)
     resampling: str | None = None
     training_rows: list = field(default_factory=list)
+    # Not compared: a NaN is not equal to itself.
+    tails: dict = field(default_factory=dict, compare=False)
+    target: dict | None = field(default=None, compare=False)
+
+    @property
+    def worst_class(self):
+        """The class with the fewest effective rows."""
+        return self.classes[int(np.argmin(self.effective_rows))]
 
     def to_dict(self):
         """Return the report as plain Python values, ready for JSON.
@@ -100,9 +118,7 @@ class FitReport:
         report : dict
             Every attribute under its name; labels are Python values.
         """
-        values = asdict(self)
-        values["deliveries"] = [one._asdict() for one in self.deliveries]
-        return values
+        return json_ready(vars(self))
 
     def to_frame(self):
         """Return the figures per class as a table.
@@ -198,6 +214,10 @@ class RegressionReport:
         Share of the largest single weight in the total.
     deliveries : list of Delivery
         What got which weights, and how; empty without weights.
+    tails : dict
+        The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
+    target : dict or None
+        What a density ratio said about the target; None without one.
 
     Examples
     --------
@@ -214,6 +234,9 @@ class RegressionReport:
     effective_sample_size: float
     largest_share: float
     deliveries: list
+    # Not compared: a NaN is not equal to itself.
+    tails: dict = field(default_factory=dict, compare=False)
+    target: dict | None = field(default=None, compare=False)
 
     def to_dict(self):
         """Return the report as plain Python values, ready for JSON.
@@ -223,8 +246,7 @@ class RegressionReport:
         report : dict
             Every attribute under its name.
         """
-        deliveries = [one._asdict() for one in self.deliveries]
-        return {**asdict(self), "deliveries": deliveries}
+        return json_ready(vars(self))
 
     def __repr__(self):
         return as_text(_TITLE, describe_rows(self), [])
@@ -249,6 +271,7 @@ def describe_rows(report):
             f"{report.effective_sample_size:,.1f} ({share:.1%} of those that count); "
             f"the largest weight is {report.largest_share:.2%} of the total",
         ),
+        *describe_tails(report),
     ]
     for one in report.deliveries:
         lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skweight._render import Table, as_html, as_text
+from skweight._render import Table, as_html, as_text, json_ready
 from skweight._validation import check_number, check_weights, n_rows
 from skweight.density_ratio._tables import check_pair
 from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
@@ -144,19 +144,12 @@ class WeightReport:
         Returns
         -------
         report : dict
-            Every attribute under its name.
+            Every attribute under its name; None where a figure is not defined.
         """
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        values["tail"] = self.tail._asdict()
+        values = vars(self).copy()
         for name in ("classes", "groups"):
-            values[name] = [vars(part).copy() for part in values[name]]
-        if self.balance is not None:
-            values["orphans"] = self.orphans.tolist()
-            values["balance"] = {
-                name: list(map(float, column)) if name != "names" else list(column)
-                for name, column in self.balance._asdict().items()
-            }
-        return values
+            values[name] = [vars(part) for part in values[name]]
+        return json_ready(values)
 
     def to_frame(self):
         """Return the figures of rows, classes and groups as one table.

@@ -21,6 +21,7 @@ from skweight.resampling._tables import (
     number_dtype,
     split_columns,
 )
+from skweight.resampling._votes import resample_by_votes
 
 # Samplers of imbalanced-learn that keep the rows there are, and put behind them rows
 # on the line between two of them; and the searches for neighbours they are handed.
@@ -67,7 +68,7 @@ def kind_of(sampler):
     return "select" if selects else None
 
 
-def carry(sampler, X, y, vectors=None):
+def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     """Resample rows, and with them columns of numbers where there are any.
 
     Parameters
@@ -80,6 +81,9 @@ def carry(sampler, X, y, vectors=None):
         Labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
         What is to follow the rows.
+    of_one_row : bool, default=False
+        Whether the numbers are those of one row, which can be read off a place between
+        two, and of which there is no mean.
 
     Returns
     -------
@@ -93,6 +97,12 @@ def carry(sampler, X, y, vectors=None):
         return _between(sampler, X, y, vectors)
     if how == "vote":
         _hide(sampler, "k_neighbors")
+        if vectors is not None:
+            X_new, y_new, vectors = resample_by_votes(
+                sampler, X, y, vectors, of_one_row=of_one_row
+            )
+            rows = _behind(np.arange(len(y)), len(y_new))
+            return Carried(X_new, y_new, rows, vectors, sampler)
     X_new, y_new = sampler.fit_resample(X, y)
     if how == "select":
         rows = np.asarray(sampler.sample_indices_)
@@ -101,7 +111,7 @@ def carry(sampler, X, y, vectors=None):
         )
     rows = np.full(len(y_new), -1)
     if how == "vote":
-        rows[: len(y)] = np.arange(len(y))
+        rows = _behind(np.arange(len(y)), len(y_new))
     return Carried(X_new, y_new, rows, None, sampler)
 
 

@@ -112,16 +112,19 @@ class WeightMonitor(BaseEstimator):
     Notes
     -----
     The monitor keeps sums, not rows: it can be stored where the data must not be.
-    A check costs one prediction and O(n) more. Fold models are fitted on fewer rows
-    than the one that is watched, which makes the reference a little too pessimistic;
-    a ``FrozenEstimator`` with rows set aside has no such difference.
+    The calibration slope is the first step of Newton's method from the slope 1, which
+    overshoots where the slope is far from there: below zero it says no more than that
+    the features tell next to nothing. A check costs one prediction and O(n) more. Fold
+    models are fitted on fewer rows than the one that is watched, which makes the
+    reference a little too pessimistic; a ``FrozenEstimator`` with rows set aside has no
+    such difference.
 
     References
     ----------
     .. [1] P. W. Mielke, K. J. Berry, Permutation Methods: A Distance Function
        Approach, Springer 2007, section 2.3 (three moments, Pearson type III).
     .. [2] D. R. Cox, Two further applications of a model for binary regression,
-       Biometrika 45, 1958 (calibration intercept and slope).
+       Biometrika 45, 1958: intercept and slope of calibration.
     .. [3] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a
        classifier to new a priori probabilities, Neural Computation 14, 2002, section
        2.3.

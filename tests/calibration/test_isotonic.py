@@ -16,6 +16,11 @@ from skweight.exceptions import CalibrationWarning
 WHOLE_CURVE = [-100.0, *np.linspace(-5, 5, 201), 100.0]
 
 
+def blocks():
+    """Return the calibrator whose curve has flat blocks."""
+    return IsotonicCalibrator(centered=False)
+
+
 @st.composite
 def tied_rows(draw):
     """Few distinct scores, so that ties abound; both classes; weights of any scale."""
@@ -41,7 +46,7 @@ def bounds(y, weight):
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_it_is_scikit_learns_curve_inside_the_bounds(rows):
     scores, y, weight = rows
-    ours = IsotonicCalibrator().fit(scores, y, weight)
+    ours = blocks().fit(scores, y, weight)
     low, high = bounds(y, weight)
     theirs = IsotonicRegression(y_min=low, y_max=high, out_of_bounds="clip")
     expected = theirs.fit(scores, y, weight).predict(WHOLE_CURVE)
@@ -64,18 +69,18 @@ def test_it_is_the_max_min_formula(rows):
         )
         for i in range(size)
     ]
-    proba = IsotonicCalibrator().fit(scores, y, weight).predict_proba(levels)[:, 1]
+    proba = blocks().fit(scores, y, weight).predict_proba(levels)[:, 1]
     assert_allclose(proba, np.clip(expected, *bounds(y, weight)), rtol=1e-9)
 
 
 def test_the_bounds_are_laplaces():
     scores = np.arange(10.0)
     y = (scores >= 7).astype(int)
-    proba = IsotonicCalibrator().fit(scores, y).predict_proba([-50.0, 50.0])[:, 1]
+    proba = blocks().fit(scores, y).predict_proba([-50.0, 50.0])[:, 1]
     assert_allclose(proba, [1 / 9, 4 / 5])
     # The same rows counted by weights of which one has nearly all.
     weight = np.where(scores == 0, 1.0, 1e-12)
-    proba = IsotonicCalibrator().fit(scores, y, weight).predict_proba([50.0])[0, 1]
+    proba = blocks().fit(scores, y, weight).predict_proba([50.0])[0, 1]
     assert_allclose(proba, 1 / 2)
 
 
@@ -83,32 +88,37 @@ def test_the_bounds_are_laplaces():
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_centered_curves_rise_strictly_inside_the_bounds(rows):
     scores, y, weight = rows
-    calibrator = IsotonicCalibrator(centered=True).fit(scores, y, weight)
+    calibrator = IsotonicCalibrator().fit(scores, y, weight)
     [curve] = calibrator.curves_
     assert (np.diff(curve.scores) > 0).all()
-    assert (np.diff(curve.proba) > 0).all()
+    assert (np.diff(curve.log_odds) > 0).all()
     low, high = bounds(y, weight)
-    assert low <= curve.proba[0] <= curve.proba[-1] <= high
+    ends = expit(curve.log_odds[[0, -1]])
+    assert low * (1 - 1e-12) <= ends[0] <= ends[1] <= high * (1 + 1e-12)
     assert (curve.scores[0], curve.scores[-1]) == (scores.min(), scores.max())
 
 
 def test_a_centered_curve_by_hand():
     """With the two pseudo-rows the blocks are 1/3, 1/2, 2/3 at -5/3, 1/2, 8/3."""
-    calibrator = IsotonicCalibrator(centered=True)
+    calibrator = IsotonicCalibrator()
     calibrator.fit([-2, -1, 0, 1, 2, 3], [0, 0, 1, 0, 1, 1])
     [curve] = calibrator.curves_
     assert_allclose(curve.scores, [-2, -5 / 3, 1 / 2, 8 / 3, 3])
     # The tails rise by 1 / (mass of the block + 1) of the way to the bounds 1/5, 4/5.
     tail = (1 / 3 - 1 / 5) / 4
-    assert_allclose(curve.proba, [1 / 3 - tail, 1 / 3, 1 / 2, 2 / 3, 2 / 3 + tail])
+    proba = [1 / 3 - tail, 1 / 3, 1 / 2, 2 / 3, 2 / 3 + tail]
+    assert_allclose(expit(curve.log_odds), proba)
+    # Between the knots the log odds are straight.
+    halfway = calibrator.predict_proba([(1 / 2 + 8 / 3) / 2])[0, 1]
+    assert_allclose(logit(halfway), (logit(1 / 2) + logit(2 / 3)) / 2)
 
 
 def test_centered_keeps_the_ranking_that_blocks_lose(rng):
     scores = rng.normal(size=2000)
     y = rng.random(2000) < expit(scores - 2)
     before = roc_auc_score(y, scores)
-    flat = IsotonicCalibrator().fit(scores, y).predict_proba(scores)[:, 1]
-    centered = IsotonicCalibrator(centered=True).fit(scores, y)
+    flat = blocks().fit(scores, y).predict_proba(scores)[:, 1]
+    centered = IsotonicCalibrator().fit(scores, y)
     assert roc_auc_score(y, centered.predict_proba(scores)[:, 1]) == before
     assert len(np.unique(flat)) < 200
     assert len(np.unique(centered.predict_proba(scores)[:, 1])) == 2000
@@ -143,7 +153,7 @@ def test_a_single_score(centered):
 
 def test_neighbouring_doubles_are_ties():
     """Their reciprocal distance overflows, and the curve would be NaN between them."""
-    calibrator = IsotonicCalibrator().fit([0.0, 5e-324, 1.0], [0, 1, 1])
+    calibrator = blocks().fit([0.0, 5e-324, 1.0], [0, 1, 1])
     assert np.isfinite(calibrator.predict_proba([0.0, 5e-324, 1e-300])).all()
 
 
@@ -176,10 +186,10 @@ def test_class_weights_are_undone_before_the_curves(rng):
     y = (truth + rng.gumbel(size=truth.shape)).argmax(axis=1)
     proba = softmax(truth, axis=1)
     balanced = truth - np.log(frequency)
-    calibrator = IsotonicCalibrator().fit(balanced, y)
+    calibrator = blocks().fit(balanced, y)
     with_joint_map = np.abs(calibrator.predict_proba(balanced) - proba).mean()
     columns = [
-        IsotonicCalibrator().fit(odds, y == code).predict_proba(odds)[:, 1]
+        blocks().fit(odds, y == code).predict_proba(odds)[:, 1]
         for code, odds in enumerate(logit(softmax(balanced, axis=1)).T)
     ]
     one_versus_rest = np.column_stack(columns) / np.sum(columns, axis=0)[:, np.newaxis]
@@ -191,7 +201,7 @@ def test_class_weights_are_undone_before_the_curves(rng):
 def test_reversed_scores_of_many_classes(rng):
     scores = rng.normal(size=(300, 3))
     y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
-    calibrator = IsotonicCalibrator()
+    calibrator = blocks()
     with pytest.warns(CalibrationWarning, match="every row gets the class") as caught:
         calibrator.fit(-scores, y)
     assert caught[0].filename == __file__
@@ -203,9 +213,9 @@ def test_a_constant_added_to_a_row_changes_nothing(rng):
     """Whole numbers give many ties, which rounding must not rank."""
     scores = rng.integers(-3, 3, size=(300, 3)).astype(float)
     y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
-    expected = IsotonicCalibrator().fit(scores, y).predict_proba(scores)
+    expected = blocks().fit(scores, y).predict_proba(scores)
     moved = scores + rng.integers(-8, 8, size=(300, 1))
-    calibrator = IsotonicCalibrator().fit(moved, y)
+    calibrator = blocks().fit(moved, y)
     assert_allclose(calibrator.predict_proba(moved), expected, rtol=1e-9)
 
 
@@ -218,5 +228,5 @@ def test_the_classes_whose_curves_are_constant_are_named():
     with pytest.warns(
         CalibrationWarning, match=r"curves of \['c'\] are const"
     ) as caught:
-        IsotonicCalibrator().fit(scores, y)
+        blocks().fit(scores, y)
     assert caught[0].filename == __file__

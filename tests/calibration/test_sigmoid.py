@@ -16,6 +16,11 @@ from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
 from skweight.exceptions import CalibrationWarning
 
 
+def platt(smoothing=1.0):
+    """Return the map as Platt has it, to any extreme."""
+    return SigmoidCalibrator(smoothing=smoothing, bounded=False)
+
+
 def effective(weight):
     """Return weights that total Kish's effective sample size."""
     return weight * weight.sum() / (weight**2).sum()
@@ -54,7 +59,7 @@ def rows(rng):
 
 
 def test_it_is_the_minimum_of_platts_objective(rows):
-    calibrator = SigmoidCalibrator().fit(*rows)
+    calibrator = platt().fit(*rows)
     found = calibrator.slope_, calibrator.intercept_
     assert_allclose(found, platt_by_scipy(*rows), rtol=1e-6)
 
@@ -67,7 +72,7 @@ def test_many_rows_end_at_the_same_exact_minimum(rng, outlier):
     if outlier is not None:
         scores[0], y[0] = outlier, outlier > 0
     weight = rng.uniform(0.5, 2, size=40_000)
-    calibrator = SigmoidCalibrator().fit(scores, y, weight)
+    calibrator = platt().fit(scores, y, weight)
     slope, intercept = platt_by_scipy(scores, y, weight)
     assert_allclose(
         calibrator.predict_proba(scores)[:, 1],
@@ -81,7 +86,7 @@ def test_it_agrees_with_scikit_learn_without_weights():
     model = LogisticRegression(class_weight="balanced").fit(X, y)
     theirs = CalibratedClassifierCV(FrozenEstimator(model), ensemble=False).fit(X, y)
     scores = model.decision_function(X)
-    ours = SigmoidCalibrator().fit(scores, y)
+    ours = platt().fit(scores, y)
     assert_allclose(
         ours.predict_proba(scores), theirs.predict_proba(X), rtol=1e-3, atol=1e-5
     )
@@ -89,19 +94,19 @@ def test_it_agrees_with_scikit_learn_without_weights():
 
 def test_two_scores_have_a_closed_form():
     """Slope and intercept reach both targets exactly, though the classes separate."""
-    calibrator = SigmoidCalibrator().fit([5, 5, 5, 9, 9], [0, 0, 0, 1, 1])
+    calibrator = platt().fit([5, 5, 5, 9, 9], [0, 0, 0, 1, 1])
     assert_allclose(calibrator.predict_proba([5, 9])[:, 1], [1 / 5, 3 / 4])
 
 
 def test_smoothing_counts_effective_rows():
     """Three negatives, of which one has all the weight, are one negative."""
-    calibrator = SigmoidCalibrator().fit([5, 5, 5, 9], [0, 0, 0, 1], [1e-9, 1, 1e-9, 1])
+    calibrator = platt().fit([5, 5, 5, 9], [0, 0, 0, 1], [1e-9, 1, 1e-9, 1])
     assert_allclose(calibrator.predict_proba([5, 9])[:, 1], [1 / 3, 2 / 3])
 
 
 def test_smoothing_pulls_towards_the_middle():
     proba = [
-        SigmoidCalibrator(smoothing=smoothing)
+        platt(smoothing=smoothing)
         .fit([5, 5, 5, 9, 9], [0, 0, 0, 1, 1])
         .predict_proba([5, 9])[:, 1]
         for smoothing in (1e-6, 1, 3)
@@ -113,7 +118,7 @@ def test_smoothing_pulls_towards_the_middle():
 def test_the_mean_probability_is_the_mean_target(rows):
     scores, y, weight = rows
     weight = effective(weight)
-    calibrator = SigmoidCalibrator().fit(scores, y, weight)
+    calibrator = platt().fit(scores, y, weight)
     mean = weight @ calibrator.predict_proba(scores)[:, 1]
     assert_allclose(mean, weight @ platt_targets(y, weight), rtol=1e-9)
 
@@ -123,10 +128,10 @@ def test_the_mean_probability_is_the_mean_target(rows):
 )
 def test_units_of_the_scores_do_not_matter(rows, factor, shift):
     scores, y, weight = rows
-    expected = SigmoidCalibrator().fit(scores, y, weight).predict_proba(scores)
+    expected = platt().fit(scores, y, weight).predict_proba(scores)
     other = factor * scores + shift
     y = 1 - y if factor < 0 else y
-    proba = SigmoidCalibrator().fit(other, y, weight).predict_proba(other)
+    proba = platt().fit(other, y, weight).predict_proba(other)
     if factor < 0:
         proba = proba[:, ::-1]
     assert_allclose(proba, expected, rtol=1e-6)
@@ -134,7 +139,7 @@ def test_units_of_the_scores_do_not_matter(rows, factor, shift):
 
 def test_a_slope_below_zero_is_refused(rows):
     scores, y, weight = rows
-    calibrator = SigmoidCalibrator()
+    calibrator = platt()
     with pytest.warns(CalibrationWarning, match="every row gets the class freq") as w:
         calibrator.fit(-scores, y, weight)
     assert w[0].filename == __file__
@@ -147,7 +152,7 @@ def test_a_slope_below_zero_is_refused(rows):
 def test_a_single_score_keeps_slope_one():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        calibrator = SigmoidCalibrator().fit(np.full(8, 3.5), [0] * 6 + [1] * 2)
+        calibrator = platt().fit(np.full(8, 3.5), [0] * 6 + [1] * 2)
     assert calibrator.slope_ == 1
     target = (6 * (1 / 8) + 2 * (3 / 4)) / 8
     assert_allclose(calibrator.predict_proba([3.5])[0, 1], target)
@@ -156,7 +161,7 @@ def test_a_single_score_keeps_slope_one():
 def test_a_single_class_keeps_slope_one_and_the_ranking():
     scores = np.linspace(-3, 3, 50)
     with pytest.warns(CalibrationWarning, match="no row says how frequent"):
-        calibrator = SigmoidCalibrator().fit(scores, np.zeros(50), classes=[0, 1])
+        calibrator = platt().fit(scores, np.zeros(50), classes=[0, 1])
     proba = calibrator.predict_proba(scores)[:, 1]
     assert calibrator.slope_ == 1
     assert (np.diff(proba) > 0).all()
@@ -167,14 +172,14 @@ def test_a_single_class_keeps_slope_one_and_the_ranking():
 def test_a_single_class_with_scores_of_any_spread(spread):
     scores = np.array([-1.0, 0.0, 2.0]) * spread
     with pytest.warns(CalibrationWarning):
-        calibrator = SigmoidCalibrator().fit(scores, np.ones(3), classes=[0, 1])
+        calibrator = platt().fit(scores, np.ones(3), classes=[0, 1])
     assert np.isfinite(calibrator.predict_proba(scores)).all()
 
 
 def test_separable_rows_are_finite(rng):
     scores = np.append(rng.normal(-50, 1, 500), rng.normal(50, 1, 500))
     y = (scores > 0).astype(int)
-    proba = SigmoidCalibrator().fit(scores, y).predict_proba(scores)
+    proba = platt().fit(scores, y).predict_proba(scores)
     assert_allclose(proba[y == 1, 1], 501 / 502, rtol=5e-3)
 
 

@@ -21,20 +21,24 @@ from skweight.calibration import (
     PriorCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
+    StructuredMatrixScalingCalibrator,
     TemperatureCalibrator,
+    VectorScalingCalibrator,
     VennAbersCalibrator,
     scores_from_proba,
 )
 
 ON_ROWS = [
+    VectorScalingCalibrator(),
+    StructuredMatrixScalingCalibrator(),
     BetaCalibrator(),
     VennAbersCalibrator(),
     AnchoredCalibrator(),
     AnchoredCalibrator("quadratic"),
     QuadraticCalibrator(),
     SigmoidCalibrator(),
+    IsotonicCalibrator(centered=False),
     IsotonicCalibrator(),
-    IsotonicCalibrator(centered=True),
     TemperatureCalibrator(),
 ]
 each = pytest.mark.parametrize("calibrator", ON_ROWS, ids=repr)
@@ -108,7 +112,7 @@ def test_few_rows_hurt_the_sigmoid_little_and_isotonic_much(n, at_most, rng):
     entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean()
     calibrators = {
         "sigmoid": SigmoidCalibrator(),
-        "isotonic": IsotonicCalibrator(),
+        "isotonic": IsotonicCalibrator(centered=False),
         "unsmoothed": SigmoidCalibrator(smoothing=1e-6),
     }
     added = {name: [] for name in calibrators}

@@ -15,9 +15,12 @@ from skweight import (
     BalancedWeighting,
     ClassWeighting,
     ColumnWeighting,
+    KernelLogisticRatioWeighting,
     WeightedClassifier,
 )
-from skweight.inspection import FitReport
+from skweight.exceptions import DegenerateWeightsWarning
+from skweight.inspection import FitReport, _tails
+from skweight.weights import pareto_diagnostics
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +171,9 @@ def test_frame(fitted):
 def test_frozen_and_pickled(fitted):
     with pytest.raises(dataclasses.FrozenInstanceError):
         fitted.report_.n_rows = 1
-    assert pickle.loads(pickle.dumps(fitted.report_)) == fitted.report_
+    again = pickle.loads(pickle.dumps(fitted.report_))
+    assert again.to_dict() == fitted.report_.to_dict()
+    assert repr(again) == repr(fitted.report_)
 
 
 def test_without_weights(rows):
@@ -250,3 +255,59 @@ def test_many_classes_stay_readable(rng):
     table = lines[lines.index("") + 1 :]
     assert len(table) == 31
     assert len({len(line) for line in table}) == 1  # columns are aligned
+
+
+# --- the tails of the weights -----------------------------------------------------
+
+
+def test_tails_are_those_of_the_raw_weights_by_role(rows):
+    X, y, weight = rows
+    heavy = weight**4
+    clf = WeightedClassifier(
+        LogisticRegression(),
+        weighting=[ColumnWeighting(0), "balanced"],
+        stabilizer="temper",
+    )
+    column = np.abs(X[:, :1]) + 0.01
+    X = np.hstack([column, X])
+    report = clf.fit(X, y, sample_weight=heavy).report_
+    assert list(report.tails) == ["population", "emphasis"]
+    raw = pareto_diagnostics(heavy * column[:, 0])
+    assert report.tails["population"].khat == pytest.approx(raw.khat)
+    assert report.tails["population"].n_effective == pytest.approx(raw.n_effective)
+    assert report.tails["emphasis"].verdict == "not applicable"
+    text = repr(report)
+    assert f"tail, population  {raw.verdict}: {raw.reason}" in text
+    assert "weights per class have no tail" in text
+    assert report.worst_class == "b"
+    told = json.loads(json.dumps(report.to_dict()))
+    assert told["tails"]["population"]["verdict"] == raw.verdict
+
+
+def test_weights_per_class_are_not_looked_at(rows, monkeypatch):
+    X, y, _ = rows
+    monkeypatch.setattr(_tails, "pareto_diagnostics", None)  # a call would fail
+    report = WeightedClassifier(LogisticRegression()).fit(X, y).report_
+    assert report.tails["emphasis"].verdict == "not applicable"
+    assert report.target is None
+    assert WeightedClassifier(weighting=None).fit(X, y).report_.tails == {}
+
+
+def test_a_tail_without_mean_is_told_with_figure_and_remedy(rows):
+    X, y, _ = rows
+    heavy = (1 - (np.arange(120) + 0.5) / 120) ** -2.5
+    heavy = np.random.RandomState(0).permutation(heavy)
+    clf = WeightedClassifier(LogisticRegression())
+    with pytest.warns(DegenerateWeightsWarning, match=r"120 rows count as \d"):
+        clf.fit(X, y, sample_weight=heavy)
+    # With a remedy in place nothing is said.
+    clf.set_params(stabilizer=10).fit(X, y, sample_weight=heavy)
+
+
+def test_the_target_of_a_density_ratio_is_reported(rows):
+    X, y, _ = rows
+    shift = KernelLogisticRatioWeighting(X + 0.2, random_state=0)
+    report = WeightedClassifier(weighting=[shift, "balanced"]).fit(X, y).report_
+    assert report.target["missing_target_mass"] >= 0
+    assert "missing target" in repr(report)
+    assert json.loads(json.dumps(report.to_dict()))["target"]["effective_share"] > 0

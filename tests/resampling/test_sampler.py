@@ -6,7 +6,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn import FunctionSampler
 from imblearn.combine import SMOTEENN, SMOTETomek
+from imblearn.metrics.pairwise import ValueDifferenceMetric
 from imblearn.over_sampling import (
     ADASYN,
     SMOTE,
@@ -27,10 +29,12 @@ from imblearn.under_sampling import (
 from imblearn.utils.estimator_checks import parametrize_with_checks
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.stats import mode
 from sklearn.base import clone
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.datasets import make_classification
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
@@ -274,7 +278,7 @@ def test_the_mean_weight_where_no_row_is_an_old_one(problem):
     assert (resampled.rows == -1).all()
 
 
-@by_name([SMOTEN(), ClusterCentroids()])
+@by_name([ClusterCentroids(), FunctionSampler()])
 @pytest.mark.parametrize("rule", ["interpolate", "parent"])
 def test_what_cannot_be_done_is_refused_by_name(problem, sampler, rule):
     X, y, weights = problem
@@ -305,6 +309,45 @@ def test_rows_of_weight_zero_are_not_there(problem):
     assert_array_equal(with_zeros.sample_weight, without.sample_weight)
     kept = with_zeros.rows >= 0
     assert_array_equal(X[with_zeros.rows[kept]], with_zeros.X[kept])
+
+
+@pytest.mark.parametrize("seed", [0, np.random.RandomState(0), None])
+@pytest.mark.parametrize("kind", ["numbers", "texts", "frame"])
+def test_a_vote_gets_the_mean_weight_of_its_voters(seed, kind):
+    """The voters of a row are found by force: nobody else's votes make that row."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 4, (90, 6)), np.repeat([0, 1, 2], [60, 12, 18])
+    X = {
+        "numbers": X,
+        "texts": X.astype(str).astype(object),
+        "frame": pd.DataFrame(X.astype(str)),
+    }[kind]
+    weights = rng.lognormal(size=90)
+    sampler = SMOTEN(random_state=seed, k_neighbors=3)
+    resampled = resample(sampler, X, y, weights)
+    if seed is not None:
+        assert_array_equal(resampled.X, clone(sampler).fit_resample(X, y)[0])
+    rows = OrdinalEncoder().fit_transform(X).astype(int)
+    metric = ValueDifferenceMetric().fit(rows, y)
+    made = resampled.rows < 0
+    assert made.sum() == 48 + 42
+    codes = OrdinalEncoder().fit(X).transform(resampled.X)
+    for label in (1, 2):
+        own = np.flatnonzero(y == label)
+        near = NearestNeighbors(n_neighbors=4, metric="precomputed").fit(
+            metric.pairwise(rows[own])
+        )
+        voters = own[near.kneighbors(metric.pairwise(rows[own]))[1]]
+        votes = mode(rows[voters], axis=1).mode
+        possible = weights[voters].mean(axis=1)
+        for row, weight in zip(
+            codes[made & (resampled.y == label)],
+            resampled.sample_weight[made & (resampled.y == label)],
+            strict=True,
+        ):
+            assert np.isclose(weight, possible[(votes == row).all(axis=1)]).any()
+    nearer = resample(sampler, X, y, weights, weight_rule="parent")
+    assert set(nearer.sample_weight[made]) <= set(weights[y > 0])
 
 
 # --- Labels and tables of every kind --------------------------------------------------

@@ -1,6 +1,5 @@
 """Strategies side by side: the same folds, honest weights, nothing lost."""
 
-import pickle
 import warnings
 
 import numpy as np
@@ -9,10 +8,9 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import (
     average_precision_score,
@@ -36,13 +34,11 @@ from skweight import (
     BalancedWeighting,
     ClassWeighting,
     ColumnWeighting,
-    DensityRatioWeighting,
+    KernelLogisticRatioWeighting,
     PriorWeighting,
     WeightedClassifier,
     compare_weightings,
 )
-from skweight.exceptions import ComparisonInterruptedWarning
-from skweight.selection._statistics import corrected_standard_error, holm, t_p_value
 
 LABELS = {
     "integers": [0, 1],
@@ -233,23 +229,32 @@ def test_population_always_reaches_validation_the_same_for_all(data):
 
 
 def test_validation_speaks_of_the_target(data):
-    X, y = data[0][:120], data[1][:120]
+    X, y = data
     spy = Spy()
     X_target = X[X[:, 0] > 0]
+    ratio = KernelLogisticRatioWeighting(n_centers=0, lambdas=0.01, random_state=0)
+    population = clone(ratio).set_params(X_target=X_target)
     comparison = compare(
-        (X, y),
+        data,
         cv=StratifiedKFold(3),
-        weightings={"ratio": DensityRatioWeighting(random_state=0)},
+        weightings={"ratio": ratio},
         scoring={"spy": spy},
+        population=population,
         X_target=X_target,
     )
     assert comparison.failures().empty  # the strategy has got the target
-    learned = DensityRatioWeighting(X_target, random_state=0).fit_weigh(X, y)
+    learned = clone(population).fit_weigh(X, y)
     tests = [test for _, test in StratifiedKFold(3).split(X, y)]
     for position, (_, _, seen) in enumerate(spy.seen):
         test = tests[position // 2]
         assert_allclose(seen, learned[test][learned[test] > 0])
-    assert "DensityRatioWeighting" in repr(comparison)
+    assert "KernelLogisticRatioWeighting" in repr(comparison)
+
+
+def test_a_target_alone_is_weighed_for_by_a_density_ratio(data):
+    X, y = data[0][:80], data[1][:80]
+    comparison = compare((X, y), X_target=X[X[:, 0] > 0], cv=2)
+    assert comparison.design.weights == "DensityRatioWeighting"
 
 
 def test_population_may_be_named_and_emphasis_may_not(data):
@@ -460,321 +465,7 @@ def test_strength_of_a_product_is_that_of_its_emphasis(data):
         compare(data, weightings={"x": ["balanced", {0: 1, 1: 2}]}, strengths=[0.5])
 
 
-# -- nothing is lost -------------------------------------------------------------------
-
-
-class Failing(ClassifierMixin, BaseEstimator):
-    """A classifier that fails, on request only where it is weighted."""
-
-    def __init__(self, always=True):
-        self.always = always
-
-    def fit(self, X, y, sample_weight=None):
-        if self.always or sample_weight is not None:
-            raise RuntimeError("no <luck> today")
-        self.classes_ = np.unique(y)
-        self.inner_ = GaussianNB().fit(X, y)
-        return self
-
-    def predict(self, X):
-        return self.inner_.predict(X)
-
-    def predict_proba(self, X):
-        return self.inner_.predict_proba(X)
-
-
-def test_a_strategy_that_fails_is_recorded_and_the_others_go_on(data):
-    with pytest.warns(FitFailedWarning, match="no <luck> today"):
-        comparison = compare(data, estimator=Failing(always=False))
-    assert comparison.failures()["strategy"].unique().tolist() == ["balanced"]
-    assert len(comparison.failures()) == 3
-    assert np.isnan(mean(comparison, "balanced", "log_loss"))
-    assert_allclose(
-        mean(comparison, "none", "log_loss"), mean(compare(data), "none", "log_loss")
-    )
-    assert "balanced: failed" in " ".join(comparison.sentences())
-    assert "RuntimeError: no &lt;luck&gt; today" in comparison.to_html()
-    with pytest.warns(FitFailedWarning):
-        counted = compare(data, estimator=Failing(always=False), error_score=-1.0)
-    assert mean(counted, "balanced", "log_loss") == -1
-
-
-def test_failures_raise_on_request_and_where_there_is_nothing_else(data):
-    with pytest.raises(RuntimeError, match="luck"):
-        compare(data, estimator=Failing(), error_score="raise")
-    with pytest.raises(ValueError, match="All 6 fits failed"):
-        compare(data, estimator=Failing())
-
-
-class Interrupting(GaussianNB):
-    """Press the key in the fit of that number."""
-
-    fits = 0
-    at = None
-
-    def fit(self, X, y, sample_weight=None):
-        Interrupting.fits += 1
-        if Interrupting.fits == Interrupting.at:
-            raise KeyboardInterrupt
-        return super().fit(X, y, sample_weight)
-
-
-@pytest.fixture
-def key(monkeypatch):
-    def press(at):
-        monkeypatch.setattr(Interrupting, "fits", 0)
-        monkeypatch.setattr(Interrupting, "at", at)
-
-    return press
-
-
-def test_an_interruption_loses_no_finished_fold(data, key):
-    whole = compare(data)
-    key(at=4)
-    with pytest.warns(ComparisonInterruptedWarning, match="after 3 of 6 fits"):
-        part = compare(data, estimator=Interrupting())
-    assert not part.complete
-    assert "NOT COMPLETE" in repr(part)
-    # The second fold has one strategy only: means are over the first, for both.
-    assert set(part.to_frame()["n_folds"]) == {1}
-    key(at=None)
-    again = compare(data, estimator=Interrupting(), resume=part)
-    assert Interrupting.fits == 3
-    assert again.complete
-    assert_allclose(untimed(again), untimed(whole))
-    key(at=1)
-    with pytest.raises(KeyboardInterrupt):  # there is nothing to return
-        compare(data, estimator=Interrupting())
-
-
-def test_strategies_can_be_added_without_fitting_the_others_again(data, key):
-    key(at=None)
-    first = compare(data, estimator=Interrupting(), random_state=None)
-    half = BalancedWeighting(0.5)
-    more = compare(
-        data,
-        estimator=Interrupting(),
-        weightings={"balanced": "balanced", "half": half},
-        resume=first,
-        random_state=None,
-    )
-    assert Interrupting.fits == 6 + 3
-    assert more.complete
-    assert len(more.strategies) == 3
-    with pytest.raises(ValueError, match="other strategies under the names"):
-        compare(
-            data,
-            estimator=Interrupting(),
-            weightings={"balanced": half},
-            resume=first,
-            random_state=None,
-        )
-    X, y = data
-    with pytest.raises(ValueError, match="other rows, weights or folds"):
-        compare((X + 1, y), resume=first)
-    with pytest.raises(ValueError, match="other rows, weights or folds"):
-        compare(data, cv=4, resume=first)
-    with pytest.raises(ValueError, match="same scoring"):
-        compare(data, scoring="accuracy", resume=first, random_state=None)
-
-
-def test_two_processes_give_what_one_gives(data):
-    one, two = (compare(data, calibrations="sigmoid", n_jobs=n) for n in (1, 2))
-    pd.testing.assert_series_equal(untimed(one), untimed(two))
-
-
-def test_the_result_is_pickled_and_holds_no_rows(data):
-    comparison = compare(data, weightings={"rule": lambda X, y: 1.0 + y})
-    stored = pickle.dumps(comparison)
-    assert len(stored) < 30_000
-    pd.testing.assert_frame_equal(
-        pickle.loads(stored).to_frame(), comparison.to_frame()
-    )
-
-
-def test_the_arrays_of_the_caller_do_not_change(data):
-    X, y = (one.copy() for one in data)
-    weight = np.ones(len(y))
-    estimator = GaussianNB()
-    before = repr(estimator.get_params())
-    compare((X, y), sample_weight=weight)
-    assert np.array_equal(X, data[0])
-    assert np.array_equal(y, data[1])
-    assert (weight == 1).all()
-    assert repr(estimator.get_params()) == before
-    assert not hasattr(estimator, "classes_")
-
-
-# -- progress --------------------------------------------------------------------------
-
-
-class Counting:
-    """A callback in the way of scikit-learn, which may ask to stop."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after, self.done, self.told = stop_after, 0, []
-
-    def setup(self, estimator, context):
-        self.told.append(("setup", type(estimator).__name__, context.max_subtasks))
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context):
-        self.done += 1
-        return self.done == self.stop_after
-
-    def teardown(self, estimator, context):
-        self.told.append("teardown")
-
-
-def test_callbacks_of_scikit_learn_are_told_of_every_fit(data):
-    callback = Counting()
-    try:
-        import sklearn.callback  # noqa: F401
-    except ImportError:
-        with pytest.raises(ValueError, match=r"scikit-learn 1\.9 or newer"):
-            compare(data, callbacks=[callback])
-        return
-    assert compare(data, callbacks=[callback]).complete
-    assert callback.told == [("setup", "compare_weightings", 6), "teardown"]
-    assert callback.done == 6 + 1  # and the whole
-    stopped = compare(data, callbacks=[Counting(stop_after=4)])
-    assert not stopped.complete
-    assert len(stopped.cells) == 4
-
-
-def test_a_bar_is_drawn_on_request_only(data, capsys):
-    compare(data)
-    assert capsys.readouterr() == ("", "")
-    compare(data, verbose=1)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "6/6 fits" in err
-
-
-# -- what is shown ---------------------------------------------------------------------
-
-
-def test_the_page_is_one_file_and_safe(data, tmp_path):
-    X, y = data
-    named = np.array(["<em>no</em>", "<script>alert(1)</script>"])[y]
-    comparison = compare((X, named), weightings={"<i>": "balanced"})
-    path = tmp_path / "page.html"
-    page = comparison.to_html(path, title="A & B")
-    assert path.read_text("utf-8") == page
-    for text in (page, comparison._repr_html_()):
-        assert "<script" not in text
-        assert "<em>" not in text
-        assert "<i>" not in text
-    for address in ("http://", "https://", "<link", "src='data:image/png"):
-        assert (address in page) == address.startswith("src")
-    assert "A &amp; B" in page
-    assert "none, the baseline" in page
-
-
-def test_the_picture_has_a_panel_per_figure_and_marks_differences(data):
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    comparison = compare(data, weightings={"ten": {0: 1, 1: 10}})
-    figure = comparison.plot(["recall", "log_loss"])
-    drawn = [ax for ax in figure.axes if ax.get_title()]
-    assert [ax.get_title().partition("\n")[0] for ax in drawn] == [
-        "Recall 1",
-        "Log loss",
-    ]
-    filled = [
-        line.get_markerfacecolor() != "white"
-        for line in drawn[0].lines
-        if line.get_marker() == "o"
-    ]
-    row = comparison.to_frame()
-    row = row[(row["metric"] == "recall") & (row["class"] == 1)]
-    assert filled == [False, bool(row.iloc[1]["difference_low"] > 0)]
-    with pytest.raises(ValueError, match="metrics must be among"):
-        comparison.plot(["recal"])
-    pyplot.close("all")
-
-
-def test_tables_have_what_was_asked_for(data):
-    comparison = compare(data, scoring=["accuracy"])
-    summary = comparison.summary(errors=False)
-    assert summary.index.tolist() == ["none", "balanced"]
-    assert {"Recall 1", "AUC", "Log loss", "accuracy"} <= set(summary)
-    assert " ± " in comparison.summary().loc["balanced", "Recall 1"]
-    assert "<table>" in comparison._repr_html_()
-    with pytest.raises(ValueError, match="metrics must be among"):
-        comparison.summary(["recal"])
-    wide, narrow = (
-        comparison.to_frame(confidence=c)["difference_high"].max() for c in (0.99, 0.5)
-    )
-    assert wide > narrow
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"baseline": "x"}, "baseline must be the name of a strategy"),
-        ({"weightings": {"none": "balanced"}}, "the name of weighing nothing"),
-        ({"weightings": ["balanced", "balanced"]}, "two have the same name"),
-        ({"scoring": "recall"}, "which every comparison has already"),
-        ({"cv": 1}, "cv must be a number"),
-        ({"cv": []}, "cv must give at least one pair"),
-        ({"sample_weight": [1.0]}, "one weight per row"),
-        ({"error_score": "ignore"}, "error_score must be a number"),
-        ({"strengths": [-1]}, "strengths must be a number"),
-        ({"weightings": ["balancd"]}, "Did you mean 'balanced'"),
-        ({"calibrations": "sigmod"}, "Did you mean 'sigmoid'"),
-    ],
-)
-def test_what_cannot_be_compared_is_said(data, arguments, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        compare(data, **arguments)
-
-
-def test_one_class_is_none_to_compare():
-    with pytest.raises(ValueError, match="at least 2 classes"):
-        compare((np.zeros((6, 1)), np.zeros(6)))
-
-
-# -- statistics ------------------------------------------------------------------------
-
-
-def test_holm_adjusts_as_published():
-    """The example of Holm's procedure: sorted p-values times what is left of them."""
-    adjusted = holm([0.01, 0.04, np.nan, 0.03, 0.005])
-    assert_allclose(adjusted, [0.03, 0.06, np.nan, 0.06, 0.02])
-
-
-@pytest.mark.slow
-def test_equal_strategies_are_rarely_told_apart():
-    """The corrected test keeps its level of .05, the uncorrected one does not.
-
-    Each of two models sees one of two features of equal worth, so that neither is
-    better. Over 200 data sets a test of that level rejects at most .08 by its own
-    noise; measured are .03, and .2 without the correction.
-    """
-    rng = np.random.default_rng(0)
-    cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
-    rejected = {0.25: 0, 0.0: 0}
-    for _ in range(200):
-        y = (rng.random(200) < 0.4).astype(int)
-        X = rng.normal(size=(200, 2)) + 0.8 * y[:, None]
-        right = np.array(
-            [
-                [
-                    GaussianNB()
-                    .fit(X[train][:, [j]], y[train])
-                    .score(X[test][:, [j]], y[test])
-                    for j in (0, 1)
-                ]
-                for train, test in cv.split(X, y)
-            ]
-        )
-        for ratio in rejected:
-            figures = corrected_standard_error(right[:, 1] - right[:, 0], ratio)
-            rejected[ratio] += t_p_value(*figures) < 0.05
-    assert rejected[0.25] / 200 <= 0.08
-    assert rejected[0.0] / 200 > 0.12
+# -- real data ------------------------------------------------------------------------
 
 
 def test_real_data_choose_as_the_literature_says(shared_data):

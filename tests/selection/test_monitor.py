@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,7 +78,7 @@ def test_moments_are_those_of_dealing_rows_out():
     values, weight = rng.exponential(size=400), rng.uniform(0.5, 2, 400)
     values[:40] += 5
     found = []
-    for _ in range(1200):
+    for _ in range(800):
         order = rng.permutation(400)
         batch, rest = order[:60], order[60:]
         sums = [
@@ -87,7 +88,7 @@ def test_moments_are_those_of_dealing_rows_out():
         found.append(moved(*sums, level=0.05).p_value)
     for level in (0.01, 0.05, 0.2):
         share = np.mean(np.array(found) < level)
-        assert abs(share - level) < 3.5 * np.sqrt(level * (1 - level) / 1200)
+        assert abs(share - level) < 3.5 * np.sqrt(level * (1 - level) / 800)
 
 
 def test_a_band_is_where_the_p_value_is_above_the_level():
@@ -132,6 +133,15 @@ def test_a_quiet_batch_rings_as_rarely_as_alpha_says():
     """20 seeds of 6 batches each at alpha .05: .11 is three standard errors away."""
     found = false_alarms(frozen, 20, 6, 0.1, 300, 0.05)
     assert (found <= 0.11).all()
+
+
+@pytest.mark.parametrize("m", [1, 5, 20])
+def test_a_handful_of_rows_rings_no_more_often(m):
+    """No curve describes so few rows; 200 batches at .05, three standard errors."""
+    rng = np.random.default_rng(m)
+    watched = WeightMonitor(frozen(rng), alpha=0.05).fit(*rows(3000, 0.1, rng))
+    rang = [watched.check(*rows(m, 0.1, rng)).alarm for _ in range(200)]
+    assert np.mean(rang) <= 0.1
 
 
 @pytest.mark.slow
@@ -301,7 +311,7 @@ def test_estimators_of_any_kind():
     }
 
 
-def test_frames_polars_and_two_processes():
+def test_frames_polars_and_two_threads():
     rng = np.random.default_rng(0)
     X, y = rows(400, 0.3, rng)
     frame = pd.DataFrame(X, columns=["a", "b"])
@@ -313,7 +323,8 @@ def test_frames_polars_and_two_processes():
     assert not watched.check(frame[300:], y[300:]).alarm
     polars = pytest.importorskip("polars")
     of_polars = WeightMonitor(GaussianNB(), random_state=0, n_jobs=2)
-    of_polars.fit(polars.DataFrame(X), polars.Series(y))
+    with joblib.parallel_config(backend="threading"):
+        of_polars.fit(polars.DataFrame(X), polars.Series(y))
     of_numpy = WeightMonitor(GaussianNB(), random_state=0).fit(X, y)
     new = rows(100, 0.3, rng)
     assert_allclose(

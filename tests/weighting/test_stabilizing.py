@@ -15,6 +15,7 @@ from skweight import (
     ColumnWeighting,
     CostMatrix,
     CostWeighting,
+    DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
     KernelLogisticRatioWeighting,
@@ -22,6 +23,7 @@ from skweight import (
     PriorWeighting,
     WeightedClassifier,
 )
+from skweight.density_ratio import BaseDensityRatio
 from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import (
     CapStabilizer,
@@ -160,15 +162,31 @@ def test_default_of_a_ratio_is_truncation_at_the_root_of_n(rng):
     np.testing.assert_allclose(BalancedWeighting().fit_weigh(X, y)[-1], 200)
 
 
+class GivenRatio(BaseDensityRatio):
+    """Find the ratio in the last column."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def _fit(self, source, target, rng):
+        return None
+
+    def _ratio(self, X):
+        return X[:, -1]
+
+
 def test_the_default_steps_back_for_the_classifier(rows):
     X, y = rows
-    X[:, 1] = X[:, 0] > 0
-    target = X[X[:, 0] > -1] + [0.2, 0]
-    shift = KernelLogisticRatioWeighting(target, random_state=0)
+    X[:, 1] = 0.5
+    X[7, 1] = 60.0  # the default would stop it at ten times the mean
+    shift = DensityRatioWeighting(X, estimator=GivenRatio())
     bare = clone(shift).set_params(stabilizer=None)
+    assert shift.fit_weigh(X, y).max() < 0.5 * bare.fit_weigh(X, y).max()
     for weighting, other in ((shift, bare), ([shift, "balanced"], [bare, "balanced"])):
         ours, theirs = (
-            WeightedClassifier(Spy(), weighting=one, stabilizer=2.0).fit(X, y)
+            WeightedClassifier(
+                Spy(), weighting=one, stabilizer=TemperStabilizer(exponent=0.5)
+            ).fit(X, y)
             for one in (weighting, other)
         )
         np.testing.assert_array_equal(ours.estimator_.seen_, theirs.estimator_.seen_)

@@ -1,0 +1,105 @@
+"""
+Watch a model, batch after batch
+================================
+
+A classifier was trained with balanced weights and calibrated. Batches come in; for ten
+weeks nothing changes, then the rare class becomes more frequent, and later a feature
+stops to tell the classes apart. :class:`skweight.WeightMonitor` knows the figures of
+the training rows and says which of them left its band.
+"""
+
+# %%
+# The model and its monitor
+# -------------------------
+# The reference are rows that the model was not fitted on: fold models see to that.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from skweight import WeightedClassifier, WeightMonitor
+
+
+def batch(n, prevalence, signal, rng):
+    """Draw rows; `signal` is how far the classes are apart in the first feature."""
+    y = (rng.random(n) < prevalence).astype(int)
+    X = rng.normal(size=(n, 3))
+    X[:, 0] += signal * y
+    X[:, 1] += y
+    return X, y
+
+
+rng = np.random.default_rng(0)
+monitor = WeightMonitor(
+    WeightedClassifier(LogisticRegression(), calibration="sigmoid"), random_state=0
+)
+monitor.fit(*batch(8000, 0.1, 1.5, rng))
+
+# %%
+# Thirty weeks
+# ------------
+# 800 rows a week. From week 11 on the class is twice as frequent, and from week 21 on
+# the first feature tells nothing.
+
+weeks = np.arange(1, 31)
+reports, unlabelled = [], []
+for week in weeks:
+    X, y = batch(800, 0.2 if week > 10 else 0.1, 0.0 if week > 20 else 1.5, rng)
+    reports.append(monitor.check(X, y))
+    unlabelled.append(monitor.check(X))
+print("alarms with labels:", weeks[[report.alarm for report in reports]])
+print("without:", weeks[[report.alarm for report in unlabelled]])
+
+# %%
+# The figures and their bands
+# ---------------------------
+# A band is where a figure should be if nothing has changed since training; it is as
+# wide as a batch of this size needs it to be.
+
+panels = ["class frequency", "mean probability", "calibration slope", "recall"]
+figure, axes = plt.subplots(2, 2, figsize=(9, 5.5), sharex=True, layout="constrained")
+for ax, name in zip(axes.flat, panels, strict=True):
+    found = [
+        one for r in reports for one in r.figures if (one.figure, one.of) == (name, 1)
+    ]
+    observed = np.array([one.observed for one in found])
+    rang = np.array([one.alarm for one in found])
+    ax.fill_between(
+        weeks,
+        [one.low for one in found],
+        [one.high for one in found],
+        color="0.88",
+        label="band",
+    )
+    ax.plot(weeks, observed, color="0.3", linewidth=1)
+    ax.plot(weeks[~rang], observed[~rang], "o", color="0.3", mfc="white", label="quiet")
+    ax.plot(weeks[rang], observed[rang], "X", color="#d55e00", label="alarm")
+    ax.set_title(f"{name} of the rare class", fontsize=10)
+    for start in (10.5, 20.5):
+        ax.axvline(start, color="0.6", linestyle=":", linewidth=1)
+axes[1, 0].set_xlabel("week")
+axes[1, 1].set_xlabel("week")
+axes[0, 0].legend(loc="lower right", fontsize=8)
+
+# %%
+# A slope below zero is not to be taken by the word: it is a first step from 1, which
+# overshoots when the slope is far from there.
+#
+# In the second ten weeks the class is more frequent, and nothing else: its recall and
+# the slope stay where they were. In the last ten the features tell less, which the
+# mean probability alone would not show: it falls back while the class stays frequent.
+#
+# What to do
+# ----------
+# The report of week 15 and that of week 25 say it in sentences, and as a dict for an
+# alert.
+
+for week in (15, 25):
+    print(f"week {week}")
+    for sentence in reports[week - 1].advice:
+        print("-", sentence)
+
+# %%
+# Without labels, as they are in the week itself:
+
+print(unlabelled[14])
