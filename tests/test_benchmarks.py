@@ -23,6 +23,7 @@ NAMES = [
     "density_ratio_speed",
     "fit_counts",
     "import_time",
+    "mini_batches",
     "overhead",
     "shift_target_error",
     "pareto_smoothing",
