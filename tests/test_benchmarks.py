@@ -27,6 +27,8 @@ NAMES = [
     "overhead",
     "shift_target_error",
     "pareto_smoothing",
+    "resampling_hybrid",
+    "resampling_speed",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
