@@ -22,6 +22,7 @@ NAMES = [
     "import_time",
     "overhead",
     "pareto_smoothing",
+    "vote_floor",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
