@@ -116,7 +116,7 @@ def resample(
     See Also
     --------
     WeightedSampler : The same as an estimator.
-    WeightedClassifier : Resamples inside every training fold with ``resampler=``.
+    skweight.WeightedClassifier : Resamples inside every fit with ``resampler=``.
 
     Notes
     -----
@@ -158,7 +158,8 @@ def resample_rows(
     """Return the resampled rows, and the fitted sampler."""
     check_choice(weight_rule, WEIGHT_RULES, name="weight_rule")
     labels = Table(y)
-    check_classification_targets(labels.rows)
+    if getattr(labels.rows, "dtype", np.dtype(object)).kind not in "iub":
+        check_classification_targets(labels.rows)
     counted, weights = None, None
     if sample_weight is not None or preserve_mass:
         given = np.ones(n_rows(X)) if sample_weight is None else sample_weight
