@@ -107,9 +107,10 @@ def datasets(options):
 
 def measure(options):
     for data, X, y in datasets(options):
-        repeats = 1 if options.quick else 2
         splitter = RepeatedStratifiedKFold(
-            n_splits=2 if options.quick else 5, n_repeats=repeats, random_state=0
+            n_splits=2 if options.quick else 3,
+            n_repeats=1 if options.quick else 2,
+            random_state=0,
         )
         for model in ["LR"] if options.quick else ["LR", "HGB"]:
             splits = [

@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from skweight.resampling import ProjectionNeighbors, resample
 
-SIZES = [(100_000, 20, 9), (300_000, 30, 5)]
+SIZES = [(100_000, 20, 7), (300_000, 30, 3)]
 
 
 def problem(n_samples, n_features):

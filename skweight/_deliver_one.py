@@ -229,6 +229,9 @@ class OwnScore:
         """Return the score of the estimator, or of the last step of a Pipeline."""
         if isinstance(estimator, WeightAdapter):
             return self(estimator.estimator, X, y, sample_weight)
+        if hasattr(estimator, "steps") and takes_roles(estimator):
+            X = estimator[:-1].transform(X)  # knows which steps count after a fit
+            return self(estimator.steps[-1][1], X, y, sample_weight)
         if hasattr(estimator, "steps"):
             for _, step in estimator.steps[:-1]:
                 if step is not None and step != "passthrough":

@@ -249,13 +249,17 @@ def pareto_diagnostics(weights, *, log=False):
     n_tail = tail.values.size
     threshold = min(1 - 1 / np.log10(n), 0.7) if n > 1 else -np.inf
     tied_share = 1 - tail.n_distinct / n_tail if n_tail else 0.0
-    smoothed = relative.copy()
+    total, squares = relative.sum(), (relative * relative).sum()
+    n_effective = n_smoothed = float(total**2 / squares)
     n_required = np.nan
     if tail.problem:
         verdict, reason = "not applicable", tail.problem
     else:
-        values = _smoothed_values(tail)
-        smoothed[tail.rows] = _average_ties(tail.values, values)
+        values = _average_ties(tail.values, _smoothed_values(tail))
+        # Nothing but the tail has changed.
+        total += (values - tail.values).sum()
+        squares += (values**2 - tail.values**2).sum()
+        n_smoothed = float(total**2 / squares)
         verdict, reason = _judge(tail.khat, threshold, tied_share, n)
         power = 1 / (1 - max(0.0, tail.khat)) if tail.khat < 1 else np.inf
         n_required = 10**power if power < 300 else np.inf
@@ -267,9 +271,9 @@ def pareto_diagnostics(weights, *, log=False):
         n_required=float(n_required),
         n_tail=int(n_tail),
         tied_share=float(tied_share),
-        zero_share=float(np.mean(relative == 0)),
-        n_effective=_kish(relative),
-        n_effective_smoothed=_kish(smoothed),
+        zero_share=1 - np.count_nonzero(relative) / n,
+        n_effective=n_effective,
+        n_effective_smoothed=n_smoothed,
     )
 
 
@@ -320,11 +324,6 @@ def _relative(weights, log):
     """Return weights relative to the largest one."""
     with np.errstate(under="ignore"):
         return np.exp(weights - weights.max()) if log else weights / weights.max()
-
-
-def _kish(relative):
-    """Return the effective sample size of weights in [0, 1]."""
-    return float(relative.sum() ** 2 / np.square(relative).sum())
 
 
 @dataclass(frozen=True)

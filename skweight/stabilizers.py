@@ -241,7 +241,7 @@ _BY_NAME = {
 }
 
 
-def resolve_stabilizer(spec, auto=None):
+def resolve_stabilizer(spec):
     """Turn what a user writes for ``stabilizer=`` into a stabilizer, or None.
 
     Parameters
@@ -251,8 +251,6 @@ def resolve_stabilizer(spec, auto=None):
         stabilizer of that name with its defaults; a number of at least 1 for an
         exact cap at that multiple of an average row; or any object with a method
         ``stabilize``, which is returned as it is.
-    auto : None, str, float or object, default=None
-        What ``"auto"`` stands for; None if there is no such thing.
 
     Returns
     -------
@@ -278,8 +276,6 @@ def resolve_stabilizer(spec, auto=None):
     >>> resolve_stabilizer(5)
     CapStabilizer(cap=5)
     """
-    if isinstance(spec, str) and spec == "auto" and auto is not None:
-        spec = auto
     if spec is None:
         return None
     if isinstance(spec, str):

@@ -23,7 +23,7 @@ from skweight import (
     WeightedRegressor,
 )
 from skweight.density_ratio import KernelLogisticRatio
-from skweight.exceptions import UnsupportedWeightsError
+from skweight.exceptions import DegenerateWeightsWarning, UnsupportedWeightsError
 
 
 def problem(rng, n=200):
@@ -129,7 +129,8 @@ def test_metadata_reach_whoever_asks(rng):
 def test_stabilizers_keep_the_weights_sane(rng):
     X, y = problem(rng)
     weighting = FunctionWeighting(lambda X, y: np.exp(4 * X[:, 0]), role="population")
-    raw = WeightedRegressor(weighting=weighting).fit(X, y).report_
+    with pytest.warns(DegenerateWeightsWarning, match="count as 1"):
+        raw = WeightedRegressor(weighting=weighting).fit(X, y).report_
     calm = WeightedRegressor(weighting=weighting, stabilizer=5.0).fit(X, y).report_
     assert raw.largest_share > 6 / 200 > 5.001 / 200 > calm.largest_share
     assert calm.effective_sample_size > raw.effective_sample_size

@@ -32,10 +32,9 @@ with warnings.catch_warnings():
 # %%
 # Three remedies
 # --------------
-# A clip at the square root of n times the mean, which is what density ratios get by
-# default, stops only the very largest. A cap says what one row may count, tempering
-# what the weights may cost. All of these are ``stabilizer=`` of a strategy or a
-# classifier.
+# A clip at the square root of n times the mean stops only the very largest. A cap says
+# what one row may count, tempering what the weights may cost. All of these are
+# ``stabilizer=`` of a strategy or a classifier.
 
 remedies = {
     "ratio": None,

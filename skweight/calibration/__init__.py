@@ -14,6 +14,10 @@ from skweight.calibration._numerics import scores_from_proba
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._resolve import resolve_calibrator
+from skweight.calibration._scaling import (
+    StructuredMatrixScalingCalibrator,
+    VectorScalingCalibrator,
+)
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.calibration._venn_abers import VennAbersCalibrator
@@ -27,7 +31,9 @@ __all__ = [
     "PriorCalibrator",
     "QuadraticCalibrator",
     "SigmoidCalibrator",
+    "StructuredMatrixScalingCalibrator",
     "TemperatureCalibrator",
+    "VectorScalingCalibrator",
     "VennAbersCalibrator",
     "resolve_calibrator",
     "scores_from_proba",

@@ -9,7 +9,7 @@ from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
-from skweight.calibration._numerics import keep_inside
+from skweight.calibration._numerics import binary_proba, keep_inside
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.exceptions import CalibrationWarning
@@ -23,6 +23,10 @@ N_FOLDS = 5
 TEMPERATURE = 4.0
 # Shares of less than this are not worth their price at prediction.
 SMALLEST_SHARE = 0.02
+# Cells of the table that stands for the mixture in the middle of the scores, and the
+# log odds by which it may be off.
+N_CELLS = 4096
+TOLERANCE = 1e-5
 
 
 class AutoCalibrator(BaseCalibrator):
@@ -84,8 +88,10 @@ class AutoCalibrator(BaseCalibrator):
     A mean of increasing maps is increasing, and its log loss is at most the mean of
     their losses. Folds are stratified and drawn with a fixed seed from the sorted rows,
     so that the result does not depend on the order in which they came. 25 small fits
-    besides those that are kept: about a third of a second for 100,000 rows; prediction
-    costs that of the candidates which have a share.
+    besides those that are kept: about a third of a second for 100,000 rows. With two
+    classes a prediction costs one search in a table, whose log odds are those of the
+    mixture to 1e-5 and which spans the middle 99.8 % of the calibration scores; outside
+    of it, all candidates that have a share.
 
     References
     ----------
@@ -178,6 +184,7 @@ class AutoCalibrator(BaseCalibrator):
             candidates["beta"] = BetaCalibrator()
             candidates["centred isotonic"] = IsotonicCalibrator(centered=True)
         self._mix(candidates, rows)
+        self._table = _Table.of(rows.scores, self.calibrators_, self._mean_binary)
 
     def _fit_multiclass(self, rows):
         candidates = {"anchored": self._anchored()}
@@ -216,18 +223,69 @@ class AutoCalibrator(BaseCalibrator):
         self.shares_ = dict(zip(candidates, shares.tolist(), strict=True))
         self.chosen_ = max(self.shares_, key=self.shares_.get)
 
-    def _mean(self, scores, predict):
-        proba = sum(
-            self.shares_[name] * getattr(one, predict)(scores)
-            for name, one in self.calibrators_.items()
+    def _mean_binary(self, scores):
+        return keep_inside(
+            sum(
+                self.shares_[name] * one._predict_binary(scores)
+                for name, one in self.calibrators_.items()
+            )
         )
-        return keep_inside(proba)
 
     def _predict_binary(self, scores):
-        return self._mean(scores, "_predict_binary")
+        if self._table is None:
+            return self._mean_binary(scores)
+        return self._table(scores, self._mean_binary)
 
     def _predict_multiclass(self, scores):
-        return self._mean(scores, "_predict_multiclass")
+        return keep_inside(
+            sum(
+                self.shares_[name] * one._predict_multiclass(scores)
+                for name, one in self.calibrators_.items()
+            )
+        )
+
+
+class _Table:
+    """The log odds of a mixture, looked up where most scores are.
+
+    A live prediction of one row would otherwise pay for every map of the mixture.
+    Straight pieces between neighbours keep an increasing map increasing.
+    """
+
+    def __init__(self, knots, logit):
+        self.knots = knots
+        self.logit = logit
+
+    @classmethod
+    def of(cls, scores, calibrators, predict):
+        """Return a table for the middle of the scores, or None if none is exact."""
+        low, high = np.quantile(scores, [0.001, 0.999])
+        if len(calibrators) < 2 or not 1e-9 < high - low < 1e9:
+            return None
+        kinks = [curve.scores for one in calibrators.values() for curve in _curves(one)]
+        knots = np.unique(np.concatenate([np.linspace(low, high, N_CELLS), *kinks]))
+        knots = knots[(knots >= low) & (knots <= high)]
+        table = cls(knots, _log_odds(predict(knots)))
+        between = (knots[1:] + knots[:-1]) / 2
+        off = _log_odds(predict(between)) - np.interp(between, knots, table.logit)
+        return table if np.abs(off).max() <= TOLERANCE else None
+
+    def __call__(self, scores, predict):
+        inside = (scores >= self.knots[0]) & (scores <= self.knots[-1])
+        if inside.all():
+            return binary_proba(np.interp(scores, self.knots, self.logit))
+        proba = np.empty((scores.shape[0], 2))
+        proba[inside] = binary_proba(np.interp(scores[inside], self.knots, self.logit))
+        proba[~inside] = predict(scores[~inside])
+        return proba
+
+
+def _curves(calibrator):
+    return calibrator.curves_ if isinstance(calibrator, IsotonicCalibrator) else []
+
+
+def _log_odds(proba):
+    return np.log(proba[:, 1]) - np.log(proba[:, 0])
 
 
 def cross_fitted_losses(candidates, rows):

@@ -9,6 +9,10 @@ from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
+from skweight.calibration._scaling import (
+    StructuredMatrixScalingCalibrator,
+    VectorScalingCalibrator,
+)
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.calibration._venn_abers import VennAbersCalibrator
@@ -19,10 +23,12 @@ CALIBRATORS = {
     "auto": AutoCalibrator,
     "beta": BetaCalibrator,
     "isotonic": IsotonicCalibrator,
+    "matrix": StructuredMatrixScalingCalibrator,
     "prior": PriorCalibrator,
     "quadratic": QuadraticCalibrator,
     "sigmoid": SigmoidCalibrator,
     "temperature": TemperatureCalibrator,
+    "vector": VectorScalingCalibrator,
     "venn_abers": VennAbersCalibrator,
 }
 
@@ -33,6 +39,10 @@ _OTHER_WORDS = {
     "pav": "isotonic",
     "pava": "isotonic",
     "platt": "sigmoid",
+    "sms": "matrix",
+    "structured_matrix_scaling": "matrix",
+    "svs": "vector",
+    "vector_scaling": "vector",
 }
 
 

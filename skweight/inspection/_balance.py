@@ -98,8 +98,9 @@ def balance_table(
     Returns
     -------
     balance : Balance
-        One entry per feature. A feature that is constant in the rows whose deviation is
-        the unit has a difference of zero, or of infinity where it differs.
+        One entry per feature. Where the rows whose deviation is the unit do not vary,
+        the training rows lend theirs; a feature that is constant in both has a
+        difference of zero, or of infinity.
 
     See Also
     --------
@@ -144,6 +145,8 @@ def balance_table(
             "source": ours[1],
             "pooled": (ours[1] + theirs[1]) / 2,
         }[scale]
+        # What the target never varies in is measured by how the rows do.
+        variance = variance or ours[1]
         means = ours[0], weighted[0], theirs[0]
         differences = (
             _standardise(mean - means[2], np.sqrt(variance)) for mean in means[:2]

@@ -45,9 +45,7 @@ def look_at_weights(raw, weighting, stabilizer=None):
         tails[role] = found = pareto_diagnostics(weights)
         counted = weights.size * (1 - found.zero_share)
         uneven = found.n_effective < _UNEVEN_SHARE * counted
-        grave = found.verdict == "infinite mean" or (
-            found.verdict == "unreliable" and uneven
-        )
+        grave = uneven and found.verdict in ("unreliable", "infinite mean")
         # A density ratio has warned of itself, with the target in view.
         if grave and stabilizer is None and reports[role] is None:
             warnings.warn(

@@ -164,7 +164,9 @@ def _rows_that_matter(sampler, X, y):
     strategy = sampler.sampling_strategy
     made = check_sampling_strategy(strategy, y, "over-sampling")
     labels = [label for label, n in made.items() if n > 0]
-    looked_at = np.isin(y, labels)
+    looked_at = np.logical_or.reduce(
+        [np.zeros(len(y), bool), *(y == one for one in labels)]
+    )
     others = np.flatnonzero(~looked_at)
     if not labels or not others.size:
         return None

@@ -1,7 +1,7 @@
 """The result of a comparison: tables, differences, and how sure they are."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -89,7 +89,7 @@ class WeightingComparison:
     strategies: list
     baseline: str
     error_score: float
-    design: Design = field(repr=False)
+    design: object
 
     # -- tables ------------------------------------------------------------------------
 

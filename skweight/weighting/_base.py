@@ -87,8 +87,6 @@ class BaseWeighting(BaseEstimator):
     """
 
     role = "emphasis"
-    # What stabilizer="auto" stands for.
-    _auto_stabilizer = None
     needs_classes = True
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -235,7 +233,7 @@ class BaseWeighting(BaseEstimator):
         if raw is None:
             raw = self._raw(X, y)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
-        raw = self._stabilize(raw)
+        raw = self._stabilize(raw, sample_weight)
         self.scale_ = self._mean(raw, sample_weight)
         if self.scale_ == 0:
             raise ValueError(
@@ -252,12 +250,10 @@ class BaseWeighting(BaseEstimator):
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
         return self._follow(raw) / self.scale_
 
-    def _stabilize(self, raw):
+    def _stabilize(self, raw, sample_weight):
         """Return stabilized weights, and keep in mind how other rows follow them."""
         self._points = None
-        stabilizer = resolve_stabilizer(
-            getattr(self, "stabilizer", None), self._auto_stabilizer
-        )
+        stabilizer = resolve_stabilizer(getattr(self, "stabilizer", None))
         if stabilizer is not None:
             self._points = map_of(raw, stabilizer.stabilize(raw))
         return self._follow(raw)
@@ -335,8 +331,8 @@ class ClassLevelWeighting(BaseWeighting):
             )
         return raw / mean
 
-    def _stabilize(self, raw):
-        stable = super()._stabilize(raw)
+    def _stabilize(self, raw, sample_weight):
+        stable = super()._stabilize(raw, sample_weight)
         # The weight of a class is all there is to follow.
         self.class_weight_ = self._follow(self.class_weight_)
         self._points = None

@@ -75,9 +75,9 @@ class RatioWeighting(SharedTarget, BaseWeighting):
     """
 
     role = "population"
-    # Truncation at the square root of n times the mean: consistent, because the bound
-    # rises with n, and without a number to choose.
-    _auto_stabilizer = "clip"
+    # What stabilizer="auto" bounds ratios at, in multiples of their mean. Counted in
+    # the population and not in rows, so that a row of weight two is the same row twice.
+    _bound = 20.0
     needs_classes = False
 
     def fit(self, X, y=None, sample_weight=None, X_target=None):
@@ -111,8 +111,8 @@ class RatioWeighting(SharedTarget, BaseWeighting):
 
     def _learn(self, X, y, sample_weight, X_target=None):
         check_number(self.exponent, name="exponent", low=0, high=1)
-        # Before the fit, which takes its time.
-        resolve_stabilizer(self.stabilizer, self._auto_stabilizer)
+        if not self._bounds_by_default():
+            resolve_stabilizer(self.stabilizer)  # before the fit, which takes its time
         X_target = self._resolve_target(X_target)
         self.estimator_ = self._ratio_estimator()
         ratio = self.estimator_.fit_ratio(
@@ -122,6 +122,17 @@ class RatioWeighting(SharedTarget, BaseWeighting):
 
     def _raw(self, X, y):
         return self._flatten(self.estimator_.ratio(X))
+
+    def _bounds_by_default(self):
+        return isinstance(self.stabilizer, str) and self.stabilizer == "auto"
+
+    def _stabilize(self, raw, sample_weight):
+        if not self._bounds_by_default():
+            return super()._stabilize(raw, sample_weight)
+        bound = self._bound * self._mean(raw, sample_weight)
+        line = np.array([0.0, bound])
+        self._points = None if raw.max() <= bound else (line, line)
+        return self._follow(raw)
 
     def _flatten(self, ratio):
         # 0 ** 0 is 1, and a row that the target never shows stays at zero.
@@ -151,9 +162,8 @@ class DensityRatioWeighting(RatioWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         What keeps a few rows from carrying everything, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
-        square root of n times the mean, and steps back for a stabilizer of the
-        classifier around it.
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -266,9 +276,8 @@ class ClassifierRatioWeighting(RatioWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         What keeps a few rows from carrying everything, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
-        square root of n times the mean, and steps back for a stabilizer of the
-        classifier around it.
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     n_jobs : int or None, default=None

@@ -32,9 +32,8 @@ class ULSIFWeighting(RatioWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         What keeps a few rows from carrying everything, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
-        square root of n times the mean, and steps back for a stabilizer of the
-        classifier around it.
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -149,9 +148,8 @@ class KLIEPWeighting(RatioWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         What keeps a few rows from carrying everything, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
-        square root of n times the mean, and steps back for a stabilizer of the
-        classifier around it.
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -262,9 +260,8 @@ class KernelLogisticRatioWeighting(RatioWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         What keeps a few rows from carrying everything, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
-        square root of n times the mean, and steps back for a stabilizer of the
-        classifier around it.
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
@@ -372,9 +369,8 @@ class KMMWeighting(RatioWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         What keeps a few rows from carrying everything, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` is ``"clip"``, which truncates at the
-        square root of n times the mean, and steps back for a stabilizer of the
-        classifier around it.
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None

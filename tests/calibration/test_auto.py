@@ -119,8 +119,31 @@ def test_it_is_the_mean_by_cross_fitted_loss():
         extra = known if name.startswith("anchored") else {}
         fitted = candidate.fit(scores, y, **extra)
         expected = expected + shares[name] * fitted.predict_proba(scores)
-    assert_allclose(found.predict_proba(scores), expected)
+    assert_allclose(found.predict_proba(scores), expected, rtol=1e-5)
     assert found.chosen_ == max(shares, key=shares.get)
+
+
+@pytest.mark.parametrize("bend", [0.0, 2.0])
+def test_the_table_is_the_mixture(bend):
+    """Also for scores that the calibrator has not seen, and between its knots."""
+    scores, y, _ = draw(2000, bend=bend)
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    assert found._table is not None
+    new = np.linspace(scores.min() - 5, scores.max() + 5, 20_011)
+    table, exact = found.predict_proba(new), found._mean_binary(new)
+    odds = [np.log(p[:, 1]) - np.log(p[:, 0]) for p in (table, exact)]
+    assert np.abs(odds[0] - odds[1]).max() < 1e-5
+    assert (np.diff(table[:, 1]) > -1e-15).all()
+    # One row at a time is the same as all at once.
+    each = np.concatenate([found.predict_proba(new[i : i + 1]) for i in (0, 9999)])
+    assert_array_equal(each, table[[0, 9999]])
+
+
+def test_scores_that_no_table_can_stand_for():
+    scores, y, _ = draw(300)
+    found = AutoCalibrator().fit(1e150 * scores, y)
+    assert found._table is None
+    assert np.isfinite(found.predict_proba(1e150 * scores)).all()
 
 
 def test_many_rows_leave_one_family():

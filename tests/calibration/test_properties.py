@@ -17,11 +17,15 @@ from skweight.calibration import (
     IsotonicCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
+    StructuredMatrixScalingCalibrator,
     TemperatureCalibrator,
+    VectorScalingCalibrator,
     VennAbersCalibrator,
 )
 
 CALIBRATORS = [
+    VectorScalingCalibrator(),
+    StructuredMatrixScalingCalibrator(),
     AutoCalibrator(),
     BetaCalibrator(),
     VennAbersCalibrator(),

@@ -13,7 +13,9 @@ from skweight.calibration import (
     PriorCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
+    StructuredMatrixScalingCalibrator,
     TemperatureCalibrator,
+    VectorScalingCalibrator,
     VennAbersCalibrator,
     resolve_calibrator,
 )
@@ -30,10 +32,12 @@ def test_none_is_no_calibration():
         ("anchored", AnchoredCalibrator),
         ("beta", BetaCalibrator),
         ("isotonic", IsotonicCalibrator),
+        ("matrix", StructuredMatrixScalingCalibrator),
         ("prior", PriorCalibrator),
         ("quadratic", QuadraticCalibrator),
         ("sigmoid", SigmoidCalibrator),
         ("temperature", TemperatureCalibrator),
+        ("vector", VectorScalingCalibrator),
         ("venn_abers", VennAbersCalibrator),
     ],
 )
@@ -78,6 +82,8 @@ def test_anything_with_the_two_methods_is_a_calibrator():
         ("sigmiod", "sigmoid"),
         ("isotone", "isotonic"),
         ("inversion", "prior"),
+        ("svs", "vector"),
+        ("sms", "matrix"),
         ("temperature_scaling", "temperature"),
     ],
 )

@@ -21,12 +21,16 @@ from skweight.calibration import (
     PriorCalibrator,
     QuadraticCalibrator,
     SigmoidCalibrator,
+    StructuredMatrixScalingCalibrator,
     TemperatureCalibrator,
+    VectorScalingCalibrator,
     VennAbersCalibrator,
     scores_from_proba,
 )
 
 ON_ROWS = [
+    VectorScalingCalibrator(),
+    StructuredMatrixScalingCalibrator(),
     BetaCalibrator(),
     VennAbersCalibrator(),
     AnchoredCalibrator(),

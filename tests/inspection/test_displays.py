@@ -127,7 +127,7 @@ def test_love_plot_shows_the_largest_differences_on_top(rng):
 
 
 def test_infinite_differences_are_drawn_at_the_edge():
-    display = BalanceDisplay.from_weights([1, 1, 1], [[0], [1], [2]], [[5], [5]])
+    display = BalanceDisplay.from_weights([1, 1, 1], [[4], [4], [4]], [[5], [5]])
     assert np.isfinite(display.after_.get_xdata()).all()
     assert display.after_.get_xdata()[0] < display.ax_.get_xlim()[1]
 

@@ -361,6 +361,31 @@ def test_the_inversion_knows_what_the_pipeline_inside_has_done(rows, weighting):
     assert_allclose(clf.predict_proba(X)[:, 1], 1 / (1 + ratio))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_search_inside_a_weighted_classifier_scores_it(rows, weighted):
+    X, y, weight = rows
+    pipe = make_pipeline(
+        Scale(), Draw(), BalancedWeighting(strength=0.5), LogisticRegression()
+    )
+    search = GridSearchCV(pipe, {"logisticregression__C": [0.1, 1.0]}, cv=2)
+    clf = WeightedClassifier(search, normalize=False, weighting=None)
+    clf.fit(X, y, weight if weighted else None)
+    found = clf.estimator_
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    alone = clone(search).fit(X, y, **({"sample_weight": weight} if weighted else {}))
+    assert_allclose(found.predict_proba(X), alone.predict_proba(X), rtol=1e-6)
+
+
+def test_a_sampler_is_given_polars_frames_with_or_without_weights(rows):
+    over = pytest.importorskip("imblearn.over_sampling")
+    frame = pytest.importorskip("polars").DataFrame(rows[0], schema=[*"abc"])
+    for weight in (None, rows[2]):
+        draw = over.RandomOverSampler(random_state=0)
+        pipe = make_pipeline(draw, Spy()).fit(frame, rows[1], weight)
+        assert pipe[-1].X_.columns == [*"abc"]
+        assert_allclose(pipe.class_multiplier_[1], 3, rtol=0.5)
+
+
 def test_row_wise_arguments_follow_their_rows(rows):
     X, y, _ = rows
 

@@ -135,6 +135,15 @@ def test_a_quiet_batch_rings_as_rarely_as_alpha_says():
     assert (found <= 0.11).all()
 
 
+@pytest.mark.parametrize("m", [1, 5, 20])
+def test_a_handful_of_rows_rings_no_more_often(m):
+    """No curve describes so few rows; 200 batches at .05, three standard errors."""
+    rng = np.random.default_rng(m)
+    watched = WeightMonitor(frozen(rng), alpha=0.05).fit(*rows(3000, 0.1, rng))
+    rang = [watched.check(*rows(m, 0.1, rng)).alarm for _ in range(200)]
+    assert np.mean(rang) <= 0.1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("prevalence", [0.02, 0.1])
 @pytest.mark.parametrize("how", ["frozen", "folds"])

@@ -15,6 +15,7 @@ from skweight import (
     ColumnWeighting,
     CostMatrix,
     CostWeighting,
+    DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
     KernelLogisticRatioWeighting,
@@ -22,6 +23,7 @@ from skweight import (
     PriorWeighting,
     WeightedClassifier,
 )
+from skweight.density_ratio import BaseDensityRatio
 from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import (
     CapStabilizer,
@@ -34,7 +36,6 @@ from skweight.testing import all_weightings
 from skweight.weights import (
     cap_weights,
     effective_sample_size,
-    normalize_weights,
     temper_weights,
 )
 
@@ -140,35 +141,55 @@ def test_the_map_of_a_stabilizer_is_what_it_did(rng, stabilizer):
     assert map_of(even, CapStabilizer(50).stabilize(even)) is None
 
 
-def test_default_of_a_ratio_is_truncation_at_the_root_of_n(rng):
-    X = rng.normal(size=(400, 1))
-    target = rng.normal(4.0, 0.1, size=(400, 1))
-    default = KernelLogisticRatioWeighting(target, random_state=0)
+class GivenRatio(BaseDensityRatio):
+    """Find the ratio in the last column."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def _fit(self, source, target, rng):
+        return None
+
+    def _ratio(self, X):
+        return X[:, -1]
+
+
+def test_the_default_of_a_ratio_is_a_bound_at_twenty_times_its_mean(rows):
+    X, y = rows
+    X[:, 1] = 0.5
+    X[7, 1] = 60.0
+    default = DensityRatioWeighting(X, estimator=GivenRatio())
     assert default.stabilizer == "auto"
-    with pytest.warns(UserWarning, match=r"look like the target|does not cover"):
-        raw = clone(default).set_params(stabilizer=None).fit_weigh(X, None)
-    with pytest.warns(UserWarning, match=r"look like the target|does not cover"):
-        weights = default.fit_weigh(X, None)
-    expected = normalize_weights(ClipStabilizer().stabilize(raw))
-    positive = weights > 0
+    weights = default.fit_weigh(X, y)
+    bound = 20 * X[:, 1].mean()
+    expected = np.minimum(X[:, 1], bound)
+    np.testing.assert_allclose(weights, expected / expected.mean())
+    far = [[0.0, 1e6], [0.0, 0.5]]
+    np.testing.assert_allclose(default.weigh(far), weights[[7, 0]])
+    # Counted in the population: a row of weight two is the same row twice.
+    times = np.arange(100) % 3
+    repeated = np.repeat(np.arange(100), times)
     np.testing.assert_allclose(
-        weights[positive] / weights.sum(), expected[positive] / expected.sum()
+        np.repeat(default.fit_weigh(X, y, times), times),
+        clone(default).fit_weigh(X[repeated], y[repeated]),
     )
-    assert weights.max() < raw.max()
     # Class weights are left alone by default, however uneven.
-    y = np.repeat([0, 1], [399, 1])
-    np.testing.assert_allclose(BalancedWeighting().fit_weigh(X, y)[-1], 200)
+    one = np.repeat([0, 1], [99, 1])
+    np.testing.assert_allclose(BalancedWeighting().fit_weigh(X, one)[-1], 50)
 
 
 def test_the_default_steps_back_for_the_classifier(rows):
     X, y = rows
-    X[:, 1] = X[:, 0] > 0
-    target = X[X[:, 0] > -1] + [0.2, 0]
-    shift = KernelLogisticRatioWeighting(target, random_state=0)
+    X[:, 1] = 0.5
+    X[7, 1] = 60.0  # the default would stop it
+    shift = DensityRatioWeighting(X, estimator=GivenRatio())
     bare = clone(shift).set_params(stabilizer=None)
+    assert shift.fit_weigh(X, y).max() < 0.9 * bare.fit_weigh(X, y).max()
     for weighting, other in ((shift, bare), ([shift, "balanced"], [bare, "balanced"])):
         ours, theirs = (
-            WeightedClassifier(Spy(), weighting=one, stabilizer=2.0).fit(X, y)
+            WeightedClassifier(
+                Spy(), weighting=one, stabilizer=TemperStabilizer(exponent=0.5)
+            ).fit(X, y)
             for one in (weighting, other)
         )
         np.testing.assert_array_equal(ours.estimator_.seen_, theirs.estimator_.seen_)

@@ -1,0 +1,78 @@
+"""
+A rare class in a stream
+========================
+
+Rows arrive in chunks, one class is rare, and halfway it becomes five times as frequent.
+``WeightedClassifier.partial_fit`` balances the classes by their shares so far. With a
+half-life it forgets, and follows.
+"""
+
+# %%
+# The stream
+# ----------
+# Two features tell a little about the class. Of the first 20,000 rows two in a hundred
+# are of the rare class, of the others ten.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+from sklearn.naive_bayes import GaussianNB
+
+from skweight import Streaming, WeightedClassifier
+
+rng = np.random.default_rng(0)
+share = np.repeat([0.02, 0.10], 20_000)
+y = (rng.uniform(size=40_000) < share).astype(int)
+X = rng.normal(size=(40_000, 2)) + y[:, np.newaxis]
+chunks = [slice(start, start + 400) for start in range(0, 40_000, 400)]
+
+# %%
+# Learn, and look at each chunk before learning from it
+# -----------------------------------------------------
+# Before a chunk is learned from, it is a test: which share of the rare class, and which
+# weight of a rare row, would have been right for it?
+
+models = {
+    "every row counts": None,
+    "half-life of 2,000 rows": 2_000,
+}
+found = {name: [] for name in models}
+for name, half_life in models.items():
+    clf = WeightedClassifier(
+        GaussianNB(),
+        weighting="balanced",
+        streaming=Streaming(half_life=half_life),
+    )
+    for number, rows in enumerate(chunks):
+        if number:
+            shares = clf.report_.population_share[1]
+            weight = clf.weighting_.class_weight_[1]
+            found[name].append((shares, weight))
+        clf.partial_fit(X[rows], y[rows], classes=[0, 1])
+
+for name, values in found.items():
+    print(f"{name:<24}  share {values[-1][0]:.1%}  weight {values[-1][1]:.1f}")
+
+# %%
+# What the weights follow
+# -----------------------
+# Without forgetting the class shares are means over everything, and 20,000 rows after
+# the change the rare class still has the weight of a rarer one. With a half-life they
+# are noisier before, and right soon after.
+
+at = np.array([rows.start for rows in chunks[1:]])
+fig, (above, below) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)
+above.plot(at, share[at], color="0.6", lw=4, label="true")
+for name, values in found.items():
+    shares, weight = np.array(values).T
+    above.plot(at, shares, label=name)
+    below.plot(at, weight, label=name)
+below.plot(at, 0.5 / share[at], color="0.6", lw=4, zorder=0, label="true")
+above.yaxis.set_major_formatter(PercentFormatter(1))
+above.set_ylabel("share of the rare class")
+below.set_ylabel("weight of a rare row")
+below.set_xlabel("rows seen")
+below.set_ylim(0, 50)
+above.legend()
+fig.tight_layout()
+plt.show()
