@@ -12,6 +12,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NAMES = [
     "cost_calibration",
     "cost_columns",
+    "cost_comparison",
     "cost_savings",
     "cost_weight_rules",
     "calibration_main",
