@@ -12,6 +12,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NAMES = [
     "cost_calibration",
     "cost_columns",
+    "cost_comparison",
     "cost_savings",
     "cost_weight_rules",
     "calibration_main",
@@ -29,6 +30,7 @@ NAMES = [
     "pareto_smoothing",
     "resampling_hybrid",
     "resampling_speed",
+    "vote_floor",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
