@@ -55,6 +55,18 @@ def draw(name, seed):
     return data.X_source, data.X_target, data.ratio(data.X_source)
 
 
+# Features of the large problems.
+D = 20
+
+
+def draw_many(n, seed=0):
+    """Return rows of N(0, I) and N(e_1, I), and the true ratio of the former."""
+    rng = np.random.default_rng(seed)
+    X_source, X_target = rng.normal(size=(n, D)), rng.normal(size=(n, D))
+    X_target[:, 0] += 1
+    return X_source, X_target, np.exp(X_source[:, 0] - 0.5)
+
+
 def relative_error(ratio, true):
     """Return the squared error of normalised weights over that of equal weights."""
     ratio, true = ratio / ratio.sum(), true / true.sum()

@@ -12,6 +12,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NAMES = [
     "cost_calibration",
     "cost_columns",
+    "cost_comparison",
     "cost_savings",
     "cost_weight_rules",
     "calibration_main",
@@ -20,13 +21,18 @@ NAMES = [
     "calibrator_agreement",
     "calibrator_speed",
     "compare_weightings",
+    "density_ratio_accuracy",
+    "density_ratio_scaling",
+    "density_ratio_speed",
     "fit_counts",
     "import_time",
     "mini_batches",
     "overhead",
+    "shift_target_error",
     "pareto_smoothing",
     "resampling_hybrid",
     "resampling_speed",
+    "vote_floor",
     "weight_scale",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]

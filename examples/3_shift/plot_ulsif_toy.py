@@ -79,7 +79,7 @@ def error(model, n, d, seed):
 
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True, layout="constrained")
-dimensions, sizes, seeds = (1, 2, 5, 10, 20), (50, 100, 200, 400), range(3)
+dimensions, sizes, seeds = (1, 2, 5, 10, 20), (50, 100, 200, 400), range(2)
 for name, model in methods.items():
     by_dimension = [
         np.mean([error(model, 100, d, seed) for seed in seeds]) for d in dimensions

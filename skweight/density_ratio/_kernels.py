@@ -1,7 +1,8 @@
 """Gaussian kernels on centres, a chunk of rows at a time.
 
 Distances are taken in float64, because they are differences of large numbers, and by a
-single matrix product. Kernels are float32 where many rows are summed or only a choice
+single matrix product; only sums over very many rows, and their ratios, take them in
+float32. Kernels are float32 where many rows are summed or only a choice
 hangs on them, because on most machines their exponential is several times as fast; a
 small fit affords float64, so that the last digits of its input do not matter. No step
 mixes rows, so the kernels of a row are the same whatever chunk it comes in: that is
@@ -25,6 +26,10 @@ _CHUNK_VALUES = 1 << 21
 
 # Widths of the default grid, as powers of two times the median distance.
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
+
+# Where a term of an exponent or a squared norm is larger, float32 will not do.
+_LARGEST_TERM = 1e2
+_LARGEST_NORM = 1e30
 
 # The relative ratio is cut off at this share of its bound before it is mapped back.
 _LARGEST_RELATIVE = 0.9
@@ -137,6 +142,7 @@ class GaussianKernels:
         self.dtype = dtype
         self.mean = mean
         self.scale = scale
+        self._inverse_scale = 1 / scale
         self.centers = self._standardized(centers)
         if sparse.issparse(self.centers):
             self.centers = self.centers.toarray()
@@ -153,8 +159,8 @@ class GaussianKernels:
 
     def _standardized(self, X):
         if sparse.issparse(X):
-            return sparse.csr_matrix(X.multiply(1 / self.scale))
-        return (X - self.mean) / self.scale
+            return sparse.csr_matrix(X.multiply(self._inverse_scale))
+        return (X - self.mean) * self._inverse_scale
 
     def linear(self, X):
         """Return a constant and the standardised columns, dense."""
@@ -169,31 +175,36 @@ class GaussianKernels:
             Z = self._standardized(X)
             norms = np.asarray(Z.multiply(Z).sum(axis=1))
             return Z @ factors[:d] + norms.reshape(-1, 1) * factors[d] + factors[d + 1]
-        Z = np.empty((X.shape[0], d + 2))
+        return self.augmented(X) @ factors
+
+    def augmented(self, X, dtype=np.float64):
+        """Return [z, |z|^2, 1] of the rows of one dense chunk."""
+        d = self.mean.size
+        Z = np.empty((X.shape[0], d + 2), dtype=dtype)
         own = Z[:, :d]
-        np.subtract(X, self.mean, out=own)
-        own /= self.scale
+        np.subtract(X, self.mean, out=own, casting="same_kind")
+        own *= self._inverse_scale.astype(dtype, copy=False)
         np.einsum("ij,ij->i", own, own, out=Z[:, d])
         Z[:, d + 1] = 1.0
-        return Z @ factors
+        return Z
+
+    def to_exponents(self, sigma):
+        """Return factors that give the exponents of the kernels, and a zero before."""
+        factors = self._to_distances * (-0.5 / sigma**2)
+        return np.hstack([np.zeros((factors.shape[0], 1)), factors])
 
     def sq_distances(self, X):
         """Return squared distances of the rows of one chunk, in float64."""
         distances = self._products(X, self._to_distances)
         return np.maximum(distances, 0.0, out=distances)
 
-    def at(self, X, sigma, out):
-        """Write the kernels of one width of the rows of one chunk to an array."""
-        exponents = self._products(X, self._to_distances * (-0.5 / sigma**2))
-        # A distance too large for float32 is a kernel of zero.
-        with np.errstate(over="ignore", under="ignore"):
-            np.exp(exponents, out=out, dtype=self.dtype, casting="unsafe")
-
     def kernels(self, distances, sigma, dtype=None):
         """Return the kernels of given distances as a new array."""
         K = np.empty(distances.shape, dtype=self.dtype if dtype is None else dtype)
-        np.multiply(distances, -0.5 / sigma**2, out=K, casting="same_kind")
-        return np.exp(K, out=K)
+        # A distance too large for float32 is a kernel of zero.
+        with np.errstate(over="ignore", under="ignore"):
+            np.multiply(distances, -0.5 / sigma**2, out=K, casting="same_kind")
+            return np.exp(K, out=K)
 
 
 def many_rows(source, target):
@@ -213,6 +224,11 @@ class KernelBasis:
     def __init__(self, kernels, sigma):
         self.kernels = kernels
         self.sigma = sigma
+        self._factors = kernels.to_exponents(sigma)
+        # Exponents in float32 are off by the last digit of their largest term.
+        self._quick = (
+            kernels.dtype == np.float32 and -self._factors[-1].min() < _LARGEST_TERM
+        )
 
     @property
     def size(self):
@@ -220,11 +236,36 @@ class KernelBasis:
         return self.kernels.size + 1
 
     def features(self, X):
-        """Return the basis functions of the rows of one chunk, in float64."""
+        """Return the basis functions of the rows of one chunk, in float64.
+
+        They are the same whatever chunk a row comes in, to more than ten digits.
+        """
         features = np.empty((X.shape[0], self.size))
-        features[:, 0] = 1.0
-        self.kernels.at(X, self.sigma, out=features[:, 1:])
+        exponents = self.kernels._products(X, self._factors)
+        with np.errstate(over="ignore", under="ignore"):
+            np.exp(exponents, out=features, dtype=self.kernels.dtype, casting="unsafe")
         return features
+
+    def quick_features(self, X):
+        """Return the same to five digits, in float32, where there are many rows."""
+        if not self._quick or sparse.issparse(X):
+            return self.features(X)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            Z = self.kernels.augmented(X, np.float32)
+            if not Z[:, -2].max() < _LARGEST_NORM:
+                return self.features(X)
+            exponents = Z @ self._factors.astype(np.float32)
+            return np.exp(exponents, out=exponents)
+
+    def combination(self, coef):
+        """Return the function of a chunk of rows that has these coefficients."""
+        single = coef.astype(np.float32)
+
+        def combine(X):
+            features = self.quick_features(X)
+            return features @ (single if features.dtype == np.float32 else coef)
+
+        return combine
 
     def same_as(self, other):
         """Return whether another basis is made of the same functions."""

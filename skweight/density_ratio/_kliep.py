@@ -189,7 +189,8 @@ class KLIEP(BaseDensityRatio):
         self._basis = KernelBasis(kernels, self.sigma_)
         mean = np.zeros(self._basis.size)
         for rows in chunks(source.X):
-            mean += source.share_of(rows) @ self._basis.features(source.X[rows])
+            features = self._basis.quick_features(source.X[rows])
+            mean += source.share_of(rows).astype(features.dtype) @ features
         target = subsample(target, self.max_fit_rows or target.n, rng)
         distances = all_distances(kernels, target.X)
         at_target = with_constant(kernels.kernels(distances, self.sigma_, np.float64))
@@ -274,7 +275,7 @@ class KLIEP(BaseDensityRatio):
         return ratio if self.back_transform else plain_ratio(ratio, self.alpha)
 
     def _relative(self, X):
-        return in_chunks(X, lambda rows: self._basis.features(rows) @ self.coef_)
+        return in_chunks(X, self._basis.combination(self.coef_))
 
 
 def mixture_unit(mean_source, mean_target, alpha):

@@ -108,18 +108,19 @@ class KernelStatistics:
             sample_weight = check_weights(sample_weight, n_rows(X))
         return self._count(X, sample_weight)
 
-    def _count(self, X, weight, *, products=True):
+    def _count(self, X, weight, *, products=True, quick=False):
         """Count rows that have been checked already."""
+        basis = self.basis.quick_features if quick else self.basis.features
         for rows in chunks(X):
-            features = self.basis.features(X[rows])
+            features = basis(X[rows])
             if weight is None:
-                self._mass += features.shape[0]
-                self._sum += features.sum(axis=0)
+                own = np.ones(features.shape[0], dtype=features.dtype)
                 weighted = features
             else:
-                self._mass += weight[rows].sum()
-                self._sum += weight[rows] @ features
-                weighted = features * weight[rows, np.newaxis] if products else None
+                own = weight[rows].astype(features.dtype, copy=False)
+                weighted = features * own[:, np.newaxis] if products else None
+            self._mass += own.sum(dtype=np.float64)
+            self._sum += own @ features
             if products:
                 self._products += weighted.T @ features
         self._n_rows += X.shape[0]

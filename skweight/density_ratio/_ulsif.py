@@ -171,7 +171,7 @@ class ULSIF(BaseDensityRatio):
         moments = []
         for sample, products in ((source, True), (target, self.alpha > 0)):
             sums = self.statistics()
-            sums._count(sample.X, sample.share, products=products)
+            sums._count(sample.X, sample.share, products=products, quick=True)
             moments.append(sums.finalize())
         self._solve(*moments)
 
@@ -256,7 +256,7 @@ class ULSIF(BaseDensityRatio):
         return ratio if self.back_transform else plain_ratio(ratio, self.alpha)
 
     def _relative(self, X):
-        ratio = in_chunks(X, lambda rows: self._basis.features(rows) @ self.coef_)
+        ratio = in_chunks(X, self._basis.combination(self.coef_))
         highest = 1 / self.alpha if self.alpha > 0 else np.inf
         return np.clip(ratio, 0.0, highest, out=ratio)
 

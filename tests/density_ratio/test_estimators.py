@@ -490,6 +490,22 @@ def test_tables_on_disk_are_read_chunk_by_chunk(rng, tmp_path, monkeypatch):
     assert_allclose(ratio, model.fit_ratio(*(np.array(one) for one in tables)))
 
 
+@pytest.mark.parametrize("outlier", [None, 1e3, 1e5])
+def test_what_is_quick_for_many_rows_is_as_right_as_for_few(rng, outlier):
+    """Float32 throughout, from 30,000 rows on, but not where it will not do."""
+    X_source, X_target, _ = shifted(rng, 31_000, 2_000, d=5)
+    if outlier is not None:
+        X_source[7, 2], X_target[9, 3] = outlier, -outlier
+    model = ULSIF(0.2, standardize=False, sigmas=3.0, lambdas=1e-4, random_state=0)
+    model.fit(X_source, X_target)
+    source, target = model.statistics(), model.statistics()
+    quick = model.ratio(X_source)
+    assert np.isfinite(quick).all()
+    model.fit_statistics(source.update(X_source), target.update(X_target))
+    exact = model._basis.features(X_source) @ model.coef_
+    assert_allclose(quick, np.clip(exact, 0, 5), atol=2e-3)
+
+
 def test_sums_over_many_rows_do_not_depend_on_the_chunks(rng):
     """From 30,000 rows on kernels are float32, and still every row has its own."""
     X = rng.normal(size=(40_000, 4))
