@@ -137,7 +137,7 @@ class Pipeline(PlainPipeline):
     numbers of mean one. Like with `memory`, a step is cloned before the fit where
     giving it weights would change its parameters or requests (a composite, or a
     classifier that takes weights as ``class_weight``): look for fitted steps in
-    `named_steps`. All of it costs O(n) besides the steps.
+    ``named_steps``. All of it costs O(n) besides the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
     take the place of the population weights in that step, and ride along as well.

@@ -16,7 +16,11 @@ from skweight.exceptions import CalibrationWarning
 
 # Effective rows of the rarest class below which nothing can be held out to compare by.
 FEWEST_ROWS = 5
+# Folds of the comparison. Where halves are as good as the whole to fit a map on, two
+# folds tell the candidates apart as well as five, in a third of the time.
 N_FOLDS = 5
+MANY_ROWS = 50_000
+N_FOLDS_OF_MANY = 2
 # Nats of held-out log loss, summed over the rows, that count as one e-fold of trust.
 # The loss of a few rows is noise: with 1 the best of it would win by chance, and with
 # infinity it would never matter. See benchmarks/calibration_regret.py.
@@ -42,22 +46,23 @@ class AutoCalibrator(BaseCalibrator):
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
         \pi_m \propto \exp\Big(-\frac{1}{T} \sum_i v_i \, \ell_{im}\Big),
 
-    with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it,
-    :math:`v` the weights, which total the effective number of rows, and :math:`T = 4`.
+    with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
+    folds, two above 50,000 rows), :math:`v` the weights, which total the effective
+    number of rows, and :math:`T = 4`.
     With few rows all candidates have a say, which is better than any of them; with
     many rows the best one takes all.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
 
-    ===============================  ==================================================
-    two classes                      anchored, anchored with a bend, sigmoid, beta,
-                                     centred isotonic
-    three classes and more           anchored, sigmoid, temperature with a bias
-    below 5 rows of the rarest class the anchored map alone
-    shares of votes, as of forests   anchored at the inversion of the weights loosely,
-                                     since that is far off for them
-    ===============================  ==================================================
+    ================================  ==================================================
+    two classes                       anchored, anchored with a bend, sigmoid, beta,
+                                      centred isotonic
+    three classes and more            anchored, sigmoid, temperature with a bias
+    below 5 rows of the rarest class  the anchored map alone
+    shares of votes, as of forests    anchored at the inversion of the weights loosely,
+                                      since that is far off for them
+    ================================  ==================================================
 
     No candidate can say exactly 0 or 1, and none is a temperature without bias, which
     cannot undo weights.
@@ -290,9 +295,10 @@ def _log_odds(proba):
 
 def cross_fitted_losses(candidates, rows):
     """Return the mean weighted log loss of calibrators on rows they did not see."""
-    fold = _folds(rows)
+    n_folds = N_FOLDS if rows.codes.size <= MANY_ROWS else N_FOLDS_OF_MANY
+    fold = _folds(rows, n_folds)
     total = dict.fromkeys(candidates, 0.0)
-    for k in range(N_FOLDS):
+    for k in range(n_folds):
         train, test = fold != k, fold == k
         for name, candidate in candidates.items():
             proba = _fit(candidate, rows, train).predict_proba(rows.scores[test])
@@ -301,7 +307,7 @@ def cross_fitted_losses(candidates, rows):
     return {name: float(loss / rows.weight.sum()) for name, loss in total.items()}
 
 
-def _folds(rows):
+def _folds(rows, n_folds):
     """Return a fold for every row, whatever the order of rows and of classes.
 
     Rows are sorted by the score of their own class; then shuffled, or those left out
@@ -316,7 +322,7 @@ def _folds(rows):
     fold = np.empty(order.size, dtype=np.intp)
     for block in np.split(order, np.cumsum(np.bincount(rows.codes))[:-1]):
         shuffled = np.random.default_rng(0).permutation(block)
-        fold[shuffled] = np.arange(block.size) % N_FOLDS
+        fold[shuffled] = np.arange(block.size) % n_folds
     return fold
 
 

@@ -18,6 +18,7 @@ from skweight.calibration import (
     PriorCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
+    _auto,
 )
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import CalibrationWarning
@@ -121,6 +122,25 @@ def test_it_is_the_mean_by_cross_fitted_loss():
         expected = expected + shares[name] * fitted.predict_proba(scores)
     assert_allclose(found.predict_proba(scores), expected, rtol=1e-5)
     assert found.chosen_ == max(shares, key=shares.get)
+
+
+@pytest.mark.parametrize(("many", "n_folds"), [(500, 5), (499, 2)])
+def test_many_rows_are_compared_in_two_folds(monkeypatch, many, n_folds):
+    fitted_on = []
+    fit = _auto._fit
+
+    def spy(candidate, rows, part):
+        fitted_on.append(rows.codes[part].size)
+        return fit(candidate, rows, part)
+
+    monkeypatch.setattr(_auto, "MANY_ROWS", many)
+    monkeypatch.setattr(_auto, "_fit", spy)
+    scores, y, _ = draw(500)
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    n_candidates = len(found.losses_)
+    in_folds = [n for n in fitted_on if n < 500]
+    assert len(in_folds) == n_folds * n_candidates
+    assert sum(in_folds) == (n_folds - 1) * 500 * n_candidates
 
 
 @pytest.mark.parametrize("bend", [0.0, 2.0])
