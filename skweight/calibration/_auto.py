@@ -16,11 +16,11 @@ from skweight.exceptions import CalibrationWarning
 
 # Effective rows of the rarest class below which nothing can be held out to compare by.
 FEWEST_ROWS = 5
-# Folds of the comparison. Where halves are as good as the whole to fit a map on, two
-# folds tell the candidates apart as well as five, in a third of the time.
+# Folds of the comparison. Where two thirds are nearly as good as the whole to fit on,
+# three folds tell the candidates apart as five do, in half the time.
 N_FOLDS = 5
 MANY_ROWS = 50_000
-N_FOLDS_OF_MANY = 2
+N_FOLDS_OF_MANY = 3
 # Nats of held-out log loss, summed over the rows, that count as one e-fold of trust.
 # The loss of a few rows is noise: with 1 the best of it would win by chance, and with
 # infinity it would never matter. See benchmarks/calibration_regret.py.
@@ -47,7 +47,7 @@ class AutoCalibrator(BaseCalibrator):
         \pi_m \propto \exp\Big(-\frac{1}{T} \sum_i v_i \, \ell_{im}\Big),
 
     with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
-    folds, two above 50,000 rows), :math:`v` the weights, which total the effective
+    folds, three above 50,000 rows), :math:`v` the weights, which total the effective
     number of rows, and :math:`T = 4`.
     With few rows all candidates have a say, which is better than any of them; with
     many rows the best one takes all.

@@ -101,7 +101,7 @@ class VectorScalingCalibrator(BaseCalibrator):
     >>> print((np.bincount(y) / 2000).round(3))
     [0.523 0.344 0.133]
     >>> print(calibrator.predict_proba(scores).mean(axis=0).round(3))
-    [0.549 0.312 0.138]
+    [0.523 0.344 0.134]
     """
 
     def __init__(self, *, ridge=1.0, inversion=True):

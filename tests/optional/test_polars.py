@@ -149,7 +149,7 @@ def test_costs_in_a_column(data):
     np.testing.assert_array_equal(model.fit(frame, y).predict(frame), decided)
     assert set(decided) == {"yes", "no"}
     assert cost_score(y, decided, cost, X=X) == cost_score(y, decided, cost, X=frame)
-    assert len(model.decision_report(X)) == 120
+    assert len(model.fit(X, y).decision_report(X)) == 120
 
 
 def test_lazy_frame_is_refused(data):
