@@ -277,7 +277,8 @@ class KernelBasis:
 
 def with_constant(kernels):
     """Return kernels behind a column of ones."""
-    features = np.ones((kernels.shape[0], kernels.shape[1] + 1), dtype=kernels.dtype)
+    features = np.empty((kernels.shape[0], kernels.shape[1] + 1), dtype=kernels.dtype)
+    features[:, 0] = 1
     features[:, 1:] = kernels
     return features
 

@@ -290,19 +290,28 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     """
     as64 = np.float64
     H_source = _gram(source, share_source)
-    H_target = _gram(target, share_target) if alpha > 0 else 0.0
     h = share_target.astype(as64) @ target
     # What is left of the mass of a sample without one of its rows.
     rest_source = 1 - share_source @ share_source
     rest_target = 1 - share_target @ share_target
 
-    H = (1 - alpha) / rest_source * H_source + alpha * H_target
-    own, fitted = _inner_products(source, H, h, lambdas)
-    removed = ((1 - alpha) / rest_source * share_source)[:, np.newaxis]
+    shrunk = (1 - alpha) / rest_source
+    if alpha > 0:
+        H_target = _gram(target, share_target)
+        without_source = np.linalg.eigh(shrunk * H_source + alpha * H_target)
+        without_target = np.linalg.eigh(
+            (1 - alpha) * H_source + alpha / rest_target * H_target
+        )
+    else:
+        # One matrix but for a factor: its axes are found once.
+        values, vectors = without_target = np.linalg.eigh(H_source)
+        without_source = shrunk * values, vectors
+
+    own, fitted = _inner_products(source, without_source, h, lambdas)
+    removed = (shrunk * share_source)[:, np.newaxis]
     at_source = fitted / (1 - removed * own)
 
-    H = (1 - alpha) * H_source + alpha / rest_target * H_target
-    own, fitted = _inner_products(target, H, h, lambdas)
+    own, fitted = _inner_products(target, without_target, h, lambdas)
     removed = (alpha / rest_target * share_target)[:, np.newaxis]
     at_target = (fitted - share_target[:, np.newaxis] * own) / rest_target
     at_target /= 1 - removed * own
@@ -327,9 +336,12 @@ def _gram(features, share):
     return gram
 
 
-def _inner_products(features, H, h, lambdas):
-    """Return x' C x and x' C h of every row x, C the inverse of H + lambda I."""
-    values, vectors = np.linalg.eigh(H)
+def _inner_products(features, spectrum, h, lambdas):
+    """Return x' C x and x' C h of every row x, C the inverse of H + lambda I.
+
+    H is given by its eigenvalues and eigenvectors.
+    """
+    values, vectors = spectrum
     inverse = 1 / (np.maximum(values, 0.0)[:, np.newaxis] + lambdas)
     dtype = features.dtype
     axes = vectors.astype(dtype)
