@@ -125,7 +125,9 @@ def one_width():
     if importlib.util.find_spec("densratio") is not None:
         found["densratio uLSIF"] = _densratio(sigma=1.0)["densratio uLSIF"]
     if importlib.util.find_spec("adapt") is not None:
-        found["ADAPT ULSIF, grid"] = _adapt(n_widths=1)["ADAPT ULSIF, grid"]
+        for n_ridges in (5, 9):
+            some = _adapt(n_widths=1, n_ridges=n_ridges)
+            found[f"ADAPT ULSIF, 9 x {n_ridges} grid"] = some["ADAPT ULSIF, grid"]
     return found
 
 
@@ -152,10 +154,10 @@ def _densratio(**search):
     }
 
 
-def _adapt(n_widths=9):
+def _adapt(n_widths=9, n_ridges=5):
     from adapt import instance_based
 
-    lambdas = list(10.0 ** np.arange(-3, 2))
+    lambdas = list(np.logspace(-3, 1, n_ridges))
 
     def method(cls, grid, **options):
         def ratio(X_source, X_target, seed):
