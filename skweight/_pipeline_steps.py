@@ -145,13 +145,14 @@ def _check_inner(name, step):
 # -- what one step does ----------------------------------------------------------------
 
 
-def run_step(work, step, *arguments, around):
+def run_step(work, step, X, y, weights, params, around):
     """Let a step do its work within a callback context; return the result and it.
 
-    The one function that a Pipeline caches.
+    The one function that a Pipeline caches. Its arguments all have names: joblib 1.4
+    takes a keyword behind any number of arguments for one of them.
     """
     with around(step):
-        return work(step, *arguments), step
+        return work(step, X, y, weights, params), step
 
 
 def transform(step, X, y, population, params):
