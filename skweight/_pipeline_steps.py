@@ -145,14 +145,14 @@ def _check_inner(name, step):
 # -- what one step does ----------------------------------------------------------------
 
 
-def run_step(work, step, X, y, weights, params, around):
+def run_step(work, step, arguments, around):
     """Let a step do its work within a callback context; return the result and it.
 
-    The one function that a Pipeline caches. Its arguments all have names: joblib 1.4
-    takes a keyword behind any number of arguments for one of them.
+    The one function that a Pipeline caches. Arguments of the work come as a tuple:
+    joblib 1.4 takes a keyword behind any number of arguments for one of them.
     """
     with around(step):
-        return work(step, X, y, weights, params), step
+        return work(step, *arguments), step
 
 
 def transform(step, X, y, population, params):
@@ -267,7 +267,7 @@ class Flow:
         if caches or (weighted and leaves_traces(step, learner=False)):
             step = clone(step)
         around = _around(context, self.pipeline, self.X, self.y)
-        result, fitted = self.cached(work, step, *arguments, around=around)
+        result, fitted = self.cached(work, step, arguments, around=around)
         self.pipeline.steps[position] = (name, fitted)
         return result
 
