@@ -4,24 +4,24 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from skweight._validation import check_number
-from skweight.density_ratio._base import BaseDensityRatio, in_chunks, score_ratios
+from skweight.density_ratio._base import in_chunks, score_ratios
 from skweight.density_ratio._kernels import (
     KernelBasis,
     all_distances,
     chunks,
     cv_results,
     kernel_setup,
-    plain_ratio,
     subsample,
     with_constant,
 )
 from skweight.density_ratio._mixture import fit_mixture
+from skweight.density_ratio._relative import RelativeDensityRatio
 
 # A sum of wide kernels that may not cancel is nearly constant, so none are tried.
 _WIDTH_EXPONENTS = np.arange(-3, 3) / 2
 
 
-class KLIEP(BaseDensityRatio):
+class KLIEP(RelativeDensityRatio):
     r"""Fit the density ratio by largest likelihood (KLIEP), to the optimum.
 
     The ratio is a non-negative sum of a constant and of Gaussian kernels on centres
@@ -236,43 +236,6 @@ class KLIEP(BaseDensityRatio):
         return score_ratios(
             at_denominator, held_target, weights, shares[1][test_t], "ukl"
         )
-
-    def relative_ratio(self, X):
-        """Return the ratio relative to the mixture of both populations.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to look at.
-
-        Returns
-        -------
-        ratio : ndarray of shape (n_samples,)
-            At most ``1 / alpha``; the plain ratio where ``alpha`` is 0.
-        """
-        return self._relative(self._check_rows(X))
-
-    def plain_ratio(self, X):
-        """Return p_target / p_source, mapped back from the relative ratio.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to look at.
-
-        Returns
-        -------
-        ratio : ndarray of shape (n_samples,)
-            The plain ratio, whatever ``alpha`` and ``back_transform`` are.
-        """
-        return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
-
-    def _ratio(self, X):
-        relative = self._relative(X)
-        return plain_ratio(relative, self.alpha) if self.back_transform else relative
-
-    def _for_coverage(self, ratio):
-        return ratio if self.back_transform else plain_ratio(ratio, self.alpha)
 
     def _relative(self, X):
         return in_chunks(X, self._basis.combination(self.coef_))

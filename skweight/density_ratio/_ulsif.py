@@ -3,22 +3,22 @@
 import numpy as np
 
 from skweight._validation import check_number
-from skweight.density_ratio._base import BaseDensityRatio, in_chunks
+from skweight.density_ratio._base import in_chunks
 from skweight.density_ratio._kernels import (
     KernelBasis,
     check_grid,
     chunks,
     cv_results,
     kernel_setup,
-    plain_ratio,
     with_constant,
 )
+from skweight.density_ratio._relative import RelativeDensityRatio
 from skweight.density_ratio._statistics import KernelStatistics
 
 _LAMBDAS = 10.0 ** np.arange(-5, 2)
 
 
-class ULSIF(BaseDensityRatio):
+class ULSIF(RelativeDensityRatio):
     r"""Fit the density ratio by least squares, in closed form (uLSIF, RuLSIF).
 
     The ratio is a sum of a constant and of Gaussian kernels on centres drawn from the
@@ -219,49 +219,10 @@ class ULSIF(BaseDensityRatio):
         values = np.maximum(values, 0.0) + self.lambda_
         self.coef_ = vectors @ ((vectors.T @ target.mean) / values)
 
-    def relative_ratio(self, X):
-        """Return the ratio relative to the mixture of both populations.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to look at.
-
-        Returns
-        -------
-        ratio : ndarray of shape (n_samples,)
-            At most ``1 / alpha``; the plain ratio where ``alpha`` is 0.
-        """
-        return self._relative(self._check_rows(X))
-
-    def plain_ratio(self, X):
-        """Return p_target / p_source, mapped back from the relative ratio.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to look at.
-
-        Returns
-        -------
-        ratio : ndarray of shape (n_samples,)
-            The plain ratio, whatever ``alpha`` and ``back_transform`` are.
-        """
-        return self._plain(self._check_rows(X))
-
-    def _ratio(self, X):
-        return self._plain(X) if self.back_transform else self._relative(X)
-
-    def _for_coverage(self, ratio):
-        return ratio if self.back_transform else plain_ratio(ratio, self.alpha)
-
     def _relative(self, X):
         ratio = in_chunks(X, self._basis.combination(self.coef_))
         highest = 1 / self.alpha if self.alpha > 0 else np.inf
         return np.clip(ratio, 0.0, highest, out=ratio)
-
-    def _plain(self, X):
-        return plain_ratio(self._relative(X), self.alpha)
 
 
 def leave_one_out_scores(source, target, share_source, share_target, *, alpha, lambdas):

@@ -1,0 +1,52 @@
+"""Ratios relative to a mixture of both populations, and the way back from them."""
+
+from skweight.density_ratio._base import BaseDensityRatio
+from skweight.density_ratio._kernels import plain_ratio
+
+
+class RelativeDensityRatio(BaseDensityRatio):
+    """Base of the estimators that learn the ratio relative to a mixture.
+
+    A subclass has the parameters ``alpha`` and ``back_transform`` and fills
+    ``_relative(X)``, the relative ratio of rows that were checked.
+    """
+
+    def relative_ratio(self, X):
+        """Return the ratio relative to the mixture of both populations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        ratio : ndarray of shape (n_samples,)
+            At most ``1 / alpha``; the plain ratio where ``alpha`` is 0.
+        """
+        return self._relative(self._check_rows(X))
+
+    def plain_ratio(self, X):
+        """Return p_target / p_source, mapped back from the relative ratio.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        ratio : ndarray of shape (n_samples,)
+            The plain ratio, whatever ``alpha`` and ``back_transform`` are.
+        """
+        return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
+
+    def _ratio(self, X):
+        relative = self._relative(X)
+        return plain_ratio(relative, self.alpha) if self.back_transform else relative
+
+    def _for_coverage(self, ratio):
+        return ratio if self.back_transform else plain_ratio(ratio, self.alpha)
+
+    def _relative(self, X):
+        raise NotImplementedError(f"{type(self).__name__} must define _relative.")
