@@ -2,20 +2,13 @@
 
 import numpy as np
 
-from skweight._validation import check_number
+from skweight.calibration._bent import BentCalibrator
 from skweight.calibration._logistic import (
     LogisticObjective,
-    LogitCurve,
     fit_best_edge,
-    fit_constant_curve,
     fit_logistic,
-    fit_slope,
-    slope_curve,
-    slope_is_known,
     standardise,
 )
-from skweight.calibration._numerics import binary_levels
-from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 # Scores beyond this are probabilities of 0 and 1 many times over; the squares of the
 # features stay finite.
@@ -57,7 +50,7 @@ class TwoLogs:
 _EDGES = [np.array([[1.0, 0.0], [d, 0.0], [0.0, 1.0]]) for d in (2.0, -2.0)]
 
 
-class BetaCalibrator(OneVersusRestCalibrator):
+class BetaCalibrator(BentCalibrator):
     r"""Calibrate by the ratio of two beta densities.
 
     Use it where the reliability curve bends, and the rare class has hundreds of
@@ -142,27 +135,16 @@ class BetaCalibrator(OneVersusRestCalibrator):
     0.012
     """
 
-    def __init__(self, *, smoothing=1.0, bounded=True):
-        self.smoothing = smoothing
-        self.bounded = bounded
-
-    def _fit_curve(self, scores, codes, weight, class_count):
-        check_number(self.smoothing, name="smoothing", low=0, include="neither")
-        levels = binary_levels(class_count, self.smoothing)
-        bounds = class_count if self.bounded else None
-        if not slope_is_known(scores, class_count, bias=True):
-            unknown = fit_slope(scores, codes, weight, class_count, levels)
-            return slope_curve(unknown, bounds), False
-        standard = standardise(scores, weight)
+    def _fit_bent(self, scores, codes, weight, levels):
         objective = LogisticObjective(
-            OddAndEven(), scores, codes, weight, levels, standard
+            OddAndEven(), scores, codes, weight, levels, standardise(scores, weight)
         )
         theta = fit_logistic(objective, objective.constant(n_features=2))
         if abs(theta[1]) > 2 * theta[0]:
             theta = fit_best_edge(objective, _EDGES)
         if theta is None:
-            return fit_constant_curve(objective), True
+            return objective, None, None
         mean, difference, at_zero = theta
         a, b = max(mean - difference / 2, 0.0), max(mean + difference / 2, 0.0)
         c = at_zero - difference * np.log(2)
-        return LogitCurve(TwoLogs(), np.array([a, b, c]), bounds), False
+        return objective, TwoLogs(), np.array([a, b, c])

@@ -2,20 +2,13 @@
 
 import numpy as np
 
-from skweight._validation import check_number
+from skweight.calibration._bent import BentCalibrator
 from skweight.calibration._logistic import (
     LogisticObjective,
-    LogitCurve,
     fit_best_edge,
-    fit_constant_curve,
     fit_logistic,
-    fit_slope,
-    slope_curve,
-    slope_is_known,
     standardise,
 )
-from skweight.calibration._numerics import binary_levels
-from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 # What a quadratic bends over, in standard deviations, and how flat it may become at
 # the ends of that range, relative to its slope in the middle.
@@ -67,7 +60,7 @@ def fit_bend(objective, start, *, shape=None):
     return fit_best_edge(objective, edges, shape=shape)
 
 
-class QuadraticCalibrator(OneVersusRestCalibrator):
+class QuadraticCalibrator(BentCalibrator):
     r"""Calibrate by a parabola of the log odds that never turns round.
 
     Use it where the reliability curve bends, as that of over-fitted trees and of
@@ -150,21 +143,9 @@ class QuadraticCalibrator(OneVersusRestCalibrator):
     0.032
     """
 
-    def __init__(self, *, smoothing=1.0, bounded=True):
-        self.smoothing = smoothing
-        self.bounded = bounded
-
-    def _fit_curve(self, scores, codes, weight, class_count):
-        check_number(self.smoothing, name="smoothing", low=0, include="neither")
-        levels = binary_levels(class_count, self.smoothing)
-        bounds = class_count if self.bounded else None
-        if not slope_is_known(scores, class_count, bias=True):
-            unknown = fit_slope(scores, codes, weight, class_count, levels)
-            return slope_curve(unknown, bounds), False
+    def _fit_bent(self, scores, codes, weight, levels):
         standard = standardise(scores, weight)
         basis = Bend(standard, scores)
         objective = LogisticObjective(basis, scores, codes, weight, levels, standard)
         theta = fit_bend(objective, objective.constant(n_features=2))
-        if theta is not None:
-            return LogitCurve(basis, theta, bounds), False
-        return fit_constant_curve(objective), True
+        return objective, basis, theta

@@ -1,0 +1,40 @@
+"""What maps with a bend have in common: smoothed targets, bounds, and two ways out."""
+
+from skweight._validation import check_number
+from skweight.calibration._logistic import (
+    LogitCurve,
+    fit_constant_curve,
+    fit_slope,
+    slope_curve,
+    slope_is_known,
+)
+from skweight.calibration._numerics import binary_levels
+from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
+
+
+class BentCalibrator(OneVersusRestCalibrator):
+    """Base of the calibrators with a formula of two features of the score.
+
+    A subclass fills ``_fit_bent(scores, codes, weight, levels)``, which returns the
+    objective, and the features and parameters of the map; the parameters are None
+    where no map of its kind keeps the ranking.
+    """
+
+    def __init__(self, *, smoothing=1.0, bounded=True):
+        self.smoothing = smoothing
+        self.bounded = bounded
+
+    def _fit_curve(self, scores, codes, weight, class_count):
+        check_number(self.smoothing, name="smoothing", low=0, include="neither")
+        levels = binary_levels(class_count, self.smoothing)
+        bounds = class_count if self.bounded else None
+        if not slope_is_known(scores, class_count, bias=True):
+            unknown = fit_slope(scores, codes, weight, class_count, levels)
+            return slope_curve(unknown, bounds), False
+        objective, basis, theta = self._fit_bent(scores, codes, weight, levels)
+        if theta is None:
+            return fit_constant_curve(objective), True
+        return LogitCurve(basis, theta, bounds), False
+
+    def _fit_bent(self, scores, codes, weight, levels):
+        raise NotImplementedError(f"{type(self).__name__} must define _fit_bent.")
