@@ -535,6 +535,8 @@ def _kish(weights, log, by):
     squares = _sum_by(relative**2, codes, n_groups)
     nothing = np.zeros(n_groups)
     n_effective = np.divide(total**2, squares, out=nothing, where=squares > 0)
+    if n_groups == 1:
+        return labels, np.array([checked.size]), n_effective
     return labels, np.bincount(codes, minlength=n_groups), n_effective
 
 
@@ -572,7 +574,7 @@ def _sum_by(values, codes, n_groups):
 def encode_groups(by, n_samples):
     """Return the labels of ``by`` and the position of every row's label."""
     if by is None:
-        return [None], np.zeros(n_samples, dtype=np.intp), 1
+        return [None], np.broadcast_to(np.intp(0), n_samples), 1
     by = np.asarray(by)
     if by.shape != (n_samples,):
         raise ValueError(

@@ -9,6 +9,7 @@ from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
+from skweight.calibration._lookup import interpolate
 from skweight.calibration._numerics import binary_proba, keep_inside
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
@@ -276,12 +277,10 @@ class _Table:
         return table if np.abs(off).max() <= TOLERANCE else None
 
     def __call__(self, scores, predict):
-        inside = (scores >= self.knots[0]) & (scores <= self.knots[-1])
-        if inside.all():
-            return binary_proba(np.interp(scores, self.knots, self.logit))
-        proba = np.empty((scores.shape[0], 2))
-        proba[inside] = binary_proba(np.interp(scores[inside], self.knots, self.logit))
-        proba[~inside] = predict(scores[~inside])
+        proba = binary_proba(interpolate(scores, self.knots, self.logit))
+        outside = (scores < self.knots[0]) | (scores > self.knots[-1])
+        if outside.any():
+            proba[outside] = predict(scores[outside])
         return proba
 
 

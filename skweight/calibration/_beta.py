@@ -13,6 +13,7 @@ from skweight.calibration._logistic import (
 # Scores beyond this are probabilities of 0 and 1 many times over; the squares of the
 # features stay finite.
 _FAR = 1e100
+_LOG_2 = np.log(2.0)
 
 
 class OddAndEven:
@@ -26,11 +27,18 @@ class OddAndEven:
     """
 
     def __call__(self, scores):
-        scores = np.clip(scores, -_FAR, _FAR)
-        far = np.abs(scores)
-        even = np.log(0.5 + 0.5 * np.exp(-far))
-        even += 0.5 * far
-        return np.stack([scores, even])
+        features = np.empty((2, scores.shape[0]))
+        odd, even = features
+        np.clip(scores, -_FAR, _FAR, out=odd)
+        half = np.abs(odd)
+        np.negative(half, out=even)
+        np.exp(even, out=even)
+        even += 1.0
+        np.log(even, out=even)
+        half *= 0.5
+        even += half
+        even -= _LOG_2
+        return features
 
 
 class TwoLogs:
@@ -146,5 +154,5 @@ class BetaCalibrator(BentCalibrator):
             return objective, None, None
         mean, difference, at_zero = theta
         a, b = max(mean - difference / 2, 0.0), max(mean + difference / 2, 0.0)
-        c = at_zero - difference * np.log(2)
+        c = at_zero - difference * _LOG_2
         return objective, TwoLogs(), np.array([a, b, c])

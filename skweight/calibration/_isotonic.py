@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logit
 
+from skweight.calibration._lookup import interpolate
 from skweight.calibration._merged import isotonic_blocks, merge_scores
 from skweight.calibration._numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
@@ -26,7 +27,7 @@ class Curve(NamedTuple):
 
     def __call__(self, scores):
         """Return the probabilities of both classes, shape (n, 2)."""
-        proba = np.interp(scores, self.scores, self.proba)
+        proba = interpolate(scores, self.scores, self.proba)
         return np.column_stack([1.0 - proba, proba])
 
 
@@ -44,7 +45,7 @@ class LogOddsCurve(NamedTuple):
 
     def __call__(self, scores):
         """Return the probabilities of both classes, shape (n, 2)."""
-        return binary_proba(np.interp(scores, self.scores, self.log_odds))
+        return binary_proba(interpolate(scores, self.scores, self.log_odds))
 
 
 class IsotonicCalibrator(OneVersusRestCalibrator):

@@ -6,8 +6,9 @@ two logarithms. They differ in the features (a basis below), in the targets, and
 ridge; the fit is this file's.
 
 Many rows are first summarised by cells of the score. Newton runs on the cells, and ends
-with a step over all rows, which makes the fit exact: its error is that of the cells
-squared.
+with a step by the gradient of all rows and the curvature of the cells, which makes the
+fit exact: what is left is the error of the cells times the relative error of their
+curvature.
 """
 
 from functools import cached_property
@@ -16,25 +17,27 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from skweight.calibration._newton import TOLERANCE, Restricted, newton
+from skweight.calibration._newton import Restricted, newton, newton_step
 from skweight.calibration._numerics import (
     all_equal,
     binary_proba,
+    sigmoid,
     soften_tails,
 )
 
 # Rows above which a first fit on cells makes the fit on all rows cheaper, the number
-# of cells, and how many standard deviations they reach to either side.
+# of cells, and how many standard deviations they reach to either side at most.
 _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
-_REACH = 6.0
+_REACH = 12.0
 
-# The fit on cells is good to about 1e-5, and the step over all rows squares that.
+# The fit on cells is good to about 1e-5; a step longer than this shows that they do not
+# stand for the rows.
 _AFTER_CELLS = 1e-4
 
 # Rows of one block: the temporaries of a block stay in the processor's cache, and the
 # memory of a fit does not grow with the rows.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 
 
 class Standard(NamedTuple):
@@ -128,31 +131,39 @@ class LogisticObjective:
             value += weight @ loss
         return value / self.total
 
-    def slopes(self, theta):
+    def gradient(self, theta):
         k = theta.shape[0] - 1
         gradient = np.zeros(k + 1)
-        hessian = np.zeros((k + 1, k + 1))
         low, span = self.levels[0], self.levels[1] - self.levels[0]
         for features, codes, weight in self._blocks():
-            away = _sigma(_logit(features, theta))
-            curve = away * away
-            np.subtract(away, curve, out=curve)
-            # The proba minus its target.
+            away = sigmoid(_logit(features, theta))
             away -= low
             away -= codes * span
             if not self.even:
                 away *= weight
-                curve *= weight
+            gradient[:k] += features @ away
             gradient[k] += away.sum()
+        return gradient / self.total
+
+    def hessian(self, theta):
+        k = theta.shape[0] - 1
+        hessian = np.zeros((k + 1, k + 1))
+        for features, _, weight in self._blocks():
+            curve = sigmoid(_logit(features, theta))
+            curve -= curve * curve
+            if not self.even:
+                curve *= weight
             hessian[k, k] += curve.sum()
             for j, feature in enumerate(features):
-                gradient[j] += feature @ away
                 weighted = curve * feature
                 hessian[k, j] += weighted.sum()
                 for i in range(j + 1):
                     hessian[j, i] += features[i] @ weighted
         hessian += np.tril(hessian, -1).T
-        return gradient / self.total, hessian / self.total
+        return hessian / self.total
+
+    def slopes(self, theta):
+        return self.gradient(theta), self.hessian(theta)
 
     @cached_property
     def cells(self):
@@ -162,30 +173,34 @@ class LogisticObjective:
         near enough for a start; whatever lies beyond the reach of the cells joins the
         outermost ones.
         """
-        mass = np.zeros(2 * _N_CELLS)
-        width = 2 * _REACH / _N_CELLS
-        per_score = 1 / (width * self.standard.scale)
-        first = _N_CELLS / 2 - self.standard.centre * per_score
-        for start in range(0, self.scores.shape[0], 2 * _BLOCK):
-            part = slice(start, start + 2 * _BLOCK)
-            place = self.scores[part] * per_score
-            place += first
-            np.maximum(place, 0, out=place)
-            np.minimum(place, _N_CELLS - 1, out=place)
+        mass = np.zeros(2 * _N_CELLS + 2)
+        centre, reach = self.standard.centre, _REACH * self.standard.scale
+        low = max(self.scores.min(), centre - reach)
+        high = min(self.scores.max(), centre + reach)
+        width = (high - low) / _N_CELLS
+        # Where the scores are one, to what a double can tell apart, so are the cells.
+        per_score = 1 / width if width > 1e-290 else 0.0
+        for start in range(0, self.scores.shape[0], _BLOCK):
+            part = slice(start, start + _BLOCK)
+            place = np.clip(self.scores[part], low, high)
+            place -= low
+            place *= per_score
             cell = place.astype(np.intp)
             cell *= 2
             cell += self.codes[part]
             weight = None if self.even else self.weight[part]
-            mass += np.bincount(cell, weight, 2 * _N_CELLS)
+            # The highest score is on the far edge of the last cell.
+            mass += np.bincount(cell, weight, 2 * _N_CELLS + 2)
         used = np.flatnonzero(mass)
-        middle = (used // 2 + 0.5) * width - _REACH
-        scores = self.standard.centre + self.standard.scale * middle
+        scores = low + (used // 2 + 0.5) * width
         return LogisticObjective(
             self.basis, scores, used % 2, mass[used], self.levels, self.standard
         )
 
     def constant(self, n_features=1):
         """Return the parameters of the best constant map: where to start."""
+        if self.scores.shape[0] > _MANY_ROWS:
+            return self.cells.constant(n_features)
         if self.even:
             positive = np.count_nonzero(self.codes) / self.total
         else:
@@ -204,13 +219,14 @@ def _logit(features, theta):
     return logit
 
 
-def _sigma(logit):
-    """Return the sigmoid, in place; expit of SciPy takes twice as long."""
-    np.negative(logit, out=logit)
-    np.minimum(logit, 700, out=logit)
-    np.exp(logit, out=logit)
-    logit += 1
-    return np.divide(1.0, logit, out=logit)  # np.reciprocal takes twice as long
+class _GradientOfRows:
+    """The slopes of an objective, its curvature taken from its cells."""
+
+    def __init__(self, objective):
+        self.objective = objective
+
+    def slopes(self, theta):
+        return self.objective.gradient(theta), self.objective.cells.hessian(theta)
 
 
 # -- the fit ---------------------------------------------------------------------
@@ -223,11 +239,13 @@ def fit_logistic(objective, start, *, shape=None):
     the parameters are those of what it returns.
     """
     shape = shape or (lambda objective: objective)
-    tol = TOLERANCE
     if objective.scores.shape[0] > _MANY_ROWS:
         start = newton(shape(objective.cells), start)
-        tol = _AFTER_CELLS
-    return newton(shape(objective), start, tol=tol)
+        step = newton_step(*shape(_GradientOfRows(objective)).slopes(start))
+        start = start + step
+        if np.abs(step).max() <= _AFTER_CELLS * (1 + np.abs(start).max()):
+            return start
+    return newton(shape(objective), start)
 
 
 def fit_best_edge(objective, edges, *, shape=None):

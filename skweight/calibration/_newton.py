@@ -63,16 +63,9 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
     """
     theta = np.array(start, dtype=np.float64)
     value = None
-    guard = 1e-12 * np.eye(theta.shape[0])
     for _ in range(max_iter):
         gradient, hessian = objective.slopes(theta)
-        # Scaled to a unit diagonal, so that the guard is small in every direction but
-        # those that the data do not see (equal columns), whatever the scores' spread.
-        # Rounding may leave a curvature of zero a little below it.
-        spread = np.sqrt(np.maximum(np.diag(hessian), 0.0))
-        unit = 1 / np.where(spread > 1e-140, spread, 1.0)
-        scaled = unit[:, np.newaxis] * hessian * unit + guard
-        step = -unit * np.linalg.solve(scaled, unit * gradient)
+        step = newton_step(gradient, hessian)
         size, reach = np.abs(step).max(), 1 + np.abs(theta).max()
         if size <= tol * reach:
             return theta + step
@@ -96,3 +89,14 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
                 return theta
         theta, value = candidate, reached
     return theta
+
+
+def newton_step(gradient, hessian):
+    """Return the step to the minimum of the parabola with these slopes."""
+    # Scaled to a unit diagonal, so that the guard is small in every direction but
+    # those that the data do not see (equal columns), whatever the scores' spread.
+    # Rounding may leave a curvature of zero a little below it.
+    spread = np.sqrt(np.maximum(np.diag(hessian), 0.0))
+    unit = 1 / np.where(spread > 1e-140, spread, 1.0)
+    scaled = unit[:, np.newaxis] * hessian * unit + 1e-12 * np.eye(gradient.shape[0])
+    return -unit * np.linalg.solve(scaled, unit * gradient)

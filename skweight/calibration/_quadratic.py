@@ -30,10 +30,16 @@ class Bend:
         self.high = min(float(standard(scores.max())), _REACH)
 
     def __call__(self, scores):
-        u = self.standard(scores)
+        features = np.empty((2, scores.shape[0]))
+        features[0] = u = self.standard(scores)
         inside = np.clip(u, self.low, self.high)
         # On the tangent at the end e: e * e + 2 e (u - e) = e * (2 u - e).
-        return np.stack([u, inside * (2 * u - inside) - 1])
+        bend = features[1]
+        np.multiply(u, 2.0, out=bend)
+        bend -= inside
+        bend *= inside
+        bend -= 1.0
+        return features
 
     def turns_at(self, theta):
         """Return the ends of the range at which the map is flatter than it may be."""

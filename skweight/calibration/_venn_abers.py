@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skweight.calibration._lookup import positions
 from skweight.calibration._merged import isotonic_blocks, merge_scores
 from skweight.calibration._numerics import keep_inside
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
@@ -31,8 +32,8 @@ class IntervalCurve(NamedTuple):
         """Return the probabilities (p0, p1) that the two labels lead to."""
         # A new score between two old ones is pooled with the one below if its label is
         # 0, and with the one above if it is 1.
-        below = np.searchsorted(self.lower_scores, scores, side="right")
-        above = np.searchsorted(self.upper_scores, scores, side="left")
+        below = positions(self.lower_scores, scores, side="right")
+        above = positions(self.upper_scores, scores, side="left")
         return np.append(0.0, self.lower)[below], np.append(self.upper, 1.0)[above]
 
     def __call__(self, scores):
