@@ -74,7 +74,7 @@ FAILURES = ("prior (no rows)", "isotonic of scikit-learn", "temperature without 
 
 def models(X, y):
     """Yield five balanced models: name, model, class multiplier, whether votes."""
-    weights = compute_class_weight("balanced", classes=np.array([0, 1]), y=y)
+    weights = compute_class_weight("balanced", classes=np.unique(y), y=y)
     booster = partial(HistGradientBoostingClassifier, random_state=0)
     for name, model, votes in (
         ("LR, weights", LogisticRegression(class_weight="balanced"), False),
@@ -98,17 +98,18 @@ def models(X, y):
 def fitted(make, scores, y, multiplier, votes):
     """Return a fitted calibrator, told what WeightedClassifier would tell it."""
     calibrator = make()
-    known = {"class_multiplier": multiplier, "votes": votes, "classes": [0, 1]}
+    known = {"class_multiplier": multiplier, "votes": votes}
+    known["classes"] = np.arange(len(multiplier))
     told = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return calibrator.fit(scores, y, **told)
 
 
-def true_loss(p, q):
-    """Return the mean log loss of probabilities q where the truth is p."""
-    q = np.clip(q, np.finfo(float).eps, 1 - np.finfo(float).eps)
-    return -np.mean(p * np.log(q) + (1 - p) * np.log1p(-q))
+def true_loss(truth, proba):
+    """Return the expected log loss of probabilities, all (n_rows, n_classes)."""
+    proba = np.clip(proba, np.finfo(float).eps, 1)
+    return -(truth * np.log(proba)).sum(axis=1).mean()
 
 
 def measure(options):
@@ -130,7 +131,7 @@ def measure(options):
             train = slice(n_train)
             pool = slice(n_train, n_train + n_pool)
             test = slice(n_train + n_pool, None)
-            truth = data.proba[test, 1]
+            truth = data.proba[test]
             for name, model, multiplier, votes in models(data.X[train], data.y[train]):
                 method = "predict_proba" if votes else "decision_function"
                 outputs = getattr(model, method)(data.X[n_train:])
@@ -140,7 +141,7 @@ def measure(options):
                 for make in METHODS.values():
                     scores, new = rows(np.arange(n_pool))
                     full = fitted(make, scores, labels, multiplier, votes)
-                    loss = true_loss(truth, full.predict_proba(new)[:, 1])
+                    loss = true_loss(truth, full.predict_proba(new))
                     best = min(best, loss)
                 rng = np.random.default_rng(seed)
                 for size, draws in sizes.items():
@@ -151,7 +152,7 @@ def measure(options):
                             calibrator = fitted(
                                 make, scores, labels[drawn], multiplier, votes
                             )
-                            loss = true_loss(truth, calibrator.predict_proba(new)[:, 1])
+                            loss = true_loss(truth, calibrator.predict_proba(new))
                             cell = (prevalence, size)
                             key = (*cell, name, one)
                             regrets.setdefault(key, []).append(100 * (loss / best - 1))
@@ -225,7 +226,7 @@ def draw(labels, size, rng):
     """Return rows of a calibration set that holds at least two of either class."""
     while True:
         drawn = rng.choice(labels.size, size, replace=False)
-        if np.bincount(labels[drawn], minlength=2).min() >= 2:
+        if np.bincount(labels[drawn], minlength=labels.max() + 1).min() >= 2:
             return drawn
 
 

@@ -20,7 +20,6 @@ from skweight.calibration._numerics import all_equal
 from skweight.exceptions import CalibrationWarning
 from skweight.weights import effective_sample_size
 
-
 # Rows predicted at a time, so that what is in between stays in the processor's cache
 # and takes no memory worth mentioning.
 _BLOCK = 1 << 15
