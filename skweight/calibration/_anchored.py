@@ -238,6 +238,7 @@ class AnchoredCalibrator(BaseCalibrator):
         self.classes_ = check_classes(classes, owner=owner)
         n_classes = self.classes_.shape[0]
         self.class_count_ = np.zeros(n_classes)
+        self._tails = None
         self._anchor(
             None
             if class_multiplier is None
@@ -263,6 +264,7 @@ class AnchoredCalibrator(BaseCalibrator):
     # -- two classes -------------------------------------------------------------
 
     def _fit_binary(self, rows):
+        self._tails = rows.tails
         self._anchor(rows.class_multiplier)
         z = self._inverted(rows.scores)
         standard = standardise(z, rows.weight)
@@ -320,8 +322,8 @@ class AnchoredCalibrator(BaseCalibrator):
         logit = self.slope_ * z + self.intercept_
         if self._basis is not None:
             logit += self.curvature_ * self._basis(z)[1]
-        if self.bounded:
-            soften_tails(logit, self.class_count_)
+        if self.bounded and self._tails is not None:
+            soften_tails(logit, self._tails)
         return binary_proba(logit)
 
     # -- three classes and more --------------------------------------------------

@@ -45,11 +45,13 @@ class AutoCalibrator(BaseCalibrator):
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
-        \pi_m \propto \exp\Big(-\frac{1}{T} \sum_i v_i \, \ell_{im}\Big),
+        \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big),
 
     with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
-    folds, three above 50,000 rows), :math:`v` the weights, which total the effective
-    number of rows, and :math:`T = 4`.
+    folds, three above 50,000 rows), :math:`v` the weights, scaled to effective rows,
+    :math:`T = 4`, and :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where
+    :math:`d_i` is the variance of the candidates' losses of row i: 1 for equal weights,
+    and less where a few heavy rows tell the candidates apart.
     With few rows all candidates have a say, which is better than any of them; with
     many rows the best one takes all.
 
@@ -221,9 +223,9 @@ class AutoCalibrator(BaseCalibrator):
         self.losses_ = {}
         shares = np.ones(1)
         if len(candidates) > 1:
-            self.losses_ = cross_fitted_losses(candidates, rows)
+            self.losses_, known = cross_fitted_losses(candidates, rows)
             total = rows.weight.sum() * np.array(list(self.losses_.values()))
-            shares = softmax(-total / TEMPERATURE)
+            shares = softmax(-known * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
             shares /= shares.sum()
         self.shares_ = dict(zip(candidates, shares.tolist(), strict=True))
@@ -293,17 +295,33 @@ def _log_odds(proba):
 
 
 def cross_fitted_losses(candidates, rows):
-    """Return the mean weighted log loss of calibrators on rows they did not see."""
+    """Return losses of calibrators on rows they did not see, and what those rows tell.
+
+    The second is how many rows of weight one tell the candidates apart as well, for
+    each unit of weight: one where all weigh the same, and less where a few heavy rows
+    decide. It is that by which the sum of their differences has the spread of a count.
+    """
     n_folds = N_FOLDS if rows.codes.size <= MANY_ROWS else N_FOLDS_OF_MANY
     fold = _folds(rows, n_folds)
-    total = dict.fromkeys(candidates, 0.0)
+    total = np.zeros(len(candidates))
+    apart, spread = 0.0, 0.0
     for k in range(n_folds):
         train, test = fold != k, fold == k
-        for name, candidate in candidates.items():
+        codes, weight = rows.codes[test], rows.weight[test]
+        losses = np.empty((len(candidates), codes.shape[0]))
+        for loss, candidate in zip(losses, candidates.values(), strict=True):
             proba = _fit(candidate, rows, train).predict_proba(rows.scores[test])
-            own = np.take_along_axis(proba, rows.codes[test][:, np.newaxis], axis=1)
-            total[name] -= rows.weight[test] @ np.log(own[:, 0])
-    return {name: float(loss / rows.weight.sum()) for name, loss in total.items()}
+            own = np.take_along_axis(proba, codes[:, np.newaxis], axis=1)
+            loss[:] = -np.log(own[:, 0])
+        total += losses @ weight
+        square = losses.var(axis=0)
+        apart += weight @ square
+        spread += weight**2 @ square
+    mean = total / rows.weight.sum()
+    return (
+        dict(zip(candidates, mean.tolist(), strict=True)),
+        apart / spread if spread > 0 else 1.0,
+    )
 
 
 def _folds(rows, n_folds):

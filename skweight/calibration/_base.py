@@ -16,13 +16,19 @@ from skweight._validation import (
     plain,
     say,
 )
-from skweight.calibration._numerics import all_equal
+from skweight.calibration._numerics import Tails
 from skweight.exceptions import CalibrationWarning
-from skweight.weights import effective_sample_size
 
 # Rows predicted at a time, so that what is in between stays in the processor's cache
 # and takes no memory worth mentioning.
 _BLOCK = 1 << 15
+
+# Sums that a count of weights keeps apart until the end.
+_LANES = 8
+
+# Log odds beyond this are taken for it. Their squares, and products with weights, stay
+# finite.
+_FAR = 1e100
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,11 @@ class CalibrationRows:
     codes : ndarray of shape (n_rows,)
         Position of every label among the classes.
     weight : ndarray of shape (n_rows,), dtype float64
-        Population weights whose total is the effective sample size; read-only where
-        all are one.
+        Population weights, scaled to effective rows; read-only where all are one.
     class_count : ndarray of shape (n_classes,), dtype float64
         Total of ``weight`` per class; zero for a class that is missing.
+    row_mass : ndarray of shape (n_classes,), dtype float64
+        What one more row of each class would weigh: one where all rows weigh the same.
     class_multiplier : ndarray of shape (n_classes,) or None
         What :func:`check_class_multiplier` returned, for calibrators that ask for it.
     """
@@ -48,7 +55,29 @@ class CalibrationRows:
     codes: np.ndarray
     weight: np.ndarray
     class_count: np.ndarray
+    row_mass: np.ndarray
     class_multiplier: np.ndarray | None = None
+
+    @property
+    def tails(self):
+        """What the rows of two classes can show at most."""
+        return Tails.of(self.class_count, self.row_mass)
+
+    def against_rest(self, code, scores):
+        """Return the rows with the labels "another class" and "this class"."""
+        rest = np.delete(self.class_count, code)
+        count = np.array([rest.sum(), self.class_count[code]])
+        row_mass = np.array([1.0, self.row_mass[code]])
+        if count[0] > 0:
+            row_mass[0] = rest @ np.delete(self.row_mass, code) / count[0]
+        scale = _scale_to_effective_rows(count, row_mass)
+        return CalibrationRows(
+            scores=scores,
+            codes=(self.codes == code).astype(np.uint8),
+            weight=self.weight if scale == 1 else scale * self.weight,
+            class_count=scale * count,
+            row_mass=scale * row_mass,
+        )
 
 
 class BaseCalibrator(BaseEstimator):
@@ -61,8 +90,8 @@ class BaseCalibrator(BaseEstimator):
     ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
         Learn from rows of positive weight: ``rows.scores``, of shape (n,) or (n, k);
         ``rows.codes``, the position of every label among ``classes_``;
-        ``rows.weight``, whose total is the effective sample size; and
-        ``rows.class_count``, that total per class.
+        ``rows.weight``, scaled to effective rows; and ``rows.class_count``, the total
+        of them per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
         Return probabilities of shape (n, 2) or (n, k) for scores of shape (n,) or
         (n, k), strictly between 0 and 1.
@@ -85,10 +114,21 @@ class BaseCalibrator(BaseEstimator):
 
     Notes
     -----
-    Weights are rescaled to total Kish's effective sample size
-    :math:`(\sum w)^2 / \sum w^2`. Only their ratios matter then, and every count a
-    calibrator makes (target smoothing, bounds, ridge) is honest about how much the
-    rows really know: a thousand rows of which one carries all the weight count as one.
+    Weights are rescaled to effective rows. Only their ratios matter then, and every
+    count a calibrator makes (target smoothing, bounds, ridge) is honest about how much
+    the rows really know. With :math:`W_k` the total weight of class k, and
+    :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` its effective sample size after Kish,
+    the counts are :math:`N_k = c\, W_k`, where
+
+    .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
+
+    so that the shares of the classes are known as well as :math:`N_k` rows of each
+    would tell them; for two classes that sum is the variance of their log odds. Weights
+    that have nothing to do with the label give Kish's effective sample size of all
+    rows. Where every class has weights of its own, as in a case-control sample, a
+    thousand rows of a rare class still count as hundreds, though the others outweigh
+    them by far; and where one row carries the weight of its class, that class counts
+    as one.
 
     References
     ----------
@@ -213,17 +253,19 @@ class BaseCalibrator(BaseEstimator):
         if sample_weight is None:
             # One number in memory for all rows, by which fits know that none differs.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
+            counts = _count_rows(codes, n_classes), np.ones(n_classes)
         else:
             weight = check_weights(sample_weight, n_rows)
             counted = weight > 0
             if not counted.all():
                 weight, scores, codes = weight[counted], scores[counted], codes[counted]
-            weight = _to_effective_rows(weight)
+            weight, *counts = _to_effective_rows(weight, codes, n_classes)
         rows = CalibrationRows(
             scores=_check_finite(scores),
             codes=codes,
             weight=weight,
-            class_count=count_classes(codes, weight, n_classes),
+            class_count=counts[0],
+            row_mass=counts[1],
             class_multiplier=None
             if class_multiplier is None
             else check_class_multiplier(class_multiplier, classes, owner=owner),
@@ -302,6 +344,10 @@ def _check_shape(scores, n_classes):
 
 
 def _check_finite(scores):
+    """Return scores whose squares are finite as well; infinite ones raise."""
+    # Of no rows, too; NaN is neither.
+    if scores.size == 0 or -_FAR <= scores.min() <= scores.max() <= _FAR:
+        return scores
     finite = np.isfinite(scores)
     if not finite.all():
         n_rows = scores.shape[0]
@@ -311,7 +357,7 @@ def _check_finite(scores):
             "rows. The logarithm of a probability of exactly 0 is infinite: make "
             "scores by scores_from_proba(proba, clip=...), which clips."
         )
-    return scores
+    return np.clip(scores, -_FAR, _FAR)
 
 
 def resolve_classes(y, classes, *, owner):
@@ -371,22 +417,37 @@ def check_class_multiplier(class_multiplier, classes, *, owner):
     return multiplier
 
 
-def count_classes(codes, weight, n_classes):
-    """Return the total weight of every class as float64."""
-    if not all_equal(weight):
-        count = np.zeros(n_classes)
-        for start in range(0, codes.shape[0], _BLOCK):
-            part = slice(start, start + _BLOCK)
-            # Small integers are converted value by value inside of bincount.
-            count += np.bincount(codes[part].astype(np.intp), weight[part], n_classes)
-        return count
+def _count_rows(codes, n_classes):
+    """Return the number of rows of every class as float64."""
     if n_classes == 2:
         positive = np.count_nonzero(codes)
         return np.array([codes.shape[0] - positive, positive], dtype=np.float64)
     return np.bincount(codes, minlength=n_classes).astype(np.float64)
 
 
-def _to_effective_rows(weight):
+def _to_effective_rows(weight, codes, n_classes):
+    """Return weights as effective rows, their total per class, and one row's of each."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
-    weight *= effective_sample_size(weight) / weight.sum()
-    return weight
+    mass, squares = np.zeros((2, n_classes))
+    for start in range(0, codes.shape[0], _BLOCK):
+        part = weight[start : start + _BLOCK]
+        # Neighbours in different places: bincount waits for a sum that it just wrote.
+        place = codes[start : start + _BLOCK] + n_classes * (
+            np.arange(part.shape[0]) % _LANES
+        )
+        for total, values in ((mass, part), (squares, part * part)):
+            lanes = np.bincount(place, values, _LANES * n_classes)
+            total += lanes.reshape(_LANES, n_classes).sum(axis=0)
+    row_mass = np.divide(squares, mass, out=np.ones(n_classes), where=mass > 0)
+    scale = _scale_to_effective_rows(mass, row_mass)
+    weight *= scale
+    return weight, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
+
+
+def _scale_to_effective_rows(mass, row_mass):
+    """Return the factor at which masses are as well known as counts of that size.
+
+    The sums over classes of one over either are equal then.
+    """
+    present = mass > 0
+    return (1 / mass[present]).sum() / (row_mass[present] / mass[present]).sum()

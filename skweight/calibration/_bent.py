@@ -24,17 +24,18 @@ class BentCalibrator(OneVersusRestCalibrator):
         self.smoothing = smoothing
         self.bounded = bounded
 
-    def _fit_curve(self, scores, codes, weight, class_count):
+    def _fit_curve(self, rows):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
-        levels = binary_levels(class_count, self.smoothing)
-        bounds = class_count if self.bounded else None
-        if not slope_is_known(scores, class_count, bias=True):
-            unknown = fit_slope(scores, codes, weight, class_count, levels)
-            return slope_curve(unknown, bounds), False
-        objective, basis, theta = self._fit_bent(scores, codes, weight, levels)
+        levels = binary_levels(rows.class_count, self.smoothing)
+        data = (rows.scores, rows.codes, rows.weight)
+        tails = rows.tails if self.bounded else None
+        if not slope_is_known(rows.scores, rows.class_count, bias=True):
+            unknown = fit_slope(*data, rows.class_count, levels)
+            return slope_curve(unknown, tails), False
+        objective, basis, theta = self._fit_bent(*data, levels)
         if theta is None:
             return fit_constant_curve(objective), True
-        return LogitCurve(basis, theta, bounds), False
+        return LogitCurve(basis, theta, tails), False
 
     def _fit_bent(self, scores, codes, weight, levels):
         raise NotImplementedError(f"{type(self).__name__} must define _fit_bent.")

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from skweight.calibration._lookup import interpolate
 from skweight.calibration._merged import isotonic_blocks, merge_scores
@@ -140,15 +140,15 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     def __init__(self, *, centered=True):
         self.centered = centered
 
-    def _fit_curve(self, scores, codes, weight, class_count):
-        knots, mass, hits = merge_scores(scores, codes, weight)
-        low = 1.0 / (class_count[0] + 2.0)
-        high = (class_count[1] + 1.0) / (class_count[1] + 2.0)
+    def _fit_curve(self, rows):
+        knots, mass, hits = merge_scores(rows.scores, rows.codes, rows.weight)
+        low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
             # Half of a Venn-Abers pair: one row of doubt at either end of the range.
-            mass[0] += 1.0
-            hits[0] += 1.0
-            mass[-1] += 1.0
+            rest, own = rows.row_mass
+            mass[0] += own
+            hits[0] += own
+            mass[-1] += rest
         value, start = isotonic_blocks(mass, hits)
         end = np.append(start[1:], knots.shape[0]) - 1
         value = np.clip(value, low, high)

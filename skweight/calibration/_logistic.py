@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from skweight.calibration._newton import Restricted, newton, newton_step
 from skweight.calibration._numerics import (
+    Tails,
     all_equal,
     binary_proba,
     sigmoid,
@@ -355,27 +356,26 @@ class LogitCurve(NamedTuple):
         Scores to features, of shape (n_features, n).
     theta : ndarray of shape (n_features + 1,)
         Parameters, the intercept last.
-    class_count : ndarray of shape (2,) or None
-        Effective rows without and with the class, which bound the tails; None leaves
-        the tails as they are.
+    tails : Tails or None
+        Where log odds are bent; None leaves them as they are.
     """
 
     basis: object
     theta: np.ndarray
-    class_count: np.ndarray | None
+    tails: Tails | None
 
     def __call__(self, scores):
         """Return the probabilities of both classes, shape (n, 2)."""
         logit = _logit(self.basis(scores), self.theta)
-        if self.class_count is not None:
-            soften_tails(logit, self.class_count)
+        if self.tails is not None:
+            soften_tails(logit, self.tails)
         return binary_proba(logit)
 
 
-def slope_curve(fit, class_count=None):
+def slope_curve(fit, tails=None):
     """Return the curve of a :class:`SlopeFit`."""
     theta = np.array([fit.slope, fit.intercept], dtype=np.float64)
-    return LogitCurve(Affine(Standard(0.0, 1.0)), theta, class_count)
+    return LogitCurve(Affine(Standard(0.0, 1.0)), theta, tails)
 
 
 def fit_constant_curve(objective):

@@ -1,5 +1,7 @@
 """What several calibrators share: probabilities, log-scale scores, targets."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import expit
 
@@ -49,20 +51,40 @@ def sigmoid(logit):
         return np.divide(1.0, logit, out=logit)  # np.reciprocal takes twice as long
 
 
-def soften_tails(logit, class_count):
+class Tails(NamedTuple):
+    r"""The log odds beyond which rows show nothing, and how firmly that is said.
+
+    Where all rows weigh the same they are those of Laplace's bounds
+    :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`. In general the odds lie between one
+    row of the class against all others, and all rows of it against one other.
+    """
+
+    low: float
+    high: float
+    firmness: float
+
+    @classmethod
+    def of(cls, class_count, row_mass):
+        """Return the tails for counts of two classes and the mass of a row of each.
+
+        Firmness is :math:`g = 4 n / (n + 100)` for n rows: few say little of the tails.
+        """
+        rest, own = row_mass
+        n_rows = class_count.sum()
+        low = np.log(own) - np.log(class_count[0] + rest)
+        high = np.log(class_count[1] + own) - np.log(rest)
+        return cls(low, high, 4 * n_rows / (n_rows + 100))
+
+
+def soften_tails(logit, tails):
     r"""Bend log odds beyond what the rows can show, in place, without a tie.
 
-    So many rows show no probability outside of Laplace's bounds
-    :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`. Cut off there, every score beyond
-    would be a tie; here the log odds at a distance d beyond a bound grow like
-    :math:`\log(1 + g d) / g` instead of d, with :math:`g = 4 n / (n + 100)`. With a few
-    rows, which say little about the tails, g is small and nothing much happens.
+    Cut off there, every score beyond would be a tie; here the log odds at a distance d
+    beyond a bound grow like :math:`\log(1 + g d) / g` instead of d.
     """
-    n_rows = class_count.sum()
-    if n_rows == 0 or logit.shape[0] == 0:
+    low, high, firmness = tails
+    if logit.shape[0] == 0:
         return logit
-    firmness = 4 * n_rows / (n_rows + 100)
-    low, high = -np.log1p(class_count[0]), np.log1p(class_count[1])
     if logit.max() > high:
         beyond = np.flatnonzero(logit > high)
         excess = logit[beyond] - high

@@ -22,15 +22,13 @@ from skweight.calibration._softmax import fit_shared_slope
 class OneVersusRestCalibrator(BaseCalibrator):
     """Base of the calibrators whose map is a curve.
 
-    A subclass fills ``_fit_curve(scores, codes, weight, class_count)``, which returns a
+    A subclass fills ``_fit_curve(rows)``, for rows of two classes, which returns a
     callable from scores of shape (n,) to probabilities of both classes of shape (n, 2),
     and whether that is constant although the scores are not.
     """
 
     def _fit_binary(self, rows):
-        curve, flat = self._fit_curve(
-            rows.scores, rows.codes, rows.weight, rows.class_count
-        )
+        curve, flat = self._fit_curve(rows)
         self.slope_, self.intercept_ = 1.0, 0.0
         self.curves_ = [curve]
         if flat and (rows.class_count > 0).all():
@@ -50,12 +48,7 @@ class OneVersusRestCalibrator(BaseCalibrator):
         self.curves_ = []
         flat = []
         for code, count in enumerate(rows.class_count):
-            curve, constant = self._fit_curve(
-                odds[:, code],
-                (rows.codes == code).astype(np.uint8),
-                rows.weight,
-                np.array([max(total - count, 0.0), count]),
-            )
+            curve, constant = self._fit_curve(rows.against_rest(code, odds[:, code]))
             self.curves_.append(curve)
             # A class that all rows or none of them have leaves nothing to rank.
             flat.append(constant and 0 < count < total)
@@ -65,7 +58,7 @@ class OneVersusRestCalibrator(BaseCalibrator):
             labels = self.classes_[np.array(flat)].tolist()
             warn_reversed(self, f"the curves of {labels} are constant")
 
-    def _fit_curve(self, scores, codes, weight, class_count):
+    def _fit_curve(self, rows):
         raise NotImplementedError(f"{type(self).__name__} must define _fit_curve.")
 
     def _predict_binary(self, scores):

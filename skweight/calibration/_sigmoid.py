@@ -133,6 +133,7 @@ class SigmoidCalibrator(BaseCalibrator):
         self.bounded = bounded
 
     def _fit_binary(self, rows):
+        self._tails = rows.tails
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
         found = fit_slope(
             rows.scores,
@@ -179,7 +180,7 @@ class SigmoidCalibrator(BaseCalibrator):
     def _predict_binary(self, scores):
         logit = self.slope_ * scores + self.intercept_
         if self.bounded:
-            soften_tails(logit, self.class_count_)
+            soften_tails(logit, self._tails)
         return binary_proba(logit)
 
     def _predict_multiclass(self, scores):

@@ -109,6 +109,7 @@ class TemperatureCalibrator(BaseCalibrator):
         self.bounded = bounded
 
     def _fit_binary(self, rows):
+        self._tails = rows.tails
         self._check()
         levels = binary_levels(rows.class_count, self.smoothing)
         self._fit_slope(fit_slope, rows.scores, rows, levels)
@@ -151,7 +152,7 @@ class TemperatureCalibrator(BaseCalibrator):
     def _predict_binary(self, scores):
         logit = self.slope_ * scores + self.intercept_
         if self.bounded:
-            soften_tails(logit, self.class_count_)
+            soften_tails(logit, self._tails)
         return binary_proba(logit)
 
     def _predict_multiclass(self, scores):

@@ -78,8 +78,9 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *The added row weighs one effective row*: with equal weights it is a row like the
-    others, and with unequal ones it still counts as much as a row is worth.
+    *The added row weighs as one effective row of its class*: with equal weights it is
+    a row like the others, and with unequal ones it still counts as much as a row of
+    that label does.
 
     *Exact, for weights and ties, in* :math:`O(n \log n)`. In the cumulative diagram
     :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)` of the sorted scores, a
@@ -117,13 +118,14 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     array([0.25, 0.5 , 0.75])
     """
 
-    def _fit_curve(self, scores, codes, weight, class_count):
-        merged = merge_scores(scores, codes, weight)
+    def _fit_curve(self, rows):
+        merged = merge_scores(rows.scores, rows.codes, rows.weight)
+        rest, own = rows.row_mass
         value, start = isotonic_blocks(merged.mass, merged.hits)
         x = np.append(0.0, np.cumsum(merged.mass))
         y = np.append(0.0, np.cumsum(merged.hits))
         corner = np.append(start, x.shape[0] - 1)
-        upper = _values_with_a_positive(x, y, corner, value)
+        upper = _values_with_a_positive(x, y, corner, value, own)
         # Turned by half a circle, a negative at a score is a positive at that score,
         # and misses are hits.
         lower = 1.0 - _values_with_a_positive(
@@ -131,6 +133,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
             (x[-1] - y[-1]) - (x - y)[::-1],
             x.shape[0] - 1 - corner[::-1],
             1.0 - value[::-1],
+            rest,
         )
         lower = np.maximum(lower[::-1], 0.0)
         begins = np.flatnonzero(np.diff(lower, prepend=-1.0))
@@ -166,17 +169,18 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         return np.column_stack(lower), np.column_stack(upper)
 
 
-def _values_with_a_positive(x, y, corner, value):
+def _values_with_a_positive(x, y, corner, value, added):
     """Return the isotonic value at every score when a positive is added there.
 
-    ``x`` and ``y`` are the cumulative diagram, n + 1 points, and ``corner`` the
-    positions of the corners of its greatest convex minorant, the first and the last
-    point among them; ``value`` holds the isotonic value of each block between them.
+    ``added`` is its weight, ``x`` and ``y`` are the cumulative diagram, n + 1 points,
+    and ``corner`` the positions of the corners of its greatest convex minorant, the
+    first and the last point among them; ``value`` holds the isotonic value of each
+    block between them.
     """
     chain_x, chain_y = x[corner], y[corner]
     last = corner.shape[0] - 1
     # Seen from each point but the last, moved down by the added positive.
-    from_x, from_y = x[:-1] - 1.0, y[:-1] - 1.0
+    from_x, from_y = x[:-1] - added, y[:-1] - added
     # The tangent touches the chain at the first corner, from the end of the own block
     # on, after which the chain is at least as steep as the view. For nearly all points
     # that is the end of the own block; for the others it is bisected, all at once.

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from effective_rows import effective
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
@@ -24,11 +25,6 @@ from skweight.exceptions import CalibrationWarning
 BOTH = pytest.mark.parametrize("shape", ["affine", "quadratic"])
 TWO = {"classes": [0, 1], "class_multiplier": [0.5, 9.5]}
 FOUR = {"classes": [0, 1, 2, 3], "class_multiplier": [0.5, 1.0, 2.0, 8.0]}
-
-
-def effective(weight):
-    """Return weights that total Kish's effective sample size."""
-    return weight * weight.sum() / (weight**2).sum()
 
 
 @pytest.fixture
@@ -143,7 +139,7 @@ def test_a_wide_prior_forgets_the_multiplier(shape, which, request):
 
 def by_scipy(scores, y, weight, shift, quadratic):
     """Return the probabilities of the documented problem, by a general minimiser."""
-    weight = effective(weight)
+    weight = effective(weight, y)
     z = scores - shift
     u = (z - np.average(z, weights=weight)) / np.sqrt(
         np.average((z - np.average(z, weights=weight)) ** 2, weights=weight)
@@ -191,7 +187,7 @@ def test_many_rows_end_at_the_same_exact_minimum(rows):
 
 def test_it_is_the_minimum_for_four_classes(table):
     scores, y, weight = table
-    effect = effective(weight)
+    effect = effective(weight, y)
     z = log_softmax(scores - np.log(FOUR["class_multiplier"]), axis=1)
 
     def loss(x):

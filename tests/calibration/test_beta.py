@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from effective_rows import effective
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
@@ -22,7 +23,7 @@ def test_it_is_the_minimum_over_slopes_of_zero_or_more(low, high, rng):
     up, down = log_expit(scores), -log_expit(-scores)
     y = (rng.random(4000) < expit(low * up + high * down)).astype(int)
     calibrator = BetaCalibrator(bounded=False).fit(scores, y, weight)
-    weight = weight * weight.sum() / (weight**2).sum()
+    weight = effective(weight, y)
     positive, negative = weight[y == 1].sum(), weight[y == 0].sum()
     target = np.where(y == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
 

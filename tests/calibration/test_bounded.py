@@ -13,7 +13,7 @@ from skweight.calibration import (
     SigmoidCalibrator,
     TemperatureCalibrator,
 )
-from skweight.calibration._numerics import soften_tails
+from skweight.calibration._numerics import Tails, soften_tails
 
 each = pytest.mark.parametrize(
     "calibrator",
@@ -57,19 +57,31 @@ def test_inside_the_bounds_nothing_changes_and_beyond_the_tails_are_short(
 
 def test_the_formula():
     """With n = 300, g is 3: a distance d beyond the bound becomes log(1 + 3 d) / 3."""
-    count = np.array([201.0, 99.0])
+    tails = Tails.of(np.array([201.0, 99.0]), np.ones(2))
     inside = np.array([-5.0, 0.0, 4.0])
-    assert_array_equal(soften_tails(inside.copy(), count), inside)
-    beyond = soften_tails(np.array([np.log(100) + 5.0, -np.log(202) - 5.0]), count)
+    assert_array_equal(soften_tails(inside.copy(), tails), inside)
+    beyond = soften_tails(np.array([np.log(100) + 5.0, -np.log(202) - 5.0]), tails)
     more = np.log1p(15) / 3
     assert_allclose(beyond, [np.log(100) + more, -np.log(202) - more])
 
 
 def test_without_rows_nothing_is_bounded():
     far = np.array([-50.0, 50.0])
-    assert_array_equal(soften_tails(far.copy(), np.zeros(2)), far)
-    few = soften_tails(far.copy(), np.array([0.01, 0.01]))
+    without = AnchoredCalibrator().fit(classes=[0, 1]).predict_proba(far)
+    assert_allclose(without[:, 1], expit(far))
+    few = soften_tails(far.copy(), Tails.of(np.full(2, 0.01), np.ones(2)))
     assert_allclose(few, far, rtol=0.1)
+
+
+def test_rows_of_unequal_weight_show_what_their_weights_let_them(rng):
+    """1000 rows of each class, those of one weighing 500 as much: by hand."""
+    y = np.repeat([0, 1], 1000)
+    weight = np.where(y == 1, 1.0, 500.0)
+    calibrator = SigmoidCalibrator().fit(rng.normal(size=2000) + y, y, weight)
+    low, high, _ = calibrator._tails
+    # One row of the class against all others, and all of it against one other.
+    assert_allclose(low, -np.log(1001 * 500), rtol=1e-9)
+    assert_allclose(high, np.log(1001 / 500), rtol=1e-9)
 
 
 def test_effective_rows_are_what_counts(rng):

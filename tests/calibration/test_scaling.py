@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from effective_rows import effective
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
@@ -31,7 +32,7 @@ def table(rng):
 def by_scipy(scores, y, weight, ridge, full):
     """Return the probabilities of the documented steps, by general minimisers."""
     k = 4
-    n = weight.sum() ** 2 / (weight**2).sum()
+    n = effective(weight, y).sum()
     weight = weight / weight.sum()
     rows = np.arange(len(y))
     z = scores - np.log(MULTIPLIER)

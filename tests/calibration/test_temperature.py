@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from effective_rows import effective
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax
@@ -29,7 +30,7 @@ def test_two_classes_with_a_bias_are_the_sigmoid(rng):
 
 def test_without_a_bias_it_is_the_classical_temperature(table):
     scores, y, weight = table
-    weight = weight * weight.sum() / (weight**2).sum()
+    weight = effective(weight, y)
     count = np.bincount(y, weight)
     m = 2 / 3
     target = np.repeat((m / (count + 2 * m) / 2)[:, np.newaxis], 3, axis=1)
