@@ -101,7 +101,7 @@ def _compares_pairs(estimator, method, classes):
     )
 
 
-def smallest_probability(outputs, method):
+def smallest_probability(outputs, method, weights=None):
     """Return where to clip probabilities before their logarithm is taken.
 
     Zeros of tree ensembles and neighbours mean "no vote", not "impossible". Half of a
@@ -110,9 +110,26 @@ def smallest_probability(outputs, method):
     """
     if method != "predict_proba":
         return SMALLEST_CLIP
-    positive = outputs[outputs > 0]
-    small = np.quantile(positive, SMALL_SHARE) if positive.size else 1.0
+    positive = outputs > 0
+    small = 1.0
+    if positive.any():
+        if weights is not None and outputs.ndim == 2:
+            weights = np.broadcast_to(weights[:, np.newaxis], outputs.shape)
+        small = _low_quantile(
+            outputs[positive], None if weights is None else weights[positive]
+        )
     return float(np.clip(small / 2, SMALLEST_CLIP, 0.25))
+
+
+def _low_quantile(values, weights):
+    """Return the smallest value up to which a hundredth of the weight lies."""
+    if weights is None:
+        return np.quantile(values, SMALL_SHARE, method="inverted_cdf")
+    order = np.argsort(values)
+    mass = np.cumsum(weights[order])
+    # Rounding of the sum must not decide between a row twice and a row of weight two.
+    reached = np.searchsorted(mass, SMALL_SHARE * mass[-1] * (1 - 1e-12))
+    return values[order[reached]]
 
 
 def log_scores(outputs, method, clip):
@@ -133,9 +150,10 @@ def held_out(training, X, y, splits, method, classes, *, n_jobs):
 def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
     """Fit once for every split: outputs on the rows left out, and the models.
 
-    ``method`` is the name of the method whose outputs are wanted, or a function that
-    tells it from a fitted model. Models are a list of pairs of a fitted estimator and
-    its deliveries, empty unless they are to be kept.
+    A split that tests no row is fitted for its model alone. ``method`` is the name of
+    the method whose outputs are wanted, or a function that tells it from a fitted
+    model. Models are a list of pairs of a fitted estimator and its deliveries, empty
+    unless they are to be kept.
     """
     (X,) = indexable(X)  # some sparse formats have no rows to take
     n_samples = n_rows(X)
@@ -147,7 +165,7 @@ def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
     )
     k = len(splits)
     held_out = HeldOut(
-        np.concatenate([outputs for outputs, _, _ in found]),
+        np.concatenate([outputs for outputs, _, _ in found if outputs is not None]),
         np.concatenate([np.arange(len(y))[test] for _, test in splits]),
         found[0][1],
         f"{k} fits on {k} training folds" if k > 1 else "one fit on the other rows",
@@ -161,5 +179,7 @@ def _one_fold(training, X, y, train, test, method, classes, keep):
     )
     if callable(method):
         method = method(fitted)
-    outputs = outputs_of(fitted, _safe_indexing(X, test), method, classes)
+    outputs = None
+    if len(test):
+        outputs = outputs_of(fitted, _safe_indexing(X, test), method, classes)
     return outputs, method, (fitted, deliveries) if keep else None

@@ -25,14 +25,16 @@ _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 def learner_of(estimator):
     """Return the estimator that does the learning inside frozen models and Pipelines.
 
-    A search stands for the estimator it tunes. Everything else is its own learner:
-    what an ensemble is made of does not say how its average behaves.
+    A search stands for the estimator it tunes, or for the one that it found.
+    Everything else is its own learner: what an ensemble is made of does not say how
+    its average behaves.
     """
     while True:
         if hasattr(estimator, "steps"):
             inner = estimator.steps[-1][1]
         elif isinstance(estimator, FrozenEstimator) or hasattr(estimator, "refit"):
             inner = getattr(estimator, "estimator", None)
+            inner = getattr(estimator, "best_estimator_", inner)
         else:
             return estimator
         if inner is None or isinstance(inner, str):

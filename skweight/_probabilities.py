@@ -69,10 +69,10 @@ class ProbabilityMap:
             self.calibrator = calibrator.fit(None, y, **asked)
             return {"calibration": f"{calibrator!r}, in closed form"}
 
-        self.clip = smallest(held_out.outputs, self.method)
-        scores = log_scores(held_out.outputs, self.method, self.clip)
         y = y[held_out.rows]
         weights = None if population is None else population[held_out.rows]
+        self.clip = smallest(held_out.outputs, self.method, weights)
+        scores = log_scores(held_out.outputs, self.method, self.clip)
         self.calibrator = calibrator.fit(scores, y, sample_weight=weights, **asked)
 
         proba = self.calibrator.predict_proba(scores)

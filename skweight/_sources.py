@@ -79,17 +79,20 @@ def fit_models(
         held_out = None
         if wanted:
             name = method(model)
-            held_out = HeldOut(
-                outputs_of(model, X, name, classes),
-                np.arange(len(y)),
-                name,
-                "the frozen model",
-            )
+            population = training.by_role.population
+            rows = np.arange(len(y)) if population is None else population.nonzero()[0]
+            outputs = outputs_of(model, X, name, classes)[rows]
+            held_out = HeldOut(outputs, rows, name, "the frozen model")
         return Fitted([model], deliveries, 0, held_out)
     if not wanted:
         model, deliveries = training.fit(X, y)
         return Fitted([model], deliveries, 1)
     if isinstance(cv, str) and cv == "oob":
+        if metadata.get("groups") is not None:
+            raise ValueError(
+                "cv='oob' cannot keep groups together: trees that did not draw a row "
+                "drew others of its group. Use cv='auto', or leave out groups."
+            )
         return _fit_out_of_bag(training, X, y)
     population = training.by_role.population
     splits = make_splits(cv, X, y, population, random_state, metadata)
@@ -100,10 +103,12 @@ def fit_models(
     n_fits = len(kept)
     held_out = None
     if splits is not None:
+        # A pair whose rows have all been tested by others is fitted for its model.
+        pairs = [pair for pair in splits.pairs if keep or pair[1].size]
         held_out, models = cross_fit(
-            training, X, y, splits.pairs, method, classes, n_jobs=n_jobs, keep=keep
+            training, X, y, pairs, method, classes, n_jobs=n_jobs, keep=keep
         )
-        n_fits += len(splits.pairs)
+        n_fits += len(pairs)
         if keep:
             kept = models
             if len(kept) > 1:
@@ -127,18 +132,13 @@ def _keeps(ensemble, splits, n_samples, averages, estimator):
         return False
     if ensemble != "auto":
         return True
-    smallest = min(_size(train) for train, _ in splits.pairs)
+    smallest = min(train.size for train, _ in splits.pairs)
     return (
         averages
         and len(splits.pairs) > 1
         and 2 * smallest >= n_samples
         and is_of_trees(estimator)
     )
-
-
-def _size(rows):
-    rows = np.asarray(rows)
-    return np.count_nonzero(rows) if rows.dtype == bool else rows.size
 
 
 def _fit_out_of_bag(training, X, y):

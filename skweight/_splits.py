@@ -46,29 +46,55 @@ def make_splits(cv, X, y, population, random_state, metadata):
     A number of folds is reduced to the rows of the rarest class. Rows whose population
     weight is zero do not count: were they held out, they would decide which others are
     held out together. They stay in training, as in the final fit, for the classes that
-    they alone have.
+    they alone have. A row that several pairs test is held out once, by the first of
+    them: it is no further evidence, and no less dependent on its copies. The other
+    pairs stay, without rows to test.
     """
     cv = check_word(cv)
-    if not takes_groups(cv):
-        pairs = list(check_cv(cv, y, classifier=True).split(X, y, **metadata))
-        if not pairs:
+    n_samples = len(y)
+    counted = np.flatnonzero(np.ones(n_samples) if population is None else population)
+    if takes_groups(cv):
+        splits = _own_splits(cv, y, counted, random_state, metadata.get("groups"))
+        if splits is None:
+            return None
+    else:
+        splits = Splits(list(check_cv(cv, y, classifier=True).split(X, y, **metadata)))
+        if not splits.pairs:
             raise ValueError(
                 f"cv must give at least one pair of training and test rows; {cv!r} "
                 "gives none."
             )
-        return Splits(pairs)
+    pairs = [tuple(_positions(rows) for rows in pair) for pair in splits.pairs]
+    pairs = _with_two_classes(pairs, y, counted)
+    if pairs is None:
+        return None
+    untested = np.zeros(n_samples, dtype=bool)
+    untested[counted] = True
+    for i, (train, test) in enumerate(pairs):
+        pairs[i] = train, test[untested[test]]
+        untested[test] = False
+    return splits._replace(pairs=pairs)
+
+
+def _positions(rows):
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
+
+
+def _own_splits(cv, y, counted, random_state, groups):
+    """Return the splits that a word or a number stands for, or None."""
     if not isinstance(cv, str):
         check_number(cv, name="cv", low=2)
     n_samples = len(y)
-    counted = np.flatnonzero(np.ones(n_samples) if population is None else population)
     y = y[counted]
     holdout = cv == "holdout" or (cv == "auto" and counted.size > MANY_ROWS)
     n_folds = DEFAULT_FOLDS if isinstance(cv, str) else cv
     n_folds = _no_more_than_the_rarest(n_folds, y, 2 if holdout else n_folds)
     if n_folds is None:
         return None
-    groups = metadata.get("groups")
     if groups is not None:
+        if holdout:  # the first of so many folds has no more rows than a hold-out may
+            n_folds = max(n_folds, -(-counted.size // MANY_ROWS))
         pairs = _group_folds(n_folds, y, np.asarray(groups)[counted], random_state)
         pairs = pairs[:1] if holdout else pairs
     elif holdout:
@@ -83,6 +109,34 @@ def make_splits(cv, X, y, population, random_state, metadata):
             for train, test in pairs
         ]
     return Splits(pairs, is_holdout=holdout)
+
+
+def _with_two_classes(pairs, y, counted):
+    """Return the pairs that a classifier can be fitted on, or None if they will not do.
+
+    Groups and times may leave training rows of a single class.
+    """
+    fit = [pair for pair in pairs if np.any(y[pair[0]] != y[pair[0][:1]])]
+    if len(fit) == len(pairs):
+        return pairs
+    tested = [y[test] for _, test in fit]
+    there = np.unique(np.concatenate(tested)) if tested else []
+    missing = np.setdiff1d(y[counted], there)
+    instead = "those pairs are left out"
+    if missing.size:
+        instead = (
+            f"no other pair tests rows of class {say(missing)}, so the probabilities "
+            "are calibrated by the closed-form inversion (calibration='prior') instead"
+        )
+    n_bad = len(pairs) - len(fit)
+    warnings.warn(
+        f"The training rows of {n_bad} of {len(pairs)} pairs of cv are all of one "
+        f"class, of which no classifier can learn: {instead}. Use fewer folds, or "
+        "splits whose training rows hold both classes.",
+        FewerFoldsWarning,
+        stacklevel=6,
+    )
+    return None if missing.size else fit
 
 
 def _no_more_than_the_rarest(n_folds, y, needed):
@@ -103,7 +157,7 @@ def _no_more_than_the_rarest(n_folds, y, needed):
         f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
         f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
         FewerFoldsWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
     return fewest if fewest > 1 else None
 
@@ -137,9 +191,12 @@ def _group_folds(n_folds, y, groups, random_state):
             f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
             f"{n_groups} folds are used. Set cv to fewer folds.",
             FewerFoldsWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     splitter = StratifiedGroupKFold(
         min(n_folds, n_groups), shuffle=True, random_state=random_state
     )
-    return [pair for pair in splitter.split(y, y, groups) if pair[1].size]
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds: here the groups decide who is where.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [pair for pair in splitter.split(y, y, groups) if pair[1].size]

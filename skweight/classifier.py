@@ -20,6 +20,7 @@ from skweight._guards import (
     warn_of_inner_sampler,
     warn_of_resampled_rows,
 )
+from skweight._inner_emphasis import inner_multiplier
 from skweight._metadata import sort_fit_params, sort_predict_params
 from skweight._probabilities import (
     ProbabilityMap,
@@ -437,7 +438,8 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self._mass = float(len(y))
         if sample_weight is not None:
             self._mass = float(np.asarray(sample_weight, dtype=np.float64).sum())
-        figures |= self._ask_what_models_saw(figures["population_share"])
+        share = np.array(figures["population_share"])
+        figures |= self._ask_what_models_saw(share)
         self._take_from_estimator()
         if wanted and fitted.held_out is None:
             calibrator = self._without_held_out_rows(learns)
@@ -714,15 +716,18 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             warn_of_inner_sampler(self._get_estimator(), self.calibration, stacklevel=5)
 
     def _ask_what_models_saw(self, population_share):
-        """Return the figures that a Pipeline knows better, which may resample."""
+        """Return the figures that the models know better.
+
+        A Pipeline may have resampled, and a learner may balance by its parameters.
+        """
         asked = [getattr(one, "_multiplier_of", None) for one in self.estimators_]
-        if None in asked:
-            return {}
-        told = [ask(self.classes_) for ask in asked]
-        if any(one is None for one in told):
-            return {}
-        self.class_multiplier_ = np.mean(told, axis=0)
+        told = [] if None in asked else [ask(self.classes_) for ask in asked]
+        if told and not any(one is None for one in told):
+            self.class_multiplier_ = np.mean(told, axis=0)
         mass = self.class_multiplier_ * population_share
+        inner = inner_multiplier(self.estimators_[0], self.classes_, mass / mass.sum())
+        self.class_multiplier_ = self.class_multiplier_ * inner
+        mass *= inner
         return {
             "class_multiplier": self.class_multiplier_.tolist(),
             "training_share": (mass / mass.sum()).tolist(),

@@ -481,3 +481,11 @@ def test_costs_are_decided_by_the_average(binary):
     p = classifier.predict_proba(X)[:, 1]
     assert_array_equal(classifier.predict(X), (p > 0.2).astype(int))
     assert_allclose(classifier.expected_cost(X)[:, 1], 1 - p)
+
+
+def test_out_of_bag_votes_cannot_keep_groups_together(binary):
+    X, y = binary
+    forest = RandomForestClassifier(10, random_state=0)
+    classifier = make(forest, cv="oob", weighting=None)
+    with pytest.raises(ValueError, match=r"drew others of its group\. Use cv='auto'"):
+        classifier.fit(X, y, groups=np.arange(600) // 4)

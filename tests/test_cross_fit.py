@@ -13,8 +13,11 @@ from sklearn.model_selection import (
     GroupKFold,
     KFold,
     LeaveOneGroupOut,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
     ShuffleSplit,
     StratifiedKFold,
+    TimeSeriesSplit,
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -22,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skweight import WeightedClassifier
+from skweight import WeightedClassifier, _splits
 from skweight.calibration import (
     IsotonicCalibrator,
     PriorCalibrator,
@@ -267,7 +270,47 @@ def test_splits_that_hold_out_some_rows_only_or_some_twice(binary):
     X, y = binary
     cv = ShuffleSplit(3, test_size=0.25, random_state=0)
     classifier = WeightedClassifier(calibration="sigmoid", cv=cv).fit(X, y)
-    assert classifier.report_.held_out["n_rows"] == 300
+    tested = np.unique(np.concatenate([test for _, test in cv.split(X, y)]))
+    assert tested.size < 300
+    assert classifier.report_.held_out["n_rows"] == tested.size
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_repeated_folds_are_no_further_evidence(binary, ensemble, monkeypatch):
+    """Rows are held out by the first repeat; the others are fitted to be averaged."""
+    X, y = binary
+    fits = []
+    fit = LogisticRegression.fit
+
+    def counted(*args, **params):
+        fits.append(1)
+        return fit(*args, **params)
+
+    monkeypatch.setattr(LogisticRegression, "fit", counted)
+    cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=3, random_state=0)
+    classifier = WeightedClassifier(calibration="sigmoid", cv=cv, ensemble=ensemble)
+    classifier.fit(X, y)
+    assert len(fits) == (15 if ensemble else 6)
+    assert classifier.report_.n_fits == len(fits)
+    assert classifier.report_.held_out["n_rows"] == len(y)
+    assert classifier.calibrator_.class_count_.sum() == pytest.approx(len(y))
+
+
+def test_groups_keep_a_hold_out_as_small_as_without(binary, monkeypatch):
+    X, y = binary
+    monkeypatch.setattr(_splits, "MANY_ROWS", 40)
+    classifier = WeightedClassifier(calibration="sigmoid", cv="holdout", random_state=0)
+    for groups in ({}, {"groups": np.arange(len(y)) // 4}):
+        classifier.fit(X, y, **groups)
+        assert classifier.report_.held_out["n_rows"] == pytest.approx(40, abs=4)
+
+
+def test_a_hold_out_holds_at_most_a_hundred_thousand_rows():
+    y = np.zeros(1_000_000, dtype=int)
+    y[::50] = 1
+    [(train, test)] = _splits.make_splits("auto", None, y, None, 0, {}).pairs
+    assert test.size == 100_000
+    assert train.size == 900_000
 
 
 @pytest.mark.parametrize(
@@ -377,9 +420,36 @@ def test_a_training_fold_of_one_class(binary):
         (zeros[:200], np.r_[zeros[200:], ones[:40]]),
         (np.r_[zeros, ones[40:]], np.r_[zeros[:50], ones[:40]]),
     ]
-    for model in (GaussianNB(), DecisionTreeClassifier(max_depth=3, random_state=0)):
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0)
+    for model in (LogisticRegression(), GaussianNB(), tree):
         classifier = WeightedClassifier(model, calibration="isotonic", cv=splits)
-        assert np.isfinite(classifier.fit(X, y).predict_proba(X)).all()
+        with pytest.warns(FewerFoldsWarning, match="1 of 2 pairs .* pairs are left"):
+            classifier.fit(X, y)
+        assert np.isfinite(classifier.predict_proba(X)).all()
+        # The other pair has tested each of its rows.
+        assert classifier.report_.held_out["n_rows"] == 90
+
+
+def test_a_class_that_only_a_fold_without_it_could_test():
+    """All rows of the rare class are in one group, and so in one fold."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 20)
+    y = ((groups == 3) & (np.arange(120) % 4 == 0)).astype(int)
+    X = rng.normal(size=(120, 3)) + y[:, np.newaxis]
+    classifier = WeightedClassifier(calibration="auto", random_state=0)
+    with pytest.warns(FewerFoldsWarning, match=r"tests rows of class \[1\], so the"):
+        classifier.fit(X, y, groups=groups)
+    assert isinstance(classifier.calibrator_, PriorCalibrator)
+
+
+def test_an_early_time_without_a_positive():
+    rng = np.random.default_rng(0)
+    y = np.r_[np.zeros(60, int), rng.integers(0, 2, 60)]
+    X = rng.normal(size=(120, 3)) + y[:, np.newaxis]
+    classifier = WeightedClassifier(calibration="sigmoid", cv=TimeSeriesSplit(4))
+    with pytest.warns(FewerFoldsWarning, match="2 of 4 pairs"):
+        classifier.fit(X, y)
+    assert classifier.report_.held_out["n_rows"] == 48
 
 
 # -- rows of weight zero ---------------------------------------------------------------
@@ -400,6 +470,43 @@ def test_rows_of_weight_zero_are_as_if_removed(binary, three, n_classes, calibra
     with_zeros = proba(X, y, sample_weight=weight)
     removed = proba(X[counted], y[counted], sample_weight=weight[counted])
     np.testing.assert_allclose(with_zeros, removed, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("calibration", ["sigmoid", "beta", "isotonic"])
+def test_rows_of_weight_zero_do_not_say_what_a_small_vote_is(calibration):
+    """Nor a row of weight two less than the same row twice."""
+    data = make_imbalanced(3000, prevalence=0.1, random_state=0)
+    forest = RandomForestClassifier(50, min_samples_leaf=20, random_state=0)
+    frozen = FrozenEstimator(forest.fit(data.X[:1500], data.y[:1500]))
+    X, y = data.X[1500:], data.y[1500:]
+    likely = forest.predict_proba(X)[:, 1]
+
+    def proba(*rows, **params):
+        classifier = WeightedClassifier(frozen, weighting=None, calibration=calibration)
+        classifier.fit(*rows, **params)
+        return classifier.predict_proba(X), classifier.report_.held_out["n_rows"]
+
+    weight = (likely >= np.quantile(likely, 0.3)).astype(float)
+    counted = weight > 0
+    with_zeros, n_rows = proba(X, y, sample_weight=weight)
+    removed, n_removed = proba(X[counted], y[counted])
+    np.testing.assert_allclose(with_zeros, removed, rtol=1e-9)
+    assert n_rows == n_removed == counted.sum()
+    times = np.where(np.arange(y.size) % 3 == 0, 2, 1)
+    heavy = WeightedClassifier(frozen, weighting=None, calibration=calibration)
+    twice = WeightedClassifier(frozen, weighting=None, calibration=calibration)
+    heavy.fit(X, y, sample_weight=times)
+    twice.fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    assert heavy._map.clip == twice._map.clip
+
+
+def test_rows_of_weight_zero_are_not_held_out_by_a_splitter(binary):
+    X, y = binary
+    weight = np.where(np.arange(400) < 100, 0.0, 1.0)
+    cv = PredefinedSplit(np.arange(400) % 4)
+    classifier = WeightedClassifier(calibration="sigmoid", cv=cv)
+    classifier.fit(X, y, sample_weight=weight)
+    assert classifier.report_.held_out["n_rows"] == 300
 
 
 def test_rows_of_weight_zero_do_not_make_a_class_look_frequent(binary):

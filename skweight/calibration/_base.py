@@ -426,7 +426,7 @@ def _count_rows(codes, n_classes):
 
 
 def _to_effective_rows(weight, codes, n_classes):
-    """Return weights as effective rows, their total per class, and one row's of each."""
+    """Return weights as effective rows, and their total and one row's, by class."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     mass, squares = np.zeros((2, n_classes))
     for start in range(0, codes.shape[0], _BLOCK):

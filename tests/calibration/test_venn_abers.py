@@ -132,3 +132,16 @@ def test_three_classes(rng):
     proba = calibrator.predict_proba(scores)
     assert np.abs(proba - middle / middle.sum(axis=1, keepdims=True)).max() < 0.08
     assert_array_equal(lower[:5], calibrator.predict_interval(scores[:5])[0])
+
+
+@pytest.mark.parametrize("far", [1e12, 1e14, -1e30, 1e300])
+def test_one_huge_score_leaves_the_others_apart(rng, far):
+    """Rounding is measured by most scores: the rest must not become a single tie."""
+    scores = np.append(rng.normal(size=200), far)
+    y = (rng.random(201) < expit(scores)).astype(int)
+    calibrator = VennAbersCalibrator().fit(scores, y)
+    new = np.linspace(-3, 3, 25)
+    lower, upper = calibrator.predict_interval(new)
+    p0, p1 = one_by_one(scores, y, np.ones(201), new)
+    assert_allclose(lower[:, 1], p0, rtol=0, atol=1e-12)
+    assert_allclose(upper[:, 1], p1, rtol=0, atol=1e-12)

@@ -30,7 +30,7 @@ from skweight import (
     WeightedClassifier,
 )
 from skweight.calibration import SigmoidCalibrator
-from skweight.exceptions import FewerNeighborsWarning
+from skweight.exceptions import FewerFoldsWarning, FewerNeighborsWarning
 from skweight.resampling import WeightedSampler, resample
 
 MILD = SMOTE(sampling_strategy=0.3, random_state=0)
@@ -382,7 +382,7 @@ def test_tables_of_every_kind(rare, kind):
 
 
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
-def test_a_fold_with_a_single_class_is_left_as_it_is(rare):
+def test_a_fold_with_a_single_class_is_not_fitted(rare):
     X, y, _ = rare
     ones = np.flatnonzero(y == 1)
     zeros = np.flatnonzero(y == 0)
@@ -393,7 +393,9 @@ def test_a_fold_with_a_single_class_is_left_as_it_is(rare):
         calibration="sigmoid",
         cv=cv,
     )
-    assert clf.fit(X, y).predict_proba(X).shape == (y.size, 2)
+    with pytest.warns(FewerFoldsWarning, match="1 of 2 pairs"):
+        clf.fit(X, y)
+    assert clf.predict_proba(X).shape == (y.size, 2)
 
 
 def test_a_class_that_is_tiny_in_every_fold(rare):

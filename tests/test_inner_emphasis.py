@@ -1,0 +1,111 @@
+"""Class weights among the parameters of the wrapped estimator are emphasis, too."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skweight import WeightedClassifier
+from skweight._inner_emphasis import inner_multiplier
+from skweight.datasets import make_imbalanced
+
+CLASSES = np.array(["fine", "fraud"])
+SHARE = np.array([0.95, 0.05])
+
+
+class Boosting(ClassifierMixin, BaseEstimator):
+    """The parameters of the packages that are not installed everywhere."""
+
+    def __init__(
+        self,
+        class_weight=None,
+        class_weights=None,
+        scale_pos_weight=None,
+        is_unbalance=False,
+        auto_class_weights=None,
+    ):
+        self.class_weight = class_weight
+        self.class_weights = class_weights
+        self.scale_pos_weight = scale_pos_weight
+        self.is_unbalance = is_unbalance
+        self.auto_class_weights = auto_class_weights
+
+
+@pytest.mark.parametrize(
+    ("params", "ratio"),
+    [
+        ({}, 1),
+        ({"class_weight": "balanced"}, 19),
+        ({"class_weight": "balanced_subsample"}, 19),
+        ({"class_weight": {"fraud": 7}}, 7),
+        ({"class_weights": [1.0, 5.0]}, 5),
+        ({"class_weights": np.array([1.0, 5.0])}, 5),
+        ({"scale_pos_weight": 3}, 3),
+        ({"scale_pos_weight": 3, "class_weight": {"fine": 0.5}}, 6),
+        ({"is_unbalance": True}, 19),
+        ({"auto_class_weights": "Balanced"}, 19),
+        ({"auto_class_weights": "SqrtBalanced"}, 19**0.5),
+        ({"auto_class_weights": "None"}, 1),
+        ({"class_weight": [{0: 1, 1: 2}, {0: 1, 1: 3}]}, 1),
+    ],
+    ids=repr,
+)
+def test_what_a_parameter_multiplies(params, ratio):
+    fine, fraud = inner_multiplier(Boosting(**params), CLASSES, SHARE)
+    assert_allclose(fraud / fine, ratio)
+
+
+def test_a_frozen_model_is_taken_at_the_callers_word():
+    frozen = FrozenEstimator(Boosting(class_weight="balanced"))
+    assert_allclose(inner_multiplier(frozen, CLASSES, SHARE), 1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_imbalanced(6000, prevalence=0.05, random_state=0)
+
+
+BALANCED = LogisticRegression(class_weight="balanced")
+WRAPPED = [
+    BALANCED,
+    make_pipeline(StandardScaler(), LogisticRegression(class_weight={0: 1, 1: 19})),
+    GridSearchCV(LogisticRegression(), {"class_weight": ["balanced"]}),
+]
+
+
+@pytest.mark.parametrize("model", WRAPPED, ids=lambda model: type(model).__name__)
+def test_the_inversion_takes_it_out(data, model):
+    """As if the same weights had come from weighting=."""
+    inner = WeightedClassifier(model, weighting=None, calibration="prior")
+    inner.fit(data.X[:3000], data.y[:3000])
+    new = data.X[3000:]
+    assert_allclose(
+        inner.predict_proba(new)[:, 1].mean(), data.y[3000:].mean(), rtol=0.05
+    )
+    outer = WeightedClassifier(calibration="prior").fit(data.X[:3000], data.y[:3000])
+    ratios = [np.divide(*one.class_multiplier_[::-1]) for one in (inner, outer)]
+    assert_allclose(*ratios, rtol=0.1)
+    assert inner.report_.training_share == pytest.approx([0.5, 0.5], abs=0.03)
+
+
+def test_labels_keep_the_recall_of_the_weighted_model(data):
+    forest = RandomForestClassifier(
+        50, min_samples_leaf=5, class_weight="balanced_subsample", random_state=0
+    )
+    clf = WeightedClassifier(forest, weighting=None, cv="oob", calibration="sigmoid")
+    clf.fit(data.X[:3000], data.y[:3000])
+    assert recall_score(data.y[3000:], clf.predict(data.X[3000:])) > 0.7
+    assert clf.threshold_ < 0.1
+
+
+def test_a_prevalence_cannot_be_set_on_uncalibrated_weights(data):
+    clf = WeightedClassifier(BALANCED, weighting=None).fit(data.X, data.y)
+    with pytest.raises(ValueError, match="those of a weighted fit"):
+        clf.set_prevalence({1: 0.05})
