@@ -115,15 +115,35 @@ class ProbabilityMap:
 
     def of_rows(self, models, X):
         """Return probabilities for rows, the mean over models where there are more."""
-        proba = self._of_rows(models[0], X)
-        for model in models[1:]:
-            proba = proba + self._of_rows(model, X)
-        if len(models) > 1:
-            proba = proba / len(models)
+        proba = self._mean(self.of_outputs, models, X)
         return proba if self.shift is None else self._shifted(proba)
 
-    def _of_rows(self, model, X):
-        return self.of_outputs(outputs_of(model, X, self.method, self.classes))
+    def interval_of_rows(self, models, X):
+        """Return the ends of the calibrator's intervals, shape (2, n_rows, n_classes).
+
+        Of several models they are the means of the ends.
+        """
+        ends = self._mean(self._interval_of_outputs, models, X)
+        if self.shift is None:
+            return ends
+        # An end for one of two classes is the other end for the other.
+        low, high = (
+            self._shifted(np.column_stack([1 - end[:, 1], end[:, 1]])) for end in ends
+        )
+        return np.stack([[high[:, 0], low[:, 1]], [low[:, 0], high[:, 1]]]).swapaxes(
+            1, 2
+        )
+
+    def _interval_of_outputs(self, outputs):
+        scores = log_scores(outputs, self.method, self.clip)
+        return np.stack(self.calibrator.predict_interval(scores))
+
+    def _mean(self, read, models, X):
+        """Return the mean over models of what ``read`` makes of their outputs."""
+        found = read(outputs_of(models[0], X, self.method, self.classes))
+        for model in models[1:]:
+            found = found + read(outputs_of(model, X, self.method, self.classes))
+        return found / len(models) if len(models) > 1 else found
 
     def _shifted(self, proba):
         return self.shift.predict_proba(scores_from_proba(proba, clip=_NO_CLIP))

@@ -84,6 +84,16 @@ def _has_predict_proba(self):
     return True
 
 
+def _has_predict_interval(self):
+    calibrator = self._make_calibrator()
+    if not hasattr(calibrator, "predict_interval"):
+        raise AttributeError(
+            f"calibration={self.calibration!r} gives no intervals. Use "
+            "calibration='venn_abers'."
+        )
+    return _has_predict_proba(self)
+
+
 def _resolve_sampler(spec):
     """Return a sampler with parameters for what ``resampler=`` takes."""
     if not isinstance(spec, str):
@@ -515,6 +525,45 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         """
         check_is_fitted(self, "estimators_")
         return self._map.of_rows(self.estimators_, self._without_side_columns(X))
+
+    @available_if(_has_predict_interval)
+    def predict_interval(self, X):
+        """Return how far one more label could move each probability.
+
+        There with a calibration that says so, such as ``calibration="venn_abers"``:
+        between what it says of a row if the row joined the calibration rows without
+        the label, and with it. `predict_proba` lies between the two.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples, n_classes)
+            Ends of the intervals, in [0, 1]; columns follow ``classes_``. Means of the
+            ends, where several fold models predict.
+
+        Examples
+        --------
+        >>> from skweight import WeightedClassifier
+        >>> from skweight.datasets import make_imbalanced
+        >>> data = make_imbalanced(2000, prevalence=0.1, random_state=0)
+        >>> clf = WeightedClassifier(calibration="venn_abers", random_state=0)
+        >>> lower, upper = clf.fit(data.X, data.y).predict_interval(data.X[:2])
+        >>> print(lower[:, 1].round(3), upper[:, 1].round(3))
+        [0.022 0.024] [0.026 0.037]
+        """
+        check_is_fitted(self, "estimators_")
+        if self.prevalence_ is not None and self.classes_.size > 2:
+            raise ValueError(
+                "Intervals of one class against the rest say nothing of a population "
+                "in which the rest is made up differently, and there are "
+                f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
+            )
+        rows = self._without_side_columns(X)
+        return tuple(self._map.interval_of_rows(self.estimators_, rows))
 
     @available_if(_has_predict_proba)
     def predict_log_proba(self, X):

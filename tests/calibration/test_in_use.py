@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -11,6 +12,7 @@ from sklearn.metrics import log_loss
 from skweight import WeightedClassifier
 from skweight.calibration import resolve_calibrator, scores_from_proba
 from skweight.calibration._resolve import CALIBRATORS
+from skweight.datasets import make_imbalanced
 
 # The inversion alone undoes nothing that the wrapper did not do.
 NAMES = sorted(set(CALIBRATORS) - {"prior"})
@@ -40,3 +42,49 @@ def test_around_a_frozen_estimator_it_is_the_calibrator_by_itself(name, n_classe
     clipped = scores_from_proba(raw, clip=1e-12)
     from_proba = resolve_calibrator(name).fit(clipped, y[2000:])
     assert_allclose(from_proba.predict_proba(clipped), p, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_intervals_of_a_classifier(n_classes):
+    data = make_imbalanced(2000, n_classes=n_classes, random_state=0)
+    forest = RandomForestClassifier(20, min_samples_leaf=5, random_state=0)
+    clf = WeightedClassifier(forest, calibration="venn_abers", cv=3, random_state=0)
+    lower, upper = clf.fit(data.X, data.y).predict_interval(data.X)
+    assert len(clf.estimators_) == 3
+    assert lower.shape == upper.shape == (2000, n_classes)
+    if n_classes == 2:
+        proba = clf.predict_proba(data.X)
+        assert ((lower <= proba) & (proba <= upper)).all()
+        # Of one model they are the calibrator's.
+        one = clf.set_params(ensemble=False).fit(data.X, data.y)
+        outputs = one.estimator_.predict_proba(data.X)
+        scores = scores_from_proba(outputs, clip=one._map.clip)
+        assert_allclose(
+            one.predict_interval(data.X), one.calibrator_.predict_interval(scores)
+        )
+
+
+def test_intervals_in_another_population():
+    data = make_imbalanced(2000, random_state=0)
+    clf = WeightedClassifier(calibration="venn_abers", random_state=0)
+    before = clf.fit(data.X, data.y).predict_interval(data.X)
+    share = clf.report_.population_share
+    after = clf.set_prevalence({1: 0.01}).predict_interval(data.X)
+    factor = (0.01 / 0.99) / (share[1] / share[0])
+    for ends, was in zip(after, before, strict=True):
+        odds = was[:, 1] / (1 - was[:, 1]) * factor
+        assert_allclose(ends[:, 1], odds / (1 + odds), rtol=1e-6, atol=1e-300)
+        assert ends.shape == (2000, 2)
+    lower, upper = after
+    assert_allclose(lower[:, 0], 1 - upper[:, 1], rtol=1e-9)
+    proba = clf.predict_proba(data.X)
+    assert ((lower <= proba + 1e-12) & (proba <= upper + 1e-12)).all()
+
+
+def test_intervals_that_there_are_not():
+    data = make_imbalanced(600, n_classes=3, random_state=0)
+    assert not hasattr(WeightedClassifier(calibration="sigmoid"), "predict_interval")
+    clf = WeightedClassifier(calibration="venn_abers", random_state=0)
+    clf.fit(data.X, data.y).set_prevalence({0: 0.2})
+    with pytest.raises(ValueError, match="rest is made up differently"):
+        clf.predict_interval(data.X)
