@@ -76,7 +76,7 @@ def test_intervals_in_another_population():
         assert_allclose(ends[:, 1], having / (having + without), rtol=1e-6, atol=1e-99)
         assert ends.shape == (2000, 2)
     lower, upper = after
-    assert_allclose(lower[:, 0], 1 - upper[:, 1], rtol=1e-9)
+    assert_allclose(lower[:, 0], 1 - upper[:, 1], rtol=1e-9, atol=1e-15)
     proba = clf.predict_proba(data.X)
     assert ((lower <= proba + 1e-12) & (proba <= upper + 1e-12)).all()
 
