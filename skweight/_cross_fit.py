@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._validation import n_rows, positions_of
-from skweight.calibration import scores_from_proba
+from skweight.calibration._numerics import log_scale
 
 SMALLEST_CLIP = 1e-7
 # Quantile of the probabilities that occur which is taken for a small one; measured by
@@ -135,7 +135,7 @@ def _low_quantile(values, weights):
 def log_scores(outputs, method, clip):
     """Return the log-scale scores that calibrators take."""
     if method == "predict_proba":
-        return scores_from_proba(outputs, clip=clip)
+        return log_scale(np.asarray(outputs, dtype=np.float64), clip)
     return outputs
 
 

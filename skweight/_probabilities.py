@@ -9,7 +9,8 @@ from skweight._cross_fit import SMALLEST_CLIP, log_scores, outputs_of
 from skweight._cross_fit import smallest_probability as smallest
 from skweight._families import counts_votes
 from skweight._validation import check_number, plain, positions_of, say
-from skweight.calibration import PriorCalibrator, scores_from_proba
+from skweight.calibration import PriorCalibrator
+from skweight.calibration._numerics import log_scale
 from skweight.weights import effective_sample_size
 
 # Far below any probability that means something, far above where doubles end.
@@ -127,12 +128,10 @@ class ProbabilityMap:
         if self.shift is None:
             return ends
         # An end for one of two classes is the other end for the other.
-        low, high = (
-            self._shifted(np.column_stack([1 - end[:, 1], end[:, 1]])) for end in ends
+        (none, low), (some, high) = (
+            self._shifted(np.column_stack([1 - end[:, 1], end[:, 1]])).T for end in ends
         )
-        return np.stack([[high[:, 0], low[:, 1]], [low[:, 0], high[:, 1]]]).swapaxes(
-            1, 2
-        )
+        return np.stack([np.column_stack([some, low]), np.column_stack([none, high])])
 
     def _interval_of_outputs(self, outputs):
         scores = log_scores(outputs, self.method, self.clip)
@@ -146,7 +145,7 @@ class ProbabilityMap:
         return found / len(models) if len(models) > 1 else found
 
     def _shifted(self, proba):
-        return self.shift.predict_proba(scores_from_proba(proba, clip=_NO_CLIP))
+        return self.shift.predict_proba(log_scale(proba, _NO_CLIP))
 
 
 def prevalence_shift(prevalence, classes, population_share):

@@ -504,8 +504,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             return self.estimator_.predict(self._without_side_columns(X))
         if self.decision_ is None:
             return self.classes_[self.predict_proba(X).argmax(axis=1)]
-        # A decision that looks at probabilities alone need not know of rows.
-        if "X" in signature(self.decision_.decide).parameters:
+        if self._decides_by_rows:
             metadata = {"X": X, **metadata}
         return self.decision_.decide(self.predict_proba(X), **metadata)
 
@@ -830,3 +829,5 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self.decision_ = decision.fit(
             classes=self.classes_, class_multiplier=self.class_multiplier_, **seen
         )
+        # A decision that looks at probabilities alone need not know of rows.
+        self._decides_by_rows = "X" in signature(self.decision_.decide).parameters

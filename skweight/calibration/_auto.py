@@ -28,9 +28,10 @@ N_FOLDS_OF_MANY = 3
 TEMPERATURE = 4.0
 # Shares of less than this are not worth their price at prediction.
 SMALLEST_SHARE = 0.02
-# Cells of the table that stands for the mixture in the middle of the scores, and the
-# log odds by which it may be off.
+# Cells of the table that stands for the mixture in the middle of the scores, knots that
+# it may have in the end, and the log odds by which it may be off.
 N_CELLS = 4096
+MOST_KNOTS = 1 << 15
 TOLERANCE = 1e-5
 
 
@@ -273,10 +274,19 @@ class _Table:
         kinks = [curve.scores for one in calibrators.values() for curve in _curves(one)]
         knots = np.unique(np.concatenate([np.linspace(low, high, N_CELLS), *kinks]))
         knots = knots[(knots >= low) & (knots <= high)]
-        table = cls(knots, _log_odds(predict(knots)))
-        between = (knots[1:] + knots[:-1]) / 2
-        off = _log_odds(predict(between)) - np.interp(between, knots, table.logit)
-        return table if np.abs(off).max() <= TOLERANCE else None
+        logit = _log_odds(predict(knots))
+        # Where the mixture bends sharply between two knots, there is one more, until
+        # all is straight.
+        while knots.shape[0] <= MOST_KNOTS:
+            between = (knots[1:] + knots[:-1]) / 2
+            exact = _log_odds(predict(between))
+            off = np.abs(exact - (logit[1:] + logit[:-1]) / 2) > TOLERANCE
+            if not off.any():
+                return cls(knots, logit)
+            order = np.argsort(np.concatenate([knots, between[off]]))
+            knots = np.concatenate([knots, between[off]])[order]
+            logit = np.concatenate([logit, exact[off]])[order]
+        return None
 
     def __call__(self, scores, predict):
         proba = binary_proba(interpolate(scores, self.knots, self.logit))

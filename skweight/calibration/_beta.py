@@ -10,9 +10,6 @@ from skweight.calibration._logistic import (
     standardise,
 )
 
-# Scores beyond this are probabilities of 0 and 1 many times over; the squares of the
-# features stay finite.
-_FAR = 1e100
 _LOG_2 = np.log(2.0)
 
 
@@ -29,8 +26,8 @@ class OddAndEven:
     def __call__(self, scores):
         features = np.empty((2, scores.shape[0]))
         odd, even = features
-        np.clip(scores, -_FAR, _FAR, out=odd)
-        half = np.abs(odd)
+        odd[:] = scores
+        half = np.abs(scores)
         np.negative(half, out=even)
         np.exp(even, out=even)
         even += 1.0
@@ -49,9 +46,14 @@ class TwoLogs:
     """
 
     def __call__(self, scores):
-        scores = np.clip(scores, -_FAR, _FAR)
+        features = np.empty((2, scores.shape[0]))
+        low, high = features
         rest = np.log1p(np.exp(-np.abs(scores)))
-        return np.stack([np.minimum(scores, 0) - rest, np.maximum(scores, 0) + rest])
+        np.minimum(scores, 0.0, out=low)
+        np.maximum(scores, 0.0, out=high)
+        low -= rest
+        high += rest
+        return features
 
 
 # The two maps at the edge of what rises: a = 0 and b = 0.

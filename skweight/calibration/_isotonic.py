@@ -64,7 +64,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
     where :math:`N_\pm` counts effective rows with and without the label: the most that
-    so many rows can show. No probability is ever 0 or 1.
+    so many rows can show. Where weights differ between the classes, one more row of a
+    class weighs as much as an effective row of it does. No probability is ever 0 or 1.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ def soften_tails(logit, tails):
 
 def keep_inside(proba):
     """Clip probabilities, in place, so that none is 0 or 1."""
-    return np.clip(proba, _SMALLEST, _ALMOST_ONE, out=proba)
+    return proba.clip(_SMALLEST, _ALMOST_ONE, out=proba)
 
 
 def softmax_proba(logit):
@@ -196,6 +196,11 @@ def scores_from_proba(proba, *, clip=1e-7):
             "proba must lie in [0, 1]; got NaN or values outside. Log odds and "
             "decision values need no conversion: pass them to fit as they are."
         )
+    return log_scale(proba, clip)
+
+
+def log_scale(proba, clip):
+    """Return what :func:`scores_from_proba` does, of probabilities known to be some."""
     if proba.ndim == 2 and proba.shape[1] == 1:
         proba = proba[:, 0]
     if proba.ndim == 1:

@@ -61,7 +61,7 @@ class SigmoidCalibrator(BaseCalibrator):
         Whether log odds beyond Laplace's bounds
         :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
         show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme, as Platt did. Two classes. only.
+        to any extreme, as Platt did. Two classes only.
 
     Attributes
     ----------
@@ -95,8 +95,8 @@ class SigmoidCalibrator(BaseCalibrator):
     class; it had the higher log loss at a few hundred rows.
 
     *Cost.* Newton with line search on standardised scores, exact to rounding:
-    :math:`O(n)` for two classes (a first fit on 4096 cells of the scores leaves one or
-    two passes over the rows), :math:`O(n k^2)` for more. Deterministic; rows of weight
+    :math:`O(n)` for two classes (a first fit on 2048 cells of the scores leaves one
+    pass over the rows), :math:`O(n k^2)` for more. Deterministic; rows of weight
     zero are as if removed.
 
     References

@@ -51,7 +51,7 @@ class TemperatureCalibrator(BaseCalibrator):
         Whether log odds beyond Laplace's bounds
         :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
         show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme. Two classes. only.
+        to any extreme. Two classes only.
 
     Attributes
     ----------
