@@ -16,6 +16,7 @@ from skweight.calibration._softmax import (
     SoftmaxObjective,
     fit_shared_slope,
     fit_softmax,
+    strides,
 )
 
 # Pseudo-rows that keep the temperature finite where the scores separate the classes;
@@ -283,7 +284,8 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     of ``VectorScalingCalibrator``.
 
     Cost: :math:`O(n k^2)` per step of a Newton method that never forms its Hessian,
-    which has :math:`O(k^4)` entries. Deterministic.
+    which has :math:`O(k^4)` entries; many rows are fitted on every s-th one first,
+    which leaves a few steps over all. Deterministic.
 
     References
     ----------
@@ -321,8 +323,14 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
         rise = super()._fit_slopes(z, codes, weight)
         n_classes = self.classes_.shape[0]
         if n_classes > 2 and rise:
-            fit = _MatrixFit(z, codes, weight, self.ridge * n_classes / self._n_rows)
-            self.matrix_, self.intercept_ = fit.minimum(self.matrix_, self.intercept_)
+            strength = self.ridge * n_classes / self._n_rows
+            start = np.column_stack([self.matrix_, self.intercept_])
+            for stride in strides(z.shape[0]):
+                fit = _MatrixFit(
+                    z[::stride], codes[::stride], weight[::stride], strength
+                )
+                start = fit.minimum(start)
+            self.matrix_, self.intercept_ = start[:, :-1], start[:, -1]
             self.slope_ = np.diag(self.matrix_).copy()
         return rise
 
@@ -331,7 +339,12 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
 
 class _MatrixFit:
-    """The ridge problem of a full matrix, by products with its Hessian."""
+    """The ridge problem of a full matrix, by products with its Hessian.
+
+    The search goes over parameters in which the Hessian is near the identity: rows of
+    the matrix times how often their class is in doubt, columns rid of the correlation
+    of the scores. A few products then make a step, whatever the scores are.
+    """
 
     def __init__(self, z, codes, weight, strength):
         n_rows, self.k = z.shape
@@ -344,36 +357,53 @@ class _MatrixFit:
         np.fill_diagonal(ridge, strength)
         self.ridge = ridge
         self.centre = np.eye(self.k, self.k + 1)
+        share = np.bincount(codes, self.weight[:, 0], self.k)
+        self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
+        gram = (self.weight * self.z).T @ self.z
+        gram += 1e-9 * np.trace(gram) * np.eye(self.k + 1)
+        self.root = np.linalg.cholesky(gram)
+        self.inverse_root = np.linalg.inv(self.root)
+        self.place = self.proba = None
 
-    def _logits(self, theta):
-        return log_normalise(self.z @ theta.reshape(self.k, -1).T)
+    def _theta(self, phi):
+        return phi.reshape(self.k, -1) @ self.inverse_root / self.doubt
 
-    def value_and_gradient(self, theta):
-        log_proba = self._logits(theta)
-        away = theta.reshape(self.k, -1) - self.centre
+    def _in_phi(self, gradient):
+        return (gradient / self.doubt @ self.inverse_root.T).ravel()
+
+    def _log_proba(self, theta):
+        return log_normalise(self.z @ theta.T)
+
+    def value_and_gradient(self, phi):
+        theta = self._theta(phi)
+        log_proba = self._log_proba(theta)
+        away = theta - self.centre
         value = -(self.weight[:, 0] @ log_proba[self.rows, self.codes])
         residual = np.exp(log_proba)
         residual[self.rows, self.codes] -= 1
         gradient = (self.weight * residual).T @ self.z + 2 * self.ridge * away
-        return value + (self.ridge * away**2).sum(), gradient.ravel()
+        return value + (self.ridge * away**2).sum(), self._in_phi(gradient)
 
-    def hessian_times(self, theta, direction):
-        proba = np.exp(self._logits(theta))
-        direction = direction.reshape(self.k, -1)
+    def hessian_times(self, phi, direction):
+        # The search asks for many products at one place.
+        if not np.array_equal(phi, self.place):
+            self.place = phi.copy()
+            self.proba = np.exp(self._log_proba(self._theta(phi)))
+        proba = self.proba
+        direction = self._theta(direction)
         change = proba * (self.z @ direction.T)
         change -= proba * change.sum(axis=1, keepdims=True)
         change *= self.weight
-        return (change.T @ self.z + 2 * self.ridge * direction).ravel()
+        return self._in_phi(change.T @ self.z + 2 * self.ridge * direction)
 
-    def minimum(self, matrix, intercept):
-        """Return the matrix and the intercept of the minimum, from a start."""
+    def minimum(self, start):
+        """Return the minimum, the matrix and the intercept, from a start."""
         found = minimize(
             self.value_and_gradient,
-            np.column_stack([matrix, intercept]).ravel(),
+            (start * self.doubt @ self.root).ravel(),
             jac=True,
             hessp=self.hessian_times,
             method="trust-ncg",
             options={"gtol": 1e-9},
         )
-        theta = found.x.reshape(self.k, -1)
-        return theta[:, :-1], theta[:, -1]
+        return self._theta(found.x)

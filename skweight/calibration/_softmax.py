@@ -89,10 +89,15 @@ class SoftmaxObjective:
 
 def fit_softmax(build, rows, start):
     """Return the minimum of ``build(*rows)``, for rows of which there may be many."""
-    stride = rows[0].shape[0] // _MANY_ROWS
-    if stride > 3:
+    for stride in strides(rows[0].shape[0]):
         start = newton(build(*(part[::stride] for part in rows)), start)
-    return newton(build(*rows), start)
+    return start
+
+
+def strides(n_rows):
+    """Return which rows to fit on, one after the other: every so many, then all."""
+    stride = n_rows // _MANY_ROWS
+    return [stride, 1] if stride > 3 else [1]
 
 
 def fit_shared_slope(z, codes, weight, class_count, own, other, *, bias=True):

@@ -69,8 +69,27 @@ def test_the_candidates_of_more_classes():
     )
     scores = np.log(data.proba) + np.log([1, 2, 6])
     found = AutoCalibrator().fit(scores, data.y, class_multiplier=[1, 2, 6])
-    assert list(found.losses_) == ["anchored", "sigmoid", "temperature"]
+    names = ["anchored", "sigmoid", "temperature", "vector", "matrix"]
+    assert list(found.losses_) == names
     assert np.abs(found.predict_proba(scores) - data.proba).mean() < 0.01
+
+
+def test_a_matrix_is_no_candidate_for_very_many_classes(monkeypatch, rng):
+    monkeypatch.setattr(_auto, "MOST_CLASSES", 3)
+    scores = rng.normal(size=(400, 4))
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    found = AutoCalibrator().fit(scores, y)
+    assert list(found.losses_) == ["anchored", "sigmoid", "temperature", "vector"]
+
+
+def test_classes_that_are_taken_for_one_another(rng):
+    """A matrix mends it and slopes do not, so it takes all with many rows."""
+    truth = 2 * rng.normal(size=(6000, 3))
+    y = (truth + rng.gumbel(size=truth.shape)).argmax(axis=1)
+    scores = truth + 0.5 * truth[:, [0, 2, 1]] * [0, 0, 1]
+    found = AutoCalibrator().fit(scores, y)
+    assert found.chosen_ == "matrix"
+    assert found.shares_["matrix"] > 0.9
 
 
 def test_votes_are_anchored_loosely():
@@ -78,6 +97,14 @@ def test_votes_are_anchored_loosely():
     for votes, scale in ((False, 0.5), (True, 1.0)):
         found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9], votes=votes)
         assert found.calibrators_["anchored with a bend"].slope_scale == scale
+    # With more classes, what is scaled is not inverted first.
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(300, 3))
+    three = (table + rng.gumbel(size=table.shape)).argmax(axis=1)
+    for votes in (False, True):
+        found = AutoCalibrator()
+        found.fit(table, three, class_multiplier=[1, 2, 9], votes=votes)
+        assert found.calibrators_["vector"].inversion is not votes
 
 
 # -- the mixture -----------------------------------------------------------------------
