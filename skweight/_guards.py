@@ -5,11 +5,10 @@ is the deviation large, and is it more than chance? Small data alone is no reaso
 warn.
 """
 
-import warnings
-
 import numpy as np
 
 from skweight._validation import plain
+from skweight._warn import warn
 from skweight.exceptions import (
     CalibrationMeanWarning,
     ClippedVotesWarning,
@@ -28,7 +27,7 @@ FEW_EFFECTIVE_ROWS = 200
 LONG_TAIL = 20
 
 
-def warn_of_class_weights(sample_weight, codes, classes, *, stacklevel):
+def warn_of_class_weights(sample_weight, codes, classes):
     """Warn if the caller's weights look like emphasis passed as population weights.
 
     They do if they are a function of the label that makes the classes more even.
@@ -56,7 +55,7 @@ def warn_of_class_weights(sample_weight, codes, classes, *, stacklevel):
         return
     heaviest = present[np.argmax(by_class)]
     factor = by_class.max() / by_class.min()
-    warnings.warn(
+    warn(
         f"sample_weight depends on the label alone: rows of class "
         f"{plain(classes[heaviest])!r} count {factor:.3g} times as much as others, "
         f"which makes their share {after[np.argmax(by_class)]:.1%} instead of "
@@ -66,7 +65,6 @@ def warn_of_class_weights(sample_weight, codes, classes, *, stacklevel):
         "weighting={label: weight}, without sample_weight; if the population has that "
         "share, say so by PriorWeighting.",
         EmphasisAsPopulationWarning,
-        stacklevel=stacklevel,
     )
 
 
@@ -74,7 +72,7 @@ def _entropy(share):
     return -(share @ np.log(share))
 
 
-def warn_of_resampled_rows(codes, classes, *, stacklevel):
+def warn_of_resampled_rows(codes, classes):
     """Warn if rows of one class were added at the end, as samplers add them.
 
     Elsewhere in y the class must be a minority that is mixed among the others, so that
@@ -96,14 +94,13 @@ def warn_of_resampled_rows(codes, classes, *, stacklevel):
     share = n_in_head / n_head
     if share >= 0.5:
         return
-    warnings.warn(
+    warn(
         f"The last {n_tail:,} rows are all of class {plain(classes[last])!r}, which is "
         f"{share:.1%} of the {n_head:,} rows before them: it looks as if a sampler had "
         "added them. Probabilities are calibrated to the share among all rows, "
         f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the rows as they came and "
         "balance by weighting=, or by a resampler inside the fit.",
         UpstreamSamplerWarning,
-        stacklevel=stacklevel,
     )
 
 
@@ -117,37 +114,35 @@ def samplers_in(estimator):
     return found or ([] if inner is None else samplers_in(inner))
 
 
-def warn_of_inner_sampler(estimator, calibration, *, stacklevel):
+def warn_of_inner_sampler(estimator, calibration):
     """Warn if a sampler inside the estimator changes classes behind our back."""
     found = samplers_in(estimator)
     if not found:
         return
-    warnings.warn(
+    warn(
         f"The step {found[0]!r} of the wrapped estimator resamples rows after the "
         "weights were computed, so class_multiplier_ is not what the model saw, and "
         f"calibration={calibration!r} takes it at its word. Take the sampler out of "
         "the pipeline and balance by weighting=, or use calibration='sigmoid', which "
         "learns the shift from held-out rows.",
         UpstreamSamplerWarning,
-        stacklevel=stacklevel,
     )
 
 
-def warn_of_few_rows(effective, n_rows, *, stacklevel):
+def warn_of_few_rows(effective, n_rows):
     """Warn if weights leave a calibrator with less than half of few rows."""
     if effective >= FEW_EFFECTIVE_ROWS or effective >= n_rows / 2:
         return
-    warnings.warn(
+    warn(
         f"The weights of the {n_rows:,} held-out rows leave the calibrator "
         f"{effective:.1f} effective rows, fewer than {FEW_EFFECTIVE_ROWS}: a few rows "
         "decide the probabilities. Keep the weights sane by stabilizer='pareto' or "
         "'temper', or collect rows like those that weigh most.",
         FewEffectiveRowsWarning,
-        stacklevel=stacklevel,
     )
 
 
-def warn_of_mean(proba, codes, weight, classes, *, stacklevel):
+def warn_of_mean(proba, codes, weight, classes):
     """Warn if the mean probability of a class is not its frequency on held-out rows."""
     weight = np.ones(codes.size) if weight is None else weight
     total = weight.sum()
@@ -163,17 +158,16 @@ def warn_of_mean(proba, codes, weight, classes, *, stacklevel):
     if not off.any():
         return
     worst = np.argmax(np.where(off, np.abs(np.log(np.maximum(ratio, 1e-300))), -1))
-    warnings.warn(
+    warn(
         f"After calibration the mean probability of class {plain(classes[worst])!r} "
         f"is {mean[worst]:.3g} on held-out rows, of which {frequency[worst]:.3g} are "
         f"of it: {ratio[worst]:.3g} times as many. The calibrator cannot map these "
         "scores; use calibration='auto'.",
         CalibrationMeanWarning,
-        stacklevel=stacklevel,
     )
 
 
-def warn_of_clipped_votes(proba, outputs, codes, weight, classes, *, stacklevel):
+def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
     """Warn if rows without any vote for a class get a probability that is wrong.
 
     Shares of votes are clipped before their logarithm is taken. A map that is straight
@@ -194,12 +188,11 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes, *, stacklevel)
         error = np.sqrt(larger * (1 - larger) * (w @ w)) / w.sum()
         far = not (0.5 <= said / seen <= 2) if seen > 0 else True
         if far and abs(said - seen) > STANDARD_ERRORS * error:
-            warnings.warn(
+            warn(
                 f"{np.mean(clipped):.0%} of the held-out rows have no vote for "
                 f"class {plain(classes[code])!r}; {seen:.2%} of them are of it, and "
                 f"the calibrator says {said:.2%}. Use calibration='isotonic' or "
                 "'auto', which bend, or more trees with more rows to a leaf.",
                 ClippedVotesWarning,
-                stacklevel=stacklevel,
             )
             return

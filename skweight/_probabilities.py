@@ -98,12 +98,10 @@ class ProbabilityMap:
         }
 
     def _warn(self, outputs, proba, codes, weights, effective):
-        _guards.warn_of_few_rows(effective, codes.size, stacklevel=6)
-        _guards.warn_of_mean(proba, codes, weights, self.classes, stacklevel=6)
+        _guards.warn_of_few_rows(effective, codes.size)
+        _guards.warn_of_mean(proba, codes, weights, self.classes)
         if self.method == "predict_proba":
-            _guards.warn_of_clipped_votes(
-                proba, outputs, codes, weights, self.classes, stacklevel=5
-            )
+            _guards.warn_of_clipped_votes(proba, outputs, codes, weights, self.classes)
 
     def of_outputs(self, outputs):
         """Return probabilities for outputs of the estimator."""

@@ -1,6 +1,5 @@
 """From what a user writes as ``cv=`` to rows that a fold model does not see."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from sklearn.utils import check_random_state
 
 from skweight._validation import check_number, say
+from skweight._warn import warn
 from skweight.exceptions import FewerFoldsWarning
 
 DEFAULT_FOLDS = 5
@@ -98,12 +98,11 @@ def _no_more_than_the_rarest(n_folds, y, needed):
         else "no row of it can be held out, so the probabilities are calibrated "
         "by the closed-form inversion (calibration='prior') instead"
     )
-    warnings.warn(
+    warn(
         f"The rarest class, {say(rare)}, has {fewest} "
         f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
         f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
         FewerFoldsWarning,
-        stacklevel=6,
     )
     return fewest if fewest > 1 else None
 
@@ -133,11 +132,10 @@ def _group_folds(n_folds, y, groups, random_state):
             f"without another of its group; got {n_groups}."
         )
     if n_groups < n_folds:
-        warnings.warn(
+        warn(
             f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
             f"{n_groups} folds are used. Set cv to fewer folds.",
             FewerFoldsWarning,
-            stacklevel=6,
         )
     splitter = StratifiedGroupKFold(
         min(n_folds, n_groups), shuffle=True, random_state=random_state

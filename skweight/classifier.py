@@ -705,13 +705,13 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         """Warn of rows and weights that calibration would take at their word."""
         if sample_weight is not None:
             weight = np.asarray(sample_weight, dtype=np.float64)
-            warn_of_class_weights(weight, codes, self.classes_, stacklevel=5)
-        warn_of_resampled_rows(codes, self.classes_, stacklevel=5)
+            warn_of_class_weights(weight, codes, self.classes_)
+        warn_of_resampled_rows(codes, self.classes_)
         asks = calibrator is not None and has_fit_parameter(
             calibrator, "class_multiplier"
         )
         if asks and not hasattr(self._get_estimator(), "_multiplier_of"):
-            warn_of_inner_sampler(self._get_estimator(), self.calibration, stacklevel=5)
+            warn_of_inner_sampler(self._get_estimator(), self.calibration)
 
     def _ask_what_models_saw(self, population_share):
         """Return the figures that a Pipeline knows better, which may resample."""

@@ -102,8 +102,8 @@ def test_a_mean_must_be_off_and_by_more_than_chance(n_rows, mean, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # Twenty times as many rows as weight of one row each know no more.
-        warn_of_mean(proba, codes, None, np.array([0, 1]), stacklevel=2)
-        warn_of_mean(proba, codes, np.full(n_rows, 9.0), np.array([0, 1]), stacklevel=2)
+        warn_of_mean(proba, codes, None, np.array([0, 1]))
+        warn_of_mean(proba, codes, np.full(n_rows, 9.0), np.array([0, 1]))
     assert len(caught) == 2 * warns
 
 
@@ -219,20 +219,18 @@ def test_rows_without_a_vote_get_a_wrong_probability():
     arguments = (outputs, codes, None, np.array(["no", "yes"]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_clipped_votes(right, *arguments, stacklevel=2)
+        warn_of_clipped_votes(right, *arguments)
     sentence = (
         r"80% of the held-out rows have no vote for class 'yes'; 2\.00% of them are of "
         r"it, and the calibrator says 10\.00%"
     )
     with pytest.warns(ClippedVotesWarning, match=sentence):
-        warn_of_clipped_votes(wrong, *arguments, stacklevel=2)
+        warn_of_clipped_votes(wrong, *arguments)
     # In decision values nothing is clipped, and a few rows say nothing.
     few = slice(7, None, 100)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_clipped_votes(
-            wrong[few], outputs[few], codes[few], None, arguments[3], stacklevel=2
-        )
+        warn_of_clipped_votes(wrong[few], outputs[few], codes[few], None, arguments[3])
 
 
 def test_a_tree_of_pure_leaves_bends_the_scores():

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from scipy.special import softmax
 
+from skweight._warn import warn
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
@@ -215,7 +216,7 @@ class AutoCalibrator(BaseCalibrator):
                 if share > 0
             }
         for warning in caught[:1]:
-            warnings.warn(str(warning.message), warning.category, stacklevel=5)
+            warn(str(warning.message), warning.category)
 
     def _set_shares(self, candidates, rows):
         self.losses_ = {}

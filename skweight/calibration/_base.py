@@ -1,6 +1,5 @@
 """The contract of every calibrator, and the bookkeeping that all of them share."""
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from skweight._validation import (
     plain,
     say,
 )
+from skweight._warn import warn
 from skweight.calibration._numerics import all_equal
 from skweight.exceptions import CalibrationWarning
 from skweight.weights import effective_sample_size
@@ -240,13 +240,12 @@ class BaseCalibrator(BaseEstimator):
     def _warn_of_missing_classes(self):
         missing = self.classes_[self.class_count_ == 0]
         if missing.shape[0]:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: no calibration row of positive weight has "
                 f"the label {say(missing)}, so that no row says how frequent it "
                 f"is. The other classes have {self.class_count_.sum():.1f} effective "
                 "rows in all. Calibrate on more rows, or with fewer folds.",
                 CalibrationWarning,
-                stacklevel=4,
             )
 
     def _fit_binary(self, rows):
@@ -267,15 +266,14 @@ class BaseCalibrator(BaseEstimator):
         )
 
 
-def warn_reversed(calibrator, consequence, *, stacklevel=5):
+def warn_reversed(calibrator, consequence):
     """Warn that the held-out scores do not rank the classes in the right direction."""
-    warnings.warn(
+    warn(
         f"{type(calibrator).__name__}: on the calibration rows a higher score does not "
         f"go with a higher frequency of its class, so {consequence}. Check that the "
         "scores are of rows that the model was not fitted on, and that their columns "
         "follow the sorted labels.",
         CalibrationWarning,
-        stacklevel=stacklevel,
     )
 
 

@@ -177,13 +177,13 @@ class VectorScalingCalibrator(BaseCalibrator):
         self.temperature_ = 1 / found.slope if found.slope > 0 else np.inf
         if found.refused:
             self._keep(np.zeros(self.classes_.shape[0]), found.intercept)
-            warn_reversed(self, "every row gets the class frequencies", stacklevel=6)
+            warn_reversed(self, "every row gets the class frequencies")
             return
         z = self._tempered(rows.scores)
         slopes_rise = self._fit_slopes(z, rows.codes, rows.weight)
         # A missing class has been warned of, and says nothing about a ranking.
         if not slopes_rise and (rows.class_count > 0).all():
-            warn_reversed(self, "all classes share one slope", stacklevel=6)
+            warn_reversed(self, "all classes share one slope")
 
     def _keep(self, slope, intercept):
         self.slope_, self.intercept_ = slope, intercept

@@ -1,8 +1,7 @@
 """Temperature scaling, with the bias that class weights make necessary."""
 
-import warnings
-
 from skweight._validation import check_number
+from skweight._warn import warn
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._logistic import fit_slope
 from skweight.calibration._numerics import (
@@ -136,16 +135,15 @@ class TemperatureCalibrator(BaseCalibrator):
         if not found.refused:
             return
         if self.bias:
-            warn_reversed(self, "every row gets the class frequencies", stacklevel=6)
+            warn_reversed(self, "every row gets the class frequencies")
         else:
             # Without a bias the usual cause is no wrong ranking: the scores of a
             # weighted model sit so far off that no positive slope brings them back.
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: no positive slope fits these scores better "
                 "than equal probabilities, which every row gets. Class weights in "
                 "training shift the scores like this: use bias=True.",
                 CalibrationWarning,
-                stacklevel=5,
             )
 
     def _predict_binary(self, scores):
