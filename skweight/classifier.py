@@ -245,6 +245,8 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         If weights leave the calibrator less than 200 effective rows.
     ClippedVotesWarning
         If rows without a vote for a class get a wrong probability.
+    ReversedScoresWarning
+        If held-out scores rank the classes the wrong way round, or not at all.
     FewerFoldsWarning
         If a class has fewer rows than there should be folds.
 

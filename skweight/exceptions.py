@@ -14,6 +14,7 @@ __all__ = [
     "FewerFoldsWarning",
     "FewerNeighborsWarning",
     "NotEnoughOverlapWarning",
+    "ReversedScoresWarning",
     "UnsupportedWeightsError",
     "UpstreamSamplerWarning",
 ]
@@ -161,6 +162,21 @@ class FewEffectiveRowsWarning(CalibrationWarning):
     >>> from skweight.exceptions import FewEffectiveRowsWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", FewEffectiveRowsWarning)
+    """
+
+
+class ReversedScoresWarning(CalibrationWarning):
+    """Scores of calibration rows rank the classes the wrong way round, or not at all.
+
+    No calibrator turns a ranking round. The message says how far the rows of a class
+    score below the others, and what was done instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import ReversedScoresWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ReversedScoresWarning)
     """
 
 
