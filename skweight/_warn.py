@@ -8,10 +8,11 @@ _PACKAGE = join(dirname(__file__), "")
 
 
 def warn(message, category):
-    """Warn, and point to the first frame outside of this package.
+    """Warn, and point to the line outside of this package that called it.
 
     A number of frames that is counted by hand is wrong as soon as a call is moved, or
-    comes by another way. From Python 3.12 on ``skip_file_prefixes`` does the same.
+    comes by another way. Where scikit-learn or joblib lies in between, it is the call
+    from furthest outside: the first one would be a line of theirs.
 
     Parameters
     ----------
@@ -20,7 +21,12 @@ def warn(message, category):
     category : type
         Class of the warning.
     """
-    frame, stacklevel = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, stacklevel = frame.f_back, stacklevel + 1
+    frame, depth, stacklevel = sys._getframe(), 1, 1
+    while frame.f_back is not None:
+        frame, depth, ours = frame.f_back, depth + 1, _is_ours(frame)
+        stacklevel = depth if ours else stacklevel
     warnings.warn(message, category, stacklevel=stacklevel)
+
+
+def _is_ours(frame):
+    return frame.f_code.co_filename.startswith(_PACKAGE)

@@ -31,6 +31,7 @@ from skweight.calibration import (
 from skweight.datasets import make_imbalanced
 from skweight.density_ratio import KLIEP
 from skweight.inspection import weight_report
+from skweight.pipeline import Pipeline
 
 CALIBRATORS = [
     AnchoredCalibrator(),
@@ -118,6 +119,17 @@ def test_from_a_guard_and_from_what_else_looks_at_a_fit(rare):
         lambda: CostSensitiveClassifier(None, cost=negative).fit(X, y),
         lambda: negative.sample_weight(X, y),
     ):
+        assert files_of(call) == {__file__}
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_from_within_what_scikit_learn_runs_for_us(rare, n_jobs):
+    """A Pipeline tells callbacks, and folds are fitted by joblib: both call us back."""
+    X, y = rare
+    last = WeightedClassifier(Backwards(), calibration="sigmoid", cv=2, n_jobs=n_jobs)
+    pipe = Pipeline([("scale", StandardScaler()), ("last", last)])
+    nested = WeightedClassifier(last, weighting=None, calibration="sigmoid", cv=2)
+    for call in (lambda: pipe.fit(X, y), lambda: nested.fit(X, y)):
         assert files_of(call) == {__file__}
 
 
