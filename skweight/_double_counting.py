@@ -53,7 +53,7 @@ def check_probabilities(
         return
     left = [f"{name}={value!r}" for name, value in balances_itself(estimator)]
     left += [
-        f"the sampler {name!r} of the estimator" for name in samplers_in(estimator)
+        f"the sampler {name!r} of the estimator" for name, _ in samplers_in(estimator)
     ]
     if emphasis is not None and np.ptp(emphasis) > 0:
         by_row = varies_within(emphasis, encode_labels(y)[1])
