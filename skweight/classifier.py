@@ -711,6 +711,15 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     def _make_calibrator(self):
         return resolve_calibrator(self.calibration)
 
+    def _guard_passed(self, X, y, sample_weight):
+        """Warn of what a caller passed to a Pipeline whose last step this is."""
+        if self._make_calibrator() is None and not self._holds_out_rows():
+            return
+        y = check_labels(y, owner=type(self).__name__)
+        check_rows(X, y)
+        classes, codes = encode_labels(y)
+        warn_of_passed(sample_weight, codes, classes)
+
     def _guard_estimator(self, codes, population, calibrator):
         """Warn if the estimator resamples, and the calibrator would not know of it."""
         if calibrator is None or not has_fit_parameter(calibrator, "class_multiplier"):

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skweight import PriorWeighting, WeightedClassifier
+from skweight import BalancedWeighting, PriorWeighting, WeightedClassifier
 from skweight._guards import (
     warn_of_class_weights,
     warn_of_clipped_votes,
@@ -420,6 +420,30 @@ def test_weights_of_almost_one_are_left_in_peace(rare):
     warn_of_class_weights(np.ones(y.size), y, np.array([0, 1]))
 
 
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewEffectiveRowsWarning")
+def test_weights_through_a_pipeline(rare):
+    """The last step is told roles, and would take the caller's weights on trust."""
+    X, y = rare
+    pipe = make_pipeline(StandardScaler(), make())
+    for strength in (5.0, 1000.0):
+        weight = np.where(y == 1, strength, 1.0)
+        with pytest.warns(EmphasisAsPopulationWarning) as found:
+            pipe.fit(X, y, sample_weight=weight)
+        told = [one for one in found if one.category is EmphasisAsPopulationWarning]
+        assert [one.filename for one in told] == [__file__]
+    # Weightings of the Pipeline are emphasis, and known to be.
+    make_pipeline(StandardScaler(), BalancedWeighting(), make(weighting=None)).fit(X, y)
+    uncalibrated = make(calibration=None)
+    make_pipeline(StandardScaler(), uncalibrated).fit(X, y, sample_weight=weight)
+    weight = np.where(y == 1, 5.0, 1.0)
+    with pytest.warns(EmphasisAsPopulationWarning):
+        make_pipeline(make_pipeline(StandardScaler(), make())).fit(X, y, weight)
+    # A classifier around a Pipeline looks at the weights itself.
+    with pytest.warns(EmphasisAsPopulationWarning) as found:
+        make(make_pipeline(StandardScaler(), make())).fit(X, y, sample_weight=weight)
+    assert len(found) == 1
+
+
 def test_weights_that_nobody_calibrates_by_pass(rare):
     X, y = rare
     weight = compute_sample_weight("balanced", y)
@@ -532,6 +556,14 @@ def test_ensembles_that_do_not_resample_are_no_alarm(rare):
     make(BaggingClassifier(LogisticRegression(), 3), calibration="anchored").fit(*rare)
 
 
+@pytest.mark.parametrize("name", ["SMOTE"])
+def test_rows_of_a_sampler_through_a_pipeline(rare, name):
+    over_sampling = pytest.importorskip("imblearn.over_sampling")
+    X, y = getattr(over_sampling, name)(random_state=0).fit_resample(*rare)
+    with pytest.warns(UpstreamSamplerWarning, match="The last 1,812 rows"):
+        make_pipeline(StandardScaler(), make()).fit(X, y)
+
+
 # -- few effective rows ----------------------------------------------------------------
 
 
@@ -607,6 +639,26 @@ def test_one_column_of_votes_is_that_of_the_second_class():
     proba[:400] = [0.999, 0.001]
     with pytest.warns(ClippedVotesWarning, match=r"50% of .* no vote for class 0; 50"):
         warn_of_clipped_votes(proba, votes, codes, None, np.array([0, 1]))
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_votes_that_a_line_cannot_follow_in_a_whole_fit(renamed):
+    """Fifty pseudo-rows pull the end of the line up, where most of the rows are."""
+    data = make_imbalanced(
+        4000, prevalence=0.05, class_sep=2.0, nonlinearity=0.3, random_state=0
+    )
+    labels = np.array(["yes", "no"] if renamed else ["no", "yes"])
+    model = make(RandomForestClassifier(5, random_state=0), cv=3)
+    model.set_params(calibration=SigmoidCalibrator(smoothing=50))
+    sentence = (
+        rf"\d\d% of the held-out rows have no vote for class '{labels[1]}'; "
+        r"1\.\d\d% of them are of it, and the calibrator says 2\.\d\d%"
+    )
+    with pytest.warns(ClippedVotesWarning, match=sentence) as caught:
+        model.fit(data.X, labels[data.y])
+    assert [one.filename for one in caught] == [__file__]
+    # Decision values are no votes, and a zero of them is no floor.
+    model.set_params(estimator=LogisticRegression()).fit(data.X, labels[data.y])
 
 
 def test_a_tree_of_pure_leaves_bends_the_scores():
