@@ -1,12 +1,11 @@
 """Emphasis that would count twice: two sources of weights, or weights and costs."""
 
-import warnings
-
 import numpy as np
 
 from skweight._guards import samplers_in
 from skweight._roles import varies_within
 from skweight._validation import encode_labels
+from skweight._warn import warn
 from skweight.delivery import balances_itself
 from skweight.exceptions import DoubleCountingWarning
 
@@ -14,12 +13,11 @@ from skweight.exceptions import DoubleCountingWarning
 def warn_of_double_counting(estimator, weighting):
     """Warn if an estimator that is given weights balances by itself as well."""
     for name, value in balances_itself(estimator):
-        warnings.warn(
+        warn(
             f"The wrapped estimator balances by itself ({name}={value!r}), and "
             f"weighting={weighting!r} balances it once more, so that emphasis "
             f"counts double. Set {name} back to its default, or weighting=None.",
             DoubleCountingWarning,
-            stacklevel=4,
         )
 
 
@@ -55,7 +53,7 @@ def check_probabilities(
         return
     left = [f"{name}={value!r}" for name, value in balances_itself(estimator)]
     left += [
-        f"the sampler {name!r} of the estimator" for name in samplers_in(estimator)
+        f"the sampler {name!r} of the estimator" for name, _ in samplers_in(estimator)
     ]
     if emphasis is not None and np.ptp(emphasis) > 0:
         by_row = varies_within(emphasis, encode_labels(y)[1])

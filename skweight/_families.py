@@ -53,6 +53,16 @@ def is_of_trees(estimator):
     return isinstance(learner, _TREES) or bool(packages & _PACKAGES_OF_TREES)
 
 
+def averages_trees(estimator):
+    """Return whether the probabilities of a model are means over many trees.
+
+    Those of a single tree follow the weights in its leaves.
+    """
+    learner = learner_of(estimator)
+    inner = getattr(learner, "estimator", None)
+    return isinstance(learner, FORESTS) and (inner is None or is_of_trees(inner))
+
+
 def counts_votes(estimator):
     """Return whether the probabilities of a model are shares of votes.
 

@@ -5,11 +5,12 @@ is the deviation large, and is it more than chance? Small data alone is no reaso
 warn.
 """
 
-import warnings
-
 import numpy as np
 
+from skweight._families import averages_trees, learner_of
 from skweight._validation import plain
+from skweight._warn import warn
+from skweight.calibration import AutoCalibrator
 from skweight.exceptions import (
     CalibrationMeanWarning,
     ClippedVotesWarning,
@@ -24,57 +25,79 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
 # Effective rows of a calibration set below which weights are said to cost too much.
 FEW_EFFECTIVE_ROWS = 200
+# Weights per class: the ratio of heaviest to lightest from which they say anything; how
+# much they may differ within a class, relative to between classes; and how many times
+# as many rows a class has at most that is rarer than another.
+LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
 # Rows of one class at the end of y that chance does not put there.
 LONG_TAIL = 20
+# Weights of two classes that differ less move the mean of a forest by little, whether
+# its votes follow them or not.
+LEAST_INVERTED = 2.0
 
 
-def warn_of_class_weights(sample_weight, codes, classes, *, stacklevel):
+def warn_of_passed(sample_weight, codes, classes):
+    """Warn of what a caller passed and calibration would take at its word."""
+    if sample_weight is not None:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        warn_of_class_weights(weight, codes, classes)
+    warn_of_resampled_rows(codes, classes)
+
+
+def warn_of_class_weights(sample_weight, codes, classes):
     """Warn if the caller's weights look like emphasis passed as population weights.
 
-    They do if they are a function of the label that makes the classes more even.
-    Weights that correct the class frequencies of a sample make the rare class of the
-    population rare again, and pass.
+    They do if they are a function of the label, and of two rows of different classes
+    that of the rarer class counts more, in the mean of their log ratios over all such
+    pairs. However strong they are they do, which no look at the shares they make could
+    say: weights far beyond balance make another class rare. Weights that correct the
+    frequencies of a sample count the class less that was over-sampled, and pass; so do
+    those of a sample of about as many rows per class, in which no class is rarer.
     """
-    if sample_weight is None:
-        return
     counted = sample_weight > 0
-    weight, codes = sample_weight[counted], codes[counted]
-    counts = np.bincount(codes, minlength=classes.size)
-    present = np.flatnonzero(counts)
-    if present.size < 2 or counts[present].min() < 2:
+    codes, log_weight = codes[counted], np.log(sample_weight[counted])
+    n_rows = np.bincount(codes, minlength=classes.size)
+    level = np.bincount(codes, log_weight, classes.size) / np.maximum(n_rows, 1)
+    # The weight of a single row is always a function of its label.
+    by_size = np.argsort(n_rows, kind="stable")
+    by_size = by_size[n_rows[by_size] > 1]
+    n, lift = n_rows[by_size], level[by_size]
+    if n.size < 2 or np.ptp(lift) < np.log(LEAST_FACTOR):
         return
-    highest = np.zeros(classes.size)
-    np.maximum.at(highest, codes, weight)
-    lowest = np.full(classes.size, np.inf)
-    np.minimum.at(lowest, codes, weight)
-    by_class = highest[present]
-    if np.any(by_class - lowest[present] > 1e-9 * by_class):
+    share = n / n.sum()
+    noise = log_weight - level[codes]
+    between = share @ (lift - share @ lift) ** 2
+    if noise @ noise > NOISE**2 * between * codes.size:
         return
-    before = counts[present] / counts.sum()
-    after = before * by_class / (before @ by_class)
-    if _entropy(after) <= _entropy(before) + 1e-6:
+    # How much every class is raised above all that are clearly more frequent.
+    first = np.searchsorted(RARER * n, n, side="right")
+    above, lifted = (
+        np.append(np.cumsum(x[::-1])[::-1], 0.0) for x in (share, share * lift)
+    )
+    raised = share * (lift * above[first] - lifted[first])
+    if raised.sum() <= 1e-12:
         return
-    heaviest = present[np.argmax(by_class)]
-    factor = by_class.max() / by_class.min()
-    warnings.warn(
+    # Of the classes that are raised, the one that counts most against all others.
+    weight = np.exp(lift - lift.max())
+    mass = share * weight
+    others = np.maximum(mass.sum() - mass, 1e-300) / (1 - share)
+    most = np.argmax(np.where(raised > 0, weight / others, 0))
+    before, after = share[most], mass[most] / mass.sum()
+    factor = weight[most] / others[most]
+    times = f"{factor:.3g}" if factor < 1000 else f"{factor:,.0f}"
+    warn(
         f"sample_weight depends on the label alone: rows of class "
-        f"{plain(classes[heaviest])!r} count {factor:.3g} times as much as others, "
-        f"which makes their share {after[np.argmax(by_class)]:.1%} instead of "
-        f"{before[np.argmax(by_class)]:.1%}. sample_weight says how frequent rows are "
-        "in the population, so the probabilities will be calibrated to that share. If "
-        "the weights are to balance classes, pass them as weighting='balanced' or "
-        "weighting={label: weight}, without sample_weight; if the population has that "
-        "share, say so by PriorWeighting.",
+        f"{plain(classes[by_size[most]])!r} count {times} times as much as others, "
+        f"which makes their share {after:.1%} instead of {before:.1%}. sample_weight "
+        "says how frequent rows are in the population, so the probabilities will be "
+        "calibrated to that share. If the weights are to balance classes, pass them as "
+        "weighting='balanced' or weighting={label: weight}, without sample_weight; if "
+        "the population has that share, say so by PriorWeighting.",
         EmphasisAsPopulationWarning,
-        stacklevel=stacklevel,
     )
 
 
-def _entropy(share):
-    return -(share @ np.log(share))
-
-
-def warn_of_resampled_rows(codes, classes, *, stacklevel):
+def warn_of_resampled_rows(codes, classes):
     """Warn if rows of one class were added at the end, as samplers add them.
 
     Elsewhere in y the class must be a minority that is mixed among the others, so that
@@ -96,110 +119,179 @@ def warn_of_resampled_rows(codes, classes, *, stacklevel):
     share = n_in_head / n_head
     if share >= 0.5:
         return
-    warnings.warn(
+    warn(
         f"The last {n_tail:,} rows are all of class {plain(classes[last])!r}, which is "
         f"{share:.1%} of the {n_head:,} rows before them: it looks as if a sampler had "
         "added them. Probabilities are calibrated to the share among all rows, "
         f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the rows as they came and "
         "balance by weighting=, or by a resampler inside the fit.",
         UpstreamSamplerWarning,
-        stacklevel=stacklevel,
     )
 
 
 def samplers_in(estimator):
-    """Return the names of steps that resample rows inside an estimator."""
+    """Return the steps and ensembles inside an estimator that resample their rows.
+
+    They are pairs of a name and what has it. An ensemble of imbalanced-learn, such as
+    BalancedRandomForestClassifier, has a ``sampling_strategy`` of its own.
+    """
     steps = getattr(estimator, "steps", None) or []
     found = []
     for name, step in steps:
-        found += [name] if hasattr(step, "fit_resample") else samplers_in(step)
+        samples = hasattr(step, "fit_resample")
+        found += [(name, step)] if samples else samplers_in(step)
+    if not found and hasattr(estimator, "sampling_strategy"):
+        found = [(type(estimator).__name__, estimator)]
     inner = getattr(estimator, "estimator", None)
     return found or ([] if inner is None else samplers_in(inner))
 
 
-def warn_of_inner_sampler(estimator, calibration, *, stacklevel):
+def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
     """Warn if a sampler inside the estimator changes classes behind our back."""
     found = samplers_in(estimator)
     if not found:
         return
-    warnings.warn(
-        f"The step {found[0]!r} of the wrapped estimator resamples rows after the "
-        "weights were computed, so class_multiplier_ is not what the model saw, and "
-        f"calibration={calibration!r} takes it at its word. Take the sampler out of "
-        "the pipeline and balance by weighting=, or use calibration='sigmoid', which "
+    name, sampler = found[0]
+    strategy = getattr(sampler, "sampling_strategy", None)
+    told = "" if strategy is None else f" (sampling_strategy={strategy!r})"
+    mass = np.bincount(codes, weight, classes.size)
+    share = mass / mass.sum()
+    rarest = np.argmin(np.where(share > 0, share, np.inf))
+    seen = share[rarest] * multiplier[rarest] / (share @ multiplier)
+    warn(
+        f"{name!r}, inside the wrapped estimator, resamples rows{told} after the "
+        f"weights were computed. Class {plain(classes[rarest])!r} is "
+        f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, {seen:.1%} "
+        "of what the model saw, whatever the sampler has made of it. "
+        f"calibration={calibration!r} goes by class_multiplier_. Take out the sampler "
+        "and balance by weighting= or resampler=, or use calibration='sigmoid', which "
         "learns the shift from held-out rows.",
         UpstreamSamplerWarning,
-        stacklevel=stacklevel,
     )
 
 
-def warn_of_few_rows(effective, n_rows, *, stacklevel):
+def warn_of_few_rows(effective, n_rows):
     """Warn if weights leave a calibrator with less than half of few rows."""
     if effective >= FEW_EFFECTIVE_ROWS or effective >= n_rows / 2:
         return
-    warnings.warn(
+    warn(
         f"The weights of the {n_rows:,} held-out rows leave the calibrator "
         f"{effective:.1f} effective rows, fewer than {FEW_EFFECTIVE_ROWS}: a few rows "
         "decide the probabilities. Keep the weights sane by stabilizer='pareto' or "
         "'temper', or collect rows like those that weigh most.",
         FewEffectiveRowsWarning,
-        stacklevel=stacklevel,
     )
 
 
-def warn_of_mean(proba, codes, weight, classes, *, stacklevel):
-    """Warn if the mean probability of a class is not its frequency on held-out rows."""
+def warn_of_mean(proba, codes, weight, classes, calibrator=None):
+    """Warn if the mean probability of a class is not its frequency on held-out rows.
+
+    By the delta method the log odds of a weighted frequency have the variance
+    1 / n + 1 / m, with n and m the effective rows of the class and of all others after
+    Kish. One effective size for all rows would be about 1 where classes have weights of
+    their own, as in a case-control sample.
+    """
     weight = np.ones(codes.size) if weight is None else weight
-    total = weight.sum()
-    frequency = np.bincount(codes, weight, classes.size) / total
-    mean = weight @ proba / total
-    effective = total**2 / (weight @ weight)
-    larger = np.maximum(mean, frequency)
-    error = np.sqrt(larger * (1 - larger) / effective)
-    with np.errstate(divide="ignore"):
-        ratio = np.where(frequency > 0, mean / frequency, np.inf)
-    off = (ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO)
-    off &= np.abs(mean - frequency) > STANDARD_ERRORS * error
+    mass = np.bincount(codes, weight, classes.size)
+    square = np.bincount(codes, weight * weight, classes.size)
+    others, square_of_others = _sums_of_others(mass), _sums_of_others(square)
+    frequency = mass / mass.sum()
+    mean = weight @ proba / mass.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(mass > 0, mean / frequency, np.inf)
+        error = np.sqrt(square / mass**2 + square_of_others / others**2)
+        far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
+        # No row of a class is chance where few were to be expected.
+        expected = mean * others**2 / square_of_others
+    far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
+    off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))
     if not off.any():
         return
     worst = np.argmax(np.where(off, np.abs(np.log(np.maximum(ratio, 1e-300))), -1))
-    warnings.warn(
+    warn(
         f"After calibration the mean probability of class {plain(classes[worst])!r} "
         f"is {mean[worst]:.3g} on held-out rows, of which {frequency[worst]:.3g} are "
-        f"of it: {ratio[worst]:.3g} times as many. The calibrator cannot map these "
-        "scores; use calibration='auto'.",
+        f"of it: {ratio[worst]:.3g} times as many. {_remedy(calibrator)}",
         CalibrationMeanWarning,
-        stacklevel=stacklevel,
     )
 
 
-def warn_of_clipped_votes(proba, outputs, codes, weight, classes, *, stacklevel):
+def _sums_of_others(values):
+    """Return the sum of all values but one, for each, without cancellation."""
+    before, after = np.cumsum(values), np.cumsum(values[::-1])[::-1]
+    return np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)
+
+
+def _log_odds(p):
+    return np.log(p) - np.log1p(-p)
+
+
+def _remedy(calibrator):
+    if isinstance(calibrator, AutoCalibrator):
+        return (
+            "On few effective rows 'auto' stays near the inversion of the training "
+            "weights, which does not hold for these scores. Collect more rows of the "
+            "class, or raise it less, as by BalancedWeighting(strength=0.5)."
+        )
+    if not getattr(calibrator, "needs_held_out_scores", True):
+        return (
+            "The inversion of the training weights does not hold for this model; use "
+            "calibration='auto', which learns from held-out rows."
+        )
+    return "The calibrator cannot map these scores; use calibration='auto'."
+
+
+def warn_of_inverted_votes(model, multiplier):
+    """Warn if weights are divided out of shares of votes that nobody has looked at.
+
+    An average of trees does not move as far as its weights ask for.
+    """
+    factor = multiplier.max() / multiplier.min()
+    if factor < LEAST_INVERTED or not averages_trees(model):
+        return
+    warn(
+        f"The closed-form inversion divides votes of {type(learner_of(model)).__name__}"
+        f" by class weights that differ by a factor of {factor:.3g}, and votes do not "
+        "move as far as weights ask for. Measured on real data, the mean probability "
+        "was then 0.22 times the frequency of a class of 2%, and 0.79 to 0.86 times "
+        "that of one of 30%. Use calibration='auto', which learns from held-out rows; "
+        "every class needs two rows for that.",
+        CalibrationMeanWarning,
+    )
+
+
+def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
     """Warn if rows without any vote for a class get a probability that is wrong.
 
     Shares of votes are clipped before their logarithm is taken. A map that is straight
     on the log scale may then miss the many rows that sit on the floor.
     """
     weight = np.ones(codes.size) if weight is None else weight
-    outputs = np.asarray(outputs)
-    outputs = outputs[:, None] if outputs.ndim == 1 else outputs
-    # With two classes the rows without a vote for the first are all for the second.
-    for code in range(classes.size - 1, 0 if classes.size == 2 else -1, -1):
-        clipped = outputs[:, code if outputs.shape[1] > 1 else 0] <= 0
+    votes = np.asarray(outputs).reshape(codes.size, -1)
+    if votes.shape[1] == 1:
+        votes = np.hstack([1 - votes, votes])
+    worst, found = STANDARD_ERRORS, None
+    for code in range(classes.size):
+        clipped = votes[:, code] <= 0
         w = weight[clipped]
-        if not w.size or w.sum() == 0:
+        if not w.any():
             continue
         said = w @ proba[clipped, code] / w.sum()
         seen = w @ (codes[clipped] == code) / w.sum()
-        larger = max(said, seen)
-        error = np.sqrt(larger * (1 - larger) * (w @ w)) / w.sum()
+        # The widest spread that a share between the two can have.
+        between = np.clip(0.5, min(said, seen), max(said, seen))
+        error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / seen <= 2) if seen > 0 else True
-        if far and abs(said - seen) > STANDARD_ERRORS * error:
-            warnings.warn(
-                f"{np.mean(clipped):.0%} of the held-out rows have no vote for "
-                f"class {plain(classes[code])!r}; {seen:.2%} of them are of it, and "
-                f"the calibrator says {said:.2%}. Use calibration='isotonic' or "
-                "'auto', which bend, or more trees with more rows to a leaf.",
-                ClippedVotesWarning,
-                stacklevel=stacklevel,
-            )
-            return
+        if far and abs(said - seen) > worst * error:
+            worst = abs(said - seen) / max(error, 1e-300)
+            found = code, np.mean(clipped), seen, said
+    if found is None:
+        return
+    code, share, seen, said = found
+    warn(
+        f"{share:.0%} of the held-out rows have no vote for class "
+        f"{plain(classes[code])!r}; {seen:.2%} of them are of it, and the calibrator "
+        f"says {said:.2%}. Use calibration='isotonic' or 'auto', which bend, or more "
+        "trees with more rows to a leaf.",
+        ClippedVotesWarning,
+    )

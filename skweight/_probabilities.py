@@ -68,6 +68,8 @@ class ProbabilityMap:
         asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
         if not needs_held_out_scores(calibrator):
             self.calibrator = calibrator.fit(None, y, **asked)
+            if held_out is not None:
+                self._look_at_mean(held_out, y, population)
             return {"calibration": f"{calibrator!r}, in closed form"}
 
         y = y[held_out.rows]
@@ -99,12 +101,21 @@ class ProbabilityMap:
         }
 
     def _warn(self, outputs, proba, codes, weights, effective):
-        _guards.warn_of_few_rows(effective, codes.size, stacklevel=6)
-        _guards.warn_of_mean(proba, codes, weights, self.classes, stacklevel=6)
+        _guards.warn_of_few_rows(effective, codes.size)
+        _guards.warn_of_mean(proba, codes, weights, self.classes, self.calibrator)
         if self.method == "predict_proba":
-            _guards.warn_of_clipped_votes(
-                proba, outputs, codes, weights, self.classes, stacklevel=5
-            )
+            _guards.warn_of_clipped_votes(proba, outputs, codes, weights, self.classes)
+
+    def _look_at_mean(self, held_out, y, population):
+        """Look at held-out rows that are there for others; the map needs none."""
+        rows = held_out.rows
+        _guards.warn_of_mean(
+            self.of_outputs(held_out.outputs),
+            positions_of(y[rows], self.classes, owner="The calibrator"),
+            None if population is None else population[rows],
+            self.classes,
+            self.calibrator,
+        )
 
     def of_outputs(self, outputs):
         """Return probabilities for outputs of the estimator."""

@@ -8,6 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from sklearn.utils import check_random_state
 
 from skweight._validation import check_number, say
+from skweight._warn import warn
 from skweight.exceptions import FewerFoldsWarning
 
 DEFAULT_FOLDS = 5
@@ -129,12 +130,11 @@ def _with_two_classes(pairs, y, counted):
             "are calibrated by the closed-form inversion (calibration='prior') instead"
         )
     n_bad = len(pairs) - len(fit)
-    warnings.warn(
+    warn(
         f"The training rows of {n_bad} of {len(pairs)} pairs of cv are all of one "
         f"class, of which no classifier can learn: {instead}. Use fewer folds, or "
         "splits whose training rows hold both classes.",
         FewerFoldsWarning,
-        stacklevel=6,
     )
     return None if missing.size else fit
 
@@ -152,12 +152,11 @@ def _no_more_than_the_rarest(n_folds, y, needed):
         else "no row of it can be held out, so the probabilities are calibrated "
         "by the closed-form inversion (calibration='prior') instead"
     )
-    warnings.warn(
+    warn(
         f"The rarest class, {say(rare)}, has {fewest} "
         f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
         f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
         FewerFoldsWarning,
-        stacklevel=7,
     )
     return fewest if fewest > 1 else None
 
@@ -187,11 +186,10 @@ def _group_folds(n_folds, y, groups, random_state):
             f"without another of its group; got {n_groups}."
         )
     if n_groups < n_folds:
-        warnings.warn(
+        warn(
             f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
             f"{n_groups} folds are used. Set cv to fewer folds.",
             FewerFoldsWarning,
-            stacklevel=7,
         )
     splitter = StratifiedGroupKFold(
         min(n_folds, n_groups), shuffle=True, random_state=random_state

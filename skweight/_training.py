@@ -6,7 +6,6 @@ that a fold model differs from the final one by its rows alone. Nothing here nee
 labels unless the strategy or the resampler does.
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.base import clone
 from skweight._deliver_one import take_rows
 from skweight._roles import RoleWeights, multiply, without_rounding_noise
 from skweight._validation import check_weights, n_rows
+from skweight._warn import warn
 from skweight.delivery import deliver
 from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import resolve_stabilizer
@@ -214,13 +214,12 @@ class Training:
                 elif own is not None:
                     told.append(one)
         if told:
-            warnings.warn(
+            warn(
                 f"Weights are stabilized twice: {len(told)} of the strategies have a "
                 f"stabilizer of their own ({', '.join(map(repr, told))}), and the "
                 "product is stabilized again. Set one of the two to None, unless you "
                 "mean both.",
                 DoubleStabilizingWarning,
-                stacklevel=4,
             )
 
     def _stabilize(self, weights):

@@ -16,9 +16,10 @@ from skweight._cross_fit import output_method
 from skweight._deliver_one import take_rows
 from skweight._double_counting import check_probabilities, warn_of_double_counting
 from skweight._guards import (
-    warn_of_class_weights,
+    samplers_in,
     warn_of_inner_sampler,
-    warn_of_resampled_rows,
+    warn_of_inverted_votes,
+    warn_of_passed,
 )
 from skweight._inner_emphasis import inner_multiplier
 from skweight._metadata import sort_fit_params, sort_predict_params
@@ -247,15 +248,18 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     -----
     CalibrationMeanWarning
         In `fit`, if the mean calibrated probability of a class is not its frequency on
-        held-out rows.
+        held-out rows, or weights are inverted in the votes of a forest without any.
     EmphasisAsPopulationWarning
-        If `sample_weight` depends on the label alone and evens out the classes.
+        If `sample_weight` depends on the label alone and counts rarer classes more.
     UpstreamSamplerWarning
         If rows look resampled, or a sampler inside the estimator changes the classes.
     FewEffectiveRowsWarning
-        If weights leave the calibrator less than 200 effective rows.
+        If weights leave the calibrator less than 200 effective rows, and less than half
+        of the rows it has.
     ClippedVotesWarning
         If rows without a vote for a class get a wrong probability.
+    ReversedScoresWarning
+        If held-out scores rank the classes the wrong way round, or not at all.
     FewerFoldsWarning
         If a class has fewer rows than there should be folds.
 
@@ -420,12 +424,16 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         emphasised = (estimator, self.weighting, emphasis, y, self.resampler)
         check_probabilities(decision, calibrator, *emphasised)
         learns = getattr(decision, "needs_held_out_rows", False)
-        if (calibrator is not None or learns) and not trusted:
-            self._guard(sample_weight, codes, calibrator)
+        if calibrator is not None or learns:
+            if not trusted:
+                warn_of_passed(sample_weight, codes, self.classes_)
+            self._guard_estimator(codes, population, calibrator)
         del codes  # a byte per row that the fit need not carry
         if weighs:
             warn_of_double_counting(estimator, self.weighting)
         wanted = learns or needs_held_out_scores(calibrator)
+        # Whether an inversion holds for a frozen model costs one prediction to know.
+        frozen = calibrator is not None and isinstance(estimator, FrozenEstimator)
         by_decision = None if self._decides_by_itself() else self.decision
         how = partial(_output_method, calibrator=calibrator, decision=by_decision)
         fitted = fit_models(
@@ -433,7 +441,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             X,
             y,
             classes=self.classes_,
-            wanted=wanted,
+            wanted=wanted or frozen,
             averages=calibrator is not None,
             cv=self.cv,
             ensemble=self.ensemble,
@@ -469,6 +477,8 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
                 fitted.models[0],
             )
             self.calibrator_ = self._map.calibrator
+            if held_out is None:
+                self._guard_votes(figures)
         self._decide(decision, held_out, rows, y, population, arguments["decision"])
         self.report_ = FitReport(
             **figures,
@@ -751,17 +761,44 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     def _make_calibrator(self):
         return resolve_calibrator(self.calibration)
 
-    def _guard(self, sample_weight, codes, calibrator):
-        """Warn of rows and weights that calibration would take at their word."""
-        if sample_weight is not None:
-            weight = np.asarray(sample_weight, dtype=np.float64)
-            warn_of_class_weights(weight, codes, self.classes_, stacklevel=5)
-        warn_of_resampled_rows(codes, self.classes_, stacklevel=5)
-        asks = calibrator is not None and has_fit_parameter(
-            calibrator, "class_multiplier"
-        )
-        if asks and not hasattr(self._get_estimator(), "_multiplier_of"):
-            warn_of_inner_sampler(self._get_estimator(), self.calibration, stacklevel=5)
+    def _guard_passed(self, X, y, sample_weight):
+        """Warn of what a caller passed to a Pipeline whose last step this is."""
+        if self._make_calibrator() is None and not self._holds_out_rows():
+            return
+        y = check_labels(y, owner=type(self).__name__)
+        check_rows(X, y)
+        classes, codes = encode_labels(y)
+        warn_of_passed(sample_weight, codes, classes)
+
+    def _guard_estimator(self, codes, population, calibrator):
+        """Warn if the estimator resamples, and the calibrator would not know of it."""
+        if calibrator is None or not has_fit_parameter(calibrator, "class_multiplier"):
+            return
+        estimator = self._get_estimator()
+        # A Pipeline of this library says what its steps did, the last one apart.
+        while hasattr(estimator, "_multiplier_of"):
+            estimator = estimator.steps[-1][1]
+        # A classifier that calibrates has looked at what is inside of it.
+        if getattr(estimator, "calibration", None) is None:
+            warn_of_inner_sampler(
+                estimator,
+                self.calibration,
+                codes,
+                population,
+                self.classes_,
+                self.class_multiplier_,
+            )
+
+    def _guard_votes(self, figures):
+        """Warn of votes that are inverted unseen, unless rows were dropped for balance.
+
+        Such a forest was fitted on other rows, and not on weighted ones.
+        """
+        model, rows = self.estimators_[0], figures["rows"]
+        dropped = sum(figures.get("training_rows", rows)) < sum(rows)
+        inverts = has_fit_parameter(self.calibrator_, "class_multiplier")
+        if inverts and not dropped and not samplers_in(model):
+            warn_of_inverted_votes(model, self.class_multiplier_)
 
     def _ask_what_models_saw(self, population_share):
         """Return the figures that the models know better.

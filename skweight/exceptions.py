@@ -14,6 +14,7 @@ __all__ = [
     "FewerFoldsWarning",
     "FewerNeighborsWarning",
     "NotEnoughOverlapWarning",
+    "ReversedScoresWarning",
     "UnsupportedWeightsError",
     "UpstreamSamplerWarning",
 ]
@@ -109,7 +110,8 @@ class CalibrationMeanWarning(CalibrationWarning):
     """After calibration the mean probability of a class is not its frequency.
 
     The ratio on held-out rows is outside [0.8, 1.25], and further than chance takes
-    it. The message gives the ratio.
+    it; the message gives the ratio. Where no row was held out and weights are inverted
+    in the votes of a forest, it gives the ratio that was measured for others.
 
     Examples
     --------
@@ -136,10 +138,11 @@ class ClippedVotesWarning(CalibrationWarning):
 
 
 class EmphasisAsPopulationWarning(UserWarning):
-    """The caller's weights look like those that balance classes.
+    """The caller's weights look like those that raise rare classes.
 
-    As `sample_weight` they say how frequent rows are in the population, and the
-    probabilities are calibrated to that. The message gives the share they make.
+    They depend on the label alone and count rarer classes more. As `sample_weight` they
+    say how frequent rows are in the population, and the probabilities are calibrated to
+    that. The message gives the factor, and the share it makes.
 
     Examples
     --------
@@ -151,9 +154,10 @@ class EmphasisAsPopulationWarning(UserWarning):
 
 
 class FewEffectiveRowsWarning(CalibrationWarning):
-    """Weights leave a calibrator with few effective rows.
+    """Weights leave a calibrator less than 200 effective rows, and less than half.
 
-    The message gives the effective number, and what keeps weights sane.
+    Half, that is, of the rows it has, so that small data alone are no reason. The
+    message gives the effective number, and what keeps weights sane.
 
     Examples
     --------
@@ -164,12 +168,28 @@ class FewEffectiveRowsWarning(CalibrationWarning):
     """
 
 
+class ReversedScoresWarning(CalibrationWarning):
+    """Scores of calibration rows rank the classes the wrong way round, or not at all.
+
+    No calibrator turns a ranking round. The message says how far the rows of a class
+    score below the others, and what was done instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import ReversedScoresWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ReversedScoresWarning)
+    """
+
+
 class UpstreamSamplerWarning(UserWarning):
     """Rows were resampled where the classifier cannot know of it.
 
     Before the fit, so that calibration sees rows that are not of the population; or
-    inside the wrapped estimator, after the weights were computed. The message says
-    which, with the figure.
+    inside the wrapped estimator, after the weights were computed, by a step or by an
+    ensemble of imbalanced-learn. The message says which, and gives the share of the
+    class that is concerned.
 
     Examples
     --------

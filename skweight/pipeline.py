@@ -194,7 +194,7 @@ class Pipeline(PlainPipeline):
         self : object
             The fitted Pipeline.
         """
-        self._fit_with_roles(X, y, sample_weight, None, **params)
+        self._fit_steps("fit", X, y, sample_weight, None, params, guards=True)
         return self
 
     @available_if(_last_has("transform", "fit_transform"))
@@ -273,7 +273,13 @@ class Pipeline(PlainPipeline):
         """Fit with weights that are apart by role already."""
         self._fit_steps("fit", X, y, population, emphasis, params)
 
-    def _fit_steps(self, method, X, y, population, emphasis, params):
+    def _guard_passed(self, X, y, sample_weight):
+        """Warn of what a caller passed, if the last step would calibrate by it."""
+        guard = getattr(self.steps[-1][1], "_guard_passed", None)
+        if guard is not None:
+            guard(X, y, sample_weight)
+
+    def _fit_steps(self, method, X, y, population, emphasis, params, *, guards=False):
         check_params(self)
         self.steps = list(self.steps)
         routing = get_config()["enable_metadata_routing"]
@@ -284,6 +290,9 @@ class Pipeline(PlainPipeline):
             )
         if population is not None:
             population = check_weights(population, n_rows(X))
+        if guards:
+            # The last step is told the roles of weights, and takes them for granted.
+            self._guard_passed(X, y, population)
         by_step = self._sort_params(method, params, routing, population)
 
         def run(context):

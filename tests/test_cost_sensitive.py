@@ -203,6 +203,19 @@ def test_a_sampler_inside_the_estimator_is_emphasis_too(calibration, rare):
     assert savings_score(rare[1], clf.fit(*rare).predict(rare[0]), COST) > 0.2
 
 
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.UpstreamSamplerWarning")
+@pytest.mark.parametrize("calibration", [None, "prior"])
+def test_an_ensemble_that_resamples_is_emphasis_too(calibration, rare):
+    forest = pytest.importorskip("imblearn.ensemble").BalancedRandomForestClassifier
+    model = forest(20, sampling_strategy="all", replacement=True, bootstrap=False)
+    clf = CostSensitiveClassifier(model, cost=COST, calibration=calibration)
+    with pytest.raises(
+        ValueError, match="the sampler 'BalancedRandomForestClassifier'"
+    ):
+        clf.fit(*rare)
+    clf.set_params(calibration="sigmoid").fit(*rare)
+
+
 @pytest.mark.parametrize(
     "params",
     [

@@ -565,6 +565,7 @@ def test_the_scale_of_sample_weight_changes_nothing(binary, factor, calibration)
     np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
 @pytest.mark.parametrize("calibration", [None, *NAMES])
 @pytest.mark.parametrize("factor", [2.0**-10, 2.0**10])
 def test_nor_does_it_in_a_forest_that_draws_rows_by_weight(binary, factor, calibration):
@@ -735,6 +736,7 @@ def test_the_closed_form_needs_probabilities(binary, model):
         WeightedClassifier(model, calibration="prior").fit(*binary)
 
 
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
 def test_votes_of_few_trees_are_no_certainty(binary):
     X, y = binary
     forest = RandomForestClassifier(3, random_state=0)

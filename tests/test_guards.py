@@ -4,16 +4,33 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline as PlainPipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skweight import PriorWeighting, WeightedClassifier
-from skweight._guards import warn_of_clipped_votes, warn_of_mean
-from skweight.calibration import TemperatureCalibrator
+from skweight import BalancedWeighting, PriorWeighting, WeightedClassifier
+from skweight._guards import (
+    warn_of_class_weights,
+    warn_of_clipped_votes,
+    warn_of_mean,
+)
+from skweight.calibration import (
+    AutoCalibrator,
+    PriorCalibrator,
+    SigmoidCalibrator,
+    TemperatureCalibrator,
+)
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import (
     CalibrationMeanWarning,
@@ -21,8 +38,10 @@ from skweight.exceptions import (
     ClippedVotesWarning,
     EmphasisAsPopulationWarning,
     FewEffectiveRowsWarning,
+    ReversedScoresWarning,
     UpstreamSamplerWarning,
 )
+from skweight.pipeline import make_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +81,7 @@ def test_plain_problems_are_no_alarm(seed, n_samples, prevalence, calibration):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # A ranking of pure noise is another matter, and has another warning.
-        warnings.filterwarnings("ignore", ".*a higher score does not go with.*")
+        warnings.simplefilter("ignore", ReversedScoresWarning)
         for estimator in (LogisticRegression(), GaussianNB(), LinearSVC(), trees):
             for sample_weight in (None, weight):
                 make(estimator, calibration=calibration, cv=2).fit(
@@ -102,9 +121,184 @@ def test_a_mean_must_be_off_and_by_more_than_chance(n_rows, mean, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # Twenty times as many rows as weight of one row each know no more.
-        warn_of_mean(proba, codes, None, np.array([0, 1]), stacklevel=2)
-        warn_of_mean(proba, codes, np.full(n_rows, 9.0), np.array([0, 1]), stacklevel=2)
+        warn_of_mean(proba, codes, None, np.array([0, 1]))
+        warn_of_mean(proba, codes, np.full(n_rows, 9.0), np.array([0, 1]))
     assert len(caught) == 2 * warns
+
+
+def case_control(n_cases, n_controls, control_weight):
+    """A sample of fixed class sizes, whose controls stand for many rows each."""
+    codes = np.repeat([1, 0], [n_cases, n_controls])
+    return codes, np.where(codes == 1, 1.0, control_weight)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("n_cases", "n_controls", "ratio", "warns"),
+    [
+        (1000, 1000, 3.95, True),
+        (1000, 1000, 1.3, True),
+        (1000, 1000, 1.2, False),
+        (1000, 1000, 0.75, True),
+        # Ten rows of a class are not known to a third, whatever they weigh.
+        (10, 1000, 1.5, False),
+        (1000, 10, 1.5, False),
+        (10, 10, 3.0, False),
+    ],
+)
+def test_the_rows_of_both_classes_say_what_is_chance(
+    n_cases, n_controls, ratio, warns, swapped
+):
+    codes, weight = case_control(n_cases, n_controls, 1000.0)
+    frequency = weight[codes == 1].sum() / weight.sum()
+    proba = np.tile([1 - ratio * frequency, ratio * frequency], (codes.size, 1))
+    if swapped:
+        codes, proba = 1 - codes, proba[:, ::-1]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_mean(proba, codes, weight, np.array([0, 1]))
+    assert len(caught) == warns
+    if warns:
+        assert f": {ratio} times as many" in str(caught[0].message)
+
+
+def test_uneven_weights_within_a_class_make_it_few_rows():
+    codes = (np.arange(2000) % 10 == 0).astype(int)
+    proba = np.tile([0.7, 0.3], (2000, 1))
+    weight = np.ones(2000)
+    with pytest.warns(CalibrationMeanWarning, match="3 times as many"):
+        warn_of_mean(proba, codes, weight, np.array([0, 1]))
+    # One row of the class weighs as much as the 199 others: four effective rows.
+    weight[0] = 199
+    proba = np.tile([0.6, 0.4], (2000, 1))  # 0.18 of all weight is on the class
+    warn_of_mean(proba, codes, weight, np.array([0, 1]))
+    even = np.where(codes == 1, 199 / 100, 1.0)
+    with pytest.warns(CalibrationMeanWarning, match=r"of which 0\.181 are"):
+        warn_of_mean(proba, codes, even, np.array([0, 1]))
+
+
+@pytest.mark.parametrize(("n_rows", "warns"), [(300, False), (3000, True)])
+def test_a_class_without_a_row(n_rows, warns):
+    codes = np.arange(n_rows) % 2
+    proba = np.tile([0.495, 0.495, 0.01], (n_rows, 1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_mean(proba, codes, None, np.array([0, 1, 2]))
+    assert len(caught) == warns
+
+
+@pytest.mark.parametrize(
+    ("calibrator", "remedy"),
+    [
+        (SigmoidCalibrator(), r"cannot map these scores; use calibration='auto'\.$"),
+        (PriorCalibrator(), r"inversion .* does not hold .*; use calibration='auto'"),
+        (AutoCalibrator(), r"BalancedWeighting\(strength=0\.5\)\.$"),
+    ],
+    ids=repr,
+)
+def test_the_remedy_is_not_what_is_set(calibrator, remedy):
+    codes = np.arange(2000) % 2
+    proba = np.tile([0.9, 0.1], (2000, 1))
+    with pytest.warns(CalibrationMeanWarning, match=remedy) as caught:
+        warn_of_mean(proba, codes, None, np.array([0, 1]), calibrator)
+    ours = isinstance(calibrator, AutoCalibrator)
+    assert ("use calibration='auto'" in str(caught[0].message)) != ours
+
+
+# -- the mean after an inversion -------------------------------------------------------
+
+INVERSION = r"is 0\.\d+ on held-out rows.*inversion of the .* does not hold"
+
+
+def test_held_out_rows_of_the_decision_show_that_an_inversion_is_wrong(rare):
+    forest = RandomForestClassifier(30, random_state=0)
+    for calibration in ("prior", PriorCalibrator()):
+        with pytest.warns(CalibrationMeanWarning, match=INVERSION) as caught:
+            make(forest, calibration=calibration, decision="tuned", cv=3).fit(*rare)
+        assert len(caught) == 1
+    make(calibration="prior", decision="tuned").fit(*rare)
+
+
+def test_rows_of_weight_zero_are_no_held_out_rows(rare):
+    """The inversion holds for the rows that count, and for no others."""
+    X, y = rare
+    weight = (np.random.RandomState(0).uniform(size=y.size) > 0.1).astype(float)
+    y = np.where(weight > 0, y, 1)
+    make(calibration="prior", decision="tuned").fit(X, y, sample_weight=weight)
+
+
+def test_a_frozen_model_is_looked_at_on_the_rows_given(rare):
+    X, y = rare
+    half = slice(None, 1000)
+    for estimator, holds in (
+        (RandomForestClassifier(30, random_state=0), False),
+        (LogisticRegression(), True),
+    ):
+        inner = WeightedClassifier(estimator).fit(X[half], y[half]).estimator_
+        frozen = make(FrozenEstimator(inner), calibration="prior")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            frozen.fit(X[1000:], y[1000:])
+        assert len(caught) == (not holds)
+        assert all(" on held-out rows" in str(one.message) for one in caught)
+        assert frozen.report_.n_fits == 0
+        assert "in closed form" in frozen.report_.calibration
+
+
+@pytest.mark.parametrize(
+    "forest",
+    [
+        RandomForestClassifier(10, random_state=0),
+        ExtraTreesClassifier(10, random_state=0),
+        BaggingClassifier(n_estimators=10, random_state=0),
+        make_pipeline(StandardScaler(), RandomForestClassifier(10, random_state=0)),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_votes_are_not_inverted_in_silence(rare, forest):
+    sentence = (
+        r"divides votes of \w+Classifier by class weights that differ by a factor of "
+        r"20\.3, .*0\.22 times.*Use calibration='auto'"
+    )
+    with pytest.warns(CalibrationMeanWarning, match=sentence) as caught:
+        make(forest, calibration="prior").fit(*rare)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_votes_after_over_sampling_do_not_follow_either(rare):
+    pytest.importorskip("imblearn")
+    forest = RandomForestClassifier(10, random_state=0)
+    with pytest.warns(CalibrationMeanWarning, match="by a factor of 20"):
+        make(forest, resampler="random_over", calibration="prior").fit(*rare)
+
+
+def test_the_measured_ratio_is_that_of_a_forest(rare):
+    """What the warning says, on rows that the forest has not seen."""
+    X, y = rare
+    forest = RandomForestClassifier(50, random_state=0)
+    with pytest.warns(CalibrationMeanWarning):
+        classifier = make(forest, calibration="prior").fit(X[:1000], y[:1000])
+    mean = classifier.predict_proba(X[1000:])[:, 1].mean()
+    assert 0.05 < mean / y[1000:].mean() < 0.4
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"estimator": DecisionTreeClassifier(random_state=0)},
+        {"estimator": BaggingClassifier(LogisticRegression(), 3, random_state=0)},
+        {"estimator": RandomForestClassifier(10), "weighting": None},
+        {"estimator": RandomForestClassifier(10), "weighting": {0: 1, 1: 1.5}},
+        {"estimator": RandomForestClassifier(10), "calibration": None},
+        {"estimator": RandomForestClassifier(10), "resampler": "random_under"},
+    ],
+    ids=repr,
+)
+def test_votes_that_follow_their_weights_are_no_alarm(rare, params):
+    if "resampler" in params:
+        pytest.importorskip("imblearn")
+    make(**{"calibration": "prior", **params}).fit(*rare)
 
 
 # -- weights that are a function of the label ------------------------------------------
@@ -146,8 +340,108 @@ def test_weights_that_make_a_rare_class_rare_again_pass():
 def test_weights_that_differ_within_a_class_pass(rare):
     X, y = rare
     weight = compute_sample_weight("balanced", y)
-    weight[np.flatnonzero(y == 1)[0]] *= 1.01
+    weight *= np.random.RandomState(0).uniform(0.9, 1.1, y.size)
     make().fit(X, y, sample_weight=weight)
+
+
+STRENGTHS = [1.2, 2, 3, 5, 6, 10, 100, 1000, 1e9, 1e300]
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("share", [0.002, 0.05, 0.3, 0.4])
+@pytest.mark.parametrize("rare_code", [0, 1])
+def test_the_rarer_class_counts_more_whatever_the_strength(strength, share, rare_code):
+    """Far beyond balance the other class becomes rare, and nothing is more even."""
+    codes = np.where(np.arange(1000) < round(1000 * share), rare_code, 1 - rare_code)
+    weight = np.where(codes == rare_code, strength, 1.0)
+    labels = np.array(["no", "yes"])
+    with pytest.warns(EmphasisAsPopulationWarning) as caught:
+        warn_of_class_weights(weight, codes, labels)
+    message = str(caught[0].message)
+    after = share * strength / (share * strength + 1 - share)
+    assert f"class {labels[rare_code].item()!r} count" in message
+    assert f"their share {after:.1%} instead of {share:.1%}" in message
+    # The way back, for a sample in which a rare class was drawn more often.
+    warn_of_class_weights(1 / weight, codes, labels)
+    # Where rows were drawn to be equally many, neither class is the rarer one.
+    codes = (np.arange(1000) % 20 < 11).astype(int)
+    for factor in (strength, 1 / strength):
+        warn_of_class_weights(np.where(codes == 1, factor, 1.0), codes, labels)
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.5, 1, 1.5, 4])
+@pytest.mark.parametrize(
+    ("n_rows", "by_class", "named"),
+    [
+        ([700, 200, 100], [1 / 7, 1 / 2, 1], "c"),
+        ([700, 200, 100], [1, 1, 10], "c"),
+        ([700, 200, 100], [1, 10, 1], "b"),
+        ([600, 300, 1, 100], [1, 1, 0.1, 20], "d"),  # a single row says nothing
+        ([600, 390, 10], [1, 1, 50], "c"),
+        ([1000, 1], [1, 9], None),
+        ([700, 200, 100], [7, 2, 1], None),
+        ([700, 200, 100], [1, 0.1, 0.1], None),
+        ([320, 340, 340], [1, 30, 1000], None),  # as many rows of each
+        ([500, 250, 250], [1, 1.2, 0.1], None),  # the two in all count less
+    ],
+)
+def test_many_classes_of_weights_of_any_strength(n_rows, by_class, named, strength):
+    labels = np.array(list("abcd"))[: len(n_rows)]
+    codes = np.repeat(np.arange(labels.size), n_rows)
+    weight = np.array(by_class, dtype=float)[codes] ** strength
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_class_weights(weight, codes, labels)
+        warn_of_class_weights(weight[::-1], labels.size - 1 - codes[::-1], labels[::-1])
+    assert [f"class {named!r} count" in str(one.message) for one in caught] == [
+        True,
+        True,
+    ][: 2 * (named is not None)]
+
+
+@pytest.mark.parametrize("strength", [2, 20, 1000])
+def test_noise_does_not_hide_that_weights_are_of_the_label(rare, strength):
+    y = rare[1]
+    rng = np.random.RandomState(0)
+    weight = np.where(y == 1, float(strength), 1.0)
+    one_off = weight.copy()
+    one_off[np.flatnonzero(y == 1)[3]] *= 1 + 1e-4
+    rounded = weight * (1 + 1e-8 * rng.normal(size=y.size))
+    for off in (one_off, rounded, rounded.astype(np.float32).astype(float)):
+        with pytest.warns(EmphasisAsPopulationWarning):
+            warn_of_class_weights(off, y, np.array([0, 1]))
+    # Noise of its own is another matter: such weights mean something else as well.
+    warn_of_class_weights(weight * rng.uniform(0.8, 1.2, y.size), y, np.array([0, 1]))
+
+
+def test_weights_of_almost_one_are_left_in_peace(rare):
+    y = rare[1]
+    warn_of_class_weights(np.where(y == 1, 1.04, 1.0), y, np.array([0, 1]))
+    warn_of_class_weights(np.ones(y.size), y, np.array([0, 1]))
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewEffectiveRowsWarning")
+def test_weights_through_a_pipeline(rare):
+    """The last step is told roles, and would take the caller's weights on trust."""
+    X, y = rare
+    pipe = make_pipeline(StandardScaler(), make())
+    for strength in (5.0, 1000.0):
+        weight = np.where(y == 1, strength, 1.0)
+        with pytest.warns(EmphasisAsPopulationWarning) as found:
+            pipe.fit(X, y, sample_weight=weight)
+        told = [one for one in found if one.category is EmphasisAsPopulationWarning]
+        assert [one.filename for one in told] == [__file__]
+    # Weightings of the Pipeline are emphasis, and known to be.
+    make_pipeline(StandardScaler(), BalancedWeighting(), make(weighting=None)).fit(X, y)
+    uncalibrated = make(calibration=None)
+    make_pipeline(StandardScaler(), uncalibrated).fit(X, y, sample_weight=weight)
+    weight = np.where(y == 1, 5.0, 1.0)
+    with pytest.warns(EmphasisAsPopulationWarning):
+        make_pipeline(make_pipeline(StandardScaler(), make())).fit(X, y, weight)
+    # A classifier around a Pipeline looks at the weights itself.
+    with pytest.warns(EmphasisAsPopulationWarning) as found:
+        make(make_pipeline(StandardScaler(), make())).fit(X, y, sample_weight=weight)
+    assert len(found) == 1
 
 
 def test_weights_that_nobody_calibrates_by_pass(rare):
@@ -186,11 +480,88 @@ def test_a_sampler_inside_the_estimator(rare):
     pipeline = pytest.importorskip("imblearn.pipeline")
     under = pytest.importorskip("imblearn.under_sampling").RandomUnderSampler
     inner = pipeline.make_pipeline(under(random_state=0), LogisticRegression())
-    with pytest.warns(UpstreamSamplerWarning, match=r"The step 'randomundersampler'"):
+    sentence = (
+        r"'randomundersampler', inside .* rows \(sampling_strategy='auto'\).* Class 1 "
+        r"is 4\.7% of the rows and, to go by class_multiplier_, 4\.7% of what the "
+        r"model saw.*calibration='prior' goes by .*use calibration='sigmoid'"
+    )
+    with pytest.warns(UpstreamSamplerWarning, match=sentence):
         make(inner, weighting=None, calibration="prior").fit(*rare)
     # A calibrator that looks at held-out rows learns what the sampler did.
     classifier = make(inner, weighting=None).fit(*rare)
     assert abs(classifier.predict_proba(rare[0])[:, 1].mean() - rare[1].mean()) < 0.02
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        (
+            "BalancedRandomForestClassifier",
+            {"sampling_strategy": "all", "replacement": True, "bootstrap": False},
+        ),
+        ("BalancedBaggingClassifier", {}),
+        ("EasyEnsembleClassifier", {}),
+        ("RUSBoostClassifier", {}),
+    ],
+)
+def test_an_ensemble_that_resamples_inside(rare, name, params):
+    ensemble = pytest.importorskip("imblearn.ensemble")
+    model = getattr(ensemble, name)(n_estimators=3, random_state=0, **params)
+    sentence = rf"'{name}', inside the wrapped estimator, resamples.* Class 1 is 4\.7%"
+    for estimator in (model, make_pipeline(StandardScaler(), model), plain(model)):
+        wrapped = make(estimator, weighting=None, calibration="prior")
+        with pytest.warns(UpstreamSamplerWarning, match=sentence) as caught:
+            wrapped.fit(*rare)
+        assert caught[0].filename == __file__
+    # A calibrator of held-out rows learns of it.
+    assert wrapped.predict_proba(rare[0])[:, 1].mean() > 2 * rare[1].mean()
+    learned = make(model, weighting=None, cv=3).fit(*rare)
+    assert learned.predict_proba(rare[0])[:, 1].mean() < 2 * rare[1].mean()
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+def test_weights_count_in_what_an_ensemble_is_given(rare):
+    ensemble = pytest.importorskip("imblearn.ensemble").BalancedRandomForestClassifier
+    forest = ensemble(3, sampling_strategy="all", replacement=True, bootstrap=False)
+    weight = np.random.RandomState(0).uniform(0.5, 1.5, rare[1].size)
+    weight[rare[1] == 1] /= 2
+    with pytest.warns(
+        UpstreamSamplerWarning,
+        match=r"Class 1 is 2\.\d% of the rows and, .*, 50\.0% of what the model saw",
+    ):
+        make(forest, calibration="prior").fit(*rare, sample_weight=weight)
+
+
+def test_a_classifier_inside_that_calibrates_has_learned_of_the_sampler(rare):
+    under = pytest.importorskip("imblearn.under_sampling").RandomUnderSampler
+    inner = pytest.importorskip("imblearn.pipeline").make_pipeline(
+        under(random_state=0), LogisticRegression()
+    )
+    outer = {"weighting": None, "calibration": "prior"}
+    make(make(inner, weighting=None), **outer).fit(*rare)
+    with pytest.warns(UpstreamSamplerWarning) as caught:
+        make(make(inner, **outer), **outer).fit(*rare)
+    assert len(caught) == 1
+    with pytest.warns(UpstreamSamplerWarning) as caught:
+        make(make(inner, weighting=None, calibration=None), **outer).fit(*rare)
+    assert len(caught) == 1
+
+
+def plain(model):
+    return PlainPipeline([("scale", StandardScaler()), ("model", model)])
+
+
+def test_ensembles_that_do_not_resample_are_no_alarm(rare):
+    make(BaggingClassifier(LogisticRegression(), 3), calibration="anchored").fit(*rare)
+
+
+@pytest.mark.parametrize("name", ["SMOTE"])
+def test_rows_of_a_sampler_through_a_pipeline(rare, name):
+    over_sampling = pytest.importorskip("imblearn.over_sampling")
+    X, y = getattr(over_sampling, name)(random_state=0).fit_resample(*rare)
+    with pytest.warns(UpstreamSamplerWarning, match="The last 1,812 rows"):
+        make_pipeline(StandardScaler(), make()).fit(X, y)
 
 
 # -- few effective rows ----------------------------------------------------------------
@@ -219,20 +590,75 @@ def test_rows_without_a_vote_get_a_wrong_probability():
     arguments = (outputs, codes, None, np.array(["no", "yes"]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_clipped_votes(right, *arguments, stacklevel=2)
+        warn_of_clipped_votes(right, *arguments)
     sentence = (
         r"80% of the held-out rows have no vote for class 'yes'; 2\.00% of them are of "
         r"it, and the calibrator says 10\.00%"
     )
     with pytest.warns(ClippedVotesWarning, match=sentence):
-        warn_of_clipped_votes(wrong, *arguments, stacklevel=2)
+        warn_of_clipped_votes(wrong, *arguments)
     # In decision values nothing is clipped, and a few rows say nothing.
     few = slice(7, None, 100)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_clipped_votes(
-            wrong[few], outputs[few], codes[few], None, arguments[3], stacklevel=2
-        )
+        warn_of_clipped_votes(wrong[few], outputs[few], codes[few], None, arguments[3])
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+@pytest.mark.parametrize("n_rows", [1, 2, 200])
+def test_renamed_labels_are_warned_of_alike(n_rows, seen):
+    """Rows without a vote for one class are those with all votes for the other."""
+    votes = np.r_[np.zeros(n_rows), np.full(200, 0.3)]
+    outputs = np.column_stack([1 - votes, votes])
+    proba = np.where(votes[:, None] > 0, [0.7, 0.3], [0.8, 0.2])
+    codes = np.r_[np.full(n_rows, seen), np.arange(200) % 10 < 3]
+    told = []
+    for order in ([0, 1], [1, 0]):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            labels = np.array(["no", "yes"])[order]
+            warn_of_clipped_votes(
+                proba[:, order],
+                outputs[:, order],
+                np.argsort(order)[codes],
+                None,
+                labels,
+            )
+        told.append([str(one.message) for one in caught])
+    assert told[0] == told[1]
+    # What a row or two say is chance.
+    assert bool(told[0]) == (n_rows == 200)
+    if told[0]:
+        assert f"have no vote for class 'yes'; {seen:.2%} of them" in told[0][0]
+
+
+def test_one_column_of_votes_is_that_of_the_second_class():
+    votes = np.r_[np.zeros(400), np.ones(400)]
+    codes = np.r_[np.zeros(400, int), np.arange(400) % 2]
+    proba = np.column_stack([1 - votes, votes]) * 0.8 + 0.1
+    proba[:400] = [0.999, 0.001]
+    with pytest.warns(ClippedVotesWarning, match=r"50% of .* no vote for class 0; 50"):
+        warn_of_clipped_votes(proba, votes, codes, None, np.array([0, 1]))
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_votes_that_a_line_cannot_follow_in_a_whole_fit(renamed):
+    """Fifty pseudo-rows pull the end of the line up, where most of the rows are."""
+    data = make_imbalanced(
+        4000, prevalence=0.05, class_sep=2.0, nonlinearity=0.3, random_state=0
+    )
+    labels = np.array(["yes", "no"] if renamed else ["no", "yes"])
+    model = make(RandomForestClassifier(5, random_state=0), cv=3)
+    model.set_params(calibration=SigmoidCalibrator(smoothing=50))
+    sentence = (
+        rf"\d\d% of the held-out rows have no vote for class '{labels[1]}'; "
+        r"1\.\d\d% of them are of it, and the calibrator says 2\.\d\d%"
+    )
+    with pytest.warns(ClippedVotesWarning, match=sentence) as caught:
+        model.fit(data.X, labels[data.y])
+    assert [one.filename for one in caught] == [__file__]
+    # Decision values are no votes, and a zero of them is no floor.
+    model.set_params(estimator=LogisticRegression()).fit(data.X, labels[data.y])
 
 
 def test_a_tree_of_pure_leaves_bends_the_scores():

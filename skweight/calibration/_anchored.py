@@ -125,9 +125,9 @@ class AnchoredCalibrator(BaseCalibrator):
     takes a sixth to a quarter off the regret below a thousand rows. Without rows
     nothing is bounded.
 
-    *A slope of zero or less* is refused with a ``CalibrationWarning``: every row then
-    gets about the class frequencies. With more classes, if only some slopes are not
-    positive all classes share one.
+    *A slope of zero or less* is refused with a ``ReversedScoresWarning``: every row
+    then gets about the class frequencies. With more classes, if only some slopes are
+    not positive all classes share one.
 
     *Cost.* Newton, exact to rounding: :math:`O(n)` for two classes (a first fit on
     cells of the score leaves one pass over the rows), :math:`O(n k^2)` for more.
@@ -223,8 +223,9 @@ class AnchoredCalibrator(BaseCalibrator):
         Warns
         -----
         CalibrationWarning
-            If a class has no row of positive weight, or the scores do not rank the
-            classes in the direction they should.
+            If a class has no row of positive weight.
+        ReversedScoresWarning
+            If the scores do not rank the classes in the direction they should.
         """
         check_choice(self.shape, ("affine", "quadratic"), name="shape")
         for name in ("slope_scale", "intercept_scale", "curvature_scale", "ridge"):
@@ -293,7 +294,7 @@ class AnchoredCalibrator(BaseCalibrator):
                 ),
             )
             theta = np.append(np.zeros(start.shape[0] - 1), found)
-            warn_reversed(self, "every row gets the class frequencies")
+            warn_reversed(self, rows, "every row gets the class frequencies")
         slope = theta[0] / standard.scale
         intercept = theta[-1] - theta[0] * (standard.centre / standard.scale)
         self._keep(slope, intercept, theta[1] if bends else 0.0, basis)
@@ -356,13 +357,14 @@ class AnchoredCalibrator(BaseCalibrator):
         self.slope_, self.intercept_ = fit(every, centre)
         if (self.slope_ > 0).all():
             return
+        free = self.slope_
         shared = np.column_stack([centre, every[:, n_classes:]])
         self.slope_, self.intercept_ = fit(shared, np.eye(n_classes + 1)[0])
         if (self.slope_ > 0).all():
-            warn_reversed(self, "all classes share one slope")
+            warn_reversed(self, rows, "all classes share one slope", slope=free)
             return
         self.slope_, self.intercept_ = fit(every[:, n_classes:], np.zeros(n_classes))
-        warn_reversed(self, "every row gets the class frequencies")
+        warn_reversed(self, rows, "every row gets the class frequencies")
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self.slope_ * self._inverted(scores) + self.intercept_)

@@ -1,6 +1,7 @@
 """The calibrator for everyone who does not want to choose one."""
 
 import warnings
+from copy import copy
 
 import numpy as np
 from scipy.special import softmax
@@ -18,7 +19,7 @@ from skweight.calibration._scaling import (
 )
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
-from skweight.exceptions import CalibrationWarning
+from skweight.exceptions import CalibrationWarning, ReversedScoresWarning
 
 # Effective rows of the rarest class below which nothing can be held out to compare by.
 FEWEST_ROWS = 5
@@ -177,7 +178,9 @@ class AutoCalibrator(BaseCalibrator):
         Warns
         -----
         CalibrationWarning
-            If a class has no row, or the scores rank the classes the wrong way round.
+            If a class has no row of positive weight.
+        ReversedScoresWarning
+            If the scores do not rank the classes in the direction they should.
         """
         self._votes = bool(votes)
         return self._fit(scores, y, sample_weight, classes, class_multiplier)
@@ -221,18 +224,31 @@ class AutoCalibrator(BaseCalibrator):
         return AnchoredCalibrator(shape, **scales)
 
     def _mix(self, candidates, rows):
+        self.calibrators_ = {}
+        refused = []
         with warnings.catch_warnings(record=True) as caught:
-            # Every candidate in every fold would say the same.
+            # Every candidate in every fold would say the same, and of a missing class
+            # the user has been told.
             warnings.simplefilter("always", CalibrationWarning)
             self._set_shares(candidates, rows)
-            caught.clear()
-            self.calibrators_ = {
-                name: _fit(candidates[name], rows, slice(None))
-                for name, share in self.shares_.items()
-                if share > 0
-            }
-        for warning in caught[:1]:
-            warnings.warn(str(warning.message), warning.category, stacklevel=5)
+            for name, share in self.shares_.items():
+                if share > 0:
+                    caught.clear()
+                    fitted = _fit(candidates[name], rows, slice(None))
+                    self.calibrators_[name] = fitted
+                    if ReversedScoresWarning in [one.category for one in caught]:
+                        refused.append(name)
+        if refused:
+            self._warn_again(max(refused, key=self.shares_.get), rows)
+
+    def _warn_again(self, name, rows):
+        """Let a candidate warn by the labels of the user, of which it knew none."""
+        candidate = copy(self.calibrators_[name])
+        candidate.classes_ = self.classes_
+        if rows.scores.ndim == 1:
+            candidate._fit_binary(rows)
+        else:
+            candidate._fit_multiclass(rows)
 
     def _set_shares(self, candidates, rows):
         self.losses_ = {}

@@ -1,6 +1,5 @@
 """The contract of every calibrator, and the bookkeeping that all of them share."""
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,8 +15,10 @@ from skweight._validation import (
     plain,
     say,
 )
-from skweight.calibration._numerics import Tails
-from skweight.exceptions import CalibrationWarning
+from skweight._warn import warn
+from skweight.calibration._logistic import standardise
+from skweight.calibration._numerics import Tails, centre_rows
+from skweight.exceptions import CalibrationWarning, ReversedScoresWarning
 
 # Rows predicted at a time, so that what is in between stays in the processor's cache
 # and takes no memory worth mentioning.
@@ -197,8 +198,9 @@ class BaseCalibrator(BaseEstimator):
         Warns
         -----
         CalibrationWarning
-            If a class has no row of positive weight, or the scores do not rank the
-            classes in the direction they should.
+            If a class has no row of positive weight.
+        ReversedScoresWarning
+            If the scores do not rank the classes in the direction they should.
         """
         return self._fit(scores, y, sample_weight, classes)
 
@@ -282,13 +284,12 @@ class BaseCalibrator(BaseEstimator):
     def _warn_of_missing_classes(self):
         missing = self.classes_[self.class_count_ == 0]
         if missing.shape[0]:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: no calibration row of positive weight has "
                 f"the label {say(missing)}, so that no row says how frequent it "
                 f"is. The other classes have {self.class_count_.sum():.1f} effective "
                 "rows in all. Calibrate on more rows, or with fewer folds.",
                 CalibrationWarning,
-                stacklevel=4,
             )
 
     def _fit_binary(self, rows):
@@ -309,16 +310,72 @@ class BaseCalibrator(BaseEstimator):
         )
 
 
-def warn_reversed(calibrator, consequence, *, stacklevel=5):
-    """Warn that the held-out scores do not rank the classes in the right direction."""
-    warnings.warn(
+def warn_reversed(
+    calibrator, rows, consequence, *, scores=None, among=None, slope=None
+):
+    """Warn that the held-out scores do not rank the classes in the right direction.
+
+    Parameters
+    ----------
+    calibrator : BaseCalibrator
+        The one that warns.
+    rows : CalibrationRows
+        What it learned from. Rows of a single class rank nothing, and are no reason to
+        warn.
+    consequence : str
+        What the calibrator does instead.
+    scores : ndarray of shape (n_rows, n_classes), default=None
+        What ranked the rows, as it is; None are their own scores.
+    among : ndarray of int, default=None
+        Positions of the classes to blame; None are all.
+    slope : ndarray of shape (n_classes,), default=None
+        The best slope of every class, where some are not positive. None measures how
+        far the rows of a class score below the others.
+    """
+    present = np.flatnonzero(rows.class_count)
+    if present.size < 2:
+        return
+    if slope is None:
+        if scores is None:
+            # What is added to all scores of a row says nothing about its class.
+            scores = rows.scores if rows.scores.ndim == 1 else centre_rows(rows.scores)
+        distance, worst = _lowest(rows, scores, present if among is None else among)
+        lower = distance <= 0
+        figure = (
+            f"score {'' if lower else 'only '}{abs(distance):.2f} standard deviations "
+            f"{'lower' if lower else 'higher'} than the others on average"
+        )
+    else:
+        worst = present[slope[present].argmin()]
+        if slope[worst] > 0:
+            return
+        figure = f"ask for a slope of {slope[worst]:.2g}"
+    label = plain(calibrator.classes_[worst])
+    warn(
         f"{type(calibrator).__name__}: on the calibration rows a higher score does not "
-        f"go with a higher frequency of its class, so {consequence}. Check that the "
-        "scores are of rows that the model was not fitted on, and that their columns "
-        "follow the sorted labels.",
-        CalibrationWarning,
-        stacklevel=stacklevel,
+        f"go with a higher frequency of its class (rows of class {label!r} {figure}), "
+        f"so {consequence}. Check that the scores are of rows that the model was not "
+        "fitted on, and that their columns follow the sorted labels.",
+        ReversedScoresWarning,
     )
+
+
+def _lowest(rows, scores, among):
+    """Return how far rows of a class score above the others, for the lowest class.
+
+    That is a difference of weighted means, in weighted standard deviations of the
+    score, and comes with the position of the class. One score ranks the second class.
+    """
+    found = []
+    for code in [1] if scores.ndim == 1 else among:
+        column = scores if scores.ndim == 1 else scores[:, code]
+        u = standardise(column, rows.weight)(column)
+        own = rows.codes == code
+        inside, others = (
+            np.average(u[part], weights=rows.weight[part]) for part in (own, ~own)
+        )
+        found.append((inside - others, code))
+    return min(found)
 
 
 def _check_shape(scores, n_classes):

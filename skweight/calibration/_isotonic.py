@@ -109,7 +109,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     *Outside the range* of the calibration scores the curve is constant. A curve that
     is constant everywhere, because the scores rank no better than chance, comes with a
-    ``CalibrationWarning``.
+    ``ReversedScoresWarning``.
 
     *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest, times k;
     prediction is :math:`O(\log n)` per score. Deterministic; rows of weight zero are as

@@ -32,7 +32,7 @@ class OneVersusRestCalibrator(BaseCalibrator):
         self.slope_, self.intercept_ = 1.0, 0.0
         self.curves_ = [curve]
         if flat and (rows.class_count > 0).all():
-            warn_reversed(self, "every row gets the class frequencies")
+            warn_reversed(self, rows, "every row gets the class frequencies")
 
     def _fit_multiclass(self, rows):
         joint = fit_shared_slope(
@@ -53,10 +53,12 @@ class OneVersusRestCalibrator(BaseCalibrator):
             # A class that all rows or none of them have leaves nothing to rank.
             flat.append(constant and 0 < count < total)
         if joint.refused:
-            warn_reversed(self, "every row gets the class frequencies")
+            warn_reversed(self, rows, "every row gets the class frequencies")
         elif any(flat):
-            labels = self.classes_[np.array(flat)].tolist()
-            warn_reversed(self, f"the curves of {labels} are constant")
+            flat = np.flatnonzero(flat)
+            labels = self.classes_[flat].tolist()
+            consequence = f"the curves of {labels} are constant"
+            warn_reversed(self, rows, consequence, scores=odds, among=flat)
 
     def _fit_curve(self, rows):
         raise NotImplementedError(f"{type(self).__name__} must define _fit_curve.")

@@ -75,7 +75,7 @@ class VectorScalingCalibrator(BaseCalibrator):
     Before the third step the probabilities are mixed with 1 / k at the rate
     1 / (n + 1), so that a probability of zero costs a finite loss. With two classes the
     map is one of ``BetaCalibrator``, which rises as long as both slopes are positive;
-    if one is not, the classes share a slope, with a ``CalibrationWarning``.
+    if one is not, the classes share a slope, with a ``ReversedScoresWarning``.
 
     Cost: Newton, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
@@ -146,8 +146,9 @@ class VectorScalingCalibrator(BaseCalibrator):
         Warns
         -----
         CalibrationWarning
-            If a class has no row of positive weight, or the scores do not rank the
-            classes in the direction they should.
+            If a class has no row of positive weight.
+        ReversedScoresWarning
+            If the scores do not rank the classes in the direction they should.
         """
         self._check_parameters()
         return self._fit(scores, y, sample_weight, classes, class_multiplier)
@@ -178,19 +179,19 @@ class VectorScalingCalibrator(BaseCalibrator):
         self.temperature_ = 1 / found.slope if found.slope > 0 else np.inf
         if found.refused:
             self._keep(np.zeros(self.classes_.shape[0]), found.intercept)
-            warn_reversed(self, "every row gets the class frequencies", stacklevel=6)
+            warn_reversed(self, rows, "every row gets the class frequencies")
             return
         z = self._tempered(rows.scores)
-        slopes_rise = self._fit_slopes(z, rows.codes, rows.weight)
+        slope = self._fit_slopes(z, rows.codes, rows.weight)
         # A missing class has been warned of, and says nothing about a ranking.
-        if not slopes_rise and (rows.class_count > 0).all():
-            warn_reversed(self, "all classes share one slope", stacklevel=6)
+        if slope.min() <= 0 and (rows.class_count > 0).all():
+            warn_reversed(self, rows, "all classes share one slope", slope=slope)
 
     def _keep(self, slope, intercept):
         self.slope_, self.intercept_ = slope, intercept
 
     def _fit_slopes(self, z, codes, weight):
-        """Fit the last step, and return whether every class has a slope above zero."""
+        """Fit the last step; return the slopes that are best where any sign will do."""
         n_classes = self.classes_.shape[0]
         centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / self._n_rows
@@ -206,14 +207,14 @@ class VectorScalingCalibrator(BaseCalibrator):
             return found.reshape(2, n_classes)
 
         every = np.eye(2 * n_classes)
-        slope, intercept = fit(every, centre)
-        rise = (slope > 0).all()
-        if not rise:
+        free, intercept = fit(every, centre)
+        slope = free
+        if free.min() <= 0:
             shared = np.column_stack([centre, every[:, n_classes:]])
             slope, intercept = fit(shared, np.eye(n_classes + 1)[0])
             slope = np.maximum(slope, 0.0)
         self._keep(slope, intercept)
-        return rise
+        return free
 
     def _inverted(self, scores):
         if scores.ndim == 1:
@@ -320,9 +321,9 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
         self.matrix_ = np.diag(slope)
 
     def _fit_slopes(self, z, codes, weight):
-        rise = super()._fit_slopes(z, codes, weight)
+        free = super()._fit_slopes(z, codes, weight)
         n_classes = self.classes_.shape[0]
-        if n_classes > 2 and rise:
+        if n_classes > 2 and free.min() > 0:
             strength = self.ridge * n_classes / self._n_rows
             start = np.column_stack([self.matrix_, self.intercept_])
             for stride in strides(z.shape[0]):
@@ -332,7 +333,7 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
                 start = fit.minimum(start)
             self.matrix_, self.intercept_ = start[:, :-1], start[:, -1]
             self.slope_ = np.diag(self.matrix_).copy()
-        return rise
+        return free
 
     def _logits(self, z):
         return z @ self.matrix_.T + self.intercept_

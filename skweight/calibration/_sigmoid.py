@@ -84,7 +84,7 @@ class SigmoidCalibrator(BaseCalibrator):
     -----
     *What is refused.* If the rows ask for a slope of zero or less, the best map that
     keeps the ranking is the constant one: every row gets the class frequencies, with a
-    ``CalibrationWarning``. If with three classes or more only some slopes are not
+    ``ReversedScoresWarning``. If with three classes or more only some slopes are not
     positive, all classes share one slope, with the same warning. If the rows cannot
     tell the slope (one class only, or a single score) it stays 1.
 
@@ -144,7 +144,7 @@ class SigmoidCalibrator(BaseCalibrator):
         )
         self.slope_, self.intercept_ = float(found.slope), float(found.intercept)
         if found.refused:
-            warn_reversed(self, "every row gets the class frequencies")
+            warn_reversed(self, rows, "every row gets the class frequencies")
 
     def _fit_multiclass(self, rows):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
@@ -158,7 +158,7 @@ class SigmoidCalibrator(BaseCalibrator):
         self.slope_ = shared.slope + 0 * shared.intercept
         self.intercept_ = shared.intercept
         if shared.refused:
-            warn_reversed(self, "every row gets the class frequencies")
+            warn_reversed(self, rows, "every row gets the class frequencies")
             return
         # The slopes are in units of the shared one, towards which they are pulled.
         one = np.repeat([1.0, 0.0], n_classes)
@@ -175,7 +175,8 @@ class SigmoidCalibrator(BaseCalibrator):
             self.slope_ = shared.slope * slope
             self.intercept_ = intercept - intercept.mean()
         else:
-            warn_reversed(self, "all classes share one slope")
+            slope = shared.slope * slope
+            warn_reversed(self, rows, "all classes share one slope", slope=slope)
 
     def _predict_binary(self, scores):
         logit = self.slope_ * scores + self.intercept_

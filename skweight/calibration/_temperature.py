@@ -1,8 +1,7 @@
 """Temperature scaling, with the bias that class weights make necessary."""
 
-import warnings
-
 from skweight._validation import check_number
+from skweight._warn import warn
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._logistic import fit_slope
 from skweight.calibration._numerics import (
@@ -73,8 +72,9 @@ class TemperatureCalibrator(BaseCalibrator):
     -----
     The problem is convex and solved to rounding by Newton with line search in
     :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope that would be
-    zero or negative is refused with a ``CalibrationWarning``: every row then gets the
-    class frequencies, or equal probabilities without ``bias``. If the rows cannot tell
+    zero or negative is refused: every row then gets the class frequencies, with a
+    ``ReversedScoresWarning``, or equal probabilities without ``bias``, with a
+    ``CalibrationWarning``. If the rows cannot tell
     the slope (one class only, or a single row of scores) it stays 1.
 
     References
@@ -137,16 +137,15 @@ class TemperatureCalibrator(BaseCalibrator):
         if not found.refused:
             return
         if self.bias:
-            warn_reversed(self, "every row gets the class frequencies", stacklevel=6)
+            warn_reversed(self, rows, "every row gets the class frequencies")
         else:
             # Without a bias the usual cause is no wrong ranking: the scores of a
             # weighted model sit so far off that no positive slope brings them back.
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: no positive slope fits these scores better "
                 "than equal probabilities, which every row gets. Class weights in "
                 "training shift the scores like this: use bias=True.",
                 CalibrationWarning,
-                stacklevel=5,
             )
 
     def _predict_binary(self, scores):

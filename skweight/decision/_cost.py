@@ -1,8 +1,7 @@
 """The expected-cost decision: decide what is cheapest, given the probabilities."""
 
-import warnings
-
 from skweight._validation import say
+from skweight._warn import warn
 from skweight.decision import _cost_rules as rules
 from skweight.decision._base import BaseDecision
 from skweight.decision._cost_matrix import as_cost_matrix
@@ -187,25 +186,23 @@ def check_costs(cost, X, classes, metadata):
     wrong = rules.unreasonable(tables)
     n_wrong = int(wrong.sum())
     if not rules.regret(tables).any():
-        warnings.warn(
+        warn(
             "Every decision costs the same in every row, so that the costs decide "
             "nothing and labels follow the larger probability. Check the costs with "
             "print(cost.check(X, y)).",
             CostWarning,
-            stacklevel=4,
         )
     # In some rows it is business as usual: who checks a fraud of 5 for 10? In most of
     # them it is a sign turned round.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""
-        warnings.warn(
+        warn(
             f"A wrong decision costs less than the right one {where}(such as true "
             f"{say(cost.labels[k])} decided {say(cost.labels[j])}). The cheapest is "
             "decided all the same; if that is not meant, check the signs of the costs "
             "with print(cost.check(X, y)).",
             CostWarning,
-            stacklevel=4,
         )
     return n_wrong if costs.ndim == 3 else 0
 

@@ -1,10 +1,9 @@
 """`CostMatrix`: what every mistake costs, under names that cannot be mixed up."""
 
-import warnings
-
 import numpy as np
 
 from skweight._validation import check_choice, check_number, plain, say
+from skweight._warn import warn
 from skweight.decision import _cost_rules as rules
 from skweight.decision._cost_report import report_on
 from skweight.decision._cost_table import CostTable
@@ -383,13 +382,12 @@ class CostMatrix(CostTable):
             return rules.row_max(costs)
         if method == "auto":
             method = "log_ls" if positive else "sum"
-            warnings.warn(
+            warn(
                 "No class weights say the same as this cost matrix, since mistakes "
                 "about one true class differ in cost; the closest ones are used "
                 f"(method={method!r}). Decide by the costs themselves for the rest: "
                 "decision=cost.",
                 CostWarning,
-                stacklevel=4,
             )
             return self._weights(method, costs)
         if not positive:
@@ -445,14 +443,13 @@ class CostMatrix(CostTable):
             self.of_decisions(y, X, **metadata), codes
         )
         if flipped.any():
-            warnings.warn(
+            warn(
                 f"In {np.count_nonzero(flipped):,} of {flipped.size:,} rows another "
                 "decision costs less than the label, so that no weight can be right; "
                 "they get weight 0. Check the signs of the costs with "
                 "print(cost.check(X, y)), or decide by the costs themselves: "
                 "decision=cost.",
                 CostWarning,
-                stacklevel=2,
             )
         if not weights.any():
             raise ValueError(

@@ -1,6 +1,5 @@
 """What all density-ratio estimators share: fit, held-out score, diagnostics."""
 
-import warnings
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import ThreadpoolController
 
 from skweight._validation import check_choice, n_rows
+from skweight._warn import warn
 from skweight.density_ratio._kernels import chunks, subsample
 from skweight.density_ratio._tables import (
     check_pair,
@@ -297,26 +297,24 @@ class BaseDensityRatio(BaseEstimator):
             verdict=tail.verdict,
         )
         if missing > _MISSING_MASS:
-            warnings.warn(
+            warn(
                 f"{name}: the source does not cover the target. The mean ratio over "
                 f"the source is {mean:.2f} where it should be 1, so about "
                 f"{missing:.0%} of the target lies where the source has no rows, and "
                 "no weights can stand for it. Collect such rows, or restrict the claim "
                 "to the rest.",
                 NotEnoughOverlapWarning,
-                stacklevel=3,
             )
         elif relative < _SMALLEST_SHARE or (
             tail.khat >= 1 and relative < _UNEVEN_SHARE
         ):
-            warnings.warn(
+            warn(
                 f"{name}: few source rows look like the target. After weighting, "
                 f"{seen.n} rows count as {n_effective:.1f}; the largest carries "
                 f"{self.report_.largest_share:.0%} of all weight, and {tail.reason}. "
                 "Flatten the ratio (exponent below 1, or a stabilizer), or collect "
                 "rows like those of the target.",
                 DegenerateWeightsWarning,
-                stacklevel=3,
             )
 
 

@@ -1,9 +1,8 @@
 """What a fit says about the weights it was given: their tails, and their target."""
 
-import warnings
-
 import numpy as np
 
+from skweight._warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weights import ParetoDiagnostics, pareto_diagnostics
 
@@ -48,13 +47,12 @@ def look_at_weights(raw, weighting, stabilizer=None):
         grave = uneven and found.verdict in ("unreliable", "infinite mean")
         # A density ratio has warned of itself, with the target in view.
         if grave and stabilizer is None and reports[role] is None:
-            warnings.warn(
+            warn(
                 f"The {role} weights have a tail that bears no estimate: "
                 f"{found.reason}, and {counted:,.0f} rows count as "
                 f"{found.n_effective:,.1f}. Set stabilizer='temper', or a number that "
                 "no row is to exceed, such as stabilizer=10.",
                 DegenerateWeightsWarning,
-                stacklevel=4,
             )
     target = next((r for r in reports.values() if r is not None), None)
     return {"tails": tails, "target": None if target is None else target._asdict()}

@@ -1,12 +1,12 @@
 """Can these weights be trusted: the figures, what they mean, and what to do."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from skweight._render import Table, as_html, as_text, json_ready
 from skweight._validation import check_number, check_weights, n_rows
+from skweight._warn import warn
 from skweight.density_ratio._tables import check_pair
 from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
 from skweight.inspection._balance import Balance, balance_table
@@ -451,7 +451,7 @@ def weight_report(
         )
     concerns = list(_concerns(figures))
     for category, sentence in concerns:
-        warnings.warn(sentence, category, stacklevel=2)
+        warn(sentence, category)
     return WeightReport(**figures, concerns=[sentence for _, sentence in concerns])
 
 

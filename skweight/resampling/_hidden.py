@@ -7,11 +7,10 @@ clustering and the support vectors do not look at it. Those are objects that the
 sampler is handed, so they can be handed in a wrapper that takes the columns off.
 """
 
-import warnings
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skweight._warn import warn
 from skweight.exceptions import FewerNeighborsWarning
 
 _OWN = ("estimator", "start", "stop", "dtype")
@@ -83,13 +82,12 @@ class NeighborsHider(ColumnHider):
                 if n > 1
                 else "it is repeated instead"
             )
-            warnings.warn(
+            warn(
                 f"A class has {n} row{'s' if n > 1 else ''}, and each was to be mixed "
                 f"with one of its {self.n_neighbors - 1} nearest neighbours: {what}. "
                 "Collect more rows of it, or lower the number of neighbours of the "
                 "sampler.",
                 FewerNeighborsWarning,
-                stacklevel=2,
             )
         return super().fit(X, y)
 

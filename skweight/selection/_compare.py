@@ -2,7 +2,6 @@
 
 import sys
 import time
-import warnings
 from dataclasses import dataclass
 
 import joblib
@@ -31,6 +30,7 @@ from skweight._validation import (
     plain,
     say,
 )
+from skweight._warn import warn
 from skweight.exceptions import ComparisonInterruptedWarning
 from skweight.selection._candidates import candidates
 from skweight.selection._comparison import Design, WeightingComparison
@@ -302,12 +302,11 @@ def compare_weightings(
         design=design,
     )
     if interrupted:
-        warnings.warn(
+        warn(
             f"Interrupted after {len(cells)} of {len(splits) * len(todo)} fits. The "
             "folds that all strategies have finished are in the result; pass it as "
             "resume= to compute the others.",
             ComparisonInterruptedWarning,
-            stacklevel=2,
         )
     return comparison
 
@@ -541,11 +540,10 @@ def _look_at_failures(cells, error_score):
             f"All {len(failed)} fits failed. Pass error_score='raise' to see where.\n"
             f"{told}"
         )
-    warnings.warn(
+    warn(
         f"{len(failed)} of {len(cells)} fits failed, and their figures are "
         f"{error_score!r}; the other strategies are not affected.\n{told}",
         FitFailedWarning,
-        stacklevel=3,
     )
 
 
