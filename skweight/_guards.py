@@ -29,6 +29,8 @@ FEW_EFFECTIVE_ROWS = 200
 # much they may differ within a class, relative to between classes; and how many times
 # as many rows a class has at most that is rarer than another.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
+# Rows whose weights are a function of the label by no chance.
+FEWEST_ROWS = 30
 # Rows of one class at the end of y that chance does not put there.
 LONG_TAIL = 20
 # Weights of two classes that differ less move the mean of a forest by little, whether
@@ -62,7 +64,7 @@ def warn_of_class_weights(sample_weight, codes, classes):
     by_size = np.argsort(n_rows, kind="stable")
     by_size = by_size[n_rows[by_size] > 1]
     n, lift = n_rows[by_size], level[by_size]
-    if n.size < 2 or np.ptp(lift) < np.log(LEAST_FACTOR):
+    if n.size < 2 or n.sum() < FEWEST_ROWS or np.ptp(lift) < np.log(LEAST_FACTOR):
         return
     share = n / n.sum()
     noise = log_weight - level[codes]

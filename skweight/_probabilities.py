@@ -5,9 +5,9 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skweight import _guards
-from skweight._cross_fit import SMALLEST_CLIP, log_scores, outputs_of
-from skweight._cross_fit import smallest_probability as smallest
 from skweight._families import counts_votes
+from skweight._held_out.cross_fit import SMALLEST_CLIP, log_scores, outputs_of
+from skweight._held_out.cross_fit import smallest_probability as smallest
 from skweight._validation import check_number, plain, positions_of, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._numerics import log_scale

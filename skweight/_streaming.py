@@ -11,8 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from skweight._cross_fit import output_method
 from skweight._double_counting import check_probabilities, warn_of_double_counting
+from skweight._held_out.cross_fit import output_method
 from skweight._probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._roles import ROLES, multiply
 from skweight._validation import (
@@ -25,7 +25,7 @@ from skweight._validation import (
     n_rows,
     positions_of,
 )
-from skweight.delivery import deliver_partial, learns_with_weights
+from skweight.delivery._deliver import deliver_partial, learns_with_weights
 from skweight.inspection._report import (
     FitReport,
     describe_decision,

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from skweight._deliver_one import take_rows
 from skweight._roles import RoleWeights, multiply, without_rounding_noise
 from skweight._validation import check_weights, n_rows
 from skweight._warn import warn
 from skweight.delivery import deliver
+from skweight.delivery._one import take_rows
 from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import resolve_stabilizer
 

@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from skweight._columns import drop_columns
-from skweight.delivery import routing_without_weights
+from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
 

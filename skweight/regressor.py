@@ -8,7 +8,7 @@ from skweight._metadata import sort_fit_params
 from skweight._training import Training
 from skweight._validation import check_choice, n_rows
 from skweight._wrapper import WeightedWrapper
-from skweight.delivery import POLICIES
+from skweight.delivery._deliver import POLICIES
 from skweight.inspection._report import (
     RegressionReport,
     describe_weighting,

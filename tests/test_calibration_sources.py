@@ -34,7 +34,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.fixes import parse_version
 
-from skweight import CostMatrix, CostSensitiveClassifier, WeightedClassifier, _splits
+from skweight import CostMatrix, CostSensitiveClassifier, WeightedClassifier
+from skweight._held_out import splits as _splits
 from skweight.calibration import PriorCalibrator
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import FewerFoldsWarning

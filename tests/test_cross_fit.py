@@ -25,7 +25,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skweight import WeightedClassifier, _splits
+from skweight import WeightedClassifier
+from skweight._held_out import splits as _splits
 from skweight.calibration import (
     IsotonicCalibrator,
     PriorCalibrator,

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skweight import WeightedClassifier
-from skweight._inner_emphasis import inner_multiplier
 from skweight.datasets import make_imbalanced
+from skweight.delivery._balancing import inner_multiplier
 
 CLASSES = np.array(["fine", "fraud"])
 SHARE = np.array([0.95, 0.05])

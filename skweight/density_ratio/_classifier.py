@@ -19,7 +19,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skweight import _cross_fit
+from skweight._held_out import cross_fit
 from skweight._training import Training
 from skweight._validation import check_number, n_rows
 from skweight.calibration import resolve_calibrator
@@ -172,7 +172,7 @@ class ClassifierRatio(BaseDensityRatio):
         training.weigh(X, y, weights)
         self.estimator_, _ = training.fit(X, y)
         calibrator = resolve_calibrator(self.calibration)
-        self._method = _cross_fit.output_method(
+        self._method = cross_fit.output_method(
             self.estimator_, probabilities=calibrator is None
         )
 
@@ -180,7 +180,7 @@ class ClassifierRatio(BaseDensityRatio):
         splits = StratifiedKFold(
             folds, shuffle=True, random_state=rng.randint(2**31 - 1)
         ).split(np.zeros(y.size), y)
-        held_out = _cross_fit.held_out(
+        held_out = cross_fit.held_out(
             training,
             X,
             y,
@@ -191,7 +191,7 @@ class ClassifierRatio(BaseDensityRatio):
         )
         outputs = np.empty_like(held_out.outputs)
         outputs[held_out.rows] = held_out.outputs
-        self._clip = _cross_fit.smallest_probability(outputs, self._method)
+        self._clip = cross_fit.smallest_probability(outputs, self._method)
         # Source and target count half each, so the odds need no prior correction; where
         # nothing is calibrated, the classifier has seen them in these numbers.
         self._prior_odds = target.n / source.n
@@ -201,7 +201,7 @@ class ClassifierRatio(BaseDensityRatio):
             with warnings.catch_warnings():
                 # A classifier that cannot tell them apart has found the ratio 1.
                 warnings.simplefilter("ignore", CalibrationWarning)
-                scores = _cross_fit.log_scores(outputs, self._method, self._clip)
+                scores = cross_fit.log_scores(outputs, self._method, self._clip)
                 self.calibrator_ = calibrator.fit(
                     scores, y, sample_weight=halves * y.size
                 )
@@ -213,7 +213,7 @@ class ClassifierRatio(BaseDensityRatio):
             p = outputs[:, 1]
             prior_odds = self._prior_odds
         else:
-            scores = _cross_fit.log_scores(outputs, self._method, self._clip)
+            scores = cross_fit.log_scores(outputs, self._method, self._clip)
             p = self.calibrator_.predict_proba(scores)[:, 1]
             prior_odds = 1.0
         p = np.clip(p, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
@@ -222,7 +222,7 @@ class ClassifierRatio(BaseDensityRatio):
     def _ratio(self, X):
         few = self.estimator is None and n_rows(X) < _FEW_ROWS
         with one_thread(*(["openmp"] if few else [])):
-            outputs = _cross_fit.outputs_of(self.estimator_, X, self._method, _CLASSES)
+            outputs = cross_fit.outputs_of(self.estimator_, X, self._method, _CLASSES)
         return self._odds(outputs)
 
 

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import check_random_state
 
-from skweight import _cross_fit
+from skweight._held_out import cross_fit
 from skweight._training import Training
 from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
@@ -64,7 +64,7 @@ def measure_overlap(
         min(cv, source.n, target.n), shuffle=True, random_state=rng.randint(2**31 - 1)
     )
     splits = list(folds.split(np.zeros(y.size), y))
-    method = _cross_fit.output_method(adversary, probabilities=False)
+    method = cross_fit.output_method(adversary, probabilities=False)
 
     def scores_with(shares):
         training = Training(adversary, random_state=rng.randint(2**31 - 1))
@@ -73,13 +73,13 @@ def measure_overlap(
         training.weigh(X, y, None if np.ptp(halves) == 0 else halves)
         # Threads that share the work of small trees only wait for one another.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
-            held_out = _cross_fit.held_out(
+            held_out = cross_fit.held_out(
                 training, X, y, splits, method, _CLASSES, n_jobs=n_jobs
             )
         outputs = np.empty_like(held_out.outputs)
         outputs[held_out.rows] = held_out.outputs
-        clip = _cross_fit.smallest_probability(outputs, method)
-        scores = _cross_fit.log_scores(outputs, method, clip)
+        clip = cross_fit.smallest_probability(outputs, method)
+        scores = cross_fit.log_scores(outputs, method, clip)
         counted = np.concatenate([shares, target.shares()])
         return scores, counted, roc_auc_score(y, scores, sample_weight=counted)
 

@@ -18,7 +18,6 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._compat import run_with_callbacks
-from skweight._deliver_one import take_rows
 from skweight._validation import (
     check_labels,
     check_number,
@@ -31,6 +30,7 @@ from skweight._validation import (
     say,
 )
 from skweight._warn import warn
+from skweight.delivery._one import take_rows
 from skweight.exceptions import ComparisonInterruptedWarning
 from skweight.selection._candidates import candidates
 from skweight.selection._comparison import Design, WeightingComparison

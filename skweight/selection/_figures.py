@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from skweight import _cross_fit
+from skweight._held_out import cross_fit
 from skweight._validation import positions_of
 from skweight.metrics import calibration_error
 
@@ -117,10 +117,10 @@ def figures_of(fitted, X, y, weight, classes, positive):
 def outputs(fitted, X, classes):
     """Return probabilities, and scores to rank by; None where there are none."""
     if hasattr(fitted, "predict_proba"):
-        proba = _cross_fit.outputs_of(fitted, X, "predict_proba", classes)
+        proba = cross_fit.outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba
     if hasattr(fitted, "decision_function"):
-        return None, _cross_fit.outputs_of(fitted, X, "decision_function", classes)
+        return None, cross_fit.outputs_of(fitted, X, "decision_function", classes)
     return None, None
 
 

@@ -7,8 +7,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._deliver_one import take_rows
-from skweight._splits import make_splits
+from skweight._held_out.splits import make_splits
 from skweight._validation import (
     check_labels,
     check_number,
@@ -26,6 +25,7 @@ from skweight.calibration import (
     scores_from_proba,
 )
 from skweight.classifier import WeightedClassifier
+from skweight.delivery._one import take_rows
 from skweight.density_ratio._mixture import fit_mixture
 from skweight.selection._drift import moved, sums_of
 from skweight.selection._figures import outputs

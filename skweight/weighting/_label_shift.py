@@ -5,7 +5,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import check_random_state
 
-from skweight import _cross_fit
+from skweight._held_out import cross_fit
 from skweight._training import Training
 from skweight._validation import check_choice, check_number, encode_labels
 from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
@@ -197,12 +197,12 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         training = Training(estimator, random_state=rng.randint(2**31 - 1))
         training.weigh(X, y, sample_weight)
         self.estimator_, _ = training.fit(X, y)
-        self._method = _cross_fit.output_method(self.estimator_, probabilities=False)
-        at_target = _cross_fit.outputs_of(
+        self._method = cross_fit.output_method(self.estimator_, probabilities=False)
+        at_target = cross_fit.outputs_of(
             self.estimator_, X_target, self._method, classes
         )
         if isinstance(estimator, FrozenEstimator):
-            outputs = _cross_fit.outputs_of(self.estimator_, X, self._method, classes)
+            outputs = cross_fit.outputs_of(self.estimator_, X, self._method, classes)
             return outputs, np.arange(len(y)), at_target
         fewest = int(np.unique(y, return_counts=True)[1].min())
         if fewest < 2:
@@ -214,7 +214,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
             min(self.cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
         )
 
-        held_out = _cross_fit.held_out(
+        held_out = cross_fit.held_out(
             training,
             X,
             y,
@@ -226,9 +226,9 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         return held_out.outputs, held_out.rows, at_target
 
     def _scores(self, outputs, at_target):
-        clip = _cross_fit.smallest_probability(outputs, self._method)
+        clip = cross_fit.smallest_probability(outputs, self._method)
         return [
-            _cross_fit.log_scores(one, self._method, clip)
+            cross_fit.log_scores(one, self._method, clip)
             for one in (outputs, at_target)
         ]
 

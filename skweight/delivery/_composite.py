@@ -19,7 +19,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from skweight._compat import own_request, routing_of
-from skweight._deliver_one import (
+from skweight.delivery._one import (
     POPULATION,
     TRAINING,
     OwnScore,

@@ -15,16 +15,16 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_memory
 
 from skweight._columns import drop_columns
-from skweight._deliver_one import is_row_wise, name_of, take_rows, takes_roles
 from skweight._double_counting import warn_of_double_counting
 from skweight._roles import multiply
 from skweight._validation import check_weights, encode_labels, n_rows, plain
-from skweight.delivery import (
+from skweight.delivery._deliver import (
     deliver_fit_predict,
     deliver_in_place,
     deliver_transform,
     leaves_traces,
 )
+from skweight.delivery._one import is_row_wise, name_of, take_rows, takes_roles
 from skweight.resampling import WeightedSampler
 
 PARAMETERS = ("steps", "transform_input", "memory", "verbose")

@@ -17,8 +17,11 @@ from sklearn.utils.metaestimators import available_if
 
 from skweight._columns import drop_columns, names_without
 from skweight._compat import own_request, run_as_task
-from skweight._deliver_one import takes_roles
-from skweight._pipeline_steps import (
+from skweight._roles import RoleWeights
+from skweight._validation import check_weights, did_you_mean, n_rows, plain
+from skweight.delivery._deliver import routing_without_weights
+from skweight.delivery._one import takes_roles
+from skweight.pipeline._steps import (
     METHODS,
     Flow,
     check_params,
@@ -26,12 +29,6 @@ from skweight._pipeline_steps import (
     is_sampler,
     is_weighting,
 )
-from skweight._roles import RoleWeights
-from skweight._validation import check_weights, did_you_mean, n_rows, plain
-from skweight._weight_column import WeightColumn
-from skweight.delivery import routing_without_weights
-
-__all__ = ["Pipeline", "WeightColumn", "make_pipeline"]
 
 
 def _used_has(method):

@@ -1,14 +1,51 @@
 """Class weights that an estimator has by parameters of its own.
 
-They are emphasis as well: the model has seen its classes at other masses than the rows
-have, and whoever inverts that has to know.
+They are emphasis as well. Whoever injects weights besides counts twice; and whoever
+inverts the emphasis has to know of them, since the model has seen its classes at other
+masses than the rows have.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from skweight._families import learner_of
 from skweight._validation import plain
+from skweight.delivery._composite import children
+
+
+def balances_itself(estimator):
+    """Find parameters by which a classifier, or one inside it, balances its classes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier or composite.
+
+    Returns
+    -------
+    found : list of tuple (str, object)
+        Parameter names, as ``estimator.set_params`` takes them, and their values.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skweight.delivery import balances_itself
+    >>> balances_itself(make_pipeline(LogisticRegression(class_weight="balanced")))
+    [('logisticregression__class_weight', 'balanced')]
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return []
+    found = [
+        (name, value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name in _PARAMETERS and not _PARAMETERS[name].is_neutral(value)
+    ]
+    for key, child in children(estimator):
+        found += [(f"{key}__{name}", value) for name, value in balances_itself(child)]
+    return found
 
 
 def inner_multiplier(estimator, classes, share):
@@ -33,11 +70,9 @@ def inner_multiplier(estimator, classes, share):
     if isinstance(estimator, FrozenEstimator):
         return multiplier
     params = learner_of(estimator).get_params(deep=False)
-    for name, multiplier_of in _PARAMETERS.items():
-        value = params.get(name)
-        # A parameter may be an array, whose truth nobody knows.
-        if value is not None and value is not False:
-            multiplier = multiplier * multiplier_of(value, classes, share)
+    for name, parameter in _PARAMETERS.items():
+        if name in params and not parameter.is_neutral(params[name]):
+            multiplier = multiplier * parameter.multiplier(params[name], classes, share)
     return multiplier
 
 
@@ -76,10 +111,25 @@ def _even(share):
     return factor / np.average(factor, weights=share)
 
 
+class _Parameter(NamedTuple):
+    """Values that leave an estimator alone, and what the others multiply classes by."""
+
+    neutral: tuple
+    multiplier: object
+
+    def is_neutral(self, value):
+        # A value may be an array, whose comparison is one of its entries.
+        return any(
+            value is one or (np.ndim(value) == 0 and value == one)
+            for one in self.neutral
+        )
+
+
+# A parameter of another package becomes known by one row here.
 _PARAMETERS = {
-    "class_weight": _class_weight,
-    "class_weights": _class_weight,
-    "scale_pos_weight": _scale_pos_weight,
-    "is_unbalance": _is_unbalance,
-    "auto_class_weights": _auto_class_weights,
+    "class_weight": _Parameter((None,), _class_weight),
+    "class_weights": _Parameter((None,), _class_weight),
+    "auto_class_weights": _Parameter((None, "None"), _auto_class_weights),
+    "scale_pos_weight": _Parameter((None, 1), _scale_pos_weight),
+    "is_unbalance": _Parameter((None, False), _is_unbalance),
 }

@@ -16,38 +16,24 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
 from skweight._compat import own_request
-from skweight._deliver_composite import (
+from skweight._validation import check_choice
+from skweight.delivery._composite import (
     LEARNER,
     Delivery,
     Plan,
-    children,
     is_composite,
 )
-from skweight._deliver_one import (
+from skweight.delivery._one import (
     fit_called,
     fit_one,
     name_of,
-    systematic_resample,
     takes_roles,
     takes_sample_weight,
     tidied,
 )
-from skweight._validation import check_choice
 from skweight.exceptions import UnsupportedWeightsError
 
-__all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
-
 POLICIES = ("raise", "resample")
-
-# Parameters that make a classifier balance its classes by itself, and the values that
-# leave it alone.
-_BALANCING = {
-    "class_weight": (None,),
-    "class_weights": (None,),
-    "auto_class_weights": (None, "None"),
-    "scale_pos_weight": (None, 1),
-    "is_unbalance": (None, False),
-}
 
 
 def deliver(
@@ -345,40 +331,6 @@ def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
     if not ways:
         return []
     return [Delivery(name_of(estimator), LEARNER, " and ".join(ways))]
-
-
-def balances_itself(estimator):
-    """Find parameters by which a classifier, or one inside it, balances its classes.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Classifier or composite.
-
-    Returns
-    -------
-    found : list of tuple (str, object)
-        Parameter names, as ``estimator.set_params`` takes them, and their values.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skweight.delivery import balances_itself
-    >>> balances_itself(make_pipeline(LogisticRegression(class_weight="balanced")))
-    [('logisticregression__class_weight', 'balanced')]
-    """
-    if isinstance(estimator, FrozenEstimator):
-        return []
-    found = [
-        (name, value)
-        for name, value in estimator.get_params(deep=False).items()
-        if name in _BALANCING
-        and not any(value is one or value == one for one in _BALANCING[name])
-    ]
-    for key, child in children(estimator):
-        found += [(f"{key}__{name}", value) for name, value in balances_itself(child)]
-    return found
 
 
 def routing_without_weights(estimator, forbidden=(None, True)):

@@ -1,0 +1,10 @@
+"""Pipelines whose steps may also be samplers and weightings, and weights in a column.
+
+``_steps`` moves rows and weights from step to step, ``_pipeline`` is the estimator
+around it, and ``_weight_column`` carries weights through Pipelines of scikit-learn.
+"""
+
+from skweight.pipeline._pipeline import Pipeline, make_pipeline
+from skweight.pipeline._weight_column import WeightColumn
+
+__all__ = ["Pipeline", "WeightColumn", "make_pipeline"]
