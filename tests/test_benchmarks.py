@@ -18,6 +18,7 @@ NAMES = [
     "calibration_main",
     "calibration_real_data",
     "calibration_regret",
+    "calibration_regret_multiclass",
     "calibrator_agreement",
     "calibrator_speed",
     "compare_weightings",

@@ -31,9 +31,9 @@ def binary_proba(logit):
     every digit of a small probability.
     """
     proba = np.empty((logit.shape[0], 2))
-    proba[:, 0] = sigmoid(-logit)
-    proba[:, 1] = sigmoid(logit.copy())
-    return keep_inside(proba)
+    np.negative(logit, out=proba[:, 0])
+    proba[:, 1] = logit
+    return keep_inside(sigmoid(proba))
 
 
 def sigmoid(logit):

@@ -2,11 +2,13 @@
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import log_expit
 
 from skweight._validation import check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._newton import Restricted, Ridge
 from skweight.calibration._numerics import (
+    binary_proba,
     centre_rows,
     log_normalise,
     smoothed_targets,
@@ -229,7 +231,15 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        return softmax_proba(self._logits(self._tempered(scores)))
+        # What the other lines say, of two classes: a few calls for a single row.
+        shift = self._log_multiplier[1] - self._log_multiplier[0]
+        odds = (scores - shift) / self.temperature_
+        floor = -np.log(2 * self._n_rows)
+        mixed = np.log1p(1 / self._n_rows)
+        logit = self.slope_[1] * (np.logaddexp(log_expit(odds), floor) - mixed)
+        logit -= self.slope_[0] * (np.logaddexp(log_expit(-odds), floor) - mixed)
+        logit += self.intercept_[1] - self.intercept_[0]
+        return binary_proba(logit)
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self._logits(self._tempered(scores)))
