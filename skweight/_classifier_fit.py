@@ -37,7 +37,7 @@ from skweight._validation import (
     positions_of,
 )
 from skweight.calibration import PriorCalibrator
-from skweight.delivery._balancing import inner_multiplier
+from skweight.delivery._balancing import balances_itself, inner_multiplier
 from skweight.delivery._deliver import POLICIES
 from skweight.delivery._one import take_rows
 from skweight.inspection._report import (
@@ -184,7 +184,7 @@ class ClassifierFit:
         self._decide(decision, held_out, rows, y, population, arguments["decision"])
         self.report_ = FitReport(
             **figures,
-            weighting=describe_weighting(self.weighting_),
+            weighting=describe_weighting(self.weighting_, balances_itself(estimator)),
             classes=labels_of(self.classes_),
             deliveries=fitted.deliveries,
             decision=describe_decision(self.decision_),
@@ -266,7 +266,10 @@ class ClassifierFit:
         if told and not any(one is None for one in told):
             self.class_multiplier_ = np.mean(told, axis=0)
         mass = self.class_multiplier_ * population_share
-        inner = inner_multiplier(self.estimators_[0], self.classes_, mass / mass.sum())
+        model, inner = self.estimators_[0], np.ones(self.classes_.size)
+        # What `weighting` says of a frozen model is how that was fitted.
+        if self.weighting is None or not isinstance(model, FrozenEstimator):
+            inner = inner_multiplier(model, self.classes_, mass / mass.sum())
         self.class_multiplier_ = self.class_multiplier_ * inner
         mass *= inner
         return {

@@ -212,8 +212,8 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
     worst = np.argmax(np.where(off, np.abs(np.log(np.maximum(ratio, 1e-300))), -1))
     warn(
         f"After calibration the mean probability of class {plain(classes[worst])!r} "
-        f"is {mean[worst]:.3g} on held-out rows, of which {frequency[worst]:.3g} are "
-        f"of it: {ratio[worst]:.3g} times as many. {_remedy(calibrator)}",
+        f"is {mean[worst]:.3g} on held-out rows, {ratio[worst]:.3g} times its share of "
+        f"them, which is {frequency[worst]:.3g}. {_remedy(calibrator)}",
         CalibrationMeanWarning,
     )
 

@@ -26,6 +26,15 @@ def _describe(calibrator):
     return getattr(calibrator, "describe", calibrator.__repr__)()
 
 
+def _effective_rows(codes, weights):
+    """Return the effective rows of all classes, each counted by its own weights."""
+    if weights is None:
+        return codes.size
+    counted = weights > 0
+    by_class = effective_sample_size(weights[counted], by=codes[counted])
+    return sum(by_class.values())
+
+
 class ProbabilityMap:
     """What stands between the outputs of an estimator and its probabilities.
 
@@ -81,7 +90,7 @@ class ProbabilityMap:
         proba = self.calibrator.predict_proba(scores)
         codes = positions_of(y, self.classes, owner="The calibrator")
         mass = np.bincount(codes, weights=weights, minlength=self.classes.size)
-        effective = y.size if weights is None else effective_sample_size(weights)
+        effective = _effective_rows(codes, weights)
         self._warn(held_out.outputs, proba, codes, weights, effective)
         return {
             "calibration": (

@@ -104,7 +104,8 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must be one number per row; got values that are not numbers "
-            f"({error})."
+            f"({error}). Weights by a rule or in a column of X are a weighting, such "
+            "as weighting='balanced' or ColumnWeighting('column')."
         ) from error
     if array.ndim != 1:
         raise ValueError(
@@ -337,6 +338,15 @@ def check_choice(value, choices, *, name):
         raise ValueError(
             f"{name} must be one of {say(list(choices))}; got {value!r}."
             f"{did_you_mean(value, choices)}"
+        )
+
+
+def check_bool(value, *, name):
+    """Raise if value is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(
+            f"{name} must be True or False; got {value!r} of type "
+            f"{type(value).__name__}."
         )
 
 

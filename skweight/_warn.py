@@ -5,14 +5,15 @@ import warnings
 from os.path import dirname, join
 
 _PACKAGE = join(dirname(__file__), "")
+_IN_BETWEEN = ("joblib", "sklearn")
 
 
 def warn(message, category):
     """Warn, and point to the line outside of this package that called it.
 
     A number of frames that is counted by hand is wrong as soon as a call is moved, or
-    comes by another way. Where scikit-learn or joblib lies in between, it is the call
-    from furthest outside: the first one would be a line of theirs.
+    comes by another way. Lines of scikit-learn and joblib, such as those of a search
+    around us, are not the caller's either; in a process of theirs there is no other.
 
     Parameters
     ----------
@@ -21,12 +22,22 @@ def warn(message, category):
     category : type
         Class of the warning.
     """
-    frame, depth, stacklevel = sys._getframe(), 1, 1
-    while frame.f_back is not None:
-        frame, depth, ours = frame.f_back, depth + 1, _is_ours(frame)
-        stacklevel = depth if ours else stacklevel
-    warnings.warn(message, category, stacklevel=stacklevel)
+    frames = []
+    frame = sys._getframe()
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    caller = 1 + max(i for i, frame in enumerate(frames) if _is_ours(frame))
+    beyond = caller
+    while beyond < len(frames) and _package_of(frames[beyond]) in _IN_BETWEEN:
+        beyond += 1
+    caller = beyond if beyond < len(frames) else caller
+    warnings.warn(message, category, stacklevel=caller + 1)
 
 
 def _is_ours(frame):
     return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def _package_of(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0]

@@ -218,7 +218,7 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
     See Also
     --------
     BalancedWeighting : The default strategy.
-    skweight.calibration.SigmoidCalibrator : The usual calibrator.
+    skweight.calibration.AutoCalibrator : The calibrator to take if none is known.
     sklearn.calibration.CalibratedClassifierCV : Sends one weight to fit and
         calibrator alike.
 
@@ -308,8 +308,9 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
             They count in the fit, the calibration and the decision. Zero leaves a row
             out.
         **fit_params : dict
-            Row-wise information that the weighting or the splitter asks for by name;
-            the rest goes to the `fit` of the estimator.
+            ``groups``, one for each row, which folds and hold-outs keep together; and
+            row-wise information that the weighting or the decision asks for by name.
+            The rest goes to the `fit` of the estimator.
 
         Returns
         -------
@@ -365,9 +366,12 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
     def predict_interval(self, X):
         """Return how far one more label could move each probability.
 
-        There with a calibration that says so, such as ``calibration="venn_abers"``:
-        between what it says of a row if the row joined the calibration rows without
-        the label, and with it. `predict_proba` lies between the two.
+        Available only with a calibration that says so, such as
+        ``calibration="venn_abers"``. The ends are what it says of a row if the row
+        joined the calibration rows without the label, and with it. With two classes
+        `predict_proba` lies between them. With more they are those of each class
+        against the rest, before the probabilities of all classes are divided by their
+        sum, so that `predict_proba` may lie outside.
 
         Parameters
         ----------
@@ -379,6 +383,12 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
         lower, upper : ndarray of shape (n_samples, n_classes)
             Ends of the intervals, in [0, 1]; columns follow ``classes_``. Means of the
             ends, where several fold models predict.
+
+        Raises
+        ------
+        ValueError
+            With three classes and more after `set_prevalence`, which changes what the
+            rest is made of.
 
         Examples
         --------
@@ -515,6 +525,11 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
     def threshold_(self):
         """Probability of the second of two classes that decides."""
         check_is_fitted(self, "estimators_")
+        if self.decision_ is None:
+            raise AttributeError(
+                "There is no threshold_: without a calibration labels are those that "
+                "the wrapped estimator predicts."
+            )
         return self.decision_.threshold_
 
     def get_metadata_routing(self):

@@ -438,7 +438,7 @@ def test_a_class_that_only_a_fold_without_it_could_test():
     y = ((groups == 3) & (np.arange(120) % 4 == 0)).astype(int)
     X = rng.normal(size=(120, 3)) + y[:, np.newaxis]
     classifier = WeightedClassifier(calibration="auto", random_state=0)
-    with pytest.warns(FewerFoldsWarning, match=r"tests rows of class \[1\], so the"):
+    with pytest.warns(FewerFoldsWarning, match=r"tests a row of the classes \[1\], so"):
         classifier.fit(X, y, groups=groups)
     assert isinstance(classifier.calibrator_, PriorCalibrator)
 

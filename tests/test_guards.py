@@ -103,7 +103,7 @@ def test_boosting_on_repeated_rows_is_no_alarm():
 def test_a_temperature_alone_cannot_undo_weights(rare):
     sentence = (
         r"After calibration the mean probability of class 1 is 0\.\d+ on held-out "
-        r"rows, of which 0\.\d+ are of it: \d+\.?\d* times as many\..*='auto'"
+        r"rows, \d+\.?\d* times its share of them, which is 0\.\d+\..*='auto'"
     )
     with pytest.warns(CalibrationMeanWarning, match=sentence) as caught:
         make(calibration=TemperatureCalibrator(bias=False)).fit(*rare)
@@ -159,14 +159,14 @@ def test_the_rows_of_both_classes_say_what_is_chance(
         warn_of_mean(proba, codes, weight, np.array([0, 1]))
     assert len(caught) == warns
     if warns:
-        assert f": {ratio} times as many" in str(caught[0].message)
+        assert f", {ratio} times its share" in str(caught[0].message)
 
 
 def test_uneven_weights_within_a_class_make_it_few_rows():
     codes = (np.arange(2000) % 10 == 0).astype(int)
     proba = np.tile([0.7, 0.3], (2000, 1))
     weight = np.ones(2000)
-    with pytest.warns(CalibrationMeanWarning, match="3 times as many"):
+    with pytest.warns(CalibrationMeanWarning, match="3 times its share"):
         warn_of_mean(proba, codes, weight, np.array([0, 1]))
     # One row of the class weighs as much as the 199 others: four effective rows.
     weight[0] = 199

@@ -62,9 +62,14 @@ def test_what_a_parameter_multiplies(params, ratio):
     assert_allclose(fraud / fine, ratio)
 
 
-def test_a_frozen_model_is_taken_at_the_callers_word():
-    frozen = FrozenEstimator(Boosting(class_weight="balanced"))
-    assert_allclose(inner_multiplier(frozen, CLASSES, SHARE), 1)
+@pytest.mark.parametrize("weighting", [None, "balanced"])
+def test_a_frozen_model_is_inverted_once(data, weighting):
+    """By its parameter, or by what the caller says that it was weighted by."""
+    frozen = FrozenEstimator(BALANCED.fit(data.X[:3000], data.y[:3000]))
+    clf = WeightedClassifier(frozen, weighting=weighting, calibration="prior")
+    clf.fit(data.X[3000:], data.y[3000:])
+    mean = clf.predict_proba(data.X[3000:])[:, 1].mean()
+    assert_allclose(mean, data.y[3000:].mean(), rtol=0.15)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -142,3 +143,15 @@ def test_no_other_file_warns():
         if re.search(r"warnings\.warn\(|stacklevel=", path.read_text("utf-8"))
     }
     assert found == {"_warn.py"}
+
+
+def test_a_search_around_the_classifier_is_not_the_caller(rare):
+    X, y = rare
+    classifier = WeightedClassifier(calibration="sigmoid", random_state=0)
+    weight = np.where(y == 1, 9.0, 1.0)
+
+    def search():
+        grid = GridSearchCV(classifier, {"weighting__strength": [0.5, 1]}, cv=2)
+        grid.fit(X, y, sample_weight=weight)
+
+    assert set(files_of(search)) == {__file__}

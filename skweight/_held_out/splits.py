@@ -94,9 +94,10 @@ def _own_splits(cv, y, counted, random_state, groups):
     if n_folds is None:
         return None
     if groups is not None:
+        groups = _check_groups(groups, n_samples)[counted]
         if holdout:  # the first of so many folds has no more rows than a hold-out may
             n_folds = max(n_folds, -(-counted.size // MANY_ROWS))
-        pairs = _group_folds(n_folds, y, np.asarray(groups)[counted], random_state)
+        pairs = _group_folds(n_folds, y, groups, random_state)
         pairs = pairs[:1] if holdout else pairs
     elif holdout:
         pairs = [_hold_out(y, random_state)]
@@ -112,22 +113,41 @@ def _own_splits(cv, y, counted, random_state, groups):
     return Splits(pairs, is_holdout=holdout)
 
 
+def _check_groups(groups, n_samples):
+    """Return groups as codes, one for every row, or say what is wrong with them."""
+    groups = np.asarray(groups)
+    if groups.shape != (n_samples,):
+        raise ValueError(
+            f"groups must have one entry for each of the {n_samples} rows; got "
+            + (f"{groups.item()!r}" if groups.ndim == 0 else f"shape {groups.shape}")
+            + ". Pass the column itself, such as groups=X['customer']."
+        )
+    missing = np.array([one is None or one != one for one in groups.tolist()])
+    if missing.any():
+        raise ValueError(
+            f"groups must name a group for every row; {missing.sum()} of {n_samples} "
+            "are missing. Give rows of no group a group of their own."
+        )
+    return groups
+
+
 def _with_two_classes(pairs, y, counted):
     """Return the pairs that a classifier can be fitted on, or None if they will not do.
 
     Groups and times may leave training rows of a single class.
     """
     fit = [pair for pair in pairs if np.any(y[pair[0]] != y[pair[0][:1]])]
-    if len(fit) == len(pairs):
-        return pairs
+    if len(fit) == len(pairs) or np.all(y[counted] == y[counted][:1]):
+        return pairs  # rows of one class are for the estimator to refuse
     tested = [y[test] for _, test in fit]
     there = np.unique(np.concatenate(tested)) if tested else []
     missing = np.setdiff1d(y[counted], there)
     instead = "those pairs are left out"
     if missing.size:
         instead = (
-            f"no other pair tests rows of class {say(missing)}, so the probabilities "
-            "are calibrated by the closed-form inversion (calibration='prior') instead"
+            f"no other pair tests a row of the classes {say(missing)}, so the "
+            "probabilities are calibrated by the closed-form inversion "
+            "(calibration='prior') instead"
         )
     n_bad = len(pairs) - len(fit)
     warn(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import check_choice, check_number
+from skweight._validation import check_bool, check_choice, check_number
 from skweight.calibration._base import (
     BaseCalibrator,
     check_class_multiplier,
@@ -230,6 +230,7 @@ class AnchoredCalibrator(BaseCalibrator):
         check_choice(self.shape, ("affine", "quadratic"), name="shape")
         for name in ("slope_scale", "intercept_scale", "curvature_scale", "ridge"):
             check_number(getattr(self, name), name=name, low=0, include="neither")
+        check_bool(self.bounded, name="bounded")
         if classes is not None and not _holds_rows(scores) and not _holds_rows(y):
             return self._fit_without_rows(classes, class_multiplier)
         return self._fit(scores, y, sample_weight, classes, class_multiplier)

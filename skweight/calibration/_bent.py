@@ -1,6 +1,6 @@
 """What maps with a bend have in common: smoothed targets, bounds, and two ways out."""
 
-from skweight._validation import check_number
+from skweight._validation import check_bool, check_number
 from skweight.calibration._logistic import (
     LogitCurve,
     fit_constant_curve,
@@ -26,6 +26,7 @@ class BentCalibrator(OneVersusRestCalibrator):
 
     def _fit_curve(self, rows):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
+        check_bool(self.bounded, name="bounded")
         levels = binary_levels(rows.class_count, self.smoothing)
         data = (rows.scores, rows.codes, rows.weight)
         tails = rows.tails if self.bounded else None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
+from skweight._validation import check_bool
 from skweight.calibration._lookup import interpolate
 from skweight.calibration._merged import isotonic_blocks, merge_scores
 from skweight.calibration._numerics import binary_proba
@@ -51,7 +52,7 @@ class LogOddsCurve(NamedTuple):
 class IsotonicCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by the best increasing curve.
 
-    Use it when the rare class has thousands of calibration rows and the reliability
+    Use it when the rare class has hundreds of calibration rows and the reliability
     curve bends in a way that no sigmoid follows. With fewer rows it overfits, and a
     ``SigmoidCalibrator`` is better even where the curve does bend.
 
@@ -142,6 +143,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         self.centered = centered
 
     def _fit_curve(self, rows):
+        check_bool(self.centered, name="centered")
         knots, mass, hits = merge_scores(rows.scores, rows.codes, rows.weight)
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:

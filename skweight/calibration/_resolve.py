@@ -2,7 +2,7 @@
 
 import inspect
 
-from skweight._validation import did_you_mean, say
+from skweight._validation import did_you_mean
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._beta import BetaCalibrator
@@ -77,7 +77,7 @@ def resolve_calibrator(spec):
     """
     if spec is None:
         return None
-    names = say(list(CALIBRATORS))
+    names = ", ".join(map(repr, CALIBRATORS))
     if isinstance(spec, str):
         if spec in CALIBRATORS:
             return CALIBRATORS[spec]()

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_expit
 
-from skweight._validation import check_number
+from skweight._validation import check_bool, check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._newton import Restricted, Ridge
 from skweight.calibration._numerics import (
@@ -157,6 +157,7 @@ class VectorScalingCalibrator(BaseCalibrator):
 
     def _check_parameters(self):
         check_number(self.ridge, name="ridge", low=0, include="neither")
+        check_bool(self.inversion, name="inversion")
 
     def _fit_binary(self, rows):
         self._fit_tempered(rows)

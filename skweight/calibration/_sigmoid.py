@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import check_number
+from skweight._validation import check_bool, check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._logistic import fit_slope
 from skweight.calibration._newton import Ridge
@@ -135,6 +135,7 @@ class SigmoidCalibrator(BaseCalibrator):
     def _fit_binary(self, rows):
         self._tails = rows.tails
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
+        check_bool(self.bounded, name="bounded")
         found = fit_slope(
             rows.scores,
             rows.codes,

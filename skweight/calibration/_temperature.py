@@ -1,6 +1,6 @@
 """Temperature scaling, with the bias that class weights make necessary."""
 
-from skweight._validation import check_number
+from skweight._validation import check_bool, check_number
 from skweight._warn import warn
 from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._logistic import fit_slope
@@ -123,6 +123,8 @@ class TemperatureCalibrator(BaseCalibrator):
 
     def _check(self):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
+        for name in ("bias", "bounded"):
+            check_bool(getattr(self, name), name=name)
 
     def _fit_slope(self, solve, scores, rows, *targets):
         found = solve(

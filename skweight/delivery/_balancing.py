@@ -54,8 +54,7 @@ def inner_multiplier(estimator, classes, share):
     Parameters
     ----------
     estimator : estimator
-        Fitted. The learner inside of Pipelines and searches is asked; a frozen one is
-        taken at the caller's word.
+        Fitted. The learner inside of Pipelines, searches and frozen models is asked.
     classes : ndarray of shape (n_classes,)
         Labels.
     share : ndarray of shape (n_classes,)
@@ -67,8 +66,6 @@ def inner_multiplier(estimator, classes, share):
         Ones where it does not balance, or in a way that nobody knows from outside.
     """
     multiplier = np.ones(classes.size)
-    if isinstance(estimator, FrozenEstimator):
-        return multiplier
     params = learner_of(estimator).get_params(deep=False)
     for name, parameter in _PARAMETERS.items():
         if name in params and not parameter.is_neutral(params[name]):

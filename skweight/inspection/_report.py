@@ -362,8 +362,11 @@ def labels_of(classes):
     return [plain(label) for label in classes]
 
 
-def describe_weighting(weighting):
-    """Return a strategy and its role in one line."""
+def describe_weighting(weighting, own=()):
+    """Return a strategy and its role in one line, and what an estimator has itself."""
+    if own:
+        named = ", ".join(f"{name}={value!r}" for name, value in own)
+        return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"
     if weighting is None:
         return "none"
     factors = getattr(weighting, "factors_", [weighting])

@@ -8,6 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.utils.validation import has_fit_parameter
 
 from skweight import WeightedClassifier
 from skweight.calibration import resolve_calibrator, scores_from_proba
@@ -34,13 +35,17 @@ def test_around_a_frozen_estimator_it_is_the_calibrator_by_itself(name, n_classe
     ).fit(X[2000:], y[2000:])
     p = wrapped.predict_proba(X[2000:])
     scores = model.decision_function(X[2000:])
-    alone = resolve_calibrator(name).fit(scores, y[2000:])
+    # A frozen model says by its parameter how it was weighted.
+    known = {}
+    if has_fit_parameter(resolve_calibrator(name), "class_multiplier"):
+        known["class_multiplier"] = wrapped.class_multiplier_
+    alone = resolve_calibrator(name).fit(scores, y[2000:], **known)
     assert_allclose(alone.predict_proba(scores), p, rtol=1e-6)
     assert_allclose(p.mean(axis=0), np.bincount(y[2000:]) / 4000, rtol=0.15)
     raw = model.predict_proba(X[2000:])
     assert log_loss(y[2000:], p) < 0.9 * log_loss(y[2000:], raw)
     clipped = scores_from_proba(raw, clip=1e-12)
-    from_proba = resolve_calibrator(name).fit(clipped, y[2000:])
+    from_proba = resolve_calibrator(name).fit(clipped, y[2000:], **known)
     assert_allclose(from_proba.predict_proba(clipped), p, rtol=1e-3, atol=1e-4)
 
 
