@@ -173,7 +173,7 @@ def test_uneven_weights_within_a_class_make_it_few_rows():
     proba = np.tile([0.6, 0.4], (2000, 1))  # 0.18 of all weight is on the class
     warn_of_mean(proba, codes, weight, np.array([0, 1]))
     even = np.where(codes == 1, 199 / 100, 1.0)
-    with pytest.warns(CalibrationMeanWarning, match=r"of which 0\.181 are"):
+    with pytest.warns(CalibrationMeanWarning, match=r"which is 0\.181\."):
         warn_of_mean(proba, codes, even, np.array([0, 1]))
 
 
