@@ -55,7 +55,7 @@ def problems(options):
 
 
 def losses(model, X, y, train, test):
-    """Return the log loss for every quantile, and the share of zeros."""
+    """Return the log loss for every quantile, and the share of rows without a vote."""
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     held_out = cross_val_predict(
         model, X[train], y[train], cv=folds, method="predict_proba"
@@ -70,7 +70,7 @@ def losses(model, X, y, train, test):
         )
         proba = calibrator.predict_proba(scores_from_proba(new, clip=clip))
         found.append(log_loss(y[test], proba[:, 1]))
-    return [*found, np.mean(held_out == 0)]
+    return [*found, np.mean(held_out[:, 1] == 0)]
 
 
 def measure(options):
@@ -86,7 +86,7 @@ def measure(options):
             row = {
                 "data": data,
                 "model": name,
-                "zeros": Figure(100 * zeros, ".0f"),
+                "rows without a vote, %": Figure(100 * zeros, ".0f"),
                 "half the smallest": Figure(mean[0], ".4f"),
             }
             for quantile, one in zip(QUANTILES[1:], mean[1:], strict=True):

@@ -17,7 +17,7 @@ from skweight._double_counting import check_probabilities, warn_of_double_counti
 from skweight._guards import (
     samplers_in,
     warn_of_inner_sampler,
-    warn_of_inverted_votes,
+    warn_of_inverted_trees,
     warn_of_passed,
 )
 from skweight._held_out.cross_fit import output_method
@@ -180,7 +180,7 @@ class ClassifierFit:
             )
             self.calibrator_ = self._map.calibrator
             if held_out is None:
-                self._guard_votes(figures)
+                self._guard_inversion(figures)
         self._decide(decision, held_out, rows, y, population, arguments["decision"])
         self.report_ = FitReport(
             **figures,
@@ -245,16 +245,16 @@ class ClassifierFit:
                 self.class_multiplier_,
             )
 
-    def _guard_votes(self, figures):
-        """Warn of votes that are inverted unseen, unless rows were dropped for balance.
+    def _guard_inversion(self, figures):
+        """Warn of trees that are inverted unseen, unless rows were dropped for balance.
 
-        Such a forest was fitted on other rows, and not on weighted ones.
+        Such trees were fitted on other rows, and not on weighted ones.
         """
         model, rows = self.estimators_[0], figures["rows"]
         dropped = sum(figures.get("training_rows", rows)) < sum(rows)
         inverts = has_fit_parameter(self.calibrator_, "class_multiplier")
         if inverts and not dropped and not samplers_in(model):
-            warn_of_inverted_votes(model, self.class_multiplier_)
+            warn_of_inverted_trees(model, self.class_multiplier_)
 
     def _ask_what_models_saw(self, population_share):
         """Return the figures that the models know better.

@@ -63,6 +63,11 @@ def averages_trees(estimator):
     return isinstance(learner, FORESTS) and (inner is None or is_of_trees(inner))
 
 
+def boosts_trees(estimator):
+    """Return whether a model adds up trees that mend what those before them left."""
+    return is_of_trees(estimator) and not counts_votes(estimator)
+
+
 def counts_votes(estimator):
     """Return whether the probabilities of a model are shares of votes.
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
@@ -264,6 +265,20 @@ def test_votes_are_not_inverted_in_silence(rare, forest):
         make(forest, calibration="prior").fit(*rare)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("weight", [1, 3, 9])
+def test_boosted_trees_are_not_inverted_in_silence(rare, weight):
+    X, y = rare
+    boosting = GradientBoostingClassifier(n_estimators=20, random_state=0)
+    classifier = make(boosting, weighting={0: 1, 1: weight}, calibration="prior")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier.fit(X, y)
+    assert [one.category for one in caught] == [CalibrationMeanWarning] * (weight > 4)
+    if caught:
+        assert "GradientBoostingClassifier by class weights" in str(caught[0].message)
+        assert "a factor of 9, " in str(caught[0].message)
 
 
 def test_votes_after_over_sampling_do_not_follow_either(rare):
