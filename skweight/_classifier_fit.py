@@ -158,8 +158,7 @@ class ClassifierFit:
         self._mass = float(len(y))
         if sample_weight is not None:
             self._mass = float(np.asarray(sample_weight, dtype=np.float64).sum())
-        share = np.array(figures["population_share"])
-        figures |= self._ask_what_models_saw(share)
+        figures |= self._ask_what_models_saw(figures)
         self._take_from_estimator()
         if wanted and fitted.held_out is None:
             calibrator = self._without_held_out_rows(learns)
@@ -256,22 +255,32 @@ class ClassifierFit:
         if inverts and not dropped and not samplers_in(model):
             warn_of_inverted_trees(model, self.class_multiplier_)
 
-    def _ask_what_models_saw(self, population_share):
+    def _ask_what_models_saw(self, figures):
         """Return the figures that the models know better.
 
         A Pipeline may have resampled, and a learner may balance by its parameters.
         """
+        multiplier = np.array(figures["class_multiplier"])
         asked = [getattr(one, "_multiplier_of", None) for one in self.estimators_]
         told = [] if None in asked else [ask(self.classes_) for ask in asked]
         if told and not any(one is None for one in told):
-            self.class_multiplier_ = np.mean(told, axis=0)
-        mass = self.class_multiplier_ * population_share
-        model, inner = self.estimators_[0], np.ones(self.classes_.size)
+            multiplier = np.mean(told, axis=0)
+        share = np.array(figures["population_share"])
+        mass = multiplier * share
+        self._inner_multiplier = np.ones(share.size)
         # What `weighting` says of a frozen model is how that was fitted.
-        if self.weighting is None or not isinstance(model, FrozenEstimator):
-            inner = inner_multiplier(model, self.classes_, mass / mass.sum())
-        self.class_multiplier_ = self.class_multiplier_ * inner
-        mass *= inner
+        if self.weighting is None or not isinstance(self._delegate(), FrozenEstimator):
+            # Emphasis that counts twice has been warned of.
+            counts = None
+            if np.ptp(multiplier) <= 1e-9 * multiplier.max():
+                counts = np.array(figures.get("training_rows", figures["rows"]))
+            inner = [
+                inner_multiplier(model, self.classes_, mass, counts)
+                for model in self.estimators_
+            ]
+            self._inner_multiplier = np.mean(inner, axis=0)
+        mass *= self._inner_multiplier
+        self.class_multiplier_ = multiplier * self._inner_multiplier
         return {
             "class_multiplier": self.class_multiplier_.tolist(),
             "training_share": (mass / mass.sum()).tolist(),
@@ -281,17 +290,19 @@ class ClassifierFit:
         """Return the calibrator to use where a class is too rare to be held out."""
         if learns:
             raise ValueError(
-                f"decision={self.decision!r} learns from held-out rows, and the "
-                "rarest class has a single one. Collect more rows of it, or use a "
-                "decision that learns nothing, such as a CostMatrix or a number."
+                f"decision={self.decision!r} learns from held-out rows, and not every "
+                "class has one: the rarest class has a single row, or cv leaves none "
+                "of it out. Collect more rows, change cv, or use a decision that "
+                "learns nothing, such as a CostMatrix or a number."
             )
         model = self.estimators_[0]
         if not hasattr(model, "predict_proba"):
             raise ValueError(
-                f"The rarest class has a single row, which cannot be held out for "
-                f"calibration={self.calibration!r}, and {type(model)} has no "
-                "predict_proba to invert instead. Collect more rows of it, drop the "
-                "class, or set calibration=None."
+                f"calibration={self.calibration!r} learns from held-out rows, and not "
+                "every class has one: the rarest class has a single row, or cv leaves "
+                f"none of it out; and {type(model).__name__} has no predict_proba to "
+                "invert instead. Collect more rows, change cv, drop the class, or set "
+                "calibration=None."
             )
         return PriorCalibrator()
 

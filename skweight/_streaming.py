@@ -267,12 +267,16 @@ class Stream:
             self.largest * fade.before, 1.0 if weights is None else weights.max()
         )
 
-    def resume(self, report, weighting, mass):
-        """Start from the report of a fit, its strategy, and the sum of its weights."""
+    def resume(self, report, weighting, mass, inner_multiplier):
+        """Start from the report of a fit, its strategy, and the sum of its weights.
+
+        What the estimator multiplies by itself is in the report, and not in the sums.
+        """
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out
         self.rows, self.n_learned = np.array(report.rows), report.n_rows
         self.population = mass * np.array(report.population_share)
         self.training = self.population * np.array(report.class_multiplier)
+        self.training /= inner_multiplier
         effective = np.array(report.effective_rows)
         self.squares = np.divide(
             self.training**2,
@@ -405,7 +409,7 @@ class PartialFit:
 
         figures = stream.figures()
         self.weighting_ = stream.weighting(weighting)
-        self.class_multiplier_ = np.array(figures["class_multiplier"])
+        figures |= self._ask_what_models_saw(figures)
         model = self.estimators_[0]
         self.calibrator_ = self.prevalence_ = None
         calibrated = {"calibration": None}
@@ -450,7 +454,9 @@ class PartialFit:
             self.classes_ = np.unique(classes)
         stream = Stream(self.classes_, weighting, streaming, self.random_state)
         if fitted:
-            stream.resume(self.report_, self.weighting_, self._mass)
+            stream.resume(
+                self.report_, self.weighting_, self._mass, self._inner_multiplier
+            )
         else:
             self.estimators_ = [clone(estimator)]
         self._stream = stream

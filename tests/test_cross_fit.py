@@ -297,6 +297,47 @@ def test_repeated_folds_are_no_further_evidence(binary, ensemble, monkeypatch):
     assert classifier.calibrator_.class_count_.sum() == pytest.approx(len(y))
 
 
+def test_a_row_that_one_split_tests_twice(binary):
+    X, y = binary
+    pairs = [(np.arange(200), np.repeat(np.arange(200, 400), 3)), ([*range(400)], [])]
+    classifier = WeightedClassifier(calibration="sigmoid", cv=pairs).fit(X, y)
+    assert classifier.report_.held_out["n_rows"] == 200
+
+
+def test_training_rows_that_do_not_count_are_no_second_class():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    X = rng.normal(size=(300, 3)) + y[:, np.newaxis]
+    weight = np.ones(300)
+    weight[:60] = y[:60] == 0  # all that the first model could learn the class from
+    classifier = WeightedClassifier(
+        SVC(), weighting=None, calibration="sigmoid", cv=TimeSeriesSplit(4)
+    )
+    with pytest.warns(FewerFoldsWarning, match="1 of 4 pairs"):
+        classifier.fit(X, y, sample_weight=weight)
+    # Nor is a test row that does not count evidence of its class.
+    pairs = [(np.arange(150), np.arange(150, 300)), (np.arange(20), np.arange(20, 60))]
+    weight = np.where((np.arange(300) >= 150) & (y == 1), 0.0, 1.0)
+    weight[:20] = y[:20] == 0
+    classifier.set_params(estimator=LogisticRegression(), cv=pairs)
+    with pytest.warns(FewerFoldsWarning, match=r"tests a row of the classes \[1\]"):
+        classifier.fit(X, y, sample_weight=weight)
+    assert isinstance(classifier.calibrator_, PriorCalibrator)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentence"),
+    [
+        (np.arange(399), r"one entry for each of the 400 rows; got shape \(399,\)"),
+        ("customer", "rows; got 'customer'. Pass the column itself"),
+        (np.full(400, np.nan), "400 of 400 are missing"),
+    ],
+)
+def test_groups_that_are_none(binary, groups, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        WeightedClassifier(calibration="sigmoid").fit(*binary, groups=groups)
+
+
 def test_groups_keep_a_hold_out_as_small_as_without(binary, monkeypatch):
     X, y = binary
     monkeypatch.setattr(_splits, "MANY_ROWS", 40)

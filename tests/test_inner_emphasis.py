@@ -6,15 +6,17 @@ from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from skweight import WeightedClassifier
 from skweight.datasets import make_imbalanced
 from skweight.delivery._balancing import inner_multiplier
+from skweight.exceptions import DoubleCountingWarning
 
 CLASSES = np.array(["fine", "fraud"])
 SHARE = np.array([0.95, 0.05])
@@ -58,7 +60,7 @@ class Boosting(ClassifierMixin, BaseEstimator):
     ids=repr,
 )
 def test_what_a_parameter_multiplies(params, ratio):
-    fine, fraud = inner_multiplier(Boosting(**params), CLASSES, SHARE)
+    fine, fraud = inner_multiplier(Boosting(**params), CLASSES, SHARE, 100 * SHARE)
     assert_allclose(fraud / fine, ratio)
 
 
@@ -114,3 +116,44 @@ def test_a_prevalence_cannot_be_set_on_uncalibrated_weights(data):
     clf = WeightedClassifier(BALANCED, weighting=None).fit(data.X, data.y)
     with pytest.raises(ValueError, match="those of a weighted fit"):
         clf.set_prevalence({1: 0.05})
+
+
+def test_the_report_says_where_the_emphasis_comes_from(data):
+    clf = WeightedClassifier(BALANCED, weighting=None).fit(data.X, data.y)
+    said = "none; the estimator has class_weight='balanced' (emphasis)"
+    assert clf.report_.weighting == said
+
+
+def test_fold_models_of_a_search_are_all_asked(data):
+    """Searches of the folds find weights of their own."""
+    grid = {"class_weight": [{1: 2.0}, {1: 4.0}]}
+    search = GridSearchCV(DecisionTreeClassifier(max_depth=3, random_state=0), grid)
+    clf = WeightedClassifier(
+        search, weighting=None, calibration="anchored", ensemble=True, random_state=0
+    ).fit(data.X[:1000], data.y[:1000])
+    found = [one.best_params_["class_weight"][1] for one in clf.estimators_]
+    assert_allclose(clf.class_multiplier_, [1, np.mean(found)])
+
+
+def test_a_stream_goes_on_with_the_same_emphasis(data):
+    sgd = SGDClassifier(loss="log_loss", class_weight={1: 9.0}, random_state=0)
+    clf = WeightedClassifier(sgd, weighting=None, calibration="prior")
+    for start in (False, True):
+        if start:
+            clf.fit(data.X[:1000], data.y[:1000])
+        for _ in range(3):
+            clf.partial_fit(data.X[1000:2000], data.y[1000:2000], classes=[0, 1])
+            assert_allclose(clf.class_multiplier_, [1, 9])
+
+
+def test_balance_by_rows_or_by_weights_is_not_known():
+    """Some estimators balance rows and some weights: not guessed in silence."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 500)
+    X = rng.normal(size=(500, 2)) + y[:, np.newaxis]
+    weight = np.where(y == 1, 1.0, 20.0) * rng.uniform(0.5, 1.5, 500)
+    clf = WeightedClassifier(BALANCED, weighting=None, calibration="prior")
+    with pytest.warns(DoubleCountingWarning, match="may be off by that factor") as told:
+        clf.fit(X, y, sample_weight=weight)
+    assert len(told) == 1
+    assert told[0].filename == __file__

@@ -65,13 +65,15 @@ def make_splits(cv, X, y, population, random_state, metadata):
                 f"cv must give at least one pair of training and test rows; {cv!r} "
                 "gives none."
             )
-    pairs = [tuple(_positions(rows) for rows in pair) for pair in splits.pairs]
-    pairs = _with_two_classes(pairs, y, counted)
-    if pairs is None:
-        return None
     untested = np.zeros(n_samples, dtype=bool)
     untested[counted] = True
+    pairs = [tuple(_positions(rows) for rows in pair) for pair in splits.pairs]
+    pairs = _with_two_classes(pairs, y, untested)
+    if pairs is None:
+        return None
     for i, (train, test) in enumerate(pairs):
+        _, first = np.unique(test, return_index=True)
+        test = test[np.sort(first)]
         pairs[i] = train, test[untested[test]]
         untested[test] = False
     return splits._replace(pairs=pairs)
@@ -79,7 +81,9 @@ def make_splits(cv, X, y, population, random_state, metadata):
 
 def _positions(rows):
     rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
+    if rows.dtype == bool:
+        return np.flatnonzero(rows)
+    return rows if rows.size else rows.astype(np.intp)  # an empty list is of floats
 
 
 def _own_splits(cv, y, counted, random_state, groups):
@@ -134,13 +138,17 @@ def _check_groups(groups, n_samples):
 def _with_two_classes(pairs, y, counted):
     """Return the pairs that a classifier can be fitted on, or None if they will not do.
 
-    Groups and times may leave training rows of a single class.
+    Groups and times may leave training rows of a single class. Only rows that count
+    are looked at.
     """
-    fit = [pair for pair in pairs if np.any(y[pair[0]] != y[pair[0][:1]])]
+
+    def labels(rows):
+        return np.unique(y[rows[counted[rows]]])
+
+    fit = [(train, test) for train, test in pairs if labels(train).size > 1]
     if len(fit) == len(pairs) or np.all(y[counted] == y[counted][:1]):
         return pairs  # rows of one class are for the estimator to refuse
-    tested = [y[test] for _, test in fit]
-    there = np.unique(np.concatenate(tested)) if tested else []
+    there = np.concatenate([labels(test) for _, test in fit]) if fit else []
     missing = np.setdiff1d(y[counted], there)
     instead = "those pairs are left out"
     if missing.size:

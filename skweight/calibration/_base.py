@@ -24,6 +24,10 @@ from skweight.exceptions import CalibrationWarning, ReversedScoresWarning
 # and takes no memory worth mentioning.
 _BLOCK = 1 << 15
 
+# Share of the heaviest row that every row of positive weight has at least: far below
+# what anyone means, and sums still see it.
+_LIGHTEST = 1e-13
+
 # Sums that a count of weights keeps apart until the end.
 _LANES = 8
 
@@ -129,7 +133,7 @@ class BaseCalibrator(BaseEstimator):
     rows. Where every class has weights of its own, as in a case-control sample, a
     thousand rows of a rare class still count as hundreds, though the others outweigh
     them by far; and where one row carries the weight of its class, that class counts
-    as one.
+    as one. A positive weight below 1e-13 of the largest counts as that.
 
     References
     ----------
@@ -485,6 +489,7 @@ def _count_rows(codes, n_classes):
 def _to_effective_rows(weight, codes, n_classes):
     """Return weights as effective rows, and their total and one row's, by class."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
+    np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
     for start in range(0, codes.shape[0], _BLOCK):
         part = weight[start : start + _BLOCK]

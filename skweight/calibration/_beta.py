@@ -12,6 +12,10 @@ from skweight.calibration._logistic import (
 
 _LOG_2 = np.log(2.0)
 
+# Log odds beyond this are learned from as if they were this: a single one of 1e7 would
+# leave no digits for all others.
+_FAR = 1e4
+
 
 class OddAndEven:
     r"""The score s, and the even function :math:`\log \cosh(s / 2)`.
@@ -20,8 +24,12 @@ class OddAndEven:
     :math:`m s + d \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and
     :math:`d = b - a`. The two logarithms are nearly one line where the scores are all
     small, an odd and an even function are never. Neither is formed from a probability,
-    which would lose the digits of the other class.
+    which would lose the digits of the other class. Both are in units of how far the
+    scores spread, or steps that look small would be far from the minimum.
     """
+
+    def __init__(self, unit):
+        self.unit = unit
 
     def __call__(self, scores):
         features = np.empty((2, scores.shape[0]))
@@ -35,6 +43,7 @@ class OddAndEven:
         half *= 0.5
         even += half
         even -= _LOG_2
+        features *= 1 / self.unit
         return features
 
 
@@ -146,15 +155,19 @@ class BetaCalibrator(BentCalibrator):
     """
 
     def _fit_bent(self, scores, codes, weight, levels):
+        if max(scores.max(), -scores.min()) > _FAR:
+            scores = np.clip(scores, -_FAR, _FAR)
+        standard = standardise(scores, weight)
+        unit = np.hypot(standard.centre, standard.scale)
         objective = LogisticObjective(
-            OddAndEven(), scores, codes, weight, levels, standardise(scores, weight)
+            OddAndEven(unit), scores, codes, weight, levels, standard
         )
         theta = fit_logistic(objective, objective.constant(n_features=2))
         if abs(theta[1]) > 2 * theta[0]:
             theta = fit_best_edge(objective, _EDGES)
         if theta is None:
             return objective, None, None
-        mean, difference, at_zero = theta
+        mean, difference, at_zero = theta / [unit, unit, 1.0]
         a, b = max(mean - difference / 2, 0.0), max(mean + difference / 2, 0.0)
         c = at_zero - difference * _LOG_2
         return objective, TwoLogs(), np.array([a, b, c])

@@ -243,9 +243,8 @@ def fit_logistic(objective, start, *, shape=None):
     if objective.scores.shape[0] > _MANY_ROWS:
         start = newton(shape(objective.cells), start)
         step = newton_step(*shape(_GradientOfRows(objective)).slopes(start))
-        start = start + step
         if np.abs(step).max() <= _AFTER_CELLS * (1 + np.abs(start).max()):
-            return start
+            return start + step
     return newton(shape(objective), start)
 
 

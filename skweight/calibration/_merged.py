@@ -47,5 +47,5 @@ def isotonic_blocks(mass, hits):
     would depend on it; here they are one block.
     """
     fitted = isotonic_regression(hits / mass, weights=mass).x
-    start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12) + 1)
+    start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12 * fitted[1:]) + 1)
     return fitted[start], start

@@ -372,7 +372,9 @@ class _MatrixFit:
         share = np.bincount(codes, self.weight[:, 0], self.k)
         self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
         gram = (self.weight * self.z).T @ self.z
-        gram += 1e-9 * np.trace(gram) * np.eye(self.k + 1)
+        # The ridge is what holds directions in which the scores do not differ.
+        held = 2 * ridge[0, 1] / np.mean(self.doubt**2)
+        gram += (held + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
         self.root = np.linalg.cholesky(gram)
         self.inverse_root = np.linalg.inv(self.root)
         self.place = self.proba = None

@@ -12,7 +12,12 @@ from sklearn.frozen import FrozenEstimator
 
 from skweight._families import learner_of
 from skweight._validation import plain
+from skweight._warn import warn
 from skweight.delivery._composite import children
+from skweight.exceptions import DoubleCountingWarning
+
+# Class masses that differ by less are the same by rows and by weights.
+_CLEARLY = 1.1
 
 
 def balances_itself(estimator):
@@ -48,7 +53,7 @@ def balances_itself(estimator):
     return found
 
 
-def inner_multiplier(estimator, classes, share):
+def inner_multiplier(estimator, classes, mass, counts):
     """Return by how much a fitted estimator multiplies its classes by itself.
 
     Parameters
@@ -57,20 +62,46 @@ def inner_multiplier(estimator, classes, share):
         Fitted. The learner inside of Pipelines, searches and frozen models is asked.
     classes : ndarray of shape (n_classes,)
         Labels.
-    share : ndarray of shape (n_classes,)
-        Share of each class of what the learner is given.
+    mass : ndarray of shape (n_classes,)
+        Weight of the rows of each class that the learner is given.
+    counts : ndarray of shape (n_classes,) or None
+        Their number, for a warning where that says something else.
 
     Returns
     -------
     multiplier : ndarray of shape (n_classes,)
         Ones where it does not balance, or in a way that nobody knows from outside.
+
+    Warns
+    -----
+    DoubleCountingWarning
+        If it balances, and the weights make the classes other than their rows do.
     """
     multiplier = np.ones(classes.size)
+    share = mass / mass.sum()
     params = learner_of(estimator).get_params(deep=False)
     for name, parameter in _PARAMETERS.items():
         if name in params and not parameter.is_neutral(params[name]):
-            multiplier = multiplier * parameter.multiplier(params[name], classes, share)
+            factor = parameter.multiplier(params[name], classes, share)
+            multiplier = multiplier * factor
+            if counts is None:
+                continue
+            of_rows = counts / counts.sum()
+            ratio = factor / parameter.multiplier(params[name], classes, of_rows)
+            if ratio.max() > _CLEARLY * ratio.min():
+                _warn_of_two_counts(name, params[name], ratio)
     return multiplier
+
+
+def _warn_of_two_counts(name, value, ratio):
+    warn(
+        f"The wrapped estimator balances by itself ({name}={value!r}), and the weights "
+        f"make its classes up to {ratio.max() / ratio.min():.3g} times as large as "
+        "their numbers of rows do. Some estimators balance the rows and some the "
+        "weights, so class_multiplier_ may be off by that factor. Set it back to its "
+        "default, and balance by weighting='balanced', which counts the weights.",
+        DoubleCountingWarning,
+    )
 
 
 def _class_weight(value, classes, share):

@@ -60,3 +60,15 @@ def test_reversed_scores_are_told(rng):
     with pytest.warns(CalibrationWarning, match="every row gets the class freq"):
         calibrator = BetaCalibrator().fit(scores, y)
     assert_allclose(calibrator.predict_proba([-5.0, 5.0])[:, 1], y.mean(), rtol=0.01)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e5, 1e7, 1e12])
+@pytest.mark.parametrize("n", [2000, 20_000])
+def test_one_outlying_score_leaves_the_map_of_the_others(far, n, rng):
+    """It is what its label says, so that nothing but rounding stands in the way."""
+    scores = rng.normal(0, 2, size=n)
+    y = (rng.random(n) < expit(scores)).astype(int)
+    expected = BetaCalibrator().fit(scores, y).predict_proba([-3.0, 0.0, 3.0])
+    scores[0], y[0] = far, 1
+    found = BetaCalibrator().fit(scores, y).predict_proba([-3.0, 0.0, 3.0])
+    assert_allclose(found, expected, atol=0.02)

@@ -4,6 +4,8 @@
 each. One effective sample size for all would count the others as one row.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 from effective_rows import effective
@@ -20,7 +22,9 @@ from skweight.calibration import (
     SigmoidCalibrator,
     TemperatureCalibrator,
     VectorScalingCalibrator,
+    VennAbersCalibrator,
 )
+from skweight.exceptions import CalibrationWarning
 
 N_OF_EACH, TIMES = 1000, 1000
 
@@ -86,3 +90,35 @@ def test_the_classifier_keeps_the_frequency_of_the_population():
     clf.fit(scores[order, np.newaxis], y[order], sample_weight=weight[order])
     held_out = clf.report_.held_out
     assert_allclose(held_out["mean_after"][1], held_out["prevalence"][1], rtol=0.05)
+
+
+@pytest.mark.parametrize("light", [1e-14, 1e-40, 1e-300])
+@pytest.mark.parametrize(
+    "calibrator",
+    [
+        AnchoredCalibrator(),
+        AutoCalibrator(),
+        BetaCalibrator(),
+        IsotonicCalibrator(),
+        SigmoidCalibrator(),
+        TemperatureCalibrator(),
+        VectorScalingCalibrator(),
+        VennAbersCalibrator(),
+    ],
+    ids=repr,
+)
+def test_weights_that_differ_beyond_all_digits(calibrator, light):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=500)
+    y = (rng.random(500) < expit(scores)).astype(int)
+    odd = np.arange(500) % 2 == 1
+    for weight in (np.where(y == 0, light, 1.0), np.where(odd, light, 1.0)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CalibrationWarning)
+            proba = calibrator.fit(scores, y, weight).predict_proba(scores)
+        assert np.isfinite(proba).all()
+        assert ((proba > 0) & (proba < 1)).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)
+        wide = calibrator.fit(scores, y, np.where(odd, 1e300, 1e-300))
+    assert np.isfinite(wide.predict_proba(scores)).all()

@@ -24,7 +24,7 @@ def objective_of(kind, scores, weighted=False, seed=0):
     basis = {
         "affine": logistic.Affine(standard),
         "bend": Bend(standard, scores),
-        "odd and even": OddAndEven(),
+        "odd and even": OddAndEven(standard.scale),
     }[kind]
     return logistic.LogisticObjective(
         basis, scores, codes, weight, np.array([0.001, 0.999]), standard

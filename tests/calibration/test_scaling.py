@@ -12,6 +12,7 @@ from skweight.calibration import (
     PriorCalibrator,
     StructuredMatrixScalingCalibrator,
     VectorScalingCalibrator,
+    _scaling,
 )
 from skweight.exceptions import CalibrationWarning
 
@@ -157,3 +158,20 @@ def test_separable_rows_are_finite(kind):
 def test_wrong_ridge(kind, table):
     with pytest.raises(ValueError, match="ridge must be a number"):
         clone(kind(ridge=0)).fit(*table)
+
+
+def test_scores_of_one_dimension_take_no_longer(rng, monkeypatch):
+    """As a linear model of one feature makes them; products are counted, not time."""
+    products = []
+    times = _scaling._MatrixFit.hessian_times
+
+    def spy(self, *args):
+        products.append(1)
+        return times(self, *args)
+
+    monkeypatch.setattr(_scaling._MatrixFit, "hessian_times", spy)
+    scores = rng.normal(size=(500, 1)) * np.arange(20) / 3
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    y[:20] = np.arange(20)
+    StructuredMatrixScalingCalibrator().fit(scores, y)
+    assert len(products) < 3000
