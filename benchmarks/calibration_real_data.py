@@ -26,9 +26,8 @@ SEEDS = {"phoneme": 5, "adult": 3}
 SEEDS_ELSEWHERE = 8
 SLOW = {("adult", "RF")}
 SKLEARN = {"sigmoid": "sklearn sigmoid", "isotonic": "sklearn isotonic"}
-# What each calibration is held against; scikit-learn has no closed-form one, and
-# its temperature has no intercept, so that it cannot undo class weights.
-RIVALS = SKLEARN | {"temperature": SKLEARN["sigmoid"], "prior": SKLEARN["sigmoid"]}
+# What each calibration is held against; scikit-learn has no mixture and no closed form.
+RIVALS = SKLEARN | {"auto": SKLEARN["sigmoid"], "prior": SKLEARN["sigmoid"]}
 
 
 def methods(make):
@@ -43,6 +42,9 @@ def methods(make):
                 make(), weighting="balanced", calibration=calibration, random_state=0
             )
         )
+    found["ours auto, one model"] = lambda: WeightedClassifier(
+        make(), calibration="auto", ensemble=False, random_state=0
+    )
     for method, name in SKLEARN.items():
         found[name] = lambda method=method: CalibratedClassifierCV(
             make(class_weight="balanced"), method=method
