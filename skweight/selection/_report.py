@@ -9,8 +9,8 @@ import numpy as np
 
 from skweight._optional import import_optional
 from skweight._validation import say
-from skweight.selection._comparison import BOTH, about, title_of, with_error
 from skweight.selection._figures import METRICS
+from skweight.selection._words import BOTH, about, title_of, with_error
 
 # What the picture shows unless told otherwise.
 DRAWN = (

@@ -1,0 +1,47 @@
+"""Words that a comparison prints and those that its report shows."""
+
+import numpy as np
+
+from skweight._validation import say
+from skweight.selection._figures import METRICS
+
+# Metrics that are told for both of two classes.
+BOTH = ("recall", "precision")
+
+
+def title_of(design, metric, label):
+    """Return what a figure is called; of two classes one is meant unless named."""
+    title = METRICS[metric].title if metric in METRICS else metric
+    one_is_meant = design.pos_label is not None and metric not in BOTH
+    return title if label is None or one_is_meant else f"{title} {label}"
+
+
+def with_error(mean, error):
+    if np.isnan(mean):
+        return "-"
+    if not np.isfinite(mean):
+        return f"{mean}"
+    digits = 3 if abs(mean) < 10 else 0
+    told = f"{mean:,.{digits}f}"
+    return told if np.isnan(error) else f"{told} ± {error:,.{digits}f}"
+
+
+def about(comparison):
+    """Return in lines how the comparison was made."""
+    design = comparison.design
+    done = len({cell.fold for cell in comparison.cells})
+    yield (
+        f"{design.n_rows:,} rows, {design.n_folds} folds"
+        f"{', kept together by group' if design.grouped else ''}; held-out rows count "
+        f"by: {design.weights}"
+    )
+    yield (
+        f"baseline: {comparison.baseline}; mean ± standard error, corrected for the "
+        "rows that folds share (Nadeau and Bengio)"
+    )
+    if not comparison.complete:
+        yield f"NOT COMPLETE: interrupted, {done} of {design.n_folds} folds begun"
+    failed = comparison.failures()
+    if len(failed):
+        names = list(dict.fromkeys(failed["strategy"]))
+        yield f"FAILED: {say(names)}, see failures()"
