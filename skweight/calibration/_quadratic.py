@@ -31,10 +31,10 @@ class Bend:
 
     def __call__(self, scores):
         features = np.empty((2, scores.shape[0]))
-        features[0] = u = self.standard(scores)
-        inside = np.clip(u, self.low, self.high)
+        u, bend = features
+        u[:] = self.standard(scores)
+        inside = u.clip(self.low, self.high)
         # On the tangent at the end e: e * e + 2 e (u - e) = e * (2 u - e).
-        bend = features[1]
         np.multiply(u, 2.0, out=bend)
         bend -= inside
         bend *= inside
