@@ -34,16 +34,17 @@ class OddAndEven:
     def __call__(self, scores):
         features = np.empty((2, scores.shape[0]))
         odd, even = features
-        odd[:] = scores
-        half = np.abs(scores)
-        np.negative(half, out=even)
+        inverse = 1 / self.unit
+        np.multiply(scores, inverse, out=odd)
+        far = np.abs(scores)
+        np.negative(far, out=even)
         np.exp(even, out=even)
         even += 1.0
         np.log(even, out=even)
-        half *= 0.5
-        even += half
         even -= _LOG_2
-        features *= 1 / self.unit
+        even *= inverse
+        far *= 0.5 * inverse
+        even += far
         return features
 
 

@@ -18,13 +18,14 @@ def merge_scores(scores, codes, weight):
     """Return the rows with those of equal score made one."""
     order = np.argsort(scores)
     ordered = scores[order]
-    gap = np.diff(ordered)
-    first = np.append(0, np.flatnonzero(gap > tie_width(ordered)) + 1)
     weight = weight[order]
+    hits = weight * codes[order]
+    differs = np.diff(ordered) > tie_width(ordered)
+    if differs.all():
+        return Merged(ordered, weight, hits)
+    first = np.append(0, np.flatnonzero(differs) + 1)
     return Merged(
-        ordered[first],
-        np.add.reduceat(weight, first),
-        np.add.reduceat(weight * codes[order], first),
+        ordered[first], np.add.reduceat(weight, first), np.add.reduceat(hits, first)
     )
 
 

@@ -122,22 +122,25 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         merged = merge_scores(rows.scores, rows.codes, rows.weight)
         rest, own = rows.row_mass
         value, start = isotonic_blocks(merged.mass, merged.hits)
-        x = np.append(0.0, np.cumsum(merged.mass))
-        y = np.append(0.0, np.cumsum(merged.hits))
+        x, y = np.zeros((2, merged.mass.shape[0] + 1))
+        np.cumsum(merged.mass, out=x[1:])
+        np.cumsum(merged.hits, out=y[1:])
         corner = np.append(start, x.shape[0] - 1)
         upper = _values_with_a_positive(x, y, corner, value, own)
         # Turned by half a circle, a negative at a score is a positive at that score,
         # and misses are hits.
-        lower = 1.0 - _values_with_a_positive(
+        np.subtract(x, y, out=y)
+        lower = _values_with_a_positive(
             x[-1] - x[::-1],
-            (x[-1] - y[-1]) - (x - y)[::-1],
+            y[-1] - y[::-1],
             x.shape[0] - 1 - corner[::-1],
             1.0 - value[::-1],
             rest,
-        )
-        lower = np.maximum(lower[::-1], 0.0)
-        begins = np.flatnonzero(np.diff(lower, prepend=-1.0))
-        ends = np.flatnonzero(np.diff(upper, append=2.0))
+        )[::-1]
+        np.subtract(1.0, lower, out=lower)
+        np.maximum(lower, 0.0, out=lower)
+        begins = np.flatnonzero(np.append(True, lower[1:] != lower[:-1]))
+        ends = np.flatnonzero(np.append(upper[1:] != upper[:-1], True))
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
@@ -179,18 +182,22 @@ def _values_with_a_positive(x, y, corner, value, added):
     """
     chain_x, chain_y = x[corner], y[corner]
     last = corner.shape[0] - 1
-    # Seen from each point but the last, moved down by the added positive.
-    from_x, from_y = x[:-1] - added, y[:-1] - added
-    # The tangent touches the chain at the first corner, from the end of the own block
-    # on, after which the chain is at least as steep as the view. For nearly all points
-    # that is the end of the own block; for the others it is bisected, all at once.
-    own = np.repeat(np.arange(1, last + 1), np.diff(corner))
-    slope = (chain_y[own] - from_y) / (chain_x[own] - from_x)
+    # Seen from each point but the last, moved down by the added positive. The tangent
+    # touches the chain at the first corner, from the end of the own block on, after
+    # which the chain is at least as steep as the view. For nearly all points that is
+    # the end of the own block; for the others it is bisected, all at once.
+    size = np.diff(corner)
+    slope, run = np.repeat(chain_y[1:], size), np.repeat(chain_x[1:], size)
+    for away, origin in ((slope, y), (run, x)):
+        away -= origin[:-1]
+        away += added
+    slope /= run
     # Not from the chain itself: rows of nearly no weight leave no run to divide by.
     steepness = np.append(value, np.inf)
-    point = np.flatnonzero(steepness[own] < slope)
-    low, high = own[point] + 1, np.full(point.shape[0], last)
-    from_x, from_y = from_x[point], from_y[point]
+    point = np.flatnonzero(np.repeat(steepness[1:], size) < slope)
+    low = np.searchsorted(corner, point, side="right") + 1
+    high = np.full(point.shape[0], last)
+    from_x, from_y = x[point] - added, y[point] - added
     while (low < high).any():
         middle = (low + high) // 2
         view = (chain_y[middle] - from_y) / (chain_x[middle] - from_x)
@@ -198,4 +205,5 @@ def _values_with_a_positive(x, y, corner, value, added):
         low = np.where(beyond, middle + 1, low)
         high = np.where(beyond, high, middle)
     slope[point] = (chain_y[low] - from_y) / (chain_x[low] - from_x)
-    return np.minimum(np.maximum.accumulate(slope), 1.0)
+    np.maximum.accumulate(slope, out=slope)
+    return np.minimum(slope, 1.0, out=slope)
