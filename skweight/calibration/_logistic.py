@@ -176,16 +176,18 @@ class LogisticObjective:
         """
         mass = np.zeros(2 * _N_CELLS + 2)
         centre, reach = self.standard.centre, _REACH * self.standard.scale
-        low = max(self.scores.min(), centre - reach)
-        high = min(self.scores.max(), centre + reach)
+        lowest, highest = self.scores.min(), self.scores.max()
+        low, high = max(lowest, centre - reach), min(highest, centre + reach)
+        reaches_all = (low, high) == (lowest, highest)
         width = (high - low) / _N_CELLS
         # Where the scores are one, to what a double can tell apart, so are the cells.
         per_score = 1 / width if width > 1e-290 else 0.0
         for start in range(0, self.scores.shape[0], _BLOCK):
             part = slice(start, start + _BLOCK)
-            place = np.clip(self.scores[part], low, high)
-            place -= low
+            place = self.scores[part] - low
             place *= per_score
+            if not reaches_all:
+                place.clip(0.0, _N_CELLS, out=place)
             cell = place.astype(np.intp)
             cell *= 2
             cell += self.codes[part]
