@@ -156,9 +156,10 @@ class BetaCalibrator(BentCalibrator):
     """
 
     def _fit_bent(self, scores, codes, weight, levels):
-        if max(scores.max(), -scores.min()) > _FAR:
-            scores = np.clip(scores, -_FAR, _FAR)
         standard = standardise(scores, weight)
+        if standard.peak > _FAR:
+            scores = np.clip(scores, -_FAR, _FAR)
+            standard = standardise(scores, weight)
         unit = np.hypot(standard.centre, standard.scale)
         objective = LogisticObjective(
             OddAndEven(unit), scores, codes, weight, levels, standard

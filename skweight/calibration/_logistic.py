@@ -46,6 +46,7 @@ class Standard(NamedTuple):
 
     centre: float
     scale: float
+    peak: float = np.inf  # the largest size of a score, where it is known
 
     def __call__(self, scores):
         """Return scores as deviations from the mean in standard deviations."""
@@ -61,7 +62,7 @@ def standardise(scores, weight):
         # Squares stay finite, and do not vanish, in units of the peak.
         unit = max(peak, 1e-290)
         inner = standardise(scores / unit, weight) if peak > 1e-290 else Standard(0, 1)
-        return Standard(inner.centre * unit, inner.scale * unit)
+        return Standard(inner.centre * unit, inner.scale * unit, peak)
     even = all_equal(weight)
     total = scores.shape[0] if even else weight.sum()
     centre = (scores.sum() if even else weight @ scores) / total
@@ -72,7 +73,7 @@ def standardise(scores, weight):
         square += (away if even else weight[part] * away) @ away
     scale = np.sqrt(square / total)
     # Rounding alone gives equal scores a spread.
-    return Standard(centre, scale if scale > 1e-13 * peak else 1.0)
+    return Standard(centre, scale if scale > 1e-13 * peak else 1.0, peak)
 
 
 class Affine:
