@@ -12,6 +12,10 @@ from skweight.calibration._numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 
+# Newton's steps, kept inside a bracket, to a mean: few are ever needed.
+_MOST_STEPS = 60
+
+
 class Curve(NamedTuple):
     """A piecewise linear map from scores to probabilities, constant outside its knots.
 
@@ -48,6 +52,25 @@ class LogOddsCurve(NamedTuple):
         """Return the probabilities of both classes, shape (n, 2)."""
         return binary_proba(interpolate(scores, self.scores, self.log_odds))
 
+    def of_mean(self, scores, mass, hits, room):
+        """Return the curve, moved so that its mean over rows is their frequency.
+
+        ``room`` is how far down and up it may go.
+        """
+        logit = interpolate(scores, self.scores, self.log_odds)
+        goal = hits.sum()
+        low, high = room
+        shift = 0.0
+        for _ in range(_MOST_STEPS):
+            proba = expit(logit + shift)
+            off = mass @ proba - goal
+            low, high = (low, shift) if off > 0 else (shift, high)
+            if abs(off) <= 1e-9 * goal or high - low <= 1e-12:
+                break
+            step = shift - off / max(mass @ (proba * (1 - proba)), 1e-300)
+            shift = step if low < step < high else (low + high) / 2
+        return self._replace(log_odds=self.log_odds + shift)
+
 
 class IsotonicCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by the best increasing curve.
@@ -76,7 +99,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         pseudo-negative at the highest, and draws straight lines of the log odds between
         the knots: strictly increasing over the range of the calibration scores, so the
         ranking and the AUC stay, with about half the regret in log loss of the other
-        on the problems of the user guide. False interpolates probabilities between the
+        on the problems of the user guide. The curve is moved as a whole so that the
+        mean probability is the frequency, as it is of the flat blocks. False interpolates probabilities between the
         ends of the flat blocks, as scikit-learn does, so that a whole block of scores
         shares one probability and the ranking inside it is lost.
 
@@ -166,7 +190,10 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
             p = np.repeat(value, 2)
             keep = np.append(True, np.diff(x) > 0)
             x, p = x[keep], p[keep]
-        curve = LogOddsCurve(x, logit(p)) if self.centered else Curve(x, p)
+        curve = Curve(x, p)
+        if self.centered:
+            room = rows.tails.low - logit(p[0]), rows.tails.high - logit(p[-1])
+            curve = LogOddsCurve(x, logit(p)).of_mean(knots, mass, hits, room)
         return curve, value.shape[0] == 1 and knots.shape[0] > 1
 
 

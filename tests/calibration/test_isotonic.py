@@ -229,3 +229,16 @@ def test_the_classes_whose_curves_are_constant_are_named():
     ) as caught:
         blocks().fit(scores, y)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("prevalence", [0.02, 0.3])
+def test_the_mean_of_a_centered_curve_is_the_frequency(prevalence, rng):
+    """Of heavy ties to the right of their knots too, as rows that are one row make."""
+    scores = rng.normal(np.log(prevalence / (1 - prevalence)), 1.5, size=4000)
+    scores = np.where(rng.random(4000) < 0.3, np.quantile(scores, 0.9), scores)
+    y = (rng.random(4000) < expit(scores)).astype(int)
+    weight = rng.exponential(size=4000)
+    calibrator = IsotonicCalibrator().fit(scores, y, weight)
+    mean = np.average(calibrator.predict_proba(scores)[:, 1], weights=weight)
+    # But for the two rows of doubt.
+    assert_allclose(mean, np.average(y, weights=weight), rtol=2 / y.sum())
