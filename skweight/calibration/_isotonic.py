@@ -11,7 +11,6 @@ from skweight.calibration._merged import isotonic_blocks, merge_scores
 from skweight.calibration._numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-
 # Newton's steps, kept inside a bracket, to a mean: few are ever needed.
 _MOST_STEPS = 60
 
