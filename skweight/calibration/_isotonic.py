@@ -99,9 +99,10 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         the knots: strictly increasing over the range of the calibration scores, so the
         ranking and the AUC stay, with about half the regret in log loss of the other
         on the problems of the user guide. The curve is moved as a whole so that the
-        mean probability is the frequency, as it is of the flat blocks. False interpolates probabilities between the
-        ends of the flat blocks, as scikit-learn does, so that a whole block of scores
-        shares one probability and the ranking inside it is lost.
+        mean probability is the frequency, as it is of the flat blocks. False
+        interpolates probabilities between the ends of the flat blocks, as scikit-learn
+        does, so that a whole block of scores shares one probability and the ranking
+        inside it is lost.
 
     Attributes
     ----------
