@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
@@ -656,24 +657,35 @@ def test_one_column_of_votes_is_that_of_the_second_class():
         warn_of_clipped_votes(proba, votes, codes, None, np.array([0, 1]))
 
 
+class Votes(ClassifierMixin, BaseEstimator):
+    """A model whose votes for the rarer class are the first column."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.is_first_ = counts[0] < counts[1]
+        return self
+
+    def predict_proba(self, X):
+        votes = np.column_stack([1 - X[:, 0], X[:, 0]])
+        return votes[:, ::-1] if self.is_first_ else votes
+
+
 @pytest.mark.parametrize("renamed", [False, True])
 def test_votes_that_a_line_cannot_follow_in_a_whole_fit(renamed):
     """Fifty pseudo-rows pull the end of the line up, where most of the rows are."""
-    data = make_imbalanced(
-        4000, prevalence=0.05, class_sep=2.0, nonlinearity=0.3, random_state=0
-    )
+    X = np.repeat([[0.0, 0.0], [0.3, 0.0]], [3200, 800], axis=0)
+    y = (np.arange(4000) % np.where(X[:, 0] == 0, 200, 4) == 0).astype(int)
     labels = np.array(["yes", "no"] if renamed else ["no", "yes"])
-    model = make(RandomForestClassifier(5, random_state=0), cv=3)
-    model.set_params(calibration=SigmoidCalibrator(smoothing=50))
+    model = make(Votes(), cv=3, calibration=SigmoidCalibrator(smoothing=50))
     sentence = (
-        rf"\d\d% of the held-out rows have no vote for class '{labels[1]}'; "
-        r"1\.\d\d% of them are of it, and the calibrator says 2\.\d\d%"
+        rf"80% of the held-out rows have no vote for class '{labels[1]}'; "
+        r"0\.50% of them are of it, and the calibrator says 1\.\d\d%"
     )
     with pytest.warns(ClippedVotesWarning, match=sentence) as caught:
-        model.fit(data.X, labels[data.y])
+        model.fit(X, labels[y])
     assert [one.filename for one in caught] == [__file__]
     # Decision values are no votes, and a zero of them is no floor.
-    model.set_params(estimator=LogisticRegression()).fit(data.X, labels[data.y])
+    model.set_params(estimator=LogisticRegression()).fit(X, labels[y])
 
 
 def test_a_tree_of_pure_leaves_bends_the_scores():

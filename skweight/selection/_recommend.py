@@ -90,7 +90,8 @@ def recommend_weighting(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     random_state : int, RandomState instance or None, default=None
-        Seed of the classifiers that look for a shift.
+        Seed of the classifiers that look for a shift, and of the strategy that is
+        recommended for one.
 
     Returns
     -------
@@ -339,7 +340,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
             f"{shifted}; other class frequencies account for it ({told} in the target; "
             f"AUC {after:.2f} with weights for them)."
         )
-        return LabelShiftWeighting(X_target)
+        return LabelShiftWeighting(X_target, random_state=random_state)
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
@@ -348,7 +349,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
             f"{shifted}, and not by class frequencies alone. With "
             f"{figures['n_columns']} numeric columns kernels can estimate the ratio."
         )
-        return DensityRatioWeighting(X_target)
+        return DensityRatioWeighting(X_target, random_state=random_state)
     what = (
         "categories, gaps or sparse columns"
         if not numeric
@@ -358,7 +359,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         f"{shifted}, and not by class frequencies alone. With {what} a classifier "
         "estimates the ratio; distances would mean little."
     )
-    return ClassifierRatioWeighting(X_target)
+    return ClassifierRatioWeighting(X_target, random_state=random_state)
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):
