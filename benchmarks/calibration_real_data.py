@@ -20,6 +20,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from skweight import WeightedClassifier
+from skweight.calibration import IsotonicCalibrator
 
 # Seeds per data set: fewer where one takes minutes, and the figures vary less.
 SEEDS = {"phoneme": 5, "adult": 3}
@@ -44,6 +45,9 @@ def methods(make):
         )
     found["ours auto, one model"] = lambda: WeightedClassifier(
         make(), calibration="auto", ensemble=False, random_state=0
+    )
+    found["ours isotonic, blocks"] = lambda: WeightedClassifier(
+        make(), calibration=IsotonicCalibrator(centered=False), random_state=0
     )
     for method, name in SKLEARN.items():
         found[name] = lambda method=method: CalibratedClassifierCV(
