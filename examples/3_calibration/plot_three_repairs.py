@@ -70,7 +70,7 @@ probabilities, rows = {}, []
 for learner, estimator in LEARNERS.items():
     for repair, params in REPAIRS.items():
         with warnings.catch_warnings():
-            # Of boosted trees whose weights are inverted a fit warns: that is shown here.
+            # A fit warns of boosted trees whose weights are inverted, as here.
             warnings.simplefilter("ignore", CalibrationMeanWarning)
             model = WeightedClassifier(estimator, **params).fit(X, y)
         p = model.predict_proba(X_new)[:, 1]
