@@ -133,7 +133,9 @@ def one_row(options):
     found = []
     for name, make in MODELS.items():
         for calibration in sorted(CALIBRATORS):
-            wrapper = ours(make, calibration=calibration, ensemble=False).fit(X, y)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # "prior" of trees warns
+                wrapper = ours(make, calibration=calibration, ensemble=False).fit(X, y)
             calls = [wrapper.predict_proba, wrapper.estimator_.predict_proba]
             calls = [partial(repeat, call, X_new[:1]) for call in calls]
             seconds = alternate(calls, 3 if options.quick else 60)
