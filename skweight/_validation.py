@@ -199,12 +199,21 @@ def _missing_labels(missing, owner):
     )
 
 
+def find_missing(values):
+    """Return which entries of a vector are None, NaN, NaT or NA."""
+    if values.dtype.kind in "biuSU":
+        return np.zeros(values.shape, dtype=bool)
+    # NaN and NaT differ from themselves, and NA does not know.
+    return np.array(
+        [one is None or (one == one) is not True for one in values.tolist()], dtype=bool
+    )
+
+
 def _say_why_unsorted(y, owner):
     """Return the error for labels of which some are missing or of another type."""
     if y.dtype.kind != "O":
         return None
-    # NaN and NaT differ from themselves, and NA does not know.
-    missing = np.array([one is None or (one == one) is not True for one in y.tolist()])
+    missing = find_missing(y)
     if missing.any():
         return _missing_labels(missing, owner)
     types = sorted({type(one).__name__ for one in y.tolist()})

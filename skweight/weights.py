@@ -524,6 +524,18 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
     return (tempered, low) if return_exponent else tempered
 
 
+def weighted_quantile(values, weights, quantile):
+    """Return the smallest value up to which so large a share of the weight lies.
+
+    Rounding of the sum does not decide between a row twice and a row of weight two.
+    ``quantile`` may be an array.
+    """
+    order = np.argsort(values, kind="stable")
+    mass = np.cumsum(weights[order])
+    at = np.searchsorted(mass, np.multiply(quantile, mass[-1] * (1 - 1e-12)))
+    return values[order[np.minimum(at, order.size - 1)]]
+
+
 def _kish(weights, log, by):
     """Return labels, row counts and effective sample sizes of all groups."""
     checked = (

@@ -13,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._validation import n_rows, positions_of
 from skweight.calibration._numerics import log_scale
+from skweight.weights import weighted_quantile
 
 SMALLEST_CLIP = 1e-7
 # Quantile of the probabilities that occur which is taken for a small one; measured by
@@ -112,24 +113,13 @@ def smallest_probability(outputs, method, weights=None):
         return SMALLEST_CLIP
     positive = outputs > 0
     small = 1.0
-    if positive.any():
-        if weights is not None and outputs.ndim == 2:
-            weights = np.broadcast_to(weights[:, np.newaxis], outputs.shape)
-        small = _low_quantile(
-            outputs[positive], None if weights is None else weights[positive]
-        )
+    if positive.any() and weights is None:
+        small = np.quantile(outputs[positive], SMALL_SHARE, method="inverted_cdf")
+    elif positive.any():
+        by_column = weights.reshape(-1, *[1] * (outputs.ndim - 1))
+        weights = np.broadcast_to(by_column, outputs.shape)
+        small = weighted_quantile(outputs[positive], weights[positive], SMALL_SHARE)
     return float(np.clip(small / 2, SMALLEST_CLIP, 0.25))
-
-
-def _low_quantile(values, weights):
-    """Return the smallest value up to which a hundredth of the weight lies."""
-    if weights is None:
-        return np.quantile(values, SMALL_SHARE, method="inverted_cdf")
-    order = np.argsort(values)
-    mass = np.cumsum(weights[order])
-    # Rounding of the sum must not decide between a row twice and a row of weight two.
-    reached = np.searchsorted(mass, SMALL_SHARE * mass[-1] * (1 - 1e-12))
-    return values[order[reached]]
 
 
 def log_scores(outputs, method, clip):

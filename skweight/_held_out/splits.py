@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from skweight._validation import check_number, say
+from skweight._validation import check_number, find_missing, say
 from skweight._warn import warn
 from skweight.exceptions import FewerFoldsWarning
 
@@ -118,7 +118,7 @@ def _own_splits(cv, y, counted, random_state, groups):
 
 
 def _check_groups(groups, n_samples):
-    """Return groups as codes, one for every row, or say what is wrong with them."""
+    """Return groups, one for every row, or say what is wrong with them."""
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
@@ -126,7 +126,7 @@ def _check_groups(groups, n_samples):
             + (f"{groups.item()!r}" if groups.ndim == 0 else f"shape {groups.shape}")
             + ". Pass the column itself, such as groups=X['customer']."
         )
-    missing = np.array([one is None or one != one for one in groups.tolist()])
+    missing = find_missing(groups)
     if missing.any():
         raise ValueError(
             f"groups must name a group for every row; {missing.sum()} of {n_samples} "

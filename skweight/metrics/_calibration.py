@@ -13,6 +13,7 @@ from scipy.special import ndtri
 
 from skweight._validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
+from skweight.weights import weighted_quantile
 
 # Cells of the probability axis for the smooth error: each narrower than any difference
 # of probabilities that a sample could show.
@@ -494,10 +495,7 @@ def integrated_calibration_index(
         distance = np.abs(rows.proba - np.interp(rows.proba, knots, fitted))
         if quantile is None:
             return np.average(distance, weights=rows.weight)
-        order = np.argsort(distance)
-        mass = np.cumsum(rows.weight[order])
-        position = np.searchsorted(mass, quantile * mass[-1] * (1 - 1e-12))
-        return distance[order[min(position, order.size - 1)]]
+        return weighted_quantile(distance, rows.weight, quantile)
 
     return for_each_class(
         figure,

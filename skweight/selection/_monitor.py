@@ -30,6 +30,7 @@ from skweight.density_ratio._mixture import fit_mixture
 from skweight.selection._drift import moved, sums_of
 from skweight.selection._figures import outputs
 from skweight.selection._monitor_report import DriftFigure, MonitorReport
+from skweight.weights import weighted_quantile
 
 # Probabilities are kept off 0 and 1 before their log odds are taken: a forest's
 # "no vote" is no infinite evidence.
@@ -258,7 +259,7 @@ class WeightMonitor(BaseEstimator):
         """Learn what figures of later batches are measured in."""
         self.weight_quantiles_ = {}
         if seen.row_weight is not None:
-            at = _weighted_quantiles(seen.row_weight, weight, self.quantiles)
+            at = weighted_quantile(seen.row_weight, weight, self.quantiles).tolist()
             self.weight_quantiles_ = dict(zip(self.quantiles, at, strict=True))
         self._logit, self._calibrator = {}, None
         if seen.proba is None:
@@ -473,14 +474,6 @@ def _ones_or(weight, n):
 def _log_odds(p):
     p = np.clip(p, CLIP, 1 - CLIP)
     return np.log(p / (1 - p))
-
-
-def _weighted_quantiles(values, weight, quantiles):
-    """Return the smallest values that have at least these shares of the weight."""
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weight[order]) / weight.sum()
-    at = np.searchsorted(reached, np.asarray(quantiles) - 1e-12)
-    return [float(values[order[min(one, len(order) - 1)]]) for one in at]
 
 
 def _error_of_mixture(ratio, proportions, weight):
