@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         exceptions,
         inspection,
         metrics,
+        monitoring,
         pipeline,
         resampling,
         selection,
@@ -50,12 +51,9 @@ if TYPE_CHECKING:
     from skweight.classifier import WeightedClassifier
     from skweight.cost_sensitive import CostSensitiveClassifier
     from skweight.decision import CostMatrix
+    from skweight.monitoring import WeightMonitor
     from skweight.regressor import WeightedRegressor
-    from skweight.selection import (
-        WeightMonitor,
-        compare_weightings,
-        recommend_weighting,
-    )
+    from skweight.selection import compare_weightings, recommend_weighting
     from skweight.weighting import (
         BalancedWeighting,
         BaseWeighting,
@@ -110,6 +108,7 @@ __all__ = [
     "exceptions",
     "inspection",
     "metrics",
+    "monitoring",
     "pipeline",
     "recommend_weighting",
     "resampling",
@@ -143,7 +142,7 @@ _HOMES = {
     "ProductWeighting": "weighting",
     "Streaming": "batches",
     "ULSIFWeighting": "weighting",
-    "WeightMonitor": "selection",
+    "WeightMonitor": "monitoring",
     "WeightedClassifier": "classifier",
     "WeightedRegressor": "regressor",
     "compare_weightings": "selection",

@@ -24,7 +24,7 @@ from skweight import (
     WeightMonitor,
 )
 from skweight.exceptions import FewerFoldsWarning
-from skweight.selection._drift import moved, sums_of
+from skweight.monitoring._drift import moved, sums_of
 
 
 def rows(n, prevalence, rng, distance=1.5):

@@ -7,6 +7,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skweight._held_out import cross_fit
 from skweight._held_out.splits import make_splits
 from skweight._validation import (
     check_labels,
@@ -27,9 +28,8 @@ from skweight.calibration import (
 from skweight.classifier import WeightedClassifier
 from skweight.delivery._one import take_rows
 from skweight.density_ratio._mixture import fit_mixture
-from skweight.selection._drift import moved, sums_of
-from skweight.selection._figures import outputs
-from skweight.selection._monitor_report import DriftFigure, MonitorReport
+from skweight.monitoring._drift import moved, sums_of
+from skweight.monitoring._report import DriftFigure, MonitorReport
 from skweight.weights import weighted_quantile
 
 # Probabilities are kept off 0 and 1 before their log odds are taken: a forest's
@@ -443,7 +443,9 @@ def _fit_and_see(given, X, y, train, test, arguments, classes):
 
 
 def _seen_by(fitted, X, classes, rows):
-    proba, _ = outputs(fitted, X, classes)
+    proba = None
+    if hasattr(fitted, "predict_proba"):
+        proba = cross_fit.outputs_of(fitted, X, "predict_proba", classes)
     predicted = positions_of(
         np.asarray(fitted.predict(X)), classes, owner="WeightMonitor"
     )

@@ -33,7 +33,7 @@ class DriftFigure:
 
     Examples
     --------
-    >>> from skweight.selection import DriftFigure
+    >>> from skweight.monitoring import DriftFigure
     >>> DriftFigure("recall", 1, 0.8, 0.5, 0.7, 0.9, 1e-5, 1e-4, 90, True).alarm
     True
     """
@@ -75,7 +75,7 @@ class MonitorReport:
 
     Examples
     --------
-    >>> from skweight.selection import MonitorReport
+    >>> from skweight.monitoring import MonitorReport
     >>> report = MonitorReport([], 0.01, 5, False, {0: 0.9, 1: 0.1}, None)
     >>> report.alarm, report.advice
     (False, ['Nothing left its band.'])

@@ -1,0 +1,6 @@
+"""Watch after deployment whether new batches are still what a model was trained on."""
+
+from skweight.monitoring._monitor import WeightMonitor
+from skweight.monitoring._report import DriftFigure, MonitorReport
+
+__all__ = ["DriftFigure", "MonitorReport", "WeightMonitor"]
