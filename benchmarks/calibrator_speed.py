@@ -23,15 +23,15 @@ from skweight.calibration import (
     TemperatureCalibrator,
     VennAbersCalibrator,
 )
-from skweight.calibration._logistic import (
+from skweight.calibration._engine.logistic import (
     Affine,
     LogisticObjective,
     fit_logistic,
     fit_slope,
     standardise,
 )
-from skweight.calibration._newton import newton, newton_step
-from skweight.calibration._numerics import binary_levels
+from skweight.calibration._engine.newton import newton, newton_step
+from skweight.calibration._engine.numerics import binary_levels
 
 
 def draw(n):

@@ -8,17 +8,18 @@ from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._classifier_fit import ClassifierFit
-from skweight._held_out.cross_fit import output_method
-from skweight._held_out.splits import takes_groups
-from skweight._metadata import sort_predict_params
-from skweight._probabilities import (
+from skweight._fit.classifier_fit import ClassifierFit
+from skweight._fit.metadata import sort_predict_params
+from skweight._fit.probabilities import (
     prevalence_shift,
 )
-from skweight._streaming import PartialFit, resolve_streaming
-from skweight._wrapper import WeightedWrapper
+from skweight._fit.stream import PartialFit
+from skweight._fit.wrapper import WeightedWrapper
+from skweight._held_out.cross_fit import output_method
+from skweight._held_out.splits import takes_groups
 from skweight.calibration import resolve_calibrator
 from skweight.decision import resolve_decision
+from skweight.streaming import resolve_streaming
 
 
 def _estimator_has(method):

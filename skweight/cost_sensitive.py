@@ -5,9 +5,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skweight.classifier import WeightedClassifier, _has_predict_proba
+from skweight.costs import _rules as rules
+from skweight.costs._matrix import as_cost_matrix
 from skweight.decision import ExpectedCostDecision, TunedDecision
-from skweight.decision import _cost_rules as rules
-from skweight.decision._cost_matrix import as_cost_matrix
 
 
 class CostSensitiveClassifier(WeightedClassifier):

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit, logsumexp, softmax
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_choice,
     check_labels,
     check_number,

@@ -4,10 +4,10 @@ from sklearn.base import RegressorMixin, is_classifier
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._metadata import sort_fit_params
-from skweight._training import Training
-from skweight._validation import check_choice, n_rows
-from skweight._wrapper import WeightedWrapper
+from skweight._fit.metadata import sort_fit_params
+from skweight._fit.training import Training
+from skweight._fit.wrapper import WeightedWrapper
+from skweight._utils.validation import check_choice, n_rows
 from skweight.delivery._deliver import POLICIES
 from skweight.inspection._report import (
     RegressionReport,

@@ -14,7 +14,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skweight._validation import check_number, check_weights, did_you_mean
+from skweight._utils.validation import check_number, check_weights, did_you_mean
 from skweight.weights import (
     cap_weights,
     clip_weights,

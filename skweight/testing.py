@@ -8,8 +8,8 @@ added by one row here.
 import numpy as np
 from sklearn.base import clone
 
-from skweight._roles import ROLES, multiply
-from skweight.decision import CostMatrix
+from skweight._utils.roles import ROLES, multiply
+from skweight.costs import CostMatrix
 from skweight.density_ratio import KernelLogisticRatio
 from skweight.weighting import (
     BalancedWeighting,

@@ -11,14 +11,14 @@ the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
 
 import numpy as np
 
-from skweight._pareto import (
+from skweight._utils.pareto import (
     ParetoDiagnostics,
     check_log_weights,
     pareto_diagnostics,
     pareto_khat,
     pareto_smooth,
 )
-from skweight._validation import (
+from skweight._utils.validation import (
     check_choice,
     check_number,
     check_weights,

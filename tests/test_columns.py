@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from skweight._columns import drop_columns, take_column
+from skweight._utils.columns import drop_columns, take_column
 
 VALUES = np.arange(12.0).reshape(4, 3)
 

@@ -16,7 +16,7 @@ from skweight import (
     PriorWeighting,
     WeightedClassifier,
 )
-from skweight._validation import encode_labels, positions_of, values_by_label
+from skweight._utils.validation import encode_labels, positions_of, values_by_label
 
 
 def heavier_with_first_column(X, y):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import DataConversionWarning
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_choice,
     check_labels,
     check_number,

@@ -142,7 +142,7 @@ def test_no_other_file_warns():
         for path in package.rglob("*.py")
         if re.search(r"warnings\.warn\(|stacklevel=", path.read_text("utf-8"))
     }
-    assert found == {"_warn.py"}
+    assert found == {"warn.py"}
 
 
 def test_a_search_around_the_classifier_is_not_the_caller(rare):

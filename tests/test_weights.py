@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, ndtri
 
-from skweight import _pareto
+from skweight._utils import pareto as _pareto
 from skweight.weights import (
     cap_weights,
     clip_weights,

@@ -11,8 +11,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skweight._validation import n_rows, positions_of
-from skweight.calibration._numerics import log_scale
+from skweight._utils.validation import n_rows, positions_of
+from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import weighted_quantile
 
 SMALLEST_CLIP = 1e-7
@@ -127,14 +127,6 @@ def log_scores(outputs, method, clip):
     if method == "predict_proba":
         return log_scale(np.asarray(outputs, dtype=np.float64), clip)
     return outputs
-
-
-def held_out(training, X, y, splits, method, classes, *, n_jobs):
-    """Fit once for every split and return the outputs on the rows left out.
-
-    Every fold is fitted the way that `training` fits all rows.
-    """
-    return cross_fit(training, X, y, splits, method, classes, n_jobs=n_jobs)[0]
 
 
 def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):

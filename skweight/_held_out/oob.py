@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 
-from skweight._families import FORESTS
-from skweight._validation import encode_labels, plain
+from skweight._utils.families import FORESTS
+from skweight._utils.validation import encode_labels, plain
 
 # How many out-of-bag trees a row of the class that has fewest must have, as a share
 # of those that a row of the class with most has.

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from skweight._validation import check_number, find_missing, say
-from skweight._warn import warn
+from skweight._utils.validation import check_number, find_missing, say
+from skweight._utils.warn import warn
 from skweight.exceptions import FewerFoldsWarning
 
 DEFAULT_FOLDS = 5

@@ -9,8 +9,8 @@ from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
+from skweight.calibration._engine.numerics import scores_from_proba
 from skweight.calibration._isotonic import IsotonicCalibrator
-from skweight.calibration._numerics import scores_from_proba
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._resolve import resolve_calibrator

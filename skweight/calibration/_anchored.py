@@ -2,29 +2,29 @@
 
 import numpy as np
 
-from skweight._validation import check_bool, check_choice, check_number
+from skweight._utils.validation import check_bool, check_choice, check_number
 from skweight.calibration._base import (
     BaseCalibrator,
     check_class_multiplier,
     check_classes,
     warn_reversed,
 )
-from skweight.calibration._logistic import (
+from skweight.calibration._engine.logistic import (
     Affine,
     LogisticObjective,
     Standard,
     fit_logistic,
     standardise,
 )
-from skweight.calibration._newton import Restricted, Ridge
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.newton import Restricted, Ridge
+from skweight.calibration._engine.numerics import (
     binary_proba,
     log_normalise,
     soften_tails,
     softmax_proba,
 )
+from skweight.calibration._engine.softmax import SoftmaxObjective, fit_softmax
 from skweight.calibration._quadratic import Bend, fit_bend
-from skweight.calibration._softmax import SoftmaxObjective, fit_softmax
 
 # The targets are the labels themselves: the prior keeps the map finite.
 _LABELS = np.array([0.0, 1.0])

@@ -10,9 +10,9 @@ from sklearn.utils.validation import has_fit_parameter
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
+from skweight.calibration._engine.lookup import interpolate
+from skweight.calibration._engine.numerics import binary_proba, keep_inside
 from skweight.calibration._isotonic import IsotonicCalibrator
-from skweight.calibration._lookup import interpolate
-from skweight.calibration._numerics import binary_proba, keep_inside
 from skweight.calibration._scaling import (
     StructuredMatrixScalingCalibrator,
     VectorScalingCalibrator,

@@ -8,16 +8,16 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import UNUSED
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_labels,
     check_weights,
     encode_labels,
     plain,
     say,
 )
-from skweight._warn import warn
-from skweight.calibration._logistic import standardise
-from skweight.calibration._numerics import Tails, centre_rows
+from skweight._utils.warn import warn
+from skweight.calibration._engine.logistic import standardise
+from skweight.calibration._engine.numerics import Tails, centre_rows
 from skweight.exceptions import CalibrationWarning, ReversedScoresWarning
 
 # Rows predicted at a time, so that what is in between stays in the processor's cache

@@ -1,14 +1,14 @@
 """What maps with a bend have in common: smoothed targets, bounds, and two ways out."""
 
-from skweight._validation import check_bool, check_number
-from skweight.calibration._logistic import (
+from skweight._utils.validation import check_bool, check_number
+from skweight.calibration._engine.logistic import (
     LogitCurve,
     fit_constant_curve,
     fit_slope,
     slope_curve,
     slope_is_known,
 )
-from skweight.calibration._numerics import binary_levels
+from skweight.calibration._engine.numerics import binary_levels
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from skweight._validation import check_bool
-from skweight.calibration._lookup import interpolate
-from skweight.calibration._merged import isotonic_blocks, merge_scores
-from skweight.calibration._numerics import binary_proba
+from skweight._utils.validation import check_bool
+from skweight.calibration._engine.lookup import interpolate
+from skweight.calibration._engine.merged import isotonic_blocks, merge_scores
+from skweight.calibration._engine.numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 # Newton's steps, kept inside a bracket, to a mean: few are ever needed.

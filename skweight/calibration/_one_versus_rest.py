@@ -10,13 +10,13 @@ and the curves repair what that leaves.
 import numpy as np
 
 from skweight.calibration._base import BaseCalibrator, warn_reversed
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.numerics import (
     centre_rows,
     keep_inside,
     rest_log_odds,
     smoothed_targets,
 )
-from skweight.calibration._softmax import fit_shared_slope
+from skweight.calibration._engine.softmax import fit_shared_slope
 
 
 class OneVersusRestCalibrator(BaseCalibrator):

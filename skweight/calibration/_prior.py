@@ -8,7 +8,7 @@ from skweight.calibration._base import (
     check_classes,
     resolve_classes,
 )
-from skweight.calibration._numerics import binary_proba, softmax_proba
+from skweight.calibration._engine.numerics import binary_proba, softmax_proba
 
 
 class PriorCalibrator(BaseCalibrator):

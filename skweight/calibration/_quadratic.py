@@ -3,7 +3,7 @@
 import numpy as np
 
 from skweight.calibration._bent import BentCalibrator
-from skweight.calibration._logistic import (
+from skweight.calibration._engine.logistic import (
     LogisticObjective,
     fit_best_edge,
     fit_logistic,

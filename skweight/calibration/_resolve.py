@@ -2,7 +2,7 @@
 
 import inspect
 
-from skweight._validation import did_you_mean
+from skweight._utils.validation import did_you_mean
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._beta import BetaCalibrator

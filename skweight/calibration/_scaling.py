@@ -4,17 +4,17 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_expit
 
-from skweight._validation import check_bool, check_number
+from skweight._utils.validation import check_bool, check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
-from skweight.calibration._newton import Restricted, Ridge
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.newton import Restricted, Ridge
+from skweight.calibration._engine.numerics import (
     binary_proba,
     centre_rows,
     log_normalise,
     smoothed_targets,
     softmax_proba,
 )
-from skweight.calibration._softmax import (
+from skweight.calibration._engine.softmax import (
     SoftmaxObjective,
     fit_shared_slope,
     fit_softmax,

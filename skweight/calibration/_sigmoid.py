@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from skweight._validation import check_bool, check_number
+from skweight._utils.validation import check_bool, check_number
 from skweight.calibration._base import BaseCalibrator, warn_reversed
-from skweight.calibration._logistic import fit_slope
-from skweight.calibration._newton import Ridge
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.logistic import fit_slope
+from skweight.calibration._engine.newton import Ridge
+from skweight.calibration._engine.numerics import (
     binary_levels,
     binary_proba,
     log_normalise,
@@ -14,7 +14,7 @@ from skweight.calibration._numerics import (
     soften_tails,
     softmax_proba,
 )
-from skweight.calibration._softmax import (
+from skweight.calibration._engine.softmax import (
     SoftmaxObjective,
     fit_shared_slope,
     fit_softmax,

@@ -1,10 +1,10 @@
 """Temperature scaling, with the bias that class weights make necessary."""
 
-from skweight._validation import check_bool, check_number
-from skweight._warn import warn
+from skweight._utils.validation import check_bool, check_number
+from skweight._utils.warn import warn
 from skweight.calibration._base import BaseCalibrator, warn_reversed
-from skweight.calibration._logistic import fit_slope
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.logistic import fit_slope
+from skweight.calibration._engine.numerics import (
     binary_levels,
     binary_proba,
     centre_rows,
@@ -12,7 +12,7 @@ from skweight.calibration._numerics import (
     soften_tails,
     softmax_proba,
 )
-from skweight.calibration._softmax import fit_shared_slope
+from skweight.calibration._engine.softmax import fit_shared_slope
 from skweight.exceptions import CalibrationWarning
 
 

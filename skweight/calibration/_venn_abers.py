@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight.calibration._lookup import positions
-from skweight.calibration._merged import isotonic_blocks, merge_scores
-from skweight.calibration._numerics import keep_inside
+from skweight.calibration._engine.lookup import positions
+from skweight.calibration._engine.merged import isotonic_blocks, merge_scores
+from skweight.calibration._engine.numerics import keep_inside
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 

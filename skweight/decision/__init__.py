@@ -8,8 +8,6 @@ cost.
 
 from skweight.decision._base import BaseDecision, HeldOutRows
 from skweight.decision._cost import ExpectedCostDecision
-from skweight.decision._cost_matrix import CostMatrix
-from skweight.decision._cost_report import CostReport
 from skweight.decision._resolve import resolve_decision
 from skweight.decision._rules import (
     ArgmaxDecision,
@@ -21,8 +19,6 @@ from skweight.decision._tuned import TunedDecision
 __all__ = [
     "ArgmaxDecision",
     "BaseDecision",
-    "CostMatrix",
-    "CostReport",
     "EmphasisDecision",
     "ExpectedCostDecision",
     "HeldOutRows",

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._validation import say
+from skweight._utils.validation import say
 
 
 class HeldOutRows(NamedTuple):

@@ -1,10 +1,10 @@
 """The expected-cost decision: decide what is cheapest, given the probabilities."""
 
-from skweight._validation import say
-from skweight._warn import warn
-from skweight.decision import _cost_rules as rules
+from skweight._utils.validation import say
+from skweight._utils.warn import warn
+from skweight.costs import _rules as rules
+from skweight.costs._matrix import as_cost_matrix
 from skweight.decision._base import BaseDecision
-from skweight.decision._cost_matrix import as_cost_matrix
 from skweight.exceptions import CostWarning
 
 

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer
 
-from skweight._validation import did_you_mean, say
+from skweight._utils.validation import did_you_mean, say
 
 # Scorers that are not one of FORMULAS are called once for every candidate; with three
 # classes and more, where there is a search per class and sweep, for so many at most.

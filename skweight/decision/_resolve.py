@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skweight._validation import did_you_mean, say
+from skweight._utils.validation import did_you_mean, say
+from skweight.costs._matrix import CostMatrix
+from skweight.costs._words import two_readings
 from skweight.decision._cost import ExpectedCostDecision
-from skweight.decision._cost_matrix import CostMatrix
-from skweight.decision._cost_words import two_readings
 from skweight.decision._rules import (
     ArgmaxDecision,
     EmphasisDecision,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import check_number, say
+from skweight._utils.validation import check_number, say
 from skweight.decision._base import BaseDecision
 
 

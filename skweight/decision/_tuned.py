@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from skweight._validation import check_weights, positions_of, say
+from skweight._utils.validation import check_weights, positions_of, say
+from skweight.costs._matrix import as_cost_matrix
+from skweight.costs._words import find_pos_label
 from skweight.decision._base import BaseDecision
 from skweight.decision._cost import check_costs
-from skweight.decision._cost_matrix import as_cost_matrix
-from skweight.decision._cost_words import find_pos_label
 from skweight.decision._objectives import (
     FORMULAS,
     ONE_CLASS,

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from skweight._families import learner_of
-from skweight._validation import plain
-from skweight._warn import warn
+from skweight._utils.families import learner_of
+from skweight._utils.validation import plain
+from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
 )
 
-from skweight._compat import own_request, routing_of
+from skweight._utils.compat import own_request, routing_of
 from skweight.delivery._one import (
     POPULATION,
     TRAINING,

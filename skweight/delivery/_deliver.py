@@ -15,8 +15,8 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
-from skweight._compat import own_request
-from skweight._validation import check_choice
+from skweight._utils.compat import own_request
+from skweight._utils.validation import check_choice
 from skweight.delivery._composite import (
     LEARNER,
     Delivery,

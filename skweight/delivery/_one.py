@@ -23,14 +23,14 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._compat import (
+from skweight._utils.compat import (
     own_request,
     own_requests,
     routing_of,
     weights_need_support,
 )
-from skweight._roles import without_rounding_noise
-from skweight._validation import encode_labels, n_rows
+from skweight._utils.roles import without_rounding_noise
+from skweight._utils.validation import encode_labels, n_rows
 from skweight.exceptions import UnsupportedWeightsError
 
 # The names under which the two weight vectors travel through a composite.

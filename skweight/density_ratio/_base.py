@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import ThreadpoolController
 
-from skweight._validation import check_choice, n_rows
-from skweight._warn import warn
+from skweight._utils.validation import check_choice, n_rows
+from skweight._utils.warn import warn
 from skweight.density_ratio._kernels import chunks, subsample
 from skweight.density_ratio._tables import (
     check_pair,

@@ -9,7 +9,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -19,9 +18,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skweight._held_out import cross_fit
-from skweight._training import Training
-from skweight._validation import check_number, n_rows
+from skweight._held_out.scores import cross_fit_scores, stratified_splits
+from skweight._utils.validation import check_number, n_rows
 from skweight.calibration import resolve_calibrator
 from skweight.density_ratio._base import BaseDensityRatio, one_thread
 from skweight.density_ratio._kernels import subsample
@@ -168,30 +166,22 @@ class ClassifierRatio(BaseDensityRatio):
         weights = None
         if source.share is not None or target.share is not None:
             weights = np.concatenate([one.shares() * one.n for one in (source, target)])
-        training = Training(estimator, random_state=rng.randint(2**31 - 1))
-        training.weigh(X, y, weights)
-        self.estimator_, _ = training.fit(X, y)
         calibrator = resolve_calibrator(self.calibration)
-        self._method = cross_fit.output_method(
-            self.estimator_, probabilities=calibrator is None
-        )
-
-        folds = min(self.cv, source.n, target.n)
-        splits = StratifiedKFold(
-            folds, shuffle=True, random_state=rng.randint(2**31 - 1)
-        ).split(np.zeros(y.size), y)
-        held_out = cross_fit.held_out(
-            training,
+        seed = rng.randint(2**31 - 1)
+        fitted = cross_fit_scores(
+            estimator,
             X,
             y,
-            list(splits),
-            self._method,
-            _CLASSES,
+            weights,
+            stratified_splits(y, self.cv, rng),
+            classes=_CLASSES,
+            random_state=seed,
+            probabilities=calibrator is None,
             n_jobs=self.n_jobs,
-        )
-        outputs = np.empty_like(held_out.outputs)
-        outputs[held_out.rows] = held_out.outputs
-        self._clip = cross_fit.smallest_probability(outputs, self._method)
+        ).in_row_order()
+        self.estimator_ = fitted.model
+        # What scores new rows need not know of the held-out ones.
+        self._fitted = fitted._replace(outputs=None, rows=None)
         # Source and target count half each, so the odds need no prior correction; where
         # nothing is calibrated, the classifier has seen them in these numbers.
         self._prior_odds = target.n / source.n
@@ -201,11 +191,10 @@ class ClassifierRatio(BaseDensityRatio):
             with warnings.catch_warnings():
                 # A classifier that cannot tell them apart has found the ratio 1.
                 warnings.simplefilter("ignore", CalibrationWarning)
-                scores = cross_fit.log_scores(outputs, self._method, self._clip)
                 self.calibrator_ = calibrator.fit(
-                    scores, y, sample_weight=halves * y.size
+                    fitted.scores, y, sample_weight=halves * y.size
                 )
-        ratio = self._odds(outputs)
+        ratio = self._odds(fitted.outputs)
         return ratio[: source.n]
 
     def _odds(self, outputs):
@@ -213,7 +202,7 @@ class ClassifierRatio(BaseDensityRatio):
             p = outputs[:, 1]
             prior_odds = self._prior_odds
         else:
-            scores = cross_fit.log_scores(outputs, self._method, self._clip)
+            scores = self._fitted._replace(outputs=outputs).scores
             p = self.calibrator_.predict_proba(scores)[:, 1]
             prior_odds = 1.0
         p = np.clip(p, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
@@ -222,7 +211,7 @@ class ClassifierRatio(BaseDensityRatio):
     def _ratio(self, X):
         few = self.estimator is None and n_rows(X) < _FEW_ROWS
         with one_thread(*(["openmp"] if few else [])):
-            outputs = cross_fit.outputs_of(self.estimator_, X, self._method, _CLASSES)
+            outputs = self._fitted.outputs_of(X)
         return self._odds(outputs)
 
 

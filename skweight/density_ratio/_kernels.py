@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.random import sample_without_replacement
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 
 # The kernels of so many rows stay in a core's cache; larger chunks are slower.
 CHUNK_ROWS = 1024

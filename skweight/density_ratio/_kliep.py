@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.model_selection import KFold
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 from skweight.density_ratio._base import in_chunks, score_ratios
 from skweight.density_ratio._kernels import (
     KernelBasis,

@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 from skweight.density_ratio._base import BaseDensityRatio, in_chunks
 from skweight.density_ratio._kernels import (
     GaussianKernels,

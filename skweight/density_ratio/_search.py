@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 from sklearn.utils.parallel import Parallel, delayed
 
-from skweight._validation import check_choice, check_number
+from skweight._utils.validation import check_choice, check_number
 from skweight.density_ratio._base import SCORES, BaseDensityRatio, score_rows
 from skweight.density_ratio._classifier import ClassifierRatio, linear_classifier
 from skweight.density_ratio._kernels import subsample

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight._validation import check_weights, n_rows
+from skweight._utils.validation import check_weights, n_rows
 from skweight.density_ratio._kernels import chunks
 from skweight.density_ratio._tables import numbers
 

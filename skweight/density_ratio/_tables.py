@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 
-from skweight._validation import check_weights, n_rows, say
+from skweight._utils.validation import check_weights, n_rows, say
 
 # Fewer rows than this say nothing about a density.
 MIN_ROWS = 5

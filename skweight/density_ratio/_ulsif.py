@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 from skweight.density_ratio._base import in_chunks
 from skweight.density_ratio._kernels import (
     KernelBasis,

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skweight._columns import take_column
-from skweight._validation import check_choice, check_weights, n_rows, plain
+from skweight._utils.columns import take_column
+from skweight._utils.validation import check_choice, check_weights, n_rows, plain
 from skweight.density_ratio._tables import check_same_columns, column_names, width
 
 

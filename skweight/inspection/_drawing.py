@@ -1,7 +1,7 @@
 """What displays share: axes, lines told apart in grey, a column of probabilities."""
 
-from skweight._optional import import_optional
-from skweight._validation import say
+from skweight._utils.optional import import_optional
+from skweight._utils.validation import say
 
 # Dark to light and back, with marks and dashes of their own: legible in grey, and for
 # readers who do not see colours as others do.

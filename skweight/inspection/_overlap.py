@@ -4,11 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import check_random_state
 
-from skweight._held_out import cross_fit
-from skweight._training import Training
+from skweight._held_out.scores import cross_fit_scores, stratified_splits
 from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
@@ -60,26 +58,25 @@ def measure_overlap(
     y = np.repeat(_CLASSES, [source.n, target.n])
     if adversary is None:
         adversary = default_classifier(X, rng.randint(2**31 - 1))
-    folds = StratifiedKFold(
-        min(cv, source.n, target.n), shuffle=True, random_state=rng.randint(2**31 - 1)
-    )
-    splits = list(folds.split(np.zeros(y.size), y))
-    method = cross_fit.output_method(adversary, probabilities=False)
+    splits = stratified_splits(y, cv, rng)
 
     def scores_with(shares):
-        training = Training(adversary, random_state=rng.randint(2**31 - 1))
         # Mean one in each of the two, or nothing where all count the same.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
-        training.weigh(X, y, None if np.ptp(halves) == 0 else halves)
         # Threads that share the work of small trees only wait for one another.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
-            held_out = cross_fit.held_out(
-                training, X, y, splits, method, _CLASSES, n_jobs=n_jobs
+            fitted = cross_fit_scores(
+                adversary,
+                X,
+                y,
+                None if np.ptp(halves) == 0 else halves,
+                splits,
+                classes=_CLASSES,
+                random_state=rng.randint(2**31 - 1),
+                refit=False,
+                n_jobs=n_jobs,
             )
-        outputs = np.empty_like(held_out.outputs)
-        outputs[held_out.rows] = held_out.outputs
-        clip = cross_fit.smallest_probability(outputs, method)
-        scores = cross_fit.log_scores(outputs, method, clip)
+        scores = fitted.in_row_order().scores
         counted = np.concatenate([shares, target.shares()])
         return scores, counted, roc_auc_score(y, scores, sample_weight=counted)
 

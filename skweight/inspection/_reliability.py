@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import check_choice
+from skweight._utils.validation import check_choice
 from skweight.inspection._drawing import axes_for, merge, next_style, proba_of
 from skweight.metrics import calibration_error, reliability_curve
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skweight._render import Table, as_html, as_text, json_ready
-from skweight._validation import plain
+from skweight._utils.render import Table, as_html, as_text, json_ready
+from skweight._utils.validation import plain
 from skweight.inspection._tails import describe_tails
 
 _TITLE = "What the fit did to the rows"

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
-from skweight._validation import say
+from skweight._utils.validation import say
 from skweight.inspection._drawing import axes_for, merge, next_style
 
 

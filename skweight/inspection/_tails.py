@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._warn import warn
+from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weights import ParetoDiagnostics, pareto_diagnostics
 

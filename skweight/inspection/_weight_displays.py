@@ -5,7 +5,7 @@ matplotlib is loaded when something is drawn.
 
 import numpy as np
 
-from skweight._validation import check_number, check_weights
+from skweight._utils.validation import check_number, check_weights
 from skweight.inspection._balance import balance_table
 from skweight.inspection._drawing import axes_for, merge, next_style, weights_of
 from skweight.weights import effective_sample_size, pareto_diagnostics

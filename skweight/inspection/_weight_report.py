@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skweight._render import Table, as_html, as_text, json_ready
-from skweight._validation import check_number, check_weights, n_rows
-from skweight._warn import warn
+from skweight._utils.render import Table, as_html, as_text, json_ready
+from skweight._utils.validation import check_number, check_weights, n_rows
+from skweight._utils.warn import warn
 from skweight.density_ratio._tables import check_pair
 from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
 from skweight.inspection._balance import Balance, balance_table

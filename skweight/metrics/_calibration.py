@@ -11,7 +11,7 @@ from scipy.fft import dct, idct
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from skweight._validation import check_choice, check_number
+from skweight._utils.validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
 from skweight.weights import weighted_quantile
 

@@ -3,13 +3,13 @@
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_labels,
     check_weights,
     encode_labels,
     say,
 )
-from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.costs._matrix import as_cost_matrix
 
 
 def cost_score(

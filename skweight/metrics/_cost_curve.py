@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_labels,
     check_number,
     encode_labels,
     plain,
     say,
 )
-from skweight.decision._cost_matrix import as_cost_matrix
-from skweight.decision._cost_words import find_pos_label
+from skweight.costs._matrix import as_cost_matrix
+from skweight.costs._words import find_pos_label
 
 
 class CostCurve(NamedTuple):

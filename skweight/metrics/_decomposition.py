@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, xlogy
 
-from skweight._validation import check_choice, check_number
+from skweight._utils.validation import check_choice, check_number
 from skweight.calibration import scores_from_proba
 from skweight.metrics._calibration import (
     calibration_error,

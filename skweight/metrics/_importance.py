@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._validation import check_weights, n_rows
+from skweight._utils.validation import check_weights, n_rows
 from skweight.metrics._routed_scorer import RoutedScorer
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_choice,
     check_labels,
     check_weights,

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing
 
-from skweight._columns import take_column
-from skweight._validation import (
+from skweight._utils.columns import take_column
+from skweight._utils.validation import (
     check_choice,
     check_number,
     encode_labels,

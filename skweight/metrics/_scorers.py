@@ -1,7 +1,7 @@
 """Scorers that select models by what their decisions cost."""
 
-from skweight._validation import check_choice
-from skweight.decision._cost_matrix import as_cost_matrix
+from skweight._utils.validation import check_choice
+from skweight.costs._matrix import as_cost_matrix
 from skweight.metrics._cost import cost_score, profit_score, savings_score
 from skweight.metrics._routed_scorer import RoutedScorer
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._held_out import cross_fit
 from skweight._held_out.splits import make_splits
-from skweight._validation import (
+from skweight._utils.validation import (
     check_labels,
     check_number,
     check_rows,

@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from skweight._validation import say
+from skweight._utils.validation import say
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.metaestimators import available_if
 
-from skweight._columns import drop_columns, names_without
-from skweight._compat import own_request, run_as_task
-from skweight._roles import RoleWeights
-from skweight._validation import check_weights, did_you_mean, n_rows, plain
+from skweight._utils.columns import drop_columns, names_without
+from skweight._utils.compat import own_request, run_as_task
+from skweight._utils.roles import RoleWeights
+from skweight._utils.validation import check_weights, did_you_mean, n_rows, plain
 from skweight.delivery._deliver import routing_without_weights
 from skweight.delivery._one import takes_roles
 from skweight.pipeline._steps import (

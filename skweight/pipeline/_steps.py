@@ -14,10 +14,10 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_memory
 
-from skweight._columns import drop_columns
-from skweight._double_counting import warn_of_double_counting
-from skweight._roles import multiply
-from skweight._validation import check_weights, encode_labels, n_rows, plain
+from skweight._fit.double_counting import warn_of_double_counting
+from skweight._utils.columns import drop_columns
+from skweight._utils.roles import multiply
+from skweight._utils.validation import check_weights, encode_labels, n_rows, plain
 from skweight.delivery._deliver import (
     deliver_fit_predict,
     deliver_in_place,

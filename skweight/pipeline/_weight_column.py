@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skweight._columns import append_column, drop_columns, names_without
-from skweight._roles import multiply
-from skweight._validation import check_weights, n_rows
+from skweight._utils.columns import append_column, drop_columns, names_without
+from skweight._utils.roles import multiply
+from skweight._utils.validation import check_weights, n_rows
 from skweight.weighting import ColumnWeighting, resolve_weighting
 
 

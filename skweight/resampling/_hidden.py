@@ -10,7 +10,7 @@ sampler is handed, so they can be handed in a wrapper that takes the columns off
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skweight._warn import warn
+from skweight._utils.warn import warn
 from skweight.exceptions import FewerNeighborsWarning
 
 _OWN = ("estimator", "start", "stop", "dtype")

@@ -1,6 +1,6 @@
 """The samplers of imbalanced-learn behind short names."""
 
-from skweight._validation import check_choice
+from skweight._utils.validation import check_choice
 from skweight.resampling._tables import is_frame, number_dtype
 
 NAMES = ("smote", "random_over", "random_under")

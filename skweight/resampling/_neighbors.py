@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 
 # Rows whose distances to one another are found at a time.
 _CHUNK = 1 << 22

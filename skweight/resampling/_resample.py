@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 
-from skweight._validation import check_choice, check_weights, n_rows, say
+from skweight._utils.validation import check_choice, check_weights, n_rows, say
 from skweight.exceptions import UnsupportedWeightsError
 from skweight.resampling._carry import carry, kind_of
 from skweight.resampling._names import columns_without_numbers, sampler_of_name

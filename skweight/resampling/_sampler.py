@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from sklearn.utils import get_tags
 
-from skweight._roles import RoleWeights
-from skweight._validation import check_choice, n_rows, say
+from skweight._utils.roles import RoleWeights
+from skweight._utils.validation import check_choice, n_rows, say
 from skweight.delivery._one import take_rows
 from skweight.resampling._carry import kind_of
 from skweight.resampling._names import NAMES, sampler_of_name

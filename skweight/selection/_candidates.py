@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sklearn.base import clone, is_classifier
 
-from skweight._validation import check_number, is_sequence, say
+from skweight._utils.validation import check_number, is_sequence, say
 from skweight.calibration import resolve_calibrator
 from skweight.classifier import WeightedClassifier
 from skweight.stabilizers import TemperStabilizer

@@ -17,8 +17,8 @@ from sklearn.model_selection import (
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skweight._compat import run_with_callbacks
-from skweight._validation import (
+from skweight._utils.compat import run_with_callbacks
+from skweight._utils.validation import (
     check_labels,
     check_number,
     check_rows,
@@ -29,7 +29,7 @@ from skweight._validation import (
     plain,
     say,
 )
-from skweight._warn import warn
+from skweight._utils.warn import warn
 from skweight.delivery._one import take_rows
 from skweight.exceptions import ComparisonInterruptedWarning
 from skweight.selection._candidates import candidates

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from skweight._validation import check_number, say
+from skweight._utils.validation import check_number, say
 from skweight.selection._candidates import NOT_CALIBRATED
 from skweight.selection._statistics import (
     corrected_standard_error,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skweight._held_out import cross_fit
-from skweight._validation import positions_of
+from skweight._utils.validation import positions_of
 from skweight.metrics import calibration_error
 
 

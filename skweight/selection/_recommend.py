@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import sparse
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_labels,
     check_rows,
     check_weights,
@@ -14,7 +14,7 @@ from skweight._validation import (
     plain,
     say,
 )
-from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.costs._matrix import as_cost_matrix
 from skweight.inspection import weight_report
 from skweight.selection._advice import WeightingAdvice
 from skweight.weighting import (

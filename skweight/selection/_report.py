@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skweight._optional import import_optional
-from skweight._validation import say
+from skweight._utils.optional import import_optional
+from skweight._utils.validation import say
 from skweight.selection._figures import METRICS
 from skweight.selection._words import BOTH, about, title_of, with_error
 

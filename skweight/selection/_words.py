@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import say
+from skweight._utils.validation import say
 from skweight.selection._figures import METRICS
 
 # Metrics that are told for both of two classes.

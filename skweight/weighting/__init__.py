@@ -1,6 +1,6 @@
 """The strategies that decide how much every row counts."""
 
-from skweight._roles import RoleWeights
+from skweight._utils.roles import RoleWeights
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import check_number, say, values_by_label
+from skweight._utils.validation import check_number, say, values_by_label
 from skweight.weighting._base import ClassLevelWeighting
 
 

@@ -18,8 +18,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skweight._roles import ROLES, RoleWeights, multiply
-from skweight._validation import (
+from skweight._utils.roles import ROLES, RoleWeights, multiply
+from skweight._utils.validation import (
     check_choice,
     check_labels,
     check_rows,

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_choice,
     check_labels,
     check_weights,
@@ -12,7 +12,7 @@ from skweight._validation import (
     n_rows,
     positions_of,
 )
-from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.costs._matrix import as_cost_matrix
 from skweight.weighting._base import BaseWeighting
 
 LEVELS = ("auto", "class", "instance")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._columns import take_column
+from skweight._utils.columns import take_column
 from skweight.weighting._base import BaseWeighting
 
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import check_random_state
 
-from skweight._held_out import cross_fit
-from skweight._training import Training
-from skweight._validation import check_choice, check_number, encode_labels
+from skweight._held_out.scores import cross_fit_scores, stratified_splits
+from skweight._utils.validation import check_choice, check_number, encode_labels
 from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
 from skweight.density_ratio._mixture import fit_mixture, nonnegative_quadratic
 from skweight.weighting._base import ClassLevelWeighting
@@ -162,10 +160,11 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
                 f"LabelShiftWeighting needs rows of at least 2 classes; y has the one "
                 f"class {classes[0]!r}."
             )
-        outputs, rows, at_target = self._outputs(X, y, sample_weight, X_target, classes)
+        fitted = self._cross_fit(X, y, sample_weight, classes)
+        self.estimator_ = fitted.model
+        rows, held, target = fitted.rows, fitted.scores, fitted.scores_of(X_target)
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
         weight = weight[rows]
-        held, target = self._scores(outputs, at_target)
         if self.method == "em":
             prior = np.bincount(codes[rows], weight, classes.size) / weight.sum()
             proba = self._calibrated(held, target, y[rows], weight, classes)
@@ -186,51 +185,31 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         weights[seen] = self.target_prior_[seen] / self.source_prior_[seen]
         return weights
 
-    def _outputs(self, X, y, sample_weight, X_target, classes):
-        """Return held-out outputs of training rows, which rows, and of the target."""
+    def _cross_fit(self, X, y, sample_weight, classes):
+        """Return held-out scores of the training rows, and a model of all of them."""
         rng = check_random_state(self.random_state)
         estimator = self.estimator
         if estimator is None:
             from sklearn.linear_model import LogisticRegression
 
             estimator = LogisticRegression()
-        training = Training(estimator, random_state=rng.randint(2**31 - 1))
-        training.weigh(X, y, sample_weight)
-        self.estimator_, _ = training.fit(X, y)
-        self._method = cross_fit.output_method(self.estimator_, probabilities=False)
-        at_target = cross_fit.outputs_of(
-            self.estimator_, X_target, self._method, classes
-        )
-        if isinstance(estimator, FrozenEstimator):
-            outputs = cross_fit.outputs_of(self.estimator_, X, self._method, classes)
-            return outputs, np.arange(len(y)), at_target
-        fewest = int(np.unique(y, return_counts=True)[1].min())
-        if fewest < 2:
+        frozen = isinstance(estimator, FrozenEstimator)
+        if not frozen and np.unique(y, return_counts=True)[1].min() < 2:
             raise ValueError(
                 "LabelShiftWeighting holds out rows of every class, and one class has "
                 "a single row. Collect more rows of it, or merge it with another."
             )
-        folds = StratifiedKFold(
-            min(self.cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
-        )
-
-        held_out = cross_fit.held_out(
-            training,
+        seed = rng.randint(2**31 - 1)
+        return cross_fit_scores(
+            estimator,
             X,
             y,
-            list(folds.split(np.zeros(len(y)), y)),
-            self._method,
-            classes,
+            sample_weight,
+            None if frozen else stratified_splits(y, self.cv, rng),
+            classes=classes,
+            random_state=seed,
             n_jobs=self.n_jobs,
         )
-        return held_out.outputs, held_out.rows, at_target
-
-    def _scores(self, outputs, at_target):
-        clip = cross_fit.smallest_probability(outputs, self._method)
-        return [
-            cross_fit.log_scores(one, self._method, clip)
-            for one in (outputs, at_target)
-        ]
 
     def _calibrated(self, held, target, y, weight, classes):
         """Return probabilities of the target that mean what they say on the source."""

@@ -10,8 +10,8 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from skweight._roles import ROLES, RoleWeights, multiply
-from skweight._validation import check_number, did_you_mean, is_sequence, say
+from skweight._utils.roles import ROLES, RoleWeights, multiply
+from skweight._utils.validation import check_number, did_you_mean, is_sequence, say
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,

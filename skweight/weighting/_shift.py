@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 from skweight.density_ratio import ClassifierRatio, DensityRatioSearch
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import BaseWeighting

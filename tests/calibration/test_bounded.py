@@ -13,7 +13,7 @@ from skweight.calibration import (
     SigmoidCalibrator,
     TemperatureCalibrator,
 )
-from skweight.calibration._numerics import Tails, soften_tails
+from skweight.calibration._engine.numerics import Tails, soften_tails
 
 each = pytest.mark.parametrize(
     "calibrator",

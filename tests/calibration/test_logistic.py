@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from skweight.calibration import _logistic as logistic
 from skweight.calibration._beta import OddAndEven
-from skweight.calibration._newton import Ridge
+from skweight.calibration._engine import logistic
+from skweight.calibration._engine.newton import Ridge
 from skweight.calibration._quadratic import Bend
 
 N_ROWS = 40_000

@@ -16,7 +16,7 @@ from skweight.calibration import (
     VennAbersCalibrator,
 )
 from skweight.calibration import _base as base
-from skweight.calibration import _lookup as lookup
+from skweight.calibration._engine import lookup
 
 KNOTS = {
     "even": np.linspace(-3, 5, 100),

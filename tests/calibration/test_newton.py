@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from skweight.calibration._newton import Restricted, Ridge, newton
+from skweight.calibration._engine.newton import Restricted, Ridge, newton
 
 
 class Quadratic:

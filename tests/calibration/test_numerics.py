@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax, logit, softmax
 
 from skweight.calibration import scores_from_proba
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.numerics import (
     binary_proba,
     centre_rows,
     log_normalise,

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from skweight._optional import import_optional
+from skweight._utils.optional import import_optional
 
 
 def test_message_names_the_feature_the_package_and_the_extra():

@@ -5,7 +5,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skweight import BalancedWeighting, BaseWeighting
-from skweight._roles import multiply
+from skweight._utils.roles import multiply
 from skweight.testing import check_weighting
 
 

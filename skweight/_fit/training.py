@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from skweight._roles import RoleWeights, multiply, without_rounding_noise
-from skweight._validation import check_weights, n_rows
-from skweight._warn import warn
+from skweight._utils.roles import RoleWeights, multiply, without_rounding_noise
+from skweight._utils.validation import check_weights, n_rows
+from skweight._utils.warn import warn
 from skweight.delivery import deliver
 from skweight.delivery._one import take_rows
 from skweight.exceptions import DoubleStabilizingWarning

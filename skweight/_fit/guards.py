@@ -7,9 +7,9 @@ warn.
 
 import numpy as np
 
-from skweight._families import averages_trees, boosts_trees, learner_of
-from skweight._validation import plain
-from skweight._warn import warn
+from skweight._utils.families import averages_trees, boosts_trees, learner_of
+from skweight._utils.validation import plain
+from skweight._utils.warn import warn
 from skweight.calibration import AutoCalibrator
 from skweight.exceptions import (
     CalibrationMeanWarning,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from skweight._validation import check_number
+from skweight._utils.validation import check_number
 
 # The largest double below one and the smallest normal one: no probability is ever
 # written as exactly 0 or 1, because the log loss of a single such mistake is infinite.

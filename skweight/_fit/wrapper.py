@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
 )
 
-from skweight._columns import drop_columns
+from skweight._utils.columns import drop_columns
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight._validation import check_choice, check_weights
+from skweight._utils.validation import check_choice, check_weights
 
 # Below this many positive weights the tail has fewer than five points to learn from,
 # and the shrinkage of k-hat towards 0.5 would decide the verdict by itself.

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skweight._columns import take_column
-from skweight._validation import n_rows
+from skweight._utils.columns import take_column
+from skweight._utils.validation import n_rows
 
 
 @dataclass(frozen=True)

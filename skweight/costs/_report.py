@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from skweight._validation import say
-from skweight.decision import _cost_rules as rules
+from skweight._utils.validation import say
+from skweight.costs import _rules as rules
 
 
 @dataclass(frozen=True, repr=False)

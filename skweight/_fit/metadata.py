@@ -3,8 +3,8 @@
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
-from skweight._compat import routing_of
-from skweight._validation import say
+from skweight._utils.compat import routing_of
+from skweight._utils.validation import say
 from skweight.weighting._base import asks_for
 
 # The parts of a wrapper that take metadata, and the method that takes them in a fit.

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from skweight.calibration._newton import Restricted, newton, newton_step
-from skweight.calibration._numerics import (
+from skweight.calibration._engine.newton import Restricted, newton, newton_step
+from skweight.calibration._engine.numerics import (
     Tails,
     all_equal,
     binary_proba,

@@ -11,7 +11,7 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import SGDClassifier
 
 from skweight import BalancedBatches
-from skweight.batches import apportion
+from skweight.streaming import apportion
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from skweight import _guards
-from skweight._families import counts_votes
+from skweight._fit import guards as _guards
 from skweight._held_out.cross_fit import SMALLEST_CLIP, log_scores, outputs_of
 from skweight._held_out.cross_fit import smallest_probability as smallest
-from skweight._validation import check_number, plain, positions_of, say
+from skweight._utils.families import counts_votes
+from skweight._utils.validation import check_number, plain, positions_of, say
 from skweight.calibration import PriorCalibrator
-from skweight.calibration._numerics import log_scale
+from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import effective_sample_size
 
 # Far below any probability that means something, far above where doubles end.

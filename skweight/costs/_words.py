@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._validation import plain, say
+from skweight._utils.validation import plain, say
 
 
 def distinct(labels):

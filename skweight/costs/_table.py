@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from skweight._validation import (
+from skweight._utils.validation import (
     check_labels,
     encode_labels,
     plain,
     positions_of,
     say,
 )
-from skweight.decision import _cost_rules as rules
-from skweight.decision._cost_words import find_pos_label, hint_at_positions
+from skweight.costs import _rules as rules
+from skweight.costs._words import find_pos_label, hint_at_positions
 
 
 class CostTable:

@@ -6,22 +6,19 @@ already hold it, so that a stream of one chunk gives the weights of a fit.
 """
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from skweight._double_counting import check_probabilities, warn_of_double_counting
+from skweight._fit.double_counting import check_probabilities, warn_of_double_counting
+from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._held_out.cross_fit import output_method
-from skweight._probabilities import ProbabilityMap, needs_held_out_scores
-from skweight._roles import ROLES, multiply
-from skweight._validation import (
-    check_choice,
+from skweight._utils.roles import ROLES, multiply
+from skweight._utils.validation import (
     check_labels,
-    check_number,
     check_rows,
     check_weights,
-    did_you_mean,
     n_rows,
     positions_of,
 )
@@ -33,89 +30,9 @@ from skweight.inspection._report import (
     labels_of,
 )
 from skweight.stabilizers import resolve_stabilizer
+from skweight.streaming import DRAWN_SHARE, resolve_streaming
 from skweight.weighting import resolve_weighting
 from skweight.weighting._base import ClassLevelWeighting
-
-# How much of the total weight of a row is expressed by drawing it.
-_DRAWN = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
-
-
-class Streaming(BaseEstimator):
-    r"""How ``partial_fit`` weighs the rows of a stream.
-
-    What ``WeightedClassifier(streaming=...)`` takes. A row of total weight w is drawn
-    :math:`w^s` times on average and given the weight :math:`w^{1-s}` each time, so that
-    its mean contribution is w whatever s is.
-
-    Parameters
-    ----------
-    mode : {"weight", "sample", "hybrid"}, default="weight"
-        ``"weight"`` (s = 0): every row once, with its weight; exact, and right for
-        learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows
-        drawn by their weights; for stochastic gradients, which large weights make
-        uneven and at a large learning rate unstable [1]_. ``"hybrid"`` (s = 1/2): half
-        of each.
-    half_life : float, default=None
-        Rows after which a row counts half in the class masses. Lowering it follows
-        class shares that change, at the price of noise. None: nothing is forgotten.
-
-    See Also
-    --------
-    WeightedClassifier.partial_fit : Uses it.
-    BalancedBatches : Batches with exact class quotas, where all rows are at hand.
-
-    Notes
-    -----
-    Class shares are ratios of faded sums, :math:`\sum_i \lambda^{n-i} [y_i = k]` over
-    their sum over k. That is a moving average with its start corrected, as in Adam
-    [2]_: the first rows are not outweighed by an empty past.
-
-    References
-    ----------
-    .. [1] An, J., Ying, L., Zhu, Y. (2021). Why resampling outperforms reweighting for
-       correcting sampling bias with stochastic gradients. ICLR, section 3.
-    .. [2] Kingma, D., Ba, J. (2015). Adam: a method for stochastic optimization. ICLR,
-       section 3.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import SGDClassifier
-    >>> from skweight import Streaming, WeightedClassifier
-    >>> from skweight.datasets import make_imbalanced
-    >>> data = make_imbalanced(2000, prevalence=0.05, random_state=0)
-    >>> clf = WeightedClassifier(
-    ...     SGDClassifier(loss="log_loss", random_state=0),
-    ...     streaming=Streaming("sample", half_life=1000),
-    ...     random_state=0,
-    ... )
-    >>> for start in range(0, 2000, 100):
-    ...     chunk = slice(start, start + 100)
-    ...     clf = clf.partial_fit(data.X[chunk], data.y[chunk], classes=[0, 1])
-    >>> [round(share, 1) for share in clf.report_.training_share]
-    [0.5, 0.5]
-    """
-
-    def __init__(self, mode="weight", *, half_life=None):
-        self.mode = mode
-        self.half_life = half_life
-
-    def check(self):
-        """Raise unless the parameters can be used."""
-        check_choice(self.mode, list(_DRAWN), name="streaming.mode")
-        if self.half_life is not None:
-            check_number(self.half_life, name="half_life", low=0, include="neither")
-
-
-def resolve_streaming(spec):
-    """Turn what ``streaming=`` takes into a :class:`Streaming`."""
-    if isinstance(spec, Streaming):
-        return spec
-    if isinstance(spec, str) and spec in _DRAWN:
-        return Streaming(spec)
-    raise ValueError(
-        f"streaming must be one of {list(_DRAWN)}, or a Streaming; got {spec!r}."
-        f"{did_you_mean(spec, _DRAWN)}"
-    )
 
 
 class Fade:
@@ -216,7 +133,7 @@ class Stream:
 
         None stands for every row once, and for no weights.
         """
-        drawn = _DRAWN[self.streaming.mode]
+        drawn = DRAWN_SHARE[self.streaming.mode]
         if unsupported == "resample" and not learns_with_weights(model):
             drawn = 1.0
         if weights is None or not drawn:

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from skweight._validation import check_choice, check_number, plain, say
-from skweight._warn import warn
-from skweight.decision import _cost_rules as rules
-from skweight.decision._cost_report import report_on
-from skweight.decision._cost_table import CostTable
-from skweight.decision._cost_words import cell_name, distinct, two_readings
-from skweight.decision._entries import Entry, as_entry
+from skweight._utils.validation import check_choice, check_number, plain, say
+from skweight._utils.warn import warn
+from skweight.costs import _rules as rules
+from skweight.costs._entries import Entry, as_entry
+from skweight.costs._report import report_on
+from skweight.costs._table import CostTable
+from skweight.costs._words import cell_name, distinct, two_readings
 from skweight.exceptions import CostWarning
 
 METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")

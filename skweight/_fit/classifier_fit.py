@@ -13,23 +13,23 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
-from skweight._double_counting import check_probabilities, warn_of_double_counting
-from skweight._guards import (
+from skweight._fit.double_counting import check_probabilities, warn_of_double_counting
+from skweight._fit.guards import (
     samplers_in,
     warn_of_inner_sampler,
     warn_of_inverted_trees,
     warn_of_passed,
 )
-from skweight._held_out.cross_fit import output_method
-from skweight._held_out.sources import fit_models
-from skweight._metadata import sort_fit_params
-from skweight._probabilities import (
+from skweight._fit.metadata import sort_fit_params
+from skweight._fit.models import fit_models
+from skweight._fit.probabilities import (
     ProbabilityMap,
     needs_held_out_scores,
 )
-from skweight._roles import multiply
-from skweight._training import Training
-from skweight._validation import (
+from skweight._fit.training import Training
+from skweight._held_out.cross_fit import output_method
+from skweight._utils.roles import multiply
+from skweight._utils.validation import (
     check_choice,
     check_labels,
     check_rows,

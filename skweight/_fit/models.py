@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from skweight._families import is_of_trees
 from skweight._held_out.cross_fit import HeldOut, cross_fit, outputs_of
 from skweight._held_out.oob import out_of_bag
 from skweight._held_out.splits import check_word, make_splits
+from skweight._utils.families import is_of_trees
 
 
 class Fitted(NamedTuple):

@@ -1,13 +1,15 @@
-"""Mini-batches with as many rows of every class as they are told to have."""
+"""Rows that arrive in parts: how a stream is weighed, and mini-batches with quotas."""
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from skweight._streaming import Streaming
-from skweight._validation import (
+from skweight._utils.validation import (
+    check_choice,
     check_labels,
     check_number,
     check_weights,
+    did_you_mean,
     encode_labels,
     say,
     values_by_label,
@@ -15,6 +17,88 @@ from skweight._validation import (
 from skweight.delivery import systematic_resample
 
 __all__ = ["BalancedBatches", "Streaming"]
+
+
+# How much of the total weight of a row is expressed by drawing it.
+DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
+
+
+class Streaming(BaseEstimator):
+    r"""How ``partial_fit`` weighs the rows of a stream.
+
+    What ``WeightedClassifier(streaming=...)`` takes. A row of total weight w is drawn
+    :math:`w^s` times on average and given the weight :math:`w^{1-s}` each time, so that
+    its mean contribution is w whatever s is.
+
+    Parameters
+    ----------
+    mode : {"weight", "sample", "hybrid"}, default="weight"
+        ``"weight"`` (s = 0): every row once, with its weight; exact, and right for
+        learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows
+        drawn by their weights; for stochastic gradients, which large weights make
+        uneven and at a large learning rate unstable [1]_. ``"hybrid"`` (s = 1/2): half
+        of each.
+    half_life : float, default=None
+        Rows after which a row counts half in the class masses. Lowering it follows
+        class shares that change, at the price of noise. None: nothing is forgotten.
+
+    See Also
+    --------
+    WeightedClassifier.partial_fit : Uses it.
+    BalancedBatches : Batches with exact class quotas, where all rows are at hand.
+
+    Notes
+    -----
+    Class shares are ratios of faded sums, :math:`\sum_i \lambda^{n-i} [y_i = k]` over
+    their sum over k. That is a moving average with its start corrected, as in Adam
+    [2]_: the first rows are not outweighed by an empty past.
+
+    References
+    ----------
+    .. [1] An, J., Ying, L., Zhu, Y. (2021). Why resampling outperforms reweighting for
+       correcting sampling bias with stochastic gradients. ICLR, section 3.
+    .. [2] Kingma, D., Ba, J. (2015). Adam: a method for stochastic optimization. ICLR,
+       section 3.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from skweight import Streaming, WeightedClassifier
+    >>> from skweight.datasets import make_imbalanced
+    >>> data = make_imbalanced(2000, prevalence=0.05, random_state=0)
+    >>> clf = WeightedClassifier(
+    ...     SGDClassifier(loss="log_loss", random_state=0),
+    ...     streaming=Streaming("sample", half_life=1000),
+    ...     random_state=0,
+    ... )
+    >>> for start in range(0, 2000, 100):
+    ...     chunk = slice(start, start + 100)
+    ...     clf = clf.partial_fit(data.X[chunk], data.y[chunk], classes=[0, 1])
+    >>> [round(share, 1) for share in clf.report_.training_share]
+    [0.5, 0.5]
+    """
+
+    def __init__(self, mode="weight", *, half_life=None):
+        self.mode = mode
+        self.half_life = half_life
+
+    def check(self):
+        """Raise unless the parameters can be used."""
+        check_choice(self.mode, list(DRAWN_SHARE), name="streaming.mode")
+        if self.half_life is not None:
+            check_number(self.half_life, name="half_life", low=0, include="neither")
+
+
+def resolve_streaming(spec):
+    """Turn what ``streaming=`` takes into a :class:`Streaming`."""
+    if isinstance(spec, Streaming):
+        return spec
+    if isinstance(spec, str) and spec in DRAWN_SHARE:
+        return Streaming(spec)
+    raise ValueError(
+        f"streaming must be one of {list(DRAWN_SHARE)}, or a Streaming; got {spec!r}."
+        f"{did_you_mean(spec, DRAWN_SHARE)}"
+    )
 
 
 class BalancedBatches:

@@ -7,8 +7,8 @@ rows are fitted on every s-th one first, which leaves one or two passes over all
 
 import numpy as np
 
-from skweight.calibration._logistic import SlopeFit, slope_is_known
-from skweight.calibration._newton import Restricted, newton
+from skweight.calibration._engine.logistic import SlopeFit, slope_is_known
+from skweight.calibration._engine.newton import Restricted, newton
 
 # Rows above which a first fit on fewer rows makes the fit on all of them cheaper.
 _MANY_ROWS = 1 << 14
@@ -104,7 +104,7 @@ def fit_shared_slope(z, codes, weight, class_count, own, other, *, bias=True):
     """Fit softmax(slope * z + intercept), one slope for all classes; exact minimum.
 
     The slope is kept at one or refused as in
-    :func:`~skweight.calibration._logistic.fit_slope`.
+    :func:`~skweight.calibration._engine.logistic.fit_slope`.
     """
     k = z.shape[1]
     # Parameters of the shared map: the slope, then (with a bias) the k intercepts.

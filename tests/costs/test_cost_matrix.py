@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skweight import CostMatrix
-from skweight.decision import _cost_rules as rules
-from skweight.decision._cost_matrix import as_cost_matrix
+from skweight.costs import _rules as rules
+from skweight.costs._matrix import as_cost_matrix
 from skweight.exceptions import CostWarning
 
 LABELS = ["a", "b", "c"]

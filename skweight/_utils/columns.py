@@ -9,7 +9,7 @@ import sys
 import numpy as np
 from scipy import sparse
 
-from skweight._validation import did_you_mean, say
+from skweight._utils.validation import did_you_mean, say
 
 
 def _names(X):

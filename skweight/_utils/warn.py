@@ -4,7 +4,7 @@ import sys
 import warnings
 from os.path import dirname, join
 
-_PACKAGE = join(dirname(__file__), "")
+_PACKAGE = join(dirname(dirname(__file__)), "")
 _IN_BETWEEN = ("joblib", "sklearn")
 
 

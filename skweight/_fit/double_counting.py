@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skweight._guards import samplers_in
-from skweight._roles import varies_within
-from skweight._validation import encode_labels
-from skweight._warn import warn
+from skweight._fit.guards import samplers_in
+from skweight._utils.roles import varies_within
+from skweight._utils.validation import encode_labels
+from skweight._utils.warn import warn
 from skweight.delivery import balances_itself
 from skweight.exceptions import DoubleCountingWarning
 

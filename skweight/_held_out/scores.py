@@ -1,0 +1,145 @@
+"""Weighted cross-fitting of an estimator, for all who need its held-out scores.
+
+What a strategy, a density ratio or a report asks of a model is asked here: fit it with
+weights, on all rows and once for every fold, and return scores of rows that the model
+was not fitted on.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedKFold
+
+from skweight._held_out.cross_fit import (
+    cross_fit,
+    log_scores,
+    output_method,
+    outputs_of,
+    smallest_probability,
+)
+from skweight.delivery import deliver
+
+
+class WeightedFit(NamedTuple):
+    """An estimator, the weights of the rows that it is fitted on, and a seed."""
+
+    estimator: object
+    weights: np.ndarray | None
+    random_state: int
+
+    def of(self, rows, n_samples):
+        """Return the same for some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return self._replace(weights=weights)
+
+    def fit(self, X, y):
+        """Return a fitted clone, and what got which weights."""
+        return deliver(
+            self.estimator,
+            X,
+            y,
+            self.weights,
+            population=self.weights,
+            random_state=self.random_state,
+        )
+
+
+class CrossFitScores(NamedTuple):
+    """Scores of held-out rows, and how to score others in the same way.
+
+    ``rows`` are the positions of the held-out rows, in the order of ``outputs``.
+    ``model`` was fitted on all rows; None where nobody asked for it. ``clip`` is the
+    probability from which on probabilities are clipped before their logarithm.
+    """
+
+    outputs: np.ndarray
+    rows: np.ndarray
+    model: object
+    method: str
+    clip: float
+    classes: np.ndarray
+
+    @property
+    def scores(self):
+        """Scores of the held-out rows, on the scale of log odds."""
+        return log_scores(self.outputs, self.method, self.clip)
+
+    def in_row_order(self):
+        """Return the same with the held-out rows in the order of X."""
+        outputs = np.empty_like(self.outputs)
+        outputs[self.rows] = self.outputs
+        return self._replace(outputs=outputs, rows=np.arange(len(outputs)))
+
+    def outputs_of(self, X):
+        """Return the outputs of `model` for other rows."""
+        return outputs_of(self.model, X, self.method, self.classes)
+
+    def scores_of(self, X):
+        """Return the scores of other rows, on the scale of log odds."""
+        return log_scores(self.outputs_of(X), self.method, self.clip)
+
+
+def stratified_splits(y, cv, rng):
+    """Return shuffled folds that keep the class shares; never more than a class has."""
+    fewest = int(np.unique(y, return_counts=True)[1].min())
+    folds = StratifiedKFold(
+        min(cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
+    )
+    return list(folds.split(np.zeros(len(y)), y))
+
+
+def cross_fit_scores(
+    estimator,
+    X,
+    y,
+    weights,
+    splits,
+    *,
+    classes,
+    random_state,
+    probabilities=False,
+    refit=True,
+    n_jobs=None,
+):
+    """Fit an estimator with weights, and score every row by a model without it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier to clone and fit; a ``FrozenEstimator`` scores as it is.
+    X, y : array-like
+        Rows and labels.
+    weights : ndarray of shape (n_samples,) or None
+        What every row counts in the fits.
+    splits : list of (ndarray, ndarray)
+        Rows to fit on and rows to score. Together the second ones are all rows.
+    classes : ndarray of shape (n_classes,)
+        All labels, in the order of the columns of the outputs.
+    random_state : int
+        Seed of the delivery of the weights.
+    probabilities : bool, default=False
+        Whether probabilities are wanted; else decision values come first.
+    refit : bool, default=True
+        Whether a model is fitted on all rows, too.
+    n_jobs : int, default=None
+        Number of folds that are fitted at a time.
+
+    Returns
+    -------
+    fitted : CrossFitScores
+        Scores of all rows, fold by fold.
+    """
+    fit = WeightedFit(estimator, weights, random_state)
+    frozen = isinstance(estimator, FrozenEstimator)
+    model = fit.fit(X, y)[0] if refit or frozen else None
+    method = output_method(
+        estimator if model is None else model, probabilities=probabilities
+    )
+    if frozen:
+        outputs, rows = outputs_of(model, X, method, classes), np.arange(len(y))
+    else:
+        held_out, _ = cross_fit(fit, X, y, splits, method, classes, n_jobs=n_jobs)
+        outputs, rows = held_out.outputs, held_out.rows
+    clip = smallest_probability(outputs, method)
+    return CrossFitScores(outputs, rows, model, method, clip, classes)

@@ -1,0 +1,1 @@
+"""The numerical engine of the calibrators: Newton, its objectives, look-up."""
