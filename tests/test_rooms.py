@@ -10,30 +10,73 @@ import skweight
 PACKAGE = Path(skweight.__file__).parent
 
 
-def imported_rooms(tree):
-    """Return the rooms that a module imports while it is itself imported."""
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module == "skweight":
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module.startswith("skweight."):
-            yield node.module.split(".")[1]
+def modules():
+    """Return the path of every module of the package, by its dotted name."""
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "__init__.py"
+    }
+
+
+def imported_by(path, names):
+    """Return what a file imports of the package, imports inside functions included.
+
+    What a folder exports counts as the folder: who imports `skweight.weighting` may
+    import any file of it.
+    """
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            targets = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            head, _, rest = target.partition(".")
+            if head != "skweight" or not rest:
+                continue
+            parent = rest.rpartition(".")[0]
+            yield rest if rest in names or not parent else parent
 
 
 def imports():
     """Return which rooms (files and folders of the package) each room imports."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room != "__init__":
-            tree = ast.parse(path.read_text("utf-8"))
-            found.setdefault(room, set()).update(imported_rooms(tree))
-            found[room].discard(room)
-    return found
+    names = modules()
+    graph = {}
+    for name, path in names.items():
+        room = name.partition(".")[0]
+        others = {other.partition(".")[0] for other in imported_by(path, names)}
+        graph.setdefault(room, set()).update(others - {room})
+    return graph
 
 
 def test_no_two_rooms_import_each_other():
     order = list(TopologicalSorter(imports()).static_order())  # raises on a cycle
     assert order.index("decision") < order.index("metrics")
+
+
+def test_no_two_files_of_a_room_import_each_other():
+    names = modules()
+    graph = {
+        name: {
+            other
+            for other in imported_by(path, names)
+            if other.partition(".")[0] == name.partition(".")[0]
+        }
+        for name, path in names.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises on a cycle
+
+
+def test_an_import_inside_a_function_is_seen(tmp_path):
+    path = tmp_path / "file.py"
+    path.write_text(
+        "def later():\n    from skweight.weighting._base import BaseWeighting\n"
+        "    import skweight.metrics\n    from skweight import weights\n"
+    )
+    found = set(imported_by(path, {"weighting._base"}))
+    assert found == {"weighting._base", "metrics", "weights"}
 
 
 def test_the_list_of_rooms_is_in_the_order_of_the_imports():

@@ -5,7 +5,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 
 from skweight._utils.compat import routing_of
 from skweight._utils.validation import say
-from skweight.weighting._base import asks_for
+from skweight.weighting._base import asks_for, factors_of
 
 # The parts of a wrapper that take metadata, and the method that takes them in a fit.
 _CALLEES = {
@@ -52,10 +52,12 @@ def sort_fit_params(
                 sorted_params[who] = dict(routed[who][method])
         return sorted_params
     splits_by = get_routing_for_object(cv).consumes("split", fit_params)
-    factors = [] if weighting is None else getattr(weighting, "_resolved", list)()
     for name, value in fit_params.items():
         asked = {
-            "weighting": any(asks_for(one, name) for one in [weighting, *factors]),
+            "weighting": any(
+                asks_for(strategy, name)
+                for strategy in [weighting, *factors_of(weighting)]
+            ),
             "decision": name in getattr(decision, "metadata_names", list)(),
             "splitter": name in splits_by,
         }

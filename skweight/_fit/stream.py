@@ -32,7 +32,13 @@ from skweight.inspection._report import (
 from skweight.stabilizers import resolve_stabilizer
 from skweight.streaming import DRAWN_SHARE, resolve_streaming
 from skweight.weighting import resolve_weighting
-from skweight.weighting._base import ClassLevelWeighting
+from skweight.weighting._base import (
+    ClassLevelWeighting,
+    ProductWeighting,
+    factors_of,
+    fitted_factors_of,
+    fitted_product,
+)
 
 
 class Fade:
@@ -88,14 +94,12 @@ class Stream:
     """
 
     def __init__(self, classes, weighting, streaming, random_state):
-        factors = [] if weighting is None else [weighting]
-        factors = getattr(weighting, "_resolved", lambda: factors)()
         self.classes = classes
         self.streaming = streaming
         self.rng = check_random_state(random_state)
         if isinstance(random_state, np.random.RandomState):
             self.rng = random_state
-        self.factors = [_Factor(one, classes) for one in factors]
+        self.factors = [_Factor(one, classes) for one in factors_of(weighting)]
         self.n_rows = self.n_left_out = self.n_learned = 0
         self.rows = np.zeros(classes.size, dtype=np.intp)
         zeros = np.zeros(classes.size)
@@ -204,7 +208,7 @@ class Stream:
         self.largest = report.largest_share * self.training.sum()
         self.given, self.counted = self.population, self.rows.astype(float)
         for factor, fitted in zip(
-            self.factors, getattr(weighting, "factors_", [weighting]), strict=False
+            self.factors, fitted_factors_of(weighting), strict=False
         ):
             before = factor.weighting.role == "population"
             factor.masses = self.counted if before else self.population
@@ -216,11 +220,9 @@ class Stream:
         if weighting is None:
             return None
         fitted = [factor.weighting for factor in self.factors]
-        if not hasattr(weighting, "_resolved"):
+        if not isinstance(weighting, ProductWeighting):
             return fitted[0]
-        product = clone(weighting)
-        product.factors_, product.scale_ = fitted, 1.0
-        return product
+        return fitted_product(fitted, 1.0)
 
 
 def _learns_in_chunks(self):

@@ -18,6 +18,7 @@ from skweight.delivery import deliver
 from skweight.delivery._one import take_rows
 from skweight.exceptions import DoubleStabilizingWarning
 from skweight.stabilizers import resolve_stabilizer
+from skweight.weighting._base import factors_of, join_levels, split_by_level
 
 
 class Rows(NamedTuple):
@@ -87,8 +88,6 @@ class Training:
         self.random_state = random_state
         self.by_row, self.by_class = weighting, None
         if resampler is not None:
-            from skweight.weighting._product import split_by_level
-
             self.by_row, self.by_class = split_by_level(weighting)
         self.weighting_ = None
         self.raw = self.by_role = RoleWeights(None, None)
@@ -176,8 +175,6 @@ class Training:
 
     def _weigh_classes(self, X, y, population, emphasis):
         """Return emphasis times that of the classes, with mean one where it counts."""
-        from skweight.weighting._product import join_levels
-
         by_class = clone(self.by_class)
         emphasis = multiply(emphasis, by_class.fit_weigh(X, y, population))
         mean = float(np.average(emphasis, weights=population))
@@ -207,7 +204,7 @@ class Training:
             return
         told = []
         for whole in (self.weighting_, self.by_class):
-            for one in getattr(whole, "_resolved", lambda whole=whole: [whole])():
+            for one in factors_of(whole):
                 own = getattr(one, "stabilizer", None)
                 if isinstance(own, str) and own == "auto":
                     one.set_params(stabilizer=None)

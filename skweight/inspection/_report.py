@@ -7,6 +7,7 @@ import numpy as np
 from skweight._utils.render import Table, as_html, as_text, json_ready
 from skweight._utils.validation import plain
 from skweight.inspection._tails import describe_tails
+from skweight.weighting._base import fitted_factors_of
 
 _TITLE = "What the fit did to the rows"
 
@@ -369,7 +370,7 @@ def describe_weighting(weighting, own=()):
         return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"
     if weighting is None:
         return "none"
-    factors = getattr(weighting, "factors_", [weighting])
+    factors = fitted_factors_of(weighting)
     return " x ".join(f"{factor!r} ({factor.role})" for factor in factors)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
+from skweight.weighting._base import fitted_factors_of
 from skweight.weights import ParetoDiagnostics, pareto_diagnostics
 
 _UNEVEN_SHARE = 0.1
@@ -30,7 +31,7 @@ def look_at_weights(raw, weighting, stabilizer=None):
         ``tails``, a `ParetoDiagnostics` per role, and ``target``, what a density ratio
         reported, or None.
     """
-    factors = [] if weighting is None else getattr(weighting, "factors_", [weighting])
+    factors = fitted_factors_of(weighting)
     by_role = {role: [f for f in factors if f.role == role] for role in raw._fields}
     reports = {role: _ratio_report(own) for role, own in by_role.items()}
     tails = {}

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.validation import check_weights, n_rows
 from skweight.metrics._routed_scorer import RoutedScorer
+from skweight.weighting._base import fitted_factors_of
 
 
 def importance_weighted_scorer(scorer, weighting=None):
@@ -160,7 +161,7 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 def _population_factors(weighting):
     """Return what says how many rows of the population a row stands for."""
-    factors = getattr(weighting, "factors_", [weighting])
+    factors = fitted_factors_of(weighting)
     found = [factor for factor in factors if factor.role == "population"]
     if not found:
         raise ValueError(

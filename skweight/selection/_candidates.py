@@ -9,6 +9,7 @@ from skweight.calibration import resolve_calibrator
 from skweight.classifier import WeightedClassifier
 from skweight.stabilizers import TemperStabilizer
 from skweight.weighting import ProductWeighting, resolve_weighting
+from skweight.weighting._base import factors_of
 
 UNWEIGHTED = "none"
 NOT_CALIBRATED = "not calibrated"
@@ -172,7 +173,7 @@ def with_strength(classifier, strength):
 def _strengthened(weighting, strength):
     """Return the weighting at that strength, and the names of factors without one."""
     if isinstance(weighting, ProductWeighting):
-        factors, left = weighting._resolved(), []
+        factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}
         for position, factor in enumerate(factors):
             # The population that a product speaks of is no matter of strength.

@@ -7,11 +7,15 @@ from skweight.weighting._balance import (
     EffectiveNumberWeighting,
     PriorWeighting,
 )
-from skweight.weighting._base import BaseWeighting, ClassLevelWeighting
+from skweight.weighting._base import (
+    BaseWeighting,
+    ClassLevelWeighting,
+    ProductWeighting,
+)
 from skweight.weighting._cost import CostWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting
-from skweight.weighting._product import ProductWeighting, resolve_weighting
+from skweight.weighting._resolve import resolve_weighting
 from skweight.weighting._shift import ClassifierRatioWeighting, DensityRatioWeighting
 from skweight.weighting._shift_kernel import (
     KernelLogisticRatioWeighting,

@@ -14,17 +14,25 @@ checks, products, roles, is here.
 """
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skweight._utils.roles import ROLES, RoleWeights, multiply
 from skweight._utils.validation import (
     check_choice,
     check_labels,
+    check_number,
     check_rows,
     check_weights,
     encode_labels,
+    is_sequence,
     n_rows,
     positions_of,
     say,
@@ -203,8 +211,6 @@ class BaseWeighting(BaseEstimator):
 
     def __mul__(self, other):
         """Multiply with another strategy; every factor keeps its role."""
-        from skweight.weighting._product import ProductWeighting
-
         if not isinstance(other, BaseWeighting):
             return NotImplemented
         return ProductWeighting([self, other])
@@ -347,3 +353,277 @@ class ClassLevelWeighting(BaseWeighting):
         return self.class_weight_[
             positions_of(y, self.classes_, owner=f"{self._name}.weigh")
         ]
+
+
+class ProductWeighting(BaseWeighting):
+    r"""Multiply strategies, each keeping its role.
+
+    Written ``a * b``, or as a list wherever a weighting is asked for. Factors of role
+    population are learned first, in their order, each on rows that already count as
+    the earlier ones say; factors of role emphasis are then learned on that
+    population, independently of each other.
+
+    .. math:: w_i = \prod_{a \in \mathrm{population}} w_i^{(a)}
+              \prod_{b \in \mathrm{emphasis}} w_i^{(b)}
+
+    Parameters
+    ----------
+    factors : list of weightings
+        Strategies; None stands for no strategy. Names, dicts and callables become
+        strategies where a ``weighting=`` is asked for, which takes lists of them.
+        Parameters of factors are reached by position, as in
+        ``product.set_params(**{"1__strength": 0.5})``.
+
+    Attributes
+    ----------
+    factors_ : list of BaseWeighting
+        The fitted strategies, in the order of `factors`, products taken apart.
+    scale_ : float
+        Mean of the product of the emphasis factors over the population.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if no row is left with a positive weight.
+
+    See Also
+    --------
+    BaseWeighting : The contract of one strategy.
+
+    Notes
+    -----
+    Cost: that of the factors, and O(n) for each product.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import BalancedWeighting, PriorWeighting
+    >>> X, y = np.zeros((4, 1)), np.array([0, 0, 0, 1])
+    >>> product = PriorWeighting({0: 0.9, 1: 0.1}) * BalancedWeighting()
+    >>> population, emphasis = product.fit_weigh_by_role(X, y)
+    >>> population.round(2)  # the deployment world: 90 % and 10 %
+    array([1.2, 1.2, 1.2, 0.4])
+    >>> (population * emphasis).round(2)  # the fit sees both classes alike
+    array([0.67, 0.67, 0.67, 2.  ])
+    """
+
+    def __init__(self, factors):
+        self.factors = factors
+
+    @property
+    def role(self):
+        """Role of the product: "population" only where every factor has that role."""
+        roles = {factor.role for factor in factors_of(self)}
+        return "population" if roles == {"population"} else "emphasis"
+
+    @property
+    def needs_classes(self):
+        """Whether any factor looks at the classes of the rows."""
+        return any(factor.needs_classes for factor in factors_of(self))
+
+    def get_params(self, deep=True):
+        """Return the parameters, those of the factors under their position.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of the factors.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        params = {"factors": self.factors}
+        if deep and is_sequence(self.factors):
+            for position, factor in enumerate(self.factors):
+                params[str(position)] = factor
+                if hasattr(factor, "get_params"):
+                    for name, value in factor.get_params().items():
+                        params[f"{position}__{name}"] = value
+        return params
+
+    def set_params(self, **params):
+        """Set parameters; a position replaces a factor or reaches into it.
+
+        Parameters
+        ----------
+        **params : dict
+            For example ``{"1__strength": 0.5}``.
+
+        Returns
+        -------
+        self : object
+            The strategy.
+        """
+        if "factors" in params:
+            self.factors = params.pop("factors")
+        nested = {}
+        for name, value in params.items():
+            position, _, rest = name.partition("__")
+            if not (position.isdigit() and int(position) < len(self.factors)):
+                raise ValueError(
+                    f"Invalid parameter {name!r} for ProductWeighting. Factors are "
+                    f"reached by position, 0 to {len(self.factors) - 1}, as in "
+                    "'0__strength'."
+                )
+            if rest:
+                nested.setdefault(int(position), {})[rest] = value
+            else:
+                factors = list(self.factors)
+                factors[int(position)] = value
+                self.factors = factors
+        for position, values in nested.items():
+            factor = self.factors[position]
+            if factor is None:
+                raise ValueError(
+                    f"Invalid parameter {sorted(values)[0]!r} for factor {position} of "
+                    "ProductWeighting, which is None. Replace the factor first."
+                )
+            factor.set_params(**values)
+        return self
+
+    def get_metadata_routing(self):
+        """Return how metadata are routed to the factors.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing of scikit-learn. What a factor gets as `sample_weight` is computed,
+            so no request of it is needed.
+        """
+        router = MetadataRouter(owner=self)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        for position, factor in enumerate(factors_of(self)):
+            request = get_routing_for_object(factor)
+            if hasattr(request, "fit"):
+                request.fit.add_request(param="sample_weight", alias=False)
+            router.add(**{f"factor_{position}": request}, method_mapping=mapping)
+        return router
+
+    def _fit_by_role(self, X, y, sample_weight, **metadata):
+        self.factors_ = [clone(factor) for factor in factors_of(self)]
+        weights = dict.fromkeys(ROLES)
+        known = sample_weight
+        asked_by_factor = self._sort_metadata(metadata)
+        # Sorting by role is stable: population first, each in the order given.
+        for factor, asked in sorted(
+            zip(self.factors_, asked_by_factor, strict=True),
+            key=lambda one: ROLES.index(one[0].role),
+        ):
+            learned = factor.fit_weigh(X, y, known, **asked)
+            weights[factor.role] = multiply(weights[factor.role], learned)
+            if factor.role == "population":
+                known = multiply(known, learned)
+        # Each factor of emphasis has mean one; their product need not.
+        self.scale_ = 1.0
+        if weights["emphasis"] is not None:
+            self.scale_ = self._mean(weights["emphasis"], known)
+            check_number(
+                self.scale_,
+                name="The mean weight of the product",
+                low=0,
+                include="neither",
+            )
+            weights["emphasis"] = weights["emphasis"] / self.scale_
+        return RoleWeights(**weights)
+
+    def _weigh(self, X, y):
+        weights = None
+        for factor in self.factors_:
+            weights = multiply(weights, factor.weigh(X, y))
+        return weights / self.scale_
+
+    def side_columns(self):
+        """Return the columns of X that only the factors may see.
+
+        Returns
+        -------
+        columns : list of str or int
+            They are dropped before the wrapped estimator sees X.
+        """
+        return [column for one in factors_of(self) for column in one.side_columns()]
+
+    def _sort_metadata(self, metadata):
+        """Return for each factor the metadata that it asks for."""
+        if metadata and get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **metadata)
+            return [
+                dict(routed[f"factor_{position}"]["fit"])
+                for position in range(len(self.factors_))
+            ]
+        return [
+            {name: value for name, value in metadata.items() if asks_for(factor, name)}
+            for factor in self.factors_
+        ]
+
+
+def factors_of(weighting):
+    """Return the strategies that a weighting multiplies, products taken apart."""
+    if not isinstance(weighting, ProductWeighting):
+        return [] if weighting is None else [weighting]
+    factors = weighting.factors
+    if not is_sequence(factors) or not len(factors):
+        raise TypeError(
+            f"ProductWeighting takes a list of at least one strategy; got {factors!r}."
+        )
+    for factor in factors:
+        if factor is not None and not hasattr(factor, "fit_weigh_by_role"):
+            raise TypeError(
+                f"ProductWeighting multiplies strategies; got {factor!r}. Names, dicts "
+                "and callables are resolved where a weighting is asked for: pass the "
+                "list itself, weighting=[...], or resolve_weighting([...])."
+            )
+    flat = [strategy for factor in factors for strategy in factors_of(factor)]
+    if not flat:
+        raise TypeError(
+            "ProductWeighting takes a list of at least one strategy; got only "
+            "None. Use weighting=None for no weighting at all."
+        )
+    return flat
+
+
+def fitted_factors_of(weighting):
+    """Return the fitted strategies whose product a fitted weighting is."""
+    if isinstance(weighting, ProductWeighting):
+        return weighting.factors_
+    return [] if weighting is None else [weighting]
+
+
+def fitted_product(factors, scale):
+    """Return the fitted product of fitted strategies, divided by a number."""
+    product = ProductWeighting([clone(factor) for factor in factors])
+    product.factors_, product.scale_ = list(factors), scale
+    return product
+
+
+def split_by_level(weighting):
+    """Return what a strategy says of rows, and what of classes; None for nothing.
+
+    What says something of classes is emphasis that is the same for all rows of a
+    class, and is learned from the classes as they are.
+    """
+    by_level = {True: [], False: []}
+    for factor in factors_of(weighting):
+        by_class = isinstance(factor, ClassLevelWeighting)
+        by_level[by_class and factor.role == "emphasis"].append(factor)
+    return tuple(
+        None if not level else level[0] if len(level) == 1 else ProductWeighting(level)
+        for level in (by_level[False], by_level[True])
+    )
+
+
+def join_levels(by_row, by_class, mean):
+    """Return one fitted strategy of the two that `split_by_level` gave.
+
+    ``mean`` is that of the product of their emphasis, over the rows that it is of.
+    """
+    if by_row is None:
+        return by_class
+    scale = mean
+    for part in (by_row, by_class):
+        if isinstance(part, ProductWeighting):
+            scale *= part.scale_
+    return fitted_product(
+        fitted_factors_of(by_row) + fitted_factors_of(by_class), scale
+    )

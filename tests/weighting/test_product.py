@@ -22,6 +22,7 @@ from skweight import (
 )
 from skweight.testing import check_weighting
 from skweight.weighting import resolve_weighting
+from skweight.weighting._base import factors_of
 
 Y = np.array([0, 0, 0, 0, 1, 0, 0, 0, 0, 1])
 X = np.column_stack([Y + np.linspace(-1, 1, 10), np.arange(1.0, 11.0)])
@@ -109,7 +110,7 @@ def test_factors_of_population_do_not_commute_and_their_order_is_kept():
 def test_role_of_a_product():
     population = PriorWeighting({0: 0.5, 1: 0.5})
     assert ProductWeighting([population, ColumnWeighting(1)]).role == "population"
-    assert ProductWeighting([population, "balanced"]).role == "emphasis"
+    assert ProductWeighting([population, BalancedWeighting()]).role == "emphasis"
     by_role = (population * ColumnWeighting(1)).fit_weigh_by_role(X, Y)
     assert by_role.emphasis is None
 
@@ -119,7 +120,7 @@ def test_contract_of_a_product():
 
 
 def test_weigh_repeats_the_training_rows_and_takes_new_ones():
-    product = ProductWeighting(["balanced", ColumnWeighting(1)])
+    product = ProductWeighting([BalancedWeighting(), ColumnWeighting(1)])
     weights = product.fit_weigh(X, Y)
     np.testing.assert_allclose(product.weigh(X, Y), weights)
     np.testing.assert_allclose(product.weigh(X[3:5], Y[3:5]), weights[3:5])
@@ -129,7 +130,7 @@ def test_everything_that_weighting_takes_is_a_factor():
     def rising(X, y):
         return X[:, 1]
 
-    product = ProductWeighting(
+    product = resolve_weighting(
         ["balanced", {0: 1, 1: 2}, rising, None, EffectiveNumberWeighting()]
     ).fit(X, Y)
     assert [type(factor) for factor in product.factors_] == [
@@ -143,7 +144,7 @@ def test_everything_that_weighting_takes_is_a_factor():
 def test_nested_products_are_taken_apart():
     nested = [["balanced", [ColumnWeighting(1), {0: 1, 1: 3}]], (PriorWeighting({}),)]
     product = resolve_weighting(nested)
-    assert [type(one).__name__ for one in product._resolved()] == [
+    assert [type(one).__name__ for one in factors_of(product)] == [
         "BalancedWeighting",
         "ColumnWeighting",
         "ClassWeighting",
@@ -152,7 +153,7 @@ def test_nested_products_are_taken_apart():
     assert product.side_columns() == [1]
     flat = [BalancedWeighting(), ColumnWeighting(1), ClassWeighting({0: 1, 1: 3})]
     np.testing.assert_allclose(
-        ProductWeighting(nested[0]).fit_weigh(X, Y),
+        resolve_weighting(nested[0]).fit_weigh(X, Y),
         ProductWeighting(flat).fit_weigh(X, Y),
     )
 
@@ -166,39 +167,43 @@ def test_a_times_b_is_the_list():
 
 
 def test_parameters_are_reached_by_position():
-    product = ProductWeighting(["balanced", BalancedWeighting(0.3), ColumnWeighting(1)])
+    product = resolve_weighting(
+        ["balanced", BalancedWeighting(0.3), ColumnWeighting(1)]
+    )
     assert product.get_params()["1__strength"] == 0.3
     assert product.get_params()["2__column"] == 1
     assert set(product.get_params(deep=False)) == {"factors"}
     product.set_params(**{"1__strength": 0.7, "2": ColumnWeighting(0)})
     assert product.factors[1].strength == 0.7
     assert product.factors[2].column == 0
-    product.set_params(
-        factors=["balanced"], **{"0": BalancedWeighting(), "0__strength": 2}
-    )
+    product.set_params(factors=[None], **{"0": BalancedWeighting(), "0__strength": 2})
     assert [one.strength for one in product.factors] == [2]
 
 
-def test_a_factor_given_by_its_name_has_parameters_too():
+def test_names_are_resolved_at_the_door_and_nowhere_else():
     given = ["balanced", {0: 1, 1: 5}]
-    product = ProductWeighting(given).set_params(
+    product = resolve_weighting(given).set_params(
         **{"0__strength": 0.5, "1__strict": False}
     )
     assert product.factors[0].strength == 0.5
     assert product.factors[1].strict is False
-    assert given == ["balanced", {0: 1, 1: 5}]  # the caller's list is his
+    assert given == ["balanced", {0: 1, 1: 5}]  # the caller's list is unchanged
+    clf = WeightedClassifier(weighting=given).set_params(weighting__0__strength=0.5)
+    assert clf.weighting.factors[0].strength == 0.5
+    with pytest.raises(TypeError, match=r"got 'balanced'\. .* weighting=\[\.\.\.\]"):
+        ProductWeighting(given).fit(X, Y)
 
 
 @pytest.mark.parametrize("name", ["2", "2__strength", "x", "-1__strength", "strength"])
 def test_positions_that_do_not_exist(name):
     sentence = r"Invalid parameter .* reached by position, 0 to 1, as in '0__strength'"
     with pytest.raises(ValueError, match=sentence):
-        ProductWeighting(["balanced", "balanced"]).set_params(**{name: 1})
+        (BalancedWeighting() * BalancedWeighting()).set_params(**{name: 1})
 
 
 def test_no_factor_has_no_parameters():
     with pytest.raises(ValueError, match=r"'strength' for factor 1 .* which is None"):
-        ProductWeighting(["balanced", None]).set_params(**{"1__strength": 1})
+        ProductWeighting([BalancedWeighting(), None]).set_params(**{"1__strength": 1})
 
 
 def test_clone_copies_the_factors():

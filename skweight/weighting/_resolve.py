@@ -1,0 +1,75 @@
+"""What ``weighting=`` takes: words, dicts, callables and lists become strategies."""
+
+import numpy as np
+
+from skweight._utils.validation import did_you_mean, is_sequence, say
+from skweight.weighting._balance import (
+    BalancedWeighting,
+    ClassWeighting,
+    EffectiveNumberWeighting,
+)
+from skweight.weighting._base import BaseWeighting, ProductWeighting
+from skweight.weighting._given import FunctionWeighting
+
+NAMES = {
+    "balanced": BalancedWeighting,
+    "effective_number": EffectiveNumberWeighting,
+}
+
+
+def resolve_weighting(spec):
+    """Turn anything that ``weighting=`` takes into a strategy, or None.
+
+    Parameters
+    ----------
+    spec : None, str, dict, callable, strategy, or list of these
+        What the user passed.
+
+    Returns
+    -------
+    weighting : BaseWeighting or None
+        A strategy; objects are returned as they are, not cloned.
+
+    Examples
+    --------
+    >>> from skweight.weighting import resolve_weighting
+    >>> resolve_weighting("balanced")
+    BalancedWeighting()
+    >>> resolve_weighting({"fraud": 10, "fine": 1})
+    ClassWeighting(class_weight={'fine': 1, 'fraud': 10})
+    """
+    if spec is None or isinstance(spec, BaseWeighting):
+        return spec
+    if isinstance(spec, str):
+        if spec in NAMES:
+            return NAMES[spec]()
+        raise ValueError(
+            f"weighting={spec!r} is no known strategy. The names are "
+            f"{say(list(NAMES))}; for others pass a strategy object."
+            f"{did_you_mean(spec, NAMES)}"
+        )
+    if hasattr(spec, "items"):
+        return ClassWeighting(spec)
+    if is_sequence(spec):
+        return ProductWeighting([resolve_weighting(factor) for factor in spec])
+    if isinstance(spec, type):
+        raise TypeError(
+            f"weighting must be a strategy object, got the class {spec.__name__}. "
+            f"Did you mean {spec.__name__}()?"
+        )
+    if hasattr(spec, "fit_weigh_by_role"):
+        return spec
+    if callable(spec):
+        return FunctionWeighting(spec)
+    array = np.asarray(spec) if hasattr(spec, "__array__") else None
+    hint = (
+        " Weights that exist already are passed to fit(X, y, sample_weight=...), or "
+        "as a column of X with ColumnWeighting."
+        if array is not None
+        else ""
+    )
+    raise TypeError(
+        "weighting must be None, a name, a dict {label: weight}, a callable "
+        f"(X, y) -> weights, a strategy, or a list of these; got "
+        f"{type(spec).__name__}.{hint}"
+    )
