@@ -19,6 +19,7 @@ from skweight.weighting import (
     CostWeighting,
     DensityRatioWeighting,
     EffectiveNumberWeighting,
+    EntropyBalancingWeighting,
     FunctionWeighting,
     KernelLogisticRatioWeighting,
     KLIEPWeighting,
@@ -114,6 +115,12 @@ _WEIGHTINGS = {
     ),
     "ClassifierRatioWeighting": lambda labels: ClassifierRatioWeighting(
         _target(), estimator=_frozen([0, 1], shift=0.05), calibration=None
+    ),
+    "EntropyBalancingWeighting": lambda labels: EntropyBalancingWeighting(
+        moments={0: 1.02, 2: 1.05}
+    ),
+    "EntropyBalancingWeighting(ridge=0.1)": lambda labels: EntropyBalancingWeighting(
+        _target(), degree=2, interactions=True, ridge=0.1
     ),
     "LabelShiftWeighting": lambda labels: LabelShiftWeighting(
         _target(), _frozen(labels), method="bbse"

@@ -13,6 +13,7 @@ from skweight.weighting._base import (
     ProductWeighting,
 )
 from skweight.weighting._cost import CostWeighting
+from skweight.weighting._entropy_balancing import EntropyBalancingWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting
 from skweight.weighting._resolve import resolve_weighting
@@ -34,6 +35,7 @@ __all__ = [
     "CostWeighting",
     "DensityRatioWeighting",
     "EffectiveNumberWeighting",
+    "EntropyBalancingWeighting",
     "FunctionWeighting",
     "KLIEPWeighting",
     "KMMWeighting",

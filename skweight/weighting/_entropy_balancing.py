@@ -1,0 +1,426 @@
+"""Entropy balancing: weights under which moments are exactly those of a target."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from skweight._utils.validation import (
+    check_bool,
+    check_number,
+    check_weights,
+    n_rows,
+    say,
+)
+from skweight.calibration._engine.newton import Ridge, newton, newton_step
+from skweight.weighting._base import BaseWeighting
+from skweight.weighting._moments import moments_given, moments_of_rows
+from skweight.weighting._shift import SharedTarget
+
+# Largest distance to a moment that counts as reached, in standard deviations.
+_REACHED = 1e-8
+# Pull on the multipliers with which the distance to a target out of reach is measured.
+_FAR = 1e-6
+
+
+class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
+    r"""Weight training rows so that their moments are exactly those of a target.
+
+    For a population of which rows, or published means and shares, are known. Of all
+    weights with the moments of the target these are closest to the ones the rows have,
+    by relative entropy. Milliseconds where a density ratio takes seconds, and right
+    where the ratio is log-linear in the moments; a target that differs otherwise needs
+    `degree`, `interactions` or :class:`~skweight.DensityRatioWeighting`. Role:
+    population.
+
+    .. math::
+
+        \min_w \sum_i w_i \log\frac{w_i}{s_i}
+        \quad\text{where}\quad \sum_i w_i \phi(x_i) = t, \; \sum_i w_i = 1,
+        \qquad w_i \propto s_i \, e^{\lambda^\top \phi(x_i)}
+
+    with :math:`s` the caller's ``sample_weight``, :math:`\phi` the columns, their
+    powers and products, and t the moments of the target.
+
+    Parameters
+    ----------
+    X_target : array-like of shape (n_target, n_features), default=None
+        Unlabelled rows of the target. Kept by reference: clones share it. Columns of a
+        DataFrame are matched by name, and columns of X that it lacks are not balanced.
+        Numbers are balanced by their mean, text and categories by the share of every
+        value; missing categories are a value of their own.
+    moments : dict, default=None
+        Known moments, in the place of `X_target`: ``{column: mean}``, ``{column:
+        [mean, mean of squares, ...]}`` or ``{column: {value: share}}``, columns by name
+        or position.
+    degree : int, default=1
+        Highest power of a number whose mean is balanced: 2 adds variances. Raising it
+        comes closer to the target and leaves fewer effective rows.
+    interactions : bool, default=False
+        Whether means of the products of two columns are balanced, too: covariances,
+        and the joint shares of two categories.
+    ridge : float, default=0.0
+        Penalty :math:`\rho` on the multipliers :math:`\lambda`, in units of
+        standardised moments. 0 meets the moments exactly, or refuses. Raising it
+        leaves a gap of :math:`\rho\lambda` and more effective rows, and serves targets
+        out of reach.
+    sample_weight_target : array-like of shape (n_target,), default=None
+        How many rows of the target population each row of `X_target` stands for.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are; any other breaks the moments.
+
+    Attributes
+    ----------
+    moments_ : list of Moment
+        ``name``, ``target`` and ``weighted`` of each moment: its mean in the target and
+        over the weighted training rows. Powers and products are about the means.
+    coef_ : ndarray of shape (n_moments,)
+        Multipliers :math:`\lambda` of the standardised moments.
+    gap_ : float
+        Largest distance between a weighted moment and the target, in standard
+        deviations of the training rows.
+    effective_sample_size_ : float
+        How many equal rows the weighted rows are worth.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if no weights have these moments (the message gives the gap and the
+        moment), a column is constant at another value than in the target, there are as
+        many moments as rows, or values are missing.
+
+    See Also
+    --------
+    RakingWeighting : Exact shares of several categories, without rows of the target.
+    DensityRatioWeighting : Where the whole distribution shifts, not its moments.
+
+    Notes
+    -----
+    The dual is smooth and convex; Newton's method needs about ten passes over the rows,
+    each O(n d^2) for d moments. Values that the target never shows weigh nothing. Rows
+    outside the range of the training rows have weights by the same exponential, which
+    grows fast there: set a `stabilizer`.
+
+    References
+    ----------
+    .. [1] J. Hainmueller, Entropy balancing for causal effects, Political Analysis
+       20(1), 2012, equations 3 to 8.
+    .. [2] Q. Zhao, D. Percival, Entropy balancing is doubly robust, Journal of Causal
+       Inference 5(1), 2017.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight.weighting import EntropyBalancingWeighting
+    >>> X = pd.DataFrame({"age": [20, 30, 40, 50], "sex": ["f", "m", "f", "m"]})
+    >>> weighting = EntropyBalancingWeighting(
+    ...     moments={"age": 38, "sex": {"f": 0.5, "m": 0.5}}
+    ... )
+    >>> weights = weighting.fit_weigh(X, y=None)
+    >>> float((weights * X["age"]).mean().round(6))
+    38.0
+    """
+
+    role = "population"
+    needs_classes = False
+
+    def __init__(
+        self,
+        X_target=None,
+        *,
+        moments=None,
+        degree=1,
+        interactions=False,
+        ridge=0.0,
+        sample_weight_target=None,
+        stabilizer=None,
+    ):
+        self.X_target = X_target
+        self.moments = moments
+        self.degree = degree
+        self.interactions = interactions
+        self.ridge = ridge
+        self.sample_weight_target = sample_weight_target
+        self.stabilizer = stabilizer
+
+    def _learn(self, X, y, sample_weight):
+        self._check_parameters()
+        if sample_weight is None:
+            sample_weight = np.ones(n_rows(X))
+        counts = np.flatnonzero(sample_weight)
+        weights = np.zeros(sample_weight.size)
+        weights[counts] = self._learn_of(
+            _safe_indexing(X, counts), sample_weight[counts]
+        )
+        return weights
+
+    def _learn_of(self, X, mass):
+        """Learn from rows that count, and return their weights."""
+        if self.moments is None:
+            share = np.ones(n_rows(self.X_target, "X_target"))
+            if self.sample_weight_target is not None:
+                share = check_weights(
+                    self.sample_weight_target, share.size, name="sample_weight_target"
+                )
+            self._moments, wanted = moments_of_rows(
+                X,
+                self.X_target,
+                share / share.sum(),
+                degree=int(self.degree),
+                interactions=self.interactions,
+            )
+        else:
+            self._moments, wanted = moments_given(X, self.moments)
+        values, names = self._moments.values(X), self._moments.names
+        share = mass * self._moments.shown(X)
+        if not share.any():
+            raise ValueError(
+                "No training row that counts has values that the target shows, in all "
+                f"of the columns {say(list(self._moments.levels))}. {_REMEDY}"
+            )
+        self._balance = balance(values, share / share.sum(), wanted, names, self.ridge)
+        self.coef_ = self._balance.coef
+        raw = self._raw(X, None)
+        share = mass * raw / (mass @ raw)
+        self.effective_sample_size_ = float(1 / (share @ share))
+        reached = share @ values
+        self.gap_ = float(np.max(np.abs(reached - wanted) * self._balance.per_sd))
+        self.moments_ = self._moments.compare(wanted, reached)
+        return raw
+
+    def _raw(self, X, y):
+        weights = self._balance.weigh(self._moments.values(X))
+        return np.where(self._moments.shown(X), weights, 0.0)
+
+    def _check_parameters(self):
+        check_number(self.degree, name="degree", low=1)
+        if int(self.degree) != self.degree:
+            raise ValueError(f"degree must be a whole number; got {self.degree!r}.")
+        check_bool(self.interactions, name="interactions")
+        check_number(self.ridge, name="ridge", low=0)
+        if (self.X_target is None) == (self.moments is None):
+            raise ValueError(
+                "EntropyBalancingWeighting needs rows of the target population or its "
+                "moments, one of the two. Pass EntropyBalancingWeighting(X_target), or "
+                "EntropyBalancingWeighting(moments={'age': 41.5, 'sex': {'f': 0.51, "
+                "'m': 0.49}})."
+            )
+        if self.moments is not None and (self.degree != 1 or self.interactions):
+            raise ValueError(
+                "degree and interactions say which moments of X_target are taken; with "
+                "moments= they are given. Write {column: [mean, mean of squares]} for "
+                "powers, and leave degree and interactions as they are."
+            )
+
+
+# -- the dual: knows masses of distinct rows and their moments, nothing of tables ------
+
+
+class Balance(NamedTuple):
+    """The solution: multipliers of standardised moments, and values that weigh nothing.
+
+    ``edges`` are pairs of a moment and its value: rows of another value have weight
+    zero, because the target lies on the edge of what that moment can be.
+    """
+
+    coef: np.ndarray
+    centre: np.ndarray
+    per_sd: np.ndarray
+    edges: list
+    top: float
+
+    def weigh(self, values):
+        """Return the weights of rows with these moments, the largest about one."""
+        exponent = ((values - self.centre) * self.per_sd) @ self.coef - self.top
+        weights = np.exp(np.minimum(exponent, 500.0))
+        for moment, value in self.edges:
+            weights[np.abs(values[:, moment] - value) > _rounding(abs(value))] = 0.0
+        return weights
+
+
+class _OutOfReachError(Exception):
+    """The dual has no minimum, because no weights have the moments of the target."""
+
+
+class _Dual:
+    """``log sum b exp(z'l)`` of standardised moments z, less those of the target."""
+
+    def __init__(self, z, share, lowest):
+        self.z, self.share, self.lowest = z, share, lowest
+
+    def _weights(self, coef):
+        exponent = self.z @ coef
+        top = exponent.max()
+        weights = self.share * np.exp(exponent - top)
+        total = weights.sum()
+        return weights / total, top + np.log(total)
+
+    def value(self, coef):
+        value = self._weights(coef)[1]
+        # Where weights w exist, the value is at least minus their relative entropy,
+        # and so at least the logarithm of the smallest share.
+        if value < self.lowest:
+            raise _OutOfReachError
+        return value
+
+    def slopes(self, coef):
+        weights = self._weights(coef)[0]
+        mean = weights @ self.z
+        hessian = (self.z * weights[:, np.newaxis]).T @ self.z
+        return mean, hessian - np.outer(mean, mean)
+
+
+def balance(values, share, wanted, names, ridge=0.0):
+    """Return the weights closest to `share` under which the mean of `values` is wanted.
+
+    Rows may be distinct rows with the mass of all that are alike.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_moments)
+        Moments of each row.
+    share : ndarray of shape (n_rows,)
+        Share of the population that each row has; zero leaves it out.
+    wanted : ndarray of shape (n_moments,)
+        Means in the target.
+    names : list of str
+        What the moments are called in messages.
+    ridge : float, default=0.0
+        Penalty on the multipliers.
+
+    Returns
+    -------
+    solution : Balance
+    """
+    counts = share > 0
+    values, share = values[counts], share[counts]
+    edges = []
+    while not ridge:
+        # On an edge fewer rows are left, and another moment may be on its edge there.
+        further = _find_edges(values, share, wanted, names)
+        if not further:
+            break
+        edges += further
+        kept = _on_edges(values, further)
+        if not kept.any():
+            raise ValueError(
+                f"The target has {_say_all(names, wanted, edges)}, which is the end of "
+                "what the training rows have, and no row is at all these ends. "
+                f"{_REMEDY}"
+            )
+        values, share = values[kept], share[kept]
+    share = share / share.sum()
+    centre = share @ values
+    spread = np.sqrt(share @ (values - centre) ** 2)
+    size = np.maximum(np.abs(values).max(axis=0), np.abs(wanted))
+    varies = spread > 1e-12 * np.maximum(size, 1e-300)
+    if not ridge:
+        _check_constant(varies, centre, wanted, size, names)
+        _check_choice_left(int(varies.sum()), share.size)
+    per_sd = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)
+    z = ((values - wanted) * per_sd)[:, varies]
+    coef = np.zeros(wanted.size)
+    kept_names = [name for name, kept in zip(names, varies, strict=True) if kept]
+    coef[varies] = _solve(z, share, kept_names, ridge)
+    top = (((values - centre) * per_sd) @ coef).max()
+    return Balance(coef, centre, per_sd, edges, float(top))
+
+
+_REMEDY = (
+    "Collect such rows, drop the column or lower degree, or set ridge=0.01, which "
+    "comes as close as it can."
+)
+
+
+def _solve(z, share, names, ridge):
+    """Return the multipliers that bring the mean of z to zero."""
+    start = np.zeros(z.shape[1])
+    if not start.size:
+        return start
+    dual = _Dual(z, share, -np.inf if ridge else np.log(share.min()) - 1e-6)
+    dual = Ridge(dual, ridge * np.eye(start.size), start) if ridge else dual
+    try:
+        coef = newton(dual, start)
+    except _OutOfReachError:
+        _refuse(z, share, names)
+    for _ in range(2):  # to the last digit: Newton stops where its objective is flat
+        coef = coef + newton_step(*dual.slopes(coef))
+    if not ridge and np.abs(dual.slopes(coef)[0]).max() > _REACHED:
+        _refuse(z, share, names)
+    return coef
+
+
+def _refuse(z, share, names):
+    """Say how far the target is from all that weights can reach, and by what moment."""
+    start = np.zeros(z.shape[1])
+    pulled = Ridge(_Dual(z, share, -np.inf), _FAR * np.eye(start.size), start)
+    gap = pulled.objective.slopes(newton(pulled, start))[0]
+    worst = int(np.argmax(np.abs(gap)))
+    apart = "" if gap.size == 1 else f", and {np.sqrt(gap @ gap):.2g} over all moments"
+    raise ValueError(
+        "No weights of the training rows have the moments of the target: the closest "
+        f"ones leave {names[worst]} {abs(gap[worst]):.2g} standard deviations too "
+        f"{'high' if gap[worst] > 0 else 'low'}{apart}. {_REMEDY}"
+    )
+
+
+def _find_edges(values, share, wanted, names):
+    """Return the moments at an end of their range, or say which is beyond."""
+    edges = []
+    low, high = values.min(axis=0), values.max(axis=0)
+    margin = _rounding(np.maximum(np.abs(low), np.abs(high)))
+    at_low, at_high = wanted <= low + margin, wanted >= high - margin
+    for moment in np.flatnonzero((at_low | at_high) & (high - low > margin)):
+        end = low[moment] if at_low[moment] else high[moment]
+        short = abs(wanted[moment] - end)
+        if short > margin[moment]:
+            centre = np.average(values[:, moment], weights=share)
+            spread = np.average((values[:, moment] - centre) ** 2, weights=share)
+            raise ValueError(
+                f"The target has a mean of {names[moment]} that no weights of the "
+                f"training rows can have: it is {short / np.sqrt(spread):.2g} standard "
+                f"deviations {'below' if at_low[moment] else 'above'} all of them. "
+                f"{_REMEDY}"
+            )
+        edges.append((int(moment), float(end)))
+    return edges
+
+
+def _rounding(size):
+    return 1e-12 * np.maximum(size, 1e-3)
+
+
+def _say_all(names, wanted, edges):
+    return ", ".join(f"{names[moment]} = {wanted[moment]:g}" for moment, _ in edges)
+
+
+def _on_edges(values, edges):
+    kept = np.ones(values.shape[0], dtype=bool)
+    for moment, value in edges:
+        kept &= np.abs(values[:, moment] - value) <= _rounding(abs(value))
+    return kept
+
+
+def _check_constant(varies, centre, wanted, size, names):
+    """Raise where the training rows know one value alone, and the target another."""
+    off = ~varies & (np.abs(centre - wanted) > 1e-8 * np.maximum(size, 1e-8))
+    if off.any():
+        moment = int(np.flatnonzero(off)[0])
+        raise ValueError(
+            f"{names[moment]} is the same in every training row that counts, and "
+            f"another in the target ({wanted[moment] - centre[moment]:+g}): no weights "
+            f"can change that. {_REMEDY}"
+        )
+
+
+def _check_choice_left(n_moments, n_rows):
+    if n_moments and n_moments >= n_rows:
+        raise ValueError(
+            f"There are {n_moments} moments to meet and {n_rows} training rows that "
+            "can have a weight, which leaves no choice of weights. Balance fewer "
+            "columns, lower degree, or set ridge=0.01."
+        )

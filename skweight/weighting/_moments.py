@@ -1,0 +1,368 @@
+"""Moments of a table: means of numbers, of their powers and products, shares of values.
+
+A moment is a product of factors. A factor is a number about its mean in the target,
+raised to a power, or one where a column has a certain value and zero elsewhere.
+"""
+
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from skweight._utils.columns import take_column
+from skweight._utils.validation import find_missing, is_sequence, plain, say
+from skweight.density_ratio._tables import column_names, width
+
+_MISSING = "(missing)"
+
+
+class Power(NamedTuple):
+    """A number less `centre`, raised to a power."""
+
+    column: object
+    centre: float
+    power: int = 1
+
+    @property
+    def name(self):
+        """What the factor is called."""
+        name = _name_of(self.column)
+        return name if self.power == 1 else f"{name}^{self.power}"
+
+    def values(self, read):
+        """Return the factor of every row."""
+        return (read.numbers(self.column) - self.centre) ** self.power
+
+
+class Level(NamedTuple):
+    """One where a column has the value at `position` of its levels."""
+
+    column: object
+    levels: tuple
+    position: int
+
+    @property
+    def name(self):
+        """What the factor is called."""
+        return f"{_name_of(self.column)}={self.levels[self.position]!r}"
+
+    def values(self, read):
+        """Return the factor of every row."""
+        return (read.codes(self.column, self.levels) == self.position).astype(float)
+
+
+class Moment(NamedTuple):
+    """One moment: what it is called, its mean in the target and after weighting."""
+
+    name: str
+    target: float
+    weighted: float
+
+
+class Moments:
+    """Which moments are balanced, and the values that the target shows at all.
+
+    Parameters
+    ----------
+    terms : list of tuple of factors
+        One tuple for each moment: its value is their product.
+    levels : dict
+        For each column of categories the values with a positive share in the target.
+    """
+
+    def __init__(self, terms, levels):
+        self.terms = terms
+        self.levels = levels
+        self.names = [" x ".join(factor.name for factor in term) for term in terms]
+
+    def values(self, X):
+        """Return the moments of each row, of shape (n_rows, n_moments)."""
+        read = Reader(X)
+        factors = {factor for term in self.terms for factor in term}
+        known = {factor: factor.values(read) for factor in factors}
+        out = np.ones((read.n_rows, len(self.terms)))
+        for moment, term in enumerate(self.terms):
+            for factor in term:
+                out[:, moment] *= known[factor]
+        return out
+
+    def compare(self, wanted, reached):
+        """Return the means of each moment in the target and after weighting.
+
+        A number itself is told as it is; powers and products are about the mean.
+        """
+        away = [
+            term[0].centre
+            if len(term) == 1 and getattr(term[0], "power", 0) == 1
+            else 0
+            for term in self.terms
+        ]
+        return [
+            Moment(name, float(goal + shift), float(mean + shift))
+            for name, goal, mean, shift in zip(
+                self.names, wanted, reached, away, strict=True
+            )
+        ]
+
+    def shown(self, X):
+        """Return which rows have values that the target shows in every column."""
+        read = Reader(X)
+        rows = np.ones(read.n_rows, dtype=bool)
+        for column, levels in self.levels.items():
+            rows &= read.codes(column, levels) >= 0
+        return rows
+
+
+class Reader:
+    """Columns of a table as numbers, or as positions among the values of a category."""
+
+    def __init__(self, X, name="X"):
+        if sparse.issparse(X):
+            raise TypeError(
+                "EntropyBalancingWeighting balances a moment for every column, and "
+                f"{name} is a sparse matrix, which may have thousands. Pass the few "
+                "columns that matter as a table, or their moments= by position."
+            )
+        self.X = X if hasattr(X, "shape") else np.asarray(X)
+        self.name = name
+        width(self.X, name)
+        self.n_rows = self.X.shape[0]
+
+    def columns(self):
+        """Return what the columns are called: names, or positions."""
+        if column_names(self.X) is None:
+            return list(range(self.X.shape[1]))
+        return list(self.X.columns)
+
+    def raw(self, column):
+        """Return a column as it is."""
+        return np.asarray(
+            take_column(self.X, column, owner="EntropyBalancingWeighting")
+        )
+
+    def is_number(self, column):
+        """Return whether a column holds numbers; truth values are numbers, 0 and 1."""
+        values = self.raw(column)
+        if values.dtype.kind in "mM":
+            raise ValueError(
+                f"The column {column!r} of {self.name} holds times, which have no mean "
+                "or share to balance. Turn it into a number, such as days since a "
+                "date, or into a category, such as the month."
+            )
+        if values.dtype.kind in "biuf":
+            return True
+        return all(
+            isinstance(value, int | float | np.number | np.bool_)
+            for value in values.tolist()
+        )
+
+    def numbers(self, column):
+        """Return a column as floats, or say that it has gaps or text."""
+        values = self.raw(column)
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The column {column!r} of {self.name} was balanced by its mean, and "
+                f"holds values that are not numbers ({error}). Give shares instead: "
+                "moments={column: {value: share}}."
+            ) from error
+        bad = np.count_nonzero(~np.isfinite(values))
+        if bad:
+            raise ValueError(
+                f"The column {column!r} of {self.name} is NaN or infinite in {bad} of "
+                f"{values.size} rows, and no mean can be balanced over gaps. Impute "
+                "it, or leave it out of the target."
+            )
+        return values
+
+    def categories(self, column):
+        """Return a column as objects, missing ones under a name of their own."""
+        values = self.raw(column).astype(object)
+        values[find_missing(values)] = _MISSING
+        return values
+
+    def codes(self, column, levels):
+        """Return the position of each row's value among the levels; -1 for others."""
+        return pd.Index(levels, dtype=object).get_indexer(self.categories(column))
+
+
+def moments_of_rows(X, X_target, share, *, degree, interactions):
+    """Return which moments the rows of a target ask for, and their values there.
+
+    Parameters
+    ----------
+    X, X_target : array-like
+        Training rows, of which only the columns are looked at, and rows of the target.
+    share : ndarray of shape (n_target,)
+        Share of the target that each of its rows has.
+    degree : int
+        Highest power.
+    interactions : bool
+        Whether products of two columns are moments, too.
+
+    Returns
+    -------
+    moments : Moments
+    wanted : ndarray of shape (n_moments,)
+    """
+    source, target = Reader(X), Reader(X_target, "X_target")
+    by_column, levels = [], {}
+    for column in _common_columns(source, target):
+        if target.is_number(column) and source.is_number(column):
+            mean = float(share @ target.numbers(column))
+            by_column.append([Power(column, mean, p) for p in range(1, degree + 1)])
+            continue
+        values = target.categories(column)
+        shares = pd.Series(share).groupby(values, sort=False).sum()
+        shares = {plain(value): s for value, s in shares.items() if s > 0}
+        factors, levels[column] = _levels_of(column, shares, source)
+        by_column.append(factors)
+    terms = [(factor,) for factors in by_column for factor in factors]
+    if interactions:
+        # Of a number its first power alone: higher ones are asked for by degree.
+        bases = [
+            [f for f in factors if getattr(f, "power", 1) == 1] for factors in by_column
+        ]
+        terms += [
+            (first, second)
+            for i, left in enumerate(bases)
+            for right in bases[i + 1 :]
+            for first in left
+            for second in right
+        ]
+    moments = Moments(terms, levels)
+    return moments, share @ moments.values(X_target)
+
+
+def moments_given(X, given):
+    """Return which moments a dict asks for, and their values.
+
+    Parameters
+    ----------
+    X : array-like
+        Training rows.
+    given : dict
+        ``{column: mean}``, ``{column: [mean, mean of squares, ...]}`` or ``{column:
+        {value: share}}``.
+
+    Returns
+    -------
+    moments : Moments
+    wanted : ndarray of shape (n_moments,)
+    """
+    if not hasattr(given, "items") or not given:
+        raise TypeError(
+            "moments must be a dict such as {'age': 41.5, 'sex': {'f': 0.51, 'm': "
+            f"0.49}}}}; got {given!r}."
+        )
+    source = Reader(X)
+    terms, wanted, levels = [], [], {}
+    for column, value in given.items():
+        if hasattr(value, "items"):
+            shares = check_shares(value, source.categories(column), column)
+            factors, levels[column] = _levels_of(column, shares, source)
+            wanted += [shares[factor.levels[factor.position]] for factor in factors]
+        else:
+            powers = [float(one) for one in (value if is_sequence(value) else [value])]
+            source.numbers(column)
+            mean = powers[0]
+            factors = [Power(column, mean, p) for p in range(1, len(powers) + 1)]
+            wanted += [_about(mean, powers, p) for p in range(1, len(powers) + 1)]
+        terms += [(factor,) for factor in factors]
+    return Moments(terms, levels), np.array(wanted)
+
+
+def check_shares(shares, values, column):
+    """Return the positive shares of a margin, or say what is wrong with them.
+
+    Parameters
+    ----------
+    shares : dict {value: share}
+        Shares of the values of one column in the target.
+    values : ndarray of shape (n_samples,)
+        Values of the training rows.
+    column : object
+        What the column is called.
+
+    Returns
+    -------
+    shares : dict {value: share}
+        Those that are positive, with sum one.
+    """
+    checked = {}
+    for value, share in shares.items():
+        number = isinstance(share, int | float | np.number) and not isinstance(
+            share, bool
+        )
+        if not number or not 0 <= share < np.inf:
+            raise ValueError(
+                f"The share of {column!r} = {say(value)} must be a number, 0 or more; "
+                f"got {share!r}."
+            )
+        checked[plain(value)] = float(share)
+    total = sum(checked.values())
+    if not abs(total - 1) <= 1e-6:
+        raise ValueError(
+            f"The shares of {column!r} must sum to 1; they sum to {total:g}. Divide "
+            "counts by their total, and list every value."
+        )
+    unknown = sorted(set(pd.unique(values)) - set(checked), key=repr)
+    if unknown:
+        raise ValueError(
+            f"The column {column!r} has the values {say(unknown)}, of which the target "
+            f"shares say nothing; they name {say(list(checked))}. Give each value a "
+            "share; 0 leaves its rows out."
+        )
+    return {value: share / total for value, share in checked.items() if share > 0}
+
+
+def _common_columns(source, target):
+    """Return the columns of the target, each of which the training rows must have."""
+    named = [column_names(table.X) is not None for table in (source, target)]
+    if all(named):
+        known = source.columns()
+        unknown = [column for column in target.columns() if column not in known]
+        if unknown:
+            raise ValueError(
+                f"X_target has the columns {say(unknown)}, which X does not have; it "
+                f"has {say(known)}. Pass the features that both populations have."
+            )
+        return target.columns()
+    if source.X.shape[1] != target.X.shape[1]:
+        raise ValueError(
+            f"X_target must have the {source.X.shape[1]} columns of X; got "
+            f"{target.X.shape[1]}. Pass two DataFrames to match columns by name."
+        )
+    return list(range(source.X.shape[1]))
+
+
+def _levels_of(column, shares, source):
+    """Return a factor for each value but one, and all values.
+
+    Shares sum to one, so that one of them follows from the others: the largest of those
+    that training rows have.
+    """
+    levels = tuple(sorted(shares, key=repr))
+    there = set(pd.unique(source.categories(column)))
+    reference = max(levels, key=lambda value: (value in there, shares[value]))
+    factors = [
+        Level(column, levels, position)
+        for position, value in enumerate(levels)
+        if value != reference
+    ]
+    return factors, levels
+
+
+def _name_of(column):
+    return column if isinstance(column, str) else f"column {column}"
+
+
+def _about(mean, powers, power):
+    """Return the mean of ``(x - mean)^power`` from means of powers of x."""
+    raw = [1.0, *powers]
+    return sum(
+        comb(power, k) * raw[k] * (-mean) ** (power - k) for k in range(power + 1)
+    )
