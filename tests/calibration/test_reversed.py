@@ -151,7 +151,7 @@ def test_a_constant_curve_is_told_by_its_own_odds(calibrator, rng):
 @pytest.mark.parametrize("calibrator", [IsotonicCalibrator(), VennAbersCalibrator()])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_curve_that_rises_at_its_ends_alone_is_no_ranking(calibrator, weighted):
-    """One row at an end keeps a reversed curve from being constant, and is no ranking."""
+    """One row at an end keeps a reversed curve from being constant."""
     steps = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
