@@ -10,6 +10,7 @@ from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._beta import BetaCalibrator
 from skweight.calibration._engine.numerics import scores_from_proba
+from skweight.calibration._focal import FocalCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
@@ -27,6 +28,7 @@ __all__ = [
     "AutoCalibrator",
     "BaseCalibrator",
     "BetaCalibrator",
+    "FocalCalibrator",
     "IsotonicCalibrator",
     "PriorCalibrator",
     "QuadraticCalibrator",

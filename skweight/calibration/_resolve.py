@@ -6,6 +6,7 @@ from skweight._utils.validation import did_you_mean
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._auto import AutoCalibrator
 from skweight.calibration._beta import BetaCalibrator
+from skweight.calibration._focal import FocalCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
@@ -22,6 +23,7 @@ CALIBRATORS = {
     "anchored": AnchoredCalibrator,
     "auto": AutoCalibrator,
     "beta": BetaCalibrator,
+    "focal": FocalCalibrator,
     "isotonic": IsotonicCalibrator,
     "matrix": StructuredMatrixScalingCalibrator,
     "prior": PriorCalibrator,

@@ -9,6 +9,7 @@ from skweight.calibration import (
     AnchoredCalibrator,
     BaseCalibrator,
     BetaCalibrator,
+    FocalCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
     QuadraticCalibrator,
@@ -31,6 +32,7 @@ def test_none_is_no_calibration():
     [
         ("anchored", AnchoredCalibrator),
         ("beta", BetaCalibrator),
+        ("focal", FocalCalibrator),
         ("isotonic", IsotonicCalibrator),
         ("matrix", StructuredMatrixScalingCalibrator),
         ("prior", PriorCalibrator),

@@ -1,0 +1,170 @@
+"""The closed-form way back from the focal loss to probabilities."""
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from skweight._utils.validation import check_number
+from skweight.calibration._base import check_classes, resolve_classes
+from skweight.calibration._engine.numerics import log_normalise, rest_log_odds
+from skweight.calibration._prior import PriorCalibrator
+
+# Log odds beyond which -p log(p) / (1 - p) is 1 to the last digit.
+_CERTAIN = 37.0
+
+
+class FocalCalibrator(PriorCalibrator):
+    r"""Turn the scores of a focal loss into probabilities, in closed form.
+
+    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is no proper loss: at its minimum
+    a model does not say how frequent a class is, but something nearer to equal
+    probabilities. What it says has an exact inverse for any number of classes [1]_.
+    Use it around a model that was trained with
+    :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
+    focal loss in PyTorch; no row and no additional fit is spent. With :math:`p` the
+    sigmoid or softmax of the scores, the probability of class k is
+
+    .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
+       v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.
+
+    Class weights are taken out after the focal loss: with :math:`w_k` the multiplier of
+    class k, :math:`\eta_k \propto p_k / (v(p_k)\, w_k)`.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        Exponent of the loss that the model was trained with, in [0, inf). Raising it
+        moves probabilities further away from equal ones. 0 is the log loss, whose
+        probabilities are not changed.
+
+    Attributes
+    ----------
+    class_multiplier_ : ndarray of shape (n_classes,)
+        Class weights that were inverted; ones if none were passed.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; the columns of ``predict_proba`` follow them.
+
+    See Also
+    --------
+    PriorCalibrator : The same for class weights alone.
+    SigmoidCalibrator : Learns from rows what a model that is not at the minimum needs.
+    skweight.objectives.FocalObjective : The loss, for XGBoost and LightGBM.
+
+    Notes
+    -----
+    The map is exact at the minimum of the loss. A model that stops before it, or
+    over-fits, needs rows to be put right: ``calibration="auto"`` has those.
+
+    References
+    ----------
+    .. [1] N. Charoenphakdee, J. Vongkulbhisal, N. Chairatanakul, M. Sugiyama, "On focal
+       loss for class-posterior probability estimation: a theoretical perspective",
+       CVPR 2021, theorem 11.
+    .. [2] T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar, "Focal loss for dense
+       object detection", ICCV 2017, equation 4.
+
+    Examples
+    --------
+    Where a class has a frequency of 5 %, the focal loss with ``gamma=2`` is least at
+    25 %:
+
+    >>> from scipy.optimize import minimize_scalar
+    >>> import numpy as np
+    >>> def loss(s, p=0.05):
+    ...     q = 1 / (1 + np.exp(-s))
+    ...     return -p * (1 - q) ** 2 * np.log(q) - (1 - p) * q**2 * np.log(1 - q)
+    >>> score = minimize_scalar(loss, bounds=(-9, 9), method="bounded").x
+    >>> print(f"{1 / (1 + np.exp(-score)):.2f}")
+    0.25
+    >>> from skweight.calibration import FocalCalibrator
+    >>> calibrator = FocalCalibrator(gamma=2).fit(classes=["no", "yes"])
+    >>> print(calibrator.predict_proba([score]).round(3))
+    [[0.95 0.05]]
+    """
+
+    def __init__(self, gamma=2.0):
+        self.gamma = gamma
+
+    def fit(
+        self,
+        scores=None,
+        y=None,
+        sample_weight=None,
+        *,
+        classes=None,
+        class_multiplier=None,
+        focal_gamma=None,
+    ):
+        """Store what to invert; no row is looked at.
+
+        Parameters
+        ----------
+        scores : array-like, default=None
+            Not used, present for the contract of calibrators.
+        y : array-like of shape (n_samples,), default=None
+            Used for ``classes`` only, where those are not given.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Not used: population weights are never inverted.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
+        class_multiplier : array-like of shape (n_classes,), default=None
+            Training mass of each class as the model saw it, divided by its population
+            mass; positive, in any unit. None is a model without class weights.
+        focal_gamma : float, default=None
+            Exponent that the model was trained with, where the caller knows it; it must
+            be ``gamma``. None if it is not known.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        ValueError
+            If ``gamma`` is negative or not that of the model, or ``class_multiplier``
+            has another shape than the classes or is not positive and finite.
+        """
+        check_number(self.gamma, name="gamma", low=0)
+        if focal_gamma is not None and focal_gamma != self.gamma:
+            raise ValueError(
+                f"FocalCalibrator inverts gamma={self.gamma:g}, and the model was "
+                f"trained with gamma={focal_gamma:g}. Set "
+                f"calibration=FocalCalibrator({focal_gamma:g})."
+            )
+        if classes is None:
+            classes, _ = resolve_classes(y, None, owner=type(self).__name__)
+        else:
+            classes = check_classes(classes, owner=type(self).__name__)
+        if class_multiplier is None:
+            class_multiplier = np.ones(classes.shape[0])
+        return super().fit(classes=classes, class_multiplier=class_multiplier)
+
+    def _predict_binary(self, scores):
+        return super()._predict_binary(focal_inverse(scores, self.gamma))
+
+    def _predict_multiclass(self, scores):
+        return super()._predict_multiclass(focal_inverse(scores, self.gamma))
+
+
+def focal_inverse(scores, gamma):
+    """Return log-scale scores of probabilities for log-scale scores of a focal loss.
+
+    Log odds of shape (n,) for two classes, log p + constant of shape (n, k) for more,
+    on both sides.
+    """
+    if scores.ndim == 1:
+        return log_share(scores, gamma) - log_share(-scores, gamma)
+    return log_share(rest_log_odds(log_normalise(scores)), gamma)
+
+
+def log_share(odds, gamma):
+    """Return log(p / v(p)) for log odds of p: what a class is proportional to.
+
+    In the form log p - gamma log(1 - p) - log(1 + gamma t), with
+    t = -p log(p) / (1 - p) in (0, 1), no digit is lost at either end.
+    """
+    log_p, log_q = log_expit(odds), log_expit(-odds)
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where p is certain
+        t = -expit(odds) * log_p / expit(-odds)
+    t = np.where(odds > _CERTAIN, 1.0, t)
+    return log_p - gamma * log_q - np.log1p(gamma * t)
