@@ -259,13 +259,13 @@ class BaseCalibrator(BaseEstimator):
         if sample_weight is None:
             # One number in memory for all rows, by which fits know that none differs.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
-            counts = _count_rows(codes, n_classes), np.ones(n_classes)
+            counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
             weight = check_weights(sample_weight, n_rows)
             counted = weight > 0
             if not counted.all():
                 weight, scores, codes = weight[counted], scores[counted], codes[counted]
-            weight, *counts = _to_effective_rows(weight, codes, n_classes)
+            weight, *counts = to_effective_rows(weight, codes, n_classes)
         rows = CalibrationRows(
             scores=_check_finite(scores),
             codes=codes,
@@ -478,7 +478,7 @@ def check_class_multiplier(class_multiplier, classes, *, owner):
     return multiplier
 
 
-def _count_rows(codes, n_classes):
+def count_rows(codes, n_classes):
     """Return the number of rows of every class as float64."""
     if n_classes == 2:
         positive = np.count_nonzero(codes)
@@ -486,7 +486,7 @@ def _count_rows(codes, n_classes):
     return np.bincount(codes, minlength=n_classes).astype(np.float64)
 
 
-def _to_effective_rows(weight, codes, n_classes):
+def to_effective_rows(weight, codes, n_classes):
     """Return weights as effective rows, and their total and one row's, by class."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)

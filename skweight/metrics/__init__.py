@@ -38,6 +38,7 @@ from skweight.metrics._probability_scorers import (
     make_calibration_scorer,
     worst_group_scorer,
 )
+from skweight.metrics._refined import RefinedLogLoss
 from skweight.metrics._scorers import CostScorer, make_cost_scorer
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "CostScorer",
     "CoxCalibration",
     "ImportanceWeightedScorer",
+    "RefinedLogLoss",
     "ReliabilityCurve",
     "ScoreDecomposition",
     "WorstGroupScorer",
