@@ -7,6 +7,7 @@ follow it and one that can; then on real data, trained on the young and used on 
 
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
 from skweight import (
-    ClassifierRatioWeighting,
     DensityRatioWeighting,
     FunctionWeighting,
-    KernelLogisticRatioWeighting,
-    KLIEPWeighting,
-    ULSIFWeighting,
     WeightedClassifier,
 )
 from skweight.datasets import make_covariate_shift
@@ -39,10 +36,8 @@ MODELS = {
     ),
 }
 STRATEGIES = {
-    "DensityRatioWeighting": DensityRatioWeighting,
-    "KernelLogisticRatioWeighting": KernelLogisticRatioWeighting,
-    "ULSIFWeighting": ULSIFWeighting,
-    "KLIEPWeighting": KLIEPWeighting,
+    estimator: partial(DensityRatioWeighting, estimator=estimator)
+    for estimator in ("search", "logistic", "ulsif", "kliep")
 }
 
 
@@ -165,8 +160,8 @@ def real_data(options):
         ),
     }
     strategies = {
-        "DensityRatioWeighting": DensityRatioWeighting,
-        "ClassifierRatioWeighting": ClassifierRatioWeighting,
+        estimator: partial(DensityRatioWeighting, estimator=estimator)
+        for estimator in ("search", "classifier")
     }
     repeats, n = 6, 1500
     for text, (table_, chance_source, chance_target) in splits.items():

@@ -1,7 +1,7 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MethodMapping
@@ -199,21 +199,16 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
 
     Warns
     -----
-    CalibrationMeanWarning
+    CalibrationWarning
         In `fit`, if the mean calibrated probability of a class is not its frequency on
-        held-out rows, or weights are inverted in the votes of a forest without any.
-    EmphasisAsPopulationWarning
-        If `sample_weight` depends on the label alone and counts rarer classes more.
-    UpstreamSamplerWarning
-        If rows look resampled, or a sampler inside the estimator changes the classes.
-    FewEffectiveRowsWarning
-        If weights leave the calibrator less than 200 effective rows, and less than half
-        of the rows it has.
-    ClippedVotesWarning
-        If rows without a vote for a class get a wrong probability.
-    ReversedScoresWarning
-        If held-out scores rank the classes the wrong way round, or not at all.
-    FewerFoldsWarning
+        held-out rows, or weights are inverted in the votes of a forest without any; if
+        weights leave the calibrator less than 200 effective rows, and less than half of
+        the rows it has; if rows without a vote for a class get a wrong probability; if
+        held-out scores rank the classes the wrong way round, or not at all.
+    DoubleCountingWarning
+        If `sample_weight` depends on the label alone and counts rarer classes more; if
+        rows look resampled, or a sampler inside the estimator changes the classes.
+    FewerThanAskedWarning
         If a class has fewer rows than there should be folds.
 
     See Also
@@ -579,3 +574,24 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
 
     def _make_calibrator(self):
         return resolve_calibrator(self.calibration)
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        from sklearn.linear_model import LogisticRegression, RidgeClassifier
+        from sklearn.naive_bayes import GaussianNB
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        learners = [
+            LogisticRegression(),
+            GaussianNB(),
+            RidgeClassifier(),
+            make_pipeline(StandardScaler(), LogisticRegression()),
+        ]
+        return [
+            cls(clone(learner), weighting=weighting, normalize=normalize)
+            for learner in learners
+            for weighting in ("balanced", None)
+            for normalize in (True, False)
+        ]

@@ -5,6 +5,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skweight.classifier import WeightedClassifier, _has_predict_proba
+from skweight.costs import CostMatrix
 from skweight.costs import _rules as rules
 from skweight.costs._matrix import as_cost_matrix
 from skweight.decision import ExpectedCostDecision, TunedDecision
@@ -107,7 +108,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     Warns
     -----
-    CostWarning
+    DecisionWarning
         If a wrong decision costs less than the right one in more than half of the rows.
 
     See Also
@@ -274,3 +275,28 @@ class CostSensitiveClassifier(WeightedClassifier):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
             self.classes_
         )
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.naive_bayes import GaussianNB
+
+        # These labels only say that there may be more than two.
+        cost = _CostsOfAnyLabels.ordinal("abc")
+        return [
+            cls(learner(), cost=cost, calibration=calibration)
+            for learner in (LogisticRegression, GaussianNB)
+            for calibration in (None, "auto")
+        ]
+
+
+class _CostsOfAnyLabels(CostMatrix):
+    """Costs for whatever labels come, as the checks of scikit-learn bring many."""
+
+    __slots__ = ()
+
+    def align(self, classes):
+        if len(classes) > 1:
+            return CostMatrix._instances(list(classes))[0]
+        return CostMatrix.binary(fp=1, fn=1).align(classes)

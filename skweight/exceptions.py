@@ -1,87 +1,28 @@
-"""The warnings and errors of skweight, one class each so that they can be filtered."""
+"""The warnings and errors of skweight: one category for each topic, to filter by.
+
+Every message gives the figure it rests on and the remedy.
+"""
 
 __all__ = [
-    "CalibrationMeanWarning",
     "CalibrationWarning",
-    "ClippedVotesWarning",
-    "ComparisonInterruptedWarning",
-    "CostWarning",
+    "DecisionWarning",
     "DegenerateWeightsWarning",
     "DoubleCountingWarning",
-    "DoubleStabilizingWarning",
-    "EmphasisAsPopulationWarning",
-    "FewEffectiveRowsWarning",
-    "FewerFoldsWarning",
-    "FewerNeighborsWarning",
-    "NotEnoughOverlapWarning",
-    "ReversedScoresWarning",
+    "FewerThanAskedWarning",
+    "OverlapWarning",
     "UnsupportedWeightsError",
-    "UpstreamSamplerWarning",
 ]
 
 
-class DegenerateWeightsWarning(UserWarning):
-    """A few rows carry most of the weight.
-
-    The message gives the effective sample size that is left and the remedy.
-
-    Examples
-    --------
-    Turn the warning into an error while developing:
-
-    >>> import warnings
-    >>> from skweight.exceptions import DegenerateWeightsWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", DegenerateWeightsWarning)
-    """
-
-
-class DoubleCountingWarning(UserWarning):
-    """The wrapped estimator balances by itself while weights are injected as well.
-
-    Emphasis would then be applied twice. The message names the parameter to reset.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import DoubleCountingWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", DoubleCountingWarning)
-    """
-
-
-class DoubleStabilizingWarning(UserWarning):
-    """A strategy has a stabilizer of its own, and so has the classifier around it.
-
-    What was clipped once is clipped again. The message names the strategies.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import DoubleStabilizingWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", DoubleStabilizingWarning)
-    """
-
-
-class FewerFoldsWarning(UserWarning):
-    """A class has fewer rows than the folds that were asked for.
-
-    Fewer folds are used, or the closed-form inversion when not even two fit.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import FewerFoldsWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", FewerFoldsWarning)
-    """
-
-
 class CalibrationWarning(UserWarning):
-    """A calibrator met scores or rows that it could not use as asked.
+    """Calibrated probabilities may be wrong, or scores could not be used as asked.
 
-    The message says what it did instead.
+    Among the reasons are: the mean probability of a class is not its frequency on
+    held-out rows (the ratio is outside [0.8, 1.25], and further than chance takes it);
+    scores rank the classes the wrong way round, or not at all; weights leave the
+    calibrator less than 200 effective rows, and less than half of its rows; rows
+    without a single vote for a class get a wrong probability. The message gives the
+    ratio or the share, and says what was done instead.
 
     Examples
     --------
@@ -92,153 +33,80 @@ class CalibrationWarning(UserWarning):
     """
 
 
-class ComparisonInterruptedWarning(UserWarning):
-    """A comparison was interrupted from the keyboard and returns what it has.
+class DecisionWarning(UserWarning):
+    """Costs or thresholds say something that is rarely meant.
 
-    The message counts the fits that are done and says how to go on.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import ComparisonInterruptedWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", ComparisonInterruptedWarning)
-    """
-
-
-class CalibrationMeanWarning(CalibrationWarning):
-    """After calibration the mean probability of a class is not its frequency.
-
-    The ratio on held-out rows is outside [0.8, 1.25], and further than chance takes
-    it; the message gives the ratio. Where no row was held out and weights are inverted
-    in the votes of a forest, it gives the ratio that was measured for others.
+    Examples are a reward that outweighs every cost, and costs that weights cannot
+    express. The message says how the label is chosen now.
 
     Examples
     --------
     >>> import warnings
-    >>> from skweight.exceptions import CalibrationMeanWarning
+    >>> from skweight.exceptions import DecisionWarning
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", CalibrationMeanWarning)
+    ...     warnings.simplefilter("ignore", DecisionWarning)
     """
 
 
-class ClippedVotesWarning(CalibrationWarning):
-    """Rows without a single vote for a class got a probability that is wrong.
+class DegenerateWeightsWarning(UserWarning):
+    """A few rows carry most of the weight.
 
-    The message gives their share, how many of them are of the class, and what the
-    calibrator says.
+    The message gives the number of effective rows that are left.
 
     Examples
     --------
     >>> import warnings
-    >>> from skweight.exceptions import ClippedVotesWarning
+    >>> from skweight.exceptions import DegenerateWeightsWarning
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", ClippedVotesWarning)
+    ...     warnings.simplefilter("error", DegenerateWeightsWarning)
     """
 
 
-class EmphasisAsPopulationWarning(UserWarning):
-    """The caller's weights look like those that raise rare classes.
+class DoubleCountingWarning(UserWarning):
+    """The same emphasis may be applied twice.
 
-    They depend on the label alone and count rarer classes more. As `sample_weight` they
-    say how frequent rows are in the population, and the probabilities are calibrated to
-    that. The message gives the factor, and the share it makes.
+    Examples are an estimator that balances by itself while weights are injected as
+    well; rows that were resampled before the fit, or inside the estimator; a
+    `sample_weight` that raises rare classes, and so looks like emphasis; a stabilizer
+    of the strategy and another of the classifier around it. The message names the
+    parameter to reset.
 
     Examples
     --------
     >>> import warnings
-    >>> from skweight.exceptions import EmphasisAsPopulationWarning
+    >>> from skweight.exceptions import DoubleCountingWarning
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", EmphasisAsPopulationWarning)
+    ...     warnings.simplefilter("ignore", DoubleCountingWarning)
     """
 
 
-class FewEffectiveRowsWarning(CalibrationWarning):
-    """Weights leave a calibrator less than 200 effective rows, and less than half.
+class FewerThanAskedWarning(UserWarning):
+    """Less was done than was asked for, because there are too few rows.
 
-    Half, that is, of the rows it has, so that small data alone are no reason. The
-    message gives the effective number, and what keeps weights sane.
+    A class has fewer rows than there should be folds or neighbours, or a comparison
+    was interrupted from the keyboard. The message says what was done instead.
 
     Examples
     --------
     >>> import warnings
-    >>> from skweight.exceptions import FewEffectiveRowsWarning
+    >>> from skweight.exceptions import FewerThanAskedWarning
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", FewEffectiveRowsWarning)
+    ...     warnings.simplefilter("ignore", FewerThanAskedWarning)
     """
 
 
-class ReversedScoresWarning(CalibrationWarning):
-    """Scores of calibration rows rank the classes the wrong way round, or not at all.
-
-    No calibrator turns a ranking round. The message says how far the rows of a class
-    score below the others, and what was done instead.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import ReversedScoresWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", ReversedScoresWarning)
-    """
-
-
-class UpstreamSamplerWarning(UserWarning):
-    """Rows were resampled where the classifier cannot know of it.
-
-    Before the fit, so that calibration sees rows that are not of the population; or
-    inside the wrapped estimator, after the weights were computed, by a step or by an
-    ensemble of imbalanced-learn. The message says which, and gives the share of the
-    class that is concerned.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import UpstreamSamplerWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", UpstreamSamplerWarning)
-    """
-
-
-class CostWarning(UserWarning):
-    """Costs say something that is rarely meant, or that weights cannot express.
-
-    The message counts the rows or names the cell, and says what is done.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import CostWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", CostWarning)
-    """
-
-
-class FewerNeighborsWarning(UserWarning):
-    """A class has fewer rows than a resampler was to mix each of them with.
-
-    The message gives the number of rows, and what was done instead.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import FewerNeighborsWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", FewerNeighborsWarning)
-    """
-
-
-class NotEnoughOverlapWarning(UserWarning):
+class OverlapWarning(UserWarning):
     """The training rows do not cover the population they are to stand for.
 
-    The message gives the share of the target that no row can stand for.
+    No weight can stand for rows that are not there. The message gives the share of the
+    target that is missing.
 
     Examples
     --------
     >>> import warnings
-    >>> from skweight.exceptions import NotEnoughOverlapWarning
+    >>> from skweight.exceptions import OverlapWarning
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", NotEnoughOverlapWarning)
+    ...     warnings.simplefilter("error", OverlapWarning)
     """
 
 

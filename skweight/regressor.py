@@ -100,11 +100,11 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LinearRegression
-    >>> from skweight import KernelLogisticRatioWeighting, WeightedRegressor
+    >>> from skweight import DensityRatioWeighting, WeightedRegressor
     >>> rng = np.random.default_rng(0)
     >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(1, 0.5, size=(500, 1))
     >>> y, y_target = X[:, 0] ** 2, X_target[:, 0] ** 2
-    >>> shift = KernelLogisticRatioWeighting(X_target, random_state=0)
+    >>> shift = DensityRatioWeighting(X_target, estimator="logistic", random_state=0)
     >>> plain, weighted = (
     ...     WeightedRegressor(LinearRegression(), weighting=weighting).fit(X, y)
     ...     for weighting in (None, shift)
@@ -216,3 +216,10 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         from sklearn.linear_model import LinearRegression
 
         return LinearRegression()
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        from sklearn.linear_model import LinearRegression, Ridge
+
+        return [cls(LinearRegression()), cls(Ridge(), normalize=False)]

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-class _Stabilizer(BaseEstimator):
+class BaseStabilizer(BaseEstimator):
     """The part all stabilizers share; each says how in ``_reshape``."""
 
     def stabilize(self, weights):
@@ -60,8 +60,13 @@ class _Stabilizer(BaseEstimator):
         cap = getattr(self, "cap", None)
         return normalize_weights(weights) if cap is None else cap_weights(weights, cap)
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [cls()]
 
-class ClipStabilizer(_Stabilizer):
+
+class ClipStabilizer(BaseStabilizer):
     """Cut the largest weights off at a threshold found from the weights.
 
     The simplest remedy for a few rows that outvote the rest. The threshold is applied
@@ -101,7 +106,7 @@ class ClipStabilizer(_Stabilizer):
         return clip_weights(weights, method=self.method, limit=self.limit)
 
 
-class CapStabilizer(_Stabilizer):
+class CapStabilizer(BaseStabilizer):
     """Bound weights at a multiple of an average row, exactly.
 
     The choice when you can say how much one row may count at most. Other weights
@@ -137,7 +142,7 @@ class CapStabilizer(_Stabilizer):
         return weights
 
 
-class ParetoStabilizer(_Stabilizer):
+class ParetoStabilizer(BaseStabilizer):
     """Replace the largest weights by what their own tail leads one to expect.
 
     Pareto smoothing for estimated density ratios. Weights without a continuous tail,
@@ -182,7 +187,7 @@ class ParetoStabilizer(_Stabilizer):
         return pareto_smooth(weights)
 
 
-class TemperStabilizer(_Stabilizer):
+class TemperStabilizer(BaseStabilizer):
     """Flatten weights by a power, as little as an effective sample size allows.
 
     Use it to say what weighting may cost: ``fraction=0.5`` keeps the information of

@@ -88,6 +88,11 @@ class Streaming(BaseEstimator):
         if self.half_life is not None:
             check_number(self.half_life, name="half_life", low=0, include="neither")
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [cls(), cls("sample", half_life=100)]
+
 
 def resolve_streaming(spec):
     """Turn what ``streaming=`` takes into a :class:`Streaming`."""

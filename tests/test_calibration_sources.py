@@ -38,7 +38,7 @@ from skweight import CostMatrix, CostSensitiveClassifier, WeightedClassifier
 from skweight._held_out import splits as _splits
 from skweight.calibration import PriorCalibrator
 from skweight.datasets import make_imbalanced
-from skweight.exceptions import FewerFoldsWarning
+from skweight.exceptions import FewerThanAskedWarning
 
 DRAWS_BY_WEIGHT = parse_version(sklearn_version) >= parse_version("1.9")
 
@@ -218,7 +218,7 @@ def test_words_that_mean_nothing(binary, params, sentence):
 @pytest.mark.parametrize("cv", ["auto", "holdout", 2])
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("large", [False, True])
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerThanAskedWarning")
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_rare_classes_never_crash(monkeypatch, n_rare, cv, n_classes, large):
     if large:
@@ -290,7 +290,7 @@ def test_groups_reach_a_search_inside_as_well(binary):
 
 def test_fewer_groups_than_folds(binary):
     X, y = binary
-    with pytest.warns(FewerFoldsWarning, match="There are 3 groups, fewer than the 5"):
+    with pytest.warns(FewerThanAskedWarning, match="3 groups, fewer than the 5"):
         classifier = make(tree()).fit(X, y, groups=np.arange(600) % 3)
     assert len(classifier.estimators_) == 3
     with pytest.raises(ValueError, match="at least two different values"):

@@ -1,6 +1,8 @@
 """The contracts, over the whole registry: scikit-learn's for estimators, ours for
 weightings. A new strategy or classifier is tested here without an edit."""
 
+import pickle
+
 import numpy as np
 import pytest
 import sklearn
@@ -12,7 +14,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 from skweight import CostSensitiveClassifier, WeightedClassifier
-from skweight.testing import all_estimators, all_weightings, check_weighting
+from skweight.calibration import SigmoidCalibrator
+from skweight.decision import ArgmaxDecision
+from skweight.testing import (
+    all_estimators,
+    check_calibrator,
+    check_decision,
+    check_weighting,
+)
+
+WRAPPERS = all_estimators("classifier") | all_estimators("regressor")
 
 _REPETITION = {
     "check_sample_weight_equivalence_on_dense_data",
@@ -74,22 +85,20 @@ def _listed(mark):
 
 
 @_listed(
-    parametrize_with_checks(
-        list(all_estimators().values()), expected_failed_checks=excuses
-    )
+    parametrize_with_checks(list(WRAPPERS.values()), expected_failed_checks=excuses)
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 # GaussianNB takes the logarithm of the frequency of a class without weight.
 @pytest.mark.filterwarnings("ignore:divide by zero encountered in log:RuntimeWarning")
 # Some checks have labels that no feature tells anything of, or a handful of rows.
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerThanAskedWarning")
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
 def test_the_number_of_excuses_does_not_grow():
-    found = list(all_estimators().values())
+    found = list(WRAPPERS.values())
     costly = [one for one in found if isinstance(one, CostSensitiveClassifier)]
     assert sum(len(excuses(one)) for one in costly) == 4 + 2 + 2 + 1
     found = [one for one in found if one not in costly]
@@ -139,7 +148,7 @@ def test_a_row_of_weight_two_is_a_row_twice_where_no_penalty_feels_the_scale(
 
 # The checks fit noise and a handful of rows, on which a calibrator rightly warns.
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerThanAskedWarning")
 @pytest.mark.parametrize("calibration", ["sigmoid", "prior"])
 def test_calibrated_classifiers_pass_the_checks_of_scikit_learn(calibration):
     from sklearn.utils.estimator_checks import check_estimator
@@ -172,11 +181,43 @@ _LABELS = {
 }
 
 
-@pytest.mark.parametrize("name", all_weightings())
-@pytest.mark.parametrize("labels", _LABELS.values(), ids=_LABELS)
+def by_labels(kind):
+    """Parametrise over every estimator of a kind and every type of label."""
+    return pytest.mark.parametrize(
+        ("name", "labels"),
+        [
+            pytest.param(name, labels, id=f"{name}, {words}")
+            for words, labels in _LABELS.items()
+            for name in all_estimators(kind, labels=labels)
+        ],
+    )
+
+
+@by_labels("weighting")
 def test_weightings_keep_their_contract(name, labels):
     y = np.array([*labels] * 12 + [labels[0]] * 11)
-    check_weighting(all_weightings(labels)[name], y=y)
+    check_weighting(all_estimators("weighting", labels=labels)[name], y=y)
+
+
+@by_labels("decision")
+def test_decisions_keep_their_contract(name, labels):
+    decision = all_estimators("decision", labels=labels)[name]
+    check_decision(decision, classes=labels)
+
+
+@pytest.mark.parametrize("name", all_estimators("calibrator"))
+def test_calibrators_keep_their_contract(name):
+    check_calibrator(all_estimators("calibrator")[name])
+
+
+@pytest.mark.parametrize("name", all_estimators())
+def test_every_estimator_is_cloned_printed_and_pickled_by_its_parameters(name):
+    estimator = all_estimators()[name]
+    copy = clone(estimator)
+    again = pickle.loads(pickle.dumps(estimator))
+    assert repr(copy) == repr(again) == repr(estimator)
+    assert copy.get_params(deep=False).keys() == estimator.get_params(deep=False).keys()
+    assert len(repr(estimator)) < 1000  # rows of a target are not printed
 
 
 def test_check_weighting_finds_a_broken_contract():
@@ -194,3 +235,38 @@ def test_check_weighting_finds_a_broken_contract():
         check_weighting(ByPosition())
     with pytest.raises(AssertionError, match="a row of weight two"):
         check_weighting(Unweighted())
+
+
+def test_check_calibrator_finds_a_broken_contract():
+    class Rounded(SigmoidCalibrator):
+        def predict_proba(self, scores):
+            return super().predict_proba(scores).round()
+
+    class Unweighted(SigmoidCalibrator):
+        def fit(self, scores, y, sample_weight=None, *, classes=None):
+            return super().fit(scores, y, classes=classes)
+
+    with pytest.raises(AssertionError, match="no probability is exactly zero"):
+        check_calibrator(Rounded())
+    with pytest.raises((AssertionError, ValueError), match=r"weight zero|NaN"):
+        check_calibrator(Unweighted())
+
+
+def test_check_decision_finds_a_broken_contract():
+    class ByPosition(ArgmaxDecision):
+        def _positions(self, proba, X, metadata):
+            return np.arange(len(proba)) % 2
+
+    class ByCount(ArgmaxDecision):
+        needs_held_out_rows = True
+
+        def _learn(self, held_out, class_multiplier):
+            self.first_ = bool(held_out.proba[0, 1] > 0.5)
+
+        def _positions(self, proba, X, metadata):
+            return np.full(len(proba), int(self.first_))
+
+    with pytest.raises(AssertionError, match="a row alone is as among others"):
+        check_decision(ByPosition())
+    with pytest.raises(AssertionError, match="the order of rows is nothing"):
+        check_decision(ByCount())

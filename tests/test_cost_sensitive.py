@@ -43,7 +43,7 @@ from skweight.decision import (
     ExpectedCostDecision,
     TunedDecision,
 )
-from skweight.exceptions import CostWarning
+from skweight.exceptions import DecisionWarning
 from skweight.metrics import cost_score, make_cost_scorer, savings_score
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -189,7 +189,7 @@ def test_weights_and_an_uncorrected_cost_decision_raise(params, counting, rare):
     )
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.UpstreamSamplerWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.DoubleCountingWarning")
 @pytest.mark.parametrize("calibration", [None, "prior"])
 def test_a_sampler_inside_the_estimator_is_emphasis_too(calibration, rare):
     """It moves probabilities as weights do, where the closed form knows nothing."""
@@ -203,7 +203,7 @@ def test_a_sampler_inside_the_estimator_is_emphasis_too(calibration, rare):
     assert savings_score(rare[1], clf.fit(*rare).predict(rare[0]), COST) > 0.2
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.UpstreamSamplerWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.DoubleCountingWarning")
 @pytest.mark.parametrize("calibration", [None, "prior"])
 def test_an_ensemble_that_resamples_is_emphasis_too(calibration, rare):
     forest = pytest.importorskip("imblearn.ensemble").BalancedRandomForestClassifier
@@ -569,7 +569,7 @@ def test_costs_that_are_rarely_meant_warn(rare):
     X, y = rare
     cost = CostMatrix.binary(tp=10, fn=1, fp=1, tn=0)
     clf = CostSensitiveClassifier(LogisticRegression(), cost=cost)
-    with pytest.warns(CostWarning, match="true 1 decided 0"):
+    with pytest.warns(DecisionWarning, match="true 1 decided 0"):
         clf.fit(X, y)
     assert set(clf.predict(X)) == {0}
     assert np.isnan(clf.decision_report(X[:3])["threshold"]).all()
@@ -581,7 +581,7 @@ def test_costs_that_decide_nothing_warn(rare):
     clf = CostSensitiveClassifier(
         LogisticRegression(), cost=CostMatrix.binary(fp=0, fn=0), calibration=None
     )
-    with pytest.warns(CostWarning, match="the costs decide nothing"):
+    with pytest.warns(DecisionWarning, match="the costs decide nothing"):
         clf.fit(X, y)
     np.testing.assert_array_equal(clf.predict(X), plain.predict(X))
 

@@ -34,7 +34,7 @@ from skweight.calibration import (
     TemperatureCalibrator,
 )
 from skweight.datasets import make_imbalanced
-from skweight.exceptions import CalibrationWarning, FewerFoldsWarning
+from skweight.exceptions import CalibrationWarning, FewerThanAskedWarning
 
 NAMES = ["sigmoid", "isotonic", "temperature", "prior"]
 
@@ -174,7 +174,7 @@ def test_a_calibrator_object_is_cloned_and_used(binary, calibrator):
 # -- what the calibrator sees ----------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_a_calibrator_of_a_third_party_sees_every_row_once_held_out(binary):
     X, y = binary
     weight = np.random.RandomState(0).uniform(0.5, 2, 400)
@@ -313,14 +313,14 @@ def test_training_rows_that_do_not_count_are_no_second_class():
     classifier = WeightedClassifier(
         SVC(), weighting=None, calibration="sigmoid", cv=TimeSeriesSplit(4)
     )
-    with pytest.warns(FewerFoldsWarning, match="1 of 4 pairs"):
+    with pytest.warns(FewerThanAskedWarning, match="1 of 4 pairs"):
         classifier.fit(X, y, sample_weight=weight)
     # Nor is a test row that does not count evidence of its class.
     pairs = [(np.arange(150), np.arange(150, 300)), (np.arange(20), np.arange(20, 60))]
     weight = np.where((np.arange(300) >= 150) & (y == 1), 0.0, 1.0)
     weight[:20] = y[:20] == 0
     classifier.set_params(estimator=LogisticRegression(), cv=pairs)
-    with pytest.warns(FewerFoldsWarning, match=r"tests a row of the classes \[1\]"):
+    with pytest.warns(FewerThanAskedWarning, match=r"tests a row of the classes \[1\]"):
         classifier.fit(X, y, sample_weight=weight)
     assert isinstance(classifier.calibrator_, PriorCalibrator)
 
@@ -396,7 +396,7 @@ def test_fewer_rows_than_folds_are_fewer_folds(three, label, calibration):
         rf"The rarest class, \[{label}\], has 3 rows, fewer than the 5 folds asked "
         r"for: 3 folds are used\. Collect more rows of it, or set cv to fewer folds\."
     )
-    with pytest.warns(FewerFoldsWarning, match=sentence):
+    with pytest.warns(FewerThanAskedWarning, match=sentence):
         classifier = WeightedClassifier(calibration=calibration, random_state=0).fit(
             X, y
         )
@@ -416,7 +416,7 @@ def test_a_single_row_is_calibrated_in_closed_form(
         r"The rarest class, \[1\], has 1 row, fewer than the 5 folds asked for: no row "
         r"of it can be held out, .* closed-form inversion \(calibration='prior'\)"
     )
-    with pytest.warns(FewerFoldsWarning, match=sentence):
+    with pytest.warns(FewerThanAskedWarning, match=sentence):
         classifier = WeightedClassifier(calibration=calibration).fit(X, y)
     prior = WeightedClassifier(calibration="prior").fit(X, y)
     assert isinstance(classifier.calibrator_, PriorCalibrator)
@@ -426,7 +426,7 @@ def test_a_single_row_is_calibrated_in_closed_form(
 
 def test_the_warning_points_at_the_line_that_called_fit(three):
     X, y = few(*three, 2, 2)
-    with pytest.warns(FewerFoldsWarning) as caught:
+    with pytest.warns(FewerThanAskedWarning) as caught:
         WeightedClassifier(calibration="sigmoid", random_state=0).fit(X, y)
     assert caught[0].filename == __file__
 
@@ -465,7 +465,7 @@ def test_a_training_fold_of_one_class(binary):
     tree = DecisionTreeClassifier(max_depth=3, random_state=0)
     for model in (LogisticRegression(), GaussianNB(), tree):
         classifier = WeightedClassifier(model, calibration="isotonic", cv=splits)
-        with pytest.warns(FewerFoldsWarning, match="1 of 2 pairs .* pairs are left"):
+        with pytest.warns(FewerThanAskedWarning, match="1 of 2 pairs .* are left"):
             classifier.fit(X, y)
         assert np.isfinite(classifier.predict_proba(X)).all()
         # The other pair has tested each of its rows.
@@ -479,7 +479,7 @@ def test_a_class_that_only_a_fold_without_it_could_test():
     y = ((groups == 3) & (np.arange(120) % 4 == 0)).astype(int)
     X = rng.normal(size=(120, 3)) + y[:, np.newaxis]
     classifier = WeightedClassifier(calibration="auto", random_state=0)
-    with pytest.warns(FewerFoldsWarning, match=r"tests a row of the classes \[1\], so"):
+    with pytest.warns(FewerThanAskedWarning, match=r"a row of the classes \[1\], so"):
         classifier.fit(X, y, groups=groups)
     assert isinstance(classifier.calibrator_, PriorCalibrator)
 
@@ -489,7 +489,7 @@ def test_an_early_time_without_a_positive():
     y = np.r_[np.zeros(60, int), rng.integers(0, 2, 60)]
     X = rng.normal(size=(120, 3)) + y[:, np.newaxis]
     classifier = WeightedClassifier(calibration="sigmoid", cv=TimeSeriesSplit(4))
-    with pytest.warns(FewerFoldsWarning, match="2 of 4 pairs"):
+    with pytest.warns(FewerThanAskedWarning, match="2 of 4 pairs"):
         classifier.fit(X, y)
     assert classifier.report_.held_out["n_rows"] == 48
 
@@ -555,7 +555,7 @@ def test_rows_of_weight_zero_do_not_make_a_class_look_frequent(binary):
     X, y = binary
     weight = np.ones(400)
     weight[np.flatnonzero(y == 1)[3:]] = 0
-    with pytest.warns(FewerFoldsWarning, match=r"\[1\], has 3 rows, .*: 3 folds"):
+    with pytest.warns(FewerThanAskedWarning, match=r"\[1\], has 3 rows, .*: 3 folds"):
         WeightedClassifier(calibration="sigmoid", random_state=0).fit(
             X, y, sample_weight=weight
         )
@@ -607,7 +607,7 @@ def test_the_scale_of_sample_weight_changes_nothing(binary, factor, calibration)
     np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 @pytest.mark.parametrize("calibration", [None, *NAMES])
 @pytest.mark.parametrize("factor", [2.0**-10, 2.0**10])
 def test_nor_does_it_in_a_forest_that_draws_rows_by_weight(binary, factor, calibration):
@@ -778,7 +778,7 @@ def test_the_closed_form_needs_probabilities(binary, model):
         WeightedClassifier(model, calibration="prior").fit(*binary)
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_votes_of_few_trees_are_no_certainty(binary):
     X, y = binary
     forest = RandomForestClassifier(3, random_state=0)

@@ -35,13 +35,8 @@ from skweight.calibration import (
 )
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import (
-    CalibrationMeanWarning,
     CalibrationWarning,
-    ClippedVotesWarning,
-    EmphasisAsPopulationWarning,
-    FewEffectiveRowsWarning,
-    ReversedScoresWarning,
-    UpstreamSamplerWarning,
+    DoubleCountingWarning,
 )
 from skweight.pipeline import make_pipeline
 
@@ -83,7 +78,7 @@ def test_plain_problems_are_no_alarm(seed, n_samples, prevalence, calibration):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # A ranking of pure noise is another matter, and has another warning.
-        warnings.simplefilter("ignore", ReversedScoresWarning)
+        warnings.simplefilter("ignore", CalibrationWarning)
         for estimator in (LogisticRegression(), GaussianNB(), LinearSVC(), trees):
             for sample_weight in (None, weight):
                 make(estimator, calibration=calibration, cv=2).fit(
@@ -107,10 +102,10 @@ def test_a_temperature_alone_cannot_undo_weights(rare):
         r"After calibration the mean probability of class 1 is 0\.\d+ on held-out "
         r"rows, \d+\.?\d* times its share of them, which is 0\.\d+\..*='auto'"
     )
-    with pytest.warns(CalibrationMeanWarning, match=sentence) as caught:
+    with pytest.warns(CalibrationWarning, match=sentence) as caught:
         make(calibration=TemperatureCalibrator(bias=False)).fit(*rare)
     assert caught[0].filename == __file__
-    assert issubclass(CalibrationMeanWarning, CalibrationWarning)
+    assert issubclass(CalibrationWarning, CalibrationWarning)
 
 
 @pytest.mark.parametrize(
@@ -168,14 +163,14 @@ def test_uneven_weights_within_a_class_make_it_few_rows():
     codes = (np.arange(2000) % 10 == 0).astype(int)
     proba = np.tile([0.7, 0.3], (2000, 1))
     weight = np.ones(2000)
-    with pytest.warns(CalibrationMeanWarning, match="3 times its share"):
+    with pytest.warns(CalibrationWarning, match="3 times its share"):
         warn_of_mean(proba, codes, weight, np.array([0, 1]))
     # One row of the class weighs as much as the 199 others: four effective rows.
     weight[0] = 199
     proba = np.tile([0.6, 0.4], (2000, 1))  # 0.18 of all weight is on the class
     warn_of_mean(proba, codes, weight, np.array([0, 1]))
     even = np.where(codes == 1, 199 / 100, 1.0)
-    with pytest.warns(CalibrationMeanWarning, match=r"which is 0\.181\."):
+    with pytest.warns(CalibrationWarning, match=r"which is 0\.181\."):
         warn_of_mean(proba, codes, even, np.array([0, 1]))
 
 
@@ -201,7 +196,7 @@ def test_a_class_without_a_row(n_rows, warns):
 def test_the_remedy_is_not_what_is_set(calibrator, remedy):
     codes = np.arange(2000) % 2
     proba = np.tile([0.9, 0.1], (2000, 1))
-    with pytest.warns(CalibrationMeanWarning, match=remedy) as caught:
+    with pytest.warns(CalibrationWarning, match=remedy) as caught:
         warn_of_mean(proba, codes, None, np.array([0, 1]), calibrator)
     ours = isinstance(calibrator, AutoCalibrator)
     assert ("use calibration='auto'" in str(caught[0].message)) != ours
@@ -215,7 +210,7 @@ INVERSION = r"is 0\.\d+ on held-out rows.*inversion of the .* does not hold"
 def test_held_out_rows_of_the_decision_show_that_an_inversion_is_wrong(rare):
     forest = RandomForestClassifier(30, random_state=0)
     for calibration in ("prior", PriorCalibrator()):
-        with pytest.warns(CalibrationMeanWarning, match=INVERSION) as caught:
+        with pytest.warns(CalibrationWarning, match=INVERSION) as caught:
             make(forest, calibration=calibration, decision="tuned", cv=3).fit(*rare)
         assert len(caught) == 1
     make(calibration="prior", decision="tuned").fit(*rare)
@@ -262,7 +257,7 @@ def test_votes_are_not_inverted_in_silence(rare, forest):
         r"divides votes of \w+Classifier by class weights that differ by a factor of "
         r"20\.3, .*0\.22 times.*Use calibration='auto'"
     )
-    with pytest.warns(CalibrationMeanWarning, match=sentence) as caught:
+    with pytest.warns(CalibrationWarning, match=sentence) as caught:
         make(forest, calibration="prior").fit(*rare)
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -276,7 +271,7 @@ def test_boosted_trees_are_not_inverted_in_silence(rare, weight):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         classifier.fit(X, y)
-    assert [one.category for one in caught] == [CalibrationMeanWarning] * (weight > 4)
+    assert [one.category for one in caught] == [CalibrationWarning] * (weight > 4)
     if caught:
         assert "GradientBoostingClassifier by class weights" in str(caught[0].message)
         assert "a factor of 9, " in str(caught[0].message)
@@ -285,7 +280,7 @@ def test_boosted_trees_are_not_inverted_in_silence(rare, weight):
 def test_votes_after_over_sampling_do_not_follow_either(rare):
     pytest.importorskip("imblearn")
     forest = RandomForestClassifier(10, random_state=0)
-    with pytest.warns(CalibrationMeanWarning, match="by a factor of 20"):
+    with pytest.warns(CalibrationWarning, match="by a factor of 20"):
         make(forest, resampler="random_over", calibration="prior").fit(*rare)
 
 
@@ -293,7 +288,7 @@ def test_the_measured_ratio_is_that_of_a_forest(rare):
     """What the warning says, on rows that the forest has not seen."""
     X, y = rare
     forest = RandomForestClassifier(50, random_state=0)
-    with pytest.warns(CalibrationMeanWarning):
+    with pytest.warns(CalibrationWarning):
         classifier = make(forest, calibration="prior").fit(X[:1000], y[:1000])
     mean = classifier.predict_proba(X[1000:])[:, 1].mean()
     assert 0.05 < mean / y[1000:].mean() < 0.4
@@ -329,7 +324,7 @@ def test_balanced_weights_as_population(rare, labels, calibration):
         rf"depends on the label alone: rows of class {labels[1].item()!r} count 20\.3 "
         r"times as much .* share 50\.0% instead of \d\.\d%.*weighting='balanced'"
     )
-    with pytest.warns(EmphasisAsPopulationWarning, match=sentence) as caught:
+    with pytest.warns(DoubleCountingWarning, match=sentence) as caught:
         make(calibration=calibration).fit(X, labels[y], sample_weight=weight)
     assert caught[0].filename == __file__
 
@@ -338,7 +333,7 @@ def test_three_balanced_classes_as_population():
     data = make_imbalanced(900, prevalence=[0.7, 0.2, 0.1], n_classes=3, random_state=0)
     weight = compute_sample_weight("balanced", data.y)
     weight[::7] = 0  # rows that do not count say nothing
-    with pytest.warns(EmphasisAsPopulationWarning, match=r"class 2 count"):
+    with pytest.warns(DoubleCountingWarning, match=r"class 2 count"):
         make().fit(data.X, data.y, sample_weight=weight)
 
 
@@ -371,7 +366,7 @@ def test_the_rarer_class_counts_more_whatever_the_strength(strength, share, rare
     codes = np.where(np.arange(1000) < round(1000 * share), rare_code, 1 - rare_code)
     weight = np.where(codes == rare_code, strength, 1.0)
     labels = np.array(["no", "yes"])
-    with pytest.warns(EmphasisAsPopulationWarning) as caught:
+    with pytest.warns(DoubleCountingWarning) as caught:
         warn_of_class_weights(weight, codes, labels)
     message = str(caught[0].message)
     after = share * strength / (share * strength + 1 - share)
@@ -424,7 +419,7 @@ def test_noise_does_not_hide_that_weights_are_of_the_label(rare, strength):
     one_off[np.flatnonzero(y == 1)[3]] *= 1 + 1e-4
     rounded = weight * (1 + 1e-8 * rng.normal(size=y.size))
     for off in (one_off, rounded, rounded.astype(np.float32).astype(float)):
-        with pytest.warns(EmphasisAsPopulationWarning):
+        with pytest.warns(DoubleCountingWarning):
             warn_of_class_weights(off, y, np.array([0, 1]))
     # Noise of its own is another matter: such weights mean something else as well.
     warn_of_class_weights(weight * rng.uniform(0.8, 1.2, y.size), y, np.array([0, 1]))
@@ -436,26 +431,26 @@ def test_weights_of_almost_one_are_left_in_peace(rare):
     warn_of_class_weights(np.ones(y.size), y, np.array([0, 1]))
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewEffectiveRowsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_weights_through_a_pipeline(rare):
     """The last step is told roles, and would take the caller's weights on trust."""
     X, y = rare
     pipe = make_pipeline(StandardScaler(), make())
     for strength in (5.0, 1000.0):
         weight = np.where(y == 1, strength, 1.0)
-        with pytest.warns(EmphasisAsPopulationWarning) as found:
+        with pytest.warns(DoubleCountingWarning) as found:
             pipe.fit(X, y, sample_weight=weight)
-        told = [one for one in found if one.category is EmphasisAsPopulationWarning]
+        told = [one for one in found if one.category is DoubleCountingWarning]
         assert [one.filename for one in told] == [__file__]
     # Weightings of the Pipeline are emphasis, and known to be.
     make_pipeline(StandardScaler(), BalancedWeighting(), make(weighting=None)).fit(X, y)
     uncalibrated = make(calibration=None)
     make_pipeline(StandardScaler(), uncalibrated).fit(X, y, sample_weight=weight)
     weight = np.where(y == 1, 5.0, 1.0)
-    with pytest.warns(EmphasisAsPopulationWarning):
+    with pytest.warns(DoubleCountingWarning):
         make_pipeline(make_pipeline(StandardScaler(), make())).fit(X, y, weight)
     # A classifier around a Pipeline looks at the weights itself.
-    with pytest.warns(EmphasisAsPopulationWarning) as found:
+    with pytest.warns(DoubleCountingWarning) as found:
         make(make_pipeline(StandardScaler(), make())).fit(X, y, sample_weight=weight)
     assert len(found) == 1
 
@@ -477,7 +472,7 @@ def test_rows_added_by_a_sampler(rare, name):
         r"The last 1,812 rows are all of class 1, which is 4\.7% of the 2,000 "
         r"rows before them.*share among all rows, 50\.0%"
     )
-    with pytest.warns(UpstreamSamplerWarning, match=sentence) as caught:
+    with pytest.warns(DoubleCountingWarning, match=sentence) as caught:
         make().fit(X, y)
     assert caught[0].filename == __file__
     # Shuffled rows show nothing, and without calibration nothing is claimed.
@@ -501,14 +496,14 @@ def test_a_sampler_inside_the_estimator(rare):
         r"is 4\.7% of the rows and, to go by class_multiplier_, 4\.7% of what the "
         r"model saw.*calibration='prior' goes by .*use calibration='sigmoid'"
     )
-    with pytest.warns(UpstreamSamplerWarning, match=sentence):
+    with pytest.warns(DoubleCountingWarning, match=sentence):
         make(inner, weighting=None, calibration="prior").fit(*rare)
     # A calibrator that looks at held-out rows learns what the sampler did.
     classifier = make(inner, weighting=None).fit(*rare)
     assert abs(classifier.predict_proba(rare[0])[:, 1].mean() - rare[1].mean()) < 0.02
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 @pytest.mark.parametrize(
     ("name", "params"),
     [
@@ -527,7 +522,7 @@ def test_an_ensemble_that_resamples_inside(rare, name, params):
     sentence = rf"'{name}', inside the wrapped estimator, resamples.* Class 1 is 4\.7%"
     for estimator in (model, make_pipeline(StandardScaler(), model), plain(model)):
         wrapped = make(estimator, weighting=None, calibration="prior")
-        with pytest.warns(UpstreamSamplerWarning, match=sentence) as caught:
+        with pytest.warns(DoubleCountingWarning, match=sentence) as caught:
             wrapped.fit(*rare)
         assert caught[0].filename == __file__
     # A calibrator of held-out rows learns of it.
@@ -536,14 +531,14 @@ def test_an_ensemble_that_resamples_inside(rare, name, params):
     assert learned.predict_proba(rare[0])[:, 1].mean() < 2 * rare[1].mean()
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationMeanWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 def test_weights_count_in_what_an_ensemble_is_given(rare):
     ensemble = pytest.importorskip("imblearn.ensemble").BalancedRandomForestClassifier
     forest = ensemble(3, sampling_strategy="all", replacement=True, bootstrap=False)
     weight = np.random.RandomState(0).uniform(0.5, 1.5, rare[1].size)
     weight[rare[1] == 1] /= 2
     with pytest.warns(
-        UpstreamSamplerWarning,
+        DoubleCountingWarning,
         match=r"Class 1 is 2\.\d% of the rows and, .*, 50\.0% of what the model saw",
     ):
         make(forest, calibration="prior").fit(*rare, sample_weight=weight)
@@ -556,10 +551,10 @@ def test_a_classifier_inside_that_calibrates_has_learned_of_the_sampler(rare):
     )
     outer = {"weighting": None, "calibration": "prior"}
     make(make(inner, weighting=None), **outer).fit(*rare)
-    with pytest.warns(UpstreamSamplerWarning) as caught:
+    with pytest.warns(DoubleCountingWarning) as caught:
         make(make(inner, **outer), **outer).fit(*rare)
     assert len(caught) == 1
-    with pytest.warns(UpstreamSamplerWarning) as caught:
+    with pytest.warns(DoubleCountingWarning) as caught:
         make(make(inner, weighting=None, calibration=None), **outer).fit(*rare)
     assert len(caught) == 1
 
@@ -576,7 +571,7 @@ def test_ensembles_that_do_not_resample_are_no_alarm(rare):
 def test_rows_of_a_sampler_through_a_pipeline(rare, name):
     over_sampling = pytest.importorskip("imblearn.over_sampling")
     X, y = getattr(over_sampling, name)(random_state=0).fit_resample(*rare)
-    with pytest.warns(UpstreamSamplerWarning, match="The last 1,812 rows"):
+    with pytest.warns(DoubleCountingWarning, match="The last 1,812 rows"):
         make_pipeline(StandardScaler(), make()).fit(X, y)
 
 
@@ -590,7 +585,7 @@ def test_weights_that_leave_few_rows(rare):
         r"weights of the 2,000 held-out rows leave the calibrator \d+\.\d effective "
         r"rows, fewer than 200.*stabilizer='pareto'"
     )
-    with pytest.warns(FewEffectiveRowsWarning, match=sentence):
+    with pytest.warns(CalibrationWarning, match=sentence):
         make().fit(X, y, sample_weight=weight)
     make(stabilizer="temper").fit(X, y, sample_weight=np.sqrt(weight))
 
@@ -611,7 +606,7 @@ def test_rows_without_a_vote_get_a_wrong_probability():
         r"80% of the held-out rows have no vote for class 'yes'; 2\.00% of them are of "
         r"it, and the calibrator says 10\.00%"
     )
-    with pytest.warns(ClippedVotesWarning, match=sentence):
+    with pytest.warns(CalibrationWarning, match=sentence):
         warn_of_clipped_votes(wrong, *arguments)
     # In decision values nothing is clipped, and a few rows say nothing.
     few = slice(7, None, 100)
@@ -653,7 +648,7 @@ def test_one_column_of_votes_is_that_of_the_second_class():
     codes = np.r_[np.zeros(400, int), np.arange(400) % 2]
     proba = np.column_stack([1 - votes, votes]) * 0.8 + 0.1
     proba[:400] = [0.999, 0.001]
-    with pytest.warns(ClippedVotesWarning, match=r"50% of .* no vote for class 0; 50"):
+    with pytest.warns(CalibrationWarning, match=r"50% of .* no vote for class 0; 50"):
         warn_of_clipped_votes(proba, votes, codes, None, np.array([0, 1]))
 
 
@@ -681,7 +676,7 @@ def test_votes_that_a_line_cannot_follow_in_a_whole_fit(renamed):
         rf"80% of the held-out rows have no vote for class '{labels[1]}'; "
         r"0\.50% of them are of it, and the calibrator says 1\.\d\d%"
     )
-    with pytest.warns(ClippedVotesWarning, match=sentence) as caught:
+    with pytest.warns(CalibrationWarning, match=sentence) as caught:
         model.fit(X, labels[y])
     assert [one.filename for one in caught] == [__file__]
     # Decision values are no votes, and a zero of them is no floor.

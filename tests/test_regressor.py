@@ -19,7 +19,6 @@ from skweight import (
     ColumnWeighting,
     DensityRatioWeighting,
     FunctionWeighting,
-    KernelLogisticRatioWeighting,
     WeightedRegressor,
 )
 from skweight.density_ratio import KernelLogisticRatio
@@ -78,7 +77,9 @@ def test_the_scale_of_weights_counts_only_where_asked(rng):
 
 def test_weights_of_the_target_reach_the_steps_of_a_pipeline_and_the_last(rng):
     X, y = problem(rng)
-    shift = KernelLogisticRatioWeighting(X + np.array([1.0, 0.0]), random_state=0)
+    shift = DensityRatioWeighting(
+        X + np.array([1.0, 0.0]), estimator="logistic", random_state=0
+    )
     model = WeightedRegressor(
         make_pipeline(StandardScaler(), Ridge()), weighting=shift
     ).fit(X, y)
@@ -117,7 +118,7 @@ def test_a_search_reaches_the_strategy_and_the_estimator(rng):
 
 def test_metadata_reach_whoever_asks(rng):
     X, y = problem(rng)
-    shift = KernelLogisticRatioWeighting(random_state=0)
+    shift = DensityRatioWeighting(estimator="logistic", random_state=0)
     model = WeightedRegressor(LinearRegression(), weighting=shift)
     expected = clone(model).fit(X, y, X_target=X + 1).predict(X)
     with config_context(enable_metadata_routing=True):
@@ -150,7 +151,7 @@ def test_the_report_counts_rows_and_names_the_way(rng):
 def test_several_outputs_and_values_of_any_kind(rng):
     X, y = problem(rng)
     both = np.column_stack([y, -y])
-    shift = KernelLogisticRatioWeighting(X + 0.5, random_state=0)
+    shift = DensityRatioWeighting(X + 0.5, estimator="logistic", random_state=0)
     model = WeightedRegressor(LinearRegression(), weighting=shift).fit(X, both)
     assert model.predict(X).shape == (200, 2)
     assert_allclose(model.predict(X)[:, 1], -model.predict(X)[:, 0])

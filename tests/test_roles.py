@@ -38,13 +38,13 @@ from skweight import (
     WeightedClassifier,
 )
 from skweight.decision import BaseDecision, TunedDecision
-from skweight.exceptions import CalibrationMeanWarning
+from skweight.exceptions import CalibrationWarning
 
 N_ROWS = 60
 
 # The spies show which row is which, and calibrate nothing.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::skweight.exceptions.CalibrationMeanWarning"
+    "ignore::skweight.exceptions.CalibrationWarning"
 )
 
 
@@ -551,7 +551,7 @@ class TestNumberOfFits:
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("error")
-            warnings.simplefilter("ignore", CalibrationMeanWarning)  # of the spy
+            warnings.simplefilter("ignore", CalibrationWarning)  # of the spy
             model = WeightedClassifier(FrozenEstimator(fitted), calibration=calibration)
             model.fit(data.X, data.y, sample_weight=weights)
         assert not seen_by("fit")

@@ -16,7 +16,7 @@ import skweight
 from skweight import (
     CostMatrix,
     CostSensitiveClassifier,
-    KLIEPWeighting,
+    DensityRatioWeighting,
     WeightedClassifier,
     WeightedRegressor,
 )
@@ -82,9 +82,7 @@ def test_from_a_calibrator(calibrator, n_classes, rng):
 
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: type(one).__name__)
 def test_from_a_calibrator_within_a_classifier(calibrator, rare):
-    classifier = WeightedClassifier(
-        Backwards(), calibration=calibrator, cv=2, random_state=0
-    )
+    classifier = WeightedClassifier(Backwards(), calibration=calibrator, cv=2)
     assert files_of(lambda: classifier.fit(*rare)) == {__file__}
 
 
@@ -92,7 +90,10 @@ def test_from_a_density_ratio(rng):
     X, X_target = rng.normal(size=(300, 2)), rng.normal(size=(300, 2))
     X_target[:150] += 30
     y = (X[:, 0] > 0).astype(int)
-    ratio, weighting = KLIEP(random_state=0), KLIEPWeighting(X_target, random_state=0)
+    ratio, weighting = (
+        KLIEP(random_state=0),
+        DensityRatioWeighting(X_target, estimator="kliep", random_state=0),
+    )
     for call in (
         lambda: ratio.fit(X, X_target),
         lambda: ratio.fit_ratio(X, X_target),
@@ -129,10 +130,9 @@ def test_from_a_guard_and_from_what_else_looks_at_a_fit(rare):
 def test_from_within_what_scikit_learn_runs_for_us(rare, n_jobs):
     """A Pipeline tells callbacks, and folds are fitted by joblib: both call us back."""
     X, y = rare
-    options = {"calibration": "sigmoid", "cv": 2, "random_state": 0}
-    last = WeightedClassifier(Backwards(), n_jobs=n_jobs, **options)
+    last = WeightedClassifier(Backwards(), calibration="sigmoid", cv=2, n_jobs=n_jobs)
     pipe = Pipeline([("scale", StandardScaler()), ("last", last)])
-    nested = WeightedClassifier(last, weighting=None, **options)
+    nested = WeightedClassifier(last, weighting=None, calibration="sigmoid", cv=2)
     for call in (lambda: pipe.fit(X, y), lambda: nested.fit(X, y)):
         assert files_of(call) == {__file__}
 

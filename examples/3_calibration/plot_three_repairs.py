@@ -29,7 +29,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skweight import WeightedClassifier
 from skweight.datasets import make_imbalanced
-from skweight.exceptions import CalibrationMeanWarning
+from skweight.exceptions import CalibrationWarning
 
 data = make_imbalanced(
     24_000, n_features=6, prevalence=0.02, nonlinearity=0.05, random_state=1
@@ -71,7 +71,7 @@ for learner, estimator in LEARNERS.items():
     for repair, params in REPAIRS.items():
         with warnings.catch_warnings():
             # A fit warns of boosted trees whose weights are inverted, as here.
-            warnings.simplefilter("ignore", CalibrationMeanWarning)
+            warnings.simplefilter("ignore", CalibrationWarning)
             model = WeightedClassifier(estimator, **params).fit(X, y)
         p = model.predict_proba(X_new)[:, 1]
         probabilities[learner, repair] = p

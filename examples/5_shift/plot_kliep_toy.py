@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.linear_model import LinearRegression
 
-from skweight import KLIEPWeighting, WeightedRegressor
+from skweight import DensityRatioWeighting, WeightedRegressor
 from skweight.datasets import make_covariate_shift
 from skweight.density_ratio import KLIEP
 
@@ -78,7 +78,8 @@ axes[2].legend()
 
 plain = WeightedRegressor(LinearRegression()).fit(X, y)
 weighted = WeightedRegressor(
-    LinearRegression(), weighting=KLIEPWeighting(X_target, random_state=0)
+    LinearRegression(),
+    weighting=DensityRatioWeighting(X_target, estimator="kliep", random_state=0),
 ).fit(X, y)
 weights = weighted.weighting_.weigh(X)
 

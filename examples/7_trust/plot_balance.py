@@ -18,8 +18,8 @@ import warnings
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 
-from skweight import KernelLogisticRatioWeighting
-from skweight.exceptions import NotEnoughOverlapWarning
+from skweight import DensityRatioWeighting
+from skweight.exceptions import OverlapWarning
 from skweight.inspection import BalanceDisplay, weight_report
 
 data = load_breast_cancer(as_frame=True).data
@@ -44,7 +44,7 @@ print(f"{len(X)} rows with labels, {len(X_target)} of the target")
 # target. Filled ones: the same after weighting. Left of the dotted line, a tenth of a
 # standard deviation, a difference is commonly passed over.
 
-weighting = KernelLogisticRatioWeighting(X_target, random_state=0).fit(X)
+weighting = DensityRatioWeighting(X_target, estimator="logistic", random_state=0).fit(X)
 BalanceDisplay.from_estimator(weighting, X, X_target)
 
 # %%
@@ -55,9 +55,11 @@ BalanceDisplay.from_estimator(weighting, X, X_target)
 
 large = data["mean radius"] > 17
 X, X_target = data.loc[~sent & ~large, columns], data.loc[sent | large, columns]
-weights = KernelLogisticRatioWeighting(X_target, random_state=0).fit_weigh(X, None)
+weights = DensityRatioWeighting(
+    X_target, estimator="logistic", random_state=0
+).fit_weigh(X, None)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", NotEnoughOverlapWarning)  # it is in the report
+    warnings.simplefilter("ignore", OverlapWarning)  # it is in the report
     report = weight_report(weights, X=X, X_target=X_target, random_state=0)
 print(report)
 

@@ -12,11 +12,8 @@ from skweight._utils.validation import plain
 from skweight._utils.warn import warn
 from skweight.calibration import AutoCalibrator
 from skweight.exceptions import (
-    CalibrationMeanWarning,
-    ClippedVotesWarning,
-    EmphasisAsPopulationWarning,
-    FewEffectiveRowsWarning,
-    UpstreamSamplerWarning,
+    CalibrationWarning,
+    DoubleCountingWarning,
 )
 
 # Mean probability over prevalence that is left in peace, and the standard errors by
@@ -97,7 +94,7 @@ def warn_of_class_weights(sample_weight, codes, classes):
         "calibrated to that share. If the weights are to balance classes, pass them as "
         "weighting='balanced' or weighting={label: weight}, without sample_weight; if "
         "the population has that share, say so by PriorWeighting.",
-        EmphasisAsPopulationWarning,
+        DoubleCountingWarning,
     )
 
 
@@ -129,7 +126,7 @@ def warn_of_resampled_rows(codes, classes):
         "added them. Probabilities are calibrated to the share among all rows, "
         f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the rows as they came and "
         "balance by weighting=, or by a resampler inside the fit.",
-        UpstreamSamplerWarning,
+        DoubleCountingWarning,
     )
 
 
@@ -170,7 +167,7 @@ def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multip
         f"calibration={calibration!r} goes by class_multiplier_. Take out the sampler "
         "and balance by weighting= or resampler=, or use calibration='sigmoid', which "
         "learns the shift from held-out rows.",
-        UpstreamSamplerWarning,
+        DoubleCountingWarning,
     )
 
 
@@ -183,7 +180,7 @@ def warn_of_few_rows(effective, n_rows):
         f"{effective:.1f} effective rows, fewer than {FEW_EFFECTIVE_ROWS}: a few rows "
         "decide the probabilities. Keep the weights sane by stabilizer='pareto' or "
         "'temper', or collect rows like those that weigh most.",
-        FewEffectiveRowsWarning,
+        CalibrationWarning,
     )
 
 
@@ -216,7 +213,7 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         f"After calibration the mean probability of class {plain(classes[worst])!r} "
         f"is {mean[worst]:.3g} on held-out rows, {ratio[worst]:.3g} times its share of "
         f"them, which is {frequency[worst]:.3g}. {_remedy(calibrator)}",
-        CalibrationMeanWarning,
+        CalibrationWarning,
     )
 
 
@@ -262,7 +259,7 @@ def warn_of_inverted_trees(model, multiplier):
             "was then 0.54 times the frequency of a class of 2%. Use "
             "calibration='auto', which learns from held-out rows; every class needs "
             "two rows for that.",
-            CalibrationMeanWarning,
+            CalibrationWarning,
         )
         return
     if factor < LEAST_INVERTED or not averages_trees(model):
@@ -274,7 +271,7 @@ def warn_of_inverted_trees(model, multiplier):
         "was then 0.22 times the frequency of a class of 2%, and 0.79 to 0.86 times "
         "that of one of 30%. Use calibration='auto', which learns from held-out rows; "
         "every class needs two rows for that.",
-        CalibrationMeanWarning,
+        CalibrationWarning,
     )
 
 
@@ -311,5 +308,5 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
         f"{plain(classes[code])!r}; {seen:.2%} of them are of it, and the calibrator "
         f"says {said:.2%}. Use calibration='isotonic' or 'auto', which bend, or more "
         "trees with more rows to a leaf.",
-        ClippedVotesWarning,
+        CalibrationWarning,
     )

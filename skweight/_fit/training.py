@@ -16,7 +16,7 @@ from skweight._utils.validation import check_weights, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
 from skweight.delivery._one import take_rows
-from skweight.exceptions import DoubleStabilizingWarning
+from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import factors_of, join_levels, split_by_level
 
@@ -216,7 +216,7 @@ class Training:
                 f"stabilizer of their own ({', '.join(map(repr, told))}), and the "
                 "product is stabilized again. Set one of the two to None, unless you "
                 "mean both.",
-                DoubleStabilizingWarning,
+                DoubleCountingWarning,
             )
 
     def _stabilize(self, weights):

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from skweight._utils.validation import check_number, find_missing, say
 from skweight._utils.warn import warn
-from skweight.exceptions import FewerFoldsWarning
+from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
 # Rows above which one hold-out is enough, and the most that it holds.
@@ -162,7 +162,7 @@ def _with_two_classes(pairs, y, counted):
         f"The training rows of {n_bad} of {len(pairs)} pairs of cv are all of one "
         f"class, of which no classifier can learn: {instead}. Use fewer folds, or "
         "splits whose training rows hold both classes.",
-        FewerFoldsWarning,
+        FewerThanAskedWarning,
     )
     return None if missing.size else fit
 
@@ -184,7 +184,7 @@ def _no_more_than_the_rarest(n_folds, y, needed):
         f"The rarest class, {say(rare)}, has {fewest} "
         f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
         f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
-        FewerFoldsWarning,
+        FewerThanAskedWarning,
     )
     return fewest if fewest > 1 else None
 
@@ -217,7 +217,7 @@ def _group_folds(n_folds, y, groups, random_state):
         warn(
             f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
             f"{n_groups} folds are used. Set cv to fewer folds.",
-            FewerFoldsWarning,
+            FewerThanAskedWarning,
         )
     splitter = StratifiedGroupKFold(
         min(n_folds, n_groups), shuffle=True, random_state=random_state

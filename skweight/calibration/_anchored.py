@@ -125,7 +125,7 @@ class AnchoredCalibrator(BaseCalibrator):
     takes a sixth to a quarter off the regret below a thousand rows. Without rows
     nothing is bounded.
 
-    *A slope of zero or less* is refused with a ``ReversedScoresWarning``: every row
+    *A slope of zero or less* is refused with a ``CalibrationWarning``: every row
     then gets about the class frequencies. With more classes, if only some slopes are
     not positive all classes share one.
 
@@ -224,7 +224,7 @@ class AnchoredCalibrator(BaseCalibrator):
         -----
         CalibrationWarning
             If a class has no row of positive weight.
-        ReversedScoresWarning
+        CalibrationWarning
             If the scores do not rank the classes in the direction they should.
         """
         check_choice(self.shape, ("affine", "quadratic"), name="shape")
@@ -369,6 +369,10 @@ class AnchoredCalibrator(BaseCalibrator):
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self.slope_ * self._inverted(scores) + self.intercept_)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(), cls("quadratic")]
 
 
 def _holds_rows(values):

@@ -19,7 +19,7 @@ from skweight.calibration._scaling import (
 )
 from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
-from skweight.exceptions import CalibrationWarning, ReversedScoresWarning
+from skweight.exceptions import CalibrationWarning
 
 # Effective rows of the rarest class below which nothing can be held out to compare by.
 FEWEST_ROWS = 5
@@ -179,7 +179,7 @@ class AutoCalibrator(BaseCalibrator):
         -----
         CalibrationWarning
             If a class has no row of positive weight.
-        ReversedScoresWarning
+        CalibrationWarning
             If the scores do not rank the classes in the direction they should.
         """
         self._votes = bool(votes)
@@ -236,7 +236,7 @@ class AutoCalibrator(BaseCalibrator):
                     caught.clear()
                     fitted = _fit(candidates[name], rows, slice(None))
                     self.calibrators_[name] = fitted
-                    if ReversedScoresWarning in [one.category for one in caught]:
+                    if CalibrationWarning in [one.category for one in caught]:
                         refused.append(name)
         if refused:
             self._warn_again(max(refused, key=self.shares_.get), rows)

@@ -18,7 +18,7 @@ from skweight._utils.validation import (
 from skweight._utils.warn import warn
 from skweight.calibration._engine.logistic import standardise
 from skweight.calibration._engine.numerics import Tails, centre_rows
-from skweight.exceptions import CalibrationWarning, ReversedScoresWarning
+from skweight.exceptions import CalibrationWarning
 
 # Rows predicted at a time, so that what is in between stays in the processor's cache
 # and takes no memory worth mentioning.
@@ -203,7 +203,7 @@ class BaseCalibrator(BaseEstimator):
         -----
         CalibrationWarning
             If a class has no row of positive weight.
-        ReversedScoresWarning
+        CalibrationWarning
             If the scores do not rank the classes in the direction they should.
         """
         return self._fit(scores, y, sample_weight, classes)
@@ -313,6 +313,11 @@ class BaseCalibrator(BaseEstimator):
             f"{type(self).__name__} must define _predict_multiclass."
         )
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [] if cls is BaseCalibrator else [cls()]
+
 
 def warn_reversed(
     calibrator, rows, consequence, *, scores=None, among=None, slope=None
@@ -360,7 +365,7 @@ def warn_reversed(
         f"go with a higher frequency of its class (rows of class {label!r} {figure}), "
         f"so {consequence}. Check that the scores are of rows that the model was not "
         "fitted on, and that their columns follow the sorted labels.",
-        ReversedScoresWarning,
+        CalibrationWarning,
     )
 
 

@@ -117,7 +117,7 @@ class BetaCalibrator(BentCalibrator):
     *Two slopes of zero or more.* If the best fit has one below zero, it is zero and the
     others are fitted again; the problem is convex, so the better of the two ways is
     the best map. If both would be zero, every row gets the class frequencies, with a
-    ``ReversedScoresWarning``.
+    ``CalibrationWarning``.
 
     *Log odds are needed*: the map depends on where a score of zero is. Margins should
     go through ``SigmoidCalibrator`` or ``QuadraticCalibrator``. The logarithms are

@@ -77,7 +77,7 @@ class VectorScalingCalibrator(BaseCalibrator):
     Before the third step the probabilities are mixed with 1 / k at the rate
     1 / (n + 1), so that a probability of zero costs a finite loss. With two classes the
     map is one of ``BetaCalibrator``, which rises as long as both slopes are positive;
-    if one is not, the classes share a slope, with a ``ReversedScoresWarning``.
+    if one is not, the classes share a slope, with a ``CalibrationWarning``.
 
     Cost: Newton, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
@@ -149,7 +149,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         -----
         CalibrationWarning
             If a class has no row of positive weight.
-        ReversedScoresWarning
+        CalibrationWarning
             If the scores do not rank the classes in the direction they should.
         """
         self._check_parameters()

@@ -84,7 +84,7 @@ class SigmoidCalibrator(BaseCalibrator):
     -----
     *What is refused.* If the rows ask for a slope of zero or less, the best map that
     keeps the ranking is the constant one: every row gets the class frequencies, with a
-    ``ReversedScoresWarning``. If with three classes or more only some slopes are not
+    ``CalibrationWarning``. If with three classes or more only some slopes are not
     positive, all classes share one slope, with the same warning. If the rows cannot
     tell the slope (one class only, or a single score) it stays 1.
 
@@ -187,3 +187,7 @@ class SigmoidCalibrator(BaseCalibrator):
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self.slope_ * log_normalise(scores) + self.intercept_)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(), cls(smoothing=2.5, ridge=0.5)]

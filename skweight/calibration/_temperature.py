@@ -73,7 +73,7 @@ class TemperatureCalibrator(BaseCalibrator):
     The problem is convex and solved to rounding by Newton with line search in
     :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope that would be
     zero or negative is refused: every row then gets the class frequencies, with a
-    ``ReversedScoresWarning``, or equal probabilities without ``bias``, with a
+    ``CalibrationWarning``, or equal probabilities without ``bias``, with a
     ``CalibrationWarning``. If the rows cannot tell
     the slope (one class only, or a single row of scores) it stays 1.
 
@@ -158,3 +158,7 @@ class TemperatureCalibrator(BaseCalibrator):
 
     def _predict_multiclass(self, scores):
         return softmax_proba(self.slope_ * scores + self.intercept_)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(), cls(bias=False)]

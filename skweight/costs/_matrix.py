@@ -9,7 +9,7 @@ from skweight.costs._entries import Entry, as_entry
 from skweight.costs._report import report_on
 from skweight.costs._table import CostTable
 from skweight.costs._words import cell_name, distinct, two_readings
-from skweight.exceptions import CostWarning
+from skweight.exceptions import DecisionWarning
 
 METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")
 
@@ -355,7 +355,7 @@ class CostMatrix(CostTable):
 
         Warns
         -----
-        CostWarning
+        DecisionWarning
             If ``"auto"`` finds that no weights say exactly the same.
         """
         check_choice(method, METHODS, name="method")
@@ -387,7 +387,7 @@ class CostMatrix(CostTable):
                 "about one true class differ in cost; the closest ones are used "
                 f"(method={method!r}). Decide by the costs themselves for the rest: "
                 "decision=cost.",
-                CostWarning,
+                DecisionWarning,
             )
             return self._weights(method, costs)
         if not positive:
@@ -435,7 +435,7 @@ class CostMatrix(CostTable):
 
         Warns
         -----
-        CostWarning
+        DecisionWarning
             If some rows are cheaper decided otherwise than their label says.
         """
         codes = self.encode(y)
@@ -449,7 +449,7 @@ class CostMatrix(CostTable):
                 "they get weight 0. Check the signs of the costs with "
                 "print(cost.check(X, y)), or decide by the costs themselves: "
                 "decision=cost.",
-                CostWarning,
+                DecisionWarning,
             )
         if not weights.any():
             raise ValueError(
@@ -479,6 +479,24 @@ class CostMatrix(CostTable):
         costs = self.resolve(X, **metadata)
         labels = self._labels or ("negative", "positive")
         return report_on(costs, labels, None if y is None else self.encode(y))
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return costs under which mistakes about later labels are dearer."""
+
+        def dearer(last):
+            return cls.from_dict(
+                {
+                    true: {
+                        decided: last if true == labels[-1] else 1.0 + position
+                        for decided in labels
+                        if decided != true
+                    }
+                    for position, true in enumerate(labels)
+                }
+            )
+
+        return [dearer(9.0), dearer(cls.column(0))]
 
 
 def as_cost_matrix(spec, *, labels=None, name="cost"):

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
@@ -38,6 +39,24 @@ class HeldOutRows(NamedTuple):
     sample_weight: Any = None
     X: Any = None
     metadata: dict = {}  # noqa: RUF012 - never written to
+
+    def counted(self):
+        """Return the rows of positive weight: the others are as if absent.
+
+        Returns
+        -------
+        rows : HeldOutRows
+            The same object where every row counts.
+        """
+        if self.sample_weight is None or self.sample_weight.all():
+            return self
+        keep = np.flatnonzero(self.sample_weight)
+
+        def take(rows):
+            return None if rows is None else _safe_indexing(rows, keep)
+
+        metadata = {name: take(values) for name, values in self.metadata.items()}
+        return HeldOutRows(*map(take, self[:4]), metadata)
 
 
 class BaseDecision(BaseEstimator):
@@ -131,7 +150,7 @@ class BaseDecision(BaseEstimator):
             X,
             metadata,
         )
-        self._learn(held_out, np.asarray(class_multiplier, dtype=float))
+        self._learn(held_out.counted(), np.asarray(class_multiplier, dtype=float))
         return self
 
     def decide(self, proba, X=None, **metadata):
@@ -232,3 +251,8 @@ class BaseDecision(BaseEstimator):
         raise NotImplementedError(
             f"{type(self).__name__} must implement _positions(proba, X, metadata)."
         )
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [] if cls is BaseDecision else [cls()]

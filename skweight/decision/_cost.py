@@ -3,9 +3,9 @@
 from skweight._utils.validation import say
 from skweight._utils.warn import warn
 from skweight.costs import _rules as rules
-from skweight.costs._matrix import as_cost_matrix
+from skweight.costs._matrix import CostMatrix, as_cost_matrix
 from skweight.decision._base import BaseDecision
-from skweight.exceptions import CostWarning
+from skweight.exceptions import DecisionWarning
 
 
 class ExpectedCostDecision(BaseDecision):
@@ -51,7 +51,7 @@ class ExpectedCostDecision(BaseDecision):
 
     Warns
     -----
-    CostWarning
+    DecisionWarning
         Before the fit, if a wrong decision costs less than the right one in more than
         half of the rows.
 
@@ -160,6 +160,10 @@ class ExpectedCostDecision(BaseDecision):
     def _positions(self, proba, X, metadata):
         return rules.choose(self.cost_.risk(proba, X, **metadata), proba)
 
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(CostMatrix._instances(labels)[0], accept_weighted=True)]
+
 
 def check_costs(cost, X, classes, metadata):
     """Raise if costs cannot be had, and count rows in which a mistake is the cheaper.
@@ -190,7 +194,7 @@ def check_costs(cost, X, classes, metadata):
             "Every decision costs the same in every row, so that the costs decide "
             "nothing and labels follow the larger probability. Check the costs with "
             "print(cost.check(X, y)).",
-            CostWarning,
+            DecisionWarning,
         )
     # In some rows it is business as usual: who checks a fraud of 5 for 10? In most of
     # them it is a sign turned round.
@@ -202,7 +206,7 @@ def check_costs(cost, X, classes, metadata):
             f"{say(cost.labels[k])} decided {say(cost.labels[j])}). The cheapest is "
             "decided all the same; if that is not meant, check the signs of the costs "
             "with print(cost.check(X, y)).",
-            CostWarning,
+            DecisionWarning,
         )
     return n_wrong if costs.ndim == 3 else 0
 

@@ -143,3 +143,7 @@ class ThresholdDecision(BaseDecision):
 
     def _positions(self, proba, X, metadata):
         return (proba[:, 1] >= self.threshold_).astype(np.intp)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(0.3)] if len(labels) == 2 else []

@@ -24,7 +24,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.compat import (
-    forget_remainder,
     own_request,
     own_requests,
     routing_of,
@@ -492,7 +491,6 @@ def tidied(value, seen=None):
         for position in np.ndindex(value.shape):
             value[position] = tidied(value[position], seen)
     elif _may_hold_traces(value):
-        forget_remainder(value)
         _withdraw(value, "fit")
         _withdraw(value, "score")
         # Of what is no composite nothing inside was touched; a forest is large.

@@ -21,7 +21,7 @@ from skweight.density_ratio._tables import (
     plain_table,
     width,
 )
-from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
+from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 from skweight.weights import effective_sample_size, pareto_diagnostics
 
 # The figures about a fit are taken on at most so many source rows.
@@ -303,7 +303,7 @@ class BaseDensityRatio(BaseEstimator):
                 f"{missing:.0%} of the target lies where the source has no rows, and "
                 "no weights can stand for it. Collect such rows, or restrict the claim "
                 "to the rest.",
-                NotEnoughOverlapWarning,
+                OverlapWarning,
             )
         elif relative < _SMALLEST_SHARE or (
             tail.khat >= 1 and relative < _UNEVEN_SHARE
@@ -316,6 +316,11 @@ class BaseDensityRatio(BaseEstimator):
                 "rows like those of the target.",
                 DegenerateWeightsWarning,
             )
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [] if cls is BaseDensityRatio else [cls()]
 
 
 def score_rows(at_source, at_target, scoring):

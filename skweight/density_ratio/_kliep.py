@@ -96,7 +96,7 @@ class KLIEP(RelativeDensityRatio):
 
     Warns
     -----
-    NotEnoughOverlapWarning
+    OverlapWarning
         If a large share of the target lies where the source has no rows.
     DegenerateWeightsWarning
         If few source rows carry nearly all of the ratio.

@@ -17,7 +17,7 @@ from skweight.density_ratio._kliep import KLIEP
 from skweight.density_ratio._logistic import KernelLogisticRatio
 from skweight.density_ratio._tables import Sample, numbers, take_rows
 from skweight.density_ratio._ulsif import ULSIF
-from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
+from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 
 # A runner-up this many standard errors of the paired difference behind is as good.
 _STANDARD_ERRORS = 2.0
@@ -302,7 +302,7 @@ def _score_fold(estimator, source, target, rows_source, rows_target, scoring):
 def _quietly():
     """Silence what a candidate says about a ratio that is not the final one."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotEnoughOverlapWarning)
+        warnings.simplefilter("ignore", OverlapWarning)
         warnings.simplefilter("ignore", DegenerateWeightsWarning)
         yield
 

@@ -88,7 +88,7 @@ class ULSIF(RelativeDensityRatio):
 
     Warns
     -----
-    NotEnoughOverlapWarning
+    OverlapWarning
         If a large share of the target lies where the source has no rows.
     DegenerateWeightsWarning
         If few source rows carry nearly all of the ratio.

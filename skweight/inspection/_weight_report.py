@@ -8,7 +8,7 @@ from skweight._utils.render import Table, as_html, as_text, json_ready
 from skweight._utils.validation import check_number, check_weights, n_rows
 from skweight._utils.warn import warn
 from skweight.density_ratio._tables import check_pair
-from skweight.exceptions import DegenerateWeightsWarning, NotEnoughOverlapWarning
+from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 from skweight.inspection._balance import Balance, balance_table
 from skweight.inspection._overlap import measure_overlap
 from skweight.weights import (
@@ -354,7 +354,7 @@ def weight_report(
     DegenerateWeightsWarning
         If the tail bears no estimate, a single row has more than a tenth of all weight,
         or a class is worth less than a tenth of its rows.
-    NotEnoughOverlapWarning
+    OverlapWarning
         If the interval of the missing mass begins above one twentieth.
 
     See Also
@@ -390,13 +390,13 @@ def weight_report(
 
     >>> import warnings
     >>> import numpy as np
-    >>> from skweight.exceptions import NotEnoughOverlapWarning
+    >>> from skweight.exceptions import OverlapWarning
     >>> from skweight.inspection import weight_report
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(1000, 2))
     >>> X_target = rng.normal(size=(1000, 2)) + np.outer(np.arange(1000) < 300, [9, 0])
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", NotEnoughOverlapWarning)
+    ...     warnings.simplefilter("ignore", OverlapWarning)
     ...     report = weight_report(
     ...         np.ones(1000), X=X, X_target=X_target, random_state=0
     ...     )
@@ -557,7 +557,7 @@ def _concerns(figures):
     if interval is not None and interval[0] > _MISSING:
         low, high = interval
         yield (
-            NotEnoughOverlapWarning,
+            OverlapWarning,
             f"About {figures['missing_target_mass']:.0%} of the target ({low:.0%} to "
             f"{high:.0%}) lies where there are no training rows, and no weights can "
             "stand for it. Collect rows like those of X_target at the positions in "

@@ -53,8 +53,8 @@ def importance_weighted_scorer(scorer, weighting=None):
     Nearly unbiased for the score on the target, with a variance that grows as the
     effective sample size falls: compare its ``std_test_score`` over folds with the
     differences between models. Weights of a classifier that was fitted on the very rows
-    it weighs (:class:`~skweight.ClassifierRatioWeighting`) are those of `weigh`, and
-    not the out-of-fold ones of `fit_weigh`.
+    it weighs (``estimator="classifier"``) are those of `weigh`, and not the out-of-fold
+    ones of `fit_weigh`.
 
     References
     ----------
@@ -66,11 +66,13 @@ def importance_weighted_scorer(scorer, weighting=None):
     --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.model_selection import GridSearchCV
-    >>> from skweight import KernelLogisticRatioWeighting, WeightedClassifier
+    >>> from skweight import DensityRatioWeighting, WeightedClassifier
     >>> from skweight.datasets import make_covariate_shift
     >>> from skweight.metrics import importance_weighted_scorer
     >>> data = make_covariate_shift(500, 500, n_features=2, random_state=0)
-    >>> shift = KernelLogisticRatioWeighting(data.X_target, random_state=0)
+    >>> shift = DensityRatioWeighting(
+    ...     data.X_target, estimator="logistic", random_state=0
+    ... )
     >>> model = WeightedClassifier(LogisticRegression(), weighting=shift)
     >>> fitted = shift.fit(data.X_source)
     >>> for scoring in (

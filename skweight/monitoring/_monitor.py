@@ -412,6 +412,11 @@ class WeightMonitor(BaseEstimator):
             for k, label in enumerate(map(plain, self.classes_))
         }
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [cls(WeightedClassifier(), random_state=0)]
+
 
 class _Seen:
     """What a model says of rows: probabilities, labels, and weights of the strategy."""

@@ -643,6 +643,24 @@ class Pipeline(PlainPipeline):
         request.fit.add_request(param="sample_weight", alias=asked)
         return request
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.preprocessing import StandardScaler
+
+        from skweight.weighting import BalancedWeighting
+
+        return [
+            make_pipeline(StandardScaler(), *steps)
+            for steps in (
+                [Ridge()],
+                [LogisticRegression()],
+                [BalancedWeighting(), LogisticRegression()],
+                [BalancedWeighting(), BalancedWeighting(0.5), LogisticRegression()],
+            )
+        ]
+
 
 class _ColumnDropper(TransformerMixin, BaseEstimator):
     """What is left of a weighting after the fit: columns that only it may see go."""

@@ -221,3 +221,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         columns = self.weighting_.side_columns()
         X = drop_columns(X, columns, width=self.n_features_in_)
         return append_column(X, weights, self.column)
+
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [cls()]

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skweight._utils.warn import warn
-from skweight.exceptions import FewerNeighborsWarning
+from skweight.exceptions import FewerThanAskedWarning
 
 _OWN = ("estimator", "start", "stop", "dtype")
 
@@ -87,7 +87,7 @@ class NeighborsHider(ColumnHider):
                 f"with one of its {self.n_neighbors - 1} nearest neighbours: {what}. "
                 "Collect more rows of it, or lower the number of neighbours of the "
                 "sampler.",
-                FewerNeighborsWarning,
+                FewerThanAskedWarning,
             )
         return super().fit(X, y)
 

@@ -196,6 +196,11 @@ class ProjectionNeighbors(BaseEstimator):
         squares, neighbors = best
         return np.sqrt(np.maximum(squares, 0)).astype(np.float64), neighbors
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [cls()]
+
 
 class _Tree:
     """Rows cut in half at the medians of random directions, level by level."""

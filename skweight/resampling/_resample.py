@@ -110,7 +110,7 @@ def resample(
 
     Warns
     -----
-    FewerNeighborsWarning
+    FewerThanAskedWarning
         If a class has fewer rows than the sampler was to mix each of them with.
 
     See Also

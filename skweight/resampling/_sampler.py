@@ -150,6 +150,11 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
             sampler = sampler_of_name(sampler)
         return get_tags(sampler)
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [cls("random_over", random_state=0), cls(random_state=0)]
+
 
 def resolve_resampler(spec, random_state=None):
     """Turn what a user writes for ``resampler=`` into a WeightedSampler, or None.

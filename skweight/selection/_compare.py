@@ -31,7 +31,7 @@ from skweight._utils.validation import (
 )
 from skweight._utils.warn import warn
 from skweight.delivery._one import take_rows
-from skweight.exceptions import ComparisonInterruptedWarning
+from skweight.exceptions import FewerThanAskedWarning
 from skweight.selection._candidates import candidates
 from skweight.selection._comparison import Design, WeightingComparison
 from skweight.selection._figures import METRICS, figures_of
@@ -158,7 +158,7 @@ def compare_weightings(
     -----
     FitFailedWarning
         If a strategy fails; as in scikit-learn.
-    ComparisonInterruptedWarning
+    FewerThanAskedWarning
         If interrupted from the keyboard: the folds that are finished are returned.
 
     See Also
@@ -306,7 +306,7 @@ def compare_weightings(
             f"Interrupted after {len(cells)} of {len(splits) * len(todo)} fits. The "
             "folds that all strategies have finished are in the result; pass it as "
             "resume= to compute the others.",
-            ComparisonInterruptedWarning,
+            FewerThanAskedWarning,
         )
     return comparison
 

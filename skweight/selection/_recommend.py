@@ -19,7 +19,6 @@ from skweight.inspection import weight_report
 from skweight.selection._advice import WeightingAdvice
 from skweight.weighting import (
     BalancedWeighting,
-    ClassifierRatioWeighting,
     DensityRatioWeighting,
     EffectiveNumberWeighting,
     LabelShiftWeighting,
@@ -359,7 +358,9 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         f"{shifted}, and not by class frequencies alone. With {what} a classifier "
         "estimates the ratio; distances would mean little."
     )
-    return ClassifierRatioWeighting(X_target, random_state=random_state)
+    return DensityRatioWeighting(
+        X_target, estimator="classifier", random_state=random_state
+    )
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):

@@ -17,33 +17,22 @@ from skweight.weighting._entropy_balancing import EntropyBalancingWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting
 from skweight.weighting._resolve import resolve_weighting
-from skweight.weighting._shift import ClassifierRatioWeighting, DensityRatioWeighting
-from skweight.weighting._shift_kernel import (
-    KernelLogisticRatioWeighting,
-    KLIEPWeighting,
-    KMMWeighting,
-    ULSIFWeighting,
-)
+from skweight.weighting._shift import DensityRatioWeighting
 
 __all__ = [
     "BalancedWeighting",
     "BaseWeighting",
     "ClassLevelWeighting",
     "ClassWeighting",
-    "ClassifierRatioWeighting",
     "ColumnWeighting",
     "CostWeighting",
     "DensityRatioWeighting",
     "EffectiveNumberWeighting",
     "EntropyBalancingWeighting",
     "FunctionWeighting",
-    "KLIEPWeighting",
-    "KMMWeighting",
-    "KernelLogisticRatioWeighting",
     "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
     "RoleWeights",
-    "ULSIFWeighting",
     "resolve_weighting",
 ]

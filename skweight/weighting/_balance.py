@@ -87,6 +87,10 @@ class BalancedWeighting(ClassLevelWeighting):
         weights[present] = (shares.min() / shares) ** self.strength
         return weights
 
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(), cls(strength=0.5)]
+
 
 class EffectiveNumberWeighting(ClassLevelWeighting):
     r"""Balance classes by their effective number of rows.
@@ -171,6 +175,10 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
         weights[present] = effective[present].min() / effective[present]
         return weights
 
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(beta=0.9)]
+
 
 class ClassWeighting(ClassLevelWeighting):
     r"""Give each class the weight that you choose.
@@ -247,6 +255,10 @@ class ClassWeighting(ClassLevelWeighting):
             strict=self.strict,
             default=1.0,
         )
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls({label: 1.0 + position for position, label in enumerate(labels)})]
 
 
 class PriorWeighting(ClassLevelWeighting):
@@ -337,3 +349,7 @@ class PriorWeighting(ClassLevelWeighting):
         weights = np.zeros(masses.size)
         weights[present] = prior[present] * masses.sum() / masses[present]
         return weights
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls({label: 1 / len(labels) for label in labels})]

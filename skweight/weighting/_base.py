@@ -280,6 +280,11 @@ class BaseWeighting(BaseEstimator):
     def _raw(self, X, y):
         raise NotImplementedError(f"{self._name} must implement _raw(X, y).")
 
+    @classmethod
+    def _instances(cls, labels):
+        """Return examples for the common tests, given the labels they will meet."""
+        return [] if cls is BaseWeighting else [cls()]
+
 
 class ClassLevelWeighting(BaseWeighting):
     """Base class of strategies that give all rows of a class the same weight.
@@ -353,6 +358,10 @@ class ClassLevelWeighting(BaseWeighting):
         return self.class_weight_[
             positions_of(y, self.classes_, owner=f"{self._name}.weigh")
         ]
+
+    @classmethod
+    def _instances(cls, labels):
+        return [] if cls is ClassLevelWeighting else super()._instances(labels)
 
 
 class ProductWeighting(BaseWeighting):
@@ -556,6 +565,10 @@ class ProductWeighting(BaseWeighting):
             {name: value for name, value in metadata.items() if asks_for(factor, name)}
             for factor in self.factors_
         ]
+
+    @classmethod
+    def _instances(cls, labels):
+        return []
 
 
 def factors_of(weighting):

@@ -12,7 +12,7 @@ from skweight._utils.validation import (
     n_rows,
     positions_of,
 )
-from skweight.costs._matrix import as_cost_matrix
+from skweight.costs._matrix import CostMatrix, as_cost_matrix
 from skweight.weighting._base import BaseWeighting
 
 LEVELS = ("auto", "class", "instance")
@@ -73,7 +73,7 @@ class CostWeighting(BaseWeighting):
 
     Warns
     -----
-    CostWarning
+    DecisionWarning
         If no class weights can say the same as the costs, or rows are cheaper decided
         otherwise than their label says; those get weight zero.
 
@@ -208,3 +208,8 @@ class CostWeighting(BaseWeighting):
             )
         self.class_weight_ = raw * masses.sum() / (raw @ masses)
         return self.class_weight_[codes]
+
+    @classmethod
+    def _instances(cls, labels):
+        later_is_dearer = CostMatrix._instances(labels)
+        return [cls(cost) for cost in later_is_dearer]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import _safe_indexing
 
+from skweight._utils.examples import example_target
 from skweight._utils.validation import (
     check_bool,
     check_number,
@@ -215,6 +216,13 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
                 "moments= they are given. Write {column: [mean, mean of squares]} for "
                 "powers, and leave degree and interactions as they are."
             )
+
+    @classmethod
+    def _instances(cls, labels):
+        return [
+            cls(moments={0: 1.02, 2: 1.05}),
+            cls(example_target(), degree=2, interactions=True, ridge=0.1),
+        ]
 
 
 # -- the dual: knows masses of distinct rows and their moments, nothing of tables ------

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skweight._utils.columns import take_column
+from skweight._utils.examples import first_feature
 from skweight.weighting._base import BaseWeighting
 
 
@@ -78,6 +79,10 @@ class ColumnWeighting(BaseWeighting):
     def _raw(self, X, y):
         return take_column(X, self.column, owner="ColumnWeighting")
 
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(0)]
+
 
 class FunctionWeighting(BaseWeighting):
     r"""Compute the weights with a function of your own.
@@ -147,3 +152,7 @@ class FunctionWeighting(BaseWeighting):
                 f"{type(self.func).__name__}."
             )
         return np.asarray(self.func(X, y))
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(first_feature)]

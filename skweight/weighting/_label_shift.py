@@ -5,6 +5,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
+from skweight._utils.examples import example_target, fitted_on
 from skweight._utils.validation import check_choice, check_number, encode_labels
 from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
 from skweight.density_ratio._mixture import fit_mixture, nonnegative_quadratic
@@ -217,6 +218,10 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         calibrator.fit(held, y, sample_weight=weight, classes=classes)
         return calibrator.predict_proba(target)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(example_target(), fitted_on(labels), method="bbse")]
 
 
 def predicted_codes(scores):

@@ -1,14 +1,33 @@
 """Weights for covariate shift: training rows made to stand for a target population."""
 
 import copy
+from functools import partial
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
 
-from skweight._utils.validation import check_number
-from skweight.density_ratio import ClassifierRatio, DensityRatioSearch
+from skweight._utils.examples import example_target, fitted_on
+from skweight._utils.validation import check_number, did_you_mean, say
+from skweight.density_ratio import (
+    KLIEP,
+    KMM,
+    ULSIF,
+    ClassifierRatio,
+    DensityRatioSearch,
+    KernelLogisticRatio,
+)
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import BaseWeighting
+
+# The words that ``estimator=`` takes.
+ESTIMATORS = {
+    "search": DensityRatioSearch,
+    "logistic": KernelLogisticRatio,
+    "ulsif": partial(ULSIF, 0.2, back_transform=True),
+    "kliep": KLIEP,
+    "kmm": KMM,
+    "classifier": ClassifierRatio,
+}
 
 
 class _Shown:
@@ -67,11 +86,106 @@ class SharedTarget(BaseEstimator):
         return X_target
 
 
-class RatioWeighting(SharedTarget, BaseWeighting):
-    """Base class of weightings by a density ratio.
+class DensityRatioWeighting(SharedTarget, BaseWeighting):
+    r"""Weight training rows so that they stand for a target population.
 
-    A subclass implements ``_ratio_estimator()``, and stores ``X_target``,
-    ``sample_weight_target``, ``exponent`` and ``stabilizer``.
+    For covariate shift: features are distributed otherwise where the model is used,
+    while labels depend on features as ever. The default tries several methods on
+    held-out rows, takes the best, and says which and why.
+
+    .. math:: w(x) = p_{target}(x) / p_{source}(x)
+
+    Parameters
+    ----------
+    X_target : array-like of shape (n_target, n_features), default=None
+        Unlabelled rows of the target. Kept by reference: clones share it, so a search
+        does not copy it. None: passed to `fit` as ``X_target``.
+    estimator : str or estimator, default="search"
+        How the ratio is learned:
+
+        - ``"search"``: the best of several, by held-out rows
+          (:class:`~skweight.density_ratio.DensityRatioSearch`);
+        - ``"logistic"``: the log ratio as a line plus Gaussian bumps, the most accurate
+          single method for numbers
+          (:class:`~skweight.density_ratio.KernelLogisticRatio`);
+        - ``"ulsif"``: uLSIF, least squares in closed form, the fastest for many rows;
+          the relative ratio with ``alpha=0.2``, mapped back to the plain one
+          (:class:`~skweight.density_ratio.ULSIF`);
+        - ``"kliep"``: KLIEP, largest likelihood, for strong shifts in a few features
+          (:class:`~skweight.density_ratio.KLIEP`);
+        - ``"kmm"``: kernel mean matching, for some hundreds of rows
+          (:class:`~skweight.density_ratio.KMM`);
+        - ``"classifier"``: the odds of boosted trees that tell target from source, for
+          categories, gaps and many columns
+          (:class:`~skweight.density_ratio.ClassifierRatio`);
+        - an estimator of :mod:`skweight.density_ratio` with parameters of your own;
+        - a classifier of scikit-learn, which then tells target from source.
+    exponent : float, default=1.0
+        Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
+        and has the largest variance; 0 weighs all rows alike.
+    stabilizer : None, str, float or stabilizer, default="auto"
+        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
+        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        and steps back for a stabilizer of the classifier around it.
+    sample_weight_target : array-like of shape (n_target,), default=None
+        How many rows of the target population each row of `X_target` stands for.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything drawn, where the estimator has none of its own.
+
+    Attributes
+    ----------
+    estimator_ : density-ratio estimator
+        The fitted estimator, with its chosen parameters and ``cv_results_``.
+    report_ : RatioReport
+        Effective sample size, k-hat and missing target mass of the ratio.
+    reason_ : str
+        What was chosen and why, where `estimator` is a search.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    TypeError
+        In `fit`, if `estimator` is neither a name, nor an estimator of ratios, nor a
+        classifier.
+    ValueError
+        In `fit`, if there is no target, or it does not fit to the training rows.
+
+    Warns
+    -----
+    OverlapWarning
+        If a large share of the target lies where the training rows have none.
+    DegenerateWeightsWarning
+        If few rows carry nearly all of the weight.
+
+    See Also
+    --------
+    EntropyBalancingWeighting : Where the means of the target are known, or suffice.
+    LabelShiftWeighting : Where the classes are more or less frequent in the target.
+
+    Notes
+    -----
+    The cost is that of the estimator; weighing other rows is linear.
+
+    References
+    ----------
+    .. [1] H. Shimodaira, Improving predictive inference under covariate shift by
+       weighting the log-likelihood function, Journal of Statistical Planning and
+       Inference 90(2), 2000.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skweight import DensityRatioWeighting
+    >>> rng = np.random.default_rng(0)
+    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
+    >>> weighting = DensityRatioWeighting(
+    ...     X_target, estimator="logistic", random_state=0
+    ... )
+    >>> weights = weighting.fit_weigh(X, y=None)
+    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
+    True
     """
 
     role = "population"
@@ -79,6 +193,23 @@ class RatioWeighting(SharedTarget, BaseWeighting):
     # the population and not in rows, so that a row of weight two is the same row twice.
     _bound = 20.0
     needs_classes = False
+
+    def __init__(
+        self,
+        X_target=None,
+        *,
+        estimator="search",
+        exponent=1.0,
+        stabilizer="auto",
+        sample_weight_target=None,
+        random_state=None,
+    ):
+        self.X_target = X_target
+        self.estimator = estimator
+        self.exponent = exponent
+        self.stabilizer = stabilizer
+        self.sample_weight_target = sample_weight_target
+        self.random_state = random_state
 
     def fit(self, X, y=None, sample_weight=None, X_target=None):
         """Learn the weights from training rows and rows of the target.
@@ -138,108 +269,8 @@ class RatioWeighting(SharedTarget, BaseWeighting):
         # 0 ** 0 is 1, and a row that the target never shows stays at zero.
         return np.where(ratio > 0, ratio**self.exponent, 0.0)
 
-
-class DensityRatioWeighting(RatioWeighting):
-    r"""Weight training rows so that they stand for a target population.
-
-    For covariate shift: features are distributed otherwise where the model is used,
-    while labels depend on features as ever. The good first choice: it tries several
-    methods on held-out rows, takes the best, and says which and why.
-
-    .. math:: w(x) = p_{target}(x) / p_{source}(x)
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it, so a search
-        does not copy it. None: passed to `fit` as ``X_target``.
-    estimator : density-ratio estimator, default=None
-        Any estimator of :mod:`skweight.density_ratio`; None is
-        :class:`~skweight.density_ratio.DensityRatioSearch`.
-    exponent : float, default=1.0
-        Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
-        and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default="auto"
-        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
-        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
-        and steps back for a stabilizer of the classifier around it.
-    sample_weight_target : array-like of shape (n_target,), default=None
-        How many rows of the target population each row of `X_target` stands for.
-    random_state : int, RandomState instance or None, default=None
-        Seed of everything drawn, where the estimator has none of its own.
-
-    Attributes
-    ----------
-    estimator_ : density-ratio estimator
-        The fitted estimator, with its chosen parameters and ``cv_results_``.
-    report_ : RatioReport
-        Effective sample size, k-hat and missing target mass of the ratio.
-    reason_ : str
-        What was chosen and why, where `estimator` is a search.
-    scale_ : float
-        Mean raw weight of the training rows.
-
-    Raises
-    ------
-    ValueError
-        In `fit`, if there is no target, or it does not fit to the training rows.
-
-    Warns
-    -----
-    NotEnoughOverlapWarning
-        If a large share of the target lies where the training rows have none.
-    DegenerateWeightsWarning
-        If few rows carry nearly all of the weight.
-
-    See Also
-    --------
-    KernelLogisticRatioWeighting : A single, fast method.
-    ClassifierRatioWeighting : For tables with categories and gaps.
-
-    Notes
-    -----
-    The cost is that of the estimator; weighing other rows is linear.
-
-    References
-    ----------
-    .. [1] H. Shimodaira, Improving predictive inference under covariate shift by
-       weighting the log-likelihood function, Journal of Statistical Planning and
-       Inference 90(2), 2000.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skweight import DensityRatioWeighting
-    >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
-    >>> weighting = DensityRatioWeighting(X_target, random_state=0)
-    >>> weights = weighting.fit_weigh(X, y=None)
-    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
-    True
-    """
-
-    def __init__(
-        self,
-        X_target=None,
-        *,
-        estimator=None,
-        exponent=1.0,
-        stabilizer="auto",
-        sample_weight_target=None,
-        random_state=None,
-    ):
-        self.X_target = X_target
-        self.estimator = estimator
-        self.exponent = exponent
-        self.stabilizer = stabilizer
-        self.sample_weight_target = sample_weight_target
-        self.random_state = random_state
-
     def _ratio_estimator(self):
-        if self.estimator is None:
-            return DensityRatioSearch(random_state=self.random_state)
-        estimator = clone(self.estimator)
+        estimator = _ratio_of(self.estimator)
         if getattr(estimator, "random_state", 0) is None:
             estimator.set_params(random_state=self.random_state)
         return estimator
@@ -249,117 +280,39 @@ class DensityRatioWeighting(RatioWeighting):
         """What was chosen and why."""
         return self.estimator_.reason_
 
+    @classmethod
+    def _instances(cls, labels):
+        # What is chosen by leaving out rows is given here: to such a choice a row of
+        # weight two is one row, and to the fit that follows it is two.
+        near = fitted_on([0, 1], shift=0.05)
+        estimators = {
+            KernelLogisticRatio(n_centers=0, lambdas=0.01): 0.5,
+            ULSIF(0.2, back_transform=True, sigmas=1, lambdas=0.1): 1.0,
+            KLIEP(sigmas=1.0): 1.0,
+            KMM(sigma=1, ridge=1.0): 1.0,
+            ClassifierRatio(near, calibration=None): 1.0,
+        }
+        return [
+            cls(example_target(), estimator=estimator, exponent=exponent)
+            for estimator, exponent in estimators.items()
+        ]
 
-class ClassifierRatioWeighting(RatioWeighting):
-    r"""Weight by the odds of a classifier that tells the target from training rows.
 
-    For any table that a classifier takes: categories, missing values, text through a
-    Pipeline. `fit_weigh` returns out-of-fold weights, `weigh` those of a classifier
-    fitted on all rows; see :class:`~skweight.density_ratio.ClassifierRatio`.
-
-    .. math:: w(x) = p_{target}(x) / p_{source}(x)
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it, so a search
-        does not copy it. None: passed to `fit` as ``X_target``.
-    estimator : classifier, default=None
-        None is histogram gradient boosting.
-    calibration : None, str or calibrator, default="sigmoid"
-        What maps out-of-fold scores to probabilities.
-    cv : int, default=5
-        Number of folds.
-    exponent : float, default=1.0
-        Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
-        and has the largest variance; 0 weighs all rows alike.
-    stabilizer : None, str, float or stabilizer, default="auto"
-        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
-        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
-        and steps back for a stabilizer of the classifier around it.
-    sample_weight_target : array-like of shape (n_target,), default=None
-        How many rows of the target population each row of `X_target` stands for.
-    n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
-    random_state : int, RandomState instance or None, default=None
-        Seed of everything drawn, where the estimator has none of its own.
-
-    Attributes
-    ----------
-    estimator_ : density-ratio estimator
-        The fitted estimator, with its chosen parameters and ``cv_results_``.
-    report_ : RatioReport
-        Effective sample size, k-hat and missing target mass of the ratio.
-    scale_ : float
-        Mean raw weight of the training rows.
-
-    Raises
-    ------
-    ValueError
-        In `fit`, if there is no target, or it does not fit to the training rows.
-
-    Warns
-    -----
-    NotEnoughOverlapWarning
-        If a large share of the target lies where the training rows have none.
-    DegenerateWeightsWarning
-        If few rows carry nearly all of the weight.
-
-    See Also
-    --------
-    DensityRatioWeighting : Chooses the method.
-    skweight.density_ratio.ClassifierRatio : The estimator.
-
-    Notes
-    -----
-    The cost is that of the estimator; weighing other rows is linear.
-
-    References
-    ----------
-    .. [1] S. Bickel, M. Brückner, T. Scheffer, Discriminative learning for differing
-       training and test distributions, ICML 2007, equation 5.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skweight import ClassifierRatioWeighting
-    >>> rng = np.random.default_rng(0)
-    >>> X, X_target = rng.normal(size=(500, 1)), rng.normal(0.5, size=(500, 1))
-    >>> weighting = ClassifierRatioWeighting(X_target, random_state=0)
-    >>> weights = weighting.fit_weigh(X, y=None)
-    >>> bool(abs(np.mean(weights * X[:, 0]) - X_target.mean()) < 0.2)
-    True
-    """
-
-    def __init__(
-        self,
-        X_target=None,
-        *,
-        estimator=None,
-        calibration="sigmoid",
-        cv=5,
-        exponent=1.0,
-        stabilizer="auto",
-        sample_weight_target=None,
-        n_jobs=None,
-        random_state=None,
-    ):
-        self.X_target = X_target
-        self.estimator = estimator
-        self.calibration = calibration
-        self.cv = cv
-        self.exponent = exponent
-        self.stabilizer = stabilizer
-        self.sample_weight_target = sample_weight_target
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-
-    def _ratio_estimator(self):
-        return ClassifierRatio(
-            self.estimator,
-            calibration=self.calibration,
-            cv=self.cv,
-            n_jobs=self.n_jobs,
-            random_state=self.random_state,
-        )
+def _ratio_of(spec):
+    """Return an unfitted estimator of ratios for what ``estimator=`` takes."""
+    if isinstance(spec, str):
+        if spec not in ESTIMATORS:
+            raise ValueError(
+                f"estimator={spec!r} is no known way to learn a density ratio. The "
+                f"names are {say(list(ESTIMATORS))}.{did_you_mean(spec, ESTIMATORS)}"
+            )
+        return ESTIMATORS[spec]()
+    if hasattr(spec, "fit_ratio") and not isinstance(spec, type):
+        return clone(spec)
+    if is_classifier(spec) and not isinstance(spec, type):
+        return ClassifierRatio(spec)
+    raise TypeError(
+        "DensityRatioWeighting.estimator must be a name, an estimator of "
+        "skweight.density_ratio, or a classifier that is to tell target from source; "
+        f"got {spec!r}."
+    )

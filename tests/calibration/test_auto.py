@@ -276,7 +276,7 @@ def test_it_is_told_of_the_weights_and_of_votes():
         assert ratio == pytest.approx((data.y == 0).sum() / (data.y == 1).sum())
 
 
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerThanAskedWarning")
 @pytest.mark.parametrize("n_rare", [1, 2, 3, 7])
 def test_rare_classes_never_crash(n_rare):
     rng = np.random.RandomState(0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skweight import CostMatrix
 from skweight.costs import _rules as rules
 from skweight.costs._matrix import as_cost_matrix
-from skweight.exceptions import CostWarning
+from skweight.exceptions import DecisionWarning
 
 LABELS = ["a", "b", "c"]
 # Rows are true. Neither symmetric nor row-constant, so that a transposed reading shows.
@@ -320,17 +320,17 @@ def test_report_on_rows():
 def test_flipped_rows_weigh_nothing_and_are_counted():
     X = pd.DataFrame({"fn": [5.0, 0.5, 3.0]})
     cost = CostMatrix.binary(fp=1, tp=1, fn="fn")
-    with pytest.warns(CostWarning, match="In 1 of 3 rows"):
+    with pytest.warns(DecisionWarning, match="In 1 of 3 rows"):
         weights = cost.sample_weight(X, [1, 1, 0])
     np.testing.assert_allclose(weights, np.array([4, 0, 1]) * 3 / 5)
 
 
 def test_approximate_class_weights_say_so():
-    with pytest.warns(CostWarning, match=r"No class weights say the same.*log_ls"):
+    with pytest.warns(DecisionWarning, match=r"No class weights say the same.*log_ls"):
         weights = abc().class_weight()
     assert weights == abc().class_weight("log_ls")
     free = CostMatrix.from_dict({**NESTED, "a": {"b": 0, "c": 2}})
-    with pytest.warns(CostWarning, match="sum"):
+    with pytest.warns(DecisionWarning, match="sum"):
         assert free.class_weight() == free.class_weight("sum")
     with pytest.raises(ValueError, match="true 'a' decided 'b' costs 0 more"):
         free.class_weight("log_ls")

@@ -38,6 +38,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skweight as sw
 from skweight import pipeline, resampling, stabilizers
+from skweight.density_ratio import ULSIF, KernelLogisticRatio
 
 N_ROWS, N_NEW = 140, 40
 
@@ -280,11 +281,15 @@ WEIGHTINGS = {
     "cost": lambda labels: sw.CostWeighting(costs(labels)),
     "cost by row": lambda labels: sw.CostWeighting(costs(labels, by_row=True)),
     "function": lambda labels: sw.FunctionWeighting(first_column, role="population"),
-    "shift": lambda labels: sw.KernelLogisticRatioWeighting(
-        _target(), n_centers=20, lambdas=0.01, random_state=0
+    "shift": lambda labels: sw.DensityRatioWeighting(
+        _target(),
+        estimator=KernelLogisticRatio(n_centers=20, lambdas=0.01),
+        random_state=0,
     ),
-    "ulsif": lambda labels: sw.ULSIFWeighting(
-        _target(), sigmas=1.0, lambdas=0.1, random_state=0
+    "ulsif": lambda labels: sw.DensityRatioWeighting(
+        _target(),
+        estimator=ULSIF(0.2, back_transform=True, sigmas=1.0, lambdas=0.1),
+        random_state=0,
     ),
     "label shift": lambda labels: sw.LabelShiftWeighting(
         _target(), GaussianNB(), cv=2, random_state=0

@@ -15,7 +15,7 @@ from skweight import (
     BalancedWeighting,
     ClassWeighting,
     ColumnWeighting,
-    KernelLogisticRatioWeighting,
+    DensityRatioWeighting,
     WeightedClassifier,
 )
 from skweight.exceptions import DegenerateWeightsWarning
@@ -308,7 +308,7 @@ def test_a_tail_without_mean_is_told_with_figure_and_remedy(rows):
 
 def test_the_target_of_a_density_ratio_is_reported(rows):
     X, y, _ = rows
-    shift = KernelLogisticRatioWeighting(X + 0.2, random_state=0)
+    shift = DensityRatioWeighting(X + 0.2, estimator="logistic", random_state=0)
     report = WeightedClassifier(weighting=[shift, "balanced"]).fit(X, y).report_
     assert report.target["missing_target_mass"] >= 0
     assert "missing target" in repr(report)

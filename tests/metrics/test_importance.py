@@ -15,7 +15,6 @@ from skweight import (
     BalancedWeighting,
     ColumnWeighting,
     DensityRatioWeighting,
-    KernelLogisticRatioWeighting,
     LabelShiftWeighting,
     WeightedClassifier,
     WeightedRegressor,
@@ -56,7 +55,11 @@ def test_it_chooses_another_and_better_model_than_plain_cross_validation():
     for seed in range(8):
         data = make_covariate_shift(600, 600, n_features=3, random_state=seed)
         X, y = data.X_source, data.y_source
-        shift = KernelLogisticRatioWeighting(data.X_target, n_centers=0, random_state=0)
+        shift = DensityRatioWeighting(
+            data.X_target,
+            estimator=KernelLogisticRatio(n_centers=0),
+            random_state=0,
+        )
         scorings = {
             "plain": "neg_log_loss",
             "weighted": importance_weighted_scorer("neg_log_loss", clone(shift).fit(X)),
@@ -88,7 +91,7 @@ def bent(rng, n=300):
 def test_the_weights_are_those_of_the_strategy_times_sample_weight(rng):
     X, y = bent(rng)
     model = LinearRegression().fit(X, y)
-    shift = KernelLogisticRatioWeighting(X + 1, random_state=0).fit(X)
+    shift = DensityRatioWeighting(X + 1, estimator="logistic", random_state=0).fit(X)
     own = rng.uniform(size=300)
     scorer = importance_weighted_scorer("neg_mean_squared_error", shift)
     weights = shift.weigh(X)
@@ -108,7 +111,7 @@ def test_the_weights_are_those_of_the_strategy_times_sample_weight(rng):
 def test_without_a_strategy_that_of_the_model_weighs_but_not_its_emphasis(rng):
     data = make_covariate_shift(400, 400, n_features=2, random_state=0)
     X, y = data.X_source, data.y_source
-    shift = KernelLogisticRatioWeighting(data.X_target, random_state=0)
+    shift = DensityRatioWeighting(data.X_target, estimator="logistic", random_state=0)
     model = WeightedClassifier(
         LogisticRegression(), weighting=[shift, BalancedWeighting()]
     ).fit(X, y)
@@ -134,7 +137,7 @@ def test_strategies_that_look_at_labels_get_them(rng):
 
 def test_it_works_inside_a_search_with_regressors_and_with_routing(rng):
     X, y = bent(rng)
-    shift = KernelLogisticRatioWeighting(X + 1, random_state=0)
+    shift = DensityRatioWeighting(X + 1, estimator="logistic", random_state=0)
     scorer = importance_weighted_scorer("neg_mean_squared_error", clone(shift).fit(X))
     search = GridSearchCV(
         WeightedRegressor(LinearRegression(), weighting=shift),

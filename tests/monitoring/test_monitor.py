@@ -19,11 +19,12 @@ from sklearn.preprocessing import StandardScaler
 
 from skweight import (
     BalancedWeighting,
-    KernelLogisticRatioWeighting,
+    DensityRatioWeighting,
     WeightedClassifier,
     WeightMonitor,
 )
-from skweight.exceptions import FewerFoldsWarning
+from skweight.density_ratio import KernelLogisticRatio
+from skweight.exceptions import FewerThanAskedWarning
 from skweight.monitoring._drift import moved, sums_of
 
 
@@ -225,8 +226,10 @@ def test_probabilities_that_went_wrong_are_seen():
 def test_rows_of_another_kind_show_in_the_weights():
     rng = np.random.default_rng(0)
     X, y = rows(600, 0.3, rng)
-    weighting = KernelLogisticRatioWeighting(
-        X[:200] + 0.5, n_centers=0, lambdas=0.01, random_state=0
+    weighting = DensityRatioWeighting(
+        X[:200] + 0.5,
+        estimator=KernelLogisticRatio(n_centers=0, lambdas=0.01),
+        random_state=0,
     )
     clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
     watched = WeightMonitor(clf, random_state=0, cv=3).fit(X, y)
@@ -396,7 +399,7 @@ def test_bad_rows_are_said(monitor):
     one_row = np.arange(9.0)[:, None], [0] * 8 + [1]
     with (
         pytest.raises(ValueError, match="has a single row"),
-        pytest.warns(FewerFoldsWarning),
+        pytest.warns(FewerThanAskedWarning),
     ):
         WeightMonitor(GaussianNB()).fit(*one_row)
     with pytest.raises(ValueError, match="at least one row"):

@@ -28,14 +28,14 @@ from skweight import (
     BalancedWeighting,
     ClassWeighting,
     ColumnWeighting,
+    DensityRatioWeighting,
     FunctionWeighting,
-    KernelLogisticRatioWeighting,
     PriorWeighting,
     WeightedClassifier,
 )
+from skweight.density_ratio import KernelLogisticRatio
 from skweight.exceptions import (
     DoubleCountingWarning,
-    EmphasisAsPopulationWarning,
     UnsupportedWeightsError,
 )
 from skweight.pipeline import Pipeline, make_pipeline
@@ -153,7 +153,7 @@ def test_no_emphasis_reaches_the_calibrator_of_the_last_step(rng):
     alone.fit(StandardScaler().fit_transform(X), y)
     assert_allclose(pipe.predict_proba(X), alone.predict_proba(pipe[:-1].transform(X)))
     # A Pipeline that took the product for population would say half and half.
-    with pytest.warns(EmphasisAsPopulationWarning):
+    with pytest.warns(DoubleCountingWarning):
         wrong = clone(last).fit(X, y, BalancedWeighting().fit_weigh(X, y))
     assert wrong.predict_proba(X)[:, 1].mean() > 0.4
 
@@ -503,12 +503,15 @@ def test_the_target_is_transformed_by_the_steps_before(rng, passed):
     X = 100 * rng.normal(size=(80, 2))
     y = (X[:, 0] > 0).astype(int)
     target = X[:50] + 30
-    params = {"n_centers": 20, "sigmas": 1.0, "lambdas": 0.1, "random_state": 0}
+    params = {
+        "estimator": KernelLogisticRatio(n_centers=20, sigmas=1.0, lambdas=0.1),
+        "random_state": 0,
+    }
     scaler = StandardScaler().fit(X)
-    alone = KernelLogisticRatioWeighting(scaler.transform(target), **params)
+    alone = DensityRatioWeighting(scaler.transform(target), **params)
     expected = alone.fit_weigh(scaler.transform(X), y)
     given = target if passed == "constructor" else None
-    weighting = KernelLogisticRatioWeighting(given, **params)
+    weighting = DensityRatioWeighting(given, **params)
     pipe = Pipeline([("scale", StandardScaler()), ("ratio", weighting), ("spy", Spy())])
     arguments = {} if passed == "constructor" else {"ratio__X_target": target}
     for _ in range(2):  # a second fit finds the target as it was given
@@ -520,8 +523,10 @@ def test_the_target_is_transformed_by_the_steps_before(rng, passed):
 def test_the_target_is_transformed_in_a_product_too(rng):
     X = 100 * rng.normal(size=(80, 2))
     y = (X[:, 0] > 0).astype(int)
-    ratio = KernelLogisticRatioWeighting(
-        X[:50] + 30, n_centers=20, sigmas=1.0, lambdas=0.1, random_state=0
+    ratio = DensityRatioWeighting(
+        X[:50] + 30,
+        estimator=KernelLogisticRatio(n_centers=20, sigmas=1.0, lambdas=0.1),
+        random_state=0,
     )
     product = make_pipeline(StandardScaler(), ratio * BalancedWeighting(), Spy())
     steps = make_pipeline(StandardScaler(), clone(ratio), BalancedWeighting(), Spy())

@@ -30,7 +30,7 @@ from skweight import (
     WeightedClassifier,
 )
 from skweight.calibration import SigmoidCalibrator
-from skweight.exceptions import FewerFoldsWarning, FewerNeighborsWarning
+from skweight.exceptions import FewerThanAskedWarning
 from skweight.resampling import WeightedSampler, resample
 
 MILD = SMOTE(sampling_strategy=0.3, random_state=0)
@@ -393,7 +393,7 @@ def test_a_fold_with_a_single_class_is_not_fitted(rare):
         calibration="sigmoid",
         cv=cv,
     )
-    with pytest.warns(FewerFoldsWarning, match="1 of 2 pairs"):
+    with pytest.warns(FewerThanAskedWarning, match="1 of 2 pairs"):
         clf.fit(X, y)
     assert clf.predict_proba(X).shape == (y.size, 2)
 
@@ -404,7 +404,7 @@ def test_a_class_that_is_tiny_in_every_fold(rare):
     clf = WeightedClassifier(
         resampler="smote", calibration="sigmoid", cv=2, random_state=0
     )
-    with pytest.warns(FewerNeighborsWarning) as told:
+    with pytest.warns(FewerThanAskedWarning) as told:
         clf.fit(X[keep], y[keep])
     of_all, *of_folds = (str(one.message) for one in told)
     assert of_all.startswith("A class has 4 rows")
@@ -476,6 +476,6 @@ def _listed(mark):
     )
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerNeighborsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerThanAskedWarning")
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -34,11 +34,12 @@ from skweight import (
     BalancedWeighting,
     ClassWeighting,
     ColumnWeighting,
-    KernelLogisticRatioWeighting,
+    DensityRatioWeighting,
     PriorWeighting,
     WeightedClassifier,
     compare_weightings,
 )
+from skweight.density_ratio import KernelLogisticRatio
 
 LABELS = {
     "integers": [0, 1],
@@ -232,7 +233,9 @@ def test_validation_speaks_of_the_target(data):
     X, y = data
     spy = Spy()
     X_target = X[X[:, 0] > 0]
-    ratio = KernelLogisticRatioWeighting(n_centers=0, lambdas=0.01, random_state=0)
+    ratio = DensityRatioWeighting(
+        estimator=KernelLogisticRatio(n_centers=0, lambdas=0.01), random_state=0
+    )
     population = clone(ratio).set_params(X_target=X_target)
     comparison = compare(
         data,
@@ -248,7 +251,7 @@ def test_validation_speaks_of_the_target(data):
     for position, (_, _, seen) in enumerate(spy.seen):
         test = tests[position // 2]
         assert_allclose(seen, learned[test][learned[test] > 0])
-    assert "KernelLogisticRatioWeighting" in repr(comparison)
+    assert "DensityRatioWeighting" in repr(comparison)
 
 
 def test_a_target_alone_is_weighed_for_by_a_density_ratio(data):

@@ -12,7 +12,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.naive_bayes import GaussianNB
 
 from skweight import BalancedWeighting, compare_weightings
-from skweight.exceptions import ComparisonInterruptedWarning
+from skweight.exceptions import FewerThanAskedWarning
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def key(monkeypatch):
 def test_an_interruption_loses_no_finished_fold(data, key):
     whole = compare(data)
     key(at=4)
-    with pytest.warns(ComparisonInterruptedWarning, match="after 3 of 6 fits"):
+    with pytest.warns(FewerThanAskedWarning, match="after 3 of 6 fits"):
         part = compare(data, estimator=Interrupting())
     assert not part.complete
     assert "NOT COMPLETE" in repr(part)

@@ -16,9 +16,9 @@ from skweight import (
     ColumnWeighting,
     CostMatrix,
     CostWeighting,
+    DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
-    KLIEPWeighting,
     PriorWeighting,
     Streaming,
     WeightedClassifier,
@@ -238,9 +238,12 @@ def test_a_resampler_of_all_rows_is_refused(rows):
 
 def test_a_strategy_that_needs_all_rows_is_refused(rows):
     X, y, _ = rows
-    for weighting in (KLIEPWeighting(X), [KLIEPWeighting(X), "balanced"]):
+    for weighting in (
+        DensityRatioWeighting(X, estimator="kliep"),
+        [DensityRatioWeighting(X, estimator="kliep"), "balanced"],
+    ):
         clf = WeightedClassifier(GaussianNB(), weighting=weighting)
-        with pytest.raises(TypeError, match="KLIEPWeighting learns from all rows"):
+        with pytest.raises(TypeError, match="Weighting learns from all rows"):
             clf.partial_fit(X, y, [0, 1])
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from skweight import BalancedWeighting, CostMatrix, CostWeighting, PriorWeighting
-from skweight.exceptions import CostWarning
+from skweight.exceptions import DecisionWarning
 from skweight.testing import check_weighting
 
 ROWS = pd.DataFrame({"amount": [10.0, 20, 90, 40]})
@@ -93,7 +93,7 @@ def test_side_columns_only_if_asked():
 
 def test_three_classes_warn_of_what_weights_cannot_say():
     cost = CostMatrix.ordinal([0, 1, 2])
-    with pytest.warns(CostWarning, match="No class weights"):
+    with pytest.warns(DecisionWarning, match="No class weights"):
         CostWeighting(cost).fit(np.zeros((3, 1)), [0, 1, 2])
     weighting = CostWeighting(cost, method="sum").fit(np.zeros((3, 1)), [0, 1, 2])
     np.testing.assert_allclose(weighting.class_weight_, [9 / 8, 6 / 8, 9 / 8])

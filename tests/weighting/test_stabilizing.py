@@ -18,13 +18,12 @@ from skweight import (
     DensityRatioWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
-    KernelLogisticRatioWeighting,
     LabelShiftWeighting,
     PriorWeighting,
     WeightedClassifier,
 )
 from skweight.density_ratio import BaseDensityRatio
-from skweight.exceptions import DoubleStabilizingWarning
+from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import (
     CapStabilizer,
     ClipStabilizer,
@@ -32,7 +31,7 @@ from skweight.stabilizers import (
     TemperStabilizer,
     map_of,
 )
-from skweight.testing import all_weightings
+from skweight.testing import all_estimators
 from skweight.weights import (
     cap_weights,
     effective_sample_size,
@@ -69,12 +68,12 @@ def strategies(X):
         CostWeighting(RARE),
         CostWeighting(CostMatrix.binary(fp=1, fn=CostMatrix.column(1))),
         LabelShiftWeighting(X[X[:, 0] > 0.5], cv=2, random_state=0),
-        KernelLogisticRatioWeighting(X[:50] + 0.5, random_state=0),
+        DensityRatioWeighting(X[:50] + 0.5, estimator="logistic", random_state=0),
     ]
 
 
 def test_every_strategy_of_the_library_takes_a_stabilizer():
-    for name, weighting in all_weightings().items():
+    for name, weighting in all_estimators("weighting").items():
         # A product has factors, which take one, and a classifier around it.
         if type(weighting).__name__ != "ProductWeighting":
             assert "stabilizer" in weighting.get_params(), name
@@ -200,7 +199,7 @@ def test_stabilizing_twice_is_told(rows):
     X, y = rows
     weighting = [ColumnWeighting(1, stabilizer=5), "balanced"]
     twice = WeightedClassifier(Spy(), weighting=weighting, stabilizer="clip")
-    with pytest.warns(DoubleStabilizingWarning, match="1 of the strategies"):
+    with pytest.warns(DoubleCountingWarning, match="1 of the strategies"):
         twice.fit(X, y)
     # Once is silent, wherever it is.
     twice.set_params(stabilizer=None).fit(X, y)

@@ -1,0 +1,28 @@
+"""What the examples are made of that a class gives of itself to the common tests.
+
+Every public class says in ``_instances(labels)`` how it is made, so that a new one is
+tested without a list that somebody has to remember.
+"""
+
+import numpy as np
+
+
+def example_target():
+    """Return rows of a target that the rows of the common tests overlap with."""
+    return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
+
+
+def fitted_on(labels, shift=1.0):
+    """Return a fitted classifier of the labels, in a ``FrozenEstimator``."""
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.naive_bayes import GaussianNB
+
+    X = np.random.RandomState(5).uniform(0.5, 1.5, size=(40, 3))
+    y = np.resize(np.asarray(labels), 40)
+    X += shift * np.unique(y, return_inverse=True)[1][:, np.newaxis]
+    return FrozenEstimator(GaussianNB().fit(X, y))
+
+
+def first_feature(X, y):
+    """Return weights that rise with the first feature."""
+    return 1 + np.abs(np.asarray(X, dtype=float)[:, 0])

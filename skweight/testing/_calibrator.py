@@ -1,0 +1,207 @@
+"""The contract of a calibrator, as checks that anyone can run."""
+
+import pickle
+import sys
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from skweight.exceptions import CalibrationWarning
+
+
+def check_calibrator(calibrator):
+    """Check that a calibrator keeps the contract of a calibrator.
+
+    Checked are, with two classes and with three: parameters and clone; probabilities of
+    the right shape that sum to one and are never exactly 0 or 1; labels of any type; no
+    change to the caller's arrays; that neither the order of the rows nor the scale of
+    the weights matters; rows of weight zero being as if removed, whatever their scores;
+    one row at a time giving the same as all at once; a missing class; huge scores and
+    weights; refusal of bad weights and scores; pickling.
+
+    Parameters
+    ----------
+    calibrator : calibrator
+        Unfitted calibrator. Never changed.
+
+    Raises
+    ------
+    AssertionError
+        If the contract is broken; the message names the clause.
+
+    Examples
+    --------
+    >>> from skweight.calibration import SigmoidCalibrator
+    >>> from skweight.testing import check_calibrator
+    >>> check_calibrator(SigmoidCalibrator())
+    """
+    for n_classes in (2, 3):
+        scores, y = _rows(n_classes)
+        for check in (
+            _check_parameters,
+            _check_probabilities,
+            _check_labels,
+            _check_arrays_unchanged,
+            _check_row_order,
+            _check_weights,
+            _check_missing_class,
+            _check_extremes,
+            _check_bad_input,
+            _check_pickle,
+        ):
+            check(calibrator, scores, y)
+
+
+def _rows(n_classes, n=240):
+    rng = np.random.RandomState(n_classes)
+    if n_classes == 2:
+        scores = rng.normal(0.5, 1.5, size=n)
+        return scores, (rng.uniform(size=n) < 1 / (1 + np.exp(-scores))).astype(int)
+    scores = rng.normal(loc=np.linspace(0.5, -0.3, n_classes), size=(n, n_classes))
+    return scores, (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+
+
+def _fitted(calibrator, *rows, **kwargs):
+    """Fit a clone; one example set may rank badly after reweighting, and may say so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)
+        return clone(calibrator).fit(
+            *rows, **_asked(calibrator, kwargs.get("classes", rows[1])), **kwargs
+        )
+
+
+def _asked(calibrator, y):
+    """Return the class multiplier, where the calibrator asks for it."""
+    if not has_fit_parameter(calibrator, "class_multiplier"):
+        return {}
+    return {"class_multiplier": np.linspace(1, 2, len(np.unique(y)))}
+
+
+def _close(actual, expected, clause, rtol=1e-7):
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=1e-9, err_msg=clause)
+
+
+def _check_parameters(calibrator, scores, y):
+    params = repr(calibrator.get_params(deep=False))
+    copy = clone(calibrator)
+    assert copy is not calibrator, "clone returned the calibrator itself"
+    assert copy.fit(scores, y, **_asked(copy, y)) is copy, "fit returns the calibrator"
+    assert repr(copy.get_params(deep=False)) == params, "fit changed a parameter"
+    assert copy.classes_.tolist() == np.unique(y).tolist(), "classes_ are the labels"
+
+
+def _check_probabilities(calibrator, scores, y):
+    copy = _fitted(calibrator, scores, y)
+    proba = copy.predict_proba(scores)
+    assert proba.shape == (len(y), len(np.unique(y))), "one column for each class"
+    assert proba.dtype == np.float64, "probabilities are float64"
+    _close(proba.sum(axis=1), 1, "probabilities of a row sum to one", rtol=1e-12)
+    assert proba.min() > 0, "no probability is exactly zero"
+    assert proba.max() < 1, "no probability is exactly one"
+    alone = np.vstack([copy.predict_proba(scores[i : i + 1]) for i in range(5)])
+    _close(alone, proba[:5], "a row alone is as among others", rtol=1e-12)
+    assert copy.predict_proba(scores[:0]).shape == (0, proba.shape[1]), "no rows"
+
+
+def _check_labels(calibrator, scores, y):
+    expected = _fitted(calibrator, scores, y).predict_proba(scores)
+    for names in (["a", "b", "c"], [-1, 1, 3], [1.0, 2.0, 3.0]):
+        names = np.array(names)[: expected.shape[1]]
+        renamed = _fitted(calibrator, scores, names[y])
+        assert renamed.classes_.dtype == names.dtype, "labels keep their type"
+        _close(renamed.predict_proba(scores), expected, "labels are names, no more")
+
+
+def _check_arrays_unchanged(calibrator, scores, y):
+    arrays = scores, y, np.linspace(0.5, 2, len(y))
+    before = [array.copy() for array in arrays]
+    proba = _fitted(calibrator, *arrays).predict_proba(scores)
+    proba[:] = -1
+    for array, copy in zip(arrays, before, strict=True):
+        assert np.array_equal(array, copy), "the caller's arrays never change"
+
+
+def _check_row_order(calibrator, scores, y):
+    order = np.random.RandomState(2).permutation(len(y))
+    weight = np.random.RandomState(3).uniform(0.2, 3, len(y))
+    straight = _fitted(calibrator, scores, y, weight).predict_proba(scores)
+    shuffled = _fitted(calibrator, scores[order], y[order], weight[order])
+    _close(shuffled.predict_proba(scores), straight, "the order of rows is nothing")
+
+
+def _check_weights(calibrator, scores, y):
+    weight = np.random.RandomState(4).uniform(0.2, 3, len(y))
+    expected = _fitted(calibrator, scores, y, weight).predict_proba(scores)
+    for factor in (1e-300, 1e300):
+        scaled = _fitted(calibrator, scores, y, weight * factor)
+        _close(
+            scaled.predict_proba(scores), expected, "the scale of weights is nothing"
+        )
+    weight[::4] = 0
+    hidden = scores.copy()
+    hidden[::4] = np.nan
+    kept = weight > 0
+    zeros = _fitted(calibrator, hidden, y, weight)
+    removed = _fitted(calibrator, scores[kept], y[kept], weight[kept])
+    clause = "rows of weight zero are as if removed, whatever their scores"
+    _close(zeros.predict_proba(scores), removed.predict_proba(scores), clause)
+
+
+def _check_missing_class(calibrator, scores, y):
+    kept = y != 1
+    copy = _fitted(calibrator, scores[kept], y[kept], classes=np.unique(y))
+    proba = copy.predict_proba(scores)
+    assert np.isfinite(proba).all(), "a class without rows has a probability"
+    assert (proba > 0).all(), "a class without rows is not impossible"
+
+
+def _check_extremes(calibrator, scores, y):
+    copy = _fitted(calibrator, scores, y)
+    with np.errstate(all="raise", under="ignore"):
+        far = copy.predict_proba(
+            np.vstack([scores, scores * 1e150]).reshape(-1, *scores.shape[1:])
+        )
+    assert np.isfinite(far).all(), "huge scores have finite probabilities"
+    assert ((far > 0) & (far < 1)).all(), "huge scores are not certain"
+    weight = np.ones(len(y))
+    weight[0] = 1e200
+    with np.errstate(all="raise", under="ignore"):
+        heavy = _fitted(calibrator, scores, y, weight).predict_proba(scores)
+    assert np.isfinite(heavy).all(), "one huge weight leaves finite probabilities"
+
+
+def _check_bad_input(calibrator, scores, y):
+    if not getattr(calibrator, "needs_held_out_scores", True):
+        return  # it looks at no row
+    n_samples = len(y)
+    for bad, word in (
+        (np.full(n_samples, -1.0), "negative"),
+        (np.full(n_samples, np.nan), "NaN"),
+        (np.zeros(n_samples), "zero"),
+    ):
+        message = _message_of(calibrator, scores, y, bad)
+        assert word in message, f"weights that are {word}: {message or 'accepted'}"
+    missing = scores.copy()
+    missing[0] = np.nan
+    assert _message_of(calibrator, missing, y), "a score of NaN was accepted"
+    assert _message_of(calibrator, scores[1:], y), "lengths that differ"
+
+
+def _message_of(calibrator, *rows):
+    try:
+        _fitted(calibrator, *rows)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _check_pickle(calibrator, scores, y):
+    cls = type(calibrator)
+    if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
+        # Pickle finds classes by their name, which local classes do not have.
+        return
+    copy = _fitted(calibrator, scores, y)
+    again = pickle.loads(pickle.dumps(copy)).predict_proba(scores)
+    assert np.array_equal(again, copy.predict_proba(scores)), "pickling changes nothing"
