@@ -1,5 +1,7 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import StratifiedGroupKFold
@@ -8,15 +10,20 @@ from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._fit.classifier_fit import ClassifierFit
+from skweight._fit.ask import ask_classifier
+from skweight._fit.calibrate import calibrate, decide
+from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
 from skweight._fit.metadata import sort_predict_params
-from skweight._fit.probabilities import (
-    prevalence_shift,
-)
-from skweight._fit.stream import PartialFit
+from skweight._fit.models import fit_models, plan_models
+from skweight._fit.partial import PartialFit
+from skweight._fit.probabilities import needs_held_out_scores, prevalence_shift
+from skweight._fit.report import keep, report_on
+from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper
 from skweight._held_out.cross_fit import output_method
 from skweight._held_out.splits import takes_groups
+from skweight._utils.roles import RoleWeights
+from skweight._utils.validation import check_labels, check_rows, encode_labels
 from skweight.calibration import resolve_calibrator
 from skweight.decision import resolve_decision
 from skweight.streaming import resolve_streaming
@@ -70,7 +77,7 @@ def _resolve_sampler(spec):
     return sampler_of_name(spec)
 
 
-class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWrapper):
+class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
@@ -223,6 +230,8 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
     Calibration with k folds costs k fits where fold models are averaged and k + 1 where
     one model is fitted on all rows; a hold-out or out-of-bag votes cost one. Prediction
     costs that of the models that are kept. All other work is O(n) in time and memory.
+    A fit that fails changes nothing: the models of the fit before stay in force, and in
+    memory, until the new ones are complete.
     Every warning gives the figure it rests on and a remedy; each must exceed chance.
 
     References
@@ -313,7 +322,20 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
         self : object
             The fitted classifier.
         """
-        return self._fit(X, y, sample_weight, fit_params)
+        request = ask_classifier(self, X, y, sample_weight, fit_params)
+        weighed = weigh(request)
+        plan = plan_models(request, weighed)
+        tails = check_before_fit(request, weighed, plan)
+        fitted = fit_models(request, weighed, plan)
+        calibrated = calibrate(request, weighed, plan, fitted)
+        decided = decide(request, weighed, plan, fitted, calibrated)
+        check_after_fit(request, weighed, plan, fitted, calibrated)
+        report = report_on(request, weighed, fitted, calibrated, decided, tails)
+        return keep(self, request, weighed, fitted, calibrated, decided, report)
+
+    def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
+        """Fit with weights of known roles, as a Pipeline of this library does."""
+        return self.fit(X, y, RoleWeights(population, emphasis), **fit_params)
 
     def predict(self, X, **params):
         """Return class labels, as `decision` has them follow from the probabilities.
@@ -490,7 +512,7 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
         """
         check_is_fitted(self, "estimators_")
         if prevalence is None:
-            self._map.shift = self.prevalence_ = None
+            self._map, self.prevalence_ = replace(self._map, shift=None), None
             return self
         multiplier = self.class_multiplier_
         emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
@@ -500,9 +522,10 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
                 "prevalence that could be changed: calibration is None. Set "
                 "calibration='auto'."
             )
-        self._map.shift, self.prevalence_ = prevalence_shift(
+        shift, self.prevalence_ = prevalence_shift(
             prevalence, self.classes_, np.array(self.report_.population_share)
         )
+        self._map = replace(self._map, shift=shift)
         return self
 
     @property
@@ -569,8 +592,27 @@ class WeightedClassifier(ClassifierMixin, ClassifierFit, PartialFit, WeightedWra
 
         return LogisticRegression()
 
-    def _make_decision(self):
-        return resolve_decision(self.decision, getattr(self, "classes_", None))
+    def _make_decision(self, labels=None):
+        return resolve_decision(self.decision, labels)
+
+    def _learn_from_labels(self, classes):
+        """Return further attributes, which follow from the labels alone."""
+        return {}
+
+    def _holds_out_rows(self):
+        """Return whether calibrator or decision see rows that a fit has left out."""
+        calibrator, decision = self._make_calibrator(), self._make_decision()
+        learns = getattr(decision, "needs_held_out_rows", False)
+        return learns or needs_held_out_scores(calibrator)
+
+    def _guard_passed(self, X, y, sample_weight):
+        """Warn of what a caller passed to a Pipeline whose last step this is."""
+        if self.calibration is None and not self._holds_out_rows():
+            return
+        y = check_labels(y, owner=type(self).__name__)
+        check_rows(X, y)
+        classes, codes = encode_labels(y)
+        warn_of_passed(sample_weight, codes, classes)
 
     def _make_calibrator(self):
         return resolve_calibrator(self.calibration)

@@ -257,12 +257,12 @@ class CostSensitiveClassifier(WeightedClassifier):
             tags.classifier_tags.multi_class = False
         return tags
 
-    def _make_decision(self):
+    def _make_decision(self, labels=None):
         if isinstance(self.decision, str) and self.decision == "expected_cost":
             return ExpectedCostDecision(self.cost)
         if isinstance(self.decision, str) and self.decision == "tuned":
             return TunedDecision(cost=self.cost)
-        return super()._make_decision()
+        return super()._make_decision(labels)
 
     def _find_side_columns(self, *strategies):
         columns = super()._find_side_columns(*strategies)
@@ -270,11 +270,9 @@ class CostSensitiveClassifier(WeightedClassifier):
             return columns
         return [*columns, *as_cost_matrix(self.cost).columns]
 
-    def _decide(self, *args):
-        super()._decide(*args)
-        self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
-            self.classes_
-        )
+    def _learn_from_labels(self, classes):
+        cost = as_cost_matrix(self.cost, labels=classes)
+        return {"cost_": cost.align(classes)}
 
     @classmethod
     def _instances(cls, labels):

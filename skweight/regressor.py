@@ -1,21 +1,15 @@
 """`WeightedRegressor`: weights into the fit of any regressor."""
 
-from sklearn.base import RegressorMixin, is_classifier
+from sklearn.base import RegressorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._fit.metadata import sort_fit_params
-from skweight._fit.training import Training
+from skweight._fit.ask import ask_regressor
+from skweight._fit.checks import check_before_fit
+from skweight._fit.models import Plan, fit_models
+from skweight._fit.report import keep_regression, report_on_regression
+from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper
-from skweight._utils.validation import check_choice, n_rows
-from skweight.delivery._deliver import POLICIES
-from skweight.inspection._report import (
-    RegressionReport,
-    describe_weighting,
-    row_figures,
-)
-from skweight.inspection._tails import look_at_weights
-from skweight.weighting import resolve_weighting
 
 
 class WeightedRegressor(RegressorMixin, WeightedWrapper):
@@ -152,40 +146,13 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         self : object
             The fitted regressor.
         """
-        check_choice(self.unsupported, POLICIES, name="unsupported")
-        weighting = resolve_weighting(self.weighting)
-        estimator = self._get_estimator()
-        if is_classifier(estimator):
-            raise TypeError(
-                f"WeightedRegressor wraps regressors; {type(estimator).__name__} is a "
-                "classifier. Use WeightedClassifier."
-            )
-        arguments = sort_fit_params(
-            self, fit_params, weighting=weighting, estimator=estimator
-        )
-        training = Training(
-            estimator,
-            weighting=weighting,
-            stabilizer=self.stabilizer,
-            normalize=self.normalize,
-            unsupported=self.unsupported,
-            random_state=self.random_state,
-        ).weigh(X, y, sample_weight, arguments["weighting"])
-        training.fit_params = arguments["estimator"]
-        told_of_weights = look_at_weights(
-            training.raw, training.weighting_, self.stabilizer
-        )
-        self.weighting_ = training.weighting_
-        X = self._hide_side_columns(X, weighting)
-        self.estimator_, deliveries = training.fit(X, y)
-        self._take_from_estimator()
-        self.report_ = RegressionReport(
-            **row_figures(n_rows(X), training.by_role.population, training.weights),
-            weighting=describe_weighting(self.weighting_),
-            deliveries=deliveries,
-            **told_of_weights,
-        )
-        return self
+        request = ask_regressor(self, X, y, sample_weight, fit_params)
+        weighed = weigh(request)
+        plan = Plan("all", None, False, None)
+        tails = check_before_fit(request, weighed, plan)
+        fitted = fit_models(request, weighed, plan)
+        report = report_on_regression(weighed, fitted, tails)
+        return keep_regression(self, request, weighed, fitted, report)
 
     def predict(self, X):
         """Return what the fitted estimator predicts.

@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skweight import BalancedWeighting, PriorWeighting, WeightedClassifier
-from skweight._fit.guards import (
+from skweight._fit.checks import (
     warn_of_class_weights,
     warn_of_clipped_votes,
     warn_of_mean,

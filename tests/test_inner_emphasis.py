@@ -60,7 +60,7 @@ class Boosting(ClassifierMixin, BaseEstimator):
     ids=repr,
 )
 def test_what_a_parameter_multiplies(params, ratio):
-    fine, fraud = inner_multiplier(Boosting(**params), CLASSES, SHARE, 100 * SHARE)
+    fine, fraud = inner_multiplier(Boosting(**params), CLASSES, SHARE)
     assert_allclose(fraud / fine, ratio)
 
 

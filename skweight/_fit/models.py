@@ -1,120 +1,229 @@
-"""Where calibration scores come from, and which of the fitted models are kept."""
+"""The third step of a fit: fold models and the final one, as few as will do."""
 
 from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 
-from skweight._held_out.cross_fit import HeldOut, cross_fit, outputs_of
+from skweight._fit.probabilities import needs_held_out_scores
+from skweight._held_out.cross_fit import (
+    HeldOut,
+    cross_fit,
+    output_method,
+    outputs_of,
+)
 from skweight._held_out.oob import out_of_bag
-from skweight._held_out.splits import check_word, make_splits
+from skweight._held_out.splits import Splits, check_word, make_splits
 from skweight._utils.families import is_of_trees
+from skweight.calibration import PriorCalibrator
+from skweight.delivery._balancing import inner_multiplier
+
+
+class Plan(NamedTuple):
+    """Which models are going to be fitted, and what for.
+
+    Attributes
+    ----------
+    way : {"all", "frozen", "oob", "folds"}
+        Whether held-out scores come from nowhere, the frozen model, the trees that did
+        not draw a row, or fold models.
+    splits : Splits or None
+        Pairs of positions of training and held-out rows; None without fold models.
+    keeps_fold_models : bool
+        Whether fold models predict, and none is fitted on all rows.
+    calibrator : calibrator or None
+        What is going to calibrate: the closed form where no row can be held out.
+    """
+
+    way: str
+    splits: Splits | None
+    keeps_fold_models: bool
+    calibrator: object
+
+
+class Multipliers(NamedTuple):
+    """By how much the classes count more in training than in the population.
+
+    Attributes
+    ----------
+    by_rows : ndarray of shape (n_classes,)
+        Training mass of the rows that the learner was given, over population mass.
+    inner : ndarray of shape (n_classes,)
+        What the learner multiplies that by, by parameters of its own.
+    in_all : ndarray of shape (n_classes,)
+        The product of the two.
+    training_share : ndarray of shape (n_classes,)
+        Share of each class in the training mass, in [0, 1].
+    """
+
+    by_rows: np.ndarray
+    inner: np.ndarray
+    in_all: np.ndarray
+    training_share: np.ndarray
 
 
 class Fitted(NamedTuple):
-    """Models to predict with, what they were given, and outputs on held-out rows.
+    """Fitted models, and their outputs on rows that they were not fitted on.
 
-    ``held_out`` is None where none were wanted, or a class is too rare for any.
+    Attributes
+    ----------
+    models : list of estimator
+        Those that predict.
+    deliveries : list of Delivery
+        What the first of them was given.
+    n_fits : int
+        Fits of the estimator in all.
+    held_out : HeldOut or None
+        Outputs on held-out rows; None where none are wanted, or none can be had.
+    multipliers : Multipliers or None
+        Of the classes; None for a regression.
     """
 
     models: list
     deliveries: list
     n_fits: int
     held_out: HeldOut | None = None
+    multipliers: Multipliers | None = None
 
 
-def fit_models(
-    training,
-    X,
-    y,
-    *,
-    classes,
-    wanted,
-    averages,
-    cv,
-    ensemble,
-    method,
-    n_jobs,
-    random_state,
-    metadata,
-):
-    """Fit an estimator, and outputs on rows it has not seen where they are wanted.
-
-    Parameters
-    ----------
-    training : Training
-        How it is fitted.
-    X, y : array-like
-        Rows and labels.
-    classes : ndarray of shape (n_classes,)
-        All labels.
-    wanted : bool
-        Whether anyone learns from held-out rows.
-    averages : bool
-        Whether there is a calibrator, without which outputs of several models are not
-        on one scale.
-    cv, ensemble : object
-        As in `WeightedClassifier`.
-    method : callable
-        ``method(model)`` returns the method of a fitted model whose outputs are wanted.
-    n_jobs : int or None
-        Number of fold fits to run at a time.
-    random_state : int, RandomState instance or None
-        Seed of the folds.
-    metadata : dict
-        What the splitter asked for.
-
-    Returns
-    -------
-    fitted : Fitted
-        At most k + 1 fits for k splits, and k where their models are kept.
-    """
-    cv = check_word(cv)
-    if not (isinstance(ensemble, bool | np.bool_) or ensemble == "auto"):
-        raise ValueError(f"ensemble must be 'auto', True or False; got {ensemble!r}.")
-    if isinstance(training.estimator, FrozenEstimator):
-        model, deliveries = training.fit(X, y)
-        held_out = None
-        if wanted:
-            name = method(model)
-            population = training.by_role.population
-            rows = np.arange(len(y)) if population is None else population.nonzero()[0]
-            outputs = outputs_of(model, X, name, classes)[rows]
-            held_out = HeldOut(outputs, rows, name, "the frozen model")
-        return Fitted([model], deliveries, 0, held_out)
+def plan_models(request, weighed):
+    """Decide which models are fitted; draw the folds where there are any."""
+    calibrator, params = request.calibrator, request.params
+    wanted = request.decision_learns or needs_held_out_scores(calibrator)
+    if request.is_frozen:
+        # Whether an inversion holds for a frozen model costs one prediction to know.
+        way = "frozen" if wanted or calibrator is not None else "all"
+        return Plan(way, None, False, calibrator)
     if not wanted:
-        model, deliveries = training.fit(X, y)
-        return Fitted([model], deliveries, 1)
+        return Plan("all", None, False, calibrator)
+    cv, metadata = check_word(params["cv"]), request.arguments["splitter"]
     if isinstance(cv, str) and cv == "oob":
-        if metadata.get("groups") is not None:
-            raise ValueError(
-                "cv='oob' cannot keep groups together: trees that did not draw a row "
-                "drew others of its group. Use cv='auto', or leave out groups."
-            )
-        return _fit_out_of_bag(training, X, y)
-    population = training.by_role.population
-    splits = make_splits(cv, X, y, population, random_state, metadata)
-    keep = splits is not None and _keeps(
-        ensemble, splits, len(y), averages, training.estimator
+        _check_out_of_bag(request, metadata)
+        return Plan("oob", None, False, calibrator)
+    splits = make_splits(
+        cv, weighed.X, request.y, weighed.population, params["random_state"], metadata
     )
-    kept = [] if keep else [training.fit(X, y)]
-    n_fits = len(kept)
-    held_out = None
-    if splits is not None:
-        # A pair whose rows have all been tested by others is fitted for its model.
-        pairs = [pair for pair in splits.pairs if keep or pair[1].size]
-        held_out, models = cross_fit(
-            training, X, y, pairs, method, classes, n_jobs=n_jobs, keep=keep
+    if splits is None:
+        return Plan("all", None, False, _without_held_out_rows(request))
+    keeps = _keeps(
+        params["ensemble"],
+        splits,
+        len(request.y),
+        calibrator is not None,
+        request.estimator,
+    )
+    if not keeps:
+        # A pair whose rows have all been tested by others is there for its model.
+        pairs = [pair for pair in splits.pairs if pair[1].size]
+        splits = splits._replace(pairs=pairs)
+    return Plan("folds", splits, keeps, calibrator)
+
+
+def fit_models(request, weighed, plan):
+    """Fit the final model, and those of the folds; keep the ones that predict.
+
+    At most k + 1 fits for k folds, and k where fold models are kept.
+    """
+    training, X, y = weighed.training, weighed.X, request.y
+    if plan.way == "oob":
+        fitted = _fit_out_of_bag(training, X, y)
+    else:
+        final = [] if plan.keeps_fold_models else [training.fit(X, y)]
+        n_fits = 0 if request.is_frozen else len(final)
+        held_out, fold_models = None, []
+        if plan.way == "frozen":
+            held_out = _score_frozen(final[0][0], request, weighed, plan)
+        elif plan.way == "folds":
+            held_out, fold_models = _fit_folds(request, weighed, plan)
+            n_fits += len(plan.splits.pairs)
+        pairs = final or fold_models
+        models = [model for model, _ in pairs]
+        fitted = Fitted(models, pairs[0][1], n_fits, held_out)
+    if request.classes is None:
+        return fitted
+    multipliers = multipliers_of(request, fitted.models, weighed.figures)
+    return fitted._replace(multipliers=multipliers)
+
+
+def _score_frozen(model, request, weighed, plan):
+    """Return the outputs of a frozen model on all rows that count."""
+    method, population = output_of(request, plan)(model), weighed.population
+    rows = np.arange(len(request.y)) if population is None else population.nonzero()[0]
+    outputs = outputs_of(model, weighed.X, method, request.classes)[rows]
+    return HeldOut(outputs, rows, method, "the frozen model")
+
+
+def _fit_folds(request, weighed, plan):
+    """Return outputs on held-out rows, and the fold models that are kept."""
+    held_out, models = cross_fit(
+        weighed.training,
+        weighed.X,
+        request.y,
+        plan.splits.pairs,
+        output_of(request, plan),
+        request.classes,
+        n_jobs=request.params["n_jobs"],
+        keep=plan.keeps_fold_models,
+    )
+    if len(models) > 1:
+        source = f"{held_out.source}, whose models are averaged"
+        held_out = held_out._replace(source=source)
+    return held_out, models
+
+
+def output_of(request, plan):
+    """Return a function that names the method of a model to make probabilities from.
+
+    It goes to the processes that fit the folds, so that it carries no rows.
+    """
+    decides = not estimator_decides(request, plan)
+    return partial(
+        _output_method,
+        calibrator=plan.calibrator,
+        decision=request.params["decision"] if decides else None,
+    )
+
+
+def _output_method(model, *, calibrator, decision):
+    if calibrator is not None:
+        return output_method(model, probabilities=not needs_held_out_scores(calibrator))
+    if decision is not None and not hasattr(model, "predict_proba"):
+        raise TypeError(
+            f"decision={decision!r} decides by probabilities, and "
+            f"{type(model).__name__} has no predict_proba. Set calibration='sigmoid', "
+            "which makes them."
         )
-        n_fits += len(pairs)
-        if keep:
-            kept = models
-            if len(kept) > 1:
-                source = f"{held_out.source}, whose models are averaged"
-                held_out = held_out._replace(source=source)
-    return Fitted([model for model, _ in kept], kept[0][1], n_fits, held_out)
+    return "predict_proba"
+
+
+def estimator_decides(request, plan):
+    """Return whether labels are those that the wrapped estimator predicts."""
+    decision = request.params["decision"]
+    named = isinstance(decision, str) and decision in ("auto", "argmax")
+    return named and plan.calibrator is None
+
+
+def multipliers_of(request, models, figures):
+    """Return the class multipliers, which the models know better than the weights.
+
+    A Pipeline may have resampled, and a learner may balance by its parameters.
+    """
+    classes = request.classes
+    multiplier = np.array(figures["class_multiplier"])
+    asked = [getattr(model, "_multiplier_of", None) for model in models]
+    answers = [] if None in asked else [ask(classes) for ask in asked]
+    if answers and not any(answer is None for answer in answers):
+        multiplier = np.mean(answers, axis=0)
+    mass = multiplier * np.array(figures["population_share"])
+    inner = np.ones(classes.size)
+    if not request.says_how_it_was_fitted:
+        inner = np.mean(
+            [inner_multiplier(model, classes, mass) for model in models], axis=0
+        )
+    mass = mass * inner
+    return Multipliers(multiplier, inner, multiplier * inner, mass / mass.sum())
 
 
 def _keeps(ensemble, splits, n_samples, averages, estimator):
@@ -122,7 +231,8 @@ def _keeps(ensemble, splits, n_samples, averages, estimator):
 
     An average is worth its price where models change much with their rows; and where
     no fold has learned from much less than there is, as the early ones of a time
-    series have.
+    series have. Without a calibrator (`averages` is False) outputs of several models
+    are not on one scale.
     """
     if not ensemble:
         return False
@@ -141,12 +251,41 @@ def _keeps(ensemble, splits, n_samples, averages, estimator):
     )
 
 
-def _fit_out_of_bag(training, X, y):
-    if training.resampler is not None:
+def _without_held_out_rows(request):
+    """Return the calibrator to use where a class is too rare to be held out."""
+    params, estimator = request.params, request.estimator
+    if request.decision_learns:
+        raise ValueError(
+            f"decision={params['decision']!r} learns from held-out rows, and not every "
+            "class has one: the rarest class has a single row, or cv leaves none "
+            "of it out. Collect more rows, change cv, or use a decision that "
+            "learns nothing, such as a CostMatrix or a number."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"calibration={params['calibration']!r} learns from held-out rows, and not "
+            "every class has one: the rarest class has a single row, or cv leaves "
+            f"none of it out; and {type(estimator).__name__} has no predict_proba to "
+            "invert instead. Collect more rows, change cv, drop the class, or set "
+            "calibration=None."
+        )
+    return PriorCalibrator()
+
+
+def _check_out_of_bag(request, metadata):
+    if metadata.get("groups") is not None:
+        raise ValueError(
+            "cv='oob' cannot keep groups together: trees that did not draw a row "
+            "drew others of its group. Use cv='auto', or leave out groups."
+        )
+    if request.resampler is not None:
         raise ValueError(
             "cv='oob' needs votes for rows as they came, and with a resampler the "
             "trees draw from other rows. Use cv='auto'."
         )
+
+
+def _fit_out_of_bag(training, X, y):
     training = copy(training)
     training.estimator = clone(training.estimator)
     model, deliveries, outputs, rows = out_of_bag(training, X, y)

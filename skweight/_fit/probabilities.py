@@ -1,17 +1,13 @@
 """From the outputs of a fitted estimator to probabilities that mean what they say."""
 
-import numpy as np
-from sklearn.base import clone
-from sklearn.utils.validation import has_fit_parameter
+from dataclasses import dataclass
 
-from skweight._fit import guards as _guards
+import numpy as np
+
 from skweight._held_out.cross_fit import SMALLEST_CLIP, log_scores, outputs_of
-from skweight._held_out.cross_fit import smallest_probability as smallest
-from skweight._utils.families import counts_votes
-from skweight._utils.validation import check_number, plain, positions_of, say
+from skweight._utils.validation import check_number, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
-from skweight.weights import effective_sample_size
 
 # Far below any probability that means something, far above where doubles end.
 _NO_CLIP = 1e-300
@@ -22,31 +18,16 @@ def needs_held_out_scores(calibrator):
     return calibrator is not None and getattr(calibrator, "needs_held_out_scores", True)
 
 
-def _describe(calibrator):
-    return getattr(calibrator, "describe", calibrator.__repr__)()
-
-
-def _effective_rows(codes, weights):
-    """Return the effective rows of all classes, each counted by its own weights."""
-    if weights is None:
-        return codes.size
-    counted = weights > 0
-    by_class = effective_sample_size(weights[counted], by=codes[counted])
-    return sum(by_class.values())
-
-
+@dataclass(frozen=True)
 class ProbabilityMap:
     """What stands between the outputs of an estimator and its probabilities.
 
-    Parameters
+    Attributes
     ----------
     method : str
         Method of the estimator whose outputs are mapped.
     classes : ndarray of shape (n_classes,)
         Labels.
-
-    Attributes
-    ----------
     calibrator : calibrator or None
         The fitted calibrator; None where outputs are taken as probabilities.
     clip : float
@@ -55,76 +36,11 @@ class ProbabilityMap:
         What takes the probabilities to other class frequencies.
     """
 
-    def __init__(self, method, classes):
-        self.method = method
-        self.classes = classes
-        self.calibrator = None
-        self.clip = SMALLEST_CLIP
-        self.shift = None
-
-    def fit(self, calibrator, held_out, y, population, class_multiplier, model):
-        """Fit a clone of the calibrator and return what a report says about it.
-
-        ``model`` is one of the fitted estimators, for calibrators that ask for its
-        kind.
-        """
-        calibrator = clone(calibrator, safe=False)
-        known = {
-            "classes": self.classes,
-            "class_multiplier": class_multiplier,
-            "votes": self.method == "predict_proba" and counts_votes(model),
-        }
-        asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
-        if not needs_held_out_scores(calibrator):
-            self.calibrator = calibrator.fit(None, y, **asked)
-            if held_out is not None:
-                self._look_at_mean(held_out, y, population)
-            return {"calibration": f"{calibrator!r}, in closed form"}
-
-        y = y[held_out.rows]
-        weights = None if population is None else population[held_out.rows]
-        self.clip = smallest(held_out.outputs, self.method, weights)
-        scores = log_scores(held_out.outputs, self.method, self.clip)
-        self.calibrator = calibrator.fit(scores, y, sample_weight=weights, **asked)
-
-        proba = self.calibrator.predict_proba(scores)
-        codes = positions_of(y, self.classes, owner="The calibrator")
-        mass = np.bincount(codes, weights=weights, minlength=self.classes.size)
-        effective = _effective_rows(codes, weights)
-        self._warn(held_out.outputs, proba, codes, weights, effective)
-        return {
-            "calibration": (
-                f"{_describe(self.calibrator)} on {y.size:,} held-out rows as they "
-                f"came ({effective:,.1f} effective), from {held_out.source}"
-            ),
-            "held_out": {
-                "n_rows": int(y.size),
-                "effective_rows": float(effective),
-                "prevalence": (mass / mass.sum()).tolist(),
-                "mean_after": np.average(proba, axis=0, weights=weights).tolist(),
-            },
-            "candidates": {
-                name: {"loss": loss, "share": self.calibrator.shares_[name]}
-                for name, loss in getattr(self.calibrator, "losses_", {}).items()
-            },
-        }
-
-    def _warn(self, outputs, proba, codes, weights, effective):
-        _guards.warn_of_few_rows(effective, codes.size)
-        _guards.warn_of_mean(proba, codes, weights, self.classes, self.calibrator)
-        if self.method == "predict_proba":
-            _guards.warn_of_clipped_votes(proba, outputs, codes, weights, self.classes)
-
-    def _look_at_mean(self, held_out, y, population):
-        """Look at held-out rows that are there for others; the map needs none."""
-        rows = held_out.rows
-        _guards.warn_of_mean(
-            self.of_outputs(held_out.outputs),
-            positions_of(y[rows], self.classes, owner="The calibrator"),
-            None if population is None else population[rows],
-            self.classes,
-            self.calibrator,
-        )
+    method: str
+    classes: np.ndarray
+    calibrator: object = None
+    clip: float = SMALLEST_CLIP
+    shift: object = None
 
     def of_outputs(self, outputs):
         """Return probabilities for outputs of the estimator."""

@@ -1,37 +1,24 @@
-"""Weights for rows that arrive in chunks, and a classifier that learns from them.
+"""Weights for rows that arrive in chunks.
 
 What a strategy learns from all rows at once is here kept up to date in sums that fade:
 class masses, and the mean of the raw weights. A chunk is weighed by the sums that
 already hold it, so that a stream of one chunk gives the weights of a fit.
 """
 
+from copy import copy
+
 import numpy as np
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils import check_random_state
 
-from skweight._fit.double_counting import check_probabilities, warn_of_double_counting
-from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
-from skweight._held_out.cross_fit import output_method
 from skweight._utils.roles import ROLES, multiply
 from skweight._utils.validation import (
-    check_labels,
-    check_rows,
     check_weights,
     n_rows,
     positions_of,
 )
-from skweight.delivery._deliver import deliver_partial, learns_with_weights
-from skweight.inspection._report import (
-    FitReport,
-    describe_decision,
-    describe_weighting,
-    labels_of,
-)
-from skweight.stabilizers import resolve_stabilizer
-from skweight.streaming import DRAWN_SHARE, resolve_streaming
-from skweight.weighting import resolve_weighting
+from skweight.delivery._deliver import learns_with_weights
+from skweight.streaming import DRAWN_SHARE
 from skweight.weighting._base import (
     ClassLevelWeighting,
     ProductWeighting,
@@ -64,6 +51,12 @@ class _Factor:
         self.weighting = clone(weighting)
         self.masses = np.zeros(classes.size)
         self.raw = np.zeros(classes.size)
+
+    def copy(self):
+        """Return a copy that can take a chunk while this one stays as it is."""
+        twin = copy(self)
+        twin.weighting = copy(self.weighting)
+        return twin
 
     def weigh(self, X, y, codes, classes, known, unit, fade):
         """Return the weights of a chunk, by sums that hold it."""
@@ -106,6 +99,15 @@ class Stream:
         self.given = self.counted = self.population = zeros
         self.training = self.squares = zeros
         self.largest = 0.0
+
+    def copy(self):
+        """Return a copy that can take a chunk while this one stays as it is.
+
+        The generator of what is drawn is the same one.
+        """
+        twin = copy(self)
+        twin.factors = [factor.copy() for factor in self.factors]
+        return twin
 
     def weigh(self, X, y, sample_weight, normalize, stabilizer):
         """Return the weights of a chunk apart by role, and count it."""
@@ -223,180 +225,3 @@ class Stream:
         if not isinstance(weighting, ProductWeighting):
             return fitted[0]
         return fitted_product(fitted, 1.0)
-
-
-def _learns_in_chunks(self):
-    # Raises the AttributeError of the wrapped estimator, which says more than ours.
-    self._get_estimator().partial_fit  # noqa: B018
-    if getattr(self, "resampler", None) is not None:
-        raise AttributeError(
-            f"resampler={self.resampler!r} draws from all rows at once, and "
-            "partial_fit sees a chunk of them. Set resampler=None; "
-            "streaming='sample' draws rows by their weights."
-        )
-    for name, holds_out in (
-        ("calibration", needs_held_out_scores(self._make_calibrator())),
-        ("decision", getattr(self._make_decision(), "needs_held_out_rows", False)),
-    ):
-        if holds_out:
-            raise AttributeError(
-                f"{name}={getattr(self, name)!r} holds out rows, and a stream has "
-                "none to hold out. Use calibration='prior', a decision that learns "
-                "nothing, or calibrate on rows kept aside: "
-                "WeightedClassifier(FrozenEstimator(clf))."
-            )
-    return True
-
-
-class PartialFit:
-    """The ``partial_fit`` of :class:`~skweight.WeightedClassifier`."""
-
-    @available_if(_learns_in_chunks)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        r"""Learn from a chunk of rows, weighted by all that came so far.
-
-        For estimators that have it. Class weights follow from running class masses,
-        which the chunk is added to first:
-
-        .. math::
-
-            n_k \leftarrow \lambda^m n_k + \sum_{i=1}^m \lambda^{m-i} s_i [y_i = k]
-
-        with m the rows of the chunk, s their `sample_weight`, and
-        :math:`\lambda = 2^{-1/h}` from the half-life h of `streaming`; without one
-        :math:`\lambda = 1`, and a single chunk is weighted as `fit` weighs it. After
-        `fit` it goes on from there.
-
-        Strategies that weigh by class alone, row by row, or are products of such ones
-        can be used; those that have to see all rows at once are refused. Not available
-        together with a resampler, nor with a calibration or decision that holds rows
-        out: ``calibration="prior"`` inverts the weights without any.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows of the chunk.
-        y : array-like of shape (n_samples,)
-            Their class labels.
-        classes : array-like of shape (n_classes,), default=None
-            All labels there will ever be; required in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
-
-        Returns
-        -------
-        self : object
-            The classifier, ready to predict.
-
-        Raises
-        ------
-        ValueError
-            If labels are not among `classes`, or those are missing or change.
-        TypeError
-            If the strategy has to see all rows at once.
-        """
-        weighting = resolve_weighting(self.weighting)
-        estimator = self._get_estimator()
-        if isinstance(estimator, FrozenEstimator):
-            raise TypeError(
-                "A FrozenEstimator learns nothing; use fit to calibrate it."
-            )
-        y = check_labels(y, owner=type(self).__name__)
-        check_rows(X, y)
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, n_rows(X))
-        first = getattr(self, "_stream", None) is None
-        if first:
-            self._begin_stream(classes, weighting, estimator)
-        elif classes is not None:
-            self._check_classes(classes)
-        decision = clone(self._make_decision(), safe=False)
-        calibrator = self._make_calibrator()
-
-        stream = self._stream
-        population, emphasis = stream.weigh(
-            X, y, sample_weight, self.normalize, resolve_stabilizer(self.stabilizer)
-        )
-        if first:
-            told = (estimator, self.weighting, emphasis, y)
-            check_probabilities(decision, calibrator, *told)
-            if emphasis is not None:
-                warn_of_double_counting(estimator, self.weighting)
-        rows, shown = X, self._hide_side_columns(X, weighting, decision)
-        deliveries = self._learn(shown, y, multiply(population, emphasis))
-        self._take_from_estimator()
-
-        figures = stream.figures()
-        self.weighting_ = stream.weighting(weighting)
-        figures |= self._ask_what_models_saw(figures)
-        model = self.estimators_[0]
-        self.calibrator_ = self.prevalence_ = None
-        calibrated = {"calibration": None}
-        how = "predict_proba"
-        if calibrator is not None:
-            how = output_method(model, probabilities=True)
-        self._map = ProbabilityMap(how, self.classes_)
-        if calibrator is not None:
-            calibrated = self._map.fit(
-                calibrator, None, y, population, self.class_multiplier_, model
-            )
-            self.calibrator_ = self._map.calibrator
-        self._decide(decision, None, rows, y, population, {})
-        self.report_ = FitReport(
-            **figures,
-            weighting=describe_weighting(self.weighting_),
-            classes=labels_of(self.classes_),
-            deliveries=deliveries,
-            decision=describe_decision(self.decision_),
-            n_fits=1,
-            **calibrated,
-        )
-        return self
-
-    def _begin_stream(self, classes, weighting, estimator):
-        streaming = clone(resolve_streaming(self.streaming))
-        streaming.check()
-        fitted = getattr(self, "estimators_", [])
-        if len(fitted) > 1:
-            raise ValueError(
-                f"The {len(fitted)} fold models of the fit cannot go on together. Fit "
-                "with ensemble=False, or call partial_fit on a clone."
-            )
-        if fitted and classes is not None:
-            self._check_classes(classes)
-        if not fitted:
-            if classes is None:
-                raise ValueError(
-                    "The first call of partial_fit needs classes: all labels there "
-                    "will ever be, such as classes=[0, 1]."
-                )
-            self.classes_ = np.unique(classes)
-        stream = Stream(self.classes_, weighting, streaming, self.random_state)
-        if fitted:
-            stream.resume(
-                self.report_, self.weighting_, self._mass, self._inner_multiplier
-            )
-        else:
-            self.estimators_ = [clone(estimator)]
-        self._stream = stream
-
-    def _check_classes(self, classes):
-        if not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes must stay those of the first call, {self.classes_.tolist()}; "
-                f"got {np.unique(classes).tolist()}."
-            )
-
-    def _learn(self, X, y, weights):
-        """Let the model learn from a chunk; return the deliveries."""
-        stream = self._stream
-        rows, weights = stream.draw(
-            weights, self.estimators_[0], unsupported=self.unsupported
-        )
-        if rows is not None:
-            if not rows.size:
-                return getattr(getattr(self, "report_", None), "deliveries", [])
-            X, y = _safe_indexing(X, rows), y[rows]
-        return deliver_partial(
-            self.estimators_[0], X, y, weights, self.classes_, drawn=rows is not None
-        )

@@ -94,25 +94,23 @@ class Training:
         self.fit_params = {}
         self._prepared = None
 
-    def weigh(self, X, y, sample_weight=None, metadata=None, emphasis=None):
+    def weigh(self, X, y, given, metadata):
         """Learn how much every row counts, apart by role, and keep it sane.
 
-        X still has the columns that only the strategy may see. `emphasis` is what
-        somebody around the estimator has laid on the rows before.
+        X still has the columns that only the strategy may see. `given` are the weights
+        of the caller, by role.
         """
-        sample_weight = self._check_sample_weight(sample_weight, X)
+        sample_weight = self._check_sample_weight(given.population, X)
         learned = RoleWeights(None, None)
         self._stabilize_once()
         if self.by_row is not None:
-            learned = self.weighting_.fit_weigh_by_role(
-                X, y, sample_weight, **(metadata or {})
-            )
+            learned = self.weighting_.fit_weigh_by_role(X, y, sample_weight, **metadata)
         population, of_rows = multiply(sample_weight, learned.population), learned[1]
         self.raw = RoleWeights(population, of_rows)
         population = self._stabilize_population(population)
         if self.resampler is None:
             of_rows = self._stabilize(of_rows)
-        self.by_role = RoleWeights(population, multiply(emphasis, of_rows))
+        self.by_role = RoleWeights(population, multiply(given.emphasis, of_rows))
         return self
 
     def of(self, rows, n_samples):

@@ -4,7 +4,6 @@ Parts that may be given by a short name, the routing of metadata to them, the ta
 the wrapped estimator, and columns that it is not to see.
 """
 
-import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
@@ -111,24 +110,32 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
     def _delegate(self):
         return getattr(self, "estimator_", None) or self._get_estimator()
 
-    def _take_from_estimator(self):
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self._delegate(), name):
-                setattr(self, name, getattr(self._delegate(), name))
-
     def _find_side_columns(self, *strategies):
         """Return the columns of X that the estimator is not to see."""
         return [
             column
-            for one in strategies
-            for column in getattr(one, "side_columns", list)()
+            for strategy in strategies
+            for column in getattr(strategy, "side_columns", list)()
         ]
-
-    def _hide_side_columns(self, X, *strategies):
-        """Return training rows without them, and remember which they are."""
-        self._side_columns = self._find_side_columns(*strategies)
-        self._width = np.shape(X)[-1] if self._side_columns else None
-        return drop_columns(X, self._side_columns)
 
     def _without_side_columns(self, X):
         return drop_columns(X, self._side_columns, width=self._width)
+
+
+def set_learned(wrapper, model, weighed, hidden, **learned):
+    """Set all attributes that a fit has learned, in one go and at its very end.
+
+    Until then the attributes of the fit before are in force, so that a fit that fails
+    changes nothing; the models of both are in memory meanwhile. What the fitted
+    `model` says of its features is taken over.
+    """
+    of_features = ("n_features_in_", "feature_names_in_")
+    learned |= {
+        name: getattr(model, name) for name in of_features if hasattr(model, name)
+    }
+    learned |= {"_side_columns": hidden, "_width": weighed.width}
+    for name in of_features:
+        if name not in learned:
+            vars(wrapper).pop(name, None)
+    vars(wrapper).update(learned)
+    return wrapper

@@ -53,7 +53,7 @@ def balances_itself(estimator):
     return found
 
 
-def inner_multiplier(estimator, classes, mass, counts):
+def inner_multiplier(estimator, classes, mass):
     """Return by how much a fitted estimator multiplies its classes by itself.
 
     Parameters
@@ -64,33 +64,47 @@ def inner_multiplier(estimator, classes, mass, counts):
         Labels.
     mass : ndarray of shape (n_classes,)
         Weight of the rows of each class that the learner is given.
-    counts : ndarray of shape (n_classes,) or None
-        Their number, for a warning where that says something else.
 
     Returns
     -------
     multiplier : ndarray of shape (n_classes,)
         Ones where it does not balance, or in a way that nobody knows from outside.
+    """
+    multiplier = np.ones(classes.size)
+    for _, value, parameter in _balancing_parameters(estimator):
+        share = mass / mass.sum()
+        multiplier = multiplier * parameter.multiplier(value, classes, share)
+    return multiplier
+
+
+def warn_of_two_counts(estimator, classes, mass, counts):
+    """Warn if an estimator balances, and weights and numbers of rows say other things.
+
+    Parameters
+    ----------
+    estimator, classes, mass
+        As of `inner_multiplier`.
+    counts : ndarray of shape (n_classes,)
+        Number of rows of each class that the learner is given.
 
     Warns
     -----
     DoubleCountingWarning
-        If it balances, and the weights make the classes other than their rows do.
+        If what it multiplies its classes by depends on which of the two it counts.
     """
-    multiplier = np.ones(classes.size)
-    share = mass / mass.sum()
+    for name, value, parameter in _balancing_parameters(estimator):
+        by_mass = parameter.multiplier(value, classes, mass / mass.sum())
+        ratio = by_mass / parameter.multiplier(value, classes, counts / counts.sum())
+        if ratio.max() > _CLEARLY * ratio.min():
+            _warn_of_two_counts(name, value, ratio)
+
+
+def _balancing_parameters(estimator):
+    """Yield name, value and kind of the parameters by which a learner balances."""
     params = learner_of(estimator).get_params(deep=False)
     for name, parameter in _PARAMETERS.items():
         if name in params and not parameter.is_neutral(params[name]):
-            factor = parameter.multiplier(params[name], classes, share)
-            multiplier = multiplier * factor
-            if counts is None:
-                continue
-            of_rows = counts / counts.sum()
-            ratio = factor / parameter.multiplier(params[name], classes, of_rows)
-            if ratio.max() > _CLEARLY * ratio.min():
-                _warn_of_two_counts(name, params[name], ratio)
-    return multiplier
+            yield name, params[name], parameter
 
 
 def _warn_of_two_counts(name, value, ratio):

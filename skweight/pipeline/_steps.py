@@ -14,7 +14,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_memory
 
-from skweight._fit.double_counting import warn_of_double_counting
+from skweight._fit.checks import warn_of_double_counting
 from skweight._utils.columns import drop_columns
 from skweight._utils.roles import multiply
 from skweight._utils.validation import check_weights, encode_labels, n_rows, plain

@@ -1,20 +1,26 @@
-"""Signs that calibrated probabilities will be wrong, each said with a figure.
+"""What a fit checks and warns of: once before any model is fitted, and once after.
 
-Every guard looks at something that the fit has at hand, in O(n), and asks two things:
-is the deviation large, and is it more than chance? Small data alone is no reason to
-warn.
+Most are signs that calibrated probabilities will be wrong. Every check looks at
+something that the fit has at hand, in O(n), and asks two things: is the deviation
+large, and is it more than chance? Small data alone is no reason to warn.
 """
 
 import numpy as np
+from sklearn.utils.validation import has_fit_parameter
 
+from skweight._fit.probabilities import needs_held_out_scores
 from skweight._utils.families import averages_trees, boosts_trees, learner_of
-from skweight._utils.validation import plain
+from skweight._utils.roles import varies_within
+from skweight._utils.validation import encode_labels, plain, positions_of
 from skweight._utils.warn import warn
 from skweight.calibration import AutoCalibrator
+from skweight.delivery import balances_itself
+from skweight.delivery._balancing import warn_of_two_counts
 from skweight.exceptions import (
     CalibrationWarning,
     DoubleCountingWarning,
 )
+from skweight.inspection._tails import look_at_weights
 
 # Mean probability over prevalence that is left in peace, and the standard errors by
 # which a deviation must exceed chance.
@@ -35,6 +41,178 @@ LONG_TAIL = 20
 LEAST_INVERTED = 2.0
 # The same for boosted trees, which are less far off.
 LEAST_INVERTED_OF_BOOSTING = 4.0
+
+
+def check_before_fit(request, weighed, plan):
+    """Warn and raise wherever weights alone show that something will go wrong.
+
+    Returns what a report says of tails and target.
+    """
+    calibrator, stabilizer = plan.calibrator, request.params["stabilizer"]
+    figures = look_at_weights(weighed.raw, weighed.weighting, stabilizer)
+    if request.classes is None:
+        return figures
+    check_emphasis(request, weighed, calibrator)
+    if calibrator is not None or request.decision_learns:
+        if not request.roles_are_known:
+            warn_of_passed(request.weights.population, request.codes, request.classes)
+        _check_estimator(request, weighed, calibrator)
+    return figures
+
+
+def check_emphasis(request, weighed, calibrator):
+    """Warn and raise where emphasis is going to count twice."""
+    written = request.params
+    check_probabilities(
+        request.decision,
+        calibrator,
+        request.estimator,
+        written["weighting"],
+        weighed.emphasis,
+        request.y,
+        written["resampler"],
+    )
+    if weighed.is_weighted:
+        warn_of_double_counting(request.estimator, written["weighting"])
+
+
+def check_after_fit(request, weighed, plan, fitted, calibrated):
+    """Warn of what the models and their held-out scores show."""
+    _check_counts(request, fitted, weighed.figures)
+    if plan.calibrator is None:
+        return
+    calibrator = calibrated.map.calibrator
+    if fitted.held_out is None:
+        _check_inversion(fitted, calibrator, weighed.figures)
+        return
+    held_out, classes = fitted.held_out, request.classes
+    codes = positions_of(request.y[held_out.rows], classes, owner="The calibrator")
+    weight, proba = weighed.population, calibrated.proba
+    weight = None if weight is None else weight[held_out.rows]
+    learned = needs_held_out_scores(calibrator)
+    if learned:
+        effective = calibrated.figures["held_out"]["effective_rows"]
+        warn_of_few_rows(effective, codes.size)
+    warn_of_mean(proba, codes, weight, classes, calibrator)
+    if learned and held_out.method == "predict_proba":
+        warn_of_clipped_votes(proba, held_out.outputs, codes, weight, classes)
+
+
+def _check_estimator(request, weighed, calibrator):
+    """Warn if the estimator resamples, and the calibrator would not know of it."""
+    if calibrator is None or not has_fit_parameter(calibrator, "class_multiplier"):
+        return
+    estimator = request.estimator
+    # A Pipeline of this library says what its steps did, the last one apart.
+    while hasattr(estimator, "_multiplier_of"):
+        estimator = estimator.steps[-1][1]
+    # A classifier that calibrates has looked at what is inside of it.
+    if getattr(estimator, "calibration", None) is None:
+        warn_of_inner_sampler(
+            estimator,
+            request.params["calibration"],
+            request.codes,
+            weighed.population,
+            request.classes,
+            np.array(weighed.figures["class_multiplier"]),
+        )
+
+
+def _check_counts(request, fitted, figures):
+    """Warn of learners that balance, and may count rows or weights."""
+    by_rows = fitted.multipliers.by_rows
+    weighted = np.ptp(by_rows) > 1e-9 * by_rows.max()
+    if weighted or request.says_how_it_was_fitted:
+        return  # emphasis that counts twice has been warned of
+    rows = np.array(figures.get("training_rows", figures["rows"]))
+    mass = by_rows * np.array(figures["population_share"])
+    for model in fitted.models:
+        warn_of_two_counts(model, request.classes, mass, rows)
+
+
+def _check_inversion(fitted, calibrator, figures):
+    """Warn of trees that are inverted unseen, unless rows were dropped for balance.
+
+    Such trees were fitted on other rows, and not on weighted ones.
+    """
+    model, rows = fitted.models[0], figures["rows"]
+    dropped = sum(figures.get("training_rows", rows)) < sum(rows)
+    inverts = has_fit_parameter(calibrator, "class_multiplier")
+    if inverts and not dropped and not samplers_in(model):
+        warn_of_inverted_trees(model, fitted.multipliers.in_all)
+
+
+# -- emphasis that would count twice ---------------------------------------------------
+
+
+def warn_of_double_counting(estimator, weighting):
+    """Warn if an estimator that is given weights balances by itself as well."""
+    for name, value in balances_itself(estimator):
+        warn(
+            f"The wrapped estimator balances by itself ({name}={value!r}), and "
+            f"weighting={weighting!r} balances it once more, so that emphasis "
+            f"counts double. Set {name} back to its default, or weighting=None.",
+            DoubleCountingWarning,
+        )
+
+
+def check_probabilities(
+    decision, calibrator, estimator, weighting, emphasis, y, resampler=None
+):
+    """Raise where costs would be decided by the probabilities of a weighted fit.
+
+    The closed form takes out weights per class only, and only those it knows of;
+    weights of the rows of a class that differ are left to a calibrator that looks at
+    rows. Dividing them out row by row is no better: it was measured to cost more than
+    it saves, since no learner follows them that closely.
+
+    Parameters
+    ----------
+    decision, calibrator : object
+        What is going to be used; no calibrator is None.
+    estimator : estimator
+        The wrapped one, which may balance by itself or resample its rows.
+    weighting : object
+        What the user passed, for the message.
+    emphasis : ndarray of shape (n_samples,) or None
+        Weights of the fit that are not population weights.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    resampler : object, default=None
+        What the user passed, for the message.
+    """
+    if not getattr(decision, "needs_true_probabilities", False):
+        return
+    closed_form = not getattr(calibrator, "needs_held_out_scores", True)
+    if calibrator is not None and not closed_form:
+        return
+    left = [f"{name}={value!r}" for name, value in balances_itself(estimator)]
+    left += [
+        f"the sampler {name!r} of the estimator" for name, _ in samplers_in(estimator)
+    ]
+    if emphasis is not None and np.ptp(emphasis) > 0:
+        by_row = varies_within(emphasis, encode_labels(y)[1])
+        if by_row or not closed_form:
+            row = ", which differs within a class," if by_row else ""
+            also = "" if resampler is None else f" with resampler={resampler!r}"
+            left.insert(0, f"weighting={weighting!r}{also}{row}")
+        closed = "" if closed_form or by_row or len(left) > 1 else "'prior', "
+    else:
+        closed = ""
+    if left:
+        raise ValueError(
+            f"{' and '.join(left)} changes the probabilities, and a decision by "
+            "expected cost would take them at their word: the emphasis would count "
+            "twice, which usually costs more than it saves. Take it out again with "
+            f"calibration={closed}'sigmoid' or 'isotonic'; or leave it out "
+            "(weighting=None and an unweighted estimator), so that costs decide "
+            "alone; or let the weights decide alone with decision='auto'. To count "
+            "twice on purpose, pass decision=ExpectedCostDecision(cost, "
+            "accept_weighted=True)."
+        )
+
+
+# -- what the caller passed ------------------------------------------------------------
 
 
 def warn_of_passed(sample_weight, codes, classes):

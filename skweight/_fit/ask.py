@@ -1,0 +1,193 @@
+"""The first step of a fit: what was asked for, resolved, checked and routed."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+
+from skweight._fit.metadata import sort_fit_params
+from skweight._held_out.splits import check_word
+from skweight._utils.roles import RoleWeights
+from skweight._utils.validation import (
+    check_choice,
+    check_labels,
+    check_rows,
+    encode_labels,
+    positions_of,
+)
+from skweight.calibration import resolve_calibrator
+from skweight.delivery._deliver import POLICIES
+from skweight.weighting import resolve_weighting
+
+
+class Request(NamedTuple):
+    """What a fit was asked for.
+
+    Attributes
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows as they came, with the columns that only a strategy may see.
+    y : array-like of shape (n_samples,)
+        Labels, or values of a regression.
+    classes : ndarray of shape (n_classes,) or None
+        Labels, sorted; None for a regression.
+    codes : ndarray of shape (n_samples,) or None
+        Position in `classes` of the label of each row.
+    weights : RoleWeights
+        Weights of the rows as the caller passed them, by role.
+    roles_are_known : bool
+        Whether the caller is a Pipeline or a wrapper of this library, which knows the
+        role of its weights, so that nobody need guess.
+    estimator, weighting, resampler, calibrator, decision : object
+        The parts, resolved from what the user wrote; unfitted, the decision a clone.
+        None: no such part.
+    params : dict
+        The parameters of the wrapper as the user wrote them.
+    arguments : dict of dict
+        Arguments of `fit` by who gets them: "weighting", "decision", "estimator",
+        "splitter".
+    hidden : list of str or int
+        Columns of `X` that the estimator is not to see.
+    learned : dict
+        Attributes of the wrapper that follow from the labels alone.
+    """
+
+    X: object
+    y: object
+    classes: np.ndarray | None
+    codes: np.ndarray | None
+    weights: RoleWeights
+    roles_are_known: bool
+    estimator: object
+    weighting: object
+    resampler: object
+    calibrator: object
+    decision: object
+    params: dict
+    arguments: dict
+    hidden: list
+    learned: dict
+
+    @property
+    def is_frozen(self):
+        """Whether the estimator is not to be fitted."""
+        return isinstance(self.estimator, FrozenEstimator)
+
+    @property
+    def says_how_it_was_fitted(self):
+        """Whether `weighting` says how a frozen estimator was weighted in its fit."""
+        return self.is_frozen and self.params["weighting"] is not None
+
+    @property
+    def decision_learns(self):
+        """Whether the decision learns from rows that no model was fitted on."""
+        return getattr(self.decision, "needs_held_out_rows", False)
+
+
+def ask_classifier(wrapper, X, y, sample_weight, fit_params):
+    """Resolve and check what a classifier's fit was asked for.
+
+    Everything that can be refused without a fit is refused here, apart from what
+    depends on weights. `sample_weight` are population weights, or `RoleWeights`.
+    """
+    estimator = wrapper._get_estimator()
+    weighting = _resolve_shared(wrapper)
+    if is_regressor(estimator):
+        raise TypeError(
+            f"WeightedClassifier wraps classifiers; {type(estimator).__name__} is "
+            "a regressor."
+        )
+    check_models(wrapper)
+    y = check_labels(y, owner=type(wrapper).__name__)
+    check_rows(X, y)
+    if isinstance(estimator, FrozenEstimator):
+        classes = np.asarray(estimator.classes_)
+        codes = positions_of(y, classes, owner="The frozen estimator")
+    else:
+        classes, codes = encode_labels(y)
+    decision = clone(wrapper._make_decision(classes), safe=False)
+    arguments = sort_fit_params(
+        wrapper,
+        fit_params,
+        weighting=weighting,
+        decision=decision,
+        cv=wrapper._get_splitter(),
+        estimator=estimator,
+    )
+    if hasattr(decision, "check_rows"):
+        decision.check_rows(X, classes, **arguments["decision"])
+    known = isinstance(sample_weight, RoleWeights)
+    return Request(
+        X=X,
+        y=y,
+        classes=classes,
+        codes=codes,
+        weights=sample_weight if known else RoleWeights(sample_weight, None),
+        roles_are_known=known,
+        estimator=estimator,
+        weighting=weighting,
+        resampler=_make_resampler(wrapper),
+        calibrator=resolve_calibrator(wrapper.calibration),
+        decision=decision,
+        params=wrapper.get_params(deep=False),
+        arguments=arguments,
+        hidden=wrapper._find_side_columns(weighting, decision),
+        learned=wrapper._learn_from_labels(classes),
+    )
+
+
+def ask_regressor(wrapper, X, y, sample_weight, fit_params):
+    """Resolve and check what a regressor's fit was asked for."""
+    estimator = wrapper._get_estimator()
+    weighting = _resolve_shared(wrapper)
+    if is_classifier(estimator):
+        raise TypeError(
+            f"WeightedRegressor wraps regressors; {type(estimator).__name__} is a "
+            "classifier. Use WeightedClassifier."
+        )
+    return Request(
+        X=X,
+        y=y,
+        classes=None,
+        codes=None,
+        weights=RoleWeights(sample_weight, None),
+        roles_are_known=False,
+        estimator=estimator,
+        weighting=weighting,
+        resampler=None,
+        calibrator=None,
+        decision=None,
+        params=wrapper.get_params(deep=False),
+        arguments=sort_fit_params(
+            wrapper, fit_params, weighting=weighting, estimator=estimator
+        ),
+        hidden=wrapper._find_side_columns(weighting),
+        learned={},
+    )
+
+
+def check_models(wrapper):
+    """Raise unless the parameters about fold models are of the kinds they can be."""
+    check_word(wrapper.cv)
+    ensemble = wrapper.ensemble
+    if not (isinstance(ensemble, bool | np.bool_) or ensemble == "auto"):
+        raise ValueError(f"ensemble must be 'auto', True or False; got {ensemble!r}.")
+
+
+def _resolve_shared(wrapper):
+    """Check what every wrapper has; return the strategy."""
+    check_choice(wrapper.unsupported, POLICIES, name="unsupported")
+    return resolve_weighting(wrapper.weighting)
+
+
+def _make_resampler(wrapper):
+    if wrapper.resampler is None:
+        return None
+    from skweight.resampling import resolve_resampler
+
+    seed = wrapper.random_state
+    if not isinstance(seed, int | np.integer | None):
+        seed = check_random_state(seed).randint(2**31 - 1)
+    return resolve_resampler(wrapper.resampler, seed)

@@ -1,0 +1,145 @@
+"""The fourth and fifth step of a fit: from outputs to probabilities, and to labels."""
+
+from copy import copy
+from inspect import signature
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
+
+from skweight._fit.models import estimator_decides, output_of
+from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
+from skweight._held_out.cross_fit import log_scores, smallest_probability
+from skweight._utils.families import counts_votes
+from skweight._utils.validation import positions_of
+from skweight.delivery._one import take_rows
+from skweight.weights import effective_sample_size
+
+
+class Calibrated(NamedTuple):
+    """How outputs become probabilities, and what is known of it from held-out rows.
+
+    Attributes
+    ----------
+    map : ProbabilityMap
+        From outputs of a model to probabilities.
+    proba : ndarray of shape (n_held_out, n_classes) or None
+        Probabilities of the held-out rows, in their order; None where there are none.
+    figures : dict
+        Arguments of the report.
+    """
+
+    map: ProbabilityMap
+    proba: np.ndarray | None
+    figures: dict
+
+
+class Decided(NamedTuple):
+    """How labels follow from probabilities.
+
+    Attributes
+    ----------
+    decision : decision or None
+        The fitted decision; None where labels are what the estimator predicts.
+    looks_at_rows : bool
+        Whether the decision asks for the rows besides their probabilities.
+    """
+
+    decision: object
+    looks_at_rows: bool
+
+
+def calibrate(request, weighed, plan, fitted):
+    """Fit a clone of the calibrator, on held-out scores and population weights."""
+    model, held_out = fitted.models[0], fitted.held_out
+    raw = ProbabilityMap(output_of(request, plan)(model), request.classes)
+    if plan.calibrator is None:
+        proba = None if held_out is None else held_out.outputs
+        return Calibrated(raw, proba, {"calibration": None})
+    calibrator = clone(plan.calibrator, safe=False)
+    known = {
+        "classes": request.classes,
+        "class_multiplier": fitted.multipliers.in_all,
+        "votes": raw.method == "predict_proba" and counts_votes(model),
+    }
+    asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
+    if not needs_held_out_scores(calibrator):
+        calibrator = calibrator.fit(None, request.y, **asked)
+        mapped = ProbabilityMap(raw.method, request.classes, calibrator)
+        proba = None if held_out is None else mapped.of_outputs(held_out.outputs)
+        said = f"{plan.calibrator!r}, in closed form"
+        return Calibrated(mapped, proba, {"calibration": said})
+    y = request.y[held_out.rows]
+    weights = rows_of(weighed.population, held_out)
+    clip = smallest_probability(held_out.outputs, raw.method, weights)
+    scores = log_scores(held_out.outputs, raw.method, clip)
+    calibrator = calibrator.fit(scores, y, sample_weight=weights, **asked)
+    proba = calibrator.predict_proba(scores)
+    figures = _figures(calibrator, held_out, y, weights, proba, request.classes)
+    mapped = ProbabilityMap(raw.method, request.classes, calibrator, clip)
+    return Calibrated(mapped, proba, figures)
+
+
+def decide(request, weighed, plan, fitted, calibrated):
+    """Fit the decision; without calibration the estimator may decide by itself."""
+    if estimator_decides(request, plan):
+        return Decided(None, False)
+    seen = {}
+    if request.decision_learns:
+        rows, n_samples = fitted.held_out.rows, len(request.y)
+        metadata = request.arguments["decision"]
+        seen = {
+            "proba": calibrated.proba,
+            "y": request.y[rows],
+            "sample_weight": rows_of(weighed.population, fitted.held_out),
+            **{name: take_rows(v, rows, n_samples) for name, v in metadata.items()},
+        }
+        if has_fit_parameter(request.decision, "X"):
+            seen["X"] = _safe_indexing(request.X, rows)
+    decision = copy(request.decision).fit(
+        classes=request.classes,
+        class_multiplier=fitted.multipliers.in_all,
+        **seen,
+    )
+    # A decision that looks at probabilities alone need not know of rows.
+    return Decided(decision, "X" in signature(decision.decide).parameters)
+
+
+def rows_of(weights, held_out):
+    """Return the weights of the held-out rows; None stands for ones."""
+    return None if weights is None else weights[held_out.rows]
+
+
+def _figures(calibrator, held_out, y, weights, proba, classes):
+    """Return what a report says of a calibrator that learned from held-out rows."""
+    codes = positions_of(y, classes, owner="The calibrator")
+    mass = np.bincount(codes, weights=weights, minlength=classes.size)
+    effective = _effective_rows(codes, weights)
+    described = getattr(calibrator, "describe", calibrator.__repr__)()
+    return {
+        "calibration": (
+            f"{described} on {y.size:,} held-out rows as they "
+            f"came ({effective:,.1f} effective), from {held_out.source}"
+        ),
+        "held_out": {
+            "n_rows": int(y.size),
+            "effective_rows": float(effective),
+            "prevalence": (mass / mass.sum()).tolist(),
+            "mean_after": np.average(proba, axis=0, weights=weights).tolist(),
+        },
+        "candidates": {
+            name: {"loss": loss, "share": calibrator.shares_[name]}
+            for name, loss in getattr(calibrator, "losses_", {}).items()
+        },
+    }
+
+
+def _effective_rows(codes, weights):
+    """Return the effective rows of all classes, each counted by its own weights."""
+    if weights is None:
+        return codes.size
+    counted = weights > 0
+    by_class = effective_sample_size(weights[counted], by=codes[counted])
+    return sum(by_class.values())

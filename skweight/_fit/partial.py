@@ -1,0 +1,268 @@
+"""What ``partial_fit`` does with a chunk of rows: the steps of a fit, on faded sums."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import available_if
+
+from skweight._fit.ask import Request
+from skweight._fit.calibrate import calibrate, decide
+from skweight._fit.checks import check_after_fit, check_emphasis
+from skweight._fit.models import Fitted, Plan, multipliers_of, output_of
+from skweight._fit.probabilities import needs_held_out_scores
+from skweight._fit.report import keep, report_on
+from skweight._fit.stream import Stream
+from skweight._fit.weigh import Weighed
+from skweight._utils.columns import drop_columns
+from skweight._utils.roles import RoleWeights, multiply
+from skweight._utils.validation import (
+    check_labels,
+    check_rows,
+    check_weights,
+    n_rows,
+    positions_of,
+)
+from skweight.calibration import resolve_calibrator
+from skweight.delivery._deliver import deliver_partial
+from skweight.exceptions import UnsupportedWeightsError
+from skweight.stabilizers import resolve_stabilizer
+from skweight.streaming import resolve_streaming
+from skweight.weighting import resolve_weighting
+
+
+def check_learns_in_chunks(wrapper):
+    """Raise an AttributeError unless a wrapper can learn from a stream."""
+    # Raises the AttributeError of the wrapped estimator, which says more than ours.
+    wrapper._get_estimator().partial_fit  # noqa: B018
+    if wrapper.resampler is not None:
+        raise AttributeError(
+            f"resampler={wrapper.resampler!r} draws from all rows at once, and "
+            "partial_fit sees a chunk of them. Set resampler=None; "
+            "streaming='sample' draws rows by their weights."
+        )
+    decision = wrapper._make_decision(getattr(wrapper, "classes_", None))
+    calibrator = resolve_calibrator(wrapper.calibration)
+    for name, holds_out in (
+        ("calibration", needs_held_out_scores(calibrator)),
+        ("decision", getattr(decision, "needs_held_out_rows", False)),
+    ):
+        if holds_out:
+            raise AttributeError(
+                f"{name}={getattr(wrapper, name)!r} holds out rows, and a stream has "
+                "none to hold out. Use calibration='prior', a decision that learns "
+                "nothing, or calibrate on rows kept aside: "
+                "WeightedClassifier(FrozenEstimator(clf))."
+            )
+    return True
+
+
+class PartialFit:
+    """The ``partial_fit`` of :class:`~skweight.WeightedClassifier`."""
+
+    @available_if(check_learns_in_chunks)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        r"""Learn from a chunk of rows, weighted by all that came so far.
+
+        For estimators that have it. Class weights follow from running class masses,
+        which the chunk is added to first:
+
+        .. math::
+
+            n_k \leftarrow \lambda^m n_k + \sum_{i=1}^m \lambda^{m-i} s_i [y_i = k]
+
+        with m the rows of the chunk, s their `sample_weight`, and
+        :math:`\lambda = 2^{-1/h}` from the half-life h of `streaming`; without one
+        :math:`\lambda = 1`, and a single chunk is weighted as `fit` weighs it. After
+        `fit` it goes on from there.
+
+        Strategies that weigh by class alone, row by row, or are products of such ones
+        can be used; those that have to see all rows at once are refused. Not available
+        together with a resampler, nor with a calibration or decision that holds rows
+        out: ``calibration="prior"`` inverts the weights without any.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of the chunk.
+        y : array-like of shape (n_samples,)
+            Their class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels there will ever be; required in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+
+        Returns
+        -------
+        self : object
+            The classifier, ready to predict.
+
+        Raises
+        ------
+        ValueError
+            If labels are not among `classes`, or those are missing or change.
+        TypeError
+            If the strategy has to see all rows at once.
+        """
+        request = ask_chunk(self, X, y, classes, sample_weight)
+        goes_on = hasattr(self, "estimators_")
+        stream, model = begin_stream(self, request)
+        weighed = weigh_chunk(request, stream)
+        plan = Plan("all", None, False, request.calibrator)
+        if getattr(self, "_stream", None) is None:
+            check_emphasis(request, weighed, plan.calibrator)
+        if goes_on:
+            output_of(request, plan)(model)  # raises before the model moves
+        with unchanged_if_refused(stream, goes_on):
+            before = self.report_.deliveries if goes_on else []
+            fitted = learn_chunk(request, weighed, stream, model, before)
+        calibrated = calibrate(request, weighed, plan, fitted)
+        decided = decide(request, weighed, plan, fitted, calibrated)
+        report = report_on(request, weighed, fitted, calibrated, decided, {})
+        keep(self, request, weighed, fitted, calibrated, decided, report, stream)
+        check_after_fit(request, weighed, plan, fitted, calibrated)
+        return self
+
+
+def ask_chunk(wrapper, X, y, classes, sample_weight):
+    """Resolve and check what a call of partial_fit was asked for."""
+    weighting, estimator = (
+        resolve_weighting(wrapper.weighting),
+        wrapper._get_estimator(),
+    )
+    if isinstance(estimator, FrozenEstimator):
+        raise TypeError("A FrozenEstimator learns nothing; use fit to calibrate it.")
+    y = check_labels(y, owner=type(wrapper).__name__)
+    check_rows(X, y)
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, n_rows(X))
+    classes = _classes_of_stream(wrapper, classes)
+    decision = clone(wrapper._make_decision(classes), safe=False)
+    return Request(
+        X=X,
+        y=y,
+        classes=classes,
+        codes=positions_of(y, classes, owner="partial_fit"),
+        weights=RoleWeights(sample_weight, None),
+        roles_are_known=False,
+        estimator=estimator,
+        weighting=weighting,
+        resampler=None,
+        calibrator=resolve_calibrator(wrapper.calibration),
+        decision=decision,
+        params=wrapper.get_params(deep=False),
+        arguments={"decision": {}},
+        hidden=wrapper._find_side_columns(weighting, decision),
+        learned=wrapper._learn_from_labels(classes),
+    )
+
+
+def begin_stream(wrapper, request):
+    """Return the sums of a stream so far, in a copy, and the model that learns."""
+    stream, models = getattr(wrapper, "_stream", None), _fitted_models(wrapper)
+    if stream is not None:
+        return stream.copy(), models[0]
+    streaming = clone(resolve_streaming(wrapper.streaming))
+    streaming.check()
+    stream = Stream(request.classes, request.weighting, streaming, wrapper.random_state)
+    if not models:
+        return stream, clone(request.estimator)
+    stream.resume(
+        wrapper.report_, wrapper.weighting_, wrapper._mass, wrapper._inner_multiplier
+    )
+    return stream, models[0]
+
+
+def weigh_chunk(request, stream):
+    """Count a chunk into the sums of a stream; return how much its rows count."""
+    params = request.params
+    population, emphasis = stream.weigh(
+        request.X,
+        request.y,
+        request.weights.population,
+        params["normalize"],
+        resolve_stabilizer(params["stabilizer"]),
+    )
+    return Weighed(
+        X=drop_columns(request.X, request.hidden),
+        width=np.shape(request.X)[-1] if request.hidden else None,
+        training=None,
+        weighting=stream.weighting(request.weighting),
+        population=population,
+        emphasis=emphasis,
+        raw=None,
+        is_weighted=emphasis is not None,
+        figures=stream.figures(),
+    )
+
+
+def learn_chunk(request, weighed, stream, model, deliveries):
+    """Let a model learn from the rows of a chunk, or from some drawn by weight.
+
+    `deliveries` are those of the chunk before, for one of which no row is drawn.
+    """
+    X, y = weighed.X, request.y
+    weights = multiply(weighed.population, weighed.emphasis)
+    rows, weights = stream.draw(weights, model, request.params["unsupported"])
+    if rows is None or rows.size:
+        if rows is not None:
+            X, y = _safe_indexing(X, rows), y[rows]
+        deliveries = deliver_partial(
+            model, X, y, weights, request.classes, drawn=rows is not None
+        )
+    multipliers = multipliers_of(request, [model], weighed.figures)
+    return Fitted([model], deliveries, 1, None, multipliers)
+
+
+@contextmanager
+def unchanged_if_refused(stream, learns_on):
+    """Give the generator of a stream its state back if its learner raises.
+
+    The error says that the learner itself may have learned from a part of the chunk,
+    where it had learned before and is not thrown away.
+    """
+    state = stream.rng.get_state()
+    try:
+        yield
+    except BaseException as error:
+        stream.rng.set_state(state)
+        if learns_on and not isinstance(error, UnsupportedWeightsError):
+            error.add_note(
+                "partial_fit: class counts, class weights, calibration and decision "
+                "are as they were before this chunk. The wrapped estimator raised "
+                "while it learned from it, and may have learned from a part of its "
+                "rows; go on from a copy if that matters."
+            )
+        raise
+
+
+def _fitted_models(wrapper):
+    """Return the models of the fit that a stream goes on from, if there was one."""
+    models = getattr(wrapper, "estimators_", [])
+    if len(models) > 1:
+        raise ValueError(
+            f"The {len(models)} fold models of the fit cannot go on together. Fit "
+            "with ensemble=False, or call partial_fit on a clone."
+        )
+    return models
+
+
+def _classes_of_stream(wrapper, classes):
+    """Return all labels there will be: those of before, or those given now."""
+    before = wrapper.classes_ if _fitted_models(wrapper) else None
+    if before is None and classes is None:
+        raise ValueError(
+            "The first call of partial_fit needs classes: all labels there "
+            "will ever be, such as classes=[0, 1]."
+        )
+    if classes is None:
+        return before
+    classes = np.unique(classes)
+    if before is not None and not np.array_equal(classes, before):
+        raise ValueError(
+            f"classes must stay those of the first call, {before.tolist()}; "
+            f"got {classes.tolist()}."
+        )
+    return classes

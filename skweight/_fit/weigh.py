@@ -1,0 +1,103 @@
+"""The second step of a fit: how much every row counts, apart by role."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight._fit.training import Training
+from skweight._utils.columns import drop_columns
+from skweight._utils.roles import RoleWeights, multiply
+from skweight._utils.validation import n_rows, positions_of
+from skweight.inspection._report import (
+    resampling_figures,
+    row_figures,
+    weight_figures,
+)
+
+
+class Weighed(NamedTuple):
+    """Rows, and how much each of them counts.
+
+    Attributes
+    ----------
+    X : array-like of shape (n_samples, n_visible)
+        Rows without the columns that the estimator is not to see.
+    width : int or None
+        Number of columns that rows have with them; None where no column is hidden.
+    training : Training
+        How an estimator is fitted on these rows, or on those of a fold.
+    weighting : weighting or None
+        The fitted strategy.
+    population : ndarray of shape (n_samples,) or None
+        Population weights: rows of the population per row; None stands for ones.
+    emphasis : ndarray of shape (n_samples,) or None
+        What the fit multiplies them by, resampling included, which counts as a
+        factor for each class.
+    raw : RoleWeights or None
+        Weights before the stabilizer; None once they have been looked at.
+    is_weighted : bool
+        Whether the learner is given any emphasis by weights.
+    figures : dict
+        Arguments of the report that follow from the weights: numbers of rows, shares
+        in [0, 1], effective rows.
+    """
+
+    X: object
+    width: int | None
+    training: Training
+    weighting: object
+    population: np.ndarray | None
+    emphasis: np.ndarray | None
+    raw: RoleWeights | None
+    is_weighted: bool
+    figures: dict
+
+
+def weigh(request):
+    """Learn how much every row counts, and resample where that was asked for."""
+    params = request.params
+    training = Training(
+        request.estimator,
+        weighting=request.weighting,
+        stabilizer=params["stabilizer"],
+        resampler=request.resampler,
+        normalize=params["normalize"],
+        unsupported=params["unsupported"],
+        random_state=params["random_state"],
+    ).weigh(request.X, request.y, request.weights, request.arguments["weighting"])
+    training.fit_params = request.arguments["estimator"]
+    X = drop_columns(request.X, request.hidden)
+    raw, training.raw = training.raw, None
+    figures = _figures(request, training, X)
+    population, emphasis = training.by_role
+    is_weighted = emphasis is not None or training.by_class is not None
+    if training.resampler is not None:
+        factor = np.array(figures["class_multiplier"])
+        emphasis = multiply(emphasis, factor[request.codes])
+    return Weighed(
+        X=X,
+        width=np.shape(request.X)[-1] if request.hidden else None,
+        training=training,
+        weighting=training.weighting_,
+        population=population,
+        emphasis=emphasis,
+        raw=raw,
+        is_weighted=is_weighted,
+        figures=figures,
+    )
+
+
+def _figures(request, training, X):
+    """Return the figures of a report from what the estimator is going to see."""
+    population = training.by_role.population
+    if request.classes is None:
+        return row_figures(n_rows(X), population, training.weights)
+    seen = training.prepare(X, request.y)
+    codes, n_classes = request.codes, request.classes.size
+    if training.resampler is None:
+        return weight_figures(codes, n_classes, population, seen.weights)
+    trained = positions_of(seen.y, request.classes, owner="The resampler")
+    figures = weight_figures(codes, n_classes, population, seen.weights, trained)
+    return figures | resampling_figures(
+        training.resampler.sampler, request.classes, figures["rows"], trained
+    )
