@@ -5,42 +5,35 @@ from copy import copy
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
-from skweight.calibration._beta import BetaCalibrator
-from skweight.calibration._engine.lookup import interpolate
-from skweight.calibration._engine.numerics import binary_proba, keep_inside
+from skweight.calibration._cross_loss import compare, fit_on
+from skweight.calibration._engine.numerics import keep_inside
+from skweight.calibration._engine.table import CurveTable
 from skweight.calibration._isotonic import IsotonicCalibrator
+from skweight.calibration._quadratic import QuadraticCalibrator
 from skweight.calibration._scaling import (
     StructuredMatrixScalingCalibrator,
     VectorScalingCalibrator,
 )
-from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.exceptions import CalibrationWarning
 
 # Effective rows of the rarest class below which nothing can be held out to compare by.
 FEWEST_ROWS = 5
-# Folds of the comparison. Where two thirds are nearly as good as the whole to fit on,
-# three folds tell the candidates apart as five do, in half the time.
-N_FOLDS = 5
-MANY_ROWS = 50_000
-N_FOLDS_OF_MANY = 3
 # Nats of held-out log loss, summed over the rows, that count as one e-fold of trust.
 # The loss of a few rows is noise: with 1 the best of it would win by chance, and with
 # infinity it would never matter. See benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
+# The flat blocks of isotonic regression, and what their share is multiplied by before
+# any row is seen: they are far ahead on some problems and behind on most.
+FLAT = "flat isotonic"
+PRIOR_OF_FLAT = 0.3
 # Classes above which a matrix, of as many rows and columns, takes too long.
 MOST_CLASSES = 20
 # Shares of less than this are not worth their price at prediction.
 SMALLEST_SHARE = 0.02
-# Cells of the table that stands for the mixture in the middle of the scores, knots that
-# it may have in the end, and the log odds by which it may be off.
-N_CELLS = 4096
-MOST_KNOTS = 1 << 15
-TOLERANCE = 1e-5
 
 
 class AutoCalibrator(BaseCalibrator):
@@ -57,10 +50,10 @@ class AutoCalibrator(BaseCalibrator):
         \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big),
 
     with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
-    folds, three above 50,000 rows), :math:`v` the weights, scaled to effective rows,
-    :math:`T = 4`, and :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where
-    :math:`d_i` is the variance of the candidates' losses of row i: 1 for equal weights,
-    and less where a few heavy rows tell the candidates apart.
+    folds), :math:`v` the weights, scaled to effective rows, :math:`T = 4`, and
+    :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance
+    of the candidates' losses of row i: 1 for equal weights, and less where a few heavy
+    rows tell the candidates apart.
     With few rows all candidates have a say, which is better than any of them; with
     many rows the best one takes all.
 
@@ -68,14 +61,19 @@ class AutoCalibrator(BaseCalibrator):
     of model:
 
     ================================  ==================================================
-    two classes                       anchored, anchored with a bend, sigmoid, beta,
-                                      centred isotonic
-    three classes and more            anchored, sigmoid, temperature with a bias,
-                                      vector, and up to 20 classes matrix scaling
+    two classes                       anchored, quadratic, isotonic, and the flat blocks
+                                      of isotonic regression, whose share is 0.3 of what
+                                      the formula says: they are far ahead where rows
+                                      repeat, and behind elsewhere
+    three classes and more            temperature with a bias, vector, and up to 20
+                                      classes matrix scaling
     below 5 rows of the rarest class  the anchored map alone
     shares of votes, as of forests    anchored at the inversion of the weights loosely,
                                       and scaled without it: it is far off for them
     ================================  ==================================================
+
+    Beside flat blocks, the best of the others has a share of 0.02 at least, so that no
+    rows tie that the model ranks.
 
     No candidate can say exactly 0 or 1, and none is a temperature without bias, which
     cannot undo weights.
@@ -105,12 +103,15 @@ class AutoCalibrator(BaseCalibrator):
     -----
     A mean of increasing maps is increasing, and its log loss is at most the mean of
     their losses. Folds are stratified and drawn with a fixed seed from the sorted rows,
-    so that the result does not depend on the order in which they came. 25 small fits
-    besides those that are kept: about a third of a second for 100,000 rows of two
-    classes, and four seconds of six, most of it for the matrix. With two
-    classes a prediction costs one search in a table, whose log odds are those of the
-    mixture to 1e-5 and which spans the middle 99.8 % of the calibration scores; outside
-    of it, all candidates that have a share.
+    so that the result does not depend on the order in which they came.
+
+    *Cost.* Two classes: one sort, and 20 fits on at most 2048 cells of the score, which
+    take as long for a million rows as for some thousand; besides, the fits that are
+    kept. More classes: five folds, or three folds of 20,000 rows where there are more.
+    A prediction for two classes costs one search in a table of some hundred knots,
+    straight lines in between, whose log odds are those of the mixture to 0.001 (where
+    flat blocks jump between neighbouring scores, any way up will do); it reaches two
+    ranges of the calibration scores beyond them.
 
     References
     ----------
@@ -129,7 +130,7 @@ class AutoCalibrator(BaseCalibrator):
     >>> scores = logit + np.log(5)  # of a model that counted the second class 5 times
     >>> calibrator = AutoCalibrator().fit(scores, y, class_multiplier=[1, 5])
     >>> list(calibrator.losses_)
-    ['anchored', 'anchored with a bend', 'sigmoid', 'beta', 'centred isotonic']
+    ['anchored', 'quadratic', 'isotonic', 'flat isotonic']
     >>> bool(abs(calibrator.predict_proba(scores)[:, 1].mean() - y.mean()) < 0.001)
     True
     """
@@ -200,28 +201,31 @@ class AutoCalibrator(BaseCalibrator):
     def _fit_binary(self, rows):
         candidates = {"anchored": self._anchored()}
         if rows.class_count.min() >= FEWEST_ROWS:
-            candidates["anchored with a bend"] = self._anchored("quadratic")
-            candidates["sigmoid"] = SigmoidCalibrator()
-            candidates["beta"] = BetaCalibrator()
-            candidates["centred isotonic"] = IsotonicCalibrator(centered=True)
+            candidates["quadratic"] = QuadraticCalibrator()
+            candidates["isotonic"] = IsotonicCalibrator()
+            candidates[FLAT] = IsotonicCalibrator(centered=False)
         self._mix(candidates, rows)
-        self._table = _Table.of(rows.scores, self.calibrators_, self._mean_binary)
+        self._table = None
+        if len(self.calibrators_) > 1:
+            self._table = CurveTable.of(rows.scores, self._kinks(), self._mean_binary)
 
     def _fit_multiclass(self, rows):
-        candidates = {"anchored": self._anchored()}
-        if rows.class_count.min() >= FEWEST_ROWS:
-            candidates["sigmoid"] = SigmoidCalibrator()
-            candidates["temperature"] = TemperatureCalibrator()
+        if rows.class_count.min() < FEWEST_ROWS:
+            candidates = {"anchored": self._anchored()}
+        else:
             # What shares of votes need inverted, a bias learns better.
             tempered = {"inversion": not self._votes}
-            candidates["vector"] = VectorScalingCalibrator(**tempered)
+            candidates = {
+                "temperature": TemperatureCalibrator(),
+                "vector": VectorScalingCalibrator(**tempered),
+            }
             if rows.class_count.size <= MOST_CLASSES:
                 candidates["matrix"] = StructuredMatrixScalingCalibrator(**tempered)
         self._mix(candidates, rows)
 
-    def _anchored(self, shape="affine"):
+    def _anchored(self):
         scales = {"slope_scale": 1.0, "intercept_scale": 2.0} if self._votes else {}
-        return AnchoredCalibrator(shape, **scales)
+        return AnchoredCalibrator(**scales)
 
     def _mix(self, candidates, rows):
         self.calibrators_ = {}
@@ -234,8 +238,7 @@ class AutoCalibrator(BaseCalibrator):
             for name, share in self.shares_.items():
                 if share > 0:
                     caught.clear()
-                    fitted = _fit(candidates[name], rows, slice(None))
-                    self.calibrators_[name] = fitted
+                    self.calibrators_[name] = fit_on(candidates[name], rows)
                     if CalibrationWarning in [one.category for one in caught]:
                         refused.append(name)
         if refused:
@@ -254,21 +257,39 @@ class AutoCalibrator(BaseCalibrator):
         self.losses_ = {}
         shares = np.ones(1)
         if len(candidates) > 1:
-            self.losses_, known = cross_fitted_losses(candidates, rows)
-            total = rows.weight.sum() * np.array(list(self.losses_.values()))
-            shares = softmax(-known * total / TEMPERATURE)
+            compared = compare(candidates, rows)
+            self.losses_ = compared.losses
+            total = compared.mass * np.array(list(compared.losses.values()))
+            is_flat = np.array([name == FLAT for name in candidates])
+            prior = np.where(is_flat, np.log(PRIOR_OF_FLAT), 0.0)
+            shares = softmax(prior - compared.known * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
+            if is_flat.any():
+                # Next to flat blocks, a map that rises keeps the ranking inside them.
+                rising = np.where(is_flat, np.inf, total).argmin()
+                shares[rising] = max(shares[rising], SMALLEST_SHARE)
             shares /= shares.sum()
         self.shares_ = dict(zip(candidates, shares.tolist(), strict=True))
         self.chosen_ = max(self.shares_, key=self.shares_.get)
 
-    def _mean_binary(self, scores):
-        return keep_inside(
-            sum(
-                self.shares_[name] * one._predict_binary(scores)
-                for name, one in self.calibrators_.items()
-            )
+    def _kinks(self):
+        """Return the scores where the mixture of two classes is not smooth."""
+        curves = [
+            calibrator.curves_[0].scores
+            for calibrator in self.calibrators_.values()
+            if isinstance(calibrator, IsotonicCalibrator)
+        ]
+        return np.concatenate([np.empty(0), *curves])
+
+    def _mean(self, predict, scores):
+        proba = sum(
+            self.shares_[name] * getattr(calibrator, predict)(scores)
+            for name, calibrator in self.calibrators_.items()
         )
+        return keep_inside(proba)
+
+    def _mean_binary(self, scores):
+        return self._mean("_predict_binary", scores)
 
     def _predict_binary(self, scores):
         if self._table is None:
@@ -276,117 +297,4 @@ class AutoCalibrator(BaseCalibrator):
         return self._table(scores, self._mean_binary)
 
     def _predict_multiclass(self, scores):
-        return keep_inside(
-            sum(
-                self.shares_[name] * one._predict_multiclass(scores)
-                for name, one in self.calibrators_.items()
-            )
-        )
-
-
-class _Table:
-    """The log odds of a mixture, looked up where most scores are.
-
-    A live prediction of one row would otherwise pay for every map of the mixture.
-    Straight pieces between neighbours keep an increasing map increasing.
-    """
-
-    def __init__(self, knots, logit):
-        self.knots = knots
-        self.logit = logit
-
-    @classmethod
-    def of(cls, scores, calibrators, predict):
-        """Return a table for the middle of the scores, or None if none is exact."""
-        low, high = np.quantile(scores, [0.001, 0.999])
-        if len(calibrators) < 2 or not 1e-9 < high - low < 1e9:
-            return None
-        kinks = [curve.scores for one in calibrators.values() for curve in _curves(one)]
-        knots = np.unique(np.concatenate([np.linspace(low, high, N_CELLS), *kinks]))
-        knots = knots[(knots >= low) & (knots <= high)]
-        logit = _log_odds(predict(knots))
-        # Where the mixture bends sharply between two knots, there is one more, until
-        # all is straight.
-        while knots.shape[0] <= MOST_KNOTS:
-            between = (knots[1:] + knots[:-1]) / 2
-            exact = _log_odds(predict(between))
-            off = np.abs(exact - (logit[1:] + logit[:-1]) / 2) > TOLERANCE
-            if not off.any():
-                return cls(knots, logit)
-            order = np.argsort(np.concatenate([knots, between[off]]))
-            knots = np.concatenate([knots, between[off]])[order]
-            logit = np.concatenate([logit, exact[off]])[order]
-        return None
-
-    def __call__(self, scores, predict):
-        proba = binary_proba(interpolate(scores, self.knots, self.logit))
-        outside = (scores < self.knots[0]) | (scores > self.knots[-1])
-        if outside.any():
-            proba[outside] = predict(scores[outside])
-        return proba
-
-
-def _curves(calibrator):
-    return calibrator.curves_ if isinstance(calibrator, IsotonicCalibrator) else []
-
-
-def _log_odds(proba):
-    return np.log(proba[:, 1]) - np.log(proba[:, 0])
-
-
-def cross_fitted_losses(candidates, rows):
-    """Return losses of calibrators on rows they did not see, and what those rows tell.
-
-    The second is how many rows of weight one tell the candidates apart as well, for
-    each unit of weight: one where all weigh the same, and less where a few heavy rows
-    decide. It is that by which the sum of their differences has the spread of a count.
-    """
-    n_folds = N_FOLDS if rows.codes.size <= MANY_ROWS else N_FOLDS_OF_MANY
-    fold = _folds(rows, n_folds)
-    total = np.zeros(len(candidates))
-    apart, spread = 0.0, 0.0
-    for k in range(n_folds):
-        train, test = fold != k, fold == k
-        codes, weight = rows.codes[test], rows.weight[test]
-        losses = np.empty((len(candidates), codes.shape[0]))
-        for loss, candidate in zip(losses, candidates.values(), strict=True):
-            proba = _fit(candidate, rows, train).predict_proba(rows.scores[test])
-            own = np.take_along_axis(proba, codes[:, np.newaxis], axis=1)
-            loss[:] = -np.log(own[:, 0])
-        total += losses @ weight
-        square = losses.var(axis=0)
-        apart += weight @ square
-        spread += weight**2 @ square
-    mean = total / rows.weight.sum()
-    return (
-        dict(zip(candidates, mean.tolist(), strict=True)),
-        apart / spread if spread > 0 else 1.0,
-    )
-
-
-def _folds(rows, n_folds):
-    """Return a fold for every row, whatever the order of rows and of classes.
-
-    Rows are sorted by the score of their own class; then shuffled, or those left out
-    would lie between those of the fit too evenly for chance.
-    """
-    own = rows.scores
-    if own.ndim == 2:
-        own = np.take_along_axis(own, rows.codes[:, np.newaxis], axis=1)[:, 0]
-    else:
-        own = np.where(rows.codes == 1, own, -own)
-    order = np.lexsort((rows.weight, own, rows.codes))
-    fold = np.empty(order.size, dtype=np.intp)
-    for block in np.split(order, np.cumsum(np.bincount(rows.codes))[:-1]):
-        shuffled = np.random.default_rng(0).permutation(block)
-        fold[shuffled] = np.arange(block.size) % n_folds
-    return fold
-
-
-def _fit(candidate, rows, part):
-    known = {"classes": np.arange(rows.class_count.size)}
-    if has_fit_parameter(candidate, "class_multiplier"):
-        known["class_multiplier"] = rows.class_multiplier
-    return candidate.fit(
-        rows.scores[part], rows.codes[part], rows.weight[part], **known
-    )
+        return self._mean("_predict_multiclass", scores)

@@ -20,9 +20,9 @@ from skweight.calibration._engine.logistic import standardise
 from skweight.calibration._engine.numerics import Tails, centre_rows
 from skweight.exceptions import CalibrationWarning
 
-# Rows predicted at a time, so that what is in between stays in the processor's cache
-# and takes no memory worth mentioning.
-_BLOCK = 1 << 15
+# Probabilities predicted at a time, so that what is in between stays in the processor's
+# cache and takes no memory worth mentioning.
+_BLOCK = 1 << 16
 
 # Share of the heaviest row that every row of positive weight has at least: far below
 # what anyone means, and sums still see it.
@@ -62,6 +62,26 @@ class CalibrationRows:
     class_count: np.ndarray
     row_mass: np.ndarray
     class_multiplier: np.ndarray | None = None
+
+    @classmethod
+    def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):
+        """Return rows that may each stand for several, counted as effective rows.
+
+        ``mass`` and ``squares`` are the sums of the weights that a row stands for, and
+        of their squares.
+        """
+        total = np.bincount(codes, mass, n_classes)
+        square = np.bincount(codes, squares, n_classes)
+        row_mass = np.divide(square, total, out=np.ones(n_classes), where=total > 0)
+        scale = _scale_to_effective_rows(total, row_mass)
+        return cls(
+            scores=scores,
+            codes=codes,
+            weight=scale * mass,
+            class_count=scale * total,
+            row_mass=np.where(total > 0, scale * row_mass, 1.0),
+            class_multiplier=class_multiplier,
+        )
 
     @property
     def tails(self):
@@ -225,12 +245,13 @@ class BaseCalibrator(BaseEstimator):
         """
         scores = self._check_scores(scores)
         predict = self._predict_binary if scores.ndim == 1 else self._predict_multiclass
-        n_rows = scores.shape[0]
-        if n_rows <= _BLOCK:
-            return predict(scores)
-        proba = np.empty((n_rows, self.classes_.shape[0]))
-        for start in range(0, n_rows, _BLOCK):
-            part = slice(start, start + _BLOCK)
+        n_rows, n_classes = scores.shape[0], self.classes_.shape[0]
+        size = max(1, _BLOCK // n_classes)
+        if n_rows <= size:
+            return np.ascontiguousarray(predict(scores))
+        proba = np.empty((n_rows, n_classes))
+        for start in range(0, n_rows, size):
+            part = slice(start, start + size)
             proba[part] = predict(scores[part])
         return proba
 

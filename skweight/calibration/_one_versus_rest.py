@@ -68,11 +68,11 @@ class OneVersusRestCalibrator(BaseCalibrator):
 
     def _predict_multiclass(self, scores):
         odds = self._odds_against_rest(scores)
-        proba = np.column_stack(
+        proba = np.stack(
             [curve(odds[:, code])[:, 1] for code, curve in enumerate(self.curves_)]
         )
-        proba /= proba.sum(axis=1, keepdims=True)
-        return keep_inside(proba)
+        proba /= proba.sum(axis=0)
+        return keep_inside(proba).T
 
     def _odds_against_rest(self, scores):
         return rest_log_odds(self.slope_ * scores + self.intercept_)

@@ -360,18 +360,19 @@ class _MatrixFit:
 
     def __init__(self, z, codes, weight, strength):
         n_rows, self.k = z.shape
-        self.z = np.column_stack([z, np.ones(n_rows)])
-        self.weight = (weight / weight.sum())[:, np.newaxis]
-        self.codes = codes
-        self.rows = np.arange(n_rows)
+        # Classes first, as in SoftmaxObjective; the last row is the intercept's.
+        self.z = np.ones((self.k + 1, n_rows))
+        self.z[:-1] = z.T
+        self.weight = weight / weight.sum()
+        self.of_row = codes, np.arange(n_rows)
         ridge = np.full((self.k, self.k + 1), (self.k - 1) * strength)
         ridge[:, -1] = strength
         np.fill_diagonal(ridge, strength)
         self.ridge = ridge
         self.centre = np.eye(self.k, self.k + 1)
-        share = np.bincount(codes, self.weight[:, 0], self.k)
+        share = np.bincount(codes, self.weight, self.k)
         self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
-        gram = (self.weight * self.z).T @ self.z
+        gram = (self.weight * self.z) @ self.z.T
         # The ridge is what holds directions in which the scores do not differ.
         held = 2 * ridge[0, 1] / np.mean(self.doubt**2)
         gram += (held + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
@@ -386,16 +387,20 @@ class _MatrixFit:
         return (gradient / self.doubt @ self.inverse_root.T).ravel()
 
     def _log_proba(self, theta):
-        return log_normalise(self.z @ theta.T)
+        logit = theta @ self.z
+        logit -= logit.max(axis=0)
+        logit -= np.log(np.exp(logit).sum(axis=0))
+        return logit
 
     def value_and_gradient(self, phi):
         theta = self._theta(phi)
         log_proba = self._log_proba(theta)
         away = theta - self.centre
-        value = -(self.weight[:, 0] @ log_proba[self.rows, self.codes])
-        residual = np.exp(log_proba)
-        residual[self.rows, self.codes] -= 1
-        gradient = (self.weight * residual).T @ self.z + 2 * self.ridge * away
+        value = -(self.weight @ log_proba[self.of_row])
+        residual = np.exp(log_proba, out=log_proba)
+        residual[self.of_row] -= 1
+        residual *= self.weight
+        gradient = residual @ self.z.T + 2 * self.ridge * away
         return value + (self.ridge * away**2).sum(), self._in_phi(gradient)
 
     def hessian_times(self, phi, direction):
@@ -405,10 +410,11 @@ class _MatrixFit:
             self.proba = np.exp(self._log_proba(self._theta(phi)))
         proba = self.proba
         direction = self._theta(direction)
-        change = proba * (self.z @ direction.T)
-        change -= proba * change.sum(axis=1, keepdims=True)
+        change = direction @ self.z
+        change *= proba
+        change -= proba * change.sum(axis=0)
         change *= self.weight
-        return self._in_phi(change.T @ self.z + 2 * self.ridge * direction)
+        return self._in_phi(change @ self.z.T + 2 * self.ridge * direction)
 
     def minimum(self, start):
         """Return the minimum, the matrix and the intercept, from a start."""

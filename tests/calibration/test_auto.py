@@ -1,5 +1,6 @@
 """`AutoCalibrator`: who has a say, by rows, classes and kind of model."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -13,13 +14,15 @@ from skweight import WeightedClassifier
 from skweight.calibration import (
     AnchoredCalibrator,
     AutoCalibrator,
-    BetaCalibrator,
     IsotonicCalibrator,
     PriorCalibrator,
+    QuadraticCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
     _auto,
+    _cross_loss,
 )
+from skweight.calibration._engine.logistic import LogisticObjective
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import CalibrationWarning
 
@@ -53,7 +56,7 @@ def test_below_five_rows_nothing_can_be_compared(n_rare):
         alone.fit(scores, y, class_multiplier=[1, 9])
         assert_allclose(found.predict_proba(scores), alone.predict_proba(scores))
     else:
-        assert len(found.losses_) == 5
+        assert len(found.losses_) == 4
 
 
 def test_rows_count_by_what_they_know():
@@ -69,7 +72,7 @@ def test_the_candidates_of_more_classes():
     )
     scores = np.log(data.proba) + np.log([1, 2, 6])
     found = AutoCalibrator().fit(scores, data.y, class_multiplier=[1, 2, 6])
-    names = ["anchored", "sigmoid", "temperature", "vector", "matrix"]
+    names = ["temperature", "vector", "matrix"]
     assert list(found.losses_) == names
     assert np.abs(found.predict_proba(scores) - data.proba).mean() < 0.01
 
@@ -79,7 +82,7 @@ def test_a_matrix_is_no_candidate_for_very_many_classes(monkeypatch, rng):
     scores = rng.normal(size=(400, 4))
     y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
     found = AutoCalibrator().fit(scores, y)
-    assert list(found.losses_) == ["anchored", "sigmoid", "temperature", "vector"]
+    assert list(found.losses_) == ["temperature", "vector"]
 
 
 def test_classes_that_are_taken_for_one_another(rng):
@@ -96,7 +99,7 @@ def test_votes_are_anchored_loosely():
     scores, y, _ = draw(200)
     for votes, scale in ((False, 0.5), (True, 1.0)):
         found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9], votes=votes)
-        assert found.calibrators_["anchored with a bend"].slope_scale == scale
+        assert found.calibrators_["anchored"].slope_scale == scale
     # With more classes, what is scaled is not inverted first.
     rng = np.random.default_rng(0)
     table = rng.normal(size=(300, 3))
@@ -116,10 +119,9 @@ def test_it_is_the_mean_by_cross_fitted_loss():
     found = AutoCalibrator().fit(scores, y, **known)
     candidates = {
         "anchored": AnchoredCalibrator(),
-        "anchored with a bend": AnchoredCalibrator("quadratic"),
-        "sigmoid": SigmoidCalibrator(),
-        "beta": BetaCalibrator(),
-        "centred isotonic": IsotonicCalibrator(centered=True),
+        "quadratic": QuadraticCalibrator(),
+        "isotonic": IsotonicCalibrator(),
+        "flat isotonic": IsotonicCalibrator(centered=False),
     }
     # A fixed draw from the rows sorted by the score of their own class.
     fold = np.empty(500, int)
@@ -139,35 +141,80 @@ def test_it_is_the_mean_by_cross_fitted_loss():
             rows.append(-np.log(proba[np.arange(len(proba)), y[fold == k]]))
         losses[name] = np.concatenate(rows).mean()
     assert found.losses_ == pytest.approx(losses)
-    trust = np.exp(-500 * np.array(list(losses.values())) / 4)
+    trust = [1, 1, 1, 0.3] * np.exp(-500 * np.array(list(losses.values())) / 4)
+    trust[trust < 0.02 * trust.sum()] = 0
     shares = dict(zip(losses, trust / trust.sum(), strict=True))
-    assert min(shares.values()) > 0.02
     assert found.shares_ == pytest.approx(shares)
     for name, candidate in candidates.items():
         extra = known if name.startswith("anchored") else {}
         fitted = candidate.fit(scores, y, **extra)
         expected = expected + shares[name] * fitted.predict_proba(scores)
-    assert_allclose(found.predict_proba(scores), expected, rtol=1e-5)
+    assert_allclose(found.predict_proba(scores), expected, rtol=2e-3)
     assert found.chosen_ == max(shares, key=shares.get)
 
 
-@pytest.mark.parametrize(("many", "n_folds"), [(500, 5), (499, 3)])
-def test_many_rows_are_compared_in_three_folds(monkeypatch, many, n_folds):
+@pytest.mark.parametrize("n", [400, 40_000])
+def test_folds_are_fitted_on_cells_however_many_rows_there_are(monkeypatch, n):
     fitted_on = []
-    fit = _auto._fit
+    fit = _cross_loss.fit_on
 
-    def spy(candidate, rows, part):
-        fitted_on.append(rows.codes[part].size)
-        return fit(candidate, rows, part)
+    def spy(candidate, rows):
+        fitted_on.append((rows.codes.size, rows.weight.sum()))
+        return fit(candidate, rows)
 
-    monkeypatch.setattr(_auto, "MANY_ROWS", many)
-    monkeypatch.setattr(_auto, "_fit", spy)
-    scores, y, _ = draw(500)
+    monkeypatch.setattr(_cross_loss, "fit_on", spy)
+    scores, y, _ = draw(n)
     found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
-    n_candidates = len(found.losses_)
-    in_folds = [n for n in fitted_on if n < 500]
-    assert len(in_folds) == n_folds * n_candidates
-    assert sum(in_folds) == (n_folds - 1) * 500 * n_candidates
+    assert len(fitted_on) == 5 * len(found.losses_)
+    assert max(size for size, _ in fitted_on) <= min(n, 2 * _cross_loss.MANY_ROWS)
+    total = sum(mass for _, mass in fitted_on)
+    assert total == pytest.approx(4 * n * len(found.losses_))
+
+
+def test_newton_takes_few_steps_for_all_folds(monkeypatch):
+    """Two maps with a formula, five folds and the whole: about seven steps each."""
+    steps = []
+    slopes = LogisticObjective.slopes
+
+    def spy(self, theta):
+        steps.append(theta)
+        return slopes(self, theta)
+
+    monkeypatch.setattr(LogisticObjective, "slopes", spy)
+    scores, y, _ = draw(2000)
+    AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    assert len(steps) <= 12 * 8
+
+
+def test_cells_stand_for_their_rows(monkeypatch):
+    """Few rows are their own cells; many are told apart by cells as by rows."""
+    scores, y, _ = draw(20_000, bend=1.0)
+    weight = np.random.default_rng(1).exponential(size=scores.size)
+    losses = {}
+    for n_cells in (_cross_loss.MANY_ROWS, scores.size):
+        monkeypatch.setattr(_cross_loss, "MANY_ROWS", n_cells)
+        found = AutoCalibrator().fit(scores, y, weight, class_multiplier=[1, 9])
+        losses[n_cells] = np.array(list(found.losses_.values()))
+    on_cells, on_rows = (loss - loss.mean() for loss in losses.values())
+    # A difference of 4 nats over all rows is an e-fold of shares.
+    assert np.abs(on_cells - on_rows).max() * scores.size < 3
+
+
+def test_a_part_of_many_rows_is_compared_where_there_are_more_classes(monkeypatch, rng):
+    monkeypatch.setattr(_cross_loss, "MOST_ROWS", 500)
+    sizes = []
+    fit = _cross_loss.fit_on
+
+    def spy(candidate, rows):
+        sizes.append(rows.codes.size)
+        return fit(candidate, rows)
+
+    monkeypatch.setattr(_cross_loss, "fit_on", spy)
+    table = rng.normal(size=(1200, 3))
+    three = (table + rng.gumbel(size=table.shape)).argmax(axis=1)
+    found = AutoCalibrator().fit(table, three)
+    assert len(sizes) == 3 * len(found.losses_)
+    assert max(sizes) <= 2 / 3 * 500
 
 
 @pytest.mark.parametrize("bend", [0.0, 2.0])
@@ -179,11 +226,30 @@ def test_the_table_is_the_mixture(bend):
     new = np.linspace(scores.min() - 5, scores.max() + 5, 20_011)
     table, exact = found.predict_proba(new), found._mean_binary(new)
     odds = [np.log(p[:, 1]) - np.log(p[:, 0]) for p in (table, exact)]
-    assert np.abs(odds[0] - odds[1]).max() < 1e-5
+    assert np.abs(odds[0] - odds[1]).max() < 1e-3
     assert (np.diff(table[:, 1]) > -1e-15).all()
     # One row at a time is the same as all at once.
     each = np.concatenate([found.predict_proba(new[i : i + 1]) for i in (0, 9999)])
     assert_array_equal(each, table[[0, 9999]])
+
+
+@pytest.mark.parametrize("n", [300, 10_000, 100_000])
+def test_what_a_model_keeps_is_small(n):
+    scores, y, _ = draw(n, bend=1.0)
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    assert len(pickle.dumps(found)) < 10_000
+
+
+def test_flat_blocks_win_where_rows_repeat_and_no_rows_tie():
+    """Each of some groups of rows has one frequency, whatever the score says."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(8, size=6000)
+    scores = group + rng.uniform(0, 0.9, size=group.size)
+    y = rng.random(group.size) < np.array([0, 0, 0, 2, 2, 2, 60, 60])[group] / 100
+    found = AutoCalibrator().fit(scores, y)
+    assert found.chosen_ == "flat isotonic"
+    proba = found.predict_proba(np.sort(scores))[:, 1]
+    assert (np.diff(proba) > 0).mean() > 0.999
 
 
 def test_scores_that_no_table_can_stand_for():
@@ -197,9 +263,9 @@ def test_many_rows_leave_one_family():
     """A kink is no line and no parabola."""
     scores, y, p = draw(60_000, bend=3.0)
     found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
-    assert found.chosen_ == "centred isotonic"
-    assert found.shares_["sigmoid"] == 0
-    assert "sigmoid" not in found.calibrators_
+    assert found.chosen_ == "isotonic"
+    assert found.shares_["anchored"] == 0
+    assert "anchored" not in found.calibrators_
     line = SigmoidCalibrator().fit(scores, y)
     entropy = loss(p, p)
     added = loss(p, found.predict_proba(scores)[:, 1]) - entropy
@@ -212,8 +278,8 @@ def test_it_is_about_as_good_as_the_best_of_its_candidates(n, bend):
     new, _, p = draw(20_000, seed=99, bend=bend)
     single = {
         "sigmoid": SigmoidCalibrator(),
-        "beta": BetaCalibrator(),
-        "isotonic": IsotonicCalibrator(centered=True),
+        "quadratic": QuadraticCalibrator(),
+        "isotonic": IsotonicCalibrator(),
     }
     regret = dict.fromkeys([*single, "auto"], 0.0)
     for seed in range(15):
@@ -268,9 +334,7 @@ def test_it_is_told_of_the_weights_and_of_votes():
         (RandomForestClassifier(20, min_samples_leaf=5, random_state=0), 1.0),
     ):
         classifier = WeightedClassifier(estimator, calibration="auto", cv=3)
-        anchored = classifier.fit(data.X, data.y).calibrator_.calibrators_[
-            "anchored with a bend"
-        ]
+        anchored = classifier.fit(data.X, data.y).calibrator_.calibrators_["anchored"]
         assert anchored.slope_scale == scale
         ratio = anchored.class_multiplier_[1] / anchored.class_multiplier_[0]
         assert ratio == pytest.approx((data.y == 0).sum() / (data.y == 1).sum())

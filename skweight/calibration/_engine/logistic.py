@@ -115,20 +115,32 @@ class LogisticObjective:
         self.total = scores.shape[0] if self.even else weight.sum()
 
     def _blocks(self):
-        """Yield features, codes and weights, a block at a time."""
+        """Yield features, targets and weights, a block at a time."""
+        if self.scores.shape[0] <= _BLOCK:
+            yield self._only_block
+            return
         for start in range(0, self.scores.shape[0], _BLOCK):
-            part = slice(start, start + _BLOCK)
-            features = self.basis(self.scores[part])
-            yield features, self.codes[part], self.weight[part]
+            yield self._block(slice(start, start + _BLOCK))
+
+    @cached_property
+    def _only_block(self):
+        """All rows, where they are few: prepared once for all steps."""
+        return self._block(slice(None))
+
+    def _block(self, part):
+        features = self.basis(self.scores[part])
+        targets = self.codes[part] * (self.levels[1] - self.levels[0])
+        targets += self.levels[0]
+        return features, targets, self.weight[part]
 
     def value(self, theta):
         value = 0.0
-        for features, codes, weight in self._blocks():
+        for features, targets, weight in self._blocks():
             logit = _logit(features, theta)
             # softplus(z) - t z, with softplus in the form that cannot overflow.
             loss = np.log1p(np.exp(-np.abs(logit)))
             loss += np.maximum(logit, 0)
-            logit *= self.levels[codes]
+            logit *= targets
             loss -= logit
             value += weight @ loss
         return value / self.total
@@ -136,36 +148,35 @@ class LogisticObjective:
     def gradient(self, theta):
         k = theta.shape[0] - 1
         gradient = np.zeros(k + 1)
-        low, span = self.levels[0], self.levels[1] - self.levels[0]
-        for features, codes, weight in self._blocks():
+        for features, targets, weight in self._blocks():
             away = sigmoid(_logit(features, theta))
-            away -= low
-            away -= codes * span
-            if not self.even:
-                away *= weight
-            gradient[:k] += features @ away
-            gradient[k] += away.sum()
+            self._add_gradient(gradient, features, away, targets, weight)
         return gradient / self.total
 
-    def hessian(self, theta):
-        k = theta.shape[0] - 1
-        hessian = np.zeros((k + 1, k + 1))
-        for features, _, weight in self._blocks():
-            curve = sigmoid(_logit(features, theta))
-            curve -= curve * curve
-            if not self.even:
-                curve *= weight
-            hessian[k, k] += curve.sum()
-            for j, feature in enumerate(features):
-                weighted = curve * feature
-                hessian[k, j] += weighted.sum()
-                for i in range(j + 1):
-                    hessian[j, i] += features[i] @ weighted
-        hessian += np.tril(hessian, -1).T
-        return hessian / self.total
+    def _add_gradient(self, gradient, features, proba, targets, weight):
+        """Add what a block contributes; its probabilities are overwritten."""
+        proba -= targets
+        if not self.even:
+            proba *= weight
+        gradient[:-1] += features @ proba
+        gradient[-1] += proba.sum()
 
     def slopes(self, theta):
-        return self.gradient(theta), self.hessian(theta)
+        k = theta.shape[0] - 1
+        gradient = np.zeros(k + 1)
+        hessian = np.zeros((k + 1, k + 1))
+        for features, targets, weight in self._blocks():
+            proba = sigmoid(_logit(features, theta))
+            curve = proba * (1.0 - proba)
+            self._add_gradient(gradient, features, proba, targets, weight)
+            if not self.even:
+                curve *= weight
+            weighted = features * curve
+            hessian[:k, :k] += weighted @ features.T
+            hessian[k, :k] += weighted.sum(axis=1)
+            hessian[k, k] += curve.sum()
+        hessian[:k, k] = hessian[k, :k]
+        return gradient / self.total, hessian / self.total
 
     @cached_property
     def cells(self):
@@ -230,7 +241,7 @@ class _GradientOfRows:
         self.objective = objective
 
     def slopes(self, theta):
-        return self.objective.gradient(theta), self.objective.cells.hessian(theta)
+        return self.objective.gradient(theta), self.objective.cells.slopes(theta)[1]
 
 
 # -- the fit ---------------------------------------------------------------------
