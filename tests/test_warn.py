@@ -82,7 +82,9 @@ def test_from_a_calibrator(calibrator, n_classes, rng):
 
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: type(one).__name__)
 def test_from_a_calibrator_within_a_classifier(calibrator, rare):
-    classifier = WeightedClassifier(Backwards(), calibration=calibrator, cv=2)
+    classifier = WeightedClassifier(
+        Backwards(), calibration=calibrator, cv=2, random_state=0
+    )
     assert files_of(lambda: classifier.fit(*rare)) == {__file__}
 
 
@@ -130,9 +132,10 @@ def test_from_a_guard_and_from_what_else_looks_at_a_fit(rare):
 def test_from_within_what_scikit_learn_runs_for_us(rare, n_jobs):
     """A Pipeline tells callbacks, and folds are fitted by joblib: both call us back."""
     X, y = rare
-    last = WeightedClassifier(Backwards(), calibration="sigmoid", cv=2, n_jobs=n_jobs)
+    options = {"calibration": "sigmoid", "cv": 2, "random_state": 0}
+    last = WeightedClassifier(Backwards(), n_jobs=n_jobs, **options)
     pipe = Pipeline([("scale", StandardScaler()), ("last", last)])
-    nested = WeightedClassifier(last, weighting=None, calibration="sigmoid", cv=2)
+    nested = WeightedClassifier(last, weighting=None, **options)
     for call in (lambda: pipe.fit(X, y), lambda: nested.fit(X, y)):
         assert files_of(call) == {__file__}
 

@@ -32,11 +32,11 @@ class BentCalibrator(OneVersusRestCalibrator):
         tails = rows.tails if self.bounded else None
         if not slope_is_known(rows.scores, rows.class_count, bias=True):
             unknown = fit_slope(*data, rows.class_count, levels)
-            return slope_curve(unknown, tails), False
+            return slope_curve(unknown, tails), ""
         objective, basis, theta = self._fit_bent(*data, levels)
         if theta is None:
-            return fit_constant_curve(objective), True
-        return LogitCurve(basis, theta, tails), False
+            return fit_constant_curve(objective), "constant"
+        return LogitCurve(basis, theta, tails), ""
 
     def _fit_bent(self, scores, codes, weight, levels):
         raise NotImplementedError(f"{type(self).__name__} must define _fit_bent.")

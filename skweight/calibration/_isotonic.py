@@ -7,7 +7,12 @@ from scipy.special import expit, logit
 
 from skweight._utils.validation import check_bool
 from skweight.calibration._engine.lookup import interpolate
-from skweight.calibration._engine.merged import isotonic_blocks, merge_scores
+from skweight.calibration._engine.merged import (
+    flatness,
+    isotonic_blocks,
+    merge_scores,
+    ranks_backwards,
+)
 from skweight.calibration._engine.numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
@@ -168,7 +173,9 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     def _fit_curve(self, rows):
         check_bool(self.centered, name="centered")
-        knots, mass, hits = merge_scores(rows.scores, rows.codes, rows.weight)
+        merged = merge_scores(rows.scores, rows.codes, rows.weight)
+        backwards = ranks_backwards(merged, rows.class_count)
+        knots, mass, hits = merged
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
             # Half of a Venn-Abers pair: one row of doubt at either end of the range.
@@ -194,7 +201,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         if self.centered:
             room = rows.tails.low - logit(p[0]), rows.tails.high - logit(p[-1])
             curve = LogOddsCurve(x, logit(p)).of_mean(knots, mass, hits, room)
-        return curve, value.shape[0] == 1 and knots.shape[0] > 1
+        return curve, flatness(value.shape[0], knots.shape[0], backwards)
 
     @classmethod
     def _instances(cls, labels):

@@ -24,7 +24,8 @@ class OneVersusRestCalibrator(BaseCalibrator):
 
     A subclass fills ``_fit_curve(rows)``, for rows of two classes, which returns a
     callable from scores of shape (n,) to probabilities of both classes of shape (n, 2),
-    and whether that is constant although the scores are not.
+    and how flat that is although the scores are not: "constant", "nearly constant" or,
+    where it rises, "".
     """
 
     def _fit_binary(self, rows):
@@ -32,7 +33,8 @@ class OneVersusRestCalibrator(BaseCalibrator):
         self.slope_, self.intercept_ = 1.0, 0.0
         self.curves_ = [curve]
         if flat and (rows.class_count > 0).all():
-            warn_reversed(self, rows, "every row gets the class frequencies")
+            what = "every row gets" if flat == "constant" else "most rows get nearly"
+            warn_reversed(self, rows, f"{what} the class frequencies")
 
     def _fit_multiclass(self, rows):
         joint = fit_shared_slope(
@@ -48,17 +50,18 @@ class OneVersusRestCalibrator(BaseCalibrator):
         self.curves_ = []
         flat = []
         for code, count in enumerate(rows.class_count):
-            curve, constant = self._fit_curve(rows.against_rest(code, odds[:, code]))
+            curve, how = self._fit_curve(rows.against_rest(code, odds[:, code]))
             self.curves_.append(curve)
             # A class that all rows or none of them have leaves nothing to rank.
-            flat.append(constant and 0 < count < total)
+            flat.append(how if 0 < count < total else "")
         if joint.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
         elif any(flat):
-            flat = np.flatnonzero(flat)
-            labels = self.classes_[flat].tolist()
-            consequence = f"the curves of {labels} are constant"
-            warn_reversed(self, rows, consequence, scores=odds, among=flat)
+            how = "constant" if "constant" in flat else "nearly constant"
+            among = np.flatnonzero(np.array(flat) == how)
+            labels = self.classes_[among].tolist()
+            consequence = f"the curves of {labels} are {how}"
+            warn_reversed(self, rows, consequence, scores=odds, among=among)
 
     def _fit_curve(self, rows):
         raise NotImplementedError(f"{type(self).__name__} must define _fit_curve.")

@@ -5,7 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from skweight.calibration._engine.lookup import positions
-from skweight.calibration._engine.merged import isotonic_blocks, merge_scores
+from skweight.calibration._engine.merged import (
+    flatness,
+    isotonic_blocks,
+    merge_scores,
+    ranks_backwards,
+)
 from skweight.calibration._engine.numerics import keep_inside
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
@@ -144,7 +149,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
-        return curve, value.shape[0] == 1 and merged.scores.shape[0] > 1
+        backwards = ranks_backwards(merged, rows.class_count)
+        return curve, flatness(value.shape[0], merged.scores.shape[0], backwards)
 
     def predict_interval(self, scores):
         """Return the probabilities of every class if the row did not, or did, have it.

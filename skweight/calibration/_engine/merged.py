@@ -50,3 +50,36 @@ def isotonic_blocks(mass, hits):
     fitted = isotonic_regression(hits / mass, weights=mass).x
     start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12 * fitted[1:]) + 1)
     return fitted[start], start
+
+
+def ranks_backwards(merged, class_count):
+    """Return whether positives score below the others, by more than chance explains.
+
+    The share of pairs that are ranked rightly is compared with one half. Where scores
+    say nothing, it falls below by two standard errors in 2.3 % of all samples.
+
+    Parameters
+    ----------
+    merged : Merged
+        Rows of two classes.
+    class_count : ndarray of shape (2,)
+        Effective number of rows of each class.
+    """
+    if not (class_count > 0).all():
+        return False
+    misses = merged.mass - merged.hits
+    below = np.cumsum(misses) - misses / 2
+    share = merged.hits @ below / (merged.hits.sum() * misses.sum())
+    error = np.sqrt((class_count.sum() + 1) / (12 * class_count.prod()))
+    return share < 0.5 - 2 * error
+
+
+def flatness(n_blocks, n_scores, backwards):
+    """Return how flat a curve is although the scores are not.
+
+    "constant" is one block, "nearly constant" is what a ranking that runs backwards
+    leaves: it rises by a few rows at its ends. "" is a curve that rises.
+    """
+    if n_blocks == 1 and n_scores > 1:
+        return "constant"
+    return "nearly constant" if backwards else ""
