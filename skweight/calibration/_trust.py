@@ -1,0 +1,200 @@
+"""Whether the closed-form inversion can be trusted for a linear model, without a fit.
+
+`PriorCalibrator` is exact for a model that the loss alone has made. A linear model with
+few positives for its features, or of the wrong form, is off, which its own rows do not
+show: it has seen them. Each row is therefore given the score of the model without it,
+to first order and in closed form.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.sparse import issparse
+from scipy.special import expit, ndtr
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+
+# The mean that users would not accept, as a factor of the frequency, and the chance of
+# it from which on the fit says so. See benchmarks/prior_trust.py.
+TOLERATED = 1.25
+SMALLEST_CHANCE = 0.2
+# Features above which the curvature, a matrix of that size, costs more than a fit.
+MOST_FEATURES = 1000
+_BLOCK = 1 << 20
+# A row of more leverage is one that the model follows wherever it goes.
+_MOST_LEVERAGE = 0.999
+
+
+class Verdict(NamedTuple):
+    """How far the mean of inverted probabilities is from the frequency of a class.
+
+    Attributes
+    ----------
+    ratio : float
+        Mean probability over the frequency, of scores on rows that were left out.
+    error : float
+        Standard error of its logarithm on fresh rows of the population.
+    chance : float
+        Probability that the mean is off by more than a factor of 1.25.
+    trusted : bool
+        Whether that is below 0.2.
+    """
+
+    ratio: float
+    error: float
+    chance: float
+    trusted: bool
+
+
+def judge_inversion(scores, codes, sample_weight, class_multiplier):
+    r"""Return whether inverted scores of two classes have the right mean.
+
+    With :math:`r` the mean inverted probability over the frequency of the rarer class,
+    :math:`\pi` that frequency and m the effective number of its rows, the logarithm of
+    the ratio on fresh rows is taken for normal with the mean :math:`\log r` and the
+    variance :math:`(1 - \pi) / m`: the frequency itself is known no better.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Log odds of rows that the model has not seen, or of
+        :func:`scores_without_each_row`.
+    codes : ndarray of shape (n,)
+        0 or 1.
+    sample_weight : ndarray of shape (n,) or None
+        Population weights.
+    class_multiplier : array-like of shape (2,)
+        What is inverted.
+
+    Returns
+    -------
+    verdict : Verdict
+        Complexity is O(n).
+    """
+    weight = np.ones(codes.shape[0]) if sample_weight is None else sample_weight
+    shift = np.log(class_multiplier[1]) - np.log(class_multiplier[0])
+    proba = expit(scores - shift)
+    frequency = np.average(codes, weights=weight)
+    mean = np.average(proba, weights=weight)
+    rare = int(frequency <= 0.5)
+    if not rare:
+        frequency, mean = 1 - frequency, 1 - mean
+    inside = weight[codes == rare]
+    if frequency <= 0 or mean <= 0:
+        return Verdict(np.nan, np.inf, 1.0, False)
+    ratio = mean / frequency
+    n_rare = inside.sum() ** 2 / (inside @ inside)
+    error = np.sqrt((1 - frequency) / n_rare)
+    away = np.log(ratio) * np.array([1, -1])
+    chance = float(ndtr((away - np.log(TOLERATED)) / error).sum())
+    return Verdict(float(ratio), float(error), chance, chance < SMALLEST_CHANCE)
+
+
+def scores_without_each_row(features, codes, weight, scores, penalty):
+    r"""Return the scores that a logistic regression would give to rows it had not seen.
+
+    One Newton step from the fitted model: with :math:`H` the curvature of its loss and
+    :math:`q_i = x_i^\top H^{-1} x_i`,
+
+    .. math:: z_i^{(-i)} = z_i + \frac{q_i w_i (p_i - y_i)}{1 - q_i w_i p_i (1 - p_i)}.
+
+    Parameters
+    ----------
+    features : ndarray or sparse array of shape (n, d)
+        What the linear model saw, after the transformers.
+    codes : ndarray of shape (n,)
+        0 or 1.
+    weight : ndarray of shape (n,)
+        Weights of the loss, emphasis included, in the unit of the fit.
+    scores : ndarray of shape (n,)
+        Log odds of the fitted model.
+    penalty : float
+        Curvature of the ridge, 1 / C of `LogisticRegression`.
+
+    Returns
+    -------
+    scores : ndarray of shape (n,)
+        Complexity is :math:`O(n d^2)`, as of one step of a fit.
+
+    References
+    ----------
+    .. [1] K. Rad, A. Maleki, "A scalable estimate of the out-of-sample prediction error
+       via approximate leave-one-out cross-validation", JRSS B 82, 2020.
+    """
+    probability = expit(scores)
+    curve = weight * probability * (1 - probability)
+    n_rows, n_features = features.shape
+    hessian = np.zeros((n_features + 1, n_features + 1))
+    for part in _blocks(n_rows, n_features):
+        design = _with_intercept(features[part])
+        hessian += (design * curve[part, np.newaxis]).T @ design
+    # A trace of a ridge, for columns that repeat others.
+    trace = np.full(n_features + 1, 1e-10 * np.trace(hessian) / n_features + 1e-12)
+    trace[:-1] += penalty
+    hessian[np.diag_indices_from(hessian)] += trace
+    root = cholesky(hessian, lower=True)
+    spread = np.empty(n_rows)
+    for part in _blocks(n_rows, n_features):
+        design = _with_intercept(features[part])
+        half = solve_triangular(root, design.T, lower=True)
+        spread[part] = np.einsum("ij,ij->j", half, half)
+    leverage = np.minimum(spread * curve, _MOST_LEVERAGE)
+    return scores + spread * weight * (probability - codes) / (1 - leverage)
+
+
+def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier):
+    """Return the :class:`Verdict` on a fitted model, or None of one that has none.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted linear classifier of two classes, or a Pipeline that ends in one.
+        `LogisticRegression` is judged by scores without each row, another linear model,
+        or one of more than 1000 features, by those of the rows it has seen.
+    X : array-like of shape (n, n_features)
+        The rows it was fitted on.
+    codes : ndarray of shape (n,)
+        Position of their labels in ``model.classes_``.
+    fit_weight : ndarray of shape (n,)
+        Weights as the learner received them, its own class weights included.
+    population : ndarray of shape (n,) or None
+        Population weights.
+    class_multiplier : array-like of shape (2,)
+        What is inverted.
+
+    Returns
+    -------
+    verdict : Verdict or None
+        None if the model is not linear, or has other than two classes.
+    """
+    learner, features = model, X
+    if hasattr(model, "steps"):
+        learner = model.steps[-1][1]
+        features = model[:-1].transform(X) if len(model.steps) > 1 else X
+    if np.shape(getattr(learner, "coef_", None))[:1] != (1,):
+        return None
+    scores = np.asarray(learner.decision_function(features), dtype=np.float64)
+    penalty = _ridge_of(learner)
+    if penalty is not None and learner.coef_.shape[1] <= MOST_FEATURES:
+        features = features if issparse(features) else np.asarray(features, np.float64)
+        scores = scores_without_each_row(features, codes, fit_weight, scores, penalty)
+    return judge_inversion(scores, codes, population, class_multiplier)
+
+
+def _ridge_of(learner):
+    """Return the curvature of the penalty of a logistic regression, or None."""
+    if isinstance(learner, LogisticRegressionCV):
+        return float(1 / np.ravel(learner.C_)[0])
+    if isinstance(learner, LogisticRegression):
+        return float(1 / learner.C)
+    return None
+
+
+def _blocks(n_rows, n_features):
+    size = max(1, _BLOCK // (n_features + 1))
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
+
+
+def _with_intercept(features):
+    dense = features.toarray() if issparse(features) else features
+    return np.column_stack([dense, np.ones(dense.shape[0])])
