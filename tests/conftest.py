@@ -1,6 +1,17 @@
-"""What every test shares: one seed, one place for optional data, no side effects."""
+"""What every test shares: one seed, one place for optional data, no side effects.
 
+Two variables choose a part of the suite, for the lanes of ``.ci/run``:
+
+- ``SKWEIGHT_TEST_SAMPLE=8``: of every test function the first case and each eighth of
+  the others.
+- ``SKWEIGHT_TEST_OPTIONAL=1``: what the core packages alone cannot run.
+"""
+
+import importlib.util
+import inspect
 import os
+import re
+from collections import Counter
 from pathlib import Path
 
 # Two pytest workers with as many BLAS threads each as there are cores spend their
@@ -22,6 +33,56 @@ settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Read by type checkers, and run by nobody.
+collect_ignore = ["typing"]
+
+# By these words a test speaks of a package that it may be run without.
+_DRAWING = r"Display\b|matplotlib|pyplot|\.plot\("
+_OPTIONAL = _DRAWING + "|polars|lightgbm|xgboost|catboost|skops|torch|skorch|keras"
+_OPTIONAL_FOLDERS = {"optional", "frameworks"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Keep the part of the suite that was asked for; skip what cannot be drawn."""
+    kept = items
+    if every := int(os.environ.get("SKWEIGHT_TEST_SAMPLE") or 0):
+        seen = Counter()
+        kept = []
+        for item in items:
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % every == 0:
+                kept.append(item)
+            seen[function] += 1
+    elif os.environ.get("SKWEIGHT_TEST_OPTIONAL"):
+        kept = [item for item in items if _is_optional(item)]
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[each for each in items if each not in chosen])
+    items[:] = kept
+    if importlib.util.find_spec("matplotlib") is None:
+        reason = "needs matplotlib: pip install 'skweight[plot]'"
+        for item in items:
+            if _draws(item):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _source_of(item):
+    """Return the code that a test runs, as far as it is its own."""
+    if isinstance(item, pytest.DoctestItem):
+        return "".join(example.source for example in item.dtest.examples)
+    source = inspect.getsource(item.function)
+    page = getattr(item, "callspec", None) and item.callspec.params.get("page")
+    return source + (page.read_text("utf-8") if isinstance(page, Path) else "")
+
+
+def _draws(item):
+    return re.search(_DRAWING, _source_of(item)) is not None
+
+
+def _is_optional(item):
+    in_folder = _OPTIONAL_FOLDERS & set(item.path.parts)
+    return in_folder or re.search(_OPTIONAL, _source_of(item)) is not None
 
 
 @pytest.fixture

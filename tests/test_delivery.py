@@ -626,7 +626,7 @@ class TestOneEstimator:
             return accuracy_score(y, predicted, sample_weight=sample_weight)
 
         arguments = {"Cs": [0.1, 1], "cv": 2, "l1_ratios": (0,)}
-        if SKLEARN >= (1, 9):
+        if SKLEARN >= (1, 8):
             arguments |= {"use_legacy_attributes": False}
         else:
             arguments.pop("l1_ratios")

@@ -84,8 +84,8 @@ def _check_votes(n_out, counted, y, n_trees):
     raise ValueError(
         f"cv='oob' cannot calibrate: a row of class {label!r} is left out by "
         f"{mean.min():.1%} of the trees, one of another class by {mean.max():.1%}. "
-        "This forest draws rows by their weights, as those of scikit-learn do from 1.9 "
-        "on, so heavy rows have no votes of trees that have not seen them. Use "
-        "cv='auto'; or balance inside every tree, by "
+        "It draws rows by their weights, as BaggingClassifier does from scikit-learn "
+        "1.8 on and forests do from 1.9 on, so heavy rows have no votes of trees that "
+        "have not seen them. Use cv='auto'; or balance inside every tree, by "
         "class_weight='balanced_subsample' and weighting=None."
     )
