@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import skweight
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [
     REPOSITORY / "README.md",
@@ -81,6 +83,21 @@ def test_contributing_names_the_commands_of_ci():
     script = (REPOSITORY / ".ci/run").read_text("utf-8")
     for command in commands:
         assert command in script
+
+
+def test_every_stage_of_ci_is_told_and_exists():
+    """A lane that is not in the list would never run."""
+    script = (REPOSITORY / ".ci/run").read_text("utf-8")
+    stages = re.search(r'^STAGES="(.*)"$', script, re.MULTILINE)[1].split()
+    assert sorted(stages) == sorted(re.findall(r"^stage_(\w+)\(\)", script, re.M))
+    text = (REPOSITORY / "docs/contributing.md").read_text("utf-8")
+    table = text.partition("| stage |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) >= set(stages)
+
+
+def test_the_version_to_cite_is_the_version():
+    cited = (REPOSITORY / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {skweight.__version__.split('.dev')[0]}\n" in cited
 
 
 def test_every_test_file_holds_a_test():
