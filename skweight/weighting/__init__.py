@@ -1,6 +1,5 @@
 """The strategies that decide how much every row counts."""
 
-from skweight._utils.roles import RoleWeights
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
@@ -33,6 +32,5 @@ __all__ = [
     "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
-    "RoleWeights",
     "resolve_weighting",
 ]
