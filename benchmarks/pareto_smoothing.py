@@ -9,8 +9,7 @@ from importlib.metadata import version
 import numpy as np
 from _common import Figure, alternate, ratio, run, table
 
-from skweight._utils.pareto import pareto_khat
-from skweight.weights import pareto_smooth
+from skweight.weights import pareto_khat, pareto_smooth
 
 REPEATS = 15
 

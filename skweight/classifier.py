@@ -24,8 +24,8 @@ from skweight._held_out.cross_fit import output_method
 from skweight._held_out.splits import takes_groups
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
-from skweight.calibration._resolve import resolve_calibrator
-from skweight.decision._resolve import resolve_decision
+from skweight.calibration import resolve_calibrator
+from skweight.decision import resolve_decision
 from skweight.streaming import resolve_streaming
 
 
@@ -72,7 +72,7 @@ def _resolve_sampler(spec):
     """Return a sampler with parameters for what ``resampler=`` takes."""
     if not isinstance(spec, str):
         return spec
-    from skweight.resampling._names import sampler_of_name
+    from skweight.resampling import sampler_of_name
 
     return sampler_of_name(spec)
 

@@ -29,6 +29,7 @@ __all__ = [
     "ClipStabilizer",
     "ParetoStabilizer",
     "TemperStabilizer",
+    "resolve_stabilizer",
 ]
 
 

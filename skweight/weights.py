@@ -12,8 +12,10 @@ the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
 import numpy as np
 
 from skweight._utils.pareto import (
+    ParetoDiagnostics,
     check_log_weights,
     pareto_diagnostics,
+    pareto_khat,
     pareto_smooth,
 )
 from skweight._utils.validation import (
@@ -25,12 +27,14 @@ from skweight._utils.validation import (
 )
 
 __all__ = [
+    "ParetoDiagnostics",
     "cap_weights",
     "clip_weights",
     "design_effect",
     "effective_sample_size",
     "normalize_weights",
     "pareto_diagnostics",
+    "pareto_khat",
     "pareto_smooth",
     "temper_to_effective_sample_size",
     "temper_weights",
@@ -236,8 +240,8 @@ def clip_weights(weights, *, method="truncated", limit=None):
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Non-negative weights in any unit. Look at :func:`pareto_diagnostics` of the
-        raw weights first: after clipping it sees no tail.
+        Non-negative weights in any unit. Look at :func:`pareto_khat` of the raw
+        weights first: after clipping it sees no tail.
     method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
         Where the threshold :math:`\tau` comes from. All look at non-zero weights.
 

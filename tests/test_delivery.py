@@ -83,9 +83,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from threadpoolctl import threadpool_limits
 
 from skweight import WeightedClassifier
-from skweight.delivery import deliver
-from skweight.delivery._balancing import balances_itself
-from skweight.delivery._one import TRAINING, WeightAdapter, systematic_resample
+from skweight.delivery import balances_itself, deliver, systematic_resample
+from skweight.delivery._one import TRAINING, WeightAdapter
 from skweight.exceptions import UnsupportedWeightsError
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])

@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, ndtri
 
 from skweight._utils import pareto as _pareto
-from skweight._utils.pareto import pareto_khat
 from skweight.weights import (
     cap_weights,
     clip_weights,
@@ -19,6 +18,7 @@ from skweight.weights import (
     effective_sample_size,
     normalize_weights,
     pareto_diagnostics,
+    pareto_khat,
     pareto_smooth,
     temper_to_effective_sample_size,
     temper_weights,

@@ -227,13 +227,16 @@ class AnchoredCalibrator(BaseCalibrator):
         CalibrationWarning
             If the scores do not rank the classes in the direction they should.
         """
+        self._check_parameters()
+        if classes is not None and not _holds_rows(scores) and not _holds_rows(y):
+            return self._fit_without_rows(classes, class_multiplier)
+        return self._fit(scores, y, sample_weight, classes, class_multiplier)
+
+    def _check_parameters(self):
         check_choice(self.shape, ("affine", "quadratic"), name="shape")
         for name in ("slope_scale", "intercept_scale", "curvature_scale", "ridge"):
             check_number(getattr(self, name), name=name, low=0, include="neither")
         check_bool(self.bounded, name="bounded")
-        if classes is not None and not _holds_rows(scores) and not _holds_rows(y):
-            return self._fit_without_rows(classes, class_multiplier)
-        return self._fit(scores, y, sample_weight, classes, class_multiplier)
 
     def _fit_without_rows(self, classes, class_multiplier):
         owner = type(self).__name__

@@ -135,6 +135,8 @@ class AutoCalibrator(BaseCalibrator):
     True
     """
 
+    _learns_from_sums = False
+
     def fit(
         self,
         scores,

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import has_fit_parameter
 
 from skweight._utils.validation import (
     check_labels,
@@ -180,6 +181,11 @@ class BaseCalibrator(BaseEstimator):
     # this is False no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
+    # Whether sums of the scores in bins say all that it learns from rows, and whether
+    # it learns from their ranking alone, for which a bin is one score.
+    _learns_from_sums = True
+    _learns_from_ranks = False
+
     # Scores are what X is elsewhere, so no router should ever ask about them.
     __metadata_request__fit: ClassVar = {"scores": UNUSED}
     __metadata_request__predict_proba: ClassVar = {"scores": UNUSED}
@@ -227,6 +233,68 @@ class BaseCalibrator(BaseEstimator):
             If the scores do not rank the classes in the direction they should.
         """
         return self._fit(scores, y, sample_weight, classes)
+
+    def fit_statistics(self, statistics, *, class_multiplier=None):
+        """Learn the map from sums of scores in bins, for rows beyond one machine.
+
+        Parameters
+        ----------
+        statistics : ScoreStatistics
+            Sums over held-out rows of two classes. Effective rows are counted from
+            the rows, not from the bins.
+        class_multiplier : array-like of shape (n_classes,), default=None
+            Training mass of each class over its population mass, for calibrators
+            whose ``fit`` takes it.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+
+        Raises
+        ------
+        TypeError
+            If this calibrator needs the rows themselves, or no `class_multiplier`.
+
+        Warns
+        -----
+        CalibrationWarning
+            If a class has no row of positive weight, or the scores do not rank the
+            classes in the direction they should.
+        """
+        owner = type(self).__name__
+        if not self._learns_from_sums:
+            raise TypeError(
+                f"{owner} leaves single rows out, which sums no longer know. Fit it on "
+                "a sample of rows, or fit AnchoredCalibrator or IsotonicCalibrator on "
+                "the sums."
+            )
+        if not hasattr(statistics, "binned"):
+            raise TypeError(
+                f"{owner}.fit_statistics takes ScoreStatistics; got "
+                f"{type(statistics).__name__}."
+            )
+        if class_multiplier is not None:
+            if not has_fit_parameter(self, "class_multiplier"):
+                raise TypeError(f"{owner} takes no class_multiplier.")
+            class_multiplier = check_class_multiplier(
+                class_multiplier, statistics.classes_, owner=owner
+            )
+        self._check_parameters()
+        binned = statistics.binned(shared=self._learns_from_ranks)
+        mass, squares = (
+            np.bincount(binned.codes, sums, 2) for sums in (binned.mass, binned.squares)
+        )
+        scale, *counts = _effective_counts(mass, squares)
+        rows = CalibrationRows(
+            scores=_check_finite(binned.scores),
+            codes=binned.codes,
+            weight=scale * binned.mass,
+            class_count=counts[0],
+            row_mass=counts[1],
+            class_multiplier=class_multiplier,
+        )
+        return self._fit_rows(rows, statistics.classes_)
 
     def predict_proba(self, scores):
         """Return calibrated probabilities.
@@ -297,10 +365,16 @@ class BaseCalibrator(BaseEstimator):
             if class_multiplier is None
             else check_class_multiplier(class_multiplier, classes, owner=owner),
         )
+        return self._fit_rows(rows, classes)
+
+    def _check_parameters(self):
+        """Raise if a parameter is out of its range, where no hook below does."""
+
+    def _fit_rows(self, rows, classes):
         self.classes_ = classes
         self.class_count_ = rows.class_count
         self._warn_of_missing_classes()
-        if n_classes == 2:
+        if classes.shape[0] == 2:
             self._fit_binary(rows)
         else:
             self._fit_multiclass(rows)
@@ -526,10 +600,16 @@ def to_effective_rows(weight, codes, n_classes):
         for total, values in ((mass, part), (squares, part * part)):
             lanes = np.bincount(place, values, _LANES * n_classes)
             total += lanes.reshape(_LANES, n_classes).sum(axis=0)
-    row_mass = np.divide(squares, mass, out=np.ones(n_classes), where=mass > 0)
-    scale = _scale_to_effective_rows(mass, row_mass)
+    scale, *counts = _effective_counts(mass, squares)
     weight *= scale
-    return weight, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
+    return weight, *counts
+
+
+def _effective_counts(mass, squares):
+    """Return the scale to effective rows, and their total and one row's, by class."""
+    row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
+    scale = _scale_to_effective_rows(mass, row_mass)
+    return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
 
 
 def _scale_to_effective_rows(mass, row_mass):

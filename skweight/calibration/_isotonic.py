@@ -168,6 +168,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     array([0.2, 0.2, 0.5, 0.5, 0.8, 0.8])
     """
 
+    _learns_from_ranks = True
+
     def __init__(self, *, centered=True):
         self.centered = centered
 

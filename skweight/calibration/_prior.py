@@ -116,6 +116,24 @@ class PriorCalibrator(BaseCalibrator):
         self._log_multiplier = np.log(multiplier)
         return self
 
+    def fit_statistics(self, statistics, *, class_multiplier=None):
+        """Store what to invert; of the statistics only the labels are looked at.
+
+        Parameters
+        ----------
+        statistics : ScoreStatistics or ClassMasses
+            Whatever knows the ``classes_``.
+        class_multiplier : array-like of shape (n_classes,), default=None
+            As in `fit`; required.
+
+        Returns
+        -------
+        self : object
+            The fitted calibrator.
+        """
+        classes = statistics.classes_
+        return self.fit(classes=classes, class_multiplier=class_multiplier)
+
     def _predict_binary(self, scores):
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         return binary_proba(scores - shift)

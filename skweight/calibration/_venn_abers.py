@@ -123,6 +123,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     array([0.25, 0.5 , 0.75])
     """
 
+    _learns_from_ranks = True
+
     def _fit_curve(self, rows):
         merged = merge_scores(rows.scores, rows.codes, rows.weight)
         rest, own = rows.row_mass

@@ -8,6 +8,7 @@ cost.
 
 from skweight.decision._base import BaseDecision, HeldOutRows
 from skweight.decision._cost import ExpectedCostDecision
+from skweight.decision._resolve import resolve_decision
 from skweight.decision._rules import (
     ArgmaxDecision,
     EmphasisDecision,
@@ -23,4 +24,5 @@ __all__ = [
     "HeldOutRows",
     "ThresholdDecision",
     "TunedDecision",
+    "resolve_decision",
 ]

@@ -86,7 +86,7 @@ class Delivery(NamedTuple):
 
     Examples
     --------
-    >>> from skweight.delivery._composite import Delivery
+    >>> from skweight.delivery import Delivery
     >>> Delivery("LogisticRegression", "population x emphasis", "sample_weight").way
     'sample_weight'
     """

@@ -325,7 +325,7 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 
     Examples
     --------
-    >>> from skweight.delivery._one import systematic_resample
+    >>> from skweight.delivery import systematic_resample
     >>> systematic_resample([1.0, 0.0, 3.0], 4, random_state=0)
     array([0, 2, 2, 2])
     """

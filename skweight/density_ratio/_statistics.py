@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight._utils.validation import check_weights, n_rows
+from skweight._utils.sums import Sums, chunk_weights
+from skweight._utils.validation import n_rows
 from skweight.density_ratio._kernels import chunks
 from skweight.density_ratio._tables import numbers
 
@@ -25,7 +26,7 @@ class KernelMoments(NamedTuple):
 
     Examples
     --------
-    >>> from skweight.density_ratio._statistics import KernelMoments
+    >>> from skweight.density_ratio import KernelMoments
     >>> KernelMoments._fields
     ('mean', 'gram', 'mass', 'n_rows')
     """
@@ -36,7 +37,7 @@ class KernelMoments(NamedTuple):
     n_rows: int
 
 
-class KernelStatistics:
+class KernelStatistics(Sums):
     r"""Sum basis functions over rows that come in chunks, from any number of places.
 
     .. math::
@@ -81,14 +82,13 @@ class KernelStatistics:
     >>> model = model.fit_statistics(source, target)
     """
 
-    def __init__(self, basis):
-        self.basis = basis
-        self._mass = 0.0
-        self._n_rows = 0
-        self._sum = np.zeros(basis.size)
-        self._products = np.zeros((basis.size, basis.size))
+    _takes = ("X",)
 
-    def update(self, X, sample_weight=None):
+    def __init__(self, basis):
+        super().__init__()
+        self.basis = basis
+
+    def update(self, X, sample_weight=None, *, key=None):
         """Count the rows of a chunk.
 
         Parameters
@@ -97,20 +97,25 @@ class KernelStatistics:
             Rows, any number of them.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
+        key : hashable, default=None
+            Name of the partition that the chunk is all of. One that comes again
+            replaces its twin. None adds.
 
         Returns
         -------
         self : object
             The statistics.
         """
+        if n_rows(X) == 0:
+            return self._take({}, key)
         X = numbers(X, owner=type(self).__name__, name="X")
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, n_rows(X))
-        return self._count(X, sample_weight)
+        return self._count(X, chunk_weights(sample_weight, n_rows(X)), key=key)
 
-    def _count(self, X, weight, *, products=True, quick=False):
+    def _count(self, X, weight, *, products=True, quick=False, key=None):
         """Count rows that have been checked already."""
         basis = self.basis.quick_features if quick else self.basis.features
+        mass, mean = 0.0, np.zeros(self.basis.size)
+        gram = np.zeros((self.basis.size, self.basis.size))
         for rows in chunks(X):
             features = basis(X[rows])
             if weight is None:
@@ -119,40 +124,19 @@ class KernelStatistics:
             else:
                 own = weight[rows].astype(features.dtype, copy=False)
                 weighted = features * own[:, np.newaxis] if products else None
-            self._mass += own.sum(dtype=np.float64)
-            self._sum += own @ features
+            mass += own.sum(dtype=np.float64)
+            mean += own @ features
             if products:
-                self._products += weighted.T @ features
-        self._n_rows += X.shape[0]
-        return self
+                gram += weighted.T @ features
+        sums = {"mass": np.array(mass), "n_rows": np.array(X.shape[0])}
+        return self._take(sums | {"mean": mean, "gram": gram}, key)
 
-    def merge(self, other):
-        """Add the sums that another object has counted for the same basis.
-
-        Parameters
-        ----------
-        other : KernelStatistics
-            Sums over other rows. Never changed.
-
-        Returns
-        -------
-        self : object
-            The statistics.
-        """
-        if not isinstance(other, KernelStatistics):
-            raise TypeError(
-                f"merge takes KernelStatistics; got {type(other).__name__}."
-            )
+    def _before_merge(self, other):
         if not self.basis.same_as(other.basis):
             raise ValueError(
                 "merge takes sums over the same basis functions; these come from "
                 "another fit. Make all of them with the statistics() of one estimator."
             )
-        self._mass += other._mass
-        self._n_rows += other._n_rows
-        self._sum += other._sum
-        self._products += other._products
-        return self
 
     def finalize(self):
         """Return the means over all rows counted so far.
@@ -162,13 +146,12 @@ class KernelStatistics:
         moments : KernelMoments
             Means; counting may go on afterwards.
         """
-        if not self._mass > 0:
+        sums = self._totals()
+        mass = float(sums.get("mass", 0.0))
+        if not mass > 0:
             raise ValueError(
                 "No rows have been counted. Call update(X) before finalize()."
             )
         return KernelMoments(
-            self._sum / self._mass,
-            self._products / self._mass,
-            self._mass,
-            self._n_rows,
+            sums["mean"] / mass, sums["gram"] / mass, mass, int(sums["n_rows"])
         )

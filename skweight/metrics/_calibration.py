@@ -127,19 +127,25 @@ def reliability_curve(
     mass = np.bincount(bins, rows.weight)
     frequency = np.bincount(bins, rows.weight * rows.y) / mass
     n_effective = mass**2 / np.bincount(bins, rows.weight**2)
+    low, high = frequency_interval(frequency, n_effective, confidence)
+    return ReliabilityCurve(
+        mean_proba=np.bincount(bins, rows.weight * rows.proba) / mass,
+        frequency=frequency,
+        low=low,
+        high=high,
+        share=mass / mass.sum(),
+        effective_rows=n_effective,
+    )
+
+
+def frequency_interval(frequency, n_effective, confidence):
+    """Return both ends of Wilson's interval of a frequency among effective rows."""
     z = ndtri(0.5 + confidence / 2)
     stretched = 1 + z**2 / n_effective
     centre = (frequency + z**2 / (2 * n_effective)) / stretched
     spread = frequency * (1 - frequency) / n_effective + (z / (2 * n_effective)) ** 2
     reach = z * np.sqrt(spread) / stretched
-    return ReliabilityCurve(
-        mean_proba=np.bincount(bins, rows.weight * rows.proba) / mass,
-        frequency=frequency,
-        low=np.maximum(centre - reach, 0.0),
-        high=np.minimum(centre + reach, 1.0),
-        share=mass / mass.sum(),
-        effective_rows=n_effective,
-    )
+    return np.maximum(centre - reach, 0.0), np.minimum(centre + reach, 1.0)
 
 
 def calibration_error(
@@ -263,7 +269,7 @@ def calibration_error(
     def figure(rows):
         bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
         miss = rows.weight * (rows.y - rows.proba)
-        error = _error_of_bins(
+        error = error_of_bins(
             np.bincount(bins, rows.weight),
             np.bincount(bins, rows.weight**2),
             np.bincount(bins, miss),
@@ -288,7 +294,7 @@ def calibration_error(
     )
 
 
-def _error_of_bins(mass, squares, miss, miss_squares, norm, debias):
+def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
     """Return the error from sums per bin: of w, w^2, w d and (w d)^2."""
     share = mass / mass.sum()
     if norm == "l1":

@@ -94,7 +94,7 @@ class CalibrationScorer(RoutedScorer):
 
     Examples
     --------
-    >>> from skweight.metrics._probability_scorers import CalibrationScorer
+    >>> from skweight.metrics import CalibrationScorer
     >>> CalibrationScorer("smooth_calibration_error")
     make_calibration_scorer('smooth_calibration_error')
     """
@@ -185,7 +185,7 @@ class WorstGroupScorer(RoutedScorer):
 
     Examples
     --------
-    >>> from skweight.metrics._probability_scorers import WorstGroupScorer
+    >>> from skweight.metrics import WorstGroupScorer
     >>> WorstGroupScorer("accuracy", "region")
     worst_group_scorer('accuracy', 'region')
     """

@@ -33,7 +33,7 @@ class DriftFigure:
 
     Examples
     --------
-    >>> from skweight.monitoring._report import DriftFigure
+    >>> from skweight.monitoring import DriftFigure
     >>> DriftFigure("recall", 1, 0.8, 0.5, 0.7, 0.9, 1e-5, 1e-4, 90, True).alarm
     True
     """

@@ -1,5 +1,6 @@
 """The strategies that decide how much every row counts."""
 
+from skweight._utils.roles import RoleWeights
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
@@ -32,5 +33,6 @@ __all__ = [
     "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
+    "RoleWeights",
     "resolve_weighting",
 ]

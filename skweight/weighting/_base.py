@@ -34,10 +34,12 @@ from skweight._utils.validation import (
     encode_labels,
     is_sequence,
     n_rows,
+    plain,
     positions_of,
     say,
 )
 from skweight.stabilizers import map_of, resolve_stabilizer
+from skweight.weighting._masses import ClassMass, masses_of
 
 
 def asks_for(weighting, name):
@@ -163,6 +165,72 @@ class BaseWeighting(BaseEstimator):
         """
         check_is_fitted(self, "scale_")
         return self._weigh(X, y if y is None else self._check_y(X, y))
+
+    def fit_statistics(self, statistics):
+        """Learn the weights from sums over rows that are nowhere together.
+
+        Parameters
+        ----------
+        statistics : ClassMasses
+            Sums over the training rows, of the kind that the strategy needs.
+
+        Returns
+        -------
+        self : object
+            The fitted strategy, whose `weigh` gives the weights of any rows.
+
+        Raises
+        ------
+        TypeError
+            If the strategy learns more from the rows than sums tell, or the statistics
+            are of another kind.
+        ValueError
+            If a `stabilizer` is set, which looks at the weights of all rows.
+        """
+        self._learn_masses(masses_of(statistics, self))
+        return self
+
+    def _learn_masses(self, known):
+        """Learn from the masses of the classes, by strategies that need no more."""
+        raise TypeError(
+            f"{self._name} learns from the rows themselves, of which sums know too "
+            "little. Fit it on a sample of the rows and weigh the others with "
+            "weigh(X, y)."
+        )
+
+    def class_weight_dict(self):
+        """Return the weight of every label, for strategies that weigh by class.
+
+        What an engine needs to weigh rows by itself: a SQL ``CASE``, ``create_map`` of
+        Spark, ``replace_strict`` of polars.
+
+        Returns
+        -------
+        weights : dict {label: float}
+            Weight of a row of each class, as `weigh` gives it.
+
+        Raises
+        ------
+        TypeError
+            If rows of one class may have different weights.
+        """
+        check_is_fitted(self, "scale_")
+        if not self._by_class:
+            raise TypeError(
+                f"{self._name} does not give all rows of a class one weight, so that "
+                "no table of labels can say them. Use weigh(X, y)."
+            )
+        classes = self._labels()
+        weights = self.weigh(np.zeros((len(classes), 1)), classes).tolist()
+        return dict(zip(map(plain, classes), weights, strict=True))
+
+    @property
+    def _by_class(self):
+        """Whether all rows of a class have one weight."""
+        return False
+
+    def _labels(self):
+        return self.classes_
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
         """Learn the weights and return them apart by role.
@@ -313,6 +381,17 @@ class ClassLevelWeighting(BaseWeighting):
     >>> LogWeighting().fit_weigh(X, y)
     array([0.8, 0.8, 0.8, 1.6])
     """
+
+    def _learn_masses(self, known):
+        if type(self)._learn is not ClassLevelWeighting._learn:
+            super()._learn_masses(known)
+        self.classes_ = known.classes_
+        self.class_weight_ = self._of_mean_one(known.mass_)
+        self.scale_, self._points = 1.0, None
+
+    @property
+    def _by_class(self):
+        return True
 
     def _learn(self, X, y, sample_weight):
         self.classes_, codes = encode_labels(y)
@@ -536,6 +615,26 @@ class ProductWeighting(BaseWeighting):
             )
             weights["emphasis"] = weights["emphasis"] / self.scale_
         return RoleWeights(**weights)
+
+    def _learn_masses(self, known):
+        masses, emphasis = known.mass_, np.ones(known.mass_.size)
+        factors = [clone(factor) for factor in factors_of(self)]
+        for factor in sorted(factors, key=lambda factor: ROLES.index(factor.role)):
+            factor.fit_statistics(ClassMass(known.classes_, masses))
+            learned = np.array(list(factor.class_weight_dict().values()))
+            if factor.role == "population":
+                masses = masses * learned
+            else:
+                emphasis = emphasis * learned
+        self.factors_ = factors
+        self.scale_ = float(emphasis @ masses / masses.sum())
+
+    @property
+    def _by_class(self):
+        return all(factor._by_class for factor in self.factors_)
+
+    def _labels(self):
+        return self.factors_[0]._labels()
 
     def _weigh(self, X, y):
         weights = None

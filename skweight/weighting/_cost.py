@@ -154,6 +154,22 @@ class CostWeighting(BaseWeighting):
         raw = check_weights(raw, n_rows(X), name="The weights of CostWeighting")
         return self._follow(raw) / self.scale_
 
+    def _learn_masses(self, known):
+        check_choice(self.level, LEVELS, name="level")
+        if self.level == "instance" or not as_cost_matrix(self.cost).is_constant:
+            super()._learn_masses(known)
+        self.classes_ = known.classes_
+        self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
+            self.classes_
+        )
+        self.level_ = "class"
+        self._learn_classes(known.mass_, None, None)
+        self.scale_, self._points = 1.0, None
+
+    @property
+    def _by_class(self):
+        return self.level_ == "class"
+
     def side_columns(self):
         """Return the columns that carry costs, where they are to be hidden.
 
@@ -196,18 +212,21 @@ class CostWeighting(BaseWeighting):
             self.level_ = "class" if self.cost_.is_constant else "instance"
         if self.level_ == "instance":
             return self.cost_.sample_weight(X, y, normalize=False, **metadata)
+        masses = np.bincount(codes, sample_weight, self.classes_.size)
+        self._learn_classes(masses, X, sample_weight, **metadata)
+        return self.class_weight_[codes]
+
+    def _learn_classes(self, masses, X, sample_weight, **metadata):
         weights = self.cost_.class_weight(
             self.method, X, sample_weight=sample_weight, **metadata
         )
         raw = np.array(list(weights.values()))
-        masses = np.bincount(codes, sample_weight, self.classes_.size)
         if not raw @ masses > 0:
             raise ValueError(
                 "CostWeighting gives weight zero to every class that has rows, so no "
                 "row would count: mistakes about them cost nothing."
             )
         self.class_weight_ = raw * masses.sum() / (raw @ masses)
-        return self.class_weight_[codes]
 
     @classmethod
     def _instances(cls, labels):

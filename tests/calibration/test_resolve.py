@@ -18,8 +18,9 @@ from skweight.calibration import (
     TemperatureCalibrator,
     VectorScalingCalibrator,
     VennAbersCalibrator,
+    resolve_calibrator,
 )
-from skweight.calibration._resolve import CALIBRATORS, resolve_calibrator
+from skweight.calibration._resolve import CALIBRATORS
 
 
 def test_none_is_no_calibration():

@@ -39,8 +39,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from skweight.exceptions import FewerThanAskedWarning, UnsupportedWeightsError
-from skweight.resampling import WeightedSampler, resample
-from skweight.resampling._sampler import resolve_resampler
+from skweight.resampling import WeightedSampler, resample, resolve_resampler
 from skweight.testing import all_estimators
 
 BETWEEN_ROWS = [

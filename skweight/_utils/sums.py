@@ -1,0 +1,197 @@
+"""Sums over rows that come in any order and from anywhere, each partition once."""
+
+import copy
+
+import numpy as np
+
+from skweight._utils.validation import check_weights, plain, say
+
+
+class Sums:
+    """Base of all statistics that are sums over rows.
+
+    A subclass has an `update` that verifies a chunk, sums it to a dict of arrays and
+    hands that to `_take`; `_totals` returns the sums of all rows. Nothing is added
+    before all of a chunk has been verified.
+
+    Sums with a key are those of a whole partition. They are kept apart, so that a
+    partition that comes again replaces its twin, until `_close` adds them up for good.
+    """
+
+    # What may not differ between objects that are merged.
+    _alike = ()
+
+    def __init__(self):
+        self._added = {}
+        self._partials = {}
+        self._closed = set()
+
+    @property
+    def keys(self):
+        """Keys of the partitions that have been counted."""
+        return self._closed | set(self._partials)
+
+    def merge(self, other):
+        """Add what another object of the same kind has counted.
+
+        Parameters
+        ----------
+        other : object
+            Statistics of other rows. Never changed.
+
+        Returns
+        -------
+        self : object
+            The statistics.
+
+        Raises
+        ------
+        TypeError
+            If `other` is of another kind.
+        ValueError
+            If it was made with other parameters, or both contain the same partition.
+        """
+        owner = type(self).__name__
+        if type(other) is not type(self):
+            raise TypeError(f"merge takes {owner}; got {type(other).__name__}.")
+        for name in self._alike:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if not _same(mine, theirs):
+                raise ValueError(
+                    f"merge takes {owner} with the same {name}: this one has {mine!r}, "
+                    f"the other {theirs!r}. Make all of them alike."
+                )
+        twice = self.keys & other.keys
+        if twice:
+            raise ValueError(
+                f"Both objects contain the partitions {say(sorted(twice, key=str))}, "
+                "whose rows would count twice. Merge objects of different partitions; "
+                "update(..., key=) replaces a partition."
+            )
+        self._agree(other._all_labels())
+        self._before_merge(other)
+        self._plus(other._added)
+        for key, sums in other._partials.items():
+            self._partials[key] = _copied(sums)
+        self._closed |= other._closed
+        return self
+
+    def _before_merge(self, other):
+        """Take over what is known of the form of the chunks; may raise."""
+
+    def _agree(self, labels):
+        """Raise if labels do not go with those that have been counted."""
+
+    def _take(self, sums, key=None):
+        """Add the sums of a chunk, or put those of a partition in their place."""
+        self._refuse_closed(key)
+        self._agree(sums)
+        if key is None:
+            self._plus(sums)
+        else:
+            self._partials[key] = sums
+        return self
+
+    def _refuse_closed(self, key):
+        if key is not None and key in self._closed:
+            raise ValueError(
+                f"The partition {say(key)} has been added up already, and its rows "
+                "would count twice. Start from new statistics to count again."
+            )
+
+    def _plus(self, sums):
+        for label, values in sums.items():
+            if label in self._added:
+                self._added[label] = self._combine(label, self._added[label], values)
+            else:
+                self._added[label] = values.copy()
+
+    def _combine(self, label, one, other):
+        return one + other
+
+    def _totals(self):
+        """Return the sums of all rows, by label."""
+        if not self._partials:
+            return self._added
+        total = copy.copy(self)
+        total._added = _copied(self._added)
+        for sums in self._partials.values():
+            total._plus(sums)
+        return total._added
+
+    def _all_labels(self):
+        labels = dict.fromkeys(self._added)
+        for sums in self._partials.values():
+            labels.update(dict.fromkeys(sums))
+        return labels
+
+    def _close(self):
+        """Add the partitions up: they may not be replaced from here on."""
+        for sums in self._partials.values():
+            self._plus(sums)
+        self._closed |= set(self._partials)
+        self._partials = {}
+
+    def _empty(self):
+        """Return statistics of the same form that have counted nothing."""
+        empty = copy.copy(self)
+        Sums.__init__(empty)
+        return empty
+
+    def _as_partition(self, key):
+        """Return these sums as those of one partition."""
+        partition = self._empty()
+        partition._partials = {key: self._totals()}
+        return partition
+
+
+def _copied(sums):
+    return {label: values.copy() for label, values in sums.items()}
+
+
+def _same(one, other):
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(one == other)
+
+
+# -- rows of a chunk -------------------------------------------------------------------
+
+
+def chunk_weights(sample_weight, n_rows):
+    """Return the weights of a chunk, which may have no row, or none that counts."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight)
+    if weight.shape == (n_rows,) and weight.dtype.kind in "fiub" and not weight.any():
+        return np.zeros(n_rows)
+    weight = check_weights(sample_weight, n_rows)
+    if weight.max() > 1e140:
+        raise ValueError(
+            f"sample_weight is as large as {weight.max():g}, whose square is no "
+            "number. Only ratios of weights matter: divide all of them by a constant."
+        )
+    return weight
+
+
+def kind_of(label):
+    """Return what a label is, where labels of different kinds cannot be sorted."""
+    if label is None:
+        return "missing"
+    if isinstance(label, bool | int | float):
+        return "number"
+    return type(label).__name__
+
+
+def check_one_kind(labels, *, name="y"):
+    """Raise if labels of a column are of several kinds, such as 1 and "1"."""
+    kinds = {}
+    for label in labels:
+        kinds.setdefault(kind_of(plain(label)), plain(label))
+    kinds.pop("missing", None)
+    if len(kinds) > 1:
+        shown = " and ".join(f"{label!r} ({kind})" for kind, label in kinds.items())
+        raise TypeError(
+            f"{name} mixes values of different types over its chunks: {shown}. Convert "
+            "the column to one type, the same in every chunk."
+        )

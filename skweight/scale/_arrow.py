@@ -1,0 +1,111 @@
+"""Parquet files and datasets of pyarrow, a batch of rows at a time."""
+
+import os
+from contextlib import suppress
+
+import numpy as np
+
+from skweight._utils.optional import import_optional
+from skweight.scale._chunks import CHUNK_ROWS
+from skweight.scale._fill import close, partials_of, take_partition
+
+
+def dataset_of(source):
+    """Return a dataset of pyarrow for a path, paths or what is one already."""
+    if hasattr(source, "get_fragments"):
+        return source
+    dataset = import_optional(
+        "pyarrow.dataset", extra="arrow", feature="Reading Parquet files"
+    )
+    if isinstance(source, list | tuple):
+        return dataset.dataset([os.fspath(path) for path in source])
+    return dataset.dataset(os.fspath(source))
+
+
+def parts_of(dataset):
+    """Yield each row group of each file, and a name of it."""
+    for fragment in dataset.get_fragments():
+        if hasattr(fragment, "split_by_row_group"):
+            for group in fragment.split_by_row_group():
+                yield f"{group.path}, row group {group.row_groups[0].id}", group
+        else:
+            yield getattr(fragment, "path", str(fragment)), fragment
+
+
+def batches_of(part, dataset, columns):
+    """Yield batches of rows of a part, without reading far ahead."""
+    return part.to_batches(
+        schema=dataset.schema,
+        columns=columns,
+        batch_size=CHUNK_ROWS,
+        batch_readahead=1,
+        use_threads=True,
+    )
+
+
+def check_columns(dataset, columns):
+    """Raise if a dataset lacks columns."""
+    missing = [name for name in columns or () if name not in dataset.schema.names]
+    if missing:
+        raise ValueError(
+            f"The source lacks the columns {missing}; it has {dataset.schema.names}."
+        )
+
+
+def fill(source, statistics, roles, progress):
+    """Sum a dataset; every row group is a partition."""
+    dataset = dataset_of(source)
+    roles.check(statistics)
+    columns = roles.columns(statistics)
+    check_columns(dataset, columns)
+    for name, part in parts_of(dataset):
+        try:
+            batches = batches_of(part, dataset, columns)
+            partials = partials_of(_counted(batches, progress), statistics, roles)
+            take_partition(name, partials, statistics)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"{name} cannot be summed: {error} What came before it is in the "
+                "statistics."
+            ) from error
+    close(statistics)
+
+
+def _counted(batches, progress):
+    for batch in batches:
+        progress.add(batch.num_rows)
+        yield batch
+
+
+def write_with(source, to, column, weigh):
+    """Write a dataset to a Parquet file, with one column more.
+
+    The file appears under its name when it is whole.
+    """
+    dataset = dataset_of(source)
+    pyarrow = import_optional("pyarrow", extra="arrow", feature="Writing Parquet files")
+    parquet = import_optional(
+        "pyarrow.parquet", extra="arrow", feature="Writing Parquet files"
+    )
+    if column in dataset.schema.names:
+        raise ValueError(
+            f"The source has a column {column!r} already. Choose another name as "
+            "column=."
+        )
+    schema = dataset.schema.append(pyarrow.field(column, pyarrow.float64()))
+    unfinished = f"{os.fspath(to)}.unfinished"
+    try:
+        with parquet.ParquetWriter(unfinished, schema) as writer:
+            for name, part in parts_of(dataset):
+                for batch in batches_of(part, dataset, None):
+                    try:
+                        weights = np.asarray(weigh(batch), dtype=np.float64)
+                    except (TypeError, ValueError) as error:
+                        raise type(error)(f"{name}: {error}") from error
+                    values = [*batch.columns, pyarrow.array(weights)]
+                    writer.write_batch(pyarrow.record_batch(values, schema=schema))
+        os.replace(unfinished, to)
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(unfinished)
+    return to

@@ -1,0 +1,186 @@
+"""Chunks of rows of any form, and which of their columns statistics are made of."""
+
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skweight._utils.validation import say
+
+# Rows that are taken from a table on disk or in memory at a time.
+CHUNK_ROWS = 1 << 18
+
+
+def engine_of(source):
+    """Return the package that a table is of, without importing it."""
+    return type(source).__module__.partition(".")[0]
+
+
+def is_dataset(source):
+    """Return whether a source is Parquet, on disk or as a dataset."""
+    if isinstance(source, str | PathLike):
+        return True
+    if isinstance(source, list | tuple) and source:
+        return all(isinstance(one, str | PathLike) for one in source)
+    return engine_of(source) == "pyarrow" and hasattr(source, "get_fragments")
+
+
+def is_table(source):
+    """Return whether a source is one table, in memory or as a memory map."""
+    if isinstance(source, np.ndarray):
+        return source.ndim == 2 or source.dtype.names is not None
+    if isinstance(source, dict) or hasattr(source, "columns"):
+        return True
+    return engine_of(source) == "pyarrow" and hasattr(source, "slice")
+
+
+class Roles(NamedTuple):
+    """Names of columns, or places in a chunk, by what they hold; None is not said."""
+
+    y: Any = None
+    score: Any = None
+    sample_weight: Any = None
+    X: Any = None
+
+    def columns(self, statistics):
+        """Return the columns that the statistics need, or None for all of them."""
+        needed = []
+        for one in statistics:
+            for role in one._takes:
+                value = getattr(self, role)
+                if role == "X":
+                    value = getattr(one, "columns", None) if value is None else value
+                    if value is None:
+                        return None
+                    needed += list(value)
+                elif value is None:
+                    return None
+                else:
+                    needed.append(value)
+        if self.sample_weight is not None:
+            needed.append(self.sample_weight)
+        return list(dict.fromkeys(needed))
+
+    def check(self, statistics):
+        """Raise if a table does not say which of its columns are meant."""
+        for one in statistics:
+            for role in set(one._takes) - {"X"}:
+                if getattr(self, role) is None:
+                    raise ValueError(
+                        f"{type(one).__name__} needs the column that holds {role}: "
+                        f"pass {role}=, its name or position in the table."
+                    )
+
+    def arguments(self, chunk, statistic):
+        """Return what `update` of a statistic takes, from a chunk."""
+        said = [getattr(self, role) for role in (*statistic._takes, "sample_weight")]
+        if "X" not in statistic._takes and all(role is None for role in said):
+            # Places that are not said are those of the arguments.
+            return tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)
+        found = []
+        for role in statistic._takes:
+            value = getattr(self, role)
+            found.append(_TAKE.get(role, column_of)(chunk, value))
+        if self.sample_weight is not None:
+            found.append(column_of(chunk, self.sample_weight))
+        return tuple(found)
+
+
+def names_of(chunk):
+    """Return the names of the columns of a chunk, or None where it has none."""
+    if engine_of(chunk) == "pyarrow":
+        return list(chunk.schema.names)
+    if isinstance(chunk, dict):
+        return list(chunk)
+    if isinstance(chunk, np.ndarray):
+        return None if chunk.dtype.names is None else list(chunk.dtype.names)
+    columns = getattr(chunk, "columns", None)
+    return None if columns is None else list(columns)
+
+
+def column_of(chunk, column):
+    """Return a column of a chunk as an array, or say which columns there are."""
+    values = raw_column_of(chunk, column)
+    if engine_of(values) == "pyarrow":
+        return values.to_numpy(zero_copy_only=False)
+    return np.asarray(values)
+
+
+def raw_column_of(chunk, column):
+    """Return a column of a chunk as it is kept there."""
+    names = names_of(chunk)
+    if names is not None:
+        if column not in names:
+            raise ValueError(
+                f"The chunk lacks the column {column!r}; it has {say(names)}. All "
+                "chunks need the same columns."
+            )
+        values = chunk[column]
+        if engine_of(chunk) == "pyarrow" and hasattr(values, "combine_chunks"):
+            return values.combine_chunks()
+        return values
+    if isinstance(column, str):
+        raise ValueError(
+            f"The column {column!r} was asked for by name, and the chunk is of the "
+            f"type {type(chunk).__name__}, whose columns have none. Give its place."
+        )
+    if not isinstance(chunk, tuple | list):
+        chunk = np.asarray(chunk)
+        chunk = chunk.T if chunk.ndim == 2 else [chunk]
+    if not -len(chunk) <= column < len(chunk):
+        raise ValueError(
+            f"The chunk lacks the column {column}; it has {len(chunk)}. All chunks "
+            "need the same columns."
+        )
+    return chunk[column]
+
+
+def table_of(chunk, columns):
+    """Return some columns of a chunk as a table, or all of them."""
+    if engine_of(chunk) == "pyarrow":
+        return (chunk if columns is None else chunk.select(columns)).to_pandas()
+    if columns is None:
+        if isinstance(chunk, tuple | list) and len(chunk) == 1:
+            return chunk[0]
+        return chunk
+    if isinstance(columns, int):
+        # The place of a whole table in a tuple.
+        return chunk[columns]
+    if isinstance(chunk, np.ndarray) and chunk.dtype.names is None:
+        return chunk[:, columns]
+    import pandas as pd
+
+    return pd.DataFrame({column: column_of(chunk, column) for column in columns})
+
+
+# Labels stay as they are kept: to make strings of all of them would take longest.
+_TAKE = {"X": table_of, "y": raw_column_of}
+
+
+def n_rows_of(chunk):
+    """Return how many rows a chunk has."""
+    names = names_of(chunk)
+    if isinstance(chunk, dict):
+        return len(next(iter(chunk.values()))) if chunk else 0
+    if names is None and isinstance(chunk, tuple | list):
+        return len(chunk[0]) if chunk else 0
+    return chunk.num_rows if engine_of(chunk) == "pyarrow" else len(chunk)
+
+
+def in_slices(table):
+    """Yield slices of a table in memory, or on disk as a memory map."""
+    n_rows = n_rows_of(table)
+    if isinstance(table, dict):
+        lengths = {name: len(values) for name, values in table.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                f"The columns of a table must be of one length; got {lengths}."
+            )
+    for start in range(0, n_rows, CHUNK_ROWS):
+        if isinstance(table, dict):
+            part = slice(start, start + CHUNK_ROWS)
+            yield {name: values[part] for name, values in table.items()}
+        elif engine_of(table) == "pyarrow":
+            yield table.slice(start, CHUNK_ROWS)
+        else:
+            yield table[start : start + CHUNK_ROWS]

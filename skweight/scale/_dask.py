@@ -1,0 +1,119 @@
+"""Collections of dask: partitions are summed where they are."""
+
+from functools import partial
+
+import numpy as np
+
+from skweight._utils.optional import import_optional
+from skweight.scale._fill import sum_partition, take_partitions
+
+# With progress to tell, partitions are asked for in so many portions.
+_PORTIONS = 10
+
+
+def _dask():
+    return import_optional("dask", extra="dask", feature="Summing a dask collection")
+
+
+def partitions_of(source, columns):
+    """Return a delayed chunk for every partition."""
+    if isinstance(source, dict):
+        names = list(source) if columns is None else columns
+        missing = [name for name in names if name not in source]
+        if missing:
+            raise ValueError(
+                f"The source lacks the columns {missing}; it has {list(source)}."
+            )
+        arrays = [source[name] for name in names]
+        _check_aligned(dict(zip(names, arrays, strict=True)))
+        parts = zip(
+            *(np.ravel(array.to_delayed()).tolist() for array in arrays), strict=True
+        )
+        return [dict(zip(names, part, strict=True)) for part in parts]
+    if hasattr(source, "columns"):
+        missing = [name for name in columns or () if name not in source.columns]
+        if missing:
+            raise ValueError(
+                f"The source lacks the columns {missing}; it has "
+                f"{list(source.columns)}."
+            )
+        source = source if columns is None else source[columns]
+        return source.to_delayed()
+    if getattr(source, "ndim", 0) == 2:
+        return source.rechunk({1: -1}).to_delayed().ravel().tolist()
+    raise TypeError(
+        "Of dask, summarize reads DataFrames, arrays of two dimensions, and dicts of "
+        f"arrays; got a {type(source).__name__} of dask."
+    )
+
+
+def _check_aligned(arrays):
+    """Raise if columns, arrays or Series, are not cut at the same rows."""
+    sizes = {
+        name: [array.npartitions]
+        if not hasattr(array, "chunks") or np.isnan(array.chunks[0]).any()
+        else list(array.chunks[0])
+        for name, array in arrays.items()
+    }
+    numbers = {len(array.to_delayed()) for array in arrays.values()}
+    known = {tuple(cuts) for cuts in sizes.values() if len(cuts) > 1}
+    if len(numbers) > 1 or len(known) > 1:
+        raise ValueError(
+            "Columns of dask must be cut at the same rows; got the partitions "
+            f"{sizes}. Call rechunk or repartition on them first."
+        )
+
+
+def fill(source, statistics, roles, progress):
+    """Sum a collection, with the scheduler or cluster that is active."""
+    dask = _dask()
+    roles.check(statistics)
+    parts = partitions_of(source, roles.columns(statistics))
+    empty = dask.delayed([one._empty() for one in statistics])
+    tasks = [
+        dask.delayed(_sum_numbered, pure=False)(number, part, empty, roles)
+        for number, part in enumerate(parts)
+    ]
+    size = -(-len(tasks) // _PORTIONS) if progress.verbose else len(tasks)
+    results = (
+        result
+        for start in range(0, len(tasks), max(size, 1))
+        for result in dask.compute(*tasks[start : start + size])
+    )
+    token = dask.base.tokenize(source)
+    take_partitions(results, statistics, token, progress)
+
+
+def _sum_numbered(number, chunk, statistics, roles):
+    return number, *sum_partition([chunk], statistics, roles)
+
+
+def with_weights(source, column, weigh):
+    """Return a collection with a weight for every row."""
+    _dask()
+    if isinstance(source, dict):
+        _check_aligned(source)
+        names = list(source)
+        arrays = [
+            array.rechunk({1: -1}) if array.ndim > 1 else array
+            for array in source.values()
+        ]
+        import dask.array
+
+        return dask.array.map_blocks(
+            partial(_weigh_blocks, weigh, names),
+            *arrays,
+            dtype=np.float64,
+            drop_axis=[axis for axis in (1,) if any(one.ndim > 1 for one in arrays)],
+            chunks=(arrays[0].chunks[0],),
+        )
+    meta = source._meta.assign(**{column: np.zeros(0)})
+    return source.map_partitions(partial(_assign, column, weigh), meta=meta)
+
+
+def _weigh_blocks(weigh, names, *blocks):
+    return weigh(dict(zip(names, blocks, strict=True)))
+
+
+def _assign(column, weigh, part):
+    return part.assign(**{column: np.asarray(weigh(part), dtype=np.float64)})

@@ -1,0 +1,146 @@
+"""Figures of scores in bins. A bin and class counts as one row at its mean score."""
+
+import numpy as np
+from scipy.special import expit, log_expit
+
+from skweight._utils.validation import check_bool, check_number
+from skweight.costs import _rules as rules
+from skweight.costs._matrix import as_cost_matrix
+from skweight.metrics._calibration import (
+    ReliabilityCurve,
+    equal_mass_bins,
+    error_of_bins,
+    frequency_interval,
+)
+
+
+def probabilities(scores, calibrator):
+    """Return probabilities of both classes, shape (n, 2)."""
+    if calibrator is None:
+        return np.column_stack([expit(-scores), expit(scores)])
+    return calibrator.predict_proba(scores)
+
+
+def auc(mass):
+    """Return the area under the ROC curve from masses of shape (2, n_bins)."""
+    rest, own = mass
+    if not (rest.any() and own.any()):
+        raise ValueError("The AUC needs rows of both classes; got rows of one.")
+    below = np.cumsum(rest) - rest / 2
+    return float(own @ below / (own.sum() * rest.sum()))
+
+
+def log_loss(binned, calibrator):
+    """Return the mean log loss."""
+    if calibrator is None:
+        sign = 2 * binned.codes - 1
+        log_proba = log_expit(sign * binned.scores)
+    else:
+        proba = probabilities(binned.scores, calibrator)
+        log_proba = np.log(proba[np.arange(binned.codes.size), binned.codes])
+    return float(-(binned.mass @ log_proba) / binned.mass.sum())
+
+
+def _grouped(binned, calibrator, n_bins):
+    """Return probabilities of the second class, and the bin of equal mass of each."""
+    proba = probabilities(binned.scores, calibrator)[:, 1]
+    # Both classes of a bin stay together, or their frequencies would say nothing.
+    bins, position = np.unique(binned.bins, return_inverse=True)
+    mass = np.bincount(position, binned.mass)
+    order = np.arange(bins.size, dtype=np.float64)
+    return proba, equal_mass_bins(order, mass, n_bins)[position]
+
+
+def reliability(binned, calibrator, n_bins, confidence):
+    """Return a reliability curve."""
+    check_number(confidence, name="confidence", low=0, high=1, include="neither")
+    proba, groups = _grouped(binned, calibrator, n_bins)
+    mass = np.bincount(groups, binned.mass)
+    frequency = np.bincount(groups, binned.mass * binned.codes) / mass
+    n_effective = mass**2 / np.bincount(groups, binned.squares)
+    low, high = frequency_interval(frequency, n_effective, confidence)
+    return ReliabilityCurve(
+        mean_proba=np.bincount(groups, binned.mass * proba) / mass,
+        frequency=frequency,
+        low=low,
+        high=high,
+        share=mass / mass.sum(),
+        effective_rows=n_effective,
+    )
+
+
+def calibration_error(binned, calibrator, n_bins, debias):
+    """Return the root mean square distance of predictions and frequencies."""
+    check_bool(debias, name="debias")
+    proba, groups = _grouped(binned, calibrator, n_bins)
+    miss = binned.codes - proba
+    error = error_of_bins(
+        np.bincount(groups, binned.mass),
+        np.bincount(groups, binned.squares),
+        np.bincount(groups, binned.mass * miss),
+        np.bincount(groups, binned.squares * miss**2),
+        "l2",
+        debias,
+    )
+    return float(np.sqrt(max(error, 0.0)))
+
+
+def cost_threshold(binned, calibrator, cost, classes):
+    """Return the threshold of least cost, between the probabilities of two bins."""
+    matrix = as_cost_matrix(cost, labels=classes).align(classes)
+    if not matrix.is_constant:
+        raise ValueError(
+            "threshold needs the same costs in every row; these differ from row to "
+            "row. Decide by ExpectedCostDecision on the calibrated probabilities."
+        )
+    costs = rules.regret(matrix.resolve())
+    bins, first = np.unique(binned.bins, return_index=True)
+    position = np.searchsorted(bins, binned.bins)
+    mass = np.zeros((2, bins.size))
+    np.add.at(mass, (binned.codes, position), binned.mass)
+    # From the j-th bin on the second class is chosen: hits missed below, false above.
+    missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
+    false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
+    total = missed + false
+    proba = probabilities(binned.scores[first], calibrator)[:, 1]
+    # Of equally cheap ones the middle of the longest run is the least daring.
+    cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
+    runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
+    run = max(runs, key=len)
+    cut = run[run.size // 2]
+    if cut == 0:
+        return 0.0
+    if cut == bins.size:
+        return 1.0
+    return float((proba[cut - 1] + proba[cut]) / 2)
+
+
+def conformal_quantile(binned, calibrator, coverage, by_class):
+    """Return the quantile of one minus the probability of the label."""
+    check_number(coverage, name="coverage", low=0, high=1, include="neither")
+    check_bool(by_class, name="by_class")
+    proba = probabilities(binned.scores, calibrator)
+    miss = 1 - proba[np.arange(binned.codes.size), binned.codes]
+    if not by_class:
+        return _quantile(miss, binned, coverage)
+    return np.array(
+        [
+            _quantile(miss[of_class], _part(binned, of_class), coverage)
+            for of_class in (binned.codes == 0, binned.codes == 1)
+        ]
+    )
+
+
+def _part(binned, kept):
+    return type(binned)(*(column[kept] for column in binned))
+
+
+def _quantile(miss, binned, coverage):
+    """Return the weighted quantile, with a new row of mean weight beyond all others."""
+    if not miss.size:
+        return np.inf
+    order = np.argsort(miss)
+    mass = np.cumsum(binned.mass[order])
+    wanted = coverage * (mass[-1] + mass[-1] / binned.n_rows.sum())
+    place = np.searchsorted(mass, wanted * (1 - 1e-12))
+    return float(miss[order][place]) if place < miss.size else np.inf

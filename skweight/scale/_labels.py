@@ -1,0 +1,68 @@
+"""Labels of a chunk, looked up by their hash: chunks are many, and labels few."""
+
+import numpy as np
+
+from skweight._utils.sums import check_one_kind
+from skweight._utils.validation import check_labels, encode_labels, plain
+from skweight.scale._chunks import engine_of
+
+
+def encode(y, *, owner):
+    """Return the sorted labels of a chunk, and the position of each row's.
+
+    Parameters
+    ----------
+    y : array-like, Series, or array of pyarrow
+        Labels of any type, of one row at least.
+    owner : str
+        Who asks, for messages.
+
+    Returns
+    -------
+    labels : list
+        Values of Python, sorted.
+    codes : ndarray of int
+    """
+    if engine_of(y) == "pyarrow":
+        found = y.dictionary_encode()
+        labels, codes = found.dictionary.to_pylist(), found.indices
+        if codes.null_count:
+            check_labels(y.to_numpy(zero_copy_only=False), owner=owner)
+        return _sorted(labels, codes.to_numpy(zero_copy_only=False), owner)
+    if engine_of(y) == "polars" and not y.dtype.is_numeric() and not y.null_count():
+        labels = y.unique().to_list()
+        codes = y.replace_strict(labels, range(len(labels))).to_numpy()
+        return _sorted(labels, codes, owner)
+    categorical = getattr(y, "cat", y)
+    if hasattr(categorical, "categories") and hasattr(categorical, "codes"):
+        codes = np.asarray(categorical.codes)
+        if codes.min() >= 0:
+            return _sorted(list(categorical.categories), codes, owner, unused=True)
+    values = y if hasattr(y, "dtype") else np.asarray(y)
+    if np.ndim(values) != 1 or getattr(values.dtype, "kind", "O") in "iub":
+        classes, codes = encode_labels(check_labels(np.asarray(y), owner=owner))
+        return [plain(label) for label in classes], codes
+    import pandas as pd
+
+    codes, labels = pd.factorize(values if hasattr(y, "iloc") else np.asarray(y))
+    if codes.min() < 0:
+        check_labels(np.asarray(y), owner=owner)  # which says how many are missing
+    return _sorted([plain(label) for label in labels], codes, owner)
+
+
+def _sorted(labels, codes, owner, *, unused=False):
+    """Return labels sorted, and the codes of rows that follow."""
+    if unused:
+        # A category need not occur.
+        used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
+        table = np.zeros(len(labels), dtype=np.intp)
+        table[used] = np.arange(used.size)
+        labels, codes = [plain(labels[code]) for code in used], table[codes]
+    check_one_kind(labels)
+    check_labels(np.asarray(labels), owner=owner)
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    if order == list(range(len(labels))):
+        return labels, codes
+    position = np.empty(len(labels), dtype=np.intp)
+    position[order] = np.arange(len(labels))
+    return [labels[place] for place in order], position[codes]

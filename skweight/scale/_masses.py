@@ -1,0 +1,284 @@
+"""How many rows there are of every class, and of every cell of several columns."""
+
+import numpy as np
+
+from skweight._utils.sums import Sums, check_one_kind, chunk_weights
+from skweight._utils.validation import n_rows, plain, say
+from skweight.scale._chunks import column_of
+from skweight.scale._labels import encode
+
+# What is summed for every cell: rows that count, their weights, and those squared.
+_N_SUMS = 3
+
+
+class CellMasses(Sums):
+    r"""Count rows in the cells of one or several columns, chunk by chunk.
+
+    What raking, balanced groups and reweighing need to know about the rows: the total
+    weight of every combination of values that occurs. Margins of single columns follow
+    from it.
+
+    .. math:: W_c = \sum_{i \in c} s_i
+
+    Parameters
+    ----------
+    columns : list of str or int
+        Columns whose combinations of values are counted, by name or by position.
+        Memory grows with the number of combinations that occur.
+
+    Attributes
+    ----------
+    mass_ : dict {tuple: float}
+        Total weight of every cell, whose values are those of `columns` in their order;
+        None stands for a missing value.
+    n_rows_ : int
+        Number of rows of positive weight.
+    keys : set
+        Partitions that have been counted.
+
+    See Also
+    --------
+    ClassMasses : Cells of the label alone.
+
+    Notes
+    -----
+    O(n) time. Counts are float64: the order of the chunks changes the last digits at
+    most.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight.scale import CellMasses
+    >>> chunks = [
+    ...     pd.DataFrame({"sex": ["f", "m"], "age": ["old", "old"]}),
+    ...     pd.DataFrame({"sex": ["f", "f"], "age": ["young", "old"]}),
+    ... ]
+    >>> cells = CellMasses(["sex", "age"])
+    >>> for chunk in chunks:
+    ...     _ = cells.update(chunk)
+    >>> cells.mass_
+    {('f', 'old'): 2.0, ('f', 'young'): 1.0, ('m', 'old'): 1.0}
+    >>> cells.margin("sex")
+    {'f': 0.75, 'm': 0.25}
+    """
+
+    _takes = ("X",)
+    _alike = ("columns",)
+
+    def __init__(self, columns):
+        super().__init__()
+        if isinstance(columns, str | int):
+            raise TypeError(f"columns must be a list of columns; got {columns!r}.")
+        self.columns = list(columns)
+
+    def update(self, X, sample_weight=None, *, key=None):
+        """Count the rows of a chunk.
+
+        Parameters
+        ----------
+        X : DataFrame, dict or array of shape (n_samples, n_features)
+            A chunk that has all of `columns`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for.
+        key : hashable, default=None
+            Name of the partition that the chunk is all of. One that comes again
+            replaces its twin. None adds.
+
+        Returns
+        -------
+        self : object
+            The statistics.
+        """
+        values = [column_of(X, column) for column in self.columns]
+        weight = chunk_weights(sample_weight, values[0].shape[0])
+        return self._take(_sums_of_cells(values, weight), key)
+
+    def margin(self, column):
+        """Return the share of every value of one column.
+
+        Parameters
+        ----------
+        column : str or int
+            One of `columns`.
+
+        Returns
+        -------
+        shares : dict {value: float}
+            They sum to one.
+        """
+        if column not in self.columns:
+            raise ValueError(
+                f"margin takes one of the columns {say(self.columns)}; got {column!r}."
+            )
+        place = self.columns.index(column)
+        shares = {}
+        for cell, mass in self.mass_.items():
+            shares[cell[place]] = shares.get(cell[place], 0.0) + mass
+        total = sum(shares.values())
+        return {value: mass / total for value, mass in shares.items()}
+
+    @property
+    def mass_(self):
+        """Total weight of every cell."""
+        totals = self._totals()
+        return {cell: float(totals[cell][1]) for cell in sorted(totals, key=_rank)}
+
+    @property
+    def n_rows_(self):
+        """Number of rows of positive weight."""
+        return int(sum(sums[0] for sums in self._totals().values()))
+
+    def _agree(self, labels):
+        for place, column in enumerate(self.columns):
+            known = {cell[place] for cell in self._all_labels()}
+            check_one_kind(known | {cell[place] for cell in labels}, name=repr(column))
+
+
+class ClassMasses(Sums):
+    r"""Count the rows of every class, chunk by chunk.
+
+    All that strategies need that weigh rows by their class: ``fit_statistics`` of
+    :class:`~skweight.BalancedWeighting`, ``EffectiveNumberWeighting``,
+    ``ClassWeighting``, ``PriorWeighting`` and others takes it in the place of the rows.
+    A few hundred bytes, whatever the number of rows.
+
+    .. math:: n_k, \qquad W_k = \sum_{i \in k} s_i, \qquad \sum_{i \in k} s_i^2
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels that have come so far, sorted.
+    mass_ : ndarray of shape (n_classes,)
+        Total weight of each class.
+    n_rows_ : ndarray of shape (n_classes,)
+        Number of rows of positive weight of each class.
+    effective_rows_ : ndarray of shape (n_classes,)
+        Kish's effective sample size of each class.
+    keys : set
+        Partitions that have been counted.
+
+    See Also
+    --------
+    summarize : Takes the chunks from files and engines.
+    ScoreStatistics : For calibrators.
+
+    Notes
+    -----
+    O(n) time. Chunks may come in any order and on any machine, and lack classes; sums
+    are float64, so that the order changes the last digits at most.
+
+    References
+    ----------
+    .. [1] L. Kish, "Survey Sampling", Wiley, 1965, section 11.7.
+
+    Examples
+    --------
+    >>> from skweight import BalancedWeighting
+    >>> from skweight.scale import ClassMasses
+    >>> here = ClassMasses().update(["no", "no", "yes"]).update(["no", "no"])
+    >>> there = ClassMasses().update(["no", "yes", "no"])
+    >>> masses = here.merge(there)
+    >>> masses.mass_
+    array([6., 2.])
+    >>> BalancedWeighting().fit_statistics(masses).class_weight_dict()
+    {'no': 0.6666666666666666, 'yes': 2.0}
+    """
+
+    _takes = ("y",)
+
+    def update(self, y, sample_weight=None, *, key=None):
+        """Count the rows of a chunk.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,)
+            Labels; there may be none.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for.
+        key : hashable, default=None
+            Name of the partition that the chunk is all of. One that comes again
+            replaces its twin. None adds.
+
+        Returns
+        -------
+        self : object
+            The statistics.
+        """
+        if n_rows(y, "y") == 0:
+            return self._take({}, key)
+        labels, codes = encode(y, owner="ClassMasses")
+        weight = chunk_weights(sample_weight, codes.shape[0])
+        sums = _counts(codes, weight, len(labels))
+        return self._take(dict(zip(labels, sums, strict=True)), key)
+
+    @property
+    def classes_(self):
+        """Labels that have come so far, sorted."""
+        return np.array(sorted(self._all_labels()))
+
+    @property
+    def mass_(self):
+        """Total weight of each class."""
+        return self._table()[:, 1]
+
+    @property
+    def n_rows_(self):
+        """Number of rows of positive weight of each class."""
+        return self._table()[:, 0].astype(np.int64)
+
+    @property
+    def effective_rows_(self):
+        """Kish's effective sample size of each class."""
+        _, mass, squares = self._table().T
+        return np.divide(mass**2, squares, out=np.zeros(mass.size), where=mass > 0)
+
+    def _table(self):
+        totals = self._totals()
+        rows = [totals[label] for label in sorted(totals)]
+        return np.array(rows).reshape(len(rows), _N_SUMS)
+
+    def _agree(self, labels):
+        check_one_kind([*self._all_labels(), *labels])
+
+
+def _counts(codes, weight, n_cells):
+    """Return rows that count, weights and squares of every cell, one row each."""
+    if weight is None:
+        count = np.bincount(codes, minlength=n_cells)
+        return np.repeat(count[:, np.newaxis], _N_SUMS, axis=1).astype(np.float64)
+    return np.column_stack(
+        [
+            np.bincount(codes, value, n_cells)
+            for value in (weight > 0, weight, weight * weight)
+        ]
+    )
+
+
+def _sums_of_cells(values, weight):
+    import pandas as pd
+
+    if values[0].shape[0] == 0:
+        return {}
+    levels = []
+    codes = np.zeros(values[0].shape[0], dtype=np.int64)
+    for column in values:
+        code, level = pd.factorize(column, use_na_sentinel=False)
+        codes = codes * len(level) + code
+        # Combinations that do not occur take no place, so that nothing overflows.
+        used, codes = np.unique(codes, return_inverse=True)
+        before = used // len(level)
+        levels = [known[before] for known in levels]
+        levels.append(np.asarray(level, dtype=object)[used % len(level)])
+    sums = _counts(codes, weight, used.size)
+    cells = zip(*([_value(one) for one in level] for level in levels), strict=True)
+    return dict(zip(cells, sums, strict=True))
+
+
+def _value(value):
+    value = plain(value)
+    # NaN and NaT differ from themselves, and NA does not know.
+    return value if value is not None and (value == value) is True else None
+
+
+def _rank(cell):
+    return tuple((value is None, value if value is not None else 0) for value in cell)

@@ -1,0 +1,239 @@
+"""A fitted calibrator as a few numbers, for engines that have no skweight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from skweight._utils.validation import check_number, plain, say
+
+# A first grid, on which a kink is not missed, and the most knots that are ever made.
+_FIRST = 81
+_MOST = 4096
+# A step narrower than this is drawn as a steep line.
+_NARROWEST = 1e-7
+
+
+@dataclass(frozen=True)
+class PiecewiseMap:
+    """A calibration of two classes as straight pieces of the log odds.
+
+    Where new rows are scored there is often no Python: a table of Spark, a warehouse.
+    The map goes there as plain arrays, for ``numpy.interp``, or as an expression of
+    SQL. Made by :meth:`of`.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_knots,)
+        Strictly increasing.
+    log_odds : ndarray of shape (n_knots,)
+        Log odds of the second class at these scores. Between them the map is straight,
+        and beyond them constant.
+    classes : ndarray of shape (2,)
+        Labels, sorted.
+
+    See Also
+    --------
+    skweight.calibration.BaseCalibrator : What it is made of.
+
+    Examples
+    --------
+    >>> from skweight.calibration import SigmoidCalibrator
+    >>> from skweight.scale import PiecewiseMap
+    >>> calibrator = SigmoidCalibrator().fit([-2, -1, 0, 1, 2, 3], [0, 0, 1, 0, 1, 1])
+    >>> knots = PiecewiseMap.of(calibrator, low=-5, high=5)
+    >>> knots.predict_proba([0.5]).round(2)
+    array([[0.5, 0.5]])
+    >>> print(PiecewiseMap([-1, 1], [-2.5, 1.0], [0, 1]).sql("z"))
+    1 / (1 + exp(-(CASE WHEN z < -1.0 THEN -2.5 WHEN z >= 1.0 THEN 1.0
+    ELSE -2.5 + (z - (-1.0)) * 1.75 END)))
+    """
+
+    scores: np.ndarray
+    log_odds: np.ndarray
+    classes: np.ndarray
+
+    def __post_init__(self):
+        for name in ("scores", "log_odds"):
+            values = np.asarray(getattr(self, name), dtype=np.float64)
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "classes", np.asarray(self.classes))
+        if (
+            self.scores.ndim != 1
+            or self.scores.shape != self.log_odds.shape
+            or self.scores.size < 2
+            or not (np.diff(self.scores) > 0).all()
+            or not np.isfinite(self.log_odds).all()
+        ):
+            raise ValueError(
+                "PiecewiseMap takes two knots or more: strictly increasing scores, "
+                "and a finite number of log odds for each."
+            )
+        if self.classes.shape != (2,):
+            raise ValueError(
+                f"PiecewiseMap is about two classes; got {say(self.classes)}."
+            )
+
+    @classmethod
+    def of(cls, calibrator, *, tol=1e-3, low=-20.0, high=20.0):
+        """Return the map of a fitted calibrator.
+
+        Parameters
+        ----------
+        calibrator : BaseCalibrator
+            Fitted calibrator of two classes.
+        tol : float, default=1e-3
+            Largest distance of the log odds in the middle between two knots, in
+            (0, inf): a relative error of so much in a small probability. Raising it
+            makes the expression shorter.
+        low, high : float, default=-20.0, 20.0
+            Range of the knots, beyond which the map is constant.
+
+        Returns
+        -------
+        knots : PiecewiseMap
+            Some tens of knots for calibrators with a formula, and those of its steps
+            for an isotonic one.
+        """
+        check_number(tol, name="tol", low=0, include="neither")
+        if not low < high:
+            raise ValueError(f"low must be below high; got {low} and {high}.")
+        classes = calibrator.classes_
+        if classes.shape[0] != 2:
+            raise ValueError(
+                f"PiecewiseMap is about two classes; the calibrator has "
+                f"{say(classes)}. Make one map for each class against the rest."
+            )
+
+        def log_odds_of(scores):
+            proba = calibrator.predict_proba(scores)
+            return np.log(proba[:, 1]) - np.log(proba[:, 0])
+
+        kinks = [
+            np.asarray(curve.scores)
+            for curve in getattr(calibrator, "curves_", ())
+            if hasattr(curve, "scores")
+        ]
+        grid = np.concatenate([np.linspace(low, high, _FIRST), *kinks])
+        scores = np.unique(grid[(grid >= low) & (grid <= high)])
+        log_odds = log_odds_of(scores)
+        while scores.size <= _MOST:
+            middle = (scores[1:] + scores[:-1]) / 2
+            exact = log_odds_of(middle)
+            off = np.abs(exact - (log_odds[1:] + log_odds[:-1]) / 2) > tol
+            off &= np.diff(scores) > _NARROWEST
+            if not off.any():
+                break
+            order = np.argsort(np.concatenate([scores, middle[off]]))
+            scores = np.concatenate([scores, middle[off]])[order]
+            log_odds = np.concatenate([log_odds, exact[off]])[order]
+        kept = _needed(scores, log_odds, tol / 4)
+        return cls(scores[kept], log_odds[kept], classes)
+
+    def predict_proba(self, scores):
+        """Return probabilities of both classes.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n_samples,)
+            Log odds or decision values, as the calibrator takes them.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, 2)
+            Columns follow `classes`.
+        """
+        log_odds = np.interp(scores, self.scores, self.log_odds)
+        return np.column_stack([expit(-log_odds), expit(log_odds)])
+
+    def sql(self, score, *, threshold=None):
+        """Return the map as an expression of SQL.
+
+        Parameters
+        ----------
+        score : str
+            Column of the scores, or an expression of them.
+        threshold : float, default=None
+            Probability from which on the second class is chosen, in [0, 1]. None
+            returns the expression of its probability.
+
+        Returns
+        -------
+        expression : str
+            ``CASE``, comparisons and ``exp``, which any database has: the probability
+            of the second class, or with a `threshold` its label or the other.
+        """
+        log_odds = self._case(score, 0, self.scores.size - 1)
+        low, high = self._ends(score)
+        # Of scores beyond the knots, then by halves: a few comparisons a row.
+        log_odds = f"CASE {low} {high} ELSE {log_odds} END"
+        if threshold is None:
+            return f"1 / (1 + exp(-({log_odds})))"
+        check_number(threshold, name="threshold", low=0, high=1)
+        rest, own = (_literal(plain(label)) for label in self.classes)
+        if threshold in (0, 1):
+            # Probabilities are never exactly that; 1 stands for never.
+            return own if threshold == 0 else rest
+        cut = _number(np.log(threshold) - np.log1p(-threshold))
+        return f"CASE WHEN {log_odds} >= {cut} THEN {own} ELSE {rest} END"
+
+    def _ends(self, score):
+        low, high = _number(self.scores[0]), _number(self.scores[-1])
+        first, last = _number(self.log_odds[0]), _number(self.log_odds[-1])
+        return (
+            f"WHEN {score} < {low} THEN {first}",
+            f"WHEN {score} >= {high} THEN {last}",
+        )
+
+    def _case(self, score, first, last):
+        """Return the pieces between two knots, by halves."""
+        if last - first > 1:
+            middle = (first + last) // 2
+            below = self._case(score, first, middle)
+            above = self._case(score, middle, last)
+            cut = _number(self.scores[middle])
+            return f"CASE WHEN {score} < {cut} THEN {below} ELSE {above} END"
+        x, y = self.scores[first], self.log_odds[first]
+        slope = (self.log_odds[last] - y) / (self.scores[last] - x)
+        return f"{_number(y)} + ({score} - ({_number(x)})) * {_number(slope)}"
+
+
+def _needed(x, y, tol):
+    """Return which knots a straight line between others does not stand for."""
+    kept, start = [0], 0
+    while start < x.size - 1:
+        # The furthest knot to which a straight line passes all between them, found by
+        # doubling steps and then by halves.
+        good, step = start + 1, 2
+        while start + step < x.size and _straight(x, y, start, start + step, tol):
+            good, step = start + step, 2 * step
+        bad = min(start + step, x.size)
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if _straight(x, y, start, middle, tol):
+                good = middle
+            else:
+                bad = middle
+        kept.append(good)
+        start = good
+    return kept
+
+
+def _straight(x, y, start, end, tol):
+    part = slice(start, end + 1)
+    line = np.interp(x[part], x[[start, end]], y[[start, end]])
+    return np.abs(line - y[part]).max() <= tol
+
+
+def _number(value):
+    """Write a number so that every engine reads a double."""
+    return repr(float(value))
+
+
+def _literal(label):
+    if isinstance(label, bool):
+        return "TRUE" if label else "FALSE"
+    if isinstance(label, int | float):
+        return repr(label)
+    quoted = str(label).replace("'", "''")
+    return f"'{quoted}'"

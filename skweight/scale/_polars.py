@@ -1,0 +1,43 @@
+"""LazyFrames of polars, streamed."""
+
+import numpy as np
+
+from skweight.scale._chunks import CHUNK_ROWS
+from skweight.scale._fill import fill_by_chunks
+
+
+def fill(source, statistics, roles, progress):
+    """Sum a LazyFrame, of which a batch of rows is in memory at a time."""
+    roles.check(statistics)
+    columns = roles.columns(statistics)
+    names = source.collect_schema().names()
+    missing = [name for name in columns or () if name not in names]
+    if missing:
+        raise ValueError(f"The source lacks the columns {missing}; it has {names}.")
+    if columns is not None:
+        source = source.select(columns)
+    batches = source.collect_batches(chunk_size=CHUNK_ROWS, engine="streaming")
+    fill_by_chunks(batches, statistics, roles, progress, empty=True)
+
+
+def with_class_weights(frame, y, column, table):
+    """Return a frame with the weight of every label, by an expression."""
+    import polars as pl
+
+    return frame.with_columns(
+        pl.col(y).replace_strict(table, return_dtype=pl.Float64).alias(column)
+    )
+
+
+def with_weights(frame, column, weigh):
+    """Return a frame with a weight for every row, computed by batches."""
+    import polars as pl
+
+    def add(batch):
+        weights = np.asarray(weigh(batch), dtype=np.float64)
+        return batch.with_columns(pl.Series(column, weights))
+
+    if not hasattr(frame, "collect"):
+        return add(frame)
+    schema = {**frame.collect_schema(), column: pl.Float64}
+    return frame.map_batches(add, schema=schema, streamable=True)

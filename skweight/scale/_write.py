@@ -1,0 +1,161 @@
+"""Weights written back as a column, in the way of the engine the rows are in."""
+
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skweight._utils.validation import say
+from skweight.scale._chunks import (
+    column_of,
+    engine_of,
+    is_dataset,
+    names_of,
+    raw_column_of,
+    table_of,
+)
+from skweight.scale._labels import encode
+
+
+def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to=None):
+    """Give every row of a table its weight, in the way of its engine.
+
+    The engines of training take weights as a column: ``weightCol`` of pyspark.ml,
+    ``weight_col`` of ``SparkXGBClassifier``, ``sample_weight`` of ``xgboost.dask`` and
+    ``lightgbm.dask``. Lazy tables stay lazy.
+
+    Parameters
+    ----------
+    source : object
+        A table of the kinds that :func:`summarize` reads.
+    weighting : BaseWeighting
+        Fitted strategy, as by ``fit_statistics``.
+    y : str or int, default=None
+        Column of the labels, for strategies that look at them.
+    X : list of str or int, default=None
+        Columns of the features, for strategies that look at them; None takes all
+        columns but `y`.
+    column : str, default="sample_weight"
+        Name of the new column.
+    to : path, default=None
+        Where the table goes, for Parquet: a file, which appears when it is whole.
+
+    Returns
+    -------
+    weighted : object
+        By the kind of `source`: a DataFrame of pandas or polars, a LazyFrame, a
+        DataFrame of dask or Spark with the new column; an array of dask for a dict of
+        its arrays; the path `to` for Parquet; a generator of one array of weights per
+        chunk for other iterables.
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown to the weighting, a column is missing or is there
+        already, or `to` is missing or of no use. Lazy tables raise when they are
+        computed.
+    TypeError
+        If the source is of no such kind.
+
+    See Also
+    --------
+    summarize : The way there.
+
+    Notes
+    -----
+    Strategies that weigh by class become an expression in Spark and polars, of which
+    no Python function sees a row; others are called once for every partition or batch,
+    and skweight must then be installed on the workers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight import BalancedWeighting
+    >>> from skweight.scale import ClassMasses, add_weights, summarize
+    >>> table = pd.DataFrame({"age": [31, 52, 47, 60], "label": ["a", "a", "a", "b"]})
+    >>> masses = summarize(table, ClassMasses(), y="label")
+    >>> weighting = BalancedWeighting().fit_statistics(masses)
+    >>> add_weights(table, weighting, y="label")["sample_weight"].round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    check_is_fitted(weighting, "scale_")
+    by_class = weighting._by_class
+    if by_class and y is None and not _names_y(source):
+        raise ValueError(
+            f"{type(weighting).__name__} weighs by class: pass y=, the column of the "
+            "labels."
+        )
+    weigh = partial(_weigh, weighting, y, X)
+    engine = engine_of(source)
+    if to is not None and not is_dataset(source):
+        raise ValueError(
+            f"to= is for Parquet; a table of {engine} is returned with its new column."
+        )
+    if is_dataset(source):
+        from skweight.scale._arrow import write_with
+
+        if to is None:
+            raise ValueError("Parquet is written to Parquet: pass to=, a path.")
+        return write_with(source, to, column, weigh)
+    names = None if isinstance(source, dict) else _columns(source)
+    if names is not None and column in names:
+        raise ValueError(
+            f"The table has a column {column!r} already. Choose another name as "
+            "column=."
+        )
+    if engine in ("pyspark", "polars"):
+        if engine == "pyspark":
+            from skweight.scale._spark import with_class_weights, with_weights
+        else:
+            from skweight.scale._polars import with_class_weights, with_weights
+        if by_class:
+            table = weighting.class_weight_dict()
+            return with_class_weights(source, y, column, table)
+        return with_weights(source, column, weigh)
+    if engine == "dask" or isinstance(source, dict):
+        from skweight.scale._dask import with_weights
+
+        return with_weights(source, column, weigh)
+    if engine == "pandas":
+        return source.assign(**{column: weigh(source)})
+    if isinstance(source, Iterable) and not isinstance(source, np.ndarray):
+        return (weigh(chunk) for chunk in source)
+    raise TypeError(
+        f"add_weights writes to tables that have named columns; got "
+        f"{type(source).__name__}. Call weighting.weigh(X, y) on an array."
+    )
+
+
+def _names_y(source):
+    """Return whether chunks of labels alone may come, which need no name."""
+    return not isinstance(source, dict) and _columns(source) is None
+
+
+def _columns(source):
+    if hasattr(source, "collect_schema"):
+        return source.collect_schema().names()
+    columns = getattr(source, "columns", None)
+    return None if columns is None else list(columns)
+
+
+def _weigh(weighting, y, X, chunk):
+    """Return the weights of the rows of a chunk."""
+    names = names_of(chunk)
+    if y is not None:
+        labels = raw_column_of(chunk, y)
+    else:
+        labels = chunk if names is None and not isinstance(chunk, tuple) else None
+    if labels is not None and len(labels) == 0:
+        return np.zeros(0)
+    if weighting._by_class:
+        found, codes = encode(labels, owner="add_weights")
+        return weighting.weigh(np.zeros((len(found), 1)), np.array(found))[codes]
+    if X is None and names is not None:
+        X = [name for name in names if name != y]
+        if not X:
+            raise ValueError(f"No column of features is left of {say(names)}.")
+    table = table_of(chunk, X)
+    if len(table) == 0:
+        return np.zeros(0)
+    return weighting.weigh(table, None if y is None else column_of(chunk, y))

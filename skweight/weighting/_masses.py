@@ -1,0 +1,38 @@
+"""What strategies that weigh by class learn from, where the rows are nowhere together.
+
+Anything will do that knows the classes and their masses, so that this room need not
+know the one above that counts them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight.stabilizers import resolve_stabilizer
+
+
+class ClassMass(NamedTuple):
+    """Total weight of every class."""
+
+    classes_: np.ndarray
+    mass_: np.ndarray
+
+
+def masses_of(statistics, weighting):
+    """Return classes and masses, or say why the strategy cannot learn from them."""
+    name = type(weighting).__name__
+    if not (hasattr(statistics, "classes_") and hasattr(statistics, "mass_")):
+        raise TypeError(
+            f"{name}.fit_statistics takes ClassMasses; got {type(statistics).__name__}."
+        )
+    if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
+        raise ValueError(
+            "A stabilizer looks at the weights of all rows, which sums do not know. "
+            f"Fit {name} without one: all rows of a class weigh the same."
+        )
+    found = ClassMass(statistics.classes_, statistics.mass_)
+    if not found.mass_.sum() > 0:
+        raise ValueError(
+            "No row of positive weight has been counted. Call update(y) first."
+        )
+    return found

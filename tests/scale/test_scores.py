@@ -1,0 +1,261 @@
+"""Calibrators and figures from sums are those from rows."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.metrics import log_loss, roc_auc_score
+
+from skweight import CostMatrix, metrics
+from skweight.calibration import (
+    AnchoredCalibrator,
+    AutoCalibrator,
+    BetaCalibrator,
+    IsotonicCalibrator,
+    PriorCalibrator,
+    QuadraticCalibrator,
+    SigmoidCalibrator,
+    TemperatureCalibrator,
+    VectorScalingCalibrator,
+    VennAbersCalibrator,
+)
+from skweight.exceptions import CalibrationWarning
+from skweight.scale import ClassMasses, ScoreStatistics
+
+
+def held_out(rng, n=60_000, *, weighted=False):
+    """Return scores of a model that weighted a rare class 9 times and is too sure."""
+    logit = rng.normal(-3, 1.5, n)
+    y = rng.random(n) < 1 / (1 + np.exp(-logit))
+    weight = rng.gamma(1.0, size=n) * np.where(y, 1, 3) if weighted else None
+    return 1.2 * logit + np.log(9), y, weight
+
+
+def in_chunks(scores, y, weight, size=7000, **parameters):
+    statistics = ScoreStatistics(**parameters)
+    for start in range(0, y.size, size):
+        part = slice(start, start + size)
+        own = None if weight is None else weight[part]
+        statistics.update(scores[part], y[part], own)
+    return statistics
+
+
+SMOOTH = {
+    "sigmoid": SigmoidCalibrator(),
+    "beta": BetaCalibrator(),
+    "anchored": AnchoredCalibrator(),
+    "anchored with a bend": AnchoredCalibrator("quadratic"),
+    "temperature": TemperatureCalibrator(),
+    "quadratic": QuadraticCalibrator(),
+    "vector": VectorScalingCalibrator(),
+}
+
+
+def known(calibrator):
+    inverts = isinstance(calibrator, AnchoredCalibrator | VectorScalingCalibrator)
+    return {"class_multiplier": [1, 9]} if inverts else {}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("calibrator", SMOOTH.values(), ids=list(SMOOTH))
+def test_calibrated_from_sums_is_calibrated_from_rows(calibrator, weighted, rng):
+    rows = held_out(rng, weighted=weighted)
+    of_rows = calibrator.fit(*rows, **known(calibrator)).predict_proba(rows[0])
+    effective = calibrator.class_count_
+    calibrator.fit_statistics(in_chunks(*rows), **known(calibrator))
+    # Effective rows are those of the rows, not of the bins.
+    assert_allclose(calibrator.class_count_, effective, rtol=1e-10)
+    assert_allclose(calibrator.predict_proba(rows[0]), of_rows, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "calibrator", [IsotonicCalibrator(), IsotonicCalibrator(centered=False)]
+)
+def test_isotonic_curves_differ_at_their_steps_alone(calibrator, rng):
+    rows = held_out(rng, 300_000)
+    of_rows = calibrator.fit(*rows).predict_proba(rows[0])[:, 1]
+    calibrator.fit_statistics(in_chunks(*rows))
+    off = np.abs(calibrator.predict_proba(rows[0])[:, 1] - of_rows)
+    assert off.mean() < 2e-3
+    assert np.quantile(off, 0.995) < 0.02
+
+
+def test_where_every_row_has_a_bin_of_its_own_isotonic_is_exact(rng):
+    scores = rng.permutation(np.arange(-400, 400)) / 40 + 0.001
+    y = rng.random(800) < 1 / (1 + np.exp(-scores))
+    statistics = ScoreStatistics().update(scores, y)
+    for calibrator in (IsotonicCalibrator(), VennAbersCalibrator()):
+        of_rows = calibrator.fit(scores, y).predict_proba(scores)
+        of_sums = calibrator.fit_statistics(statistics).predict_proba(scores)
+        assert_allclose(of_sums, of_rows, atol=1e-12)
+
+
+def test_the_closed_form_needs_the_labels_alone():
+    known = {"class_multiplier": [1, 99]}
+    prior = PriorCalibrator().fit_statistics(ClassMasses().update([0, 1]), **known)
+    assert_allclose(prior.predict_proba([0.0]), [[0.99, 0.01]])
+
+
+def test_calibrators_refuse_what_they_cannot_learn_from(rng):
+    statistics = in_chunks(*held_out(rng, 1000))
+    with pytest.raises(TypeError, match="AutoCalibrator leaves single rows out"):
+        AutoCalibrator().fit_statistics(statistics)
+    with pytest.raises(TypeError, match="takes ScoreStatistics; got ClassMasses"):
+        SigmoidCalibrator().fit_statistics(ClassMasses())
+    with pytest.raises(TypeError, match="SigmoidCalibrator takes no class_multiplier"):
+        SigmoidCalibrator().fit_statistics(statistics, class_multiplier=[1, 9])
+    with pytest.raises(ValueError, match="slope_scale"):
+        AnchoredCalibrator(slope_scale=-1).fit_statistics(statistics)
+    with pytest.raises(ValueError, match="ridge"):
+        VectorScalingCalibrator(ridge=-1).fit_statistics(statistics)
+    with pytest.raises(ValueError, match="rows of two classes"):
+        SigmoidCalibrator().fit_statistics(ScoreStatistics().update([0.0], ["a"]))
+    with pytest.raises(ValueError, match="No row of positive weight"):
+        SigmoidCalibrator().fit_statistics(ScoreStatistics(classes=[0, 1]))
+
+
+def test_a_missing_class_and_reversed_scores_are_warned_of(rng):
+    scores, y, _ = held_out(rng, 2000)
+    statistics = ScoreStatistics(classes=[False, True]).update(scores[~y], y[~y])
+    with pytest.warns(CalibrationWarning, match="no calibration row .*True"):
+        SigmoidCalibrator().fit_statistics(statistics)
+    with pytest.warns(CalibrationWarning, match="SigmoidCalibrator"):
+        SigmoidCalibrator().fit_statistics(in_chunks(-scores, y, None))
+
+
+def test_scores_beyond_the_bins_keep_their_mean_and_are_warned_of():
+    statistics = ScoreStatistics(limit=5).update([-9, -1, 1, 7, 9.0], [0, 0, 1, 1, 1])
+    assert statistics.share_beyond_ == pytest.approx(0.6)
+    with pytest.warns(CalibrationWarning, match=r"60.0% of the weight .* beyond 5"):
+        binned = statistics.binned()
+    assert_allclose(binned.scores, [-9, -1, 1, 8])
+    assert_allclose(binned.mass, [1, 1, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([0.0, np.inf], "NaN or infinity in 1 of 2 rows"),
+        ([np.nan, np.nan], "NaN or infinity in 2 of 2 rows"),
+        ([[0.1, 0.9], [0.1, 0.9]], r"one number per row.*\(2, 2\)"),
+        (["0.1", "0.9"], "one number per row"),
+        ([0.0], "got 1 scores and 2 labels"),
+    ],
+)
+def test_scores_that_cannot_be_summed_are_refused(scores, message):
+    statistics = ScoreStatistics()
+    with pytest.raises(ValueError, match=message):
+        statistics.update(scores, [0, 1])
+    assert statistics.update([], []).n_rows_ == 0
+
+
+def test_weights_whose_squares_are_no_numbers_are_refused():
+    with pytest.raises(ValueError, match="divide all of them by a constant"):
+        ClassMasses().update([0, 1], [1.0, 1e200])
+
+
+# -- figures ---------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[False, True], ids=["even", "weighted"])
+def rows(request, rng):
+    return held_out(rng, weighted=request.param)
+
+
+def test_figures_are_those_of_the_rows(rows):
+    scores, y, weight = rows
+    statistics = in_chunks(*rows)
+    calibrator = SigmoidCalibrator().fit_statistics(statistics)
+    p = calibrator.predict_proba(scores)[:, 1]
+    auc = roc_auc_score(y, scores, sample_weight=weight)
+    assert statistics.auc() == pytest.approx(auc, abs=1e-4)
+    loss = log_loss(y, p, sample_weight=weight)
+    assert statistics.log_loss(calibrator) == pytest.approx(loss, abs=1e-5)
+    raw = log_loss(y, 1 / (1 + np.exp(-scores)), sample_weight=weight)
+    assert statistics.log_loss() == pytest.approx(raw, abs=1e-5)
+    assert statistics.prevalence_ == pytest.approx(np.average(y, weights=weight))
+
+
+@pytest.mark.parametrize("debias", [False, True])
+def test_the_calibration_error_is_that_of_the_rows(rows, debias):
+    scores, y, weight = rows
+    p = 1 / (1 + np.exp(-scores))
+    expected = metrics.calibration_error(y, p, debias=debias, sample_weight=weight)
+    found = in_chunks(*rows).calibration_error(debias=debias)
+    assert found == pytest.approx(expected, rel=2e-3)
+
+
+def test_the_debiased_error_of_a_perfect_model_is_about_zero(rng):
+    logit = rng.normal(-2, 1.5, 200_000)
+    y = rng.random(200_000) < 1 / (1 + np.exp(-logit))
+    statistics = ScoreStatistics().update(logit, y)
+    assert statistics.calibration_error() < 0.001
+    assert statistics.calibration_error(debias=False) > statistics.calibration_error()
+
+
+def test_the_reliability_curve_is_that_of_the_rows(rows):
+    scores, y, weight = rows
+    p = 1 / (1 + np.exp(-scores))
+    expected = metrics.reliability_curve(y, p, n_bins=8, sample_weight=weight)
+    found = in_chunks(*rows).reliability_curve(n_bins=8)
+    for name in ("mean_proba", "frequency", "low", "high", "share"):
+        assert_allclose(getattr(found, name), getattr(expected, name), atol=4e-3)
+
+
+def test_the_balanced_threshold_is_the_prevalence(rows):
+    _, y, weight = rows
+    statistics = in_chunks(*rows)
+    prevalence = np.average(y, weights=weight)
+    assert statistics.threshold("balanced") == pytest.approx(prevalence)
+
+
+def test_the_threshold_by_cost_is_the_cheapest_one(rows):
+    scores, y, weight = rows
+    statistics = in_chunks(*rows)
+    calibrator = SigmoidCalibrator().fit_statistics(statistics)
+    p = calibrator.predict_proba(scores)[:, 1]
+    cost = CostMatrix.binary(pos_label=True, fp=1, fn=9)
+
+    def total(threshold):
+        chosen = p >= threshold
+        return np.average(np.where(y, 9 * ~chosen, chosen), weights=weight)
+
+    threshold = statistics.threshold(cost, calibrator)
+    cheapest = min(total(t) for t in np.linspace(0.01, 0.5, 300))
+    assert total(threshold) <= cheapest * 1.001
+    # Of calibrated probabilities it is about that of the costs alone, fp / (fp + fn).
+    assert threshold == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_threshold_may_be_never_or_always():
+    statistics = ScoreStatistics().update([-1.0, 0.0, 1.0], [0, 1, 0])
+    costs = {"pos_label": 1, "fp": 100, "fn": 1}
+    assert statistics.threshold(costs) == 1.0
+    costs = {"pos_label": 1, "fp": 1, "fn": 100}
+    assert statistics.threshold(costs) < 0.5
+    statistics = ScoreStatistics().update([-1.0, 0.0, 1.0], [1, 1, 0])
+    assert statistics.threshold(costs) == 0.0
+
+
+def test_conformal_sets_cover_new_rows(rng):
+    statistics = in_chunks(*held_out(rng))
+    calibrator = SigmoidCalibrator().fit_statistics(statistics)
+    scores, y, _ = held_out(rng)
+    p = calibrator.predict_proba(scores)
+    own = np.where(y, p[:, 1], p[:, 0])
+    for coverage in (0.8, 0.95):
+        miss = statistics.conformal_quantile(coverage, calibrator)
+        assert np.mean(own >= 1 - miss) == pytest.approx(coverage, abs=0.01)
+        of_class = statistics.conformal_quantile(coverage, calibrator, by_class=True)
+        for label in (0, 1):
+            covered = own[y == label] >= 1 - of_class[label]
+            assert covered.mean() == pytest.approx(coverage, abs=0.02)
+
+
+def test_the_conformal_quantile_of_ten_scores():
+    # Nonconformity .1, .2, ..., 1 of unit weights, and a new row of weight one.
+    p = 1 - np.arange(1, 10) / 10
+    statistics = ScoreStatistics(40_000, classes=[0, 1])
+    statistics.update([*np.log(p / (1 - p)), -19.0], np.ones(10, dtype=int))
+    assert statistics.conformal_quantile(0.9) == pytest.approx(1.0, abs=1e-6)
+    assert statistics.conformal_quantile(0.5) == pytest.approx(0.6, abs=1e-9)
+    assert statistics.conformal_quantile(0.95) == np.inf

@@ -1,0 +1,261 @@
+"""Sums over chunks: one answer in one shot, in chunks and merged in any order."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from skweight import (
+    BalancedWeighting,
+    ClassWeighting,
+    CostMatrix,
+    CostWeighting,
+    EffectiveNumberWeighting,
+    FunctionWeighting,
+    LabelShiftWeighting,
+    PriorWeighting,
+)
+from skweight.scale import CellMasses, ClassMasses, ScoreStatistics
+
+
+def rows_of(rng, n=3000):
+    scores = rng.normal(-1.5, 2.0, n)
+    y = np.where(rng.random(n) < 1 / (1 + np.exp(-scores)), "yes", "no")
+    return scores, y, rng.gamma(2.0, size=n) * (rng.random(n) < 0.9)
+
+
+def update(statistics, rows, part=slice(None), **key):
+    scores, y, weight = rows
+    if isinstance(statistics, ScoreStatistics):
+        return statistics.update(scores[part], y[part], weight[part], **key)
+    if isinstance(statistics, CellMasses):
+        sign = np.sign(scores[part]).astype(int)
+        table = pd.DataFrame({"sign": sign, "y": y[part]})
+        return statistics.update(table, weight[part], **key)
+    return statistics.update(y[part], weight[part], **key)
+
+
+KINDS = {
+    "class masses": ClassMasses,
+    "cell masses": lambda: CellMasses(["sign", "y"]),
+    "score statistics": ScoreStatistics,
+}
+each_kind = pytest.mark.parametrize("make", KINDS.values(), ids=list(KINDS))
+
+
+def assert_same(one, other):
+    totals = one._totals(), other._totals()
+    assert set(totals[0]) == set(totals[1])
+    for label in totals[0]:
+        assert_allclose(totals[0][label], totals[1][label], rtol=1e-10, atol=1e-12)
+
+
+@each_kind
+@given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(0, 300), max_size=6))
+def test_chunks_merged_in_any_order_are_one_shot(make, seed, cuts):
+    rng = np.random.default_rng(seed)
+    rows = rows_of(rng, 300)
+    ends = [0, *sorted(cuts), 300]  # empty chunks, too
+    parts = [slice(a, b) for a, b in itertools.pairwise(ends)]
+    in_turn = make()
+    for part in parts:
+        update(in_turn, rows, part)
+    objects = [update(make(), rows, part) for part in parts]
+    merged = make()
+    for position in rng.permutation(len(objects)):
+        merged.merge(pickle.loads(pickle.dumps(objects[position])))
+    assert_same(in_turn, update(make(), rows))
+    assert_same(merged, update(make(), rows))
+
+
+@each_kind
+def test_a_partition_that_comes_again_replaces_its_twin(make, rng):
+    rows = rows_of(rng)
+    statistics = update(make(), rows, slice(1000, 1700), key="b")  # cut off by a retry
+    update(statistics, rows, slice(0, 1000), key="a")
+    update(statistics, rows, slice(1000, 3000), key="b")
+    assert_same(statistics, update(make(), rows))
+    assert statistics.keys == {"a", "b"}
+
+
+@each_kind
+def test_merging_the_same_partition_twice_is_refused_by_its_name(make, rng):
+    rows = rows_of(rng)
+    one = update(make(), rows, slice(0, 1000), key="part-7")
+    other = update(make(), rows, slice(0, 1000), key="part-7")
+    with pytest.raises(ValueError, match=r"Both objects contain .*'part-7'"):
+        one.merge(other)
+    assert_same(one, update(make(), rows, slice(0, 1000)))
+    without_keys = update(make(), rows, slice(0, 1000))
+    assert_same(
+        without_keys.merge(without_keys._as_partition("x")),
+        update(update(make(), rows, slice(0, 1000)), rows, slice(0, 1000)),
+    )
+
+
+@each_kind
+def test_a_partition_that_was_added_up_cannot_come_again(make, rng):
+    statistics = update(make(), rows_of(rng), key=3)
+    statistics._close()
+    with pytest.raises(ValueError, match="partition 3 has been added up already"):
+        update(statistics, rows_of(rng), key=3)
+    with pytest.raises(ValueError, match="contain the partitions"):
+        statistics.merge(update(make(), rows_of(rng), key=3))
+
+
+@each_kind
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_a_bad_chunk_is_refused_and_loses_nothing(make, bad, rng):
+    rows = rows_of(rng)
+    statistics = update(make(), rows)
+    weight = np.ones(3000)
+    weight[5] = bad
+    with pytest.raises(ValueError, match="in 1 of 3000 rows"):
+        update(statistics, (*rows[:2], weight))
+    assert_same(statistics, update(make(), rows))
+
+
+@each_kind
+def test_objects_of_another_kind_do_not_merge(make, rng):
+    with pytest.raises(TypeError, match="merge takes"):
+        make().merge(object())
+
+
+def test_objects_with_other_bins_do_not_merge(rng):
+    rows = rows_of(rng)
+    with pytest.raises(ValueError, match="the same bins: this one has 4000, the other"):
+        ScoreStatistics().merge(update(ScoreStatistics(2000), rows))
+
+
+@pytest.mark.parametrize("make", [ClassMasses, ScoreStatistics])
+def test_labels_of_another_type_are_refused(make):
+    rows = np.zeros(3), np.array([0, 1, 1]), np.ones(3)
+    statistics = update(make(), rows)
+    with pytest.raises(TypeError, match=r"y mixes values of different types .* '[01]'"):
+        update(statistics, (rows[0], rows[1].astype(str), rows[2]))
+    other = update(make(), (rows[0], rows[1].astype(str), rows[2]))
+    with pytest.raises(TypeError, match="y mixes values"):
+        statistics.merge(other)
+    # One label, whatever writes it.
+    for dtype in (np.int8, bool, float):
+        update(statistics, (rows[0], rows[1].astype(dtype), rows[2]))
+    assert_allclose(statistics.mass_, [4, 8])
+
+
+def test_a_cell_of_another_type_is_refused():
+    cells = CellMasses(["age"]).update({"age": [1, 2]})
+    with pytest.raises(TypeError, match="'age' mixes values"):
+        cells.update({"age": ["1", "2"]})
+
+
+def test_a_chunk_with_other_columns_is_refused_by_name():
+    cells = CellMasses(["age", "sex"])
+    with pytest.raises(ValueError, match=r"lacks the column 'sex'; it has \['age'\]"):
+        cells.update(pd.DataFrame({"age": [1]}))
+
+
+def test_missing_values_are_a_cell_of_their_own():
+    values = pd.Series(["a", None, "a", np.nan], dtype=object)
+    assert CellMasses([0]).update({0: values}).mass_ == {("a",): 2.0, (None,): 2.0}
+    assert CellMasses([0]).update(np.array([[1.0], [np.nan]])).margin(0) == {
+        1.0: 0.5,
+        None: 0.5,
+    }
+
+
+def test_a_third_label_is_refused_and_loses_nothing(rng):
+    statistics = ScoreStatistics().update([0.0, 1.0], ["a", "b"])
+    with pytest.raises(ValueError, match=r"two classes; .*\['a', 'b', 'c'\]"):
+        statistics.update([0.0], ["c"])
+    with pytest.raises(ValueError, match="not among the classes"):
+        ScoreStatistics(classes=["a", "b"]).update([0.0], ["c"])
+    assert statistics.n_rows_ == 2
+
+
+def test_a_label_may_occur_in_one_partition_only():
+    common = ScoreStatistics().update([-1.0, -2.0], ["no", "no"])
+    rare = ScoreStatistics().update([1.0], ["yes"])
+    assert common.merge(rare).prevalence_ == pytest.approx(1 / 3)
+    assert ClassMasses().update([]).merge(ClassMasses().update(["a"])).n_rows_ == [1]
+
+
+def test_rows_of_weight_zero_leave_their_label_and_nothing_else():
+    masses = ClassMasses().update(["a", "b", "b"], [1.0, 0.0, 0.0])
+    assert masses.classes_.tolist() == ["a", "b"]
+    assert masses.mass_.tolist() == [1, 0]
+    assert masses.n_rows_.tolist() == [1, 0]
+    scores = ScoreStatistics().update([0.0, 1.0], ["a", "b"], [1.0, 0.0])
+    assert scores.classes_.tolist() == ["a", "b"]
+    assert scores.n_rows_ == 1
+
+
+def test_effective_rows_are_those_of_kish(rng):
+    _, y, weight = rows = rows_of(rng)
+    masses = update(ClassMasses(), rows)
+    for label, effective in zip(masses.classes_, masses.effective_rows_, strict=True):
+        own = weight[y == label]
+        assert effective == pytest.approx(own.sum() ** 2 / (own @ own))
+
+
+STRATEGIES = {
+    "balanced": BalancedWeighting(),
+    "strength": BalancedWeighting(0.5),
+    "effective number": EffectiveNumberWeighting(0.99),
+    "class": ClassWeighting({"yes": 5, "no": 1}),
+    "prior": PriorWeighting({"yes": 0.4, "no": 0.6}),
+    "cost": CostWeighting(CostMatrix.binary(pos_label="yes", fp=1, fn=7)),
+    "product": PriorWeighting({"yes": 0.4, "no": 0.6}) * BalancedWeighting(0.5),
+    "two of emphasis": BalancedWeighting(0.5) * ClassWeighting({"yes": 2, "no": 1}),
+}
+
+
+@pytest.mark.parametrize("weighting", STRATEGIES.values(), ids=list(STRATEGIES))
+def test_strategies_learn_from_masses_what_they_learn_from_rows(weighting, rng):
+    _, y, weight = rows_of(rng)
+    X = np.zeros((y.size, 1))
+    of_rows = weighting.fit(X, y, weight).weigh(X, y)
+    masses = ClassMasses()
+    for start in range(0, y.size, 700):
+        part = slice(start, start + 700)
+        masses.update(y[part], weight[part])
+    of_sums = weighting.fit_statistics(masses)
+    assert_allclose(of_sums.weigh(X, y), of_rows, rtol=1e-10)
+    table = of_sums.class_weight_dict()
+    assert_allclose([table[label] for label in y.tolist()], of_rows, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "weighting",
+    [
+        FunctionWeighting(len),
+        LabelShiftWeighting(np.zeros((3, 1))),
+        CostWeighting(CostMatrix.binary(pos_label="yes", fp=1, fn="amount")),
+        BalancedWeighting() * FunctionWeighting(len),
+    ],
+    ids=lambda weighting: type(weighting).__name__,
+)
+def test_strategies_that_need_rows_refuse_by_name(weighting):
+    masses = ClassMasses().update(["no", "yes"])
+    with pytest.raises(TypeError, match="Weighting learns from the rows themselves"):
+        weighting.fit_statistics(masses)
+
+
+def test_strategies_refuse_what_they_cannot_learn_from():
+    with pytest.raises(TypeError, match="takes ClassMasses; got list"):
+        BalancedWeighting().fit_statistics([1, 2])
+    with pytest.raises(ValueError, match="A stabilizer looks at the weights of all"):
+        BalancedWeighting(stabilizer=5).fit_statistics(ClassMasses().update([0, 1]))
+    with pytest.raises(ValueError, match="No row of positive weight"):
+        BalancedWeighting().fit_statistics(ClassMasses())
+
+
+def test_weights_by_row_are_no_table_of_labels():
+    X, y = np.ones((4, 1)), np.array([0, 0, 1, 1])
+    weighting = FunctionWeighting(lambda X, y: X[:, 0]).fit(X, y)
+    with pytest.raises(TypeError, match="does not give all rows of a class one weight"):
+        weighting.class_weight_dict()
