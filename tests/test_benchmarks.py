@@ -37,6 +37,7 @@ NAMES = [
     "resampling_speed",
     "vote_floor",
     "weight_scale",
+    "weighted_boosting",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
 

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
-from skweight._utils.compat import own_request
+from skweight._utils.compat import own_request, quick_binning
 from skweight._utils.validation import check_choice
 from skweight.delivery._composite import (
     LEARNER,
@@ -120,6 +120,7 @@ def deliver(
     return estimator, deliveries
 
 
+@quick_binning()
 def deliver_in_place(
     estimator,
     X,
@@ -224,6 +225,7 @@ def leaves_traces(estimator, *, learner=True):
     return learner and not (takes_roles(estimator) or takes_sample_weight(estimator))
 
 
+@quick_binning()
 def deliver_transform(transformer, X, y, population=None, params=None, transform=True):
     """Fit a transformer, with the population weights where it takes them.
 
