@@ -530,7 +530,7 @@ def weighted_quantile(values, weights, quantile):
     Rounding of the sum does not decide between a row twice and a row of weight two.
     ``quantile`` may be an array.
     """
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)  # whatever the order of ties, their value is one
     mass = np.cumsum(weights[order])
     at = np.searchsorted(mass, np.multiply(quantile, mass[-1] * (1 - 1e-12)))
     return values[order[np.minimum(at, order.size - 1)]]

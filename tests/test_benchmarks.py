@@ -29,6 +29,7 @@ NAMES = [
     "fit_counts",
     "focal_loss",
     "import_time",
+    "metrics_speed",
     "mini_batches",
     "overhead",
     "shift_target_error",

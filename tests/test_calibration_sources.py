@@ -5,6 +5,7 @@ Fits are counted, never timed.
 
 import pickle
 from collections import Counter
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -491,3 +492,27 @@ def test_out_of_bag_votes_cannot_keep_groups_together(binary):
     classifier = make(forest, cv="oob", weighting=None)
     with pytest.raises(ValueError, match=r"drew others of its group\. Use cv='auto'"):
         classifier.fit(X, y, groups=np.arange(600) // 4)
+
+
+@pytest.mark.parametrize("counts", [(900, 100), (500, 300, 4), (995, 3, 2)])
+def test_a_hold_out_draws_the_first_rows_of_every_class(counts, monkeypatch):
+    """Of one permutation of all rows, of which most are never looked at again."""
+    monkeypatch.setattr(_splits, "MANY_ROWS", 50)
+    y = np.repeat(np.array(["c", "a", "b"])[: len(counts)], counts)
+    order = np.random.RandomState(7).permutation(y.size)
+    expected = []
+    for label, count in zip(*np.unique(y, return_counts=True), strict=True):
+        n_out = min(max(round(50 / y.size * count), 1), count - 1)
+        expected.extend(order[y[order] == label][:n_out])
+    made = _splits.make_splits("holdout", None, y, None, 7, {})
+    ((train, test),) = made.pairs
+    assert np.array_equal(test, np.sort(expected))
+    assert np.array_equal(np.sort(np.r_[train, test]), np.arange(y.size))
+
+
+def test_splits_look_labels_up_once(monkeypatch):
+    y = np.repeat(["a", "b"], [900, 100])
+    with mock.patch.object(np, "unique", wraps=np.unique) as sorts:
+        _splits.make_splits("holdout", None, y, np.ones(y.size), 0, {})
+    of_labels = [call for call in sorts.call_args_list if call.args[0].dtype == y.dtype]
+    assert len(of_labels) == 1

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from skweight._utils.validation import check_number, find_missing, say
+from skweight._utils.validation import check_number, encode_labels, find_missing, say
 from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
@@ -53,9 +53,12 @@ def make_splits(cv, X, y, population, random_state, metadata):
     """
     cv = check_word(cv)
     n_samples = len(y)
-    counted = np.flatnonzero(np.ones(n_samples) if population is None else population)
+    untested = np.ones(n_samples, bool) if population is None else population != 0
+    classes, codes = encode_labels(np.asarray(y))
     if takes_groups(cv):
-        splits = _own_splits(cv, y, counted, random_state, metadata.get("groups"))
+        counted = np.flatnonzero(untested)
+        groups = metadata.get("groups")
+        splits = _own_splits(cv, classes, codes, counted, random_state, groups)
         if splits is None:
             return None
     else:
@@ -65,10 +68,8 @@ def make_splits(cv, X, y, population, random_state, metadata):
                 f"cv must give at least one pair of training and test rows; {cv!r} "
                 "gives none."
             )
-    untested = np.zeros(n_samples, dtype=bool)
-    untested[counted] = True
     pairs = [tuple(_positions(rows) for rows in pair) for pair in splits.pairs]
-    pairs = _with_two_classes(pairs, y, untested)
+    pairs = _with_two_classes(pairs, classes, codes, untested)
     if pairs is None:
         return None
     for i, (train, test) in enumerate(pairs):
@@ -86,15 +87,15 @@ def _positions(rows):
     return rows if rows.size else rows.astype(np.intp)  # an empty list is of floats
 
 
-def _own_splits(cv, y, counted, random_state, groups):
+def _own_splits(cv, classes, codes, counted, random_state, groups):
     """Return the splits that a word or a number stands for, or None."""
     if not isinstance(cv, str):
         check_number(cv, name="cv", low=2)
-    n_samples = len(y)
-    y = y[counted]
+    n_samples = codes.size
+    y = codes[counted]
     holdout = cv == "holdout" or (cv == "auto" and counted.size > MANY_ROWS)
     n_folds = DEFAULT_FOLDS if isinstance(cv, str) else cv
-    n_folds = _no_more_than_the_rarest(n_folds, y, 2 if holdout else n_folds)
+    n_folds = _no_more_than_the_rarest(n_folds, classes, y, 2 if holdout else n_folds)
     if n_folds is None:
         return None
     if groups is not None:
@@ -135,21 +136,26 @@ def _check_groups(groups, n_samples):
     return groups
 
 
-def _with_two_classes(pairs, y, counted):
+def _with_two_classes(pairs, classes, codes, counted):
     """Return the pairs that a classifier can be fitted on, or None if they will not do.
 
     Groups and times may leave training rows of a single class. Only rows that count
     are looked at.
     """
+    n_classes = np.intp(classes.size)
+    codes = np.where(counted, codes, n_classes)  # those that do not count come last
 
-    def labels(rows):
-        return np.unique(y[rows[counted[rows]]])
+    def present(rows):
+        return np.bincount(codes[rows], minlength=n_classes)[:n_classes] > 0
 
-    fit = [(train, test) for train, test in pairs if labels(train).size > 1]
-    if len(fit) == len(pairs) or np.all(y[counted] == y[counted][:1]):
+    fit = [(train, test) for train, test in pairs if present(train).sum() > 1]
+    if len(fit) == len(pairs):
+        return pairs
+    everywhere = present(slice(None))
+    if everywhere.sum() < 2:
         return pairs  # rows of one class are for the estimator to refuse
-    there = np.concatenate([labels(test) for _, test in fit]) if fit else []
-    missing = np.setdiff1d(y[counted], there)
+    tested = [present(test) for _, test in fit]
+    missing = classes[everywhere & ~np.any(tested, axis=0)]
     instead = "those pairs are left out"
     if missing.size:
         instead = (
@@ -167,10 +173,10 @@ def _with_two_classes(pairs, y, counted):
     return None if missing.size else fit
 
 
-def _no_more_than_the_rarest(n_folds, y, needed):
+def _no_more_than_the_rarest(n_folds, classes, codes, needed):
     """Return a number of folds that every class can serve, or None; warn of fewer."""
-    classes, counts = np.unique(y, return_counts=True)
-    fewest = int(counts.min())
+    counts = np.bincount(codes, minlength=classes.size)
+    fewest = int(counts[counts > 0].min())
     if fewest >= needed:
         return n_folds
     rare = classes[counts == fewest]
@@ -189,19 +195,27 @@ def _no_more_than_the_rarest(n_folds, y, needed):
     return fewest if fewest > 1 else None
 
 
-def _hold_out(y, random_state):
+def _hold_out(codes, random_state):
     """Return training and held-out rows, with some of every class on both sides."""
     rng = check_random_state(random_state)
-    share = min(1 / DEFAULT_FOLDS, MANY_ROWS / y.size)
-    codes = np.unique(y, return_inverse=True)[1]
-    order = rng.permutation(y.size)
-    order = order[np.argsort(codes[order], kind="stable")]
-    held_out = np.zeros(y.size, dtype=bool)
-    start = 0
-    for count in np.bincount(codes):
-        n_out = min(max(round(share * count), 1), count - 1)
-        held_out[order[start : start + n_out]] = True
-        start += count
+    share = min(1 / DEFAULT_FOLDS, MANY_ROWS / codes.size)
+    order = rng.permutation(codes.size)
+    counts = np.bincount(codes)
+    n_out = [
+        min(max(round(share * count), 1), count - 1) if count else 0
+        for count in counts.tolist()
+    ]
+    # The first rows of every class in that order; they are among the first of all rows,
+    # unless a class is very rare.
+    for n_first in (round(1.2 * share * codes.size), codes.size):
+        first = codes[order[:n_first]]
+        there = np.bincount(first, minlength=counts.size)
+        if np.all(there >= n_out):
+            break
+    by_class = np.argsort(first, kind="stable")
+    held_out = np.zeros(codes.size, dtype=bool)
+    for start, n_rows in zip(np.cumsum(there) - there, n_out, strict=True):
+        held_out[order[by_class[start : start + n_rows]]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 

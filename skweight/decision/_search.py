@@ -125,8 +125,8 @@ def outcomes_along(rows, before, after, order, ends):
 
 
 def groups(values):
-    """Return the order of falling values, and where each group of equal ones ends."""
-    order = np.argsort(-values, kind="stable")
+    """Return an order of falling values, and where each group of equal ones ends."""
+    order = np.argsort(-values)  # ties change their decision together
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) + 1
     return order, ends
 

@@ -325,7 +325,7 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 
 def _weighted_median(values, weights):
     """Return the smallest positive value with at least half of the weight below."""
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     # The distance of a centre to itself is zero but for rounding.
     order = order[values[order] > 1e-12 * values.max()]
     if order.size == 0:

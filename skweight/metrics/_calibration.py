@@ -11,6 +11,7 @@ from scipy.fft import dct, idct
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from skweight._utils.ties import Ties
 from skweight._utils.validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
 from skweight.weights import weighted_quantile
@@ -267,20 +268,7 @@ def calibration_error(
         )
 
     def figure(rows):
-        bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
-        miss = rows.weight * (rows.y - rows.proba)
-        error = error_of_bins(
-            np.bincount(bins, rows.weight),
-            np.bincount(bins, rows.weight**2),
-            np.bincount(bins, miss),
-            np.bincount(bins, miss**2),
-            norm,
-            debias,
-        )
-        scale = _frequency(rows) if relative else 1.0
-        if squared:
-            return error / scale**2
-        return (np.sqrt(max(error, 0.0)) if norm == "l2" else error) / scale
+        return error_of(rows, Ties(rows.proba), n_bins, norm, debias, squared, relative)
 
     return for_each_class(
         figure,
@@ -292,6 +280,24 @@ def calibration_error(
         average,
         owner="calibration_error",
     )
+
+
+def error_of(rows, ties, n_bins, norm="l2", debias=True, squared=False, relative=False):
+    """Return the `calibration_error` of the rows of one class."""
+    bins = equal_mass_bins(rows.proba, rows.weight, n_bins, ties)
+    miss = rows.weight * (rows.y - rows.proba)
+    error = error_of_bins(
+        np.bincount(bins, rows.weight),
+        np.bincount(bins, rows.weight**2),
+        np.bincount(bins, miss),
+        np.bincount(bins, miss**2),
+        norm,
+        debias,
+    )
+    scale = _frequency(rows) if relative else 1.0
+    if squared:
+        return error / scale**2
+    return (np.sqrt(max(error, 0.0)) if norm == "l2" else error) / scale
 
 
 def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
@@ -394,7 +400,7 @@ def smooth_calibration_error(
     0.169
     """
     return for_each_class(
-        _smooth_error,
+        smooth_error_of,
         y_true,
         y_proba,
         sample_weight,
@@ -405,7 +411,7 @@ def smooth_calibration_error(
     )
 
 
-def _smooth_error(rows):
+def smooth_error_of(rows):
     cells = np.minimum((rows.proba * _N_CELLS).astype(np.intp), _N_CELLS - 1)
     miss = rows.weight * (rows.y - rows.proba) / rows.weight.sum()
     wave = dct(np.bincount(cells, miss, _N_CELLS))
@@ -540,23 +546,27 @@ def _local_regression(rows, span):
     return x, np.clip(fitted, 0.0, 1.0)
 
 
-def equal_mass_bins(proba, weight, n_bins):
+def equal_mass_bins(proba, weight, n_bins, ties=None):
     """Return the bin of every row, of about equal mass, numbered without gaps.
 
     A bin follows from the middle of the mass that a value of the prediction holds, so
-    that rows of equal prediction share one.
+    that rows of equal prediction share one. ``ties`` are those of the predictions,
+    where they are known.
     """
     check_number(n_bins, name="n_bins", low=1)
-    order = np.argsort(proba, kind="stable")
-    ordered = proba[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] > ordered[:-1]])
-    mass = np.add.reduceat(weight[order], starts)
+    ties = Ties(proba) if ties is None else ties
+    mass = ties.sums(weight)
     total = np.cumsum(mass)
-    bins = np.floor(n_bins * (total - mass / 2) / total[-1])
-    bins = np.cumsum(np.r_[0, np.diff(bins) > 0])
-    found = np.empty(proba.size, dtype=np.intp)
-    found[order] = np.repeat(bins, np.diff(np.r_[starts, proba.size]))
-    return found
+    middle = mass / -2
+    middle += total
+    middle *= n_bins / total[-1]
+    # The groups with which a bin begins, of bins that have one.
+    first = np.unique(np.searchsorted(middle, np.arange(n_bins)))
+    first = ties.starts[first[first < middle.size]]
+    bins = np.empty(proba.size, dtype=np.intp)
+    sizes = np.diff(first, append=proba.size)
+    bins[ties.order] = np.repeat(np.arange(first.size), sizes)
+    return bins
 
 
 def _frequency(rows):

@@ -4,16 +4,26 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import isotonic_regression
-from scipy.special import expit, xlogy
 
+from skweight._utils.ties import Ties
 from skweight._utils.validation import check_choice, check_number
-from skweight.calibration import scores_from_proba
+from skweight.calibration._engine.logistic import (
+    Affine,
+    LogisticObjective,
+    fit_logistic,
+    standardise,
+)
+from skweight.calibration._engine.newton import Restricted
+from skweight.calibration._engine.numerics import log_scale
 from skweight.metrics._calibration import (
-    calibration_error,
     equal_mass_bins,
-    smooth_calibration_error,
+    error_of,
+    smooth_error_of,
 )
 from skweight.metrics._outcomes import for_each_class, one_class
+
+# What the probability of a row should be, by whether it is of the class.
+_OUTCOMES = np.array([0.0, 1.0])
 
 
 class ScoreDecomposition(NamedTuple):
@@ -125,7 +135,7 @@ def brier_decomposition(
     rows = one_class(
         y_true, y_proba, sample_weight, pos_label, labels, owner="brier_decomposition"
     )
-    return _decompose(rows, lambda y, p: (y - p) ** 2, method, n_bins)
+    return _decompose(rows, _squared_error, method, n_bins)
 
 
 def log_loss_decomposition(
@@ -200,40 +210,51 @@ def log_loss_decomposition(
         labels,
         owner="log_loss_decomposition",
     )
-    nearest = np.finfo(np.float64).eps
+    return _decompose(rows, _log_loss, method, n_bins)
 
-    def loss(y, p):
-        p = np.clip(p, nearest, 1 - nearest)
-        return -xlogy(y, p) - xlogy(1 - y, 1 - p)
 
-    return _decompose(rows, loss, method, n_bins)
+def _squared_error(y, p):
+    return (y - p) ** 2
+
+
+def _log_loss(y, p):
+    right = np.where(y == 1, p, 1 - p)
+    return -np.log(np.maximum(right, np.finfo(np.float64).eps))
 
 
 def _decompose(rows, loss, method, n_bins):
     check_choice(method, ("isotonic", "bins"), name="method")
-    y, proba, weight = rows
+    ties = Ties(rows.proba)
+    if method == "bins":
+        bins = equal_mass_bins(rows.proba, rows.weight, n_bins, ties)
+        seen = np.bincount(bins, rows.weight * rows.y)
+        recalibrated = (seen / np.bincount(bins, rows.weight))[bins]
+    else:
+        recalibrated = recalibrate(rows.proba, rows.y, rows.weight, ties)
+    return _parts(rows, loss, recalibrated)
+
+
+def _parts(rows, loss, recalibrated):
+    """Return the parts of a score, given what the predictions should have been."""
 
     def score(predicted):
-        return float(np.average(loss(y, predicted), weights=weight))
+        return float(np.average(loss(rows.y, predicted), weights=rows.weight))
 
-    if method == "bins":
-        bins = equal_mass_bins(proba, weight, n_bins)
-        frequency = np.bincount(bins, weight * y) / np.bincount(bins, weight)
-        recalibrated = frequency[bins]
-    else:
-        recalibrated = recalibrate(proba, y, weight)
-    now, best = score(proba), score(recalibrated)
-    without = score(np.full(y.size, np.average(y, weights=weight)))
+    now, best = score(rows.proba), score(recalibrated)
+    without = score(np.average(rows.y, weights=rows.weight))
     return ScoreDecomposition(now, now - best, without - best, without)
 
 
-def recalibrate(scores, y, weight):
-    """Return the increasing function of the scores that is nearest to the outcomes."""
+def recalibrate(scores, y, weight, ties=None):
+    """Return the increasing function of the scores that is nearest to the outcomes.
+
+    ``ties`` are those of the scores, where they are known.
+    """
     # Rows of equal score are one observation, whatever their order.
-    groups = np.unique(scores, return_inverse=True)[1]
-    mass = np.bincount(groups, weight)
-    frequency = np.bincount(groups, weight * y) / mass
-    return isotonic_regression(frequency, weights=mass).x[groups]
+    ties = Ties(scores) if ties is None else ties
+    mass = ties.sums(weight)
+    frequency = ties.sums(weight * y) / mass
+    return ties.rows(isotonic_regression(frequency, weights=mass).x)
 
 
 class CoxCalibration(NamedTuple):
@@ -310,7 +331,8 @@ def cox_calibration(
 
     Notes
     -----
-    O(n) per step of Newton's method. Standard errors are those of the sandwich
+    O(n), by the engine of the calibrators: Newton on cells of the log odds, and then
+    a last step over all rows. Standard errors are those of the sandwich
     estimator, which hold for weights of any kind.
 
     References
@@ -331,67 +353,81 @@ def cox_calibration(
     >>> print(f"slope {found.slope:.2f}, intercept {found.intercept:.2f}")
     slope 0.50, intercept -1.02
     """
+    check_number(clip, name="clip", low=0, high=0.5, include="neither")
     rows = one_class(
         y_true, y_proba, sample_weight, pos_label, labels, owner="cox_calibration"
     )
+    return _cox(rows, clip)
+
+
+def _cox(rows, clip=1e-12):
     y = rows.y
-    weight = rows.weight / rows.weight.sum()
-    logit = scores_from_proba(rows.proba, clip=clip)
     if y.min() == y.max():
         return CoxCalibration(np.nan, np.inf if y[0] else -np.inf, np.nan, np.nan)
-    ones = np.ones((y.size, 1))
-    (intercept,), (intercept_error,) = _fit_logistic(ones, y, weight, logit)
+    logit = log_scale(rows.proba, clip)
+    standard = standardise(logit, rows.weight)
+    codes = y.astype(np.uint8)
+
+    def weighted(weight):
+        rows = (logit, codes, weight, _OUTCOMES)
+        return LogisticObjective(Affine(standard), *rows, standard)
+
+    objective = weighted(rows.weight)
+    squared = objective if objective.even else weighted(rows.weight**2)
+    # The log odds as they are, in units of the standardised ones.
+    as_they_are = np.array([standard.scale, standard.centre])
+    intercept, intercept_error = _fit_cox(
+        objective, squared, np.array([[0.0], [1.0]]), as_they_are
+    )
     slope = slope_error = np.nan
     if logit.min() < logit.max():
-        slope = _slope_without_overlap(logit, y)
+        slope = _slope_without_overlap(objective)
         if slope is None:
-            centre = np.average(logit, weights=weight)
-            scale = np.sqrt(np.average((logit - centre) ** 2, weights=weight))
-            design = np.column_stack([(logit - centre) / scale, ones])
-            (slope, _), (slope_error, _) = _fit_logistic(design, y, weight, 0.0)
-            slope, slope_error = slope / scale, slope_error / scale
+            slope, slope_error = _fit_cox(objective, squared, np.eye(2))
+            slope, slope_error = slope / standard.scale, slope_error / standard.scale
     return CoxCalibration(
         float(slope), float(intercept), float(slope_error), float(intercept_error)
     )
 
 
-def _slope_without_overlap(logit, y):
+def _slope_without_overlap(objective):
     """Return the infinite slope of classes that a threshold parts, else None."""
-    positive, negative = logit[y == 1], logit[y == 0]
-    if positive.min() >= negative.max():
-        return np.inf
-    return -np.inf if positive.max() <= negative.min() else None
+    # Where cells of many rows overlap, their rows do.
+    for rows in (objective.summary, objective):
+        positive = rows.scores[rows.codes == 1]
+        negative = rows.scores[rows.codes == 0]
+        upwards = positive.min() >= negative.max()
+        downwards = positive.max() <= negative.min()
+        if not (upwards or downwards):
+            return None
+    return np.inf if upwards else -np.inf
 
 
-def _fit_logistic(design, y, weight, offset):
-    """Return coefficients of a logistic regression and their standard errors."""
+def _fit_cox(objective, squared, basis, origin=None):
+    """Return the first coefficient of a logistic fit, and its standard error.
 
-    def loss(coefficients):
-        margin = (design @ coefficients + offset) * (1 - 2 * y)
-        return weight @ np.logaddexp(0, margin)
+    Parameters
+    ----------
+    objective, squared : LogisticObjective
+        With the weights, and with their squares.
+    basis : ndarray of shape (2, n_free)
+        From the free parameters to slope and intercept.
+    origin : ndarray of shape (2,) or None
+        Slope and intercept where the free parameters are zero.
+    """
 
-    coefficients = np.zeros(design.shape[1])
-    value = loss(coefficients)
-    for _ in range(100):
-        proba = expit(design @ coefficients + offset)
-        gradient = design.T @ (weight * (proba - y))
-        curve = (design.T * (weight * proba * (1 - proba))) @ design
-        # Where all probabilities are 0 or 1 there is no curvature to divide by.
-        curve += 1e-12 * np.eye(gradient.size)
-        step = np.linalg.solve(curve, gradient)
-        step *= min(1.0, 5.0 / np.abs(step).max(initial=1e-300))
-        while True:
-            reached = loss(coefficients - step)
-            if reached <= value + 1e-14 or np.abs(step).max() < 1e-12:
-                break
-            step /= 2
-        coefficients, value = coefficients - step, reached
-        if np.abs(step).max() < 1e-10:
-            break
-    spread = design.T * (weight * (y - proba))
-    inverse = np.linalg.inv(curve)
-    variance = inverse @ (spread @ spread.T) @ inverse
-    return coefficients, np.sqrt(np.diag(variance))
+    def shape(part):
+        return Restricted(part, basis, origin)
+
+    free = fit_logistic(objective, np.zeros(basis.shape[1]), shape=shape)
+    at = shape(objective).at(free)
+    # Of many rows the cells tell the curvature: what it errs is an error's error.
+    curve = basis.T @ objective.summary.slopes(at)[1] @ basis
+    # Where all probabilities are 0 or 1 there is no curvature to divide by.
+    inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
+    spread = basis.T @ squared.spread(at) @ basis
+    spread *= squared.total / objective.total**2
+    return free[0], np.sqrt((inverse @ spread @ inverse)[0, 0])
 
 
 def calibration_in_the_large(
@@ -442,13 +478,8 @@ def calibration_in_the_large(
     >>> calibration_in_the_large([0, 0, 0, 1], [0.5, 0.5, 0.5, 0.5])
     2.0
     """
-
-    def figure(rows):
-        seen = rows.weight @ rows.y
-        return (rows.weight @ rows.proba) / seen if seen else np.inf
-
     return for_each_class(
-        figure,
+        _in_the_large,
         y_true,
         y_proba,
         sample_weight,
@@ -457,6 +488,11 @@ def calibration_in_the_large(
         average,
         owner="calibration_in_the_large",
     )
+
+
+def _in_the_large(rows):
+    seen = rows.weight @ rows.y
+    return (rows.weight @ rows.proba) / seen if seen else np.inf
 
 
 def calibration_metrics(
@@ -506,28 +542,20 @@ def calibration_metrics(
     (0.167, 0.99)
     """
     check_number(n_bins, name="n_bins", low=1)
-    told = {"pos_label": pos_label, "labels": labels, "sample_weight": sample_weight}
     rows = one_class(
         y_true, y_proba, sample_weight, pos_label, labels, owner="calibration_metrics"
     )
+    ties = Ties(rows.proba)
+    recalibrated = recalibrate(rows.proba, rows.y, rows.weight, ties)
     figures = {"prevalence": float(np.average(rows.y, weights=rows.weight))}
-    for name, decompose in (
-        ("log_loss", log_loss_decomposition),
-        ("brier", brier_decomposition),
-    ):
-        parts = decompose(y_true, y_proba, **told)
+    for name, loss in (("log_loss", _log_loss), ("brier", _squared_error)):
+        parts = _parts(rows, loss, recalibrated)
         figures[name] = parts.score
         for part in parts._fields[1:]:
             figures[f"{name}_{part}"] = getattr(parts, part)
-    cox = cox_calibration(y_true, y_proba, **told)
-    figures["calibration_error"] = calibration_error(
-        y_true, y_proba, n_bins=n_bins, **told
-    )
-    figures["smooth_calibration_error"] = smooth_calibration_error(
-        y_true, y_proba, **told
-    )
+    cox = _cox(rows)
+    figures["calibration_error"] = float(error_of(rows, ties, n_bins))
+    figures["smooth_calibration_error"] = float(smooth_error_of(rows))
     figures["slope"], figures["intercept"] = cox.slope, cox.intercept
-    figures["calibration_in_the_large"] = calibration_in_the_large(
-        y_true, y_proba, **told
-    )
+    figures["calibration_in_the_large"] = float(_in_the_large(rows))
     return figures

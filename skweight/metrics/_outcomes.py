@@ -85,7 +85,7 @@ def outcomes_by_class(
     y_true = check_labels(y_true, owner=owner)
     proba = _check_proba(y_proba, y_true.size)
     if sample_weight is None:
-        weight = np.ones(y_true.size)
+        weight = np.broadcast_to(np.float64(1.0), y_true.size)
     else:
         weight = check_weights(sample_weight, y_true.size)
         counted = weight > 0
@@ -130,12 +130,13 @@ def _check_proba(y_proba, n_samples):
             f"got shape {proba.shape}."
         )
     # Rounding leaves some estimators a little above one; NaN fails both comparisons.
-    if not (np.all(proba >= 0) and np.all(proba <= 1 + 1e-6)):
+    low, high = proba.min(initial=0.0), proba.max(initial=0.0)
+    if not (low >= 0 and high <= 1 + 1e-6):
         raise ValueError(
             "y_proba must hold probabilities in [0, 1]; got NaN or values outside. "
             "Scores and decision values are no probabilities: calibrate them first."
         )
-    return np.minimum(proba, 1.0)
+    return np.minimum(proba, 1.0) if high > 1 else proba
 
 
 def _positive_of(labels, pos_label, owner):

@@ -1,5 +1,7 @@
 """Calibration errors against brute force, closed forms, and their own noise."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -482,6 +484,62 @@ def test_cox_solves_its_equations(rng):
 
     fitted = 1 / (1 + np.exp(-brentq(miss, -9, 9, xtol=1e-13) - found.slope * logit))
     assert w @ ((y - fitted) * logit) / w.sum() == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_cox_of_many_rows_is_exact_and_its_errors_nearly(rng, weighted):
+    """The fit of many rows starts on cells of the log odds, and does not end there."""
+    y, p, w = sample(rng, 40_000, power=2.0)
+    w = w if weighted else np.ones(y.size)
+    found = cox_calibration(y, p, sample_weight=w if weighted else None)
+    logit = np.log(p / (1 - p))
+    share = w / w.sum()
+    design = np.column_stack([logit, np.ones(y.size)])
+    theta = np.zeros(2)
+    for _ in range(30):  # Newton, spelled out
+        proba = 1 / (1 + np.exp(-design @ theta))
+        curve = design.T @ (design * (share * proba * (1 - proba))[:, np.newaxis])
+        theta += np.linalg.solve(curve, design.T @ (share * (y - proba)))
+    scores = design * (share * (y - proba))[:, np.newaxis]
+    inverse = np.linalg.inv(curve)
+    error = np.sqrt((inverse @ scores.T @ scores @ inverse)[0, 0])
+    assert found.slope == pytest.approx(theta[0], abs=1e-8)
+    assert found.slope_error == pytest.approx(error, rel=1e-3)
+    shifted = 1 / (1 + np.exp(-logit - found.intercept))
+    assert share @ (y - shifted) == pytest.approx(0, abs=1e-9)
+
+
+def test_classes_that_only_rows_tell_apart_have_an_infinite_slope():
+    """They meet within one of the cells that stand for many rows."""
+    logit = np.linspace(-5, 5, 40_000)
+    y = logit > 0.0001
+    assert cox_calibration(y, 1 / (1 + np.exp(-logit))).slope == np.inf
+    y[:1] = True
+    assert np.isfinite(cox_calibration(y, 1 / (1 + np.exp(-logit))).slope)
+
+
+def test_all_metrics_take_one_sort(rng):
+    y, p, w = sample(rng, 1000)
+    with mock.patch.object(np, "argsort", wraps=np.argsort) as sorts:
+        calibration_metrics(y, p, sample_weight=w)
+        assert sorts.call_count == 1
+        calibration_error(y, p, sample_weight=w)
+        assert sorts.call_count == 2
+        cox_calibration(y, p, sample_weight=w)
+        assert sorts.call_count == 2
+    assert all(call.kwargs.get("kind") is None for call in sorts.call_args_list)
+
+
+@pytest.mark.parametrize("n_bins", [1, 4, 15, 400])
+@pytest.mark.parametrize("digits", [1, 2, 9])
+def test_bins_follow_from_the_middle_of_the_mass_of_a_value(rng, n_bins, digits):
+    _, p, w = sample(rng, 300)
+    p = p.round(digits)
+    below = np.array([w[p < value].sum() + w[p == value].sum() / 2 for value in p])
+    exact = n_bins * below / w.sum()
+    sure = np.abs(exact - exact.round()) > 1e-9
+    expected = np.unique(np.floor(exact), return_inverse=True)[1]
+    assert np.array_equal(equal_mass_bins(p, w, n_bins)[sure], expected[sure])
 
 
 def test_standard_errors_are_those_of_repeated_samples():

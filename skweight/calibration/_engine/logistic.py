@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from skweight.calibration._engine.newton import Restricted, newton, newton_step
 from skweight.calibration._engine.numerics import (
+    BLOCK,
     Tails,
     all_equal,
     binary_proba,
@@ -35,10 +36,6 @@ _REACH = 12.0
 # The fit on cells is good to about 1e-5; a step longer than this shows that they do not
 # stand for the rows.
 _AFTER_CELLS = 1e-4
-
-# Rows of one block: the temporaries of a block stay in the processor's cache, and the
-# memory of a fit does not grow with the rows.
-_BLOCK = 1 << 15
 
 
 class Standard(NamedTuple):
@@ -67,8 +64,8 @@ def standardise(scores, weight):
     total = scores.shape[0] if even else weight.sum()
     centre = (scores.sum() if even else weight @ scores) / total
     square = 0.0
-    for start in range(0, scores.shape[0], _BLOCK):
-        part = slice(start, start + _BLOCK)
+    for start in range(0, scores.shape[0], BLOCK):
+        part = slice(start, start + BLOCK)
         away = scores[part] - centre
         square += (away if even else weight[part] * away) @ away
     scale = np.sqrt(square / total)
@@ -116,11 +113,11 @@ class LogisticObjective:
 
     def _blocks(self):
         """Yield features, targets and weights, a block at a time."""
-        if self.scores.shape[0] <= _BLOCK:
+        if self.scores.shape[0] <= BLOCK:
             yield self._only_block
             return
-        for start in range(0, self.scores.shape[0], _BLOCK):
-            yield self._block(slice(start, start + _BLOCK))
+        for start in range(0, self.scores.shape[0], BLOCK):
+            yield self._block(slice(start, start + BLOCK))
 
     @cached_property
     def _only_block(self):
@@ -178,6 +175,23 @@ class LogisticObjective:
         hessian[:k, k] = hessian[k, :k]
         return gradient / self.total, hessian / self.total
 
+    def spread(self, theta):
+        """Return the mean product of the gradients of rows, which errors are made of.
+
+        Of the cells of many rows, whose weights should be the squares of the weights.
+        """
+        spread = np.zeros((theta.shape[0], theta.shape[0]))
+        for features, targets, weight in self.summary._blocks():
+            away = sigmoid(_logit(features, theta)) - targets
+            gradients = np.vstack([features, np.ones(away.shape)]) * away
+            spread += (gradients * weight) @ gradients.T
+        return spread / self.total
+
+    @property
+    def summary(self):
+        """The cells of many rows; of few, the rows themselves."""
+        return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
+
     @cached_property
     def cells(self):
         """The objective on cells of equal score width.
@@ -194,8 +208,8 @@ class LogisticObjective:
         width = (high - low) / _N_CELLS
         # Where the scores are one, to what a double can tell apart, so are the cells.
         per_score = 1 / width if width > 1e-290 else 0.0
-        for start in range(0, self.scores.shape[0], _BLOCK):
-            part = slice(start, start + _BLOCK)
+        for start in range(0, self.scores.shape[0], BLOCK):
+            part = slice(start, start + BLOCK)
             place = self.scores[part] - low
             place *= per_score
             if not reaches_all:
@@ -214,8 +228,8 @@ class LogisticObjective:
 
     def constant(self, n_features=1):
         """Return the parameters of the best constant map: where to start."""
-        if self.scores.shape[0] > _MANY_ROWS:
-            return self.cells.constant(n_features)
+        if self.summary is not self:
+            return self.summary.constant(n_features)
         if self.even:
             positive = np.count_nonzero(self.codes) / self.total
         else:
@@ -254,8 +268,8 @@ def fit_logistic(objective, start, *, shape=None):
     the parameters are those of what it returns.
     """
     shape = shape or (lambda objective: objective)
-    if objective.scores.shape[0] > _MANY_ROWS:
-        start = newton(shape(objective.cells), start)
+    if objective.summary is not objective:
+        start = newton(shape(objective.summary), start)
         step = newton_step(*shape(_GradientOfRows(objective)).slopes(start))
         if np.abs(step).max() <= _AFTER_CELLS * (1 + np.abs(start).max()):
             return start + step

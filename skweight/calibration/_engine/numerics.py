@@ -12,6 +12,10 @@ from skweight._utils.validation import check_number
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 
+# Rows of one block: the temporaries of a block stay in the processor's cache, and the
+# memory of a fit does not grow with the rows.
+BLOCK = 1 << 15
+
 # Numbers below which one call of SciPy costs less than five of NumPy.
 _FEW = 1 << 10
 
@@ -218,7 +222,14 @@ def log_scale(proba, clip):
     if proba.ndim == 2 and proba.shape[1] == 1:
         proba = proba[:, 0]
     if proba.ndim == 1:
-        return np.log(np.maximum(proba, clip)) - np.log(np.maximum(1 - proba, clip))
+        scores = np.empty(proba.shape)
+        for start in range(0, proba.shape[0], BLOCK):
+            part = proba[start : start + BLOCK]
+            rest = np.log(np.maximum(1 - part, clip))
+            np.subtract(
+                np.log(np.maximum(part, clip)), rest, out=scores[start : start + BLOCK]
+            )
+        return scores
     log_proba = np.log(np.maximum(proba, clip))
     if proba.shape[1] == 2:
         return log_proba[:, 1] - log_proba[:, 0]
