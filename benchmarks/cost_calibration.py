@@ -32,7 +32,7 @@ def savings(model, calibration, X, y, cost, part, test):
         model,
         cost=cost,
         calibration=calibration,
-        drop_cost_columns=True,
+        drop=True,
         random_state=0,
     )
     with warnings.catch_warnings():

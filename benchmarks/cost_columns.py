@@ -1,6 +1,6 @@
 """Should the learner see the columns that carry costs?
 
-Savings with `drop_cost_columns=True` over those with False, where the column of the
+Savings with `drop=True` over those with False, where the column of the
 costs tells something of the class and where it is noise. Adult census data: a missed
 income above 50K costs what one column says, a false alarm the mean of that column
 among the negatives, times the prevalence odds.
@@ -31,9 +31,9 @@ SPLITS = 5
 def savings(model, X, y, cost, rows, *, drop):
     """Return what a classifier saves on the rows it did not learn from."""
     train, test = rows
-    clf = CostSensitiveClassifier(
-        model, cost=cost, drop_cost_columns=drop, random_state=0
-    ).fit(X.iloc[train], y[train])
+    clf = CostSensitiveClassifier(model, cost=cost, drop=drop, random_state=0).fit(
+        X.iloc[train], y[train]
+    )
     return savings_score(y[test], clf.predict(X.iloc[test]), cost, X=X.iloc[test])
 
 

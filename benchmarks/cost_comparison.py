@@ -103,7 +103,7 @@ def uncalibrated(X, y, X_new, cost):
 
 def without_cost_columns(X, y, X_new, cost):
     """The first method, with costs hidden from the learner."""
-    return ours(X, y, X_new, cost, drop_cost_columns=True)
+    return ours(X, y, X_new, cost, drop=True)
 
 
 def doubled(X, y, X_new, cost):
@@ -133,7 +133,7 @@ def with_empulse(make, *, costs_at_fit=True):
 
 METHODS = {
     "CostSensitiveClassifier": ours,
-    "... drop_cost_columns=True": without_cost_columns,
+    "... drop=True": without_cost_columns,
     "... calibration=None": uncalibrated,
     "... decision='tuned'": tuned_skweight,
     "... weighting='balanced', calibration='prior'": undoubled,

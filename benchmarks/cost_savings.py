@@ -51,7 +51,7 @@ def savings(X, y, cost, train, held_out, test):
             FrozenEstimator(model),
             cost=cost,
             calibration=calibration,
-            drop_cost_columns=True,
+            drop=True,
         ).fit(X.iloc[held_out], y[held_out])
         decided.append(clf.predict(X.iloc[test]))
     return [savings_score(y[test], one, cost, X=X.iloc[test]) for one in decided]

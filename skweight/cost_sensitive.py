@@ -49,7 +49,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         What maps outputs to probabilities, as in `WeightedClassifier`. ``"auto"``
         mixes families of maps by their loss on rows they have not seen. None takes the
         probabilities of the estimator as they are, at no additional fit.
-    drop_cost_columns : bool, default=False
+    drop : bool, default=False
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them: what is at stake is often informative. They must be there
         at prediction in any case.
@@ -165,7 +165,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         stabilizer=None,
         resampler=None,
         calibration="auto",
-        drop_cost_columns=False,
+        drop=False,
         cv="auto",
         ensemble="auto",
         unsupported="raise",
@@ -188,7 +188,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             random_state=random_state,
         )
         self.cost = cost
-        self.drop_cost_columns = drop_cost_columns
+        self.drop = drop
 
     @available_if(_has_predict_proba)
     def expected_cost(self, X, **params):
@@ -266,7 +266,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     def _find_side_columns(self, *strategies):
         columns = super()._find_side_columns(*strategies)
-        if not self.drop_cost_columns:
+        if not self.drop:
             return columns
         return [*columns, *as_cost_matrix(self.cost).columns]
 

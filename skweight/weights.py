@@ -11,6 +11,7 @@ the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
 
 import numpy as np
 
+from skweight._utils.lure import lure_weights
 from skweight._utils.pareto import (
     ParetoDiagnostics,
     check_log_weights,
@@ -32,6 +33,7 @@ __all__ = [
     "clip_weights",
     "design_effect",
     "effective_sample_size",
+    "lure_weights",
     "normalize_weights",
     "pareto_diagnostics",
     "pareto_khat",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from skweight._utils.columns import drop_columns, take_column
+from skweight._utils.columns import drop_columns, metadata, row_values, take_column
 
 VALUES = np.arange(12.0).reshape(4, 3)
 
@@ -139,3 +139,43 @@ def test_names_out_of_reach():
         take_column(VALUES, 1.5, owner="O")
     with pytest.raises(ValueError, match=r"X has 0 columns"):
         take_column(np.ones(3), 0, owner="O")
+
+
+def first(X):
+    return np.asarray(X)[:, 0]
+
+
+@pytest.mark.parametrize("source", [0, "a", first, metadata("segment")])
+def test_row_wise_information_is_read_from_wherever_it_is(source):
+    table = pd.DataFrame(VALUES, columns=list("abc"))
+    given = {"segment": VALUES[:, 0]}
+    found = row_values(source, table, given, owner="O")
+    np.testing.assert_array_equal(found, VALUES[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "words"),
+    [
+        (metadata("segment"), ValueError, r"segment=array.*travels by itself"),
+        (VALUES[:, 0], TypeError, "no longer be those of X after a split"),
+        (1.5, TypeError, r"callable of X, or metadata\(name\); got 1.5"),
+        (None, TypeError, "takes the name or the position"),
+        (np.ravel, ValueError, "one entry for each of the 4 rows of X; 'ravel'"),
+    ],
+)
+def test_a_source_that_gives_nothing_is_refused(source, error, words):
+    with pytest.raises(error, match=words):
+        row_values(source, VALUES, {}, owner="O")
+
+
+def test_metadata_in_another_order_than_the_rows_is_refused():
+    table = pd.DataFrame(VALUES, index=[1, 2, 3, 4])
+    given = {"segment": pd.Series([1, 2, 3, 4], index=[4, 3, 2, 1])}
+    with pytest.raises(ValueError, match=r"being in another order.*loc"):
+        row_values(metadata("segment"), table, given, owner="O")
+
+
+@pytest.mark.parametrize("name", ["groups", "sample_weight", "two words", 3])
+def test_metadata_needs_a_name_of_its_own(name):
+    with pytest.raises(ValueError, match="metadata"):
+        metadata(name)

@@ -45,6 +45,7 @@ from skweight.decision import (
 )
 from skweight.exceptions import DecisionWarning
 from skweight.metrics import cost_score, make_cost_scorer, savings_score
+from skweight.weighting import metadata
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COST = CostMatrix.binary(fp=1, fn=5)
@@ -383,7 +384,7 @@ def test_columns_are_used_kept_or_dropped(money, counting):
     assert {columns for columns, _, _ in Counting.seen} == {3}
     assert clf.feature_names_in_.tolist() == ["x", "z", "amount"]
     Counting.seen.clear()
-    hidden = clone(clf).set_params(drop_cost_columns=True).fit(X, y)
+    hidden = clone(clf).set_params(drop=True).fit(X, y)
     assert {columns for columns, _, _ in Counting.seen} == {2}
     richer = X.assign(amount=X["amount"] * 100)
     np.testing.assert_array_equal(hidden.predict_proba(X), hidden.predict_proba(richer))
@@ -474,7 +475,7 @@ def test_it_is_the_weighted_classifier_with_other_defaults(money):
 def test_metadata_without_and_with_routing(money):
     X, y, _ = money
     numbers, amount = X[["x", "z"]], X["amount"]
-    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=CostMatrix.metadata("amount"))
+    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=metadata("amount"))
     clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
     clf.fit(numbers, y, amount=amount)
     decided = clf.predict(numbers, amount=amount)
@@ -541,7 +542,7 @@ def test_set_params_reaches_a_named_decision(rare):
             "Did you mean 'amount'",
         ),
         (
-            CostMatrix.binary(pos_label="fraud", fp=1, fn=CostMatrix.metadata("m")),
+            CostMatrix.binary(pos_label="fraud", fp=1, fn=metadata("m")),
             ValueError,
             "m=array",
         ),
@@ -632,11 +633,11 @@ def test_expected_cost_saves_more_than_weights_where_costs_differ_by_row(money):
     X_train, X_test, y_train, y_test = parts
     models = {
         "decision": CostSensitiveClassifier(
-            LogisticRegression(), cost=cost, drop_cost_columns=True, random_state=0
+            LogisticRegression(), cost=cost, drop=True, random_state=0
         ),
         "weights": WeightedClassifier(
             LogisticRegression(),
-            weighting=CostWeighting(cost, level="class", drop_cost_columns=True),
+            weighting=CostWeighting(cost, level="class", drop=True),
         ),
     }
     saved = {
@@ -684,7 +685,7 @@ def test_published_savings_of_marketing(shared_data):
             FrozenEstimator(model),
             cost=cost,
             calibration="isotonic",
-            drop_cost_columns=True,
+            drop=True,
         ).fit(X.iloc[held_out], y[held_out])
         saved.append(
             savings_score(y[test], clf.predict(X.iloc[test]), cost, X=X.iloc[test])
@@ -761,7 +762,7 @@ def test_labels_of_every_kind_are_decided_alike(labels, kind, pos_label, money):
 def test_sparse_rows_with_costs_beside_them(money):
     X, y, _ = money
     numbers, amount = X[["x", "z"]], X["amount"].to_numpy()
-    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=CostMatrix.metadata("amount"))
+    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=metadata("amount"))
     clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
     dense = clf.fit(numbers, y, amount=amount).predict(numbers, amount=amount)
     rows = csr_matrix(numbers)
@@ -780,7 +781,7 @@ def test_a_search_over_a_pipeline_in_two_processes_survives_pickling(money):
         ),
         {
             "estimator__logisticregression__C": [0.01, 1.0],
-            "drop_cost_columns": [False, True],
+            "drop": [False, True],
         },
         scoring=make_cost_scorer(cost),
         cv=3,

@@ -16,6 +16,7 @@ from skweight.weights import (
     clip_weights,
     design_effect,
     effective_sample_size,
+    lure_weights,
     normalize_weights,
     pareto_diagnostics,
     pareto_khat,
@@ -707,3 +708,51 @@ def test_tail_over_all_orders_of_magnitude_has_no_shape():
     assert found.verdict == "not applicable"
     assert "orders of magnitude" in found.reason
     assert_array_equal(pareto_smooth(weights), weights)
+
+
+def test_lure_weights_are_those_of_the_reference():
+    found = lure_weights([0.2, 0.1, 0.05], pool_size=10)
+    np.testing.assert_allclose(found, [0.611111, 1.097222, 2.5], atol=5e-7)
+    shuffled = lure_weights([0.05, 0.2, 0.1], pool_size=10, order=[3, 1, 2])
+    np.testing.assert_allclose(shuffled, found[[2, 0, 1]])
+    uniform = lure_weights([1 / 10, 1 / 9, 1 / 8], pool_size=10)
+    np.testing.assert_allclose(uniform, 1)
+    whole = lure_weights([0.7, 0.9, 1.0], pool_size=3)
+    np.testing.assert_allclose(whole, 1)
+
+
+def test_lure_weights_estimate_the_risk_of_the_pool_and_of_mean_one_they_do_not():
+    rng = np.random.default_rng(0)
+    loss = rng.exponential(size=50) ** 2
+    scores = loss + 0.1  # the proposal looks where the loss is large
+    estimates = []
+    for _ in range(4000):
+        left, drawn, probability = np.arange(50), [], []
+        for _ in range(10):
+            q = scores[left] / scores[left].sum()
+            chosen = rng.choice(left.size, p=q)
+            drawn.append(left[chosen])
+            probability.append(q[chosen])
+            left = np.delete(left, chosen)
+        v = lure_weights(probability, pool_size=50)
+        estimates.append((np.mean(v * loss[drawn]), v @ loss[drawn] / v.sum()))
+    mean, error = np.mean(estimates, 0), np.std(estimates, 0) / np.sqrt(4000)
+    assert abs(mean[0] - loss.mean()) < 3 * error[0]
+    assert mean[1] - loss.mean() > 10 * error[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (([0.5, 0], 10), ValueError, r"in \(0, 1\]; 1 of 2"),
+        (([0.5, np.nan], 10), ValueError, r"in \(0, 1\]; 1 of 2"),
+        (([], 10), ValueError, "one entry for each labelled row"),
+        (([0.5, 0.5], 1), ValueError, "2 labelled rows and pool_size=1"),
+        (([0.5, 0.5], "ten"), TypeError, "pool_size"),
+    ],
+)
+def test_bad_lure_weights_are_refused(arguments, error, words):
+    with pytest.raises(error, match=words):
+        lure_weights(*arguments)
+    with pytest.raises(ValueError, match="each of 1 to 2 once"):
+        lure_weights([0.5, 0.5], 10, order=[0, 1])

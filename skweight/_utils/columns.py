@@ -1,15 +1,162 @@
-"""Columns of X that carry side information: read one, drop them all.
+"""Row-wise side information: from a column of X, a callable of X, or metadata.
 
 Works on pandas, polars and other DataFrames by name or position, and on arrays and
 sparse matrices by position, without importing any of those libraries.
 """
 
 import sys
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
-from skweight._utils.validation import did_you_mean, say
+from skweight._utils.validation import did_you_mean, find_missing, n_rows, say
+
+
+@dataclass(frozen=True)
+class RowMetadata:
+    """An array that comes with the fit under a name, one entry for each row."""
+
+    name: str
+
+
+def metadata(name):
+    """Say that row-wise information is passed to `fit` as an array of this name.
+
+    For what is not in X: ``GroupBalancedWeighting(metadata("segment"))`` is fitted with
+    ``fit(X, y, segment=array)``. Where strategies, decisions and costs ask for a column
+    of X, they take this in its place; scikit-learn's metadata routing knows the name
+    without further requests.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument: a Python name, but not ``"groups"``, which a splitter
+        reads, nor ``"sample_weight"``.
+
+    Returns
+    -------
+    source : RowMetadata
+        To be passed in the place of the name of a column.
+
+    Raises
+    ------
+    ValueError
+        If the name cannot be that of an argument of its own.
+
+    Examples
+    --------
+    >>> from skweight.weighting import metadata
+    >>> metadata("segment")
+    RowMetadata(name='segment')
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(
+            f"metadata(name) takes the name of an argument of fit, such as 'segment'; "
+            f"got {name!r}. A column of X is named by itself, without metadata()."
+        )
+    if name in ("groups", "sample_weight", "X", "y"):
+        meaning = "those of the splitter" if name == "groups" else "of its own"
+        raise ValueError(
+            f"metadata({name!r}) cannot be told apart from the {name}= of fit, which "
+            f"has a meaning {meaning}. Choose another name, such as "
+            f"metadata('segment'), and pass fit(..., segment=array)."
+        )
+    return RowMetadata(name)
+
+
+def columns_of(source):
+    """Return the columns of X that a source, or a list of sources, reads."""
+    if isinstance(source, list | tuple):
+        return [column for one in source for column in columns_of(one)]
+    if isinstance(source, str | int | np.integer) and not isinstance(source, bool):
+        return [source]
+    return []
+
+
+def metadata_names_of(source):
+    """Return the names of the metadata that a source, or a list of sources, reads."""
+    if isinstance(source, list | tuple):
+        return [name for one in source for name in metadata_names_of(one)]
+    return [source.name] if isinstance(source, RowMetadata) else []
+
+
+def row_values(source, X, given, *, owner):
+    """Return the values of a source, one for each row of X.
+
+    Parameters
+    ----------
+    source : str, int, callable or RowMetadata
+        The name or position of a column of X, a callable of X, or `metadata(name)`.
+    X : array-like of shape (n_samples, n_features) or None
+        Rows; None where the source is metadata and there are none.
+    given : dict
+        Metadata by name.
+    owner : str
+        Who asks, for the message.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples,)
+    """
+    if isinstance(source, RowMetadata):
+        values = given.get(source.name)
+        if values is None:
+            raise ValueError(
+                f"{owner} reads metadata({source.name!r}), which was not passed. Pass "
+                f"{source.name}=array with one entry for each row; or put it into a "
+                "column of X, where it travels by itself."
+            )
+        check_same_index(values, X, f"The index of {source.name}")
+        origin = source.name
+    elif isinstance(source, str | int | np.integer) and not isinstance(source, bool):
+        return take_column(X, source, owner=owner)
+    elif callable(source):
+        values = source(X)
+        check_same_index(values, X, f"The index of what {owner} computes")
+        origin = f"{getattr(source, '__name__', source)!r}(X)"
+    elif hasattr(source, "__array__"):
+        raise TypeError(
+            f"{owner} was given an array. Its rows would no longer be those of X after "
+            "a split or a shuffle. Put it into a column of X and give the name of the "
+            "column, or give metadata('segment') and pass fit(..., segment=array)."
+        )
+    else:
+        raise TypeError(
+            f"{owner} takes the name or the position of a column of X, a callable of "
+            f"X, or metadata(name); got {source!r} of type {type(source).__name__}."
+        )
+    values = as_vector(values)
+    if values.ndim != 1 or (X is not None and values.size != n_rows(X)):
+        rows = "row" if X is None else f"of the {n_rows(X)} rows of X"
+        raise ValueError(
+            f"{owner} needs one entry for each {rows}; {origin} has the shape "
+            f"{values.shape}."
+        )
+    return values
+
+
+def as_vector(values):
+    """Return values as an array; times with a zone stay objects that know it."""
+    if hasattr(values, "to_numpy"):
+        return values.to_numpy()
+    return np.asarray(values)
+
+
+def check_same_index(values, X, what):
+    """Raise unless the pandas index of values, if they have one, is that of X."""
+    index, rows = getattr(values, "index", None), getattr(X, "index", None)
+    if not (hasattr(index, "equals") and hasattr(rows, "equals")):
+        return
+    if not index.equals(rows):
+        alike = len(index) == len(rows) and set(index) == set(rows)
+        raise ValueError(
+            f"{what} does not match the index of X"
+            + (", being in another order" if alike else "")
+            + ". Values would be given to the wrong rows. Align them with "
+            "values.loc[X.index], or pass values.to_numpy() if the order is right."
+        )
 
 
 def _names(X):
@@ -178,3 +325,56 @@ def append_column(X, values, name):
     elif X.dtype.kind == "f":
         values = values.astype(X.dtype)
     return np.column_stack([X, values])
+
+
+def group_index(source, X, given, *, owner, counts=None):
+    """Return the group of every row as a pandas index; several columns intersect.
+
+    Parameters
+    ----------
+    source : str, int, callable, RowMetadata or list of these
+        Where groups are read; a list means the combinations of what each gives.
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    given : dict
+        Metadata by name.
+    owner : str
+        Who asks, for the message.
+    counts : ndarray of shape (n_samples,), default=None
+        Which rows count; others may have no group.
+
+    Returns
+    -------
+    groups : pandas.Index
+        A `MultiIndex` for a list of several sources.
+    """
+    sources = list(source) if isinstance(source, list | tuple) else [source]
+    if not sources:
+        raise ValueError(
+            f"{owner} needs to know the group of a row: name a column, several in a "
+            "list, a callable of X, or metadata('segment')."
+        )
+    columns = []
+    for one in sources:
+        values = row_values(one, X, given, owner=owner)
+        missing = find_missing(values)
+        n_missing = np.count_nonzero(missing if counts is None else missing & counts)
+        if n_missing:
+            raise ValueError(
+                f"{owner} needs a group for every row; {say_source(one)} is missing in "
+                f"{n_missing} of {values.size} rows. Give rows of no group a group of "
+                "their own, as with X['column'].fillna('none')."
+            )
+        columns.append(pd.Series(values.astype(object)))
+    if len(columns) == 1:
+        return pd.Index(columns[0], dtype=object)
+    return pd.MultiIndex.from_arrays(columns)
+
+
+def say_source(source):
+    """Return where row-wise information is read, in words."""
+    if columns_of(source):
+        return f"the column {source!r}"
+    if isinstance(source, RowMetadata):
+        return f"metadata({source.name!r})"
+    return f"what {getattr(source, '__name__', source)!r} returns"

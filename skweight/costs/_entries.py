@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skweight._utils.columns import take_column
-from skweight._utils.validation import n_rows
+from skweight._utils.columns import RowMetadata, row_values
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,13 @@ class Entry:
         """
         if self.kind == "number":
             return self.source
-        found = getattr(self, f"_from_{self.kind}")(X, metadata, cell)
-        index, rows = getattr(found, "index", None), getattr(X, "index", None)
-        if hasattr(index, "equals") and hasattr(rows, "equals"):
-            check_same_index(index, rows, f"{cell}: the index of {self.say()}")
+        if X is None and self.kind != "metadata":
+            raise ValueError(
+                f"{cell} is {self.say()}, so the rows are needed: pass X with that "
+                "column."
+            )
+        source = RowMetadata(self.source) if self.kind == "metadata" else self.source
+        found = row_values(source, X, metadata, owner=f"The cost matrix ({cell})")
         try:
             found = np.asarray(found, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -74,13 +76,6 @@ class Entry:
                 f"{cell} is {self.say()}, which holds values that are no numbers "
                 f"({error}). Convert them, or name another source."
             ) from error
-        n_samples = None if X is None else n_rows(X)
-        if found.ndim != 1 or (n_samples is not None and found.size != n_samples):
-            expected = "one" if n_samples is None else f"{n_samples}"
-            raise ValueError(
-                f"{cell} is {self.say()}, which must give one number per row: expected "
-                f"{expected} numbers, got shape {found.shape}."
-            )
         bad = int(np.count_nonzero(~np.isfinite(found)))
         if bad:
             raise ValueError(
@@ -90,49 +85,13 @@ class Entry:
             )
         return found * self.factor
 
-    def _from_column(self, X, metadata, cell):
-        if X is None:
-            raise ValueError(
-                f"{cell} is {self.say()}, so the rows are needed: pass X with that "
-                "column."
-            )
-        return take_column(X, self.source, owner=f"The cost matrix ({cell})")
-
-    def _from_callable(self, X, metadata, cell):
-        if X is None:
-            raise ValueError(
-                f"{cell} is computed by {self.say()}, so the rows are needed: pass X."
-            )
-        return self.source(X)
-
-    def _from_metadata(self, X, metadata, cell):
-        if metadata.get(self.source) is None:
-            raise ValueError(
-                f"{cell} is {self.say()}, which was not passed. Pass "
-                f"{self.source}=array with one number per row, to fit and to predict; "
-                "or put it into a column of X, where it travels by itself."
-            )
-        return metadata[self.source]
-
-
-def check_same_index(index, rows, what):
-    """Raise unless two pandas indexes are the same, in the same order."""
-    if not index.equals(rows):
-        alike = len(index) == len(rows) and set(index) == set(rows)
-        raise ValueError(
-            f"{what} does not match the index of X"
-            + (", being in another order" if alike else "")
-            + ". Costs would be given to the wrong rows. Align it with "
-            "values.loc[X.index], or pass values.to_numpy() if the order is right."
-        )
-
 
 def as_entry(value, *, cell):
     """Turn what a user writes for a cell into an entry.
 
     Parameters
     ----------
-    value : float, str, callable or Entry
+    value : float, str, callable, RowMetadata or Entry
         What was written; a string is the name of a column.
     cell : str
         What the cell is, for messages.
@@ -143,6 +102,8 @@ def as_entry(value, *, cell):
     """
     if isinstance(value, Entry):
         return value
+    if isinstance(value, RowMetadata):
+        return Entry("metadata", value.name)
     if isinstance(value, str):
         return Entry("column", value)
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
@@ -158,10 +119,10 @@ def as_entry(value, *, cell):
         raise TypeError(
             f"{cell} was given an array. Its rows would no longer be those of X after "
             "a split or a shuffle. Put it into a column of X and give the name of the "
-            "column, or give CostMatrix.metadata('name') and pass name=array to fit "
+            "column, or give metadata('name') and pass name=array to fit "
             "and predict."
         )
     raise TypeError(
         f"{cell} must be a number, the name of a column of X, a callable X -> costs, "
-        f"or CostMatrix.metadata(name); got {value!r} of type {type(value).__name__}."
+        f"or metadata(name); got {value!r} of type {type(value).__name__}."
     )

@@ -93,7 +93,7 @@ class CostMatrix(CostTable):
         """Return the costs of the four outcomes of a decision between two classes.
 
         Each cost is a number, the name of a column of X, a callable ``X -> costs``, or
-        ``CostMatrix.metadata(name)``.
+        ``metadata(name)`` of :mod:`skweight.weighting`.
 
         Parameters
         ----------
@@ -285,22 +285,6 @@ class CostMatrix(CostTable):
         steps = np.arange(len(labels))
         distance = np.abs(steps[:, None] - steps).astype(float) ** power
         return cls.from_array(distance, labels=labels, rows="true")
-
-    @staticmethod
-    def metadata(name):
-        """Return a cost that is passed to `fit` and `predict` as an array.
-
-        Parameters
-        ----------
-        name : str
-            Name of the argument.
-
-        Returns
-        -------
-        cost : object
-            To be given to a constructor in the place of a number.
-        """
-        return Entry("metadata", name)
 
     @staticmethod
     def column(name):

@@ -23,7 +23,7 @@ class ExpectedCostDecision(BaseDecision):
         Costs, maybe per row; a dict with ``fp`` and ``fn``, a nested dict ``{true:
         {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" can
         be read in one way only and are taken, too.
-    drop_cost_columns : bool, default=False
+    drop : bool, default=False
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them: what is at stake is often informative. They must be there
         at prediction in any case.
@@ -84,9 +84,9 @@ class ExpectedCostDecision(BaseDecision):
     0.8333
     """
 
-    def __init__(self, cost, *, drop_cost_columns=False, accept_weighted=False):
+    def __init__(self, cost, *, drop=False, accept_weighted=False):
         self.cost = cost
-        self.drop_cost_columns = drop_cost_columns
+        self.drop = drop
         self.accept_weighted = accept_weighted
 
     @property
@@ -116,7 +116,7 @@ class ExpectedCostDecision(BaseDecision):
         columns : list of str or int
             They are dropped before the wrapped estimator sees X.
         """
-        return as_cost_matrix(self.cost).columns if self.drop_cost_columns else []
+        return as_cost_matrix(self.cost).columns if self.drop else []
 
     def metadata_names(self):
         """Return the names of the row-wise arrays that carry costs.

@@ -45,7 +45,7 @@ class TunedDecision(BaseDecision):
         made by :func:`sklearn.metrics.make_scorer`. Not used with `cost`.
     cost : CostMatrix, dict or DataFrame, default=None
         Costs whose sum over the rows to minimise.
-    drop_cost_columns : bool, default=False
+    drop : bool, default=False
         Whether columns of X that carry costs are hidden from the estimator. They are
         not needed at prediction.
 
@@ -104,12 +104,10 @@ class TunedDecision(BaseDecision):
 
     needs_held_out_rows = True
 
-    def __init__(
-        self, scoring="balanced_accuracy", *, cost=None, drop_cost_columns=False
-    ):
+    def __init__(self, scoring="balanced_accuracy", *, cost=None, drop=False):
         self.scoring = scoring
         self.cost = cost
-        self.drop_cost_columns = drop_cost_columns
+        self.drop = drop
 
     def check_rows(self, X, classes, **metadata):
         """Raise if the costs or the score do not fit the labels.
@@ -136,7 +134,7 @@ class TunedDecision(BaseDecision):
         columns : list of str or int
             They are dropped before the wrapped estimator sees X.
         """
-        if self.cost is None or not self.drop_cost_columns:
+        if self.cost is None or not self.drop:
             return []
         return as_cost_matrix(self.cost).columns
 

@@ -4,13 +4,11 @@ import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing
 
-from skweight._utils.columns import take_column
+from skweight._utils.columns import group_index, metadata_names_of
 from skweight._utils.validation import (
     check_choice,
     check_number,
-    encode_labels,
-    n_rows,
-    say,
+    plain,
 )
 from skweight.metrics._calibration import (
     calibration_error,
@@ -120,7 +118,7 @@ class CalibrationScorer(RoutedScorer):
         return f"make_calibration_scorer({self.metric!r}{options})"
 
 
-def worst_group_scorer(scorer, groups=None, *, min_rows=1):
+def worst_group_scorer(scorer, groups, *, min_rows=1):
     r"""Return a scorer for the group of rows that a model serves worst.
 
     A mean over all rows is that of the large groups. Selecting by the worst group
@@ -132,17 +130,18 @@ def worst_group_scorer(scorer, groups=None, *, min_rows=1):
     ----------
     scorer : str or callable
         Scorer of scikit-learn, by name or ``scorer(estimator, X, y)``.
-    groups : str, int, callable or None, default=None
+    groups : str, int, callable, metadata, or list of these
         Where the group of a row is read: a column of X by name or position, a callable
-        ``X -> labels``, or None for metadata that are routed as ``groups``. The
-        estimator is given X as it is, the column included.
+        of X, or ``metadata("segment")`` of :mod:`skweight.weighting`, which is routed
+        under that name. A list of several means their combinations. The estimator is
+        given X as it is, the column included.
     min_rows : int, default=1
         Groups of fewer rows in a fold are passed over, since their score is chance.
 
     Returns
     -------
     scorer : WorstGroupScorer
-        ``scorer(estimator, X, y, sample_weight=None, groups=None)``.
+        ``scorer(estimator, X, y, sample_weight=None, **metadata)``.
 
     See Also
     --------
@@ -178,7 +177,7 @@ class WorstGroupScorer(RoutedScorer):
     ----------
     scorer : str or callable
         Scorer of scikit-learn.
-    groups : str, int, callable or None, default=None
+    groups : str, int, callable, metadata, or list of these
         Where the group of a row is read.
     min_rows : int, default=1
         Rows that a group must have to be looked at.
@@ -190,22 +189,22 @@ class WorstGroupScorer(RoutedScorer):
     worst_group_scorer('accuracy', 'region')
     """
 
-    def __init__(self, scorer, groups=None, *, min_rows=1):
+    def __init__(self, scorer, groups, *, min_rows=1):
         check_number(min_rows, name="min_rows", low=1)
         self.scorer = scorer
         self.groups = groups
         self.min_rows = min_rows
 
     def _metadata_names(self):
-        return ["groups"] if self.groups is None else []
+        return metadata_names_of(self.groups)
 
-    def __call__(self, estimator, X, y_true, sample_weight=None, groups=None):
+    def __call__(self, estimator, X, y_true, sample_weight=None, **metadata):
         """Return the lowest score of all groups."""
-        scores = self.by_group(estimator, X, y_true, sample_weight, groups)
+        scores = self.by_group(estimator, X, y_true, sample_weight, **metadata)
         defined = [score for score in scores.values() if not np.isnan(score)]
         return min(defined, default=np.nan)
 
-    def by_group(self, estimator, X, y_true, sample_weight=None, groups=None):
+    def by_group(self, estimator, X, y_true, sample_weight=None, **metadata):
         """Return the score of every group.
 
         Parameters
@@ -218,25 +217,21 @@ class WorstGroupScorer(RoutedScorer):
             Their labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights, handed on to the scorer.
-        groups : array-like of shape (n_samples,), default=None
-            Group of every row, where the scorer was not told where to read it.
+        **metadata : dict
+            The arrays that `groups` names.
 
         Returns
         -------
         scores : dict
-            ``{group: score}``.
+            ``{group: score}``; groups are tuples where several columns make one.
         """
         scorer = get_scorer(self.scorer) if isinstance(self.scorer, str) else None
         scorer = scorer or self.scorer
-        labels = self._groups_of(X, groups)
-        if labels.shape != (n_rows(X),):
-            raise ValueError(
-                f"groups must have one label for each of the {n_rows(X)} rows of X; "
-                f"got shape {labels.shape}."
-            )
-        found, codes = encode_labels(labels)
+        found = group_index(self.groups, X, metadata, owner="worst_group_scorer")
+        codes, groups = found.factorize()
         scores = {}
-        for position, group in enumerate(found.tolist()):
+        for position in sorted(range(len(groups)), key=lambda i: repr(groups[i])):
+            group = plain(groups[position])
             rows = np.flatnonzero(codes == position)
             if rows.size < self.min_rows:
                 continue
@@ -252,19 +247,6 @@ class WorstGroupScorer(RoutedScorer):
                 )
             )
         return scores
-
-    def _groups_of(self, X, groups):
-        if callable(self.groups):
-            return np.asarray(self.groups(X))
-        if self.groups is not None:
-            return take_column(X, self.groups, owner="worst_group_scorer")
-        if groups is None:
-            raise ValueError(
-                "worst_group_scorer was not told where the groups are. Name a column: "
-                f"worst_group_scorer({say(self.scorer)}, 'column'), or route them as "
-                "metadata: groups=..."
-            )
-        return np.asarray(groups)
 
     def __repr__(self):
         return f"worst_group_scorer({self.scorer!r}, {self.groups!r})"

@@ -1,5 +1,6 @@
 """The strategies that decide how much every row counts."""
 
+from skweight._utils.columns import metadata
 from skweight._utils.roles import RoleWeights
 from skweight.weighting._balance import (
     BalancedWeighting,
@@ -15,8 +16,12 @@ from skweight.weighting._base import (
 from skweight.weighting._cost import CostWeighting
 from skweight.weighting._entropy_balancing import EntropyBalancingWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
+from skweight.weighting._groups import GroupBalancedWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting
+from skweight.weighting._raking import RakingWeighting
+from skweight.weighting._recency import RecencyWeighting
 from skweight.weighting._resolve import resolve_weighting
+from skweight.weighting._reweighing import ReweighingWeighting
 from skweight.weighting._shift import DensityRatioWeighting
 
 __all__ = [
@@ -30,9 +35,14 @@ __all__ = [
     "EffectiveNumberWeighting",
     "EntropyBalancingWeighting",
     "FunctionWeighting",
+    "GroupBalancedWeighting",
     "LabelShiftWeighting",
     "PriorWeighting",
     "ProductWeighting",
+    "RakingWeighting",
+    "RecencyWeighting",
+    "ReweighingWeighting",
     "RoleWeights",
+    "metadata",
     "resolve_weighting",
 ]

@@ -24,8 +24,10 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skweight._utils.columns import columns_of, drop_columns, metadata_names_of
 from skweight._utils.roles import ROLES, RoleWeights, multiply
 from skweight._utils.validation import (
+    check_bool,
     check_choice,
     check_labels,
     check_number,
@@ -64,6 +66,10 @@ class BaseWeighting(BaseEstimator):
       return their raw weights, or None to have `_raw` called on them;
     - ``_raw(X, y)``: the raw weights of any rows.
 
+    A strategy that reads row-wise side information (a group, a time) names the
+    parameters that say where it comes from in ``_side_information``; columns among them
+    are hidden from the estimator if the strategy has a parameter `drop` that is true.
+
     Set `needs_classes` to False where y is not looked at or may be values of any kind:
     the strategy then serves regressors too.
 
@@ -98,6 +104,8 @@ class BaseWeighting(BaseEstimator):
 
     role = "emphasis"
     needs_classes = True
+    # Parameters that say where row-wise side information comes from.
+    _side_information = ()
 
     def fit(self, X, y, sample_weight=None, **metadata):
         """Learn the weights from training rows.
@@ -147,7 +155,7 @@ class BaseWeighting(BaseEstimator):
         """
         return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
 
-    def weigh(self, X, y=None):
+    def weigh(self, X, y=None, **metadata):
         """Return the weights of any rows, on the scale of the training rows.
 
         Parameters
@@ -156,6 +164,8 @@ class BaseWeighting(BaseEstimator):
             Rows to weigh.
         y : array-like of shape (n_samples,), default=None
             Their class labels, for strategies that need them.
+        **metadata : dict
+            Row-wise side information that the strategy asks for by name.
 
         Returns
         -------
@@ -164,7 +174,7 @@ class BaseWeighting(BaseEstimator):
             it is on others.
         """
         check_is_fitted(self, "scale_")
-        return self._weigh(X, y if y is None else self._check_y(X, y))
+        return self._weigh(X, y if y is None else self._check_y(X, y), **metadata)
 
     def fit_statistics(self, statistics):
         """Learn the weights from sums over rows that are nowhere together.
@@ -273,9 +283,27 @@ class BaseWeighting(BaseEstimator):
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
+            They are dropped before the wrapped estimator, or another strategy, sees X.
         """
-        return []
+        return columns_of(self._sources()) if getattr(self, "drop", False) else []
+
+    def get_metadata_routing(self):
+        """Return what the strategy asks for when it is fitted.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            Requests of scikit-learn. Arrays that a parameter names, as in
+            ``metadata("segment")``, are requested by that alone.
+        """
+        request = super().get_metadata_routing()
+        for name in metadata_names_of(self._sources()):
+            request.fit.add_request(param=name, alias=True)
+        return request
+
+    def _sources(self):
+        """Return where row-wise side information is read from, one entry a source."""
+        return [getattr(self, name) for name in self._side_information]
 
     def __mul__(self, other):
         """Multiply with another strategy; every factor keeps its role."""
@@ -303,9 +331,10 @@ class BaseWeighting(BaseEstimator):
 
     def _fit_by_role(self, X, y, sample_weight, **metadata):
         check_choice(self.role, ROLES, name=f"{self._name}.role")
+        check_bool(getattr(self, "drop", False), name=f"drop of {self._name}")
         raw = self._learn(X, y, sample_weight, **metadata)
         if raw is None:
-            raw = self._raw(X, y)
+            raw = self._raw(X, y, **metadata)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
         raw = self._stabilize(raw, sample_weight)
         self.scale_ = self._mean(raw, sample_weight)
@@ -319,8 +348,8 @@ class BaseWeighting(BaseEstimator):
             return RoleWeights(weights, None)
         return RoleWeights(None, weights)
 
-    def _weigh(self, X, y):
-        raw = self._raw(X, y)
+    def _weigh(self, X, y, **metadata):
+        raw = self._raw(X, y, **metadata)
         raw = check_weights(raw, n_rows(X), name=f"The weight of {self._name}")
         return self._follow(raw) / self.scale_
 
@@ -342,7 +371,7 @@ class BaseWeighting(BaseEstimator):
             return float(raw.mean())
         return float(raw @ sample_weight / sample_weight.sum())
 
-    def _learn(self, X, y, sample_weight):
+    def _learn(self, X, y, sample_weight, **metadata):
         return None
 
     def _raw(self, X, y):
@@ -591,6 +620,7 @@ class ProductWeighting(BaseWeighting):
 
     def _fit_by_role(self, X, y, sample_weight, **metadata):
         self.factors_ = [clone(factor) for factor in factors_of(self)]
+        self._width = np.shape(X)[1] if len(np.shape(X)) == 2 else None
         weights = dict.fromkeys(ROLES)
         known = sample_weight
         asked_by_factor = self._sort_metadata(metadata)
@@ -599,7 +629,8 @@ class ProductWeighting(BaseWeighting):
             zip(self.factors_, asked_by_factor, strict=True),
             key=lambda one: ROLES.index(one[0].role),
         ):
-            learned = factor.fit_weigh(X, y, known, **asked)
+            rows = self._rows_for(factor, X)
+            learned = factor.fit_weigh(rows, y, known, **asked)
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
@@ -636,11 +667,28 @@ class ProductWeighting(BaseWeighting):
     def _labels(self):
         return self.factors_[0]._labels()
 
-    def _weigh(self, X, y):
+    def _weigh(self, X, y, **metadata):
         weights = None
-        for factor in self.factors_:
-            weights = multiply(weights, factor.weigh(X, y))
+        asked_by_factor = self._sort_metadata(metadata)
+        for factor, asked in zip(self.factors_, asked_by_factor, strict=True):
+            rows = self._rows_for(factor, X)
+            weights = multiply(weights, factor.weigh(rows, y, **asked))
         return weights / self.scale_
+
+    def _rows_for(self, factor, X):
+        """Return X without the columns that other factors alone may see.
+
+        A factor that reads columns by name or position gets X as it came.
+        """
+        if getattr(factor, "_sources", list)():
+            return X
+        hidden = [
+            column
+            for other in self.factors_
+            if other is not factor
+            for column in other.side_columns()
+        ]
+        return drop_columns(X, hidden, width=getattr(self, "_width", None))
 
     def side_columns(self):
         """Return the columns of X that only the factors may see.

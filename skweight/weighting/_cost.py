@@ -1,15 +1,11 @@
 """Weights from what mistakes cost."""
 
 import numpy as np
-from sklearn.utils.metadata_routing import MetadataRequest
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skweight._utils.columns import RowMetadata
 from skweight._utils.validation import (
     check_choice,
-    check_labels,
-    check_weights,
     encode_labels,
-    n_rows,
     positions_of,
 )
 from skweight.costs._matrix import CostMatrix, as_cost_matrix
@@ -43,7 +39,7 @@ class CostWeighting(BaseWeighting):
     method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
         How class weights are found where three classes or more have costs that no
         weights can express; see `CostMatrix.class_weight`.
-    drop_cost_columns : bool, default=False
+    drop : bool, default=False
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them; they must then be there at prediction.
     stabilizer : None, str, float or stabilizer, default=None
@@ -111,48 +107,14 @@ class CostWeighting(BaseWeighting):
         level="auto",
         *,
         method="auto",
-        drop_cost_columns=False,
+        drop=False,
         stabilizer=None,
     ):
         self.cost = cost
         self.level = level
         self.method = method
-        self.drop_cost_columns = drop_cost_columns
+        self.drop = drop
         self.stabilizer = stabilizer
-
-    def weigh(self, X, y=None, **metadata):
-        """Return the weights of any rows, on the scale of the training rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to weigh.
-        y : array-like of shape (n_samples,), default=None
-            Their class labels; required.
-        **metadata : dict
-            Row-wise arrays that the costs name.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples,)
-            Non-negative weights. Their mean is one on the training rows, and whatever
-            it is on others.
-        """
-        check_is_fitted(self, "scale_")
-        if y is None:
-            raise ValueError(
-                "CostWeighting.weigh needs y: what is at stake depends on the class of "
-                "a row. Pass weigh(X, y)."
-            )
-        y = check_labels(y, owner=self._name)
-        check_consistent_length(X, y)
-        if self.level_ == "class":
-            codes = positions_of(y, self.classes_, owner="CostWeighting.weigh")
-            raw = self.class_weight_[codes]
-        else:
-            raw = self.cost_.sample_weight(X, y, normalize=False, **metadata)
-        raw = check_weights(raw, n_rows(X), name="The weights of CostWeighting")
-        return self._follow(raw) / self.scale_
 
     def _learn_masses(self, known):
         check_choice(self.level, LEVELS, name="level")
@@ -170,29 +132,9 @@ class CostWeighting(BaseWeighting):
     def _by_class(self):
         return self.level_ == "class"
 
-    def side_columns(self):
-        """Return the columns that carry costs, where they are to be hidden.
-
-        Returns
-        -------
-        columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
-        """
-        return as_cost_matrix(self.cost).columns if self.drop_cost_columns else []
-
-    def get_metadata_routing(self):
-        """Return what the strategy asks for when it is fitted.
-
-        Returns
-        -------
-        routing : MetadataRequest
-            Requests of scikit-learn. The arrays that the costs name are requested by
-            that alone.
-        """
-        request = MetadataRequest(owner=type(self).__name__)
-        for name in as_cost_matrix(self.cost).metadata_names:
-            request.fit.add_request(param=name, alias=True)
-        return request
+    def _sources(self):
+        cost = as_cost_matrix(self.cost)
+        return [*cost.columns, *map(RowMetadata, cost.metadata_names)]
 
     def _raw_in_stream(self, X, y, classes, masses):
         if self.level == "class":
@@ -227,6 +169,17 @@ class CostWeighting(BaseWeighting):
                 "row would count: mistakes about them cost nothing."
             )
         self.class_weight_ = raw * masses.sum() / (raw @ masses)
+
+    def _raw(self, X, y, **metadata):
+        if y is None:
+            raise ValueError(
+                "CostWeighting.weigh needs y: what is at stake depends on the class of "
+                "a row. Pass weigh(X, y)."
+            )
+        if self.level_ == "class":
+            codes = positions_of(y, self.classes_, owner="CostWeighting.weigh")
+            return self.class_weight_[codes]
+        return self.cost_.sample_weight(X, y, normalize=False, **metadata)
 
     @classmethod
     def _instances(cls, labels):

@@ -148,6 +148,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         self.sample_weight_target = sample_weight_target
         self.stabilizer = stabilizer
 
+    def _sources(self):
+        return list(self.moments or ())
+
     def _learn(self, X, y, sample_weight):
         self._check_parameters()
         if sample_weight is None:

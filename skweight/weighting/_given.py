@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._utils.columns import take_column
+from skweight._utils.columns import row_values
 from skweight._utils.examples import first_feature
 from skweight.weighting._base import BaseWeighting
 
@@ -20,12 +20,15 @@ class ColumnWeighting(BaseWeighting):
 
     Parameters
     ----------
-    column : str or int
+    column : str, int, callable or metadata
         Name of the column of a DataFrame, or position of it in an array (negative
-        positions count from the end).
+        positions count from the end); a callable of X; or ``metadata("name")``, an
+        array that comes with the fit.
     role : {"population", "emphasis"}, default="population"
         What the numbers mean. ``"population"``: how many rows of the population the
         row stands for. ``"emphasis"``: how hard training should look at it.
+    drop : bool, default=True
+        Whether the column is hidden from the estimator and from other strategies.
     stabilizer : None, str, float or stabilizer, default=None
         What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (no row counts more than so many average rows), or a
@@ -60,24 +63,16 @@ class ColumnWeighting(BaseWeighting):
     """
 
     needs_classes = False
+    _side_information = ("column",)
 
-    def __init__(self, column, *, role="population", stabilizer=None):
+    def __init__(self, column, *, role="population", drop=True, stabilizer=None):
         self.column = column
         self.role = role
+        self.drop = drop
         self.stabilizer = stabilizer
 
-    def side_columns(self):
-        """Return the column that holds the weights.
-
-        Returns
-        -------
-        columns : list of str or int
-            The column, to be dropped before the wrapped estimator sees X.
-        """
-        return [self.column]
-
-    def _raw(self, X, y):
-        return take_column(X, self.column, owner="ColumnWeighting")
+    def _raw(self, X, y, **metadata):
+        return row_values(self.column, X, metadata, owner="ColumnWeighting")
 
     @classmethod
     def _instances(cls, labels):
@@ -144,6 +139,9 @@ class FunctionWeighting(BaseWeighting):
         self.func = func
         self.role = role
         self.stabilizer = stabilizer
+
+    def _sources(self):
+        return [self.func]  # it reads what it likes, and so gets X as it came
 
     def _raw(self, X, y):
         if not callable(self.func):

@@ -262,7 +262,7 @@ def moments_given(X, given):
     terms, wanted, levels = [], [], {}
     for column, value in given.items():
         if hasattr(value, "items"):
-            shares = check_shares(value, source.categories(column), column)
+            shares = check_shares(value, source.categories(column), repr(column))
             factors, levels[column] = _levels_of(column, shares, source)
             wanted += [shares[factor.levels[factor.position]] for factor in factors]
         else:
@@ -275,7 +275,7 @@ def moments_given(X, given):
     return Moments(terms, levels), np.array(wanted)
 
 
-def check_shares(shares, values, column):
+def check_shares(shares, values, name):
     """Return the positive shares of a margin, or say what is wrong with them.
 
     Parameters
@@ -284,7 +284,7 @@ def check_shares(shares, values, column):
         Shares of the values of one column in the target.
     values : ndarray of shape (n_samples,)
         Values of the training rows.
-    column : object
+    name : str
         What the column is called.
 
     Returns
@@ -299,20 +299,20 @@ def check_shares(shares, values, column):
         )
         if not number or not 0 <= share < np.inf:
             raise ValueError(
-                f"The share of {column!r} = {say(value)} must be a number, 0 or more; "
+                f"The share of {name} = {say(value)} must be a number, 0 or more; "
                 f"got {share!r}."
             )
         checked[plain(value)] = float(share)
     total = sum(checked.values())
     if not abs(total - 1) <= 1e-6:
         raise ValueError(
-            f"The shares of {column!r} must sum to 1; they sum to {total:g}. Divide "
+            f"The shares of {name} must sum to 1; they sum to {total:g}. Divide "
             "counts by their total, and list every value."
         )
     unknown = sorted(set(pd.unique(values)) - set(checked), key=repr)
     if unknown:
         raise ValueError(
-            f"The column {column!r} has the values {say(unknown)}, of which the target "
+            f"The column {name} has the values {say(unknown)}, of which the target "
             f"shares say nothing; they name {say(list(checked))}. Give each value a "
             "share; 0 leaves its rows out."
         )

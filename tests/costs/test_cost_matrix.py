@@ -13,6 +13,7 @@ from skweight import CostMatrix
 from skweight.costs import _rules as rules
 from skweight.costs._matrix import as_cost_matrix
 from skweight.exceptions import DecisionWarning
+from skweight.weighting import metadata
 
 LABELS = ["a", "b", "c"]
 # Rows are true. Neither symmetric nor row-constant, so that a transposed reading shows.
@@ -277,7 +278,7 @@ def test_immutable_and_hashable():
 def test_sources_of_costs_mix(rng):
     X = pd.DataFrame({"x": rng.uniform(1, 2, 6), "amount": np.arange(6.0)})
     cost = CostMatrix.binary(
-        fp=CostMatrix.column("x"), fn="amount", tp=double, tn=CostMatrix.metadata("t")
+        fp=CostMatrix.column("x"), fn="amount", tp=double, tn=metadata("t")
     ).align([0, 1])
     assert cost.columns == ["x", "amount"]
     assert cost.metadata_names == ["t"]
@@ -514,21 +515,19 @@ def test_the_readings_are_in_the_users_labels():
             ["no numbers"],
         ),
         (
-            lambda: CostMatrix.binary(fp=1, fn=CostMatrix.metadata("t")).resolve(
-                np.ones((2, 1))
-            ),
+            lambda: CostMatrix.binary(fp=1, fn=metadata("t")).resolve(np.ones((2, 1))),
             ValueError,
-            ["metadata 't'", "was not passed", "t=array", "column of X"],
+            ["metadata('t')", "was not passed", "t=array", "column of X"],
         ),
         (
-            lambda: CostMatrix.binary(fp=1, fn=CostMatrix.metadata("t")).resolve(
+            lambda: CostMatrix.binary(fp=1, fn=metadata("t")).resolve(
                 np.ones((2, 1)), t=[1.0]
             ),
             ValueError,
-            ["expected 2 numbers, got shape (1,)"],
+            ["one entry for each of the 2 rows of X; t has the shape (1,)"],
         ),
         (
-            lambda: CostMatrix.binary(fp=1, fn=CostMatrix.metadata("t")).resolve(
+            lambda: CostMatrix.binary(fp=1, fn=metadata("t")).resolve(
                 pd.DataFrame({"a": [1.0, 2.0]}, index=[7, 8]),
                 t=pd.Series([1.0, 2.0], index=[8, 7]),
             ),

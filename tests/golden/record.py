@@ -210,7 +210,7 @@ def _parameters(spec, labels):
         return parameters | {
             "cost": parts.costs(labels, by_row=spec["by_row"]),
             "decision": spec["decision"],
-            "drop_cost_columns": spec["drop"],
+            "drop": spec["drop"],
         }
     return parameters | {"decision": parts.DECISIONS[spec["decision"]](labels)}
 

@@ -20,6 +20,7 @@ from skweight.metrics import (
     profit_score,
     savings_score,
 )
+from skweight.weighting import metadata
 
 COST = CostMatrix.binary(fp=1, fn=5)
 PER_ROW = CostMatrix.binary(fp="fp", fn="fn")
@@ -221,7 +222,7 @@ def classifier(cost, **params):
 
 def test_scorer_reads_columns_without_routing(money):
     X, y, cost = money
-    clf = classifier(cost, drop_cost_columns=True)
+    clf = classifier(cost, drop=True)
     scores = cross_val_score(clf, X, y, scoring=make_cost_scorer(cost), cv=KFold(3))
     by_hand = []
     for train, test in KFold(3).split(X):
@@ -261,7 +262,7 @@ def test_selection_is_by_summed_cost(money):
 def test_arrays_are_routed_to_fit_predict_and_score(money):
     X, y, _ = money
     amount = X.pop("amount").to_numpy()
-    cost = CostMatrix.binary(fp=2, fn=CostMatrix.metadata("amount"))
+    cost = CostMatrix.binary(fp=2, fn=metadata("amount"))
     clf = classifier(cost)
     with config_context(enable_metadata_routing=True):
         scorer = make_cost_scorer(cost).set_score_request(sample_weight=True)

@@ -17,6 +17,7 @@ from skweight.metrics import (
     smooth_calibration_error,
     worst_group_scorer,
 )
+from skweight.weighting import metadata
 
 
 @pytest.fixture
@@ -141,11 +142,17 @@ def test_where_groups_are_read(grouped):
     assert worst_group_scorer("accuracy", 3)(model, X, y) == expected
     read = worst_group_scorer("accuracy", lambda X: X["group"] == 1)
     assert read(model, X, y) == expected
-    assert worst_group_scorer("accuracy")(model, X, y, groups=group) == expected
-    with pytest.raises(ValueError, match="Name a column"):
-        worst_group_scorer("accuracy")(model, X, y)
-    with pytest.raises(ValueError, match="one label for each of the 900 rows"):
-        worst_group_scorer("accuracy")(model, X, y, groups=group[:-1])
+    by_metadata = worst_group_scorer("accuracy", metadata("segment"))
+    assert by_metadata(model, X, y, segment=group) == expected
+    with pytest.raises(ValueError, match="segment=array"):
+        by_metadata(model, X, y)
+    with pytest.raises(ValueError, match="one entry for each of the 900 rows"):
+        by_metadata(model, X, y, segment=group[:-1])
+    both = worst_group_scorer("accuracy", ["group", lambda X: y]).by_group(model, X, y)
+    assert set(both) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    for (g, label), score in both.items():
+        rows = (X["group"] == g) & (y == label)
+        assert score == accuracy_score(y[rows], model.predict(X[rows]))
     with pytest.raises(ValueError, match="X does not have"):
         worst_group_scorer("accuracy", "grup")(model, X, y)
 
@@ -154,7 +161,8 @@ def test_weights_reach_the_scorer_row_by_row(grouped, rng):
     X, y, group = grouped
     w = rng.exponential(size=900)
     model = LogisticRegression().fit(X, y)
-    found = worst_group_scorer("accuracy").by_group(model, X, y, w, group)
+    scorer = worst_group_scorer("accuracy", metadata("segment"))
+    found = scorer.by_group(model, X, y, w, segment=group)
     label = model.predict(X)
     for name, score in found.items():
         rows = group == name
@@ -166,16 +174,17 @@ def test_small_groups_and_undefined_scores_are_passed_over(grouped):
     X, y, _ = grouped
     groups = np.repeat(["big", "tiny"], [897, 3])
     model = DummyClassifier(strategy="prior").fit(X, y)
-    scorer = worst_group_scorer("accuracy", min_rows=4)
-    assert list(scorer.by_group(model, X, y, groups=groups)) == ["big"]
+    segment = metadata("segment")
+    scorer = worst_group_scorer("accuracy", segment, min_rows=4)
+    assert list(scorer.by_group(model, X, y, segment=groups)) == ["big"]
 
     def undefined_for_one_class(model, X, y):
         return np.nan if len(set(y)) == 1 else 0.7
 
-    by_label = worst_group_scorer(undefined_for_one_class)
-    assert by_label(model, X, y, groups=np.where(y == 1, "p", "all")) is np.nan
+    by_label = worst_group_scorer(undefined_for_one_class, segment)
+    assert by_label(model, X, y, segment=np.where(y == 1, "p", "all")) is np.nan
     mixed = np.where((y == 1) & (np.arange(900) < 300), "p", "rest")
-    assert by_label(model, X, y, groups=mixed) == 0.7
+    assert by_label(model, X, y, segment=mixed) == 0.7
 
 
 def test_a_search_serves_the_worst_group(grouped):
@@ -188,8 +197,10 @@ def test_a_search_serves_the_worst_group(grouped):
     assert search.best_params_ == {"C": 100.0}
     with config_context(enable_metadata_routing=True):
         routed = GridSearchCV(
-            LogisticRegression(), grid, scoring=worst_group_scorer("accuracy")
-        ).fit(X, y, groups=group)
+            LogisticRegression(),
+            grid,
+            scoring=worst_group_scorer("accuracy", metadata("segment")),
+        ).fit(X, y, segment=group)
     np.testing.assert_allclose(
         routed.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
     )

@@ -142,7 +142,7 @@ def test_costs_in_a_column(data):
     X, y = data[0].select("a", "b", "households"), data[1]
     cost = CostMatrix.binary(pos_label="yes", fp=1, fn="households")
     model = CostSensitiveClassifier(
-        LogisticRegression(), cost=cost, calibration=None, drop_cost_columns=True
+        LogisticRegression(), cost=cost, calibration=None, drop=True
     )
     decided = model.fit(X, y).predict(X)
     frame = as_pandas(X)

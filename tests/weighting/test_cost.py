@@ -7,6 +7,7 @@ import pytest
 from skweight import BalancedWeighting, CostMatrix, CostWeighting, PriorWeighting
 from skweight.exceptions import DecisionWarning
 from skweight.testing import check_weighting
+from skweight.weighting import metadata
 
 ROWS = pd.DataFrame({"amount": [10.0, 20, 90, 40]})
 Y = ["ok", "ok", "fraud", "ok"]
@@ -64,7 +65,7 @@ def test_population_weights_count_in_the_mean_cost_and_in_the_scale():
 
 
 def test_metadata_and_products():
-    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=CostMatrix.metadata("amount"))
+    cost = CostMatrix.binary(pos_label="fraud", fp=2, fn=metadata("amount"))
     X = np.zeros((4, 1))
     weighting = CostWeighting(cost)
     amount = ROWS["amount"].to_numpy()
@@ -82,13 +83,13 @@ def test_metadata_and_products():
     balanced = BalancedWeighting().fit_weigh(X, Y, population)
     expected = alone * balanced
     np.testing.assert_allclose(emphasis / emphasis[0], expected / expected[0])
-    with pytest.raises(ValueError, match="metadata 'amount'"):
+    with pytest.raises(ValueError, match=r"metadata\('amount'\)"):
         product.fit(X, Y)
 
 
 def test_side_columns_only_if_asked():
     assert CostWeighting(PER_ROW).side_columns() == []
-    assert CostWeighting(PER_ROW, drop_cost_columns=True).side_columns() == ["amount"]
+    assert CostWeighting(PER_ROW, drop=True).side_columns() == ["amount"]
 
 
 def test_three_classes_warn_of_what_weights_cannot_say():

@@ -168,7 +168,7 @@ def test_a_column_that_is_not_there(column, sentence):
 
 @pytest.mark.parametrize("column", [True, 1.0, None, ("w",), ["w"]])
 def test_a_column_is_a_name_or_a_position(column):
-    sentence = r"ColumnWeighting takes the name or the position of a column; got"
+    sentence = r"ColumnWeighting takes the name or the position of a column of X"
     with pytest.raises(TypeError, match=sentence):
         ColumnWeighting(column).fit(TABLES["pandas"][0], Y)
 

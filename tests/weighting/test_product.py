@@ -8,6 +8,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.linear_model import LogisticRegression
 
 from skweight import (
     BalancedWeighting,
@@ -16,6 +17,7 @@ from skweight import (
     ColumnWeighting,
     EffectiveNumberWeighting,
     FunctionWeighting,
+    LabelShiftWeighting,
     PriorWeighting,
     ProductWeighting,
     WeightedClassifier,
@@ -307,3 +309,50 @@ def test_a_factor_gets_only_what_it_asks_for():
     np.testing.assert_allclose(
         product.fit_weigh_by_role(X, Y, ages=AGES).population, AGES / AGES.mean()
     )
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_a_hidden_column_is_hidden_from_the_other_factors(rng, kind):
+    widths = []
+
+    class Spy(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            widths.append(X.shape[1])
+            return super().fit(X, y, sample_weight)
+
+    X, y = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+    target = rng.normal(size=(100, 3))
+    rows = np.column_stack([rng.uniform(1, 2, 200), X])
+    column = 0
+    if kind == "frame":
+        target = pd.DataFrame(target, columns=list("abc"))
+        rows, column = pd.DataFrame(rows, columns=list("wabc")), "w"
+    product = ColumnWeighting(column) * LabelShiftWeighting(
+        target, Spy(), random_state=0
+    )
+    weights = product.fit_weigh(rows, y)
+    assert set(widths) == {3}
+    np.testing.assert_allclose(product.weigh(rows, y), weights)
+    WeightedClassifier(weighting=product).fit(rows, y)
+    assert set(widths) == {3}
+
+
+def test_a_factor_that_reads_columns_by_position_gets_the_rows_as_they_came(rng):
+    X = rng.uniform(1, 2, size=(20, 3))
+    product = ColumnWeighting(0) * ColumnWeighting(2) * FunctionWeighting(_third)
+    expected = X[:, 0] * X[:, 2] ** 2
+    weights = product.fit_weigh(X, np.tile([0, 1], 10))
+    np.testing.assert_allclose(weights / weights[0], expected / expected[0])
+
+
+def test_a_weight_column_that_is_also_a_feature_stays(rng):
+    X, y = rng.uniform(1, 2, size=(40, 2)), np.tile([0, 1], 20)
+    kept = ColumnWeighting(1, drop=False)
+    assert WeightedClassifier(weighting=kept).fit(X, y).n_features_in_ == 2
+    assert (
+        WeightedClassifier(weighting=ColumnWeighting(1)).fit(X, y).n_features_in_ == 1
+    )
+
+
+def _third(X, y):
+    return X[:, 2]

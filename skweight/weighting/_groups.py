@@ -1,0 +1,233 @@
+"""Weights by the group of a row: every group counts alike."""
+
+import numpy as np
+
+from skweight._utils.columns import group_index
+from skweight._utils.examples import first_above_one
+from skweight._utils.validation import (
+    check_bool,
+    check_number,
+    encode_labels,
+    n_rows,
+    plain,
+    positions_of,
+    say,
+)
+from skweight._utils.warn import warn
+from skweight.exceptions import DegenerateWeightsWarning
+from skweight.weighting._base import BaseWeighting
+
+# A row alone in its cell that counts as many average rows deserves a word.
+_MANY_ROWS = 10
+
+
+class GroupWeighting(BaseWeighting):
+    """Base class of strategies that weigh all rows of a group, and label, alike.
+
+    A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``:
+    the raw weight of each cell, from its total ``sample_weight``, both of shape
+    (n_groups, n_classes), or (n_groups, 1) where `needs_classes` is False. What it
+    gives cells without mass does not matter.
+
+    Attributes
+    ----------
+    groups_ : list
+        Labels of the groups; tuples where several columns make a group.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, where `needs_classes` is true.
+    cell_weight_ : ndarray of shape (n_groups, n_classes)
+        Weight of a row of each cell, the mean over the training rows being one; NaN
+        for a cell without rows.
+    """
+
+    _side_information = ("groups",)
+
+    def _learn(self, X, y, sample_weight, **metadata):
+        mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
+        found = self._read(X, metadata, counts=mass > 0)
+        self._index = found[mass > 0].unique()
+        self._index = self._index[np.argsort([repr(one) for one in self._index])]
+        self.groups_ = [plain(one) for one in self._index]
+        rows = self._index.get_indexer(found)
+        columns, n_columns = np.zeros(mass.size, dtype=int), 1
+        if self.needs_classes:
+            self.classes_, columns = encode_labels(y)
+            n_columns = self.classes_.size
+        counted = rows >= 0
+        cells = rows[counted] * n_columns + columns[counted]
+        size = len(self.groups_) * n_columns
+        masses = np.bincount(cells, mass[counted], size).reshape(-1, n_columns)
+        weights = np.where(masses > 0, self._cell_weights(masses), np.nan)
+        mean = np.nansum(weights * masses) / masses.sum()
+        self.cell_weight_ = weights / mean
+        counts = np.bincount(cells, mass[counted] > 0, size).reshape(-1, n_columns)
+        self._warn_of_single_rows(counts)
+        raw = np.zeros(mass.size)
+        raw[counted] = np.nan_to_num(self.cell_weight_).ravel()[cells]
+        return raw
+
+    def _stabilize(self, raw, sample_weight):
+        stable = super()._stabilize(raw, sample_weight)
+        self.cell_weight_ = self._follow(self.cell_weight_)
+        self._points = None
+        return stable
+
+    def _raw(self, X, y, **metadata):
+        rows = self._index.get_indexer(self._read(X, metadata))
+        if (rows < 0).any():
+            unknown = self._read(X, metadata)[rows < 0].unique()
+            raise ValueError(
+                f"{self._name}.weigh does not know the groups {say(list(unknown))}; it "
+                f"was fitted on {say(self.groups_)}. Fit it on rows of every group."
+            )
+        columns = 0
+        if self.needs_classes:
+            if y is None:
+                raise ValueError(
+                    f"{self._name}.weigh needs y: its weights depend on group and "
+                    "class of a row. Pass weigh(X, y)."
+                )
+            columns = positions_of(y, self.classes_, owner=f"{self._name}.weigh")
+        weights = self.cell_weight_[rows, columns]
+        empty = np.isnan(weights)
+        if empty.any():
+            first = int(np.flatnonzero(empty)[0])
+            cell = self._say_cell(rows[first], columns, first)
+            raise ValueError(
+                f"{self._name}.weigh met {cell}, of which no training row was. "
+                "Fit it on rows of every combination."
+            )
+        return weights
+
+    def _read(self, X, metadata, counts=None):
+        return group_index(self.groups, X, metadata, owner=self._name, counts=counts)
+
+    def _say_cell(self, group, columns, row):
+        said = f"the group {say(self.groups_[group])}"
+        if self.needs_classes:
+            said += f" with the label {say(self.classes_[np.atleast_1d(columns)[row]])}"
+        return said
+
+    def _warn_of_single_rows(self, counts):
+        heavy = (counts == 1) & (np.nan_to_num(self.cell_weight_) > _MANY_ROWS)
+        if not heavy.any():
+            return
+        weights = np.where(heavy, self.cell_weight_, 0.0)
+        group, column = np.unravel_index(np.argmax(weights), weights.shape)
+        warn(
+            f"A single row stands for "
+            f"{self._say_cell(group, np.array([column]), 0)}, and counts as "
+            f"{weights.max():.0f} average rows; {np.count_nonzero(heavy)} such rows in "
+            "all. Merge rare groups, lower strength, or set stabilizer=10.",
+            DegenerateWeightsWarning,
+        )
+
+    def _cell_weights(self, masses):
+        raise NotImplementedError(f"{self._name} must implement _cell_weights.")
+
+
+class GroupBalancedWeighting(GroupWeighting):
+    r"""Let every group, or every group and label, count alike.
+
+    For a model that must not fail a small group: a hospital, a dialect, birds in front
+    of water. One fit with these weights comes close to group DRO in 26 to 51 fits, and
+    beats every rule that does without group labels. Choose among strengths by
+    :func:`~skweight.metrics.worst_group_scorer`. It serves the worst group; parity of
+    decisions is another aim, which balancing can make worse, see
+    :class:`ReweighingWeighting`. Role: emphasis.
+
+    .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
+
+    for C cells of group g and class c with weighted counts :math:`n_{gc}`.
+
+    Parameters
+    ----------
+    groups : str, int, callable, metadata, or list of these
+        Group of each row: a column of X by name or position, a callable of X, or
+        ``metadata("segment")``. A list of several means their combinations.
+    by_label : bool, default=True
+        Whether cells are combinations of group and label. True also breaks the link of
+        a group with its frequent label, which is what a spurious feature lives on.
+        False serves regressors.
+    strength : float, default=1.0
+        0 is no weighting, 1 full balance; raising it beyond lets rare cells lead.
+    drop : bool, default=False
+        Whether group columns are hidden from the estimator and from other strategies.
+        False lets it learn from them; they must then be there at prediction.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
+
+    Attributes
+    ----------
+    groups_ : list
+        Labels of the groups; tuples where several columns make a group.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, with `by_label`.
+    cell_weight_ : ndarray of shape (n_groups, n_classes)
+        Weight of a row of each cell, the mean over the training rows being one; NaN
+        for a cell without rows. One column without `by_label`.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if a row has no group, or the column is not there.
+
+    Warns
+    -----
+    DegenerateWeightsWarning
+        If a row alone in its cell counts as more than ten average rows.
+
+    See Also
+    --------
+    ReweighingWeighting : Makes group and label independent, for parity.
+    GroupDROWeighting : Finds the group weights by out-of-fold losses.
+    skweight.BalancedWeighting : The same for the classes alone.
+
+    Notes
+    -----
+    O(n log n) for the labels of the groups. A cell without rows is left out of the
+    count C.
+
+    References
+    ----------
+    .. [1] B. Y. Idrissi, M. Arjovsky, M. Pezeshki, D. Lopez-Paz, Simple data balancing
+       achieves competitive worst-group-accuracy, CLeaR 2022, section 3.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight.weighting import GroupBalancedWeighting
+    >>> X = pd.DataFrame({"region": ["north"] * 3 + ["south"]})
+    >>> GroupBalancedWeighting("region", by_label=False).fit_weigh(X, y=None).round(3)
+    array([0.667, 0.667, 0.667, 2.   ])
+    """
+
+    def __init__(
+        self, groups, *, by_label=True, strength=1.0, drop=False, stabilizer=None
+    ):
+        self.groups = groups
+        self.by_label = by_label
+        self.strength = strength
+        self.drop = drop
+        self.stabilizer = stabilizer
+
+    @property
+    def needs_classes(self):
+        """Whether labels are looked at."""
+        return bool(self.by_label)
+
+    def _cell_weights(self, masses):
+        check_bool(self.by_label, name="by_label")
+        check_number(self.strength, name="strength", low=0)
+        return (masses.sum() / np.where(masses > 0, masses, 1.0)) ** self.strength
+
+    @classmethod
+    def _instances(cls, labels):
+        return [
+            cls(first_above_one),
+            cls(first_above_one, by_label=False, strength=0.5),
+        ]

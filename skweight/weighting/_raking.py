@@ -1,0 +1,296 @@
+"""Raking: weights under which the shares of several columns are known ones."""
+
+import numpy as np
+import pandas as pd
+
+from skweight._utils.columns import columns_of, row_values
+from skweight._utils.examples import first_above_one
+from skweight._utils.validation import (
+    check_number,
+    find_missing,
+    n_rows,
+    plain,
+    say,
+)
+from skweight.weighting._base import BaseWeighting
+from skweight.weighting._moments import check_shares
+
+# Largest distance of a share to its margin at the end.
+_REACHED = 1e-10
+
+
+class RakingWeighting(BaseWeighting):
+    r"""Weight rows so that the shares of several columns are exactly known ones.
+
+    The survey statistician's tool: margins out of a census ("51 % women, 22 % under
+    30") without their joint table. Rows are multiplied column by column until all
+    margins hold, which keeps the odds ratios between columns as they are in the rows.
+    Role: population.
+
+    .. math::
+
+        w_i \propto s_i \prod_j f_j(x_{ij}) \quad\text{with}\quad
+        \sum_{i: x_{ij} = v} w_i \Big/ \sum_i w_i = m_{jv} \;\text{for all } j, v
+
+    Parameters
+    ----------
+    margins : dict {column: {value: share}}
+        Shares of the values of every column in the population; each sums to one. Share
+        0 leaves the rows of a value out. A column is named by name or position; a
+        callable of X or ``metadata("name")`` will do as well.
+    tol : float, default=1e-12
+        Largest distance of a share to its margin at which to stop.
+    max_iter : int, default=10_000
+        Largest number of sweeps over the margins.
+    drop : bool, default=False
+        Whether the columns are hidden from the estimator and from other strategies.
+        False lets it learn from them; they must then be there at prediction.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are; any other breaks the margins.
+
+    Attributes
+    ----------
+    multipliers_ : list of dict
+        Multiplier of every value, one dict for each margin.
+    n_iter_ : int
+        Number of sweeps.
+    gap_ : float
+        Largest distance of a share to its margin.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if shares do not sum to one, a value of the rows has no share, a
+        value with a share has no row, a value is missing, or the margins contradict
+        each other given the cells that have rows.
+
+    See Also
+    --------
+    EntropyBalancingWeighting : Means of numbers, too, and joint shares.
+    skweight.PriorWeighting : The same for the classes.
+
+    Notes
+    -----
+    Iterative proportional fitting over the distinct cells of the margins: O(n) to find
+    them, O(cells x margins) for a sweep. It is the minimum of the relative entropy to
+    the weights that rows have. New rows are weighed by the product of the multipliers.
+
+    References
+    ----------
+    .. [1] W. E. Deming, F. F. Stephan, On a least squares adjustment of a sampled
+       frequency table when the expected marginal totals are known, Annals of
+       Mathematical Statistics 11(4), 1940.
+    .. [2] I. Csiszár, I-divergence geometry of probability distributions and
+       minimization problems, Annals of Probability 3(1), 1975, theorem 3.2.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight.weighting import RakingWeighting
+    >>> X = pd.DataFrame({"sex": list("ffmmmm"), "age": [1, 2, 1, 1, 2, 2]})
+    >>> weighting = RakingWeighting(
+    ...     {"sex": {"f": 0.5, "m": 0.5}, "age": {1: 0.3, 2: 0.7}}
+    ... )
+    >>> weights = weighting.fit_weigh(X, y=None)
+    >>> float(weights[:2].sum().round(6)), float(weights[[0, 2, 3]].sum().round(6))
+    (3.0, 1.8)
+    """
+
+    role = "population"
+    needs_classes = False
+
+    def __init__(
+        self, margins, *, tol=1e-12, max_iter=10_000, drop=False, stabilizer=None
+    ):
+        self.margins = margins
+        self.tol = tol
+        self.max_iter = max_iter
+        self.drop = drop
+        self.stabilizer = stabilizer
+
+    def _sources(self):
+        return list(self.margins) if hasattr(self.margins, "items") else []
+
+    def _learn(self, X, y, sample_weight, **metadata):
+        self._check_parameters()
+        mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
+        columns = self._read(X, metadata)
+        shares = [
+            self._check_margin(source, margin, values[mass > 0])
+            for (source, margin), values in zip(
+                self.margins.items(), columns, strict=True
+            )
+        ]
+        codes = _codes(columns, shares)
+        usable = (codes >= 0).all(axis=1) & (mass > 0)
+        if not usable.any():
+            raise ValueError(
+                "No row that counts has a positive share in every margin, so no row "
+                f"would be left. Look at the values with share 0 in {self.margins!r}."
+            )
+        cells, masses = _distinct(codes[usable], mass[usable], list(map(len, shares)))
+        factors, self.n_iter_, self.gap_ = rake(
+            masses,
+            cells,
+            [np.array(list(share.values())) for share in shares],
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+        if self.gap_ > _REACHED:
+            names = [_name_of(source) for source in self.margins]
+            raise ValueError(_contradiction(cells, masses, factors, shares, names))
+        self.multipliers_ = [
+            dict(zip(share, factor.tolist(), strict=True))
+            for share, factor in zip(shares, factors, strict=True)
+        ]
+        return self._multiply(codes)
+
+    def _raw(self, X, y, **metadata):
+        return self._multiply(_codes(self._read(X, metadata), self.multipliers_))
+
+    def _multiply(self, codes):
+        weights = (codes >= 0).all(axis=1).astype(float)
+        for code, factor in zip(codes.T, self.multipliers_, strict=True):
+            weights *= np.array(list(factor.values()))[code]
+        return weights
+
+    def _read(self, X, metadata):
+        return [
+            row_values(source, X, metadata, owner="RakingWeighting").astype(object)
+            for source in self.margins
+        ]
+
+    def _check_parameters(self):
+        check_number(self.tol, name="tol", low=0, include="right")
+        check_number(self.max_iter, name="max_iter", low=1)
+        nested = hasattr(self.margins, "items") and all(
+            hasattr(margin, "items") for margin in self.margins.values()
+        )
+        if not nested or not self.margins:
+            raise TypeError(
+                "margins must be a dict {column: {value: share}}, such as "
+                f"{{'sex': {{'f': 0.51, 'm': 0.49}}}}; got {self.margins!r}."
+            )
+
+    def _check_margin(self, source, margin, values):
+        """Return the positive shares of a margin, or say what is wrong with it."""
+        name = _name_of(source)
+        missing = np.count_nonzero(find_missing(values))
+        if missing:
+            raise ValueError(
+                f"The column {name} is missing in {missing} of {values.size} rows, and "
+                "a margin needs a value for every row. Fill them with a value of their "
+                "own, which the margin gives a share."
+            )
+        shares = check_shares(margin, values, name)
+        there = {plain(value) for value in pd.unique(values)}
+        empty = [value for value in shares if value not in there]
+        if empty:
+            raise ValueError(
+                f"The margin of {name} has positive shares for {say(empty)}, and no "
+                "row that counts has these values: no weights can make some. Collect "
+                "such rows, or merge the values with others."
+            )
+        return shares
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls({first_above_one: {False: 0.4, True: 0.6}})]
+
+
+def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
+    """Return the multipliers under which the cells have the given margins.
+
+    Needs the mass of every distinct cell and nothing of its rows, so that masses may be
+    summed over parts of the data.
+
+    Parameters
+    ----------
+    masses : ndarray of shape (n_cells,)
+        Total weight of the rows of each cell.
+    cells : ndarray of shape (n_cells, n_margins)
+        Position of each cell's value in each margin.
+    margins : list of ndarray
+        Share of every value, one array for each margin.
+    tol, max_iter : float, int
+        As in `RakingWeighting`.
+
+    Returns
+    -------
+    factors : list of ndarray
+        Multiplier of every value, one array for each margin.
+    n_iter : int
+        Number of sweeps.
+    gap : float
+        Largest distance of a share to its margin.
+    """
+    factors = [np.ones(margin.size) for margin in margins]
+    weights = masses / masses.sum()
+    pairs = [
+        (np.ascontiguousarray(codes), margin)
+        for codes, margin in zip(cells.T, margins, strict=True)
+    ]
+    gap, n_iter = np.inf, 0
+    while gap > tol and n_iter < max_iter:
+        gap, n_iter = 0.0, n_iter + 1
+        for position, (codes, margin) in enumerate(pairs):
+            share = np.bincount(codes, weights, margin.size)
+            gap = max(gap, float(np.abs(share - margin).max()))
+            ratio = margin / np.where(share > 0, share, 1.0)
+            factors[position] *= ratio
+            weights = weights * ratio[codes]
+    return factors, n_iter, gap
+
+
+def _codes(columns, by_value):
+    """Return the position of every row's value in every margin; -1 for others."""
+    return np.column_stack(
+        [
+            pd.Index(list(values), dtype=object).get_indexer(column)
+            for column, values in zip(columns, by_value, strict=True)
+        ]
+    )
+
+
+def _distinct(codes, mass, sizes):
+    """Return the distinct rows of codes, and the mass of each."""
+    if np.prod(np.array(sizes, dtype=float)) < 2**62:
+        keys, rows = np.unique(
+            np.ravel_multi_index(codes.T, sizes), return_inverse=True
+        )
+        cells = np.column_stack(np.unravel_index(keys, sizes))
+    else:
+        cells, rows = np.unique(codes, axis=0, return_inverse=True)
+    return cells, np.bincount(rows.ravel(), mass, len(cells))
+
+
+def _contradiction(cells, masses, factors, shares, names):
+    """Say by how much margins contradict each other, and where."""
+    weights = masses / masses.sum()
+    for codes, factor in zip(cells.T, factors, strict=True):
+        weights = weights * factor[codes]
+    worst = (0.0, 0, 0)
+    for position, (codes, share) in enumerate(zip(cells.T, shares, strict=True)):
+        found = np.bincount(codes, weights, len(share))
+        gaps = np.abs(found / weights.sum() - np.array(list(share.values())))
+        worst = max(worst, (float(gaps.max()), position, int(gaps.argmax())))
+    gap, position, value = worst
+    value = list(shares[position])[value]
+    n_cells = int(np.prod([len(share) for share in shares]))
+    return (
+        f"The margins contradict each other given the rows: {names[position]} = "
+        f"{say(value)} stays {gap:.2g} away from its share of "
+        f"{shares[position][value]:g}. {n_cells - len(cells)} of {n_cells} "
+        "combinations of values have no row. Merge values that are rare together, or "
+        "leave out a margin."
+    )
+
+
+def _name_of(source):
+    if columns_of(source):
+        return repr(source)
+    return repr(getattr(source, "name", None) or getattr(source, "__name__", source))

@@ -1,0 +1,228 @@
+"""Weights that fade with the age of a row."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from skweight._utils.columns import columns_of, row_values
+from skweight._utils.validation import check_number, find_missing
+from skweight.weighting._base import BaseWeighting
+
+# Where rows are newer than all training rows, weights stop to grow here.
+_LARGEST_EXPONENT = 500.0
+
+
+class RecencyWeighting(BaseWeighting):
+    r"""Halve the weight of a row with every half-life of its age.
+
+    For a world that drifts: the population of interest is the present one, and an old
+    row stands for less of it. Role: population.
+
+    .. math:: w_i \propto 2^{-(t_{now} - t_i) / h}
+
+    Parameters
+    ----------
+    time : str, int, callable or metadata
+        When each row was seen, later being larger: a column of X by name or position, a
+        callable of X, or ``metadata("name")``. Numbers in any unit, or dates and times,
+        with a time zone or without.
+    half_life : float, timedelta or str
+        Age at which a row counts half, in the unit of `time`; for dates and times a
+        duration, such as ``timedelta(days=90)`` or ``"90D"``. Raising it flattens the
+        weights and leaves more effective rows; too short a one fits a few rows.
+    now : float, datetime or str, default=None
+        What ages are counted from; rows later than it are refused. It changes no
+        weight, since these have mean one. None: the newest training row that counts,
+        and later rows at `weigh` count more.
+    drop : bool, default=False
+        Whether a time column is hidden from the estimator and from other strategies.
+        False lets it learn from it; it must then be there at prediction.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
+
+    Attributes
+    ----------
+    now_ : float
+        What ages are counted from; for dates in seconds since 1970, in UTC.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if times are missing, are text, lie after `now`, or have a time zone
+        in some rows only.
+    TypeError
+        In `fit`, if `half_life` is a number and times are dates, or the other way
+        round.
+
+    See Also
+    --------
+    skweight.FunctionWeighting : Any other rule for the age.
+
+    Notes
+    -----
+    O(n). Rows of equal age spread have ``(1 + q) / (1 - q)`` effective rows, with
+    ``q = 2**(-step / half_life)``: about 2.9 half-lives' worth of rows.
+
+    References
+    ----------
+    .. [1] R. Klinkenberg, Learning drifting concepts: example selection vs. example
+       weighting, Intelligent Data Analysis 8(3), 2004, section 3.2.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skweight.weighting import RecencyWeighting
+    >>> X = pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-31"])})
+    >>> RecencyWeighting("day", "30D").fit_weigh(X, y=None)
+    array([0.66666667, 1.33333333])
+    """
+
+    role = "population"
+    needs_classes = False
+    _side_information = ("time",)
+
+    def __init__(self, time, half_life, *, now=None, drop=False, stabilizer=None):
+        self.time = time
+        self.half_life = half_life
+        self.now = now
+        self.drop = drop
+        self.stabilizer = stabilizer
+
+    def _learn(self, X, y, sample_weight, **metadata):
+        times, are_dates = self._times(X, metadata, sample_weight)
+        self._half_life = _duration(self.half_life, are_dates)
+        if self.now is None:
+            counts = slice(None) if sample_weight is None else sample_weight > 0
+            self.now_ = float(np.nanmax(times[counts]))
+        else:
+            self.now_ = float(_moment(self.now, are_dates))
+        return self._fade(times, sample_weight)
+
+    def _raw(self, X, y, **metadata):
+        return self._fade(self._times(X, metadata, None)[0], None)
+
+    def _fade(self, times, sample_weight):
+        late = times > self.now_
+        if self.now is not None and late.any():
+            counted = late if sample_weight is None else late & (sample_weight > 0)
+            if counted.any():
+                raise ValueError(
+                    f"{_name_of(self.time)} is later than now={self.now!r} in "
+                    f"{np.count_nonzero(counted)} of {times.size} rows: they are in "
+                    "the future. Leave these rows out, or set now=None, which counts "
+                    "ages from the newest row."
+                )
+        exponent = np.minimum((times - self.now_) / self._half_life, _LARGEST_EXPONENT)
+        return np.exp2(np.nan_to_num(exponent, nan=-np.inf))
+
+    def _times(self, X, metadata, sample_weight):
+        """Return times as floats, and whether they were dates.
+
+        Rows that do not count may lack one.
+        """
+        values = row_values(self.time, X, metadata, owner="RecencyWeighting")
+        missing = find_missing(values)
+        counted = missing if sample_weight is None else missing & (sample_weight > 0)
+        if counted.any():
+            raise ValueError(
+                f"{_name_of(self.time)} is missing in {np.count_nonzero(counted)} of "
+                f"{values.size} rows, whose age is then unknown. Fill in the times, "
+                "such as with the oldest one, or leave these rows out."
+            )
+        times = np.full(values.size, np.nan)
+        times[~missing], are_dates = _as_floats(values[~missing], _name_of(self.time))
+        return times, are_dates
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(1, 0.5)]
+
+
+def _as_floats(values, name):
+    """Return numbers as they are and dates as seconds since 1970, and which it was."""
+    if values.dtype.kind in "iuf":
+        return values.astype(np.float64), False
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]").astype(np.int64) / 1e6, True
+    entries = values.tolist()
+    if all(isinstance(entry, date | np.datetime64) for entry in entries):
+        zones = {getattr(entry, "tzinfo", None) is None for entry in entries}
+        if len(zones) > 1:
+            raise ValueError(
+                f"{name} has a time zone in some rows and none in others, so that they "
+                "cannot be compared. Convert all of them, as with "
+                "pandas.to_datetime(column, utc=True)."
+            )
+        return np.array([_seconds(entry) for entry in entries]), True
+    numbers = all(
+        isinstance(entry, int | float | np.number) and not isinstance(entry, bool)
+        for entry in entries
+    )
+    if numbers and values.dtype.kind == "O":
+        return values.astype(np.float64), False
+    raise ValueError(
+        f"{name} must hold numbers, or dates and times; it holds {entries[0]!r} of "
+        f"type {type(entries[0]).__name__}. Convert it, as with "
+        "pandas.to_datetime(column)."
+    )
+
+
+def _seconds(moment):
+    """Return seconds since 1970; a moment without a zone is read as UTC."""
+    if isinstance(moment, np.datetime64):
+        return moment.astype("datetime64[us]").astype(np.int64) / 1e6
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
+
+
+def _duration(half_life, are_dates):
+    """Return the half-life in the unit of the times."""
+    if not are_dates:
+        if isinstance(half_life, str | timedelta | np.timedelta64):
+            raise TypeError(
+                f"half_life={half_life!r} is a duration, and the times are numbers. "
+                "Give the half-life as a number in the unit of the times."
+            )
+        check_number(half_life, name="half_life", low=0, include="neither")
+        return float(half_life)
+    if not isinstance(half_life, str | timedelta | np.timedelta64):
+        raise TypeError(
+            "half_life must be a duration where times are dates, such as '90D' or "
+            f"timedelta(days=90); got {half_life!r}."
+        )
+    try:
+        seconds = pd.Timedelta(half_life).total_seconds()
+    except ValueError as error:
+        raise ValueError(
+            f"half_life={half_life!r} is no duration that pandas.Timedelta reads "
+            f"({error}). Write '90D' for 90 days, '12h' for twelve hours."
+        ) from error
+    check_number(seconds, name="half_life in seconds", low=0, include="neither")
+    return seconds
+
+
+def _moment(now, are_dates):
+    """Return `now` in the unit of the times."""
+    if not are_dates:
+        check_number(now, name="now")
+        return now
+    if not isinstance(now, str | date | np.datetime64):
+        raise TypeError(
+            f"now must be a date where times are dates, such as '2026-11-28'; got "
+            f"{now!r}."
+        )
+    return _seconds(pd.Timestamp(now))
+
+
+def _name_of(source):
+    if columns_of(source):
+        return f"The time column {source!r}"
+    return "The time of a row"

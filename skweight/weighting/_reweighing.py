@@ -1,0 +1,102 @@
+"""Reweighing: group and label made independent."""
+
+import numpy as np
+
+from skweight._utils.examples import first_above_one
+from skweight._utils.validation import check_number
+from skweight.weighting._groups import GroupWeighting
+
+
+class ReweighingWeighting(GroupWeighting):
+    r"""Weight rows so that group and label are independent.
+
+    Kamiran and Calders' preprocessing for demographic parity: under the weights every
+    group has the base rate of all. A model that is fitted with them decides more alike
+    for the groups. How far that carries depends on what else tells the group, so choose
+    `strength` on held-out rows by the gap that is left. It serves parity, not the group
+    that fares worst; see :class:`GroupBalancedWeighting`. Role: emphasis: a calibration
+    afterwards keeps the gap that the weighted model has, while its mean is that of the
+    population.
+
+    .. math:: w_{sy} = \left(\frac{P(s)\, P(y)}{P(s, y)}\right)^{\text{strength}}
+
+    Parameters
+    ----------
+    groups : str, int, callable, metadata, or list of these
+        Group of each row: a column of X by name or position, a callable of X, or
+        ``metadata("segment")``. A list of several means their combinations.
+    strength : float, default=1.0
+        0 is no weighting, 1 makes group and label independent, more turns the link
+        round. Raising it narrows the gap between groups further, at some accuracy.
+    drop : bool, default=False
+        Whether group columns are hidden from the estimator and from other strategies.
+        False lets it learn from them; they must then be there at prediction.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are; any other leaves some link.
+
+    Attributes
+    ----------
+    groups_ : list
+        Labels of the groups; tuples where several columns make a group.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    cell_weight_ : ndarray of shape (n_groups, n_classes)
+        Weight of a row of each cell, the mean over the training rows being one; NaN
+        for a cell without rows.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if a row has no group, or the column is not there.
+
+    Warns
+    -----
+    DegenerateWeightsWarning
+        If a row alone in its cell counts as more than ten average rows.
+
+    See Also
+    --------
+    GroupBalancedWeighting : For the group that fares worst.
+
+    Notes
+    -----
+    O(n log n) for the labels of the groups. Any number of groups and classes, with
+    weighted counts. Where a cell has no row, independence cannot be reached exactly.
+
+    References
+    ----------
+    .. [1] F. Kamiran, T. Calders, Data preprocessing techniques for classification
+       without discrimination, Knowledge and Information Systems 33, 2012, section 5.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skweight.weighting import ReweighingWeighting
+    >>> X = pd.DataFrame({"sex": ["m"] * 4 + ["f"] * 4})
+    >>> y = np.array([1, 1, 1, 0, 1, 0, 0, 0])
+    >>> weights = ReweighingWeighting("sex").fit_weigh(X, y)
+    >>> women = (X["sex"] == "f").to_numpy()
+    >>> float(np.average(y[women], weights=weights[women]).round(12))
+    0.5
+    """
+
+    def __init__(self, groups, *, strength=1.0, drop=False, stabilizer=None):
+        self.groups = groups
+        self.strength = strength
+        self.drop = drop
+        self.stabilizer = stabilizer
+
+    def _cell_weights(self, masses):
+        check_number(self.strength, name="strength", low=0)
+        joint = masses / masses.sum()
+        apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+        return (apart / np.where(joint > 0, joint, 1.0)) ** self.strength
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(first_above_one)]
