@@ -38,7 +38,10 @@ def assert_same_everywhere(expected, seen):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_configuration_gives_what_it_gave_before(name):
-    expected, seen = ROWS[name]["seen"], run(ROWS[name]["spec"])
+    spec = ROWS[name]["spec"]
+    if spec.get("container") == "polars":
+        pytest.importorskip("polars")
+    expected, seen = ROWS[name]["seen"], run(spec)
     assert_same_everywhere(expected, seen)
     if MADE_WITH != HERE:
         other = {k: (v, HERE[k]) for k, v in MADE_WITH.items() if v != HERE[k]}

@@ -27,6 +27,7 @@ def compare(data, **arguments):
 
 
 def test_the_page_is_one_file_and_safe(data, tmp_path):
+    pytest.importorskip("matplotlib")
     X, y = data
     named = np.array(["<em>no</em>", "<script>alert(1)</script>"])[y]
     comparison = compare((X, named), weightings={"<i>": "balanced"})
