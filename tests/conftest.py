@@ -12,6 +12,7 @@ import inspect
 import os
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 # Two pytest workers with as many BLAS threads each as there are cores spend their
@@ -67,23 +68,41 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@cache
+def _text_of(path):
+    return Path(path).read_text("utf-8")
+
+
+@cache
+def _code_of(function):
+    return inspect.getsource(function)
+
+
 def _source_of(item):
     """Return the code that a test runs, as far as it is its own."""
     if isinstance(item, pytest.DoctestItem):
         return "".join(example.source for example in item.dtest.examples)
-    source = inspect.getsource(item.function)
     page = getattr(item, "callspec", None) and item.callspec.params.get("page")
-    return source + (page.read_text("utf-8") if isinstance(page, Path) else "")
+    page = _text_of(page) if isinstance(page, Path) else ""
+    return _code_of(item.function) + page
+
+
+def _says(item, words):
+    # The whole file first: it takes longer to find where each function ends.
+    doctest = isinstance(item, pytest.DoctestItem)
+    pages = item.path.name == "test_documentation.py"
+    if not (doctest or pages or re.search(words, _text_of(item.path))):
+        return False
+    return re.search(words, _source_of(item)) is not None
 
 
 def _draws(item):
-    source = _source_of(item)
-    return re.search(_DRAWING, source) is not None and "importorskip" not in source
+    return _says(item, _DRAWING) and "importorskip" not in _source_of(item)
 
 
 def _is_optional(item):
-    in_folder = _OPTIONAL_FOLDERS & set(item.nodeid.partition("::")[0].split("/"))
-    return in_folder or re.search(_OPTIONAL, _source_of(item)) is not None
+    folders = item.nodeid.partition("::")[0].split("/")
+    return bool(_OPTIONAL_FOLDERS & set(folders)) or _says(item, _OPTIONAL)
 
 
 @pytest.fixture

@@ -351,10 +351,10 @@ def test_out_of_bag_votes_calibrate_at_one_fit(binary, forest):
 
 
 def test_out_of_bag_is_as_good_as_folds():
-    data = make_imbalanced(8000, prevalence=0.1, nonlinearity=0.5, random_state=0)
-    X, y, X_new, truth = data.X[:3000], data.y[:3000], data.X[3000:], data.proba[3000:]
+    data = make_imbalanced(5000, prevalence=0.1, nonlinearity=0.5, random_state=0)
+    X, y, X_new, truth = data.X[:2000], data.y[:2000], data.X[2000:], data.proba[2000:]
     forest = RandomForestClassifier(
-        60, min_samples_leaf=3, class_weight="balanced_subsample", random_state=0
+        40, min_samples_leaf=3, class_weight="balanced_subsample", random_state=0
     )
     loss = {}
     for cv, calibration in (("oob", "sigmoid"), (5, "sigmoid"), (5, None)):
