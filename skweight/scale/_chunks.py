@@ -72,18 +72,21 @@ class Roles(NamedTuple):
                     )
 
     def arguments(self, chunk, statistic):
-        """Return what `update` of a statistic takes, from a chunk."""
+        """Return what `update` of a statistic takes from a chunk: places and names."""
         said = [getattr(self, role) for role in (*statistic._takes, "sample_weight")]
         if "X" not in statistic._takes and all(role is None for role in said):
             # Places that are not said are those of the arguments.
-            return tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)
-        found = []
+            return (tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)), {}
+        columns, named = [], {}
         for role in statistic._takes:
-            value = getattr(self, role)
-            found.append(_TAKE.get(role, column_of)(chunk, value))
+            column = _TAKE.get(role, column_of)(chunk, getattr(self, role))
+            if role == "y":
+                named["y"] = column
+            else:
+                columns.append(column)
         if self.sample_weight is not None:
-            found.append(column_of(chunk, self.sample_weight))
-        return tuple(found)
+            named["sample_weight"] = column_of(chunk, self.sample_weight)
+        return columns, named
 
 
 def names_of(chunk):

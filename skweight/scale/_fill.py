@@ -42,7 +42,8 @@ def partials_of(chunks, statistics, roles):
     partials = [one._empty() for one in statistics]
     for chunk in chunks:
         for partial in partials:
-            partial.update(*roles.arguments(chunk, partial))
+            columns, named = roles.arguments(chunk, partial)
+            partial.update(*columns, **named)
     return partials
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skweight._utils.sums import Sums, check_one_kind, chunk_weights
-from skweight._utils.validation import n_rows, plain, say
+from skweight._utils.validation import check_bool, n_rows, plain, say
 from skweight.scale._chunks import column_of
 from skweight.scale._labels import encode
 
@@ -25,12 +25,14 @@ class CellMasses(Sums):
     columns : list of str or int
         Columns whose combinations of values are counted, by name or by position.
         Memory grows with the number of combinations that occur.
+    by_label : bool, default=False
+        Whether labels are counted as well, as the last value of every cell.
 
     Attributes
     ----------
     mass_ : dict {tuple: float}
-        Total weight of every cell, whose values are those of `columns` in their order;
-        None stands for a missing value.
+        Total weight of every cell, whose values are those of `columns` in their order,
+        then the label where it is counted; None stands for a missing value.
     n_rows_ : int
         Number of rows of positive weight.
     keys : set
@@ -62,16 +64,21 @@ class CellMasses(Sums):
     {'f': 0.75, 'm': 0.25}
     """
 
-    _takes = ("X",)
-    _alike = ("columns",)
+    _alike = ("columns", "by_label")
 
-    def __init__(self, columns):
+    def __init__(self, columns, *, by_label=False):
         super().__init__()
+        check_bool(by_label, name="by_label")
         if isinstance(columns, str | int):
             raise TypeError(f"columns must be a list of columns; got {columns!r}.")
         self.columns = list(columns)
+        self.by_label = by_label
 
-    def update(self, X, sample_weight=None, *, key=None):
+    @property
+    def _takes(self):
+        return ("X", "y") if self.by_label else ("X",)
+
+    def update(self, X, sample_weight=None, *, y=None, key=None):
         """Count the rows of a chunk.
 
         Parameters
@@ -80,6 +87,8 @@ class CellMasses(Sums):
             A chunk that has all of `columns`.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
+        y : array-like of shape (n_samples,), default=None
+            Labels, where they are counted.
         key : hashable, default=None
             Name of the partition that the chunk is all of. One that comes again
             replaces its twin. None adds.
@@ -90,6 +99,17 @@ class CellMasses(Sums):
             The statistics.
         """
         values = [column_of(X, column) for column in self.columns]
+        if self.by_label:
+            if y is None:
+                raise ValueError("CellMasses(by_label=True) needs y, the labels.")
+            values.append(np.asarray(y))
+        elif y is not None:
+            raise ValueError("Labels are counted by CellMasses(..., by_label=True).")
+        if len({column.shape for column in values}) > 1:
+            raise ValueError(
+                "The columns of a chunk must be of one length; got "
+                f"{[column.shape[0] for column in values]}."
+            )
         weight = chunk_weights(sample_weight, values[0].shape[0])
         return self._take(_sums_of_cells(values, weight), key)
 
@@ -117,6 +137,31 @@ class CellMasses(Sums):
         total = sum(shares.values())
         return {value: mass / total for value, mass in shares.items()}
 
+    def as_rows(self):
+        """Return rows that stand for all: one for a single row, two for more.
+
+        Returns
+        -------
+        X : DataFrame
+            `columns` of every cell that counts.
+        y : ndarray or None
+            Labels, where they are counted.
+        sample_weight : ndarray
+            Total weight of each cell, over its rows here.
+        """
+        import pandas as pd
+
+        totals = self._totals()
+        cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
+        # A strategy that warns of single rows must be able to tell them.
+        times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
+        rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
+        columns = [[row[place] for row in rows] for place in range(len(self.columns))]
+        X = pd.DataFrame(dict(zip(self.columns, columns, strict=True)))
+        mass = [totals[c][1] / n for c, n in zip(cells, times, strict=True)]
+        y = np.array([row[-1] for row in rows]) if self.by_label else None
+        return X, y, np.repeat(mass, times)
+
     @property
     def mass_(self):
         """Total weight of every cell."""
@@ -129,7 +174,8 @@ class CellMasses(Sums):
         return int(sum(sums[0] for sums in self._totals().values()))
 
     def _agree(self, labels):
-        for place, column in enumerate(self.columns):
+        names = [*self.columns, "y"] if self.by_label else self.columns
+        for place, column in enumerate(names):
             known = {cell[place] for cell in self._all_labels()}
             check_one_kind(known | {cell[place] for cell in labels}, name=repr(column))
 

@@ -41,7 +41,7 @@ from skweight._utils.validation import (
     say,
 )
 from skweight.stabilizers import map_of, resolve_stabilizer
-from skweight.weighting._masses import ClassMass, masses_of
+from skweight.weighting._masses import ClassMass, masses_of, rows_of_cells
 
 
 def asks_for(weighting, name):
@@ -106,6 +106,10 @@ class BaseWeighting(BaseEstimator):
     needs_classes = True
     # Parameters that say where row-wise side information comes from.
     _side_information = ()
+
+    # Whether one row for each combination of values, with the mass of all that are
+    # alike, teaches as much as the rows.
+    _learns_from_cells = False
 
     def fit(self, X, y, sample_weight=None, **metadata):
         """Learn the weights from training rows.
@@ -181,8 +185,10 @@ class BaseWeighting(BaseEstimator):
 
         Parameters
         ----------
-        statistics : ClassMasses
-            Sums over the training rows, of the kind that the strategy needs.
+        statistics : ClassMasses or CellMasses
+            Sums over the training rows, of the kind that the strategy needs: masses of
+            the classes for those that weigh by class, of the cells for those that weigh
+            by group or margin.
 
         Returns
         -------
@@ -197,6 +203,8 @@ class BaseWeighting(BaseEstimator):
         ValueError
             If a `stabilizer` is set, which looks at the weights of all rows.
         """
+        if self._learns_from_cells:
+            return self.fit(*rows_of_cells(statistics, self))
         self._learn_masses(masses_of(statistics, self))
         return self
 

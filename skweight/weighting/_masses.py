@@ -18,6 +18,31 @@ class ClassMass(NamedTuple):
     mass_: np.ndarray
 
 
+def rows_of_cells(statistics, weighting):
+    """Return X, y and sample_weight of rows that stand for all rows of a cell."""
+    name = type(weighting).__name__
+    if not hasattr(statistics, "as_rows"):
+        raise TypeError(
+            f"{name}.fit_statistics takes CellMasses; got {type(statistics).__name__}."
+        )
+    _refuse_stabilizer(weighting, "cell")
+    if weighting.needs_classes and not statistics.by_label:
+        raise ValueError(
+            f"{name} looks at the labels: count them as well, with "
+            f"CellMasses({statistics.columns!r}, by_label=True)."
+        )
+    return statistics.as_rows()
+
+
+def _refuse_stabilizer(weighting, what):
+    if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
+        raise ValueError(
+            "A stabilizer looks at the weights of all rows, which sums do not know. "
+            f"Fit {type(weighting).__name__} without one: all rows of a {what} weigh "
+            "the same."
+        )
+
+
 def masses_of(statistics, weighting):
     """Return classes and masses, or say why the strategy cannot learn from them."""
     name = type(weighting).__name__
@@ -25,11 +50,7 @@ def masses_of(statistics, weighting):
         raise TypeError(
             f"{name}.fit_statistics takes ClassMasses; got {type(statistics).__name__}."
         )
-    if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
-        raise ValueError(
-            "A stabilizer looks at the weights of all rows, which sums do not know. "
-            f"Fit {name} without one: all rows of a class weigh the same."
-        )
+    _refuse_stabilizer(weighting, "class")
     found = ClassMass(statistics.classes_, statistics.mass_)
     if not found.mass_.sum() > 0:
         raise ValueError(

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from skweight import (
     BalancedWeighting,
+    BaseWeighting,
     ClassWeighting,
     CostMatrix,
     CostWeighting,
@@ -157,6 +158,55 @@ def test_a_chunk_with_other_columns_is_refused_by_name():
     cells = CellMasses(["age", "sex"])
     with pytest.raises(ValueError, match=r"lacks the column 'sex'; it has \['age'\]"):
         cells.update(pd.DataFrame({"age": [1]}))
+
+
+def test_cells_count_labels_where_asked_to():
+    X, y = {"g": ["a", "a", "b"]}, [1, 0, 1]
+    cells = CellMasses(["g"], by_label=True).update(X, [1.0, 2.0, 3.0], y=y)
+    assert cells.mass_ == {("a", 0): 2.0, ("a", 1): 1.0, ("b", 1): 3.0}
+    with pytest.raises(ValueError, match="needs y, the labels"):
+        cells.update(X)
+    with pytest.raises(ValueError, match="by_label=True"):
+        CellMasses(["g"]).update(X, y=y)
+    with pytest.raises(ValueError, match="of one length"):
+        cells.update(X, y=[1])
+
+
+def test_rows_that_stand_for_cells_keep_masses_and_single_rows():
+    X = pd.DataFrame({"g": ["a", "a", "a", "b"], "h": [1, 1, 2, 1]})
+    table, y, mass = CellMasses(["g", "h"]).update(X, [1.0, 2.0, 4.0, 0.0]).as_rows()
+    assert table.to_numpy().tolist() == [["a", 1], ["a", 1], ["a", 2]]
+    assert mass.tolist() == [1.5, 1.5, 4.0]
+    assert y is None
+
+
+class ByGroup(BaseWeighting):
+    """The weight of a group is one over its mass."""
+
+    _learns_from_cells = True
+
+    def _learn(self, X, y, sample_weight):
+        groups = pd.Series(X["group"]).to_numpy()
+        mass = np.ones(len(groups)) if sample_weight is None else sample_weight
+        self.mass_ = pd.Series(mass).groupby(groups).sum()
+
+    def _raw(self, X, y):
+        return 1 / self.mass_.loc[X["group"]].to_numpy()
+
+
+def test_strategies_learn_from_cells_what_they_learn_from_rows(rng):
+    X = pd.DataFrame({"group": rng.choice(["a", "b", "c"], 900, p=[0.7, 0.2, 0.1])})
+    y, weight = rng.integers(0, 2, 900), rng.gamma(1.0, size=900)
+    cells = CellMasses(["group"], by_label=True)
+    for start in range(0, 900, 250):
+        part = slice(start, start + 250)
+        cells.update(X[part], weight[part], y=y[part])
+    of_rows = ByGroup().fit(X, y, weight).weigh(X, y)
+    assert_allclose(ByGroup().fit_statistics(cells).weigh(X, y), of_rows, rtol=1e-10)
+    with pytest.raises(ValueError, match=r"CellMasses\(\['group'\], by_label=True\)"):
+        ByGroup().fit_statistics(CellMasses(["group"]))
+    with pytest.raises(TypeError, match="takes CellMasses; got ClassMasses"):
+        ByGroup().fit_statistics(ClassMasses())
 
 
 def test_missing_values_are_a_cell_of_their_own():
