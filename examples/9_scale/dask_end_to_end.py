@@ -91,12 +91,15 @@ def end_to_end(client, train, n_partitions=6):
 
     # New rows, as plain arrays: what the workers need of the calibrator.
     knots = PiecewiseMap.of(calibrator)
-    new = dd.from_map(read_partition, range(100, 102))
+    new = dd.from_map(read_partition, range(100, 100 + n_partitions))
     p = margins_of(new).map_partitions(probabilities, knots.scores, knots.log_odds)
     return {
         "log loss before": statistics.log_loss(),
         "log loss after": statistics.log_loss(calibrator),
         "prevalence": statistics.prevalence_,
+        "mean p of held-out rows": float(
+            statistics.reliability_curve(calibrator, n_bins=1).mean_proba[0]
+        ),
         "mean p of new rows": float(p.mean().compute()),
         "frequency of new rows": float(new["y"].mean().compute()),
         "threshold by cost": statistics.threshold(cost, calibrator),

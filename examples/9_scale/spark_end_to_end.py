@@ -86,7 +86,7 @@ def end_to_end(spark, estimator, n_rows=40_000):
     # New rows, by SQL: Spark needs nothing of us for it.
     knots = PiecewiseMap.of(calibrator)
     new = (
-        scored(read_rows(spark, n_rows // 2, seed=100))
+        scored(read_rows(spark, n_rows, seed=100))
         .withColumn("p", F.expr(knots.sql("score")))
         .withColumn("label", F.expr(knots.sql("score", threshold=threshold)))
     )
@@ -95,6 +95,9 @@ def end_to_end(spark, estimator, n_rows=40_000):
         "log loss before": statistics.log_loss(),
         "log loss after": statistics.log_loss(calibrator),
         "prevalence": statistics.prevalence_,
+        "mean p of held-out rows": float(
+            statistics.reliability_curve(calibrator, n_bins=1).mean_proba[0]
+        ),
         "mean p of new rows": found[0],
         "frequency of new rows": found[1],
         "share chosen": found[2],

@@ -14,7 +14,9 @@ from skweight._utils.validation import (
     say,
 )
 from skweight.calibration._engine.newton import Ridge, newton, newton_step
+from skweight.weighting._balance_passes import Passes, moments_without_rows
 from skweight.weighting._base import BaseWeighting
+from skweight.weighting._masses import refuse_stabilizer
 from skweight.weighting._moments import moments_given, moments_of_rows
 from skweight.weighting._shift import SharedTarget
 
@@ -165,15 +167,10 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     def _learn_of(self, X, mass):
         """Learn from rows that count, and return their weights."""
         if self.moments is None:
-            share = np.ones(n_rows(self.X_target, "X_target"))
-            if self.sample_weight_target is not None:
-                share = check_weights(
-                    self.sample_weight_target, share.size, name="sample_weight_target"
-                )
             self._moments, wanted = moments_of_rows(
                 X,
                 self.X_target,
-                share / share.sum(),
+                self._target_share(),
                 degree=int(self.degree),
                 interactions=self.interactions,
             )
@@ -195,6 +192,61 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         self.gap_ = float(np.max(np.abs(reached - wanted) * self._balance.per_sd))
         self.moments_ = self._moments.compare(wanted, reached)
         return raw
+
+    def fit_statistics(self, statistics):
+        """Learn the weights of rows that are nowhere together, by passes over them.
+
+        Parameters
+        ----------
+        statistics : callable
+            Fills the object that it is given by one pass over the rows, and returns
+            it: ``lambda sums: summarize(rows, sums, X=columns)``. It is called about
+            ten times.
+
+        Returns
+        -------
+        self : object
+            The fitted strategy, the same as by `fit` on the rows.
+
+        Raises
+        ------
+        TypeError
+            If `statistics` cannot be called.
+        ValueError
+            If no weights have these moments, a mean of the target is at the end of what
+            the rows have, or a `stabilizer` is set.
+        """
+        self._check_parameters()
+        if not callable(statistics):
+            raise TypeError(
+                "EntropyBalancingWeighting.fit_statistics takes a function that fills "
+                "sums by a pass over the rows, such as lambda sums: summarize(rows, "
+                f"sums, X=columns); got {type(statistics).__name__}."
+            )
+        refuse_stabilizer(self, "table")
+        self._moments, wanted = moments_without_rows(self, self._target_share())
+        passes = Passes(statistics, self._moments, wanted)
+        self._balance, sums = balance_in_passes(
+            passes, self._moments.names, self.ridge, given=self.moments is not None
+        )
+        self.coef_ = self._balance.coef
+        self.effective_sample_size_ = float(sums["mass"] ** 2 / sums["squares"])
+        away = sums["mean"] / sums["mass"]
+        self.gap_ = float(np.max(np.abs(away)))
+        per_sd = np.where(passes.per_sd > 0, passes.per_sd, 1.0)
+        self.moments_ = self._moments.compare(wanted, wanted + away / per_sd)
+        self.scale_, self._points = 1.0, None
+        return self
+
+    def _target_share(self):
+        if self.moments is not None:
+            return None
+        share = np.ones(n_rows(self.X_target, "X_target"))
+        if self.sample_weight_target is not None:
+            share = check_weights(
+                self.sample_weight_target, share.size, name="sample_weight_target"
+            )
+        return share / share.sum()
 
     def _raw(self, X, y):
         weights = self._balance.weigh(self._moments.values(X))
@@ -271,18 +323,31 @@ class _Dual:
         return weights / total, top + np.log(total)
 
     def value(self, coef):
-        value = self._weights(coef)[1]
-        # Where weights w exist, the value is at least minus their relative entropy,
-        # and so at least the logarithm of the smallest share.
-        if value < self.lowest:
-            raise _OutOfReachError
-        return value
+        return self._weights(coef)[1]
 
     def slopes(self, coef):
         weights = self._weights(coef)[0]
         mean = weights @ self.z
         hessian = (self.z * weights[:, np.newaxis]).T @ self.z
         return mean, hessian - np.outer(mean, mean)
+
+
+class _Bounded:
+    """A dual that stops a search where it is too small for any weights to exist.
+
+    Where weights w exist, the value is at least minus their relative entropy, and so
+    at least the logarithm of the smallest share.
+    """
+
+    def __init__(self, dual, lowest):
+        self.dual, self.lowest = dual, lowest
+        self.slopes = dual.slopes
+
+    def value(self, coef):
+        value = self.dual.value(coef)
+        if value < self.lowest:
+            raise _OutOfReachError
+        return value
 
 
 def balance(values, share, wanted, names, ridge=0.0):
@@ -347,28 +412,74 @@ _REMEDY = (
 )
 
 
+def balance_in_passes(passes, names, ridge, *, given):
+    """Return the solution for rows that are seen by passes, and the last sums.
+
+    `given` says that the target names every value, so that rows of others are a
+    mistake and no part of the world outside of it.
+    """
+    sums, wanted = passes.start(), passes.origin
+    if given and sums["mass"] < sums["total"] * (1 - 1e-12):
+        raise ValueError(
+            f"{1 - sums['mass'] / sums['total']:.2%} of the weight has values of which "
+            "the target shares say nothing. Give each value a share; 0 leaves its rows "
+            "out."
+        )
+    away = sums["mean"] / sums["mass"]
+    centre = wanted + away
+    spread = np.sqrt(np.maximum(np.diag(sums["gram"]) / sums["mass"] - away**2, 0.0))
+    size = np.maximum(np.maximum(np.abs(sums["low"]), np.abs(sums["high"])), wanted)
+    varies = spread > 1e-12 * np.maximum(np.abs(size), 1e-300)
+    if not ridge:
+        _check_constant(varies, centre, wanted, np.abs(size), names)
+        _check_choice_left(int(varies.sum()), int(sums["rows"]))
+        beyond = varies & ((wanted <= sums["low"]) | (wanted >= sums["high"]))
+        if beyond.any():
+            moment = int(np.flatnonzero(beyond)[0])
+            raise ValueError(
+                f"The target has a mean of {names[moment]} at an end of what the "
+                f"training rows have, or beyond it. {_REMEDY}"
+            )
+        passes.lowest = np.log(sums["lightest"] / sums["mass"]) - 1e-6
+    passes.per_sd = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)
+    passes.varies = varies
+    kept = [name for name, one in zip(names, varies, strict=True) if one]
+    coef = np.zeros(wanted.size)
+    coef[varies] = _minimum(passes, kept, ridge)
+    sums = passes.sums(coef[varies])
+    # The mean over the rows is one.
+    top = np.log(sums["mass"] / sums["total"])
+    top += ((wanted - centre) * passes.per_sd) @ coef
+    return Balance(coef, centre, passes.per_sd, [], float(top)), sums
+
+
 def _solve(z, share, names, ridge):
     """Return the multipliers that bring the mean of z to zero."""
-    start = np.zeros(z.shape[1])
+    lowest = -np.inf if ridge else np.log(share.min()) - 1e-6
+    return _minimum(_Dual(z, share, lowest), names, ridge)
+
+
+def _minimum(dual, names, ridge):
+    """Return the minimum of a dual, or say by what moment there is none."""
+    start = np.zeros(len(names))
     if not start.size:
         return start
-    dual = _Dual(z, share, -np.inf if ridge else np.log(share.min()) - 1e-6)
-    dual = Ridge(dual, ridge * np.eye(start.size), start) if ridge else dual
+    pulled = Ridge(dual, ridge * np.eye(start.size), start) if ridge else dual
     try:
-        coef = newton(dual, start)
+        coef = newton(_Bounded(pulled, dual.lowest), start)
     except _OutOfReachError:
-        _refuse(z, share, names)
+        _refuse(dual, names)
     for _ in range(2):  # to the last digit: Newton stops where its objective is flat
-        coef = coef + newton_step(*dual.slopes(coef))
+        coef = coef + newton_step(*pulled.slopes(coef))
     if not ridge and np.abs(dual.slopes(coef)[0]).max() > _REACHED:
-        _refuse(z, share, names)
+        _refuse(dual, names)
     return coef
 
 
-def _refuse(z, share, names):
+def _refuse(dual, names):
     """Say how far the target is from all that weights can reach, and by what moment."""
-    start = np.zeros(z.shape[1])
-    pulled = Ridge(_Dual(z, share, -np.inf), _FAR * np.eye(start.size), start)
+    start = np.zeros(len(names))
+    pulled = Ridge(dual, _FAR * np.eye(start.size), start)
     gap = pulled.objective.slopes(newton(pulled, start))[0]
     worst = int(np.argmax(np.abs(gap)))
     apart = "" if gap.size == 1 else f", and {np.sqrt(gap @ gap):.2g} over all moments"

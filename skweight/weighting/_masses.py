@@ -25,7 +25,7 @@ def rows_of_cells(statistics, weighting):
         raise TypeError(
             f"{name}.fit_statistics takes CellMasses; got {type(statistics).__name__}."
         )
-    _refuse_stabilizer(weighting, "cell")
+    refuse_stabilizer(weighting, "cell")
     if weighting.needs_classes and not statistics.by_label:
         raise ValueError(
             f"{name} looks at the labels: count them as well, with "
@@ -34,12 +34,13 @@ def rows_of_cells(statistics, weighting):
     return statistics.as_rows()
 
 
-def _refuse_stabilizer(weighting, what):
+def refuse_stabilizer(weighting, what):
+    """Raise if a strategy has a stabilizer, which sums cannot serve."""
     if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
+        same = f": all rows of a {what} weigh the same" if what != "table" else ""
         raise ValueError(
             "A stabilizer looks at the weights of all rows, which sums do not know. "
-            f"Fit {type(weighting).__name__} without one: all rows of a {what} weigh "
-            "the same."
+            f"Fit {type(weighting).__name__} without one{same}."
         )
 
 
@@ -50,7 +51,7 @@ def masses_of(statistics, weighting):
         raise TypeError(
             f"{name}.fit_statistics takes ClassMasses; got {type(statistics).__name__}."
         )
-    _refuse_stabilizer(weighting, "class")
+    refuse_stabilizer(weighting, "class")
     found = ClassMass(statistics.classes_, statistics.mass_)
     if not found.mass_.sum() > 0:
         raise ValueError(

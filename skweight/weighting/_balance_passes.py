@@ -1,0 +1,127 @@
+"""Entropy balancing of rows that are nowhere together: a pass for each Newton step."""
+
+import numpy as np
+import pandas as pd
+
+from skweight._utils.sums import Sums, chunk_weights
+from skweight._utils.validation import is_sequence, n_rows
+from skweight.weighting._moments import moments_given, moments_of_rows
+
+
+class TiltedSums(Sums):
+    """Sums over rows that weigh ``s exp(z'l)``, where z are their scaled moments.
+
+    Parameters
+    ----------
+    moments : Moments
+        Which moments of a row are taken.
+    origin, per_sd : ndarray of shape (n_moments,)
+        What z is counted from, and its scale.
+    coef : ndarray of shape (n_moments,)
+        Multipliers l.
+    """
+
+    _takes = ("X",)
+    _alike = ("origin", "per_sd", "coef")
+
+    def __init__(self, moments, origin, per_sd, coef):
+        super().__init__()
+        self.moments, self.origin = moments, origin
+        self.per_sd, self.coef = per_sd, coef
+
+    def update(self, X, sample_weight=None, *, key=None):
+        """Count the rows of a chunk."""
+        if n_rows(X) == 0:
+            return self._take({}, key)
+        weight = chunk_weights(sample_weight, n_rows(X))
+        weight = np.ones(n_rows(X)) if weight is None else weight
+        total = weight.sum()
+        counts = self.moments.shown(X) & (weight > 0)
+        if not counts.any():
+            return self._take({"total": total}, key)
+        values, weight = self.moments.values(X)[counts], weight[counts]
+        z = (values - self.origin) * self.per_sd
+        tilted = weight * np.exp(np.minimum(z @ self.coef, 700.0))
+        sums = {
+            "total": total,
+            "rows": np.float64(weight.size),
+            "lightest": weight.min(),
+            "low": values.min(axis=0),
+            "high": values.max(axis=0),
+            "mass": tilted.sum(),
+            "squares": tilted @ tilted,
+            "mean": tilted @ z,
+            "gram": (z * tilted[:, np.newaxis]).T @ z,
+        }
+        return self._take(sums, key)
+
+    def _combine(self, label, one, other):
+        if label in ("lightest", "low"):
+            return np.minimum(one, other)
+        return np.maximum(one, other) if label == "high" else one + other
+
+
+class Passes:
+    """Sums at multipliers, each of them by one pass over all rows."""
+
+    def __init__(self, fill, moments, origin):
+        self.fill, self.moments, self.origin = fill, moments, origin
+        self.per_sd = np.ones(origin.size)
+        self.varies = np.ones(origin.size, dtype=bool)
+        self.lowest = -np.inf
+        self._at = None
+
+    def sums(self, coef):
+        """Return the sums at multipliers of those moments that vary."""
+        if self._at is None or not np.array_equal(self._at, coef):
+            full = np.zeros(self.origin.size)
+            full[self.varies] = coef
+            empty = TiltedSums(self.moments, self.origin, self.per_sd, full)
+            self._sums = self.fill(empty)._totals()
+            self._at = np.array(coef)
+        return self._sums
+
+    def start(self):
+        """Return the sums of the rows as they are, after which scales are known."""
+        sums = self.sums(np.zeros(self.origin.size))
+        if "mass" not in sums:
+            raise ValueError(
+                "No row of positive weight has values that the target shows."
+            )
+        self._at, self.mass = None, sums["mass"]
+        return sums
+
+    def value(self, coef):
+        """Return the dual at multipliers."""
+        with np.errstate(over="ignore"):
+            return np.log(self.sums(coef)["mass"] / self.mass)
+
+    def slopes(self, coef):
+        """Return gradient and Hessian of the dual."""
+        sums, kept = self.sums(coef), self.varies
+        mean = sums["mean"][kept] / sums["mass"]
+        second = sums["gram"][np.ix_(kept, kept)] / sums["mass"]
+        return mean, second - np.outer(mean, mean)
+
+
+def moments_without_rows(weighting, share):
+    """Return the moments and their values in the target, no training row being here."""
+    if weighting.moments is None:
+        target = weighting.X_target
+        return moments_of_rows(
+            target,
+            target,
+            share,
+            degree=int(weighting.degree),
+            interactions=weighting.interactions,
+        )
+    # Columns are read from a table that has every value of the target.
+    values = {
+        column: list(known)
+        if hasattr(known, "items")
+        else [float(np.ravel(known)[0] if is_sequence(known) else known)]
+        for column, known in weighting.moments.items()
+    }
+    most = max(map(len, values.values()))
+    like = {column: (known * most)[:most] for column, known in values.items()}
+    return moments_given(pd.DataFrame(like), weighting.moments)
