@@ -16,17 +16,17 @@ from _common import REPOSITORY, Figure, run, table
 
 SIZES = [1_000_000, 10_000_000, 100_000_000]
 ROW_GROUP = 1_000_000
-COLUMNS = ["score", "y", "w"]
 
 # What a process does with the path of the file, and what it says of itself. One thread
 # reads and decodes, so that CPU seconds can be compared.
 WORK = """
-import json, resource, sys, time
+import json, re, sys, time
 import pyarrow, pyarrow.dataset
 pyarrow.set_cpu_count(1)
 pyarrow.set_io_thread_count(1)
 from skweight.scale import ScoreStatistics, summarize
-path, what = sys.argv[1:]
+path, what, weight = sys.argv[1:]
+weight = weight or None
 statistics = ScoreStatistics()
 begin = time.process_time(), time.monotonic()
 if what == "read":
@@ -34,18 +34,20 @@ if what == "read":
     for fragment in dataset.get_fragments():
         for group in fragment.split_by_row_group():
             for batch in group.to_batches(
-                columns=["score", "y", "w"], batch_size=1 << 18, batch_readahead=1
+                columns=["score", "y"] + [weight] * bool(weight),
+                batch_size=1 << 18,
+                batch_readahead=1,
             ):
                 pass
 elif what == "import":
     pass
 else:
-    weight = "w" if what == "weighted" else None
     summarize(path, statistics, y="y", score="score", sample_weight=weight)
+memory = open("/proc/self/status").read()
 print(json.dumps({
     "cpu": time.process_time() - begin[0],
     "wall": time.monotonic() - begin[1],
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak": int(re.search(r"VmHWM:\\s+(\\d+)", memory)[1]) / 1024,
     "rows": statistics.n_rows_,
 }))
 """
@@ -69,9 +71,9 @@ def write_rows(path, n_rows):
             writer.write_table(pyarrow.table([score, y, w], names))
 
 
-def measured(path, what):
+def measured(path, what, weight):
     done = subprocess.run(
-        [sys.executable, "-c", WORK, str(path), what],
+        [sys.executable, "-c", WORK, str(path), what, weight],
         capture_output=True,
         text=True,
         check=True,
@@ -87,19 +89,19 @@ def measure(options):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "scores.parquet"
             write_rows(path, n_rows)
-            read = measured(path, "read")
-            idle = measured(path, "import")
-            for what in ("unweighted", "weighted"):
-                found = measured(path, what)
+            for weight in ("", "w"):
+                idle, read, found = (
+                    measured(path, what, weight) for what in ("import", "read", "sum")
+                )
                 assert found["rows"] == n_rows
                 rows.append(
                     {
                         "rows": n_rows,
                         "file, MB": path.stat().st_size >> 20,
-                        "statistics": what,
+                        "statistics": "weighted" if weight else "unweighted",
                         "CPU s": found["cpu"],
                         "plain reading, CPU s": read["cpu"],
-                        "ratio": found["cpu"] / read["cpu"],
+                        "its share": Figure(read["cpu"] / found["cpu"], ".2f"),
                         "CPU ns a row": Figure(1e9 * found["cpu"] / n_rows, ".1f"),
                         "wall s": found["wall"],
                         "peak, MB": round(found["peak"]),
