@@ -41,6 +41,7 @@ class GroupWeighting(BaseWeighting):
     """
 
     _side_information = ("groups",)
+    _learns_from_cells = True
 
     def _learn(self, X, y, sample_weight, **metadata):
         mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight

@@ -102,6 +102,7 @@ class RakingWeighting(BaseWeighting):
 
     role = "population"
     needs_classes = False
+    _learns_from_cells = True
 
     def __init__(
         self, margins, *, tol=1e-12, max_iter=10_000, drop=False, stabilizer=None

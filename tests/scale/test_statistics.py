@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 
 from skweight import (
     BalancedWeighting,
-    BaseWeighting,
     ClassWeighting,
     CostMatrix,
     CostWeighting,
@@ -22,6 +21,11 @@ from skweight import (
     PriorWeighting,
 )
 from skweight.scale import CellMasses, ClassMasses, ScoreStatistics
+from skweight.weighting import (
+    GroupBalancedWeighting,
+    RakingWeighting,
+    ReweighingWeighting,
+)
 
 
 def rows_of(rng, n=3000):
@@ -180,33 +184,45 @@ def test_rows_that_stand_for_cells_keep_masses_and_single_rows():
     assert y is None
 
 
-class ByGroup(BaseWeighting):
-    """The weight of a group is one over its mass."""
-
-    _learns_from_cells = True
-
-    def _learn(self, X, y, sample_weight):
-        groups = pd.Series(X["group"]).to_numpy()
-        mass = np.ones(len(groups)) if sample_weight is None else sample_weight
-        self.mass_ = pd.Series(mass).groupby(groups).sum()
-
-    def _raw(self, X, y):
-        return 1 / self.mass_.loc[X["group"]].to_numpy()
+CELL_STRATEGIES = {
+    "balanced groups": GroupBalancedWeighting("g"),
+    "balanced cells without labels": GroupBalancedWeighting(
+        ["g", "h"], by_label=False, strength=0.5
+    ),
+    "reweighing": ReweighingWeighting("g"),
+    "raking": RakingWeighting(
+        {"g": {"a": 0.3, "b": 0.3, "c": 0.4}, "h": {1: 0.2, 2: 0.8}}
+    ),
+}
 
 
-def test_strategies_learn_from_cells_what_they_learn_from_rows(rng):
-    X = pd.DataFrame({"group": rng.choice(["a", "b", "c"], 900, p=[0.7, 0.2, 0.1])})
+@pytest.mark.parametrize("weighting", CELL_STRATEGIES.values(), ids=CELL_STRATEGIES)
+def test_strategies_learn_from_cells_what_they_learn_from_rows(weighting, rng):
+    X = pd.DataFrame(
+        {
+            "g": rng.choice(["a", "b", "c"], 900, p=[0.6, 0.3, 0.1]),
+            "h": rng.integers(1, 3, 900),
+            "other": rng.normal(size=900),
+        }
+    )
     y, weight = rng.integers(0, 2, 900), rng.gamma(1.0, size=900)
-    cells = CellMasses(["group"], by_label=True)
+    cells = CellMasses(["g", "h"], by_label=True)
     for start in range(0, 900, 250):
         part = slice(start, start + 250)
         cells.update(X[part], weight[part], y=y[part])
-    of_rows = ByGroup().fit(X, y, weight).weigh(X, y)
-    assert_allclose(ByGroup().fit_statistics(cells).weigh(X, y), of_rows, rtol=1e-10)
-    with pytest.raises(ValueError, match=r"CellMasses\(\['group'\], by_label=True\)"):
-        ByGroup().fit_statistics(CellMasses(["group"]))
+    of_rows = weighting.fit(X, y, weight).weigh(X, y)
+    of_cells = weighting.fit_statistics(cells).weigh(X, y)
+    assert_allclose(of_cells, of_rows, rtol=1e-10)
+
+
+def test_cells_that_do_not_serve_are_refused():
+    balanced = GroupBalancedWeighting("g")
+    with pytest.raises(ValueError, match=r"CellMasses\(\['g'\], by_label=True\)"):
+        balanced.fit_statistics(CellMasses(["g"]))
     with pytest.raises(TypeError, match="takes CellMasses; got ClassMasses"):
-        ByGroup().fit_statistics(ClassMasses())
+        balanced.fit_statistics(ClassMasses())
+    with pytest.raises(ValueError, match="all rows of a cell weigh the same"):
+        balanced.set_params(stabilizer=5).fit_statistics(CellMasses(["g"]))
 
 
 def test_missing_values_are_a_cell_of_their_own():
