@@ -31,6 +31,7 @@ NAMES = [
     "import_time",
     "metrics_speed",
     "mini_batches",
+    "monitor_alarms",
     "overhead",
     "shift_target_error",
     "pareto_smoothing",

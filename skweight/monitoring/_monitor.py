@@ -1,64 +1,66 @@
-"""`WeightMonitor` asks whether a new batch is still what a model was trained on."""
+"""`WeightMonitor` asks, batch after batch, whether rows are still what they were."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import _safe_indexing, column_or_1d, get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._held_out import cross_fit
 from skweight._held_out.splits import make_splits
 from skweight._utils.validation import (
+    check_bool,
     check_labels,
     check_number,
     check_rows,
     check_weights,
     encode_labels,
+    find_missing,
     n_rows,
     plain,
     positions_of,
     say,
 )
-from skweight.calibration import (
-    SigmoidCalibrator,
-    TemperatureCalibrator,
-    scores_from_proba,
-)
 from skweight.classifier import WeightedClassifier
 from skweight.delivery._one import take_rows
-from skweight.density_ratio._mixture import fit_mixture
-from skweight.monitoring._drift import moved, sums_of
-from skweight.monitoring._report import DriftFigure, MonitorReport
-from skweight.weights import weighted_quantile
+from skweight.monitoring._class_mix import ClassMix
+from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
+from skweight.monitoring._report import MonitorReport
+from skweight.monitoring._stream import Stream, budget_of_look
 
-# Probabilities are kept off 0 and 1 before their log odds are taken: a forest's
-# "no vote" is no infinite evidence.
-CLIP = 1e-4
+# The reference of fold models says a little less of the model that is watched than its
+# rows would: their figures differ by the noise of fits, too. Measured by
+# benchmarks/monitor_alarms.py.
+FOLD_INFLATION = 1.5
 
 
 class WeightMonitor(BaseEstimator):
-    r"""Watch whether new batches are still what a weighted classifier was trained on.
+    r"""Watch a stream of batches for changes since a weighted classifier was trained.
 
     `fit` learns the figures of rows that a model was not fitted on: how frequent the
     classes are, how large the weights, how well probabilities agree with what
-    happened, how many rows of each class are found. `check` compares a batch with
-    them, with labels or without.
+    happened, how many rows of each class are found. `update` adds a batch to the
+    stream, with labels or without, and returns a report, which may be looked at after
+    every batch: the chance that an unchanged stream ever rings is at most `alpha`,
+    however many batches come.
 
-    Each figure is a mean over rows. If nothing has changed, the rows of the batch could
-    as well have been among those of the reference, and every way to deal them out is
-    equally likely. That gives the band of the figure, without any assumption on how
-    rows are distributed; its moments are
+    Each figure is a weighted mean over rows. After each batch the rows since the newest
+    block, since the block before, and so on back in growing steps (windows) are
+    compared with the reference. The comparison of figure f over window w at look t
+    rings if its p-value is at most
 
     .. math::
-        \operatorname{E} S = 0, \qquad
-        \operatorname{Var} S = \frac{m (N - m)}{N - 1} \, \sigma_u^2, \qquad
-        \gamma_S = \gamma_u
-        \frac{(N - 2m) \sqrt{N - 1}}{(N - 2) \sqrt{m (N - m)}}
+        \frac{\alpha}{F_t} \cdot q_t \cdot r_{w,t}, \qquad
+        q_t = \frac{50}{(t + 49)(t + 50)}, \qquad
+        \sum_{t \ge 1} q_t = 1, \quad \sum_w r_{w,t} = 1
 
-    with :math:`S` the sum over the :math:`m` rows of the batch of
-    :math:`u_i = w_i (v_i - \bar v)`, the weighted value minus the mean over all
-    :math:`N` rows of batch and reference.
+    with :math:`F_t` the figures of the look. The shares add up to :math:`\alpha`, so
+    that the bound is the union bound and needs no independence: batches, windows and
+    figures all share the one reference. Half of a look goes to the newest block.
+
+    A p-value is that of a mean difference of two samples: the noise of the reference is
+    part of the null hypothesis, and so is how far the probabilities were from being
+    calibrated when the stream began.
 
     Parameters
     ----------
@@ -68,14 +70,13 @@ class WeightMonitor(BaseEstimator):
         rows. A ``FrozenEstimator`` is not fitted, and the rows given to `fit` must
         be rows that it has not seen.
     alpha : float, default=0.01
-        Chance that a check of a batch in which nothing has changed rings at all, in
-        (0, 1). It is shared out over the figures of a check (Bonferroni), not over
-        checks: with a batch a day 0.01 rings for nothing once in a hundred days.
-        Raising it finds smaller changes and rings more often for nothing.
+        Chance that a stream in which nothing has changed ever rings, in (0, 1), over
+        all figures and all batches together. Raising it finds changes sooner and rings
+        more often for nothing.
     tolerance : float, default=0.0
         Change that does not matter, as a share: of the frequency of a class for its
         frequency and its probabilities, in absolute terms for recall, for the slope and
-        for shares of weights. A large batch shows changes too small to care for;
+        for shares of weights. A long stream shows changes too small to care for;
         raising it keeps those quiet.
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights that are watched, where the weight of a row
@@ -99,6 +100,12 @@ class WeightMonitor(BaseEstimator):
     weight_quantiles_ : dict {float: float}
         Quantiles of the weights of the reference; empty where weights follow from
         the class alone.
+    n_batches_ : int
+        Batches since `fit` or `restart`.
+    n_features_in_ : int
+        Number of columns of X in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has names that are strings.
 
     Raises
     ------
@@ -112,21 +119,44 @@ class WeightMonitor(BaseEstimator):
 
     Notes
     -----
-    The monitor keeps sums, not rows: it can be stored where the data must not be.
-    The calibration slope is the first step of Newton's method from the slope 1, which
-    overshoots where the slope is far from there: below zero it says no more than that
-    the features tell next to nothing. A check costs one prediction and O(n) more. Fold
-    models are fitted on fewer rows than the one that is watched, which makes the
-    reference a little too pessimistic; a ``FrozenEstimator`` with rows set aside has no
-    such difference.
+    The tests of one look are in closed form, from four moments [1]_: a gamma curve for
+    the skewness, tails of Student's t for the kurtosis that is left, and inequalities
+    that hold for every distribution where rows are too few for a curve. Spending
+    alpha over looks is [2]_, section 2; windows in geometric steps are those of
+    change detectors that keep O(log t) candidates, and the likely first batch of a
+    change is that of the largest likelihood ratio, as in Page's CUSUM [3]_.
+    E-processes [4]_ [5]_ are the other way to be valid at any time; they bet on values
+    whose mean is known, where ours is estimated from the reference, and they pay about
+    :math:`\log z` more than a p-value at the one batch that shows a large change.
+
+    The monitor keeps sums, not rows: it can be stored where the data must not be, and
+    its size is bounded whatever the length of the stream. `update` costs one prediction
+    of the batch and O(rows) more. Batches of fewer than 50 rows wait for one another:
+    they are tested together. Rows should be independent; rows that come in groups (one
+    customer's many orders) carry less evidence than is counted.
+
+    Fold models are fitted on fewer rows than the one that is watched, which makes the
+    reference a little too pessimistic for learners that gain much from more rows; a
+    ``FrozenEstimator`` with rows set aside has no such difference. The calibration
+    slope is the first step of Newton's method from the slope 1, which overshoots where
+    the slope is far from there: below zero it says no more than that the features tell
+    next to nothing.
 
     References
     ----------
     .. [1] P. W. Mielke, K. J. Berry, Permutation Methods: A Distance Function
        Approach, Springer 2007, section 2.3 (three moments, Pearson type III).
-    .. [2] D. R. Cox, Two further applications of a model for binary regression,
+    .. [2] K. K. G. Lan, D. L. DeMets, Discrete sequential boundaries for clinical
+       trials, Biometrika 70, 1983: section 2, the alpha spending function.
+    .. [3] E. S. Page, Continuous inspection schemes, Biometrika 41, 1954, section 2.
+    .. [4] I. Waudby-Smith, A. Ramdas, Estimating means of bounded random variables by
+       betting, Journal of the Royal Statistical Society B 86, 2024, theorem 1.
+    .. [5] J. Shin, A. Ramdas, A. Rinaldo, E-detectors: a nonparametric framework for
+       sequential change detection, New England Journal of Statistics in Data Science
+       2, 2023, definition 2.2.
+    .. [6] D. R. Cox, Two further applications of a model for binary regression,
        Biometrika 45, 1958: intercept and slope of calibration.
-    .. [3] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a
+    .. [7] M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of a
        classifier to new a priori probabilities, Neural Computation 14, 2002, section
        2.3.
 
@@ -141,12 +171,21 @@ class WeightMonitor(BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> clf = WeightedClassifier(LogisticRegression(), calibration="sigmoid")
     >>> monitor = WeightMonitor(clf, random_state=0).fit(*rows(4000, 0.1, rng))
-    >>> monitor.check(*rows(1000, 0.1, rng)).alarm
+    >>> for week in range(1, 11):
+    ...     report = monitor.update(*rows(500, 0.1, rng), batch=f"week {week}")
+    >>> report.alarm
     False
+    >>> for week in range(11, 19):
+    ...     report = monitor.update(*rows(500, 0.15, rng), batch=f"week {week}")
+    >>> report.alarm, report.onset
+    (True, 'week 11')
+
+    Without labels:
+
     >>> X_new, _ = rows(1000, 0.25, rng)
-    >>> report = monitor.check(X_new)  # no labels
+    >>> report = monitor.restart().update(X_new)
     >>> report.alarm, round(report.estimated_frequencies[1]["estimate"], 1)
-    (True, 0.2)
+    (True, 0.3)
     """
 
     def __init__(
@@ -168,6 +207,26 @@ class WeightMonitor(BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        inner = get_tags(self._given_estimator())
+        tags.classifier_tags = inner.classifier_tags
+        # What the estimator takes, the monitor takes.
+        tags.input_tags = inner.input_tags
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    @property
+    def n_features_in_(self):
+        """Number of columns of X in `fit`."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the columns of X in `fit`."""
+        return self.estimator_.feature_names_in_
+
     # -- learning ----------------------------------------------------------------------
 
     def fit(self, X, y, sample_weight=None, **fit_params):
@@ -187,46 +246,51 @@ class WeightMonitor(BaseEstimator):
         Returns
         -------
         self : object
-            The fitted monitor.
+            The fitted monitor, at the beginning of a stream.
         """
-        check_number(self.alpha, name="alpha", low=0, high=1, include="neither")
-        check_number(self.tolerance, name="tolerance", low=0)
-        for one in self.quantiles:
-            check_number(one, name="quantiles", low=0, high=1, include="neither")
+        self._check_parameters()
         y = check_labels(y, owner="WeightMonitor")
         check_rows(X, y)
         (X,) = indexable(X)
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, n_rows(X))
-        self.classes_, codes = encode_labels(y)
-        if self.classes_.size < 2:
+        classes, codes = encode_labels(y)
+        if classes.size < 2:
             raise ValueError(
                 "WeightMonitor needs rows of at least 2 classes; y has the one class "
-                f"{say(self.classes_[0])}."
+                f"{say(classes[0])}."
             )
-        seen = self._look(X, y, sample_weight, fit_params)
-        weight = _ones_or(sample_weight, len(y))[seen.rows]
-        codes = codes[seen.rows]
-        shares = np.bincount(codes, weight, self.classes_.size) / weight.sum()
-        self.class_frequencies_ = dict(
-            zip(map(plain, self.classes_), shares.tolist(), strict=True)
-        )
-        # Of two classes the rarer one tells all; of more, each has its figures.
-        rarer = [int(shares[1] <= shares[0])]
-        self._shown = rarer if shares.size == 2 else list(range(shares.size))
-        self._learn_scales(seen, codes, weight)
-        self._reference = self._sums(seen, codes, weight)
-        return self
-
-    def _look(self, X, y, sample_weight, fit_params):
-        """Fit the model, and return what it says of rows that it has not seen."""
-        given = WeightedClassifier() if self.estimator is None else self.estimator
+        given = self._given_estimator()
         if isinstance(given, FrozenEstimator):
-            self.estimator_ = given.estimator
-            self._check_classes()
-            return _seen_by(self.estimator_, X, self.classes_, np.arange(len(y)))
-        if not isinstance(given, WeightedClassifier):
-            given = WeightedClassifier(given, weighting=None)
+            model = given.estimator
+            known = np.asarray(model.classes_)
+            codes = positions_of(y, known, owner="The frozen estimator")
+            classes, rows, self._inflation = known, np.arange(len(y)), 1.0
+            predictions = Predictions.of(model, X, classes)
+        else:
+            model, rows, predictions = self._cross_fit(
+                given, X, y, sample_weight, fit_params, classes
+            )
+            codes, self._inflation = codes[rows], FOLD_INFLATION
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        self.estimator_, self.classes_ = model, classes
+        self._learn(predictions, codes, weight[rows])
+        return self.restart()
+
+    def _check_parameters(self):
+        check_number(self.alpha, name="alpha", low=0, high=1, include="neither")
+        check_number(self.tolerance, name="tolerance", low=0)
+        for quantile in self.quantiles:
+            check_number(quantile, name="quantiles", low=0, high=1, include="neither")
+
+    def _given_estimator(self):
+        given = WeightedClassifier() if self.estimator is None else self.estimator
+        if isinstance(given, WeightedClassifier | FrozenEstimator):
+            return given
+        return WeightedClassifier(given, weighting=None)
+
+    def _cross_fit(self, given, X, y, sample_weight, fit_params, classes):
+        """Return the fitted model, and predictions of fold models with their rows."""
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         arguments = {**fit_params, **weights}
         splits = make_splits(
@@ -243,173 +307,181 @@ class WeightMonitor(BaseEstimator):
                 "and the rarest class has a single row. Collect more rows of it, or "
                 "leave the class out."
             )
-        self.estimator_ = clone(given).fit(X, y, **arguments)
+        model = clone(given).fit(X, y, **arguments)
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_see)(given, X, y, train, test, arguments, self.classes_)
+            delayed(_fit_and_predict)(given, X, y, train, test, arguments, classes)
             for train, test in splits.pairs
         )
-        return _Seen.joined(parts)
+        rows = np.concatenate([test for _, test in splits.pairs])
+        return model, rows, Predictions.joined(parts)
 
-    def _check_classes(self):
-        known = np.asarray(self.estimator_.classes_)
-        positions_of(self.classes_, known, owner="The frozen estimator")
-        self.classes_ = known
-
-    def _learn_scales(self, seen, codes, weight):
-        """Learn what figures of later batches are measured in."""
-        self.weight_quantiles_ = {}
-        if seen.row_weight is not None:
-            at = weighted_quantile(seen.row_weight, weight, self.quantiles).tolist()
-            self.weight_quantiles_ = dict(zip(self.quantiles, at, strict=True))
-        self._logit, self._calibrator = {}, None
-        if seen.proba is None:
-            return
-        for k in self._shown:
-            logit = _log_odds(seen.proba[:, k])
-            # Centred so that a mere shift of all log odds leaves the slope alone.
-            told = weight * seen.proba[:, k] * (1 - seen.proba[:, k])
-            centre = float(told @ logit / told.sum()) if told.any() else 0.0
-            spread = float(told @ (logit - centre) ** 2 / weight.sum())
-            self._logit[k] = centre, spread
-        two = self.classes_.size == 2
-        calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
-        self._calibrator = calibrator.fit(
-            scores_from_proba(seen.proba, clip=CLIP),
-            self.classes_[codes],
-            sample_weight=weight,
-            classes=self.classes_,
+    def _learn(self, predictions, codes, weight):
+        shares = np.bincount(codes, weight, self.classes_.size) / weight.sum()
+        self.class_frequencies_ = dict(
+            zip(map(plain, self.classes_), shares.tolist(), strict=True)
         )
+        self._figures = Figures.learn(
+            predictions, codes, weight, self.classes_, self.quantiles
+        )
+        self.weight_quantiles_ = self._figures.weight_quantiles
+        self._mix = None
+        if predictions.proba is not None:
+            self._mix = ClassMix(self.classes_, shares)
+            self._mix.fit(predictions.proba, codes, weight)
+        self._reference = [
+            self._figures.sums_without_labels(predictions, weight),
+            self._figures.sums_with_labels(predictions, codes, weight),
+        ]
 
-    # -- checking ----------------------------------------------------------------------
+    # -- watching ----------------------------------------------------------------------
 
-    def check(self, X, y=None, sample_weight=None):
-        """Compare a batch with the reference.
+    def restart(self):
+        """Begin a new stream with the same reference, as after an alarm is dealt with.
+
+        The next batch is the first one again, and `alpha` holds for the new stream.
+
+        Returns
+        -------
+        self : object
+            The monitor.
+        """
+        check_is_fitted(self, "class_frequencies_")
+        self.n_batches_, self._n_looks = 0, 0
+        self._streams = [Stream(names) for names in self._figures.names()]
+        return self
+
+    def update(self, X, y=None, sample_weight=None, *, batch=None, labels_only=False):
+        """Add a batch to the stream, and say whether anything changed so far.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows of the batch.
+            Rows of the batch, one or more.
         y : array-like of shape (n_samples,), default=None
-            Their labels. None checks what can be seen without them: predictions and
-            weights.
+            Their labels. None, or a missing value (None, NaN, NaT, NA) in a row, is no
+            label yet: such rows count for predictions and weights only.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of the batch.
+            Population weights of the batch, in the unit of the other batches of the
+            stream. The unit of the reference may be another one.
+        batch : object, default=None
+            What to call the batch in reports, such as its date; None is its number in
+            the stream, from 1.
+        labels_only : bool, default=False
+            True for rows that came before without labels, so that they do not count
+            twice for predictions and weights. Batches with late labels form a sequence
+            of their own.
 
         Returns
         -------
         report : MonitorReport
-            Which figures left their bands, how sure that is, and what to do. Print
-            it, or see its ``alarm``, `to_frame` and `to_dict`.
+            Which figures rang so far, since when, how sure that is, and what to do.
+            Print it, or see its ``alarm``, ``onset``, `to_frame` and `to_dict`.
 
         Raises
         ------
         ValueError
-            If the batch cannot be read, or has labels that training did not have.
+            If the batch cannot be read, or has labels that training did not have. The
+            stream is then as before.
         """
         check_is_fitted(self, "class_frequencies_")
+        self._check_parameters()
+        check_bool(labels_only, name="labels_only")
         n = n_rows(X)
         if n == 0:
-            raise ValueError("WeightMonitor.check needs at least one row; X has none.")
+            raise ValueError("WeightMonitor.update needs at least one row; X has none.")
         weight = np.ones(n)
         if sample_weight is not None:
             weight = check_weights(sample_weight, n)
-        codes = None
-        if y is not None:
-            y = check_labels(y, owner="WeightMonitor.check")
-            check_rows(X, y)
-            codes = positions_of(y, self.classes_, owner="WeightMonitor.check")
+        codes = self._read_labels(X, y)
+        if labels_only and codes is None:
+            raise ValueError(
+                "labels_only=True is for labels that come later than their rows; y has "
+                "no label. Pass y, or leave out labels_only."
+            )
         (X,) = indexable(X)
-        seen = _seen_by(self.estimator_, X, self.classes_, np.arange(n))
-        batch = self._sums(seen, codes, weight)
-        shared = [key for key in self._reference if key in batch]
-        level = self.alpha / len(shared)
-        figures = [self._compare(key, batch[key], level, len(shared)) for key in shared]
-        return MonitorReport(
-            figures=figures,
-            alpha=self.alpha,
-            n_rows=n,
-            labelled=y is not None,
-            class_frequencies=self.class_frequencies_,
-            estimated_frequencies=self._estimate(seen, weight),
-        )
-
-    def _compare(self, key, batch, level, n_figures):
-        name, of = key
-        reference = self._reference[key]
-        scale = 1.0
-        if name in ("class frequency", "mean probability", "calibration gap"):
-            scale = self.class_frequencies_[of]
-        found = moved(reference, batch, level=level, tolerance=self.tolerance * scale)
-        # A slope of one is what is right; kept are sums of its distance.
-        shift = 1.0 if name == "calibration slope" else 0.0
-        return DriftFigure(
-            figure=name,
-            of=of,
-            reference=reference.mean + shift,
-            observed=batch.mean + shift,
-            low=found.low + shift,
-            high=found.high + shift,
-            p_value=found.p_value,
-            p_adjusted=min(1.0, n_figures * found.p_value),
-            n_rows=batch.n_rows,
-            alarm=bool(found.p_value < level),
-        )
-
-    def _sums(self, seen, codes, weight):
-        """Return {(figure, what of): sums} of all figures that can be computed."""
-        found = {}
-        for k in self._shown:
-            label = plain(self.classes_[k])
-            if codes is not None:
-                is_class = codes == k
-                found["class frequency", label] = sums_of(is_class, weight, step=1)
-            if seen.proba is None:
-                called = seen.predicted == k
-                found["predicted share", label] = sums_of(called, weight, step=1)
-                continue
-            p = seen.proba[:, k]
-            found["mean probability", label] = sums_of(p, weight, step=0)
-            if codes is None:
-                continue
-            gap = p - is_class
-            found["calibration gap", label] = sums_of(gap, weight, step=0)
-            centre, spread = self._logit[k]
-            if spread > 0:
-                # One step of Newton from the slope one, row by row.
-                tilt = -gap * (_log_odds(p) - centre) / spread
-                found["calibration slope", label] = sums_of(tilt, weight, step=0)
+        predictions = Predictions.of(self.estimator_, X, self.classes_)
+        sums = [None, None]
+        if not labels_only:
+            sums[0] = self._figures.sums_without_labels(predictions, weight)
         if codes is not None:
-            for k, label in enumerate(map(plain, self.classes_)):
-                own = weight * (codes == k)
-                if own.any():
-                    hit = seen.predicted == k
-                    found["recall", label] = sums_of(hit, own, step=1)
-        if seen.row_weight is not None:
-            for q, at in self.weight_quantiles_.items():
-                above = seen.row_weight > at
-                found["weights above quantile", q] = sums_of(above, weight, step=1)
-        return found
+            sums[1] = self._figures.sums_with_labels(predictions, codes, weight)
+        mix = (
+            None if self._mix is None else self._mix.estimate(predictions.proba, weight)
+        )
+        # Whatever could be refused was refused: from here the stream changes.
+        self.n_batches_ += 1
+        name = self.n_batches_ if batch is None else batch
+        n_counted = [
+            0 if labels_only else np.count_nonzero(weight),
+            0 if codes is None else np.count_nonzero(weight[codes >= 0]),
+        ]
+        self._look(sums, n_counted, name)
+        return MonitorReport(
+            figures=list(self._report_figures(n_counted)),
+            alpha=self.alpha,
+            batch=name,
+            n_batches=self.n_batches_,
+            n_rows=n,
+            labelled=codes is not None,
+            class_frequencies=self.class_frequencies_,
+            estimated_frequencies=mix,
+        )
 
-    def _estimate(self, seen, weight):
-        """Return class frequencies under which the batch looks most likely."""
-        if self._calibrator is None:
+    def _read_labels(self, X, y):
+        """Return the positions of labels, -1 where there is none; None without any."""
+        if y is None:
             return None
-        prior = np.array(list(self.class_frequencies_.values()))
-        proba = self._calibrator.predict_proba(scores_from_proba(seen.proba, clip=CLIP))
-        ratio = proba / np.maximum(prior, 1e-300)
-        share = weight / weight.sum()
-        estimate = fit_mixture(ratio[:, prior > 0], share, tol=1e-10).proportions
-        full = np.zeros(prior.size)
-        full[prior > 0] = estimate
-        error = _error_of_mixture(ratio, full, weight)
+        check_rows(X, y)
+        y = column_or_1d(np.asarray(y) if not hasattr(y, "to_numpy") else y.to_numpy())
+        missing = find_missing(y)
+        codes = np.full(y.size, -1)
+        if missing.all():
+            return None
+        known = y[~missing]
+        if missing.any() and known.dtype.kind == "O":
+            known = np.array(known.tolist())  # of their own type again
+        owner = "WeightMonitor.update"
+        codes[~missing] = positions_of(
+            check_labels(known, owner=owner), self.classes_, owner=owner
+        )
+        return codes
+
+    def _look(self, sums, n_rows, batch):
+        """Add the sums to their streams, and test those with rows enough for a look."""
+        ready = [
+            position
+            for position, stream in enumerate(self._streams)
+            if n_rows[position] and stream.add(sums[position], n_rows[position], batch)
+        ]
+        if not ready:
+            return
+        self._n_looks += 1
+        n_tested = sum(len(self._streams[position].names) for position in ready)
+        budget = budget_of_look(self._n_looks) / n_tested
+        for position in ready:
+            stream, reference = self._streams[position], self._reference[position]
+            scales = self._scales(stream.names)
+            stream.look(reference, budget, self.alpha, batch, **scales)
+
+    def _report_figures(self, n_rows):
+        """Yield the figures of which the stream had rows so far."""
+        for stream, reference, n in zip(
+            self._streams, self._reference, n_rows, strict=True
+        ):
+            if stream.n_rows:
+                scales = self._scales(stream.names)
+                yield from stream.figures(reference, self.alpha, n > 0, **scales)
+
+    def _scales(self, names):
+        """Return step and tolerance of figures, as `Comparison` takes them."""
+        shares = [
+            self.class_frequencies_[name.of] if name.figure in RELATIVE else 1.0
+            for name in names
+        ]
         return {
-            label: {
-                "reference": self.class_frequencies_[label],
-                "estimate": float(full[k]),
-                "low": float(max(full[k] - 1.96 * error[k], 0)),
-                "high": float(min(full[k] + 1.96 * error[k], 1)),
-            }
-            for k, label in enumerate(map(plain, self.classes_))
+            "step": np.array([float(name.figure in COUNTS) for name in names]),
+            "tolerance": self.tolerance * np.array(shares),
+            "inflation": self._inflation,
         }
 
     @classmethod
@@ -418,82 +490,8 @@ class WeightMonitor(BaseEstimator):
         return [cls(WeightedClassifier(), random_state=0)]
 
 
-class _Seen:
-    """What a model says of rows: probabilities, labels, and weights of the strategy."""
-
-    def __init__(self, rows, proba, predicted, row_weight):
-        self.rows = rows
-        self.proba = proba
-        self.predicted = predicted
-        self.row_weight = row_weight
-
-    @classmethod
-    def joined(cls, parts):
-        """Return one of the parts of all folds."""
-
-        def join(name):
-            values = [getattr(part, name) for part in parts]
-            if any(one is None for one in values):
-                return None
-            return np.concatenate(values)
-
-        return cls(*map(join, ("rows", "proba", "predicted", "row_weight")))
-
-
-def _fit_and_see(given, X, y, train, test, arguments, classes):
+def _fit_and_predict(given, X, y, train, test, arguments, classes):
     n = len(y)
-    own = {name: take_rows(value, train, n) for name, value in arguments.items()}
-    fitted = clone(given).fit(_safe_indexing(X, train), _safe_indexing(y, train), **own)
-    return _seen_by(fitted, _safe_indexing(X, test), classes, np.arange(n)[test])
-
-
-def _seen_by(fitted, X, classes, rows):
-    proba = None
-    if hasattr(fitted, "predict_proba"):
-        proba = cross_fit.outputs_of(fitted, X, "predict_proba", classes)
-    predicted = positions_of(
-        np.asarray(fitted.predict(X)), classes, owner="WeightMonitor"
-    )
-    row_weight = _row_weights(getattr(fitted, "weighting_", None), X)
-    return _Seen(rows, proba, predicted, row_weight)
-
-
-def _row_weights(weighting, X):
-    """Return the weights that depend on X, or None where there are none.
-
-    What depends on the class moves with the class frequencies, which are watched by
-    themselves.
-    """
-    total = None
-    for factor in getattr(weighting, "factors_", [weighting]):
-        try:
-            own = factor.weigh(X)
-        except (AttributeError, TypeError, ValueError):
-            continue  # nothing, or a strategy that asks for y
-        total = own if total is None else total * own
-    return total
-
-
-def _ones_or(weight, n):
-    return np.ones(n) if weight is None else weight
-
-
-def _log_odds(p):
-    p = np.clip(p, CLIP, 1 - CLIP)
-    return np.log(p / (1 - p))
-
-
-def _error_of_mixture(ratio, proportions, weight):
-    """Return the standard error of each proportion, that of the rest in keeping.
-
-    The likelihood of one proportion has the information sum of squared scores.
-    """
-    mixed = np.maximum(ratio @ proportions, 1e-300)
-    errors = np.empty(proportions.size)
-    for k, share in enumerate(proportions):
-        rest = (mixed - share * ratio[:, k]) / max(1 - share, 1e-12)
-        score = (ratio[:, k] - rest) / mixed
-        # Rows of unequal weight tell less than as many equal ones.
-        information = (weight @ score**2) ** 2 / max(weight**2 @ score**2, 1e-300)
-        errors[k] = 1 / np.sqrt(max(information, 1e-300))
-    return errors
+    cut = {name: take_rows(value, train, n) for name, value in arguments.items()}
+    fitted = clone(given).fit(_safe_indexing(X, train), _safe_indexing(y, train), **cut)
+    return Predictions.of(fitted, _safe_indexing(X, test), classes)

@@ -1,0 +1,226 @@
+"""Compare the mean of new rows with the mean of a reference, from sums alone.
+
+If nothing has changed, new rows and rows of the reference come from one distribution.
+The difference of the two means then has cumulants that follow from sums over all rows.
+A gamma curve (Pearson's type III) takes up the skewness, and tails of Student's t what
+kurtosis remains; both matter far out in the tails, where a test that is repeated a
+thousand times has its threshold. Where one row in a hundred is positive, a normal curve
+rings several times too often.
+
+A handful of rows has no such curve. There Cantelli's and Markov's inequalities take its
+place: they hold for every distribution, and ask for more before they ring.
+"""
+
+from math import comb
+
+import numpy as np
+from scipy import special
+
+# Sums of weight^a value^b that the fourth moment of weight (value - mean) needs. They
+# are the last axis of every array of sums, after the number of rows.
+POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
+COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
+_A = np.array([0, *(a for a, _ in POWERS)])
+N_SUMS = 1 + len(POWERS)
+# From here on the curve is no description of the tails: its skewness, and the kurtosis
+# in excess of the one that the gamma curve has.
+MOST_SKEWNESS = 2.0
+MOST_KURTOSIS = 1.0
+# A curve less skewed, or less peaked, than this is taken for a normal one.
+NO_SKEWNESS = 1e-3
+NO_KURTOSIS = 1e-6
+
+
+def sums_of(values, weight):
+    """Return the sums of rows whose weight is positive; sums of two parts add up."""
+    counted = weight > 0
+    values, weight = np.asarray(values, dtype=np.float64)[counted], weight[counted]
+    by_weight = weight ** np.arange(1, 5)[:, np.newaxis]
+    by_value = values ** np.arange(5)[:, np.newaxis]
+    products = by_weight @ by_value.T
+    return np.array([values.size, *(products[a - 1, b] for a, b in POWERS)])
+
+
+def mean_of(sums):
+    """Return the weighted mean of the values; NaN without rows."""
+    total, of_values = sums[..., COLUMN[1, 0]], sums[..., COLUMN[1, 1]]
+    mean = np.full(total.shape, np.nan)
+    return np.divide(of_values, total, out=mean, where=total > 0)
+
+
+def _with_mean_weight_one(sums):
+    """Return the sums with weights divided by their mean: units do not matter."""
+    n, total = sums[..., 0], sums[..., COLUMN[1, 0]]
+    factor = np.divide(n, total, out=np.ones_like(n), where=total > 0)
+    return sums * factor[..., np.newaxis] ** _A
+
+
+class Comparison:
+    """The difference of the means of new rows and of a reference, and its cumulants.
+
+    Parameters
+    ----------
+    reference : ndarray of shape (n_figures, N_SUMS)
+    window : ndarray of shape (..., n_figures, N_SUMS)
+        Sums of the new rows.
+    step : ndarray of shape (n_figures,)
+        Smallest step of the sum of values: 1 for counts, 0 for what is continuous.
+    tolerance : ndarray of shape (n_figures,)
+        Change of the mean that would not matter.
+    inflation : float
+        What the variance of the reference is multiplied by.
+
+    Attributes
+    ----------
+    difference, scale, skewness, kurtosis : ndarray of shape (..., n_figures)
+        Mean of the new rows minus that of the reference; its standard deviation,
+        skewness and excess kurtosis if nothing has changed.
+    slack : ndarray of shape (..., n_figures)
+        Part of the difference that is no evidence: half a step, and the tolerance.
+    evidence : ndarray of shape (..., n_figures)
+        Twice the log likelihood ratio of a new mean of the new rows, in the normal
+        approximation that takes the mean of the reference as known.
+    """
+
+    def __init__(self, reference, window, *, step, tolerance, inflation=1.0):
+        window = _with_mean_weight_one(window)
+        reference = _with_mean_weight_one(np.broadcast_to(reference, window.shape))
+        m, n = window[..., 0], reference[..., 0]
+        self._counted = (m > 0) & (n > 0) & (m + n >= 4)
+        m, n = np.where(self._counted, m, 1.0), np.where(self._counted, n, 1.0)
+        self.difference = mean_of(window) - mean_of(reference)
+        moments = _pooled_moments(window + reference)
+        self._alike = moments[2] <= 1e-12 * np.maximum(
+            window[..., COLUMN[2, 2]] + reference[..., COLUMN[2, 2]], 1e-300
+        ) / (m + n)
+        new, old = (
+            _cumulants(moments, window + reference, part, rows)
+            for part, rows in ((window, m), (reference, n))
+        )
+        usable = self._counted & ~self._alike
+        # One row was spent on the mean that both share.
+        variance = np.where(
+            usable, (new[2] + inflation * old[2]) * (m + n) / (m + n - 1), 1.0
+        )
+        self.scale = np.sqrt(variance)
+        self.skewness = np.where(usable, (new[3] - old[3]) / variance**1.5, 0.0)
+        self.kurtosis = np.where(
+            usable, np.maximum((new[4] + old[4]) / variance**2, 0), 0.0
+        )
+        self.slack = step / 2 * (1 / m + 1 / n) + tolerance
+        self._excess = np.maximum(np.abs(self.difference) - self.slack, 0)
+        own = np.where(usable & (new[2] > 0), new[2], 1.0)
+        self.evidence = np.where(usable, self._excess**2 / own, 0.0)
+
+    def p_values(self):
+        """Return the chance of a difference as large if nothing has changed.
+
+        Two-sided; 1 where there is nothing to compare.
+        """
+        z = np.sign(self.difference) * self._excess / self.scale
+        z = np.where(self._counted & ~self._alike, z, 0.0)
+        heavy = self.kurtosis - 1.5 * self.skewness**2
+        tails = [_upper_tail(sign * z, sign * self.skewness, heavy) for sign in (1, -1)]
+        curve = 2 * np.minimum(*tails)
+        bound = 2 * _inequality(np.abs(z), 3 + self.kurtosis)
+        p = np.where(self._has_curve(), curve, bound)
+        return np.where(z == 0, 1.0, np.minimum(p, 1.0))
+
+    def bands(self, level):
+        """Return the differences (low, high) outside of which p is below the level."""
+        heavy = self.kurtosis - 1.5 * self.skewness**2
+        high, low = (
+            np.where(
+                self._has_curve(),
+                _upper_quantile(level / 2, sign * self.skewness, heavy),
+                _inequality_quantile(level / 2, 3 + self.kurtosis),
+            )
+            for sign in (1, -1)
+        )
+        nothing = np.where(self._counted, 0.0, np.nan)
+        width = np.where(self._alike, 0.0, self.scale)
+        return (
+            nothing - width * low - self.slack,
+            nothing + width * high + self.slack,
+        )
+
+    def _has_curve(self):
+        heavy = self.kurtosis - 1.5 * self.skewness**2
+        return (np.abs(self.skewness) <= MOST_SKEWNESS) & (heavy <= MOST_KURTOSIS)
+
+
+def _pooled_moments(sums):
+    """Return {power: mean of (weight (value - mean))^power} over all rows."""
+    n = np.maximum(sums[..., 0], 1)
+    mean = np.nan_to_num(mean_of(sums))
+    return {
+        power: sum(
+            comb(power, b) * (-mean) ** (power - b) * sums[..., COLUMN[power, b]]
+            for b in range(power + 1)
+        )
+        / n
+        for power in (2, 3, 4)
+    }
+
+
+def _cumulants(moments, pooled, part, n):
+    """Return {order: cumulant} of the mean of the rows of one part.
+
+    The values of both parts have one distribution; the weights may have two. A moment
+    of the pooled rows is therefore taken to the weights of the part.
+    """
+    by_weight = {}
+    for power in (2, 3, 4):
+        of_part = np.where(part[..., 0] > 0, part[..., COLUMN[power, 0]] / n, 1.0)
+        of_all = pooled[..., COLUMN[power, 0]] / np.maximum(pooled[..., 0], 1)
+        by_weight[power] = moments[power] * of_part / np.maximum(of_all, 1e-300)
+    return {
+        2: by_weight[2] / n,
+        3: by_weight[3] / n**2,
+        4: (by_weight[4] - 3 * by_weight[2] ** 2) / n**3,
+    }
+
+
+# -- tails of the curve ----------------------------------------------------------------
+
+
+def _upper_tail(z, skewness, heavy):
+    """Return P(Z > z) under the gamma curve with tails of Student's t."""
+    skewed = np.abs(skewness) > NO_SKEWNESS
+    shape = 4 / np.where(skewed, skewness, 1.0) ** 2
+    at = np.maximum(shape + np.sign(skewness) * np.sqrt(shape) * z, 0)
+    gamma = np.where(
+        skewness > 0, special.gammaincc(shape, at), special.gammainc(shape, at)
+    )
+    tail = np.where(skewed, gamma, special.ndtr(-z))
+    peaked = heavy > NO_KURTOSIS
+    degrees = 4 + 6 / np.where(peaked, heavy, 1.0)
+    stretched = special.ndtri(tail) * np.sqrt(degrees / (degrees - 2))
+    return np.where(peaked, special.stdtr(degrees, stretched), tail)
+
+
+def _upper_quantile(level, skewness, heavy):
+    """Return the z whose upper tail is the level."""
+    peaked = heavy > NO_KURTOSIS
+    degrees = 4 + 6 / np.where(peaked, heavy, 1.0)
+    stretched = special.stdtrit(degrees, level) / np.sqrt(degrees / (degrees - 2))
+    level = np.where(peaked, special.ndtr(stretched), level)
+    skewed = np.abs(skewness) > NO_SKEWNESS
+    shape = 4 / np.where(skewed, skewness, 1.0) ** 2
+    at = np.where(
+        skewness > 0,
+        special.gammainccinv(shape, level),
+        special.gammaincinv(shape, level),
+    )
+    gamma = np.sign(skewness) * (at - shape) / np.sqrt(shape)
+    return np.where(skewed, gamma, -special.ndtri(level))
+
+
+def _inequality(z, fourth):
+    """Return a bound on the upper tail of any distribution with this fourth moment."""
+    z = np.maximum(z, 1e-12)
+    return np.minimum(1 / (1 + z**2), fourth / (2 * z**4))
+
+
+def _inequality_quantile(level, fourth):
+    return np.minimum(np.sqrt(1 / level - 1), (fourth / (2 * level)) ** 0.25)
