@@ -21,7 +21,7 @@ checks = parametrize_with_checks(MONITORS, expected_failed_checks=lambda _: EXCU
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 # Some checks have labels that no feature tells anything of, or a handful of rows.
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
-@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerFoldsWarning")
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.FewerThanAskedWarning")
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
