@@ -31,3 +31,10 @@ def first_feature(X, y):
 def first_above_one(X):
     """Return a group of each row: whether the first feature is above one."""
     return np.asarray(X, dtype=float)[:, 0] > 1
+
+
+def exact_classifier():
+    """Return a classifier to which a row of weight two is the same row twice."""
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB(var_smoothing=1e-30)

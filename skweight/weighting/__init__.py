@@ -16,8 +16,12 @@ from skweight.weighting._base import (
 from skweight.weighting._cost import CostWeighting
 from skweight.weighting._entropy_balancing import EntropyBalancingWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting
+from skweight.weighting._group_dro import GroupDROWeighting
 from skweight.weighting._groups import GroupBalancedWeighting
+from skweight.weighting._hard_examples import HardExampleWeighting
 from skweight.weighting._label_shift import LabelShiftWeighting
+from skweight.weighting._model_based import BaseModelWeighting
+from skweight.weighting._noise import NoiseAwareWeighting
 from skweight.weighting._raking import RakingWeighting
 from skweight.weighting._recency import RecencyWeighting
 from skweight.weighting._resolve import resolve_weighting
@@ -26,6 +30,7 @@ from skweight.weighting._shift import DensityRatioWeighting
 
 __all__ = [
     "BalancedWeighting",
+    "BaseModelWeighting",
     "BaseWeighting",
     "ClassLevelWeighting",
     "ClassWeighting",
@@ -36,7 +41,10 @@ __all__ = [
     "EntropyBalancingWeighting",
     "FunctionWeighting",
     "GroupBalancedWeighting",
+    "GroupDROWeighting",
+    "HardExampleWeighting",
     "LabelShiftWeighting",
+    "NoiseAwareWeighting",
     "PriorWeighting",
     "ProductWeighting",
     "RakingWeighting",

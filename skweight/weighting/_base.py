@@ -104,6 +104,10 @@ class BaseWeighting(BaseEstimator):
 
     role = "emphasis"
     needs_classes = True
+    # Whether `fit_weigh` takes ``fits``, out-of-fold probabilities of a model.
+    needs_fits = False
+    # Whether `weigh` has a meaning for rows that were not in training.
+    weighs_new_rows = True
     # Parameters that say where row-wise side information comes from.
     _side_information = ()
 
@@ -546,6 +550,23 @@ class ProductWeighting(BaseWeighting):
         """Whether any factor looks at the classes of the rows."""
         return any(factor.needs_classes for factor in factors_of(self))
 
+    @property
+    def needs_fits(self):
+        """Whether any factor looks at a model."""
+        return any(getattr(factor, "needs_fits", False) for factor in factors_of(self))
+
+    @property
+    def by_row(self):
+        """Whether a factor that looks at a model weighs each row by its own label."""
+        return any(getattr(factor, "by_row", False) for factor in factors_of(self))
+
+    @property
+    def weighs_new_rows(self):
+        """Whether all factors can weigh rows that were not in training."""
+        return all(
+            getattr(factor, "weighs_new_rows", True) for factor in factors_of(self)
+        )
+
     def get_params(self, deep=True):
         """Return the parameters, those of the factors under their position.
 
@@ -631,6 +652,7 @@ class ProductWeighting(BaseWeighting):
         self._width = np.shape(X)[1] if len(np.shape(X)) == 2 else None
         weights = dict.fromkeys(ROLES)
         known = sample_weight
+        fits = metadata.pop("fits", None)
         asked_by_factor = self._sort_metadata(metadata)
         # Sorting by role is stable: population first, each in the order given.
         for factor, asked in sorted(
@@ -638,6 +660,8 @@ class ProductWeighting(BaseWeighting):
             key=lambda one: ROLES.index(one[0].role),
         ):
             rows = self._rows_for(factor, X)
+            if getattr(factor, "needs_fits", False):
+                asked["fits"] = fits
             learned = factor.fit_weigh(rows, y, known, **asked)
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":

@@ -262,7 +262,9 @@ def moments_given(X, given):
     terms, wanted, levels = [], [], {}
     for column, value in given.items():
         if hasattr(value, "items"):
-            shares = check_shares(value, source.categories(column), repr(column))
+            shares = check_shares(
+                value, pd.unique(source.categories(column)), repr(column)
+            )
             factors, levels[column] = _levels_of(column, shares, source)
             wanted += [shares[factor.levels[factor.position]] for factor in factors]
         else:
@@ -282,8 +284,8 @@ def check_shares(shares, values, name):
     ----------
     shares : dict {value: share}
         Shares of the values of one column in the target.
-    values : ndarray of shape (n_samples,)
-        Values of the training rows.
+    values : array-like
+        Values of the training rows, repeated or not.
     name : str
         What the column is called.
 
@@ -309,7 +311,7 @@ def check_shares(shares, values, name):
             f"The shares of {name} must sum to 1; they sum to {total:g}. Divide "
             "counts by their total, and list every value."
         )
-    unknown = sorted(set(pd.unique(values)) - set(checked), key=repr)
+    unknown = sorted(set(map(plain, values)) - set(checked), key=repr)
     if unknown:
         raise ValueError(
             f"The column {name} has the values {say(unknown)}, of which the target "

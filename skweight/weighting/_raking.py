@@ -7,7 +7,6 @@ from skweight._utils.columns import columns_of, row_values
 from skweight._utils.examples import first_above_one
 from skweight._utils.validation import (
     check_number,
-    find_missing,
     n_rows,
     plain,
     say,
@@ -121,8 +120,8 @@ class RakingWeighting(BaseWeighting):
         mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
         columns = self._read(X, metadata)
         shares = [
-            self._check_margin(source, margin, values[mass > 0])
-            for (source, margin), values in zip(
+            self._check_margin(source, margin, column, mass)
+            for (source, margin), column in zip(
                 self.margins.items(), columns, strict=True
             )
         ]
@@ -161,7 +160,7 @@ class RakingWeighting(BaseWeighting):
 
     def _read(self, X, metadata):
         return [
-            row_values(source, X, metadata, owner="RakingWeighting").astype(object)
+            pd.factorize(row_values(source, X, metadata, owner="RakingWeighting"))
             for source in self.margins
         ]
 
@@ -177,19 +176,21 @@ class RakingWeighting(BaseWeighting):
                 f"{{'sex': {{'f': 0.51, 'm': 0.49}}}}; got {self.margins!r}."
             )
 
-    def _check_margin(self, source, margin, values):
+    def _check_margin(self, source, margin, column, mass):
         """Return the positive shares of a margin, or say what is wrong with it."""
         name = _name_of(source)
-        missing = np.count_nonzero(find_missing(values))
+        codes, values = column
+        missing = np.count_nonzero((codes < 0) & (mass > 0))
         if missing:
             raise ValueError(
-                f"The column {name} is missing in {missing} of {values.size} rows, and "
-                "a margin needs a value for every row. Fill them with a value of their "
+                f"The column {name} is missing in {missing} of {mass.size} rows, and a "
+                "margin needs a value for every row. Fill them with a value of their "
                 "own, which the margin gives a share."
             )
+        there = np.bincount(codes + 1, mass, len(values) + 1)[1:] > 0
+        values = [plain(value) for value in values[there]]
         shares = check_shares(margin, values, name)
-        there = {plain(value) for value in pd.unique(values)}
-        empty = [value for value in shares if value not in there]
+        empty = [value for value in shares if value not in values]
         if empty:
             raise ValueError(
                 f"The margin of {name} has positive shares for {say(empty)}, and no "
@@ -249,12 +250,12 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
 
 def _codes(columns, by_value):
     """Return the position of every row's value in every margin; -1 for others."""
-    return np.column_stack(
-        [
-            pd.Index(list(values), dtype=object).get_indexer(column)
-            for column, values in zip(columns, by_value, strict=True)
-        ]
-    )
+    out = []
+    for (codes, values), known in zip(columns, by_value, strict=True):
+        positions = {value: position for position, value in enumerate(known)}
+        table = [positions.get(plain(value), -1) for value in values]
+        out.append(np.array([*table, -1])[codes])  # -1 stands for a missing value
+    return np.column_stack(out)
 
 
 def _distinct(codes, mass, sizes):

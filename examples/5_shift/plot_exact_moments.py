@@ -1,0 +1,91 @@
+"""
+Exact moments out of a census table
+===================================
+
+A survey reached the young and the men. Of the population nothing is known but a few
+figures: mean and spread of the age, and the share of women. Entropy balancing finds the
+weights closest to equal ones under which the survey has exactly these figures.
+"""
+
+# %%
+# A survey and a census
+# ---------------------
+# What people spend rises with age, and women spend more than men. The truth is known
+# here, because the population is made up.
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from skweight.weighting import EntropyBalancingWeighting, RakingWeighting
+
+rng = np.random.default_rng(0)
+n = 40_000
+population = pd.DataFrame(
+    {"age": rng.normal(45, 14, n).clip(18, 90), "sex": rng.choice(["f", "m"], n)}
+)
+spending = (
+    0.02 * (population["age"] - 20) ** 2 + 8 * (population["sex"] == "f") + 20
+).to_numpy()
+answers = rng.uniform(size=n) < np.exp(-0.04 * (population["age"] - 18)) * np.where(
+    population["sex"] == "m", 0.4, 0.2
+)
+survey, spent = population[answers], spending[answers]
+print(f"{len(survey):,} answers; the truth is {spending.mean():.2f}")
+
+# %%
+# Two figures, or three
+# ---------------------
+# Raking the sexes leaves the age as it came. The mean of the age does nearly all of the
+# rest, since who answered depends on the age as an exponential; the mean of the squares
+# gives the spread, too.
+
+mean, squares = population["age"].mean(), (population["age"] ** 2).mean()
+women = float((population["sex"] == "f").mean())
+sex = {"f": women, "m": 1 - women}
+strategies = {
+    "as it came": None,
+    "sex raked": RakingWeighting({"sex": sex}),
+    "mean age and sex": EntropyBalancingWeighting(moments={"age": mean, "sex": sex}),
+    "mean, square and sex": EntropyBalancingWeighting(
+        moments={"age": [mean, squares], "sex": sex}
+    ),
+}
+estimates, weights = {}, {}
+for name, strategy in strategies.items():
+    weights[name] = np.ones(len(survey))
+    if strategy is not None:
+        weights[name] = strategy.fit_weigh(survey, y=None)
+    estimates[name] = np.average(spent, weights=weights[name])
+    rows = weights[name].sum() ** 2 / (weights[name] @ weights[name])
+    print(f"{name:22s} {estimates[name]:.2f}   worth {rows:,.0f} rows")
+
+assert abs(estimates["mean, square and sex"] / spending.mean() - 1) < 0.02
+assert abs(estimates["as it came"] / spending.mean() - 1) > 0.1
+
+# %%
+# What the weights do
+# -------------------
+# They are an exponential of the moments, so that they are smooth, and the fewer rows
+# are worth, the further they had to reach.
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+bins = np.linspace(18, 90, 25)
+axes[0].hist(population["age"], bins, density=True, color="0.8", label="population")
+for name, style in (("as it came", ":"), ("mean, square and sex", "-")):
+    axes[0].hist(
+        survey["age"],
+        bins,
+        weights=weights[name],
+        density=True,
+        histtype="step",
+        linestyle=style,
+        color="black",
+        label=name,
+    )
+axes[0].set(xlabel="age", ylabel="density")
+axes[0].legend(fontsize="small")
+axes[1].barh(list(estimates), list(estimates.values()), color="0.6")
+axes[1].axvline(spending.mean(), color="black", linestyle="--")
+axes[1].set(xlabel="mean spending, truth dashed")
+plt.show()

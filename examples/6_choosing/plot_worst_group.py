@@ -1,0 +1,77 @@
+"""
+The group that a model must not fail
+====================================
+
+An attribute agrees with the label in nearly all training rows, and means nothing later.
+A model leans on it, and fails whoever does not have it. Balanced groups repair that in
+one fit, and the score of the group that fares worst says how far to go.
+"""
+
+# %%
+# A mean that looks well
+# ----------------------
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+from skweight import WeightedClassifier
+from skweight.metrics import worst_group_scorer
+from skweight.weighting import GroupBalancedWeighting
+
+
+def draw(n, agreement, seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    x = rng.normal(size=(n, 2)) + 0.6 * (2 * y - 1)[:, np.newaxis]
+    attribute = np.where(rng.uniform(size=n) < agreement, y, 1 - y)
+    return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "attribute": attribute}), y
+
+
+X, y = draw(4000, agreement=0.95, seed=0)
+X_new, y_new = draw(4000, agreement=0.5, seed=1)
+
+# %%
+# How strong?
+# -----------
+# A search over ``strength`` chooses by the attribute's group that fares worst; balanced
+# accuracy, so that the frequent label of a group cannot hide the other one.
+
+search = GridSearchCV(
+    WeightedClassifier(
+        LogisticRegression(), weighting=GroupBalancedWeighting("attribute")
+    ),
+    {"weighting__strength": [0.0, 0.25, 0.5, 0.75, 1.0]},
+    scoring=worst_group_scorer("balanced_accuracy", "attribute"),
+).fit(X, y)
+print(search.best_params_)
+
+# %%
+# What becomes of the groups
+# --------------------------
+# Accuracy of the four combinations of attribute and label, on rows where the attribute
+# means nothing. Without weights two of them are worse than a coin.
+
+accuracy = {}
+for strength in search.param_grid["weighting__strength"]:
+    weighting = GroupBalancedWeighting("attribute", strength=strength)
+    clf = WeightedClassifier(LogisticRegression(), weighting=weighting).fit(X, y)
+    right = pd.Series(clf.predict(X_new) == y_new)
+    accuracy[strength] = right.groupby([X_new["attribute"], y_new]).mean()
+accuracy = pd.DataFrame(accuracy).T
+print(accuracy.round(2))
+
+assert accuracy.loc[0.0].min() < 0.4
+assert accuracy.loc[1.0].min() > 0.7
+
+figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+for (attribute, label), values in accuracy.items():
+    style = "-" if attribute == label else "--"
+    name = f"attribute {attribute}, label {label}"
+    axes.plot(values.index, values, f"{style}o", color="black", alpha=0.5, label=name)
+axes.axhline(0.5, color="0.8")
+axes.set(xlabel="strength", ylabel="accuracy on new rows")
+axes.legend(fontsize="small")
+plt.show()

@@ -1,0 +1,348 @@
+"""Out-of-fold probabilities for strategies that look at a model, every fit counted.
+
+Weights that are learned from a model which saw the label of a row tell of that label. A
+model of fold f that is trained with such weights knows the labels of fold f, and its
+scores there are too good. So the weights for that model are learned from models that
+saw neither fold f nor the row that is weighed: one model for every pair of folds, which
+serves both.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+
+from skweight._held_out.cross_fit import outputs_of
+from skweight._utils.roles import multiply
+from skweight._utils.validation import n_rows
+from skweight.delivery import deliver
+
+# Content decides folds where at least this share of the distinct pairs of content and
+# label have a content of their own, and there are this many contents for every fold.
+_OWN_CONTENT = 0.9
+_CONTENTS_PER_FOLD = 4
+
+
+class WeightedModel(NamedTuple):
+    """How a model is fitted on some rows with weights: picklable, for several jobs."""
+
+    estimator: object
+    random_state: int | None = None
+    unsupported: str = "raise"
+
+    def fit(self, X, y, weights, population):
+        """Return a fitted clone."""
+        return deliver(
+            self.estimator,
+            X,
+            y,
+            weights,
+            population=population,
+            unsupported=self.unsupported,
+            random_state=self.random_state,
+        )[0]
+
+
+class CrossFits:
+    """Out-of-fold probabilities of one estimator over one partition of the rows.
+
+    Parameters
+    ----------
+    model : object
+        ``model.fit(X, y, weights, population)`` returns a fitted classifier, as
+        `WeightedModel` does. The caller's own may resample, and count deliveries.
+    X : array-like of shape (n_samples, n_features)
+        Rows as the estimator is to see them: without side columns.
+    y : array-like of shape (n_samples,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        All labels, in the order of the columns of the probabilities.
+    folds : ndarray of shape (n_samples,)
+        Fold of every row, 0 to k - 1; each row is scored by models without its fold.
+    population : ndarray of shape (n_samples,), default=None
+        How many rows each row stands for. Rows of weight zero train no model.
+    n_jobs : int or None, default=None
+        Number of models to fit at a time.
+
+    Attributes
+    ----------
+    n_fits : int
+        Models fitted so far, for all views of this object together.
+    rows : ndarray
+        Positions of the rows of this view among all rows.
+    """
+
+    def __init__(self, model, X, y, classes, folds, *, population=None, n_jobs=None):
+        self.model = model
+        self.X = X
+        self.y = np.asarray(y)
+        self.classes = np.asarray(classes)
+        self.folds = np.asarray(folds)
+        self.population = population
+        self.n_jobs = n_jobs
+        self.rows = np.arange(self.folds.size)
+        self.left_out = None
+        self._counter = [0]
+        self._passes = {}
+
+    @property
+    def n_fits(self):
+        """Models fitted so far, for all views together."""
+        return self._counter[0]
+
+    @property
+    def n_folds(self):
+        """Number of folds of the whole partition."""
+        return int(self.folds.max()) + 1
+
+    def with_population(self, population):
+        """Return the same for other population weights of the rows of this view."""
+        if population is None or (
+            self.population is not None
+            and np.array_equal(population, self.population[self.rows])
+        ):
+            return self
+        whole = np.zeros(self.folds.size)
+        whole[self.rows] = population
+        return self._view(population=whole)
+
+    def with_estimator(self, estimator):
+        """Return the same for another estimator, over the same folds."""
+        return self._view(model=WeightedModel(estimator))
+
+    def without(self, fold):
+        """Return a view on the rows outside a fold, by models that never saw the fold.
+
+        What `proba` of the view returns is from one model for each pair of folds. A
+        model of a pair serves both of its folds, so that the views of all k folds
+        together cost k (k - 1) / 2 fits.
+        """
+        if self.n_folds < 3:
+            raise ValueError(
+                "Weights for the model of a fold are learned from models that leave "
+                "out a second fold, which needs at least 3 folds; got "
+                f"{self.n_folds}. Set cv=3 or more."
+            )
+        view = self._view(passes=self._passes)
+        view.left_out = fold
+        view.rows = np.flatnonzero(self.folds != fold)
+        return view
+
+    def proba(self, emphasis=None):
+        """Return probabilities by models without the row, and the fold left out.
+
+        Parameters
+        ----------
+        emphasis : ndarray of shape (n_rows,), default=None
+            How hard training looks at each row of this view, beside its population
+            weight.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_rows, n_classes)
+            In the order of the rows of this view.
+        """
+        beside = () if self.left_out is None else (self.left_out,)
+        folds = [fold for fold in range(self.n_folds) if fold not in beside]
+        keys = [frozenset((fold, *beside)) for fold in folds]
+        if emphasis is not None:
+            whole = np.zeros(self.folds.size)
+            whole[self.rows] = emphasis
+            passes = self._fit(keys, whole)
+        else:
+            missing = [key for key in keys if key not in self._passes]
+            self._passes.update(self._fit(missing, None))
+            passes = self._passes
+        proba = np.empty((self.folds.size, self.classes.size))
+        for fold, key in zip(folds, keys, strict=True):
+            out = np.flatnonzero(np.isin(self.folds, list(key)))
+            here = self.folds[out] == fold
+            proba[out[here]] = passes[key][here]
+        return proba[self.rows]
+
+    def proba_without(self, fold):
+        """Return probabilities by models without a fold; NaN for the rows of the fold.
+
+        Parameters
+        ----------
+        fold : int
+            The fold that no model may have seen.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
+        proba = np.full((self.folds.size, self.classes.size), np.nan)
+        view = self.without(fold)
+        proba[view.rows] = view.proba()
+        return proba
+
+    def _view(self, *, passes=None, **changes):
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view.__dict__.update(changes)
+        view._passes = {} if passes is None else passes
+        return view
+
+    def _fit(self, keys, emphasis):
+        """Fit a model for each set of folds left out; return probabilities of these."""
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_without)(
+                self.model,
+                self.X,
+                self.y,
+                self.classes,
+                self.population,
+                emphasis,
+                np.isin(self.folds, list(key)),
+            )
+            for key in keys
+        )
+        self._counter[0] += len(keys)
+        return dict(zip(keys, fitted, strict=True))
+
+
+def _fit_without(model, X, y, classes, population, emphasis, out):
+    """Return probabilities of the rows left out, by a model of the others."""
+    counts = ~out if population is None else ~out & (population > 0)
+    weights = multiply(population, emphasis)
+    if weights is not None:
+        counts &= weights > 0
+    train = np.flatnonzero(counts)
+    fitted = model.fit(
+        _safe_indexing(X, train),
+        y[train],
+        None if weights is None else _mean_one(weights[train]),
+        None if population is None else _mean_one(population[train]),
+    )
+    if not hasattr(fitted, "predict_proba"):
+        raise TypeError(
+            f"{type(fitted).__name__} has no predict_proba, and a strategy that looks "
+            "at a model needs probabilities. Give the strategy an estimator= of its "
+            "own that has them, such as LogisticRegression()."
+        )
+    rows = _safe_indexing(X, np.flatnonzero(out))
+    return outputs_of(fitted, rows, "predict_proba", classes)
+
+
+def _mean_one(weights):
+    return weights / weights.mean()
+
+
+def make_folds(X, y, n_folds, *, population=None, random_state=None):
+    """Return the fold of every row: by its content where that is safe, else by chance.
+
+    Folds by content keep copies of a row together, and do not change with the order of
+    the rows, with their repetition, or with rows that do not count. They are not safe
+    where content is a few cells, each with several labels: a model of the other cells
+    knows nothing of the cell that is left out.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    n_folds : int
+        Number of folds, less where the rarest class has fewer rows.
+    population : ndarray of shape (n_samples,), default=None
+        Rows of weight zero do not count.
+    random_state : int, RandomState instance or None, default=None
+        Seed where chance decides.
+
+    Returns
+    -------
+    folds : ndarray of shape (n_samples,)
+        0 to k - 1; at least two.
+    by_content : bool
+        Whether content decided.
+    """
+    y = np.unique(np.asarray(y), return_inverse=True)[1]
+    counts = np.ones(y.size, dtype=bool) if population is None else population > 0
+    content = hash_rows(X)
+    if content is not None:
+        pairs = pd.DataFrame({"content": content, "y": y})[counts].drop_duplicates()
+        first = pairs.groupby("content", sort=True)["y"].min()
+        n_content = first.size
+        per_class = np.bincount(first.to_numpy())
+        rarest = int(per_class[per_class > 0].min())
+        if (
+            n_content >= _OWN_CONTENT * len(pairs)
+            and n_content >= _CONTENTS_PER_FOLD * n_folds
+            and np.count_nonzero(per_class) == np.unique(y[counts]).size
+            and rarest >= 2
+        ):
+            return _deal(content, first, min(n_folds, rarest)), True
+    rarest = int(np.bincount(y[counts])[np.unique(y[counts])].min())
+    if rarest < 2:
+        raise ValueError(
+            "A strategy that looks at a model holds out rows of every class, and the "
+            "rarest class has a single row. Collect more rows of it, or merge it with "
+            "another."
+        )
+    folds = np.zeros(y.size, dtype=int)
+    splitter = StratifiedKFold(
+        min(n_folds, rarest), shuffle=True, random_state=random_state
+    )
+    rows = np.flatnonzero(counts)
+    for fold, (_, test) in enumerate(splitter.split(rows, y[rows])):
+        folds[rows[test]] = fold
+    return folds, False
+
+
+def _deal(content, label_of, n_folds):
+    """Deal the contents of each class, in the order of their hashes, out to folds."""
+    order = np.lexsort((label_of.index.to_numpy(), label_of.to_numpy()))
+    fold_of = pd.Series(
+        np.arange(order.size) % n_folds, index=label_of.index.to_numpy()[order]
+    )
+    folds = fold_of.reindex(content).to_numpy(dtype=float, copy=True)
+    unseen = np.isnan(folds)  # rows that do not count
+    folds[unseen] = content[unseen] % n_folds
+    return folds.astype(int)
+
+
+def hash_rows(X):
+    """Return a number for the content of each row, or None where there is none.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows: arrays, sparse matrices, DataFrames, lists.
+
+    Returns
+    -------
+    content : ndarray of shape (n_samples,), dtype uint64, or None
+        Equal for rows of equal content. None for contents that cannot be hashed.
+    """
+    if sparse.issparse(X):
+        return _hash_sparse(X.tocsr())
+    if hasattr(X, "iloc"):
+        table = X
+    elif hasattr(X, "columns"):
+        table = pd.DataFrame({str(name): np.asarray(X[name]) for name in X.columns})
+    else:
+        X = np.asarray(X)
+        table = pd.DataFrame(X.reshape(n_rows(X), -1))
+    try:
+        content = pd.util.hash_pandas_object(table, index=False, categorize=False)
+    except TypeError:
+        return None
+    return content.to_numpy()
+
+
+def _hash_sparse(X):
+    """Return hashes that do not depend on how zeros and entries are stored."""
+    X = X.copy()
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    entries = pd.util.hash_array(X.data.astype(np.float64)) * np.uint64(
+        0x9E3779B97F4A7C15
+    ) ^ pd.util.hash_array(X.indices.astype(np.int64))
+    entries = pd.util.hash_array(entries)
+    total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(entries)])
+    return pd.util.hash_array(total[X.indptr[1:]] - total[X.indptr[:-1]])

@@ -1,0 +1,229 @@
+"""Group weights found by out-of-fold losses: distributionally robust over groups."""
+
+import numpy as np
+
+from skweight._utils.columns import group_index
+from skweight._utils.examples import exact_classifier, first_above_one
+from skweight._utils.validation import check_bool, check_number, plain, say
+from skweight.weighting._model_based import BaseModelWeighting
+
+_SMALLEST_PROBABILITY = 1e-7
+
+
+class GroupDROWeighting(BaseModelWeighting):
+    r"""Find the weights of groups under which the worst group fares best.
+
+    Groups that are hard get more weight than groups that are merely rare. Each round
+    fits with the weights so far and looks at the out-of-fold loss of every group; the
+    weights are the mean over the rounds. Where
+    :class:`GroupBalancedWeighting` in one fit is not enough: it comes close. Wrong
+    labels look hard, too; ``reference="per_group"`` forgives a group what no model
+    could do better. Role: emphasis.
+
+    .. math::
+
+        q_g^{(t+1)} \propto q_g^{(t)} \exp\bigl(\eta\,(L_g^{(t)} - R_g)\bigr), \qquad
+        w_i = \frac{n}{n_{g(i)}} \, \frac{1}{T} \sum_{t=1}^{T} q_{g(i)}^{(t)}
+
+    with :math:`L_g` the mean out-of-fold log loss of group g and :math:`R_g` that of
+    its reference, zero without one.
+
+    Parameters
+    ----------
+    groups : str, int, callable, metadata, or list of these
+        Group of each row: a column of X by name or position, a callable of X, or
+        ``metadata("segment")``. A list of several means their combinations.
+    by_label : bool, default=True
+        Whether the groups of the formula are combinations of group and label.
+    reference : None or "per_group", default=None
+        ``"per_group"``: the loss of a model fitted on the group alone, with its labels
+        balanced where `by_label` is true: the minimax excess loss of DoReMi.
+    n_rounds : int, default=10
+        Number T of rounds. Raising it finds better weights, at k fits a round.
+    step : float, default=1.0
+        How fast weights follow losses, :math:`\eta`. Raising it suits few rounds.
+    drop : bool, default=False
+        Whether group columns are hidden from the estimator and from other strategies.
+        False lets it learn from them; they must then be there at prediction.
+    estimator : classifier, default=None
+        The model to look at. None: the one that is weighted, where that is handed over.
+    cv : int, default=5
+        Number of folds of a model of its own; fewer where a class has fewer rows.
+    n_jobs : int or None, default=None
+        Number of models of its own to fit at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, where the content of the rows does not decide them.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    groups_ : list
+        Groups of the formula; tuples where several columns, or the label, make one.
+    group_share_ : ndarray of shape (n_groups,)
+        Mean of :math:`q_g` over the rounds.
+    loss_ : ndarray of shape (n_rounds, n_groups)
+        Out-of-fold losses of the groups in each round.
+    reference_loss_ : ndarray of shape (n_groups,)
+        :math:`R_g`.
+    n_fits_ : int
+        Models that were fitted for the weights.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if there is no model, a row has no group, or a group has fewer than
+        two rows that count, so that its loss cannot be held out.
+    TypeError
+        In `fit`, if the model has no probabilities.
+
+    See Also
+    --------
+    GroupBalancedWeighting : One fit, and nearly as good.
+
+    Notes
+    -----
+    ``n_rounds * k`` fits, and k more a group for references. The last iterate swings;
+    the mean over rounds is what converges. Training losses would not do: those of
+    flexible models vanish for every group.
+
+    References
+    ----------
+    .. [1] S. Sagawa, P. W. Koh, T. B. Hashimoto, P. Liang, Distributionally robust
+       neural networks for group shifts, ICLR 2020, algorithm 1.
+    .. [2] S. M. Xie et al., DoReMi: optimizing data mixtures speeds up language model
+       pretraining, NeurIPS 2023, equation 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight.weighting import GroupDROWeighting
+    >>> rng = np.random.default_rng(0)
+    >>> group = np.repeat([0.0, 1.0], [450, 50])
+    >>> X = np.column_stack([rng.normal(size=500), group])
+    >>> y = (X[:, 0] * np.where(group == 1, -1, 1) > 0).astype(int)
+    >>> weighting = GroupDROWeighting(1, by_label=False, estimator=LogisticRegression())
+    >>> bool(weighting.fit(X, y).group_share_[1] > 0.3)  # of a tenth of the rows
+    True
+    """
+
+    _side_information = ("groups",)
+    by_row = False
+
+    def __init__(
+        self,
+        groups,
+        *,
+        by_label=True,
+        reference=None,
+        n_rounds=10,
+        step=1.0,
+        drop=False,
+        estimator=None,
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+        stabilizer=None,
+    ):
+        self.groups = groups
+        self.by_label = by_label
+        self.reference = reference
+        self.n_rounds = n_rounds
+        self.step = step
+        self.drop = drop
+        self.estimator = estimator
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.stabilizer = stabilizer
+
+    def _learn(self, X, y, sample_weight, fits=None, **metadata):
+        check_bool(self.by_label, name="by_label")
+        check_number(self.n_rounds, name="n_rounds", low=1)
+        check_number(self.step, name="step", low=0, include="neither")
+        if self.reference not in (None, "per_group"):
+            raise ValueError(
+                f"reference must be None or 'per_group'; got {self.reference!r}."
+            )
+        return super()._learn(X, y, sample_weight, fits, **metadata)
+
+    def _learn_from(self, fits, X, codes, mass, **metadata):
+        counts = mass > 0
+        found = group_index(self.groups, X, metadata, owner=self._name, counts=counts)
+        outer, labels = found.factorize()
+        cells = outer * self.classes_.size + codes if self.by_label else outer
+        cells = np.where(counts, cells, cells[counts][0])  # of no weight there
+        kinds, cells = np.unique(cells, return_inverse=True)
+        self.groups_ = [self._label_of(kind, labels) for kind in kinds]
+        share = np.bincount(cells, mass, kinds.size) / mass.sum()
+        self._check_rows(np.bincount(cells, counts, kinds.size))
+        self.reference_loss_ = np.zeros(kinds.size)
+        if self.reference is not None:
+            self.reference_loss_ = self._references(fits, outer, codes, cells, mass)
+        q = np.full(kinds.size, 1 / kinds.size)
+        mean, losses = np.zeros(kinds.size), []
+        for _ in range(int(self.n_rounds)):
+            mean += q / self.n_rounds
+            proba = fits.proba(emphasis=(q / share)[cells])
+            losses.append(_group_losses(proba, codes, cells, mass))
+            q = q * np.exp(self.step * (losses[-1] - self.reference_loss_))
+            q /= q.sum()
+        self.loss_, self.group_share_ = np.array(losses), mean
+        return (mean / share)[cells]
+
+    def _references(self, fits, outer, codes, cells, mass):
+        """Return the losses of models that are fitted on one group alone."""
+        losses = np.zeros(cells.max() + 1)
+        for group in np.unique(outer[mass > 0]):
+            inside = outer == group
+            emphasis = inside.astype(np.float64)
+            if self.by_label:
+                of_label = np.bincount(codes[inside], mass[inside])
+                emphasis[inside] = 1 / of_label[codes[inside]]
+            loss = _group_losses(fits.proba(emphasis=emphasis), codes, cells, mass)
+            here = np.unique(cells[inside & (mass > 0)])
+            losses[here] = loss[here]
+        return losses
+
+    def _label_of(self, kind, labels):
+        if not self.by_label:
+            return plain(labels[kind])
+        group, label = divmod(kind, self.classes_.size)
+        group = labels[group] if isinstance(labels[group], tuple) else (labels[group],)
+        return (*map(plain, group), plain(self.classes_[label]))
+
+    def _check_rows(self, n_rows):
+        few = [group for group, n in zip(self.groups_, n_rows, strict=True) if n < 2]
+        if few:
+            raise ValueError(
+                f"{self._name} holds out rows of every group, and {say(few)} have "
+                "fewer than two rows that count. Merge them with others, or set "
+                "by_label=False."
+            )
+
+    @classmethod
+    def _instances(cls, labels):
+        return [
+            cls(first_above_one, n_rounds=2, estimator=exact_classifier(), cv=3),
+            cls(
+                first_above_one,
+                by_label=False,
+                reference="per_group",
+                n_rounds=2,
+                estimator=exact_classifier(),
+                cv=3,
+            ),
+        ]
+
+
+def _group_losses(proba, codes, cells, mass):
+    """Return the mean log loss of every group."""
+    own = np.maximum(proba[np.arange(codes.size), codes], _SMALLEST_PROBABILITY)
+    return np.bincount(cells, -mass * np.log(own)) / np.bincount(cells, mass)

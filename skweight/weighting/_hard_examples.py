@@ -1,0 +1,151 @@
+"""Weights that look harder at what a model gets wrong."""
+
+import numpy as np
+
+from skweight._utils.examples import exact_classifier
+from skweight._utils.validation import check_bool, check_number
+from skweight._utils.warn import warn
+from skweight.exceptions import DegenerateWeightsWarning
+from skweight.weighting._model_based import BaseModelWeighting
+from skweight.weighting._noise import confident_labels
+
+
+class HardExampleWeighting(BaseModelWeighting):
+    r"""Look harder at rows that a first model gets wrong: just train twice.
+
+    For hidden groups without labels. With labels of the groups,
+    :class:`GroupBalancedWeighting` is better in every case tried. Wrong labels are hard
+    examples, too: without `noise_guard` these weights can invert a model (an AUC of .29
+    was seen), which is why each fit warns. A last resort, to be judged on held-out rows
+    that were looked at by hand. Role: emphasis.
+
+    .. math::
+
+        w_i = \begin{cases} \text{factor} & \arg\max_k \hat p_k^{(-i)}(x_i) \ne y_i \\
+        1 & \text{else} \end{cases}
+
+    Parameters
+    ----------
+    factor : float, default=5.0
+        How many rows a row counts that the first model gets wrong; at least 1. Raising
+        it lets fewer rows lead.
+    noise_guard : bool, default=True
+        Whether rows of which the model is confident that they have another label, as
+        :class:`NoiseAwareWeighting` says, keep their weight of one. They are the wrong
+        labels, or the hardest examples, and nobody can tell.
+    estimator : classifier, default=None
+        The model to look at. None: the one that is weighted, where that is handed over.
+    cv : int, default=5
+        Number of folds of a model of its own; fewer where a class has fewer rows.
+    n_jobs : int or None, default=None
+        Number of models of its own to fit at a time.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, where the content of the rows does not decide them.
+    stabilizer : None, str, float or stabilizer, default=None
+        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (no row counts more than so many average rows), or a
+        stabilizer. None leaves the weights as they are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    hard_ : ndarray of shape (n_samples,), dtype bool
+        Rows that count `factor`.
+    n_fits_ : int
+        Models that were fitted for the weights.
+    scale_ : float
+        Mean raw weight of the training rows.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if there is no model, or a class has a single row.
+    TypeError
+        In `fit`, if the model has no probabilities; in `weigh`, which has no meaning
+        for rows that were not in training.
+
+    Warns
+    -----
+    DegenerateWeightsWarning
+        In each fit: how many rows carry how much of the training.
+
+    See Also
+    --------
+    GroupBalancedWeighting : Where the groups are known.
+    NoiseAwareWeighting : The opposite: looks less at labels that a model doubts.
+
+    Notes
+    -----
+    k fits; where a calibrator or a threshold follows, k (k - 1) / 2 more for pairs of
+    folds, without which held-out scores are wrong.
+
+    References
+    ----------
+    .. [1] E. Z. Liu et al., Just train twice: improving group robustness without
+       training group information, ICML 2021, algorithm 1.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skweight.weighting import HardExampleWeighting
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 2))
+    >>> y = (X[:, 0] + rng.normal(size=500) > 0).astype(int)
+    >>> weighting = HardExampleWeighting(3, estimator=LogisticRegression())
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     weights = weighting.fit_weigh(X, y)
+    >>> float((weights.max() / weights.min()).round(6))
+    3.0
+    """
+
+    def __init__(
+        self,
+        factor=5.0,
+        *,
+        noise_guard=True,
+        estimator=None,
+        cv=5,
+        n_jobs=None,
+        random_state=None,
+        stabilizer=None,
+    ):
+        self.factor = factor
+        self.noise_guard = noise_guard
+        self.estimator = estimator
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.stabilizer = stabilizer
+
+    def _learn(self, X, y, sample_weight, fits=None, **metadata):
+        check_number(self.factor, name="factor", low=1)
+        check_bool(self.noise_guard, name="noise_guard")
+        return super()._learn(X, y, sample_weight, fits, **metadata)
+
+    def _learn_from(self, fits, X, codes, mass):
+        proba = fits.proba()
+        hard = proba.argmax(axis=1) != codes
+        guard = "noise_guard is off"
+        if self.noise_guard:
+            doubtful = confident_labels(proba, codes, mass).doubtful
+            guarded = mass @ (hard & doubtful) / mass.sum()
+            guard = f"{guarded:.1%} more look like wrong labels and are left at one"
+            hard &= ~doubtful
+        self.hard_ = hard
+        raw = np.where(hard, float(self.factor), 1.0)
+        warn(
+            f"{mass @ hard / mass.sum():.1%} of the rows are hard examples and get "
+            f"{mass @ (hard * raw) / (mass @ raw):.1%} of the training; {guard}. Where "
+            "hard rows are wrong labels the model learns those: compare with "
+            "weighting=None on held-out rows whose labels you trust.",
+            DegenerateWeightsWarning,
+        )
+        return raw
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(3.0, estimator=exact_classifier(), cv=3)]
