@@ -30,6 +30,8 @@ nitpick_ignore_regex = [
 # autosummary writes one page per public name; the class template lists the members,
 # so numpydoc must not list them a second time.
 autosummary_generate = True
+# Pages of skweight.torch are made where neither is installed, too.
+autodoc_mock_imports = ["skorch", "torch"]
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
 numpydoc_xref_param_type = False

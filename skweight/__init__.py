@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         selection,
         stabilizers,
         testing,
+        torch,
         weighting,
         weights,
     )
@@ -111,6 +112,7 @@ __all__ = [
     "selection",
     "stabilizers",
     "testing",
+    "torch",
     "weighting",
     "weights",
 ]

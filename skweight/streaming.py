@@ -139,9 +139,16 @@ class BalancedBatches:
         ``"proportional"``: as the total weights of the classes. A dict
         ``{label: share}`` gives rows per batch or any other measure of them.
     n_batches : int, default=None
-        Batches in an epoch. None: as many as it takes to draw as many rows as `y` has.
+        Batches in an epoch. None: as many as it takes to draw as many rows as `y` has,
+        over all ranks.
+    rank : int, default=0
+        Number of this process in distributed training, from 0. Each rank gets batches
+        of its own out of the same epoch; quotas hold in each of them.
+    world_size : int, default=1
+        Number of processes.
     random_state : int, RandomState instance or None, default=None
-        Seed. Epochs differ from each other, and are the same under the same seed.
+        Seed. Epochs differ from each other, and are the same under the same seed. With
+        several ranks it must be an integer, the same on all.
 
     Attributes
     ----------
@@ -195,13 +202,28 @@ class BalancedBatches:
         weights=None,
         quotas=None,
         n_batches=None,
+        rank=0,
+        world_size=1,
         random_state=None,
     ):
         y = check_labels(y, owner="BalancedBatches")
         self.classes_, codes = encode_labels(y)
         self.batch_size = _whole(batch_size, "batch_size")
+        self.world_size = _whole(world_size, "world_size")
+        self.rank = _whole(rank, "rank", low=0)
+        if self.rank >= self.world_size:
+            raise ValueError(
+                f"rank must be below world_size={self.world_size}, as ranks count from "
+                f"0; got {rank!r}."
+            )
+        if self.world_size > 1 and not isinstance(random_state, int | np.integer):
+            raise ValueError(
+                "With world_size > 1, random_state must be an integer, the same on "
+                f"every rank, or the ranks draw from different epochs; got "
+                f"{random_state!r}."
+            )
         self.n_batches = (
-            -(-codes.size // self.batch_size)
+            -(-codes.size // (self.batch_size * self.world_size))
             if n_batches is None
             else _whole(n_batches, "n_batches")
         )
@@ -241,13 +263,18 @@ class BalancedBatches:
             np.random.MT19937(np.random.SeedSequence([self._seed, self.epoch]))
         )
         self.epoch += 1
-        seats = apportion(self.quotas_, self.n_batches)
+        seats = apportion(self.quotas_, self.n_batches * self.world_size)
         drawn = [
             self._draw(rows, total, rng)
             for rows, total in zip(self._rows, seats.sum(axis=0), strict=True)
         ]
         ends = np.cumsum(seats, axis=0)
-        for start, end in zip(ends - seats, ends, strict=True):
+        # The batches of one step follow each other, so that together they keep to the
+        # quotas; ranks take turns within a step, so that each of them does as well.
+        steps = np.arange(self.n_batches)
+        mine = steps * self.world_size + (self.rank + steps) % self.world_size
+        for batch_number in mine:
+            start, end = ends[batch_number] - seats[batch_number], ends[batch_number]
             batch = np.concatenate(
                 [
                     rows[first:last]
@@ -328,8 +355,8 @@ def apportion(quotas, n_batches):
     return seats
 
 
-def _whole(value, name):
-    check_number(value, name=name, low=1)
+def _whole(value, name, low=1):
+    check_number(value, name=name, low=low)
     if value != int(value):
         raise ValueError(f"{name} must be a whole number; got {value!r}.")
     return int(value)

