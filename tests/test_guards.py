@@ -1,5 +1,6 @@
 """Guards of calibration: they speak where something is wrong, and only there."""
 
+import re
 import warnings
 
 import numpy as np
@@ -537,11 +538,12 @@ def test_weights_count_in_what_an_ensemble_is_given(rare):
     forest = ensemble(3, sampling_strategy="all", replacement=True, bootstrap=False)
     weight = np.random.RandomState(0).uniform(0.5, 1.5, rare[1].size)
     weight[rare[1] == 1] /= 2
-    with pytest.warns(
-        DoubleCountingWarning,
-        match=r"Class 1 is 2\.\d% of the rows and, .*, 50\.0% of what the model saw",
-    ):
+    seen = r"Class 1 is 2\.\d% of the rows and, .*, 50\.0% of what the model saw"
+    with pytest.warns(DoubleCountingWarning) as caught:
         make(forest, calibration="prior").fit(*rare, sample_weight=weight)
+    twice, sampled = (str(warning.message) for warning in caught)
+    assert "sampling_strategy='all'" in twice
+    assert re.search(seen, sampled)
 
 
 def test_a_classifier_inside_that_calibrates_has_learned_of_the_sampler(rare):

@@ -213,7 +213,7 @@ def test_the_parameter_is_found_at_every_depth(make, name, odds):
 
 @pytest.mark.parametrize(("make", "name", "odds"), CASES.values(), ids=list(CASES))
 def test_it_multiplies_classes_as_the_library_does(make, name, odds):
-    multiplier = inner_multiplier(make(), np.array([0, 1]), 1000 * SHARE, None)
+    multiplier = inner_multiplier(make(), np.array([0, 1]), 1000 * SHARE)
     assert_allclose(multiplier[1] / multiplier[0], odds)
 
 
@@ -221,17 +221,17 @@ def test_it_multiplies_classes_as_the_library_does(make, name, odds):
 def test_values_that_do_not_balance_are_left_in_peace(make):
     model = make()
     assert balances_itself(model) == []
-    multiplier = inner_multiplier(model, np.array([0, 1]), 1000 * SHARE, None)
+    multiplier = inner_multiplier(model, np.array([0, 1]), 1000 * SHARE)
     assert_allclose(multiplier, 1)
 
 
 def test_three_classes_have_a_weight_each():
     share = np.array([0.7, 0.2, 0.1])
     model = net(criterion__weight=tensor(1.0, 2.0, 6.0))
-    multiplier = inner_multiplier(model, np.arange(3), share, None)
+    multiplier = inner_multiplier(model, np.arange(3), share)
     assert_allclose(multiplier, [1, 2, 6])
     model = xgboost(scale_pos_weight=5)  # which XGBoost ignores for three classes
-    assert_allclose(inner_multiplier(model, np.arange(3), share, None), 1)
+    assert_allclose(inner_multiplier(model, np.arange(3), share), 1)
 
 
 # -- what resamples --------------------------------------------------------------------
