@@ -41,6 +41,7 @@ NAMES = [
     "resampling_speed",
     "vote_floor",
     "weight_scale",
+    "weight_semantics",
     "weighted_boosting",
 ]
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]

@@ -1,0 +1,304 @@
+"""What a weight means to a learner, found by fits."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from skweight._utils.validation import check_number
+from skweight.delivery import deliver
+from skweight.exceptions import UnsupportedWeightsError
+
+# Mean square of differences in standard errors, over the rows, from which two means
+# over seeds are called different. Of equal ones it is one.
+_TELLING = 2.5
+_TIMES = 10.0
+_CLASS_WEIGHT = 5.0
+
+
+@dataclass(frozen=True)
+class WeightSemantics:
+    """What :func:`check_weight_semantics` found; it prints as sentences.
+
+    Attributes
+    ----------
+    estimator : str
+        The estimator.
+    reaches_fit : bool
+        Whether weights change the fit at all.
+    is_scale_free : bool or None
+        Whether ten times the weights are the same weights.
+    is_repetition : bool or None
+        Whether a weight of k is the row k times.
+    is_absence : bool or None
+        Whether a weight of zero is as if the row were not there.
+    is_class_weight : bool or None
+        Whether ``class_weight`` is the same as weights of the rows; None where there
+        is no such parameter.
+    differences : dict {str: float}
+        Largest difference of an output, by question.
+    n_seeds : int
+        Seeds over which outputs were averaged; 1 where the seed changes nothing.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skweight.testing import check_weight_semantics
+    >>> check_weight_semantics(GaussianNB()).is_repetition
+    True
+    """
+
+    estimator: str
+    reaches_fit: bool
+    is_scale_free: bool | None = None
+    is_repetition: bool | None = None
+    is_absence: bool | None = None
+    is_class_weight: bool | None = None
+    differences: dict = field(default_factory=dict)
+    n_seeds: int = 1
+
+    def __str__(self):
+        lines = [self.estimator, *self._sentences()]
+        if self.n_seeds > 1:
+            lines.append(
+                f"The seed changes its fits: means over {self.n_seeds} seeds were "
+                "compared."
+            )
+        return "\n".join(lines)
+
+    def _sentences(self):
+        if not self.reaches_fit:
+            yield "Weights do not reach the fit."
+            return
+        yield f"Weights reach the fit (outputs move by up to {self._size('reaches')})."
+        yield self._sentence(
+            "scale",
+            self.is_scale_free,
+            "Only ratios of weights matter",
+            "The scale of the weights matters: keep their mean at one",
+        )
+        yield self._sentence(
+            "repetition",
+            self.is_repetition,
+            "A weight of 2 is the row twice",
+            "A weight of 2 is not the row twice: it counts rows somewhere",
+        )
+        yield self._sentence(
+            "absence",
+            self.is_absence,
+            "A weight of 0 is no row",
+            "A weight of 0 is not as if the row were absent: drop such rows",
+        )
+        if self.is_class_weight is not None:
+            yield self._sentence(
+                "class_weight",
+                self.is_class_weight,
+                "class_weight is the same as weights of the rows",
+                "class_weight is something else than weights of the rows",
+            )
+
+    def _sentence(self, question, holds, yes, no):
+        return f"{yes if holds else no} ({self._size(question)})."
+
+    def _size(self, question):
+        return f"{self.differences[question]:.2g}"
+
+
+def check_weight_semantics(
+    estimator, *, X=None, y=None, n_seeds=20, tol=1e-4, random_state=0
+):
+    """Look what a weight means to a classifier, by fits.
+
+    Does a weight reach the fit? Is it free of scale? Is a weight of 2 the row twice, is
+    a weight of 0 no row, and is ``class_weight`` the same? Libraries answer
+    differently, and seldom say so. Weights are delivered as
+    :class:`~skweight.WeightedClassifier` does it, through Pipelines and searches;
+    transformers get them too, as population weights.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier or composite. Never changed.
+    X : array-like of shape (n_samples, n_features), default=None
+        Rows, of which a random half is fitted and all are predicted, since some models
+        say of the rows they were fitted on what their labels are; None makes 800.
+    y : array-like of shape (n_samples,), default=None
+        Labels of two classes; None makes some.
+    n_seeds : int, default=20
+        Fits for each answer where the ``random_state`` of the estimator changes its
+        outputs, such as of bootstraps; their means are compared then. Raising it sees
+        smaller differences.
+    tol : float, default=1e-4
+        Largest difference of an output, in (0, inf), that is none, where the seed
+        changes nothing.
+    random_state : int, default=0
+        Seed of rows and weights, and first seed of the estimator.
+
+    Returns
+    -------
+    semantics : WeightSemantics
+        The answers, with the largest difference for each. Printed, it is sentences.
+
+    Raises
+    ------
+    TypeError
+        If only one of `X` and `y` is given.
+
+    See Also
+    --------
+    skweight.delivery.deliver : How weights are brought in.
+
+    Notes
+    -----
+    Between 8 and 10 fits, times `n_seeds` where the seed matters.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skweight.testing import check_weight_semantics
+    >>> print(check_weight_semantics(DecisionTreeClassifier(max_depth=3)))
+    DecisionTreeClassifier(max_depth=3)
+    Weights reach the fit (outputs move by up to 0.46).
+    Only ratios of weights matter (0).
+    A weight of 2 is the row twice (0).
+    A weight of 0 is no row (0).
+    class_weight is the same as weights of the rows (0).
+    """
+    check_number(n_seeds, name="n_seeds", low=2)
+    check_number(tol, name="tol", low=0, include="neither")
+    rng = np.random.RandomState(random_state)
+    if (X is None) != (y is None):
+        raise TypeError("Give both X and y, or neither.")
+    if X is None:
+        X = rng.normal(size=(800, 4))
+        y = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=800) > 1).astype(int)
+    half = np.sort(rng.permutation(len(y))[: len(y) // 2])
+    rows = _safe_indexing(X, half), np.asarray(y)[half]
+    fits = _Fits(estimator, *rows, X, random_state, n_seeds, tol)
+    name = repr(estimator) if len(repr(estimator)) < 80 else type(estimator).__name__
+    n = len(fits.y)
+    weight = rng.choice([0.5, 1.0, 2.0, 4.0], size=n)
+    try:
+        plain, weighted = fits(None), fits(weight)
+    except UnsupportedWeightsError:
+        return WeightSemantics(name, reaches_fit=False)
+    differences = {}
+
+    def same(question, first, second, **how):
+        differences[question], equal = fits.compare(first, second, **how)
+        return equal
+
+    if same("reaches", plain, weighted):
+        return WeightSemantics(name, False, differences=differences)
+    times = rng.randint(1, 4, size=n)
+    present = rng.uniform(size=n) > 0.3
+    return WeightSemantics(
+        name,
+        reaches_fit=True,
+        is_scale_free=same("scale", weighted, fits(_TIMES * weight)),
+        is_repetition=same(
+            "repetition",
+            fits(times.astype(float)),
+            fits(np.ones(times.sum()), np.repeat(np.arange(n), times)),
+            other_rows=True,
+        ),
+        is_absence=same(
+            "absence",
+            fits(present.astype(float)),
+            fits(np.ones(present.sum()), np.flatnonzero(present)),
+            other_rows=True,
+        ),
+        is_class_weight=_by_class(fits, same),
+        differences=differences,
+        n_seeds=fits.n_seeds,
+    )
+
+
+def _by_class(fits, same):
+    """Return whether class_weight says what weights say; None without one."""
+    names = [
+        name
+        for name in fits.estimator.get_params()
+        if name.rpartition("__")[2] == "class_weight"
+    ]
+    if not names:
+        return None
+    labels = np.unique(fits.y)
+    by_class = dict(zip(labels.tolist(), [1.0, _CLASS_WEIGHT], strict=True))
+    last = names[-1]
+    emphasis = np.where(fits.y == labels[1], _CLASS_WEIGHT, 1.0)
+    by_rows = fits(emphasis, population=False)
+    return same("class_weight", by_rows, fits(None, **{last: by_class}))
+
+
+class _Fits:
+    """Outputs of an estimator after a fit, once or once for every seed."""
+
+    def __init__(self, estimator, X, y, new, first_seed, n_seeds, tol):
+        self.estimator, self.tol = estimator, tol
+        self.X, self.y, self.new = X, y, new
+        self.seeds = [None]
+        self.seed_names = [
+            name
+            for name in estimator.get_params()
+            if name.rpartition("__")[2] == "random_state"
+        ]
+        if self.seed_names:
+            self.seeds = [first_seed]
+            one = self(None)
+            self.seeds = [first_seed + 1]
+            if np.abs(one - self(None)).max() > tol:
+                self.seeds = list(range(first_seed, first_seed + n_seeds))
+
+    @property
+    def n_seeds(self):
+        return len(self.seeds)
+
+    def __call__(self, weight, rows=None, *, population=True, **params):
+        """Return outputs for rows, most of them new, of shape (n_seeds, n)."""
+        X, y = self.X, self.y
+        if rows is not None:
+            X, y = _safe_indexing(X, rows), y[rows]
+        found = []
+        for seed in self.seeds:
+            model = clone(self.estimator).set_params(**params)
+            if seed is not None:
+                model.set_params(**dict.fromkeys(self.seed_names, seed))
+            fitted, _ = deliver(
+                model, X, y, weight, population=weight if population else None
+            )
+            found.append(_outputs(fitted, self.new))
+        return np.array(found)
+
+    def compare(self, first, second, *, other_rows=False):
+        """Return the largest difference of means, and whether it is none."""
+        away = first.mean(axis=0) - second.mean(axis=0)
+        largest = float(np.abs(away).max())
+        if np.abs(first - second).max() <= self.tol:
+            return largest, True
+        # On the same rows the same seed must give the same fit.
+        if len(first) == 1 or not other_rows:
+            return largest, False
+        # Of outputs and of their squares: fits that are surer have the same mean.
+        centre = first.mean(axis=0)
+        telling = [
+            _mean_square(first - centre, second - centre),
+            _mean_square((first - centre) ** 2, (second - centre) ** 2),
+        ]
+        return largest, max(telling) < _TELLING
+
+
+def _mean_square(first, second):
+    """Return the mean square, over rows, of a difference in standard errors."""
+    variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
+    away = first.mean(axis=0) - second.mean(axis=0)
+    return float(np.mean(away**2 / np.maximum(variance, 1e-20)))
+
+
+def _outputs(model, X):
+    for method in ("predict_proba", "decision_function", "predict"):
+        if hasattr(model, method):
+            values = np.asarray(getattr(model, method)(X), dtype=float)
+            return values[:, -1] if values.ndim == 2 else values
+    raise TypeError(f"{type(model).__name__} has no predict.")
