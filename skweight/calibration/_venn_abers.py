@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skweight._utils.validation import check_choice
 from skweight.calibration._engine.lookup import positions
 from skweight.calibration._engine.merged import (
     flatness,
@@ -26,12 +27,16 @@ class IntervalCurve(NamedTuple):
     upper_scores, upper : ndarray of shape (n_upper,)
         Calibration scores up to which a step of ``p1`` holds, and its value; 1 above
         the last of them.
+    share : float or None
+        How far from ``p0`` to ``p1`` the probability is; None is the value that can
+        regret least.
     """
 
     lower_scores: np.ndarray
     lower: np.ndarray
     upper_scores: np.ndarray
     upper: np.ndarray
+    share: float | None = None
 
     def interval(self, scores):
         """Return the probabilities (p0, p1) that the two labels lead to."""
@@ -44,6 +49,9 @@ class IntervalCurve(NamedTuple):
     def __call__(self, scores):
         """Return the probabilities of both classes, shape (n, 2)."""
         lower, upper = self.interval(scores)
+        if self.share is not None:
+            inside = lower + self.share * (upper - lower)
+            return keep_inside(np.stack([1.0 - inside, inside], axis=1))
         proba = np.stack([1.0 - lower, upper], axis=1)
         proba /= (1.0 + upper - lower)[:, np.newaxis]
         return keep_inside(proba)
@@ -59,11 +67,20 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     there are many rows and wide where there are few; it says how far one label could
     move the fit, and is no confidence interval. As a mere probability it needs
     thousands of rows of the rare class, as ``IsotonicCalibrator`` does, and the added
-    row of label 1 biases it upwards where the rare class is very rare.
+    row of label 1 biases it upwards where the class is rare.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
-    which is the choice within the interval that can regret least in log loss.
+    which is the choice within the interval that can regret least in log loss. Its mean
+    overstates a rare class: by a fifth below 40 of its rows, by a tenth below 160.
+    ``point="mean"`` takes :math:`p_0 + t (p_1 - p_0)` instead, with the one t that
+    gives the calibration rows the right mean, at about the same log loss.
+
+    Parameters
+    ----------
+    point : {"minimax", "mean"}, default="minimax"
+        The probability within the interval: the one that can regret least, or the one
+        whose mean over the calibration rows is the frequency of the class.
 
     Attributes
     ----------
@@ -125,7 +142,11 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     _learns_from_ranks = True
 
+    def __init__(self, *, point="minimax"):
+        self.point = point
+
     def _fit_curve(self, rows):
+        check_choice(self.point, ("minimax", "mean"), name="point")
         merged = merge_scores(rows.scores, rows.codes, rows.weight)
         rest, own = rows.row_mass
         value, start = isotonic_blocks(merged.mass, merged.hits)
@@ -151,6 +172,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
+        if self.point == "mean":
+            curve = curve._replace(share=_share_of_mean(merged, lower, upper))
         backwards = ranks_backwards(merged, rows.class_count)
         return curve, flatness(value.shape[0], merged.scores.shape[0], backwards)
 
@@ -178,6 +201,17 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         pairs = [curve.interval(odds[:, k]) for k, curve in enumerate(self.curves_)]
         lower, upper = zip(*pairs, strict=True)
         return np.column_stack(lower), np.column_stack(upper)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(), cls(point="mean")]
+
+
+def _share_of_mean(merged, lower, upper):
+    """Return how far between both fits the mean is the frequency of the class."""
+    room = merged.mass @ (upper - lower)
+    missing = merged.hits.sum() - merged.mass @ lower
+    return float(np.clip(missing / room, 0.0, 1.0)) if room > 0 else 0.5
 
 
 def _values_with_a_positive(x, y, corner, value, added):

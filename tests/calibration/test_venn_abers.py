@@ -145,3 +145,47 @@ def test_one_huge_score_leaves_the_others_apart(rng, far):
     p0, p1 = one_by_one(scores, y, np.ones(201), new)
     assert_allclose(lower[:, 1], p0, rtol=0, atol=1e-12)
     assert_allclose(upper[:, 1], p1, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_point_of_the_mean_has_the_frequency_of_the_class(weighted, n_classes, rng):
+    """The minimax point overstates a rare class; both lie in the interval."""
+    logit = rng.normal([0, -2, -3][:n_classes], 1.5, size=(600, n_classes))
+    y = (logit + rng.gumbel(size=logit.shape)).argmax(axis=1)
+    scores = logit[:, 1] - logit[:, 0] if n_classes == 2 else logit
+    weight = rng.exponential(size=600) if weighted else None
+    frequency = np.average(y == n_classes - 1, weights=weight)
+    ratio = {}
+    for point in ("minimax", "mean"):
+        calibrator = VennAbersCalibrator(point=point).fit(scores, y, weight)
+        proba = calibrator.predict_proba(scores)[:, -1]
+        ratio[point] = np.average(proba, weights=weight) / frequency
+        if n_classes == 2:
+            lower, upper = calibrator.predict_interval(scores)
+            assert (lower[:, 1] <= proba + 1e-12).all()
+            assert (proba <= upper[:, 1] + 1e-12).all()
+    assert ratio["minimax"] > 1.02
+    # Three classes are divided by the sum of their curves.
+    assert abs(ratio["mean"] - 1) < (1e-9 if n_classes == 2 else 0.02)
+
+
+@pytest.mark.slow
+def test_the_point_of_the_mean_is_right_on_new_rows_and_costs_no_log_loss():
+    """16 positives in 400 rows, 200 draws; a true frequency of 4 %."""
+    rng = np.random.default_rng(0)
+    logit = rng.normal(-4.2, 1.5, size=20_000)
+    p = expit(logit)
+    mean, loss = {"minimax": [], "mean": []}, {"minimax": [], "mean": []}
+    for _ in range(200):
+        drawn = rng.choice(20_000, 400, replace=False)
+        y = rng.random(400) < p[drawn]
+        for point in mean:
+            calibrator = VennAbersCalibrator(point=point)
+            calibrator.fit(logit[drawn], y, classes=[False, True])
+            q = calibrator.predict_proba(logit)[:, 1]
+            mean[point].append(q.mean() / p.mean())
+            loss[point].append(-(p * np.log(q) + (1 - p) * np.log1p(-q)).mean())
+    assert np.mean(mean["minimax"]) > 1.1
+    assert abs(np.mean(mean["mean"]) - 1) < 0.05
+    assert np.mean(loss["mean"]) < 1.01 * np.mean(loss["minimax"])
