@@ -71,16 +71,15 @@ class CalibrationRows:
         ``mass`` and ``squares`` are the sums of the weights that a row stands for, and
         of their squares.
         """
-        total = np.bincount(codes, mass, n_classes)
-        square = np.bincount(codes, squares, n_classes)
-        row_mass = np.divide(square, total, out=np.ones(n_classes), where=total > 0)
-        scale = _scale_to_effective_rows(total, row_mass)
+        scale, class_count, row_mass = _effective_counts(
+            np.bincount(codes, mass, n_classes), np.bincount(codes, squares, n_classes)
+        )
         return cls(
             scores=scores,
             codes=codes,
             weight=scale * mass,
-            class_count=scale * total,
-            row_mass=np.where(total > 0, scale * row_mass, 1.0),
+            class_count=class_count,
+            row_mass=row_mass,
             class_multiplier=class_multiplier,
         )
 
@@ -282,17 +281,13 @@ class BaseCalibrator(BaseEstimator):
             )
         self._check_parameters()
         binned = statistics.binned(shared=self._learns_from_ranks)
-        mass, squares = (
-            np.bincount(binned.codes, sums, 2) for sums in (binned.mass, binned.squares)
-        )
-        scale, *counts = _effective_counts(mass, squares)
-        rows = CalibrationRows(
-            scores=_check_finite(binned.scores),
-            codes=binned.codes,
-            weight=scale * binned.mass,
-            class_count=counts[0],
-            row_mass=counts[1],
-            class_multiplier=class_multiplier,
+        rows = CalibrationRows.of_masses(
+            _check_finite(binned.scores),
+            binned.codes,
+            binned.mass,
+            binned.squares,
+            2,
+            class_multiplier,
         )
         return self._fit_rows(rows, statistics.classes_)
 
