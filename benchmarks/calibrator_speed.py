@@ -5,6 +5,7 @@ class. "Solver" is the fit without the checks of labels and scores. Packages tha
 not installed are left out: venn-abers, betacal.
 """
 
+import pickle
 import time
 import warnings
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from skweight.calibration import (
     AnchoredCalibrator,
+    AutoCalibrator,
     BetaCalibrator,
     IsotonicCalibrator,
     QuadraticCalibrator,
@@ -195,6 +197,42 @@ def betacal(n):
     }
 
 
+def auto(sizes, class_counts, n_of_classes, repeats):
+    """Yield the rows of "auto": what it takes, and what a model keeps."""
+    for n in sizes:
+        scores, y, _ = draw(n)
+        calibrator = AutoCalibrator()
+        known = {"class_multiplier": [1, 9]}
+        fit = fastest(lambda: calibrator.fit(scores, y, **known), repeats)  # noqa: B023
+        few = scores[:1000]
+        yield {
+            "classes": 2,
+            "rows": n,
+            "fit, ms": fit,
+            "predict 1000 rows, ms": fastest(
+                lambda: calibrator.predict_proba(few),  # noqa: B023
+                9,
+            ),
+            "pickle, bytes": len(pickle.dumps(calibrator)),
+        }
+    for k in class_counts:
+        rng = np.random.default_rng(0)
+        truth = 1.5 * rng.normal(size=(n_of_classes, k))
+        y = (truth + rng.gumbel(size=truth.shape)).argmax(axis=1)
+        start = time.process_time()
+        calibrator = AutoCalibrator().fit(1.3 * truth, y)
+        yield {
+            "classes": k,
+            "rows": n_of_classes,
+            "fit, ms": 1e3 * (time.process_time() - start),
+            "predict 1000 rows, ms": fastest(
+                lambda: calibrator.predict_proba(truth[:1000]),  # noqa: B023
+                5,
+            ),
+            "pickle, bytes": len(pickle.dumps(calibrator)),
+        }
+
+
 def measure(options):
     """Yield the tables."""
     n, repeats = (20_000, 2) if options.quick else (1_000_000, 7)
@@ -202,6 +240,11 @@ def measure(options):
     yield f"Calibrators with a formula, {n:,} scores:"
     yield table(list(logistic(n, repeats)))
     yield table(exactness(n))
+    yield 'The mixture, `calibration="auto"`:'
+    sizes = (300, 5000) if options.quick else (300, 10_000, 100_000)
+    many = 2000 if options.quick else 100_000
+    counts = (3,) if options.quick else (3, 10, 100)
+    yield table(list(auto(sizes, counts, many, repeats)))
     for size in (small, n):
         yield f"Calibrators that sort, {size:,} scores:"
         yield table(list(sorted_ones(size, repeats if size < n else 3)))
