@@ -353,11 +353,13 @@ def averages(frame):
         ("linear, the rule says yes", linear & pays),
         ("linear, the rule says no", linear & ~pays),
     ):
+        if not part.any():
+            continue
         yield {
             "where": words,
             "fits": int(part.sum()),
             "gain of averages": mean_of(gain[part]),
-            "worst": Figure(gain[part].min() if part.any() else np.nan, "+.4f"),
+            "worst": Figure(gain[part].min(), "+.4f"),
         }
 
 
