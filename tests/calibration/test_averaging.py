@@ -68,7 +68,7 @@ def test_averages_of_trees_and_of_wide_linear_models_pay():
 
 
 @pytest.mark.slow
-def test_averages_lose_an_exact_rule():
+def test_averages_gain_nothing_where_a_rule_is_exact():
     """Labels are whether one feature is above a threshold, which each tree finds."""
     rng = np.random.default_rng(0)
     lost = []
