@@ -37,8 +37,10 @@ def tie_width(ordered):
     size of most scores, so that a few huge ones do not make ties of all others. The
     floor keeps the slope between two knots finite.
     """
-    percentiles = ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100]
-    return 1e-12 * np.quantile(np.abs(percentiles), 0.75) + 1e-290
+    sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
+    sizes.sort()
+    # Their third quartile; np.quantile takes longer than the rest of a small fit.
+    return 1e-12 * (sizes[73] / 2 + sizes[74] / 2) + 1e-290
 
 
 def isotonic_blocks(mass, hits):
