@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import has_fit_parameter
 
-from skweight._held_out.cross_fit import log_scores, smallest_probability
+from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight.calibration import (
     AnchoredCalibrator,
     AutoCalibrator,

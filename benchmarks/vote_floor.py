@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from skweight._held_out.cross_fit import SMALLEST_CLIP
+from skweight._held_out.outputs import SMALLEST_CLIP
 from skweight.calibration import SigmoidCalibrator, scores_from_proba
 from skweight.datasets import make_imbalanced
 

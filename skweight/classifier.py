@@ -7,21 +7,28 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MethodMapping
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.ask import ask_classifier
 from skweight._fit.calibrate import calibrate, decide
 from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
 from skweight._fit.metadata import sort_predict_params
-from skweight._fit.models import fit_models, plan_models
+from skweight._fit.models import calibrated_method, fit_models, plan_models
 from skweight._fit.partial import PartialFit
 from skweight._fit.probabilities import needs_held_out_scores, prevalence_shift
 from skweight._fit.report import keep, report_on
 from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper
-from skweight._held_out.cross_fit import output_method
+from skweight._held_out.outputs import (
+    RAW_SCORES,
+    align_columns,
+    labels_of_outputs,
+    no_probabilities,
+    outputs_of,
+)
 from skweight._held_out.splits import takes_groups
+from skweight._utils.available import available_if
+from skweight._utils.families import gives_raw_scores
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
 from skweight.calibration import resolve_calibrator
@@ -48,11 +55,12 @@ def _has_decision_function(self):
 
 def _has_predict_proba(self):
     calibrator = self._make_calibrator()
+    if calibrator is None and gives_raw_scores(self._delegate()):
+        raise AttributeError(no_probabilities(self._delegate()))
     if calibrator is None:
         return _estimator_has("predict_proba")(self)
-    probabilities = not getattr(calibrator, "needs_held_out_scores", True)
     try:
-        output_method(self._delegate(), probabilities=probabilities)
+        calibrated_method(self._delegate(), calibrator)
     except TypeError as error:
         raise AttributeError(str(error)) from error
     return True
@@ -346,7 +354,8 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             Rows to label. Columns that only weighting or decision may see are dropped
             where they are still there.
         **params : dict
-            Row-wise arrays that the decision asks for by name, such as costs.
+            Row-wise arrays that the decision asks for by name, such as costs; and
+            ``base_margin``, where the fit was given one.
 
         Returns
         -------
@@ -354,23 +363,37 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             Class labels.
         """
         check_is_fitted(self, "estimators_")
-        metadata = sort_predict_params(self, params, self.decision_)
+        metadata, offsets = sort_predict_params(
+            self, params, self.decision_, self._offsets
+        )
         if self.decision_ is None and self.prevalence_ is None:
-            return self.estimator_.predict(self._without_side_columns(X))
+            return self._predict_alone(self._without_side_columns(X), offsets)
+        proba = self.predict_proba(X, **offsets)
         if self.decision_ is None:
-            return self.classes_[self.predict_proba(X).argmax(axis=1)]
+            return self.classes_[proba.argmax(axis=1)]
         if self._decides_by_rows:
             metadata = {"X": X, **metadata}
-        return self.decision_.decide(self.predict_proba(X), **metadata)
+        return self.decision_.decide(proba, **metadata)
+
+    def _predict_alone(self, X, offsets):
+        """Return the labels that the estimator predicts, one per row."""
+        if gives_raw_scores(self.estimator_):
+            scores = outputs_of(self.estimator_, X, RAW_SCORES, self.classes_, offsets)
+            return labels_of_outputs(scores, self.classes_)
+        labels = self.estimator_.predict(X, **offsets)
+        # Some libraries return a column.
+        return np.ravel(labels) if np.ndim(labels) == 2 else labels
 
     @available_if(_has_predict_proba)
-    def predict_proba(self, X):
+    def predict_proba(self, X, **params):
         """Return class probabilities, calibrated where a calibration was asked for.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows to look at.
+        **params : dict
+            ``base_margin`` of XGBoost, where the fit was given one.
 
         Returns
         -------
@@ -378,10 +401,12 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             Probabilities; columns follow ``classes_``.
         """
         check_is_fitted(self, "estimators_")
-        return self._map.of_rows(self.estimators_, self._without_side_columns(X))
+        _, offsets = sort_predict_params(self, params, None, self._offsets)
+        rows = self._without_side_columns(X)
+        return self._map.of_rows(self.estimators_, rows, offsets)
 
     @available_if(_has_predict_interval)
-    def predict_interval(self, X):
+    def predict_interval(self, X, **params):
         """Return how far one more label could move each probability.
 
         Available only with a calibration that says so, such as
@@ -395,6 +420,8 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows to look at.
+        **params : dict
+            ``base_margin`` of XGBoost, where the fit was given one.
 
         Returns
         -------
@@ -425,17 +452,20 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
                 "in which the rest is made up differently, and there are "
                 f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
             )
+        _, offsets = sort_predict_params(self, params, None, self._offsets)
         rows = self._without_side_columns(X)
-        return tuple(self._map.interval_of_rows(self.estimators_, rows))
+        return tuple(self._map.interval_of_rows(self.estimators_, rows, offsets))
 
     @available_if(_has_predict_proba)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X, **params):
         """Return the logarithm of the class probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows to look at.
+        **params : dict
+            ``base_margin`` of XGBoost, where the fit was given one.
 
         Returns
         -------
@@ -444,9 +474,14 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         """
         delegate = self._delegate()
         untouched = self.calibration is None and getattr(self, "prevalence_", 0) is None
-        if untouched and hasattr(delegate, "predict_log_proba"):
-            return self.estimator_.predict_log_proba(self._without_side_columns(X))
-        return np.log(self.predict_proba(X))
+        if (
+            untouched
+            and not params
+            and hasattr(delegate, "predict_log_proba")
+            and np.array_equal(delegate.classes_, self.classes_)
+        ):
+            return delegate.predict_log_proba(self._without_side_columns(X))
+        return np.log(self.predict_proba(X, **params))
 
     @available_if(_has_decision_function)
     def decision_function(self, X):
@@ -464,7 +499,14 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             a calibration, whose probabilities are what to rank and cut by.
         """
         check_is_fitted(self, "estimators_")
-        return self.estimator_.decision_function(self._without_side_columns(X))
+        model = self.estimator_
+        values = model.decision_function(self._without_side_columns(X))
+        if np.array_equal(model.classes_, self.classes_):
+            return values
+        known = np.asarray(model.classes_)
+        return align_columns(
+            np.asarray(values), known, self.classes_, "decision_function"
+        )
 
     def set_prevalence(self, prevalence):
         r"""Predict for a population in which classes are more or less frequent.

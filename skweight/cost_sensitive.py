@@ -1,9 +1,9 @@
 """`CostSensitiveClassifier`: decide by what mistakes cost."""
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skweight._utils.available import available_if
 from skweight.classifier import WeightedClassifier, _has_predict_proba
 from skweight.costs import CostMatrix
 from skweight.costs import _rules as rules

@@ -19,6 +19,7 @@ from skweight._utils.validation import (
 )
 from skweight.calibration import resolve_calibrator
 from skweight.delivery._deliver import POLICIES
+from skweight.delivery._one import check_offsets
 from skweight.weighting import resolve_weighting
 
 
@@ -103,7 +104,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
     if isinstance(estimator, FrozenEstimator):
-        classes = np.asarray(estimator.classes_)
+        classes = np.unique(estimator.classes_)
         codes = positions_of(y, classes, owner="The frozen estimator")
     else:
         classes, codes = encode_labels(y)
@@ -116,6 +117,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
         cv=wrapper._get_splitter(),
         estimator=estimator,
     )
+    check_offsets(arguments["estimator"])
     if hasattr(decision, "check_rows"):
         decision.check_rows(X, classes, **arguments["decision"])
     known = isinstance(sample_weight, RoleWeights)

@@ -11,10 +11,10 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skweight._fit.models import estimator_decides, output_of
 from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
-from skweight._held_out.cross_fit import log_scores, smallest_probability
+from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight._utils.families import counts_votes
 from skweight._utils.validation import positions_of
-from skweight.delivery._one import take_rows
+from skweight.delivery._one import take_params
 from skweight.weights import effective_sample_size
 
 
@@ -94,7 +94,7 @@ def decide(request, weighed, plan, fitted, calibrated):
             "proba": calibrated.proba,
             "y": request.y[rows],
             "sample_weight": rows_of(weighed.population, fitted.held_out),
-            **{name: take_rows(v, rows, n_samples) for name, v in metadata.items()},
+            **take_params(metadata, rows, n_samples),
         }
         if has_fit_parameter(request.decision, "X"):
             seen["X"] = _safe_indexing(request.X, rows)

@@ -6,22 +6,33 @@ large, and is it more than chance? Small data alone is no reason to warn.
 """
 
 import numpy as np
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import has_fit_parameter
 
+from skweight._fit.models import output_of
 from skweight._fit.probabilities import needs_held_out_scores
-from skweight._utils.families import averages_trees, boosts_trees, learner_of
+from skweight._held_out.outputs import check_probabilities_are_ones, outputs_of
+from skweight._utils.families import (
+    averages_trees,
+    boosts_trees,
+    gives_raw_scores,
+    learner_of,
+)
 from skweight._utils.roles import varies_within
 from skweight._utils.validation import encode_labels, plain, positions_of
 from skweight._utils.warn import warn
 from skweight.calibration import AutoCalibrator
 from skweight.delivery import balances_itself
 from skweight.delivery._balancing import warn_of_two_counts
+from skweight.delivery._one import offsets_of
 from skweight.exceptions import (
     CalibrationWarning,
     DoubleCountingWarning,
 )
 from skweight.inspection._tails import look_at_weights
 
+# Training rows whose probabilities are looked at where no row is held out.
+ROWS_LOOKED_AT = 256
 # Mean probability over prevalence that is left in peace, and the standard errors by
 # which a deviation must exceed chance.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
@@ -78,13 +89,11 @@ def check_emphasis(request, weighed, calibrator):
 
 def check_after_fit(request, weighed, plan, fitted, calibrated):
     """Warn of what the models and their held-out scores show."""
-    _check_counts(request, fitted, weighed.figures)
-    if plan.calibrator is None:
+    check_outputs(request, weighed, plan, fitted)
+    check_multipliers(request, weighed, plan, fitted, calibrated)
+    if plan.calibrator is None or fitted.held_out is None:
         return
     calibrator = calibrated.map.calibrator
-    if fitted.held_out is None:
-        _check_inversion(fitted, calibrator, weighed.figures)
-        return
     held_out, classes = fitted.held_out, request.classes
     codes = positions_of(request.y[held_out.rows], classes, owner="The calibrator")
     weight, proba = weighed.population, calibrated.proba
@@ -96,6 +105,36 @@ def check_after_fit(request, weighed, plan, fitted, calibrated):
     warn_of_mean(proba, codes, weight, classes, calibrator)
     if learned and held_out.method == "predict_proba":
         warn_of_clipped_votes(proba, held_out.outputs, codes, weight, classes)
+
+
+def check_multipliers(request, weighed, plan, fitted, calibrated):
+    """Warn where the class multipliers may be wrong, or cannot be inverted."""
+    _check_counts(request, fitted, weighed.figures)
+    if plan.calibrator is not None and fitted.held_out is None:
+        _check_inversion(fitted, calibrated.map.calibrator, weighed.figures)
+
+
+def check_outputs(request, weighed, plan, fitted):
+    """Raise if what should be probabilities are none.
+
+    Held-out outputs are looked at where there are any, else those of a few of the
+    training rows.
+    """
+    model = fitted.models[0]
+    method = output_of(request, plan)(model)
+    has_some = hasattr(model, "predict_proba") and not gives_raw_scores(model)
+    if method != "predict_proba" or not has_some:
+        return
+    if fitted.held_out is not None:
+        outputs = fitted.held_out.outputs
+    else:
+        n_samples = len(request.y)
+        rows = np.unique(np.linspace(0, n_samples - 1, ROWS_LOOKED_AT).astype(np.intp))
+        (X,) = indexable(weighed.X)
+        offsets = offsets_of(request.arguments["estimator"], rows, n_samples)
+        X = _safe_indexing(X, rows)
+        outputs = outputs_of(model, X, method, request.classes, offsets)
+    check_probabilities_are_ones(outputs, model)
 
 
 def _check_estimator(request, weighed, calibrator):

@@ -5,6 +5,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 
 from skweight._utils.compat import routing_of
 from skweight._utils.validation import say
+from skweight.delivery._one import OFFSETS
 from skweight.weighting._base import asks_for, factors_of
 
 # The parts of a wrapper that take metadata, and the method that takes them in a fit.
@@ -70,17 +71,29 @@ def sort_fit_params(
     return sorted_params
 
 
-def sort_predict_params(router, params, decision):
-    """Return the arguments of predict that are meant for the decision."""
-    if not params:
-        return {}
-    if get_config()["enable_metadata_routing"]:
-        return dict(process_routing(router, "predict", **params)["decision"]["predict"])
+def sort_predict_params(router, params, decision, offsets):
+    """Return the arguments of predict for the decision, and those for the estimator.
+
+    `offsets` are the names of what the scores of each row are added to; what was there
+    in the fit must be there again.
+    """
+    named = {name: value for name, value in params.items() if name in OFFSETS}
+    params = {name: value for name, value in params.items() if name not in OFFSETS}
+    missing = sorted(set(offsets) - set(named))
+    if missing:
+        raise ValueError(
+            f"The fit was given {say(missing)}, an offset of every row, and the scores "
+            f"of new rows start from theirs. Pass {missing[0]}=... here, too."
+        )
+    unknown = [name for name in named if name not in offsets]
+    if not unknown and params and get_config()["enable_metadata_routing"]:
+        routed = process_routing(router, "predict", **params)
+        return dict(routed["decision"]["predict"]), named
     names = getattr(decision, "metadata_names", list)()
-    unknown = [name for name in params if name not in names]
+    unknown += [name for name in params if name not in names]
     if unknown:
         raise TypeError(
             f"predict got {say(unknown)}, which the decision does not ask for; it "
             f"asks for {say(names)}."
         )
-    return params
+    return params, named

@@ -8,17 +8,19 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight._fit.probabilities import needs_held_out_scores
-from skweight._held_out.cross_fit import (
-    HeldOut,
-    cross_fit,
+from skweight._held_out.cross_fit import HeldOut, cross_fit
+from skweight._held_out.oob import out_of_bag
+from skweight._held_out.outputs import (
+    RAW_SCORES,
+    no_probabilities,
     output_method,
     outputs_of,
 )
-from skweight._held_out.oob import out_of_bag
 from skweight._held_out.splits import Splits, check_word, make_splits
-from skweight._utils.families import is_of_trees
+from skweight._utils.families import gives_raw_scores, is_of_trees
 from skweight.calibration import PriorCalibrator
 from skweight.delivery._balancing import inner_multiplier
+from skweight.delivery._one import offsets_of
 
 
 class Plan(NamedTuple):
@@ -151,7 +153,8 @@ def _score_frozen(model, request, weighed, plan):
     """Return the outputs of a frozen model on all rows that count."""
     method, population = output_of(request, plan)(model), weighed.population
     rows = np.arange(len(request.y)) if population is None else population.nonzero()[0]
-    outputs = outputs_of(model, weighed.X, method, request.classes)[rows]
+    offsets = offsets_of(weighed.training.fit_params, slice(None), len(request.y))
+    outputs = outputs_of(model, weighed.X, method, request.classes, offsets)[rows]
     return HeldOut(outputs, rows, method, "the frozen model")
 
 
@@ -186,9 +189,20 @@ def output_of(request, plan):
     )
 
 
+def calibrated_method(model, calibrator):
+    """Return the method of an estimator whose outputs a calibrator should see."""
+    closed_form = not needs_held_out_scores(calibrator)
+    takes_scores = getattr(calibrator, "takes_raw_scores", False)
+    if closed_form and takes_scores and gives_raw_scores(model):
+        return RAW_SCORES
+    return output_method(model, probabilities=closed_form)
+
+
 def _output_method(model, *, calibrator, decision):
     if calibrator is not None:
-        return output_method(model, probabilities=not needs_held_out_scores(calibrator))
+        return calibrated_method(model, calibrator)
+    if decision is not None and gives_raw_scores(model):
+        raise TypeError(no_probabilities(model))
     if decision is not None and not hasattr(model, "predict_proba"):
         raise TypeError(
             f"decision={decision!r} decides by probabilities, and "

@@ -6,16 +6,16 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing
-from sklearn.utils.metaestimators import available_if
 
 from skweight._fit.ask import Request
 from skweight._fit.calibrate import calibrate, decide
-from skweight._fit.checks import check_after_fit, check_emphasis
+from skweight._fit.checks import check_emphasis, check_multipliers, check_outputs
 from skweight._fit.models import Fitted, Plan, multipliers_of, output_of
 from skweight._fit.probabilities import needs_held_out_scores
 from skweight._fit.report import keep, report_on
 from skweight._fit.stream import Stream
 from skweight._fit.weigh import Weighed
+from skweight._utils.available import available_if
 from skweight._utils.columns import drop_columns
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import (
@@ -118,11 +118,13 @@ class PartialFit:
         with unchanged_if_refused(stream, goes_on):
             before = self.report_.deliveries if goes_on else []
             fitted = learn_chunk(request, weighed, stream, model, before)
+        if not goes_on:
+            check_outputs(request, weighed, plan, fitted)
         calibrated = calibrate(request, weighed, plan, fitted)
         decided = decide(request, weighed, plan, fitted, calibrated)
         report = report_on(request, weighed, fitted, calibrated, decided, {})
         keep(self, request, weighed, fitted, calibrated, decided, report, stream)
-        check_after_fit(request, weighed, plan, fitted, calibrated)
+        check_multipliers(request, weighed, plan, fitted, calibrated)
         return self
 
 
@@ -153,7 +155,7 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
         calibrator=resolve_calibrator(wrapper.calibration),
         decision=decision,
         params=wrapper.get_params(deep=False),
-        arguments={"decision": {}},
+        arguments={"decision": {}, "estimator": {}},
         hidden=wrapper._find_side_columns(weighting, decision),
         learned=wrapper._learn_from_labels(classes),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skweight._held_out.cross_fit import SMALLEST_CLIP, log_scores, outputs_of
+from skweight._held_out.outputs import SMALLEST_CLIP, log_scores, outputs_of
 from skweight._utils.validation import check_number, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
@@ -50,17 +50,20 @@ class ProbabilityMap:
             log_scores(outputs, self.method, self.clip)
         )
 
-    def of_rows(self, models, X):
-        """Return probabilities for rows, the mean over models where there are more."""
-        proba = self._mean(self.of_outputs, models, X)
+    def of_rows(self, models, X, offsets=None):
+        """Return probabilities for rows, the mean over models where there are more.
+
+        `offsets` are further arguments of the method of the models.
+        """
+        proba = self._mean(self.of_outputs, models, X, offsets)
         return proba if self.shift is None else self._shifted(proba)
 
-    def interval_of_rows(self, models, X):
+    def interval_of_rows(self, models, X, offsets=None):
         """Return the ends of the calibrator's intervals, shape (2, n_rows, n_classes).
 
         Of several models they are the means of the ends.
         """
-        ends = self._mean(self._interval_of_outputs, models, X)
+        ends = self._mean(self._interval_of_outputs, models, X, offsets)
         if self.shift is None:
             return ends
         # An end for one of two classes is the other end for the other.
@@ -73,12 +76,16 @@ class ProbabilityMap:
         scores = log_scores(outputs, self.method, self.clip)
         return np.stack(self.calibrator.predict_interval(scores))
 
-    def _mean(self, read, models, X):
+    def _mean(self, read, models, X, offsets):
         """Return the mean over models of what ``read`` makes of their outputs."""
-        found = read(outputs_of(models[0], X, self.method, self.classes))
+
+        def read_model(model):
+            return read(outputs_of(model, X, self.method, self.classes, offsets))
+
+        total = read_model(models[0])
         for model in models[1:]:
-            found = found + read(outputs_of(model, X, self.method, self.classes))
-        return found / len(models) if len(models) > 1 else found
+            total = total + read_model(model)
+        return total / len(models) if len(models) > 1 else total
 
     def _shifted(self, proba):
         return self.shift.predict_proba(log_scale(proba, _NO_CLIP))

@@ -4,6 +4,7 @@ import numpy as np
 
 from skweight._fit.wrapper import set_learned
 from skweight.delivery._balancing import balances_itself
+from skweight.delivery._one import offsets_of
 from skweight.inspection._report import (
     FitReport,
     RegressionReport,
@@ -61,6 +62,7 @@ def keep(wrapper, request, weighed, fitted, calibrated, decided, report, stream=
         prevalence_=None,
         report_=report,
         _map=calibrated.map,
+        _offsets=sorted(offsets_of(request.arguments["estimator"], [], 0)),
         _decides_by_rows=decided.looks_at_rows,
         _inner_multiplier=fitted.multipliers.inner,
         # Sum of the weights as they came, from which a stream goes on.

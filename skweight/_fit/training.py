@@ -15,7 +15,7 @@ from skweight._utils.roles import RoleWeights, multiply, without_rounding_noise
 from skweight._utils.validation import check_weights, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
-from skweight.delivery._one import take_rows
+from skweight.delivery._one import take_params
 from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import factors_of, join_levels, split_by_level
@@ -125,10 +125,7 @@ class Training:
             random_state=self.random_state,
         )
         part.by_class = self.by_class
-        part.fit_params = {
-            name: take_rows(value, rows, n_samples)
-            for name, value in self.fit_params.items()
-        }
+        part.fit_params = take_params(self.fit_params, rows, n_samples)
         part.by_role = RoleWeights(
             *(None if one is None else one[rows] for one in self.by_role)
         )

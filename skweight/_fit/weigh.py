@@ -8,6 +8,7 @@ from skweight._fit.training import Training
 from skweight._utils.columns import drop_columns
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import n_rows, positions_of
+from skweight.delivery._one import hide_in_tables
 from skweight.inspection._report import (
     resampling_figures,
     row_figures,
@@ -65,8 +66,10 @@ def weigh(request):
         unsupported=params["unsupported"],
         random_state=params["random_state"],
     ).weigh(request.X, request.y, request.weights, request.arguments["weighting"])
-    training.fit_params = request.arguments["estimator"]
     X = drop_columns(request.X, request.hidden)
+    width = np.shape(request.X)[-1] if request.hidden else None
+    arguments = request.arguments["estimator"]
+    training.fit_params = hide_in_tables(arguments, request.hidden, width)
     raw, training.raw = training.raw, None
     figures = _figures(request, training, X)
     population, emphasis = training.by_role
@@ -76,7 +79,7 @@ def weigh(request):
         emphasis = multiply(emphasis, factor[request.codes])
     return Weighed(
         X=X,
-        width=np.shape(request.X)[-1] if request.hidden else None,
+        width=width,
         training=training,
         weighting=training.weighting_,
         population=population,

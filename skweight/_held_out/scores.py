@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold
 
-from skweight._held_out.cross_fit import (
-    cross_fit,
+from skweight._held_out.cross_fit import cross_fit
+from skweight._held_out.outputs import (
     log_scores,
     output_method,
     outputs_of,

@@ -42,6 +42,22 @@ def learner_of(estimator):
         estimator = inner
 
 
+# Names under which LightGBM takes its objective.
+_OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
+
+
+def gives_raw_scores(estimator):
+    """Return whether the predict_proba of an estimator returns raw scores.
+
+    That of LightGBM does, where the objective is a function: it does not know the link.
+    """
+    learner = learner_of(estimator)
+    if not any(cls.__module__.startswith("lightgbm.") for cls in type(learner).__mro__):
+        return False
+    params = learner.get_params(deep=False)
+    return any(callable(params.get(name)) for name in _OBJECTIVES)
+
+
 def is_of_trees(estimator):
     """Return whether a model is made of trees, and so changes much with its rows.
 

@@ -81,6 +81,9 @@ class FocalCalibrator(PriorCalibrator):
     [[0.95 0.05]]
     """
 
+    # Raw scores of a custom objective are on the scale that is inverted.
+    takes_raw_scores = True
+
     def __init__(self, gamma=2.0):
         self.gamma = gamma
 

@@ -23,6 +23,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skweight._utils.columns import drop_columns
 from skweight._utils.compat import (
     own_request,
     own_requests,
@@ -30,7 +31,7 @@ from skweight._utils.compat import (
     weights_need_support,
 )
 from skweight._utils.roles import without_rounding_noise
-from skweight._utils.validation import encode_labels, n_rows
+from skweight._utils.validation import encode_labels, n_rows, say
 from skweight.exceptions import UnsupportedWeightsError
 
 # The names under which the two weight vectors travel through a composite.
@@ -148,9 +149,7 @@ def fit_one(
     if unsupported == "raise":
         raise no_way_in(estimator)
     rows = systematic_resample(weights, random_state=random_state)
-    drawn = {
-        name: take_rows(value, rows, n_rows(X)) for name, value in fit_params.items()
-    }
+    drawn = take_params(fit_params, rows, n_rows(X))
     estimator.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **drawn)
     return "resample"
 
@@ -280,13 +279,126 @@ def by_class_or_none(y, weights):
     return classes, class_weight, counts / codes.size
 
 
-def take_rows(value, rows, n_samples):
+# Arguments of fit that hold no rows of X, however long they are: never cut, repeated or
+# refused by their length.
+NO_ROWS_OF_X = frozenset(
+    {
+        "X_target",
+        "X_val",
+        "base_margin_eval_set",
+        "baseline_eval_set",
+        "callbacks",
+        "cat_features",
+        "categorical_feature",
+        "embedding_features",
+        "eval_X",
+        "eval_class_weight",
+        "eval_group",
+        "eval_init_score",
+        "eval_metric",
+        "eval_names",
+        "eval_qid",
+        "eval_sample_weight",
+        "eval_set",
+        "eval_y",
+        "feature_name",
+        "feature_weights",
+        "sample_weight_eval_set",
+        "sample_weight_target",
+        "sample_weight_val",
+        "text_features",
+        "validation_data",
+        "validation_set",
+        "w_val",
+        "y_val",
+    }
+)
+
+# Those of them that hold tables with the columns of X.
+_TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
+
+# Arguments of fit that add to the scores of each row, and which learners take them back
+# at prediction.
+OFFSETS = frozenset({"base_margin"})
+OFFSETS_OF_FIT_ALONE = {"init_score": "LightGBM", "baseline": "CatBoost"}
+
+
+def base_name(name):
+    """Return the name of an argument without the path to the step that takes it."""
+    return name.rpartition("__")[2]
+
+
+def take_params(params, rows, n_samples):
+    """Return arguments of fit for some of the rows."""
+    return {
+        name: take_rows(value, rows, n_samples, name) for name, value in params.items()
+    }
+
+
+def offsets_of(params, rows, n_samples):
+    """Return what the scores of some rows are added to, by the name of the argument."""
+    return {
+        base_name(name): take_rows(value, rows, n_samples)
+        for name, value in params.items()
+        if base_name(name) in OFFSETS
+    }
+
+
+def check_offsets(names):
+    """Raise where an offset of the fit could not be told to predictions."""
+    for name in names:
+        package = OFFSETS_OF_FIT_ALONE.get(base_name(name))
+        if package is not None:
+            raise ValueError(
+                f"{name} is an offset of every row, and the predict_proba of {package} "
+                "takes none: held-out scores and predictions would leave it out. Pass "
+                "it as a column of X, or use XGBoost, whose base_margin is passed to "
+                "both."
+            )
+
+
+def hide_in_tables(params, columns, width):
+    """Return arguments of fit, with columns of X dropped from validation rows, too."""
+    if not columns:
+        return params
+    return {
+        name: _hide(value, columns, width, name)
+        if base_name(name) in _TABLES
+        else value
+        for name, value in params.items()
+    }
+
+
+def _hide(value, columns, width, name):
+    """Drop columns from a table, or from all tables in a list or pair."""
+    shape = getattr(value, "shape", None)
+    if shape is None and isinstance(value, list | tuple) and len(value):
+        first = value[0]
+        if isinstance(first, list | tuple) and len(first) and np.ndim(first[0]) == 0:
+            return drop_columns(value, columns, width=width)
+        return type(value)(_hide(part, columns, width, name) for part in value)
+    if shape is None or len(shape) != 2:
+        return value
+    if not (hasattr(value, "__getitem__") or shape[1] < width):
+        raise TypeError(
+            f"{name} holds a {type(value).__name__}, from which the columns "
+            f"{say(columns)} cannot be dropped. The estimator is not to see them. Pass "
+            "rows and labels as a pair (X, y)."
+        )
+    return drop_columns(value, columns, width=width)
+
+
+def take_rows(value, rows, n_samples, name=""):
     """Return the given rows of a fit argument that has one entry per row of X."""
-    return _safe_indexing(value, rows) if is_row_wise(value, n_samples) else value
+    if is_row_wise(value, n_samples, name):
+        return _safe_indexing(value, rows)
+    return value
 
 
-def is_row_wise(value, n_samples):
+def is_row_wise(value, n_samples, name=""):
     """Return whether a fit argument has one entry per row of X."""
+    if base_name(name) in NO_ROWS_OF_X:
+        return False
     # A list may hold anything, such as the pairs (X, y) of an eval_set.
     if isinstance(value, list | tuple):
         return len(value) == n_samples

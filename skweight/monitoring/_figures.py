@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight._held_out import cross_fit
+from skweight._held_out.outputs import outputs_of
 from skweight._utils.validation import plain, positions_of
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
@@ -40,7 +40,7 @@ class Predictions(NamedTuple):
         """Return what a fitted classifier says of the rows of X."""
         proba = None
         if hasattr(fitted, "predict_proba"):
-            proba = cross_fit.outputs_of(fitted, X, "predict_proba", classes)
+            proba = outputs_of(fitted, X, "predict_proba", classes)
         predicted = positions_of(
             np.asarray(fitted.predict(X)), classes, owner="WeightMonitor"
         )

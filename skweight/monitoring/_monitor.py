@@ -22,7 +22,7 @@ from skweight._utils.validation import (
     say,
 )
 from skweight.classifier import WeightedClassifier
-from skweight.delivery._one import take_rows
+from skweight.delivery._one import take_params
 from skweight.monitoring._class_mix import ClassMix
 from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
@@ -492,6 +492,6 @@ class WeightMonitor(BaseEstimator):
 
 def _fit_and_predict(given, X, y, train, test, arguments, classes):
     n = len(y)
-    cut = {name: take_rows(value, train, n) for name, value in arguments.items()}
+    cut = take_params(arguments, train, n)
     fitted = clone(given).fit(_safe_indexing(X, train), _safe_indexing(y, train), **cut)
     return Predictions.of(fitted, _safe_indexing(X, test), classes)

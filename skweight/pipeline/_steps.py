@@ -516,10 +516,10 @@ class Flow:
             for method, arguments in self.params.get(name, {}).items():
                 carried = {}
                 for key, value in arguments.items():
-                    if key == "X_target" or not is_row_wise(value, n_before):
+                    if not is_row_wise(value, n_before, key):
                         carried[key] = value
                     elif rows is not None and (rows >= 0).all():
-                        carried[key] = take_rows(value, rows, n_before)
+                        carried[key] = take_rows(value, rows, n_before, key)
                     else:
                         sampler = self.pipeline.steps[position][1]
                         raise ValueError(

@@ -6,7 +6,7 @@ from sklearn.utils import get_tags
 
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_choice, n_rows, say
-from skweight.delivery._one import take_rows
+from skweight.delivery._one import is_row_wise, take_params
 from skweight.resampling._carry import kind_of
 from skweight.resampling._names import NAMES, sampler_of_name
 from skweight.resampling._resample import resample_rows
@@ -225,7 +225,7 @@ def resample_training(resampler, X, y, by_role, fit_params):
     )
     n_samples, made = n_rows(X), (done.rows < 0).any()
     for name, value in fit_params.items():
-        if made and take_rows(value, done.rows, n_samples) is not value:
+        if made and is_row_wise(value, n_samples, name):
             raise ValueError(
                 f"The argument {name!r} of fit has one entry for every row, and "
                 f"{type(fitted).__name__} makes rows that have none. Leave it out, or "
@@ -240,8 +240,5 @@ def resample_training(resampler, X, y, by_role, fit_params):
         done.X,
         done.y,
         RoleWeights(*weights),
-        {
-            name: take_rows(value, done.rows, n_samples)
-            for name, value in fit_params.items()
-        },
+        take_params(fit_params, done.rows, n_samples),
     )

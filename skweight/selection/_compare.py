@@ -30,7 +30,7 @@ from skweight._utils.validation import (
     say,
 )
 from skweight._utils.warn import warn
-from skweight.delivery._one import take_rows
+from skweight.delivery._one import take_params
 from skweight.exceptions import FewerThanAskedWarning
 from skweight.selection._candidates import candidates
 from skweight.selection._comparison import Design, WeightingComparison
@@ -354,7 +354,7 @@ def _fit_and_measure(candidate, train, test, task):
     classifier = clone(candidate.classifier)
     if classifier.random_state is None:
         classifier.set_params(random_state=task.seed)
-    arguments = {k: take_rows(v, train, n) for k, v in task.params.items()}
+    arguments = take_params(task.params, train, n)
     if task.sample_weight is not None:
         arguments["sample_weight"] = task.sample_weight[train]
     start = time.perf_counter()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from skweight._held_out import cross_fit
+from skweight._held_out.outputs import outputs_of
 from skweight._utils.validation import positions_of
 from skweight.metrics import calibration_error
 
@@ -117,10 +117,10 @@ def figures_of(fitted, X, y, weight, classes, positive):
 def outputs(fitted, X, classes):
     """Return probabilities, and scores to rank by; None where there are none."""
     if hasattr(fitted, "predict_proba"):
-        proba = cross_fit.outputs_of(fitted, X, "predict_proba", classes)
+        proba = outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba
     if hasattr(fitted, "decision_function"):
-        return None, cross_fit.outputs_of(fitted, X, "decision_function", classes)
+        return None, outputs_of(fitted, X, "decision_function", classes)
     return None, None
 
 

@@ -1,0 +1,197 @@
+"""What a fitted estimator says of rows: which method, whose column, and on what scale.
+
+Columns are taken by the estimator's own ``classes_``, whatever their order.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from skweight._utils.families import gives_raw_scores, learner_of
+from skweight._utils.validation import positions_of
+from skweight.calibration._engine.numerics import log_scale
+from skweight.weights import weighted_quantile
+
+SMALLEST_CLIP = 1e-7
+# Quantile of the probabilities that occur which is taken for a small one; measured by
+# benchmarks/vote_floor.py.
+SMALL_SHARE = 0.01
+# Stands for the predict_proba of a learner that returns raw scores by it.
+RAW_SCORES = "raw scores"
+# How far probabilities may be outside of [0, 1], and their sum from 1.
+_OUTSIDE, _OFF = 1e-6, 1e-3
+
+
+def output_method(estimator, *, probabilities):
+    """Return the method of an estimator whose outputs a calibrator should see.
+
+    Decision values come first: they are on the scale of log odds, which calibrators
+    work on, and no probability has been rounded to 0 or 1 on the way. A closed-form
+    calibrator needs probabilities.
+    """
+    wanted = ["predict_proba"] if probabilities else ["decision_function"]
+    for method in [*wanted, "predict_proba"]:
+        try:
+            if callable(getattr(estimator, method)):
+                break
+        except (AttributeError, NotFittedError):
+            continue
+    else:
+        raise TypeError(
+            f"{type(estimator).__name__} has no "
+            f"{' or '.join(dict.fromkeys(wanted))} to calibrate"
+            + (
+                ": calibration='prior' inverts probabilities. Use "
+                "calibration='sigmoid'."
+                if probabilities
+                else " and no predict_proba either."
+            )
+        )
+    if method == "predict_proba" and gives_raw_scores(estimator):
+        if probabilities:
+            raise TypeError(no_probabilities(estimator))
+        return RAW_SCORES
+    return method
+
+
+def no_probabilities(estimator):
+    """Return a sentence that says why predict_proba is not what its name says."""
+    return (
+        f"{type(learner_of(estimator)).__name__} with a callable objective returns raw "
+        "scores as predict_proba, and no probabilities. Set calibration='sigmoid' or "
+        "'auto', which make probabilities of scores, or an objective that is a name."
+    )
+
+
+def outputs_of(estimator, X, method, classes, offsets=None):
+    """Return the outputs of a fitted estimator, with one column for every class.
+
+    Two classes and decision values give one column, (n,). A class that the estimator
+    has not seen, because its fold had no row of it, gets the lowest output there is.
+    `offsets` are further arguments of the method.
+    """
+    name = "predict_proba" if method == RAW_SCORES else method
+    with warnings.catch_warnings():
+        if method == RAW_SCORES:  # LightGBM warns of what is known here
+            warnings.filterwarnings("ignore", "Cannot compute class prob", UserWarning)
+        outputs = np.asarray(getattr(estimator, name)(X, **(offsets or {})))
+    known = np.asarray(estimator.classes_)
+    _check_columns(outputs, estimator, method, known)
+    if not np.isfinite(outputs.sum()) and not np.isfinite(outputs).all():
+        bad = ~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} returns NaN or infinite values for "
+            f"{bad.sum():,} of {bad.size:,} rows. Check the rows for extreme values, "
+            "and the estimator for parameters under which it diverges."
+        )
+    return align_columns(outputs, known, classes, method)
+
+
+def align_columns(outputs, known, classes, method):
+    """Return outputs, whose columns are `known` classes, in the order of `classes`."""
+    is_proba = method == "predict_proba"
+    if outputs.ndim == 2 and outputs.shape[1] == 1 and not is_proba:
+        outputs = outputs[:, 0]
+    if known.size == classes.size == 2 and outputs.ndim == 2 and not is_proba:
+        outputs = outputs[:, 1] - outputs[:, 0]
+    if known.size == classes.size and np.array_equal(known, classes):
+        return outputs
+    columns = positions_of(known, classes, owner="The wrapped estimator")
+    if known.size == classes.size == 2 and outputs.ndim == 1:
+        return outputs if columns[0] == 0 else -outputs
+    if outputs.ndim == 1:
+        # The margin between two of more classes, or of one class alone.
+        outputs = np.column_stack([-outputs, outputs])[:, -known.size :]
+    lowest = 0.0 if is_proba else outputs.min() - 1.0
+    aligned = np.full((outputs.shape[0], classes.size), lowest)
+    aligned[:, columns] = outputs
+    if classes.size == 2 and not is_proba:
+        return aligned[:, 1] - aligned[:, 0]
+    return aligned
+
+
+def labels_of_outputs(outputs, classes):
+    """Return the label that raw scores are highest for."""
+    if outputs.ndim == 1:
+        return classes[(outputs > 0).astype(np.intp)]
+    return classes[outputs.argmax(axis=1)]
+
+
+def check_probabilities_are_ones(outputs, estimator):
+    """Raise unless the outputs of predict_proba are probabilities."""
+    lowest, highest = outputs.min(), outputs.max()
+    sums = outputs.sum(axis=1)
+    worst = sums[np.argmax(np.abs(sums - 1))]
+    name = f"predict_proba of {type(estimator).__name__}"
+    if lowest < -_OUTSIDE or highest > 1 + _OUTSIDE:
+        said = f"values from {lowest:.3g} to {highest:.3g}"
+    elif abs(worst - 1) > _OFF:
+        said = f"rows whose sum is {worst:.6g}"
+    else:
+        return
+    raise ValueError(
+        f"{name} returns {said}, which are no probabilities. If they are scores, name "
+        "the method decision_function and set calibration='sigmoid', which makes "
+        "probabilities of them."
+    )
+
+
+def _check_columns(outputs, estimator, method, known):
+    """Raise if the columns of outputs cannot be those of the classes."""
+    n_columns = outputs.shape[1] if outputs.ndim == 2 else 1
+    name = "predict_proba" if method == RAW_SCORES else method
+    if n_columns == 1 and method == "predict_proba" and known.size > 1:
+        raise ValueError(
+            f"predict_proba of {type(estimator).__name__} returns shape "
+            f"{outputs.shape}, one column for {known.size} classes. It must return one "
+            "column for every class in its classes_."
+        )
+    fits = n_columns == known.size or (n_columns == 1 and known.size <= 2)
+    if not fits or _compares_pairs(estimator, method, known):
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} returns {n_columns} columns that "
+            f"are not those of the {known.size} classes, and cannot be calibrated. For "
+            "an SVC set decision_function_shape='ovr'."
+        )
+
+
+def _compares_pairs(estimator, method, classes):
+    """Return whether decision values are of pairs of classes; three have three pairs.
+
+    The number of columns gives no sign then, but the parameter does, wherever in a
+    composite the estimator sits.
+    """
+    if method != "decision_function" or classes.size != 3:
+        return False
+    return any(
+        name.rpartition("__")[2] == "decision_function_shape" and value == "ovo"
+        for name, value in estimator.get_params().items()
+    )
+
+
+def smallest_probability(outputs, method, weights=None):
+    """Return where to clip probabilities before their logarithm is taken.
+
+    Zeros of tree ensembles and neighbours mean "no vote", not "impossible". Half of a
+    small probability that does occur is half a vote: not of the smallest one, which is
+    that of a single odd row and would give all rows without a vote its leverage.
+    """
+    if method != "predict_proba":
+        return SMALLEST_CLIP
+    positive = outputs > 0
+    small = 1.0
+    if positive.any() and weights is None:
+        small = np.quantile(outputs[positive], SMALL_SHARE, method="inverted_cdf")
+    elif positive.any():
+        by_column = weights.reshape(-1, *[1] * (outputs.ndim - 1))
+        weights = np.broadcast_to(by_column, outputs.shape)
+        small = weighted_quantile(outputs[positive], weights[positive], SMALL_SHARE)
+    return float(np.clip(small / 2, SMALLEST_CLIP, 0.25))
+
+
+def log_scores(outputs, method, clip):
+    """Return the log-scale scores that calibrators take."""
+    if method == "predict_proba":
+        return log_scale(np.asarray(outputs, dtype=np.float64), clip)
+    return outputs

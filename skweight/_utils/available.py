@@ -1,0 +1,35 @@
+"""Methods that are there only where a check says so, and say why they are not."""
+
+from functools import update_wrapper, wraps
+from types import MethodType
+
+
+class _Available:
+    """Descriptor of a method that is looked up only where a check passes."""
+
+    def __init__(self, method, check):
+        self.method = method
+        self.check = check
+        update_wrapper(self, method)
+
+    def __get__(self, instance, owner=None):
+        if instance is not None:
+            self.check(instance)
+            return MethodType(self.method, instance)
+
+        # Looked up on the class: the check waits for the call.
+        @wraps(self.method)
+        def checked(instance, *args, **kwargs):
+            self.check(instance)
+            return self.method(instance, *args, **kwargs)
+
+        return checked
+
+
+def available_if(check):
+    """Make a method available where ``check(self)`` raises no AttributeError.
+
+    As scikit-learn's function of that name, but the error is the one of the check,
+    whose sentence says what to do; there it is hidden behind another one.
+    """
+    return lambda method: _Available(method, check)
