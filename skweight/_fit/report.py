@@ -55,7 +55,6 @@ def keep(wrapper, request, weighed, fitted, calibrated, decided, report, stream=
         request.hidden,
         classes_=request.classes,
         estimators_=fitted.models,
-        weighting_=weighed.weighting,
         calibrator_=calibrated.map.calibrator,
         decision_=decided.decision,
         class_multiplier_=fitted.multipliers.in_all,
@@ -82,6 +81,5 @@ def keep_regression(wrapper, request, weighed, fitted, report):
         weighed,
         request.hidden,
         estimator_=fitted.models[0],
-        weighting_=weighed.weighting,
         report_=report,
     )

@@ -16,6 +16,7 @@ from skweight._utils.columns import drop_columns
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
+from skweight.weighting._base import factors_of, fitted_factors_of
 
 
 class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
@@ -134,8 +135,21 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
         name: getattr(model, name) for name in of_features if hasattr(model, name)
     }
     learned |= {"_side_columns": hidden, "_width": weighed.width}
+    learned["weighting_"] = _without_targets(weighed.weighting)
     for name in of_features:
         if name not in learned:
             vars(wrapper).pop(name, None)
     vars(wrapper).update(learned)
     return wrapper
+
+
+def _without_targets(weighting):
+    """Let a fitted copy of a strategy forget rows that its fit alone has needed.
+
+    They may be somebody else's, and a model that is kept must not carry them along.
+    """
+    for factor in [*fitted_factors_of(weighting), *factors_of(weighting)]:
+        held = factor.get_params(deep=False)
+        of_target = ("X_target", "sample_weight_target")
+        factor.set_params(**{name: None for name in of_target if name in held})
+    return weighting

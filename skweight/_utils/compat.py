@@ -89,6 +89,18 @@ def own_request(estimator, name, method="fit"):
     return own_requests(estimator, method).get(name)
 
 
+def forget_requests(estimator):
+    """Drop an estimator's record of requests where it says what its class says.
+
+    ``set_fit_request`` leaves one, which some packages that store models cannot read.
+    """
+    record = vars(estimator).pop("_metadata_request", None)
+    if record is None:
+        return
+    if repr(estimator._get_metadata_request()) != repr(record):
+        estimator._metadata_request = record  # the user's own
+
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9 has no callbacks

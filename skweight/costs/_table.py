@@ -407,6 +407,14 @@ class CostTable:
     def __reduce__(self):
         return _remake, (type(self), *self._key())
 
+    # What skops stores an object by; pickle goes by __reduce__.
+    def __getstate__(self):
+        return dict(zip(CostTable.__slots__, self._key(), strict=True))
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
     def __copy__(self):
         return self
 

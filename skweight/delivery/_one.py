@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import (
+    forget_requests,
     own_request,
     own_requests,
     routing_of,
@@ -605,6 +606,7 @@ def tidied(value, seen=None):
     elif _may_hold_traces(value):
         _withdraw(value, "fit")
         _withdraw(value, "score")
+        forget_requests(value)
         # Of what is no composite nothing inside was touched; a forest is large.
         asks_alone = isinstance(routing_of(value), MetadataRequest)
         if not (asks_alone and hasattr(value, "get_params")):
