@@ -367,3 +367,17 @@ def test_drawing_steps_evenly_where_weights_do_not():
             -np.log(p), weights=BalancedWeighting().fit_weigh(X, y)
         )
     assert losses["sample"] < 0.8 * losses["weight"]
+
+
+def test_a_stream_goes_on_from_the_population_mass_of_a_fit_and_not_its_rows(rng):
+    """Class weights after fit and chunk are those of all rows at once."""
+    X, y = rng.normal(size=(400, 2)), (np.arange(400) % 5 == 0).astype(int)
+    weight = np.where(y == 1, 6.0, 0.5) * rng.uniform(0.5, 1.5, size=400)
+    both = WeightedClassifier(GaussianNB()).fit(X, y, sample_weight=weight)
+    for normalize in (True, False):
+        clf = WeightedClassifier(GaussianNB(), normalize=normalize)
+        clf.fit(X[:250], y[:250], sample_weight=weight[:250])
+        clf.partial_fit(X[250:], y[250:], sample_weight=weight[250:])
+        ratio = [one.weighting_.class_weight_ for one in (clf, both)]
+        assert_allclose(ratio[0], ratio[1], rtol=1e-9)
+        assert_allclose(clf.report_.population_share, both.report_.population_share)

@@ -260,3 +260,24 @@ def test_fitted_strategies_do_not_carry_their_rows(rng):
     X[:, 1] = rng.pareto(0.8, size=5000) + 0.01
     weighting = ColumnWeighting(1, stabilizer=5.0).fit(X, np.arange(5000) % 2)
     assert len(pickle.dumps(weighting)) < 3000
+
+
+def test_population_weights_keep_their_total_where_their_scale_counts():
+    """`normalize=False` says that weights are numbers of rows; few are made fewer."""
+    seen = []
+
+    class Spy(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            seen.append(sample_weight)
+            return super().fit(X, y, sample_weight)
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 2)), np.arange(200) % 2
+    weight = rng.pareto(0.8, size=200) * 100 + 1
+    for stabilizer in (5.0, "clip", "temper"):
+        clf = WeightedClassifier(
+            Spy(), weighting=None, stabilizer=stabilizer, normalize=False
+        )
+        clf.fit(X, y, sample_weight=weight)
+        assert not np.allclose(seen[-1], weight)
+        np.testing.assert_allclose(seen[-1].sum(), weight.sum(), rtol=1e-9)
