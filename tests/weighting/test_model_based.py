@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -361,3 +362,45 @@ def test_rows_that_were_not_in_training_have_no_such_weight(rng):
     weighting = NoiseAwareWeighting(estimator=GaussianNB()).fit(X, given)
     with pytest.raises(TypeError, match="rows that were not in training have no such"):
         weighting.weigh(X, given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["prune", "soft"])
+def test_held_out_losses_under_pair_folds_are_those_under_nested_fits(method):
+    model, optimism = LogisticRegression(), {"once": [], "pairs": [], "nested": []}
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X, y = draw_coin(rng, 400)
+        X_new, y_new = draw_coin(rng, 8000)
+        folds, _ = make_folds(X, y, 5)
+        fits = CrossFits(WeightedModel(model), X, y, np.array([0, 1]), folds)
+        once = NoiseAwareWeighting(method).fit_weigh(X, y, fits=fits)
+        for scheme, found in optimism.items():
+            away = []
+            for fold in range(5):
+                train = folds != fold
+                if scheme == "once":
+                    weights = once[train]
+                elif scheme == "pairs":
+                    weights = NoiseAwareWeighting(method).fit_weigh(
+                        X[train], y[train], fits=fits.without(fold)
+                    )
+                else:
+                    nested = NoiseAwareWeighting(method, estimator=model)
+                    weights = nested.fit_weigh(X[train], y[train])
+                fitted = LogisticRegression().fit(X[train], y[train], weights)
+                held_out = log_loss(y[~train], fitted.predict_proba(X[~train]))
+                away.append(held_out - log_loss(y_new, fitted.predict_proba(X_new)))
+            found.append(np.mean(away))
+        assert fits.n_fits == 5 + 10
+    once, pairs, nested = map(np.array, optimism.values())
+    difference = pairs - nested
+    assert abs(difference.mean()) < 2 * difference.std() / np.sqrt(10) + 1e-3
+    leak = once - nested  # what pairs are there for
+    assert leak.mean() < -3 * leak.std() / np.sqrt(10)
+
+
+def draw_coin(rng, n):
+    X = rng.normal(size=(n, 5))
+    p = 1 / (1 + np.exp(-(X[:, 0] + X[:, 1])))
+    return X, (rng.uniform(size=n) < p).astype(int)

@@ -1,5 +1,6 @@
 """Recency: half the weight with every half-life, whatever tells the time."""
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
@@ -132,3 +133,18 @@ def test_models_follow_the_newest_rows(rng, drop):
     by_metadata = RecencyWeighting(metadata("seen"), 100)
     found = by_metadata.fit_weigh(X[:, :1], None, seen=time)
     assert_allclose(found, weighting.fit_weigh(X, None))
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no time zone of a process")
+def test_moments_without_a_zone_do_not_depend_on_that_of_the_machine(monkeypatch):
+    # Clocks in New York were turned on 2026-03-08, which these days do not know.
+    days = [date(2026, 3, 7), date(2026, 3, 8), date(2026, 3, 9)]
+    X = pd.DataFrame({"when": pd.Series(days, dtype=object)})
+    try:
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        weights = RecencyWeighting("when", "1D").fit_weigh(X, None)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert_allclose(weights[1:] / weights[:-1], 2)
