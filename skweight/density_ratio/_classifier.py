@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -17,6 +17,7 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     StandardScaler,
 )
+from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
 from skweight._utils.validation import check_number, n_rows
@@ -144,17 +145,40 @@ class ClassifierRatio(BaseDensityRatio):
             source, target = (
                 subsample(one, self.max_fit_rows, rng) for one in (source, target)
             )
-        X = stack(source.X, target.X)
-        y = np.repeat(_CLASSES, [source.n, target.n])
-        if self.estimator is None and y.size < _FEW_ROWS:
-            # Threads that share the work of small trees only wait for one another.
-            with one_thread("openmp"):
-                ratio = self._fit_stacked(X, y, source, target, rng)
-        else:
-            ratio = self._fit_stacked(X, y, source, target, rng)
+        ratio = self._fit_stacked(source, target, rng)[: source.n]
         return ratio if source is everything else None
 
-    def _fit_stacked(self, X, y, source, target, rng):
+    def held_out_ratios(self, source, target, splits):
+        """Return the ratios of the rows of two samples that folds of them hold out.
+
+        The scores of all folds are calibrated together, so that a fold takes one fit.
+
+        Parameters
+        ----------
+        source, target : Sample
+            Checked rows.
+        splits : list
+            For every fold two pairs, one for either sample: positions of training
+            rows, and of rows held out.
+        """
+        pairs = [
+            (np.r_[train, source.n + more], np.r_[test, source.n + rest])
+            for (train, test), (more, rest) in splits
+        ]
+        rng = check_random_state(self.random_state)
+        ratio = clone(self)._fit_stacked(source, target, rng, pairs)
+        return ratio[: source.n], ratio[source.n :]
+
+    def _fit_stacked(self, source, target, rng, pairs=None):
+        """Return the held-out ratios of all rows, of given folds or of ones drawn."""
+        X = stack(source.X, target.X)
+        y = np.repeat(_CLASSES, [source.n, target.n])
+        # Threads that share the work of small trees only wait for one another.
+        few = self.estimator is None and y.size < _FEW_ROWS
+        with one_thread(*(["openmp"] if few else [])):
+            return self._fit_folds(X, y, source, target, rng, pairs)
+
+    def _fit_folds(self, X, y, source, target, rng, pairs):
         estimator = self.estimator
         if estimator is None:
             estimator = default_classifier(X, rng.randint(2**31 - 1))
@@ -173,7 +197,7 @@ class ClassifierRatio(BaseDensityRatio):
             X,
             y,
             weights,
-            stratified_splits(y, self.cv, rng),
+            stratified_splits(y, self.cv, rng) if pairs is None else pairs,
             classes=_CLASSES,
             random_state=seed,
             probabilities=calibrator is None,
@@ -194,8 +218,7 @@ class ClassifierRatio(BaseDensityRatio):
                 self.calibrator_ = calibrator.fit(
                     fitted.scores, y, sample_weight=halves * y.size
                 )
-        ratio = self._odds(fitted.outputs)
-        return ratio[: source.n]
+        return self._odds(fitted.outputs)
 
     def _odds(self, outputs):
         if self.calibrator_ is None:

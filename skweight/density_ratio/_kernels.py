@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.utils.random import sample_without_replacement
 
 from skweight._utils.validation import check_number
+from skweight.weights import weighted_quantile
 
 # The kernels of so many rows stay in a core's cache; larger chunks are slower.
 CHUNK_ROWS = 1024
@@ -30,6 +31,15 @@ _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 # Where a term of an exponent or a squared norm is larger, float32 will not do.
 _LARGEST_TERM = 1e2
 _LARGEST_NORM = 1e30
+
+# A column whose deviation is this many times what its middle rows show has outliers.
+_OUTLIERS = 5.0
+
+# Rows of each sample that are looked at for that, the share of them at either end that
+# may be outliers, and how many deviations of a normal distribution lie between.
+_ROBUST_ROWS = 10_000
+_TAIL = 0.1
+_BETWEEN_TAILS = 2.563
 
 # The relative ratio is cut off at this share of its bound before it is mapped back.
 _LARGEST_RELATIVE = 0.9
@@ -78,7 +88,8 @@ def scale_columns(source, target, *, standardize):
     """Return the shift and the scale of every column, each sample counting half.
 
     Constant columns get scale 1, and raise where there are no others. A sparse table is
-    not shifted, which no distance notices.
+    not shifted, which no distance notices. A column with far outliers, such as a number
+    that stands for a missing one, is scaled by its middle rows.
     """
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
@@ -88,6 +99,12 @@ def scale_columns(source, target, *, standardize):
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
     mean = (mean_source + mean_target) / 2
+    if not (sparse.issparse(source.X) or sparse.issparse(target.X)):
+        middles, spreads = zip(*map(_middle, (source, target)), strict=True)
+        spread = np.mean(spreads, axis=0)
+        far = (spread > 0) & (variance > _OUTLIERS**2 * spread)
+        variance = np.where(far, spread, variance)
+        mean = np.where(far, np.mean(middles, axis=0), mean)
     # What rounding leaves of a constant column is no spread.
     largest = np.maximum(np.abs(mean_source), np.abs(mean_target))
     constant = variance <= (1e-13 * largest) ** 2
@@ -101,6 +118,17 @@ def scale_columns(source, target, *, standardize):
     if sparse.issparse(source.X) or sparse.issparse(target.X):
         mean = np.zeros_like(mean)
     return mean, scale
+
+
+def _middle(sample):
+    """Return median and variance of every column, as its middle rows show them."""
+    step = -(-sample.n // _ROBUST_ROWS)
+    rows = np.asarray(sample.X[::step], dtype=np.float64)
+    share = sample.shares()[::step]
+    low, median, high = np.transpose(
+        [weighted_quantile(x, share, [_TAIL, 0.5, 1 - _TAIL]) for x in rows.T]
+    )
+    return median, ((high - low) / _BETWEEN_TAILS) ** 2
 
 
 def choose_centers(sample, n_centers, rng):
@@ -162,11 +190,11 @@ class GaussianKernels:
             return sparse.csr_matrix(X.multiply(self._inverse_scale))
         return (X - self.mean) * self._inverse_scale
 
-    def linear(self, X):
-        """Return a constant and the standardised columns, dense."""
+    def linear(self, X, reach=np.inf):
+        """Return a constant and the standardised columns up to some size, dense."""
         Z = self._standardized(X)
         Z = Z.toarray() if sparse.issparse(Z) else Z
-        return np.hstack([np.ones((Z.shape[0], 1)), Z])
+        return np.hstack([np.ones((Z.shape[0], 1)), np.clip(Z, -reach, reach)])
 
     def _products(self, X, factors):
         """Return [z, |z|^2, 1] of the rows of one chunk times factors."""
@@ -326,8 +354,10 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 def _weighted_median(values, weights):
     """Return the smallest positive value with at least half of the weight below."""
     order = np.argsort(values)
-    # The distance of a centre to itself is zero but for rounding.
-    order = order[values[order] > 1e-12 * values.max()]
+    # The distance of a centre to itself is zero but for rounding; that to an outlier
+    # says nothing about what a small distance is.
+    typical = values[order[round(0.9 * (order.size - 1))]] or values.max()
+    order = order[values[order] > 1e-12 * typical]
     if order.size == 0:
         return 1.0
     cumulated = np.cumsum(weights[order])

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import expit
 
 from skweight._utils.validation import check_number
@@ -24,6 +24,9 @@ _WIDTHS = np.array([-1.0, 0.0, 1.0])
 
 # Beyond e to this power a ratio is a statement about the model, not about the data.
 _LARGEST_LOG_RATIO = 30.0
+
+# The linear part takes columns up to so many deviations.
+_REACH = 5.0
 
 
 class KernelLogisticRatio(BaseDensityRatio):
@@ -147,7 +150,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
-        linear = np.concatenate([self._kernels.linear(one.X) for one in samples])
+        linear = np.concatenate([self._linear(one.X) for one in samples])
         distances = [all_distances(self._kernels, one.X) for one in samples]
         if self._kernels.size:
             widths = width_grid(
@@ -195,7 +198,11 @@ class KernelLogisticRatio(BaseDensityRatio):
 
     def _features(self, X):
         kernels = self._kernels.kernels(all_distances(self._kernels, X), self.sigma_)
-        return np.hstack([self._kernels.linear(X), kernels])
+        return np.hstack([self._linear(X), kernels])
+
+    def _linear(self, X):
+        # One row a million deviations away would have all the say about a slope.
+        return self._kernels.linear(X, _REACH if self.standardize else np.inf)
 
     def _ratio(self, X):
         def ratio(rows):
@@ -232,7 +239,8 @@ def ridge_path(F, s, v, lambdas):
     for k in np.argsort(-lambdas):
         coef, eta, factor = _newton(F, s, v, lambdas[k], coef, tol=1e-6)
         p = expit(eta)
-        leverage = v * np.einsum("ij,ji->i", F, cho_solve(factor, F.T))
+        half = solve_triangular(factor[0], F.T, trans="T", lower=factor[1])
+        leverage = v * np.einsum("ji,ji->i", half, half)
         room = np.maximum(1 - leverage * p * (1 - p), 1e-6)
         left_out = eta + leverage * (p - s) / room
         scores[k] = v @ (s * left_out - np.logaddexp(0, left_out))

@@ -94,8 +94,10 @@ class DensityRatioSearch(BaseDensityRatio):
 
     Notes
     -----
-    Cost: ``cv`` fits of every candidate on at most ``max_selection_rows`` rows, and one
-    or two final fits. With the default candidates all of it is linear in n.
+    Cost: ``cv`` fits of every candidate on at most ``max_selection_rows`` rows, with
+    the width and ridge of one fit on all of them, and one or two final fits. The scores
+    of a classifier are calibrated once, over all folds. With the default candidates all
+    of it is linear in n.
 
     References
     ----------
@@ -141,7 +143,7 @@ class DensityRatioSearch(BaseDensityRatio):
         check_number(self.cv, name="cv", low=2)
         check_number(self.max_selection_rows, name="max_selection_rows", low=10)
         source, target, candidates = self._candidates(source, target, rng)
-        rows = self._held_out_scores(source, target, candidates, rng)
+        rows, fits = self._held_out_scores(source, target, candidates, rng)
         names = list(rows)
         scores = {name: _mean(*rows[name]) for name in names}
         best = max(names, key=scores.get)
@@ -162,9 +164,11 @@ class DensityRatioSearch(BaseDensityRatio):
         self.reason_ = self._reason(order, scores, errors, chosen)
         self.estimators_, parts = {}, []
         for name in chosen:
-            estimator = clone(candidates[name])
-            with _quietly():
-                parts.append(_fit_ratio(estimator, source, target))
+            estimator, ratio = fits[name]
+            if ratio is None:
+                with _quietly():
+                    ratio = _fit_ratio(estimator, source, target)
+            parts.append(ratio)
             self.estimators_[name] = estimator
         return _average(parts)
 
@@ -207,7 +211,10 @@ class DensityRatioSearch(BaseDensityRatio):
         return source, target, prepared
 
     def _held_out_scores(self, source, target, candidates, rng):
-        """Return the scores of held-out rows, with their shares, by candidate."""
+        """Return the scores of held-out rows, with their shares, by candidate.
+
+        And the estimators to fit on everything, or fitted already, with their ratios.
+        """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)
         ]
@@ -220,29 +227,25 @@ class DensityRatioSearch(BaseDensityRatio):
             zip(*(folds.split(np.empty(one.n)) for one in samples), strict=True)
         )
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_fold)(estimator, *samples, *split, self.scoring)
+            delayed(_held_out_ratios)(estimator, *samples, splits)
             for estimator in candidates.values()
-            for split in splits
         )
-        rows, problems = {}, {}
-        for position, name in enumerate(candidates):
-            own = results[position * len(splits) : (position + 1) * len(splits)]
-            failed = [result for result in own if isinstance(result, str)]
-            if failed:
-                problems[name] = failed[0]
+        everything = samples[0] is source and samples[1] is target
+        shares = [one.shares() for one in samples]
+        rows, fits, problems = {}, {}, {}
+        for name, result in zip(candidates, results, strict=True):
+            if isinstance(result, str):
+                problems[name] = result
                 continue
-            values = [np.concatenate(part) for part in zip(*own, strict=True)]
-            shares = [
-                np.concatenate([one.shares()[test] for _, test in halves])
-                for one, halves in zip(samples, zip(*splits, strict=True), strict=True)
-            ]
-            rows[name] = (values, shares)
+            *ratios, fit = result
+            rows[name] = (score_rows(*ratios, self.scoring), shares)
+            fits[name] = fit if everything else (clone(fit[0]), None)
         if not rows:
             raise ValueError(
                 "No candidate could be fitted. "
                 + " ".join(f"{name}: {text}" for name, text in problems.items())
             )
-        return rows
+        return rows, fits
 
     def _reason(self, order, scores, errors, chosen):
         others = [
@@ -282,20 +285,42 @@ def _fit_ratio(estimator, source, target):
     return estimator.fit_ratio(source.X, target.X, source.share, target.share)
 
 
-def _score_fold(estimator, source, target, rows_source, rows_target, scoring):
-    """Return scores of the held-out rows of both samples, or what went wrong."""
-    (train, test), (train_target, test_target) = rows_source, rows_target
-    estimator = clone(estimator)
+# Parameters that hold what to choose from, and what was chosen.
+_CHOSEN = {"sigmas": "sigma_", "lambdas": "lambda_"}
+
+
+def _held_out_ratios(estimator, source, target, splits):
+    """Return the ratios of held-out rows of both samples, or what went wrong.
+
+    And the estimator with the width and ridge that were chosen, once for all folds, and
+    its ratio, where that took a fit on all rows.
+    """
     try:
         with _quietly():
-            _fit_ratio(estimator, source.take(train), target.take(train_target))
-            return score_rows(
-                estimator.ratio(take_rows(source.X, test)),
-                estimator.ratio(take_rows(target.X, test_target)),
-                scoring,
-            )
+            if isinstance(estimator, ClassifierRatio):
+                ratios = estimator.held_out_ratios(source, target, splits)
+                return *ratios, (clone(estimator), None)
+            estimator, ratio = clone(estimator), None
+            if _CHOSEN.keys() & estimator.get_params():
+                ratio = _fit_ratio(estimator, source, target)
+                estimator.set_params(**_chosen(estimator))
+            at = np.empty(source.n), np.empty(target.n)
+            part = clone(estimator)
+            for (train, test), (more, rest) in splits:
+                _fit_ratio(part, source.take(train), target.take(more))
+                at[0][test] = part.ratio(take_rows(source.X, test))
+                at[1][rest] = part.ratio(take_rows(target.X, rest))
+            return *at, (estimator, ratio)
     except ValueError as error:
         return str(error)
+
+
+def _chosen(fitted):
+    """Return parameters that leave nothing to choose."""
+    params = _CHOSEN.keys() & fitted.get_params()
+    chosen = {name: getattr(fitted, _CHOSEN[name]) for name in params}
+    # Without kernels there is no width.
+    return {name: [value] for name, value in chosen.items() if not np.isnan(value)}
 
 
 @contextmanager

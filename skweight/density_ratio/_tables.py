@@ -121,8 +121,10 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
         share = None
         if weight is not None:
             weight = check_weights(weight, n, name=f"sample_weight_{name}")
-            share = weight / weight.sum()
-        n_counted = n if share is None else int(np.count_nonzero(share))
+            # Summed without zeros, which would move the rounding of the sum.
+            counted = np.flatnonzero(weight)
+            share = weight[counted] / weight[counted].sum()
+        n_counted = n if share is None else share.size
         if n_counted < MIN_ROWS:
             what = "row" if n_counted == 1 else "rows"
             raise ValueError(
@@ -131,8 +133,7 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
                 f"of use. Pass more rows of the {name}."
             )
         X = numbers(X, owner=owner, name=f"X_{name}") if numeric else plain_table(X)
-        sample = Sample(X, share)
-        samples.append(sample.take(np.flatnonzero(share)) if n_counted < n else sample)
+        samples.append(Sample(take_rows(X, counted) if n_counted < n else X, share))
     return samples
 
 

@@ -2,6 +2,8 @@
 
 import tracemalloc
 import warnings
+from contextlib import ExitStack
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.stats import special_ortho_group
 from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,8 +26,10 @@ from skweight.density_ratio import (
     ClassifierRatio,
     DensityRatioSearch,
     KernelLogisticRatio,
+    _logistic,
 )
-from skweight.density_ratio._kernels import CHUNK_ROWS, GaussianKernels
+from skweight.density_ratio._kernels import CHUNK_ROWS, GaussianKernels, scale_columns
+from skweight.density_ratio._tables import Sample
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 
 ESTIMATORS = {
@@ -427,6 +433,101 @@ def test_a_candidate_that_fails_is_passed_over(rng):
     assert model.best_name_ == "uLSIF"
     with pytest.raises(ValueError, match="No candidate could be fitted"):
         DensityRatioSearch({"small": KMM(max_rows=10)}).fit(X_source, X_target)
+
+
+def test_the_default_search_chooses_once_and_fits_few_trees(rng):
+    """Widths are chosen on all rows, and a fold takes one fit of the trees."""
+    X_source, X_target, _ = shifted(rng, 300, 300)
+    with ExitStack() as stack:
+        trees = stack.enter_context(spy(HistGradientBoostingClassifier, "fit"))
+        paths = stack.enter_context(
+            mock.patch.object(_logistic, "ridge_path", wraps=_logistic.ridge_path)
+        )
+        DensityRatioSearch(random_state=0).fit(X_source, X_target)
+    n_lambdas = [call.args[3].size for call in paths.call_args_list]
+    # Two logistic candidates, one with three widths; then three folds of each.
+    assert sum(n > 1 for n in n_lambdas) == 1 + 3
+    assert n_lambdas.count(1) == 2 * 3
+    assert trees.call_count == 3 + 1
+
+
+def spy(cls, name):
+    return mock.patch.object(cls, name, autospec=True, side_effect=getattr(cls, name))
+
+
+def test_what_a_search_holds_out_is_what_its_candidate_says_without_those_rows(rng):
+    X_source, X_target, _ = shifted(rng, 90, 60)
+    model = DensityRatioSearch(
+        {"one": KernelLogisticRatio(n_centers=0, lambdas=[0.1])}, random_state=0
+    ).fit(X_source, X_target)
+    draws = np.random.RandomState(0)
+    draws.randint(2**31 - 1)  # the seed of the candidate
+    folds = KFold(3, shuffle=True, random_state=draws.randint(2**31 - 1))
+    score = 0.0
+    halves = folds.split(X_source), folds.split(X_target)
+    for (train, test), (more, rest) in zip(*halves, strict=True):
+        part = KernelLogisticRatio(n_centers=0, lambdas=[0.1], random_state=0)
+        part.fit(X_source[train], X_target[more])
+        score += part.score(X_source[test], X_target[rest]) / 3
+    assert model.cv_results_["mean_test_score"][0] == pytest.approx(score, rel=1e-9)
+
+
+# --- Rows that should not matter ------------------------------------------------------
+
+
+@every
+def test_rows_of_weight_zero_move_nothing(rng, name):
+    X_source, X_target, _ = shifted(rng, 120, 90)
+    X_new = rng.normal(size=(20, 2))
+    weights = rng.exponential(size=120), rng.exponential(size=90)
+    far = rng.normal(size=(15, 2)) * 1e3
+    expected = clone(ESTIMATORS[name]).fit(X_source, X_target, *weights)
+    zeros = np.zeros(15)
+    for source, target in ((far, None), (None, far), (far, far)):
+        tables, both = [], []
+        for X, w, more in zip(
+            (X_source, X_target), weights, (source, target), strict=True
+        ):
+            tables.append(X if more is None else np.vstack([X, more]))
+            both.append(w if more is None else np.concatenate([w, zeros]))
+        model = clone(ESTIMATORS[name]).fit(*tables, *both)
+        assert_array_equal(model.ratio(X_new), expected.ratio(X_new))
+
+
+@pytest.mark.parametrize("place", ["source", "target"])
+@pytest.mark.parametrize("value", [1e6, -999.0, 1e12])
+@pytest.mark.parametrize(
+    "name", ["uLSIF", "RuLSIF", "KMM", "logistic", "kernel logistic"]
+)
+def test_a_far_outlier_blinds_no_kernel_method(name, value, place):
+    rng = np.random.default_rng(0)
+    X_source, X_target, true = shifted(rng, 500, 500)
+    clean = np.arange(1, 500)
+    before = clone(ESTIMATORS[name]).fit(X_source, X_target).ratio(X_source)
+    (X_source if place == "source" else X_target)[0, 0] = value
+    after = clone(ESTIMATORS[name]).fit(X_source, X_target).ratio(X_source)
+    seen = [np.corrcoef(true[clean], ratio[clean])[0, 1] for ratio in (before, after)]
+    assert seen[1] > seen[0] - 0.1
+
+
+def test_a_column_of_ordinary_spread_is_scaled_by_its_deviation(rng):
+    """Heavy tails, rare flags and two distant groups are no outliers."""
+    X = np.column_stack(
+        [
+            rng.normal(size=2000),
+            np.exp(rng.normal(size=2000)),
+            rng.random(2000) < 0.02,
+            np.where(rng.random(2000) < 0.5, -50.0, 50.0),
+        ]
+    ).astype(float)
+    samples = Sample(X[:1000]), Sample(X[1000:])
+    mean, scale = scale_columns(*samples, standardize=True)
+    variance = (X[:1000].var(axis=0) + X[1000:].var(axis=0)) / 2
+    assert_allclose(scale, np.sqrt(variance))
+    assert_allclose(mean, (X[:1000].mean(axis=0) + X[1000:].mean(axis=0)) / 2)
+    X[0, 0] = 1e6
+    _, scale = scale_columns(*samples, standardize=True)
+    assert scale[0] == pytest.approx(1, abs=0.1)
 
 
 # --- Work and memory ------------------------------------------------------------------
