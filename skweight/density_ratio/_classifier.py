@@ -148,7 +148,7 @@ class ClassifierRatio(BaseDensityRatio):
         ratio = self._fit_stacked(source, target, rng)[: source.n]
         return ratio if source is everything else None
 
-    def held_out_ratios(self, source, target, splits):
+    def _held_out_ratios(self, source, target, splits):
         """Return the ratios of the rows of two samples that folds of them hold out.
 
         The scores of all folds are calibrated together, so that a fold takes one fit.

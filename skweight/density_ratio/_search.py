@@ -298,7 +298,7 @@ def _held_out_ratios(estimator, source, target, splits):
     try:
         with _quietly():
             if isinstance(estimator, ClassifierRatio):
-                ratios = estimator.held_out_ratios(source, target, splits)
+                ratios = estimator._held_out_ratios(source, target, splits)
                 return *ratios, (clone(estimator), None)
             estimator, ratio = clone(estimator), None
             if _CHOSEN.keys() & estimator.get_params():
