@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.metadata import sort_fit_params
 from skweight._held_out.splits import check_word
@@ -104,6 +105,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
     if isinstance(estimator, FrozenEstimator):
+        check_is_fitted(estimator)
         classes = np.unique(estimator.classes_)
         codes = positions_of(y, classes, owner="The frozen estimator")
     else:

@@ -18,6 +18,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
@@ -202,6 +204,15 @@ def test_names_of_columns_go_with_the_model_that_knew_them():
     clf = WeightedClassifier(random_state=0).fit(CONTAINERS["frame"](X), y)
     assert list(clf.feature_names_in_) == ["a", "b", "c"]
     assert not hasattr(clf.fit(X, y), "feature_names_in_")
+
+
+def test_a_frozen_model_that_was_never_fitted_is_refused_as_such():
+    X, y = rows()
+    for model in (LogisticRegression(), RandomForestClassifier()):
+        for calibration in (None, "sigmoid"):
+            clf = WeightedClassifier(FrozenEstimator(model), calibration=calibration)
+            with pytest.raises(NotFittedError):
+                clf.fit(X, y)
 
 
 # -- no step of a fit touches the object that it works for -----------------------------
