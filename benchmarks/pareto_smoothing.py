@@ -9,7 +9,8 @@ from importlib.metadata import version
 import numpy as np
 from _common import Figure, alternate, ratio, run, table
 
-from skweight.weights import pareto_khat, pareto_smooth
+from skweight._utils.pareto import pareto_khat
+from skweight.weights import pareto_smooth
 
 REPEATS = 15
 

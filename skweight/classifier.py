@@ -31,8 +31,8 @@ from skweight._utils.available import available_if
 from skweight._utils.families import gives_raw_scores
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
-from skweight.calibration import resolve_calibrator
-from skweight.decision import resolve_decision
+from skweight.calibration._resolve import resolve_calibrator
+from skweight.decision._resolve import resolve_decision
 from skweight.streaming import resolve_streaming
 
 
@@ -80,7 +80,7 @@ def _resolve_sampler(spec):
     """Return a sampler with parameters for what ``resampler=`` takes."""
     if not isinstance(spec, str):
         return spec
-    from skweight.resampling import sampler_of_name
+    from skweight.resampling._names import sampler_of_name
 
     return sampler_of_name(spec)
 

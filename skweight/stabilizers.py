@@ -29,7 +29,6 @@ __all__ = [
     "ClipStabilizer",
     "ParetoStabilizer",
     "TemperStabilizer",
-    "resolve_stabilizer",
 ]
 
 

@@ -14,7 +14,7 @@ from skweight._utils.validation import (
     say,
     values_by_label,
 )
-from skweight.delivery import systematic_resample
+from skweight.delivery._one import systematic_resample
 
 __all__ = ["BalancedBatches", "Streaming"]
 
@@ -169,7 +169,6 @@ class BalancedBatches:
 
     See Also
     --------
-    skweight.delivery.systematic_resample : How rows are drawn.
     skweight.WeightedClassifier : Has a ``partial_fit`` for rows that arrive in chunks.
 
     Notes

@@ -13,10 +13,8 @@ import numpy as np
 
 from skweight._utils.lure import lure_weights
 from skweight._utils.pareto import (
-    ParetoDiagnostics,
     check_log_weights,
     pareto_diagnostics,
-    pareto_khat,
     pareto_smooth,
 )
 from skweight._utils.validation import (
@@ -28,7 +26,6 @@ from skweight._utils.validation import (
 )
 
 __all__ = [
-    "ParetoDiagnostics",
     "cap_weights",
     "clip_weights",
     "design_effect",
@@ -36,7 +33,6 @@ __all__ = [
     "lure_weights",
     "normalize_weights",
     "pareto_diagnostics",
-    "pareto_khat",
     "pareto_smooth",
     "temper_to_effective_sample_size",
     "temper_weights",
@@ -242,8 +238,8 @@ def clip_weights(weights, *, method="truncated", limit=None):
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Non-negative weights in any unit. Look at :func:`pareto_khat` of the raw
-        weights first: after clipping it sees no tail.
+        Non-negative weights in any unit. Look at :func:`pareto_diagnostics` of the
+        raw weights first: after clipping it sees no tail.
     method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
         Where the threshold :math:`\tau` comes from. All look at non-zero weights.
 

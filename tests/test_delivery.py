@@ -83,8 +83,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from threadpoolctl import threadpool_limits
 
 from skweight import WeightedClassifier
-from skweight.delivery import balances_itself, deliver, systematic_resample
-from skweight.delivery._one import TRAINING, WeightAdapter
+from skweight.delivery import deliver
+from skweight.delivery._balancing import balances_itself
+from skweight.delivery._one import TRAINING, WeightAdapter, systematic_resample
 from skweight.exceptions import UnsupportedWeightsError
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -1282,6 +1283,39 @@ class TestInsideComposites:
         with config_context(enable_metadata_routing=False):
             by_hand = clone(bagging).fit(X, data.y, sample_weight=data.training)
         assert_array_equal(fitted.predict_proba(X), by_hand.predict_proba(X))
+
+    @pytest.mark.parametrize("inside", ["pipeline", "search", "union"])
+    def test_columns_that_pass_through_beside_weighted_ones(self, data, inside):
+        """scikit-learn 1.8 routes to no remainder, and fails while routing is on."""
+        columns = ColumnTransformer(
+            [("a", StandardScaler(), [1])], remainder="passthrough"
+        )
+        X = data.X[:, 1:]
+        model = {
+            "pipeline": pipe(columns, LogisticRegression()),
+            "search": GridSearchCV(pipe(columns, LogisticRegression()), {}, cv=2),
+            "union": pipe(FeatureUnion([("columns", columns)]), LogisticRegression()),
+        }[inside]
+        fitted, deliveries = deliver(
+            model, X, data.y, data.training, population=data.population
+        )
+        assert {one.weights for one in deliveries} == {
+            "population x emphasis",
+            "population",
+        }
+        fitted = getattr(fitted, "best_estimator_", fitted)
+        first = fitted[0]
+        first = first.transformer_list[0][1] if inside == "union" else first
+        assert first.get_params()["remainder"] == "passthrough"
+        with config_context(enable_metadata_routing=False):
+            by_hand = clone(columns).fit(X, data.y)
+            assert_array_equal(first.transform(X)[:, 1:], by_hand.transform(X)[:, 1:])
+            assert repr(first.transformers_[-1]) == repr(by_hand.transformers_[-1])
+            assert type(first.transformers_[-1][1]) is type(
+                by_hand.transformers_[-1][1]
+            )
+        mean = np.average(X[:, 1], weights=data.population)
+        assert_allclose(first.transformers_[0][1].mean_, mean)
 
     def test_transformer_keeps_its_own_fit_transform(self, data, routing):
         """TargetEncoder encodes training rows by other rows only in fit_transform."""

@@ -111,6 +111,12 @@ def test_every_public_name_is_documented_once():
     assert len(told) == len(set(told)), "told twice"
 
 
+def test_the_number_of_public_names_stays_small():
+    assert len(set(skweight._HOMES)) <= 30
+    assert len(public_names()) <= 150
+    assert {*dir(skweight)} == {*skweight.__all__, "__version__"}
+
+
 # --- What importing costs and does ----------------------------------------------------
 
 

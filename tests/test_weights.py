@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp, ndtri
 
 from skweight._utils import pareto as _pareto
+from skweight._utils.pareto import pareto_khat
 from skweight.weights import (
     cap_weights,
     clip_weights,
@@ -19,7 +20,6 @@ from skweight.weights import (
     lure_weights,
     normalize_weights,
     pareto_diagnostics,
-    pareto_khat,
     pareto_smooth,
     temper_to_effective_sample_size,
     temper_weights,

@@ -19,7 +19,11 @@ import numpy as np
 
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.inspection import WeightDistributionDisplay, weight_report
-from skweight.stabilizers import TemperStabilizer, resolve_stabilizer
+from skweight.stabilizers import (
+    CapStabilizer,
+    ClipStabilizer,
+    TemperStabilizer,
+)
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(3000, 2))
@@ -38,15 +42,15 @@ with warnings.catch_warnings():
 
 remedies = {
     "ratio": None,
-    "clipped": "clip",
-    "capped at 10": 10,
+    "clipped": ClipStabilizer(),
+    "capped at 10": CapStabilizer(10),
     "tempered": TemperStabilizer(0.3),
 }
 axes = None
 for name, remedy in remedies.items():
     weights = ratio
     if remedy is not None:
-        weights = resolve_stabilizer(remedy).stabilize(ratio)
+        weights = remedy.stabilize(ratio)
     display = WeightDistributionDisplay.from_weights(weights, name=name, ax=axes)
     axes = display.axes_
 

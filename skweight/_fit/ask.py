@@ -18,7 +18,7 @@ from skweight._utils.validation import (
     encode_labels,
     positions_of,
 )
-from skweight.calibration import resolve_calibrator
+from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._deliver import POLICIES
 from skweight.delivery._one import check_offsets
 from skweight.weighting import resolve_weighting
@@ -189,7 +189,7 @@ def _resolve_shared(wrapper):
 def _make_resampler(wrapper):
     if wrapper.resampler is None:
         return None
-    from skweight.resampling import resolve_resampler
+    from skweight.resampling._sampler import resolve_resampler
 
     seed = wrapper.random_state
     if not isinstance(seed, int | np.integer | None):

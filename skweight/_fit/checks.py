@@ -22,8 +22,7 @@ from skweight._utils.roles import varies_within
 from skweight._utils.validation import encode_labels, plain, positions_of
 from skweight._utils.warn import warn
 from skweight.calibration import AutoCalibrator
-from skweight.delivery import balances_itself
-from skweight.delivery._balancing import warn_of_two_counts
+from skweight.delivery._balancing import balances_itself, warn_of_two_counts
 from skweight.delivery._one import offsets_of
 from skweight.exceptions import (
     CalibrationWarning,

@@ -25,7 +25,7 @@ from skweight._utils.validation import (
     n_rows,
     positions_of,
 )
-from skweight.calibration import resolve_calibrator
+from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._deliver import deliver_partial
 from skweight.exceptions import UnsupportedWeightsError
 from skweight.stabilizers import resolve_stabilizer

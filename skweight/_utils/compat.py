@@ -59,6 +59,35 @@ class NoCallbacks:
     call_on_fit_task_end = call_on_fit_task_begin
 
 
+if _VERSION == (1, 8):
+    from sklearn.preprocessing import FunctionTransformer
+
+    class PassthroughRemainder(FunctionTransformer):
+        """What a ColumnTransformer makes of ``remainder="passthrough"``, made before.
+
+        scikit-learn 1.8 forgets to route to it, and fails with a KeyError.
+        """
+
+
+def make_remainder(columns):
+    """Make what passes the remaining columns through, where routing would forget it."""
+    remainder = getattr(columns, "remainder", None)
+    if _VERSION == (1, 8) and isinstance(remainder, str) and remainder == "passthrough":
+        columns.remainder = PassthroughRemainder(
+            accept_sparse=True, check_inverse=False, feature_names_out="one-to-one"
+        )
+
+
+def forget_remainder(value):
+    """Leave of `make_remainder` only what scikit-learn would have made."""
+    if _VERSION != (1, 8):
+        return
+    if isinstance(getattr(value, "remainder", None), PassthroughRemainder):
+        value.remainder = "passthrough"
+    if isinstance(value, PassthroughRemainder):
+        value.__class__ = FunctionTransformer
+
+
 def routing_of(estimator):
     """Return the metadata routing of an estimator, or None where it has none.
 

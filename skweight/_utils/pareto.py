@@ -134,7 +134,7 @@ def pareto_khat(weights, *, log=False):
     Examples
     --------
     >>> import numpy as np
-    >>> from skweight.weights import pareto_khat
+    >>> from skweight._utils.pareto import pareto_khat
     >>> uniform = (np.arange(1000) + 0.5) / 1000
     >>> print(f"{pareto_khat(uniform**-0.7):.2f}")  # the true shape is 0.7
     0.67

@@ -14,7 +14,6 @@ from skweight.calibration._focal import FocalCalibrator
 from skweight.calibration._isotonic import IsotonicCalibrator
 from skweight.calibration._prior import PriorCalibrator
 from skweight.calibration._quadratic import QuadraticCalibrator
-from skweight.calibration._resolve import resolve_calibrator
 from skweight.calibration._scaling import (
     StructuredMatrixScalingCalibrator,
     VectorScalingCalibrator,
@@ -37,6 +36,5 @@ __all__ = [
     "TemperatureCalibrator",
     "VectorScalingCalibrator",
     "VennAbersCalibrator",
-    "resolve_calibrator",
     "scores_from_proba",
 ]

@@ -73,7 +73,7 @@ def resolve_calibrator(spec):
 
     Examples
     --------
-    >>> from skweight.calibration import resolve_calibrator
+    >>> from skweight.calibration._resolve import resolve_calibrator
     >>> resolve_calibrator("isotonic")
     IsotonicCalibrator()
     """

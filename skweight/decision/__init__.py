@@ -8,7 +8,6 @@ cost.
 
 from skweight.decision._base import BaseDecision, HeldOutRows
 from skweight.decision._cost import ExpectedCostDecision
-from skweight.decision._resolve import resolve_decision
 from skweight.decision._rules import (
     ArgmaxDecision,
     EmphasisDecision,
@@ -24,5 +23,4 @@ __all__ = [
     "HeldOutRows",
     "ThresholdDecision",
     "TunedDecision",
-    "resolve_decision",
 ]

@@ -40,7 +40,7 @@ def resolve_decision(spec, labels=None):
     Examples
     --------
     >>> from skweight import CostMatrix
-    >>> from skweight.decision import resolve_decision
+    >>> from skweight.decision._resolve import resolve_decision
     >>> resolve_decision(0.2)
     ThresholdDecision(threshold=0.2)
     >>> type(resolve_decision(CostMatrix.binary(fp=1, fn=5))).__name__

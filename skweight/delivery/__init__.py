@@ -5,9 +5,6 @@
 weights that estimators have by themselves.
 """
 
-from skweight.delivery._balancing import balances_itself
-from skweight.delivery._composite import Delivery
 from skweight.delivery._deliver import deliver
-from skweight.delivery._one import systematic_resample
 
-__all__ = ["Delivery", "balances_itself", "deliver", "systematic_resample"]
+__all__ = ["deliver"]

@@ -42,7 +42,7 @@ def balances_itself(estimator):
     --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
-    >>> from skweight.delivery import balances_itself
+    >>> from skweight.delivery._balancing import balances_itself
     >>> balances_itself(make_pipeline(LogisticRegression(class_weight="balanced")))
     [('logisticregression__class_weight', 'balanced')]
     """

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
 )
 
-from skweight._utils.compat import own_request, routing_of
+from skweight._utils.compat import make_remainder, own_request, routing_of
 from skweight.delivery._one import (
     POPULATION,
     TRAINING,
@@ -86,7 +86,7 @@ class Delivery(NamedTuple):
 
     Examples
     --------
-    >>> from skweight.delivery import Delivery
+    >>> from skweight.delivery._composite import Delivery
     >>> Delivery("LogisticRegression", "population x emphasis", "sample_weight").way
     'sample_weight'
     """
@@ -184,6 +184,7 @@ class Plan:
         if not is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)
         self._make_defaults(estimator)
+        make_remainder(estimator)
         if learner and name_of(estimator) in _RELABELS and self._many_classes():
             self.relabelled.append(path)
         told_before = len(self.deliveries)

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import (
+    forget_remainder,
     forget_requests,
     own_request,
     own_requests,
@@ -438,7 +439,7 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 
     Examples
     --------
-    >>> from skweight.delivery import systematic_resample
+    >>> from skweight.delivery._one import systematic_resample
     >>> systematic_resample([1.0, 0.0, 3.0], 4, random_state=0)
     array([0, 2, 2, 2])
     """
@@ -604,6 +605,7 @@ def tidied(value, seen=None):
         for position in np.ndindex(value.shape):
             value[position] = tidied(value[position], seen)
     elif _may_hold_traces(value):
+        forget_remainder(value)
         _withdraw(value, "fit")
         _withdraw(value, "score")
         forget_requests(value)

@@ -4,13 +4,13 @@ Usable by themselves: ``fit(X_source, X_target)``, then ``ratio(X)`` for any row
 weighting strategies for covariate shift are these estimators in another dress.
 """
 
-from skweight.density_ratio._base import BaseDensityRatio, RatioReport
+from skweight.density_ratio._base import BaseDensityRatio
 from skweight.density_ratio._classifier import ClassifierRatio
 from skweight.density_ratio._kliep import KLIEP
 from skweight.density_ratio._kmm import KMM
 from skweight.density_ratio._logistic import KernelLogisticRatio
 from skweight.density_ratio._search import DensityRatioSearch
-from skweight.density_ratio._statistics import KernelMoments, KernelStatistics
+from skweight.density_ratio._statistics import KernelStatistics
 from skweight.density_ratio._ulsif import ULSIF
 
 __all__ = [  # noqa: RUF022, in the order that the tests sort in
@@ -20,8 +20,6 @@ __all__ = [  # noqa: RUF022, in the order that the tests sort in
     "KLIEP",
     "KMM",
     "KernelLogisticRatio",
-    "KernelMoments",
     "KernelStatistics",
-    "RatioReport",
     "ULSIF",
 ]

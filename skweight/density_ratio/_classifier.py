@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
 from skweight._utils.validation import check_number, n_rows
-from skweight.calibration import resolve_calibrator
+from skweight.calibration._resolve import resolve_calibrator
 from skweight.density_ratio._base import BaseDensityRatio, one_thread
 from skweight.density_ratio._kernels import subsample
 from skweight.density_ratio._tables import _all_numbers, _is_numeric, column_names

@@ -26,7 +26,7 @@ class KernelMoments(NamedTuple):
 
     Examples
     --------
-    >>> from skweight.density_ratio import KernelMoments
+    >>> from skweight.density_ratio._statistics import KernelMoments
     >>> KernelMoments._fields
     ('mean', 'gram', 'mass', 'n_rows')
     """

@@ -1,27 +1,23 @@
 """Say what was done to the data, whether weights can be trusted, and draw both."""
 
-from skweight.inspection._balance import Balance, balance_table
+from skweight.inspection._balance import balance_table
 from skweight.inspection._cost_curve import CostCurveDisplay
 from skweight.inspection._reliability import ReliabilityDisplay
-from skweight.inspection._report import FitReport, RegressionReport
+from skweight.inspection._report import FitReport
 from skweight.inspection._sensitivity import WeightSensitivityDisplay
 from skweight.inspection._weight_displays import (
     BalanceDisplay,
     WeightDistributionDisplay,
 )
 from skweight.inspection._weight_report import (
-    PartOfWeights,
     WeightReport,
     weight_report,
 )
 
 __all__ = [
-    "Balance",
     "BalanceDisplay",
     "CostCurveDisplay",
     "FitReport",
-    "PartOfWeights",
-    "RegressionReport",
     "ReliabilityDisplay",
     "WeightDistributionDisplay",
     "WeightReport",

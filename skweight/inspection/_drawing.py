@@ -29,18 +29,35 @@ def axes_for(ax, owner, n_axes=1, **options):
     **options : dict
         Passed to ``pyplot.subplots``.
     """
-    pyplot = import_optional("matplotlib.pyplot", extra="plot", feature=owner)
+    pyplot = check_axes(ax, owner, n_axes)
     if ax is None:
         _, ax = pyplot.subplots(1, n_axes, layout="constrained", **options)
     if n_axes == 1:
         return ax
-    axes = list(ax) if hasattr(ax, "__len__") else [ax]
+    return list(ax) if hasattr(ax, "__len__") else [ax]
+
+
+def check_axes(ax, owner, n_axes=1):
+    """Raise if there is nothing to draw with or on; return ``matplotlib.pyplot``.
+
+    What takes long before it draws calls this first.
+    """
+    pyplot = import_optional("matplotlib.pyplot", extra="plot", feature=owner)
+    if ax is None:
+        return pyplot
+    axes = list(ax) if hasattr(ax, "__len__") and n_axes > 1 else [ax]
+    kind = import_optional("matplotlib.axes", extra="plot", feature=owner).Axes
+    if not all(isinstance(each, kind) for each in axes):
+        raise TypeError(
+            f"{owner} draws on axes of matplotlib; got ax={say(ax)}. Pass what "
+            "pyplot.subplots() returns behind the figure, or None."
+        )
     if len(axes) != n_axes:
         raise ValueError(
             f"{owner} draws on {n_axes} axes; got {len(axes)}. Pass the axes of "
             f"pyplot.subplots(1, {n_axes}), or None."
         )
-    return axes
+    return pyplot
 
 
 def next_style(ax):

@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 
 from skweight._utils.validation import say
-from skweight.inspection._drawing import axes_for, merge, next_style
+from skweight.inspection._drawing import axes_for, check_axes, merge, next_style
 
 
 class WeightSensitivityDisplay:
@@ -182,6 +182,7 @@ class WeightSensitivityDisplay:
         display : WeightSensitivityDisplay
             The display, drawn.
         """
+        check_axes(ax, cls.__name__)
         if scoring is None:
             scoring = ["balanced_accuracy", "average_precision"]
         scorers = [scoring] if isinstance(scoring, str) else scoring

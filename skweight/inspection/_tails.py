@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from skweight._utils.pareto import ParetoDiagnostics
 from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import fitted_factors_of
-from skweight.weights import ParetoDiagnostics, pareto_diagnostics
+from skweight.weights import pareto_diagnostics
 
 _UNEVEN_SHARE = 0.1
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skweight._utils.pareto import ParetoDiagnostics
 from skweight._utils.render import Table, as_html, as_text, json_ready
 from skweight._utils.validation import check_number, check_weights, n_rows
 from skweight._utils.warn import warn
@@ -12,7 +13,6 @@ from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 from skweight.inspection._balance import Balance, balance_table
 from skweight.inspection._overlap import measure_overlap
 from skweight.weights import (
-    ParetoDiagnostics,
     design_effect,
     effective_sample_size,
     encode_groups,

@@ -6,7 +6,6 @@ population weights everywhere: how many rows of the population a row stands for.
 """
 
 from skweight.metrics._calibration import (
-    ReliabilityCurve,
     calibration_error,
     integrated_calibration_index,
     reliability_curve,
@@ -18,10 +17,8 @@ from skweight.metrics._cost import (
     profit_score,
     savings_score,
 )
-from skweight.metrics._cost_curve import CostCurve, cost_curve, probability_cost
+from skweight.metrics._cost_curve import cost_curve, probability_cost
 from skweight.metrics._decomposition import (
-    CoxCalibration,
-    ScoreDecomposition,
     brier_decomposition,
     calibration_in_the_large,
     calibration_metrics,
@@ -29,28 +26,17 @@ from skweight.metrics._decomposition import (
     log_loss_decomposition,
 )
 from skweight.metrics._importance import (
-    ImportanceWeightedScorer,
     importance_weighted_scorer,
 )
 from skweight.metrics._probability_scorers import (
-    CalibrationScorer,
-    WorstGroupScorer,
     make_calibration_scorer,
     worst_group_scorer,
 )
 from skweight.metrics._refined import RefinedLogLoss
-from skweight.metrics._scorers import CostScorer, make_cost_scorer
+from skweight.metrics._scorers import make_cost_scorer
 
 __all__ = [
-    "CalibrationScorer",
-    "CostCurve",
-    "CostScorer",
-    "CoxCalibration",
-    "ImportanceWeightedScorer",
     "RefinedLogLoss",
-    "ReliabilityCurve",
-    "ScoreDecomposition",
-    "WorstGroupScorer",
     "brier_decomposition",
     "calibration_error",
     "calibration_in_the_large",

@@ -273,7 +273,7 @@ class CoxCalibration(NamedTuple):
 
     Examples
     --------
-    >>> from skweight.metrics import CoxCalibration
+    >>> from skweight.metrics._decomposition import CoxCalibration
     >>> CoxCalibration(slope=1.0, intercept=0.0, slope_error=0.1, intercept_error=0.1)
     CoxCalibration(slope=1.0, intercept=0.0, slope_error=0.1, intercept_error=0.1)
     """

@@ -101,7 +101,7 @@ class ImportanceWeightedScorer(RoutedScorer):
 
     Examples
     --------
-    >>> from skweight.metrics import ImportanceWeightedScorer
+    >>> from skweight.metrics._importance import ImportanceWeightedScorer
     >>> ImportanceWeightedScorer("neg_log_loss")
     importance_weighted_scorer('neg_log_loss')
     """

@@ -92,7 +92,7 @@ class CalibrationScorer(RoutedScorer):
 
     Examples
     --------
-    >>> from skweight.metrics import CalibrationScorer
+    >>> from skweight.metrics._probability_scorers import CalibrationScorer
     >>> CalibrationScorer("smooth_calibration_error")
     make_calibration_scorer('smooth_calibration_error')
     """
@@ -184,7 +184,7 @@ class WorstGroupScorer(RoutedScorer):
 
     Examples
     --------
-    >>> from skweight.metrics import WorstGroupScorer
+    >>> from skweight.metrics._probability_scorers import WorstGroupScorer
     >>> WorstGroupScorer("accuracy", "region")
     worst_group_scorer('accuracy', 'region')
     """

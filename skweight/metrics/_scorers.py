@@ -70,7 +70,7 @@ class CostScorer(RoutedScorer):
     Examples
     --------
     >>> from skweight import CostMatrix
-    >>> from skweight.metrics import CostScorer
+    >>> from skweight.metrics._scorers import CostScorer
     >>> CostScorer(CostMatrix.binary(fp=1, fn=5)).kind
     'cost'
     """

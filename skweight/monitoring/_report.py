@@ -43,7 +43,7 @@ class DriftFigure:
 
     Examples
     --------
-    >>> from skweight.monitoring import DriftFigure
+    >>> from skweight.monitoring._report import DriftFigure
     >>> figure = DriftFigure(
     ...     "recall", 1, 0.8, 0.6, 0.5, 1.1, 40, 0.003, True, "May", "March", 0.55, 130
     ... )

@@ -97,22 +97,18 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
         return _between(sampler, X, y, vectors)
     if how == "vote":
         _hide(sampler, "k_neighbors")
-        if vectors is not None:
-            X_new, y_new, vectors = resample_by_votes(
-                sampler, X, y, vectors, of_one_row=of_one_row
-            )
-            rows = _behind(np.arange(len(y)), len(y_new))
-            return Carried(X_new, y_new, rows, vectors, sampler)
+        X_new, y_new, vectors = resample_by_votes(
+            sampler, X, y, vectors, of_one_row=of_one_row
+        )
+        rows = _behind(np.arange(len(y)), len(y_new))
+        return Carried(X_new, y_new, rows, vectors, sampler)
     X_new, y_new = sampler.fit_resample(X, y)
     if how == "select":
         rows = np.asarray(sampler.sample_indices_)
         return Carried(
             X_new, y_new, rows, None if vectors is None else vectors[rows], sampler
         )
-    rows = np.full(len(y_new), -1)
-    if how == "vote":
-        rows = _behind(np.arange(len(y)), len(y_new))
-    return Carried(X_new, y_new, rows, None, sampler)
+    return Carried(X_new, y_new, np.full(len(y_new), -1), None, sampler)
 
 
 def _combine(sampler, X, y, vectors):

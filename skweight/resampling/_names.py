@@ -26,7 +26,7 @@ def sampler_of_name(name, X=None, random_state=None):
 
     Examples
     --------
-    >>> from skweight.resampling import sampler_of_name
+    >>> from skweight.resampling._names import sampler_of_name
     >>> sampler_of_name("smote", random_state=0)
     SMOTE(random_state=0)
     """

@@ -179,7 +179,7 @@ def resolve_resampler(spec, random_state=None):
 
     Examples
     --------
-    >>> from skweight.resampling import resolve_resampler
+    >>> from skweight.resampling._sampler import resolve_resampler
     >>> resolve_resampler("random_under", random_state=0)
     WeightedSampler(random_state=0, sampler='random_under')
     """

@@ -1,68 +1,24 @@
-"""Vectors through SMOTEN, whose rows are votes and lie between no two others.
+"""SMOTEN, whose rows are votes and lie between no two others.
 
 SMOTEN draws a row of a class, and every column of the new row is the category that most
-of its nearest neighbours have, the row itself among them. What it draws is not to be
-had from it; it is drawn here once more, by the same seed, and the draw is checked: a
-category that is the number of the row comes along through the encoder, takes no part in
-any distance within a class, and of a vote among numbers that all differ the smallest
-comes back.
+of its nearest neighbours have, the row itself among them. It does not say which row it
+drew, and weights need that. It also calls functions that SciPy 1.18 deprecates and
+SciPy 1.20 removes. So the same steps are taken here, with the same draws and the same
+distances to the last bit.
 """
 
-from copy import deepcopy
-
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from scipy import sparse
+from scipy.stats import mode
+from sklearn.base import clone
 from sklearn.preprocessing import OrdinalEncoder
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_array, check_random_state
 
-from skweight.exceptions import UnsupportedWeightsError
-from skweight.resampling._hidden import NeighborsHider
-
-
-class NumberingEncoder(BaseEstimator):
-    """An encoder of categories that adds the number of the row as one more.
-
-    Attributes
-    ----------
-    drawn_ : list of ndarray
-        The numbers of the rows that were decoded.
-    """
-
-    def __init__(self, encoder):
-        self.encoder = encoder
-
-    def fit_transform(self, X, y=None):
-        """Return the codes of the categories, and the number of the row."""
-        codes = self.encoder.fit_transform(X)
-        numbers = np.arange(len(codes))
-        self.categories_ = [*self.encoder.categories_, numbers]
-        self.drawn_ = []
-        return np.column_stack([codes, numbers.astype(codes.dtype)])
-
-    def inverse_transform(self, X):
-        """Return the categories, and keep the numbers."""
-        self.drawn_.append(X[:, -1])
-        return self.encoder.inverse_transform(X[:, :-1])
-
-
-class NeighborsRecorder(NeighborsHider):
-    """A search that keeps what it has found.
-
-    Attributes
-    ----------
-    found_ : list of ndarray
-        Neighbours, one array for every call.
-    """
-
-    def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
-        """Return the neighbours of rows, themselves first."""
-        distances, rows = super().kneighbors(X, n_neighbors)
-        self.found_ = [*getattr(self, "found_", []), rows]
-        return (distances, rows) if return_distance else rows
+from skweight.resampling._tables import as_frame, is_frame
 
 
 def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
-    """Resample by SMOTEN, and return what became of vectors.
+    """Resample as SMOTEN does, and return what became of vectors.
 
     Parameters
     ----------
@@ -70,7 +26,7 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
         A clone, which is fitted.
     X, y : array-like
         Rows and labels.
-    vectors : ndarray of shape (n_samples, n_vectors)
+    vectors : ndarray of shape (n_samples, n_vectors) or None
         What is to follow.
     of_one_row : bool
         Whether a new row gets the numbers of the row that was drawn, rather than the
@@ -80,38 +36,74 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     -------
     X, y : array-like
         Resampled rows.
-    vectors : ndarray of shape (n_resampled, n_vectors)
+    vectors : ndarray of shape (n_resampled, n_vectors) or None
         What followed.
     """
-    encoder = sampler.categorical_encoder
-    if encoder is None:
-        encoder = OrdinalEncoder(dtype=np.int32)
-    sampler.set_params(
-        categorical_encoder=NumberingEncoder(encoder),
-        k_neighbors=NeighborsRecorder(**sampler.k_neighbors.get_params(deep=False)),
-    )
-    if sampler.random_state is None:
-        seed = check_random_state(None).randint(2**31 - 1)
-        sampler.set_params(random_state=seed)
-    seed = deepcopy(sampler.random_state)
-    X_new, y_new = sampler.fit_resample(X, y)
+    sampler.fit(X, y)
+    categories = check_array(X, dtype=None, accept_sparse=True)
+    if sparse.issparse(categories):
+        categories = categories.toarray()
     labels = np.asarray(y)
-    made = []
-    drawn = iter(sampler.categorical_encoder_.drawn_)
-    found = iter(getattr(sampler.nn_k_, "found_", []))
+    if labels.ndim == 2:
+        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels.ravel()
+    encoder = sampler.categorical_encoder
+    encoder = OrdinalEncoder(dtype=np.int32) if encoder is None else clone(encoder)
+    codes = encoder.fit_transform(categories)
+    distances = _distances_of_categories(codes, labels, encoder.categories_)
+    search = clone(sampler.k_neighbors).set_params(metric="precomputed")
+    sampler.categorical_encoder_, sampler.nn_k_ = encoder, search
+    drawn, made, carried = [], [], []
     for label, n_made in sampler.sampling_strategy_.items():
         if n_made == 0:
             continue
         rows = np.flatnonzero(labels == label)
-        draws = check_random_state(seed).choice(rows.size, size=n_made, replace=True)
-        voters = rows[next(found)[draws]]
-        if not np.array_equal(voters.min(axis=1), next(drawn)):
-            raise UnsupportedWeightsError(
-                "SMOTEN of this version of imbalanced-learn draws its rows in another "
-                "way, and weights cannot follow. Pass weight_rule='class_mean'."
-            )
-        made.append(
-            vectors[rows[draws]] if of_one_row else vectors[voters].mean(axis=1)
-        )
-    sampler.set_params(categorical_encoder=clone(encoder))
-    return X_new, y_new, np.vstack([vectors, *made])
+        distance = _distance(codes[rows], distances)
+        neighbors = search.fit(distance).kneighbors(distance, return_distance=False)
+        rng = check_random_state(sampler.random_state)
+        draws = rng.choice(rows.size, size=n_made, replace=True)
+        voters = rows[neighbors[draws]]
+        made.append(encoder.inverse_transform(mode(codes[voters], axis=1).mode))
+        drawn.append(rows[draws])
+        if vectors is not None:
+            one_row = vectors[drawn[-1]]
+            carried.append(one_row if of_one_row else vectors[voters].mean(axis=1))
+    if vectors is not None:
+        vectors = np.vstack([vectors, *carried])
+    y_new = _safe_indexing(y, np.concatenate([np.arange(labels.size), *drawn]))
+    if hasattr(y_new, "reset_index"):
+        y_new = y_new.reset_index(drop=True)
+    return _in_the_container_of(X, np.vstack([categories, *made])), y_new, vectors
+
+
+def _distances_of_categories(codes, labels, categories):
+    """Return for every column the squared distances between its categories.
+
+    The distance of the value difference metric is between the frequencies of the
+    classes among the rows of two categories, summed over the classes.
+    """
+    from imblearn.metrics.pairwise import ValueDifferenceMetric
+
+    metric = ValueDifferenceMetric(n_categories=[len(each) for each in categories])
+    metric.fit(codes, labels)
+    return [
+        np.abs(shares[:, np.newaxis] - shares).sum(axis=-1) ** metric.r
+        for shares in metric.proba_per_class_
+    ]
+
+
+def _distance(codes, distances):
+    """Return the distances between all pairs of rows."""
+    codes = codes.astype(np.intp)
+    total = np.zeros((len(codes), len(codes)))
+    for column, between in zip(codes.T, distances, strict=True):
+        total += between[column][:, column]
+    return total
+
+
+def _in_the_container_of(X, rows):
+    """Return rows of an array in the container of X."""
+    if is_frame(X):
+        return as_frame(rows, X)
+    if sparse.issparse(X):
+        return type(X)(rows)
+    return rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sklearn.base import clone, is_classifier
 
 from skweight._utils.validation import check_number, is_sequence, say
-from skweight.calibration import resolve_calibrator
+from skweight.calibration._resolve import resolve_calibrator
 from skweight.classifier import WeightedClassifier
 from skweight.stabilizers import TemperStabilizer
 from skweight.weighting import ProductWeighting, resolve_weighting

@@ -213,35 +213,24 @@ def compare_weightings(
             f"{say(classes[0])}."
         )
     seed = _seed(random_state, resume)
-    todo = candidates(
+    strategies = candidates(
         estimator, weightings, calibrations, strengths, ablation, X_target
     )
-    names = [one.name for one in todo]
-    baseline = _baseline(baseline, todo)
+    baseline = _baseline(baseline, strategies)
     scorers = _scorers(scoring)
-    fail = isinstance(error_score, str) and error_score == "raise"
-    if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
-        check_number(error_score, name="error_score")
+    fail = _raises(error_score)
     if sample_weight is not None:
         sample_weight = check_weights(sample_weight, n_rows(X))
     weight, whose = _validation_weight(population, X_target, X, y, sample_weight)
     positive = _positive(pos_label, classes, codes, weight)
-    params = {} if params is None else dict(params)
     splits = _splits(cv, X, y, groups, seed)
+    params = {} if params is None else dict(params)
     if groups is not None:
         params["groups"] = np.asarray(groups)
     task = _Task(
-        X=X,
-        y=y,
-        classes=classes,
-        positive=positive,
-        sample_weight=sample_weight,
-        weight=weight,
-        params=params,
-        scorers=scorers,
-        seed=seed,
-        fail=fail,
+        X, y, classes, positive, sample_weight, weight, params, scorers, seed, fail
     )
+    ratios = [len(test) / len(train) for train, test in splits]
     design = Design(
         n_rows=len(y),
         classes=[plain(label) for label in classes],
@@ -249,66 +238,24 @@ def compare_weightings(
         weights=whose,
         grouped=groups is not None,
         n_folds=len(splits),
-        test_over_train=float(
-            np.mean([len(test) / len(train) for train, test in splits])
-        ),
+        test_over_train=float(np.mean(ratios)),
         scorers=list(scorers),
         estimator=repr(estimator),
         seed=seed,
         fingerprint=_fingerprint(X, y, weight, sample_weight, splits),
     )
-    cells = _finished(resume, design, todo)
-    missing = [
-        (one, fold, *split)
-        for fold, split in enumerate(splits)
-        for one in todo
-        if (one.name, fold) not in cells
-    ]
-    bar = _Bar(len(missing)) if verbose else None
-    jobs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(_run)(one, fold, train, test, task)
-        for one, fold, train, test in missing
-    )
-
-    def take(cell):
-        cells[cell.strategy, cell.fold] = cell
-        if bar is not None:
-            bar.step()
-
-    interrupted = False
-    try:
-        run_with_callbacks(
-            jobs,
-            take,
-            callbacks,
-            n_steps=len(missing),
-            name="compare_weightings",
-        )
-    except KeyboardInterrupt:
-        if not cells:
-            raise
-        interrupted = True
-    finally:
-        if bar is not None:
-            bar.close()
+    cells = _finished(resume, design, strategies)
+    _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose)
     _look_at_failures(cells, error_score)
-    comparison = WeightingComparison(
-        cells=[
-            cells[key] for key in sorted(cells, key=lambda k: (k[1], names.index(k[0])))
-        ],
-        strategies=[one.told() for one in todo],
+    place = {strategy.name: position for position, strategy in enumerate(strategies)}
+    in_order = sorted(cells, key=lambda key: (key[1], place[key[0]]))
+    return WeightingComparison(
+        cells=[cells[key] for key in in_order],
+        strategies=[strategy.told() for strategy in strategies],
         baseline=baseline,
-        error_score=np.nan if task.fail else float(error_score),
+        error_score=np.nan if fail else float(error_score),
         design=design,
     )
-    if interrupted:
-        warn(
-            f"Interrupted after {len(cells)} of {len(splits) * len(todo)} fits. The "
-            "folds that all strategies have finished are in the result; pass it as "
-            "resume= to compute the others.",
-            FewerThanAskedWarning,
-        )
-    return comparison
 
 
 @dataclass(frozen=True)
@@ -335,6 +282,43 @@ class _Task:
     scorers: dict
     seed: int
     fail: bool
+
+
+def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
+    """Fit every strategy in every fold that has no cell yet; warn if interrupted."""
+    missing = [
+        (strategy, fold, *split)
+        for fold, split in enumerate(splits)
+        for strategy in strategies
+        if (strategy.name, fold) not in cells
+    ]
+    bar = _Bar(len(missing)) if verbose else None
+    jobs = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(_run)(strategy, fold, train, test, task)
+        for strategy, fold, train, test in missing
+    )
+
+    def take(cell):
+        cells[cell.strategy, cell.fold] = cell
+        if bar is not None:
+            bar.step()
+
+    try:
+        run_with_callbacks(
+            jobs, take, callbacks, n_steps=len(missing), name="compare_weightings"
+        )
+    except KeyboardInterrupt:
+        if not cells:
+            raise
+        warn(
+            f"Interrupted after {len(cells)} of {len(splits) * len(strategies)} fits. "
+            "The folds that all strategies have finished are in the result; pass it as "
+            "resume= to compute the others.",
+            FewerThanAskedWarning,
+        )
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def _run(candidate, fold, train, test, task):
@@ -385,6 +369,14 @@ def _fit_and_measure(candidate, train, test, task):
 
 
 # -- what is asked for -----------------------------------------------------------------
+
+
+def _raises(error_score):
+    """Return whether a failing fit raises; check what it is counted as otherwise."""
+    fail = isinstance(error_score, str) and error_score == "raise"
+    if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
+        check_number(error_score, name="error_score")
+    return fail
 
 
 def _seed(random_state, resume):

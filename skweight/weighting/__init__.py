@@ -1,7 +1,6 @@
 """The strategies that decide how much every row counts."""
 
 from skweight._utils.columns import metadata
-from skweight._utils.roles import RoleWeights
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
@@ -50,7 +49,6 @@ __all__ = [
     "RakingWeighting",
     "RecencyWeighting",
     "ReweighingWeighting",
-    "RoleWeights",
     "metadata",
     "resolve_weighting",
 ]

@@ -11,8 +11,8 @@ from sklearn.metrics import log_loss
 from sklearn.utils.validation import has_fit_parameter
 
 from skweight import WeightedClassifier
-from skweight.calibration import resolve_calibrator, scores_from_proba
-from skweight.calibration._resolve import CALIBRATORS
+from skweight.calibration import scores_from_proba
+from skweight.calibration._resolve import CALIBRATORS, resolve_calibrator
 from skweight.datasets import make_imbalanced
 
 # The inversions alone undo nothing that the wrapper or the loss did not do.

@@ -18,9 +18,8 @@ from skweight.calibration import (
     TemperatureCalibrator,
     VectorScalingCalibrator,
     VennAbersCalibrator,
-    resolve_calibrator,
 )
-from skweight.calibration._resolve import CALIBRATORS
+from skweight.calibration._resolve import CALIBRATORS, resolve_calibrator
 
 
 def test_none_is_no_calibration():

@@ -17,8 +17,8 @@ from skweight.decision import (
     BaseDecision,
     EmphasisDecision,
     ThresholdDecision,
-    resolve_decision,
 )
+from skweight.decision._resolve import resolve_decision
 
 PROBA = np.array([[0.96, 0.04], [0.95, 0.05], [0.9, 0.1], [0.4, 0.6]])
 

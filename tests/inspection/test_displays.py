@@ -267,3 +267,18 @@ def test_sensitivity_of_a_callable_and_another_parameter(rows):
     assert display.scores["score"].shape == (2, 2)
     assert display.ax_.get_xlabel() == "Cap of the weights"
     assert display.effective_share[0] > display.effective_share[1]
+
+
+@pytest.mark.parametrize("ax", ["here", np.array(["a", "b"]), object()])
+def test_sensitivity_looks_at_the_axes_before_it_fits(rows, ax):
+    X, y, _ = rows
+
+    class Unfitted(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            pytest.fail(
+                "fitted before it was known whether there is anything to draw on"
+            )
+
+    clf = WeightedClassifier(Unfitted())
+    with pytest.raises(TypeError, match=r"draws on axes of matplotlib; got ax="):
+        WeightSensitivityDisplay.from_estimator(clf, X, y, ax=ax)
