@@ -135,14 +135,16 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         family each; ``"prior"`` is the closed-form inversion of the emphasis, at no
         further fit. None leaves the probabilities of the weighted model, which are
         those of a world as the weights have it.
-    decision : str, float, CostMatrix or decision, default="auto"
+    decision : str, float, dict, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
-        of a balanced model. ``"argmax"``: the most probable class, which a rare class
-        hardly ever is. A float: the threshold from which on the second of two classes
-        is chosen; raising it trades recall for precision. A `CostMatrix`: whatever is
-        expected to cost least; emphasis must then be taken out by a calibration.
-        ``"tuned"``, or a `TunedDecision`: thresholds found on the held-out rows that
+        of a balanced model. ``"balanced"``: the class whose probability is largest
+        relative to its share of the population, which needs no weights. ``"argmax"``:
+        the most probable class, which a rare class hardly ever is. A dict ``{label:
+        threshold}``: that label wherever its probability reaches the threshold; raising
+        it trades recall for precision. A float: the same for the second of two classes
+        in sorted order. A `CostMatrix`: whatever is expected to cost least. For this
+        and ``"balanced"`` emphasis must be taken out by a calibration. ``"tuned"``, or a `TunedDecision`: thresholds found on the held-out rows that
         serve the calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
         what the estimator predicts.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
@@ -555,6 +557,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         check_is_fitted(self, "estimators_")
         if prevalence is None:
             self._map, self.prevalence_ = replace(self._map, shift=None), None
+            self._tell_decision(self.report_.population_share)
             return self
         multiplier = self.class_multiplier_
         emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
@@ -568,7 +571,12 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             prevalence, self.classes_, np.array(self.report_.population_share)
         )
         self._map = replace(self._map, shift=shift)
+        self._tell_decision([*self.prevalence_.values()])
         return self
+
+    def _tell_decision(self, prevalence):
+        if hasattr(self.decision_, "follow_prevalence"):
+            self.decision_.follow_prevalence(prevalence)
 
     @property
     def estimator_(self):

@@ -98,6 +98,8 @@ def decide(request, weighed, plan, fitted, calibrated):
         }
         if has_fit_parameter(request.decision, "X"):
             seen["X"] = _safe_indexing(request.X, rows)
+    if has_fit_parameter(request.decision, "prevalence"):
+        seen["prevalence"] = weighed.figures["population_share"]
     decision = copy(request.decision).fit(
         classes=request.classes,
         class_multiplier=fitted.multipliers.in_all,

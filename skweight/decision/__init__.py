@@ -10,6 +10,7 @@ from skweight.decision._base import BaseDecision, HeldOutRows
 from skweight.decision._cost import ExpectedCostDecision
 from skweight.decision._rules import (
     ArgmaxDecision,
+    BalancedDecision,
     EmphasisDecision,
     ThresholdDecision,
 )
@@ -17,6 +18,7 @@ from skweight.decision._tuned import TunedDecision
 
 __all__ = [
     "ArgmaxDecision",
+    "BalancedDecision",
     "BaseDecision",
     "EmphasisDecision",
     "ExpectedCostDecision",

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._utils.validation import say
+from skweight._utils.validation import positions_of, say
 
 
 class HeldOutRows(NamedTuple):
@@ -96,7 +96,7 @@ class BaseDecision(BaseEstimator):
 
     # The classifier hands over everything but what a decision names as metadata.
     __metadata_request__fit: ClassVar = dict.fromkeys(
-        ("proba", "classes", "class_multiplier"), UNUSED
+        ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )
 
     def fit(
@@ -107,6 +107,7 @@ class BaseDecision(BaseEstimator):
         *,
         classes,
         class_multiplier=None,
+        prevalence=None,
         X=None,
         **metadata,
     ):
@@ -125,6 +126,9 @@ class BaseDecision(BaseEstimator):
         class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class as the learner saw it over its population
             mass; None stands for ones.
+        prevalence : array-like of shape (n_classes,), default=None
+            Share of each class in the population. None: that of `y` and
+            `sample_weight`, where they are given.
         X : array-like of shape (n_samples, n_features), default=None
             The held-out rows themselves, for rules that look at their columns.
         **metadata : dict
@@ -150,8 +154,26 @@ class BaseDecision(BaseEstimator):
             X,
             metadata,
         )
-        self._learn(held_out.counted(), np.asarray(class_multiplier, dtype=float))
+        held_out = held_out.counted()
+        if prevalence is None and held_out.y is not None:
+            codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
+            prevalence = np.bincount(codes, held_out.sample_weight, self.classes_.size)
+        self._prevalence = None
+        if prevalence is not None:
+            self._prevalence = np.asarray(prevalence, dtype=float)
+        self._learn(held_out, np.asarray(class_multiplier, dtype=float))
         return self
+
+    def follow_prevalence(self, prevalence):
+        """Be told that probabilities now are those of a population of other classes.
+
+        Rules that compare probabilities with numbers of their own do not change.
+
+        Parameters
+        ----------
+        prevalence : array-like of shape (n_classes,)
+            Share of each class in that population.
+        """
 
     def decide(self, proba, X=None, **metadata):
         """Return the label of every row.

@@ -8,6 +8,7 @@ from skweight.costs._words import two_readings
 from skweight.decision._cost import ExpectedCostDecision
 from skweight.decision._rules import (
     ArgmaxDecision,
+    BalancedDecision,
     EmphasisDecision,
     ThresholdDecision,
 )
@@ -17,6 +18,7 @@ from skweight.decision._tuned import TunedDecision
 DECISIONS = {
     "auto": EmphasisDecision,
     "argmax": ArgmaxDecision,
+    "balanced": BalancedDecision,
     "tuned": TunedDecision,
 }
 
@@ -27,8 +29,9 @@ def resolve_decision(spec, labels=None):
     Parameters
     ----------
     spec : str, float, CostMatrix or decision
-        ``"auto"``, ``"argmax"``, ``"tuned"``, a threshold, a cost matrix, or an object
-        with `fit` and `decide`.
+        ``"auto"``, ``"argmax"``, ``"balanced"``, ``"tuned"``, a threshold, a dict
+        ``{label: threshold}`` of one label, a cost matrix, or an object with `fit` and
+        `decide`.
     labels : array-like, default=None
         Labels at hand, for the message that refuses an array of costs.
 
@@ -50,6 +53,8 @@ def resolve_decision(spec, labels=None):
         return DECISIONS[spec]()
     if isinstance(spec, int | float | np.number) and not isinstance(spec, bool):
         return ThresholdDecision(spec)
+    if hasattr(spec, "items") and _names_thresholds(spec):
+        return _threshold_of(spec)
     if isinstance(spec, CostMatrix) or hasattr(spec, "items"):
         return ExpectedCostDecision(spec)
     if hasattr(spec, "fit") and hasattr(spec, "decide") and not isinstance(spec, type):
@@ -59,5 +64,28 @@ def resolve_decision(spec, labels=None):
     hint = did_you_mean(spec, DECISIONS) if isinstance(spec, str) else ""
     raise ValueError(
         f"decision must be one of {say(list(DECISIONS))}, a threshold between 0 and 1, "
-        f"a CostMatrix, or an object with fit and decide; got {spec!r}.{hint}"
+        "a dict {label: threshold}, a CostMatrix, or an object with fit and decide; "
+        f"got {spec!r}.{hint}"
     )
+
+
+def _names_thresholds(spec):
+    """Return whether a dict maps labels to numbers, and is no binary cost matrix."""
+    return (
+        isinstance(spec, dict)
+        and bool(spec)
+        and not {"fp", "fn"} <= set(spec)
+        and all(isinstance(value, int | float | np.number) for value in spec.values())
+    )
+
+
+def _threshold_of(spec):
+    if len(spec) > 1:
+        raise ValueError(
+            f"decision={spec!r} has thresholds for {len(spec)} labels, and more than "
+            "one could be reached in a row. Give the threshold of one label, or say "
+            "what every mistake costs: decision=CostMatrix.from_dict({true label: "
+            "{decided label: cost}})."
+        )
+    [(label, threshold)] = spec.items()
+    return ThresholdDecision(threshold, label=label)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from skweight._utils.validation import check_number, say
+from skweight._utils.validation import check_number, did_you_mean, plain, say
+from skweight._utils.warn import warn
 from skweight.decision._base import BaseDecision
+from skweight.exceptions import DecisionWarning
 
 
 class ArgmaxDecision(BaseDecision):
@@ -96,54 +98,209 @@ class EmphasisDecision(BaseDecision):
         return (proba * self.class_multiplier_).argmax(axis=1)
 
 
-class ThresholdDecision(BaseDecision):
-    r"""Choose the second of two classes from a given probability on.
+class BalancedDecision(BaseDecision):
+    r"""Choose the class whose probability is largest relative to its prevalence.
 
-    .. math:: \hat y = 1 \iff p \ge \text{threshold}
+    .. math:: \hat y = \arg\max_k p_k / \pi_k
 
-    Parameters
-    ----------
-    threshold : float, default=0.5
-        In [0, 1]. Raising it trades recall of the second class for precision.
+    What ``decision="balanced"`` means: the labels of a balanced model, from honest
+    probabilities, whatever weights the training used. With two classes the second is
+    chosen where :math:`p > \pi`, its prevalence. That is the rule of largest balanced
+    accuracy, if the probabilities are right.
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
+    prevalence_ : ndarray of shape (n_classes,)
+        Share of each class in the population.
     threshold_ : float
-        The threshold.
+        With two classes the prevalence of the second, which is chosen above it.
 
     Raises
     ------
     ValueError
-        In `fit`, if there are not two classes, or the threshold is outside [0, 1].
+        In `fit`, if nothing says how frequent the classes are.
+
+    See Also
+    --------
+    EmphasisDecision : Asks for what the weights of the training asked for.
 
     Notes
     -----
-    The same rule as scikit-learn's ``FixedThresholdClassifier``.
+    ``WeightedClassifier.set_prevalence`` changes no label: probability and prevalence
+    move together. A class that no row of the population has is never chosen. The first
+    of several classes with the same ratio is chosen.
+
+    References
+    ----------
+    .. [1] Menon, A., Narasimhan, H., Agarwal, S., Chawla, S. (2013). On the statistical
+       consistency of algorithms for binary classification under class imbalance. ICML,
+       section 4.
+
+    Examples
+    --------
+    >>> from skweight.decision import BalancedDecision
+    >>> decision = BalancedDecision().fit(
+    ...     classes=["no", "yes"], prevalence=[0.95, 0.05]
+    ... )
+    >>> decision.threshold_
+    0.05
+    >>> decision.decide([[0.96, 0.04], [0.9, 0.1]])
+    array(['no', 'yes'], dtype='<U3')
+    """
+
+    needs_true_probabilities = True
+
+    def _learn(self, held_out, class_multiplier):
+        if self._prevalence is None:
+            raise ValueError(
+                "BalancedDecision compares probabilities with the shares of the "
+                "classes in the population; pass fit(classes=..., prevalence=...)."
+            )
+        self.follow_prevalence(self._prevalence)
+
+    def follow_prevalence(self, prevalence):
+        """Compare with other shares of the classes from now on.
+
+        Parameters
+        ----------
+        prevalence : array-like of shape (n_classes,)
+            Share of each class in the population that probabilities now speak of.
+        """
+        prevalence = np.asarray(prevalence, dtype=float)
+        self.prevalence_ = prevalence / prevalence.sum()
+        if self.classes_.size == 2:
+            self.threshold_ = float(self.prevalence_[1])
+
+    def _positions(self, proba, X, metadata):
+        seen = self.prevalence_ > 0
+        ratio = np.zeros(proba.shape)
+        np.divide(proba, self.prevalence_, out=ratio, where=seen)
+        return ratio.argmax(axis=1)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls()]
+
+
+class ThresholdDecision(BaseDecision):
+    r"""Choose one label wherever its probability reaches a threshold.
+
+    .. math:: \hat y = k \iff p_k \ge \text{threshold}
+
+    and the most probable of the other labels elsewhere. What ``decision={"fraud":
+    0.05}`` and ``decision=0.05`` mean.
+
+    Parameters
+    ----------
+    threshold : float, default=0.5
+        In [0, 1]. Raising it trades recall of the label for precision.
+    label : object, default=None
+        Whose probability it is. None is the second of two classes in sorted order, as
+        in scikit-learn, which is the positive one for labels that are 0 and 1, -1 and
+        1, or False and True; for other labels say which.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, in the order of the columns of the probabilities.
+    threshold_ : float
+        With two classes the probability of the second from which on it is chosen.
+    threshold_label_ : object
+        The label that the given threshold is about.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if the label is none of the classes, if there are more than two
+        classes and no label, or if the threshold is outside [0, 1].
+
+    Warns
+    -----
+    DecisionWarning
+        In `fit`, if labels are neither 0 and 1, nor -1 and 1, nor booleans, and `label`
+        is not given: the message says whose threshold it is.
+
+    Notes
+    -----
+    With two classes the same rule as scikit-learn's ``FixedThresholdClassifier``.
 
     Examples
     --------
     >>> from skweight.decision import ThresholdDecision
     >>> ThresholdDecision(0.2).fit(classes=[0, 1]).decide([[0.8, 0.2], [0.9, 0.1]])
     array([1, 0])
+    >>> decision = ThresholdDecision(0.05, label="fraud").fit(classes=["fraud", "ok"])
+    >>> decision.decide([[0.06, 0.94], [0.04, 0.96]])
+    array(['fraud', 'ok'], dtype='<U5')
     """
 
-    def __init__(self, threshold=0.5):
+    def __init__(self, threshold=0.5, *, label=None):
         self.threshold = threshold
+        self.label = label
 
     def _learn(self, held_out, class_multiplier):
         check_number(self.threshold, name="The decision threshold", low=0, high=1)
-        if self.classes_.size != 2:
+        self._position = self._find_label()
+        self.threshold_label_ = plain(self.classes_[self._position])
+        # A decision may be fitted again with other classes.
+        vars(self).pop("threshold_", None)
+        if self.classes_.size == 2:
+            own = float(self.threshold)
+            self.threshold_ = own if self._position == 1 else 1 - own
+
+    def _find_label(self):
+        labels = [plain(label) for label in self.classes_]
+        if self.label is not None:
+            label = plain(self.label)
+            if label not in labels:
+                raise ValueError(
+                    f"The threshold is about the label {say(label)}, and y has "
+                    f"{say(labels)}.{did_you_mean(label, labels)}"
+                )
+            return labels.index(label)
+        if len(labels) != 2:
             raise ValueError(
-                f"One threshold decides between two classes; y has {say(self.classes_)}"
-                ". Use decision='auto' or 'argmax'."
+                f"One threshold decides between two classes; y has {say(labels)}. Say "
+                f"whose threshold it is, as in decision={{{say(labels[-1])}: "
+                f"{self.threshold}}}, or use decision='balanced', 'auto' or 'argmax'."
             )
-        self.threshold_ = float(self.threshold)
+        if set(labels) not in ({0, 1}, {-1, 1}):
+            other, own = (say(label) for label in labels)
+            warn(
+                f"decision={self.threshold} is the threshold of {own}, the second "
+                f"label in sorted order, as in scikit-learn. Write decision={{{own}: "
+                f"{self.threshold}}} if you mean it, or decision={{{other}: "
+                f"{self.threshold}}}.",
+                DecisionWarning,
+            )
+        return 1
+
+    def describe(self):
+        """Return in one sentence how labels follow from probabilities.
+
+        Returns
+        -------
+        sentence : str
+            For the report of the classifier.
+        """
+        others = [
+            label for label in self.classes_ if plain(label) != self.threshold_label_
+        ]
+        rest = say(others[0]) if len(others) == 1 else "the most probable other label"
+        return (
+            f"{say(self.threshold_label_)} from a probability of {self.threshold:.4g} "
+            f"on, else {rest}"
+        )
 
     def _positions(self, proba, X, metadata):
-        return (proba[:, 1] >= self.threshold_).astype(np.intp)
+        others = proba.astype(np.float64)
+        others[:, self._position] = -1.0
+        reached = proba[:, self._position] >= self.threshold
+        return np.where(reached, self._position, others.argmax(axis=1))
 
     @classmethod
     def _instances(cls, labels):
-        return [cls(0.3)] if len(labels) == 2 else []
+        named = cls(0.3, label=labels[-1])
+        return [cls(0.3), named] if set(labels) == {0, 1} else [named]

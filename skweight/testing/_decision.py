@@ -6,6 +6,7 @@ import sys
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import has_fit_parameter
 
 
 def check_decision(decision, *, classes=(0, 1)):
@@ -74,6 +75,8 @@ class _Rows:
                 "sample_weight": weight[order],
                 "X": self.X[order],
             }
+        if has_fit_parameter(decision, "prevalence"):
+            seen["prevalence"] = np.linspace(3, 1, len(self.classes))
         multiplier = np.linspace(1, 3, len(self.classes))
         return clone(decision).fit(
             classes=self.classes, class_multiplier=multiplier, **seen

@@ -1,5 +1,7 @@
 """From probabilities to labels: rules, thresholds, and what a balanced model keeps."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
@@ -14,11 +16,13 @@ from skweight import ClassWeighting, PriorWeighting, WeightedClassifier
 from skweight.datasets import make_imbalanced
 from skweight.decision import (
     ArgmaxDecision,
+    BalancedDecision,
     BaseDecision,
     EmphasisDecision,
     ThresholdDecision,
 )
 from skweight.decision._resolve import resolve_decision
+from skweight.exceptions import DecisionWarning
 
 PROBA = np.array([[0.96, 0.04], [0.95, 0.05], [0.9, 0.1], [0.4, 0.6]])
 
@@ -66,7 +70,8 @@ def test_threshold_chooses_the_second_class_from_it_on(threshold, labels):
     "classes", [[0, 1], ["a", "b"], [-1, 1], [False, True], [0.5, 1.5]]
 )
 def test_labels_keep_their_type(classes):
-    for decision in (ArgmaxDecision(), EmphasisDecision(), ThresholdDecision()):
+    threshold = ThresholdDecision(label=classes[1])
+    for decision in (ArgmaxDecision(), EmphasisDecision(), threshold):
         labels = decision.fit(classes=np.array(classes)).decide(PROBA)
         assert labels.dtype == np.array(classes).dtype
         assert set(labels.tolist()) <= set(classes)
@@ -263,7 +268,7 @@ def test_a_decision_of_a_third_party(rare, calibration):
         (
             "cost",
             ValueError,
-            r"decision must be one of \['auto', 'argmax', 'tuned'\], a thr",
+            r"decision must be one of \['auto', 'argmax', 'balanced', 'tuned'\], a thr",
         ),
         (None, ValueError, r"or an object with fit and decide; got None\."),
         (True, ValueError, r"or an object with fit and decide; got True\."),
@@ -289,8 +294,115 @@ def test_decisions_that_cannot_be_used(decision, error, sentence):
 
 def test_one_threshold_for_three_classes():
     sentence = (
-        r"One threshold decides between two classes; y has \['a', 'b', 'c'\]\. Use "
-        r"decision='auto' or 'argmax'\."
+        r"One threshold decides between two classes; y has \['a', 'b', 'c'\]\. Say "
+        r"whose threshold it is, as in decision=\{'c': 0\.3\}"
     )
     with pytest.raises(ValueError, match=sentence):
         WeightedClassifier(decision=0.3).fit(np.arange(6.0)[:, None], list("abcabc"))
+
+
+# -- balanced labels, and thresholds of a named label ----------------------------------
+
+
+def test_balanced_is_argmax_of_probability_over_prevalence():
+    shares = [0.7, 0.2, 0.1]
+    decision = BalancedDecision().fit(classes=["a", "b", "c"], prevalence=shares)
+    proba = np.array([[0.7, 0.2, 0.1], [0.69, 0.21, 0.1], [0.6, 0.2, 0.2]])
+    assert decision.decide(proba).tolist() == ["a", "b", "c"]
+    two = BalancedDecision().fit(classes=[0, 1], prevalence=[95, 5])
+    assert two.threshold_ == 0.05
+    assert two.decide([[0.94, 0.06], [0.96, 0.04]]).tolist() == [1, 0]
+    with pytest.raises(ValueError, match="shares of the classes in the population"):
+        BalancedDecision().fit(classes=[0, 1])
+
+
+@pytest.mark.parametrize("weighting", [None, "balanced", {0: 1, 1: 4}])
+def test_balanced_labels_need_no_weights_and_follow_the_population(weighting):
+    data = make_imbalanced(3000, prevalence=0.08, random_state=0)
+    weights = np.where(data.X[:, 0] > 0, 2.0, 1.0)
+    clf = WeightedClassifier(
+        LogisticRegression(),
+        weighting=weighting,
+        calibration="sigmoid",
+        decision="balanced",
+        random_state=0,
+    ).fit(data.X, data.y, sample_weight=weights)
+    share = np.average(data.y, weights=weights)
+    assert clf.threshold_ == pytest.approx(share, rel=1e-12)
+    p = clf.predict_proba(data.X)[:, 1]
+    np.testing.assert_array_equal(clf.predict(data.X), (p > share).astype(int))
+    assert recall_score(data.y, clf.predict(data.X)) > 0.6
+
+
+def test_set_prevalence_moves_no_balanced_label():
+    data = make_imbalanced(2000, prevalence=0.1, random_state=0)
+    clf = WeightedClassifier(calibration="sigmoid", decision="balanced", random_state=0)
+    before = clf.fit(data.X, data.y).predict(data.X)
+    moved = clf.set_prevalence({1: 0.02})
+    assert moved.predict_proba(data.X)[:, 1].mean() < 0.05
+    np.testing.assert_array_equal(moved.predict(data.X), before)
+    assert moved.threshold_ == pytest.approx(0.02)
+    back = clf.set_prevalence(None)
+    assert back.threshold_ == pytest.approx(data.y.mean())
+
+
+def test_balanced_labels_in_a_stream_follow_all_chunks():
+    data = make_imbalanced(1000, prevalence=0.2, random_state=0)
+    clf = WeightedClassifier(GaussianNB(), calibration="prior", decision="balanced")
+    for rows in np.split(np.arange(1000), 4):
+        clf.partial_fit(data.X[rows], data.y[rows], classes=[0, 1])
+    assert clf.threshold_ == pytest.approx(data.y.mean())
+
+
+def test_balanced_labels_want_honest_probabilities():
+    data = make_imbalanced(500, prevalence=0.2, random_state=0)
+    clf = WeightedClassifier(calibration=None, decision="balanced")
+    with pytest.raises(ValueError, match="would take them at their word"):
+        clf.fit(data.X, data.y)
+
+
+@pytest.mark.parametrize(
+    "labels", [["fraud", "ok"], ["a", "fraud"], [3, 7], [3.0, 4.0], [1, 2]]
+)
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_dict_names_the_label_of_the_threshold(labels, position):
+    data = make_imbalanced(1500, prevalence=0.1, random_state=0)
+    y = np.array(labels)[data.y]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf = WeightedClassifier(
+            calibration="sigmoid", decision={labels[position]: 0.05}, random_state=0
+        ).fit(data.X, y)
+    p = clf.predict_proba(data.X)[:, position]
+    np.testing.assert_array_equal(clf.predict(data.X) == labels[position], p >= 0.05)
+    assert clf.decision_.threshold_label_ == labels[position]
+    assert str(labels[position]) in clf.report_.decision
+
+
+@pytest.mark.parametrize("labels", [["fraud", "ok"], [1, 2], [3.0, 4.0]])
+def test_a_bare_number_says_whose_threshold_it_is(labels):
+    with pytest.warns(DecisionWarning, match=r"second label in sorted order") as caught:
+        decision = ThresholdDecision(0.05).fit(classes=np.array(labels))
+    assert len(caught) == 1
+    assert repr(labels[0]) in str(caught[0].message)
+    assert f"decision={{{labels[1]!r}: 0.05}}" in str(caught[0].message)
+    assert decision.threshold_label_ == labels[1]
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [-1, 1], [False, True], [0.0, 1.0]])
+def test_a_bare_number_is_plain_where_the_positive_label_is(labels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        decision = ThresholdDecision(0.05).fit(classes=np.array(labels))
+    assert decision.decide([[0.94, 0.06], [0.96, 0.04]]).tolist() == labels[::-1]
+
+
+def test_one_label_of_three_has_a_threshold():
+    decision = resolve_decision({"b": 0.2}).fit(classes=["a", "b", "c"])
+    proba = [[0.5, 0.2, 0.3], [0.3, 0.1, 0.6], [0.45, 0.15, 0.4], [0.0, 0.9, 0.1]]
+    assert decision.decide(proba).tolist() == ["b", "c", "a", "b"]
+    assert not hasattr(decision, "threshold_")
+    with pytest.raises(ValueError, match=r"thresholds for 2 labels.*CostMatrix"):
+        resolve_decision({"a": 0.2, "b": 0.3})
+    with pytest.raises(ValueError, match=r"Did you mean 'fraud'"):
+        ThresholdDecision(0.1, label="frod").fit(classes=["fraud", "ok"])
