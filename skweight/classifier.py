@@ -144,8 +144,9 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         threshold}``: that label wherever its probability reaches the threshold; raising
         it trades recall for precision. A float: the same for the second of two classes
         in sorted order. A `CostMatrix`: whatever is expected to cost least. For this
-        and ``"balanced"`` emphasis must be taken out by a calibration. ``"tuned"``, or a `TunedDecision`: thresholds found on the held-out rows that
-        serve the calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
+        and ``"balanced"`` emphasis must be taken out by a calibration. ``"tuned"``, or
+        a `TunedDecision`: thresholds found on the held-out rows that serve the
+        calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
         what the estimator predicts.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Where the held-out scores come from that calibrator and decision see.
