@@ -48,7 +48,8 @@ def _estimator_has(method):
 def _has_decision_function(self):
     if self._make_calibrator() is not None:
         raise AttributeError(
-            "A calibrated WeightedClassifier has probabilities, no decision_function."
+            "A calibrated WeightedClassifier has probabilities, no decision_function. "
+            "Rank by predict_proba; estimator_.decision_function has the raw scores."
         )
     return _estimator_has("decision_function")(self)
 
@@ -228,6 +229,9 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         rows look resampled, or a sampler inside the estimator changes the classes.
     FewerThanAskedWarning
         If a class has fewer rows than there should be folds.
+    RowOrderWarning
+        If `sample_weight` has the index labels of X in another order; weights are
+        taken by position.
 
     See Also
     --------

@@ -10,6 +10,7 @@ __all__ = [
     "DoubleCountingWarning",
     "FewerThanAskedWarning",
     "OverlapWarning",
+    "RowOrderWarning",
     "UnsupportedWeightsError",
 ]
 
@@ -107,6 +108,21 @@ class OverlapWarning(UserWarning):
     >>> from skweight.exceptions import OverlapWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", OverlapWarning)
+    """
+
+
+class RowOrderWarning(UserWarning):
+    """Weights have the index labels of X in another order, and are taken by position.
+
+    As everywhere in scikit-learn, the first weight is that of the first row, whatever
+    an index says. The message names the ways to say which of the two was meant.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skweight.exceptions import RowOrderWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", RowOrderWarning)
     """
 
 

@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.metadata import sort_fit_params
 from skweight._held_out.splits import check_word
+from skweight._utils.columns import warn_of_order, with_rows
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import (
     check_choice,
@@ -17,6 +19,7 @@ from skweight._utils.validation import (
     check_rows,
     encode_labels,
     positions_of,
+    say,
 )
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._deliver import POLICIES
@@ -94,8 +97,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     Everything that can be refused without a fit is refused here, apart from what
     depends on weights. `sample_weight` are population weights, or `RoleWeights`.
     """
-    estimator = wrapper._get_estimator()
-    weighting = _resolve_shared(wrapper)
+    estimator, weighting = _resolve_shared(wrapper)
     if is_regressor(estimator):
         raise TypeError(
             f"WeightedClassifier wraps classifiers; {type(estimator).__name__} is "
@@ -110,6 +112,13 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
         codes = positions_of(y, classes, owner="The frozen estimator")
     else:
         classes, codes = encode_labels(y)
+    learns = wrapper._make_calibrator() is not None or wrapper._holds_out_rows()
+    if classes.size == 1 and learns:
+        raise ValueError(
+            f"y has only one class, {say(classes)[1:-1]}: there is nothing to tell "
+            f"apart, calibrate or decide. {type(wrapper).__name__} needs rows of two "
+            "classes or more; in a cross-validation use stratified folds."
+        )
     decision = clone(wrapper._make_decision(classes), safe=False)
     arguments = sort_fit_params(
         wrapper,
@@ -123,8 +132,10 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     if hasattr(decision, "check_rows"):
         decision.check_rows(X, classes, **arguments["decision"])
     known = isinstance(sample_weight, RoleWeights)
+    if not known:
+        warn_of_order(sample_weight, X)
     return Request(
-        X=X,
+        X=with_rows(X),
         y=y,
         classes=classes,
         codes=codes,
@@ -144,15 +155,23 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
 
 def ask_regressor(wrapper, X, y, sample_weight, fit_params):
     """Resolve and check what a regressor's fit was asked for."""
-    estimator = wrapper._get_estimator()
-    weighting = _resolve_shared(wrapper)
+    estimator, weighting = _resolve_shared(wrapper)
     if is_classifier(estimator):
         raise TypeError(
             f"WeightedRegressor wraps regressors; {type(estimator).__name__} is a "
             "classifier. Use WeightedClassifier."
         )
+    of_classes = getattr(weighting, "needs_classes", False)
+    if of_classes and type_of_target(y).startswith("continuous"):
+        raise ValueError(
+            f"weighting={wrapper.weighting!r} weighs rows by their class, and y of a "
+            "regression has none. Weigh by a column of X, a callable or a target "
+            "population, such as weighting=ColumnWeighting('column'); or pass "
+            "sample_weight=."
+        )
+    warn_of_order(sample_weight, X)
     return Request(
-        X=X,
+        X=with_rows(X),
         y=y,
         classes=None,
         codes=None,
@@ -181,9 +200,16 @@ def check_models(wrapper):
 
 
 def _resolve_shared(wrapper):
-    """Check what every wrapper has; return the strategy."""
+    """Check what every wrapper has; return the estimator and the strategy."""
     check_choice(wrapper.unsupported, POLICIES, name="unsupported")
-    return resolve_weighting(wrapper.weighting)
+    estimator = wrapper._get_estimator()
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        hint = f" Write {estimator.__name__}()." if isinstance(estimator, type) else ""
+        raise TypeError(
+            "estimator must be an object with fit, such as LogisticRegression(); got "
+            f"{estimator!r}.{hint}"
+        )
+    return estimator, resolve_weighting(wrapper.weighting)
 
 
 def _make_resampler(wrapper):

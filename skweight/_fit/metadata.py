@@ -2,6 +2,7 @@
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+from sklearn.utils.validation import has_fit_parameter
 
 from skweight._utils.compat import routing_of
 from skweight._utils.validation import say
@@ -15,6 +16,10 @@ _CALLEES = {
     "estimator": "fit",
     "splitter": "split",
 }
+
+
+# What strategies for shift take, and nothing else does.
+_OF_TARGET = ("X_target", "sample_weight_target")
 
 
 def takes_in_fit(estimator, name):
@@ -65,6 +70,14 @@ def sort_fit_params(
         asked["estimator"] = not any(asked.values()) or (
             asked["splitter"] and takes_in_fit(estimator, name)
         )
+        if name in _OF_TARGET and not (
+            asked["weighting"] or has_fit_parameter(estimator, name)
+        ):
+            raise ValueError(
+                f"fit was given {name}, and weighting={router.weighting!r} does not "
+                "look at a target population. Use a strategy that does, such as "
+                "weighting=DensityRatioWeighting()."
+            )
         for who, asks in asked.items():
             if asks:
                 sorted_params[who][name] = value

@@ -16,7 +16,7 @@ from skweight._fit.report import keep, report_on
 from skweight._fit.stream import Stream
 from skweight._fit.weigh import Weighed
 from skweight._utils.available import available_if
-from skweight._utils.columns import drop_columns
+from skweight._utils.columns import drop_columns, warn_of_order
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import (
     check_labels,
@@ -139,6 +139,7 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
     if sample_weight is not None:
+        warn_of_order(sample_weight, X)
         sample_weight = check_weights(sample_weight, n_rows(X))
     classes = _classes_of_stream(wrapper, classes)
     decision = clone(wrapper._make_decision(classes), safe=False)

@@ -12,6 +12,8 @@ import pandas as pd
 from scipy import sparse
 
 from skweight._utils.validation import did_you_mean, find_missing, n_rows, say
+from skweight._utils.warn import warn
+from skweight.exceptions import RowOrderWarning
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,28 @@ def check_same_index(values, X, what):
         )
 
 
+def warn_of_order(weights, X, name="sample_weight"):
+    """Warn if weights have the index of X in another order; they go by position.
+
+    A default index, as that of a list that became a Series, says nothing of an order.
+    """
+    index, rows = getattr(weights, "index", None), getattr(X, "index", None)
+    if not (hasattr(index, "equals") and hasattr(rows, "equals")):
+        return
+    n_samples = len(index)
+    if n_samples != len(rows) or index.equals(rows):
+        return
+    if index.equals(pd.RangeIndex(n_samples)) or set(index) != set(rows):
+        return
+    warn(
+        f"The index of {name} has the labels of the index of X in another order, and "
+        "weights are taken by position, as everywhere in scikit-learn. Pass "
+        f"{name}.loc[X.index] if each weight belongs to the row of its label, or "
+        f"{name}.to_numpy() if the order is right.",
+        RowOrderWarning,
+    )
+
+
 def _names(X):
     columns = getattr(X, "columns", None)
     return None if columns is None else list(columns)
@@ -220,6 +244,13 @@ def take_column(X, column, *, owner):
     return np.asarray(X)[:, position]
 
 
+def with_rows(X):
+    """Return a table of which rows can be taken: sparse formats without become CSR."""
+    if sparse.issparse(X) and X.format not in ("csr", "csc"):
+        return X.tocsr()
+    return X
+
+
 def drop_columns(X, columns, *, width=None):
     """Return X without the named columns; those already gone are passed over.
 
@@ -262,9 +293,7 @@ def drop_columns(X, columns, *, width=None):
         return X.iloc[:, keep]
     if _names(X) is not None:
         return X[[_names(X)[position] for position in keep]]
-    if sparse.issparse(X) and X.format not in ("csr", "csc"):
-        return X.tocsr()[:, keep]
-    return X[:, keep]
+    return with_rows(X)[:, keep]
 
 
 def names_without(names, columns):

@@ -88,6 +88,19 @@ def forget_remainder(value):
         value.__class__ = FunctionTransformer
 
 
+def asks_to_print():
+    """Return whether scikit-learn asks the caller for parameters in order to print.
+
+    It prints an estimator inside another one without asking its ``__repr__``, and asks
+    `get_params` instead, as `clone` does, which must get the values themselves.
+    """
+    frame = sys._getframe(2)
+    while frame.f_code.co_name == "get_params":  # of an estimator around this one
+        frame = frame.f_back
+    printer = frame.f_globals.get("__name__") == "sklearn.utils._pprint"
+    return printer or frame.f_code.co_name == "_get_params_html"
+
+
 def routing_of(estimator):
     """Return the metadata routing of an estimator, or None where it has none.
 

@@ -28,8 +28,10 @@ def plain(label):
 
 def did_you_mean(word, names):
     """Return a hint that names the closest valid word, or an empty string."""
-    close = difflib.get_close_matches(str(word), [str(name) for name in names], n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    # In small letters, since difflib holds "SMOTE" and "smote" for strangers.
+    small = {str(name).lower(): str(name) for name in names}
+    close = difflib.get_close_matches(str(word).lower(), small, n=1)
+    return f" Did you mean {small[close[0]]!r}?" if close else ""
 
 
 def n_rows(X, name="X"):
@@ -321,6 +323,8 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
             if unknown and missing and kinds[0] != kinds[1]
             else ""
         )
+        if not hint and unknown and missing:
+            hint = did_you_mean(unknown[0], missing)
         raise ValueError(
             f"{name} must have one number for each label of y, {say(classes)}; "
             f"{' and '.join(part for part in parts if part)}.{hint}"

@@ -175,6 +175,28 @@ def _call(scorer, classes, true, decided, mass):
         return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
 
 
+def check_scorer(scorer, classes):
+    """Raise if a scorer judges probabilities or scores, which no threshold changes.
+
+    Other errors of a scorer that is tried on made-up rows say nothing of the real ones.
+    """
+    if isinstance(scorer, str):
+        return
+    codes = np.arange(classes.size)
+    try:
+        _call(scorer, classes, codes, codes, None)
+    except AttributeError as error:
+        if _Labels.__name__ not in str(error):
+            return
+        raise ValueError(
+            f"{scorer!r} judges probabilities or scores, and these are the same "
+            "whatever the threshold. Tune for a score of labels, such as "
+            "'balanced_accuracy' or 'f1', or for a cost by TunedDecision(cost=...)."
+        ) from error
+    except Exception:
+        return
+
+
 def resolve_scorer(scoring):
     """Return the name of a formula, or a scorer that judges labels.
 

@@ -12,6 +12,7 @@ from skweight.decision._objectives import (
     ONE_CLASS,
     by_formula,
     by_scorer,
+    check_scorer,
     least_cost,
     resolve_scorer,
 )
@@ -125,6 +126,7 @@ class TunedDecision(BaseDecision):
             check_costs(self.cost, X, classes, metadata)
         else:
             self._objective(np.asarray(classes), weighted=False)
+            check_scorer(resolve_scorer(self.scoring), np.asarray(classes))
 
     def side_columns(self):
         """Return the columns that carry costs, where they are to be hidden.

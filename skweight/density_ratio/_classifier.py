@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
-from skweight._utils.validation import check_number, n_rows
+from skweight._utils.validation import check_number, find_missing, n_rows
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.density_ratio._base import BaseDensityRatio, one_thread
 from skweight.density_ratio._kernels import subsample
@@ -328,6 +328,5 @@ def _objects(X):
     if column_names(X) is not None:
         X = np.column_stack([np.asarray(X[name], dtype=object) for name in X.columns])
     X = np.array(X, dtype=object)
-    gaps = np.frompyfunc(lambda value: value is None or value != value, 1, 1)(X)
-    X[gaps.astype(bool)] = np.nan
+    X[find_missing(X.ravel()).reshape(X.shape)] = np.nan
     return X

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 
+from skweight._utils.columns import with_rows
 from skweight._utils.validation import check_choice, check_weights, n_rows, say
 from skweight.exceptions import UnsupportedWeightsError
 from skweight.resampling._carry import carry, kind_of
@@ -160,6 +161,8 @@ def resample_rows(
     labels = Table(y)
     if getattr(labels.rows, "dtype", np.dtype(object)).kind not in "iub":
         check_classification_targets(labels.rows)
+    _check_table(sampler, X)
+    X = with_rows(X)
     counted, weights = None, None
     if sample_weight is not None or preserve_mass:
         given = np.ones(n_rows(X)) if sample_weight is None else sample_weight
@@ -197,6 +200,22 @@ def resample_rows(
         rows = np.where(rows < 0, -1, counted[rows])
     X_new, y_new = table.restore(done.X), labels.restore(done.y)
     return Resampled(X_new, y_new, weights, rows), done.sampler
+
+
+def _check_table(sampler, X):
+    """Raise for rows that are single values, as texts before they are vectors."""
+    shape = getattr(X, "shape", None)
+    if shape is None:
+        first = next(iter(X), None)
+        shape = (len(X),) if isinstance(first, str | bytes) else (len(X), 1)
+    if len(shape) == 1:
+        name = sampler if isinstance(sampler, str) else type(sampler).__name__
+        raise ValueError(
+            f"The resampler {name} takes rows of several columns, and X has one value "
+            "a row, such as a text. Resample after the step that makes columns: in a "
+            "Pipeline, as in make_pipeline(TfidfVectorizer(), "
+            "WeightedClassifier(LogisticRegression(), resampler='random_over'))."
+        )
 
 
 def _check_vectors(sample_weight, n_samples):

@@ -24,7 +24,12 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skweight._utils.columns import columns_of, drop_columns, metadata_names_of
+from skweight._utils.columns import (
+    columns_of,
+    drop_columns,
+    metadata_names_of,
+    warn_of_order,
+)
 from skweight._utils.roles import ROLES, RoleWeights, multiply
 from skweight._utils.validation import (
     check_bool,
@@ -331,6 +336,7 @@ class BaseWeighting(BaseEstimator):
         if self.needs_classes or y is not None:
             y = self._check_y(X, y)
         if sample_weight is not None:
+            warn_of_order(sample_weight, X)
             sample_weight = check_weights(sample_weight, n_rows(X))
         return X, y, sample_weight
 

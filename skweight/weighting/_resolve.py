@@ -16,6 +16,18 @@ NAMES = {
     "effective_number": EffectiveNumberWeighting,
 }
 
+# Words that belong elsewhere, and where.
+_RATIOS = ("kliep", "ulsif", "kmm", "logistic", "classifier", "search")
+_SAMPLERS = {
+    "smote": "smote",
+    "random_over": "random_over",
+    "randomoversampler": "random_over",
+    "oversample": "random_over",
+    "random_under": "random_under",
+    "randomundersampler": "random_under",
+    "undersample": "random_under",
+}
+
 
 def resolve_weighting(spec):
     """Turn anything that ``weighting=`` takes into a strategy, or None.
@@ -46,7 +58,7 @@ def resolve_weighting(spec):
         raise ValueError(
             f"weighting={spec!r} is no known strategy. The names are "
             f"{say(list(NAMES))}; for others pass a strategy object."
-            f"{did_you_mean(spec, NAMES)}"
+            f"{_where_it_belongs(spec)}"
         )
     if hasattr(spec, "items"):
         return ClassWeighting(spec)
@@ -59,6 +71,11 @@ def resolve_weighting(spec):
         )
     if hasattr(spec, "fit_weigh_by_role"):
         return spec
+    if hasattr(spec, "fit_resample"):
+        raise TypeError(
+            f"weighting gives rows a weight, and {type(spec).__name__} makes, repeats "
+            "or drops rows. Pass it as resampler=, to a classifier."
+        )
     if callable(spec):
         return FunctionWeighting(spec)
     array = np.asarray(spec) if hasattr(spec, "__array__") else None
@@ -73,3 +90,19 @@ def resolve_weighting(spec):
         f"(X, y) -> weights, a strategy, or a list of these; got "
         f"{type(spec).__name__}.{hint}"
     )
+
+
+def _where_it_belongs(name):
+    """Return a hint for a word that means something, though no strategy."""
+    word = name.lower()
+    if word in _RATIOS:
+        return (
+            f" Density ratios need rows of the target: "
+            f"DensityRatioWeighting(X_target, estimator={word!r})."
+        )
+    if word in _SAMPLERS:
+        return (
+            f" It makes, repeats or drops rows: resampler={_SAMPLERS[word]!r}, "
+            "beside weighting=None."
+        )
+    return did_you_mean(name, NAMES)

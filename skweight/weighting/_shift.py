@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 
+from skweight._utils.compat import asks_to_print
 from skweight._utils.examples import example_target, fitted_on
 from skweight._utils.validation import check_number, did_you_mean, say
 from skweight.density_ratio import (
@@ -55,12 +56,24 @@ class SharedTarget(BaseEstimator):
         cloned = super(SharedTarget, bare).__sklearn_clone__()
         return cloned.set_params(**shared)
 
-    def __repr__(self, **kwargs):
-        shown = {
-            name: table if table is None else _Shown(table)
-            for name, table in self._shared().items()
-        }
-        return super(SharedTarget, self._with(shown)).__repr__(**kwargs)
+    def get_params(self, deep=True):
+        """Return the parameters; where they are going to be printed, without rows.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return those of estimators among the parameters, too.
+
+        Returns
+        -------
+        params : dict
+            Values by name.
+        """
+        params = super().get_params(deep)
+        if asks_to_print():
+            for name, table in self._shared().items():
+                params[name] = table if table is None else _Shown(table)
+        return params
 
     def _shared(self):
         """Return the parameters that are read and never copied."""

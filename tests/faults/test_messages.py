@@ -1,0 +1,154 @@
+"""Words that lead nowhere, and errors that come from too far away to be understood."""
+
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import make_scorer, roc_auc_score
+from sklearn.pipeline import make_pipeline
+
+from skweight import DensityRatioWeighting, WeightedClassifier, WeightedRegressor
+from skweight.decision import TunedDecision
+from skweight.resampling import WeightedSampler, resample
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(120, 3))
+y = (X[:, 0] + rng.normal(size=120) > 0.5).astype(int)
+names = np.where(y == 1, "fraud", "fine")
+
+
+@pytest.mark.parametrize("word", ["kliep", "KLIEP", "ulsif", "kmm"])
+def test_words_for_density_ratios_lead_to_the_strategy(word):
+    with pytest.raises(ValueError, match=r"DensityRatioWeighting\(X_target, estimator"):
+        WeightedClassifier(weighting=word).fit(X, y)
+    with pytest.raises(ValueError, match="X_target"):
+        WeightedClassifier(weighting=["balanced", word]).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "word", ["smote", "SMOTE", "random_over", "RandomUnderSampler"]
+)
+def test_words_for_samplers_lead_to_the_resampler(word):
+    with pytest.raises(ValueError, match="resampler='"):
+        WeightedClassifier(weighting=word).fit(X, y)
+    with pytest.raises(ValueError, match="resampler='"):
+        WeightedRegressor(weighting=word).fit(X, X[:, 0])
+
+
+def test_a_sampler_as_weighting_leads_to_the_resampler():
+    with pytest.raises(TypeError, match="resampler="):
+        WeightedClassifier(weighting=SMOTE()).fit(X, y)
+
+
+def test_capital_letters_are_no_other_word():
+    with pytest.raises(ValueError, match="Did you mean 'smote'"):
+        WeightedClassifier(resampler="SMOTE").fit(X, y)
+    with pytest.raises(ValueError, match="Did you mean 'random_over'"):
+        WeightedSampler("Random_Over").fit_resample(X, y)
+    with pytest.raises(ValueError, match="Did you mean 'balanced'"):
+        WeightedClassifier(weighting="Balanced").fit(X, y)
+    with pytest.raises(ValueError, match="Did you mean 'kliep'"):
+        DensityRatioWeighting(X, estimator="KLIEP").fit(X)
+
+
+@pytest.mark.parametrize("weighting", [None, "balanced", {0: 1, 1: 5}])
+@pytest.mark.parametrize("name", ["X_target", "sample_weight_target"])
+def test_a_target_without_a_strategy_for_it_is_refused(weighting, name):
+    with pytest.raises(ValueError, match=rf"{name}.*weighting="):
+        WeightedClassifier(weighting=weighting).fit(X, y, **{name: X})
+    if weighting is None:
+        with pytest.raises(ValueError, match=rf"{name}.*weighting="):
+            WeightedRegressor().fit(X, X[:, 0], **{name: X})
+
+
+def test_a_target_reaches_the_strategy_that_asks_for_it():
+    shift = DensityRatioWeighting(estimator="ulsif", random_state=0)
+    WeightedClassifier(weighting=["balanced", shift]).fit(X, y, X_target=X + 0.1)
+
+
+@pytest.mark.parametrize("label", [0, 1.0, "only", True])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"calibration": "prior"},
+        {"calibration": "auto"},
+        {"calibration": "isotonic", "cv": 3},
+        {"decision": "tuned"},
+    ],
+    ids=str,
+)
+def test_one_class_is_said_plainly(params, label):
+    clf = WeightedClassifier(RandomForestClassifier(3), **params)
+    with pytest.raises(ValueError, match=f"only one class, {label!r}"):
+        clf.fit(X, np.full(120, label))
+
+
+def test_a_learner_that_takes_one_class_may_have_it():
+    clf = WeightedClassifier(RandomForestClassifier(3)).fit(X, np.full(120, "only"))
+    assert set(clf.predict(X)) == {"only"}
+
+
+@pytest.mark.parametrize("wrapper", [WeightedClassifier, WeightedRegressor])
+@pytest.mark.parametrize("estimator", ["logistic", LogisticRegression, 3])
+def test_what_is_no_estimator_is_refused_by_name(wrapper, estimator):
+    with pytest.raises(TypeError, match="must be an object with fit"):
+        wrapper(estimator).fit(X, y)
+
+
+@pytest.mark.parametrize("weighting", ["balanced", {0: 1, 1: 2}, ["balanced"]])
+def test_a_regression_has_no_classes_to_balance(weighting):
+    model = WeightedRegressor(LinearRegression(), weighting=weighting)
+    with pytest.raises(ValueError, match="weighs rows by their class"):
+        model.fit(X, X[:, 0])
+
+
+def test_a_label_with_a_slip_is_suggested():
+    with pytest.raises(ValueError, match="Did you mean 'fraud'"):
+        WeightedClassifier(weighting={"frauds": 5, "fine": 1}).fit(X, names)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "neg_log_loss"])
+@pytest.mark.parametrize("calibration", [None, "sigmoid"])
+def test_scores_that_no_threshold_changes_are_refused(scoring, calibration):
+    clf = WeightedClassifier(calibration=calibration, decision=TunedDecision(scoring))
+    with pytest.raises(ValueError, match="whatever the threshold"):
+        clf.fit(X, y)
+
+
+def test_a_scorer_of_ranks_is_refused_and_one_of_labels_is_not():
+    ranks = make_scorer(roc_auc_score, response_method="predict_proba")
+    with pytest.raises(ValueError, match="whatever the threshold"):
+        WeightedClassifier(decision=TunedDecision(ranks)).fit(X, y)
+    labels = make_scorer(lambda true, said: float((true == said).mean()))
+    WeightedClassifier(decision=TunedDecision(labels)).fit(X, y)
+
+
+@pytest.mark.parametrize("sampler", ["smote", "random_over", SMOTE(random_state=0)])
+@pytest.mark.parametrize(
+    "container", [list, np.array, lambda texts: np.array(texts, object)]
+)
+def test_texts_are_resampled_after_they_are_columns(sampler, container):
+    texts, labels = (
+        container(["good day", "bad day", "fine", "awful"] * 9),
+        [1, 0, 0, 0] * 9,
+    )
+    steps = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    with pytest.raises(ValueError, match=r"resampler.*Pipeline"):
+        WeightedClassifier(steps, resampler=sampler, random_state=0).fit(texts, labels)
+    with pytest.raises(ValueError, match=r"resampler.*Pipeline"):
+        resample(sampler, texts, labels)
+    inner = WeightedClassifier(LogisticRegression(), resampler="random_over")
+    make_pipeline(TfidfVectorizer(), inner).fit(texts, labels)
+
+
+def test_decision_values_of_a_calibrated_model_lead_to_its_probabilities():
+    clf = WeightedClassifier(calibration="sigmoid").fit(X, y)
+    with pytest.raises(AttributeError, match="predict_proba"):
+        clf.decision_function(X)
+
+
+def test_a_generator_is_no_table():
+    with pytest.raises(TypeError, match="table of rows; got generator"):
+        WeightedClassifier().fit((row for row in X), y)

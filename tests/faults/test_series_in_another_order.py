@@ -1,0 +1,70 @@
+"""Weights go by position; an index that says otherwise is spoken of."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import SGDClassifier
+
+from skweight import BalancedWeighting, WeightedClassifier, WeightedRegressor
+from skweight.exceptions import RowOrderWarning
+
+rng = np.random.default_rng(0)
+INDICES = {
+    "numbers": np.arange(1000, 1080),
+    "words": [f"row{i}" for i in range(80)],
+    "dates": pd.date_range("2024-01-01", periods=80),
+    "pairs": pd.MultiIndex.from_product([range(8), range(10)]),
+}
+FITS = {
+    "classifier": lambda X, y, w: WeightedClassifier().fit(X, y, sample_weight=w),
+    "calibrated": lambda X, y, w: WeightedClassifier(
+        calibration="sigmoid", random_state=0
+    ).fit(X, y, sample_weight=w),
+    "regressor": lambda X, y, w: WeightedRegressor().fit(X, X[0], sample_weight=w),
+    "strategy": lambda X, y, w: BalancedWeighting().fit(X, y, sample_weight=w),
+    "stream": lambda X, y, w: WeightedClassifier(
+        SGDClassifier(loss="log_loss")
+    ).partial_fit(X, y, classes=[0, 1], sample_weight=w),
+}
+
+
+def table(index):
+    X = pd.DataFrame(rng.normal(size=(80, 3)), index=index)
+    y = (X[0] + 0.3 * rng.normal(size=80) > 0).to_numpy().astype(int)
+    return X, y, pd.Series(1 + rng.random(80), index=X.index)
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
+def test_weights_in_another_order_warn_once(index, fit):
+    X, y, weights = table(index)
+    with pytest.warns(RowOrderWarning, match="by position") as caught:
+        fit(X, y, weights.sample(frac=1, random_state=1))
+    assert sum(one.category is RowOrderWarning for one in caught) == 1
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_there_is_silence_where_an_index_says_nothing(fit):
+    X, y, weights = table(INDICES["words"])
+    mixed = weights.sample(frac=1, random_state=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RowOrderWarning)
+        fit(X, y, weights)
+        fit(X, y, mixed.to_numpy())
+        fit(X, y, mixed.reset_index(drop=True))
+        fit(X.reset_index(drop=True), y, mixed)
+        fit(X.to_numpy() if fit is not FITS["regressor"] else X, y, mixed.to_numpy())
+        shuffled = X.reset_index(drop=True).sample(frac=1, random_state=0)
+        fit(shuffled, y, mixed.reset_index(drop=True))
+        fit(shuffled, y, pd.Series(mixed.to_numpy(), index=shuffled.index))
+
+
+def test_weights_are_taken_by_position():
+    X, y, weights = table(INDICES["numbers"])
+    mixed = weights.sample(frac=1, random_state=1)
+    with pytest.warns(RowOrderWarning):
+        clf = WeightedClassifier().fit(X, y, sample_weight=mixed)
+    same = WeightedClassifier().fit(X, y, sample_weight=mixed.to_numpy())
+    np.testing.assert_array_equal(clf.predict_proba(X), same.predict_proba(X))
