@@ -135,7 +135,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     if not known:
         warn_of_order(sample_weight, X)
     return Request(
-        X=with_rows(X),
+        X=with_rows(X) if learns else X,
         y=y,
         classes=classes,
         codes=codes,
@@ -171,7 +171,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params):
         )
     warn_of_order(sample_weight, X)
     return Request(
-        X=with_rows(X),
+        X=X,
         y=y,
         classes=None,
         codes=None,

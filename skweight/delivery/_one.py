@@ -23,7 +23,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._utils.columns import drop_columns
+from skweight._utils.columns import drop_columns, with_rows
 from skweight._utils.compat import (
     forget_remainder,
     forget_requests,
@@ -152,6 +152,7 @@ def fit_one(
         raise no_way_in(estimator)
     rows = systematic_resample(weights, random_state=random_state)
     drawn = take_params(fit_params, rows, n_rows(X))
+    X = with_rows(X)
     estimator.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **drawn)
     return "resample"
 

@@ -205,10 +205,13 @@ def resample_rows(
 def _check_table(sampler, X):
     """Raise for rows that are single values, as texts before they are vectors."""
     shape = getattr(X, "shape", None)
-    if shape is None:
-        first = next(iter(X), None)
-        shape = (len(X),) if isinstance(first, str | bytes) else (len(X), 1)
-    if len(shape) == 1:
+    if shape is not None:
+        single = len(shape) == 1
+    else:
+        single = isinstance(X, list | tuple) and any(
+            isinstance(row, str | bytes) for row in X[:1]
+        )
+    if single:
         name = sampler if isinstance(sampler, str) else type(sampler).__name__
         raise ValueError(
             f"The resampler {name} takes rows of several columns, and X has one value "
