@@ -213,6 +213,7 @@ def test_last_step_of_a_pipeline_and_around_one(binary):
     assert around.n_features_in_ == 5
 
 
+@pytest.mark.filterwarnings("ignore:The closed-form inversion may not hold")
 def test_search_over_everything_in_parallel(binary):
     X, y = binary
     search = GridSearchCV(
@@ -283,6 +284,7 @@ def test_inside_a_calibrating_wrapper_of_scikit_learn(binary):
     assert outer.predict_proba(X)[:, 1].mean() == pytest.approx(0.2, abs=0.02)
 
 
+@pytest.mark.filterwarnings("ignore:The closed-form inversion may not hold")
 def test_every_output_by_itself(binary):
     X, y = binary
     both = np.column_stack([y, X[:, 0] > 1])

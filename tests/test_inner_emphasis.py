@@ -135,6 +135,7 @@ def test_fold_models_of_a_search_are_all_asked(data):
     assert_allclose(clf.class_multiplier_, [1, np.mean(found)])
 
 
+@pytest.mark.filterwarnings("ignore:The closed-form inversion may not hold")
 def test_a_stream_goes_on_with_the_same_emphasis(data):
     sgd = SGDClassifier(loss="log_loss", class_weight={1: 9.0}, random_state=0)
     clf = WeightedClassifier(sgd, weighting=None, calibration="prior")

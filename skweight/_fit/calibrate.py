@@ -12,7 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 from skweight._fit.models import estimator_decides, output_of
 from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._held_out.outputs import log_scores, smallest_probability
-from skweight._utils.families import counts_votes
+from skweight._utils.families import counts_votes, learner_of
 from skweight._utils.validation import positions_of
 from skweight.delivery._one import take_params
 from skweight.weights import effective_sample_size
@@ -59,10 +59,12 @@ def calibrate(request, weighed, plan, fitted):
         proba = None if held_out is None else held_out.outputs
         return Calibrated(raw, proba, {"calibration": None})
     calibrator = clone(plan.calibrator, safe=False)
+    objective = learner_of(model).get_params(deep=False).get("objective")
     known = {
         "classes": request.classes,
         "class_multiplier": fitted.multipliers.in_all,
         "votes": raw.method == "predict_proba" and counts_votes(model),
+        "focal_gamma": getattr(objective, "gamma", None),
     }
     asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
     if not needs_held_out_scores(calibrator):

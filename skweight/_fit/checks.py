@@ -21,7 +21,8 @@ from skweight._utils.families import (
 from skweight._utils.roles import varies_within
 from skweight._utils.validation import encode_labels, plain, positions_of
 from skweight._utils.warn import warn
-from skweight.calibration import AutoCalibrator
+from skweight.calibration import AutoCalibrator, PriorCalibrator
+from skweight.calibration._trust import TOLERATED, judge_linear_model
 from skweight.delivery._balancing import balances_itself, warn_of_two_counts
 from skweight.delivery._one import offsets_of
 from skweight.exceptions import (
@@ -90,7 +91,10 @@ def check_after_fit(request, weighed, plan, fitted, calibrated):
     """Warn of what the models and their held-out scores show."""
     check_outputs(request, weighed, plan, fitted)
     check_multipliers(request, weighed, plan, fitted, calibrated)
-    if plan.calibrator is None or fitted.held_out is None:
+    if plan.calibrator is None:
+        return
+    if fitted.held_out is None:
+        _check_linear_inversion(request, weighed, plan, fitted)
         return
     calibrator = calibrated.map.calibrator
     held_out, classes = fitted.held_out, request.classes
@@ -180,16 +184,56 @@ def _check_inversion(fitted, calibrator, figures):
         warn_of_inverted_trees(model, fitted.multipliers.in_all)
 
 
+def _check_linear_inversion(request, weighed, plan, fitted):
+    """Warn of a linear model whose own rows say that its inversion is off.
+
+    Not where rows were resampled, or steps of a Pipeline of ours weighed them: what the
+    model has seen is not at hand then. Of the closed form that stands in where a class
+    has a single row nothing is asked either, since there is no other way.
+    """
+    multipliers, model = fitted.multipliers, fitted.models[0]
+    asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)
+    factor = multipliers.in_all.max() / multipliers.in_all.min()
+    if not asked_for or request.classes.size != 2 or not factor > LEAST_FACTOR:
+        return
+    resamples = any(delivery.way == "resample" for delivery in fitted.deliveries)
+    if resamples or request.resampler is not None or samplers_in(model):
+        return
+    by_weights = np.array(weighed.figures["class_multiplier"])
+    if not np.allclose(multipliers.by_rows, by_weights):
+        return
+    X, codes, population = weighed.X, request.codes, weighed.population
+    weight = multipliers.inner[codes]
+    delivered = weighed.training.delivered
+    weight = weight if delivered is None else weight * delivered
+    if population is not None and not population.all():
+        counted = population.nonzero()[0]
+        (X,) = indexable(X)
+        X, codes = _safe_indexing(X, counted), codes[counted]
+        weight, population = weight[counted], population[counted]
+    verdict = judge_linear_model(
+        model, X, codes, weight, population, multipliers.in_all
+    )
+    if verdict is not None and not verdict.trusted:
+        warn_of_inverted_line(model, verdict)
+
+
 # -- emphasis that would count twice ---------------------------------------------------
 
 
 def warn_of_double_counting(estimator, weighting):
     """Warn if an estimator that is given weights balances by itself as well."""
     for name, value in balances_itself(estimator):
+        is_sampler = hasattr(value, "fit_resample")
+        remedy = (
+            f"Remove {name}, or set weighting=None"
+            if is_sampler
+            else f"Set {name} back to its default, or weighting=None"
+        )
         warn(
             f"The wrapped estimator balances by itself ({name}={value!r}), and "
             f"weighting={weighting!r} balances it once more, so that emphasis "
-            f"counts double. Set {name} back to its default, or weighting=None.",
+            f"counts double. {remedy}.",
             DoubleCountingWarning,
         )
 
@@ -487,6 +531,20 @@ def warn_of_inverted_trees(model, multiplier):
         "was then 0.22 times the frequency of a class of 2%, and 0.79 to 0.86 times "
         "that of one of 30%. Use calibration='auto', which learns from held-out rows; "
         "every class needs two rows for that.",
+        CalibrationWarning,
+    )
+
+
+def warn_of_inverted_line(model, verdict):
+    """Warn that the mean of inverted probabilities of a linear model may be off."""
+    warn(
+        "The closed-form inversion may not hold for this "
+        f"{type(learner_of(model)).__name__}: on rows that it has not seen, the mean "
+        "probability of the rarer class is estimated at "
+        f"{verdict.ratio:.3g} times its frequency, and is off by more than a factor of "
+        f"{TOLERATED:g} with a chance of {verdict.chance:.0%}. It has few rows of "
+        "that class for its features, or the wrong form. Use calibration='auto', "
+        "which learns from held-out rows, or collect more rows of the class.",
         CalibrationWarning,
     )
 

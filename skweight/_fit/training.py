@@ -136,6 +136,11 @@ class Training:
         """Population x emphasis of the rows as they came."""
         return multiply(*self.by_role)
 
+    @property
+    def delivered(self):
+        """Weights that a fit on all rows as they came is given; None for ones."""
+        return self._mean_one(self.weights, self.by_role.population)
+
     def prepare(self, X, y):
         """Return the rows that an estimator will see, to be used by the next `fit`.
 

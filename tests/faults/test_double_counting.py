@@ -13,8 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skweight import BalancedBatches, WeightedClassifier
-from skweight.delivery import balances_itself
-from skweight.delivery._balancing import inner_multiplier
+from skweight.delivery._balancing import balances_itself, inner_multiplier
 from skweight.exceptions import DoubleCountingWarning
 from skweight.pipeline import make_pipeline as our_pipeline
 
@@ -266,6 +265,19 @@ def test_samplers_in_pipelines_are_found(name):
         assert told == f"pipeline__{name}"
         assert type(value) is type(sampler)
         assert inside.get_params()[told] is value
+
+
+def test_a_sampler_is_to_be_removed_and_a_parameter_to_be_reset():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = np.arange(200) % 5 == 0
+    sampler = samplers()["randomoversampler"]
+    for model, says in (
+        (our_pipeline(sampler, LogisticRegression()), "Remove randomoversampler, or"),
+        (LogisticRegression(class_weight="balanced"), "Set class_weight back to its"),
+    ):
+        with pytest.warns(DoubleCountingWarning, match=says):
+            WeightedClassifier(model).fit(X, y)
 
 
 def test_what_cleans_does_not_balance():

@@ -9,6 +9,7 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
 
 from skweight import WeightedClassifier
 from skweight.calibration import FocalCalibrator
@@ -131,6 +132,21 @@ def test_in_lightgbm_weights_reach_the_objective(n_classes, rng):
     eta = FocalCalibrator(1.0).fit(classes=np.unique(y))
     proba = eta.predict_proba(scores(None))
     assert log_loss(y, proba) < 0.9 * np.log(n_classes)
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_another_gamma_than_that_of_the_objective_is_refused(in_pipeline, rows):
+    lightgbm = pytest.importorskip("lightgbm", reason="lightgbm: NOT TESTED")
+    X, y = rows
+    model = lightgbm.LGBMClassifier(
+        objective=FocalObjective(1.0), n_estimators=5, verbose=-1, n_jobs=1
+    )
+    model = make_pipeline(model) if in_pipeline else model
+    clf = WeightedClassifier(model, weighting=None, calibration="focal")
+    with pytest.raises(ValueError, match=r"calibration=FocalCalibrator\(1\)"):
+        clf.fit(X, y)
+    clf.set_params(calibration=FocalCalibrator(1)).fit(X, y)
+    assert clf.calibrator_.gamma == 1
 
 
 def test_catboost_has_the_loss_by_name(rows):
