@@ -406,6 +406,7 @@ def test_fewer_rows_than_folds_are_fewer_folds(three, label, calibration):
     WeightedClassifier(calibration=calibration, cv=3, random_state=0).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:The closed-form inversion may not hold")
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic", "temperature"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_single_row_is_calibrated_in_closed_form(
