@@ -1,6 +1,7 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
@@ -34,6 +35,9 @@ from skweight._utils.validation import check_labels, check_rows, encode_labels
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.decision._resolve import resolve_decision
 from skweight.streaming import resolve_streaming
+
+if TYPE_CHECKING:
+    from skweight._utils.types import Calibration, Resampler, Weighting
 
 
 def _estimator_has(method):
@@ -284,20 +288,20 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        weighting="balanced",
-        stabilizer=None,
-        resampler=None,
-        calibration=None,
-        decision="auto",
-        cv="auto",
-        ensemble="auto",
-        unsupported="raise",
-        normalize=True,
-        streaming="weight",
-        n_jobs=None,
-        random_state=None,
+        weighting: "Weighting" = "balanced",
+        stabilizer: Any = None,
+        resampler: "Resampler" = None,
+        calibration: "Calibration" = None,
+        decision: Any = "auto",
+        cv: Any = "auto",
+        ensemble: bool | str = "auto",
+        unsupported: str = "raise",
+        normalize: bool = True,
+        streaming: Any = "weight",
+        n_jobs: int | None = None,
+        random_state: Any = None,
     ):
         self.estimator = estimator
         self.weighting = weighting

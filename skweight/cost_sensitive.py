@@ -1,5 +1,7 @@
 """`CostSensitiveClassifier`: decide by what mistakes cost."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -9,6 +11,9 @@ from skweight.costs import CostMatrix
 from skweight.costs import _rules as rules
 from skweight.costs._matrix import as_cost_matrix
 from skweight.decision import ExpectedCostDecision, TunedDecision
+
+if TYPE_CHECKING:
+    from skweight._utils.types import Calibration, Resampler, Weighting
 
 
 class CostSensitiveClassifier(WeightedClassifier):
@@ -157,21 +162,21 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        cost,
-        decision="expected_cost",
-        weighting=None,
-        stabilizer=None,
-        resampler=None,
-        calibration="auto",
-        drop=False,
-        cv="auto",
-        ensemble="auto",
-        unsupported="raise",
-        normalize=True,
-        n_jobs=None,
-        random_state=None,
+        cost: Any,
+        decision: Any = "expected_cost",
+        weighting: "Weighting" = None,
+        stabilizer: Any = None,
+        resampler: "Resampler" = None,
+        calibration: "Calibration" = "auto",
+        drop: Any = False,
+        cv: Any = "auto",
+        ensemble: bool | str = "auto",
+        unsupported: str = "raise",
+        normalize: bool = True,
+        n_jobs: int | None = None,
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,

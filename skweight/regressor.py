@@ -1,5 +1,7 @@
 """`WeightedRegressor`: weights into the fit of any regressor."""
 
+from typing import TYPE_CHECKING, Any
+
 from sklearn.base import RegressorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -10,6 +12,9 @@ from skweight._fit.models import Plan, fit_models
 from skweight._fit.report import keep_regression, report_on_regression
 from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper
+
+if TYPE_CHECKING:
+    from skweight._utils.types import Weighting
 
 
 class WeightedRegressor(RegressorMixin, WeightedWrapper):
@@ -109,13 +114,13 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        weighting=None,
-        stabilizer=None,
-        unsupported="raise",
-        normalize=True,
-        random_state=None,
+        weighting: "Weighting" = None,
+        stabilizer: Any = None,
+        unsupported: str = "raise",
+        normalize: bool = True,
+        random_state: Any = None,
     ):
         self.estimator = estimator
         self.weighting = weighting
