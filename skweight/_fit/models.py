@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 
 from skweight._fit.probabilities import needs_held_out_scores
 from skweight._held_out.cross_fit import HeldOut, cross_fit
@@ -17,6 +16,7 @@ from skweight._held_out.outputs import (
     outputs_of,
 )
 from skweight._held_out.splits import Splits, check_word, make_splits
+from skweight._utils.compat import clone_learner
 from skweight._utils.families import gives_raw_scores, is_of_trees
 from skweight.calibration import PriorCalibrator
 from skweight.delivery._balancing import inner_multiplier
@@ -301,7 +301,7 @@ def _check_out_of_bag(request, metadata):
 
 def _fit_out_of_bag(training, X, y):
     training = copy(training)
-    training.estimator = clone(training.estimator)
+    training.estimator = clone_learner(training.estimator)
     model, deliveries, outputs, rows = out_of_bag(training, X, y)
     held_out = HeldOut(
         outputs, rows, "predict_proba", "the trees that did not draw them"

@@ -17,6 +17,7 @@ from skweight._fit.stream import Stream
 from skweight._fit.weigh import Weighed
 from skweight._utils.available import available_if
 from skweight._utils.columns import drop_columns, warn_of_order
+from skweight._utils.compat import clone_learner
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import (
     check_labels,
@@ -171,7 +172,7 @@ def begin_stream(wrapper, request):
     streaming.check()
     stream = Stream(request.classes, request.weighting, streaming, wrapper.random_state)
     if not models:
-        return stream, clone(request.estimator)
+        return stream, clone_learner(request.estimator)
     stream.resume(
         wrapper.report_, wrapper.weighting_, wrapper._mass, wrapper._inner_multiplier
     )

@@ -4,7 +4,9 @@ Parts that may be given by a short name, the routing of metadata to them, the ta
 the wrapped estimator, and columns that it is not to see.
 """
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from copy import copy
+
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -13,6 +15,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from skweight._utils.columns import drop_columns
+from skweight._utils.compat import clone_learner
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
@@ -59,6 +62,15 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
         nested = {key: value for key, value in params.items() if "__" in key}
         super().set_params(**{k: v for k, v in params.items() if k not in nested})
         return super().set_params(**nested)
+
+    def __sklearn_clone__(self):
+        try:
+            return super().__sklearn_clone__()
+        except RuntimeError:
+            learner = clone_learner(self.estimator)  # raises where there is no remedy
+            bare = copy(self)
+            bare.estimator = None
+            return clone(bare).set_params(estimator=learner)
 
     def get_metadata_routing(self):
         """Return how metadata are routed to the weighting, estimator and splitter.

@@ -4,10 +4,12 @@ import os
 import sys
 import threading
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from types import FunctionType
 
 import numpy as np
 import sklearn
+from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 
 _VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -129,6 +131,32 @@ def own_requests(estimator, method="fit"):
 def own_request(estimator, name, method="fit"):
     """Return what an estimator has requested for itself of one metadata."""
     return own_requests(estimator, method).get(name)
+
+
+def clone_learner(value):
+    """Clone an estimator, also one that hands out copies of its parameters.
+
+    CatBoost does so with lists and dicts, which `clone` takes for a constructor that
+    changes what it is given, and refuses. Where the parameters of the new estimator are
+    equal to those of the old one, it is what a clone should be. What `clone` keeps of
+    metadata requests and output containers is in two private attributes.
+    """
+    try:
+        return clone(value, safe=False)
+    except RuntimeError as error:
+        if "Cannot clone object" not in str(error):
+            raise
+        if isinstance(value, list | tuple):
+            return type(value)(map(clone_learner, value))
+        params = value.get_params(deep=False)
+        other = type(value)(**{k: clone_learner(one) for k, one in params.items()})
+        kept = other.get_params(deep=False)
+        if repr(sorted(kept.items())) != repr(sorted(params.items())):
+            raise
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if name in vars(value):
+                vars(other)[name] = deepcopy(vars(value)[name])
+        return other
 
 
 def forget_requests(estimator):

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import (
     MetadataRequest,
@@ -18,7 +18,12 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
 )
 
-from skweight._utils.compat import make_remainder, own_request, routing_of
+from skweight._utils.compat import (
+    clone_learner,
+    make_remainder,
+    own_request,
+    routing_of,
+)
 from skweight.delivery._one import (
     POPULATION,
     TRAINING,
@@ -296,7 +301,7 @@ class Plan:
         parent = search.get_params()["estimator" + (above and f"__{above}")]
         path = _join(_join(path, "estimator"), key)
         learner = self.learners.get(path, is_classifier(value))
-        return self.prepare(clone(value), path, learner=learner, parent=parent)
+        return self.prepare(clone_learner(value), path, learner=learner, parent=parent)
 
     def _score_with_population(self, estimator):
         """Let what scores inside a composite score as the population counts."""

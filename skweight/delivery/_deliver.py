@@ -11,11 +11,10 @@ Estimators that routing cannot reach stand behind an adapter meanwhile.
 from inspect import signature
 
 from sklearn import config_context, get_config
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
-from skweight._utils.compat import own_request, quick_binning
+from skweight._utils.compat import clone_learner, own_request, quick_binning
 from skweight._utils.validation import check_choice
 from skweight.delivery._composite import (
     LEARNER,
@@ -106,7 +105,7 @@ def deliver(
     ('logisticregression: LogisticRegression', 'sample_weight')
     """
     check_choice(unsupported, POLICIES, name="unsupported")
-    estimator = clone(estimator)
+    estimator = clone_learner(estimator)
     deliveries = deliver_in_place(
         estimator,
         X,

@@ -10,12 +10,13 @@ from collections import defaultdict
 from contextlib import contextmanager
 
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_memory
 
 from skweight._fit.checks import warn_of_double_counting
 from skweight._utils.columns import drop_columns
+from skweight._utils.compat import clone_learner
 from skweight._utils.roles import multiply
 from skweight._utils.validation import check_weights, encode_labels, n_rows, plain
 from skweight.delivery._deliver import (
@@ -265,7 +266,7 @@ class Flow:
         name, step = self.pipeline.steps[position]
         caches = getattr(self.memory, "location", self.memory) is not None
         if caches or (weighted and leaves_traces(step, learner=False)):
-            step = clone(step)
+            step = clone_learner(step)
         around = _around(context, self.pipeline, self.X, self.y)
         result, fitted = self.cached(work, step, arguments, around=around)
         self.pipeline.steps[position] = (name, fitted)
@@ -360,7 +361,7 @@ class Flow:
                 return self.X
             weighted = multiply(self.population, self.emphasis) is not None or self.own
             if weighted and leaves_traces(last):
-                last = clone(last)
+                last = clone_learner(last)
                 pipeline.steps[position] = (name, last)
             with _around(context, pipeline, self.X, self.y)(last):
                 params = self._params_of(position)

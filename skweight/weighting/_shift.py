@@ -56,6 +56,10 @@ class SharedTarget(BaseEstimator):
         cloned = super(SharedTarget, bare).__sklearn_clone__()
         return cloned.set_params(**shared)
 
+    def __repr__(self, **kwargs):
+        # Not that of scikit-learn itself, which would break the lines of a report.
+        return super().__repr__(**kwargs)
+
     def get_params(self, deep=True):
         """Return the parameters; where they are going to be printed, without rows.
 
