@@ -24,6 +24,8 @@ exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/**/*.py
 # inventory fetched at build time would make the build depend on their servers.
 nitpicky = True
 nitpick_ignore_regex = [
+    # Records that functions return have no page of their own.
+    (r"py:class", r"skweight\.(\w+\.)*_\w+\..+"),
     (r"py:.*", r"(imblearn|matplotlib|np|numpy|pandas|pd|polars|scipy|sklearn)\..+"),
 ]
 

@@ -117,10 +117,6 @@ class CapStabilizer(BaseStabilizer):
         Largest weight of the result, in average rows; at least 1. Lowering it
         flattens more; 1 makes all non-zero weights equal.
 
-    See Also
-    --------
-    resolve_stabilizer : Makes one from a number.
-
     Notes
     -----
     O(n log n), see :func:`~skweight.weights.cap_weights`.

@@ -104,7 +104,7 @@ class WeightMonitor(BaseEstimator):
         Batches since `fit` or `restart`.
     n_features_in_ : int
         Number of columns of X in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X has names that are strings.
 
     Raises

@@ -99,7 +99,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     See Also
     --------
     RakingWeighting : Exact shares of several categories, without rows of the target.
-    DensityRatioWeighting : Where the whole distribution shifts, not its moments.
+    skweight.DensityRatioWeighting : Where more than the moments shifts.
 
     Notes
     -----

@@ -178,8 +178,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     See Also
     --------
-    EntropyBalancingWeighting : Where the means of the target are known, or suffice.
-    LabelShiftWeighting : Where the classes are more or less frequent in the target.
+    skweight.weighting.EntropyBalancingWeighting : Where means are known, or suffice.
+    skweight.LabelShiftWeighting : Where the classes are of another frequency.
 
     Notes
     -----
