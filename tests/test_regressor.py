@@ -114,6 +114,7 @@ def test_a_search_reaches_the_strategy_and_the_estimator(rng):
     ).fit(X, y)
     assert set(search.best_params_) == {"weighting__exponent", "estimator__alpha"}
     assert search.best_estimator_.weighting.X_target is not None
+    assert search.best_estimator_.weighting_.X_target is None  # no row is kept
 
 
 def test_metadata_reach_whoever_asks(rng):

@@ -516,7 +516,7 @@ class TestNumberOfFits:
             (None, "auto", 1),
             ("isotonic", "auto", 5),
             ("temperature", "argmax", 5),
-            ("sigmoid", 0.2, 5),
+            ("sigmoid", {"yes": 0.2}, 5),
             (SpyCalibrator(), SpyDecision(), 5),
         ],
     )

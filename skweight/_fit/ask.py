@@ -170,6 +170,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params):
             "sample_weight=."
         )
     warn_of_order(sample_weight, X)
+    check_rows(X, y)
     return Request(
         X=X,
         y=y,

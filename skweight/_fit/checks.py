@@ -126,7 +126,7 @@ def check_outputs(request, weighed, plan, fitted):
     model = fitted.models[0]
     method = output_of(request, plan)(model)
     has_some = hasattr(model, "predict_proba") and not gives_raw_scores(model)
-    if method != "predict_proba" or not has_some:
+    if method != "predict_proba" or not has_some or request.classes.size < 2:
         return
     if fitted.held_out is not None:
         outputs = fitted.held_out.outputs

@@ -66,6 +66,10 @@ def n_rows(X, name="X"):
 def check_rows(X, y):
     """Raise unless X is a table in memory with as many rows as y has labels."""
     rows, labels = n_rows(X), n_rows(y, "y")
+    if not rows:
+        raise ValueError(
+            "X has 0 rows; pass at least one. A filter may have left none over."
+        )
     if rows != labels:
         raise ValueError(
             f"X and y must describe the same rows; got {rows} rows of X and {labels} "

@@ -172,7 +172,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
-        if self.point == "mean":
+        # A class without rows has no frequency that a mean could be.
+        if self.point == "mean" and rows.class_count.all():
             curve = curve._replace(share=_share_of_mean(merged, lower, upper))
         backwards = ranks_backwards(merged, rows.class_count)
         return curve, flatness(value.shape[0], merged.scores.shape[0], backwards)
