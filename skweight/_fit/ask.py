@@ -170,7 +170,6 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params):
             "sample_weight=."
         )
     warn_of_order(sample_weight, X)
-    check_rows(X, y)
     if y is not None:  # its absence is for the estimator to speak of
         check_rows(X, y)
     return Request(
