@@ -829,5 +829,5 @@ def test_binary_costs_are_for_two_classes():
     assert not clf.__sklearn_tags__().classifier_tags.multi_class
     with pytest.raises(ValueError, match=r"Only binary classification is supported"):
         clf.fit(np.eye(6), [0, 1, 2, 0, 1, 2])
-    with pytest.raises(ValueError, match=r"y has 1 class"):
+    with pytest.raises(ValueError, match=r"y has only one class, 0"):
         clf.fit(np.eye(6), np.zeros(6, dtype=int))

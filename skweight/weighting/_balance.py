@@ -239,7 +239,8 @@ class ClassWeighting(ClassLevelWeighting):
     Traceback (most recent call last):
         ...
     ValueError: class_weight must have one number for each label of y, ['fraud', 'ok'];
-    it names ['frod'], which y does not contain and it lacks ['fraud'].
+    it names ['frod'], which y does not contain and it lacks ['fraud']. Did you mean
+    'fraud'?
     """
 
     def __init__(self, class_weight, *, strict=True, stabilizer=None):

@@ -45,6 +45,8 @@ def test_weights_in_another_order_warn_once(index, fit):
     assert sum(one.category is RowOrderWarning for one in caught) == 1
 
 
+# Rows that are shuffled without their labels are ranked by chance.
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_there_is_silence_where_an_index_says_nothing(fit):
     X, y, weights = table(INDICES["words"])
