@@ -23,6 +23,11 @@ HERE = header()
 HOW = 'See `python tests/golden/record.py --show NAME`, and --because "a sentence".'
 
 
+def series(versions):
+    """Return the minor version of scikit-learn: 1.9 of 1.9.1."""
+    return versions["scikit-learn"].split(".")[:2]
+
+
 def assert_same_everywhere(expected, seen):
     """Compare what does not depend on the last bits of a platform."""
     for name in EVERYWHERE:
@@ -42,6 +47,15 @@ def test_a_configuration_gives_what_it_gave_before(name):
     if spec.get("container") == "polars":
         pytest.importorskip("polars")
     expected, seen = ROWS[name]["seen"], run(spec)
+    if series(MADE_WITH) != series(HERE):
+        # Folds and learners of another scikit-learn draw and learn otherwise, and what
+        # one version refuses another may fit.
+        if "error" not in expected and "error" not in seen:
+            assert expected.get("n_fits") == seen.get("n_fits"), HOW
+        pytest.skip(
+            "NOT COMPARED but for the number of fits: the golden set is that of "
+            f"scikit-learn {MADE_WITH['scikit-learn']}; this is {HERE['scikit-learn']}."
+        )
     assert_same_everywhere(expected, seen)
     if MADE_WITH != HERE:
         other = {k: (v, HERE[k]) for k, v in MADE_WITH.items() if v != HERE[k]}
