@@ -142,7 +142,7 @@ def test_in_a_classifier_the_mean_is_the_frequency():
     X, y = make_classification(4000, weights=[0.9], class_sep=0.5, random_state=0)
     for weighting in (None, "balanced"):
         clf = WeightedClassifier(
-            FocalRegression(C=np.inf), weighting=weighting, calibration="focal"
+            FocalRegression(C=1e12), weighting=weighting, calibration="focal"
         ).fit(X, y)
         proba = clf.predict_proba(X)[:, 1]
         raw = clf.estimator_.predict_proba(X)[:, 1]
@@ -152,7 +152,7 @@ def test_in_a_classifier_the_mean_is_the_frequency():
 
 def test_around_a_frozen_model():
     X, y = make_classification(2000, weights=[0.9], class_sep=0.5, random_state=0)
-    model = FocalRegression(C=np.inf).fit(X, y)
+    model = FocalRegression(C=1e12).fit(X, y)
     clf = WeightedClassifier(
         FrozenEstimator(model), weighting=None, calibration="focal"
     ).fit(X, y)
