@@ -35,6 +35,8 @@ autosummary_generate = True
 # Pages of skweight.torch are made where neither is installed, too.
 autodoc_mock_imports = ["skorch", "torch"]
 numpydoc_show_class_members = False
+# The sections of numpydoc say what a parameter takes; the hints are for editors.
+autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_xref_param_type = False
 
