@@ -1,13 +1,12 @@
 """A comparison in sentences, in a picture, and as a page without code."""
 
-import base64
 from html import escape
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from skweight._utils.optional import import_optional
+from skweight._utils.svg import Dot, intervals
 from skweight._utils.validation import say
 from skweight.selection._figures import METRICS
 from skweight.selection._words import BOTH, about, title_of, with_error
@@ -190,7 +189,6 @@ def _draw_panel(ax, rows, baseline):
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )
             continue
-        differs = row["difference_low"] > 0 or row["difference_high"] < 0
         if np.isfinite(row["low"]):
             ax.plot(
                 [row["low"], row["high"]],
@@ -205,12 +203,17 @@ def _draw_panel(ax, rows, baseline):
             "o",
             markersize=6,
             color="0.1",
-            markerfacecolor="#0072b2" if differs else "white",
+            markerfacecolor="#0072b2" if _differs(row) else "white",
         )
     ax.grid(axis="y", color="0.92")
     ax.set_axisbelow(True)
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _differs(row):
+    """Return whether a strategy differs from the baseline by more than chance."""
+    return row["difference_low"] > 0 or row["difference_high"] < 0
 
 
 def _panel_title(design, metric, label):
@@ -233,7 +236,9 @@ th, td { padding: 0.3em 0.7em; border-bottom: 1px solid #ddd; text-align: right;
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #888; vertical-align: bottom; white-space: normal; }
 td.text { text-align: left; white-space: normal; }
-.scroll { overflow-x: auto; } img { max-width: 100%; height: auto; }
+.scroll { overflow-x: auto; }
+.panels { display: grid; gap: 1.5em;
+  grid-template-columns: repeat(auto-fit, minmax(16em, 1fr)); }
 .note { color: #555; font-size: 0.9em; } .alarm { border-left: 4px solid #b00;
   padding-left: 0.8em; } details { margin: 1em 0; } summary { cursor: pointer; }
 li { margin-bottom: 0.5em; }
@@ -315,16 +320,32 @@ def _alarm(comparison, failed):
 
 
 def _picture(comparison):
-    pyplot = import_optional(
-        "matplotlib.pyplot", extra="plot", feature="WeightingComparison.to_html"
+    table = comparison.to_frame()
+    drawn = []
+    for metric, label in panels(comparison, None):
+        rows = [
+            row
+            for row in table[table["metric"] == metric].to_dict("records")
+            if row["class"] == label
+        ]
+        dots = [
+            Dot(
+                row["strategy"],
+                row["mean"],
+                row["low"],
+                row["high"],
+                _differs(row),
+            )
+            for row in rows
+        ]
+        means = {row["strategy"]: row["mean"] for row in rows}
+        title = _panel_title(comparison.design, metric, label).replace("\n", " ")
+        drawn.append(intervals(title, dots, means.get(comparison.baseline, np.nan)))
+    return (
+        f"<div class='panels'>{''.join(drawn)}</div><p class='note'>Bars are 95 % "
+        f"intervals, the dashed line is the baseline ({escape(comparison.baseline)}). "
+        "A filled dot differs from the baseline by more than chance explains.</p>"
     )
-    figure = draw(comparison)
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=130)
-    pyplot.close(figure)
-    code = base64.b64encode(drawn.getvalue()).decode("ascii")
-    about_it = "The same figures as in the table below, with intervals."
-    return f"<img alt='{about_it}' src='data:image/png;base64,{code}'>"
 
 
 def _figures(comparison):

@@ -82,7 +82,6 @@ def test_a_strategy_that_fails_is_recorded_and_the_others_go_on(data):
     with pytest.warns(FitFailedWarning):
         counted = compare(data, estimator=Failing(always=False), error_score=-1.0)
     assert mean(counted, "balanced", "log_loss") == -1
-    pytest.importorskip("matplotlib")
     assert "RuntimeError: no &lt;luck&gt; today" in comparison.to_html()
 
 
