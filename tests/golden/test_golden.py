@@ -1,8 +1,9 @@
 """Golden outputs: what some 300 seeded configurations gave before, they give again.
 
 Bit for bit, the order of random draws included, under the versions and on the platform
-in the first line of ``expected.jsonl``; elsewhere labels, numbers of fits and the
-weights that learners received. ``record.py`` makes the set and takes differences over.
+in the first line of ``expected.jsonl``; elsewhere labels (one in twenty may turn over),
+numbers of fits and the weights that learners received. ``record.py`` makes the set and
+takes differences over.
 """
 
 import json
@@ -33,6 +34,11 @@ def assert_same_everywhere(expected, seen):
     for name in EVERYWHERE:
         if name == "error":  # the words may be those of another package
             assert ("error" in expected) == ("error" in seen), HOW
+        elif name == "labels" and expected.get(name):
+            # A split between two equal gains falls with the last bit, and one row with it.
+            pairs = zip(expected[name], seen[name], strict=True)
+            turned = sum(before != now for before, now in pairs)
+            assert turned <= len(expected[name]) // 20, HOW
         elif name != "weights":
             assert expected.get(name) == seen.get(name), HOW
     assert len(expected["weights"]) == len(seen["weights"]), HOW
