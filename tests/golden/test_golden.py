@@ -35,7 +35,7 @@ def assert_same_everywhere(expected, seen):
         if name == "error":  # the words may be those of another package
             assert ("error" in expected) == ("error" in seen), HOW
         elif name == "labels" and expected.get(name):
-            # A split between two equal gains falls with the last bit, and one row with it.
+            # The last bit decides between two equal splits, and moves a row with it.
             pairs = zip(expected[name], seen[name], strict=True)
             turned = sum(before != now for before, now in pairs)
             assert turned <= len(expected[name]) // 20, HOW
