@@ -32,6 +32,7 @@ from skweight._utils.available import available_if
 from skweight._utils.families import gives_raw_scores
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
+from skweight._utils.warn import note_warnings
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.decision._resolve import resolve_decision
 from skweight.streaming import resolve_streaming
@@ -341,15 +342,16 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self : object
             The fitted classifier.
         """
-        request = ask_classifier(self, X, y, sample_weight, fit_params)
-        weighed = weigh(request)
-        plan = plan_models(request, weighed)
-        tails = check_before_fit(request, weighed, plan)
-        fitted = fit_models(request, weighed, plan)
-        calibrated = calibrate(request, weighed, plan, fitted)
-        decided = decide(request, weighed, plan, fitted, calibrated)
-        check_after_fit(request, weighed, plan, fitted, calibrated)
-        report = report_on(request, weighed, fitted, calibrated, decided, tails)
+        with note_warnings() as warned:
+            request = ask_classifier(self, X, y, sample_weight, fit_params)
+            weighed = weigh(request)
+            plan = plan_models(request, weighed)
+            tails = check_before_fit(request, weighed, plan)
+            fitted = fit_models(request, weighed, plan)
+            calibrated = calibrate(request, weighed, plan, fitted)
+            decided = decide(request, weighed, plan, fitted, calibrated)
+            check_after_fit(request, weighed, plan, fitted, calibrated)
+        report = report_on(request, weighed, fitted, calibrated, decided, tails, warned)
         return keep(self, request, weighed, fitted, calibrated, decided, report)
 
     def _fit_with_roles(self, X, y, population, emphasis, **fit_params):

@@ -12,6 +12,7 @@ from skweight._fit.models import Plan, fit_models
 from skweight._fit.report import keep_regression, report_on_regression
 from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper
+from skweight._utils.warn import note_warnings
 
 if TYPE_CHECKING:
     from skweight._utils.types import Weighting
@@ -151,12 +152,13 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         self : object
             The fitted regressor.
         """
-        request = ask_regressor(self, X, y, sample_weight, fit_params)
-        weighed = weigh(request)
-        plan = Plan("all", None, False, None)
-        tails = check_before_fit(request, weighed, plan)
-        fitted = fit_models(request, weighed, plan)
-        report = report_on_regression(weighed, fitted, tails)
+        with note_warnings() as warned:
+            request = ask_regressor(self, X, y, sample_weight, fit_params)
+            weighed = weigh(request)
+            plan = Plan("all", None, False, None)
+            tails = check_before_fit(request, weighed, plan)
+            fitted = fit_models(request, weighed, plan)
+        report = report_on_regression(weighed, fitted, tails, warned)
         return keep_regression(self, request, weighed, fitted, report)
 
     def predict(self, X):

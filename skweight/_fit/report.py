@@ -1,10 +1,19 @@
 """The last step of a fit: say what was done, and take over what was learned."""
 
+import platform
+import sys
+
 import numpy as np
 
+from skweight._fit.calibrate import rows_of
 from skweight._fit.wrapper import set_learned
+from skweight._utils.families import learner_of
 from skweight.delivery._balancing import balances_itself
 from skweight.delivery._one import offsets_of
+from skweight.inspection._probabilities import (
+    describe_probabilities,
+    reliability_bins,
+)
 from skweight.inspection._report import (
     FitReport,
     RegressionReport,
@@ -14,8 +23,8 @@ from skweight.inspection._report import (
 )
 
 
-def report_on(request, weighed, fitted, calibrated, decided, tails):
-    """Return the report of a classifier's fit."""
+def report_on(request, weighed, fitted, calibrated, decided, tails, warned=()):
+    """Return the report of a classifier's fit, which has `warned` in sentences."""
     multipliers = fitted.multipliers
     figures = weighed.figures | {
         "class_multiplier": multipliers.in_all.tolist(),
@@ -30,17 +39,57 @@ def report_on(request, weighed, fitted, calibrated, decided, tails):
         deliveries=fitted.deliveries,
         decision=describe_decision(decided.decision),
         n_fits=fitted.n_fits,
+        probabilities=describe_probabilities(
+            request.classes,
+            multipliers,
+            calibrated.figures,
+            hasattr(fitted.models[0], "predict_proba"),
+        ),
+        reliability=_reliability(request, weighed, fitted, calibrated),
+        costs=_costs(decided.decision),
+        warnings=list(dict.fromkeys(warned)),
+        versions=_versions(fitted.models[0]),
         **calibrated.figures,
         **tails,
     )
 
 
-def report_on_regression(weighed, fitted, tails):
-    """Return the report of a regressor's fit."""
+def _reliability(request, weighed, fitted, calibrated):
+    """Return how frequent each class is among held-out rows of like probability."""
+    held_out = fitted.held_out
+    if calibrated.proba is None:
+        return []
+    weights = rows_of(weighed.population, held_out)
+    return reliability_bins(request.codes[held_out.rows], calibrated.proba, weights)
+
+
+def _costs(decision):
+    """Return the costs by which a decision decides, in sentences."""
+    costs = getattr(decision, "cost_", getattr(decision, "cost", None))
+    return costs.describe().splitlines() if hasattr(costs, "describe") else []
+
+
+def _versions(model):
+    """Return the versions of what was at work."""
+    packages = {"skweight": "skweight", "sklearn": "scikit-learn", "numpy": "numpy"}
+    learner = type(learner_of(model)).__module__.partition(".")[0]
+    packages.setdefault(learner, learner)
+    versions = {
+        name: getattr(sys.modules.get(package), "__version__", None)
+        for package, name in packages.items()
+    }
+    known = {name: str(version) for name, version in versions.items() if version}
+    return {"python": platform.python_version(), **known}
+
+
+def report_on_regression(weighed, fitted, tails, warned=()):
+    """Return the report of a regressor's fit, which has `warned` in sentences."""
     return RegressionReport(
         **weighed.figures,
         weighting=describe_weighting(weighed.weighting),
         deliveries=fitted.deliveries,
+        warnings=list(dict.fromkeys(warned)),
+        versions=_versions(fitted.models[0]),
         **tails,
     )
 

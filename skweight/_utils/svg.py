@@ -31,12 +31,12 @@ def intervals(title, dots, reference):
     ends = [end for dot in dots for end in (dot.value, dot.low, dot.high)]
     ticks = _ticks([end for end in [*ends, reference] if isfinite(end)])
     place = _scale(ticks, _MARGIN, _WIDTH - _MARGIN)
-    bottom = 26 + _LINE * len(dots)
-    parts = [_text(0, 13, title, size=13, weight="bold")]
+    bottom = 6 + _LINE * len(dots)
+    parts = []
     if isfinite(reference):
-        parts.append(_line(place(reference), 22, place(reference), bottom, dashed=True))
+        parts.append(_line(place(reference), 0, place(reference), bottom, dashed=True))
     for position, dot in enumerate(dots):
-        top = 34 + _LINE * position
+        top = 12 + _LINE * position
         middle = top + 13
         if not isfinite(dot.value):
             word = "failed" if dot.value != dot.value else "infinite"
@@ -52,6 +52,33 @@ def intervals(title, dots, reference):
         parts.append(_line(place(tick), bottom, place(tick), bottom + 4))
         parts.append(_text(place(tick), bottom + 16, f"{tick:g}", anchor="middle"))
     return _picture(title, _WIDTH, bottom + 22, parts)
+
+
+def reliability(title, points):
+    """Return a picture of frequencies against probabilities, both in [0, 1].
+
+    ``points`` are tuples of a probability, a frequency, and the ends of its interval.
+    The dashed line is where both are equal.
+    """
+    left, top, side = 34, 8, 240
+    across, up = _scale([0, 1], left, left + side), _scale([0, 1], top + side, top)
+    parts = [
+        _line(across(0), up(0), across(1), up(0)),
+        _line(across(0), up(0), across(0), up(1)),
+        _line(across(0), up(0), across(1), up(1), dashed=True),
+    ]
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        parts.append(_line(across(tick), up(0), across(tick), up(0) + 4))
+        parts.append(_text(across(tick), up(0) + 16, f"{tick:g}", "middle"))
+        parts.append(_line(across(0) - 4, up(tick), across(0), up(tick)))
+        parts.append(_text(across(0) - 7, up(tick) + 4, f"{tick:g}", "end"))
+    for probability, frequency, low, high in points:
+        x = across(probability)
+        parts.append(_line(x, up(low), x, up(high), 2))
+        parts.append(_circle(x, up(frequency), _ACCENT))
+    middle = left + side / 2
+    parts.append(_text(middle, up(0) + 32, "predicted probability", "middle"))
+    return _picture(title, _WIDTH, top + side + 38, parts)
 
 
 def _ticks(values):
@@ -74,10 +101,13 @@ def _scale(ticks, start, end):
     return lambda value: start + per_unit * (value - ticks[0])
 
 
-def _text(x, y, text, size=11, anchor="start", weight="normal"):
+def _text(x, y, text, anchor="start"):
+    # Letters stand on a rim of the ground, so that no line runs through them.
     return (
-        f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' font-weight='{weight}' "
-        f"text-anchor='{anchor}' fill='currentColor'>{escape(text)}</text>"
+        f"<text x='{x:.1f}' y='{y:.1f}' font-size='11' text-anchor='{anchor}' "
+        "stroke-width='4' fill='currentColor' "
+        "style='paint-order: stroke; stroke: var(--ground, white)'>"
+        f"{escape(text)}</text>"
     )
 
 
@@ -98,6 +128,7 @@ def _circle(x, y, fill):
 
 def _picture(title, width, height, parts):
     return (
+        f"<figure><figcaption>{escape(title)}</figcaption>"
         f"<svg role='img' aria-label='{escape(title)}' "
-        f"viewBox='0 0 {width} {height}'>{''.join(parts)}</svg>"
+        f"viewBox='0 0 {width} {height}'>{''.join(parts)}</svg></figure>"
     )

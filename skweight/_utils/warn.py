@@ -2,10 +2,27 @@
 
 import sys
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from os.path import dirname, join
 
 _PACKAGE = join(dirname(dirname(__file__)), "")
 _IN_BETWEEN = ("joblib", "sklearn")
+_notebooks = ContextVar("notebooks", default=())
+
+
+@contextmanager
+def note_warnings():
+    """Write down, in a list, what the library warns of meanwhile in this thread.
+
+    Whatever becomes of the warnings themselves, which a caller may have silenced.
+    """
+    sentences = []
+    token = _notebooks.set((*_notebooks.get(), sentences))
+    try:
+        yield sentences
+    finally:
+        _notebooks.reset(token)
 
 
 def warn(message, category):
@@ -22,6 +39,8 @@ def warn(message, category):
     category : type
         Class of the warning.
     """
+    for sentences in _notebooks.get():
+        sentences.append(message)
     frames = []
     frame = sys._getframe()
     while frame is not None:

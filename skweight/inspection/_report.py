@@ -17,7 +17,7 @@ class FitReport:
     """What a fit did to the rows, in words and figures.
 
     Made by :class:`~skweight.WeightedClassifier` as ``report_``. Printing it gives
-    text, a notebook shows a table.
+    text, a notebook shows tables, and `to_html` writes a model card.
 
     Attributes
     ----------
@@ -71,6 +71,19 @@ class FitReport:
         ratio leaves of the rows. None without one. More, such as which rows to
         collect, is found by :func:`~skweight.inspection.weight_report`, at the price
         of fits.
+    probabilities : str
+        What the probabilities of the classifier are, in one sentence.
+    reliability : list of list of dict
+        For each class, bins of the held-out rows by their probability of it: "rows"
+        (a number), their mean "probability", the "frequency" of the class among them,
+        and "low" and "high", the ends of its 95 % interval. Probabilities and
+        frequencies are in [0, 1], by population weights. Empty without held-out rows.
+    costs : list of str
+        What each decision costs, a sentence each; empty where costs do not decide.
+    warnings : list of str
+        What the fit has warned of.
+    versions : dict
+        ``{package: version}`` of the fit.
 
     Examples
     --------
@@ -78,9 +91,13 @@ class FitReport:
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skweight import WeightedClassifier
     >>> X, y = np.arange(10.0).reshape(-1, 1), [0] * 8 + [1] * 2
-    >>> report = WeightedClassifier(LogisticRegression()).fit(X, y).report_
+    >>> clf = WeightedClassifier(LogisticRegression(), calibration=None)
+    >>> report = clf.fit(X, y).report_
     >>> report.training_share
     [0.5, 0.5]
+    >>> print(report.probabilities)
+    no frequencies: those of a world in which classes are as frequent as in training \
+(0: 50.0%, 1: 50.0%); calibration='auto' makes them frequencies of the population
     """
 
     n_rows: int
@@ -105,6 +122,12 @@ class FitReport:
     # Not compared: a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
+    probabilities: str = ""
+    reliability: list = field(default_factory=list)
+    costs: list = field(default_factory=list)
+    # Not compared: they are of the circumstances.
+    warnings: list = field(default_factory=list, compare=False)
+    versions: dict = field(default_factory=dict, compare=False)
 
     @property
     def worst_class(self):
@@ -120,6 +143,30 @@ class FitReport:
             Every attribute under its name; labels are Python values.
         """
         return json_ready(vars(self))
+
+    def to_html(self, path=None, *, title="Model card"):
+        """Write a model card: what a reader without code should know of the model.
+
+        What the probabilities are, data, weights, the calibration curve on held-out
+        rows, how labels follow and at which costs, the warnings of the fit, and the
+        versions.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write; None only returns the page.
+        title : str, default="Model card"
+            Heading of the page.
+
+        Returns
+        -------
+        page : str
+            HTML in one file, light or dark as the reader's system asks. It has no
+            script and loads nothing; pictures are drawn without matplotlib.
+        """
+        from skweight.inspection._card import classifier_card
+
+        return classifier_card(self, describe_rows(self), path, title)
 
     def to_frame(self):
         """Return the figures per class as a table.
@@ -150,7 +197,8 @@ class FitReport:
 
     def _lines(self):
         """Return the report as pairs of a name and a sentence."""
-        lines = describe_rows(self)
+        lines = [("probabilities", self.probabilities)] if self.probabilities else []
+        lines += describe_rows(self)
         lines.append(("calibration", self.calibration or "none"))
         lines.append(("decision", self.decision))
         lines.append(("fits", str(self.n_fits)))
@@ -199,7 +247,7 @@ class RegressionReport:
     """What the fit of a regressor did to the rows, in words and figures.
 
     Made by :class:`~skweight.WeightedRegressor` as ``report_``. Printing it gives text,
-    a notebook shows a table.
+    a notebook shows a table, and `to_html` writes a model card.
 
     Attributes
     ----------
@@ -219,6 +267,10 @@ class RegressionReport:
         The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
     target : dict or None
         What a density ratio said about the target; None without one.
+    warnings : list of str
+        What the fit has warned of.
+    versions : dict
+        ``{package: version}`` of the fit.
 
     Examples
     --------
@@ -238,6 +290,8 @@ class RegressionReport:
     # Not compared: a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
+    warnings: list = field(default_factory=list, compare=False)
+    versions: dict = field(default_factory=dict, compare=False)
 
     def to_dict(self):
         """Return the report as plain Python values, ready for JSON.
@@ -248,6 +302,25 @@ class RegressionReport:
             Every attribute under its name.
         """
         return json_ready(vars(self))
+
+    def to_html(self, path=None, *, title="Model card"):
+        """Write what a reader without code should know of the fit.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write; None only returns the page.
+        title : str, default="Model card"
+            Heading of the page.
+
+        Returns
+        -------
+        page : str
+            HTML in one file, which loads nothing.
+        """
+        from skweight.inspection._card import regressor_card
+
+        return regressor_card(self, describe_rows(self), path, title)
 
     def __repr__(self):
         return as_text(_TITLE, describe_rows(self), [])

@@ -1,10 +1,10 @@
 """What a monitor says of a stream: which figures rang, since when, and what to do."""
 
 from dataclasses import asdict, dataclass
-from html import escape
 
 import numpy as np
 
+from skweight._utils.render import Table, as_html
 from skweight._utils.validation import say
 
 
@@ -219,17 +219,8 @@ class MonitorReport:
         return "\n".join([self._head(), "", *map(str.rstrip, table), "", *advice])
 
     def _repr_html_(self):
-        header, rows = self._table()
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
-        )
-        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.advice)
-        return (
-            f"<div><strong>{escape(self._head())}</strong><table><thead><tr>{head}</tr>"
-            f"</thead><tbody>{body}</tbody></table><ul>{items}</ul></div>"
-        )
+        table = Table("", *self._table())
+        return as_html(self._head(), [], [table], self.advice)
 
 
 def _batch(name):

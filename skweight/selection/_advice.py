@@ -1,8 +1,8 @@
 """The advice that `recommend_weighting` gives."""
 
 from dataclasses import dataclass
-from html import escape
 
+from skweight._utils.render import as_html
 from skweight.classifier import WeightedClassifier
 from skweight.cost_sensitive import CostSensitiveClassifier
 from skweight.weighting import BalancedWeighting
@@ -144,16 +144,7 @@ class WeightingAdvice:
         return "\n".join(["What to start with", *lines, "", *reasons])
 
     def _repr_html_(self):
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._lines()
-        )
-        items = "".join(f"<li>{escape(one)}</li>" for one in self.reasons)
-        return (
-            f"<div><strong>What to start with</strong><table>{rows}</table>"
-            f"<ul>{items}</ul></div>"
-        )
+        return as_html("What to start with", self._lines(), items=self.reasons)
 
 
 def _told(weighting):

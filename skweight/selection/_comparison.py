@@ -349,9 +349,9 @@ class WeightingComparison:
         page : str
             HTML with its picture inside; nothing is loaded from elsewhere.
         """
-        from skweight.selection._report import page
+        from skweight.selection._report import write_page
 
-        return page(self, path, title)
+        return write_page(self, path, title)
 
     def __repr__(self):
         table = self.summary().T

@@ -1,11 +1,11 @@
 """A comparison in sentences, in a picture, and as a page without code."""
 
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
 from skweight._utils.optional import import_optional
+from skweight._utils.render import facts, in_notebook, listing, page, table
 from skweight._utils.svg import Dot, intervals
 from skweight._utils.validation import say
 from skweight.selection._figures import METRICS
@@ -224,66 +224,37 @@ def _panel_title(design, metric, label):
 
 # -- the page --------------------------------------------------------------------------
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2em auto;
-  max-width: 62em; padding: 0 1em; }
-h1 { font-size: 1.6em; margin-bottom: 0.2em; }
-h2 { font-size: 1.2em; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 0.9em;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3em 0.7em; border-bottom: 1px solid #ddd; text-align: right;
-  white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 2px solid #888; vertical-align: bottom; white-space: normal; }
-td.text { text-align: left; white-space: normal; }
-.scroll { overflow-x: auto; }
-.panels { display: grid; gap: 1.5em;
-  grid-template-columns: repeat(auto-fit, minmax(16em, 1fr)); }
-.note { color: #555; font-size: 0.9em; } .alarm { border-left: 4px solid #b00;
-  padding-left: 0.8em; } details { margin: 1em 0; } summary { cursor: pointer; }
-li { margin-bottom: 0.5em; }
-"""
 
-
-def page(comparison, path, title):
+def write_page(comparison, path, title):
     """Return the page, and write it where a path is given."""
-    design = comparison.design
-    body = [f"<h1>{escape(title)}</h1>", _lead(comparison)]
+    body = [_lead(comparison)]
     failed = comparison.failures()
     if not comparison.complete or len(failed):
         body.append(_alarm(comparison, failed))
-    items = "".join(f"<li>{escape(one)}</li>" for one in sentences(comparison))
-    body.append(f"<h2>What was found</h2><ul>{items}</ul>")
+    body.append(f"<h2>What was found</h2>{listing(sentences(comparison))}")
     body.append(f"<h2>In a picture</h2>{_picture(comparison)}")
     body.append(
         "<h2>The figures</h2><p class='note'>Mean over the folds ± standard error.</p>"
-        + _table(*_figures(comparison))
+        + table("", *_figures(comparison))
     )
     body.append(
         "<details><summary>Differences to the baseline, with their 95 % intervals"
-        f"</summary>{_table(*_differences(comparison))}<p class='note'>p-values are "
+        f"</summary>{table('', *_differences(comparison))}<p class='note'>p-values are "
         "adjusted for the number of strategies (Holm), not for the number of figures: "
         "say beforehand which figure decides.</p></details>"
     )
     body.append(f"<h2>What the figures mean</h2>{_glossary(comparison)}")
     body.append(_how(comparison))
-    text = (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
-        f"{''.join(body)}<p class='note'>{escape(design.estimator)}</p></body></html>\n"
-    )
-    if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
-    return text
+    body.append(f"<p class='note'>{escape(comparison.design.estimator)}</p>")
+    return page(title, "".join(body), path)
 
 
 def notebook(comparison):
     """Return what a notebook shows."""
     lines = "<br>".join(escape(line) for line in about(comparison))
-    return (
-        "<div><strong>Strategies on the same folds</strong><br>"
-        f"<small>{lines}</small>{_table(*_figures(comparison))}</div>"
+    return in_notebook(
+        "<strong>Strategies on the same folds</strong><br>"
+        f"<small>{lines}</small>{table('', *_figures(comparison))}"
     )
 
 
@@ -320,12 +291,12 @@ def _alarm(comparison, failed):
 
 
 def _picture(comparison):
-    table = comparison.to_frame()
+    frame = comparison.to_frame()
     drawn = []
     for metric, label in panels(comparison, None):
         rows = [
             row
-            for row in table[table["metric"] == metric].to_dict("records")
+            for row in frame[frame["metric"] == metric].to_dict("records")
             if row["class"] == label
         ]
         dots = [
@@ -350,18 +321,16 @@ def _picture(comparison):
 
 def _figures(comparison):
     shown = comparison.summary()
-    header = ["Strategy", *shown.columns]
-    rows = [
-        [name, *values]
-        for name, values in zip(shown.index, shown.to_numpy(), strict=True)
-    ]
+    # There are more figures than strategies, and a page is longer than it is wide.
+    header = ["Figure", *shown.index]
+    rows = [[name, *shown[name]] for name in shown.columns]
     return header, rows
 
 
 def _differences(comparison):
-    table = comparison.to_frame()
-    table = table[(table["strategy"] != comparison.baseline)]
-    table = table[np.isfinite(table["difference"])]
+    frame = comparison.to_frame()
+    frame = frame[(frame["strategy"] != comparison.baseline)]
+    frame = frame[np.isfinite(frame["difference"])]
     header = ["Strategy", "Figure", "Difference", "Interval", "p, adjusted", "Folds"]
     rows = [
         [
@@ -372,7 +341,7 @@ def _differences(comparison):
             f"{row['p_adjusted']:.3f}",
             str(row["n_folds"]),
         ]
-        for row in table.to_dict("records")
+        for row in frame.to_dict("records")
         if not row["metric"].endswith("_time") and row["metric"] != "prevalence"
     ]
     return header, rows
@@ -381,13 +350,11 @@ def _differences(comparison):
 def _glossary(comparison):
     label = interesting_class(comparison)
     used = dict.fromkeys(comparison.to_frame()["metric"])
-    items = "".join(
-        f"<tr><td>{escape(METRICS[one].title)}</td>"
-        f"<td class='text'>{escape(METRICS[one].meaning)}"
-        f"{_better(one)}</td></tr>"
+    meanings = [
+        (METRICS[one].title, f"{METRICS[one].meaning}{_better(one)}")
         for one in used
         if one in METRICS
-    )
+    ]
     both = " and ".join(METRICS[one].title.lower() for one in BOTH)
     meant = (
         f"<p class='note'>Where no class is named, the class is {escape(say(label))}; "
@@ -395,7 +362,7 @@ def _glossary(comparison):
         if comparison.design.pos_label is not None
         else ""
     )
-    return f"<table><tbody>{items}</tbody></table>{meant}"
+    return facts(meanings) + meant
 
 
 def _better(metric):
@@ -416,17 +383,4 @@ def _how(comparison):
     ]
     if design.grouped:
         lines.insert(1, "Rows of one group were never on both sides of a split.")
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<h2>How it was done</h2><ul class='note'>{items}</ul>"
-
-
-def _table(header, rows):
-    head = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return (
-        f"<div class='scroll'><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return f"<h2>How it was done</h2>{listing(lines, 'note')}"

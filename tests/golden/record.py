@@ -319,6 +319,10 @@ def _seen(who, n_rows, weights):
     return [who, n_rows, weights.sum(), wave, *weights[:N_SHOWN].tolist()]
 
 
+# What a report says besides is made of what is here already, or of the versions.
+OF_THE_CARD = ("probabilities", "reliability", "costs", "warnings", "versions")
+
+
 def _look(model, X_new, seen):
     """Write down what a fitted model predicts and says."""
     classes = getattr(model, "classes_", None)
@@ -341,6 +345,8 @@ def _look(model, X_new, seen):
     if report is None:
         return
     figures = report.to_dict()
+    for name in OF_THE_CARD:
+        figures.pop(name, None)
     seen["n_fits"] = figures.get("n_fits")
     seen["said"] = {k: v for k, v in figures.items() if isinstance(v, str)}
     seen["said"]["deliveries"] = figures.pop("deliveries", None)

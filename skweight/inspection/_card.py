@@ -1,0 +1,110 @@
+"""A model card: a page on what a fit did, for readers without code."""
+
+from html import escape
+
+import numpy as np
+
+from skweight._utils.render import facts, listing, page, table
+from skweight._utils.svg import reliability
+from skweight._utils.validation import say
+
+# Of more classes the curves of the rarest are drawn.
+_N_CURVES = 6
+_N_SIDE_BY_SIDE = 4
+
+
+def classifier_card(report, of_rows, path, title):
+    """Return the card of a classifier, and write it where a path is given.
+
+    `of_rows` is what the report says of its rows, as names and sentences.
+    """
+    labels = ", ".join(say(label) for label in report.classes)
+    body = [
+        f"<p class='lead'>A classifier of {len(report.classes)} classes "
+        f"({escape(labels)}). Its probabilities are "
+        f"{escape(report.probabilities)}.</p>",
+        _warned(report),
+        "<h2>Data and weights</h2>",
+        facts(of_rows),
+        _classes(report._table()),
+        "<p class='note'>Population: the share of a class by population weights. "
+        "Training: its share in what the learner saw. Multiplier: the second over "
+        "the first, by which a calibration corrects. Effective: how many rows of equal "
+        "weight would say as much.</p>",
+        "<h2>Calibration</h2>",
+        _calibration(report),
+        "<h2>Decision</h2>",
+        f"<p>Labels: {escape(report.decision)}.</p>",
+        _costs(report),
+        _versions(report),
+    ]
+    return page(title, "".join(body), path)
+
+
+def regressor_card(report, of_rows, path, title):
+    """Return the card of a regressor, and write it where a path is given."""
+    body = [
+        "<p class='lead'>A regressor, fitted with weights.</p>",
+        _warned(report),
+        "<h2>Data and weights</h2>",
+        facts(of_rows),
+        _versions(report),
+    ]
+    return page(title, "".join(body), path)
+
+
+def _classes(per_class):
+    """Return the table of the classes; few of them side by side, for narrow pages."""
+    cells = [per_class.header, *per_class.rows]
+    if len(per_class.rows) <= _N_SIDE_BY_SIDE:
+        cells = list(zip(*cells, strict=True))
+    return table("", cells[0], cells[1:])
+
+
+def _warned(report):
+    if not report.warnings:
+        return "<p>The fit gave no warning.</p>"
+    return f"<div class='alarm'><h2>Warnings</h2>{listing(report.warnings)}</div>"
+
+
+def _calibration(report):
+    lines = [("calibration", report.calibration or "none")]
+    lines += [
+        (name, f"{of['share']:.0%} of the mixture, log loss {of['loss']:.4f}")
+        for name, of in report.candidates.items()
+    ]
+    lines.append(("fits", f"{report.n_fits} of the estimator in all"))
+    if not report.reliability:
+        return facts(lines) + (
+            "<p>There is no calibration curve: the fit held no rows out. A calibration "
+            "that learns, such as calibration=&#x27;auto&#x27;, does.</p>"
+        )
+    rarest = np.argsort(report.population_share, kind="stable")
+    # Of two classes one curve is the mirror of the other.
+    shown = sorted(rarest[: 1 if rarest.size == 2 else _N_CURVES])
+    curves = "".join(
+        reliability(
+            f"{say(report.classes[k])}: frequency by predicted probability",
+            [
+                (bin_["probability"], bin_["frequency"], bin_["low"], bin_["high"])
+                for bin_ in report.reliability[k]
+            ],
+        )
+        for k in shown
+    )
+    return (
+        f"{facts(lines)}<div class='panels'>{curves}</div>"
+        "<p class='note'>Each dot is a bin of rows that the models had not seen; the "
+        "calibrator had. A dot on the dashed line says that the class was "
+        "as frequent as predicted; bars are 95 % intervals.</p>"
+    )
+
+
+def _costs(report):
+    if not report.costs:
+        return "<p class='note'>No costs were given.</p>"
+    return f"<p>Costs:</p>{listing(report.costs)}"
+
+
+def _versions(report):
+    return f"<h2>Versions</h2>{facts(list(report.versions.items()))}"

@@ -1,0 +1,94 @@
+"""What a report says of probabilities: what they are, and how true on held-out rows."""
+
+import numpy as np
+
+from skweight._utils.validation import say
+from skweight.metrics._calibration import frequency_interval
+
+# Narrow where probabilities of rare and of common classes are.
+_EDGES = np.array(
+    [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
+)
+
+
+def reliability_bins(codes, proba, weights):
+    """Return bins of held-out rows by their probability, for each class.
+
+    Bins have fixed edges, so that they cost O(n) for a class; the interval is
+    Wilson's, with Kish's effective number of rows.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_held_out,)
+        Position of the class of every row.
+    proba : ndarray of shape (n_held_out, n_classes)
+        Probabilities, in [0, 1].
+    weights : ndarray of shape (n_held_out,) or None
+        Population weights; None stands for ones.
+
+    Returns
+    -------
+    bins : list of list of dict
+        As in :class:`FitReport`.
+    """
+    weights = np.ones(codes.size) if weights is None else weights
+    of_classes = []
+    for k in range(proba.shape[1]):
+        at = np.searchsorted(_EDGES, proba[:, k], side="right")
+
+        def total(values, at=at):
+            return np.bincount(at, weights=values, minlength=_EDGES.size + 1)
+
+        rows, mass = total(weights > 0), total(weights)
+        counted = mass > 0
+        rows, mass = rows[counted], mass[counted]
+        probability = total(weights * proba[:, k])[counted] / mass
+        frequency = total(weights * (codes == k))[counted] / mass
+        effective = mass**2 / total(weights**2)[counted]
+        low, high = frequency_interval(frequency, effective, 0.95)
+        columns = (rows.astype(int), probability, frequency, low, high)
+        names = ("rows", "probability", "frequency", "low", "high")
+        of_classes.append(
+            [
+                dict(zip(names, values, strict=True))
+                for values in zip(*(c.tolist() for c in columns), strict=True)
+            ]
+        )
+    return of_classes
+
+
+def describe_probabilities(classes, multipliers, figures, has_them):
+    """Return in words what the probabilities of a classifier are.
+
+    `figures` are what a calibration says of itself.
+    """
+    if figures["calibration"] is not None:
+        held_out = figures.get("held_out")
+        if held_out:
+            return (
+                "frequencies of the population, learned from "
+                f"{held_out['n_rows']:,} held-out rows: of rows with a probability of "
+                "0.3, about 30 % are of the class"
+            )
+        return (
+            "frequencies of the population as far as the class weights are the only "
+            "thing that moved them: these were taken out by a formula, which no "
+            "held-out row has checked"
+        )
+    if not has_them:
+        return "none: the estimator has no predict_proba, and calibration is None"
+    multiplier = multipliers.in_all
+    if np.ptp(multiplier) <= 1e-9 * multiplier.max():
+        return (
+            "those of the estimator, which saw classes as frequent as they are in the "
+            "population; nothing has checked or calibrated them"
+        )
+    shares = ", ".join(
+        f"{say(label)}: {share:.1%}"
+        for label, share in zip(classes, multipliers.training_share, strict=True)
+    )
+    return (
+        "no frequencies: those of a world in which classes are as frequent as in "
+        f"training ({shares}); calibration='auto' makes them frequencies of the "
+        "population"
+    )
