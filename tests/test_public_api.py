@@ -130,6 +130,17 @@ def test_import_loads_nothing_but_the_standard_library():
     assert loaded == ["skweight"]
 
 
+def test_the_classifier_loads_no_model_of_scikit_learn():
+    """No more of it than CalibratedClassifierCV does, which has no models either."""
+    loaded = run_fresh(
+        "import json, sys, sklearn.calibration, sklearn.pipeline;"
+        "before = set(sys.modules); from skweight import WeightedClassifier;"
+        "new = {name for name in set(sys.modules) - before if name[:7] == 'sklearn'};"
+        "print(json.dumps(sorted(name.split('.')[1] for name in new)))"
+    )
+    assert set(loaded) <= {"utils"}
+
+
 def test_using_every_name_loads_no_optional_package():
     """Nor pandas and imbalanced-learn, which are for those who pass such things."""
     code = """

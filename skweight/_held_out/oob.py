@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skweight._utils.families import FORESTS
+from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
 # How many out-of-bag trees a row of the class that has fewest must have, as a share
@@ -60,7 +60,7 @@ def out_of_bag(training, X, y):
 
 def _check_forest(forest):
     name = type(forest).__name__
-    if not isinstance(forest, FORESTS) or hasattr(forest, "sampling_strategy"):
+    if not is_forest(forest) or hasattr(forest, "sampling_strategy"):
         raise ValueError(
             "cv='oob' needs a RandomForestClassifier, ExtraTreesClassifier or "
             f"BaggingClassifier, not inside anything else; got {name}. Use cv='auto'; "

@@ -5,9 +5,6 @@ import warnings
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone, is_classifier
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -277,6 +274,10 @@ def word_columns(X):
 
 def default_classifier(X, random_state):
     """Return boosted trees that take the columns of X as they are."""
+    # Here, because they take long to import and few need them.
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     words = word_columns(X)
     # Few rows bear small trees only; calibration cannot repair an overfitted ranking.
     small = n_rows(X) < _SMALL_ROWS
@@ -307,6 +308,9 @@ def default_classifier(X, random_state):
 
 def linear_classifier(X):
     """Return a logistic regression that takes words and gaps."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+
     classifier = LogisticRegression(max_iter=1000)
     if sparse.issparse(X):
         return make_pipeline(MaxAbsScaler(), classifier)
