@@ -248,8 +248,10 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     Notes
     -----
     Calibration with k folds costs k fits where fold models are averaged and k + 1 where
-    one model is fitted on all rows; a hold-out or out-of-bag votes cost one. Prediction
-    costs that of the models that are kept. All other work is O(n) in time and memory.
+    one model is fitted on all rows; a hold-out or out-of-bag votes cost one. A strategy
+    that looks at a model adds k fits, and k (k - 1) / 2 where rows are held out; see
+    :class:`~skweight.weighting.BaseModelWeighting`. Prediction costs that of the models
+    that are kept. All other work is O(n) in time and memory.
     A fit that fails changes nothing: the models of the fit before stay in force, and in
     memory, until the new ones are complete.
     Every warning gives the figure it rests on and a remedy; each must exceed chance.

@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.metadata import sort_fit_params
+from skweight._fit.probabilities import needs_held_out_scores
 from skweight._held_out.splits import check_word
 from skweight._utils.columns import warn_of_order, with_rows
 from skweight._utils.roles import RoleWeights
@@ -25,6 +26,7 @@ from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._deliver import POLICIES
 from skweight.delivery._one import check_offsets
 from skweight.weighting import resolve_weighting
+from skweight.weighting._base import factors_of
 
 
 class Request(NamedTuple):
@@ -90,6 +92,11 @@ class Request(NamedTuple):
         """Whether the decision learns from rows that no model was fitted on."""
         return getattr(self.decision, "needs_held_out_rows", False)
 
+    @property
+    def holds_out_rows(self):
+        """Whether anything learns from rows that no model was fitted on."""
+        return self.decision_learns or needs_held_out_scores(self.calibrator)
+
 
 def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     """Resolve and check what a classifier's fit was asked for.
@@ -104,6 +111,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
             "a regressor."
         )
     check_models(wrapper)
+    _check_looks(wrapper, weighting, estimator)
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
     if isinstance(estimator, FrozenEstimator):
@@ -161,6 +169,12 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params):
             f"WeightedRegressor wraps regressors; {type(estimator).__name__} is a "
             "classifier. Use WeightedClassifier."
         )
+    if getattr(weighting, "needs_fits", False):
+        raise ValueError(
+            f"weighting={wrapper.weighting!r} looks at the class probabilities of a "
+            "model, and a regressor has none. Weigh by a column of X, a callable or a "
+            "target population, such as weighting=ColumnWeighting('column')."
+        )
     of_classes = getattr(weighting, "needs_classes", False)
     if of_classes and type_of_target(y).startswith("continuous"):
         raise ValueError(
@@ -212,6 +226,36 @@ def _resolve_shared(wrapper):
             f"{estimator!r}.{hint}"
         )
     return estimator, resolve_weighting(wrapper.weighting)
+
+
+def _check_looks(wrapper, weighting, estimator):
+    """Raise if a strategy looks at a model where that has no meaning."""
+    looking = [one for one in factors_of(weighting) if getattr(one, "needs_fits", 0)]
+    if not looking:
+        return
+    if isinstance(estimator, FrozenEstimator):
+        raise TypeError(
+            f"weighting={looking[0]!r} looks at models that did not see the row, and a "
+            "FrozenEstimator is not fitted again. Fit the estimator itself, or say by "
+            "weighting how it was weighted; None: not at all."
+        )
+    by_row = any(getattr(strategy, "by_row", True) for strategy in looking)
+    oob = isinstance(wrapper.cv, str) and wrapper.cv == "oob"
+    if oob and by_row and wrapper._holds_out_rows():
+        raise ValueError(
+            f"weighting={looking[0]!r} learns weights from the labels of all rows, so "
+            "that trees trained with them know the labels of rows that they did not "
+            "draw, and out-of-bag votes are too good. Use cv='auto', which learns the "
+            "weights anew for every fold."
+        )
+    for strategy in looking:
+        if strategy.role != "emphasis":
+            raise ValueError(
+                f"{type(strategy).__name__} looks at a model, so that its weights say "
+                "how hard training looks at a row, and not how many rows of the "
+                f"population it stands for. Set its role to 'emphasis'; it is "
+                f"{strategy.role!r}."
+            )
 
 
 def _make_resampler(wrapper):

@@ -93,7 +93,7 @@ class Fitted(NamedTuple):
 def plan_models(request, weighed):
     """Decide which models are fitted; draw the folds where there are any."""
     calibrator, params = request.calibrator, request.params
-    wanted = request.decision_learns or needs_held_out_scores(calibrator)
+    wanted = request.holds_out_rows
     if request.is_frozen:
         # Whether an inversion holds for a frozen model costs one prediction to know.
         way = "frozen" if wanted or calibrator is not None else "all"
@@ -104,7 +104,7 @@ def plan_models(request, weighed):
     if isinstance(cv, str) and cv == "oob":
         _check_out_of_bag(request, metadata)
         return Plan("oob", None, False, calibrator)
-    splits = make_splits(
+    splits = weighed.splits or make_splits(
         cv, weighed.X, request.y, weighed.population, params["random_state"], metadata
     )
     if splits is None:

@@ -26,6 +26,7 @@ from skweight.inspection._report import (
 def report_on(request, weighed, fitted, calibrated, decided, tails, warned=()):
     """Return the report of a classifier's fit, which has `warned` in sentences."""
     multipliers = fitted.multipliers
+    n_looks = 0 if weighed.training is None else weighed.training.n_fits
     figures = weighed.figures | {
         "class_multiplier": multipliers.in_all.tolist(),
         "training_share": multipliers.training_share.tolist(),
@@ -38,7 +39,7 @@ def report_on(request, weighed, fitted, calibrated, decided, tails, warned=()):
         classes=labels_of(request.classes),
         deliveries=fitted.deliveries,
         decision=describe_decision(decided.decision),
-        n_fits=fitted.n_fits,
+        n_fits=fitted.n_fits + n_looks,
         probabilities=describe_probabilities(
             request.classes,
             multipliers,

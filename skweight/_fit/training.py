@@ -67,7 +67,11 @@ class Training:
         Weights of the rows as they came, apart by role; None stands for ones.
     fit_params : dict
         Further arguments of the estimator's `fit`.
+    n_fits : int
+        Models that were fitted for the weights.
     """
+
+    n_fits = 0
 
     def __init__(
         self,
@@ -203,7 +207,7 @@ class Training:
         if self.stabilizer is None:
             return
         told = []
-        for whole in (self.weighting_, self.by_class):
+        for whole in self._strategies():
             for one in factors_of(whole):
                 own = getattr(one, "stabilizer", None)
                 if isinstance(own, str) and own == "auto":
@@ -218,6 +222,10 @@ class Training:
                 "mean both.",
                 DoubleCountingWarning,
             )
+
+    def _strategies(self):
+        """Return the strategies whose weights are stabilized here."""
+        return [self.weighting_, self.by_class]
 
     def _stabilize(self, weights):
         stabilizer = resolve_stabilizer(self.stabilizer)

@@ -3,8 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 
+from skweight._fit.look import LookingTraining, look, reads_all
 from skweight._fit.training import Training
+from skweight._held_out.splits import Splits
 from skweight._utils.columns import drop_columns
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import n_rows, positions_of
@@ -14,6 +17,7 @@ from skweight.inspection._report import (
     row_figures,
     weight_figures,
 )
+from skweight.weighting._base import factors_of
 
 
 class Weighed(NamedTuple):
@@ -41,6 +45,8 @@ class Weighed(NamedTuple):
     figures : dict
         Arguments of the report that follow from the weights: numbers of rows, shares
         in [0, 1], effective rows.
+    splits : Splits or None
+        Pairs of training and held-out rows, where the weights depend on them.
     """
 
     X: object
@@ -52,24 +58,30 @@ class Weighed(NamedTuple):
     raw: RoleWeights | None
     is_weighted: bool
     figures: dict
+    splits: Splits | None = None
 
 
 def weigh(request):
     """Learn how much every row counts, and resample where that was asked for."""
-    params = request.params
-    training = Training(
+    params, hidden = request.params, request.hidden
+    looks = getattr(request.weighting, "needs_fits", False)
+    X = drop_columns(request.X, hidden)
+    width = np.shape(request.X)[-1] if hidden else None
+    rows, weighting = request.X, request.weighting
+    if hidden and not any(map(reads_all, factors_of(weighting))):
+        rows, weighting = X, _without_columns(weighting, hidden, width)
+    training = (LookingTraining if looks else Training)(
         request.estimator,
-        weighting=request.weighting,
+        weighting=weighting,
         stabilizer=params["stabilizer"],
         resampler=request.resampler,
         normalize=params["normalize"],
         unsupported=params["unsupported"],
         random_state=params["random_state"],
-    ).weigh(request.X, request.y, request.weights, request.arguments["weighting"])
-    X = drop_columns(request.X, request.hidden)
-    width = np.shape(request.X)[-1] if request.hidden else None
+    ).weigh(rows, request.y, request.weights, request.arguments["weighting"])
     arguments = request.arguments["estimator"]
-    training.fit_params = hide_in_tables(arguments, request.hidden, width)
+    training.fit_params = hide_in_tables(arguments, hidden, width)
+    splits = look(request, training, X) if looks else None
     raw, training.raw = training.raw, None
     figures = _figures(request, training, X)
     population, emphasis = training.by_role
@@ -87,7 +99,18 @@ def weigh(request):
         raw=raw,
         is_weighted=is_weighted,
         figures=figures,
+        splits=splits,
     )
+
+
+def _without_columns(weighting, hidden, width):
+    """Return a strategy whose target rows lack the columns that its rows lack."""
+    targets = {
+        name: drop_columns(value, hidden, width=width)
+        for name, value in (weighting.get_params() if weighting else {}).items()
+        if name.rpartition("__")[2] == "X_target" and value is not None
+    }
+    return clone(weighting).set_params(**targets) if targets else weighting
 
 
 def _figures(request, training, X):

@@ -39,9 +39,11 @@ def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
     """
     (X,) = indexable(X)  # some sparse formats have no rows to take
     n_samples = n_rows(X)
+    # All before the first fit: some learn their weights here, by fits of their own.
+    parts = [training.of(train, n_samples) for train, _ in splits]
     found = Parallel(n_jobs=n_jobs)(
         delayed(_one_fold)(
-            training.of(train, n_samples),
+            part,
             X,
             y,
             train,
@@ -51,7 +53,7 @@ def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
             keep,
             offsets_of(getattr(training, "fit_params", {}), test, n_samples),
         )
-        for train, test in splits
+        for part, (train, test) in zip(parts, splits, strict=True)
     )
     k = len(splits)
     held_out = HeldOut(

@@ -7,8 +7,10 @@ saw neither fold f nor the row that is weighed: one model for every pair of fold
 serves both.
 """
 
+import pickle
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -20,6 +22,7 @@ from skweight._held_out.cross_fit import outputs_of
 from skweight._utils.roles import multiply
 from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
+from skweight.delivery._one import offsets_of, take_params
 
 # Content decides folds where at least this share of the distinct pairs of content and
 # label have a content of their own, and there are this many contents for every fold.
@@ -34,7 +37,7 @@ class WeightedModel(NamedTuple):
     random_state: int | None = None
     unsupported: str = "raise"
 
-    def fit(self, X, y, weights, population):
+    def fit(self, X, y, weights, population, fit_params=None):
         """Return a fitted clone."""
         return deliver(
             self.estimator,
@@ -44,6 +47,7 @@ class WeightedModel(NamedTuple):
             population=population,
             unsupported=self.unsupported,
             random_state=self.random_state,
+            fit_params=fit_params,
         )[0]
 
 
@@ -52,9 +56,8 @@ class CrossFits:
 
     Parameters
     ----------
-    model : object
-        ``model.fit(X, y, weights, population)`` returns a fitted classifier, as
-        `WeightedModel` does. The caller's own may resample, and count deliveries.
+    model : WeightedModel
+        How a model is fitted.
     X : array-like of shape (n_samples, n_features)
         Rows as the estimator is to see them: without side columns.
     y : array-like of shape (n_samples,)
@@ -63,10 +66,17 @@ class CrossFits:
         All labels, in the order of the columns of the probabilities.
     folds : ndarray of shape (n_samples,)
         Fold of every row, 0 to k - 1; each row is scored by models without its fold.
+        Rows of fold -1 are in no view: no model is fitted on them or scores them.
     population : ndarray of shape (n_samples,), default=None
         How many rows each row stands for. Rows of weight zero train no model.
     n_jobs : int or None, default=None
         Number of models to fit at a time.
+    fit_params : dict, default=None
+        Further arguments of the `fit` of the model, those with an entry for each row
+        among them.
+    normalize : bool, default=True
+        Whether a model is fitted with weights of mean one. False: with weights whose
+        sum is that of the population weights.
 
     Attributes
     ----------
@@ -76,7 +86,19 @@ class CrossFits:
         Positions of the rows of this view among all rows.
     """
 
-    def __init__(self, model, X, y, classes, folds, *, population=None, n_jobs=None):
+    def __init__(
+        self,
+        model,
+        X,
+        y,
+        classes,
+        folds,
+        *,
+        population=None,
+        n_jobs=None,
+        fit_params=None,
+        normalize=True,
+    ):
         self.model = model
         self.X = X
         self.y = np.asarray(y)
@@ -84,8 +106,11 @@ class CrossFits:
         self.folds = np.asarray(folds)
         self.population = population
         self.n_jobs = n_jobs
-        self.rows = np.arange(self.folds.size)
+        self.fit_params = fit_params or {}
+        self.normalize = normalize
+        self.rows = np.flatnonzero(self.folds >= 0)
         self.left_out = None
+        self._kind = ()
         self._counter = [0]
         self._passes = {}
 
@@ -108,11 +133,25 @@ class CrossFits:
             return self
         whole = np.zeros(self.folds.size)
         whole[self.rows] = population
-        return self._view(population=whole)
+        return self._view(whole, population=whole)
 
     def with_estimator(self, estimator):
-        """Return the same for another estimator, over the same folds."""
-        return self._view(model=WeightedModel(estimator))
+        """Return the same for another estimator, over the same folds.
+
+        It is given no further arguments, which are for the one before.
+        """
+        model = self.model._replace(estimator=estimator)
+        return self._view(estimator, model=model, fit_params={})
+
+    def inside(self, folds):
+        """Return a view on some rows alone, over folds of their own.
+
+        Parameters
+        ----------
+        folds : ndarray of shape (n_samples,)
+            Fold of every row of `X`, -1 for rows outside.
+        """
+        return self._view(folds, folds=folds, rows=np.flatnonzero(folds >= 0))
 
     def without(self, fold):
         """Return a view on the rows outside a fold, by models that never saw the fold.
@@ -125,11 +164,12 @@ class CrossFits:
             raise ValueError(
                 "Weights for the model of a fold are learned from models that leave "
                 "out a second fold, which needs at least 3 folds; got "
-                f"{self.n_folds}. Set cv=3 or more."
+                f"{self.n_folds}. Set cv=3 or more; each class, and groups, must have "
+                "as many rows."
             )
-        view = self._view(passes=self._passes)
+        view = self._view()
         view.left_out = fold
-        view.rows = np.flatnonzero(self.folds != fold)
+        view.rows = np.flatnonzero((self.folds != fold) & (self.folds >= 0))
         return view
 
     def proba(self, emphasis=None):
@@ -148,17 +188,16 @@ class CrossFits:
         """
         beside = () if self.left_out is None else (self.left_out,)
         folds = [fold for fold in range(self.n_folds) if fold not in beside]
-        keys = [frozenset((fold, *beside)) for fold in folds]
-        if emphasis is not None:
+        left_out = [frozenset((fold, *beside)) for fold in folds]
+        if emphasis is None:
+            passes = self._passes.setdefault(self._kind, {})
+            passes |= self._fit([key for key in left_out if key not in passes], None)
+        else:
             whole = np.zeros(self.folds.size)
             whole[self.rows] = emphasis
-            passes = self._fit(keys, whole)
-        else:
-            missing = [key for key in keys if key not in self._passes]
-            self._passes.update(self._fit(missing, None))
-            passes = self._passes
+            passes = self._fit(left_out, whole)
         proba = np.empty((self.folds.size, self.classes.size))
-        for fold, key in zip(folds, keys, strict=True):
+        for fold, key in zip(folds, left_out, strict=True):
             out = np.flatnonzero(np.isin(self.folds, list(key)))
             here = self.folds[out] == fold
             proba[out[here]] = passes[key][here]
@@ -181,11 +220,13 @@ class CrossFits:
         proba[view.rows] = view.proba()
         return proba
 
-    def _view(self, *, passes=None, **changes):
+    def _view(self, *changed, **changes):
+        """Return a view that shares models with all views that would fit the same."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view.__dict__.update(changes)
-        view._passes = {} if passes is None else passes
+        # A clone of an estimator fits the same model.
+        view._kind = (*self._kind, *map(_name_of, changed))
         return view
 
     def _fit(self, keys, emphasis):
@@ -196,28 +237,51 @@ class CrossFits:
                 self.X,
                 self.y,
                 self.classes,
-                self.population,
-                emphasis,
+                self._weights_without(key, emphasis),
                 np.isin(self.folds, list(key)),
+                self.fit_params,
             )
             for key in keys
         )
         self._counter[0] += len(keys)
         return dict(zip(keys, fitted, strict=True))
 
+    def _weights_without(self, key, emphasis):
+        """Return the rows of a model, their weights, and those in the population."""
+        weights = multiply(self.population, emphasis)
+        counts = ~np.isin(self.folds, [-1, *key])
+        for one in (self.population, weights):
+            counts &= True if one is None else one > 0
+        train = np.flatnonzero(counts)
+        if weights is None:
+            return train, None, None
+        weights, population = weights[train], self.population
+        total = float(train.size)
+        if population is not None:
+            population = population[train]
+            if not self.normalize:
+                total = population.sum()
+            population = population * (total / population.sum())
+        return train, weights * (total / weights.sum()), population
 
-def _fit_without(model, X, y, classes, population, emphasis, out):
+
+def _name_of(content):
+    """Return what tells contents apart; one that cannot be pickled is like no other."""
+    try:
+        return joblib.hash(content)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return object()
+
+
+def _fit_without(model, X, y, classes, trained, out, fit_params):
     """Return probabilities of the rows left out, by a model of the others."""
-    counts = ~out if population is None else ~out & (population > 0)
-    weights = multiply(population, emphasis)
-    if weights is not None:
-        counts &= weights > 0
-    train = np.flatnonzero(counts)
+    (train, weights, population), test = trained, np.flatnonzero(out)
     fitted = model.fit(
         _safe_indexing(X, train),
         y[train],
-        None if weights is None else _mean_one(weights[train]),
-        None if population is None else _mean_one(population[train]),
+        weights,
+        population,
+        take_params(fit_params, train, out.size),
     )
     if not hasattr(fitted, "predict_proba"):
         raise TypeError(
@@ -225,12 +289,10 @@ def _fit_without(model, X, y, classes, population, emphasis, out):
             "at a model needs probabilities. Give the strategy an estimator= of its "
             "own that has them, such as LogisticRegression()."
         )
-    rows = _safe_indexing(X, np.flatnonzero(out))
-    return outputs_of(fitted, rows, "predict_proba", classes)
-
-
-def _mean_one(weights):
-    return weights / weights.mean()
+    offsets = offsets_of(fit_params, test, out.size)
+    return outputs_of(
+        fitted, _safe_indexing(X, test), "predict_proba", classes, offsets
+    )
 
 
 def make_folds(X, y, n_folds, *, population=None, random_state=None):

@@ -24,6 +24,13 @@ class Splits(NamedTuple):
     is_holdout: bool = False
 
 
+def is_one_hold_out(cv, n_counted):
+    """Return whether ``cv`` stands for a single hold-out, for so many rows."""
+    return isinstance(cv, str) and (
+        cv == "holdout" or (cv == "auto" and n_counted > MANY_ROWS)
+    )
+
+
 def check_word(cv):
     """Return ``cv``, None read as "auto"; a word must be one that is known."""
     if cv is None:
@@ -93,7 +100,7 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
         check_number(cv, name="cv", low=2)
     n_samples = codes.size
     y = codes[counted]
-    holdout = cv == "holdout" or (cv == "auto" and counted.size > MANY_ROWS)
+    holdout = is_one_hold_out(cv, counted.size)
     n_folds = DEFAULT_FOLDS if isinstance(cv, str) else cv
     n_folds = _no_more_than_the_rarest(n_folds, classes, y, 2 if holdout else n_folds)
     if n_folds is None:

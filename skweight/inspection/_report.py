@@ -50,7 +50,7 @@ class FitReport:
     decision : str
         How labels follow from probabilities.
     n_fits : int
-        Fits of the wrapped estimator in all.
+        Fits of the wrapped estimator in all, and of models that a strategy looks at.
     held_out : dict
         From the held-out rows that a calibrator saw: their number, their effective
         number, and per class the prevalence and the mean calibrated probability.

@@ -75,7 +75,9 @@ class BaseWeighting(BaseEstimator):
     parameters that say where it comes from in ``_side_information``; columns among them
     are hidden from the estimator if the strategy has a parameter `drop` that is true.
 
-    Set `needs_classes` to False where y is not looked at or may be values of any kind:
+    Set `needs_fits` to True for a strategy that looks at a model: its `fit_weigh` then
+    takes ``fits``, as :class:`~skweight.weighting.BaseModelWeighting` explains. Set
+    `needs_classes` to False where y is not looked at or may be values of any kind:
     the strategy then serves regressors too.
 
     Raw weights may have any scale. `fit_weigh` and `weigh` divide them by one number

@@ -34,11 +34,13 @@ class HardExampleWeighting(BaseModelWeighting):
         :class:`NoiseAwareWeighting` says, keep their weight of one. They are the wrong
         labels, or the hardest examples, and nobody can tell.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted, where that is handed over.
+        The model to look at. None: the one that is weighted by a
+        :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds of a model of its own; fewer where a class has fewer rows.
+        Number of folds where `fit_weigh` is called by itself; fewer where a class has
+        fewer rows. In the fit of a classifier its ``cv`` decides.
     n_jobs : int or None, default=None
-        Number of models of its own to fit at a time.
+        Number of models to fit at a time where `fit_weigh` is called by itself.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, where the content of the rows does not decide them.
     stabilizer : None, str, float or stabilizer, default=None

@@ -4,7 +4,12 @@ import numpy as np
 
 from skweight._held_out.pair_folds import CrossFits, WeightedModel, make_folds
 from skweight._utils.columns import drop_columns
-from skweight._utils.validation import check_number, encode_labels, n_rows
+from skweight._utils.validation import (
+    check_number,
+    encode_labels,
+    n_rows,
+    positions_of,
+)
 from skweight.weighting._base import BaseWeighting
 
 
@@ -24,7 +29,8 @@ class BaseModelWeighting(BaseWeighting):
       population weight of each row, ones without any.
 
     Weights learned from a model that saw the labels must not be seen by scores that are
-    held out. Where a calibrator or a threshold follows, `fit_weigh` is called once more
+    held out. In the fit of a :class:`~skweight.WeightedClassifier`, whose estimator is
+    the model, and where a calibrator or a threshold follows, it is called once more
     for each fold, on the rows outside of it and with ``fits.without(fold)``, whose
     probabilities come from models that saw neither the row nor the fold. Set `by_row`
     to False where a weight is that of a whole group, which tells nothing of the label
@@ -76,6 +82,9 @@ class BaseModelWeighting(BaseWeighting):
         if fits is None:
             fits = self._own_fits(X, y, sample_weight)
         else:
+            # Rows of a fold need not have all classes, and probabilities do.
+            self.classes_ = fits.classes
+            codes = positions_of(y, self.classes_, owner=self._name)
             fits = fits.with_population(sample_weight)
             if self.estimator is not None:
                 fits = fits.with_estimator(self.estimator)

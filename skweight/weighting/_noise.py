@@ -84,11 +84,13 @@ class NoiseAwareWeighting(BaseModelWeighting):
         such j not being the given label), 1 for all others. Pruning gains more where
         much is wrong, and loses rare, difficult rows where little is.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted, where that is handed over.
+        The model to look at. None: the one that is weighted by a
+        :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds of a model of its own; fewer where a class has fewer rows.
+        Number of folds where `fit_weigh` is called by itself; fewer where a class has
+        fewer rows. In the fit of a classifier its ``cv`` decides.
     n_jobs : int or None, default=None
-        Number of models of its own to fit at a time.
+        Number of models to fit at a time where `fit_weigh` is called by itself.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, where the content of the rows does not decide them.
     stabilizer : None, str, float or stabilizer, default=None
@@ -181,7 +183,10 @@ class NoiseAwareWeighting(BaseModelWeighting):
         if self.method == "prune":
             return (~confident.doubtful).astype(np.float64)
         own = proba[np.arange(codes.size), codes]
-        return np.minimum(1.0, own / confident.thresholds[codes])
+        threshold = confident.thresholds[codes]
+        # A class of which no model ever sees a sign says nothing against its rows.
+        support = np.divide(own, threshold, np.ones_like(own), where=threshold > 0)
+        return np.minimum(1.0, support)
 
     @classmethod
     def _instances(cls, labels):

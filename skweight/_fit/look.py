@@ -1,0 +1,296 @@
+"""Weights that follow from a model, without a leak into the scores of held-out rows.
+
+Strategies that look at a model get out-of-fold probabilities of one partition of the
+rows. Weights that are learned from a label must not be used to train the model that
+scores the row of that label; so they are learned anew for the training rows of every
+fold, from models that saw these rows alone.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from skweight._fit.training import Training
+from skweight._held_out.pair_folds import CrossFits, WeightedModel, make_folds
+from skweight._held_out.splits import (
+    DEFAULT_FOLDS,
+    Splits,
+    check_word,
+    is_one_hold_out,
+    make_splits,
+    takes_groups,
+)
+from skweight._utils.roles import RoleWeights, multiply
+from skweight._utils.validation import check_number, n_rows
+from skweight._utils.warn import warn
+from skweight.delivery._one import take_params
+from skweight.exceptions import DegenerateWeightsWarning, FewerThanAskedWarning
+from skweight.weighting import ProductWeighting
+from skweight.weighting._base import (
+    asks_for,
+    factors_of,
+    fitted_factors_of,
+    fitted_product,
+)
+
+
+class LookingTraining(Training):
+    """A training some of whose strategies look at a model.
+
+    The other strategies are learned first, by `weigh`; those that look at a model by
+    `look`, on the population that is known by then. `of` learns those again whose
+    weights tell of labels, from models of the rows of the part.
+    """
+
+    def __init__(self, estimator, *, weighting, **options):
+        self.asked = factors_of(weighting)
+        self.looking = [one for one in self.asked if _looks(one)]
+        static = [one for one in self.asked if not _looks(one)]
+        static = ProductWeighting(static) if len(static) > 1 else [*static, None][0]
+        super().__init__(estimator, weighting=static, **options)
+
+    @property
+    def n_fits(self):
+        """Models that were fitted for the weights, those of all folds together."""
+        return self._fits.n_fits
+
+    def weigh(self, X, y, given, metadata):
+        """Learn the weights of the strategies that look at no model."""
+        self.looking = [clone(one) for one in self.looking]
+        return super().weigh(X, y, given, _asked_by(factors_of(self.by_row), metadata))
+
+    def look(self, request, X, folds, draw):
+        """Learn the weights of the strategies that look at a model.
+
+        Parameters
+        ----------
+        request : Request
+            What the fit was asked for.
+        X : array-like of shape (n_samples, n_visible)
+            Rows without the columns that the estimator is not to see.
+        folds : ndarray of shape (n_samples,)
+            Fold of every row, -1 for those that no weight is learned from.
+        draw : callable
+            Returns the same for some of the rows, given which.
+        """
+        self._request, self._X, self._draw = request, X, draw
+        self._fits = CrossFits(
+            WeightedModel(self.estimator, self.random_state, self.unsupported),
+            X,
+            request.y,
+            request.classes,
+            folds,
+            population=self.by_role.population,
+            n_jobs=request.params["n_jobs"],
+            fit_params=self.fit_params,
+            normalize=self.normalize,
+        )
+        fitted, weights = self._learn(self.looking, self._fits)
+        self._known = self.raw.emphasis  # what holds for the rows of any fold
+        self._by_row, by_row = [], None
+        for strategy, own in zip(fitted, weights, strict=True):
+            if getattr(strategy, "by_row", True):
+                self._by_row.append(strategy)
+                by_row = multiply(by_row, own)
+            else:
+                self._known = multiply(self._known, own)
+        emphasis, scale = self._mean_one_of(by_row, self._fits.rows)
+        self.raw = self.raw._replace(emphasis=emphasis)
+        self.by_role = RoleWeights(self.by_role.population, self._settle(emphasis))
+        self.weighting_ = self._joined(fitted, scale)
+
+    def of(self, rows, n_samples):
+        """Return the same way for some of the rows, with weights of their own."""
+        part = super().of(rows, n_samples)
+        view = self._view_of(rows) if self._by_row else self._fits
+        if view is self._fits:
+            return part
+        with warnings.catch_warnings():  # said once, of all rows
+            warnings.simplefilter("ignore", DegenerateWeightsWarning)
+            _, weights = self._learn(self._by_row, view)
+        by_row = None
+        for own in weights:
+            by_row = multiply(by_row, own)
+        emphasis, _ = self._mean_one_of(by_row, view.rows)
+        part.by_role = part.by_role._replace(emphasis=self._settle(emphasis)[rows])
+        return part
+
+    def _view_of(self, rows):
+        """Return fits that saw none but these rows, or all there are if they may."""
+        folds, population = self._fits.folds, self.by_role.population
+        inside = np.zeros(folds.size, dtype=bool)
+        inside[rows] = True
+        counts = np.ones(folds.size, bool) if population is None else population > 0
+        kept, left = (np.unique(folds[counts & part]) for part in (inside, ~inside))
+        left = left[left >= 0]
+        if -1 not in kept and left.size == 0:
+            return self._fits
+        if -1 not in kept and left.size == 1 and left[0] not in kept:
+            return self._fits.without(left[0])
+        return self._fits.inside(self._draw(inside))
+
+    def _learn(self, strategies, view):
+        """Return fitted clones, and their weights of all rows, by the fits of a view.
+
+        Rows outside of the view get the mean weight of their class.
+        """
+        request, rows, n_samples = self._request, view.rows, self._fits.folds.size
+        codes, population = request.codes, self.by_role.population
+        mass = np.ones(n_samples) if population is None else population
+        known = None if population is None else population[rows]
+        fitted, weights = [], []
+        for strategy in map(clone, strategies):
+            X = request.X if reads_all(strategy) else self._X
+            X, y = X, request.y
+            if rows.size < n_samples:
+                X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+            asked = _asked_by([strategy], request.arguments["weighting"])
+            asked = take_params(asked, rows, n_samples)
+            own = strategy.fit_weigh(X, y, known, fits=view, **asked)
+            of_class = np.bincount(codes[rows], mass[rows], request.classes.size)
+            total = np.bincount(codes[rows], mass[rows] * own, request.classes.size)
+            whole = np.divide(
+                total, of_class, out=np.ones_like(total), where=of_class > 0
+            )[codes]
+            whole[rows] = own
+            fitted.append(strategy)
+            weights.append(whole)
+        return fitted, weights
+
+    def _mean_one_of(self, by_row, rows):
+        """Return the emphasis in all with mean one over some rows, and its mean."""
+        emphasis, population = multiply(self._known, by_row), self.by_role.population
+        mass = None if population is None else population[rows]
+        mean = float(np.average(emphasis[rows], weights=mass))
+        check_number(
+            mean, name="The mean weight of the product", low=0, include="neither"
+        )
+        return emphasis / mean, mean
+
+    def _settle(self, emphasis):
+        """Return the emphasis as it is delivered, that of the caller included."""
+        if self.resampler is None:
+            emphasis = self._stabilize(emphasis)
+        return multiply(self._request.weights.emphasis, emphasis)
+
+    def _strategies(self):
+        return [*super()._strategies(), *self.looking]
+
+    def _joined(self, looking, scale):
+        """Return the fitted strategies, in the order in which they were asked for."""
+        static = fitted_factors_of(self.weighting_)
+        if not static and len(looking) == 1:
+            return looking[0]
+        if isinstance(self.weighting_, ProductWeighting):
+            scale *= self.weighting_.scale_
+        static, looking = iter(static), iter(looking)
+        in_rows = [one for one in self.asked if one not in factors_of(self.by_class)]
+        return fitted_product(
+            [next(looking if _looks(one) else static) for one in in_rows], scale
+        )
+
+
+def look(request, training, X):
+    """Let strategies look at models of one partition; return its splits.
+
+    The partition is that of the splitter or the groups of the user, if there are any;
+    else folds by the content of the rows. None stands for no splits.
+    """
+    population = training.by_role.population
+    counts = np.ones(n_rows(X), bool) if population is None else population > 0
+
+    def draw(inside):
+        return _draw_folds(request, X, counts, inside)
+
+    folds, splits = _partition(request, X, population, counts, draw)
+    training.look(request, X, folds, draw)
+    return splits
+
+
+def reads_all(strategy):
+    """Return whether a strategy reads columns of X that an estimator may not see."""
+    return bool(getattr(strategy, "_sources", list)())
+
+
+def _looks(strategy):
+    return getattr(strategy, "needs_fits", False)
+
+
+def _asked_by(strategies, metadata):
+    """Return the metadata that any of some strategies asks for."""
+    return {
+        name: value
+        for name, value in metadata.items()
+        if any(asks_for(strategy, name) for strategy in strategies)
+    }
+
+
+def _partition(request, X, population, counts, draw):
+    """Return the fold of every row, and the splits from which held-out scores come."""
+    params, metadata = request.params, request.arguments["splitter"]
+    cv, everywhere = check_word(params["cv"]), np.ones(counts.size, dtype=bool)
+    arguments = X, request.y, population, params["random_state"], metadata
+    if not takes_groups(cv):
+        splits = make_splits(cv, *arguments)
+        folds = np.full(counts.size, -1)
+        for fold, (_, test) in enumerate(splits.pairs if splits else []):
+            folds[test] = fold
+        if (folds[counts] < 0).any():  # splits of time, or drawn anew
+            folds = draw(everywhere)
+        return _place_others(folds, everywhere), splits
+    if not request.holds_out_rows or cv == "oob":
+        return draw(everywhere), None
+    if is_one_hold_out(cv, np.count_nonzero(counts)):
+        splits = make_splits(cv, *arguments)
+        if splits is not None:
+            inside = everywhere
+            if params["ensemble"]:  # nothing else is fitted than the model of the split
+                inside = np.isin(np.arange(counts.size), splits.pairs[0][0])
+            return draw(inside), splits
+    folds = draw(everywhere)
+    pairs = [
+        (np.flatnonzero((folds != fold) | ~counts), np.flatnonzero(here & counts))
+        for fold in range(folds.max() + 1)
+        for here in [folds == fold]
+    ]
+    return folds, Splits(pairs)
+
+
+def _draw_folds(request, X, counts, inside):
+    """Return folds of some of the rows, -1 for the others."""
+    cv, metadata = check_word(request.params["cv"]), request.arguments["splitter"]
+    n_folds = DEFAULT_FOLDS
+    if takes_groups(cv) and not isinstance(cv, str):
+        check_number(cv, name="cv", low=2)
+        n_folds = int(cv)
+    seed, counted = request.params["random_state"], (counts & inside).astype(float)
+    if metadata.get("groups") is None:
+        folds, _ = make_folds(
+            X, request.y, n_folds, population=counted, random_state=seed
+        )
+        if folds[counted > 0].max() + 1 < n_folds:
+            warn(
+                f"The rarest class has fewer rows than the {n_folds} folds of the "
+                f"models that a strategy looks at: {folds.max() + 1} folds are used. "
+                "Collect more rows of it, or set cv to fewer folds.",
+                FewerThanAskedWarning,
+            )
+        return np.where(inside, folds, -1)
+    splits = make_splits(n_folds, X, request.y, counted, seed, metadata)
+    folds = np.full(counts.size, -1)
+    for fold, (_, test) in enumerate(splits.pairs if splits else []):
+        folds[test] = fold
+    if (folds[counted > 0] < 0).any():
+        raise ValueError(
+            "A strategy that looks at a model holds out rows of every group by models "
+            "of other groups, and some groups leave rows of one class alone. Use "
+            "fewer folds, or groups that hold several classes."
+        )
+    return _place_others(folds, inside)
+
+
+def _place_others(folds, inside):
+    """Return folds in which rows that do not count have a place, where it is theirs."""
+    return np.where(inside & (folds < 0), 0, folds)
