@@ -62,12 +62,13 @@ def make_splits(cv, X, y, population, random_state, metadata):
     n_samples = len(y)
     untested = np.ones(n_samples, bool) if population is None else population != 0
     classes, codes = encode_labels(np.asarray(y))
+    groups = metadata.get("groups")
     if takes_groups(cv):
-        counted = np.flatnonzero(untested)
-        groups = metadata.get("groups")
+        counted = None if population is None else np.flatnonzero(untested)
         splits = _own_splits(cv, classes, codes, counted, random_state, groups)
-        if splits is None:
-            return None
+        # Stratified pairs without groups have every class, and test no row twice.
+        if splits is None or groups is None:
+            return splits
     else:
         splits = Splits(list(check_cv(cv, y, classifier=True).split(X, y, **metadata)))
         if not splits.pairs:
@@ -95,28 +96,34 @@ def _positions(rows):
 
 
 def _own_splits(cv, classes, codes, counted, random_state, groups):
-    """Return the splits that a word or a number stands for, or None."""
+    """Return the splits that a word or a number stands for, or None.
+
+    `counted` are the rows that count; None means all of them.
+    """
     if not isinstance(cv, str):
         check_number(cv, name="cv", low=2)
     n_samples = codes.size
-    y = codes[counted]
-    holdout = is_one_hold_out(cv, counted.size)
+    y = codes if counted is None else codes[counted]
+    counts = np.bincount(y, minlength=classes.size)
+    holdout = is_one_hold_out(cv, y.size)
     n_folds = DEFAULT_FOLDS if isinstance(cv, str) else cv
-    n_folds = _no_more_than_the_rarest(n_folds, classes, y, 2 if holdout else n_folds)
+    needed = 2 if holdout else n_folds
+    n_folds = _no_more_than_the_rarest(n_folds, classes, counts, needed)
     if n_folds is None:
         return None
     if groups is not None:
-        groups = _check_groups(groups, n_samples)[counted]
+        groups = _check_groups(groups, n_samples)
+        groups = groups if counted is None else groups[counted]
         if holdout:  # the first of so many folds has no more rows than a hold-out may
-            n_folds = max(n_folds, -(-counted.size // MANY_ROWS))
+            n_folds = max(n_folds, -(-y.size // MANY_ROWS))
         pairs = _group_folds(n_folds, y, groups, random_state)
         pairs = pairs[:1] if holdout else pairs
     elif holdout:
-        pairs = [_hold_out(y, random_state)]
+        pairs = [_hold_out(y, counts, random_state)]
     else:
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
         pairs = list(splitter.split(y, y))
-    if counted.size < n_samples:
+    if y.size < n_samples:
         left_out = np.setdiff1d(np.arange(n_samples), counted, assume_unique=True)
         pairs = [
             (np.sort(np.concatenate([counted[train], left_out])), counted[test])
@@ -149,11 +156,11 @@ def _with_two_classes(pairs, classes, codes, counted):
     Groups and times may leave training rows of a single class. Only rows that count
     are looked at.
     """
-    n_classes = np.intp(classes.size)
+    n_classes = codes.dtype.type(classes.size)
     codes = np.where(counted, codes, n_classes)  # those that do not count come last
 
     def present(rows):
-        return np.bincount(codes[rows], minlength=n_classes)[:n_classes] > 0
+        return np.bincount(codes[rows], minlength=classes.size)[: classes.size] > 0
 
     fit = [(train, test) for train, test in pairs if present(train).sum() > 1]
     if len(fit) == len(pairs):
@@ -180,9 +187,8 @@ def _with_two_classes(pairs, classes, codes, counted):
     return None if missing.size else fit
 
 
-def _no_more_than_the_rarest(n_folds, classes, codes, needed):
+def _no_more_than_the_rarest(n_folds, classes, counts, needed):
     """Return a number of folds that every class can serve, or None; warn of fewer."""
-    counts = np.bincount(codes, minlength=classes.size)
     fewest = int(counts[counts > 0].min())
     if fewest >= needed:
         return n_folds
@@ -202,27 +208,26 @@ def _no_more_than_the_rarest(n_folds, classes, codes, needed):
     return fewest if fewest > 1 else None
 
 
-def _hold_out(codes, random_state):
+def _hold_out(codes, counts, random_state):
     """Return training and held-out rows, with some of every class on both sides."""
-    rng = check_random_state(random_state)
+    draws = check_random_state(random_state).random_sample(codes.size)
     share = min(1 / DEFAULT_FOLDS, MANY_ROWS / codes.size)
-    order = rng.permutation(codes.size)
-    counts = np.bincount(codes)
     n_out = [
         min(max(round(share * count), 1), count - 1) if count else 0
         for count in counts.tolist()
     ]
-    # The first rows of every class in that order; they are among the first of all rows,
-    # unless a class is very rare.
-    for n_first in (round(1.2 * share * codes.size), codes.size):
-        first = codes[order[:n_first]]
-        there = np.bincount(first, minlength=counts.size)
-        if np.all(there >= n_out):
+    # The lowest draws of every class are among the lowest of all rows, unless the class
+    # is very rare.
+    for limit in (1.2 * share, 1.0):
+        lowest = np.flatnonzero(draws < limit)
+        available = np.bincount(codes[lowest], minlength=counts.size)
+        if np.all(available >= n_out):
             break
-    by_class = np.argsort(first, kind="stable")
+    by_class = lowest[np.argsort(codes[lowest] + draws[lowest])]
     held_out = np.zeros(codes.size, dtype=bool)
-    for start, n_rows in zip(np.cumsum(there) - there, n_out, strict=True):
-        held_out[order[by_class[start : start + n_rows]]] = True
+    starts = np.cumsum(available) - available
+    for start, n_rows in zip(starts, n_out, strict=True):
+        held_out[by_class[start : start + n_rows]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
