@@ -390,6 +390,29 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             metadata = {"X": X, **metadata}
         return self.decision_.decide(proba, **metadata)
 
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy; a decision that is no label is never right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights.
+
+        Returns
+        -------
+        accuracy : float
+            Share of the rows that are decided for their label.
+        """
+        further = getattr(self.decision_, "decisions_", ())[len(self.classes_) :]
+        if not len(further):
+            return super().score(X, y, sample_weight)
+        right = self.predict(X) == check_labels(y, owner="score")
+        return float(np.average(right.astype(bool), weights=sample_weight))
+
     def _predict_alone(self, X, offsets):
         """Return the labels that the estimator predicts, one per row."""
         if gives_raw_scores(self.estimator_):

@@ -34,7 +34,8 @@ class CostSensitiveClassifier(WeightedClassifier):
     estimator : estimator
         Classifier, Pipeline, search or ensemble to fit. It is cloned, never changed.
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost, maybe per row: best a `CostMatrix`. A dict with ``fp`` and
+        What mistakes cost, maybe per row, and maybe what a decision costs that is no
+        label, such as to ask a human: best a `CostMatrix`. A dict with ``fp`` and
         ``fn`` (and ``pos_label``), a nested dict ``{true: {decided: cost}}`` and a
         DataFrame with axes named "true" and "predicted" can be read in one way only
         and are taken, too.
@@ -90,7 +91,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         The fitted decision.
     threshold_ : float
         Probability of the second of two classes that decides, where one does: with
-        constant costs, or tuned. It can be given to scikit-learn's
+        constant costs of labels alone, or tuned. It can be given to scikit-learn's
         ``FixedThresholdClassifier``.
     class_multiplier_ : ndarray of shape (n_classes,)
         Training mass of each class as the learner saw it, over its population mass.
@@ -208,8 +209,9 @@ class CostSensitiveClassifier(WeightedClassifier):
 
         Returns
         -------
-        risk : ndarray of shape (n_samples, n_classes)
-            Column j is the expected cost of deciding ``classes_[j]``.
+        risk : ndarray of shape (n_samples, n_decisions)
+            Column j is the expected cost of ``cost_.decisions[j]``: of ``classes_[j]``
+            first, then of what is no label.
         """
         check_is_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)
@@ -229,21 +231,21 @@ class CostSensitiveClassifier(WeightedClassifier):
         -------
         report : pandas.DataFrame
             One row per row of X, with its index: the probability ``p(label)`` of each
-            class, the expected ``cost(label)`` of deciding for it, and the
-            ``decision``. With two classes also the ``threshold`` on the probability
-            of the second from which on it is the cheaper one for this row; NaN where
-            one decision is the cheaper one whatever the probability.
+            class, the expected ``cost(decision)`` of all that can be decided, and the
+            ``decision``. With two classes and no other decision also the ``threshold``
+            on the probability of the second from which on it is the cheaper one for
+            this row; NaN where one decision is the cheaper one whatever the
+            probability.
         """
         import pandas as pd
 
         check_is_fitted(self, "estimators_")
         proba = self.predict_proba(X)
         risk = self.cost_.risk(proba, X, **params)
-        columns = {}
-        for values, name in ((proba, "p"), (risk, "cost")):
-            for label, column in zip(self.classes_, values.T, strict=True):
-                columns[f"{name}({label})"] = column
-        if self.classes_.size == 2:
+        columns = {f"p({k})": p for k, p in zip(self.classes_, proba.T, strict=True)}
+        decisions = self.cost_.decisions
+        columns |= {f"cost({j})": c for j, c in zip(decisions, risk.T, strict=True)}
+        if len(decisions) == 2:
             excess = rules.regret(self.cost_.resolve(X, **params))
             alarm, miss = excess[..., 0, 1], excess[..., 1, 0]
             sensible = (alarm > 0) & (miss > 0)

@@ -144,6 +144,9 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
         sample_weight = check_weights(sample_weight, n_rows(X))
     classes = _classes_of_stream(wrapper, classes)
     decision = clone(wrapper._make_decision(classes), safe=False)
+    goes_on = hasattr(wrapper, "classes_")
+    if not goes_on and not getattr(decision, "metadata_names", list)():
+        getattr(decision, "check_rows", _check_nothing)(X, classes)  # warns once
     return Request(
         X=X,
         y=y,
@@ -161,6 +164,10 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
         hidden=wrapper._find_side_columns(weighting, decision),
         learned=wrapper._learn_from_labels(classes),
     )
+
+
+def _check_nothing(X, classes):
+    """Stand in for the check of a decision that has none."""
 
 
 def begin_stream(wrapper, request):

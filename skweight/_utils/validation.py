@@ -268,8 +268,13 @@ def encode_labels(y):
 
 def positions_of(y, classes, *, owner):
     """Return the position of every label of y among classes; unknown ones raise."""
-    found, codes = encode_labels(y)
     known = {plain(label): position for position, label in enumerate(classes)}
+    if y.dtype.kind == "O":
+        # Hashed and not sorted: text and numbers may stand side by side.
+        order = {label: position for position, label in enumerate(dict.fromkeys(y))}
+        found, codes = list(order), np.array([order[label] for label in y], np.intp)
+    else:
+        found, codes = encode_labels(y)
     unknown = [label for label in found if plain(label) not in known]
     if unknown:
         raise ValueError(

@@ -1,26 +1,41 @@
 """`CostMatrix`: what every mistake costs, under names that cannot be mixed up."""
 
 import numpy as np
+from sklearn.utils.validation import column_or_1d
 
-from skweight._utils.validation import check_choice, check_number, plain, say
-from skweight._utils.warn import warn
+from skweight._utils.validation import (
+    check_labels,
+    check_number,
+    encode_labels,
+    plain,
+    positions_of,
+    say,
+)
 from skweight.costs import _rules as rules
 from skweight.costs._entries import Entry, as_entry
 from skweight.costs._report import report_on
-from skweight.costs._table import CostTable
-from skweight.costs._words import cell_name, distinct, two_readings
-from skweight.exceptions import DecisionWarning
+from skweight.costs._weights import closest_weights, stakes
+from skweight.costs._words import (
+    distinct,
+    hint_at_positions,
+    join_labels,
+    order_of_two,
+    positive_among,
+    read_array,
+    read_frame,
+    read_nested,
+    two_readings,
+)
 
-METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")
 
-
-class CostMatrix(CostTable):
+class CostMatrix:
     r"""What it costs to decide for a label when another one is true.
 
-    Made by one of its constructors, all of which name what is true and what is
-    decided; an array by itself is refused, because half of the field writes it the
-    other way round. Immutable. A cost is a number, the name of a column of X, a
-    callable of X, or row-wise metadata, so that costs may differ from row to row.
+    All constructors name what is true and what is decided; an array by itself is
+    refused, because half of the field writes it the other way round. Immutable. A cost
+    is a number, the name of a column of X, a callable of X, or row-wise metadata, so
+    that costs may differ from row to row. What can be decided are the labels, and maybe
+    something that is no label, such as to ask a human.
 
     The expected cost of deciding :math:`j`, and the decision, are
 
@@ -28,15 +43,18 @@ class CostMatrix(CostTable):
 
     Parameters
     ----------
-    costs : object
-        Refused, whatever it is, with both readings of it in words. Use
-        :meth:`binary`, :meth:`from_dict`, :meth:`from_frame`, :meth:`from_array`,
-        :meth:`from_benefits` or :meth:`ordinal`.
+    costs : dict or DataFrame
+        A nested dict ``{true label: {decided label: cost}}`` as in :meth:`from_dict`, a
+        dict with ``fp`` and ``fn`` as in :meth:`binary`, or a DataFrame with axes named
+        "true" and "predicted" as in :meth:`from_frame`. See also :meth:`from_array`,
+        :meth:`from_benefits` and :meth:`ordinal`.
 
     Attributes
     ----------
     labels : tuple or None
         Class labels. None for a binary matrix that does not know the other label yet.
+    decisions : tuple or None
+        What can be decided: the labels, in their order, then what is no label.
     pos_label : object
         Label that `fp` and `fn` of a binary matrix speak of.
     columns : list of str or int
@@ -61,12 +79,20 @@ class CostMatrix(CostTable):
     Decisions compare expected costs and never divide, so that they are right where a
     wrong decision is cheaper than the right one, too. Costs may be negative. Adding a
     constant to the costs of one *true* class changes no decision; adding one to those
-    of a decision does. Time and memory are O(n K^2) for n rows of K classes.
+    of a decision does. Time and memory are O(n K D) for n rows of K classes and D
+    decisions.
+
+    Decisions that are no label, beside labels of another type, are returned in an array
+    of dtype object, in which every label keeps its type: ``[0, 1, "ask"]``. Beside
+    labels of the same type, text or numbers, they are returned in an array of that.
 
     References
     ----------
     .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
        equations 1 and 2.
+    .. [2] Chow, C. (1970). On optimum recognition error and reject tradeoff. IEEE
+       Transactions on Information Theory 16(1), equation 4, for the decision that is
+       no label.
 
     Examples
     --------
@@ -79,12 +105,22 @@ class CostMatrix(CostTable):
     true 'good' decided 'good' costs 0
     >>> cost.align(["bad", "good"]).decide([[0.16, 0.84], [0.17, 0.83]])
     array(['good', 'bad'], dtype='<U4')
+    >>> asking = cost.with_decision("ask", 0.3).align(["bad", "good"])
+    >>> asking.decide([[0.05, 0.95], [0.16, 0.84], [0.9, 0.1]])
+    array(['good', 'ask', 'bad'], dtype='<U4')
     """
 
-    __slots__ = ()
+    __slots__ = ("_entries", "_further", "_labels", "_pos_label")
 
     def __init__(self, costs):
-        raise TypeError(two_readings(costs))
+        self.__setstate__(as_cost_matrix(costs, name="costs").__getstate__())
+
+    @classmethod
+    def _make(cls, entries, labels, pos_label, further=()):
+        self = object.__new__(cls)
+        state = entries, tuple(further), labels, pos_label
+        self.__setstate__(dict(zip(CostMatrix.__slots__, state, strict=True)))
+        return self
 
     # -- constructors ------------------------------------------------------------------
 
@@ -127,7 +163,8 @@ class CostMatrix(CostTable):
         Parameters
         ----------
         costs : dict {true label: {decided label: cost}}
-            All wrong decisions must be there.
+            All wrong decisions must be there. An inner key that is no outer key, such
+            as "ask", is a decision that is no label; every row must have its cost.
         default_correct : float, default=0.0
             Cost of right decisions that are not there.
 
@@ -136,41 +173,8 @@ class CostMatrix(CostTable):
         cost : CostMatrix
             Labels in the order of the outer keys.
         """
-        if not hasattr(costs, "items") or not all(
-            hasattr(row, "items") for row in costs.values()
-        ):
-            raise TypeError(
-                "CostMatrix.from_dict takes {true label: {decided label: cost}}; got "
-                f"{costs!r}."
-            )
-        rows = {
-            plain(true): {plain(decided): cost for decided, cost in row.items()}
-            for true, row in costs.items()
-        }
-        labels = list(rows)
-        for true, row in rows.items():
-            extra = [label for label in row if label not in rows]
-            missing = [label for label in labels if label not in row and label != true]
-            if extra or missing:
-                raise ValueError(
-                    f"The costs of true {say(true)} must name every label of "
-                    f"{say(labels)} once: they lack {say(missing)} and have the "
-                    f"unknown {say(extra)}. A label that is never true still needs a "
-                    "row of its own."
-                )
-        entries = tuple(
-            tuple(
-                as_entry(
-                    row.get(decided, default_correct)
-                    if true == decided
-                    else row[decided],
-                    cell=cell_name(true, decided),
-                )
-                for decided in labels
-            )
-            for true, row in rows.items()
-        )
-        return cls._make(entries, distinct(labels), None)
+        labels, further, entries = read_nested(costs, default_correct)
+        return cls._make(entries, labels, None, further)
 
     @classmethod
     def from_frame(cls, frame):
@@ -180,29 +184,15 @@ class CostMatrix(CostTable):
         ----------
         frame : pandas.DataFrame
             ``frame.index.name`` and ``frame.columns.name`` are "true" and "predicted",
-            either way round; index and columns hold the labels.
+            either way round; index and columns hold the labels. Further columns, of the
+            axis "predicted", are decisions that are no label.
 
         Returns
         -------
         cost : CostMatrix
             Labels in the order of the axis "true".
         """
-        names = [
-            getattr(getattr(frame, axis, None), "name", None)
-            for axis in ("index", "columns")
-        ]
-        if sorted(map(str, names)) != ["predicted", "true"]:
-            raise ValueError(
-                "The axes of the frame must be named 'true' and 'predicted'; got "
-                f"{names[0]!r} for the index and {names[1]!r} for the columns. Say "
-                "frame.rename_axis(index='true', columns='predicted') if a row holds "
-                "the costs of one true class, and the other way round if not."
-            )
-        if names[0] == "predicted":
-            frame = frame.T
-        return cls.from_dict(
-            {true: dict(row.items()) for true, row in frame.iterrows()}
-        )
+        return cls.from_dict(read_frame(frame))
 
     @classmethod
     def from_array(cls, costs, *, labels, rows):
@@ -222,23 +212,7 @@ class CostMatrix(CostTable):
         cost : CostMatrix
             Labels in the order given.
         """
-        labels = [plain(label) for label in labels]
-        check_choice(rows, ("true", "predicted"), name="rows")
-        table = [list(row) for row in costs]
-        if {len(table), *map(len, table)} != {len(labels)}:
-            raise ValueError(
-                f"costs must have one row and one column for each of {say(labels)}; "
-                f"got {len(table)} rows of lengths {sorted(set(map(len, table)))}."
-            )
-        if rows == "predicted":
-            table = [list(column) for column in zip(*table, strict=True)]
-        distinct(labels)
-        return cls.from_dict(
-            {
-                true: dict(zip(labels, row, strict=True))
-                for true, row in zip(labels, table, strict=True)
-            }
-        )
+        return cls.from_dict(read_array(costs, labels, rows))
 
     @classmethod
     def from_benefits(cls, benefits):
@@ -260,9 +234,9 @@ class CostMatrix(CostTable):
         cost : CostMatrix
             Every sign is flipped, here and nowhere else.
         """
-        table = as_cost_matrix(benefits, name="benefits")
-        entries = tuple(tuple(-entry for entry in row) for row in table._entries)
-        return cls._make(entries, table._labels, table._pos_label)
+        gains = as_cost_matrix(benefits, name="benefits")
+        entries = tuple(tuple(-entry for entry in row) for row in gains._entries)
+        return cls._make(entries, gains._labels, gains._pos_label, gains._further)
 
     @classmethod
     def ordinal(cls, labels, *, power=1.0):
@@ -303,6 +277,340 @@ class CostMatrix(CostTable):
         """
         return Entry("column", name)
 
+    def with_decision(self, decision, cost):
+        """Return the costs with one more decision, which is no label.
+
+        Such as to ask a human, to order a test, or to abstain. It is chosen in the rows
+        in which it is expected to cost less than every label.
+
+        Parameters
+        ----------
+        decision : str or int
+            What `predict` returns there; none of the labels.
+        cost : float, str, callable or dict
+            What it costs, as in :meth:`binary`: whatever is true, or by true label
+            ``{true label: cost}``. Raising it makes the decision rarer.
+
+        Returns
+        -------
+        cost : CostMatrix
+            This one does not change.
+        """
+        name = plain(decision)
+        if hasattr(cost, "items"):
+            cost = {plain(true): value for true, value in cost.items()}
+            labels = self._labels or tuple(cost)
+            if set(cost) != set(labels):
+                raise ValueError(
+                    f"The decision {say(name)} needs a cost for each of {say(labels)}; "
+                    f"got costs for {say(list(cost))}."
+                )
+            self = self.align(labels)
+            cost = [cost[label] for label in labels]
+        else:
+            cost = [cost] * len(self._entries)
+        entries = tuple(
+            (*row, as_entry(value, cell=f"The cost of true {true} decided {say(name)}"))
+            for true, row, value in zip(self._names(), self._entries, cost, strict=True)
+        )
+        further = (*self._further, name)
+        distinct([*(self._labels or [self._pos_label]), *further])
+        return self._make(entries, self._labels, self._pos_label, further)
+
+    # -- what it is --------------------------------------------------------------------
+
+    @property
+    def labels(self):
+        """Class labels, or None where the other label is not known yet."""
+        return self._labels
+
+    @property
+    def decisions(self):
+        """What can be decided: the labels, then what is no label."""
+        return None if self._labels is None else (*self._labels, *self._further)
+
+    @property
+    def pos_label(self):
+        """Label that `fp` and `fn` speak of; None where it was not given."""
+        return self._pos_label
+
+    @property
+    def columns(self):
+        """Columns of X that costs are read from."""
+        return self._sources("column")
+
+    @property
+    def metadata_names(self):
+        """Names of the metadata that costs are read from."""
+        return self._sources("metadata")
+
+    @property
+    def is_constant(self):
+        """Whether all costs are numbers."""
+        return all(cell.kind == "number" for row in self._entries for cell in row)
+
+    def _sources(self, kind):
+        cells = [cell for row in self._entries for cell in row if cell.kind == kind]
+        return list(dict.fromkeys(cell.source for cell in cells))
+
+    def describe(self):
+        """Return one sentence per cell.
+
+        Returns
+        -------
+        text : str
+            Lines such as "true 'bad' decided 'good' costs 5".
+        """
+        return "\n".join(self._sentences())
+
+    def _sentences(self):
+        names = self._names()
+        decided = [*names, *map(say, self._further)]
+        for true, row in zip(names, self._entries, strict=True):
+            for decision, entry in zip(decided, row, strict=True):
+                yield f"true {true} decided {decision} costs {entry.say()}"
+
+    def _names(self):
+        """Return the true labels in words."""
+        if self._labels is not None:
+            return [say(label) for label in self._labels]
+        if self._pos_label is None:
+            return ["negative", "positive"]
+        return ["any other label", say(self._pos_label)]
+
+    def to_frame(self):
+        """Return the costs as a table.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            Index named "true", columns named "predicted".
+        """
+        import pandas as pd
+
+        cells = [
+            [cell.source if cell.kind == "number" else cell.say() for cell in row]
+            for row in self._named()._entries
+        ]
+        return pd.DataFrame(
+            cells,
+            index=pd.Index(self._labels, name="true"),
+            columns=pd.Index(self.decisions, name="predicted"),
+        )
+
+    def align(self, classes):
+        """Return the matrix in the order of the classes.
+
+        Parameters
+        ----------
+        classes : array-like of shape (n_classes,)
+            All labels, each once.
+
+        Returns
+        -------
+        cost : CostMatrix
+            Rows and columns follow `classes`; what is no label comes last.
+
+        Raises
+        ------
+        ValueError
+            If labels are missing or unknown, or a positive label is needed.
+        """
+        classes = [plain(label) for label in classes]
+        if self._labels is None:
+            order = order_of_two(self._pos_label, classes)
+        else:
+            missing = [label for label in classes if label not in self._labels]
+            extra = [label for label in self._labels if label not in classes]
+            if missing or extra:
+                raise ValueError(
+                    f"The cost matrix must name exactly the labels of y, {say(classes)}"
+                    f": missing are {say(missing)}, unknown to y are {say(extra)}. "
+                    "Costs cannot be guessed: add or remove those rows and columns, "
+                    "with labels of the same type as in y." + hint_at_positions(classes)
+                )
+            order = [self._labels.index(label) for label in classes]
+        distinct([*classes, *self._further])
+        n_decisions = len(self._entries[0])
+        columns = [*order, *range(len(order), n_decisions)]
+        entries = tuple(tuple(self._entries[k][j] for j in columns) for k in order)
+        return self._make(entries, tuple(classes), self._pos_label, self._further)
+
+    def _named(self):
+        if self._labels is None:
+            raise ValueError(
+                "This binary cost matrix does not know the other label yet. Use "
+                "cost.align([label, other_label]), in the order of the columns of the "
+                "probabilities."
+            )
+        return self
+
+    # -- what it costs -----------------------------------------------------------------
+
+    def resolve(self, X=None, **metadata):
+        """Return the costs as numbers, ``[..., true, decided]``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows, where costs are read from columns or computed.
+        **metadata : dict
+            Row-wise arrays that the matrix names.
+
+        Returns
+        -------
+        costs : ndarray of shape (n_classes, n_decisions) or \
+                (n_samples, n_classes, n_decisions)
+            Per row only if some cost is. A binary matrix that does not know its labels
+            has the negative class first.
+        """
+        cells = self._cells(X, metadata)
+        flat = np.broadcast_arrays(*(cost for row in cells for cost in row))
+        costs = np.stack(flat, axis=-1)
+        return costs.reshape(*costs.shape[:-1], len(cells), len(cells[0]))
+
+    def _cells(self, X, metadata):
+        names = self._names()
+        decided = [*names, *map(say, self._further)]
+        return [
+            [
+                entry.values(
+                    X, metadata, cell=f"The cost of true {true} decided {decision}"
+                )
+                for decision, entry in zip(decided, row, strict=True)
+            ]
+            for true, row in zip(names, self._entries, strict=True)
+        ]
+
+    def risk(self, proba, X=None, **metadata):
+        """Return the expected cost of every decision.
+
+        Parameters
+        ----------
+        proba : array-like of shape (n_samples, n_classes)
+            True probabilities; columns follow `labels`. Probabilities of a model that
+            was fitted with class weights must be corrected first.
+        X, **metadata : array-like, dict
+            The same rows where costs differ between them, as in :meth:`resolve`.
+
+        Returns
+        -------
+        risk : ndarray of shape (n_samples, n_decisions)
+            Column j is the expected cost of ``decisions[j]``.
+        """
+        labels = self._named().labels
+        proba = np.asarray(proba, dtype=np.float64)
+        if proba.ndim != 2 or proba.shape[1] != len(labels):
+            raise ValueError(
+                f"proba must have one column for each of {say(labels)}, in this "
+                f"order; got shape {proba.shape}."
+            )
+        # Cell by cell: the (n, K, D) array is never made.
+        risk = np.zeros((len(proba), len(self.decisions)))
+        for k, row in enumerate(self._cells(X, metadata)):
+            for j, cost in enumerate(row):
+                rules.check_length(cost, len(proba), f"proba has {len(proba)} rows")
+                risk[:, j] += proba[:, k] * cost
+        return risk
+
+    def decide(self, proba, X=None, **metadata):
+        """Return the decision of least expected cost.
+
+        Parameters
+        ----------
+        proba : array-like of shape (n_samples, n_classes)
+            True probabilities; columns follow `labels`.
+        X, **metadata : array-like, dict
+            The same rows where costs differ between them, as in :meth:`resolve`.
+
+        Returns
+        -------
+        decisions : ndarray of shape (n_samples,)
+            Of equally cheap ones the more probable label, then the first.
+        """
+        risk = self.risk(proba, X, **metadata)
+        decided = rules.choose(risk, np.asarray(proba))
+        return join_labels(np.array(self._labels), self._further)[decided]
+
+    def incurred(self, y_true, y_pred, X=None, **metadata):
+        """Return what every decision has cost.
+
+        Parameters
+        ----------
+        y_true, y_pred : array-like of shape (n_samples,)
+            True labels, and decisions.
+        X, **metadata : array-like, dict
+            The same rows where costs differ between them, as in :meth:`resolve`.
+
+        Returns
+        -------
+        costs : ndarray of shape (n_samples,)
+            Cost of each row.
+        """
+        cost = self.named_by(y_true, y_pred)
+        codes = cost.encode(y_true), cost.encode(y_pred, decided=True)
+        return rules.taken(*codes, cost._cells(X, metadata))
+
+    def of_decisions(self, y_true, X=None, **metadata):
+        """Return what every possible decision would have cost.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            True labels.
+        X, **metadata : array-like, dict
+            The same rows where costs differ between them, as in :meth:`resolve`.
+
+        Returns
+        -------
+        costs : ndarray of shape (n_samples, n_decisions)
+            Column j holds the costs of ``decisions[j]``.
+        """
+        codes, cells = self.encode(y_true), self._cells(X, metadata)
+        decided = (np.full(codes.size, j) for j in range(len(cells[0])))
+        return np.column_stack(
+            [rules.taken(codes, column, cells) for column in decided]
+        )
+
+    def encode(self, y, *, decided=False):
+        """Return the position of every label, or decision, among those of the matrix.
+
+        Negative is 0 and positive 1 where the other label is not known.
+        """
+        if decided and self._further:
+            # Text and numbers may stand side by side, and cannot be sorted.
+            y = column_or_1d(y if hasattr(y, "dtype") else np.array(y, dtype=object))
+            names = self._named().decisions
+            return positions_of(y.astype(object), names, owner="The cost matrix")
+        y = check_labels(y, owner="CostMatrix")
+        present = [plain(label) for label in encode_labels(y)[0]]
+        if self._labels is None:
+            return (y == positive_among(self._pos_label, present)).astype(np.intp)
+        unknown = [label for label in present if label not in self._labels]
+        if unknown:
+            raise ValueError(
+                f"The cost matrix has no costs for the labels {say(unknown)}; it names "
+                f"{say(self._labels)}. Mind their spelling and type, or make a matrix "
+                "that names them."
+            )
+        return positions_of(y, np.array(self._labels), owner="The cost matrix")
+
+    def named_by(self, *labels):
+        """Return the matrix with both labels known, as far as the rows can tell.
+
+        Labels that are looked up one vector at a time would let a misspelt decision
+        pass for the other label.
+        """
+        if self._labels is not None:
+            return self
+        present = dict.fromkeys(
+            plain(y) for vector in labels for y in np.unique(vector)
+        )
+        present = [label for label in present if label not in self._further]
+        positive = positive_among(self._pos_label, present)
+        others = [label for label in present if label != positive]
+        return self.align([*others, positive]) if others else self
+
     # -- weights -----------------------------------------------------------------------
 
     def class_weight(self, method="auto", X=None, *, sample_weight=None, **metadata):
@@ -310,7 +618,8 @@ class CostMatrix(CostTable):
 
         Weights say exactly what the matrix says only where every mistake about a true
         class costs the same, as it does with two classes. Costs that differ from row
-        to row are averaged first.
+        to row are averaged first. Decisions that are no label are left out: no weight
+        can express them.
 
         Parameters
         ----------
@@ -320,12 +629,10 @@ class CostMatrix(CostTable):
             a class. ``"zhou_liu"``: the weights that meet all pairs, an error if there
             are none. ``"auto"``: exact where that is possible, else ``"log_ls"`` with a
             warning.
-        X : array-like of shape (n_samples, n_features), default=None
-            Rows over which costs are averaged, where they differ.
+        X, **metadata : array-like, dict
+            Rows over which costs are averaged where they differ, as in :meth:`resolve`.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights of those rows.
-        **metadata : dict
-            Row-wise arrays that the matrix names.
 
         Returns
         -------
@@ -342,63 +649,17 @@ class CostMatrix(CostTable):
         DecisionWarning
             If ``"auto"`` finds that no weights say exactly the same.
         """
-        check_choice(method, METHODS, name="method")
-        self._named()
-        costs = self.resolve(X, **metadata)
+        costs = rules.of_labels(self._named().resolve(X, **metadata))
         if costs.ndim == 3:
             costs = np.average(costs, axis=0, weights=sample_weight)
-        weights = self._weights(method, costs)
-        if not (weights >= 0).all() or not weights.any():
-            raise ValueError(
-                "These costs leave no weights that are 0 or more and not all 0: "
-                f"{dict(zip(self._labels, weights.tolist(), strict=True))}. A mistake "
-                "must cost more than the right decision; decide by the costs "
-                "themselves instead, which needs no such thing."
-            )
-        return dict(zip(self._labels, rules.mean_one(weights).tolist(), strict=True))
-
-    def _weights(self, method, costs):
-        excess = rules.regret(costs)
-        positive = (excess[rules.off_diagonal(len(costs))] > 0).all()
-        if method == "sum":
-            return rules.row_sum(costs)
-        if method == "max" or (method == "auto" and rules.is_row_constant(costs)):
-            return rules.row_max(costs)
-        if method == "auto":
-            method = "log_ls" if positive else "sum"
-            warn(
-                "No class weights say the same as this cost matrix, since mistakes "
-                "about one true class differ in cost; the closest ones are used "
-                f"(method={method!r}). Decide by the costs themselves for the rest: "
-                "decision=cost.",
-                DecisionWarning,
-            )
-            return self._weights(method, costs)
-        if not positive:
-            k, j = np.argwhere((excess <= 0) & rules.off_diagonal(len(costs)))[0]
-            raise ValueError(
-                f"method={method!r} takes ratios of costs, so every mistake must cost "
-                f"more than the right decision; {cell_name(*self._pick(k, j))} costs "
-                f"{excess[k, j]:g} more. Use method='sum'."
-            )
-        if method == "log_ls":
-            return rules.log_least_squares(costs)
-        rank, weights = rules.pair_rank(costs)
-        if weights is None:
-            raise ValueError(
-                "No class weights meet the cost ratios of all pairs of classes (rank "
-                f"{rank} of {len(costs)}). Use method='log_ls', which comes closest."
-            )
-        return weights
-
-    def _pick(self, k, j):
-        return self._labels[k], self._labels[j]
+        weights = closest_weights(costs, method, self._labels)
+        return dict(zip(self._labels, weights.tolist(), strict=True))
 
     def sample_weight(self, X, y, *, normalize=True, **metadata):
         """Return what is at stake in every row: regret weights of mean one.
 
-        The weight of a row is the cost of the worst decision beyond that of the right
-        one. Where another decision is cheaper than the label, no weight can teach it:
+        The weight of a row is the cost of the worst label beyond that of the right
+        one. Where another label is cheaper than the right one, no weight can teach it:
         the row gets zero, and a warning counts such rows.
 
         Parameters
@@ -422,24 +683,8 @@ class CostMatrix(CostTable):
         DecisionWarning
             If some rows are cheaper decided otherwise than their label says.
         """
-        codes = self.encode(y)
-        weights, flipped = rules.regret_weights(
-            self.of_decisions(y, X, **metadata), codes
-        )
-        if flipped.any():
-            warn(
-                f"In {np.count_nonzero(flipped):,} of {flipped.size:,} rows another "
-                "decision costs less than the label, so that no weight can be right; "
-                "they get weight 0. Check the signs of the costs with "
-                "print(cost.check(X, y)), or decide by the costs themselves: "
-                "decision=cost.",
-                DecisionWarning,
-            )
-        if not weights.any():
-            raise ValueError(
-                "Nothing is at stake in any row: the label is never cheaper than "
-                "another decision. Look at print(cost.check(X, y))."
-            )
+        costs = self.of_decisions(y, X, **metadata)[:, : len(self._entries)]
+        weights = stakes(costs, self.encode(y))
         return weights / weights.mean() if normalize else weights
 
     def check(self, X=None, y=None, **metadata):
@@ -461,26 +706,73 @@ class CostMatrix(CostTable):
             Printing it gives sentences.
         """
         costs = self.resolve(X, **metadata)
-        labels = self._labels or ("negative", "positive")
-        return report_on(costs, labels, None if y is None else self.encode(y))
+        names = self.decisions or ("negative", "positive", *self._further)
+        return report_on(costs, names, None if y is None else self.encode(y))
 
     @classmethod
     def _instances(cls, labels):
         """Return costs under which mistakes about later labels are dearer."""
 
         def dearer(last):
-            return cls.from_dict(
-                {
-                    true: {
-                        decided: last if true == labels[-1] else 1.0 + position
-                        for decided in labels
-                        if decided != true
-                    }
-                    for position, true in enumerate(labels)
+            costs = {
+                true: {
+                    decided: last if true == labels[-1] else 1.0 + position
+                    for decided in labels
+                    if decided != true
                 }
-            )
+                for position, true in enumerate(labels)
+            }
+            return cls.from_dict(costs)
 
         return [dearer(9.0), dearer(cls.column(0))]
+
+    # -- Python ------------------------------------------------------------------------
+
+    def __repr__(self):
+        return f"CostMatrix({'; '.join(self._sentences())})"
+
+    def __eq__(self, other):
+        if not isinstance(other, CostMatrix):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self):
+        return hash(self._key())
+
+    def _key(self):
+        return self._entries, self._labels, self._pos_label, self._further
+
+    def __setattr__(self, name, value):
+        raise AttributeError(
+            "A CostMatrix does not change; make a new one with its constructors."
+        )
+
+    def __delattr__(self, name):
+        self.__setattr__(name, None)
+
+    def __reduce__(self):
+        return _remake, (type(self), *self._key())
+
+    # What skops stores an object by; pickle goes by __reduce__.
+    def __getstate__(self):
+        return {name: getattr(self, name) for name in CostMatrix.__slots__}
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __sklearn_clone__(self):
+        return self
+
+
+def _remake(cls, *key):
+    return cls._make(*key)
 
 
 def as_cost_matrix(spec, *, labels=None, name="cost"):
@@ -489,9 +781,7 @@ def as_cost_matrix(spec, *, labels=None, name="cost"):
     Parameters
     ----------
     spec : CostMatrix, dict or DataFrame
-        A matrix; a dict with the keys ``fp``, ``fn`` and, if wanted, ``tp``, ``tn``
-        and ``pos_label``; a nested dict {true: {decided: cost}}; or a DataFrame with
-        axes named "true" and "predicted".
+        What `CostMatrix` takes, or one.
     labels : array-like, default=None
         Labels at hand, for the message that refuses an array.
     name : str, default="cost"
@@ -505,10 +795,8 @@ def as_cost_matrix(spec, *, labels=None, name="cost"):
         return spec
     if hasattr(spec, "index") and hasattr(spec, "columns"):
         return CostMatrix.from_frame(spec)
-    if hasattr(spec, "items"):
-        if {"fp", "fn"} <= set(spec):
-            unknown = set(spec) - {"fp", "fn", "tp", "tn", "pos_label"}
-            if not unknown:
-                return CostMatrix.binary(**spec)
-        return CostMatrix.from_dict(spec)
-    raise TypeError(two_readings(spec, labels, name))
+    if not hasattr(spec, "items"):
+        raise TypeError(two_readings(spec, labels, name))
+    if {"fp", "fn"} <= set(spec) <= {"fp", "fn", "tp", "tn", "pos_label"}:
+        return CostMatrix.binary(**spec)
+    return CostMatrix.from_dict(spec)

@@ -6,6 +6,7 @@ import numpy as np
 
 from skweight._utils.validation import say
 from skweight.costs import _rules as rules
+from skweight.costs._weights import is_row_constant, pair_rank, regret_weights
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,12 +24,14 @@ class CostReport:
         Rows looked at; 1 for a matrix that is the same for all.
     n_unreasonable : int
         Rows in which some wrong decision costs less than the right one.
-    n_dominated : dict {label: int}
-        Rows in which deciding for the label is never better than something else. It
-        is not chosen there, whatever the probabilities.
+    n_dominated : dict {decision: int}
+        Rows in which the decision is never better than all others; it is not chosen
+        there, whatever the probabilities. With three classes and more a row is counted
+        only where one other decision is enough to see it.
     exact : bool
         Whether class weights (row weights, for costs per row) can say the same as the
-        matrix: every mistake about a true class costs the same.
+        matrix: every mistake about a true class costs the same, and all decisions are
+        labels.
     consistent : bool or None
         Whether one set of class weights meets the cost ratio of every pair of classes.
         Necessary for `exact`, not sufficient. None for costs per row.
@@ -106,35 +109,38 @@ class CostReport:
         return "\n".join(["What the costs imply", *(f"- {s}" for s in self._lines())])
 
 
-def report_on(costs, labels, codes=None):
-    """Return the report on costs of shape (K, K) or (n, K, K)."""
+def report_on(costs, names, codes=None):
+    """Return the report on costs of shape (K, D) or (n, K, D); `names` has D names."""
     per_row = costs.ndim == 3
-    tables = costs if per_row else costs[None]
-    excess = rules.regret(tables)
-    wrong = excess[:, rules.off_diagonal(len(labels))]
+    every = costs if per_row else costs[None]
+    cells = rules.of_labels(every)
+    n_labels, further = cells.shape[-1], cells.shape[-1] < len(names)
+    excess = rules.regret(every)
+    mistakes = rules.regret(cells)[:, rules.off_diagonal(n_labels)]
     varies = per_row and not np.allclose(excess, excess[:1], rtol=1e-12, atol=0)
-    flat = np.ptp(wrong) <= rules.TIE * max(np.abs(wrong).max(), 1e-300)
-    rank = None if per_row else rules.pair_rank(costs)[0]
+    flat = np.ptp(mistakes) <= rules.TIE * max(np.abs(mistakes).max(), 1e-300)
+    n_unreasonable = int(np.count_nonzero(rules.unreasonable(every)))
+    kind = "insensitive" if flat and not further else "class"
+    kind = "instance" if varies else kind
+    rank = None if per_row else pair_rank(rules.of_labels(costs))[0]
     stakes = {}
     if codes is not None:
-        own = np.broadcast_to(tables, (codes.size, *tables.shape[1:]))
-        weights, flipped = rules.regret_weights(
-            own[np.arange(codes.size), codes], codes
-        )
+        at_label = np.broadcast_to(cells, (codes.size, *cells.shape[1:]))
+        weights, flipped = regret_weights(at_label[np.arange(codes.size), codes], codes)
         stakes = {
             "n_zero": int(np.count_nonzero(~flipped & (weights == 0))),
             "n_flipped": int(np.count_nonzero(flipped)),
         }
     return CostReport(
-        labels=list(labels),
-        kind="instance" if varies else "insensitive" if flat else "class",
-        n_rows=len(tables),
-        n_unreasonable=int(np.count_nonzero(rules.unreasonable(tables))),
+        labels=list(names[:n_labels]),
+        kind=kind,
+        n_rows=len(every),
+        n_unreasonable=n_unreasonable,
         n_dominated=dict(
-            zip(labels, rules.dominated(tables).sum(axis=0).tolist(), strict=True)
+            zip(names, rules.dominated(every).sum(axis=0).tolist(), strict=True)
         ),
-        exact=rules.is_row_constant(tables) and not rules.unreasonable(tables).any(),
-        consistent=None if per_row else rank < len(labels),
+        exact=is_row_constant(cells) and not n_unreasonable and not further,
+        consistent=None if per_row else rank < n_labels,
         rank=rank,
         **stakes,
     )

@@ -4,13 +4,13 @@ Everywhere ``costs[..., k, j]`` is the cost of deciding j where k is true. Label
 columns and messages are the business of `CostMatrix`.
 """
 
+from itertools import combinations
+
 import numpy as np
 
 # Risks closer than this, relative to the largest cost, are a tie: 0.3 * 3 + 0.2 * 6 and
 # 0.5 + 0.2 * 8 are the same number, and not the same double.
 TIE = 1e-12
-# Singular values below this share of the largest count as zero.
-RANK_TOLERANCE = 1e-10
 
 
 def regret(costs):
@@ -23,13 +23,20 @@ def regret(costs):
     return costs - np.diagonal(costs, axis1=-2, axis2=-1)[..., None]
 
 
+def of_labels(costs):
+    """Return the costs of deciding for labels, without what is no label."""
+    return costs[..., : costs.shape[-2]]
+
+
 def choose(risk, proba):
-    """Return the column of least risk; ties go to the more probable class, then first.
+    """Return the column of least risk; ties go to the more probable label, then first.
 
     Parameters
     ----------
-    risk, proba : ndarray of shape (n_samples, n_classes)
-        Expected costs and probabilities.
+    risk : ndarray of shape (n_samples, n_decisions)
+        Expected costs. What is no label comes last.
+    proba : ndarray of shape (n_samples, n_classes)
+        Probabilities.
 
     Returns
     -------
@@ -40,27 +47,55 @@ def choose(risk, proba):
     least = risk.min(axis=1, keepdims=True)
     slack = TIE * np.maximum(np.abs(risk).max(axis=1, keepdims=True), 1e-300)
     tied = risk <= least + slack
-    return np.where(tied, proba, -np.inf).argmax(axis=1)
+    # Nothing that is no label has a probability: a label that costs the same wins.
+    merit = np.full(risk.shape, -1.0)
+    merit[:, : proba.shape[1]] = proba
+    return np.where(tied, merit, -np.inf).argmax(axis=1)
 
 
 def dominated(costs):
-    """Return which decisions are never better than another one.
+    """Return which decisions never pay, whatever the probabilities.
 
     Decision m is dominated where some decision n costs no more whatever is true, and
-    less for at least one truth.
+    less for at least one truth. With two classes it also never pays where the others,
+    each where it is the cheapest, are cheaper at every probability.
 
     Parameters
     ----------
-    costs : ndarray of shape (..., n_classes, n_classes)
+    costs : ndarray of shape (..., n_classes, n_decisions)
 
     Returns
     -------
-    dominated : ndarray of shape (..., n_classes), dtype bool
+    dominated : ndarray of shape (..., n_decisions), dtype bool
     """
     costs = np.asarray(costs)
     difference = costs[..., :, None] - costs[..., None, :]  # [..., true, m, n]
     worse = (difference >= 0).all(axis=-3) & (difference > 0).any(axis=-3)
-    return worse.any(axis=-1)
+    worse = worse.any(axis=-1)
+    n_decisions = costs.shape[-1]
+    if costs.shape[-2] == 2 < n_decisions:
+        for m in range(n_decisions):
+            worse[..., m] |= _never_cheapest(difference[..., m, :], m)
+    return worse
+
+
+def _never_cheapest(difference, m):
+    """Return where one decision costs more than the others at every probability.
+
+    ``difference[..., k, n]`` is what it costs beyond decision n if k is true. The best
+    it can do, over the probability p of the second class, is at 0, at 1 or where two of
+    the others cost the same.
+    """
+    others = np.delete(difference, m, axis=-1)
+    best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))
+    for first, second in combinations(range(others.shape[-1]), 2):
+        gap = others[..., first] - others[..., second]  # [..., true]
+        span = gap[..., 0] - gap[..., 1]
+        p = np.divide(gap[..., 0], span, out=np.zeros(span.shape), where=span != 0)
+        p = np.clip(p, 0.0, 1.0)[..., None]
+        excess = ((1 - p) * others[..., 0, :] + p * others[..., 1, :]).max(axis=-1)
+        best = np.minimum(best, excess)
+    return best > TIE * np.abs(difference).max()
 
 
 def off_diagonal(n_classes):
@@ -69,102 +104,27 @@ def off_diagonal(n_classes):
 
 
 def unreasonable(costs):
-    """Return for every matrix whether some wrong decision is the cheaper one."""
-    excess = regret(costs)
+    """Return for every matrix whether some wrong label is the cheaper one."""
+    excess = regret(of_labels(costs))
     wrong = excess[..., off_diagonal(excess.shape[-1])]
     return (wrong < 0).any(axis=-1)
 
 
-def is_row_constant(costs):
-    """Return whether every mistake about a true class costs the same.
-
-    Exactly then class weights say the same as the matrix.
-    """
-    excess = regret(costs)
-    n_classes = excess.shape[-1]
-    wrong = excess[..., off_diagonal(n_classes)].reshape(
-        *excess.shape[:-2], n_classes, n_classes - 1
-    )
-    spread = np.ptp(wrong, axis=-1)
-    return bool((spread <= TIE * max(np.abs(excess).max(), 1e-300)).all())
+def check_length(cost, n_rows, found):
+    """Raise if a cost per row is not that of these rows."""
+    if np.ndim(cost) and np.size(cost) != n_rows:
+        raise ValueError(
+            f"{found} and the costs have {np.size(cost)}. Pass the X of exactly these "
+            "rows."
+        )
 
 
-def pair_matrix(costs):
-    """Return the linear system that weights equivalent to the costs would solve.
-
-    The row of classes i < j says ``w_i c_ji = w_j c_ij``.
-
-    References
-    ----------
-    .. [1] Zhou, Z.-H. and Liu, X.-Y. (2006). On multi-class cost-sensitive learning.
-       AAAI, section 3.
-    """
-    excess = regret(costs)
-    first, second = np.triu_indices(excess.shape[0], k=1)
-    system = np.zeros((first.size, excess.shape[0]))
-    rows = np.arange(first.size)
-    system[rows, first] = excess[second, first]
-    system[rows, second] = -excess[first, second]
-    return system
-
-
-def pair_rank(costs):
-    """Return the rank of the system, and its null vector where there is one."""
-    system = pair_matrix(costs)
-    lengths = np.linalg.norm(system, axis=1, keepdims=True)
-    system = system / np.where(lengths > 0, lengths, 1.0)
-    _, singular, right = np.linalg.svd(system)
-    rank = int(np.count_nonzero(singular > RANK_TOLERANCE * max(singular[0], 1e-300)))
-    return rank, np.abs(right[-1]) if rank < costs.shape[0] else None
-
-
-def log_least_squares(costs):
-    """Return weights whose ratios are closest to the cost ratios on the log scale.
-
-    Minimises the sum over pairs of ``(log w_i - log w_j - log(c_ij / c_ji))^2``, in
-    closed form. All mistakes must cost something.
-    """
-    excess = regret(costs)
-    np.fill_diagonal(excess, 1.0)
-    logs = np.log(excess)
-    return np.exp((logs - logs.T).mean(axis=1))
-
-
-def row_sum(costs):
-    """Return the total cost of the mistakes about every class."""
-    return regret(costs).sum(axis=1)
-
-
-def row_max(costs):
-    """Return the cost of the worst mistake about every class."""
-    wrong = off_diagonal(len(costs))
-    return np.where(wrong, regret(costs), -np.inf).max(axis=1)
-
-
-def mean_one(weights):
-    """Return weights of mean one over the classes."""
-    return weights / weights.mean()
-
-
-def regret_weights(costs, codes):
-    """Return what is at stake in every row, and which rows contradict their label.
-
-    Parameters
-    ----------
-    costs : ndarray of shape (n_samples, n_classes) of the rows' own true classes
-        ``costs[i, j]`` is what deciding j costs in row i.
-    codes : ndarray of shape (n_samples,)
-        Position of the label of every row.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_samples,)
-        Cost of the worst decision beyond that of the label. Zero where another
-        decision is cheaper than the label: no weight, however small, teaches the
-        learner to decide otherwise than the label says.
-    flipped : ndarray of shape (n_samples,), dtype bool
-        The rows of that last kind.
-    """
-    own = costs[np.arange(codes.size), codes]
-    flipped = costs.min(axis=1) < own
-    return np.where(flipped, 0.0, costs.max(axis=1) - own), flipped
+def taken(true, decided, cells):
+    """Return the cost of every row, given positions of what is true and decided."""
+    costs = np.empty(true.size)
+    for k, row in enumerate(cells):
+        for j, cost in enumerate(row):
+            rows = (true == k) & (decided == j)
+            check_length(cost, true.size, f"There are {true.size} labels")
+            costs[rows] = cost[rows] if np.ndim(cost) else cost
+    return costs

@@ -9,6 +9,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.validation import positions_of, say
+from skweight.costs._words import join_labels
 
 
 class HeldOutRows(NamedTuple):
@@ -67,12 +68,16 @@ class BaseDecision(BaseEstimator):
     class_multiplier)``, and says with ``needs_held_out_rows = True`` that it learns
     from :class:`HeldOutRows`; the classifier then makes them, once for the calibrator
     and the decision. Where the rule is one threshold on the probability of the second
-    of two classes, it sets ``threshold_``.
+    of two classes, it sets ``threshold_``. A rule that may decide for something that is
+    no label, such as to ask a human, returns its names from ``_further()``; their
+    positions follow those of the classes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
+    decisions_ : ndarray of shape (n_decisions,)
+        What `decide` returns: the labels, then what is no label.
 
     Examples
     --------
@@ -162,6 +167,7 @@ class BaseDecision(BaseEstimator):
         if prevalence is not None:
             self._prevalence = np.asarray(prevalence, dtype=float)
         self._learn(held_out, np.asarray(class_multiplier, dtype=float))
+        self.decisions_ = join_labels(self.classes_, self._further())
         return self
 
     def follow_prevalence(self, prevalence):
@@ -190,7 +196,7 @@ class BaseDecision(BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Chosen labels.
+            Chosen of ``decisions_``, and of its dtype.
         """
         check_is_fitted(self, "classes_")
         proba = np.asarray(proba)
@@ -199,7 +205,7 @@ class BaseDecision(BaseEstimator):
                 f"proba must have one column for each of {say(self.classes_)}; got "
                 f"shape {proba.shape}."
             )
-        return self.classes_[self._positions(proba, X, metadata)]
+        return self.decisions_[self._positions(proba, X, metadata)]
 
     def check_rows(self, X, classes, **metadata):
         """Raise if the rule cannot be applied to such rows; called before any fit.
@@ -269,6 +275,9 @@ class BaseDecision(BaseEstimator):
     def _learn(self, held_out, class_multiplier):
         return None
 
+    def _further(self):
+        return ()
+
     def _positions(self, proba, X, metadata):
         raise NotImplementedError(
             f"{type(self).__name__} must implement _positions(proba, X, metadata)."
@@ -278,3 +287,12 @@ class BaseDecision(BaseEstimator):
     def _instances(cls, labels):
         """Return examples for the common tests, given the labels they will meet."""
         return [] if cls is BaseDecision else [cls()]
+
+
+def positions_decided(fitted, X, classes, *, owner):
+    """Return the position of what a classifier predicts for every row of X.
+
+    Positions beyond the classes stand for decisions that are no label.
+    """
+    names = getattr(getattr(fitted, "decision_", None), "decisions_", classes)
+    return positions_of(np.asarray(fitted.predict(X)), names, owner=owner)

@@ -35,14 +35,19 @@ class ExpectedCostDecision(BaseDecision):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
+    decisions_ : ndarray of shape (n_decisions,)
+        What `decide` returns: the labels, then what the costs name and is no label,
+        such as "ask". Beside labels of another type the dtype is object, see the notes
+        of `CostMatrix`.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     n_unreasonable_ : int
         Training rows in which a wrong decision costs less than the right one, where
         costs differ from row to row. Set by `check_rows`, which a classifier calls.
     threshold_ : float
-        With two classes and constant, reasonable costs: the probability of the second
-        class from which on it is chosen, ``(fp - tn) / (fp - tn + fn - tp)``.
+        With two classes, no other decision and constant, reasonable costs: the
+        probability of the second class from which on it is chosen, ``(fp - tn) / (fp -
+        tn + fn - tp)``.
 
     Raises
     ------
@@ -63,7 +68,8 @@ class ExpectedCostDecision(BaseDecision):
     Notes
     -----
     Risks are compared, never divided. Equally cheap decisions go to the more probable
-    class, then to the first. O(n K^2) time, O(n K) memory.
+    label, then to the first. O(n K D) time, O(n D) memory for K classes and D
+    decisions.
 
     References
     ----------
@@ -82,6 +88,12 @@ class ExpectedCostDecision(BaseDecision):
     array(['good', 'bad'], dtype='<U4')
     >>> round(decision.threshold_, 4)  # of 'good', the second class
     0.8333
+
+    To look into a case costs 0.5, whatever is true:
+
+    >>> asking = ExpectedCostDecision(cost.with_decision("ask", 0.5))
+    >>> asking.fit(classes=["bad", "good"]).decide([[0.09, 0.91], [0.17, 0.83]])
+    array(['good', 'ask'], dtype='<U4')
     """
 
     def __init__(self, cost, *, drop=False, accept_weighted=False):
@@ -144,7 +156,10 @@ class ExpectedCostDecision(BaseDecision):
         per_row = "" if self.cost_.is_constant else ", with the costs of each row"
         count = getattr(self, "n_unreasonable_", 0)
         aside = f"; in {count:,} of them a mistake is the cheaper one" if count else ""
-        return f"least expected cost of {len(self.classes_)} decisions{per_row}{aside}"
+        n_labels, further = len(self.classes_), self._further()
+        named = f", {say(further)} among them" if further else ""
+        what = f"{n_labels + len(further)} decisions{named}"
+        return f"least expected cost of {what}{per_row}{aside}"
 
     def _learn(self, held_out, class_multiplier):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
@@ -152,10 +167,13 @@ class ExpectedCostDecision(BaseDecision):
         )
         # A decision may be fitted again with other costs.
         vars(self).pop("threshold_", None)
-        if len(self.classes_) == 2 and self.cost_.is_constant:
+        if len(self.cost_.decisions) == 2 and self.cost_.is_constant:
             excess = rules.regret(self.cost_.resolve())
             if excess[0, 1] > 0 and excess[1, 0] > 0:
                 self.threshold_ = float(excess[0, 1] / (excess[0, 1] + excess[1, 0]))
+
+    def _further(self):
+        return self.cost_.decisions[len(self.classes_) :]
 
     def _positions(self, proba, X, metadata):
         return rules.choose(self.cost_.risk(proba, X, **metadata), proba)
@@ -212,7 +230,7 @@ def check_costs(cost, X, classes, metadata):
 
 
 def _cheapest_mistake(tables):
-    least = rules.regret(tables).min(axis=0)
+    least = rules.regret(rules.of_labels(tables)).min(axis=0)
     least[~rules.off_diagonal(len(least))] = 0.0
     k, j = divmod(int(least.argmin()), len(least))
     return k, j

@@ -219,8 +219,9 @@ class ThresholdDecision(BaseDecision):
     Warns
     -----
     DecisionWarning
-        In `fit`, if labels are neither 0 and 1, nor -1 and 1, nor booleans, and `label`
-        is not given: the message says whose threshold it is.
+        In `check_rows`, which a classifier calls once before it fits, if labels are
+        neither 0 and 1, nor -1 and 1, nor booleans, and `label` is not given: the
+        message says whose threshold it is.
 
     Notes
     -----
@@ -240,18 +241,41 @@ class ThresholdDecision(BaseDecision):
         self.threshold = threshold
         self.label = label
 
+    def check_rows(self, X, classes, **metadata):
+        """Raise if the label is none of the classes; warn if it is not said whose.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        classes : array-like of shape (n_classes,)
+            All labels.
+        **metadata : dict
+            None.
+        """
+        labels = [plain(label) for label in classes]
+        self._find_label(labels)
+        if self.label is None and set(labels) not in ({0, 1}, {-1, 1}):
+            first, second = map(say, labels)
+            warn(
+                f"decision={self.threshold} is the threshold of {second}, the second "
+                f"label in sorted order, as in scikit-learn. Write decision={{{second}:"
+                f" {self.threshold}}} if you mean it, or decision={{{first}: "
+                f"{self.threshold}}}.",
+                DecisionWarning,
+            )
+
     def _learn(self, held_out, class_multiplier):
-        check_number(self.threshold, name="The decision threshold", low=0, high=1)
-        self._position = self._find_label()
+        self._position = self._find_label([plain(label) for label in self.classes_])
         self.threshold_label_ = plain(self.classes_[self._position])
         # A decision may be fitted again with other classes.
         vars(self).pop("threshold_", None)
         if self.classes_.size == 2:
-            own = float(self.threshold)
-            self.threshold_ = own if self._position == 1 else 1 - own
+            named = float(self.threshold)
+            self.threshold_ = named if self._position == 1 else 1 - named
 
-    def _find_label(self):
-        labels = [plain(label) for label in self.classes_]
+    def _find_label(self, labels):
+        check_number(self.threshold, name="The decision threshold", low=0, high=1)
         if self.label is not None:
             label = plain(self.label)
             if label not in labels:
@@ -265,15 +289,6 @@ class ThresholdDecision(BaseDecision):
                 f"One threshold decides between two classes; y has {say(labels)}. Say "
                 f"whose threshold it is, as in decision={{{say(labels[-1])}: "
                 f"{self.threshold}}}, or use decision='balanced', 'auto' or 'argmax'."
-            )
-        if set(labels) not in ({0, 1}, {-1, 1}):
-            other, own = (say(label) for label in labels)
-            warn(
-                f"decision={self.threshold} is the threshold of {own}, the second "
-                f"label in sorted order, as in scikit-learn. Write decision={{{own}: "
-                f"{self.threshold}}} if you mean it, or decision={{{other}: "
-                f"{self.threshold}}}.",
-                DecisionWarning,
             )
         return 1
 

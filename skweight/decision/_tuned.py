@@ -4,7 +4,7 @@ import numpy as np
 
 from skweight._utils.validation import check_weights, positions_of, say
 from skweight.costs._matrix import as_cost_matrix
-from skweight.costs._words import find_pos_label
+from skweight.costs._words import find_pos_label, refuse_further
 from skweight.decision._base import BaseDecision
 from skweight.decision._cost import check_costs
 from skweight.decision._objectives import (
@@ -65,8 +65,8 @@ class TunedDecision(BaseDecision):
     Raises
     ------
     ValueError
-        In `fit`, if there are no held-out rows, or the score or the costs do not fit
-        the labels.
+        In `fit`, if there are no held-out rows, the score or the costs do not fit the
+        labels, or the costs name a decision that is no label.
 
     See Also
     --------
@@ -123,6 +123,7 @@ class TunedDecision(BaseDecision):
             Row-wise arrays that the costs name.
         """
         if self.cost is not None:
+            refuse_further(as_cost_matrix(self.cost), type(self).__name__)
             check_costs(self.cost, X, classes, metadata)
         else:
             self._objective(np.asarray(classes), weighted=False)
@@ -182,6 +183,7 @@ class TunedDecision(BaseDecision):
         costs = None
         if self.cost is not None:
             cost = as_cost_matrix(self.cost, labels=self.classes_).align(self.classes_)
+            refuse_further(cost, type(self).__name__)
             costs = cost.of_decisions(held_out.y, held_out.X, **held_out.metadata)
         codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
         # Only ratios matter, and a scorer without weights counts rows.

@@ -20,7 +20,7 @@ def cost_score(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
-        True labels, and decisions.
+        True labels, and decisions; these may be no labels, such as "ask".
     cost : CostMatrix, dict or DataFrame
         What mistakes cost.
     X : array-like of shape (n_samples, n_features), default=None
@@ -83,9 +83,9 @@ def savings_score(
         The rows, where costs differ between them.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
-    baseline : "best_constant" or label, default="best_constant"
-        What is done without a model: the cheapest of all constant decisions, or the
-        decision for one label.
+    baseline : "best_constant" or decision, default="best_constant"
+        What is done without a model: the cheapest of all constant decisions, or the one
+        named, a label or not.
     **metadata : dict
         Row-wise arrays that the costs name.
 
@@ -163,9 +163,9 @@ def profit_score(
         The rows, where costs differ between them.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
-    baseline : None, "best_constant" or label, default=None
-        What the profit is over: nothing, the cheapest of all constant decisions, or
-        the decision for one label.
+    baseline : None, "best_constant" or decision, default=None
+        What the profit is over: nothing, the cheapest of all constant decisions, or the
+        one named, a label or not.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
@@ -258,6 +258,7 @@ def expected_cost_loss(
             f"of {say(classes)}; got shape {proba.shape}."
         )
     costs = cost.align(classes).of_decisions(y_true, X, **metadata)
+    costs = costs[:, : len(classes)]  # no probability is on what is no label
     return _sum_or_mean((proba * costs).sum(axis=1), sample_weight, normalize)
 
 
@@ -275,19 +276,21 @@ def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
     if not constant:
         cost = _naming(baseline, cost, y_true)
     costs = cost.of_decisions(y_true, X, **metadata)
-    totals = [_sum_or_mean(one, sample_weight, False) for one in costs.T]
-    return min(totals) if constant else totals[int(cost.encode([baseline])[0])]
+    totals = [_sum_or_mean(column, sample_weight, False) for column in costs.T]
+    if constant:
+        return min(totals)
+    return totals[int(cost.encode([baseline], decided=True)[0])]
 
 
 def _naming(baseline, cost, y_true):
     """Return the costs if the baseline is a label they can be asked for."""
     try:
         cost = cost.named_by(y_true, [baseline])
-        cost.encode([baseline])
+        cost.encode([baseline], decided=True)
     except (TypeError, ValueError) as error:
-        labels = cost.labels or np.unique(y_true).tolist()
+        labels = cost.decisions or np.unique(y_true).tolist()
         raise ValueError(
-            "baseline must be 'best_constant' or one of the labels "
+            "baseline must be 'best_constant' or one of the decisions "
             f"{say(labels)}; got {baseline!r}."
         ) from error
     return cost

@@ -72,10 +72,11 @@ def probability_cost(cost, prevalence):
     """
     check_number(prevalence, name="prevalence", low=0, high=1)
     cost = as_cost_matrix(cost)
-    if not cost.is_constant or len(cost.resolve()) != 2:
+    if not cost.is_constant or cost.resolve().shape != (2, 2):
         raise ValueError(
-            "A cost curve has one point for constant costs of two classes; got "
-            f"{cost!r}. Give numbers, such as the mean costs."
+            "A cost curve has one point for constant costs of two classes, which are "
+            f"all that can be decided; got {cost!r}. Give numbers, such as the mean "
+            "costs."
         )
     costs = cost.resolve()
     if cost.labels is not None:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skweight._held_out.outputs import outputs_of
-from skweight._utils.validation import plain, positions_of
+from skweight._utils.validation import plain
+from skweight.decision._base import positions_decided
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
@@ -29,7 +30,10 @@ class FigureName(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What a model says of rows: probabilities, labels, and weights of the strategy."""
+    """What a model says of rows: probabilities, labels, and weights of the strategy.
+
+    Positions in `predicted` beyond the classes are decisions that are no label.
+    """
 
     proba: np.ndarray | None
     predicted: np.ndarray
@@ -41,9 +45,7 @@ class Predictions(NamedTuple):
         proba = None
         if hasattr(fitted, "predict_proba"):
             proba = outputs_of(fitted, X, "predict_proba", classes)
-        predicted = positions_of(
-            np.asarray(fitted.predict(X)), classes, owner="WeightMonitor"
-        )
+        predicted = positions_decided(fitted, X, classes, owner="WeightMonitor")
         weights = _row_weights(getattr(fitted, "weighting_", None), X)
         return cls(proba, predicted, weights)
 

@@ -6,6 +6,7 @@ from scipy.special import expit, log_expit
 from skweight._utils.validation import check_bool, check_number
 from skweight.costs import _rules as rules
 from skweight.costs._matrix import as_cost_matrix
+from skweight.costs._words import refuse_further
 from skweight.metrics._calibration import (
     ReliabilityCurve,
     equal_mass_bins,
@@ -88,6 +89,7 @@ def calibration_error(binned, calibrator, n_bins, debias):
 def cost_threshold(binned, calibrator, cost, classes):
     """Return the threshold of least cost, between the probabilities of two bins."""
     matrix = as_cost_matrix(cost, labels=classes).align(classes)
+    refuse_further(matrix, "threshold")
     if not matrix.is_constant:
         raise ValueError(
             "threshold needs the same costs in every row; these differ from row to "

@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skweight._held_out.outputs import outputs_of
 from skweight._utils.validation import positions_of
+from skweight.decision._base import positions_decided
 from skweight.metrics import calibration_error
 
 
@@ -97,9 +98,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
     """
     codes = positions_of(y, classes, owner="compare_weightings")
     weight = np.ones(codes.size) if weight is None else weight
-    predicted = positions_of(
-        np.asarray(fitted.predict(X)), classes, owner="compare_weightings"
-    )
+    predicted = positions_decided(fitted, X, classes, owner="compare_weightings")
     found = _of_labels(codes, predicted, weight, classes)
     shown = range(len(classes)) if positive is None else [positive]
     proba, scores = outputs(fitted, X, classes)
@@ -129,7 +128,8 @@ def _of_labels(codes, predicted, weight, classes):
         codes[codes == predicted], weight[codes == predicted], len(classes)
     )
     true = np.bincount(codes, weight, len(classes))
-    called = np.bincount(predicted, weight, len(classes))
+    # What is decided for no label comes after the classes.
+    called = np.bincount(predicted, weight, len(classes))[: len(classes)]
     # A class that is not there has no recall; one that is never predicted has a
     # precision of zero, as in scikit-learn, so that all strategies have one.
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)

@@ -12,12 +12,12 @@ from sklearn.utils.validation import has_fit_parameter
 def check_decision(decision, *, classes=(0, 1)):
     """Check that a decision keeps the contract of a decision.
 
-    Checked are: parameters and clone; labels of shape (n,), each one of the classes and
-    of their type; one row at a time giving the same as all at once; no change to the
-    caller's arrays; refusal of probabilities with another number of columns, and of
-    deciding before the fit; for decisions that learn, that rows of weight zero are as
-    if removed, and that neither their order nor the scale of their weights matters; a
-    description in words; pickling.
+    Checked are: parameters and clone; labels of shape (n,), each one of ``decisions_``
+    (the classes, then what is no label) and of their type; one row at a time giving the
+    same as all at once; no change to the caller's arrays; refusal of probabilities with
+    another number of columns, and of deciding before the fit; for decisions that learn,
+    that rows of weight zero are as if removed, and that neither their order nor the
+    scale of their weights matters; a description in words; pickling.
 
     Parameters
     ----------
@@ -99,8 +99,13 @@ def _check_labels(decision, rows):
     copy = rows.fit(decision)
     labels = rows.decide(copy)
     assert labels.shape == (len(rows.y),), "one label for each row"
-    assert labels.dtype == rows.classes.dtype, "labels are of the type of the classes"
-    assert set(labels.tolist()) <= set(rows.classes.tolist()), "a label is a class"
+    decisions = copy.decisions_.tolist()
+    n_classes = len(rows.classes)
+    assert decisions[:n_classes] == rows.classes.tolist(), "the classes come first"
+    assert labels.dtype == copy.decisions_.dtype, "labels are of the type of decisions_"
+    assert set(labels.tolist()) <= set(decisions), "a label is one of decisions_"
+    if len(decisions) == n_classes:
+        assert labels.dtype == rows.classes.dtype, "labels are of the type of classes"
     alone = [rows.decide(copy, slice(i, i + 1))[0] for i in range(20)]
     assert alone == labels[:20].tolist(), "a row alone is as among others"
 

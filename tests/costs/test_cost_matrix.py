@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from skweight import CostMatrix
 from skweight.costs import _rules as rules
+from skweight.costs import _weights as weights_of
 from skweight.costs._matrix import as_cost_matrix
 from skweight.exceptions import DecisionWarning
 from skweight.weighting import metadata
@@ -154,9 +155,9 @@ def test_class_weights_of_one_and_five():
 
 def test_inconsistent_three_classes():
     np.testing.assert_array_equal(
-        rules.pair_matrix(C), [[3, -1, 0], [6, 0, -2], [0, 8, -4]]
+        weights_of.pair_matrix(C), [[3, -1, 0], [6, 0, -2], [0, 8, -4]]
     )
-    assert rules.pair_rank(C)[0] == 3
+    assert weights_of.pair_rank(C)[0] == 3
     assert C[0, 1] * C[1, 2] * C[2, 0] == 24
     assert C[1, 0] * C[2, 1] * C[0, 2] == 48
     report = abc().check()

@@ -382,10 +382,11 @@ def test_a_dict_names_the_label_of_the_threshold(labels, position):
 @pytest.mark.parametrize("labels", [["fraud", "ok"], [1, 2], [3.0, 4.0]])
 def test_a_bare_number_says_whose_threshold_it_is(labels):
     with pytest.warns(DecisionWarning, match=r"second label in sorted order") as caught:
-        decision = ThresholdDecision(0.05).fit(classes=np.array(labels))
+        ThresholdDecision(0.05).check_rows(None, np.array(labels))
     assert len(caught) == 1
     assert repr(labels[0]) in str(caught[0].message)
     assert f"decision={{{labels[1]!r}: 0.05}}" in str(caught[0].message)
+    decision = ThresholdDecision(0.05).fit(classes=np.array(labels))
     assert decision.threshold_label_ == labels[1]
 
 
@@ -393,7 +394,9 @@ def test_a_bare_number_says_whose_threshold_it_is(labels):
 def test_a_bare_number_is_plain_where_the_positive_label_is(labels):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        decision = ThresholdDecision(0.05).fit(classes=np.array(labels))
+        decision = ThresholdDecision(0.05)
+        decision.check_rows(None, np.array(labels))
+        decision.fit(classes=np.array(labels))
     assert decision.decide([[0.94, 0.06], [0.96, 0.04]]).tolist() == labels[::-1]
 
 

@@ -1,0 +1,167 @@
+"""The weights that come closest to what a cost matrix says.
+
+Everywhere ``costs[..., k, j]`` is the cost of deciding for the label j where k is true.
+"""
+
+import numpy as np
+
+from skweight._utils.validation import check_choice
+from skweight._utils.warn import warn
+from skweight.costs._rules import TIE, off_diagonal, regret
+from skweight.costs._words import cell_name
+from skweight.exceptions import DecisionWarning
+
+METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")
+# Singular values below this share of the largest count as zero.
+RANK_TOLERANCE = 1e-10
+
+
+def closest_weights(costs, method, labels):
+    """Return class weights of mean one, as :meth:`CostMatrix.class_weight` says."""
+    check_choice(method, METHODS, name="method")
+    weights = _weights(method, costs, labels)
+    if not (weights >= 0).all() or not weights.any():
+        raise ValueError(
+            "These costs leave no weights that are 0 or more and not all 0: "
+            f"{dict(zip(labels, weights.tolist(), strict=True))}. A mistake must cost "
+            "more than the right decision; decide by the costs themselves instead, "
+            "which needs no such thing."
+        )
+    return weights / weights.mean()
+
+
+def _weights(method, costs, labels):
+    excess, wrong = regret(costs), off_diagonal(len(costs))
+    positive = (excess[wrong] > 0).all()
+    if method == "sum":
+        return excess.sum(axis=1)
+    if method == "max" or (method == "auto" and is_row_constant(costs)):
+        return np.where(wrong, excess, -np.inf).max(axis=1)
+    if method == "auto":
+        method = "log_ls" if positive else "sum"
+        warn(
+            "No class weights say the same as this cost matrix, since mistakes "
+            "about one true class differ in cost; the closest ones are used "
+            f"(method={method!r}). Decide by the costs themselves for the rest: "
+            "decision=cost.",
+            DecisionWarning,
+        )
+        return _weights(method, costs, labels)
+    if not positive:
+        k, j = np.argwhere((excess <= 0) & wrong)[0]
+        raise ValueError(
+            f"method={method!r} takes ratios of costs, so every mistake must cost "
+            f"more than the right decision; {cell_name(labels[k], labels[j])} costs "
+            f"{excess[k, j]:g} more. Use method='sum'."
+        )
+    if method == "log_ls":
+        return log_least_squares(costs)
+    rank, weights = pair_rank(costs)
+    if weights is None:
+        raise ValueError(
+            "No class weights meet the cost ratios of all pairs of classes (rank "
+            f"{rank} of {len(costs)}). Use method='log_ls', which comes closest."
+        )
+    return weights
+
+
+def stakes(costs, codes):
+    """Return what is at stake in every row; warn of rows that contradict their label.
+
+    Parameters and weights are those of `regret_weights`.
+    """
+    weights, flipped = regret_weights(costs, codes)
+    if flipped.any():
+        warn(
+            f"In {np.count_nonzero(flipped):,} of {flipped.size:,} rows another "
+            "decision costs less than the label, so that no weight can be right; "
+            "they get weight 0. Check the signs of the costs with "
+            "print(cost.check(X, y)), or decide by the costs themselves: "
+            "decision=cost.",
+            DecisionWarning,
+        )
+    if not weights.any():
+        raise ValueError(
+            "Nothing is at stake in any row: the label is never cheaper than "
+            "another decision. Look at print(cost.check(X, y))."
+        )
+    return weights
+
+
+def is_row_constant(costs):
+    """Return whether every mistake about a true class costs the same.
+
+    Exactly then class weights say the same as the matrix.
+    """
+    excess = regret(costs)
+    n_classes = excess.shape[-1]
+    wrong = excess[..., off_diagonal(n_classes)].reshape(
+        *excess.shape[:-2], n_classes, n_classes - 1
+    )
+    spread = np.ptp(wrong, axis=-1)
+    return bool((spread <= TIE * max(np.abs(excess).max(), 1e-300)).all())
+
+
+def pair_matrix(costs):
+    """Return the linear system that weights equivalent to the costs would solve.
+
+    The row of classes i < j says ``w_i c_ji = w_j c_ij``.
+
+    References
+    ----------
+    .. [1] Zhou, Z.-H. and Liu, X.-Y. (2006). On multi-class cost-sensitive learning.
+       AAAI, section 3.
+    """
+    excess = regret(costs)
+    first, second = np.triu_indices(excess.shape[0], k=1)
+    system = np.zeros((first.size, excess.shape[0]))
+    rows = np.arange(first.size)
+    system[rows, first] = excess[second, first]
+    system[rows, second] = -excess[first, second]
+    return system
+
+
+def pair_rank(costs):
+    """Return the rank of the system, and its null vector where there is one."""
+    system = pair_matrix(costs)
+    lengths = np.linalg.norm(system, axis=1, keepdims=True)
+    system = system / np.where(lengths > 0, lengths, 1.0)
+    _, singular, right = np.linalg.svd(system)
+    rank = int(np.count_nonzero(singular > RANK_TOLERANCE * max(singular[0], 1e-300)))
+    return rank, np.abs(right[-1]) if rank < costs.shape[0] else None
+
+
+def log_least_squares(costs):
+    """Return weights whose ratios are closest to the cost ratios on the log scale.
+
+    Minimises the sum over pairs of ``(log w_i - log w_j - log(c_ij / c_ji))^2``, in
+    closed form. All mistakes must cost something.
+    """
+    excess = regret(costs)
+    np.fill_diagonal(excess, 1.0)
+    logs = np.log(excess)
+    return np.exp((logs - logs.T).mean(axis=1))
+
+
+def regret_weights(costs, codes):
+    """Return what is at stake in every row, and which rows contradict their label.
+
+    Parameters
+    ----------
+    costs : ndarray of shape (n_samples, n_classes) of the rows' own true classes
+        ``costs[i, j]`` is what deciding j costs in row i.
+    codes : ndarray of shape (n_samples,)
+        Position of the label of every row.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_samples,)
+        Cost of the worst decision beyond that of the label. Zero where another
+        decision is cheaper than the label: no weight, however small, teaches the
+        learner to decide otherwise than the label says.
+    flipped : ndarray of shape (n_samples,), dtype bool
+        The rows of that last kind.
+    """
+    own = costs[np.arange(codes.size), codes]
+    flipped = costs.min(axis=1) < own
+    return np.where(flipped, 0.0, costs.max(axis=1) - own), flipped
