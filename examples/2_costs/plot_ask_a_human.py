@@ -33,8 +33,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # The costs, and one more decision
 # --------------------------------
 # ``with_decision`` adds what is no label. It costs 60 whatever is true; a dict
-# ``{"bad": ..., "good": ...}`` would say what it costs if either is true. What the matrix
-# implies is said by ``check``: in small applications the clerk never pays.
+# ``{"bad": ..., "good": ...}`` would say what it costs if either is true. What the
+# matrix implies is said by ``check``: in small applications the clerk never pays.
 
 
 def margin(X):

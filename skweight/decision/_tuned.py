@@ -123,7 +123,8 @@ class TunedDecision(BaseDecision):
             Row-wise arrays that the costs name.
         """
         if self.cost is not None:
-            refuse_further(as_cost_matrix(self.cost), type(self).__name__)
+            cost = as_cost_matrix(self.cost, labels=classes)
+            refuse_further(cost, type(self).__name__)
             check_costs(self.cost, X, classes, metadata)
         else:
             self._objective(np.asarray(classes), weighted=False)
