@@ -490,8 +490,10 @@ class CostMatrix:
         proba : array-like of shape (n_samples, n_classes)
             True probabilities; columns follow `labels`. Probabilities of a model that
             was fitted with class weights must be corrected first.
-        X, **metadata : array-like, dict
-            The same rows where costs differ between them, as in :meth:`resolve`.
+        X : array-like of shape (n_samples, n_features), default=None
+            The same rows, where costs differ from row to row.
+        **metadata : dict
+            Row-wise arrays that the matrix names.
 
         Returns
         -------
@@ -520,8 +522,10 @@ class CostMatrix:
         ----------
         proba : array-like of shape (n_samples, n_classes)
             True probabilities; columns follow `labels`.
-        X, **metadata : array-like, dict
-            The same rows where costs differ between them, as in :meth:`resolve`.
+        X : array-like of shape (n_samples, n_features), default=None
+            The same rows, where costs differ from row to row.
+        **metadata : dict
+            Row-wise arrays that the matrix names.
 
         Returns
         -------
@@ -539,16 +543,18 @@ class CostMatrix:
         ----------
         y_true, y_pred : array-like of shape (n_samples,)
             True labels, and decisions.
-        X, **metadata : array-like, dict
-            The same rows where costs differ between them, as in :meth:`resolve`.
+        X : array-like of shape (n_samples, n_features), default=None
+            The same rows, where costs differ from row to row.
+        **metadata : dict
+            Row-wise arrays that the matrix names.
 
         Returns
         -------
         costs : ndarray of shape (n_samples,)
             Cost of each row.
         """
-        cost = self.named_by(y_true, y_pred)
-        codes = cost.encode(y_true), cost.encode(y_pred, decided=True)
+        cost = self._named_by(y_true, y_pred)
+        codes = cost._encode(y_true), cost._encode(y_pred, decided=True)
         return rules.taken(*codes, cost._cells(X, metadata))
 
     def of_decisions(self, y_true, X=None, **metadata):
@@ -558,21 +564,23 @@ class CostMatrix:
         ----------
         y_true : array-like of shape (n_samples,)
             True labels.
-        X, **metadata : array-like, dict
-            The same rows where costs differ between them, as in :meth:`resolve`.
+        X : array-like of shape (n_samples, n_features), default=None
+            The same rows, where costs differ from row to row.
+        **metadata : dict
+            Row-wise arrays that the matrix names.
 
         Returns
         -------
         costs : ndarray of shape (n_samples, n_decisions)
             Column j holds the costs of ``decisions[j]``.
         """
-        codes, cells = self.encode(y_true), self._cells(X, metadata)
+        codes, cells = self._encode(y_true), self._cells(X, metadata)
         decided = (np.full(codes.size, j) for j in range(len(cells[0])))
         return np.column_stack(
             [rules.taken(codes, column, cells) for column in decided]
         )
 
-    def encode(self, y, *, decided=False):
+    def _encode(self, y, *, decided=False):
         """Return the position of every label, or decision, among those of the matrix.
 
         Negative is 0 and positive 1 where the other label is not known.
@@ -595,7 +603,7 @@ class CostMatrix:
             )
         return positions_of(y, np.array(self._labels), owner="The cost matrix")
 
-    def named_by(self, *labels):
+    def _named_by(self, *labels):
         """Return the matrix with both labels known, as far as the rows can tell.
 
         Labels that are looked up one vector at a time would let a misspelt decision
@@ -629,10 +637,12 @@ class CostMatrix:
             a class. ``"zhou_liu"``: the weights that meet all pairs, an error if there
             are none. ``"auto"``: exact where that is possible, else ``"log_ls"`` with a
             warning.
-        X, **metadata : array-like, dict
-            Rows over which costs are averaged where they differ, as in :meth:`resolve`.
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows over which costs are averaged, where they differ.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights of those rows.
+        **metadata : dict
+            Row-wise arrays that the matrix names.
 
         Returns
         -------
@@ -684,7 +694,7 @@ class CostMatrix:
             If some rows are cheaper decided otherwise than their label says.
         """
         costs = self.of_decisions(y, X, **metadata)[:, : len(self._entries)]
-        weights = stakes(costs, self.encode(y))
+        weights = stakes(costs, self._encode(y))
         return weights / weights.mean() if normalize else weights
 
     def check(self, X=None, y=None, **metadata):
@@ -707,7 +717,7 @@ class CostMatrix:
         """
         costs = self.resolve(X, **metadata)
         names = self.decisions or ("negative", "positive", *self._further)
-        return report_on(costs, names, None if y is None else self.encode(y))
+        return report_on(costs, names, None if y is None else self._encode(y))
 
     @classmethod
     def _instances(cls, labels):

@@ -279,14 +279,14 @@ def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
     totals = [_sum_or_mean(column, sample_weight, False) for column in costs.T]
     if constant:
         return min(totals)
-    return totals[int(cost.encode([baseline], decided=True)[0])]
+    return totals[int(cost._encode([baseline], decided=True)[0])]
 
 
 def _naming(baseline, cost, y_true):
     """Return the costs if the baseline is a label they can be asked for."""
     try:
-        cost = cost.named_by(y_true, [baseline])
-        cost.encode([baseline], decided=True)
+        cost = cost._named_by(y_true, [baseline])
+        cost._encode([baseline], decided=True)
     except (TypeError, ValueError) as error:
         labels = cost.decisions or np.unique(y_true).tolist()
         raise ValueError(
