@@ -234,7 +234,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         rows look resampled, or a sampler inside the estimator changes the classes.
     FewerThanAskedWarning
         If a class has fewer rows than there should be folds.
-    RowOrderWarning
+    DegenerateWeightsWarning
         If `sample_weight` has the index labels of X in another order; weights are
         taken by position.
 

@@ -1,6 +1,8 @@
-"""The warnings and errors of skweight: one category for each topic, to filter by.
+"""The warnings and errors of skweight: six categories of warnings, to filter by.
 
-Every message gives the figure it rests on and the remedy.
+Every message gives the figure it rests on and the remedy. A category that has several
+topics names them, with the first words of their messages: a filter takes these as
+``warnings.filterwarnings("ignore", "The index of", DegenerateWeightsWarning)``.
 """
 
 __all__ = [
@@ -10,7 +12,6 @@ __all__ = [
     "DoubleCountingWarning",
     "FewerThanAskedWarning",
     "OverlapWarning",
-    "RowOrderWarning",
     "UnsupportedWeightsError",
 ]
 
@@ -50,9 +51,12 @@ class DecisionWarning(UserWarning):
 
 
 class DegenerateWeightsWarning(UserWarning):
-    """A few rows carry most of the weight.
+    """Weights do not do what weights are for.
 
-    The message gives the number of effective rows that are left.
+    A few rows carry most of the weight: the message gives the number of effective rows
+    that are left. Or weights have the index labels of X in another order ("The index of
+    sample_weight ..."): they are taken by position, as everywhere in scikit-learn, and
+    the message names the ways to say which of the two was meant.
 
     Examples
     --------
@@ -108,21 +112,6 @@ class OverlapWarning(UserWarning):
     >>> from skweight.exceptions import OverlapWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", OverlapWarning)
-    """
-
-
-class RowOrderWarning(UserWarning):
-    """Weights have the index labels of X in another order, and are taken by position.
-
-    As everywhere in scikit-learn, the first weight is that of the first row, whatever
-    an index says. The message names the ways to say which of the two was meant.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skweight.exceptions import RowOrderWarning
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", RowOrderWarning)
     """
 
 

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from skweight._utils.validation import did_you_mean, find_missing, n_rows, say
 from skweight._utils.warn import warn
-from skweight.exceptions import RowOrderWarning
+from skweight.exceptions import DegenerateWeightsWarning
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def warn_of_order(weights, X, name="sample_weight"):
         "weights are taken by position, as everywhere in scikit-learn. Pass "
         f"{name}.loc[X.index] if each weight belongs to the row of its label, or "
         f"{name}.to_numpy() if the order is right.",
-        RowOrderWarning,
+        DegenerateWeightsWarning,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import SGDClassifier
 
 from skweight import BalancedWeighting, WeightedClassifier, WeightedRegressor
-from skweight.exceptions import RowOrderWarning
+from skweight.exceptions import DegenerateWeightsWarning
 
 rng = np.random.default_rng(0)
 INDICES = {
@@ -40,9 +40,9 @@ def table(index):
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
 def test_weights_in_another_order_warn_once(index, fit):
     X, y, weights = table(index)
-    with pytest.warns(RowOrderWarning, match="by position") as caught:
+    with pytest.warns(DegenerateWeightsWarning, match="by position") as caught:
         fit(X, y, weights.sample(frac=1, random_state=1))
-    assert sum(one.category is RowOrderWarning for one in caught) == 1
+    assert sum(one.category is DegenerateWeightsWarning for one in caught) == 1
 
 
 # Rows that are shuffled without their labels are ranked by chance.
@@ -52,7 +52,7 @@ def test_there_is_silence_where_an_index_says_nothing(fit):
     X, y, weights = table(INDICES["words"])
     mixed = weights.sample(frac=1, random_state=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", RowOrderWarning)
+        warnings.simplefilter("error", DegenerateWeightsWarning)
         fit(X, y, weights)
         fit(X, y, mixed.to_numpy())
         fit(X, y, mixed.reset_index(drop=True))
@@ -66,7 +66,16 @@ def test_there_is_silence_where_an_index_says_nothing(fit):
 def test_weights_are_taken_by_position():
     X, y, weights = table(INDICES["numbers"])
     mixed = weights.sample(frac=1, random_state=1)
-    with pytest.warns(RowOrderWarning):
+    with pytest.warns(DegenerateWeightsWarning):
         clf = WeightedClassifier().fit(X, y, sample_weight=mixed)
     same = WeightedClassifier().fit(X, y, sample_weight=mixed.to_numpy())
     np.testing.assert_array_equal(clf.predict_proba(X), same.predict_proba(X))
+
+
+def test_a_filter_takes_the_topic_alone():
+    X, y, weights = table(INDICES["numbers"])
+    mixed = weights.sample(frac=1, random_state=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "The index of", DegenerateWeightsWarning)
+        WeightedClassifier().fit(X, y, sample_weight=mixed)
