@@ -181,10 +181,21 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
     streaming : {"weight", "sample", "hybrid"} or Streaming, default="weight"
         How `partial_fit` weighs the rows of a stream: by weights, by drawing rows, or
         half by each, and how soon it forgets; see :class:`~skweight.Streaming`.
+    validation_fraction : float or None, default=None
+        Share of the rows of every fit, in (0, 1), that a learner which stops early
+        watches and is not fitted on: XGBoost, LightGBM, CatBoost,
+        HistGradientBoosting, skorch and scikeras, alone or last in a Pipeline. Each
+        class has its share, groups stay together, and the cut comes before any
+        resampling. The rows have population weights and no emphasis; what is watched
+        is :class:`~skweight.metrics.RefinedLogLoss` where the learner takes a metric
+        and the user has set none. How long it waits for a better round is a parameter
+        of the learner's own, which must be set. Raising the share stops nearer to the
+        best round, and leaves fewer rows to train on.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of the bootstrap; not passed to the estimator.
+        Seed of the folds, of validation rows and of the bootstrap; not passed to the
+        estimator.
 
     Attributes
     ----------
@@ -303,6 +314,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         unsupported: str = "raise",
         normalize: bool = True,
         streaming: Any = "weight",
+        validation_fraction: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
     ):
@@ -317,10 +329,11 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self.unsupported = unsupported
         self.normalize = normalize
         self.streaming = streaming
+        self.validation_fraction = validation_fraction
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(self, X, y, sample_weight=None, *, validation=None, **fit_params):
         """Learn the weights, fit the estimator with them, and calibrate it.
 
         Parameters
@@ -334,10 +347,14 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             Population weights: how many rows of the population each row stands for.
             They count in the fit, the calibration and the decision. Zero leaves a row
             out.
+        validation : tuple (X, y) or (X, y, sample_weight), default=None
+            Rows that a learner which stops early watches, in the place of those that
+            `validation_fraction` cuts. They have the columns and labels of the training
+            rows, and population weights.
         **fit_params : dict
-            ``groups``, one for each row, which folds and hold-outs keep together; and
-            row-wise information that the weighting or the decision asks for by name.
-            The rest goes to the `fit` of the estimator.
+            ``groups``, one for each row, which folds, hold-outs and validation rows
+            keep together; and row-wise information that the weighting or the decision
+            asks for by name. The rest goes to the `fit` of the estimator.
 
         Returns
         -------
@@ -345,7 +362,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
             The fitted classifier.
         """
         with note_warnings() as warned:
-            request = ask_classifier(self, X, y, sample_weight, fit_params)
+            request = ask_classifier(self, X, y, sample_weight, fit_params, validation)
             weighed = weigh(request)
             plan = plan_models(request, weighed)
             tails = check_before_fit(request, weighed, plan)

@@ -68,6 +68,9 @@ class CostSensitiveClassifier(WeightedClassifier):
         What to do with an estimator that takes no weights, where there are any.
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows that count.
+    validation_fraction : float or None, default=None
+        Share of the rows of every fit, in (0, 1), that a learner which stops early
+        watches, as in `WeightedClassifier`.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
@@ -176,6 +179,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         ensemble: bool | str = "auto",
         unsupported: str = "raise",
         normalize: bool = True,
+        validation_fraction: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
     ):
@@ -190,6 +194,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             ensemble=ensemble,
             unsupported=unsupported,
             normalize=normalize,
+            validation_fraction=validation_fraction,
             n_jobs=n_jobs,
             random_state=random_state,
         )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import RegressorMixin
+from sklearn.model_selection import GroupKFold
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -53,8 +54,11 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight
         two is then exactly the same row twice, also to a regularised loss.
+    validation_fraction : float or None, default=None
+        Share of the rows, in (0, 1), that the regressor watches to stop early and is
+        not fitted on; see :class:`~skweight.WeightedClassifier`.
     random_state : int, RandomState instance or None, default=None
-        Seed of the bootstrap; not passed to the estimator.
+        Seed of the validation rows and of the bootstrap; not passed to the estimator.
 
     Attributes
     ----------
@@ -121,6 +125,7 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         stabilizer: Any = None,
         unsupported: str = "raise",
         normalize: bool = True,
+        validation_fraction: float | None = None,
         random_state: Any = None,
     ):
         self.estimator = estimator
@@ -128,9 +133,10 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         self.stabilizer = stabilizer
         self.unsupported = unsupported
         self.normalize = normalize
+        self.validation_fraction = validation_fraction
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(self, X, y, sample_weight=None, *, validation=None, **fit_params):
         """Learn the weights, and fit the estimator with them.
 
         Parameters
@@ -143,8 +149,11 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
             Zero leaves a row out.
+        validation : tuple (X, y) or (X, y, sample_weight), default=None
+            Rows that a regressor which stops early watches, with population weights.
         **fit_params : dict
-            Row-wise information that the weighting asks for by name; the rest goes to
+            ``groups``, one for each row, which `validation_fraction` keeps together;
+            row-wise information that the weighting asks for by name; the rest goes to
             the `fit` of the estimator.
 
         Returns
@@ -153,12 +162,12 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
             The fitted regressor.
         """
         with note_warnings() as warned:
-            request = ask_regressor(self, X, y, sample_weight, fit_params)
+            request = ask_regressor(self, X, y, sample_weight, fit_params, validation)
             weighed = weigh(request)
             plan = Plan("all", None, False, None)
             tails = check_before_fit(request, weighed, plan)
             fitted = fit_models(request, weighed, plan)
-        report = report_on_regression(weighed, fitted, tails, warned)
+        report = report_on_regression(request, weighed, fitted, tails, warned)
         return keep_regression(self, request, weighed, fitted, report)
 
     def predict(self, X):
@@ -185,6 +194,9 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
             tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
         tags.target_tags.multi_output = inner.target_tags.multi_output
         return tags
+
+    def _get_splitter(self):
+        return None if self.validation_fraction is None else GroupKFold()
 
     def _default_estimator(self):
         from sklearn.linear_model import LinearRegression

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.metadata import sort_fit_params
 from skweight._fit.probabilities import needs_held_out_scores
+from skweight._fit.validation_rows import resolve_validation
 from skweight._held_out.splits import check_word
 from skweight._utils.columns import warn_of_order, with_rows
 from skweight._utils.roles import RoleWeights
@@ -57,6 +58,8 @@ class Request(NamedTuple):
         "splitter".
     hidden : list of str or int
         Columns of `X` that the estimator is not to see.
+    validation : Cut, ValidationRows or None
+        Rows that a learner watches to stop early; None: it watches none of ours.
     learned : dict
         Attributes of the wrapper that follow from the labels alone.
     """
@@ -75,6 +78,7 @@ class Request(NamedTuple):
     params: dict
     arguments: dict
     hidden: list
+    validation: object
     learned: dict
 
     @property
@@ -98,7 +102,7 @@ class Request(NamedTuple):
         return self.decision_learns or needs_held_out_scores(self.calibrator)
 
 
-def ask_classifier(wrapper, X, y, sample_weight, fit_params):
+def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     """Resolve and check what a classifier's fit was asked for.
 
     Everything that can be refused without a fit is refused here, apart from what
@@ -139,6 +143,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
     check_offsets(arguments["estimator"])
     if hasattr(decision, "check_rows"):
         decision.check_rows(X, classes, **arguments["decision"])
+    hidden = wrapper._find_side_columns(weighting, decision)
     known = isinstance(sample_weight, RoleWeights)
     if not known:
         warn_of_order(sample_weight, X)
@@ -156,12 +161,15 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params):
         decision=decision,
         params=wrapper.get_params(deep=False),
         arguments=arguments,
-        hidden=wrapper._find_side_columns(weighting, decision),
+        hidden=hidden,
+        validation=_ask_validation(
+            wrapper, X, validation, estimator, arguments, classes, hidden
+        ),
         learned=wrapper._learn_from_labels(classes),
     )
 
 
-def ask_regressor(wrapper, X, y, sample_weight, fit_params):
+def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
     """Resolve and check what a regressor's fit was asked for."""
     estimator, weighting = _resolve_shared(wrapper)
     if is_classifier(estimator):
@@ -186,6 +194,14 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params):
     warn_of_order(sample_weight, X)
     if y is not None:  # its absence is for the estimator to speak of
         check_rows(X, y)
+    hidden = wrapper._find_side_columns(weighting)
+    arguments = sort_fit_params(
+        wrapper,
+        fit_params,
+        weighting=weighting,
+        cv=wrapper._get_splitter(),
+        estimator=estimator,
+    )
     return Request(
         X=X,
         y=y,
@@ -199,11 +215,25 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params):
         calibrator=None,
         decision=None,
         params=wrapper.get_params(deep=False),
-        arguments=sort_fit_params(
-            wrapper, fit_params, weighting=weighting, estimator=estimator
+        arguments=arguments,
+        hidden=hidden,
+        validation=_ask_validation(
+            wrapper, X, validation, estimator, arguments, None, hidden
         ),
-        hidden=wrapper._find_side_columns(weighting),
         learned={},
+    )
+
+
+def _ask_validation(wrapper, X, given, estimator, arguments, classes, hidden):
+    """Return which rows the fits are going to watch, or None."""
+    return resolve_validation(
+        wrapper.validation_fraction,
+        given,
+        estimator,
+        arguments,
+        classes,
+        hidden=hidden,
+        X=X,
     )
 
 

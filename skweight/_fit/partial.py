@@ -44,6 +44,11 @@ def check_learns_in_chunks(wrapper):
             "partial_fit sees a chunk of them. Set resampler=None; "
             "streaming='sample' draws rows by their weights."
         )
+    if wrapper.validation_fraction is not None:
+        raise AttributeError(
+            f"validation_fraction={wrapper.validation_fraction!r} cuts rows from a "
+            "whole fit, and partial_fit sees a chunk. Set validation_fraction=None."
+        )
     decision = wrapper._make_decision(getattr(wrapper, "classes_", None))
     calibrator = resolve_calibrator(wrapper.calibration)
     for name, holds_out in (
@@ -162,6 +167,7 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
         params=wrapper.get_params(deep=False),
         arguments={"decision": {}, "estimator": {}},
         hidden=wrapper._find_side_columns(weighting, decision),
+        validation=None,
         learned=wrapper._learn_from_labels(classes),
     )
 

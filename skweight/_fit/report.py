@@ -6,6 +6,7 @@ import sys
 import numpy as np
 
 from skweight._fit.calibrate import rows_of
+from skweight._fit.validation_rows import describe_early_stopping
 from skweight._fit.wrapper import set_learned
 from skweight._utils.families import learner_of
 from skweight.delivery._balancing import balances_itself
@@ -50,6 +51,7 @@ def report_on(request, weighed, fitted, calibrated, decided, tails, warned=()):
         costs=_costs(decided.decision),
         warnings=list(dict.fromkeys(warned)),
         versions=_versions(fitted.models[0]),
+        **_early_stopping(request, fitted),
         **calibrated.figures,
         **tails,
     )
@@ -83,7 +85,16 @@ def _versions(model):
     return {"python": platform.python_version(), **known}
 
 
-def report_on_regression(weighed, fitted, tails, warned=()):
+def _early_stopping(request, fitted):
+    return describe_early_stopping(
+        request.validation,
+        request.estimator,
+        request.arguments["estimator"],
+        fitted.models,
+    )
+
+
+def report_on_regression(request, weighed, fitted, tails, warned=()):
     """Return the report of a regressor's fit, which has `warned` in sentences."""
     return RegressionReport(
         **weighed.figures,
@@ -91,6 +102,7 @@ def report_on_regression(weighed, fitted, tails, warned=()):
         deliveries=fitted.deliveries,
         warnings=list(dict.fromkeys(warned)),
         versions=_versions(fitted.models[0]),
+        **_early_stopping(request, fitted),
         **tails,
     )
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
+from skweight._fit.validation_rows import ValidationRows
 from skweight._utils.roles import RoleWeights, multiply, without_rounding_noise
 from skweight._utils.validation import check_weights, n_rows
 from skweight._utils.warn import warn
@@ -24,14 +25,22 @@ from skweight.weighting._base import factors_of, join_levels, split_by_level
 class Rows(NamedTuple):
     """What an estimator is fitted on.
 
-    ``weights`` are population x emphasis; None stands for ones.
+    Weights are None where they are ones. ``kept`` are the positions of the rows that
+    are trained on, before any resampling, where some are watched; None for all.
     """
 
     X: object
     y: object
     population: np.ndarray | None
-    weights: np.ndarray | None
+    emphasis: np.ndarray | None
     fit_params: dict
+    kept: np.ndarray | None = None
+    validation: ValidationRows | None = None
+
+    @property
+    def weights(self):
+        """Population x emphasis; None for ones."""
+        return multiply(self.population, self.emphasis)
 
 
 class Training:
@@ -69,6 +78,8 @@ class Training:
         Further arguments of the estimator's `fit`.
     n_fits : int
         Models that were fitted for the weights.
+    validation : Cut, ValidationRows or None
+        Which rows a learner that stops early watches.
     """
 
     n_fits = 0
@@ -96,6 +107,7 @@ class Training:
         self.weighting_ = None
         self.raw = self.by_role = RoleWeights(None, None)
         self.fit_params = {}
+        self.validation = None
         self._prepared = None
 
     def weigh(self, X, y, given, metadata):
@@ -128,6 +140,8 @@ class Training:
             unsupported=self.unsupported,
             random_state=self.random_state,
         )
+        if self.validation is not None:
+            part.validation = self.validation.of(rows)
         part.by_class = self.by_class
         part.fit_params = take_params(self.fit_params, rows, n_samples)
         part.by_role = RoleWeights(
@@ -148,18 +162,19 @@ class Training:
     def prepare(self, X, y):
         """Return the rows that an estimator will see, to be used by the next `fit`.
 
-        They are resampled here, and weighed by what the resampling has made of the
-        classes.
+        Rows to be watched are cut off here; the others are resampled, and weighed by
+        what the resampling has made of the classes.
         """
-        population, emphasis = self.by_role
-        fit_params = self.fit_params
+        rows, validation = Rows(X, y, *self.by_role, self.fit_params), None
+        if self.validation is not None:
+            rows, validation = self.validation.apart(rows, self.random_state)
         if self.resampler is not None:
-            X, y, (population, emphasis), fit_params = self._resample(X, y)
+            X, y, (population, emphasis), fit_params = self._resample(rows)
             if self.by_class is not None:
                 emphasis = self._weigh_classes(X, y, population, emphasis)
             emphasis = self._stabilize(emphasis)
-        weights = multiply(population, emphasis)
-        self._prepared = Rows(X, y, population, weights, fit_params)
+            rows = Rows(X, y, population, emphasis, fit_params, rows.kept)
+        self._prepared = rows._replace(validation=validation)
         return self._prepared
 
     def fit(self, X, y):
@@ -175,6 +190,7 @@ class Training:
             unsupported=self.unsupported,
             random_state=self.random_state,
             fit_params=rows.fit_params,
+            validation=rows.validation,
         )
 
     def _weigh_classes(self, X, y, population, emphasis):
@@ -185,11 +201,14 @@ class Training:
         self.weighting_ = join_levels(self.weighting_, by_class, mean)
         return emphasis / mean
 
-    def _resample(self, X, y):
+    def _resample(self, rows):
         """Return resampled rows, with weights and arguments of fit that followed."""
         from skweight.resampling._sampler import resample_training
 
-        return resample_training(self.resampler, X, y, self.by_role, self.fit_params)
+        by_role = RoleWeights(rows.population, rows.emphasis)
+        return resample_training(
+            self.resampler, rows.X, rows.y, by_role, rows.fit_params
+        )
 
     def _check_sample_weight(self, sample_weight, X):
         if sample_weight is None:

@@ -19,6 +19,8 @@ from skweight.inspection._report import (
 )
 from skweight.weighting._base import factors_of
 
+_OF_ALL_ROWS = ("n_rows", "n_left_out", "rows", "population_share")
+
 
 class Weighed(NamedTuple):
     """Rows, and how much each of them counts.
@@ -81,6 +83,7 @@ def weigh(request):
     ).weigh(rows, request.y, request.weights, request.arguments["weighting"])
     arguments = request.arguments["estimator"]
     training.fit_params = hide_in_tables(arguments, hidden, width)
+    training.validation = request.validation
     splits = look(request, training, X) if looks else None
     raw, training.raw = training.raw, None
     figures = _figures(request, training, X)
@@ -120,10 +123,19 @@ def _figures(request, training, X):
         return row_figures(n_rows(X), population, training.weights)
     seen = training.prepare(X, request.y)
     codes, n_classes = request.codes, request.classes.size
-    if training.resampler is None:
-        return weight_figures(codes, n_classes, population, seen.weights)
-    trained = positions_of(seen.y, request.classes, owner="The resampler")
+    of_all, trained = {}, None
+    if seen.kept is not None:
+        # What the classes are is read from all rows, what was done to them from those
+        # that are trained on.
+        figures = weight_figures(codes, n_classes, population, population)
+        of_all = {name: figures[name] for name in _OF_ALL_ROWS}
+        codes = codes[seen.kept]
+        population = None if population is None else population[seen.kept]
+    if training.resampler is not None:
+        trained = positions_of(seen.y, request.classes, owner="The resampler")
     figures = weight_figures(codes, n_classes, population, seen.weights, trained)
-    return figures | resampling_figures(
-        training.resampler.sampler, request.classes, figures["rows"], trained
-    )
+    if training.resampler is not None:
+        figures |= resampling_figures(
+            training.resampler.sampler, request.classes, figures["rows"], trained
+        )
+    return figures | of_all

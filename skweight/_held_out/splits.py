@@ -112,14 +112,14 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
     if n_folds is None:
         return None
     if groups is not None:
-        groups = _check_groups(groups, n_samples)
+        groups = check_groups(groups, n_samples)
         groups = groups if counted is None else groups[counted]
         if holdout:  # the first of so many folds has no more rows than a hold-out may
             n_folds = max(n_folds, -(-y.size // MANY_ROWS))
-        pairs = _group_folds(n_folds, y, groups, random_state)
+        pairs = group_folds(n_folds, y, groups, random_state)
         pairs = pairs[:1] if holdout else pairs
     elif holdout:
-        pairs = [_hold_out(y, counts, random_state)]
+        pairs = [hold_out(y, counts, random_state)]
     else:
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
         pairs = list(splitter.split(y, y))
@@ -132,7 +132,7 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
     return Splits(pairs, is_holdout=holdout)
 
 
-def _check_groups(groups, n_samples):
+def check_groups(groups, n_samples):
     """Return groups, one for every row, or say what is wrong with them."""
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
@@ -208,10 +208,15 @@ def _no_more_than_the_rarest(n_folds, classes, counts, needed):
     return fewest if fewest > 1 else None
 
 
-def _hold_out(codes, counts, random_state):
-    """Return training and held-out rows, with some of every class on both sides."""
+def hold_out(codes, counts, random_state, share=None):
+    """Return training and held-out rows, with some of every class on both sides.
+
+    `counts` are the rows of each class; `share` is that of the rows held out, None for
+    that of a hold-out.
+    """
     draws = check_random_state(random_state).random_sample(codes.size)
-    share = min(1 / DEFAULT_FOLDS, MANY_ROWS / codes.size)
+    if share is None:
+        share = min(1 / DEFAULT_FOLDS, MANY_ROWS / codes.size)
     n_out = [
         min(max(round(share * count), 1), count - 1) if count else 0
         for count in counts.tolist()
@@ -231,7 +236,7 @@ def _hold_out(codes, counts, random_state):
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _group_folds(n_folds, y, groups, random_state):
+def group_folds(n_folds, y, groups, random_state):
     """Return stratified folds of whole groups, fewer where there are fewer groups."""
     n_groups = np.unique(groups).size
     if n_groups < 2:

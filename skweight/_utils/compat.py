@@ -171,6 +171,29 @@ def forget_requests(estimator):
         estimator._metadata_request = record  # the user's own
 
 
+# Stands for a parameter that a learner did not have.
+NO_PARAMETER = object()
+
+
+def reset_params(learner, before):
+    """Give a fitted learner the parameters back that it was written with.
+
+    `before` maps names to values; `NO_PARAMETER` stands for a name that was not there.
+    CatBoost refuses to change parameters of a fitted model, and LightGBM keeps any name
+    that it has ever been given; both have them in a private dict.
+    """
+    stored = vars(learner).get("_init_params")  # of CatBoost
+    stored = vars(learner).get("_other_params", stored)  # of LightGBM
+    for name, value in before.items():
+        if value is NO_PARAMETER:
+            stored.pop(name, None)
+            vars(learner).pop(name, None)
+        elif stored is not None and name in stored:
+            stored[name] = value
+        else:
+            learner.set_params(**{name: value})
+
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9 has no callbacks

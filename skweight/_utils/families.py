@@ -33,6 +33,14 @@ def learner_of(estimator):
         estimator = inner
 
 
+def packages_of(learner):
+    """Return the packages that the class of a learner and its bases are of, in order.
+
+    A class derived from one of another package is of both.
+    """
+    return [cls.__module__.partition(".")[0] for cls in type(learner).__mro__]
+
+
 # Names under which LightGBM takes its objective.
 _OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
 
@@ -43,7 +51,7 @@ def gives_raw_scores(estimator):
     That of LightGBM does, where the objective is a function: it does not know the link.
     """
     learner = learner_of(estimator)
-    if not any(cls.__module__.startswith("lightgbm.") for cls in type(learner).__mro__):
+    if "lightgbm" not in packages_of(learner):
         return False
     params = learner.get_params(deep=False)
     return any(callable(params.get(name)) for name in _OBJECTIVES)
@@ -56,8 +64,8 @@ def is_of_trees(estimator):
     same model again, at k times the price.
     """
     learner = learner_of(estimator)
-    packages = {cls.__module__.partition(".")[0] for cls in type(learner).__mro__}
-    return _is_any(learner, _TREES) or bool(packages & _PACKAGES_OF_TREES)
+    of_package = _PACKAGES_OF_TREES.intersection(packages_of(learner))
+    return _is_any(learner, _TREES) or bool(of_package)
 
 
 def is_forest(model):

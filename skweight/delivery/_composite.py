@@ -152,9 +152,20 @@ def _join(path, key):
 class Plan:
     """Requests, set on a private clone, by which routing carries the right weights."""
 
-    def __init__(self, y, weights, *, population, unsupported, random_state, passed):
+    def __init__(
+        self,
+        y,
+        weights,
+        *,
+        population,
+        unsupported,
+        random_state,
+        passed,
+        validation=None,
+    ):
         self.vectors = {TRAINING: weights, POPULATION: population}
         self.passed = passed
+        self.validation = validation
         self.y = y
         self.relabelled = []
         self.unsupported = unsupported
@@ -240,7 +251,8 @@ class Plan:
         if not usable and self.unsupported == "raise":
             raise no_way_in(estimator, path)
         way = ways[0] if usable else self.unsupported
-        if way == "sample_weight" and _routable(estimator, parent):
+        routable = self.validation is None and _routable(estimator, parent)
+        if way == "sample_weight" and routable:
             self._request(estimator, path, TRAINING, LEARNER)
             return estimator
         self._note(estimator, path, LEARNER, way)
@@ -249,6 +261,7 @@ class Plan:
             {name: name for name in self.given()},
             unsupported=self.unsupported,
             random_state=self.random_state,
+            validation=self.validation,
         )
 
     def _many_classes(self):

@@ -14,7 +14,12 @@ from sklearn import config_context, get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
-from skweight._utils.compat import clone_learner, own_request, quick_binning
+from skweight._utils.compat import (
+    clone_learner,
+    own_request,
+    own_requests,
+    quick_binning,
+)
 from skweight._utils.validation import check_choice
 from skweight.delivery._composite import (
     LEARNER,
@@ -23,12 +28,15 @@ from skweight.delivery._composite import (
     is_composite,
 )
 from skweight.delivery._one import (
+    WeightAdapter,
+    base_name,
     fit_called,
     fit_one,
     name_of,
     takes_roles,
     takes_sample_weight,
     tidied,
+    watching,
 )
 from skweight.exceptions import UnsupportedWeightsError
 
@@ -45,6 +53,7 @@ def deliver(
     unsupported="raise",
     random_state=None,
     fit_params=None,
+    validation=None,
 ):
     """Fit a clone of an estimator with weights, by whatever way it takes them.
 
@@ -74,6 +83,8 @@ def deliver(
         Seed of the bootstrap.
     fit_params : dict, default=None
         Further arguments of `fit`, passed on as scikit-learn would.
+    validation : ValidationRows, default=None
+        Rows that a learner watches to stop early, alone or last in Pipelines.
 
     Returns
     -------
@@ -115,6 +126,7 @@ def deliver(
         unsupported=unsupported,
         random_state=random_state,
         fit_params=fit_params,
+        validation=validation,
     )
     return estimator, deliveries
 
@@ -130,6 +142,7 @@ def deliver_in_place(
     unsupported="raise",
     random_state=None,
     fit_params=None,
+    validation=None,
 ):
     """Fit an estimator as `deliver` does, itself; return the deliveries.
 
@@ -140,14 +153,19 @@ def deliver_in_place(
     if isinstance(estimator, FrozenEstimator):
         estimator.fit(X, y)
         return [Delivery(name_of(estimator), "none", "frozen")]
+    if validation is not None:
+        validation = validation.inside(estimator)
     if weights is None:
-        estimator.fit(X, y, **fit_params)
+        _fit_without_weights(estimator, X, y, fit_params, validation)
         return []
     if not is_composite(estimator):
         # With routing on, some estimators refuse weights or want a scorer to be told
         # about them; only further arguments of fit need it.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
-        with config_context(enable_metadata_routing=routing):
+        with (
+            config_context(enable_metadata_routing=routing),
+            watching(validation, estimator, fit_params, X, y) as fit_params,
+        ):
             way = fit_one(
                 estimator,
                 X,
@@ -168,6 +186,7 @@ def deliver_in_place(
             unsupported=unsupported,
             random_state=random_state,
             passed=[] if translate else fit_params,
+            validation=validation,
         )
         plan.prepare(estimator)
         if translate:
@@ -175,6 +194,22 @@ def deliver_in_place(
         fit_called(estimator, X, y, plan.given(), fit_params)
         tidied(estimator)
     return plan.deliveries
+
+
+def _fit_without_weights(estimator, X, y, fit_params, validation):
+    """Fit an estimator as it comes; what learns in it may watch validation rows."""
+    if validation is None or not validation.pipelines:
+        with watching(validation, estimator, fit_params, X, y) as fit_params:
+            estimator.fit(X, y, **fit_params)
+        return
+    inner = validation.pipelines[-1]
+    name, learner = inner.steps[-1]
+    names = {own: own for own in map(base_name, fit_params)}
+    for own, alias in own_requests(learner).items():
+        names |= {alias if isinstance(alias, str) else own: own}
+    inner.set_params(**{name: WeightAdapter(learner, names, validation=validation)})
+    estimator.fit(X, y, **fit_params)
+    tidied(estimator)
 
 
 def deliver_fit_predict(estimator, X, y, weights, population, params):

@@ -5,6 +5,7 @@ the weights are constant per class; the ``priors`` of a discriminant analysis,
 likewise; drawing rows in proportion to their weights, where the caller allows it.
 """
 
+from contextlib import contextmanager
 from copy import deepcopy
 from inspect import signature
 
@@ -408,6 +409,19 @@ def is_row_wise(value, n_samples, name=""):
     return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
 
 
+@contextmanager
+def watching(validation, estimator, fit_params, X, y):
+    """Let an estimator watch validation rows, if any; yield the arguments of its fit.
+
+    What is watched is in force within this block alone.
+    """
+    if validation is None:
+        yield fit_params
+        return
+    with validation.given_to(estimator, fit_params, X, y) as further:
+        yield fit_params | further
+
+
 def systematic_resample(weights, n_draws=None, *, random_state=None):
     r"""Draw row numbers in proportion to weights, with the least possible noise.
 
@@ -457,11 +471,12 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 class WeightAdapter(BaseEstimator):
     """Stand in for an estimator inside a composite that routing cannot serve.
 
-    There are five kinds: estimators that take no ``sample_weight`` or refuse routing;
+    There are six kinds: estimators that take no ``sample_weight`` or refuse routing;
     estimators in composites that route the same metadata twice, where an alias is
     resolved too early; selectors that fit a model, whose ``fit_transform`` passes no
     metadata on; composites whose parts a search replaces, after it has routed by the
-    parts that were there before; and transformers that fail while routing is on. The
+    parts that were there before; transformers that fail while routing is on; and
+    learners that watch validation rows, which go through the steps before them. The
     adapter is a router itself, so that metadata reaches it under the names it travels
     by, and it hands them over by the rule for an estimator that stands alone. In all
     else it is that estimator, parameters included.
@@ -477,6 +492,8 @@ class WeightAdapter(BaseEstimator):
         Whether the estimator routes metadata further, which then keep their names.
     unsupported, random_state
         As in `fit_one`.
+    validation : ValidationRows, default=None
+        Rows that the estimator watches to stop early.
     """
 
     def __init__(
@@ -487,7 +504,9 @@ class WeightAdapter(BaseEstimator):
         composite=False,
         unsupported="raise",
         random_state=None,
+        validation=None,
     ):
+        self.validation = validation
         self.estimator = estimator
         self.names = dict(names or {})
         self.composite = composite
@@ -509,7 +528,10 @@ class WeightAdapter(BaseEstimator):
         weights = arguments.pop(TRAINING, population)
         # Routing is on for the composite around, and some estimators refuse every
         # weight while it is.
-        with config_context(enable_metadata_routing=False):
+        with (
+            config_context(enable_metadata_routing=False),
+            watching(self.validation, self.estimator, arguments, X, y) as arguments,
+        ):
             if weights is None:
                 self.estimator.fit(X, y, **arguments)
             else:
@@ -569,6 +591,7 @@ class WeightAdapter(BaseEstimator):
             composite=self.composite,
             unsupported=self.unsupported,
             random_state=self.random_state,
+            validation=self.validation,
         )
 
     def __sklearn_tags__(self):

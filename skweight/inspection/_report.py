@@ -62,6 +62,11 @@ class FitReport:
         The sampler inside every fit, and what became of the rows of each class.
     training_rows : list of int
         Rows of each class after resampling; empty without.
+    early_stopping : str or None
+        What a learner that stops early has watched, and on which rows; None where it
+        was given none by `validation_fraction` or `validation`.
+    rounds : list of int
+        Rounds, trees or epochs that each of the models predicts with; empty without.
     tails : dict
         The tail of the raw weights of each role, k-hat and its verdict, before a
         stabilizer: ``{role: ParetoDiagnostics}``. "not applicable" for weights per
@@ -119,6 +124,8 @@ class FitReport:
     candidates: dict = field(default_factory=dict)
     resampling: str | None = None
     training_rows: list = field(default_factory=list)
+    early_stopping: str | None = None
+    rounds: list = field(default_factory=list)
     # Not compared: a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
@@ -263,6 +270,10 @@ class RegressionReport:
         Share of the largest single weight in the total.
     deliveries : list of Delivery
         What got which weights, and how; empty without weights.
+    early_stopping : str or None
+        What a learner that stops early has watched, and on which rows.
+    rounds : list of int
+        Rounds, trees or epochs that the model predicts with; empty without.
     tails : dict
         The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
     target : dict or None
@@ -287,6 +298,8 @@ class RegressionReport:
     effective_sample_size: float
     largest_share: float
     deliveries: list
+    early_stopping: str | None = None
+    rounds: list = field(default_factory=list)
     # Not compared: a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
@@ -351,6 +364,9 @@ def describe_rows(report):
         lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
     if not report.deliveries:
         lines.append(("delivered", "no weights"))
+    if report.early_stopping is not None:
+        rounds = ", ".join(map(str, report.rounds))
+        lines.append(("early stopping", f"{report.early_stopping}; rounds: {rounds}"))
     return lines
 
 

@@ -92,7 +92,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         self : object
             The fitted classifier.
         """
-        return super().fit(_with_weights(X, y, sample_weight), y, **fit_params)
+        return super().fit(self._with_weights(X, y, sample_weight), y, **fit_params)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
         """Go on with the training, with weights.
@@ -115,7 +115,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         self : object
             The classifier.
         """
-        X = _with_weights(X, y, sample_weight)
+        X = self._with_weights(X, y, sample_weight)
         return super().partial_fit(X, y, classes=classes, **fit_params)
 
     def get_params_for(self, prefix):
@@ -178,11 +178,11 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         weight = X[_WEIGHT] if isinstance(X, Mapping) and _WEIGHT in X else None
         return mean_over_rows(losses, len(y_true), weight)
 
-
-def _with_weights(X, y, sample_weight):
-    """Return rows that carry their weights."""
-    if sample_weight is None:
-        return X
-    weight = check_weights(sample_weight, len(y))
-    rows = dict(X) if isinstance(X, Mapping) else {_FEATURES: X}
-    return {**rows, _WEIGHT: weight}
+    @staticmethod
+    def _with_weights(X, y, sample_weight):
+        """Return rows that carry their weights."""
+        if sample_weight is None:
+            return X
+        weight = check_weights(sample_weight, len(y))
+        rows = dict(X) if isinstance(X, Mapping) else {_FEATURES: X}
+        return {**rows, _WEIGHT: weight}

@@ -1,0 +1,349 @@
+"""Rows that a learner watches to stop early: cut from a fit's own, or from the user.
+
+They stand for the population: they have its weights and no emphasis, and are neither
+resampled nor trained on. In a Pipeline they go through the fitted transformers.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import _safe_indexing, indexable
+
+from skweight._fit.watching import (
+    REFINED,
+    family_of,
+    no_validation_rows,
+    refined_loss,
+)
+from skweight._held_out.splits import check_groups, group_folds, hold_out
+from skweight._utils.columns import drop_columns
+from skweight._utils.compat import NO_PARAMETER
+from skweight._utils.validation import (
+    check_number,
+    check_weights,
+    encode_labels,
+    n_rows,
+    positions_of,
+    say,
+)
+from skweight.delivery._composite import is_composite
+from skweight.delivery._one import OFFSETS, base_name, take_params
+
+
+@dataclass(frozen=True)
+class ValidationRows:
+    """Rows that a learner watches while it is fitted.
+
+    Attributes
+    ----------
+    X, y : array-like
+        Rows as transformers take them, and labels as the learner takes them.
+    weight : ndarray of shape (n_rows,) or None
+        Population weights; None stands for ones.
+    offsets : dict
+        What the scores of these rows are added to, by the name of the argument.
+    pipelines : list of Pipeline
+        Those whose steps come before the learner, from the outside in.
+    X_train, y_train : array-like
+        What the learner is fitted on, once that is known.
+    """
+
+    X: object
+    y: object
+    weight: np.ndarray | None = None
+    offsets: dict = field(default_factory=dict)
+    pipelines: list = field(default_factory=list)
+    X_train: object = None
+    y_train: object = None
+
+    def of(self, rows):
+        """Return what fits on some of the training rows watch: the same."""
+        return self
+
+    def apart(self, rows, random_state):
+        """Return the training rows and those to watch: all, and these."""
+        return rows, self
+
+    def encoded(self, labels):
+        """Return the rows with the positions of their labels in the place of those."""
+        return replace(self, y=positions_of(self.y, labels, owner="validation"))
+
+    def inside(self, estimator):
+        """Return the rows as they reach what learns in an estimator about to be fitted.
+
+        The steps before it are looked up when it is fitted, and they are, too.
+        """
+        return replace(self, pipelines=pipelines_of(estimator)[0])
+
+    @contextmanager
+    def given_to(self, learner, arguments, X, y):
+        """Let a learner watch the rows; yield further arguments of its fit.
+
+        The parameters that this needs are in force within this block alone.
+        """
+        family = family_of(learner)
+        params = learner.get_params(deep=False)
+        refined = family.takes_refined(learner, params, arguments)
+        rows = self.X
+        for pipeline in self.pipelines:
+            for _, step in pipeline.steps[:-1]:
+                if hasattr(step, "transform"):  # no "passthrough", and no sampler
+                    rows = step.transform(rows)
+        rows = replace(self, X=rows, X_train=X, y_train=y)
+        metric = refined_loss(learner) if refined else None
+        settings, given = family.settings(learner, rows, arguments, metric)
+        learner.set_params(**settings)
+        with family.quiet():
+            yield given
+        before = {name: params.get(name, NO_PARAMETER) for name in settings}
+        family.restore(learner, before)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A share of every fit's own training rows, to be watched.
+
+    Attributes
+    ----------
+    fraction : float
+        Share of the rows, in (0, 1).
+    stratify : bool
+        Whether y holds classes, each of which has its share.
+    groups : ndarray of shape (n_samples,) or None
+        Rows of one group stay together.
+    """
+
+    fraction: float
+    stratify: bool
+    groups: np.ndarray | None
+
+    def of(self, rows):
+        """Return how fits on some of the training rows cut those."""
+        if self.groups is None:
+            return self
+        return replace(self, groups=self.groups[rows])
+
+    def apart(self, rows, random_state):
+        """Return the training rows that are left, and those to watch."""
+        n_samples, population = n_rows(rows.X), rows.population
+        counted = np.arange(n_samples)
+        if population is not None:
+            counted = population.nonzero()[0]
+        watched = counted[self._choose(rows.y, counted, random_state)]
+        kept = np.ones(n_samples, dtype=bool)
+        kept[watched] = False
+        kept = kept.nonzero()[0]
+        X, y = indexable(rows.X, rows.y)
+        offsets = {
+            base_name(name): value
+            for name, value in take_params(rows.fit_params, watched, n_samples).items()
+            if base_name(name) in OFFSETS
+        }
+        validation = ValidationRows(
+            X=_safe_indexing(X, watched),
+            y=_safe_indexing(y, watched),
+            weight=None if population is None else population[watched],
+            offsets=offsets,
+        )
+        rows = rows._replace(
+            X=_safe_indexing(X, kept),
+            y=_safe_indexing(y, kept),
+            population=None if population is None else population[kept],
+            emphasis=None if rows.emphasis is None else rows.emphasis[kept],
+            fit_params=take_params(rows.fit_params, kept, n_samples),
+            kept=kept,
+        )
+        return rows, validation
+
+    def _choose(self, y, counted, random_state):
+        """Return the positions, among the rows that count, of those to watch."""
+        codes = np.zeros(counted.size, dtype=np.intp)
+        classes = None
+        if self.stratify:
+            classes, codes = encode_labels(np.asarray(_safe_indexing(y, counted)))
+        counts = np.bincount(codes)
+        if self.groups is None:
+            watched = hold_out(codes, counts, random_state, self.fraction)[1]
+            pairs = [(None, watched)]
+        else:
+            n_folds = max(round(1 / self.fraction), 2)
+            groups = self.groups[counted]
+            pairs = group_folds(n_folds, codes, groups, random_state)
+        for _, watched in pairs:
+            taken = np.bincount(codes[watched], minlength=counts.size)
+            if np.all((taken > 0) & (taken < counts)):
+                return watched
+        if classes is None:
+            raise ValueError(
+                f"validation_fraction={self.fraction!r} leaves no row to train on or "
+                f"to watch, of {counted.size}. Set validation_fraction=None."
+            )
+        rare = classes[np.argmin(counts)]
+        raise ValueError(
+            f"validation_fraction={self.fraction!r} must leave rows of every class on "
+            f"both sides of the cut, and the rarest, {say([rare])[1:-1]}, has "
+            f"{counts.min()} of the {counted.size} rows of this fit"
+            + ("." if self.groups is None else ", in whole groups.")
+            + " Collect more rows of it, use fewer folds, or pass validation=(X, y)."
+        )
+
+
+def pipelines_of(estimator):
+    """Return the Pipelines around what learns, from the outside in, and that."""
+    pipelines = []
+    while hasattr(estimator, "steps") and not hasattr(estimator, "_fit_with_roles"):
+        pipelines.append(estimator)
+        estimator = estimator.steps[-1][1]
+    return pipelines, estimator
+
+
+def resolve_validation(fraction, given, estimator, arguments, classes, *, hidden, X):
+    """Return what the fits of a wrapper are going to watch, or None.
+
+    Everything that can be refused before any fit is refused here.
+
+    Parameters
+    ----------
+    fraction : float or None
+        ``validation_fraction``.
+    given : tuple or None
+        ``validation`` of `fit`.
+    estimator : estimator
+        What is going to be fitted.
+    arguments : dict of dict
+        Arguments of `fit` by who gets them.
+    classes : ndarray or None
+        Labels; None for a regression.
+    hidden : list
+        Columns of X that the estimator is not to see.
+    X : array-like of shape (n_samples, n_features)
+        Training rows, with those columns.
+
+    Returns
+    -------
+    validation : Cut, ValidationRows or None
+    """
+    if fraction is None and given is None:
+        return None
+    if fraction is not None and given is not None:
+        raise ValueError(
+            f"validation_fraction={fraction!r} cuts validation rows from the training "
+            "rows, and fit was given some by validation=. Use one of the two."
+        )
+    check_can_stop(estimator, arguments["estimator"])
+    if given is not None:
+        return _check_given(given, arguments["estimator"], classes, hidden, X)
+    check_number(fraction, name="validation_fraction", low=0, high=1, include="neither")
+    groups = arguments["splitter"].get("groups")
+    if groups is not None:
+        groups = check_groups(groups, n_rows(X))
+    return Cut(float(fraction), classes is not None, groups)
+
+
+def check_can_stop(estimator, fit_params):
+    """Raise unless what learns takes validation rows, and is told how long to wait."""
+    if isinstance(estimator, FrozenEstimator):
+        raise ValueError(
+            "validation rows have no use here: a FrozenEstimator is not fitted."
+        )
+    learner = pipelines_of(estimator)[1]
+    name = type(learner).__name__
+    if hasattr(learner, "_fit_with_roles") or is_composite(learner):
+        raise ValueError(
+            f"validation rows cannot reach what learns inside {name}, which fits it "
+            "on rows of its own choice. Put the WeightedClassifier inside the "
+            f"{name}, around the learner, instead of around it."
+        )
+    family = family_of(learner)
+    if family is None:
+        raise no_validation_rows(learner)
+    own = sorted(name for name in fit_params if base_name(name) in family.names)
+    if own:
+        raise ValueError(
+            f"fit was given {say(own)}, by which {name} takes validation rows of its "
+            "own, besides those of validation= or validation_fraction=. Use one of "
+            "the two."
+        )
+    by_name = {base_name(name): value for name, value in fit_params.items()}
+    if not family.is_patient(learner.get_params(deep=False), by_name):
+        raise ValueError(
+            f"validation rows tell {name} when to stop, and it does not say how long "
+            f"to wait for a better round. Set its patience: {name}("
+            f"{family.patience}), or leave validation rows out."
+        )
+
+
+def _check_given(given, fit_params, classes, hidden, X_train):
+    """Return the rows that the user passed as ``validation=``."""
+    if not isinstance(given, list | tuple) or len(given) not in (2, 3):
+        raise ValueError(
+            "validation must be a pair (X_val, y_val), or (X_val, y_val, "
+            f"sample_weight) with population weights; got {type(given).__name__}"
+            + (f" of length {len(given)}." if hasattr(given, "__len__") else ".")
+        )
+    offsets = sorted(name for name in fit_params if base_name(name) in OFFSETS)
+    if offsets:
+        raise ValueError(
+            f"fit was given {say(offsets)}, an offset of every row, and validation= "
+            "has none for its rows. Use validation_fraction=, which cuts both."
+        )
+    X, y, weight = given if len(given) == 3 else (*given, None)
+    if n_rows(X) != n_rows(y):
+        raise ValueError(
+            "validation must have as many labels as rows; got "
+            f"{n_rows(X)} rows and {n_rows(y)} labels."
+        )
+    if weight is not None:
+        weight = check_weights(weight, n_rows(X), name="The weight in validation")
+    if classes is not None:
+        y = np.asarray(y)
+        codes = positions_of(y, classes, owner="The classifier")
+        mass = np.bincount(codes, weight, classes.size)
+        present = mass > 0
+        if not present.all():
+            raise ValueError(
+                f"validation has no row of class {say(classes[~present])}, so that "
+                "what is watched would say nothing of it. Pass rows of every class."
+            )
+    width = np.shape(X_train)[-1] if hidden else None
+    return ValidationRows(drop_columns(X, hidden, width=width), y, weight)
+
+
+def describe_early_stopping(validation, estimator, arguments, models):
+    """Return what a report says of validation rows and rounds.
+
+    Parameters
+    ----------
+    validation : Cut, ValidationRows or None
+        What was watched.
+    estimator : estimator
+        As it was written.
+    arguments : dict
+        Arguments of its fit.
+    models : list of estimator
+        The fitted ones that predict.
+
+    Returns
+    -------
+    figures : dict
+        Arguments of a report: "early_stopping" and "rounds"; empty without.
+    """
+    if validation is None:
+        return {}
+    learner = pipelines_of(estimator)[1]
+    family = family_of(learner)
+    params = learner.get_params(deep=False)
+    arguments = {base_name(name): value for name, value in arguments.items()}
+    if family.takes_refined(learner, params, arguments):
+        watch = f"{REFINED} on population weights"
+    else:
+        own = family.chosen_watch(params, arguments)
+        watch = f"{own or 'its own loss'} of {type(learner).__name__}"
+    rounds = [int(family.rounds(pipelines_of(model)[1])) for model in models]
+    if isinstance(validation, Cut):
+        rows = f"{validation.fraction:.3g} of the training rows of every fit"
+    else:
+        rows = f"the {n_rows(validation.X):,} rows of validation="
+    return {"early_stopping": f"{watch}, watched on {rows}", "rounds": rounds}

@@ -1,0 +1,366 @@
+"""How learners that stop early take validation rows: a class for each family.
+
+Everything that differs from library to library is here: under which names rows and
+their weights go in, by which parameter a learner is patient, what it watches unless the
+user says so, and how many rounds it has kept in the end.
+"""
+
+import warnings
+from contextlib import contextmanager, nullcontext
+from copy import copy
+from inspect import signature
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from skweight._utils.compat import reset_params
+from skweight._utils.families import gives_raw_scores, packages_of
+from skweight.metrics import RefinedLogLoss
+
+# What a report calls the watch that is set here.
+REFINED = "RefinedLogLoss"
+_NAME_OF_WATCH = "refined_log_loss"
+
+
+class Family:
+    """A family of learners that stop early by rows from outside.
+
+    Attributes
+    ----------
+    patience : str
+        What to write for a learner to be patient, with a value.
+    names : set of str
+        Arguments of its `fit` by which a user passes validation rows, or weights.
+    weights : set of str
+        Those of them that are weights.
+    """
+
+    patience = ""
+    names = frozenset()
+    weights = frozenset()
+
+    def is_patient(self, params, arguments):
+        """Return whether a learner says after how many rounds it stops."""
+        raise NotImplementedError
+
+    def chosen_watch(self, params, arguments):
+        """Return what the user has a learner watch; None for what is its default."""
+        return None
+
+    def takes_refined(self, learner, params, arguments):
+        """Return whether a learner is going to watch the refined loss."""
+        return is_classifier(learner) and self.chosen_watch(params, arguments) is None
+
+    def settings(self, learner, rows, arguments, refined):
+        """Return parameters, and further arguments of fit, that bring the rows in.
+
+        `refined` is the metric to watch, or None.
+        """
+        raise NotImplementedError
+
+    def restore(self, learner, before):
+        """Give a fitted learner back what it was written with."""
+        reset_params(learner, before)
+
+    def rounds(self, model):
+        """Return how many rounds a fitted model predicts with."""
+        raise NotImplementedError
+
+    def quiet(self):
+        """Return a context in which the library does not speak of our metric."""
+        return nullcontext()
+
+
+class XGBoost(Family):
+    """``eval_set`` is a list of pairs; the metric is a parameter."""
+
+    patience = "early_stopping_rounds=50"
+    weights = frozenset({"sample_weight_eval_set"})
+    names = frozenset({"eval_set", "base_margin_eval_set"}) | weights
+
+    def is_patient(self, params, arguments):
+        stops = _of_name(params.get("callbacks"), "EarlyStopping")
+        return params.get("early_stopping_rounds") is not None or bool(stops)
+
+    def chosen_watch(self, params, arguments):
+        return _said(params, "eval_metric")
+
+    def settings(self, learner, rows, arguments, refined):
+        given = {"eval_set": [(rows.X, rows.y)]}
+        if rows.weight is not None:
+            given["sample_weight_eval_set"] = [rows.weight]
+        if "base_margin" in rows.offsets:
+            given["base_margin_eval_set"] = [rows.offsets["base_margin"]]
+        if "verbose" not in arguments:
+            given["verbose"] = False  # it would print every round
+        return {} if refined is None else {"eval_metric": refined}, given
+
+    def rounds(self, model):
+        return model.best_iteration + 1
+
+
+# Names under which LightGBM takes its patience and its metric.
+_PATIENCE_OF_LIGHTGBM = (
+    "early_stopping_round",
+    "early_stopping_rounds",
+    "early_stopping",
+    "n_iter_no_change",
+)
+_METRIC_OF_LIGHTGBM = ("metric", "metrics", "metric_types")
+
+
+class LightGBM(Family):
+    """``eval_X`` and ``eval_y``, or ``eval_set`` before version 4.7.
+
+    It stops by the first metric that no longer falls, so that its own is switched off.
+    """
+
+    patience = "early_stopping_round=50"
+    weights = frozenset({"eval_sample_weight", "eval_class_weight"})
+    names = frozenset({"eval_set", "eval_X", "eval_y", "eval_init_score"}) | weights
+
+    def is_patient(self, params, arguments):
+        own = any((params.get(name) or 0) > 0 for name in _PATIENCE_OF_LIGHTGBM)
+        return own or bool(
+            _of_name(arguments.get("callbacks"), "_EarlyStoppingCallback")
+        )
+
+    def chosen_watch(self, params, arguments):
+        return _said(params, *_METRIC_OF_LIGHTGBM) or _said(arguments, "eval_metric")
+
+    def settings(self, learner, rows, arguments, refined):
+        given = {"eval_set": [(rows.X, rows.y)]}
+        if "eval_X" in signature(learner.fit).parameters:
+            given = {"eval_X": rows.X, "eval_y": rows.y}
+        if rows.weight is not None:
+            given["eval_sample_weight"] = [rows.weight]
+        if refined is None:
+            return {}, given
+        return {"metric": "None"}, given | {"eval_metric": refined.lightgbm}
+
+    def rounds(self, model):
+        return model.best_iteration_ or model.n_estimators_
+
+
+class CatBoost(Family):
+    """Rows with weights make a ``Pool``, which must be told of columns of words."""
+
+    patience = "early_stopping_rounds=50"
+    names = frozenset({"eval_set"})
+
+    def is_patient(self, params, arguments):
+        own = ("early_stopping_rounds", "od_wait", "od_pval")
+        return any((params | arguments).get(name) is not None for name in own)
+
+    def chosen_watch(self, params, arguments):
+        return _said(params, "eval_metric")
+
+    def settings(self, learner, rows, arguments, refined):
+        pair = rows.X, rows.y
+        if rows.weight is not None:
+            from catboost import Pool
+
+            known = learner.get_params() | arguments
+            kinds = ("cat_features", "text_features", "embedding_features")
+            columns = {name: known[name] for name in kinds if name in known}
+            pair = Pool(*pair, weight=rows.weight, **columns)
+        return {} if refined is None else {"eval_metric": refined}, {"eval_set": pair}
+
+    def rounds(self, model):
+        return model.tree_count_
+
+    @contextmanager
+    def quiet(self):
+        with warnings.catch_warnings():
+            # A metric in Python is slower without numba.
+            warnings.filterwarnings("ignore", message="Failed to import numba")
+            yield
+
+
+class HistGradientBoosting(Family):
+    """``X_val`` and ``y_val``; the metric is a scorer."""
+
+    patience = "early_stopping=True, n_iter_no_change=50"
+    weights = frozenset({"sample_weight_val"})
+    names = frozenset({"X_val", "y_val"}) | weights
+
+    def is_patient(self, params, arguments):
+        return params["early_stopping"] is True
+
+    def chosen_watch(self, params, arguments):
+        scoring = params["scoring"]
+        return None if _is_word(scoring, "loss") else f"scoring={scoring!r}"
+
+    def settings(self, learner, rows, arguments, refined):
+        given = {"X_val": rows.X, "y_val": rows.y}
+        if rows.weight is not None:
+            given["sample_weight_val"] = rows.weight
+        return {} if refined is None else {"scoring": refined.scorer()}, given
+
+    def rounds(self, model):
+        return model.n_iter_
+
+
+# What a callback of skorch watches unless it is told to watch something else.
+_DEFAULT_MONITOR = "valid_loss"
+
+
+class Skorch(Family):
+    """A split of known rows; the metric is a callback before the one that stops."""
+
+    patience = "callbacks=[EarlyStopping(patience=20)]"
+
+    def is_patient(self, params, arguments):
+        return bool(_of_name(params.get("callbacks"), "EarlyStopping"))
+
+    def chosen_watch(self, params, arguments):
+        stopper = _of_name(params.get("callbacks"), "EarlyStopping")[0]
+        own = getattr(stopper, "monitor", _DEFAULT_MONITOR)
+        return None if _is_word(own, _DEFAULT_MONITOR) else f"monitor={own!r}"
+
+    def settings(self, learner, rows, arguments, refined):
+        from skorch.callbacks import EpochScoring
+        from skorch.dataset import Dataset
+        from skorch.helper import predefined_split
+
+        X = rows.X
+        if rows.weight is not None and hasattr(learner, "_with_weights"):
+            X = learner._with_weights(X, rows.y, rows.weight)
+        params = {"train_split": predefined_split(Dataset(X, rows.y))}
+        if refined is None:
+            return params, {}
+
+        def watched(net, X, y):
+            return refined(rows.y, net.predict_proba(X), rows.weight)
+
+        scoring = EpochScoring(watched, lower_is_better=True, name=_NAME_OF_WATCH)
+        callbacks = [(_NAME_OF_WATCH, scoring)]
+        for item in learner.get_params(deep=False)["callbacks"]:
+            named = isinstance(item, tuple)
+            callback = item[-1] if named else item
+            if _names(callback) & {"EarlyStopping"}:
+                callback = copy(callback)
+                callback.monitor = _NAME_OF_WATCH
+            callbacks.append((item[0], callback) if named else callback)
+        return params | {"callbacks": callbacks}, {}
+
+    def restore(self, learner, before):
+        # Setting callbacks would begin those anew that have run.
+        known = vars(learner).get("callbacks_", [])
+        super().restore(learner, before)
+        learner.callbacks_ = [item for item in known if item[0] != _NAME_OF_WATCH]
+        for _, callback in learner.callbacks_:
+            if getattr(callback, "monitor", None) == _NAME_OF_WATCH:
+                callback.monitor = _DEFAULT_MONITOR
+
+    def rounds(self, model):
+        return len(model.history)
+
+
+class Keras(Family):
+    """``validation_data``, encoded as scikeras encodes the training rows.
+
+    Metrics of Keras are means over batches, which the refined loss is not: what is
+    watched is ``val_loss``, weighted as the population.
+    """
+
+    patience = "callbacks=[keras.callbacks.EarlyStopping(patience=20)]"
+    names = frozenset({"validation_data", "validation_split"})
+
+    def is_patient(self, params, arguments):
+        places = [params.get("callbacks"), params.get("fit__callbacks")]
+        places.append(arguments.get("callbacks"))
+        return any(_of_name(place, "EarlyStopping") for place in places)
+
+    def takes_refined(self, learner, params, arguments):
+        return False
+
+    def settings(self, learner, rows, arguments, refined):
+        if "KerasClassifier" in _names(learner):
+            vars(learner).setdefault("classes_", None)  # as its fit does first
+        X = learner.feature_encoder.fit(rows.X_train).transform(np.asarray(rows.X))
+        y = learner.target_encoder.fit(np.asarray(rows.y_train))
+        y = y.transform(np.asarray(rows.y))
+        parts = (X, y) if rows.weight is None else (X, y, rows.weight)
+        return {}, {"validation_data": parts}
+
+    def rounds(self, model):
+        return len(model.history_["loss"])
+
+
+_BY_PACKAGE = {
+    "xgboost": XGBoost(),
+    "lightgbm": LightGBM(),
+    "catboost": CatBoost(),
+    "skorch": Skorch(),
+    "scikeras": Keras(),
+}
+_HIST = HistGradientBoosting()
+# By name, as everywhere: to load scikit-learn's ensembles takes time.
+_HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
+# Those that hold out rows by themselves, and by which parameter.
+_BY_THEMSELVES = {
+    "BaseGradientBoosting": "n_iter_no_change",
+    "BaseMultilayerPerceptron": "early_stopping",
+    "BaseSGD": "early_stopping",
+}
+_INSTEAD = (
+    "Use XGBoost, LightGBM, CatBoost, HistGradientBoosting, skorch or scikeras; or "
+    "leave validation rows out."
+)
+
+
+def family_of(learner):
+    """Return the family of a learner that stops early by rows from outside, or None."""
+    if _names(learner) & _HISTS:
+        return _HIST if "X_val" in signature(learner.fit).parameters else None
+    families = [_BY_PACKAGE.get(package) for package in packages_of(learner)]
+    return next((family for family in families if family is not None), None)
+
+
+def no_validation_rows(learner):
+    """Return the error for a learner that takes no validation rows."""
+    name = type(learner).__name__
+    own = [_BY_THEMSELVES[cls] for cls in _names(learner) & _BY_THEMSELVES.keys()]
+    if _names(learner) & _HISTS:
+        why = "takes X_val and y_val only in newer versions of scikit-learn"
+    elif own:
+        why = f"holds out rows of its own by {own[0]}, and takes none from outside"
+    elif "keras" in packages_of(learner):
+        why = "of keras.wrappers takes none; KerasClassifier of scikeras does"
+    else:
+        why = "does not stop early by rows from outside"
+    return ValueError(f"validation rows have no use here: {name} {why}. {_INSTEAD}")
+
+
+def refined_loss(learner):
+    """Return the metric to watch, for what the library is going to pass to it."""
+    objective = learner.get_params(deep=False).get("objective")
+    return RefinedLogLoss(raw=callable(objective) or gives_raw_scores(learner))
+
+
+def _said(params, *names):
+    """Return which of the names has a value, with that value, or None."""
+    said = [f"{name}={params[name]!r}" for name in names if params.get(name)]
+    return said[0] if said else None
+
+
+def _is_word(value, word):
+    return isinstance(value, str) and value == word
+
+
+def _names(value):
+    """Return the names of the classes of an object, or of a class."""
+    cls = value if isinstance(value, type) else type(value)
+    return {base.__name__ for base in cls.__mro__}
+
+
+def _of_name(callbacks, name):
+    """Return the callbacks of a class of that name, in whatever holds them."""
+    if callbacks is None or isinstance(callbacks, str):
+        return []
+    if isinstance(callbacks, dict):
+        callbacks = list(callbacks.values())
+    listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    callbacks = [item[-1] if isinstance(item, tuple) else item for item in listed]
+    return [item for item in callbacks if name in _names(item)]
