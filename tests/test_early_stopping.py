@@ -353,9 +353,9 @@ def test_rows_come_from_one_place(data):
     rows = data.X[:50], data.y[:50]
     with pytest.raises(ValueError, match="Use one of the two"):
         wrap().fit(data.X, data.y, validation=rows)
-    with pytest.raises(ValueError, match="eval_set.*Use one of the two"):
+    with pytest.raises(ValueError, match=r"eval_set.*Use one of the two"):
         wrap().fit(data.X, data.y, eval_set=[rows])
-    with pytest.raises(ValueError, match="base_margin.*validation_fraction"):
+    with pytest.raises(ValueError, match=r"base_margin.*validation_fraction"):
         wrap(validation_fraction=None).fit(
             data.X, data.y, validation=rows, base_margin=data.X[:, 0]
         )
@@ -371,7 +371,7 @@ def test_what_is_not_fitted_watches_nothing(data):
     frozen = FrozenEstimator(LogisticRegression().fit(data.X, data.y))
     with pytest.raises(ValueError, match="a FrozenEstimator is not fitted"):
         wrap(frozen, weighting=None).fit(data.X, data.y)
-    with pytest.raises(AttributeError, match="validation_fraction=0.2 cuts rows"):
+    with pytest.raises(AttributeError, match=r"validation_fraction=0\.2 cuts rows"):
         wrap(SGDClassifier()).partial_fit  # noqa: B018
 
 
