@@ -270,3 +270,64 @@ def test_printing_a_strategy_shows_the_size_of_the_target_and_not_its_rows():
     )
     assert weighting.X_target.shape == (5000, 3)
     assert repr(DensityRatioWeighting()) == "DensityRatioWeighting()"
+
+
+def test_a_search_learns_the_ratio_of_a_fold_once(rng, tmp_path, monkeypatch):
+    """Of four candidates, five folds and the refit: six in place of twenty-one."""
+    X, X_target = rng.normal(size=(200, 2)), rng.normal(0.4, size=(150, 2))
+    y = (X[:, 0] + rng.normal(size=200) > 0).astype(int)
+    learned = []
+    fit_ratio = KernelLogisticRatio.fit_ratio
+
+    def counted(self, *args):
+        learned.append(self)
+        return fit_ratio(self, *args)
+
+    def search(memory, n_jobs=1):
+        weighting = DensityRatioWeighting(
+            X_target,
+            estimator=KernelLogisticRatio(n_centers=20),
+            random_state=0,
+            memory=memory,
+        )
+        clf = WeightedClassifier(
+            LogisticRegression(), weighting=weighting, calibration=None
+        )
+        grid = {"estimator__C": [0.01, 0.1, 1.0, 10.0]}
+        return GridSearchCV(clf, grid, cv=5, n_jobs=n_jobs).fit(X, y)
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pkl")}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KernelLogisticRatio, "fit_ratio", counted)
+        plain = search(None)
+        assert len(learned) == 21
+        kept = search(str(tmp_path))
+        assert len(learned) == 21 + 6
+    before = files()
+    assert len(before) == 6
+    again = search(str(tmp_path), n_jobs=2)
+    assert files() == before
+    for searched in (kept, again):
+        proba = searched.predict_proba(X)
+        assert_allclose(proba, plain.predict_proba(X), rtol=1e-12)
+
+
+def test_a_generator_moves_on_although_a_ratio_is_kept(rng, tmp_path):
+    X, X_target = rng.normal(size=(300, 2)), rng.normal(0.4, size=(300, 2))
+    draws = np.random.RandomState(0)
+    weighting = DensityRatioWeighting(
+        X_target,
+        estimator=KernelLogisticRatio(n_centers=10),
+        random_state=draws,
+        memory=str(tmp_path),
+    )
+    first, second = (weighting.fit_weigh(X, None) for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+def test_memory_is_a_folder(rng):
+    weighting = DensityRatioWeighting(rng.normal(size=(50, 1)), memory=3)
+    with pytest.raises(ValueError, match="memory"):
+        weighting.fit(rng.normal(size=(50, 1)))
