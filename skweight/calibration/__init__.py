@@ -1,8 +1,8 @@
-"""Calibrators: from log-scale scores to honest probabilities.
+"""Calibrators: from log-scale scores to calibrated probabilities.
 
-A calibrator learns on scores of rows that the model was not fitted on, with weights
-that say what the population looks like, never with those that told the model where to
-look. See the user guide for which one to choose.
+A calibrator learns on scores of rows that the model was not fitted on. It uses
+population weights, never weights that emphasise a class. See the user guide for which
+calibrator to choose.
 """
 
 from skweight.calibration._anchored import AnchoredCalibrator

@@ -29,7 +29,7 @@ from skweight.calibration._quadratic import Bend, fit_bend
 # The targets are the labels themselves: the prior keeps the map finite.
 _LABELS = np.array([0.0, 1.0])
 
-# Log odds that spread less than this say nothing about a slope near one.
+# With a smaller standard deviation of the log odds, the slope cannot be estimated.
 _NARROW = 1e-6
 
 
@@ -38,11 +38,11 @@ class AnchoredCalibrator(BaseCalibrator):
 
     The first choice after class weights or resampling. The closed-form inversion of
     ``PriorCalibrator`` is right for a model at the minimum of a proper loss and wrong
-    for most others; a ``SigmoidCalibrator`` is right for both but knows nothing before
-    it sees rows. This one is a maximum a-posteriori estimate with the inversion as its
-    prior: without rows it is the inversion, with many rows the sigmoid, and in between
-    every row moves it by what the row is worth. It has the least regret of the maps
-    with a formula where the rare class has some tens of rows.
+    for most others; a ``SigmoidCalibrator`` is right for both but needs rows. This
+    calibrator is a maximum a-posteriori estimate with the inversion as its prior.
+    Without rows, the map is the inversion. As rows are added, the map moves towards the
+    sigmoid. Of the parametric maps it has the lowest regret where the rare class has
+    some tens of rows.
 
     With :math:`w_k` the training mass of class k over its population mass, and
     :math:`z = s - \log(w_1 / w_0)` the inverted log odds,
@@ -61,31 +61,28 @@ class AnchoredCalibrator(BaseCalibrator):
     Parameters
     ----------
     shape : {"affine", "quadratic"}, default="affine"
-        Whether the map of the log odds may bend. ``"quadratic"`` follows models that
-        are too sure on one side, as over-fitted trees are, and needs hundreds of rows
-        of the rare class to be worth it. With three classes and more the map is affine
-        in each.
+        Whether the map of the log odds is affine or has a quadratic term.
+        ``"quadratic"`` suits models that are over-confident on one side, such as
+        over-fitted trees. The quadratic term needs hundreds of rows of the rare class.
+        With three or more classes the map is always affine.
     slope_scale : float, default=0.5
-        Standard deviation :math:`\sigma_a` of the prior of the slope around 1, in
-        (0, inf). Raising it lets fewer rows move the slope; 1 suits models whose scores
-        are no log odds: votes, margins, synthetic rows.
+        Standard deviation :math:`\sigma_a` of the prior of the slope around 1, in (0,
+        inf). Raising it lets fewer rows move the slope. 1 suits models whose scores are
+        not log odds: votes of forests, margins, or models trained on synthetic rows.
     intercept_scale : float, default=1.0
         Standard deviation :math:`\sigma_b` of the prior of the intercept around 0, in
-        log odds, in (0, inf). Raising it trusts the inversion less; 2 suits models
-        whose scores are no log odds.
+        log odds, in (0, inf). Raising it trusts the inversion less. 2 suits models
+        whose scores are not log odds.
     curvature_scale : float, default=0.25
-        Standard deviation :math:`\sigma_c` of the prior of the bend around 0, in
-        (0, inf). Raising it lets the map bend sooner.
+        Standard deviation :math:`\sigma_c` of the prior of the curvature around 0, in
+        (0, inf). Raising it lets fewer rows bend the map.
     ridge : float, default=1.0
-        Three classes and more: how strongly the slopes of the classes are kept
-        together, in (0, inf). Their deviations from a common slope have the prior
+        Three or more classes: how strongly the slopes of the classes are pulled towards
+        a common slope, in (0, inf). Their deviations from a common slope have the prior
         variance :math:`1 / (2 \lambda k)`; the common slope has :math:`\sigma_a^2`.
         Raising it helps when classes are rare.
     bounded : bool, default=True
-        Whether log odds beyond Laplace's bounds
-        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
-        show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme. Two classes only.
+        Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
 
     Attributes
     ----------
@@ -96,7 +93,7 @@ class AnchoredCalibrator(BaseCalibrator):
     curvature_ : float
         Bend :math:`c`; two classes only.
     class_multiplier_ : ndarray of shape (n_classes,)
-        What was inverted before anything was learned; ones if nothing was.
+        Class multipliers that were inverted; ones if none were passed.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -110,24 +107,21 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Notes
     -----
-    *The prior does what Platt's smoothed targets do*, it keeps the fit finite where
-    the scores separate the classes, so the labels themselves are the targets. Its pull
-    fades like 1 / n.
+    *The prior replaces Platt's smoothed targets.* The prior keeps the fit finite where
+    the scores separate the classes, so the labels themselves are the targets. The
+    influence of the prior decreases like 1 / n.
 
-    *The bend is guarded.* The square is taken over the range of the calibration scores
-    (at most five standard deviations to either side) and goes on along its tangent
-    outside; if the best map turned round inside the range, the best map that rises
-    everywhere is taken, so that the ranking and the AUC stay.
+    *The map is increasing.* The quadratic term is guarded as in
+    ``QuadraticCalibrator``, so that the ranking and the AUC do not change.
 
-    *The tails are bounded by what the rows can show*, more firmly the more rows there
-    are: an over-sure model that was never seen wrong on three hundred rows is not
-    believed when it says one in a million. On the problems of the user guide this
-    takes a sixth to a quarter off the regret below a thousand rows. Without rows
-    nothing is bounded.
+    *The tails are bounded by what the rows can support.* For example, 300 rows without
+    an error cannot support a probability of one in a million. On the problems of the
+    user guide the bounds reduce the regret by a sixth to a quarter for fewer than a
+    thousand rows. Without calibration rows there are no bounds.
 
-    *A slope of zero or less* is refused with a ``CalibrationWarning``: every row
-    then gets about the class frequencies. With more classes, if only some slopes are
-    not positive all classes share one.
+    *A slope of zero or less* is refused with a ``CalibrationWarning``. Every row then
+    gets about the class frequencies. With three or more classes, if only some slopes
+    are not positive, all classes share one slope.
 
     *Cost.* Newton, exact to rounding: :math:`O(n)` for two classes (a first fit on
     cells of the score leaves one pass over the rows), :math:`O(n k^2)` for more.
@@ -144,8 +138,8 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model that counted the second class 19 times, and is a little too sure. Without
-    rows it is inverted, ten rows move it towards them, and many rows settle it:
+    A model that weighted the second class 19 times and is a little over-confident. The
+    slope and the intercept with no rows (the inversion), with 10 rows and with 20,000:
 
     >>> import numpy as np
     >>> from skweight.calibration import AnchoredCalibrator
@@ -188,7 +182,7 @@ class AnchoredCalibrator(BaseCalibrator):
         classes=None,
         class_multiplier=None,
     ):
-        """Learn how far the rows lead away from the inversion.
+        """Fit the map to rows, with the inversion as the prior.
 
         Parameters
         ----------
@@ -290,14 +284,14 @@ class AnchoredCalibrator(BaseCalibrator):
             theta = fit_logistic(objective, start, shape=with_prior)
         if theta is None or theta[0] <= 0:
             only_intercept = np.eye(start.shape[0])[:, -1:]
-            found = fit_logistic(
+            fitted_intercept = fit_logistic(
                 objective,
                 np.zeros(1),
                 shape=lambda objective: Restricted(
                     with_prior(objective), only_intercept
                 ),
             )
-            theta = np.append(np.zeros(start.shape[0] - 1), found)
+            theta = np.append(np.zeros(start.shape[0] - 1), fitted_intercept)
             warn_reversed(self, rows, "every row gets the class frequencies")
         slope = theta[0] / standard.scale
         intercept = theta[-1] - theta[0] * (standard.centre / standard.scale)
@@ -342,32 +336,33 @@ class AnchoredCalibrator(BaseCalibrator):
         covariance += self.slope_scale**2
         precision = np.zeros((2 * n_classes, 2 * n_classes))
         precision[:n_classes, :n_classes] = np.linalg.inv(covariance)
-        # A difference of two intercepts is what the intercept of two classes is.
+        # The intercept of two classes is a difference of two intercepts: half the
+        # variance.
         diagonal = np.arange(n_classes, 2 * n_classes)
         precision[diagonal, diagonal] = 2 / self.intercept_scale**2
         precision /= rows.weight.sum()
         centre = np.repeat([1.0, 0.0], n_classes)
-        own, other = np.ones(n_classes), np.zeros(n_classes)
+        own_target, other_target = np.ones(n_classes), np.zeros(n_classes)
 
         def fit(basis, start):
             def build(z, codes, weight):
-                objective = SoftmaxObjective(z, codes, weight, own, other)
+                objective = SoftmaxObjective(z, codes, weight, own_target, other_target)
                 return Restricted(Ridge(objective, precision, centre), basis)
 
-            found = basis @ fit_softmax(build, data, start)
-            return found[:n_classes], found[n_classes:] - found[n_classes:].mean()
+            theta = basis @ fit_softmax(build, data, start)
+            return theta[:n_classes], theta[n_classes:] - theta[n_classes:].mean()
 
-        every = np.eye(2 * n_classes)
-        self.slope_, self.intercept_ = fit(every, centre)
+        identity = np.eye(2 * n_classes)
+        self.slope_, self.intercept_ = fit(identity, centre)
         if (self.slope_ > 0).all():
             return
-        free = self.slope_
-        shared = np.column_stack([centre, every[:, n_classes:]])
+        free_slopes = self.slope_
+        shared = np.column_stack([centre, identity[:, n_classes:]])
         self.slope_, self.intercept_ = fit(shared, np.eye(n_classes + 1)[0])
         if (self.slope_ > 0).all():
-            warn_reversed(self, rows, "all classes share one slope", slope=free)
+            warn_reversed(self, rows, "all classes share one slope", slope=free_slopes)
             return
-        self.slope_, self.intercept_ = fit(every[:, n_classes:], np.zeros(n_classes))
+        self.slope_, self.intercept_ = fit(identity[:, n_classes:], np.zeros(n_classes))
         warn_reversed(self, rows, "every row gets the class frequencies")
 
     def _predict_multiclass(self, scores):

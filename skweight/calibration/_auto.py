@@ -1,4 +1,4 @@
-"""The calibrator for everyone who does not want to choose one."""
+"""The calibrator that averages the others by their cross-fitted log loss."""
 
 import warnings
 from copy import copy
@@ -20,30 +20,31 @@ from skweight.calibration._scaling import (
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.exceptions import CalibrationWarning
 
-# Effective rows of the rarest class below which nothing can be held out to compare by.
+# With fewer effective rows of the rarest class, candidates cannot be compared.
 FEWEST_ROWS = 5
-# Nats of held-out log loss, summed over the rows, that count as one e-fold of trust.
-# The loss of a few rows is noise: with 1 the best of it would win by chance, and with
-# infinity it would never matter. See benchmarks/calibration_regret.py.
+# A difference of this many nats of held-out log loss, summed over the rows, changes the
+# ratio of two shares by a factor of e. With 1 the noise of few rows would decide; with
+# infinity the loss would not matter. See benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
-# The flat blocks of isotonic regression, and what their share is multiplied by before
-# any row is seen: they are far ahead on some problems and behind on most.
+# The isotonic regression with flat blocks, and the factor of its share in the prior:
+# this candidate is far better on some problems and worse on most.
 FLAT = "flat isotonic"
 PRIOR_OF_FLAT = 0.3
-# Classes above which a matrix, of as many rows and columns, takes too long.
+# With more classes, matrix scaling takes too long.
 MOST_CLASSES = 20
-# Shares of less than this are not worth their price at prediction.
+# Smaller shares are set to zero: they would cost time at prediction and gain nothing.
 SMALLEST_SHARE = 0.02
 
 
 class AutoCalibrator(BaseCalibrator):
-    r"""Mix the families of maps by how well each does on rows it has not seen.
+    r"""Average several calibrators, weighted by their cross-fitted log loss.
 
     The first choice where nothing is known about the model, in particular for one that
     was weighted or resampled. Which map is best depends on the number of rows and on
-    the model: a line for few rows, a bend for trees and misspecified models, any curve
-    for many rows. Candidates m = 1, ..., M are fitted, and their probabilities are
-    averaged with shares that follow from their cross-fitted log loss,
+    the model: an affine map for few rows, a quadratic one for trees and misspecified
+    models, an isotonic one for many rows. Candidates m = 1, ..., M are fitted, and
+    their probabilities are averaged with shares that follow from their cross-fitted log
+    loss,
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
@@ -52,10 +53,10 @@ class AutoCalibrator(BaseCalibrator):
     with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
     folds), :math:`v` the weights, scaled to effective rows, :math:`T = 4`, and
     :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance
-    of the candidates' losses of row i: 1 for equal weights, and less where a few heavy
-    rows tell the candidates apart.
-    With few rows all candidates have a say, which is better than any of them; with
-    many rows the best one takes all.
+    of the candidates' losses of row i: 1 for equal weights, and less where a few rows
+    of large weight decide. With few rows all candidates have a share, which is better
+    than any of them alone. With many rows the best candidate has nearly the whole
+    share.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
@@ -72,24 +73,24 @@ class AutoCalibrator(BaseCalibrator):
                                       and scaled without it: it is far off for them
     ================================  ==================================================
 
-    Beside flat blocks, the best of the others has a share of 0.02 at least, so that no
-    rows tie that the model ranks.
+    Next to flat blocks, the best other candidate has a share of at least 0.02, so that
+    rows with different scores do not tie.
 
-    No candidate can say exactly 0 or 1, and none is a temperature without bias, which
-    cannot undo weights.
+    No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
+    candidate, because it cannot undo class weights.
 
     Attributes
     ----------
     chosen_ : str
         Name of the candidate with the largest share.
     shares_ : dict {str: float}
-        Share of every candidate, below 0.02 set to zero.
+        Share of every candidate; shares below 0.02 are set to zero.
     losses_ : dict {str: float}
-        Mean cross-fitted log loss of every candidate, in nats; empty where there is
-        one candidate only.
+        Mean cross-fitted log loss of every candidate, in nats; empty if there is only
+        one candidate.
     calibrators_ : dict {str: calibrator}
-        Those that have a share, fitted on all rows; their labels are positions in
-        ``classes_``.
+        The candidates with a positive share, fitted on all rows; their labels are
+        positions in ``classes_``.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -97,21 +98,21 @@ class AutoCalibrator(BaseCalibrator):
 
     See Also
     --------
-    AnchoredCalibrator : The candidate to take alone where a formula is needed.
+    AnchoredCalibrator : A single map with a formula.
 
     Notes
     -----
     A mean of increasing maps is increasing, and its log loss is at most the mean of
     their losses. Folds are stratified and drawn with a fixed seed from the sorted rows,
-    so that the result does not depend on the order in which they came.
+    so that the result does not depend on the order of the rows.
 
-    *Cost.* Two classes: one sort, and 20 fits on at most 2048 cells of the score, which
-    take as long for a million rows as for some thousand; besides, the fits that are
-    kept. More classes: five folds, or three folds of 20,000 rows where there are more.
-    A prediction for two classes costs one search in a table of some hundred knots,
-    straight lines in between, whose log odds are those of the mixture to 0.001 (where
-    flat blocks jump between neighbouring scores, any way up will do); it reaches two
-    ranges of the calibration scores beyond them.
+    *Cost.* Two classes: one sort and 20 fits on at most 2048 bins of the score, whose
+    time does not grow with the number of rows, and one fit of each candidate with a
+    share. Three or more classes: five folds; above 20,000 rows, three folds of 20,000
+    rows. A prediction for two classes interpolates linearly in a table of some hundred
+    knots. The log odds of the table differ from those of the average by at most 0.001,
+    except where flat blocks jump between neighbouring scores. The table extends beyond
+    the calibration scores by twice their range on either side.
 
     References
     ----------
@@ -147,7 +148,7 @@ class AutoCalibrator(BaseCalibrator):
         class_multiplier=None,
         votes=False,
     ):
-        """Learn every candidate's map from scores to probabilities, and its share.
+        """Fit every candidate, and compute its share.
 
         Parameters
         ----------
@@ -165,7 +166,7 @@ class AutoCalibrator(BaseCalibrator):
             Training mass of each class as the model saw it over its population mass;
             None is a model that was not weighted.
         votes : bool, default=False
-            Whether the scores were made from shares of votes, as those of a forest.
+            Whether the scores come from shares of votes, as those of a forest.
 
         Returns
         -------
@@ -189,12 +190,12 @@ class AutoCalibrator(BaseCalibrator):
         return self._fit(scores, y, sample_weight, classes, class_multiplier)
 
     def describe(self):
-        """Return in words what was chosen.
+        """Describe the chosen candidates in one line.
 
         Returns
         -------
         words : str
-            The candidates that have a share, largest first.
+            The candidates with a positive share, the largest first.
         """
         shares = sorted(self.shares_.items(), key=lambda pair: -pair[1])
         named = [f"{name} {share:.0%}" for name, share in shares if share > 0]
@@ -215,7 +216,7 @@ class AutoCalibrator(BaseCalibrator):
         if rows.class_count.min() < FEWEST_ROWS:
             candidates = {"anchored": self._anchored()}
         else:
-            # What shares of votes need inverted, a bias learns better.
+            # For shares of votes, a bias that is learned is better than the inversion.
             tempered = {"inversion": not self._votes}
             candidates = {
                 "temperature": TemperatureCalibrator(),
@@ -233,21 +234,21 @@ class AutoCalibrator(BaseCalibrator):
         self.calibrators_ = {}
         refused = []
         with warnings.catch_warnings(record=True) as caught:
-            # Every candidate in every fold would say the same, and of a missing class
-            # the user has been told.
+            # Every candidate would repeat the warning in every fold, and the warning
+            # about a missing class has been issued already.
             warnings.simplefilter("always", CalibrationWarning)
             self._set_shares(candidates, rows)
             for name, share in self.shares_.items():
                 if share > 0:
                     caught.clear()
                     self.calibrators_[name] = fit_on(candidates[name], rows)
-                    if CalibrationWarning in [one.category for one in caught]:
+                    if CalibrationWarning in [record.category for record in caught]:
                         refused.append(name)
         if refused:
             self._warn_again(max(refused, key=self.shares_.get), rows)
 
     def _warn_again(self, name, rows):
-        """Let a candidate warn by the labels of the user, of which it knew none."""
+        """Fit a candidate again, so that its warning names the labels of the user."""
         candidate = copy(self.calibrators_[name])
         candidate.classes_ = self.classes_
         if rows.scores.ndim == 1:
@@ -264,10 +265,11 @@ class AutoCalibrator(BaseCalibrator):
             total = compared.mass * np.array(list(compared.losses.values()))
             is_flat = np.array([name == FLAT for name in candidates])
             prior = np.where(is_flat, np.log(PRIOR_OF_FLAT), 0.0)
-            shares = softmax(prior - compared.known * total / TEMPERATURE)
+            shares = softmax(prior - compared.rows_per_weight * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
             if is_flat.any():
-                # Next to flat blocks, a map that rises keeps the ranking inside them.
+                # Next to flat blocks, a strictly increasing map keeps the ranking
+                # inside them.
                 rising = np.where(is_flat, np.inf, total).argmin()
                 shares[rising] = max(shares[rising], SMALLEST_SHARE)
             shares /= shares.sum()

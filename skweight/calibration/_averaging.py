@@ -1,25 +1,25 @@
 """When the average of the fold models is better than one model fitted on all rows."""
 
-# Held-out log loss over that of the class frequencies below which a model nearly knows
-# the labels. An average of models then blurs what each of them has right.
+# Ratio of the held-out log loss to that of the class frequencies. Below it, the model
+# predicts nearly all labels rightly, and averaging several models makes it worse.
 NEARLY_KNOWN = 0.3
-# Features for each effective row of the rarest class from which on a linear model
-# changes enough with its rows for an average to be worth its price.
+# Features per effective row of the rarest class. From this ratio on, linear models of
+# different folds differ enough for their average to be better.
 FEATURES_PER_RARE_ROW = 0.1
 
 
 def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
     """Return whether averages of fold models have the lower log loss.
 
-    Trees change much with their rows, and linear models with many features for their
-    rows do; averages of others are nearly the same model, at k times the price. Where
-    the rows can nearly be told apart, an average loses an exact rule. Measured by
-    benchmarks/calibration_choice.py.
+    Averaging helps models of high variance: trees, and linear models with many features
+    per row. For other models the average is nearly the same model at k times the cost.
+    Where the classes are nearly separable, averaging is worse. The thresholds were
+    measured by benchmarks/calibration_choice.py.
 
     Parameters
     ----------
     relative_loss : float
-        Calibrated log loss on held-out rows, over that of the class frequencies.
+        Calibrated log loss on held-out rows, divided by that of the class frequencies.
     of_trees : bool
         Whether the model is made of trees; else it counts as linear.
     n_features : int

@@ -1,4 +1,4 @@
-"""The contract of every calibrator, and the bookkeeping that all of them share."""
+"""The base class of the calibrators, with the checks of their input."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,25 +21,24 @@ from skweight.calibration._engine.logistic import standardise
 from skweight.calibration._engine.numerics import Tails, centre_rows
 from skweight.exceptions import CalibrationWarning
 
-# Probabilities predicted at a time, so that what is in between stays in the processor's
-# cache and takes no memory worth mentioning.
+# Probabilities predicted at a time: temporary arrays stay in the processor's cache.
 _BLOCK = 1 << 16
 
-# Share of the heaviest row that every row of positive weight has at least: far below
-# what anyone means, and sums still see it.
+# Smallest positive weight, relative to the largest: smaller weights are raised to it,
+# so that they still change a sum in floating point.
 _LIGHTEST = 1e-13
 
-# Sums that a count of weights keeps apart until the end.
+# Partial sums of a weighted count, added at the end.
 _LANES = 8
 
-# Log odds beyond this are taken for it. Their squares, and products with weights, stay
-# finite.
+# Log odds are clipped to this size, so that their squares and their products with
+# weights stay finite.
 _FAR = 1e100
 
 
 @dataclass(frozen=True)
 class CalibrationRows:
-    """The rows a calibrator learns from, checked: none of them has weight zero.
+    """The checked rows that a calibrator learns from; every weight is positive.
 
     Attributes
     ----------
@@ -52,7 +51,7 @@ class CalibrationRows:
     class_count : ndarray of shape (n_classes,), dtype float64
         Total of ``weight`` per class; zero for a class that is missing.
     row_mass : ndarray of shape (n_classes,), dtype float64
-        What one more row of each class would weigh: one where all rows weigh the same.
+        Weight of one additional row of each class; 1 where all weights are equal.
     class_multiplier : ndarray of shape (n_classes,) or None
         What :func:`check_class_multiplier` returned, for calibrators that ask for it.
     """
@@ -66,10 +65,10 @@ class CalibrationRows:
 
     @classmethod
     def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):
-        """Return rows that may each stand for several, counted as effective rows.
+        """Return rows that may each be a sum of several rows, scaled to effective rows.
 
-        ``mass`` and ``squares`` are the sums of the weights that a row stands for, and
-        of their squares.
+        ``mass`` and ``squares`` are the sums of the weights, and of the squared
+        weights, of the rows that were added.
         """
         scale, class_count, row_mass = _effective_counts(
             np.bincount(codes, mass, n_classes), np.bincount(codes, squares, n_classes)
@@ -85,16 +84,16 @@ class CalibrationRows:
 
     @property
     def tails(self):
-        """What the rows of two classes can show at most."""
+        """The bounds of the log odds that the rows of two classes can support."""
         return Tails.of(self.class_count, self.row_mass)
 
     def against_rest(self, code, scores):
-        """Return the rows with the labels "another class" and "this class"."""
-        rest = np.delete(self.class_count, code)
-        count = np.array([rest.sum(), self.class_count[code]])
+        """Return the rows as two classes: all other classes, and ``code``."""
+        other_counts = np.delete(self.class_count, code)
+        count = np.array([other_counts.sum(), self.class_count[code]])
         row_mass = np.array([1.0, self.row_mass[code]])
         if count[0] > 0:
-            row_mass[0] = rest @ np.delete(self.row_mass, code) / count[0]
+            row_mass[0] = other_counts @ np.delete(self.row_mass, code) / count[0]
         scale = _scale_to_effective_rows(count, row_mass)
         return CalibrationRows(
             scores=scores,
@@ -108,22 +107,21 @@ class CalibrationRows:
 class BaseCalibrator(BaseEstimator):
     r"""Common base of the calibrators: maps log-scale scores to probabilities.
 
-    Derive from it to write a calibrator of your own. A subclass stores its parameters
-    in ``__init__`` and fills four hooks; labels of any type, weights, shapes, missing
-    classes and error sentences are dealt with here.
+    Derive from this class to write a calibrator of your own. A subclass stores its
+    parameters in ``__init__`` and defines four methods. This class checks labels of any
+    type, weights, shapes and missing classes, and raises the errors.
 
     ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
         Learn from rows of positive weight: ``rows.scores``, of shape (n,) or (n, k);
-        ``rows.codes``, the position of every label among ``classes_``;
-        ``rows.weight``, scaled to effective rows; and ``rows.class_count``, the total
-        of them per class.
+        ``rows.codes``, the position of every label among ``classes_``; ``rows.weight``,
+        scaled to effective rows; and ``rows.class_count``, the total weight per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
         Return probabilities of shape (n, 2) or (n, k) for scores of shape (n,) or
         (n, k), strictly between 0 and 1.
 
     A calibrator that starts from the closed-form inversion overrides ``fit`` with the
-    additional keyword ``class_multiplier`` and hands it to ``_fit``; only calibrators
-    whose ``fit`` names that keyword are given it.
+    additional keyword ``class_multiplier`` and passes that keyword to ``_fit``.
+    ``WeightedClassifier`` passes the keyword only to calibrators whose ``fit`` has it.
 
     Attributes
     ----------
@@ -139,21 +137,22 @@ class BaseCalibrator(BaseEstimator):
 
     Notes
     -----
-    Weights are rescaled to effective rows. Only their ratios matter then, and every
-    count a calibrator makes (target smoothing, bounds, ridge) is honest about how much
-    the rows really know. With :math:`W_k` the total weight of class k, and
+    Weights are rescaled to effective rows. Only the ratios of weights matter then, and
+    every use of a row count (target smoothing, bounds, ridge) reflects the information
+    in the rows. With :math:`W_k` the total weight of class k, and
     :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` its effective sample size after Kish,
     the counts are :math:`N_k = c\, W_k`, where
 
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
 
-    so that the shares of the classes are known as well as :math:`N_k` rows of each
-    would tell them; for two classes that sum is the variance of their log odds. Weights
-    that have nothing to do with the label give Kish's effective sample size of all
-    rows. Where every class has weights of its own, as in a case-control sample, a
-    thousand rows of a rare class still count as hundreds, though the others outweigh
-    them by far; and where one row carries the weight of its class, that class counts
-    as one. A positive weight below 1e-13 of the largest counts as that.
+    so that the class frequencies have the precision of a sample with :math:`N_k`
+    unweighted rows of class k. For two classes the sum is the variance of the log odds
+    of the frequency. Weights that do not depend on the label give Kish's effective
+    sample size of all rows. Where the weights depend on the class, as in a case-control
+    sample, 1000 rows of a rare class still count as hundreds, although the other class
+    has a much larger total weight. A class in which one row has nearly all of the
+    weight counts as one row. Positive weights below 1e-13 of the largest are raised to
+    that.
 
     References
     ----------
@@ -161,7 +160,7 @@ class BaseCalibrator(BaseEstimator):
 
     Examples
     --------
-    A calibrator that trusts the ranking of nothing and knows the class frequencies:
+    A calibrator that ignores the scores and predicts the class frequencies:
 
     >>> import numpy as np
     >>> from skweight.calibration import BaseCalibrator
@@ -180,12 +179,12 @@ class BaseCalibrator(BaseEstimator):
     # this is False no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
-    # Whether sums of the scores in bins say all that it learns from rows, and whether
-    # it learns from their ranking alone, for which a bin is one score.
+    # Whether binned sums of the scores are enough for the fit, and whether only the
+    # order of the scores matters, so that each bin has one score.
     _learns_from_sums = True
     _learns_from_ranks = False
 
-    # Scores are what X is elsewhere, so no router should ever ask about them.
+    # Scores take the place of X, so they are not metadata that can be routed.
     __metadata_request__fit: ClassVar = {"scores": UNUSED}
     __metadata_request__predict_proba: ClassVar = {"scores": UNUSED}
 
@@ -205,9 +204,9 @@ class BaseCalibrator(BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population a row stands for. Only
             their ratios matter; rows of weight zero are as if removed. Never pass
-            weights that emphasise a class: the probabilities would be those of a world
-            in which that class is as frequent as its weight. None weighs all rows
-            equally.
+            weights that emphasise a class: the probabilities would be those of a
+            population in which that class is as frequent as its weight. None weights
+            all rows equally.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``, where the rows may lack some.
             None takes the labels of ``y``, those of zero-weight rows included.
@@ -234,13 +233,13 @@ class BaseCalibrator(BaseEstimator):
         return self._fit(scores, y, sample_weight, classes)
 
     def fit_statistics(self, statistics, *, class_multiplier=None):
-        """Learn the map from sums of scores in bins, for rows beyond one machine.
+        """Learn the map from binned sums of scores, for data larger than memory.
 
         Parameters
         ----------
         statistics : ScoreStatistics
-            Sums over held-out rows of two classes. Effective rows are counted from
-            the rows, not from the bins.
+            Sums over held-out rows of two classes. They include what effective rows are
+            computed from, so binning does not change the effective number of rows.
         class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class over its population mass, for calibrators
             whose ``fit`` takes it.
@@ -253,7 +252,8 @@ class BaseCalibrator(BaseEstimator):
         Raises
         ------
         TypeError
-            If this calibrator needs the rows themselves, or no `class_multiplier`.
+            If this calibrator needs the rows themselves, or `class_multiplier` is
+            passed and its ``fit`` does not take it.
 
         Warns
         -----
@@ -264,9 +264,8 @@ class BaseCalibrator(BaseEstimator):
         owner = type(self).__name__
         if not self._learns_from_sums:
             raise TypeError(
-                f"{owner} leaves single rows out, which sums no longer know. Fit it on "
-                "a sample of rows, or fit AnchoredCalibrator or IsotonicCalibrator on "
-                "the sums."
+                f"{owner} needs single rows; got sums in bins. Fit it on a sample of "
+                "rows, or fit AnchoredCalibrator or IsotonicCalibrator on the sums."
             )
         if not hasattr(statistics, "binned"):
             raise TypeError(
@@ -275,7 +274,10 @@ class BaseCalibrator(BaseEstimator):
             )
         if class_multiplier is not None:
             if not has_fit_parameter(self, "class_multiplier"):
-                raise TypeError(f"{owner} takes no class_multiplier.")
+                raise TypeError(
+                    f"{owner} takes no class_multiplier. Leave it out, or use a "
+                    "calibrator that inverts weights, such as AnchoredCalibrator."
+                )
             class_multiplier = check_class_multiplier(
                 class_multiplier, statistics.classes_, owner=owner
             )
@@ -323,7 +325,7 @@ class BaseCalibrator(BaseEstimator):
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:
-            # The class is chained without the AttributeError, which says nothing more.
+            # The AttributeError is suppressed: it tells the reader nothing more.
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
@@ -341,7 +343,7 @@ class BaseCalibrator(BaseEstimator):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            # One number in memory for all rows, by which fits know that none differs.
+            # Broadcast from one number, by which fits recognise equal weights.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
             counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
@@ -363,7 +365,7 @@ class BaseCalibrator(BaseEstimator):
         return self._fit_rows(rows, classes)
 
     def _check_parameters(self):
-        """Raise if a parameter is out of its range, where no hook below does."""
+        """Raise if a parameter is out of its range; overridden by subclasses."""
 
     def _fit_rows(self, rows, classes):
         self.classes_ = classes
@@ -380,9 +382,9 @@ class BaseCalibrator(BaseEstimator):
         if missing.shape[0]:
             warn(
                 f"{type(self).__name__}: no calibration row of positive weight has "
-                f"the label {say(missing)}, so that no row says how frequent it "
-                f"is. The other classes have {self.class_count_.sum():.1f} effective "
-                "rows in all. Calibrate on more rows, or with fewer folds.",
+                f"the label {say(missing)}, so the frequency of that class is not "
+                f"known. The other classes have {self.class_count_.sum():.1f} "
+                "effective rows in total. Calibrate on more rows, or with fewer folds.",
                 CalibrationWarning,
             )
 
@@ -405,7 +407,7 @@ class BaseCalibrator(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return instances for the common tests, which use these labels."""
         return [] if cls is BaseCalibrator else [cls()]
 
 
@@ -417,26 +419,26 @@ def warn_reversed(
     Parameters
     ----------
     calibrator : BaseCalibrator
-        The one that warns.
+        The calibrator that warns.
     rows : CalibrationRows
-        What it learned from. Rows of a single class rank nothing, and are no reason to
-        warn.
+        The rows of its fit. There is no warning if they are of a single class.
     consequence : str
         What the calibrator does instead.
     scores : ndarray of shape (n_rows, n_classes), default=None
-        What ranked the rows, as it is; None are their own scores.
+        Scores that ranked the rows; None takes ``rows.scores``.
     among : ndarray of int, default=None
-        Positions of the classes to blame; None are all.
+        Positions of the classes that may be named in the warning; None allows all.
     slope : ndarray of shape (n_classes,), default=None
-        The best slope of every class, where some are not positive. None measures how
-        far the rows of a class score below the others.
+        The fitted slope of every class, if some are not positive. None compares the
+        mean score of each class with that of the other rows.
     """
     present = np.flatnonzero(rows.class_count)
     if present.size < 2:
         return
     if slope is None:
         if scores is None:
-            # What is added to all scores of a row says nothing about its class.
+            # A constant added to all scores of a row has no information about its
+            # class.
             scores = rows.scores if rows.scores.ndim == 1 else centre_rows(rows.scores)
         distance, worst = _lowest(rows, scores, present if among is None else among)
         lower = distance <= 0
@@ -448,7 +450,7 @@ def warn_reversed(
         worst = present[slope[present].argmin()]
         if slope[worst] > 0:
             return
-        figure = f"ask for a slope of {slope[worst]:.2g}"
+        figure = f"would need a slope of {slope[worst]:.2g}"
     label = plain(calibrator.classes_[worst])
     warn(
         f"{type(calibrator).__name__}: on the calibration rows a higher score does not "
@@ -460,21 +462,22 @@ def warn_reversed(
 
 
 def _lowest(rows, scores, among):
-    """Return how far rows of a class score above the others, for the lowest class.
+    """Return the smallest difference of mean scores between a class and the others.
 
-    That is a difference of weighted means, in weighted standard deviations of the
-    score, and comes with the position of the class. One score ranks the second class.
+    Weighted means are compared, in weighted standard deviations of the score. The
+    position of the class is returned too. A single score belongs to the second class.
     """
-    found = []
+    distances = []
     for code in [1] if scores.ndim == 1 else among:
         column = scores if scores.ndim == 1 else scores[:, code]
         u = standardise(column, rows.weight)(column)
-        own = rows.codes == code
-        inside, others = (
-            np.average(u[part], weights=rows.weight[part]) for part in (own, ~own)
+        in_class = rows.codes == code
+        class_mean, other_mean = (
+            np.average(u[part], weights=rows.weight[part])
+            for part in (in_class, ~in_class)
         )
-        found.append((inside - others, code))
-    return min(found)
+        distances.append((class_mean - other_mean, code))
+    return min(distances)
 
 
 def _check_shape(scores, n_classes):
@@ -501,7 +504,7 @@ def _check_shape(scores, n_classes):
 
 def _check_finite(scores):
     """Return scores whose squares are finite as well; infinite ones raise."""
-    # Of no rows, too; NaN is neither.
+    # True for no rows as well; comparisons with NaN are false.
     if scores.size == 0 or -_FAR <= scores.min() <= scores.max() <= _FAR:
         return scores
     finite = np.isfinite(scores)
@@ -519,19 +522,19 @@ def _check_finite(scores):
 def resolve_classes(y, classes, *, owner):
     """Return the sorted classes and the position of every label of y among them."""
     y = check_labels(y, owner=owner)
-    found, codes = encode_labels(y)
-    classes = check_classes(found if classes is None else classes, owner=owner)
-    if classes is not found:
+    labels, codes = encode_labels(y)
+    classes = check_classes(labels if classes is None else classes, owner=owner)
+    if classes is not labels:
         position = {plain(label): i for i, label in enumerate(classes)}
-        unknown = [label for label in found if plain(label) not in position]
+        unknown = [label for label in labels if plain(label) not in position]
         if unknown:
             raise ValueError(
                 f"{owner}: y holds the labels {say(unknown)}, which are not among the "
                 f"classes {say(classes)}. Pass every label as classes=, with the same "
                 "type as in y."
             )
-        table = np.array([position[plain(label)] for label in found], dtype=np.intp)
-        # The usual case: all classes are there, and the codes are right already.
+        table = np.array([position[plain(label)] for label in labels], dtype=np.intp)
+        # If every class occurs in y, the codes are right already.
         if table.shape[0] != classes.shape[0] or np.any(np.diff(table) != 1):
             codes = table[codes]
     return classes, codes
@@ -582,18 +585,18 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return weights as effective rows, and their total and one row's, by class."""
+    """Return weights as effective rows, and by class: their total, one row's weight."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
     for start in range(0, codes.shape[0], _BLOCK):
         part = weight[start : start + _BLOCK]
-        # Neighbours in different places: bincount waits for a sum that it just wrote.
-        place = codes[start : start + _BLOCK] + n_classes * (
+        # Neighbouring rows go to different sums: bincount is slow if they share one.
+        lane_codes = codes[start : start + _BLOCK] + n_classes * (
             np.arange(part.shape[0]) % _LANES
         )
         for total, values in ((mass, part), (squares, part * part)):
-            lanes = np.bincount(place, values, _LANES * n_classes)
+            lanes = np.bincount(lane_codes, values, _LANES * n_classes)
             total += lanes.reshape(_LANES, n_classes).sum(axis=0)
     scale, *counts = _effective_counts(mass, squares)
     weight *= scale
@@ -601,16 +604,16 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the scale to effective rows, and their total and one row's, by class."""
+    """Return the scale to effective rows, and by class: total, one row's weight."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
 
 
 def _scale_to_effective_rows(mass, row_mass):
-    """Return the factor at which masses are as well known as counts of that size.
+    """Return the factor from total weights to the counts N_k of `BaseCalibrator`.
 
-    The sums over classes of one over either are equal then.
+    See the notes of that class for the equation that the factor solves.
     """
     present = mass > 0
     return (1 / mass[present]).sum() / (row_mass[present] / mass[present]).sum()

@@ -1,4 +1,4 @@
-"""What maps with a bend have in common: smoothed targets, bounds, and two ways out."""
+"""Base of the quadratic and the beta calibrator."""
 
 from skweight._utils.validation import check_bool, check_number
 from skweight.calibration._engine.logistic import (
@@ -13,11 +13,11 @@ from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 
 class BentCalibrator(OneVersusRestCalibrator):
-    """Base of the calibrators with a formula of two features of the score.
+    """Base of the calibrators whose log odds are linear in two features of the score.
 
-    A subclass fills ``_fit_bent(scores, codes, weight, levels)``, which returns the
-    objective, and the features and parameters of the map; the parameters are None
-    where no map of its kind keeps the ranking.
+    A subclass defines ``_fit_bent(scores, codes, weight, levels)``, which returns the
+    objective, the features and the parameters of the map. The parameters are None if no
+    map of this form keeps the ranking.
     """
 
     def __init__(self, *, smoothing=1.0, bounded=True):

@@ -12,20 +12,20 @@ from skweight.calibration._engine.logistic import (
 
 _LOG_2 = np.log(2.0)
 
-# Log odds beyond this are learned from as if they were this: a single one of 1e7 would
-# leave no digits for all others.
+# Log odds are clipped to this size in the fit: a single value of 1e7 would leave no
+# digits for the others.
 _FAR = 1e4
 
 
 class OddAndEven:
     r"""The score s, and the even function :math:`\log \cosh(s / 2)`.
 
-    With :math:`q = \sigma(s)`, :math:`a \log q - b \log(1 - q)` is
-    :math:`m s + d \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and
-    :math:`d = b - a`. The two logarithms are nearly one line where the scores are all
-    small, an odd and an even function are never. Neither is formed from a probability,
-    which would lose the digits of the other class. Both are in units of how far the
-    scores spread, or steps that look small would be far from the minimum.
+    With :math:`q = \sigma(s)`, :math:`a \log q - b \log(1 - q)` is :math:`m s + d
+    \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
+    small scores the two logarithms are nearly collinear; the odd and the even function
+    never are. Both are computed from the log odds, because a probability close to 1
+    loses digits. Both are divided by the spread of the scores, so that the tolerance of
+    the steps has the same meaning at any scale.
     """
 
     def __init__(self, unit):
@@ -51,22 +51,22 @@ class OddAndEven:
 class TwoLogs:
     r"""The features :math:`\log q` and :math:`-\log(1 - q)`, of one sign each.
 
-    A map with two slopes of zero or more rises with every rounding; the odd and the
-    even function of large scores would cancel where one slope is zero.
+    With two slopes of zero or more, the sum is increasing in floating point as well.
+    The odd and the even function of large scores would cancel where one slope is zero.
     """
 
     def __call__(self, scores):
         features = np.empty((2, scores.shape[0]))
         low, high = features
-        rest = np.log1p(np.exp(-np.abs(scores)))
+        log_term = np.log1p(np.exp(-np.abs(scores)))
         np.minimum(scores, 0.0, out=low)
         np.maximum(scores, 0.0, out=high)
-        low -= rest
-        high += rest
+        low -= log_term
+        high += log_term
         return features
 
 
-# The two maps at the edge of what rises: a = 0 and b = 0.
+# The two edges of the cone of increasing maps: a = 0 and b = 0.
 _EDGES = [np.array([[1.0, 0.0], [d, 0.0], [0.0, 1.0]]) for d in (2.0, -2.0)]
 
 
@@ -74,10 +74,10 @@ class BetaCalibrator(BentCalibrator):
     r"""Calibrate by the ratio of two beta densities.
 
     Use it where the reliability curve bends, and the rare class has hundreds of
-    calibration rows, for models whose scores are log odds: its two slopes, one where
-    the model says "hardly" and one where it says "almost surely", are monotone by
-    their form. It contains the identity, so that it cannot spoil a model that is
-    calibrated. With fewer rows take ``AnchoredCalibrator``.
+    calibration rows, for models whose scores are log odds. The map has one slope for
+    small and one for large probabilities, and is monotone by its form. The identity is
+    one of the maps, so that a calibrated model stays calibrated. With fewer rows use
+    ``AnchoredCalibrator``.
 
     With :math:`q = \sigma(s)` the probability of the score,
 
@@ -90,10 +90,7 @@ class BetaCalibrator(BentCalibrator):
         Pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. Raising it
         pulls probabilities away from 0 and 1.
     bounded : bool, default=True
-        Whether log odds beyond Laplace's bounds
-        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
-        show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme.
+        Whether to bound the tails as in ``SigmoidCalibrator``.
 
     Attributes
     ----------
@@ -109,24 +106,22 @@ class BetaCalibrator(BentCalibrator):
 
     See Also
     --------
-    QuadraticCalibrator : A bend in the middle instead of two slopes.
-    AnchoredCalibrator : For fewer rows.
+    QuadraticCalibrator : A quadratic term instead of two slopes. AnchoredCalibrator :
+    For fewer rows.
 
     Notes
     -----
-    *Two slopes of zero or more.* If the best fit has one below zero, it is zero and the
-    others are fitted again; the problem is convex, so the better of the two ways is
-    the best map. If both would be zero, every row gets the class frequencies, with a
-    ``CalibrationWarning``.
+    *Slopes are not negative.* If the best fit has a negative slope, that slope is set
+    to zero and the other parameters are fitted again. The problem is convex, so the
+    better of the two edges is the best map. If both slopes would be zero, every row
+    gets the class frequencies, with a ``CalibrationWarning``.
 
-    *Log odds are needed*: the map depends on where a score of zero is. Margins should
-    go through ``SigmoidCalibrator`` or ``QuadraticCalibrator``. The logarithms are
-    taken of the log odds directly, so that scores beyond 37, whose probability is 1 in
-    floating point, keep their order.
+    *Scores must be log odds*: the map is not invariant to a shift of the scores. Use
+    ``SigmoidCalibrator`` or ``QuadraticCalibrator`` for margins. The logarithms are
+    computed from the log odds directly, so that scores above 37, whose probability is 1
+    in floating point, keep their order.
 
-    *Three classes and more.* One curve per class of the log odds against the rest,
-    after the joint map of ``TemperatureCalibrator``, divided by their sum, as in
-    ``IsotonicCalibrator``.
+    *Three or more classes.* As in ``IsotonicCalibrator``.
 
     *Cost.* Newton on cells of the score and one pass over the rows: :math:`O(n)`, times
     k for more classes. Deterministic; rows of weight zero are as if removed.
@@ -139,7 +134,7 @@ class BetaCalibrator(BentCalibrator):
 
     Examples
     --------
-    A model three times too sure on one side:
+    A model whose positive log odds are three times too large:
 
     >>> import numpy as np
     >>> from skweight.calibration import BetaCalibrator, SigmoidCalibrator

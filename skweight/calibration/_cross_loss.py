@@ -1,8 +1,8 @@
-"""Losses of calibrators on rows that they were not fitted on, and what these tell.
+"""Cross-fitted losses of calibrators.
 
-Two classes are compared on cells of the score, a row for each cell and class: the time
-hardly grows with the rows. With more classes there are no cells, and a part of very
-many rows decides.
+For two classes the rows are merged into bins of the score, one row for each bin and
+class, so that the time hardly grows with the number of rows. For three or more classes
+a subset of the rows is used if there are very many.
 """
 
 from typing import NamedTuple
@@ -13,18 +13,18 @@ from skweight.calibration._base import CalibrationRows
 from skweight.calibration._engine.numerics import all_equal
 
 N_FOLDS = 5
-# Rows of two classes up to which each is a cell of its own, and half of the number of
-# cells of more: cells of as many rows, cut where the score is far from its neighbours.
+# Up to this many rows of two classes, every row has its own bin. With more rows, half
+# of the bins are by rank and half by score width.
 MANY_ROWS = 1 << 11
 _HALF_OF_CELLS = 1 << 10
-# Rows of three classes and more that are compared, in three folds where there are more:
-# fitted on two thirds of so many, candidates can be told apart by what matters.
+# Largest number of rows that are compared for three or more classes; above it there are
+# three folds. Two thirds of so many rows are enough to compare candidates.
 MOST_ROWS = 20_000
 N_FOLDS_OF_MANY = 3
 
 
 class Comparison(NamedTuple):
-    """What rows tell about calibrators that were not fitted on them.
+    r"""Cross-fitted losses of several calibrators.
 
     Attributes
     ----------
@@ -32,22 +32,22 @@ class Comparison(NamedTuple):
         Mean log loss of every candidate, in nats.
     mass : float
         Total weight of the rows compared.
-    known : float
-        How many rows of weight one tell the candidates apart as well, for each unit of
-        weight: one where all weigh the same, and less where a few heavy rows decide. It
-        is that by which the sum of their differences has the spread of a count.
+    rows_per_weight : float
+        Effective rows per unit of weight for the comparison, :math:`\eta` of
+        `AutoCalibrator`: 1 for equal weights, less where a few rows of large weight
+        decide.
     """
 
     losses: dict
     mass: float
-    known: float
+    rows_per_weight: float
 
 
 def compare(candidates, rows):
-    """Return the :class:`Comparison` of calibrators, given by name, on their rows."""
+    """Return the :class:`Comparison` of a dict of calibrators on rows."""
     folds = _CellFolds(rows) if rows.scores.ndim == 1 else _RowFolds(rows)
     total = np.zeros(len(candidates))
-    mass, apart, spread = 0.0, 0.0, 0.0
+    mass, weighted_variance, squares_variance = 0.0, 0.0, 0.0
     for k in range(folds.n_folds):
         train = folds.train(k)
         scores, codes, weight, squares = folds.test(k)
@@ -58,18 +58,18 @@ def compare(candidates, rows):
         total += losses @ weight
         mass += weight.sum()
         variance = losses.var(axis=0)
-        apart += weight @ variance
-        spread += squares @ variance
+        weighted_variance += weight @ variance
+        squares_variance += squares @ variance
     mean = (total / mass).tolist()
     return Comparison(
         dict(zip(candidates, mean, strict=True)),
         mass,
-        apart / spread if spread > 0 else 1.0,
+        weighted_variance / squares_variance if squares_variance > 0 else 1.0,
     )
 
 
 def fit_on(candidate, rows):
-    """Fit a calibrator on rows that have been checked; its labels are their codes."""
+    """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1."""
     candidate.classes_ = np.arange(rows.class_count.size)
     candidate.class_count_ = rows.class_count
     if rows.scores.ndim == 1:
@@ -80,10 +80,10 @@ def fit_on(candidate, rows):
 
 
 def draw_folds(rows, n_folds):
-    """Return a fold for every row, whatever the order of rows and of classes.
+    """Return the fold of every row, independent of the order of rows and classes.
 
-    Rows are sorted by the score of their own class; then shuffled, or those left out
-    would lie between those of the fit too evenly for chance.
+    Rows are sorted by the score of their class and then shuffled with a fixed seed.
+    Without the shuffle, held-out rows would lie between training rows too evenly.
     """
     scores = rows.scores
     if scores.ndim == 2:
@@ -91,20 +91,20 @@ def draw_folds(rows, n_folds):
     fold = np.empty(rows.codes.size, dtype=np.intp)
     for code in range(rows.class_count.size):
         block = np.flatnonzero(rows.codes == code)
-        # One score for two classes: low is good for the first of them.
+        # A single score of two classes is high for the second and low for the first.
         first_of_two = rows.scores.ndim == 1 and code == 0
-        own = -scores[block] if first_of_two else scores[block]
+        sort_key = -scores[block] if first_of_two else scores[block]
         if all_equal(rows.weight):
-            order = np.argsort(own)
+            order = np.argsort(sort_key)
         else:
-            order = np.lexsort((rows.weight[block], own))
+            order = np.lexsort((rows.weight[block], sort_key))
         shuffled = np.random.default_rng(0).permutation(block[order])
         fold[shuffled] = np.arange(block.size) % n_folds
     return fold
 
 
 class _CellFolds:
-    """Folds of rows of two classes, merged to cells of the score."""
+    """Folds of rows of two classes, merged into bins of the score."""
 
     def __init__(self, rows):
         self.n_folds = N_FOLDS
@@ -115,11 +115,11 @@ class _CellFolds:
         cell = _cells(ordered)
         n_cells = cell[-1] + 1
         fold = draw_folds(rows, self.n_folds)[order]
-        place = (2 * fold + rows.codes[order]) * n_cells + cell
+        bins = (2 * fold + rows.codes[order]) * n_cells + cell
         shape = (self.n_folds, 2, n_cells)
 
         def total(values):
-            return np.bincount(place, values, np.prod(shape)).reshape(shape)
+            return np.bincount(bins, values, np.prod(shape)).reshape(shape)
 
         self.mass = total(weight)
         self.squares = self.mass if all_equal(rows.weight) else total(weight * weight)
@@ -132,9 +132,13 @@ class _CellFolds:
 
     def train(self, k):
         """Return the rows of all folds but one."""
-        # Summed without the fold: what is subtracted leaves rounding where nothing is.
-        others = np.arange(self.n_folds) != k
-        mass, squares = self.mass[others].sum(axis=0), self.squares[others].sum(axis=0)
+        # Summed over the other folds: a subtraction would leave rounding errors in
+        # empty bins.
+        in_training = np.arange(self.n_folds) != k
+        mass, squares = (
+            self.mass[in_training].sum(axis=0),
+            self.squares[in_training].sum(axis=0),
+        )
         return CalibrationRows.of_masses(
             *self._flat(mass, squares), 2, self.class_multiplier
         )
@@ -151,7 +155,7 @@ class _RowFolds:
         self.rows = rows
         n_parts = -(-rows.codes.size // MOST_ROWS)
         self.n_folds = N_FOLDS if n_parts == 1 else N_FOLDS_OF_MANY
-        # Folds beyond those in use hold the rows that are not compared.
+        # Rows of the folds from n_folds on are not used.
         self.fold = draw_folds(rows, self.n_folds * n_parts)
 
     def _flat(self, part):
@@ -172,7 +176,7 @@ class _RowFolds:
 
 
 def _cells(ordered):
-    """Return the cell of every sorted score, counted from zero."""
+    """Return the bin of every sorted score, counted from zero."""
     n_rows = ordered.shape[0]
     if n_rows <= MANY_ROWS:
         return np.arange(n_rows)

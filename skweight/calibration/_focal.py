@@ -1,4 +1,4 @@
-"""The closed-form way back from the focal loss to probabilities."""
+"""The closed-form inversion of the focal loss."""
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -15,13 +15,13 @@ _CERTAIN = 37.0
 class FocalCalibrator(PriorCalibrator):
     r"""Turn the scores of a focal loss into probabilities, in closed form.
 
-    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is no proper loss: at its minimum
-    a model does not say how frequent a class is, but something nearer to equal
-    probabilities. What it says has an exact inverse for any number of classes [1]_.
-    Use it around a model that was trained with
-    :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
-    focal loss in PyTorch; no row and no additional fit is spent. With :math:`p` the
-    sigmoid or softmax of the scores, the probability of class k is
+    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss: at its
+    minimum the outputs of a model are not class probabilities but closer to equal.
+    These outputs have an exact inverse for any number of classes [1]_. Use it around a
+    model that was trained with :class:`~skweight.objectives.FocalObjective`, with
+    CatBoost's ``Focal`` or with a focal loss in PyTorch. No calibration rows and no
+    additional fits are needed. With :math:`p` the sigmoid or softmax of the scores, the
+    probability of class k is
 
     .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
        v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.
@@ -33,8 +33,8 @@ class FocalCalibrator(PriorCalibrator):
     ----------
     gamma : float, default=2.0
         Exponent of the loss that the model was trained with, in [0, inf). Raising it
-        moves probabilities further away from equal ones. 0 is the log loss, whose
-        probabilities are not changed.
+        moves probabilities further away from equal ones. 0 is the log loss:
+        probabilities do not change.
 
     Attributes
     ----------
@@ -45,14 +45,14 @@ class FocalCalibrator(PriorCalibrator):
 
     See Also
     --------
-    PriorCalibrator : The same for class weights alone.
-    SigmoidCalibrator : Learns from rows what a model that is not at the minimum needs.
-    skweight.objectives.FocalObjective : The loss, for XGBoost and LightGBM.
+    PriorCalibrator : Inverts class weights only. SigmoidCalibrator : Learns from rows,
+    for models that are not at the minimum. skweight.objectives.FocalObjective : The
+    loss, for XGBoost and LightGBM.
 
     Notes
     -----
-    The map is exact at the minimum of the loss. A model that stops before it, or
-    over-fits, needs rows to be put right: ``calibration="auto"`` has those.
+    The map is exact at the minimum of the loss. A model that stops before the minimum,
+    or over-fits, needs calibration rows: use ``calibration="auto"``.
 
     References
     ----------
@@ -64,8 +64,8 @@ class FocalCalibrator(PriorCalibrator):
 
     Examples
     --------
-    Where a class has a frequency of 5 %, the focal loss with ``gamma=2`` is least at
-    25 %:
+    For a class with a frequency of 5 %, the focal loss with ``gamma=2`` has its minimum
+    at 25 %:
 
     >>> from scipy.optimize import minimize_scalar
     >>> import numpy as np
@@ -81,7 +81,7 @@ class FocalCalibrator(PriorCalibrator):
     [[0.95 0.05]]
     """
 
-    # Raw scores of a custom objective are on the scale that is inverted.
+    # The inversion needs the raw scores of a custom objective.
     takes_raw_scores = True
 
     def __init__(self, gamma=2.0):
@@ -97,14 +97,14 @@ class FocalCalibrator(PriorCalibrator):
         class_multiplier=None,
         focal_gamma=None,
     ):
-        """Store what to invert; no row is looked at.
+        """Store the multipliers to invert; scores are not used.
 
         Parameters
         ----------
         scores : array-like, default=None
             Not used, present for the contract of calibrators.
         y : array-like of shape (n_samples,), default=None
-            Used for ``classes`` only, where those are not given.
+            Used only to find the labels if ``classes`` is None.
         sample_weight : array-like of shape (n_samples,), default=None
             Not used: population weights are never inverted.
         classes : array-like of shape (n_classes,), default=None
@@ -113,8 +113,8 @@ class FocalCalibrator(PriorCalibrator):
             Training mass of each class as the model saw it, divided by its population
             mass; positive, in any unit. None is a model without class weights.
         focal_gamma : float, default=None
-            Exponent that the model was trained with, where the caller knows it; it must
-            be ``gamma``. None if it is not known.
+            Exponent that the model was trained with; an error if it differs from
+            ``gamma``. None if it is not known.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class FocalCalibrator(PriorCalibrator):
         check_number(self.gamma, name="gamma", low=0)
         if focal_gamma is not None and focal_gamma != self.gamma:
             raise ValueError(
-                f"FocalCalibrator inverts gamma={self.gamma:g}, and the model was "
+                f"FocalCalibrator inverts gamma={self.gamma:g}, but the model was "
                 f"trained with gamma={focal_gamma:g}. Set "
                 f"calibration=FocalCalibrator({focal_gamma:g})."
             )
@@ -150,7 +150,7 @@ class FocalCalibrator(PriorCalibrator):
 
 
 def focal_inverse(scores, gamma):
-    """Return log-scale scores of probabilities for log-scale scores of a focal loss.
+    """Return log-scale scores with the focal loss inverted.
 
     Log odds of shape (n,) for two classes, log p + constant of shape (n, k) for more,
     on both sides.
@@ -161,10 +161,10 @@ def focal_inverse(scores, gamma):
 
 
 def log_share(odds, gamma):
-    """Return log(p / v(p)) for log odds of p: what a class is proportional to.
+    """Return log(p / v(p)), as in `FocalCalibrator`, from the log odds of p.
 
-    In the form log p - gamma log(1 - p) - log(1 + gamma t), with
-    t = -p log(p) / (1 - p) in (0, 1), no digit is lost at either end.
+    In the form log p - gamma log(1 - p) - log(1 + gamma t), with t = -p log(p) / (1 -
+    p) in (0, 1), no digits are lost for p near 0 or 1.
     """
     log_p, log_q = log_expit(odds), log_expit(-odds)
     with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where p is certain

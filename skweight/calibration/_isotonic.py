@@ -1,4 +1,4 @@
-"""The isotonic map: any increasing curve, kept away from 0 and 1."""
+"""Isotonic regression, clipped away from 0 and 1."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from skweight.calibration._engine.merged import (
 from skweight.calibration._engine.numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-# Newton's steps, kept inside a bracket, to a mean: few are ever needed.
+# Largest number of Newton steps to the mean; usually a few are enough.
 _MOST_STEPS = 60
 
 
@@ -57,9 +57,9 @@ class LogOddsCurve(NamedTuple):
         return binary_proba(interpolate(scores, self.scores, self.log_odds))
 
     def of_mean(self, scores, mass, hits, room):
-        """Return the curve, moved so that its mean over rows is their frequency.
+        """Return the curve, shifted so that its mean over rows is their frequency.
 
-        ``room`` is how far down and up it may go.
+        ``room`` holds the smallest and the largest shift.
         """
         logit = interpolate(scores, self.scores, self.log_odds)
         goal = hits.sum()
@@ -77,11 +77,11 @@ class LogOddsCurve(NamedTuple):
 
 
 class IsotonicCalibrator(OneVersusRestCalibrator):
-    r"""Calibrate by the best increasing curve.
+    r"""Calibrate by isotonic regression.
 
     Use it when the rare class has hundreds of calibration rows and the reliability
-    curve bends in a way that no sigmoid follows. With fewer rows it overfits, and a
-    ``SigmoidCalibrator`` is better even where the curve does bend.
+    curve does not have the form of a sigmoid. With fewer rows isotonic regression
+    overfits, and ``SigmoidCalibrator`` is better even for such a curve.
 
     The curve minimises the weighted squared error
 
@@ -91,23 +91,23 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
-    where :math:`N_\pm` counts effective rows with and without the label: the most that
-    so many rows can show. Where weights differ between the classes, one more row of a
-    class weighs as much as an effective row of it does. No probability is ever 0 or 1.
+    where :math:`N_\pm` is the effective number of rows with and without the label: the
+    smallest and the largest probability that so many rows can support. Where weights
+    differ between the classes, the additional row of a class has the weight of one
+    effective row of that class. No probability is ever 0 or 1.
 
     Parameters
     ----------
     centered : bool, default=True
-        True puts one knot at the mean score of every block (centred isotonic
-        regression), after one pseudo-positive at the lowest score and one
-        pseudo-negative at the highest, and draws straight lines of the log odds between
-        the knots: strictly increasing over the range of the calibration scores, so the
-        ranking and the AUC stay, with about half the regret in log loss of the other
-        on the problems of the user guide. The curve is moved as a whole so that the
-        mean probability is the frequency, as it is of the flat blocks. False
-        interpolates probabilities between the ends of the flat blocks, as scikit-learn
-        does, so that a whole block of scores shares one probability and the ranking
-        inside it is lost.
+        True is centred isotonic regression: one knot at the mean score of every block,
+        and linear interpolation of the log odds between the knots. One pseudo-positive
+        is added at the lowest score and one pseudo-negative at the highest, and the
+        curve is shifted so that the mean probability is the frequency of the class. The
+        map is strictly increasing over the range of the calibration scores, so the
+        ranking and the AUC do not change. On the problems of the user guide its regret
+        in log loss is about half of that of the flat blocks. False interpolates
+        probabilities between the ends of the flat blocks, as scikit-learn does: all
+        scores of a block have the same probability.
 
     Attributes
     ----------
@@ -128,17 +128,15 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *Three classes and more.* No joint isotonic map is as simple to fit, so there is one
-    curve per class, of the log odds of the class against the rest, and the k
-    probabilities are divided by their sum. One-versus-rest alone would fail after class
-    weighting: the weights change which classes "the rest" is made of, so that the odds
-    against it rank the rows wrongly, which no curve can mend. Hence the scores go
-    through the joint map of ``TemperatureCalibrator`` first, and the curves repair what
-    that leaves. The division keeps every probability inside (0, 1), but the ranking
-    within a class is no longer exactly that of its curve.
+    *Three or more classes.* First the joint map of ``TemperatureCalibrator`` is
+    applied. Then one curve per class is fitted to the log odds of the class against the
+    rest, and the k probabilities are divided by their sum. The first step is necessary
+    after class weighting: the weights change the mix of the other classes, so that the
+    log odds against the rest no longer rank the rows rightly. After the division the
+    ranking within a class is no longer exactly that of its curve.
 
-    *Outside the range* of the calibration scores the curve is constant. A curve that
-    is constant everywhere, because the scores rank no better than chance, comes with a
+    *Outside the range* of the calibration scores the curve is constant. If the whole
+    curve is constant, because the scores rank no better than chance, there is a
     ``CalibrationWarning``.
 
     *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest, times k;
@@ -180,18 +178,18 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         knots, mass, hits = merged
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
-            # Half of a Venn-Abers pair: one row of doubt at either end of the range.
-            rest, own = rows.row_mass
-            mass[0] += own
-            hits[0] += own
-            mass[-1] += rest
+            # One pseudo-row of the opposite class at either end of the range.
+            negative_row, positive_row = rows.row_mass
+            mass[0] += positive_row
+            hits[0] += positive_row
+            mass[-1] += negative_row
         value, start = isotonic_blocks(mass, hits)
         end = np.append(start[1:], knots.shape[0]) - 1
         value = np.clip(value, low, high)
         if self.centered:
             block_mass = np.add.reduceat(mass, start)
             x = np.add.reduceat(knots * mass, start) / block_mass
-            # The mean of a block lies inside it, whatever rounding says.
+            # Rounding must not move the mean of a block outside the block.
             x = np.clip(x, knots[start], knots[end])
             x, p = _rising_tails(x, value, knots, block_mass, low, high)
         else:
@@ -211,10 +209,10 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
 
 def _rising_tails(x, p, knots, block_mass, low, high):
-    """Let a centred curve go on rising from its outer knots to the ends of the range.
+    """Extend a centred curve from its outer knots to the ends of the range.
 
-    It rises by the share that one row has in the outer block: enough to keep the
-    ranking, too little to move the mean of the block.
+    The slope there is that of one row in the outer block: enough to keep the ranking,
+    and too little to change the mean of the block.
     """
     if knots[0] < x[0]:
         x = np.append(knots[0], x)

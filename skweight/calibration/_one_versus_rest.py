@@ -1,10 +1,9 @@
-"""Calibrators whose map is a curve of the log odds; one per class from three on.
+"""Calibrators with one curve of the log odds per class.
 
-No joint map of that kind is simple to fit for three classes and more, and one class
-against the rest alone fails after class weighting: the weights change which classes
-"the rest" is made of, so that the odds against it rank the rows wrongly, which no curve
-can mend. Hence the scores go through the joint map of ``TemperatureCalibrator`` first,
-and the curves repair what that leaves.
+For three or more classes the joint map of ``TemperatureCalibrator`` is applied first,
+then one curve per class to the log odds against the rest. The first step is necessary
+after class weighting: the weights change the mix of the other classes, so that the log
+odds against the rest no longer rank the rows rightly.
 """
 
 import numpy as np
@@ -22,10 +21,9 @@ from skweight.calibration._engine.softmax import fit_shared_slope
 class OneVersusRestCalibrator(BaseCalibrator):
     """Base of the calibrators whose map is a curve.
 
-    A subclass fills ``_fit_curve(rows)``, for rows of two classes, which returns a
-    callable from scores of shape (n,) to probabilities of both classes of shape (n, 2),
-    and how flat that is although the scores are not: "constant", "nearly constant" or,
-    where it rises, "".
+    A subclass defines ``_fit_curve(rows)`` for rows of two classes. The method returns
+    a callable from scores of shape (n,) to probabilities of both classes of shape (n,
+    2), and whether that curve is "constant", "nearly constant" or increasing ("").
     """
 
     def _fit_binary(self, rows):
@@ -33,8 +31,8 @@ class OneVersusRestCalibrator(BaseCalibrator):
         self.slope_, self.intercept_ = 1.0, 0.0
         self.curves_ = [curve]
         if flat and (rows.class_count > 0).all():
-            what = "every row gets" if flat == "constant" else "most rows get nearly"
-            warn_reversed(self, rows, f"{what} the class frequencies")
+            extent = "every row gets" if flat == "constant" else "most rows get nearly"
+            warn_reversed(self, rows, f"{extent} the class frequencies")
 
     def _fit_multiclass(self, rows):
         joint = fit_shared_slope(
@@ -50,17 +48,17 @@ class OneVersusRestCalibrator(BaseCalibrator):
         self.curves_ = []
         flat = []
         for code, count in enumerate(rows.class_count):
-            curve, how = self._fit_curve(rows.against_rest(code, odds[:, code]))
+            curve, flatness = self._fit_curve(rows.against_rest(code, odds[:, code]))
             self.curves_.append(curve)
-            # A class that all rows or none of them have leaves nothing to rank.
-            flat.append(how if 0 < count < total else "")
+            # If all rows or no rows have the class, there is nothing to rank.
+            flat.append(flatness if 0 < count < total else "")
         if joint.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
         elif any(flat):
-            how = "constant" if "constant" in flat else "nearly constant"
-            among = np.flatnonzero(np.array(flat) == how)
+            flatness = "constant" if "constant" in flat else "nearly constant"
+            among = np.flatnonzero(np.array(flat) == flatness)
             labels = self.classes_[among].tolist()
-            consequence = f"the curves of {labels} are {how}"
+            consequence = f"the curves of {labels} are {flatness}"
             warn_reversed(self, rows, consequence, scores=odds, among=among)
 
     def _fit_curve(self, rows):

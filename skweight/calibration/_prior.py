@@ -20,15 +20,16 @@ class PriorCalibrator(BaseCalibrator):
     .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
 
     which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use it for
-    logistic regression and other models that reach the minimum of the log loss: no
-    row and no additional fit is spent. It is not enough for trees, boosting and
-    forests, whose weighted probabilities are not at that minimum, nor for hinge losses,
-    whose scores are no log odds, nor for synthetic rows: calibrate those on rows.
+    logistic regression and other models that reach the minimum of the log loss. No
+    calibration rows and no additional fits are needed. Trees, boosting and forests are
+    not at that minimum, scores of hinge losses are not log odds, and synthetic rows
+    change more than class frequencies: use a calibrator that learns from rows for
+    these.
 
     Attributes
     ----------
     class_multiplier_ : ndarray of shape (n_classes,)
-        What was inverted.
+        Class multipliers that were inverted.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
 
@@ -40,7 +41,7 @@ class PriorCalibrator(BaseCalibrator):
     -----
     Only ratios of the multipliers matter. The scores must be log odds or logits of
     probabilities (a softmax or sigmoid of them is what the model predicts); decision
-    values of a margin model are taken as if they were.
+    values of a margin model are treated as log odds.
 
     References
     ----------
@@ -52,7 +53,8 @@ class PriorCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model that counted the second class 99 times says 50 %; the population says 1 %:
+    A model weights the second class 99 times. Its probability of 50 % is 1 % in the
+    population:
 
     >>> from skweight.calibration import PriorCalibrator
     >>> calibrator = PriorCalibrator()
@@ -72,14 +74,14 @@ class PriorCalibrator(BaseCalibrator):
         classes=None,
         class_multiplier=None,
     ):
-        """Store what to invert; no row is looked at.
+        """Store the multipliers to invert; scores are not used.
 
         Parameters
         ----------
         scores : array-like, default=None
             Not used, present for the contract of calibrators.
         y : array-like of shape (n_samples,), default=None
-            Used for ``classes`` only, where those are not given.
+            Used only to find the labels if ``classes`` is None.
         sample_weight : array-like of shape (n_samples,), default=None
             Not used: population weights are never inverted.
         classes : array-like of shape (n_classes,), default=None
@@ -104,7 +106,7 @@ class PriorCalibrator(BaseCalibrator):
             raise ValueError(
                 f"{owner} needs class_multiplier, the training mass of every class "
                 "divided by its population mass; got None. WeightedClassifier passes "
-                'it; by hand, give n / (k * count) per class for "balanced" weights.'
+                'it. Elsewhere, for "balanced" weights, pass n / (k * count) per class.'
             )
         if classes is None:
             classes, _ = resolve_classes(y, None, owner=owner)
@@ -117,12 +119,12 @@ class PriorCalibrator(BaseCalibrator):
         return self
 
     def fit_statistics(self, statistics, *, class_multiplier=None):
-        """Store what to invert; of the statistics only the labels are looked at.
+        """Store the multipliers to invert; only the labels of the statistics are used.
 
         Parameters
         ----------
         statistics : ScoreStatistics or ClassMasses
-            Whatever knows the ``classes_``.
+            An object with the attribute ``classes_``.
         class_multiplier : array-like of shape (n_classes,), default=None
             As in `fit`; required.
 

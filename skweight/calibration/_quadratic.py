@@ -1,4 +1,4 @@
-"""Maps with a bend: the affine map of the log odds and a guarded square."""
+"""Quadratic maps of the log odds that are always increasing."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from skweight.calibration._engine.logistic import (
     standardise,
 )
 
-# What a quadratic bends over, in standard deviations, and how flat it may become at
-# the ends of that range, relative to its slope in the middle.
+# Largest range of the quadratic term, in standard deviations, and the smallest slope at
+# the ends of that range, relative to the slope in the middle.
 _REACH = 5.0
 _FLATTEST = 0.02
 
@@ -19,9 +19,9 @@ _FLATTEST = 0.02
 class Bend:
     """The standardised score u, and u * u - 1 within a range, with straight tails.
 
-    Outside the range, which is that of the calibration scores but at most five
-    standard deviations to either side, the square goes on along its tangent: a
-    parabola would turn round somewhere, and reverse the ranking there.
+    Outside the range, which is that of the calibration scores but at most five standard
+    deviations to either side, the square is continued along its tangent: a parabola
+    would reverse the ranking beyond its vertex.
     """
 
     def __init__(self, standard, scores):
@@ -42,17 +42,17 @@ class Bend:
         return features
 
     def turns_at(self, theta):
-        """Return the ends of the range at which the map is flatter than it may be."""
+        """Return the ends of the range at which the slope is too small."""
         ends = np.array([self.low, self.high])
         return ends[theta[0] + 2 * theta[1] * ends < _FLATTEST * theta[0]]
 
 
 def fit_bend(objective, start, *, shape=None):
-    """Return (slope, bend, intercept) of the best rising map, or None if none rises.
+    """Return (slope, curvature, intercept) of the best increasing map, or None.
 
-    The best map among those that rise at both ends of the range either has no end at
-    its limit, or is the best of those that are as flat as allowed at one of them,
-    which is a fit with one parameter less.
+    The best map that increases at both ends of the range is either the unrestricted
+    best map, or has the smallest allowed slope at one end. The latter is a fit with one
+    parameter less.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -67,13 +67,13 @@ def fit_bend(objective, start, *, shape=None):
 
 
 class QuadraticCalibrator(BentCalibrator):
-    r"""Calibrate by a parabola of the log odds that never turns round.
+    r"""Calibrate by an increasing quadratic map of the log odds.
 
-    Use it where the reliability curve bends, as that of over-fitted trees and of
-    forests does, and the rare class has hundreds of calibration rows: three parameters
-    follow a bend that the two of ``SigmoidCalibrator`` cannot, at a tenth of the rows
-    that ``IsotonicCalibrator`` needs. With fewer rows take ``AnchoredCalibrator``, of
-    which it is the limit of many rows.
+    Use it where the reliability curve bends, as for over-fitted trees and forests, and
+    the rare class has hundreds of calibration rows. The map has one parameter more than
+    ``SigmoidCalibrator``, and needs a tenth of the rows of ``IsotonicCalibrator``. With
+    fewer rows use ``AnchoredCalibrator("quadratic")``, whose limit for many rows is
+    this map.
 
     With u the score minus its mean, divided by its standard deviation,
 
@@ -85,10 +85,7 @@ class QuadraticCalibrator(BentCalibrator):
         Pseudo-rows per class, in (0, inf), as in ``SigmoidCalibrator``. Raising it
         pulls probabilities away from 0 and 1.
     bounded : bool, default=True
-        Whether log odds beyond Laplace's bounds
-        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
-        show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme.
+        Whether to bound the tails as in ``SigmoidCalibrator``.
 
     Attributes
     ----------
@@ -104,22 +101,19 @@ class QuadraticCalibrator(BentCalibrator):
 
     See Also
     --------
-    AnchoredCalibrator : The same map with the inversion as its prior.
-    BetaCalibrator : A bend that is monotone by its form.
-    SigmoidCalibrator : No bend.
+    AnchoredCalibrator : The same map with the inversion as its prior. BetaCalibrator :
+    Two slopes; monotone by its form. SigmoidCalibrator : The affine map.
 
     Notes
     -----
-    *The guard.* A parabola turns round, and would reverse the ranking beyond that
-    point. Here the square is taken over the range of the calibration scores (at most
-    five standard deviations to either side) and goes on along its tangent outside. If
-    the best parabola turns round inside that range, the best one that rises is fitted:
-    the problem is convex, and its solution lies where the slope at one end is 2 % of
-    the slope in the middle. So the ranking and the AUC stay.
+    *The map is increasing.* A parabola would reverse the ranking beyond its vertex.
+    Here the square is used over the range of the calibration scores (at most five
+    standard deviations to either side) and continued along its tangent outside. If the
+    best parabola is not increasing inside that range, the best increasing one is
+    fitted. That problem is convex, and its solution has at one end a slope of 2 % of
+    the slope in the middle. So the ranking and the AUC do not change.
 
-    *Three classes and more.* One curve per class of the log odds against the rest,
-    after the joint map of ``TemperatureCalibrator``, divided by their sum, as in
-    ``IsotonicCalibrator``.
+    *Three or more classes.* As in ``IsotonicCalibrator``.
 
     *Cost.* Newton on cells of the score and one pass over the rows: :math:`O(n)`, times
     k for more classes. Deterministic; rows of weight zero are as if removed.
@@ -133,7 +127,7 @@ class QuadraticCalibrator(BentCalibrator):
 
     Examples
     --------
-    A model three times too sure on one side:
+    A model whose positive log odds are three times too large:
 
     >>> import numpy as np
     >>> from skweight.calibration import QuadraticCalibrator, SigmoidCalibrator

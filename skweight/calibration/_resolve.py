@@ -1,4 +1,4 @@
-"""From what a user writes as ``calibration=`` to a calibrator."""
+"""From the value of ``calibration=`` to a calibrator."""
 
 import inspect
 
@@ -18,7 +18,7 @@ from skweight.calibration._sigmoid import SigmoidCalibrator
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.calibration._venn_abers import VennAbersCalibrator
 
-# A new calibrator becomes a name by one row here.
+# Add a row here to give a new calibrator a name.
 CALIBRATORS = {
     "anchored": AnchoredCalibrator,
     "auto": AutoCalibrator,
@@ -34,7 +34,7 @@ CALIBRATORS = {
     "venn_abers": VennAbersCalibrator,
 }
 
-# Words of the literature that no spelling check would lead to the right name.
+# Names of the literature that are too different for a spelling suggestion.
 _OTHER_WORDS = {
     "inversion": "prior",
     "logistic": "sigmoid",

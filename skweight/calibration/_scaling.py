@@ -1,4 +1,4 @@
-"""Vector and structured matrix scaling: ridges towards a tempered inversion."""
+"""Vector and structured matrix scaling, after inversion and temperature."""
 
 import numpy as np
 from scipy.optimize import minimize
@@ -22,17 +22,17 @@ from skweight.calibration._engine.softmax import (
 )
 
 # Pseudo-rows that keep the temperature finite where the scores separate the classes;
-# too few to be seen elsewhere.
+# too few to change other fits.
 _TRACE = 1e-6
 
 
 class VectorScalingCalibrator(BaseCalibrator):
-    r"""Calibrate by a slope and a bias per class, held near a tempered model.
+    r"""Calibrate by a slope and a bias per class, with a ridge (vector scaling).
 
-    Use it for three classes and more after class weights or resampling, from some
-    hundred calibration rows on. Three steps, from what needs no row to what needs many:
-    the training weights are inverted, one temperature is fitted, and a slope and a bias
-    per class are drawn away from that as far as the rows justify.
+    Use it for three or more classes after class weights or resampling, with some
+    hundred calibration rows or more. The fit has three steps: the training weights are
+    inverted, one temperature is fitted, and a slope and a bias per class are fitted
+    with a ridge towards the first two steps.
 
     With :math:`z` the log-probabilities after the first two steps,
 
@@ -46,21 +46,21 @@ class VectorScalingCalibrator(BaseCalibrator):
     Parameters
     ----------
     ridge : float, default=1.0
-        Strength :math:`\lambda` of the ridge, in (0, inf). Raising it holds the map
-        nearer to the tempered model.
+        Strength :math:`\lambda` of the ridge, in (0, inf). Raising it keeps the map
+        closer to the result of the first two steps.
     inversion : bool, default=True
-        Whether to invert the training weights first, where ``fit`` is told them. False
-        is better for the votes of forests, which are far from where weights should
-        have moved them: the biases then learn the whole shift.
+        Whether to invert the training weights first, if ``class_multiplier`` is passed
+        to ``fit``. False is better for the votes of forests, for which the inversion is
+        far off: the biases then learn the whole shift.
 
     Attributes
     ----------
     temperature_ : float
-        What the scores are divided by, in the second step.
+        Divisor of the scores in the second step.
     slope_, intercept_ : ndarray of shape (n_classes,)
         :math:`1 + v` and :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
-        What was inverted in the first step; ones if nothing was.
+        Class multipliers inverted in the first step; ones if there was no inversion.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -69,8 +69,8 @@ class VectorScalingCalibrator(BaseCalibrator):
     See Also
     --------
     StructuredMatrixScalingCalibrator : Slopes between the classes too.
-    AnchoredCalibrator : The inversion as a prior, without a temperature of its own.
-    SigmoidCalibrator : Slopes around a common one, biases free.
+    AnchoredCalibrator : The inversion as a prior, without a temperature.
+    SigmoidCalibrator : A ridge towards a common slope; biases are free.
 
     Notes
     -----
@@ -90,7 +90,7 @@ class VectorScalingCalibrator(BaseCalibrator):
 
     Examples
     --------
-    Three classes that a model was trained on as if they were equally frequent:
+    Three classes, which the model was trained on as if they were equally frequent:
 
     >>> import numpy as np
     >>> from skweight.calibration import VectorScalingCalibrator
@@ -175,18 +175,19 @@ class VectorScalingCalibrator(BaseCalibrator):
         z = centre_rows(self._inverted(rows.scores))
         data = (z, rows.codes, rows.weight, rows.class_count)
         targets = smoothed_targets(rows.class_count, _TRACE)
-        found = fit_shared_slope(*data, *targets, bias=False)
-        if found.refused:
-            # The shift may be to blame, not the ranking: a bias tells.
-            found = fit_shared_slope(*data, *targets)
-        self.temperature_ = 1 / found.slope if found.slope > 0 else np.inf
-        if found.refused:
-            self._keep(np.zeros(self.classes_.shape[0]), found.intercept)
+        shared = fit_shared_slope(*data, *targets, bias=False)
+        if shared.refused:
+            # The cause may be a shift of the scores, not their ranking: try with a
+            # bias.
+            shared = fit_shared_slope(*data, *targets)
+        self.temperature_ = 1 / shared.slope if shared.slope > 0 else np.inf
+        if shared.refused:
+            self._keep(np.zeros(self.classes_.shape[0]), shared.intercept)
             warn_reversed(self, rows, "every row gets the class frequencies")
             return
         z = self._tempered(rows.scores)
         slope = self._fit_slopes(z, rows.codes, rows.weight)
-        # A missing class has been warned of, and says nothing about a ranking.
+        # A missing class has its own warning, and its slope has no meaning.
         if slope.min() <= 0 and (rows.class_count > 0).all():
             warn_reversed(self, rows, "all classes share one slope", slope=slope)
 
@@ -194,30 +195,30 @@ class VectorScalingCalibrator(BaseCalibrator):
         self.slope_, self.intercept_ = slope, intercept
 
     def _fit_slopes(self, z, codes, weight):
-        """Fit the last step; return the slopes that are best where any sign will do."""
+        """Fit the third step; return the slopes before any sign restriction."""
         n_classes = self.classes_.shape[0]
         centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / self._n_rows
         precision = strength * np.eye(2 * n_classes)
-        own, other = np.ones(n_classes), np.zeros(n_classes)
+        own_target, other_target = np.ones(n_classes), np.zeros(n_classes)
 
         def fit(basis, start):
             def build(z, codes, weight):
-                objective = SoftmaxObjective(z, codes, weight, own, other)
+                objective = SoftmaxObjective(z, codes, weight, own_target, other_target)
                 return Restricted(Ridge(objective, precision, centre), basis)
 
-            found = basis @ fit_softmax(build, (z, codes, weight), start)
-            return found.reshape(2, n_classes)
+            theta = basis @ fit_softmax(build, (z, codes, weight), start)
+            return theta.reshape(2, n_classes)
 
-        every = np.eye(2 * n_classes)
-        free, intercept = fit(every, centre)
-        slope = free
-        if free.min() <= 0:
-            shared = np.column_stack([centre, every[:, n_classes:]])
+        identity = np.eye(2 * n_classes)
+        free_slopes, intercept = fit(identity, centre)
+        slope = free_slopes
+        if free_slopes.min() <= 0:
+            shared = np.column_stack([centre, identity[:, n_classes:]])
             slope, intercept = fit(shared, np.eye(n_classes + 1)[0])
             slope = np.maximum(slope, 0.0)
         self._keep(slope, intercept)
-        return free
+        return free_slopes
 
     def _inverted(self, scores):
         if scores.ndim == 1:
@@ -232,7 +233,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # What the other lines say, of two classes: a few calls for a single row.
+        # `_tempered` and `_logits` for two classes, with fewer calls for a single row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -250,12 +251,12 @@ class VectorScalingCalibrator(BaseCalibrator):
 
 
 class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
-    r"""Calibrate by a matrix and a bias, held near a tempered model.
+    r"""Calibrate by a matrix and a bias, with a ridge (matrix scaling).
 
-    Use it where classes are taken for one another in ways that a slope per class
-    cannot mend, and thousands of calibration rows are there; with fewer the ridge keeps
-    it near ``VectorScalingCalibrator``. The three steps are those of that class, and
-    the last one is
+    Use it where the model confuses classes in a way that one slope per class cannot
+    correct, with thousands of calibration rows. With fewer rows the ridge keeps the map
+    close to that of ``VectorScalingCalibrator``. The first two steps are those of that
+    class, and the third is
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}((I + \mathrm{diag}(v) + M) z + b),
 
@@ -265,22 +266,21 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     Parameters
     ----------
     ridge : float, default=1.0
-        Strength :math:`\lambda` of the ridge, in (0, inf). Raising it holds the map
-        nearer to the tempered model.
+        Strength :math:`\lambda` of the ridge, in (0, inf). Raising it keeps the map
+        closer to the result of the first two steps.
     inversion : bool, default=True
-        Whether to invert the training weights first, where ``fit`` is told them. False
-        is better for the votes of forests.
+        As in ``VectorScalingCalibrator``.
 
     Attributes
     ----------
     matrix_ : ndarray of shape (n_classes, n_classes)
         :math:`I + \mathrm{diag}(v) + M`.
     temperature_ : float
-        What the scores are divided by, in the second step.
+        Divisor of the scores in the second step.
     slope_, intercept_ : ndarray of shape (n_classes,)
         The diagonal of the matrix, and :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
-        What was inverted in the first step; ones if nothing was.
+        Class multipliers inverted in the first step; ones if there was no inversion.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -292,12 +292,12 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
     Notes
     -----
-    With two classes M would say nothing that v does not, and is zero: the map is that
-    of ``VectorScalingCalibrator``.
+    With two classes M is zero, since v has the same effect: the map is that of
+    ``VectorScalingCalibrator``.
 
-    Cost: :math:`O(n k^2)` per step of a Newton method that never forms its Hessian,
-    which has :math:`O(k^4)` entries; many rows are fitted on every s-th one first,
-    which leaves a few steps over all. Deterministic.
+    Cost: :math:`O(n k^2)` per step of a Newton method without an explicit Hessian,
+    which would have :math:`O(k^4)` entries. With many rows, a first fit on every s-th
+    row leaves a few steps on all rows. Deterministic.
 
     References
     ----------
@@ -306,7 +306,7 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
     Examples
     --------
-    A model that takes part of the second class for the third:
+    A model that confuses the second class with the third:
 
     >>> import numpy as np
     >>> from skweight.calibration import (
@@ -332,9 +332,9 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
         self.matrix_ = np.diag(slope)
 
     def _fit_slopes(self, z, codes, weight):
-        free = super()._fit_slopes(z, codes, weight)
+        free_slopes = super()._fit_slopes(z, codes, weight)
         n_classes = self.classes_.shape[0]
-        if n_classes > 2 and free.min() > 0:
+        if n_classes > 2 and free_slopes.min() > 0:
             strength = self.ridge * n_classes / self._n_rows
             start = np.column_stack([self.matrix_, self.intercept_])
             for stride in strides(z.shape[0]):
@@ -344,18 +344,18 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
                 start = fit.minimum(start)
             self.matrix_, self.intercept_ = start[:, :-1], start[:, -1]
             self.slope_ = np.diag(self.matrix_).copy()
-        return free
+        return free_slopes
 
     def _logits(self, z):
         return z @ self.matrix_.T + self.intercept_
 
 
 class _MatrixFit:
-    """The ridge problem of a full matrix, by products with its Hessian.
+    """The ridge problem of a full matrix, solved by Hessian-vector products.
 
-    The search goes over parameters in which the Hessian is near the identity: rows of
-    the matrix times how often their class is in doubt, columns rid of the correlation
-    of the scores. A few products then make a step, whatever the scores are.
+    The parameters phi are scaled so that the Hessian is close to the identity: rows of
+    the matrix by the variance of their class, columns by the covariance of the scores.
+    A step then needs only a few products.
     """
 
     def __init__(self, z, codes, weight, strength):
@@ -373,12 +373,12 @@ class _MatrixFit:
         share = np.bincount(codes, self.weight, self.k)
         self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
         gram = (self.weight * self.z) @ self.z.T
-        # The ridge is what holds directions in which the scores do not differ.
-        held = 2 * ridge[0, 1] / np.mean(self.doubt**2)
-        gram += (held + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
+        # In directions in which the scores do not differ, only the ridge remains.
+        ridge_floor = 2 * ridge[0, 1] / np.mean(self.doubt**2)
+        gram += (ridge_floor + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
         self.root = np.linalg.cholesky(gram)
         self.inverse_root = np.linalg.inv(self.root)
-        self.place = self.proba = None
+        self.proba_phi = self.proba = None
 
     def _theta(self, phi):
         return phi.reshape(self.k, -1) @ self.inverse_root / self.doubt
@@ -395,18 +395,18 @@ class _MatrixFit:
     def value_and_gradient(self, phi):
         theta = self._theta(phi)
         log_proba = self._log_proba(theta)
-        away = theta - self.centre
+        deviation = theta - self.centre
         value = -(self.weight @ log_proba[self.of_row])
         residual = np.exp(log_proba, out=log_proba)
         residual[self.of_row] -= 1
         residual *= self.weight
-        gradient = residual @ self.z.T + 2 * self.ridge * away
-        return value + (self.ridge * away**2).sum(), self._in_phi(gradient)
+        gradient = residual @ self.z.T + 2 * self.ridge * deviation
+        return value + (self.ridge * deviation**2).sum(), self._in_phi(gradient)
 
     def hessian_times(self, phi, direction):
-        # The search asks for many products at one place.
-        if not np.array_equal(phi, self.place):
-            self.place = phi.copy()
+        # The solver needs many products at the same parameters.
+        if not np.array_equal(phi, self.proba_phi):
+            self.proba_phi = phi.copy()
             self.proba = np.exp(self._log_proba(self._theta(phi)))
         proba = self.proba
         direction = self._theta(direction)
@@ -417,8 +417,8 @@ class _MatrixFit:
         return self._in_phi(change @ self.z.T + 2 * self.ridge * direction)
 
     def minimum(self, start):
-        """Return the minimum, the matrix and the intercept, from a start."""
-        found = minimize(
+        """Return the matrix and the intercept at the minimum."""
+        result = minimize(
             self.value_and_gradient,
             (start * self.doubt @ self.root).ravel(),
             jac=True,
@@ -426,4 +426,4 @@ class _MatrixFit:
             method="trust-ncg",
             options={"gtol": 1e-9},
         )
-        return self._theta(found.x)
+        return self._theta(result.x)

@@ -24,11 +24,11 @@ from skweight.calibration._engine.softmax import (
 class SigmoidCalibrator(BaseCalibrator):
     r"""Calibrate by an affine map of the log odds (Platt scaling).
 
-    The first choice for most problems, and the only sensible one besides
-    ``PriorCalibrator`` when the rare class has fewer than a few hundred calibration
-    rows: two parameters cannot overfit much, and class weights are undone exactly when
-    the model is well specified, because they shift its log odds by a constant. It does
-    not repair a reliability curve that bends; ``IsotonicCalibrator`` does.
+    A good choice for most problems, in particular when the rare class has fewer than a
+    few hundred calibration rows: two parameters cannot overfit much. Class weights
+    shift the log odds of a well-specified model by a constant, which this map undoes
+    exactly. An affine map cannot correct a reliability curve that bends;
+    ``IsotonicCalibrator`` can.
 
     With two classes and score :math:`s`
 
@@ -54,14 +54,14 @@ class SigmoidCalibrator(BaseCalibrator):
         Three classes and more: how strongly the slopes are pulled towards the common
         slope of ``TemperatureCalibrator``, in [0, inf). The penalty on the mean
         cross-entropy is :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it
-        fades as effective rows :math:`n` come in. Raising it helps when classes are
-        rare; 0 fits all slopes freely. The default had the lowest mean log loss of
-        1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models.
+        fades as the effective number of rows :math:`n` grows. Raising it helps when
+        classes are rare; 0 fits all slopes freely. The default had the lowest mean log
+        loss of 1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models.
     bounded : bool, default=True
-        Whether log odds beyond Laplace's bounds
-        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
-        show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme, as Platt did. Two classes only.
+        Whether log odds outside Laplace's bounds :math:`[1 / (N_- + 2), (N_+ + 1) /
+        (N_+ + 2)]` grow only logarithmically. These bounds are the smallest and the
+        largest probability that so many rows can support. The ranking does not change.
+        False applies the formula without bounds, as Platt did. Two classes only.
 
     Attributes
     ----------
@@ -82,17 +82,17 @@ class SigmoidCalibrator(BaseCalibrator):
 
     Notes
     -----
-    *What is refused.* If the rows ask for a slope of zero or less, the best map that
-    keeps the ranking is the constant one: every row gets the class frequencies, with a
-    ``CalibrationWarning``. If with three classes or more only some slopes are not
-    positive, all classes share one slope, with the same warning. If the rows cannot
-    tell the slope (one class only, or a single score) it stays 1.
+    *Slopes of zero or less are refused.* If the fitted slope is not positive, the best
+    map that keeps the ranking is the constant one: every row gets the class
+    frequencies, with a ``CalibrationWarning``. If with three or more classes only some
+    slopes are not positive, all classes share one slope, with the same warning. If the
+    slope cannot be estimated (one class only, or a single score), it is 1.
 
     *Rows of scores are normalised.* A constant added to all scores of a row carries no
-    information, yet it would move a map with unequal slopes. The log-softmax takes it
-    away, so logits and log-probabilities of a model give the same map. Subtracting the
-    mean would do that too, but lets the noise of very small probabilities into every
-    class; it had the higher log loss at a few hundred rows.
+    information, but would change a map with unequal slopes. The log-softmax removes the
+    constant, so logits and log-probabilities of a model give the same map. Subtracting
+    the mean instead adds the noise of very small probabilities to every class, and had
+    a higher log loss at a few hundred rows.
 
     *Cost.* Newton with line search on standardised scores, exact to rounding:
     :math:`O(n)` for two classes (a first fit on 2048 cells of the scores leaves one
@@ -136,15 +136,15 @@ class SigmoidCalibrator(BaseCalibrator):
         self._tails = rows.tails
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
         check_bool(self.bounded, name="bounded")
-        found = fit_slope(
+        fitted = fit_slope(
             rows.scores,
             rows.codes,
             rows.weight,
             rows.class_count,
             binary_levels(rows.class_count, self.smoothing),
         )
-        self.slope_, self.intercept_ = float(found.slope), float(found.intercept)
-        if found.refused:
+        self.slope_, self.intercept_ = float(fitted.slope), float(fitted.intercept)
+        if fitted.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
 
     def _fit_multiclass(self, rows):
@@ -161,17 +161,17 @@ class SigmoidCalibrator(BaseCalibrator):
         if shared.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
             return
-        # The slopes are in units of the shared one, towards which they are pulled.
-        one = np.repeat([1.0, 0.0], n_classes)
+        # Slopes are in units of the shared slope, which the ridge pulls them towards.
+        centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / rows.class_count.sum()
 
         def build(u, codes, weight):
             objective = SoftmaxObjective(u, codes, weight, *targets)
-            return Ridge(objective, strength * np.diag(one), one)
+            return Ridge(objective, strength * np.diag(centre), centre)
 
         start = np.append(np.ones(n_classes), shared.intercept)
-        found = fit_softmax(build, (shared.slope * z, rows.codes, rows.weight), start)
-        slope, intercept = found.reshape(2, n_classes)
+        theta = fit_softmax(build, (shared.slope * z, rows.codes, rows.weight), start)
+        slope, intercept = theta.reshape(2, n_classes)
         if (slope > 0).all():
             self.slope_ = shared.slope * slope
             self.intercept_ = intercept - intercept.mean()

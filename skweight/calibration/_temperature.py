@@ -19,10 +19,9 @@ from skweight.exceptions import CalibrationWarning
 class TemperatureCalibrator(BaseCalibrator):
     r"""Calibrate by one slope for all classes, and a bias for each.
 
-    Use it for many classes or few calibration rows: one slope and k - 1 free biases
-    are all it fits. Classical temperature scaling has no bias and therefore cannot
-    undo class weights, which shift the log odds; here the bias is on unless asked
-    otherwise.
+    Use it for many classes or few calibration rows: one slope and k - 1 free biases are
+    all it fits. Classical temperature scaling has no bias and therefore cannot undo
+    class weights, which shift the log odds; here a bias is fitted by default.
 
     With two classes and score :math:`s`, or with more and :math:`z` the row of scores,
 
@@ -33,24 +32,21 @@ class TemperatureCalibrator(BaseCalibrator):
 
     With two classes and a bias this is the same map as ``SigmoidCalibrator``, and gives
     the same numbers. With three or more, ``SigmoidCalibrator`` has a slope per class:
-    it can repair one over-confident class among honest ones, which needs more rows.
+    it can correct a single over-confident class, but needs more rows.
 
     Parameters
     ----------
     bias : bool, default=True
         Whether to fit a bias per class. False is classical temperature scaling: the
-        label of the highest score stays the label of the highest probability, but the
-        mean probability of a class cannot be put right. Use False only where no class
-        was weighted or resampled in training.
+        order of the classes within a row does not change, but the mean probability of a
+        class cannot be corrected. Use False only where no class was weighted or
+        resampled in training.
     smoothing : float, default=1.0
         Pseudo-rows, ``2 * smoothing`` in all, spread over the classes; in (0, inf). It
         keeps the slope finite where the scores separate the classes perfectly, as in
         ``SigmoidCalibrator``. Raising it pulls probabilities away from 0 and 1.
     bounded : bool, default=True
-        Whether log odds beyond Laplace's bounds
-        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`, the most that so many rows can
-        show, grow only like a logarithm. The ranking stays. False follows the formula
-        to any extreme. Two classes only.
+        Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
 
     Attributes
     ----------
@@ -72,10 +68,9 @@ class TemperatureCalibrator(BaseCalibrator):
     -----
     The problem is convex and solved to rounding by Newton with line search in
     :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope that would be
-    zero or negative is refused: every row then gets the class frequencies, with a
-    ``CalibrationWarning``, or equal probabilities without ``bias``, with a
-    ``CalibrationWarning``. If the rows cannot tell
-    the slope (one class only, or a single row of scores) it stays 1.
+    zero or negative is refused: every row then gets the class frequencies, or equal
+    probabilities without ``bias``, with a ``CalibrationWarning``. If the slope cannot
+    be estimated (one class only, or a single row of scores), it is 1.
 
     References
     ----------
@@ -117,9 +112,9 @@ class TemperatureCalibrator(BaseCalibrator):
 
     def _fit_multiclass(self, rows):
         self._check()
-        own, other = smoothed_targets(rows.class_count, self.smoothing)
+        own_target, other_target = smoothed_targets(rows.class_count, self.smoothing)
         scores = centre_rows(rows.scores)
-        self._fit_slope(fit_shared_slope, scores, rows, own, other)
+        self._fit_slope(fit_shared_slope, scores, rows, own_target, other_target)
 
     def _check(self):
         check_number(self.smoothing, name="smoothing", low=0, include="neither")
@@ -127,7 +122,7 @@ class TemperatureCalibrator(BaseCalibrator):
             check_bool(getattr(self, name), name=name)
 
     def _fit_slope(self, solve, scores, rows, *targets):
-        found = solve(
+        fitted = solve(
             scores,
             rows.codes,
             rows.weight,
@@ -135,18 +130,18 @@ class TemperatureCalibrator(BaseCalibrator):
             *targets,
             bias=self.bias,
         )
-        self.slope_, self.intercept_ = float(found.slope), found.intercept
-        if not found.refused:
+        self.slope_, self.intercept_ = float(fitted.slope), fitted.intercept
+        if not fitted.refused:
             return
         if self.bias:
             warn_reversed(self, rows, "every row gets the class frequencies")
         else:
-            # Without a bias the usual cause is no wrong ranking: the scores of a
-            # weighted model sit so far off that no positive slope brings them back.
+            # Without a bias the usual cause is not the ranking but a shift: class
+            # weights move the scores so far that no positive slope fits.
             warn(
                 f"{type(self).__name__}: no positive slope fits these scores better "
-                "than equal probabilities, which every row gets. Class weights in "
-                "training shift the scores like this: use bias=True.",
+                "than equal probabilities, so every row gets equal probabilities. "
+                "Class weights in training shift the scores: use bias=True.",
                 CalibrationWarning,
             )
 

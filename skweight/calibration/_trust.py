@@ -1,9 +1,9 @@
 """Whether the closed-form inversion can be trusted for a linear model, without a fit.
 
-`PriorCalibrator` is exact for a model that the loss alone has made. A linear model with
-few positives for its features, or of the wrong form, is off, which its own rows do not
-show: it has seen them. Each row is therefore given the score of the model without it,
-to first order and in closed form.
+`PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
+model with few positives per feature, or a misspecified one, is not there, and its
+training rows do not show the error. Each row therefore gets its approximate
+leave-one-out score, in closed form.
 """
 
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
-# The mean that users would not accept, as a factor of the frequency, and the chance of
-# it from which on the fit says so. See benchmarks/prior_trust.py.
+# Largest tolerated ratio of the mean probability and the frequency, and the probability
+# of a larger one from which on the fit warns. See benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
-# Features above which the curvature, a matrix of that size, costs more than a fit.
+# With more features, the Hessian costs more than a fit.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
-# A row of more leverage is one that the model follows wherever it goes.
+# Leverage is clipped to this: at 1 the model fits the row exactly.
 _MOST_LEVERAGE = 0.999
 
 
@@ -31,13 +31,13 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     ratio : float
-        Mean probability over the frequency, of scores on rows that were left out.
+        Mean probability divided by the frequency, for leave-one-out scores.
     error : float
-        Standard error of its logarithm on fresh rows of the population.
+        Standard error of the logarithm of ``ratio`` on new rows of the population.
     chance : float
-        Probability that the mean is off by more than a factor of 1.25.
+        Probability that the mean is wrong by more than a factor of 1.25.
     trusted : bool
-        Whether that is below 0.2.
+        Whether ``chance`` is below 0.2.
     """
 
     ratio: float
@@ -51,8 +51,8 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
 
     With :math:`r` the mean inverted probability over the frequency of the rarer class,
     :math:`\pi` that frequency and m the effective number of its rows, the logarithm of
-    the ratio on fresh rows is taken for normal with the mean :math:`\log r` and the
-    variance :math:`(1 - \pi) / m`: the frequency itself is known no better.
+    the ratio on new rows is approximately normal with mean :math:`\log r` and variance
+    :math:`(1 - \pi) / m`, the variance of the log frequency.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
     sample_weight : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)
-        What is inverted.
+        Class multipliers to invert.
 
     Returns
     -------
@@ -85,15 +85,15 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
     ratio = mean / frequency
     n_rare = inside.sum() ** 2 / (inside @ inside)
     error = np.sqrt((1 - frequency) / n_rare)
-    away = np.log(ratio) * np.array([1, -1])
-    chance = float(ndtr((away - np.log(TOLERATED)) / error).sum())
+    log_ratio = np.log(ratio) * np.array([1, -1])
+    chance = float(ndtr((log_ratio - np.log(TOLERATED)) / error).sum())
     return Verdict(float(ratio), float(error), chance, chance < SMALLEST_CHANCE)
 
 
 def scores_without_each_row(features, codes, weight, scores, penalty):
-    r"""Return the scores that a logistic regression would give to rows it had not seen.
+    r"""Return approximate leave-one-out scores of a logistic regression.
 
-    One Newton step from the fitted model: with :math:`H` the curvature of its loss and
+    One Newton step from the fitted model: with :math:`H` the Hessian of its loss and
     :math:`q_i = x_i^\top H^{-1} x_i`,
 
     .. math:: z_i^{(-i)} = z_i + \frac{q_i w_i (p_i - y_i)}{1 - q_i w_i p_i (1 - p_i)}.
@@ -101,7 +101,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     Parameters
     ----------
     features : ndarray or sparse array of shape (n, d)
-        What the linear model saw, after the transformers.
+        Input of the linear model, after the transformers.
     codes : ndarray of shape (n,)
         0 or 1.
     weight : ndarray of shape (n,)
@@ -109,7 +109,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     scores : ndarray of shape (n,)
         Log odds of the fitted model.
     penalty : float
-        Curvature of the ridge, 1 / C of `LogisticRegression`.
+        Second derivative of the ridge penalty, 1 / C of `LogisticRegression`.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     for part in _blocks(n_rows, n_features):
         design = _with_intercept(features[part])
         hessian += (design * curve[part, np.newaxis]).T @ design
-    # A trace of a ridge, for columns that repeat others.
+    # A tiny ridge, for collinear columns.
     trace = np.full(n_features + 1, 1e-10 * np.trace(hessian) / n_features + 1e-12)
     trace[:-1] += penalty
     hessian[np.diag_indices_from(hessian)] += trace
@@ -143,24 +143,25 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
 
 
 def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier):
-    """Return the :class:`Verdict` on a fitted model, or None of one that has none.
+    """Return the :class:`Verdict` on a fitted model, or None if it cannot be judged.
 
     Parameters
     ----------
     model : estimator
         A fitted linear classifier of two classes, or a Pipeline that ends in one.
-        `LogisticRegression` is judged by scores without each row, another linear model,
-        or one of more than 1000 features, by those of the rows it has seen.
+        `LogisticRegression` is judged by leave-one-out scores. Other linear models, and
+        models with more than 1000 features, are judged by their scores of the training
+        rows.
     X : array-like of shape (n, n_features)
         The rows it was fitted on.
     codes : ndarray of shape (n,)
         Position of their labels in ``model.classes_``.
     fit_weight : ndarray of shape (n,)
-        Weights as the learner received them, its own class weights included.
+        Weights as the learner received them, times its ``class_weight``.
     population : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)
-        What is inverted.
+        Class multipliers to invert.
 
     Returns
     -------
@@ -182,7 +183,7 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
 
 
 def _ridge_of(learner):
-    """Return the curvature of the penalty of a logistic regression, or None."""
+    """Return the second derivative of the penalty of a logistic regression, or None."""
     if isinstance(learner, LogisticRegressionCV):
         return float(1 / np.ravel(learner.C_)[0])
     if isinstance(learner, LogisticRegression):

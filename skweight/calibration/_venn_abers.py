@@ -22,14 +22,14 @@ class IntervalCurve(NamedTuple):
     Attributes
     ----------
     lower_scores, lower : ndarray of shape (n_lower,)
-        Calibration scores from which on a further step of ``p0`` holds, and its value;
-        0 below the first of them.
+        Scores at which the steps of ``p0`` begin, and their values; ``p0`` is 0 below
+        the first.
     upper_scores, upper : ndarray of shape (n_upper,)
-        Calibration scores up to which a step of ``p1`` holds, and its value; 1 above
-        the last of them.
+        Scores at which the steps of ``p1`` end, and their values; ``p1`` is 1 above the
+        last.
     share : float or None
-        How far from ``p0`` to ``p1`` the probability is; None is the value that can
-        regret least.
+        Position of the probability between ``p0`` (0) and ``p1`` (1); None is the
+        minimax value.
     """
 
     lower_scores: np.ndarray
@@ -39,7 +39,7 @@ class IntervalCurve(NamedTuple):
     share: float | None = None
 
     def interval(self, scores):
-        """Return the probabilities (p0, p1) that the two labels lead to."""
+        """Return the probabilities (p0, p1): the fits with the new label 0, and 1."""
         # A new score between two old ones is pooled with the one below if its label is
         # 0, and with the one above if it is 1.
         below = positions(self.lower_scores, scores, side="right")
@@ -58,29 +58,29 @@ class IntervalCurve(NamedTuple):
 
 
 class VennAbersCalibrator(OneVersusRestCalibrator):
-    r"""Calibrate by an interval of two isotonic fits, whatever the new label would be.
+    r"""Calibrate by two isotonic fits, one for each possible label of the new row.
 
-    Use it where a probability must come with how well it is known:
-    ``predict_interval`` returns the two probabilities that isotonic regression gives
-    if the new row joins the calibration rows with the label 0, and with the label 1.
-    One of the two is calibrated in any finite sample. The interval is narrow where
-    there are many rows and wide where there are few; it says how far one label could
-    move the fit, and is no confidence interval. As a mere probability it needs
-    thousands of rows of the rare class, as ``IsotonicCalibrator`` does, and the added
-    row of label 1 biases it upwards where the class is rare.
+    Use it where a probability must come with a measure of its uncertainty.
+    ``predict_interval`` returns two probabilities of isotonic regression: with the new
+    row added to the calibration rows with label 0, and with label 1. One of the two is
+    calibrated in any finite sample. The interval is narrow where there are many rows
+    and wide where there are few. The interval shows how far one label can move the fit;
+    it is not a confidence interval. The point prediction needs thousands of rows of the
+    rare class, as ``IsotonicCalibrator`` does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
-    which is the choice within the interval that can regret least in log loss. Its mean
-    overstates a rare class: by a fifth below 40 of its rows, by a tenth below 160.
-    ``point="mean"`` takes :math:`p_0 + t (p_1 - p_0)` instead, with the one t that
-    gives the calibration rows the right mean, at about the same log loss.
+    which is the value within the interval with the smallest worst-case regret in log
+    loss. Its mean is too large for a rare class: by a fifth below 40 rows of the class,
+    by a tenth below 160. ``point="mean"`` uses :math:`p_0 + t (p_1 - p_0)` instead,
+    with t such that the mean over the calibration rows is right, at about the same log
+    loss.
 
     Parameters
     ----------
     point : {"minimax", "mean"}, default="minimax"
-        The probability within the interval: the one that can regret least, or the one
-        whose mean over the calibration rows is the frequency of the class.
+        The probability within the interval: that with the smallest worst-case regret,
+        or that whose mean over the calibration rows is the frequency of the class.
 
     Attributes
     ----------
@@ -100,9 +100,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *The added row weighs as one effective row of its class*: with equal weights it is
-    a row like the others, and with unequal ones it still counts as much as a row of
-    that label does.
+    *The added row has the weight of one effective row of its class.* With equal weights
+    this is the weight of every other row.
 
     *Exact, for weights and ties, in* :math:`O(n \log n)`. In the cumulative diagram
     :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)` of the sorted scores, a
@@ -115,12 +114,10 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     block of the ordinary isotonic fit, and the maximum in the block of i. The inner
     minimum is therefore a tangent from a point to one convex chain, found for all
     points at once by bisection, and the outer one a running maximum. For the label 0
-    the picture is turned by half a circle. No n isotonic fits are made, nor is anything
-    rounded.
+    the diagram is rotated by 180 degrees. The result is exact, without n isotonic fits.
 
-    *Three classes and more.* One curve per class of the log odds against the rest,
-    after the joint map of ``TemperatureCalibrator``, divided by their sum, as in
-    ``IsotonicCalibrator``. The intervals are those of each class against the rest.
+    *Three or more classes.* As in ``IsotonicCalibrator``. The intervals are those of
+    each class against the rest.
 
     References
     ----------
@@ -148,22 +145,21 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     def _fit_curve(self, rows):
         check_choice(self.point, ("minimax", "mean"), name="point")
         merged = merge_scores(rows.scores, rows.codes, rows.weight)
-        rest, own = rows.row_mass
+        negative_row, positive_row = rows.row_mass
         value, start = isotonic_blocks(merged.mass, merged.hits)
         x, y = np.zeros((2, merged.mass.shape[0] + 1))
         np.cumsum(merged.mass, out=x[1:])
         np.cumsum(merged.hits, out=y[1:])
         corner = np.append(start, x.shape[0] - 1)
-        upper = _values_with_a_positive(x, y, corner, value, own)
-        # Turned by half a circle, a negative at a score is a positive at that score,
-        # and misses are hits.
+        upper = _values_with_a_positive(x, y, corner, value, positive_row)
+        # Rotated by 180 degrees, an added negative is an added positive.
         np.subtract(x, y, out=y)
         lower = _values_with_a_positive(
             x[-1] - x[::-1],
             y[-1] - y[::-1],
             x.shape[0] - 1 - corner[::-1],
             1.0 - value[::-1],
-            rest,
+            negative_row,
         )[::-1]
         np.subtract(1.0, lower, out=lower)
         np.maximum(lower, 0.0, out=lower)
@@ -172,14 +168,14 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
-        # A class without rows has no frequency that a mean could be.
+        # A class without rows has no frequency that the mean could match.
         if self.point == "mean" and rows.class_count.all():
             curve = curve._replace(share=_share_of_mean(merged, lower, upper))
         backwards = ranks_backwards(merged, rows.class_count)
         return curve, flatness(value.shape[0], merged.scores.shape[0], backwards)
 
     def predict_interval(self, scores):
-        """Return the probabilities of every class if the row did not, or did, have it.
+        """Return the probabilities of every class with either label of the new row.
 
         Parameters
         ----------
@@ -190,9 +186,9 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         Returns
         -------
         lower, upper : ndarray of shape (n_samples, n_classes), dtype float64
-            In [0, 1], lower below upper: what the isotonic fit says of a class if the
-            row joins the calibration rows without that label, and with it. Columns
-            follow ``classes_``.
+            In [0, 1]: probability of the class by isotonic regression, if the row is
+            added to the calibration rows without that label (lower), and with it
+            (upper). Columns follow ``classes_``.
         """
         scores = self._check_scores(scores)
         if self.classes_.shape[0] == 2:
@@ -209,7 +205,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
 
 def _share_of_mean(merged, lower, upper):
-    """Return how far between both fits the mean is the frequency of the class."""
+    """Return t such that the mean of p0 + t (p1 - p0) is the class frequency."""
     room = merged.mass @ (upper - lower)
     missing = merged.hits.sum() - merged.mass @ lower
     return float(np.clip(missing / room, 0.0, 1.0)) if room > 0 else 0.5
@@ -224,22 +220,23 @@ def _values_with_a_positive(x, y, corner, value, added):
     block between them.
     """
     chain_x, chain_y = x[corner], y[corner]
-    last = corner.shape[0] - 1
-    # Seen from each point but the last, moved down by the added positive. The tangent
-    # touches the chain at the first corner, from the end of the own block on, after
-    # which the chain is at least as steep as the view. For nearly all points that is
-    # the end of the own block; for the others it is bisected, all at once.
+    last_corner = corner.shape[0] - 1
+    # For each point but the last, shifted by the added positive, find the tangent to
+    # the chain. The tangent touches the chain at the first corner, starting with the
+    # end of the block of the point, after which the chain is at least as steep as the
+    # line to that corner. For nearly all points this is the end of their block; for the
+    # others the corner is found by bisection, for all at once.
     size = np.diff(corner)
     slope, run = np.repeat(chain_y[1:], size), np.repeat(chain_x[1:], size)
-    for away, origin in ((slope, y), (run, x)):
-        away -= origin[:-1]
-        away += added
+    for difference, origin in ((slope, y), (run, x)):
+        difference -= origin[:-1]
+        difference += added
     slope /= run
-    # Not from the chain itself: rows of nearly no weight leave no run to divide by.
+    # Not computed from the chain: rows of nearly zero weight would divide by zero.
     steepness = np.append(value, np.inf)
     point = np.flatnonzero(np.repeat(steepness[1:], size) < slope)
     low = np.searchsorted(corner, point, side="right") + 1
-    high = np.full(point.shape[0], last)
+    high = np.full(point.shape[0], last_corner)
     from_x, from_y = x[point] - added, y[point] - added
     while (low < high).any():
         middle = (low + high) // 2

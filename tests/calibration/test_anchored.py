@@ -67,7 +67,7 @@ def test_without_rows_the_classes_must_be_known():
 
 
 @BOTH
-@pytest.mark.filterwarnings("ignore:.*no row says how frequent")
+@pytest.mark.filterwarnings("ignore:.*frequency of that class is not known")
 def test_one_row_moves_a_parameter_by_less_than_the_variance_of_its_prior(shape):
     """The pull of a row is below one for the intercept, and below |z| for the slope."""
     score = 0.3

@@ -144,7 +144,7 @@ def test_a_missing_class_is_smoothed_with_a_warning(calibrator, rng):
 def test_a_single_class_of_two(calibrator, there):
     scores = np.linspace(-2, 2, 20)
     calibrator = clone(calibrator)
-    with pytest.warns(CalibrationWarning, match="no row says how frequent"):
+    with pytest.warns(CalibrationWarning, match="frequency of that class is not known"):
         calibrator.fit(scores, np.full(20, there), classes=[0, 1])
     proba = calibrator.predict_proba(scores)
     assert ((proba > 0) & (proba < 1)).all()

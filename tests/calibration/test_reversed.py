@@ -111,7 +111,7 @@ def test_a_slope_that_would_be_negative_is_told(calibrator, rng):
     category, message = only_warning(calibrator, scores, y)
     assert category is CalibrationWarning
     assert re.search(
-        r"\(rows of class 'cedar' ask for a slope of -\d[\d.e-]*\), so all classes",
+        r"\(rows of class 'cedar' would need a slope of -\d[\d.e-]*\), so all classes",
         message,
     )
 

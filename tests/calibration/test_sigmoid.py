@@ -156,7 +156,7 @@ def test_a_single_score_keeps_slope_one():
 
 def test_a_single_class_keeps_slope_one_and_the_ranking():
     scores = np.linspace(-3, 3, 50)
-    with pytest.warns(CalibrationWarning, match="no row says how frequent"):
+    with pytest.warns(CalibrationWarning, match="frequency of that class is not known"):
         calibrator = platt().fit(scores, np.zeros(50), classes=[0, 1])
     proba = calibrator.predict_proba(scores)[:, 1]
     assert calibrator.slope_ == 1

@@ -125,7 +125,7 @@ def test_separable_rows_are_finite(bias):
 def test_a_class_without_rows_leaves_the_slope_to_the_others(table, bias):
     scores, y, _ = table
     kept = y != 2
-    with pytest.warns(CalibrationWarning, match="no row says how frequent"):
+    with pytest.warns(CalibrationWarning, match="frequency of that class is not known"):
         calibrator = TemperatureCalibrator(bias).fit(
             scores[kept], y[kept], classes=[0, 1, 2]
         )

@@ -97,7 +97,7 @@ def test_the_closed_form_needs_the_labels_alone():
 
 def test_calibrators_refuse_what_they_cannot_learn_from(rng):
     statistics = in_chunks(*held_out(rng, 1000))
-    with pytest.raises(TypeError, match="AutoCalibrator leaves single rows out"):
+    with pytest.raises(TypeError, match="AutoCalibrator needs single rows"):
         AutoCalibrator().fit_statistics(statistics)
     with pytest.raises(TypeError, match="takes ScoreStatistics; got ClassMasses"):
         SigmoidCalibrator().fit_statistics(ClassMasses())

@@ -1,14 +1,14 @@
 r"""Weighted logistic fits of a few features of one score, exact and in one pass.
 
 Every two-class calibrator with a formula is :math:`\sigma(\theta \cdot \phi(s))` for
-some features :math:`\phi` of the score: the score itself, the score and its square,
-two logarithms. They differ in the features (a basis below), in the targets, and in the
-ridge; the fit is this file's.
+some features :math:`\phi` of the score: the score itself, the score and its square, two
+logarithms. They differ in the features (a basis below), in the targets, and in the
+ridge. This file has their common fit.
 
-Many rows are first summarised by cells of the score. Newton runs on the cells, and ends
-with a step by the gradient of all rows and the curvature of the cells, which makes the
-fit exact: what is left is the error of the cells times the relative error of their
-curvature.
+Many rows are first summed in cells (bins) of the score. Newton's method runs on the
+cells, then one step uses the gradient of all rows and the Hessian of the cells. The
+remaining error is the product of two small errors: that of the fit on cells, and the
+relative error of their Hessian.
 """
 
 from functools import cached_property
@@ -27,19 +27,19 @@ from skweight.calibration._engine.numerics import (
     soften_tails,
 )
 
-# Rows above which a first fit on cells makes the fit on all rows cheaper, the number
-# of cells, and how many standard deviations they reach to either side at most.
+# Above so many rows, a first fit on cells makes the fit cheaper; the number of cells;
+# and their largest range, in standard deviations to either side.
 _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
 _REACH = 12.0
 
-# The fit on cells is good to about 1e-5; a step longer than this shows that they do not
-# stand for the rows.
+# The fit on cells is accurate to about 1e-5; after a longer last step, Newton runs on
+# all rows instead.
 _AFTER_CELLS = 1e-4
 
 
 class Standard(NamedTuple):
-    """Where scores lie and how far they spread, by the weighted mean and deviation."""
+    """The weighted mean and standard deviation of scores."""
 
     centre: float
     scale: float
@@ -66,8 +66,8 @@ def standardise(scores, weight):
     square = 0.0
     for start in range(0, scores.shape[0], BLOCK):
         part = slice(start, start + BLOCK)
-        away = scores[part] - centre
-        square += (away if even else weight[part] * away) @ away
+        deviation = scores[part] - centre
+        square += (deviation if even else weight[part] * deviation) @ deviation
     scale = np.sqrt(square / total)
     # Rounding alone gives equal scores a spread.
     return Standard(centre, scale if scale > 1e-13 * peak else 1.0, peak)
@@ -96,9 +96,9 @@ class LogisticObjective:
     scores, codes, weight : ndarray of shape (n,)
         The rows; a code is 0 or 1.
     levels : ndarray of shape (2,)
-        What the probability of a row should be, by its code.
+        Target probability of a row, by its code.
     standard : Standard
-        Where the scores lie, for cells of a sensible width.
+        Mean and standard deviation of the scores, for the range of the cells.
     """
 
     def __init__(self, basis, scores, codes, weight, levels, standard):
@@ -121,7 +121,7 @@ class LogisticObjective:
 
     @cached_property
     def _only_block(self):
-        """All rows, where they are few: prepared once for all steps."""
+        """All rows, if they are few: computed once for all steps."""
         return self._block(slice(None))
 
     def _block(self, part):
@@ -146,12 +146,12 @@ class LogisticObjective:
         k = theta.shape[0] - 1
         gradient = np.zeros(k + 1)
         for features, targets, weight in self._blocks():
-            away = sigmoid(_logit(features, theta))
-            self._add_gradient(gradient, features, away, targets, weight)
+            proba = sigmoid(_logit(features, theta))
+            self._add_gradient(gradient, features, proba, targets, weight)
         return gradient / self.total
 
     def _add_gradient(self, gradient, features, proba, targets, weight):
-        """Add what a block contributes; its probabilities are overwritten."""
+        """Add the gradient of a block; its probabilities are overwritten."""
         proba -= targets
         if not self.even:
             proba *= weight
@@ -176,29 +176,30 @@ class LogisticObjective:
         return gradient / self.total, hessian / self.total
 
     def spread(self, theta):
-        """Return the mean product of the gradients of rows, which errors are made of.
+        """Return the mean outer product of row gradients, for standard errors.
 
-        Of the cells of many rows, whose weights should be the squares of the weights.
+        The weights of this objective should be squared weights. Many rows are summed in
+        cells.
         """
         spread = np.zeros((theta.shape[0], theta.shape[0]))
         for features, targets, weight in self.summary._blocks():
-            away = sigmoid(_logit(features, theta)) - targets
-            gradients = np.vstack([features, np.ones(away.shape)]) * away
+            residual = sigmoid(_logit(features, theta)) - targets
+            gradients = np.vstack([features, np.ones(residual.shape)]) * residual
             spread += (gradients * weight) @ gradients.T
         return spread / self.total
 
     @property
     def summary(self):
-        """The cells of many rows; of few, the rows themselves."""
+        """The objective on cells if there are many rows, else this objective."""
         return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
 
     @cached_property
     def cells(self):
         """The objective on cells of equal score width.
 
-        There is one row for each cell and code, in the middle of the cell. That is
-        near enough for a start; whatever lies beyond the reach of the cells joins the
-        outermost ones.
+        Each cell has one row per code, in the middle of the cell, which is accurate
+        enough for a start. Scores outside the range of the cells go to the outermost
+        cells.
         """
         mass = np.zeros(2 * _N_CELLS + 2)
         centre, reach = self.standard.centre, _REACH * self.standard.scale
@@ -206,15 +207,15 @@ class LogisticObjective:
         low, high = max(lowest, centre - reach), min(highest, centre + reach)
         reaches_all = (low, high) == (lowest, highest)
         width = (high - low) / _N_CELLS
-        # Where the scores are one, to what a double can tell apart, so are the cells.
+        # If all scores are equal in floating point, there is one cell.
         per_score = 1 / width if width > 1e-290 else 0.0
         for start in range(0, self.scores.shape[0], BLOCK):
             part = slice(start, start + BLOCK)
-            place = self.scores[part] - low
-            place *= per_score
+            offset = self.scores[part] - low
+            offset *= per_score
             if not reaches_all:
-                place.clip(0.0, _N_CELLS, out=place)
-            cell = place.astype(np.intp)
+                offset.clip(0.0, _N_CELLS, out=offset)
+            cell = offset.astype(np.intp)
             cell *= 2
             cell += self.codes[part]
             weight = None if self.even else self.weight[part]
@@ -227,7 +228,7 @@ class LogisticObjective:
         )
 
     def constant(self, n_features=1):
-        """Return the parameters of the best constant map: where to start."""
+        """Return the parameters of the best constant map, as a start."""
         if self.summary is not self:
             return self.summary.constant(n_features)
         if self.even:
@@ -235,7 +236,7 @@ class LogisticObjective:
         else:
             positive = self.weight @ self.codes / self.total
         mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
-        # Rows of one class have no finite log odds where a prior is all smoothing.
+        # With rows of one class and no smoothing the log odds would be infinite.
         mean = min(max(mean, 1e-9), 1 - 1e-9)
         return np.append(np.zeros(n_features), log_odds(mean))
 
@@ -249,7 +250,7 @@ def _logit(features, theta):
 
 
 class _GradientOfRows:
-    """The slopes of an objective, its curvature taken from its cells."""
+    """An objective whose Hessian is computed on cells."""
 
     def __init__(self, objective):
         self.objective = objective
@@ -264,8 +265,8 @@ class _GradientOfRows:
 def fit_logistic(objective, start, *, shape=None):
     """Return the minimum of a :class:`LogisticObjective`.
 
-    ``shape``, a function from objective to objective, adds a ridge or a restriction;
-    the parameters are those of what it returns.
+    ``shape`` is a function from objective to objective that adds a ridge or a
+    restriction; the parameters are those of the objective that it returns.
     """
     shape = shape or (lambda objective: objective)
     if objective.summary is not objective:
@@ -279,9 +280,9 @@ def fit_logistic(objective, start, *, shape=None):
 def fit_best_edge(objective, edges, *, shape=None):
     """Return the best parameters along any of the edges of a cone, or None.
 
-    An edge is a matrix from its free parameters to all of them, of which the first
-    must come out positive. The minimum of a convex objective over a cone of two edges
-    lies inside or on one of them.
+    An edge is a matrix from free parameters to all parameters. The first free parameter
+    of the result must be positive. The minimum of a convex objective over a cone with
+    two edges lies inside the cone or on an edge.
     """
     shape = shape or (lambda objective: objective)
     best, best_value = None, np.inf
@@ -291,15 +292,15 @@ def fit_best_edge(objective, edges, *, shape=None):
             return Restricted(shape(objective), edge)
 
         start = objective.constant(n_features=edge.shape[1] - 1)
-        found = fit_logistic(objective, start, shape=along)
-        value = along(objective).value(found)
-        if found[0] > 0 and value < best_value:
-            best, best_value = edge @ found, value
+        fitted = fit_logistic(objective, start, shape=along)
+        value = along(objective).value(fitted)
+        if fitted[0] > 0 and value < best_value:
+            best, best_value = edge @ fitted, value
     return best
 
 
 class SlopeFit(NamedTuple):
-    """An affine map of log scores, and whether the rows asked for a slope <= 0."""
+    """An affine map of log scores, and whether the best slope was <= 0."""
 
     slope: float
     intercept: np.ndarray
@@ -309,9 +310,8 @@ class SlopeFit(NamedTuple):
 def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
     """Fit sigma(slope * score + intercept) to targets; exact minimum.
 
-    Slope one is kept where the rows cannot tell it. A slope that the rows want at or
-    below zero is refused: the best map that does not turn the ranking round is then
-    the constant one.
+    The slope is 1 where the rows cannot determine it. A slope of zero or less is
+    refused: the best map that does not reverse the ranking is then the constant one.
     """
     rows = (codes, weight, levels)
     refused = False
@@ -340,12 +340,12 @@ def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
 
 
 def fit_intercept(logit, codes, weight, levels):
-    """Return the intercept that fits the mean target, given the rest of the logit."""
+    """Return the intercept for which the mean probability is the mean target."""
     weight = weight / weight.sum()
     base = weight @ levels[codes]
     goal = log_odds(base)
-    # At one end every probability is too small, at the other every one too large.
-    # Bisection needs no curvature, of which a wide spread of scores leaves none.
+    # At one end every probability is too small, at the other too large. Bisection is
+    # used because the second derivative vanishes for widely spread scores.
     low, high = goal - logit.max(), goal - logit.min()
     while high - low > 1e-12 * (1 + abs(low)):
         middle = low + (high - low) / 2
@@ -357,14 +357,14 @@ def fit_intercept(logit, codes, weight, levels):
 
 
 def slope_is_known(scores, class_count, bias):
-    """Return whether the rows say anything about a slope.
+    """Return whether the rows determine a slope.
 
-    They do not if they are of one class, or (with a bias) have a single score.
+    Rows of one class do not, nor (with a bias) rows with a single score.
     """
     low, high = scores.min(axis=0), scores.max(axis=0)
     peak = max(np.max(high), -np.min(low))
     varies = np.max(high / 2 - low / 2) > 1e-12 * peak
-    # Below that bound the reciprocal of a score overflows; such scores are zeros.
+    # Below 1e-290 the reciprocal of a score overflows; such scores count as zeros.
     present = np.count_nonzero(class_count)
     return present > 1 and peak > 1e-290 and (varies or not bias)
 
@@ -384,7 +384,7 @@ class LogitCurve(NamedTuple):
     theta : ndarray of shape (n_features + 1,)
         Parameters, the intercept last.
     tails : Tails or None
-        Where log odds are bent; None leaves them as they are.
+        Bounds beyond which log odds grow slowly; None for no bounds.
     """
 
     basis: object
@@ -406,5 +406,5 @@ def slope_curve(fit, tails=None):
 
 
 def fit_constant_curve(objective):
-    """Return the curve of the class frequencies, for scores that rank nothing."""
+    """Return the constant curve of the class frequencies."""
     return LogitCurve(Affine(Standard(0.0, 1.0)), objective.constant(), None)

@@ -15,7 +15,7 @@ class Merged(NamedTuple):
 
 
 def merge_scores(scores, codes, weight):
-    """Return the rows with those of equal score made one."""
+    """Merge rows of equal score."""
     order = np.argsort(scores)
     ordered = scores[order]
     weight = weight[order]
@@ -30,24 +30,24 @@ def merge_scores(scores, codes, weight):
 
 
 def tie_width(ordered):
-    """Return the distance up to which scores are one: they differ by rounding alone.
+    """Return the distance up to which scores are tied: they differ by rounding only.
 
-    The votes of a forest, averaged in another order, or log odds of rows that mean the
-    same, would otherwise be ranked by their last bit. What rounding is follows from the
-    size of most scores, so that a few huge ones do not make ties of all others. The
-    floor keeps the slope between two knots finite.
+    Votes of a forest that were averaged in another order would otherwise be ranked by
+    their last bit. The size of rounding errors follows from the third quartile of the
+    scores, so that a few huge scores do not tie all others. The floor keeps the slope
+    between two knots finite.
     """
     sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
     sizes.sort()
-    # Their third quartile; np.quantile takes longer than the rest of a small fit.
+    # The third quartile; np.quantile would take longer than a small fit.
     return 1e-12 * (sizes[73] / 2 + sizes[74] / 2) + 1e-290
 
 
 def isotonic_blocks(mass, hits):
     """Return the values of the weighted isotonic fit, and where its blocks begin.
 
-    Whether neighbours of equal mean were pooled is left to rounding, and centred knots
-    would depend on it; here they are one block.
+    Neighbouring blocks of equal mean are pooled. Otherwise rounding would decide, and
+    the centred knots would depend on that.
     """
     fitted = isotonic_regression(hits / mass, weights=mass).x
     start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12 * fitted[1:]) + 1)
@@ -55,10 +55,10 @@ def isotonic_blocks(mass, hits):
 
 
 def ranks_backwards(merged, class_count):
-    """Return whether positives score below the others, by more than chance explains.
+    """Return whether positives score significantly below the others.
 
-    The share of pairs that are ranked rightly is compared with one half. Where scores
-    say nothing, it falls below by two standard errors in 2.3 % of all samples.
+    The AUC is compared with one half minus two standard errors. For scores without
+    information the AUC is below this in 2.3 % of all samples.
 
     Parameters
     ----------
@@ -77,10 +77,10 @@ def ranks_backwards(merged, class_count):
 
 
 def flatness(n_blocks, n_scores, backwards):
-    """Return how flat a curve is although the scores are not.
+    """Return whether a curve is constant although the scores are not.
 
-    "constant" is one block, "nearly constant" is what a ranking that runs backwards
-    leaves: it rises by a few rows at its ends. "" is a curve that rises.
+    "constant" means one block. "nearly constant" means a reversed ranking, where only a
+    few rows at the ends differ. "" means an increasing curve.
     """
     if n_blocks == 1 and n_scores > 1:
         return "constant"

@@ -1,4 +1,4 @@
-"""Newton's method for the convex fits of the calibrators, and what shapes a fit.
+"""Newton's method for convex objectives, with ridges and restrictions.
 
 An objective offers ``value(theta)`` and ``slopes(theta)``, which returns the gradient
 and the Hessian. :class:`Ridge` adds a pull towards a point, :class:`Restricted` keeps
@@ -7,8 +7,8 @@ the parameters in an affine subspace; both are objectives again.
 
 import numpy as np
 
-# A step of this relative size is taken without looking: Newton converges
-# quadratically, so the error that it leaves is of the order of the square.
+# A step of this relative size is the last: Newton converges quadratically, so the
+# remaining error is of the order of its square.
 TOLERANCE = 1e-6
 
 
@@ -21,8 +21,8 @@ class Ridge:
         self.centre = centre
 
     def value(self, theta):
-        away = theta - self.centre
-        return self.objective.value(theta) + away @ self.precision @ away / 2
+        deviation = theta - self.centre
+        return self.objective.value(theta) + deviation @ self.precision @ deviation / 2
 
     def slopes(self, theta):
         gradient, hessian = self.objective.slopes(theta)
@@ -56,10 +56,10 @@ class Restricted:
 def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
     """Return the minimum of a smooth convex objective.
 
-    A step is at most ten times the size of the parameters, which takes the search
-    through regions where every probability is 0 or 1 and the curvature vanishes. The
-    value of the objective is asked for only where a step is long enough to need a line
-    search: a good start costs one pass of slopes over the rows and nothing more.
+    A step is at most ten times the size of the parameters, since the second derivative
+    vanishes where every probability is 0 or 1. The value of the objective is computed
+    only if a step is long enough to need a line search: from a good start, one
+    computation of gradient and Hessian is enough.
     """
     theta = np.array(start, dtype=np.float64)
     value = None
@@ -70,7 +70,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         if size <= tol * reach:
             return theta + step
         if -(gradient @ step) <= 1e-16:
-            # Nothing to gain: the step is long only where the data do not see it.
+            # The objective cannot decrease: the step is long only in directions in
+            # which the objective is flat.
             return theta
         step *= min(1.0, 10 * reach / size)
         decrease = gradient @ step
@@ -79,23 +80,23 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         length = 1.0
         while True:
             candidate = theta + length * step
-            reached = objective.value(candidate)
-            # Rounding of the value itself is forgiven, or the last steps would fail.
+            candidate_value = objective.value(candidate)
+            # Allow for rounding of the value, or the last steps would fail.
             allowed = 1e-4 * length * decrease + 1e-14 * (1 + abs(value))
-            if reached <= value + allowed:
+            if candidate_value <= value + allowed:
                 break
             length /= 2
             if length < 1e-12:
                 return theta
-        theta, value = candidate, reached
+        theta, value = candidate, candidate_value
     return theta
 
 
 def newton_step(gradient, hessian):
-    """Return the step to the minimum of the parabola with these slopes."""
-    # Scaled to a unit diagonal, so that the guard is small in every direction but
-    # those that the data do not see (equal columns), whatever the scores' spread.
-    # Rounding may leave a curvature of zero a little below it.
+    """Return the Newton step for a gradient and a Hessian."""
+    # Scaled to a unit diagonal, so that the added 1e-12 matters only in directions in
+    # which the objective is flat (equal columns). Rounding may make a diagonal entry of
+    # zero slightly negative.
     spread = np.sqrt(np.maximum(np.diag(hessian), 0.0))
     unit = 1 / np.where(spread > 1e-140, spread, 1.0)
     scaled = unit[:, np.newaxis] * hessian * unit + 1e-12 * np.eye(gradient.shape[0])

@@ -1,4 +1,4 @@
-"""What several calibrators share: probabilities, log-scale scores, targets."""
+"""Functions of several calibrators: probabilities, log-scale scores, targets."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ from scipy.special import expit
 
 from skweight._utils.validation import check_number
 
-# The largest double below one and the smallest normal one: no probability is ever
-# written as exactly 0 or 1, because the log loss of a single such mistake is infinite.
+# The largest double below 1 and the smallest normal double. No probability is exactly 0
+# or 1, because the log loss of a single error would be infinite.
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 
@@ -16,12 +16,12 @@ _SMALLEST = np.finfo(np.float64).tiny
 # memory of a fit does not grow with the rows.
 BLOCK = 1 << 15
 
-# Numbers below which one call of SciPy costs less than five of NumPy.
+# For fewer numbers, one call of SciPy is faster than five calls of NumPy.
 _FEW = 1 << 10
 
 
 def all_equal(weight):
-    """Return whether weights are one number broadcast, which is how ones are kept."""
+    """Return whether weights are broadcast from one number, as equal weights are."""
     return weight.strides == (0,)
 
 
@@ -31,8 +31,8 @@ def all_equal(weight):
 def binary_proba(logit):
     """Return probabilities of both classes, shape (n, 2), from log odds of shape (n,).
 
-    Either column is computed from the logit, not from the other: ``1 - p`` would lose
-    every digit of a small probability.
+    Both columns are computed from the logit: ``1 - p`` would lose the digits of a small
+    probability.
     """
     proba = np.empty((logit.shape[0], 2))
     np.negative(logit, out=proba[:, 0])
@@ -43,8 +43,8 @@ def binary_proba(logit):
 def sigmoid(logit):
     """Return the logistic function of an array, in place.
 
-    Of many numbers, in a third of the time of ``expit`` of SciPy, and as accurate at
-    both ends: the exponential of NumPy works on several numbers at once.
+    For many numbers this takes a third of the time of ``scipy.special.expit``, at the
+    same accuracy: the exponential of NumPy is vectorised.
     """
     if logit.shape[0] < _FEW:
         return expit(logit, out=logit)
@@ -56,11 +56,11 @@ def sigmoid(logit):
 
 
 class Tails(NamedTuple):
-    r"""The log odds beyond which rows show nothing, and how firmly that is said.
+    r"""Bounds of the log odds that rows can support, and how strictly they hold.
 
-    Where all rows weigh the same they are those of Laplace's bounds
-    :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`. In general the odds lie between one
-    row of the class against all others, and all rows of it against one other.
+    With equal weights they are Laplace's bounds :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+
+    + 2)]`. In general, the lower odds are one row of the class against all other rows,
+    and the upper odds all rows of the class against one other row.
     """
 
     low: float
@@ -69,22 +69,22 @@ class Tails(NamedTuple):
 
     @classmethod
     def of(cls, class_count, row_mass):
-        """Return the tails for counts of two classes and the mass of a row of each.
+        """Return the bounds for the counts of two classes and one row's weight of each.
 
-        Firmness is :math:`g = 4 n / (n + 100)` for n rows: few say little of the tails.
+        Firmness is :math:`g = 4 n / (n + 100)` for n rows: small for few rows.
         """
-        rest, own = row_mass
+        negative_row, positive_row = row_mass
         n_rows = class_count.sum()
-        low = np.log(own) - np.log(class_count[0] + rest)
-        high = np.log(class_count[1] + own) - np.log(rest)
+        low = np.log(positive_row) - np.log(class_count[0] + negative_row)
+        high = np.log(class_count[1] + positive_row) - np.log(negative_row)
         return cls(low, high, 4 * n_rows / (n_rows + 100))
 
 
 def soften_tails(logit, tails):
-    r"""Bend log odds beyond what the rows can show, in place, without a tie.
+    r"""Let log odds grow only logarithmically outside the bounds, in place.
 
-    Cut off there, every score beyond would be a tie; here the log odds at a distance d
-    beyond a bound grow like :math:`\log(1 + g d) / g` instead of d.
+    Clipping would tie all scores outside. Here log odds at a distance d beyond a bound
+    are moved to the distance :math:`\log(1 + g d) / g`.
     """
     low, high, firmness = tails
     if logit.shape[0] == 0:
@@ -118,8 +118,7 @@ def softmax_proba(logit):
 def by_class(scores):
     """Return an (n, k) array as (k, n), each class contiguous.
 
-    Sums and maxima over a few classes take a fraction of the time in this order. What
-    is turned back by ``.T`` is (n, k) again, and costs nothing to turn once more.
+    Sums and maxima over a few classes are several times faster in this order.
     """
     return np.ascontiguousarray(scores.T)
 
@@ -127,7 +126,7 @@ def by_class(scores):
 def centre_rows(scores):
     """Return scores minus their mean in every row, for maps with one slope for all.
 
-    A constant added to all log scores of a row says nothing about its classes.
+    A constant added to all log scores of a row has no information about its class.
     """
     z = by_class(scores)
     return (z - z.mean(axis=0)).T
@@ -136,9 +135,9 @@ def centre_rows(scores):
 def log_normalise(scores):
     """Return the log-softmax of every row, for maps with a slope per class.
 
-    A constant added to all log scores of a row says nothing about its classes, yet
-    unequal slopes would be moved by it. Taking the log-sum-exp away makes logits and
-    log-probabilities of one model the same input.
+    A constant added to all log scores of a row has no information, but would matter for
+    unequal slopes. Subtracting the log-sum-exp makes logits and log-probabilities of a
+    model equal.
     """
     z = by_class(scores)
     z = z - z.max(axis=0)
@@ -156,15 +155,15 @@ def rest_log_odds(scores):
     z = by_class(scores)
     top = z.argmax(axis=0), np.arange(z.shape[1])
     best = z[top]
-    others = z.copy()
-    others[top] = -np.inf
-    second = others.max(axis=0)
-    log_others = second + np.log(np.exp(others - second).sum(axis=0))
+    without_top = z.copy()
+    without_top[top] = -np.inf
+    second = without_top.max(axis=0)
+    log_without_top = second + np.log(np.exp(without_top - second).sum(axis=0))
     share = np.exp(z - best)
     share[top] = 0.0
-    rest = np.maximum(share.sum(axis=0) - share, 0.0)
-    log_rest = best + np.log1p(rest)
-    log_rest[top] = log_others
+    other_share = np.maximum(share.sum(axis=0) - share, 0.0)
+    log_rest = best + np.log1p(other_share)
+    log_rest[top] = log_without_top
     return (z - log_rest).T
 
 
@@ -181,9 +180,9 @@ def scores_from_proba(proba, *, clip=1e-7):
         Probabilities. A vector, or a table of one column, holds the probability of the
         second of two classes.
     clip : float, default=1e-7
-        Smallest probability that is told apart, in (0, 0.5). Raising it pulls extreme
-        scores in. Use ``1 / (2 * n_trees)`` for the votes of a forest, whose zeros
-        only mean "no tree", and ``1e-12`` for a softmax model.
+        Probabilities are clipped to [clip, 1], in (0, 0.5). Raising it makes extreme
+        scores smaller. Use ``1 / (2 * n_trees)`` for the votes of a forest and
+        ``1e-12`` for a softmax model.
 
     Returns
     -------
@@ -193,7 +192,7 @@ def scores_from_proba(proba, *, clip=1e-7):
     Raises
     ------
     ValueError
-        If an entry is NaN or outside [0, 1], or the shape is none of the above.
+        If an entry is NaN or outside [0, 1], or the shape is not one of these.
 
     Examples
     --------
@@ -208,7 +207,7 @@ def scores_from_proba(proba, *, clip=1e-7):
             "proba must have shape (n_samples,) or (n_samples, n_classes); got shape "
             f"{proba.shape}. Pass what predict_proba returns."
         )
-    # Rounding leaves some estimators a little above one; NaN fails both comparisons.
+    # Rounding may leave values slightly above 1; NaN fails both comparisons.
     if not (np.all(proba >= 0) and np.all(proba <= 1 + 1e-6)):
         raise ValueError(
             "proba must lie in [0, 1]; got NaN or values outside. Log odds and "
@@ -218,16 +217,18 @@ def scores_from_proba(proba, *, clip=1e-7):
 
 
 def log_scale(proba, clip):
-    """Return what :func:`scores_from_proba` does, of probabilities known to be some."""
+    """Return the scores of :func:`scores_from_proba`, without its checks."""
     if proba.ndim == 2 and proba.shape[1] == 1:
         proba = proba[:, 0]
     if proba.ndim == 1:
         scores = np.empty(proba.shape)
         for start in range(0, proba.shape[0], BLOCK):
             part = proba[start : start + BLOCK]
-            rest = np.log(np.maximum(1 - part, clip))
+            log_complement = np.log(np.maximum(1 - part, clip))
             np.subtract(
-                np.log(np.maximum(part, clip)), rest, out=scores[start : start + BLOCK]
+                np.log(np.maximum(part, clip)),
+                log_complement,
+                out=scores[start : start + BLOCK],
             )
         return scores
     log_proba = np.log(np.maximum(proba, clip))
@@ -240,22 +241,21 @@ def log_scale(proba, clip):
 
 
 def smoothed_targets(class_count, smoothing):
-    """Return the training target of a row for its own class, and for each other class.
+    """Return the target of a row for its own class, and for each other class.
 
-    Platt aims at (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of that rule
-    are spread over the k classes, ``m = 2 * smoothing / k`` each, which is Platt's rule
-    for k = 2 and keeps the pull small when there are many classes. Every class loses
-    and gains about m rows, so that the class frequencies stay what they were, and a
-    class without a single row still gets m.
+    Platt's target is (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of that
+    rule are divided among the k classes, ``m = 2 * smoothing / k`` each. This is
+    Platt's rule for k = 2, and keeps the effect small for many classes. The class
+    frequencies hardly change, and a class without rows gets m pseudo-rows.
     """
     n_classes = class_count.shape[0]
     m = 2.0 * smoothing / n_classes
-    own = (class_count + m) / (class_count + 2 * m)
-    other = m / (class_count + 2 * m) / (n_classes - 1)
-    return own, other
+    own_target = (class_count + m) / (class_count + 2 * m)
+    other_target = m / (class_count + 2 * m) / (n_classes - 1)
+    return own_target, other_target
 
 
 def binary_levels(class_count, smoothing):
-    """Return the smoothed target of a row of either of two classes, by its code."""
-    own, other = smoothed_targets(class_count, smoothing)
-    return np.array([other[0], own[1]])
+    """Return the smoothed targets of two classes, by code."""
+    own_target, other_target = smoothed_targets(class_count, smoothing)
+    return np.array([other_target[0], own_target[1]])

@@ -1,8 +1,8 @@
 r"""Weighted softmax fits with a slope and a bias per class.
 
-Every calibrator of three classes and more with a formula is
-:math:`\mathrm{softmax}(a \circ z + b)`; they differ in what they ask of a and b. Many
-rows are fitted on every s-th one first, which leaves one or two passes over all.
+Every calibrator of three classes and more with a formula is :math:`\mathrm{softmax}(a
+\circ z + b)`; they differ in the restrictions on a and b. With many rows, a first fit
+on every s-th row leaves one or two passes over all rows.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from skweight.calibration._engine.logistic import SlopeFit, slope_is_known
 from skweight.calibration._engine.newton import Restricted, newton
 
-# Rows above which a first fit on fewer rows makes the fit on all of them cheaper.
+# Above so many rows, a first fit on a subset makes the fit on all rows cheaper.
 _MANY_ROWS = 1 << 14
 
 # Elements of one block of an (n_classes, n_rows) pass: the few temporaries of a block
@@ -21,22 +21,22 @@ _BLOCK = 1 << 17
 class SoftmaxObjective:
     """Mean cross-entropy of softmax(a * z + b) as a function of (a, b), length 2k.
 
-    The target of a row is ``own`` for its own class and ``other`` for each other one,
-    both of shape (k,) by the class of the row.
+    The target of a row is ``own_target`` for its own class and ``other_target`` for
+    each other class, both of shape (k,), indexed by the class of the row.
 
-    ``log-sum-exp`` is the only part of the loss that is not linear in the parameters,
-    so the targets are summed up once. Adding a constant to all of b changes nothing;
-    the Hessian gets a ridge along that one direction, whose gradient is zero, so that
-    the system can be solved and the mean of b stays at its start.
+    Only the log-sum-exp of the loss is not linear in the parameters, so the targets are
+    summed once. Adding a constant to all of b does not change the loss. A ridge on the
+    Hessian along that direction, in which the gradient is zero, makes the system
+    solvable and keeps the mean of b.
     """
 
-    def __init__(self, z, codes, weight, own, other):
+    def __init__(self, z, codes, weight, own_target, other_target):
         # Classes first: a sum over them adds long rows, which is several times faster.
         self.z = np.ascontiguousarray(z.T)
         self.weight = weight / weight.sum()
-        # A target is `other` everywhere, and `own - other` more on the row's class.
-        common = self.weight * other[codes]
-        extra = self.weight * (own - other)[codes]
+        # The target of a row is `other_target`, plus the difference on its own class.
+        common = self.weight * other_target[codes]
+        extra = self.weight * (own_target - other_target)[codes]
         n_classes, n_rows = self.z.shape
         z_own = self.z[codes, np.arange(n_rows)]
         self.target = common.sum() + np.bincount(codes, extra, n_classes)
@@ -70,15 +70,15 @@ class SoftmaxObjective:
         hessian = np.zeros((2 * k, 2 * k))
         curve = np.zeros((3, k))
         for z, weight, share, total, _ in self._blocks(theta):
-            both = np.empty((2 * k, z.shape[1]))
-            np.divide(share, total, out=both[k:])
-            np.multiply(z, both[k:], out=both[:k])
-            weighted = weight * both
-            seen = weighted.sum(axis=1)
-            gradient += seen
-            hessian -= weighted @ both.T
-            curve[2] += seen[k:]
-            curve[1] += seen[:k]
+            features = np.empty((2 * k, z.shape[1]))
+            np.divide(share, total, out=features[k:])
+            np.multiply(z, features[k:], out=features[:k])
+            weighted = weight * features
+            mean_features = weighted.sum(axis=1)
+            gradient += mean_features
+            hessian -= weighted @ features.T
+            curve[2] += mean_features[k:]
+            curve[1] += mean_features[:k]
             curve[0] += np.einsum("ij,ij->i", weighted[:k], z)
         diagonal = np.arange(k)
         hessian[diagonal, diagonal] += curve[0]
@@ -90,22 +90,24 @@ class SoftmaxObjective:
 
 
 def fit_softmax(build, rows, start):
-    """Return the minimum of ``build(*rows)``, for rows of which there may be many."""
+    """Return the minimum of the objective ``build(*rows)``."""
     for stride in strides(rows[0].shape[0]):
         start = newton(build(*(part[::stride] for part in rows)), start)
     return start
 
 
 def strides(n_rows):
-    """Return which rows to fit on, one after the other: every so many, then all."""
+    """Return the strides of the successive fits: first a subset of rows, then all."""
     stride = n_rows // _MANY_ROWS
     return [stride, 1] if stride > 3 else [1]
 
 
-def fit_shared_slope(z, codes, weight, class_count, own, other, *, bias=True):
+def fit_shared_slope(
+    z, codes, weight, class_count, own_target, other_target, *, bias=True
+):
     """Fit softmax(slope * z + intercept), one slope for all classes; exact minimum.
 
-    The slope is kept at one or refused as in
+    The slope is 1, or refused, as in
     :func:`~skweight.calibration._engine.logistic.fit_slope`.
     """
     k = z.shape[1]
@@ -123,15 +125,17 @@ def fit_shared_slope(z, codes, weight, class_count, own, other, *, bias=True):
         u /= scale
 
         def build(u, codes, weight):
-            return Restricted(SoftmaxObjective(u, codes, weight, own, other), share)
+            return Restricted(
+                SoftmaxObjective(u, codes, weight, own_target, other_target), share
+            )
 
         start = np.zeros(share.shape[1])
         if bias:
-            start[1:] = log_mean_target(codes, weight, own, other)
-        found = fit_softmax(build, (u, codes, weight), start)
-        if found[0] > 0:
-            intercept = found[1:] - found[1:].mean() if bias else np.zeros(k)
-            return SlopeFit(found[0] / scale / peak, intercept, refused=False)
+            start[1:] = log_mean_target(codes, weight, own_target, other_target)
+        fitted = fit_softmax(build, (u, codes, weight), start)
+        if fitted[0] > 0:
+            intercept = fitted[1:] - fitted[1:].mean() if bias else np.zeros(k)
+            return SlopeFit(fitted[0] / scale / peak, intercept, refused=False)
         refused = True
     slope = 0.0 if refused else 1.0
     if not bias:
@@ -139,16 +143,18 @@ def fit_shared_slope(z, codes, weight, class_count, own, other, *, bias=True):
     origin = np.repeat([slope, 0.0], k)
 
     def build_intercept(z, codes, weight):
-        objective = SoftmaxObjective(z, codes, weight, own, other)
+        objective = SoftmaxObjective(z, codes, weight, own_target, other_target)
         return Restricted(objective, share[:, 1:], origin)
 
-    start = log_mean_target(codes, weight, own, other)
-    found = fit_softmax(build_intercept, (z, codes, weight), start)
-    return SlopeFit(slope, found - found.mean(), refused)
+    start = log_mean_target(codes, weight, own_target, other_target)
+    fitted = fit_softmax(build_intercept, (z, codes, weight), start)
+    return SlopeFit(slope, fitted - fitted.mean(), refused)
 
 
-def log_mean_target(codes, weight, own, other):
+def log_mean_target(codes, weight, own_target, other_target):
     """Return the centred logarithm of the mean target per class: a start for b."""
-    extra = np.bincount(codes, weight * (own - other)[codes], own.shape[0])
-    start = np.log((weight @ other[codes] + extra) / weight.sum())
+    extra = np.bincount(
+        codes, weight * (own_target - other_target)[codes], own_target.shape[0]
+    )
+    start = np.log((weight @ other_target[codes] + extra) / weight.sum())
     return start - start.mean()

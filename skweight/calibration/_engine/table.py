@@ -1,26 +1,26 @@
-"""A curve of log odds, kept as a table of few knots with straight lines in between."""
+"""A curve of log odds as a table with linear interpolation."""
 
 import numpy as np
 
 from skweight.calibration._engine.lookup import interpolate
 from skweight.calibration._engine.numerics import binary_proba
 
-# Knots at the start, knots that a table may have in the end, the log odds by which it
-# may be off, and how far beyond the scores it reaches, in widths of their range.
+# The initial and the largest number of knots; the tolerance in log odds; and how far
+# the table extends beyond the scores, in units of their range.
 N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
 REACH = 2.0
-# Knots this near to each other, in widths of the range, have none in between: where a
-# step function jumps, any way up is as good as another.
+# Intervals narrower than this, in units of the range, are not divided: at the jump of a
+# step function, accuracy does not matter.
 NARROW = 1 / 4096
 
 
 class CurveTable:
-    """The log odds of a curve, looked up: a prediction pays for one search.
+    """The log odds of a curve in a table: a prediction needs one search.
 
-    Straight pieces between neighbours keep an increasing curve increasing. The knots
-    are few, since a table is kept with every model.
+    Linear interpolation keeps an increasing curve increasing. The number of knots is
+    limited, since the table is stored in the model.
     """
 
     def __init__(self, knots, logit):
@@ -29,7 +29,7 @@ class CurveTable:
 
     @classmethod
     def of(cls, scores, kinks, predict):
-        """Return the table of a curve over scores and beyond, or None if none is exact.
+        """Return the table of a curve, or None if no table is accurate enough.
 
         ``kinks`` are scores where the curve is not smooth, and ``predict`` returns
         its probabilities of two classes.
@@ -41,8 +41,8 @@ class CurveTable:
         inside = np.quantile(scores, np.linspace(0, 1, N_KNOTS))
         knots = np.unique(np.concatenate([inside, kinks, [low - reach, high + reach]]))
         logit = _log_odds(predict(knots))
-        # Where the curve bends sharply between two knots, there is one more, until all
-        # is straight.
+        # Insert knots in the middle of intervals until linear interpolation is
+        # accurate.
         while knots.shape[0] <= MOST_KNOTS:
             between = (knots[1:] + knots[:-1]) / 2
             exact = _log_odds(predict(between))
@@ -56,7 +56,7 @@ class CurveTable:
         return None
 
     def __call__(self, scores, predict):
-        """Return probabilities of two classes, beyond the table by ``predict``."""
+        """Return probabilities of two classes; outside the table by ``predict``."""
         proba = binary_proba(interpolate(scores, self.knots, self.logit))
         outside = (scores < self.knots[0]) | (scores > self.knots[-1])
         if outside.any():
