@@ -53,8 +53,8 @@ for week in weeks:
 for name, found in [("with labels", reports), ("without", without_labels)]:
     for alarm in found[-1].alarms:
         print(
-            f"{name}: {alarm.figure} {alarm.of} rang at {alarm.rang_at}, since about "
-            f"{alarm.onset}"
+            f"{name}: {alarm.figure} {alarm.of} raised an alarm at {alarm.alarm_at}, "
+            f"since about {alarm.onset}"
         )
 
 # %%

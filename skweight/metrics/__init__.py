@@ -1,8 +1,8 @@
-"""What decisions cost and how true probabilities are, with scorers for searches.
+"""Metrics of costs and of calibration, and scorers for model selection.
 
-Metrics in money take the costs as a `CostMatrix`, and X where costs are read from its
-columns. Metrics of probabilities take two classes or more. ``sample_weight`` is
-population weights everywhere: how many rows of the population a row stands for.
+Cost metrics take the costs as a `CostMatrix`, and X where costs are read from its
+columns. Calibration metrics take two or more classes. ``sample_weight`` always holds
+population weights: how many rows of the population a row stands for.
 """
 
 from skweight.metrics._calibration import (

@@ -1,6 +1,6 @@
-"""How far probabilities are from frequencies: in bins, smoothed, by local regression.
+"""Calibration errors: in bins, smoothed, and by local regression.
 
-``sample_weight`` is population weights. Their unit changes nothing, and rows of weight
+``sample_weight`` holds population weights. Only their ratios matter, and rows of weight
 zero are as if removed.
 """
 
@@ -16,15 +16,14 @@ from skweight._utils.validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
 from skweight.weights import weighted_quantile
 
-# Cells of the probability axis for the smooth error: each narrower than any difference
-# of probabilities that a sample could show.
+# Bins of [0, 1] for the smooth error: narrower than any error that a sample can show.
 _N_CELLS = 1 << 14
-# Points of a local regression: what lies between two of them is interpolated.
+# Points of a local regression; values between them are interpolated.
 _N_KNOTS = 512
 
 
 class ReliabilityCurve(NamedTuple):
-    """Bins of rows with similar predictions: what was predicted, what happened.
+    """Mean prediction and frequency in bins of rows with similar predictions.
 
     Attributes
     ----------
@@ -66,9 +65,8 @@ def reliability_curve(
 ):
     r"""Return mean prediction and frequency in bins of equal mass.
 
-    The numbers behind a reliability diagram. Every bin holds the same share of the
-    weight, so that none is empty and none rests on a handful of rows while another
-    holds nearly all of them, as bins of equal width do when one class is rare.
+    The numbers of a reliability diagram. Every bin has the same share of the weight.
+    Bins of equal width would hold very different numbers of rows if one class is rare.
 
     Parameters
     ----------
@@ -77,10 +75,10 @@ def reliability_curve(
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
         Probabilities of the positive class, or of both.
     n_bins : int, default=15
-        Number of bins. Rows of equal prediction are never parted, so that fewer may be
-        used. Raising it shows finer detail with more noise.
+        Number of bins. Rows of equal prediction are in the same bin, so fewer bins may
+        be returned. Raising it shows finer detail with more noise.
     confidence : float, default=0.95
-        Coverage of the intervals, in (0, 1); each bin by itself.
+        Coverage of the interval of each bin, in (0, 1).
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
@@ -95,13 +93,13 @@ def reliability_curve(
 
     See Also
     --------
-    skweight.inspection.ReliabilityDisplay : Draws it.
-    calibration_error : The distance from the diagonal as one number.
+    skweight.inspection.ReliabilityDisplay : Draws the curve. calibration_error : The
+    distance from the diagonal as one number.
 
     Notes
     -----
-    O(n log n). Wilson's interval with Kish's effective number of rows in the place of
-    the number of trials.
+    O(n log n). Wilson's interval, with Kish's effective number of rows as the number of
+    trials.
 
     References
     ----------
@@ -140,7 +138,7 @@ def reliability_curve(
 
 
 def frequency_interval(frequency, n_effective, confidence):
-    """Return both ends of Wilson's interval of a frequency among effective rows."""
+    """Return the ends of Wilson's interval of a frequency among effective rows."""
     z = ndtri(0.5 + confidence / 2)
     stretched = 1 + z**2 / n_effective
     centre = (frequency + z**2 / (2 * n_effective)) / stretched
@@ -165,9 +163,9 @@ def calibration_error(
 ):
     r"""Return the distance between predictions and frequencies in bins of equal mass.
 
-    The plain distance of finitely many rows is never zero, not even for a perfect
-    model: it reports its own noise as an error, the more the fewer rows and the more
-    bins. The default therefore removes the expectation of that noise.
+    The plain distance is never zero, not even for a perfect model: the noise of the
+    frequencies counts as an error, and grows with fewer rows and more bins. The default
+    subtracts the expectation of that noise.
 
     .. math::
         E_2^2 = \sum_b W_b \, \frac
@@ -184,19 +182,20 @@ def calibration_error(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     n_bins : int, default=15
-        Number of bins of equal mass; rows of equal prediction are never parted.
-        Raising it sees finer errors; without debiasing it also adds noise.
+        Number of bins of equal mass; rows of equal prediction are in the same bin.
+        Raising it detects finer errors; without debiasing it also adds noise.
     norm : {"l2", "l1", "max"}, default="l2"
-        Root of the mean square, mean, or maximum over the bins of the distance.
+        Root mean square, mean, or maximum of the distances over the bins.
     debias : "auto" or bool, default="auto"
-        Whether to remove the expectation of the noise; ``"auto"`` does for ``"l2"``,
-        the only norm for which an unbiased estimate exists.
+        Whether to subtract the expectation of the noise. ``"auto"`` does so for
+        ``"l2"``, the only norm with an unbiased estimate.
     squared : bool, default=False
-        Whether to return the square of the error, for ``"l2"``. Debiased, it is an
-        unbiased estimate and may be negative; its root counts negative ones as zero.
+        Whether to return the square of the error, for ``"l2"``. The debiased square is
+        an unbiased estimate and may be negative; without ``squared``, negative values
+        give an error of zero.
     relative : bool, default=False
-        Whether to divide by the frequency of the class. Where one row in a hundred is
-        positive, every absolute error is a small number.
+        Whether to divide by the frequency of the class. If one row in a hundred is
+        positive, every absolute error is small.
     average : {"macro", "none"}, default="macro"
         With three or more columns: the mean over the classes, each against the rest
         (the class-wise calibration error), or an array with one error per class.
@@ -216,8 +215,9 @@ def calibration_error(
     Raises
     ------
     ValueError
-        If probabilities and labels do not fit together, an unbiased estimate is asked
-        for where there is none, or `relative` for a class without rows.
+        If probabilities and labels do not match, ``debias=True`` or ``squared=True`` is
+        passed for a norm other than ``"l2"``, or `relative` is True and a class has no
+        rows.
 
     See Also
     --------
@@ -226,14 +226,14 @@ def calibration_error(
 
     Notes
     -----
-    O(n log n). For rows of equal weight the correction subtracts from
-    :math:`\bar d_b^2` the sample variance of :math:`d` over the number of rows. That is
-    unbiased whatever the predictions in a bin are; the better known
-    :math:`\bar y (1 - \bar y) / (n - 1)` takes them to be equal, and subtracts too much
-    in the bin of the largest predictions of a rare class.
+    O(n log n). For rows of equal weight the correction subtracts from :math:`\bar
+    d_b^2` the sample variance of :math:`d` over the number of rows. That is unbiased
+    for any predictions in a bin. The better known :math:`\bar y (1 - \bar y) / (n - 1)`
+    assumes equal predictions, and subtracts too much in the bin of the largest
+    predictions of a rare class.
 
-    Weights count the population, not repetitions: for a debiased error a row of weight
-    two is one observation, and the same row twice is two.
+    Weights are not numbers of observations: for a debiased error a row of weight 2 is
+    one observation, and the same row twice is two.
 
     References
     ----------
@@ -261,9 +261,9 @@ def calibration_error(
     if debias not in (True, False):
         raise ValueError(f"debias must be 'auto', True or False; got {debias!r}.")
     if norm != "l2" and (debias or squared):
-        what = "debiased" if debias else "squared"
+        adjective = "debiased" if debias else "squared"
         raise ValueError(
-            f"norm={norm!r} cannot be {what}; only norm='l2' can. Pass "
+            f"norm={norm!r} cannot be {adjective}; only norm='l2' can. Pass "
             f"{'debias' if debias else 'squared'}=False, or norm='l2'."
         )
 
@@ -309,7 +309,7 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
         return np.abs(miss / mass).max()
     if not debias:
         return share @ (miss / mass) ** 2
-    # A bin that rests on one row tells nothing about its noise: it joins a neighbour.
+    # The noise of a bin with one row cannot be estimated: merge with a neighbour.
     merged = []
     for sums in zip(mass, squares, miss, miss_squares, strict=True):
         if merged and min(_pairs(merged[-1]), _pairs(sums)) <= 0:
@@ -326,7 +326,7 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
 
 
 def _pairs(sums):
-    """Return the weight of all pairs of rows in a bin; zero up to rounding for one."""
+    """Return the total weight of pairs of rows in a bin; zero or less for one row."""
     mass, squares, *_ = sums
     return mass**2 - squares - 1e-12 * mass**2
 
@@ -340,16 +340,16 @@ def smooth_calibration_error(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return the calibration error without bins, at a resolution found from the rows.
+    r"""Return a calibration error without bins, with a data-driven bandwidth.
 
-    Where an error of bins jumps as their edges move, this one is continuous in the
-    predictions. Misses are smoothed with a Gaussian reflected at 0 and 1,
+    This error is continuous in the predictions, while an error in bins jumps when bin
+    edges move. Residuals are smoothed with a Gaussian kernel reflected at 0 and 1,
 
     .. math::
         E_h = \int_0^1 \Bigl| \frac{1}{W} \sum_i w_i K_h(t, p_i) (y_i - p_i) \Bigr| dt,
 
-    and the error is the one with :math:`E_h = h`: it is told at the finest resolution
-    at which it is not smaller than the resolution.
+    and the bandwidth h is chosen such that :math:`E_h = h`, which is the returned
+    error.
 
     Parameters
     ----------
@@ -371,7 +371,7 @@ def smooth_calibration_error(
     Returns
     -------
     error : float or ndarray of shape (n_classes,)
-        In units of probability; 0 is perfect. The noise of few rows is in it.
+        In units of probability; 0 is perfect. The error includes the noise of few rows.
 
     See Also
     --------
@@ -379,8 +379,8 @@ def smooth_calibration_error(
 
     Notes
     -----
-    O(n): rows are summed in 16384 cells, on which the smoothing is a product with the
-    coefficients of a cosine transform. Equal to the integral up to :math:`10^{-4}`.
+    O(n): rows are summed in 16384 bins, and smoothed by a cosine transform. The error
+    differs from the integral by at most :math:`10^{-4}`.
 
     References
     ----------
@@ -415,7 +415,7 @@ def smooth_error_of(rows):
     cells = np.minimum((rows.proba * _N_CELLS).astype(np.intp), _N_CELLS - 1)
     miss = rows.weight * (rows.y - rows.proba) / rows.weight.sum()
     wave = dct(np.bincount(cells, miss, _N_CELLS))
-    # A cosine keeps its shape under a Gaussian reflected at both ends, and shrinks.
+    # Smoothing with the reflected Gaussian multiplies every cosine by a factor.
     decay = -((np.pi * np.arange(_N_CELLS)) ** 2) / 2
 
     def excess(width):
@@ -451,10 +451,10 @@ def integrated_calibration_index(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     quantile : float, default=None
-        Return that quantile of the distances instead of their mean: 0.5 and 0.9 are
+        Return this quantile of the distances instead of their mean: 0.5 and 0.9 are
         known as E50 and E90, 1 as Emax.
     span : float, default=0.75
-        Share of the weight that each local regression sees, in (0, 1]. Raising it
+        Share of the weight that each local regression uses, in (0, 1]. Raising it
         smooths more.
     average : {"macro", "none"}, default="macro"
         With three or more columns: the mean over the classes, each against the rest,
@@ -474,12 +474,12 @@ def integrated_calibration_index(
 
     See Also
     --------
-    smooth_calibration_error : Finds its resolution by itself.
+    smooth_calibration_error : Chooses its bandwidth from the rows.
 
     Notes
     -----
-    O(n log n). With more than 512 different predictions the regressions run on means
-    of as many groups of equal mass.
+    O(n log n). With more than 512 different predictions, the regressions use the means
+    of 512 groups of equal mass.
 
     References
     ----------
@@ -528,19 +528,19 @@ def _local_regression(rows, span):
     x = np.bincount(groups, rows.weight * rows.proba) / mass
     y = np.bincount(groups, rows.weight * rows.y) / mass
     offset = x - x[:, np.newaxis]
-    away = np.abs(offset)
-    order = np.argsort(away, axis=1)
+    distance = np.abs(offset)
+    order = np.argsort(distance, axis=1)
     within = np.cumsum(mass[order], axis=1) >= span * mass.sum() * (1 - 1e-12)
-    last = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
-    reach = np.take_along_axis(away, last, axis=1)
-    # Where one prediction alone has the mass, the regression is its frequency.
+    farthest = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
+    reach = np.take_along_axis(distance, farthest, axis=1)
+    # If a single prediction has that share of the weight, the fit is its frequency.
     reach = np.where(reach > 0, reach, 1e-12)
     u = offset / reach
     kernel = mass * np.maximum(1 - np.abs(u) ** 3, 0.0) ** 3
     moments = [(kernel * u**power).sum(axis=1) for power in range(5)]
     normal = np.array([[moments[i + j] for j in range(3)] for i in range(3)])
     right = np.array([(kernel * u**power) @ y for power in range(3)])
-    # Two distinct predictions carry a line and one a constant: the smallest solution.
+    # With one or two distinct predictions there are many solutions: the smallest.
     inverse = np.linalg.pinv(normal.transpose(2, 0, 1), rcond=1e-10, hermitian=True)
     fitted = np.einsum("ij,ji->i", inverse[:, 0, :], right)
     return x, np.clip(fitted, 0.0, 1.0)
@@ -549,9 +549,8 @@ def _local_regression(rows, span):
 def equal_mass_bins(proba, weight, n_bins, ties=None):
     """Return the bin of every row, of about equal mass, numbered without gaps.
 
-    A bin follows from the middle of the mass that a value of the prediction holds, so
-    that rows of equal prediction share one. ``ties`` are those of the predictions,
-    where they are known.
+    The bin follows from the middle of the weight of a prediction value, so that rows of
+    equal prediction share a bin. ``ties`` holds the ties of the predictions, if known.
     """
     check_number(n_bins, name="n_bins", low=1)
     ties = Ties(proba) if ties is None else ties
@@ -560,7 +559,7 @@ def equal_mass_bins(proba, weight, n_bins, ties=None):
     middle = mass / -2
     middle += total
     middle *= n_bins / total[-1]
-    # The groups with which a bin begins, of bins that have one.
+    # The first group of each bin that is not empty.
     first = np.unique(np.searchsorted(middle, np.arange(n_bins)))
     first = ties.starts[first[first < middle.size]]
     bins = np.empty(proba.size, dtype=np.intp)
@@ -573,7 +572,7 @@ def _frequency(rows):
     frequency = np.average(rows.y, weights=rows.weight)
     if frequency == 0:
         raise ValueError(
-            "relative=True divides by the frequency of the class, and no row is of it. "
-            "Pass relative=False, or rows of every class."
+            "relative=True divides by the frequency of the class, but no row has that "
+            "class. Pass relative=False, or rows of every class."
         )
     return frequency

@@ -1,4 +1,4 @@
-"""What decisions cost, in money and as a share of what no model costs."""
+"""Costs of decisions, and savings relative to having no model."""
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
@@ -15,22 +15,22 @@ from skweight.costs._matrix import as_cost_matrix
 def cost_score(
     y_true, y_pred, cost, *, X=None, sample_weight=None, normalize=True, **metadata
 ):
-    """Return what decisions cost.
+    """Return the mean or total cost of decisions.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
-        True labels, and decisions; these may be no labels, such as "ask".
+        True labels, and decisions. Decisions need not be labels, for example "ask".
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost.
+        Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, where costs differ between them.
+        The rows, needed if costs are read from columns.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     normalize : bool, default=True
         Whether to return the mean cost of a row; False returns the total.
     **metadata : dict
-        Row-wise arrays that the costs name.
+        Arrays with one value per row that the costs refer to by name.
 
     Returns
     -------
@@ -66,39 +66,39 @@ def savings_score(
     baseline="best_constant",
     **metadata,
 ):
-    r"""Return the share of the cost of having no model that decisions save.
+    r"""Return the share of the cost saved by decisions, compared with no model.
 
     .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
 
-    with :math:`b` the one decision for all rows that is cheapest on these rows. 1 is
-    perfect, 0 no better than no model, below 0 worse.
+    with :math:`b` the cheapest constant decision on these rows. 1 is perfect, 0 is no
+    better than no model, and a negative value is worse.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
         True labels, and decisions.
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost.
+        Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, where costs differ between them.
+        The rows, needed if costs are read from columns.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : "best_constant" or decision, default="best_constant"
-        What is done without a model: the cheapest of all constant decisions, or the one
-        named, a label or not.
+        The decision without a model: the cheapest constant decision, or always this
+        one, which need not be a label.
     **metadata : dict
-        Row-wise arrays that the costs name.
+        Arrays with one value per row that the costs refer to by name.
 
     Returns
     -------
     savings : float
-        Higher is better, 1 at most where no cost is negative.
+        Higher is better; at most 1 if no cost is negative.
 
     Raises
     ------
     ValueError
-        If the baseline costs nothing or less, so that there is nothing to take a
-        share of; use `profit_score` then.
+        If the cost of the baseline is zero or negative, so that there is no share to
+        compute; use `profit_score` instead.
 
     See Also
     --------
@@ -106,8 +106,8 @@ def savings_score(
 
     Notes
     -----
-    A ratio of sums over the rows given, not a mean of ratios: the mean of the savings
-    of several folds is something else than the savings on all of their rows.
+    This is a ratio of sums over all rows: the mean of the savings of several folds
+    differs from the savings on all of their rows.
 
     References
     ----------
@@ -130,11 +130,11 @@ def savings_score(
     )
     without = _baseline(cost, y_true, X, sample_weight, baseline, metadata)
     if without <= 0:
-        what = "nothing" if without == 0 else f"{without:g}, a gain"
+        amount = "0" if without == 0 else f"{without:g}, which is a gain"
         raise ValueError(
-            f"Without a model (baseline={baseline!r}) these rows cost {what}, so there "
-            "is nothing to save a share of. Use profit_score(..., baseline="
-            f"{baseline!r}), which returns the difference in money; or name another "
+            f"Without a model (baseline={baseline!r}) these rows cost {amount}, so a "
+            "saved share is not defined. Use profit_score(..., baseline="
+            f"{baseline!r}), which returns the difference in money, or pass another "
             "label as the baseline."
         )
     return 1 - total / without
@@ -151,25 +151,25 @@ def profit_score(
     normalize=True,
     **metadata,
 ):
-    """Return what decisions earn: minus their cost, maybe over a baseline.
+    """Return the profit of decisions: minus their cost, or the gain over a baseline.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
         True labels, and decisions.
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost; `CostMatrix.from_benefits` where gains are what is known.
+        Costs of decisions; use `CostMatrix.from_benefits` if gains are known.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, where costs differ between them.
+        The rows, needed if costs are read from columns.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : None, "best_constant" or decision, default=None
-        What the profit is over: nothing, the cheapest of all constant decisions, or the
-        one named, a label or not.
+        What the profit is compared with: nothing (None), the cheapest constant
+        decision, or always this decision, which need not be a label.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
-        Row-wise arrays that the costs name.
+        Arrays with one value per row that the costs refer to by name.
 
     Returns
     -------
@@ -204,12 +204,12 @@ def profit_score(
 def expected_cost_loss(
     y_true, proba, cost, *, X=None, sample_weight=None, normalize=True, **metadata
 ):
-    r"""Return what decisions drawn from the probabilities would cost on average.
+    r"""Return the expected cost of decisions drawn from the probabilities.
 
     .. math:: \frac{1}{n} \sum_i \sum_j p_{ij} \, C_i(y_i, j)
 
-    A smooth relative of the cost for comparing probabilities. It is not proper: it is
-    lowest where all probability is on the cheapest decision.
+    A differentiable version of the cost. This loss is not proper: its minimum has all
+    probability on the cheapest decision.
 
     Parameters
     ----------
@@ -218,15 +218,15 @@ def expected_cost_loss(
     proba : array-like of shape (n_samples, n_classes)
         Probabilities; columns follow the sorted labels.
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost.
+        Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, where costs differ between them.
+        The rows, needed if costs are read from columns.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     normalize : bool, default=True
         Whether to return the mean over the rows; False returns the total.
     **metadata : dict
-        Row-wise arrays that the costs name.
+        Arrays with one value per row that the costs refer to by name.
 
     Returns
     -------
@@ -271,7 +271,7 @@ def _sum_or_mean(costs, sample_weight, normalize):
 
 
 def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
-    """Return the total cost of one decision for all rows."""
+    """Return the total cost of a constant decision."""
     constant = isinstance(baseline, str) and baseline == "best_constant"
     if not constant:
         cost = _naming(baseline, cost, y_true)
@@ -283,7 +283,7 @@ def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
 
 
 def _naming(baseline, cost, y_true):
-    """Return the costs if the baseline is a label they can be asked for."""
+    """Return the costs with labels, if the baseline is one of the decisions."""
     try:
         cost = cost._named_by(y_true, [baseline])
         cost._encode([baseline], decided=True)

@@ -1,4 +1,4 @@
-"""The cost curve: how well scores can decide, whatever mistakes will cost."""
+"""The cost curve: the lowest cost of decisions by a score, for all cost ratios."""
 
 from typing import NamedTuple
 
@@ -23,9 +23,10 @@ class CostCurve(NamedTuple):
     probability_cost : ndarray of shape (n_points,)
         Operating points from 0 to 1, see `probability_cost`.
     normalized_cost : ndarray of shape (n_points,)
-        Expected cost with the best threshold, divided by that of being always wrong.
+        Expected cost with the best threshold, divided by the cost if every decision is
+        wrong.
     threshold : ndarray of shape (n_points,)
-        The best threshold on the score; infinite where no row is to be taken.
+        The best threshold on the score; infinite if no row should be positive.
 
     Examples
     --------
@@ -74,9 +75,8 @@ def probability_cost(cost, prevalence):
     cost = as_cost_matrix(cost)
     if not cost.is_constant or cost.resolve().shape != (2, 2):
         raise ValueError(
-            "A cost curve has one point for constant costs of two classes, which are "
-            f"all that can be decided; got {cost!r}. Give numbers, such as the mean "
-            "costs."
+            "probability_cost needs constant costs of two classes, with no decision "
+            f"besides their labels; got {cost!r}. Pass numbers, such as the mean costs."
         )
     costs = cost.resolve()
     if cost.labels is not None:
@@ -85,23 +85,24 @@ def probability_cost(cost, prevalence):
     miss, alarm = costs[1, 0] - costs[1, 1], costs[0, 1] - costs[0, 0]
     if miss < 0 or alarm < 0 or miss + alarm == 0:
         raise ValueError(
-            "On a cost curve a mistake costs more than the right decision; got "
-            f"{miss:g} more for a miss and {alarm:g} more for a false alarm."
+            "Wrong decisions must cost at least as much as right ones, and one of them "
+            f"more; got {miss:g} more for a false negative and {alarm:g} more for a "
+            "false positive. Check the costs fp, fn, tp and tn."
         )
     wrong = prevalence * miss + (1 - prevalence) * alarm
     return float(prevalence * miss / wrong) if wrong else 0.0
 
 
 def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=101):
-    r"""Return how well scores can decide, for every ratio of costs and prevalences.
+    r"""Return the lowest cost of decisions by a score, at every operating point.
 
-    With a miss rate FNR and a false alarm rate FPR, the normalised cost at the
-    operating point :math:`x` is
+    With the false negative rate FNR and the false positive rate FPR, the normalised
+    cost at the operating point :math:`x` is
 
     .. math:: \mathrm{FNR} \, x + \mathrm{FPR} \, (1 - x),
 
-    and the curve is its minimum over all thresholds. Deciding without a model costs
-    :math:`\min(x, 1 - x)`. Costs that differ from row to row have no such curve.
+    and the curve is its minimum over all thresholds. The best constant decision costs
+    :math:`\min(x, 1 - x)`. The curve does not exist for costs that differ between rows.
 
     Parameters
     ----------
@@ -124,11 +125,11 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
 
     See Also
     --------
-    skweight.inspection.CostCurveDisplay : Draws it.
+    skweight.inspection.CostCurveDisplay : Draws the curve.
 
     Notes
     -----
-    Exact: all thresholds are looked at, in O(n log n) time.
+    Exact: all thresholds are considered, in O(n log n) time.
 
     References
     ----------
@@ -139,7 +140,7 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
     --------
     >>> from skweight.metrics import cost_curve
     >>> x, cost, threshold = cost_curve([0, 1, 0, 1], [0.1, 0.8, 0.6, 0.4], n_points=3)
-    >>> float(cost[1])  # half of what deciding without a model costs
+    >>> float(cost[1])  # half of the cost of a constant decision
     0.25
     """
     from sklearn.metrics import roc_curve
@@ -149,21 +150,21 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
     classes = [plain(label) for label in encode_labels(y_true)[0]]
     if len(classes) != 2:
         raise ValueError(
-            f"A cost curve is about two classes; y_true has {say(classes)}."
+            f"cost_curve needs two classes; y_true has the labels {say(classes)}."
         )
     pos_label = find_pos_label(pos_label, classes)
     fpr, tpr, threshold = roc_curve(
         y_true == pos_label, y_score, sample_weight=sample_weight
     )
     x = np.linspace(0, 1, n_points)
-    kept = _upper_hull(fpr, tpr)
-    cost = np.outer(x, 1 - tpr[kept]) + np.outer(1 - x, fpr[kept])
+    hull = _upper_hull(fpr, tpr)
+    cost = np.outer(x, 1 - tpr[hull]) + np.outer(1 - x, fpr[hull])
     best = cost.argmin(axis=1)
-    return CostCurve(x, cost[np.arange(x.size), best], threshold[kept][best])
+    return CostCurve(x, cost[np.arange(x.size), best], threshold[hull][best])
 
 
 def _upper_hull(fpr, tpr):
-    """Return which points of a ROC curve some operating point could prefer."""
+    """Return the positions of the points on the convex hull of a ROC curve."""
     hull = []
     for point in range(fpr.size):
         while len(hull) > 1:

@@ -1,4 +1,4 @@
-"""Proper scores taken apart, and the two numbers of a logistic recalibration."""
+"""Decompositions of proper scores, and the logistic recalibration."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from skweight.metrics._calibration import (
 )
 from skweight.metrics._outcomes import for_each_class, one_class
 
-# What the probability of a row should be, by whether it is of the class.
+# Targets of a row that is not of the class, and of a row that is.
 _OUTCOMES = np.array([0.0, 1.0])
 
 
@@ -34,12 +34,12 @@ class ScoreDecomposition(NamedTuple):
     score : float
         The Brier score or log loss itself.
     miscalibration : float
-        What recalibration would save; 0 is perfect.
+        Reduction of the score by recalibration; 0 is perfect.
     discrimination : float
-        What the recalibrated predictions save over predicting the frequency for every
-        row; higher is better.
+        Reduction of the score by the recalibrated predictions, compared with predicting
+        the class frequency for every row; higher is better.
     uncertainty : float
-        The score of predicting the frequency for every row; no merit of the model.
+        Score of predicting the class frequency for every row; the same for all models.
 
     Examples
     --------
@@ -66,10 +66,10 @@ def brier_decomposition(
     labels=None,
     sample_weight=None,
 ):
-    r"""Take the Brier score apart into miscalibration, discrimination, uncertainty.
+    r"""Decompose the Brier score into miscalibration, discrimination, uncertainty.
 
-    Of two models with the same score, one may be sharp and miscalibrated, which
-    calibration repairs, and the other dull, which nothing repairs.
+    Two models with the same score may differ: one is miscalibrated, which a calibrator
+    can correct, and the other discriminates badly, which no calibrator can correct.
 
     .. math::
         S(p) = \underbrace{S(p) - S(r)}_{miscalibration}
@@ -86,10 +86,10 @@ def brier_decomposition(
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
         Probabilities of the positive class, or of both.
     method : {"isotonic", "bins"}, default="isotonic"
-        How predictions are recalibrated on the rows given: by the best increasing map,
-        which has nothing to set, or by the frequency in bins of equal mass. With bins
-        miscalibration and discrimination are Murphy's reliability and resolution, with
-        the differences inside a bin counted to the first.
+        How predictions are recalibrated on these rows: by isotonic regression, or by
+        the frequency in bins of equal mass. With bins, miscalibration and
+        discrimination are Murphy's reliability and resolution; differences inside a bin
+        count as miscalibration.
     n_bins : int, default=15
         Number of bins, for ``"bins"``.
     pos_label : object, default=None
@@ -102,7 +102,7 @@ def brier_decomposition(
     Returns
     -------
     parts : ScoreDecomposition
-        The score and its parts; with ``"isotonic"`` none is negative.
+        The score and its parts; with ``"isotonic"`` no part is negative.
 
     See Also
     --------
@@ -110,8 +110,8 @@ def brier_decomposition(
 
     Notes
     -----
-    O(n log n). Miscalibration contains the noise of the recalibration, so it is above
-    0 also for a perfect model; `calibration_error` removes that.
+    O(n log n). Miscalibration contains the noise of the recalibration, so it is
+    positive for a perfect model too; `calibration_error` removes that noise.
 
     References
     ----------
@@ -148,22 +148,20 @@ def log_loss_decomposition(
     labels=None,
     sample_weight=None,
 ):
-    r"""Take the log loss apart into miscalibration, discrimination, uncertainty.
+    r"""Decompose the log loss into miscalibration, discrimination, uncertainty.
 
-    As `brier_decomposition`, with :math:`S(p)` the weighted mean of
-    :math:`-y \log p - (1 - y) \log(1 - p)`. The log loss feels errors of small
-    probabilities, which the Brier score hardly does.
+    As `brier_decomposition`, with :math:`S(p)` the weighted mean of :math:`-y \log p -
+    (1 - y) \log(1 - p)`. The log loss is sensitive to errors of small probabilities;
+    the Brier score hardly is.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         True labels.
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-        Probabilities of the positive class, or of both. Those nearer to 0 or 1 than
-        the resolution of a double are taken as that near.
+        Probabilities of the positive class, or of both; clipped at the machine epsilon.
     method : {"isotonic", "bins"}, default="isotonic"
-        How predictions are recalibrated on the rows given: by the best increasing map,
-        or by the frequency in bins of equal mass.
+        As in `brier_decomposition`.
     n_bins : int, default=15
         Number of bins, for ``"bins"``.
     pos_label : object, default=None
@@ -176,7 +174,7 @@ def log_loss_decomposition(
     Returns
     -------
     parts : ScoreDecomposition
-        The score and its parts, in nats; with ``"isotonic"`` none is negative.
+        The score and its parts, in nats; with ``"isotonic"`` no part is negative.
 
     See Also
     --------
@@ -227,30 +225,30 @@ def _decompose(rows, loss, method, n_bins):
     ties = Ties(rows.proba)
     if method == "bins":
         bins = equal_mass_bins(rows.proba, rows.weight, n_bins, ties)
-        seen = np.bincount(bins, rows.weight * rows.y)
-        recalibrated = (seen / np.bincount(bins, rows.weight))[bins]
+        positive_mass = np.bincount(bins, rows.weight * rows.y)
+        recalibrated = (positive_mass / np.bincount(bins, rows.weight))[bins]
     else:
         recalibrated = recalibrate(rows.proba, rows.y, rows.weight, ties)
     return _parts(rows, loss, recalibrated)
 
 
 def _parts(rows, loss, recalibrated):
-    """Return the parts of a score, given what the predictions should have been."""
+    """Return the parts of a score, given recalibrated predictions."""
 
     def score(predicted):
         return float(np.average(loss(rows.y, predicted), weights=rows.weight))
 
-    now, best = score(rows.proba), score(recalibrated)
+    actual, best = score(rows.proba), score(recalibrated)
     without = score(np.average(rows.y, weights=rows.weight))
-    return ScoreDecomposition(now, now - best, without - best, without)
+    return ScoreDecomposition(actual, actual - best, without - best, without)
 
 
 def recalibrate(scores, y, weight, ties=None):
-    """Return the increasing function of the scores that is nearest to the outcomes.
+    """Return the isotonic regression of the outcomes on the scores.
 
-    ``ties`` are those of the scores, where they are known.
+    ``ties`` holds the ties of the scores, if known.
     """
-    # Rows of equal score are one observation, whatever their order.
+    # Rows of equal score are merged, so that their order does not matter.
     ties = Ties(scores) if ties is None else ties
     mass = ties.sums(weight)
     frequency = ties.sums(weight * y) / mass
@@ -258,18 +256,19 @@ def recalibrate(scores, y, weight, ties=None):
 
 
 class CoxCalibration(NamedTuple):
-    """Logistic recalibration of predictions: what is wrong with them in two numbers.
+    """Slope and intercept of the logistic recalibration of predictions.
 
     Attributes
     ----------
     slope : float
         Below 1: predictions are too extreme, as those of an overfitted model. Above 1:
-        too timid. 0 or less: they rank the rows no better than chance.
+        predictions are not extreme enough. 0 or less: the ranking of the rows is no
+        better than chance.
     intercept : float
-        What is to be added to all log odds, as they are, to have the right mean.
-        Negative: predictions are too high, as after balancing.
+        Shift of all predicted log odds that corrects the mean prediction. Negative:
+        predictions are too high, as after balancing.
     slope_error, intercept_error : float
-        Their standard errors, right also for weighted rows.
+        Their standard errors, valid for weighted rows too.
 
     Examples
     --------
@@ -293,10 +292,10 @@ def cox_calibration(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return calibration slope and intercept: the cheapest complete diagnosis.
+    r"""Return the calibration slope and intercept.
 
-    Weights that were not taken out of the probabilities again show as an intercept far
-    from 0, overfitting as a slope below 1. With :math:`s` the predicted log odds,
+    Training weights that were not inverted give an intercept far from 0; overfitting
+    gives a slope below 1. With :math:`s` the predicted log odds,
 
     .. math::
         \operatorname{logit} P(y = 1) = \alpha + \beta s \;\Rightarrow\; \text{slope }
@@ -310,7 +309,8 @@ def cox_calibration(
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
         Probabilities of the positive class, or of both.
     clip : float, default=1e-12
-        Smallest probability that is told apart; the log odds of 0 are infinite.
+        Probabilities are clipped to [clip, 1 - clip], because the log odds of 0 are
+        infinite.
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
@@ -321,19 +321,18 @@ def cox_calibration(
     Returns
     -------
     calibration : CoxCalibration
-        Slope, intercept, and their standard errors. The slope is infinite where
-        predictions part the classes perfectly, and NaN where they are all equal; with
-        rows of one class only, the intercept is infinite and the slope NaN.
+        Slope, intercept, and their standard errors. The slope is infinite if
+        predictions separate the classes perfectly, and NaN if all predictions are
+        equal. With rows of one class only, the intercept is infinite and the slope NaN.
 
     See Also
     --------
-    calibration_in_the_large : The same for the mean alone, as a ratio.
+    calibration_in_the_large : Mean prediction divided by the frequency.
 
     Notes
     -----
-    O(n), by the engine of the calibrators: Newton on cells of the log odds, and then
-    a last step over all rows. Standard errors are those of the sandwich
-    estimator, which hold for weights of any kind.
+    O(n): Newton's method on bins of the log odds, then one step on all rows. Standard
+    errors are those of the sandwich estimator, valid for weights of any kind.
 
     References
     ----------
@@ -374,7 +373,7 @@ def _cox(rows, clip=1e-12):
 
     objective = weighted(rows.weight)
     squared = objective if objective.even else weighted(rows.weight**2)
-    # The log odds as they are, in units of the standardised ones.
+    # Parameters of the standardised scores that leave the log odds unchanged.
     as_they_are = np.array([standard.scale, standard.centre])
     intercept, intercept_error = _fit_cox(
         objective, squared, np.array([[0.0], [1.0]]), as_they_are
@@ -391,8 +390,8 @@ def _cox(rows, clip=1e-12):
 
 
 def _slope_without_overlap(objective):
-    """Return the infinite slope of classes that a threshold parts, else None."""
-    # Where cells of many rows overlap, their rows do.
+    """Return the infinite slope of separable classes, else None."""
+    # If the cells of many rows overlap, so do the rows.
     for rows in (objective.summary, objective):
         positive = rows.scores[rows.codes == 1]
         negative = rows.scores[rows.codes == 0]
@@ -409,11 +408,11 @@ def _fit_cox(objective, squared, basis, origin=None):
     Parameters
     ----------
     objective, squared : LogisticObjective
-        With the weights, and with their squares.
+        Objectives with the weights, and with the squared weights.
     basis : ndarray of shape (2, n_free)
-        From the free parameters to slope and intercept.
+        Matrix from the free parameters to slope and intercept.
     origin : ndarray of shape (2,) or None
-        Slope and intercept where the free parameters are zero.
+        Slope and intercept if the free parameters are zero.
     """
 
     def shape(part):
@@ -421,9 +420,9 @@ def _fit_cox(objective, squared, basis, origin=None):
 
     free = fit_logistic(objective, np.zeros(basis.shape[1]), shape=shape)
     at = shape(objective).at(free)
-    # Of many rows the cells tell the curvature: what it errs is an error's error.
+    # For many rows the Hessian is that of the cells, which is accurate enough here.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
-    # Where all probabilities are 0 or 1 there is no curvature to divide by.
+    # If all probabilities are 0 or 1, the Hessian is zero.
     inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
     spread = basis.T @ squared.spread(at) @ basis
     spread *= squared.total / objective.total**2
@@ -439,10 +438,10 @@ def calibration_in_the_large(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return how many times too frequent a class is in the predictions.
+    r"""Return the mean prediction of a class divided by its frequency.
 
-    The first thing to look at after weighting: balanced weights for a class of one
-    row in a hundred, not taken out again, give some forty.
+    Check this first after weighting: for a class of 1 % of the rows, balanced weights
+    that were not inverted give a ratio of about forty.
 
     .. math:: \frac{\sum_i w_i p_i}{\sum_i w_i y_i}
 
@@ -453,8 +452,8 @@ def calibration_in_the_large(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     average : {"macro", "none"}, default="macro"
-        With three or more columns: the mean over the classes, or an array with one
-        ratio per class, which is what to look at.
+        With three or more columns: the mean over the classes, or (more useful) an array
+        with one ratio per class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -466,11 +465,11 @@ def calibration_in_the_large(
     Returns
     -------
     ratio : float or ndarray of shape (n_classes,)
-        1 is right; infinity for a class without rows.
+        1 is perfect; infinite for a class without rows.
 
     See Also
     --------
-    cox_calibration : The intercept is the same in log odds.
+    cox_calibration : Its intercept measures the same in log odds.
 
     Examples
     --------
@@ -491,8 +490,8 @@ def calibration_in_the_large(
 
 
 def _in_the_large(rows):
-    seen = rows.weight @ rows.y
-    return (rows.weight @ rows.proba) / seen if seen else np.inf
+    positive_mass = rows.weight @ rows.y
+    return (rows.weight @ rows.proba) / positive_mass if positive_mass else np.inf
 
 
 def calibration_metrics(
@@ -504,7 +503,7 @@ def calibration_metrics(
     labels=None,
     sample_weight=None,
 ):
-    """Return everything that is usually asked about the probabilities of one class.
+    """Return the usual metrics for the probabilities of one class.
 
     Parameters
     ----------
@@ -531,7 +530,7 @@ def calibration_metrics(
 
     See Also
     --------
-    brier_decomposition : And the other metrics, for what each means.
+    brier_decomposition : Explains the parts of a score.
 
     Examples
     --------

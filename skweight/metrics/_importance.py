@@ -1,4 +1,4 @@
-"""Scores that speak of a target population, from labelled rows of another one."""
+"""Scorers that estimate the score on a target population."""
 
 import numpy as np
 from sklearn.metrics import get_scorer
@@ -10,11 +10,11 @@ from skweight.weighting._base import fitted_factors_of
 
 
 def importance_weighted_scorer(scorer, weighting=None):
-    r"""Return a scorer that estimates what a model is worth on a target population.
+    r"""Return a scorer that estimates the score of a model on a target population.
 
-    Cross-validation on training rows chooses the model that is best where those rows
-    are. Weighted with the density ratio, held-out rows stand for the target instead,
-    and the choice is made for it (importance-weighted cross-validation):
+    Cross-validation chooses the model that is best on the population of the training
+    rows. With the density ratio as weights, the scores of held-out rows estimate those
+    on the target population (importance-weighted cross-validation):
 
     .. math:: \frac{\sum_i w(x_i)\, \ell(y_i, \hat f(x_i))}{\sum_i w(x_i)}, \qquad
         w(x) = \frac{p_{target}(x)}{p_{train}(x)}
@@ -22,15 +22,14 @@ def importance_weighted_scorer(scorer, weighting=None):
     Parameters
     ----------
     scorer : str or scorer
-        What is scored, as scikit-learn takes it; it must accept `sample_weight`.
+        Scorer of scikit-learn or its name; it must accept `sample_weight`.
     weighting : fitted weighting or density ratio, default=None
-        What weighs the rows: a strategy whose role is population, such as
+        Source of the weights: a strategy whose role is population, such as
         ``DensityRatioWeighting(X_target).fit(X)``, or an estimator of
-        :mod:`skweight.density_ratio`. It is fitted beforehand, on all training rows,
-        and has seen no labels. Give it the plain ratio: a flattened one (``exponent``
-        below 1, a stabilizer) estimates the worth for another population. None takes
-        the strategy of the model that is scored, `weighting_`, with those of its
-        factors whose role is population.
+        :mod:`skweight.density_ratio`. Fit it on all training rows, without labels. Use
+        the plain ratio: with ``exponent`` below 1 or a stabilizer, the scores are
+        estimates for another population. None uses `weighting_` of the scored model,
+        with only its factors whose role is population.
 
     Returns
     -------
@@ -42,7 +41,7 @@ def importance_weighted_scorer(scorer, weighting=None):
     NotFittedError
         If `weighting` has not been fitted.
     TypeError
-        If `weighting` does not weigh rows.
+        If `weighting` has neither the method ``weigh`` nor ``ratio``.
 
     See Also
     --------
@@ -50,11 +49,10 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Notes
     -----
-    Nearly unbiased for the score on the target, with a variance that grows as the
-    effective sample size falls: compare its ``std_test_score`` over folds with the
-    differences between models. Weights of a classifier that was fitted on the very rows
-    it weighs (``estimator="classifier"``) are those of `weigh`, and not the out-of-fold
-    ones of `fit_weigh`.
+    The estimate is nearly unbiased, with a variance that grows as the effective sample
+    size falls: compare ``std_test_score`` over folds with the differences between
+    models. For ``estimator="classifier"`` the weights are those of `weigh`, not the
+    out-of-fold weights of `fit_weigh`.
 
     References
     ----------
@@ -95,9 +93,9 @@ class ImportanceWeightedScorer(RoutedScorer):
     Parameters
     ----------
     scorer : str or scorer
-        What is scored.
+        Scorer of scikit-learn or its name.
     weighting : fitted weighting or density ratio, default=None
-        What weighs the rows; None takes the strategy of the model that is scored.
+        Source of the weights; None uses the strategy of the scored model.
 
     Examples
     --------
@@ -117,8 +115,8 @@ class ImportanceWeightedScorer(RoutedScorer):
             if hasattr(weighting, "fit"):
                 check_is_fitted(
                     weighting,
-                    msg="importance_weighted_scorer takes a %(name)s that has been "
-                    "fitted, on all training rows: weighting.fit(X).",
+                    msg="importance_weighted_scorer needs a fitted %(name)s. Call "
+                    "weighting.fit(X) with all training rows first.",
                 )
             if hasattr(weighting, "weigh"):
                 _population_factors(weighting)
@@ -132,8 +130,8 @@ class ImportanceWeightedScorer(RoutedScorer):
             weights = weights * check_weights(sample_weight, n_rows(X))
         if not weights.sum() > 0:
             raise ValueError(
-                "No row that is scored looks like the target: all weights are zero. "
-                "Use fewer folds, or another weighting."
+                "The scored rows need a positive total weight; got weights of zero for "
+                "all rows. Use fewer folds, or another weighting."
             )
         scorer = get_scorer(self.scorer)
         return scorer(estimator, X, y_true, sample_weight=weights)
@@ -144,8 +142,8 @@ class ImportanceWeightedScorer(RoutedScorer):
             weighting = getattr(estimator, "weighting_", None)
             if weighting is None:
                 raise ValueError(
-                    f"{type(estimator).__name__} has no weighting of its own to score "
-                    "it by. Pass a fitted one: importance_weighted_scorer(scorer, "
+                    f"{type(estimator).__name__} has no attribute weighting_. Pass a "
+                    "fitted weighting: importance_weighted_scorer(scorer, "
                     "DensityRatioWeighting(X_target).fit(X))."
                 )
         if hasattr(weighting, "ratio"):
@@ -162,12 +160,13 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 
 def _population_factors(weighting):
-    """Return what says how many rows of the population a row stands for."""
+    """Return the fitted factors of a strategy whose role is population."""
     factors = fitted_factors_of(weighting)
-    found = [factor for factor in factors if factor.role == "population"]
-    if not found:
+    population_factors = [factor for factor in factors if factor.role == "population"]
+    if not population_factors:
         raise ValueError(
-            f"{weighting!r} is emphasis: it says how hard training looks at a row, and "
-            "a score is no business of it. Pass a strategy whose role is population."
+            f"weighting must have the role population; got {weighting!r}, whose role "
+            "is emphasis. Emphasis weights are for training only. Pass a strategy "
+            "such as DensityRatioWeighting(X_target)."
         )
-    return found
+    return population_factors

@@ -1,4 +1,4 @@
-"""What the metrics of probabilities share: one class against the rest, and its rows."""
+"""Checks and the one-versus-rest split of the calibration metrics."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from skweight._utils.validation import (
 
 
 class Outcomes(NamedTuple):
-    """Rows that count, with what was predicted for one class and what happened.
+    """Predictions and outcomes of one class, for rows of positive weight.
 
-    ``y`` is 1.0 where the row is of that class and 0.0 elsewhere, ``proba`` what was
-    predicted for the class, ``weight`` the population weight.
+    ``y`` is 1.0 for rows of that class and 0.0 for others, ``proba`` is the predicted
+    probability of the class, and ``weight`` is the population weight.
     """
 
     y: np.ndarray
@@ -27,36 +27,36 @@ class Outcomes(NamedTuple):
 
 
 def one_class(y_true, y_proba, sample_weight, pos_label, labels, *, owner):
-    """Return the outcomes of the one class that a figure is about."""
-    found = outcomes_by_class(
+    """Return the outcomes of the positive class of two."""
+    outcomes = outcomes_by_class(
         y_true, y_proba, sample_weight, pos_label, labels, owner=owner
     )
-    if len(found) > 1:
+    if len(outcomes) > 1:
         raise ValueError(
-            f"{owner} is about one class, and y_proba has {len(found)} columns. Ask "
-            "for a class by itself: pass its column of y_proba, and its label as "
+            f"{owner} needs probabilities of one class; got y_proba with "
+            f"{len(outcomes)} columns. Pass one column of y_proba, and its label as "
             "pos_label."
         )
-    return found[0]
+    return outcomes[0]
 
 
 def for_each_class(
     figure, y_true, y_proba, sample_weight, pos_label, labels, average, *, owner
 ):
-    """Return a figure of one class, or of several, each against the rest.
+    """Return a metric of one class, or of several classes, each against the rest.
 
     Parameters
     ----------
     figure : callable
-        Returns a number for an :class:`Outcomes`.
+        Function from :class:`Outcomes` to a number.
     average : {"macro", "none"}
-        Whether the mean over three or more classes is returned, or all figures.
+        Whether to return the mean over three or more classes, or one value per class.
     """
     check_choice(average, ("macro", "none"), name="average")
     outcomes = outcomes_by_class(
         y_true, y_proba, sample_weight, pos_label, labels, owner=owner
     )
-    figures = [figure(one) for one in outcomes]
+    figures = [figure(class_outcomes) for class_outcomes in outcomes]
     if len(figures) == 1:
         return float(figures[0])
     return float(np.mean(figures)) if average == "macro" else np.array(figures)
@@ -65,7 +65,7 @@ def for_each_class(
 def outcomes_by_class(
     y_true, y_proba, sample_weight=None, pos_label=None, labels=None, *, owner
 ):
-    """Return a list of outcomes: of the positive class of two, or of all classes.
+    """Return a list of outcomes: of the positive class of two, or of every class.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def outcomes_by_class(
     labels : array-like of shape (n_classes,) or None
         The labels of the columns; None are the sorted labels of `y_true`.
     owner : str
-        Who asks, for the message.
+        Name of the caller, for messages.
     """
     y_true = check_labels(y_true, owner=owner)
     proba = _check_proba(y_proba, y_true.size)
@@ -99,7 +99,7 @@ def outcomes_by_class(
     if proba.ndim == 1:
         if len(labels) > 2:
             raise ValueError(
-                f"{owner}: y_true has the labels {say(labels)}, and y_proba one "
+                f"{owner}: y_true has the labels {say(labels)}, but y_proba has one "
                 "column. Pass a column for each label"
                 + ("." if pos_label is None else ", or y_true == pos_label as y_true.")
             )
@@ -113,8 +113,7 @@ def outcomes_by_class(
         )
     columns = range(len(labels))
     if len(labels) == 2:
-        # Two classes have one story: what is too much for one is too little for the
-        # other.
+        # The errors of two classes are equal up to their sign: one class is enough.
         columns = [1 if pos_label is None else _position(pos_label, labels, owner)]
     return [
         Outcomes((y_true == labels[k]).astype(float), proba[:, k], weight)
@@ -129,7 +128,7 @@ def _check_proba(y_proba, n_samples):
             f"y_proba must have one row for each of the {n_samples} labels of y_true; "
             f"got shape {proba.shape}."
         )
-    # Rounding leaves some estimators a little above one; NaN fails both comparisons.
+    # Rounding may leave values slightly above 1; NaN fails both comparisons.
     low, high = proba.min(initial=0.0), proba.max(initial=0.0)
     if not (low >= 0 and high <= 1 + 1e-6):
         raise ValueError(
@@ -148,8 +147,8 @@ def _positive_of(labels, pos_label, owner):
     if numbers and (set(labels) <= {0, 1} or set(labels) <= {-1, 1}):
         return 1
     raise ValueError(
-        f"{owner}: among the labels {say(labels)} none is positive by nature, and "
-        "y_proba has one column. Name the class whose probability it holds: "
+        f"{owner}: y_proba has one column, and the labels {say(labels)} do not show "
+        "which class it belongs to. Pass that class, for example "
         f"pos_label={say(labels[-1])}."
     )
 
@@ -158,6 +157,6 @@ def _position(pos_label, labels, owner):
     if pos_label not in labels:
         raise ValueError(
             f"{owner}: pos_label={say(pos_label)} is not among the labels "
-            f"{say(labels)}. Give it in the type that it has in y_true."
+            f"{say(labels)}. Pass one of these labels, with its type in y_true."
         )
     return labels.index(pos_label)

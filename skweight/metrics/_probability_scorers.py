@@ -1,4 +1,4 @@
-"""Scorers that look at calibration, and at the group that fares worst."""
+"""Scorers for calibration and for the worst group."""
 
 import numpy as np
 from sklearn.metrics import get_scorer
@@ -20,7 +20,7 @@ from skweight.metrics._routed_scorer import RoutedScorer
 
 
 def _distance_in_the_large(y_true, y_proba, **options):
-    """Return by how many powers of e the mean is off, in either direction."""
+    """Return the absolute logarithm of the calibration in the large."""
     return np.abs(np.log(calibration_in_the_large(y_true, y_proba, **options)))
 
 
@@ -35,20 +35,20 @@ _METRICS = {
 def make_calibration_scorer(metric="calibration_error", **options):
     """Return a scorer for the calibration of a classifier.
 
-    Use it beside a score of ranking or loss, in ``scoring={...}``: by itself it is
-    content with a model that predicts the prevalence for every row. To select by one
-    number, the log loss is the better choice; it contains the calibration.
+    Use it together with a score of ranking or loss, in ``scoring={...}``: a model that
+    predicts the prevalence for every row has a perfect calibration. To select by a
+    single score, use the log loss, which includes calibration.
 
     Parameters
     ----------
     metric : str or callable, default="calibration_error"
         ``"calibration_error"``, ``"smooth_calibration_error"``,
-        ``"integrated_calibration_index"``, ``"calibration_in_the_large"`` (the
-        absolute logarithm of the ratio), or a callable ``metric(y_true, y_proba, *,
-        labels, sample_weight, **options)`` of which less is better.
+        ``"integrated_calibration_index"``, ``"calibration_in_the_large"`` (the absolute
+        logarithm of the ratio), or a callable ``metric(y_true, y_proba, *, labels,
+        sample_weight, **options)`` where lower is better.
     **options : dict
-        Passed to the metric. With ``squared=True`` the mean of the debiased
-        calibration error over folds is unbiased too.
+        Passed to the metric. With ``squared=True`` the mean of the debiased calibration
+        error over folds is unbiased.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def make_calibration_scorer(metric="calibration_error", **options):
 
     See Also
     --------
-    worst_group_scorer : The score of the group that fares worst.
+    worst_group_scorer : The score of the worst group.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class CalibrationScorer(RoutedScorer):
     Parameters
     ----------
     metric : str or callable, default="calibration_error"
-        What is returned, with its sign turned.
+        Metric whose negative value is returned.
     **options : dict
         Passed to the metric.
 
@@ -119,10 +119,10 @@ class CalibrationScorer(RoutedScorer):
 
 
 def worst_group_scorer(scorer, groups, *, min_rows=1):
-    r"""Return a scorer for the group of rows that a model serves worst.
+    r"""Return a scorer for the group of rows with the lowest score.
 
-    A mean over all rows is that of the large groups. Selecting by the worst group
-    matters more than how training was weighted.
+    A mean over all rows mostly reflects the large groups. Model selection by the worst
+    group has more effect than the weighting of the training rows [1]_.
 
     .. math:: \min_g \; s\bigl(\{i : g_i = g\}\bigr)
 
@@ -131,12 +131,12 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
     scorer : str or callable
         Scorer of scikit-learn, by name or ``scorer(estimator, X, y)``.
     groups : str, int, callable, metadata, or list of these
-        Where the group of a row is read: a column of X by name or position, a callable
+        Source of the group of each row: a column of X by name or position, a callable
         of X, or ``metadata("segment")`` of :mod:`skweight.weighting`, which is routed
-        under that name. A list of several means their combinations. The estimator is
-        given X as it is, the column included.
+        under that name. A list means combinations of several. The estimator gets X
+        unchanged, including the column.
     min_rows : int, default=1
-        Groups of fewer rows in a fold are passed over, since their score is chance.
+        Groups with fewer rows in a fold are ignored, since their score is mostly noise.
 
     Returns
     -------
@@ -145,12 +145,12 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
 
     See Also
     --------
-    make_calibration_scorer : A scorer to take the worst group of.
+    make_calibration_scorer : A scorer that can be passed here.
 
     Notes
     -----
-    A group for which the score is not defined, such as the AUC of one class, is passed
-    over too; where that leaves none, the score is NaN.
+    Groups for which the score is NaN, such as the AUC of a single class, are ignored
+    too. If no group is left, the score is NaN.
 
     References
     ----------
@@ -178,9 +178,9 @@ class WorstGroupScorer(RoutedScorer):
     scorer : str or callable
         Scorer of scikit-learn.
     groups : str, int, callable, metadata, or list of these
-        Where the group of a row is read.
+        Source of the group of each row.
     min_rows : int, default=1
-        Rows that a group must have to be looked at.
+        Groups with fewer rows are ignored.
 
     Examples
     --------
@@ -212,23 +212,23 @@ class WorstGroupScorer(RoutedScorer):
         estimator : classifier
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            Rows that it was not fitted on.
+            Rows that the estimator was not fitted on.
         y_true : array-like of shape (n_samples,)
             Their labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights, handed on to the scorer.
+            Population weights, passed to the scorer.
         **metadata : dict
             The arrays that `groups` names.
 
         Returns
         -------
         scores : dict
-            ``{group: score}``; groups are tuples where several columns make one.
+            ``{group: score}``; groups are tuples if they come from several columns.
         """
         scorer = get_scorer(self.scorer) if isinstance(self.scorer, str) else None
         scorer = scorer or self.scorer
-        found = group_index(self.groups, X, metadata, owner="worst_group_scorer")
-        codes, groups = found.factorize()
+        row_groups = group_index(self.groups, X, metadata, owner="worst_group_scorer")
+        codes, groups = row_groups.factorize()
         scores = {}
         for position in sorted(range(len(groups)), key=lambda i: repr(groups[i])):
             group = plain(groups[position])

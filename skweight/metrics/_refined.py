@@ -1,4 +1,4 @@
-"""What a model will be worth after calibration, as a metric to stop boosting by."""
+"""The log loss after calibration, as a metric for early stopping."""
 
 import numpy as np
 from sklearn.metrics import make_scorer
@@ -32,19 +32,19 @@ class RefinedLogLoss:
 
     Watch it on validation rows to stop a boosted or deep model that was trained with
     emphasis (class weights, resampling, a focal loss) and will be calibrated. The plain
-    log loss of such a model mixes two things: how well it ranks, and how far it is off
-    because it was told that classes are more frequent than they are. The second is
-    repaired afterwards, and hides the first while training goes on. Here a sigmoid
-    takes it out at every round [1]_:
+    log loss of such a model has two parts: the quality of its ranking, and the
+    miscalibration by emphasis, which a calibrator will correct later. The second part
+    hides the first during training. This metric removes it by a sigmoid fitted at every
+    round [1]_:
 
     .. math:: \min_{a > 0,\, b} \frac{1}{W} \sum_i w_i\,
        \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr),
 
     with more than two classes the softmax of :math:`a z_i + b`, one slope a for all
     classes and a bias for each: the fewest parameters that undo class weights. Weights
-    are those of the validation rows: population weights, no emphasis. Take a patience
-    of about 100 rounds at a learning rate of 0.1: the curve is flatter than that of a
-    plain loss.
+    are the population weights of the validation rows, without emphasis. Use a patience
+    of about 100 rounds at a learning rate of 0.1, because the curve is flatter than
+    that of the plain log loss.
 
     ============== ==================================================================
     library        where it goes
@@ -62,23 +62,23 @@ class RefinedLogLoss:
     raw : bool, default=False
         Whether predictions are raw scores (log odds, logits) and not probabilities.
         XGBoost and LightGBM pass raw scores where the objective is a function, such as
-        :class:`~skweight.objectives.FocalObjective`. CatBoost always does, whatever
-        this says.
+        :class:`~skweight.objectives.FocalObjective`. CatBoost always passes raw scores,
+        and this parameter has no effect.
 
     See Also
     --------
-    skweight.calibration.SigmoidCalibrator : The sigmoid.
-    log_loss_decomposition : Refinement and calibration of a model, by bins.
+    skweight.calibration.SigmoidCalibrator : The sigmoid. log_loss_decomposition :
+    Refinement and calibration of a model.
 
     Notes
     -----
-    Newton's method, started where it last ended: one or two passes over the rows at
-    most rounds. The result does not depend on the start beyond rounding. Targets are
-    smoothed as Platt did, so that rows that a model separates have a finite slope. The
-    object keeps nothing but that start, which a pickle leaves out.
+    Newton's method starts from the result of the previous round, so that most rounds
+    need one or two passes over the rows. The result does not depend on the start.
+    Targets are smoothed as in Platt scaling, so that separable rows have a finite
+    slope. The start is the only state of the object, and is not pickled.
 
     HistGradientBoostingClassifier multiplies ``class_weight`` into the weights of its
-    validation rows: balance it by ``sample_weight`` (as
+    validation rows: use ``sample_weight`` for balancing instead (as
     :class:`~skweight.WeightedClassifier` does), and pass ``X_val``, ``y_val`` and
     ``sample_weight_val``. CatBoost warns that a metric in Python is faster with numba.
 
@@ -89,8 +89,8 @@ class RefinedLogLoss:
 
     Examples
     --------
-    A model that takes classes for equally frequent is as good as one that does not,
-    once calibrated:
+    A model trained as if the classes were equally frequent is as good as any other
+    after calibration:
 
     >>> import numpy as np
     >>> from sklearn.metrics import log_loss
@@ -105,7 +105,7 @@ class RefinedLogLoss:
     0.757 0.248
     """
 
-    # Libraries ask for the name of a function.
+    # Libraries read the name of a metric function.
     __name__ = "refined_log_loss"
 
     def __init__(self, raw=False):
@@ -118,17 +118,17 @@ class RefinedLogLoss:
         return {"raw": self.raw}
 
     def __deepcopy__(self, memo):
-        # As of a function. CatBoost copies its parameters, and scikit-learn's clone
-        # refuses an estimator whose parameters are not those that it was given.
+        # As for a function. CatBoost copies its parameters, and scikit-learn's clone
+        # fails if a parameter is not the object that was passed.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """Return the loss, as XGBoost and scikit-learn ask for it.
+        """Return the loss, in the form of XGBoost and scikit-learn.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            Labels: 0, 1, and so on, or any labels of which every class is there.
+            Labels: 0, 1, and so on, or any labels if every class occurs.
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes)
             Probabilities of class 1 or of every class; raw scores with ``raw=True``.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -142,8 +142,8 @@ class RefinedLogLoss:
         Raises
         ------
         ValueError
-            If shapes or labels do not fit, predictions are not finite, or are outside
-            [0, 1] without ``raw=True``.
+            If shapes or labels do not match, or predictions are not finite, or are
+            outside [0, 1] without ``raw=True``.
         """
         check_bool(self.raw, name="raw")
         scores = np.asarray(y_pred)
@@ -161,7 +161,7 @@ class RefinedLogLoss:
         return self._of_scores(y_true, scores, sample_weight)
 
     def lightgbm(self, y_true, y_pred, weight):
-        """Return name, loss and direction, as LightGBM asks for them.
+        """Return name, loss and direction, in the form of LightGBM.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class RefinedLogLoss:
         return self.__name__, self(y_true, y_pred, weight), False
 
     def is_max_optimal(self):
-        """Return False: CatBoost asks whether a higher value is better.
+        """Return False: for CatBoost, lower is better.
 
         Returns
         -------
@@ -194,7 +194,7 @@ class RefinedLogLoss:
         return False
 
     def evaluate(self, approxes, target, weight):
-        """Return the loss times the total weight, and that, as CatBoost asks for them.
+        """Return the weighted loss and the total weight, in the form of CatBoost.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class RefinedLogLoss:
         return mass * self._of_scores(np.asarray(target), scores, weight), mass
 
     def get_final_error(self, error, weight):
-        """Return the mean of what `evaluate` returned, as CatBoost asks for it.
+        """Return the mean loss from the values of `evaluate`, for CatBoost.
 
         Parameters
         ----------
@@ -245,7 +245,7 @@ class RefinedLogLoss:
         Returns
         -------
         scorer : callable
-            What ``sklearn.metrics.make_scorer`` makes.
+            Scorer of ``sklearn.metrics.make_scorer``.
         """
         return make_scorer(
             self, greater_is_better=False, response_method="predict_proba"
@@ -259,7 +259,8 @@ class RefinedLogLoss:
         codes = _codes(y_true, n_classes)
         if codes.shape != scores.shape[:1] or not np.isfinite(scores).all():
             raise ValueError(
-                "y_true and y_pred must describe the same rows by finite numbers; got "
+                "y_true and y_pred must have the same number of rows, and y_pred must "
+                "be finite; got "
                 f"{codes.shape[0]} labels and predictions of shape {scores.shape}."
             )
         if sample_weight is None:
@@ -281,7 +282,7 @@ class RefinedLogLoss:
 
 
 def _codes(y_true, n_classes):
-    """Return positions of labels: as they are where they are 0, 1, ..., else sorted."""
+    """Return codes of labels: 0, 1, ... unchanged, other labels sorted."""
     y = np.asarray(y_true).reshape(-1)
     if y.dtype.kind in "biuf":
         codes = y.astype(np.intp)
@@ -290,9 +291,9 @@ def _codes(y_true, n_classes):
     classes, codes = encode_labels(y)
     if classes.shape[0] != n_classes:
         raise ValueError(
-            f"y_pred speaks of {n_classes} classes, and y_true has {len(classes)} "
-            "labels that are not 0, 1, and so on. Validate on rows of every class, or "
-            "pass encoded labels."
+            f"y_pred has {n_classes} classes, but y_true has {len(classes)} labels "
+            "that are not 0, 1, and so on. Validate on rows of every class, or pass "
+            "encoded labels."
         )
     return codes
 
@@ -325,7 +326,7 @@ def _refit_binary(scores, codes, weight, count, start):
 
 
 def _refit_multiclass(scores, codes, weight, count, start):
-    """Return the loss after the best shared slope and biases, and those."""
+    """Return the loss after the best shared slope and biases, and these parameters."""
     k = scores.shape[1]
     scores = centre_rows(scores)
     targets = smoothed_targets(count, 1.0)

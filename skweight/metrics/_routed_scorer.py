@@ -1,4 +1,4 @@
-"""What scorers of our own share: they ask for their metadata as scikit-learn's do."""
+"""Base of scorers with metadata routing, as in scikit-learn."""
 
 from sklearn.utils.metadata_routing import MetadataRequest
 
@@ -9,20 +9,19 @@ class RoutedScorer:
     _weight_request = None
 
     def _metadata_names(self):
-        """Return the row-wise arrays, besides weights, that the scorer must be given.
+        """Return the names of the row-wise arrays, besides weights, that are requested.
 
-        They are requested by the mere fact that they are named.
+        Naming an array in the parameters of the scorer is the request.
         """
         return []
 
     def set_score_request(self, *, sample_weight):
-        """Say whether `sample_weight` is to be routed to the scorer.
+        """Request `sample_weight` for the scorer, or not.
 
         Parameters
         ----------
         sample_weight : bool, None or str
-            As in scikit-learn. Other arrays that the scorer was told to read are
-            requested by that alone.
+            As in scikit-learn. Other arrays that the scorer uses are always requested.
 
         Returns
         -------
@@ -33,7 +32,7 @@ class RoutedScorer:
         return self
 
     def get_metadata_routing(self):
-        """Return what the scorer asks for.
+        """Return the metadata that the scorer requests.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Scorers that select models by what their decisions cost."""
+"""Scorers that select models by the cost of their decisions."""
 
 from skweight._utils.validation import check_choice
 from skweight.costs._matrix import as_cost_matrix
@@ -7,24 +7,23 @@ from skweight.metrics._routed_scorer import RoutedScorer
 
 
 def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
-    """Return a scorer that selects models by what their decisions cost.
+    """Return a scorer that selects models by the cost of their decisions.
 
-    Pass it as ``scoring=`` to a search or a cross-validation. Costs are read from the
-    columns of the X that the scorer is given, so that nothing has to be routed. Where
-    costs are metadata, they are handed on to `predict` of the model as well, which
-    scorers of scikit-learn do not do.
+    Pass it as ``scoring=`` to a search or a cross-validation. Costs in columns are read
+    from the X of the scorer and need no routing. Costs in metadata are passed to
+    `predict` of the model as well, which scorers of scikit-learn do not do.
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost.
+        Costs of decisions.
     kind : {"cost", "savings", "profit"}, default="cost"
         ``"cost"``: minus the total cost of the rows, so that a mean over folds selects
         by summed cost. ``"profit"``: the total profit over the baseline, which selects
-        the same. ``"savings"``: the share saved, a ratio per fold whose mean gives
-        every fold the same say; for reading rather than for selecting.
+        the same. ``"savings"``: the share saved, a ratio per fold whose mean weights
+        all folds equally; for reports rather than for selection.
     baseline : "best_constant" or label, default="best_constant"
-        What is done without a model, for savings and profit.
+        The decision without a model, for savings and profit; see `savings_score`.
 
     Returns
     -------
@@ -56,16 +55,16 @@ class CostScorer(RoutedScorer):
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost.
+        Costs of decisions.
     kind : {"cost", "savings", "profit"}, default="cost"
-        What is returned.
+        The score that is returned.
     baseline : "best_constant" or label, default="best_constant"
-        What is done without a model, for savings and profit.
+        The decision without a model, for savings and profit; see `savings_score`.
 
     Attributes
     ----------
     cost : CostMatrix
-        What mistakes cost.
+        Costs of decisions.
 
     Examples
     --------
@@ -84,13 +83,13 @@ class CostScorer(RoutedScorer):
     def __call__(self, estimator, X, y_true, sample_weight=None, **metadata):
         """Return the score of an estimator, higher being better."""
         y_pred = estimator.predict(X, **metadata)
-        told = {"X": X, "sample_weight": sample_weight, **metadata}
+        arguments = {"X": X, "sample_weight": sample_weight, **metadata}
         if self.kind == "cost":
-            return -cost_score(y_true, y_pred, self.cost, normalize=False, **told)
-        told["baseline"] = self.baseline
+            return -cost_score(y_true, y_pred, self.cost, normalize=False, **arguments)
+        arguments["baseline"] = self.baseline
         if self.kind == "savings":
-            return savings_score(y_true, y_pred, self.cost, **told)
-        return profit_score(y_true, y_pred, self.cost, normalize=False, **told)
+            return savings_score(y_true, y_pred, self.cost, **arguments)
+        return profit_score(y_true, y_pred, self.cost, normalize=False, **arguments)
 
     def _metadata_names(self):
         return self.cost.metadata_names

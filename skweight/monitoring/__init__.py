@@ -1,4 +1,4 @@
-"""Watch after deployment whether new batches are still what a model was trained on."""
+"""Monitor a deployed classifier for changes in new batches."""
 
 from skweight.monitoring._monitor import WeightMonitor
 from skweight.monitoring._report import MonitorReport

@@ -1,4 +1,4 @@
-"""Class frequencies of rows without labels, if each class looks as before."""
+"""Estimated class frequencies of unlabelled rows, under label shift."""
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from skweight.monitoring._figures import CLIP
 
 
 class ClassMix:
-    """Maximum likelihood of class frequencies from predictions.
+    """Maximum likelihood estimate of class frequencies from predictions.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
     frequencies : ndarray of shape (n_classes,)
-        Of the reference.
+        Class frequencies of the reference.
     """
 
     def __init__(self, classes, frequencies):
@@ -27,7 +27,7 @@ class ClassMix:
         self.frequencies = frequencies
 
     def fit(self, proba, codes, weight):
-        """Calibrate the probabilities of the reference, which ratios need."""
+        """Fit a calibrator on the reference; density ratios need calibrated values."""
         two = self.classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         self._calibrator = calibrator.fit(
@@ -42,10 +42,10 @@ class ClassMix:
         """Return {label: reference, estimate and interval} of a batch."""
         calibrated = self._calibrator.predict_proba(scores_from_proba(proba, clip=CLIP))
         ratio = calibrated / np.maximum(self.frequencies, 1e-300)
-        there = self.frequencies > 0
-        estimate = np.zeros(there.size)
-        estimate[there] = fit_mixture(
-            ratio[:, there], weight / weight.sum(), tol=1e-10
+        occurs = self.frequencies > 0
+        estimate = np.zeros(occurs.size)
+        estimate[occurs] = fit_mixture(
+            ratio[:, occurs], weight / weight.sum(), tol=1e-10
         ).proportions
         error = _errors(ratio, estimate, weight)
         return {
@@ -60,16 +60,16 @@ class ClassMix:
 
 
 def _errors(ratio, proportions, weight):
-    """Return the standard error of each proportion, that of the rest in keeping.
+    """Return the standard error of each proportion; the others keep their ratios.
 
-    The likelihood of one proportion has the information sum of squared scores.
+    The Fisher information of one proportion is the sum of squared scores.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)
     for k, share in enumerate(proportions):
-        rest = (mixed - share * ratio[:, k]) / max(1 - share, 1e-12)
-        score = (ratio[:, k] - rest) / mixed
-        # Rows of unequal weight tell less than as many equal ones.
+        other_density = (mixed - share * ratio[:, k]) / max(1 - share, 1e-12)
+        score = (ratio[:, k] - other_density) / mixed
+        # Unequal weights reduce the information.
         information = (weight @ score**2) ** 2 / max(weight**2 @ score**2, 1e-300)
         errors[k] = 1 / np.sqrt(max(information, 1e-300))
     return errors

@@ -1,6 +1,6 @@
-"""What a model says of rows, and the figures that a monitor watches of it.
+"""The figures that a monitor watches.
 
-Every figure is a weighted mean over rows, so that its sums are all that is kept.
+Every figure is a weighted mean over rows, so that only sums are stored.
 """
 
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from skweight.decision._base import positions_decided
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
-# Probabilities are kept off 0 and 1 before their log odds are taken: a forest's
-# "no vote" is no infinite evidence.
+# Probabilities are clipped before their log odds are computed: no votes in a forest
+# must not become infinite log odds.
 CLIP = 1e-4
-# Figures that are a share of the frequency of their class, and are tolerated as such.
+# Figures whose tolerance is relative to the frequency of their class.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
 COUNTS = ("class frequency", "predicted share", "recall", "weights above quantile")
 
 
 class FigureName(NamedTuple):
-    """What is watched, and the class or quantile that it is of."""
+    """Name of a figure, and its class or quantile."""
 
     figure: str
     of: object
 
 
 class Predictions(NamedTuple):
-    """What a model says of rows: probabilities, labels, and weights of the strategy.
+    """Predictions for rows: probabilities, labels, and weights of the strategy.
 
     Positions in `predicted` beyond the classes are decisions that are no label.
     """
@@ -41,7 +41,7 @@ class Predictions(NamedTuple):
 
     @classmethod
     def of(cls, fitted, X, classes):
-        """Return what a fitted classifier says of the rows of X."""
+        """Return the predictions of a fitted classifier for the rows of X."""
         proba = None
         if hasattr(fitted, "predict_proba"):
             proba = outputs_of(fitted, X, "predict_proba", classes)
@@ -51,7 +51,7 @@ class Predictions(NamedTuple):
 
     @classmethod
     def joined(cls, parts):
-        """Return one of the parts of all folds."""
+        """Concatenate the predictions of all folds."""
         return cls(
             *(
                 None if any(part is None for part in field) else np.concatenate(field)
@@ -61,39 +61,39 @@ class Predictions(NamedTuple):
 
 
 def _row_weights(weighting, X):
-    """Return the weights that depend on X, or None where there are none.
+    """Return the product of the weights that depend on X only, or None.
 
-    What depends on the class moves with the class frequencies, which are watched by
-    themselves.
+    Weights that depend on the class change with the class frequencies, which have their
+    own figures.
     """
     total = None
     for factor in getattr(weighting, "factors_", [weighting]):
         try:
             weight = factor.weigh(X)
         except (AttributeError, TypeError, ValueError):
-            continue  # nothing, or a strategy that asks for y
+            continue  # no strategy, or a strategy that needs y
         total = weight if total is None else total * weight
     return total
 
 
 def log_odds(p):
-    """Return the log odds of probabilities, which are kept off 0 and 1."""
+    """Return the log odds of clipped probabilities."""
     p = np.clip(p, CLIP, 1 - CLIP)
     return np.log(p / (1 - p))
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a model, and what they are measured in.
+    """The figures of a model, with the scales learned from the reference.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
     shown : list of int
-        Classes with figures of their own; of two classes the rarer one tells all.
+        Classes with their own figures; of two classes only the rarer one.
     slope_scale : dict {int: (centre, spread)}
-        By class: mean and variance of the log odds, weighted by the information that a
-        row has of the slope. Empty without probabilities.
+        By class: mean and variance of the log odds, weighted by p (1 - p). Empty
+        without probabilities.
     weight_quantiles : dict {float: float}
     """
 
@@ -104,41 +104,41 @@ class Figures:
 
     @classmethod
     def learn(cls, predictions, codes, weight, classes, quantiles):
-        """Learn what figures of later batches are measured in."""
+        """Learn the scales of the figures from the reference."""
         shares = np.bincount(codes, weight, classes.size) / weight.sum()
         rarer = [int(shares[1] <= shares[0])]
         shown = rarer if shares.size == 2 else list(range(shares.size))
-        at = {}
+        thresholds = {}
         if predictions.row_weight is not None:
             values = weighted_quantile(predictions.row_weight, weight, quantiles)
-            at = dict(zip(quantiles, values.tolist(), strict=True))
+            thresholds = dict(zip(quantiles, values.tolist(), strict=True))
         slope_scale = {}
         if predictions.proba is not None:
             slope_scale = {
                 k: _scale_of_slope(predictions.proba[:, k], weight) for k in shown
             }
-        return cls(classes, shown, slope_scale, at)
+        return cls(classes, shown, slope_scale, thresholds)
 
     def names(self):
-        """Return the names of the figures that need no labels, and of those that do."""
+        """Return the names of the figures without labels, and of those with labels."""
         labels = [plain(self.classes[k]) for k in self.shown]
-        told = "mean probability" if self.slope_scale else "predicted share"
-        without = [FigureName(told, label) for label in labels]
-        without += [
+        figure = "mean probability" if self.slope_scale else "predicted share"
+        without_labels = [FigureName(figure, label) for label in labels]
+        without_labels += [
             FigureName("weights above quantile", q) for q in self.weight_quantiles
         ]
-        needing = []
+        with_labels = []
         for k, label in zip(self.shown, labels, strict=True):
-            needing.append(FigureName("class frequency", label))
+            with_labels.append(FigureName("class frequency", label))
             if self.slope_scale:
-                needing.append(FigureName("calibration gap", label))
+                with_labels.append(FigureName("calibration gap", label))
                 if self.slope_scale[k][1] > 0:
-                    needing.append(FigureName("calibration slope", label))
-        needing += [FigureName("recall", plain(label)) for label in self.classes]
-        return without, needing
+                    with_labels.append(FigureName("calibration slope", label))
+        with_labels += [FigureName("recall", plain(label)) for label in self.classes]
+        return without_labels, with_labels
 
     def sums_without_labels(self, predictions, weight):
-        """Return the sums of the figures that need no labels, of shape (n, N_SUMS)."""
+        """Return the sums of the figures without labels, shape (n, N_SUMS)."""
         if self.slope_scale:
             sums = [sums_of(predictions.proba[:, k], weight) for k in self.shown]
         else:
@@ -150,7 +150,7 @@ class Figures:
         return np.array(sums)
 
     def sums_with_labels(self, predictions, codes, weight):
-        """Return the sums of the figures that need labels; a code of -1 has none."""
+        """Return the sums of the figures with labels; codes of -1 are missing."""
         weight = weight * (codes >= 0)
         sums = []
         for k in self.shown:
@@ -163,7 +163,7 @@ class Figures:
             sums.append(sums_of(gap, weight))
             centre, spread = self.slope_scale[k]
             if spread > 0:
-                # One step of Newton from the slope one, row by row.
+                # Contribution of a row to one Newton step from a slope of 1.
                 tilt = -gap * (log_odds(p) - centre) / spread
                 sums.append(sums_of(tilt, weight))
         for k in range(self.classes.size):
@@ -174,7 +174,7 @@ class Figures:
 def _scale_of_slope(p, weight):
     """Return centre and spread of the log odds of a class.
 
-    Centred so that a mere shift of all log odds leaves the slope alone.
+    Centred, so that a shift of all log odds does not change the slope.
     """
     logit, information = log_odds(p), weight * p * (1 - p)
     if not information.any():

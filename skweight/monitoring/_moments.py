@@ -1,14 +1,14 @@
-"""Compare the mean of new rows with the mean of a reference, from sums alone.
+"""Compare the mean of new rows with the mean of a reference, from sums.
 
 If nothing has changed, new rows and rows of the reference come from one distribution.
 The difference of the two means then has cumulants that follow from sums over all rows.
-A gamma curve (Pearson's type III) takes up the skewness, and tails of Student's t what
-kurtosis remains; both matter far out in the tails, where a test that is repeated a
-thousand times has its threshold. Where one row in a hundred is positive, a normal curve
-rings several times too often.
+Its distribution is approximated by a gamma distribution (Pearson's type III) for the
+skewness, and by tails of Student's t for the remaining kurtosis. Both matter far out in
+the tails, where a test that is repeated a thousand times has its threshold. If one row
+in a hundred is positive, a normal distribution gives several times too many alarms.
 
-A handful of rows has no such curve. There Cantelli's and Markov's inequalities take its
-place: they hold for every distribution, and ask for more before they ring.
+The approximation fails for very few rows. There Cantelli's and Markov's inequalities
+are used: they hold for every distribution, and have less power.
 """
 
 from math import comb
@@ -16,23 +16,23 @@ from math import comb
 import numpy as np
 from scipy import special
 
-# Sums of weight^a value^b that the fourth moment of weight (value - mean) needs. They
-# are the last axis of every array of sums, after the number of rows.
+# Sums of weight^a value^b for the fourth moment of weight (value - mean). They are the
+# last axis of every array of sums, after the number of rows.
 POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
 COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
 _A = np.array([0, *(a for a, _ in POWERS)])
 N_SUMS = 1 + len(POWERS)
-# From here on the curve is no description of the tails: its skewness, and the kurtosis
-# in excess of the one that the gamma curve has.
+# Largest skewness, and largest kurtosis in excess of that of the gamma distribution,
+# for which the approximation is used.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
-# A curve less skewed, or less peaked, than this is taken for a normal one.
+# With less skewness, or less kurtosis, the normal distribution is used.
 NO_SKEWNESS = 1e-3
 NO_KURTOSIS = 1e-6
 
 
 def sums_of(values, weight):
-    """Return the sums of rows whose weight is positive; sums of two parts add up."""
+    """Return the sums over rows of positive weight; sums of parts can be added."""
     counted = weight > 0
     values, weight = np.asarray(values, dtype=np.float64)[counted], weight[counted]
     by_weight = weight ** np.arange(1, 5)[:, np.newaxis]
@@ -49,14 +49,14 @@ def mean_of(sums):
 
 
 def _with_mean_weight_one(sums):
-    """Return the sums with weights divided by their mean: units do not matter."""
+    """Return the sums with weights divided by their mean."""
     n, total = sums[..., 0], sums[..., COLUMN[1, 0]]
     factor = np.divide(n, total, out=np.ones_like(n), where=total > 0)
     return sums * factor[..., np.newaxis] ** _A
 
 
 class Comparison:
-    """The difference of the means of new rows and of a reference, and its cumulants.
+    """The difference of the means of new rows and a reference, and its cumulants.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ class Comparison:
     window : ndarray of shape (..., n_figures, N_SUMS)
         Sums of the new rows.
     step : ndarray of shape (n_figures,)
-        Smallest step of the sum of values: 1 for counts, 0 for what is continuous.
+        Smallest step of the sum of values: 1 for counts, 0 for continuous values.
     tolerance : ndarray of shape (n_figures,)
-        Change of the mean that would not matter.
+        Change of the mean that is ignored.
     inflation : float
-        What the variance of the reference is multiplied by.
+        Factor of the variance of the reference.
 
     Attributes
     ----------
@@ -76,10 +76,10 @@ class Comparison:
         Mean of the new rows minus that of the reference; its standard deviation,
         skewness and excess kurtosis if nothing has changed.
     slack : ndarray of shape (..., n_figures)
-        Part of the difference that is no evidence: half a step, and the tolerance.
+        Part of the difference that is ignored: half a step, and the tolerance.
     evidence : ndarray of shape (..., n_figures)
-        Twice the log likelihood ratio of a new mean of the new rows, in the normal
-        approximation that takes the mean of the reference as known.
+        Twice the log likelihood ratio of a changed mean, in the normal approximation
+        with a known mean of the reference.
     """
 
     def __init__(self, reference, window, *, step, tolerance, inflation=1.0):
@@ -98,7 +98,7 @@ class Comparison:
             for part, rows in ((window, m), (reference, n))
         )
         usable = self._counted & ~self._alike
-        # One row was spent on the mean that both share.
+        # One degree of freedom was used for the common mean.
         variance = np.where(
             usable, (new[2] + inflation * old[2]) * (m + n) / (m + n - 1), 1.0
         )
@@ -109,13 +109,13 @@ class Comparison:
         )
         self.slack = step / 2 * (1 / m + 1 / n) + tolerance
         self._excess = np.maximum(np.abs(self.difference) - self.slack, 0)
-        own = np.where(usable & (new[2] > 0), new[2], 1.0)
-        self.evidence = np.where(usable, self._excess**2 / own, 0.0)
+        window_variance = np.where(usable & (new[2] > 0), new[2], 1.0)
+        self.evidence = np.where(usable, self._excess**2 / window_variance, 0.0)
 
     def p_values(self):
-        """Return the chance of a difference as large if nothing has changed.
+        """Return the p-values of the differences.
 
-        Two-sided; 1 where there is nothing to compare.
+        Two-sided; 1 if there is nothing to compare.
         """
         z = np.sign(self.difference) * self._excess / self.scale
         z = np.where(self._counted & ~self._alike, z, 0.0)
@@ -127,7 +127,7 @@ class Comparison:
         return np.where(z == 0, 1.0, np.minimum(p, 1.0))
 
     def bands(self, level):
-        """Return the differences (low, high) outside of which p is below the level."""
+        """Return the differences (low, high) outside which p is below the level."""
         heavy = self.kurtosis - 1.5 * self.skewness**2
         high, low = (
             np.where(
@@ -166,8 +166,9 @@ def _pooled_moments(sums):
 def _cumulants(moments, pooled, part, n):
     """Return {order: cumulant} of the mean of the rows of one part.
 
-    The values of both parts have one distribution; the weights may have two. A moment
-    of the pooled rows is therefore taken to the weights of the part.
+    Under the null hypothesis the values of both parts have the same distribution, but
+    the weights may differ. The moments of the pooled rows are therefore rescaled to the
+    weights of the part.
     """
     by_weight = {}
     for power in (2, 3, 4):
@@ -181,11 +182,11 @@ def _cumulants(moments, pooled, part, n):
     }
 
 
-# -- tails of the curve ----------------------------------------------------------------
+# -- tails of the distribution --------------------------------------------------
 
 
 def _upper_tail(z, skewness, heavy):
-    """Return P(Z > z) under the gamma curve with tails of Student's t."""
+    """Return P(Z > z) under the gamma distribution with tails of Student's t."""
     skewed = np.abs(skewness) > NO_SKEWNESS
     shape = 4 / np.where(skewed, skewness, 1.0) ** 2
     at = np.maximum(shape + np.sign(skewness) * np.sqrt(shape) * z, 0)

@@ -1,4 +1,4 @@
-"""`WeightMonitor` asks, batch after batch, whether rows are still what they were."""
+"""`WeightMonitor` tests a stream of batches for changes."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -28,119 +28,114 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# The reference of fold models says a little less of the model that is watched than its
-# rows would: their figures differ by the noise of fits, too. Measured by
-# benchmarks/monitor_alarms.py.
+# Factor of the variance of a reference of fold models: their figures also contain the
+# noise of the fits. Measured by benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 
 class WeightMonitor(BaseEstimator):
-    r"""Watch a stream of batches for changes since a weighted classifier was trained.
+    r"""Test a stream of batches for changes since a classifier was trained.
 
-    `fit` learns the figures of rows that a model was not fitted on: how frequent the
-    classes are, how large the weights, how well probabilities agree with what
-    happened, how many rows of each class are found. `update` adds a batch to the
-    stream, with labels or without, and returns a report, which may be looked at after
-    every batch: the chance that an unchanged stream ever rings is at most `alpha`,
-    however many batches come.
+    `fit` learns figures of held-out rows as the reference: class frequencies, mean
+    probabilities, calibration, recall and quantiles of the weights. `update` adds a
+    batch to the stream, with labels or without, and returns a report. You may look at
+    the report after every batch: the probability that an unchanged stream ever raises
+    an alarm is at most `alpha`, for any number of batches.
 
-    Each figure is a weighted mean over rows. After each batch the rows since the newest
-    block, since the block before, and so on back in growing steps (windows) are
-    compared with the reference. The comparison of figure f over window w at look t
-    rings if its p-value is at most
+    Each figure is a weighted mean over rows. After each batch, the rows of several
+    windows are compared with the reference: those of the newest block, of the two
+    newest blocks, and so on in growing steps. The comparison of figure f over window w
+    at look t raises an alarm if its p-value is at most
 
     .. math::
         \frac{\alpha}{F_t} \cdot q_t \cdot r_{w,t}, \qquad
         q_t = \frac{50}{(t + 49)(t + 50)}, \qquad
         \sum_{t \ge 1} q_t = 1, \quad \sum_w r_{w,t} = 1
 
-    with :math:`F_t` the figures of the look. The shares add up to :math:`\alpha`, so
-    that the bound is the union bound and needs no independence: batches, windows and
-    figures all share the one reference. Half of a look goes to the newest block.
+    with :math:`F_t` the number of figures of the look. The levels add up to
+    :math:`\alpha`. This is a union bound, which needs no independence: all tests share
+    the same reference. Half of the level of a look goes to the newest block.
 
-    A p-value is that of a mean difference of two samples: the noise of the reference is
-    part of the null hypothesis, and so is how far the probabilities were from being
-    calibrated when the stream began.
+    Each test compares the means of two samples, so that the noise of the reference is
+    included. A model that was miscalibrated in the reference is compared with that
+    reference, not with a calibrated model.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        A `WeightedClassifier`, or any other classifier; None is
-        ``WeightedClassifier()``. It is fitted once for every fold and once on all
-        rows. A ``FrozenEstimator`` is not fitted, and the rows given to `fit` must
-        be rows that it has not seen.
+        A `WeightedClassifier`, or any other classifier; None means
+        ``WeightedClassifier()``. The classifier is fitted once for every fold and once
+        on all rows. A ``FrozenEstimator`` is not fitted; pass rows to `fit` that the
+        model was not fitted on.
     alpha : float, default=0.01
-        Chance that a stream in which nothing has changed ever rings, in (0, 1), over
-        all figures and all batches together. Raising it finds changes sooner and rings
-        more often for nothing.
+        Probability that a stream without changes ever raises an alarm, in (0, 1), over
+        all figures and all batches. Raising it detects changes sooner and gives more
+        false alarms.
     tolerance : float, default=0.0
-        Change that does not matter, as a share: of the frequency of a class for its
-        frequency and its probabilities, in absolute terms for recall, for the slope and
-        for shares of weights. A long stream shows changes too small to care for;
-        raising it keeps those quiet.
+        Change that is ignored: relative to the frequency of a class for class
+        frequencies and probabilities, absolute for recall, for the slope and for shares
+        of weights. In a long stream even tiny changes become significant; raising
+        `tolerance` ignores them.
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
-        Quantiles of the training weights that are watched, where the weight of a row
-        depends on more than its class.
+        Quantiles of the training weights that are watched, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None
-        Splits for the reference; None is 5 stratified folds, or one hold-out where
-        rows are many. `groups` passed to `fit` are kept together.
+        Splits for the reference; None means 5 stratified folds, or a single hold-out
+        set if there are many rows. `groups` passed to `fit` are kept together.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
 
     Attributes
     ----------
     estimator_ : WeightedClassifier
-        Fitted on all rows: the model that is watched.
+        The monitored model, fitted on all rows.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     class_frequencies_ : dict {label: float}
         Population shares of the classes in the reference.
     weight_quantiles_ : dict {float: float}
-        Quantiles of the weights of the reference; empty where weights follow from
-        the class alone.
+        Quantiles of the weights of the reference; empty if weights depend on the class
+        only.
     n_batches_ : int
         Batches since `fit` or `restart`.
     n_features_in_ : int
         Number of columns of X in `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where X has names that are strings.
+        Names of the columns of X, if all are strings.
 
     Raises
     ------
     ValueError
-        In `fit`, if parameters or rows cannot be used, or a class has one row only.
+        In `fit`, if a parameter or the rows are not valid, or a class has only one row.
 
     See Also
     --------
-    LabelShiftWeighting : Weights for class frequencies that have moved.
-    skweight.inspection.weight_report : A closer look at weights for covariate shift.
+    LabelShiftWeighting : Weights for changed class frequencies.
+    skweight.inspection.weight_report : Diagnostics of weights for covariate shift.
 
     Notes
     -----
-    The tests of one look are in closed form, from four moments [1]_: a gamma curve for
-    the skewness, tails of Student's t for the kurtosis that is left, and inequalities
-    that hold for every distribution where rows are too few for a curve. Spending
-    alpha over looks is [2]_, section 2; windows in geometric steps are those of
-    change detectors that keep O(log t) candidates, and the likely first batch of a
-    change is that of the largest likelihood ratio, as in Page's CUSUM [3]_.
-    E-processes [4]_ [5]_ are the other way to be valid at any time; they bet on values
-    whose mean is known, where ours is estimated from the reference, and they pay about
-    :math:`\log z` more than a p-value at the one batch that shows a large change.
+    The tests of one look are in closed form, from four moments [1]_: a gamma
+    distribution for the skewness, tails of Student's t for the remaining kurtosis, and
+    distribution-free inequalities for very few rows. Alpha is spent over the looks as
+    in [2]_, section 2. Windows grow in geometric steps, so that O(log t) are kept. The
+    estimated first batch of a change has the largest likelihood ratio, as in Page's
+    CUSUM [3]_. E-processes [4]_ [5]_ are an alternative that is valid at any time. They
+    assume a known mean, while here the mean is estimated from the reference, and they
+    have less power for a large change in a single batch.
 
-    The monitor keeps sums, not rows: it can be stored where the data must not be, and
-    its size is bounded whatever the length of the stream. `update` costs one prediction
-    of the batch and O(rows) more. Batches of fewer than 50 rows wait for one another:
-    they are tested together. Rows should be independent; rows that come in groups (one
-    customer's many orders) carry less evidence than is counted.
+    The monitor stores sums, not rows: it can be stored where the data must not be, and
+    its size is bounded for a stream of any length. `update` costs one prediction of the
+    batch and O(rows). Batches are combined until they have 50 rows, and then tested
+    together. Rows should be independent: for grouped rows (many orders of one customer)
+    the tests are too sensitive.
 
-    Fold models are fitted on fewer rows than the one that is watched, which makes the
-    reference a little too pessimistic for learners that gain much from more rows; a
-    ``FrozenEstimator`` with rows set aside has no such difference. The calibration
-    slope is the first step of Newton's method from the slope 1, which overshoots where
-    the slope is far from there: below zero it says no more than that the features tell
-    next to nothing.
+    Fold models are fitted on fewer rows than the monitored model, which makes the
+    reference slightly too pessimistic for some learners; a ``FrozenEstimator`` with
+    held-out rows avoids this. The calibration slope is one Newton step from a slope of
+    1. If the true slope is far from 1, the step is too long: a value below zero means
+    that the features have nearly no information.
 
     References
     ----------
@@ -210,9 +205,9 @@ class WeightMonitor(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        inner = get_tags(self._given_estimator())
+        inner = get_tags(self._resolved_estimator())
         tags.classifier_tags = inner.classifier_tags
-        # What the estimator takes, the monitor takes.
+        # The monitor accepts the same input as the estimator.
         tags.input_tags = inner.input_tags
         tags.non_deterministic = inner.non_deterministic
         return tags
@@ -230,23 +225,24 @@ class WeightMonitor(BaseEstimator):
     # -- learning ----------------------------------------------------------------------
 
     def fit(self, X, y, sample_weight=None, **fit_params):
-        """Learn the figures of rows that the model has not seen, and fit it.
+        """Fit the model, and learn the reference from held-out rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows; for a ``FrozenEstimator`` rows that it was not fitted on.
+            Training rows; for a ``FrozenEstimator``, rows that it was not fitted on.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
         **fit_params : dict
-            Further arguments of the classifier's `fit`; row-wise ones are cut.
+            Further arguments of the classifier's `fit`; row-wise arrays are split with
+            the rows.
 
         Returns
         -------
         self : object
-            The fitted monitor, at the beginning of a stream.
+            The fitted monitor, ready for a new stream.
         """
         self._check_parameters()
         y = check_labels(y, owner="WeightMonitor")
@@ -257,19 +253,19 @@ class WeightMonitor(BaseEstimator):
         classes, codes = encode_labels(y)
         if classes.size < 2:
             raise ValueError(
-                "WeightMonitor needs rows of at least 2 classes; y has the one class "
+                "WeightMonitor needs rows of at least 2 classes; y has one class, "
                 f"{say(classes[0])}."
             )
-        given = self._given_estimator()
-        if isinstance(given, FrozenEstimator):
-            model = given.estimator
-            known = np.asarray(model.classes_)
-            codes = positions_of(y, known, owner="The frozen estimator")
-            classes, rows, self._inflation = known, np.arange(len(y)), 1.0
+        estimator = self._resolved_estimator()
+        if isinstance(estimator, FrozenEstimator):
+            model = estimator.estimator
+            model_classes = np.asarray(model.classes_)
+            codes = positions_of(y, model_classes, owner="The frozen estimator")
+            classes, rows, self._inflation = model_classes, np.arange(len(y)), 1.0
             predictions = Predictions.of(model, X, classes)
         else:
             model, rows, predictions = self._cross_fit(
-                given, X, y, sample_weight, fit_params, classes
+                estimator, X, y, sample_weight, fit_params, classes
             )
             codes, self._inflation = codes[rows], FOLD_INFLATION
         weight = np.ones(len(y)) if sample_weight is None else sample_weight
@@ -283,13 +279,13 @@ class WeightMonitor(BaseEstimator):
         for quantile in self.quantiles:
             check_number(quantile, name="quantiles", low=0, high=1, include="neither")
 
-    def _given_estimator(self):
-        given = WeightedClassifier() if self.estimator is None else self.estimator
-        if isinstance(given, WeightedClassifier | FrozenEstimator):
-            return given
-        return WeightedClassifier(given, weighting=None)
+    def _resolved_estimator(self):
+        estimator = WeightedClassifier() if self.estimator is None else self.estimator
+        if isinstance(estimator, WeightedClassifier | FrozenEstimator):
+            return estimator
+        return WeightedClassifier(estimator, weighting=None)
 
-    def _cross_fit(self, given, X, y, sample_weight, fit_params, classes):
+    def _cross_fit(self, estimator, X, y, sample_weight, fit_params, classes):
         """Return the fitted model, and predictions of fold models with their rows."""
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         arguments = {**fit_params, **weights}
@@ -303,13 +299,13 @@ class WeightMonitor(BaseEstimator):
         )
         if splits is None:
             raise ValueError(
-                "WeightMonitor needs rows of every class that a model has not seen, "
-                "and the rarest class has a single row. Collect more rows of it, or "
-                "leave the class out."
+                "WeightMonitor needs held-out rows of every class, so at least two "
+                "rows per class; the rarest class has a single row. Collect more rows "
+                "of that class, or leave the class out."
             )
-        model = clone(given).fit(X, y, **arguments)
+        model = clone(estimator).fit(X, y, **arguments)
         parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_predict)(given, X, y, train, test, arguments, classes)
+            delayed(_fit_and_predict)(estimator, X, y, train, test, arguments, classes)
             for train, test in splits.pairs
         )
         rows = np.concatenate([test for _, test in splits.pairs])
@@ -336,9 +332,9 @@ class WeightMonitor(BaseEstimator):
     # -- watching ----------------------------------------------------------------------
 
     def restart(self):
-        """Begin a new stream with the same reference, as after an alarm is dealt with.
+        """Begin a new stream with the same reference, for example after an alarm.
 
-        The next batch is the first one again, and `alpha` holds for the new stream.
+        The next batch is batch 1, and `alpha` holds for the new stream.
 
         Returns
         -------
@@ -351,37 +347,38 @@ class WeightMonitor(BaseEstimator):
         return self
 
     def update(self, X, y=None, sample_weight=None, *, batch=None, labels_only=False):
-        """Add a batch to the stream, and say whether anything changed so far.
+        """Add a batch to the stream, and test for changes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows of the batch, one or more.
         y : array-like of shape (n_samples,), default=None
-            Their labels. None, or a missing value (None, NaN, NaT, NA) in a row, is no
-            label yet: such rows count for predictions and weights only.
+            Labels of the rows; None if there are none yet. Rows with a missing value
+            (None, NaN, NaT, NA) count for predictions and weights only.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of the batch, in the unit of the other batches of the
-            stream. The unit of the reference may be another one.
+            Population weights of the batch, in the same unit for all batches of the
+            stream. The unit of the reference may differ.
         batch : object, default=None
-            What to call the batch in reports, such as its date; None is its number in
-            the stream, from 1.
+            Name of the batch in reports, such as its date; None takes its number in the
+            stream, from 1.
         labels_only : bool, default=False
-            True for rows that came before without labels, so that they do not count
-            twice for predictions and weights. Batches with late labels form a sequence
-            of their own.
+            True for rows that were passed before without labels, so that they do not
+            count twice for predictions and weights. Batches with late labels form a
+            separate sequence.
 
         Returns
         -------
         report : MonitorReport
-            Which figures rang so far, since when, how sure that is, and what to do.
-            Print it, or see its ``alarm``, ``onset``, `to_frame` and `to_dict`.
+            All figures, the alarms so far with the likely start of the change, and
+            advice. Print the report, or use its ``alarm``, ``onset``, `to_frame` and
+            `to_dict`.
 
         Raises
         ------
         ValueError
-            If the batch cannot be read, or has labels that training did not have. The
-            stream is then as before.
+            If the batch is not valid, or has labels that did not occur in training. The
+            stream then does not change.
         """
         check_is_fitted(self, "class_frequencies_")
         self._check_parameters()
@@ -395,8 +392,8 @@ class WeightMonitor(BaseEstimator):
         codes = self._read_labels(X, y)
         if labels_only and codes is None:
             raise ValueError(
-                "labels_only=True is for labels that come later than their rows; y has "
-                "no label. Pass y, or leave out labels_only."
+                "labels_only=True needs labels in y; got none. Pass y, or leave out "
+                "labels_only."
             )
         (X,) = indexable(X)
         predictions = Predictions.of(self.estimator_, X, self.classes_)
@@ -408,7 +405,7 @@ class WeightMonitor(BaseEstimator):
         mix = (
             None if self._mix is None else self._mix.estimate(predictions.proba, weight)
         )
-        # Whatever could be refused was refused: from here the stream changes.
+        # All checks have passed: from here the stream changes.
         self.n_batches_ += 1
         name = self.n_batches_ if batch is None else batch
         n_counted = [
@@ -428,7 +425,7 @@ class WeightMonitor(BaseEstimator):
         )
 
     def _read_labels(self, X, y):
-        """Return the positions of labels, -1 where there is none; None without any."""
+        """Return the positions of labels, -1 if missing; None if all are missing."""
         if y is None:
             return None
         check_rows(X, y)
@@ -437,17 +434,17 @@ class WeightMonitor(BaseEstimator):
         codes = np.full(y.size, -1)
         if missing.all():
             return None
-        known = y[~missing]
-        if missing.any() and known.dtype.kind == "O":
-            known = np.array(known.tolist())  # of their own type again
+        labels = y[~missing]
+        if missing.any() and labels.dtype.kind == "O":
+            labels = np.array(labels.tolist())  # to the type of the labels
         owner = "WeightMonitor.update"
         codes[~missing] = positions_of(
-            check_labels(known, owner=owner), self.classes_, owner=owner
+            check_labels(labels, owner=owner), self.classes_, owner=owner
         )
         return codes
 
     def _look(self, sums, n_rows, batch):
-        """Add the sums to their streams, and test those with rows enough for a look."""
+        """Add the sums to their streams, and test those with enough rows."""
         ready = [
             position
             for position, stream in enumerate(self._streams)
@@ -464,7 +461,7 @@ class WeightMonitor(BaseEstimator):
             stream.look(reference, budget, self.alpha, batch, **scales)
 
     def _report_figures(self, n_rows):
-        """Yield the figures of which the stream had rows so far."""
+        """Yield the figures of the streams that have rows."""
         for stream, reference, n in zip(
             self._streams, self._reference, n_rows, strict=True
         ):
@@ -473,7 +470,7 @@ class WeightMonitor(BaseEstimator):
                 yield from stream.figures(reference, self.alpha, n > 0, **scales)
 
     def _scales(self, names):
-        """Return step and tolerance of figures, as `Comparison` takes them."""
+        """Return the arguments step, tolerance and inflation of `Comparison`."""
         shares = [
             self.class_frequencies_[name.of] if name.figure in RELATIVE else 1.0
             for name in names
@@ -486,12 +483,14 @@ class WeightMonitor(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return instances for the common tests, which use these labels."""
         return [cls(WeightedClassifier(), random_state=0)]
 
 
-def _fit_and_predict(given, X, y, train, test, arguments, classes):
+def _fit_and_predict(estimator, X, y, train, test, arguments, classes):
     n = len(y)
     cut = take_params(arguments, train, n)
-    fitted = clone(given).fit(_safe_indexing(X, train), _safe_indexing(y, train), **cut)
+    fitted = clone(estimator).fit(
+        _safe_indexing(X, train), _safe_indexing(y, train), **cut
+    )
     return Predictions.of(fitted, _safe_indexing(X, test), classes)

@@ -1,4 +1,4 @@
-"""What a monitor says of a stream: which figures rang, since when, and what to do."""
+"""The report of a monitor: figures, alarms and advice."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,36 +10,38 @@ from skweight._utils.validation import say
 
 @dataclass(frozen=True)
 class DriftFigure:
-    """One figure of a stream: the newest rows, their band, and what rang so far.
+    """One figure of a stream: its newest value, its band, and its alarm.
 
     Attributes
     ----------
     figure : str
-        What is compared.
+        Name of the figure.
     of : object
-        The class or the quantile that it is of.
+        The class or the quantile of the figure.
     reference, observed : float
-        The figure in the reference and in the newest rows: the last batch, with those
-        before it that were too few for a test. NaN if the batch had no such rows.
+        Value in the reference and in the newest rows: the last batch, together with
+        earlier batches that were too small for a test. NaN if the batch had no such
+        rows.
     low, high : float
-        The band outside of which the newest rows by themselves ring at this look. NaN
-        if they are still too few for a test. Several batches together ring sooner.
+        Band of values for which the newest rows alone raise no alarm at this look. NaN
+        if they are too few for a test. Several batches together may raise an alarm
+        inside the band.
     n_rows : int
-        The newest rows that the figure is of.
+        Number of the newest rows that count for the figure.
     p_value : float
-        Chance that an unchanged stream ever looks as suspicious as this one did so far,
-        over all figures, batches and windows; it never rises. At most alpha where the
-        figure rang.
+        Anytime-valid p-value: probability that an unchanged stream ever shows such a
+        deviation, over all figures, batches and windows. It never increases, and is at
+        most alpha if there is an alarm.
     alarm : bool
-        Whether the figure rang, at this batch or before.
-    rang_at : object or None
-        Name of the batch at which it rang first.
+        Whether the figure raised an alarm, at this batch or before.
+    alarm_at : object or None
+        Name of the batch of the first alarm.
     onset : object or None
-        Name of the batch with which the change most likely began. An estimate, no test.
+        Name of the batch with which the change most likely began (an estimate).
     mean_since : float or None
-        The figure over the rows since then.
+        Value over the rows since the onset.
     rows_since : int or None
-        The number of these rows.
+        Number of rows since the onset.
 
     Examples
     --------
@@ -60,7 +62,7 @@ class DriftFigure:
     n_rows: int
     p_value: float
     alarm: bool
-    rang_at: object = None
+    alarm_at: object = None
     onset: object = None
     mean_since: float | None = None
     rows_since: int | None = None
@@ -68,16 +70,16 @@ class DriftFigure:
 
 @dataclass(frozen=True, repr=False)
 class MonitorReport:
-    """What is known of a stream; made by :meth:`skweight.WeightMonitor.update`.
+    """The state of a stream; returned by :meth:`skweight.WeightMonitor.update`.
 
-    Printing it gives text, a notebook shows a table.
+    Prints as text; notebooks show a table.
 
     Attributes
     ----------
     figures : list of DriftFigure
-        All figures of which the stream had rows.
+        All figures for which the stream had rows.
     alpha : float
-        Chance that a stream in which nothing has changed ever rings.
+        Probability that a stream without changes ever raises an alarm.
     batch : object
         Name of the last batch.
     n_batches : int
@@ -89,16 +91,16 @@ class MonitorReport:
     class_frequencies : dict {label: float}
         Class frequencies of the reference.
     estimated_frequencies : dict or None
-        By label: the class frequencies under which the predictions of the last batch
-        are most likely, with an interval at 95 %, if each class looks as before. None
-        without probabilities.
+        By label: maximum likelihood estimate of the class frequencies of the last
+        batch, with a 95 % interval, under label shift (each class looks as before).
+        None without probabilities.
 
     Examples
     --------
     >>> from skweight.monitoring import MonitorReport
     >>> report = MonitorReport([], 0.01, "May", 5, 800, False, {0: 0.9, 1: 0.1}, None)
     >>> report.alarm, report.onset, report.advice
-    (False, None, ['Nothing rang.'])
+    (False, None, ['No alarm.'])
     """
 
     figures: list
@@ -112,23 +114,23 @@ class MonitorReport:
 
     @property
     def alarm(self):
-        """Whether any figure rang, at this batch or before."""
+        """Whether any figure raised an alarm, at this batch or before."""
         return any(figure.alarm for figure in self.figures)
 
     @property
     def alarms(self):
-        """The figures that rang, the surest first."""
-        rang = [figure for figure in self.figures if figure.alarm]
-        return sorted(rang, key=lambda figure: figure.p_value)
+        """The figures with an alarm, the smallest p-value first."""
+        alarms = [figure for figure in self.figures if figure.alarm]
+        return sorted(alarms, key=lambda figure: figure.p_value)
 
     @property
     def onset(self):
-        """Name of the batch with which the surest change most likely began, or None."""
+        """Name of the batch with which the most significant change began, or None."""
         return self.alarms[0].onset if self.alarm else None
 
     @property
     def advice(self):
-        """What moved and what to do about it, in sentences."""
+        """Sentences about the changes and what to do."""
         return list(_advice(self))
 
     def to_frame(self):
@@ -142,20 +144,20 @@ class MonitorReport:
         import pandas as pd
 
         table = pd.DataFrame([asdict(figure) for figure in self.figures])
-        for name in ("of", "rang_at", "onset"):
+        for name in ("of", "alarm_at", "onset"):
             values = [getattr(figure, name) for figure in self.figures]
             table[name] = pd.Series(values, dtype=object)
         return table
 
     def to_dict(self):
-        """Return the report as plain Python values, ready for JSON and for alerting.
+        """Return the report as plain Python values, for JSON.
 
         Returns
         -------
         report : dict
-            ``alarm``, ``onset``, ``advice``, ``figures`` and the rest. Labels that are
-            no strings are keys as text, names of batches that JSON does not know are
-            text, and what has no value is None.
+            ``alarm``, ``onset``, ``advice``, ``figures`` and the other attributes.
+            Labels become strings as keys; batch names that are not JSON values become
+            strings; NaN becomes None.
         """
         figures = [
             {name: _plain(value) for name, value in asdict(figure).items()}
@@ -181,11 +183,13 @@ class MonitorReport:
     def _head(self):
         n = len(self.alarms)
         kind = "with labels" if self.labelled else "without labels"
-        what = f"{n} of {len(self.figures)} figures rang" if n else "nothing rang"
+        outcome = "no alarm"
+        if n:
+            outcome = f"alarms in {n} of {len(self.figures)} figures"
         return (
             f"{_batch(self.batch)} ({self.n_rows:,} rows {kind}), {self.n_batches:,} "
-            f"so far: {what} (an unchanged stream ever rings with a chance of at most "
-            f"{self.alpha:g})"
+            f"so far: {outcome} (probability of a false alarm in the whole stream "
+            f"at most {self.alpha:g})"
         )
 
     def _table(self):
@@ -224,7 +228,7 @@ class MonitorReport:
 
 
 def _batch(name):
-    """Return what to call a batch in a sentence."""
+    """Return the name of a batch for a sentence."""
     return name if isinstance(name, str) else f"batch {name}"
 
 
@@ -233,7 +237,7 @@ def _number(value):
 
 
 def _plain(value):
-    """Return the value as JSON knows it."""
+    """Return the value as a JSON value."""
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):
@@ -247,11 +251,12 @@ def _plain(value):
 def _advice(report):
     alarms = report.alarms
     if not alarms:
-        yield " ".join(["Nothing rang.", *_what_would_have_rung(report)])
+        yield " ".join(["No alarm.", *_band_of_this_batch(report)])
         return
     yield (
         f"The change most likely began with {_batch(report.onset)}: "
-        f"{alarms[0].figure} {say(alarms[0].of)} rang at {_batch(alarms[0].rang_at)}."
+        f"the alarm of {alarms[0].figure} {say(alarms[0].of)} came at "
+        f"{_batch(alarms[0].alarm_at)}."
     )
     by_figure = {}
     for alarm in alarms:
@@ -261,14 +266,14 @@ def _advice(report):
             yield from sentences(report, by_figure[figure], by_figure)
 
 
-def _what_would_have_rung(report):
+def _band_of_this_batch(report):
     name = "class frequency" if report.labelled else "mean probability"
     for figure in report.figures:
         if figure.figure == name and np.isfinite(figure.low):
             yield (
-                f"This batch alone rings if the {name} of {say(figure.of)} is outside "
-                f"{max(figure.low, 0):.2%} to {min(figure.high, 1):.2%}; several "
-                "batches together ring sooner."
+                f"This batch alone raises an alarm if the {name} of {say(figure.of)} "
+                f"is outside {max(figure.low, 0):.2%} to {min(figure.high, 1):.2%}; "
+                "several batches together may do so for a smaller change."
             )
             return
 
@@ -279,17 +284,17 @@ def _on_frequency(report, alarms, all_alarms):
         f"{alarm.reference:.2%}"
         for alarm in alarms
     )
-    yield f"The classes are mixed otherwise: {moved}."
+    yield f"The class frequencies changed: {moved}."
     if "recall" in all_alarms:
         yield (
-            "The recall of a class moved as well, so that it is not the mix alone: the "
-            "classes look different. Fit again on recent rows."
+            "The recall of a class changed as well, so not only the class frequencies "
+            "changed: the classes look different. Fit again on recent rows."
         )
     else:
         yield (
-            "No recall rang, so that each class seems to look as before: "
-            "correct the probabilities by set_prevalence with the new frequencies, or "
-            "fit again with them in PriorWeighting."
+            "There is no alarm for recall, so each class seems to look as before. "
+            "Correct the probabilities by set_prevalence with the new frequencies, or "
+            "fit again with PriorWeighting and these frequencies."
         )
 
 
@@ -299,8 +304,8 @@ def _on_prediction(report, alarms, all_alarms):
         f"{alarm.reference:.2%}"
         for alarm in alarms
     )
-    what = "mean probability" if alarms[0].figure == "mean probability" else "share"
-    yield f"The predictions moved: the {what} {moved}."
+    name = "mean probability" if alarms[0].figure == "mean probability" else "share"
+    yield f"The predictions changed: the {name} {moved}."
     if report.labelled:
         return
     if report.estimated_frequencies is not None:
@@ -315,8 +320,8 @@ def _on_prediction(report, alarms, all_alarms):
             "LabelShiftWeighting(X_target) the next fit."
         )
     yield (
-        "Without labels a new mix of the classes and rows of a new kind cannot be told "
-        "apart. Label some hundred rows of the batch and check them with their labels."
+        "Without labels, changed class frequencies and changed classes look alike. "
+        "Label some hundred rows of the batch, and call update with their labels."
     )
 
 
@@ -337,12 +342,12 @@ def _on_slope(report, alarms, all_alarms):
             yield (
                 f"Probabilities of {say(alarm.of)} are too extreme (slope "
                 f"{alarm.mean_since:.2f}, where it was {alarm.reference:.2f}): the "
-                "features tell less than they did. Look for features whose meaning "
-                "changed, and fit again."
+                "features have less information than before. Look for features whose "
+                "meaning changed, and fit again."
             )
         else:
             yield (
-                f"Probabilities of {say(alarm.of)} are too timid (slope "
+                f"Probabilities of {say(alarm.of)} are not extreme enough (slope "
                 f"{alarm.mean_since:.2f}, where it was {alarm.reference:.2f}). "
                 "Calibrate again on recent labelled rows."
             )
@@ -352,7 +357,7 @@ def _on_recall(report, alarms, all_alarms):
     for alarm in alarms:
         word = "Fewer" if alarm.mean_since < alarm.reference else "More"
         yield (
-            f"{word} rows of {say(alarm.of)} are found: recall "
+            f"{word} rows of {say(alarm.of)} are predicted rightly: recall "
             f"{alarm.mean_since:.2f}, where it was {alarm.reference:.2f} "
             f"({alarm.rows_since:,} rows of the class since)."
         )
@@ -360,7 +365,7 @@ def _on_recall(report, alarms, all_alarms):
         yield "The ranking got worse as well: fit again on recent rows."
     else:
         yield (
-            "The calibration slope did not ring, so that the ranking may still be "
+            "There is no alarm for the calibration slope, so the ranking may still be "
             "good: tune the decision on recent labelled rows first."
         )
 
@@ -372,12 +377,12 @@ def _on_weights(report, alarms, all_alarms):
         f"{far.mean_since:.1%} of the rows weigh more than the {far.of:.0%} quantile "
         f"of training, where {far.reference:.1%} did: "
         + (
-            "the batch has more of the rows that training had few of. Fit the "
-            "weighting again with the batch as X_target, and look at weight_report for "
-            "rows that nothing in training stands for."
+            "the batch has more rows that were rare in training. Fit the weighting "
+            "again with the batch as X_target, and check weight_report for target rows "
+            "without similar training rows."
             if more
-            else "the batch has less of the rows that the weights were made for. Fit "
-            "the weighting again with the batch as X_target."
+            else "the batch has fewer rows of large weight. Fit the weighting again "
+            "with the batch as X_target."
         )
     )
 

@@ -1,14 +1,14 @@
-"""A test that may be looked at after every batch, of an unlimited number of batches.
+"""A sequential test, valid after every batch of a stream of any length.
 
-Rows come in blocks: one batch, or as many small ones as make `MIN_ROWS` rows. After
-each block the rows since a few earlier blocks (windows) are compared with the
-reference. Each comparison has its share of alpha, fixed before its rows are seen, and
-all shares together, over figures, windows and looks, are at most one. By the union
-bound the chance that any of them ever rings is at most alpha.
+A block is one batch, or several small batches with at least `MIN_ROWS` rows. After each
+block, the rows since several earlier blocks (windows) are compared with the reference.
+Each comparison has a share of alpha, fixed in advance. The shares of all figures,
+windows and looks add up to at most 1. By the union bound, the probability of any false
+alarm is at most alpha.
 
-Half of alpha is spent in the first `HALF_SPENT` looks: the looks up to the t-th spend
-t / (t + HALF_SPENT) of it. Half of what a look may spend goes to the newest block, so
-that a change that one batch shows is seen at once; the other windows share the rest.
+Half of alpha is spent in the first `HALF_SPENT` looks: t looks spend t / (t +
+HALF_SPENT) of alpha. Half of the level of a look goes to the newest block, so that a
+large change in one batch is detected at once. The other windows share the other half.
 """
 
 import numpy as np
@@ -16,24 +16,24 @@ import numpy as np
 from skweight.monitoring._moments import N_SUMS, Comparison, mean_of
 from skweight.monitoring._report import DriftFigure
 
-# Fewer rows are not tested, but wait for those of the next batch: no test of a handful
-# of rows rings at the levels at which a stream is tested.
+# Smaller batches are combined with the next one: tests of very few rows have no power
+# at these levels.
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# Every one of the newest blocks can be where a change began; of older ones 8 to 16 in
-# every doubling of the age, and beyond the oldest age the start of the stream alone.
+# Windows are kept for all of the newest blocks, for 8 to 16 blocks in every doubling of
+# the age, and beyond the oldest age only for the start of the stream.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
 
 def budget_of_look(t):
-    """Return the part of alpha that the t-th look may spend, t = 1, 2, ..."""
+    """Return the share of alpha of the t-th look, t = 1, 2, ..."""
     return HALF_SPENT / ((t + HALF_SPENT - 1) * (t + HALF_SPENT))
 
 
 def is_kept(first, n_blocks):
-    """Return whether the window that began with block `first` is still kept."""
+    """Return whether the window that began with block `first` is kept."""
     age = n_blocks - first
     if first == 0 or age < 2 * FINE_AGES:
         return True
@@ -52,24 +52,24 @@ def ages_of_tests(n_blocks):
 
 
 class Stream:
-    """The sums of the batches so far of some figures, and what their tests said.
+    """Sums and test results of some figures over a stream.
 
     Attributes
     ----------
     names : list of FigureName
     n_rows, n_blocks : int
-        Rows so far, and blocks that were looked at.
+        Rows so far, and blocks that were tested.
     windows : ndarray of shape (n_windows, n_figures, N_SUMS)
         Sums of all rows since the block with which each window began.
     first_blocks, batches : lists of length n_windows
         Number of that block, and the name of its first batch.
     block : ndarray of shape (n_figures, N_SUMS)
-        Sums of the newest block, which more rows may join until it is looked at.
+        Sums of the newest block; rows are added until the block is tested.
     p_value : ndarray of shape (n_figures,)
-        The smallest p-value so far, divided by its share of alpha: at most alpha where
-        the figure rang. ``rang_at``, ``onset``, ``mean_since`` and ``rows_since``
-        belong to it: the batch at which it rang, the likely first batch of the change,
-        and mean and rows from there on.
+        The smallest p-value so far, divided by its share of alpha: at most alpha if
+        there was an alarm. ``alarm_at``, ``onset``, ``mean_since`` and ``rows_since``
+        belong to that p-value: the batch of the alarm, the likely first batch of the
+        change, and mean and rows since then.
     """
 
     def __init__(self, names):
@@ -80,7 +80,7 @@ class Stream:
         self.first_blocks, self.batches = [], []
         self.block, self.block_batch, self.block_level = None, None, None
         self.p_value = np.ones(n)
-        self.rang_at, self.onset = [None] * n, [None] * n
+        self.alarm_at, self.onset = [None] * n, [None] * n
         self.mean_since, self.rows_since = np.full(n, np.nan), np.zeros(n)
 
     def add(self, sums, n_rows, batch):
@@ -94,13 +94,13 @@ class Stream:
         return self._block_rows >= MIN_ROWS
 
     def look(self, reference, budget, alpha, batch, **scales):
-        """Make the block part of all windows, and compare these with the reference.
+        """Add the block to all windows, and compare the windows with the reference.
 
         Parameters
         ----------
         reference : ndarray of shape (n_figures, N_SUMS)
         budget : float
-            Part of alpha that each figure may spend in this look.
+            Share of alpha of each figure in this look.
         alpha : float
         batch : object
             Name of the batch that completed the block.
@@ -117,7 +117,7 @@ class Stream:
         self.block_level = budget * share[0]
         level = budget * share[:, np.newaxis]
         p = (compared.p_values()[position] / level).min(axis=0)
-        # While a figure rings, later rows make its onset clearer.
+        # After an alarm, later rows improve the estimate of the onset.
         news = (p < self.p_value) | (p <= alpha)
         self.p_value = np.minimum(p, self.p_value)
         onset = np.argmax(compared.evidence, axis=0)
@@ -125,8 +125,8 @@ class Stream:
             since = self.windows[onset[f], f]
             self.onset[f] = self.batches[onset[f]]
             self.mean_since[f], self.rows_since[f] = mean_of(since), since[0]
-            if self.p_value[f] <= alpha and self.rang_at[f] is None:
-                self.rang_at[f] = batch
+            if self.p_value[f] <= alpha and self.alarm_at[f] is None:
+                self.alarm_at[f] = batch
 
     def _close_block(self):
         self.first_blocks = [*self.first_blocks, self.n_blocks]
@@ -134,17 +134,17 @@ class Stream:
         empty = np.zeros((1, *self.block.shape))
         self.windows = np.concatenate([self.windows, empty]) + self.block
         self.n_blocks += 1
-        kept = [is_kept(first, self.n_blocks) for first in self.first_blocks]
-        self.windows = self.windows[kept]
+        is_kept_window = [is_kept(first, self.n_blocks) for first in self.first_blocks]
+        self.windows = self.windows[is_kept_window]
         self.first_blocks, self.batches = (
-            [value for value, keep in zip(values, kept, strict=True) if keep]
+            [value for value, keep in zip(values, is_kept_window, strict=True) if keep]
             for values in (self.first_blocks, self.batches)
         )
 
     def _tested(self):
         """Return the positions of the windows that are tested, the newest first.
 
-        Of each age, or the next larger one that is kept.
+        For each age the window of that age, or the next older one.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))
@@ -153,8 +153,8 @@ class Stream:
     def figures(self, reference, alpha, is_current, **scales):
         """Return the figures for the report.
 
-        ``is_current`` says whether the last batch had any rows of these figures; of
-        others the observed value and the band are NaN.
+        ``is_current`` is whether the last batch had rows for these figures; if not, the
+        observed value and the band are NaN.
         """
         means = mean_of(reference)
         observed, low, high = np.full((3, len(self.names)), np.nan)
@@ -165,9 +165,9 @@ class Stream:
                 compared = Comparison(reference, self.block, **scales)
                 low, high = compared.bands(alpha * self.block_level)
         for f, name in enumerate(self.names):
-            # A slope of one is what is right; kept are sums of its distance.
+            # The sums of the calibration slope are those of slope - 1.
             shift = 1.0 if name.figure == "calibration slope" else 0.0
-            rang = bool(self.p_value[f] <= alpha)
+            alarm = bool(self.p_value[f] <= alpha)
             yield DriftFigure(
                 figure=name.figure,
                 of=name.of,
@@ -177,9 +177,9 @@ class Stream:
                 high=float(means[f] + high[f] + shift),
                 n_rows=int(n_rows[f]),
                 p_value=float(min(self.p_value[f], 1.0)),
-                alarm=rang,
-                rang_at=self.rang_at[f] if rang else None,
-                onset=self.onset[f] if rang else None,
-                mean_since=float(self.mean_since[f] + shift) if rang else None,
-                rows_since=int(self.rows_since[f]) if rang else None,
+                alarm=alarm,
+                alarm_at=self.alarm_at[f] if alarm else None,
+                onset=self.onset[f] if alarm else None,
+                mean_since=float(self.mean_since[f] + shift) if alarm else None,
+                rows_since=int(self.rows_since[f]) if alarm else None,
             )

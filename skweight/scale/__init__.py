@@ -1,9 +1,9 @@
-"""Weights, calibration and figures from sums, for rows beyond one machine.
+"""Weights, calibration and metrics from sums, for data larger than memory.
 
-Statistics are sums over rows that come in chunks, in any order and from anywhere:
-`summarize` takes them from files and engines, ``fit_statistics`` of strategies and
-calibrators learns from them, and the results go back to where the rows are. Training
-stays with the engine.
+Statistics are sums over chunks of rows, in any order and on any machine. `summarize`
+computes the sums from files and engines, ``fit_statistics`` of strategies and
+calibrators learns from the sums, and the results are applied where the rows are. The
+engine trains the model.
 """
 
 from skweight.scale._folds import hash_folds

@@ -11,7 +11,7 @@ from skweight.scale._fill import close, partials_of, take_partition
 
 
 def dataset_of(source):
-    """Return a dataset of pyarrow for a path, paths or what is one already."""
+    """Return a dataset of pyarrow for a path, several paths or a dataset."""
     if hasattr(source, "get_fragments"):
         return source
     dataset = import_optional(
@@ -23,7 +23,7 @@ def dataset_of(source):
 
 
 def parts_of(dataset):
-    """Yield each row group of each file, and a name of it."""
+    """Yield the name and the row group, for each row group of each file."""
     for fragment in dataset.get_fragments():
         if hasattr(fragment, "split_by_row_group"):
             for group in fragment.split_by_row_group():
@@ -65,8 +65,8 @@ def fill(source, statistics, roles, progress):
             take_partition(name, partials, statistics)
         except (TypeError, ValueError) as error:
             raise type(error)(
-                f"{name} cannot be summed: {error} What came before it is in the "
-                "statistics."
+                f"{name} cannot be summed: {error} The statistics contain the row "
+                "groups before it."
             ) from error
     close(statistics)
 
@@ -78,9 +78,9 @@ def _counted(batches, progress):
 
 
 def write_with(source, to, column, weigh):
-    """Write a dataset to a Parquet file, with one column more.
+    """Write a dataset with a column of weights to a Parquet file.
 
-    The file appears under its name when it is whole.
+    The file gets its final name when it is complete.
     """
     dataset = dataset_of(source)
     pyarrow = import_optional("pyarrow", extra="arrow", feature="Writing Parquet files")
@@ -89,8 +89,7 @@ def write_with(source, to, column, weigh):
     )
     if column in dataset.schema.names:
         raise ValueError(
-            f"The source has a column {column!r} already. Choose another name as "
-            "column=."
+            f"The source has a column {column!r} already. Pass another name as column=."
         )
     schema = dataset.schema.append(pyarrow.field(column, pyarrow.float64()))
     unfinished = f"{os.fspath(to)}.unfinished"

@@ -1,4 +1,4 @@
-"""Chunks of rows of any form, and which of their columns statistics are made of."""
+"""Chunks of rows of any type, and the columns that statistics use."""
 
 from os import PathLike
 from typing import Any, NamedTuple
@@ -7,12 +7,12 @@ import numpy as np
 
 from skweight._utils.validation import say
 
-# Rows that are taken from a table on disk or in memory at a time.
+# Rows of a chunk that is read from a table on disk or in memory.
 CHUNK_ROWS = 1 << 18
 
 
 def engine_of(source):
-    """Return the package that a table is of, without importing it."""
+    """Return the name of the package of a table, without importing the package."""
     return type(source).__module__.partition(".")[0]
 
 
@@ -21,7 +21,7 @@ def is_dataset(source):
     if isinstance(source, str | PathLike):
         return True
     if isinstance(source, list | tuple) and source:
-        return all(isinstance(one, str | PathLike) for one in source)
+        return all(isinstance(path, str | PathLike) for path in source)
     return engine_of(source) == "pyarrow" and hasattr(source, "get_fragments")
 
 
@@ -35,7 +35,7 @@ def is_table(source):
 
 
 class Roles(NamedTuple):
-    """Names of columns, or places in a chunk, by what they hold; None is not said."""
+    """Names or positions of the columns with labels, scores, ...; None if not given."""
 
     y: Any = None
     score: Any = None
@@ -45,11 +45,13 @@ class Roles(NamedTuple):
     def columns(self, statistics):
         """Return the columns that the statistics need, or None for all of them."""
         needed = []
-        for one in statistics:
-            for role in one._takes:
+        for statistic in statistics:
+            for role in statistic._takes:
                 value = getattr(self, role)
                 if role == "X":
-                    value = getattr(one, "columns", None) if value is None else value
+                    value = (
+                        getattr(statistic, "columns", None) if value is None else value
+                    )
                     if value is None:
                         return None
                     needed += list(value)
@@ -62,20 +64,22 @@ class Roles(NamedTuple):
         return list(dict.fromkeys(needed))
 
     def check(self, statistics):
-        """Raise if a table does not say which of its columns are meant."""
-        for one in statistics:
-            for role in set(one._takes) - {"X"}:
+        """Raise if a column that a statistic needs is not given."""
+        for statistic in statistics:
+            for role in set(statistic._takes) - {"X"}:
                 if getattr(self, role) is None:
                     raise ValueError(
-                        f"{type(one).__name__} needs the column that holds {role}: "
-                        f"pass {role}=, its name or position in the table."
+                        f"{type(statistic).__name__} needs a column for {role}; got "
+                        f"None. Pass {role}=, its name or position in the table."
                     )
 
     def arguments(self, chunk, statistic):
-        """Return what `update` of a statistic takes from a chunk: places and names."""
-        said = [getattr(self, role) for role in (*statistic._takes, "sample_weight")]
-        if "X" not in statistic._takes and all(role is None for role in said):
-            # Places that are not said are those of the arguments.
+        """Return the positional and keyword arguments of `update` for a chunk."""
+        named_roles = [
+            getattr(self, role) for role in (*statistic._takes, "sample_weight")
+        ]
+        if "X" not in statistic._takes and all(role is None for role in named_roles):
+            # Without names, the chunk holds the arguments of `update` in their order.
             return (tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)), {}
         columns, named = [], {}
         for role in statistic._takes:
@@ -102,7 +106,7 @@ def names_of(chunk):
 
 
 def column_of(chunk, column):
-    """Return a column of a chunk as an array, or say which columns there are."""
+    """Return a column of a chunk as an array."""
     values = raw_column_of(chunk, column)
     if engine_of(values) == "pyarrow":
         return values.to_numpy(zero_copy_only=False)
@@ -110,7 +114,7 @@ def column_of(chunk, column):
 
 
 def raw_column_of(chunk, column):
-    """Return a column of a chunk as it is kept there."""
+    """Return a column of a chunk in its own type."""
     names = names_of(chunk)
     if names is not None:
         if column not in names:
@@ -124,16 +128,16 @@ def raw_column_of(chunk, column):
         return values
     if isinstance(column, str):
         raise ValueError(
-            f"The column {column!r} was asked for by name, and the chunk is of the "
-            f"type {type(chunk).__name__}, whose columns have none. Give its place."
+            f"The columns of a {type(chunk).__name__} have no names; got the name "
+            f"{column!r}. Pass the position of the column."
         )
     if not isinstance(chunk, tuple | list):
         chunk = np.asarray(chunk)
         chunk = chunk.T if chunk.ndim == 2 else [chunk]
     if not -len(chunk) <= column < len(chunk):
         raise ValueError(
-            f"The chunk lacks the column {column}; it has {len(chunk)}. All chunks "
-            "need the same columns."
+            f"The chunk lacks the column {column}; it has {len(chunk)} columns. All "
+            "chunks need the same columns."
         )
     return chunk[column]
 
@@ -147,7 +151,7 @@ def table_of(chunk, columns):
             return chunk[0]
         return chunk
     if isinstance(columns, int):
-        # The place of a whole table in a tuple.
+        # The position of a whole table in a tuple.
         return chunk[columns]
     if isinstance(chunk, np.ndarray) and chunk.dtype.names is None:
         return chunk[:, columns]
@@ -156,12 +160,12 @@ def table_of(chunk, columns):
     return pd.DataFrame({column: column_of(chunk, column) for column in columns})
 
 
-# Labels stay as they are kept: to make strings of all of them would take longest.
+# Labels keep their type: conversion of all labels to strings would be slow.
 _TAKE = {"X": table_of, "y": raw_column_of}
 
 
 def n_rows_of(chunk):
-    """Return how many rows a chunk has."""
+    """Return the number of rows of a chunk."""
     names = names_of(chunk)
     if isinstance(chunk, dict):
         return len(next(iter(chunk.values()))) if chunk else 0
@@ -171,13 +175,13 @@ def n_rows_of(chunk):
 
 
 def in_slices(table):
-    """Yield slices of a table in memory, or on disk as a memory map."""
+    """Yield slices of a table in memory or of a memory map."""
     n_rows = n_rows_of(table)
     if isinstance(table, dict):
         lengths = {name: len(values) for name, values in table.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(
-                f"The columns of a table must be of one length; got {lengths}."
+                f"The columns of a table must have the same length; got {lengths}."
             )
     for start in range(0, n_rows, CHUNK_ROWS):
         if isinstance(table, dict):

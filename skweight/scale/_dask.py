@@ -1,4 +1,4 @@
-"""Collections of dask: partitions are summed where they are."""
+"""Collections of dask: each worker sums its partitions."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import numpy as np
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
-# With progress to tell, partitions are asked for in so many portions.
+# With verbose > 0, partitions are computed in so many portions.
 _PORTIONS = 10
 
 
@@ -42,13 +42,13 @@ def partitions_of(source, columns):
     if getattr(source, "ndim", 0) == 2:
         return source.rechunk({1: -1}).to_delayed().ravel().tolist()
     raise TypeError(
-        "Of dask, summarize reads DataFrames, arrays of two dimensions, and dicts of "
-        f"arrays; got a {type(source).__name__} of dask."
+        "summarize reads DataFrames, two-dimensional arrays and dicts of arrays of "
+        f"dask; got a {type(source).__name__} of dask."
     )
 
 
 def _check_aligned(arrays):
-    """Raise if columns, arrays or Series, are not cut at the same rows."""
+    """Raise if the columns do not have the same partitions."""
     sizes = {
         name: [array.npartitions]
         if not hasattr(array, "chunks") or np.isnan(array.chunks[0]).any()
@@ -56,20 +56,20 @@ def _check_aligned(arrays):
         for name, array in arrays.items()
     }
     numbers = {len(array.to_delayed()) for array in arrays.values()}
-    known = {tuple(cuts) for cuts in sizes.values() if len(cuts) > 1}
-    if len(numbers) > 1 or len(known) > 1:
+    known_chunks = {tuple(cuts) for cuts in sizes.values() if len(cuts) > 1}
+    if len(numbers) > 1 or len(known_chunks) > 1:
         raise ValueError(
-            "Columns of dask must be cut at the same rows; got the partitions "
-            f"{sizes}. Call rechunk or repartition on them first."
+            "Columns of dask must have the same partitions; got partitions of "
+            f"{sizes} rows. Call rechunk or repartition first."
         )
 
 
 def fill(source, statistics, roles, progress):
-    """Sum a collection, with the scheduler or cluster that is active."""
+    """Sum a collection, with the active scheduler or cluster."""
     dask = _dask()
     roles.check(statistics)
     parts = partitions_of(source, roles.columns(statistics))
-    empty = dask.delayed([one._empty() for one in statistics])
+    empty = dask.delayed([statistic._empty() for statistic in statistics])
     tasks = [
         dask.delayed(_sum_numbered, pure=False)(number, part, empty, roles)
         for number, part in enumerate(parts)
@@ -104,7 +104,11 @@ def with_weights(source, column, weigh):
             partial(_weigh_blocks, weigh, names),
             *arrays,
             dtype=np.float64,
-            drop_axis=[axis for axis in (1,) if any(one.ndim > 1 for one in arrays)],
+            drop_axis=[
+                axis
+                for axis in (1,)
+                if any(dask_array.ndim > 1 for dask_array in arrays)
+            ],
             chunks=(arrays[0].chunks[0],),
         )
     meta = source._meta.assign(**{column: np.zeros(0)})

@@ -1,4 +1,4 @@
-"""Figures of scores in bins. A bin and class counts as one row at its mean score."""
+"""Metrics of binned scores: a bin and class counts as one row at its mean score."""
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -24,11 +24,11 @@ def probabilities(scores, calibrator):
 
 def auc(mass):
     """Return the area under the ROC curve from masses of shape (2, n_bins)."""
-    rest, own = mass
-    if not (rest.any() and own.any()):
+    negative_mass, positive_mass = mass
+    if not (negative_mass.any() and positive_mass.any()):
         raise ValueError("The AUC needs rows of both classes; got rows of one.")
-    below = np.cumsum(rest) - rest / 2
-    return float(own @ below / (own.sum() * rest.sum()))
+    below = np.cumsum(negative_mass) - negative_mass / 2
+    return float(positive_mass @ below / (positive_mass.sum() * negative_mass.sum()))
 
 
 def log_loss(binned, calibrator):
@@ -43,9 +43,9 @@ def log_loss(binned, calibrator):
 
 
 def _grouped(binned, calibrator, n_bins):
-    """Return probabilities of the second class, and the bin of equal mass of each."""
+    """Return probabilities of the second class, and their bins of equal mass."""
     proba = probabilities(binned.scores, calibrator)[:, 1]
-    # Both classes of a bin stay together, or their frequencies would say nothing.
+    # Both classes of a score bin are in the same group.
     bins, position = np.unique(binned.bins, return_inverse=True)
     mass = np.bincount(position, binned.mass)
     order = np.arange(bins.size, dtype=np.float64)
@@ -87,25 +87,26 @@ def calibration_error(binned, calibrator, n_bins, debias):
 
 
 def cost_threshold(binned, calibrator, cost, classes):
-    """Return the threshold of least cost, between the probabilities of two bins."""
+    """Return the threshold with the lowest cost."""
     matrix = as_cost_matrix(cost, labels=classes).align(classes)
     refuse_further(matrix, "threshold")
     if not matrix.is_constant:
         raise ValueError(
-            "threshold needs the same costs in every row; these differ from row to "
-            "row. Decide by ExpectedCostDecision on the calibrated probabilities."
+            "threshold needs constant costs; got costs that differ between rows. Use "
+            "ExpectedCostDecision on the calibrated probabilities."
         )
     costs = rules.regret(matrix.resolve())
     bins, first = np.unique(binned.bins, return_index=True)
     position = np.searchsorted(bins, binned.bins)
     mass = np.zeros((2, bins.size))
     np.add.at(mass, (binned.codes, position), binned.mass)
-    # From the j-th bin on the second class is chosen: hits missed below, false above.
+    # The second class is chosen from the j-th bin on: false negatives are below it,
+    # false positives above.
     missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
     false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
-    # Of equally cheap ones the middle of the longest run is the least daring.
+    # Among equal costs, take the middle of the longest run.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)
@@ -118,7 +119,7 @@ def cost_threshold(binned, calibrator, cost, classes):
 
 
 def conformal_quantile(binned, calibrator, coverage, by_class):
-    """Return the quantile of one minus the probability of the label."""
+    """Return the quantile of 1 minus the probability of the label."""
     check_number(coverage, name="coverage", low=0, high=1, include="neither")
     check_bool(by_class, name="by_class")
     proba = probabilities(binned.scores, calibrator)
@@ -133,16 +134,16 @@ def conformal_quantile(binned, calibrator, coverage, by_class):
     )
 
 
-def _part(binned, kept):
-    return type(binned)(*(column[kept] for column in binned))
+def _part(binned, selected):
+    return type(binned)(*(column[selected] for column in binned))
 
 
 def _quantile(miss, binned, coverage):
-    """Return the weighted quantile, with a new row of mean weight beyond all others."""
+    """Return the weighted quantile, with an added row of mean weight at infinity."""
     if not miss.size:
         return np.inf
     order = np.argsort(miss)
     mass = np.cumsum(binned.mass[order])
     wanted = coverage * (mass[-1] + mass[-1] / binned.n_rows.sum())
-    place = np.searchsorted(mass, wanted * (1 - 1e-12))
-    return float(miss[order][place]) if place < miss.size else np.inf
+    position = np.searchsorted(mass, wanted * (1 - 1e-12))
+    return float(miss[order][position]) if position < miss.size else np.inf

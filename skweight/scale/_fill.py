@@ -1,4 +1,4 @@
-"""Fill statistics: chunk by chunk here, or partition by partition in an engine."""
+"""Fill statistics, by chunks or by the partitions of an engine."""
 
 import pickle
 import sys
@@ -20,26 +20,26 @@ def fill_by_chunks(chunks, statistics, roles, progress, empty=False):
     for number, chunk in enumerate(chunks):
         try:
             partials = partials_of([chunk], statistics, roles)
-            for one, partial in zip(statistics, partials, strict=True):
-                one._agree(partial._all_labels())
+            for statistic, partial in zip(statistics, partials, strict=True):
+                statistic._agree(partial._all_labels())
         except (TypeError, ValueError) as error:
             raise type(error)(
-                f"Chunk {number}, counted from 0, cannot be summed: {error} What came "
-                "before it is in the statistics."
+                f"Chunk {number}, counted from 0, cannot be summed: {error} The "
+                "statistics contain the chunks before it."
             ) from error
-        for one, partial in zip(statistics, partials, strict=True):
-            one.merge(partial)
+        for statistic, partial in zip(statistics, partials, strict=True):
+            statistic.merge(partial)
         progress.add(n_rows_of(chunk))
     if number < 0 and not empty:
         raise ValueError(
-            "The source gave no chunk. A generator can be used once: make it anew, or "
-            "pass a list."
+            "The source must yield at least one chunk; got none. A generator can be "
+            "used only once: create a new one, or pass a list."
         )
 
 
 def partials_of(chunks, statistics, roles):
-    """Return statistics of some chunks alone, one for each of those given."""
-    partials = [one._empty() for one in statistics]
+    """Return new statistics of some chunks, one for each of ``statistics``."""
+    partials = [statistic._empty() for statistic in statistics]
     for chunk in chunks:
         for partial in partials:
             columns, named = roles.arguments(chunk, partial)
@@ -51,10 +51,10 @@ def partials_of(chunks, statistics, roles):
 
 
 def sum_partition(chunks, statistics, roles):
-    """Return the pickled sums of a partition, or the sentence that refuses it.
+    """Return (pickled sums, None) of a partition, or (None, error message).
 
-    A sentence is returned, not raised: the engine would try again in vain, and the
-    other partitions would be lost.
+    The error is returned, not raised: the engine would only try again, and the results
+    of the other partitions would be lost.
     """
     try:
         return pickle.dumps(partials_of(chunks, statistics, roles)), None
@@ -63,16 +63,16 @@ def sum_partition(chunks, statistics, roles):
 
 
 def take_partitions(results, statistics, source, progress):
-    """Add results of :func:`sum_partition` by their partition; raise for bad ones.
+    """Add the results of :func:`sum_partition`; raise if a partition failed.
 
     Parameters
     ----------
     results : iterable of (partition, pickled sums, sentence)
-        What the engine gave, in any order.
+        Results of the engine, in any order; ``sentence`` is the error message or None.
     statistics : list of objects
-        What to fill.
+        Statistics to fill.
     source : hashable
-        What tells this source from others, so that its partitions have keys.
+        Identifies the source, so that its partitions have unique keys.
     """
     bad, n_partitions = {}, 0
     for partition, pickled, sentence in results:
@@ -88,53 +88,54 @@ def take_partitions(results, statistics, source, progress):
     if bad:
         first = min(bad, key=str)
         raise ValueError(
-            f"{len(bad)} of {n_partitions} partitions cannot be summed, of which "
-            f"partition {first}: {bad[first]} The sums of the others are in the "
-            "statistics."
+            f"{len(bad)} of {n_partitions} partitions cannot be summed, for example "
+            f"partition {first}: {bad[first]} The statistics contain the other "
+            "partitions."
         )
     close(statistics)
 
 
 def take_partition(key, partials, statistics):
-    """Put the sums of a partition in their place."""
-    for one, partial in zip(statistics, partials, strict=True):
-        one._refuse_closed(key)
-        one._agree(partial._all_labels())
-        one._before_merge(partial)
-    for one, partial in zip(statistics, partials, strict=True):
-        one._take(partial._totals(), key)
+    """Add the sums of a partition under its key."""
+    for statistic, partial in zip(statistics, partials, strict=True):
+        statistic._refuse_closed(key)
+        statistic._agree(partial._all_labels())
+        statistic._before_merge(partial)
+    for statistic, partial in zip(statistics, partials, strict=True):
+        statistic._take(partial._totals(), key)
 
 
 def close(statistics):
-    """Add the partitions up, for the source has been read to its end."""
-    for one in statistics:
-        one._close()
+    """Add up the partitions after the whole source has been read."""
+    for statistic in statistics:
+        statistic._close()
 
 
 class Progress:
-    """Lines on stderr, one a second at most."""
+    """Progress lines on stderr, at most one per second."""
 
     def __init__(self, verbose):
         self.verbose = verbose
-        self.start = self.last = monotonic()
+        self.start = self.last_line = monotonic()
         self.n_parts = self.n_rows = 0
 
     def add(self, n_rows):
-        """Count a chunk or a partition, of which the number of rows may be unknown."""
+        """Count a chunk or a partition; ``n_rows`` None is unknown."""
         self.n_parts += 1
         self.n_rows += n_rows or 0
-        if self.verbose and monotonic() - self.last >= _EVERY:
-            self._tell()
+        if self.verbose and monotonic() - self.last_line >= _EVERY:
+            self._print()
 
     def end(self):
-        """Say how much it was in all."""
+        """Print the totals."""
         if self.verbose:
-            self._tell()
+            self._print()
 
-    def _tell(self):
-        self.last = monotonic()
+    def _print(self):
+        self.last_line = monotonic()
         rows = f", {self.n_rows:,} rows" if self.n_rows else ""
+        seconds = self.last_line - self.start
         print(
-            f"summarize: {self.n_parts} parts{rows}, {self.last - self.start:.1f} s",
+            f"summarize: {self.n_parts} parts{rows}, {seconds:.1f} s",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""Folds by a hash of the key of a row: the same on every machine and in every run."""
+"""Folds by a hash of the key of a row."""
 
 from hashlib import md5
 
@@ -11,13 +11,13 @@ from skweight.scale._chunks import engine_of
 def hash_folds(key, n_folds=5, *, seed=0):
     r"""Assign rows to folds by a hash of their key, in any engine.
 
-    Held-out scores of rows beyond one machine: train without fold f, score fold f, and
-    calibrate on the scores of all folds, or hold out one fold alone. The fold of a row
-    follows from its key and nothing else. It is the same in every engine, however the
-    rows are partitioned and ordered, when a lost partition is computed again, and when
-    more rows come; rows of one key, such as a customer, stay together. Random numbers
-    are none of this: a lazy engine draws them anew each time it computes, so that rows
-    which were trained on come back as held out.
+    Use it for held-out scores of data larger than memory: train without fold f, score
+    fold f, and calibrate on the scores of all folds, or hold out only one fold. The
+    fold of a row depends only on its key. Hence the fold is the same in every engine,
+    for any partitions and order of the rows, when a lost partition is computed again,
+    and when rows are added. Rows of the same key, such as a customer, stay together. Do
+    not use random numbers: a lazy engine draws new ones at each computation, so that
+    training rows may appear as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -25,31 +25,30 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Parameters
     ----------
     key : array-like of shape (n_samples,), Series, or column of an engine
-        Integers or strings: an array, a Series of pandas, polars or dask, an
-        expression of polars, or a Column of Spark.
+        Integers or strings: an array, a Series of pandas, polars or dask, an expression
+        of polars, or a Column of Spark.
     n_folds : int, default=5
         Number of folds, at least 2.
     seed : int, default=0
-        Another seed gives other folds.
+        Seed; another seed gives other folds.
 
     Returns
     -------
-    folds : ndarray of int, or what `key` is
+    folds : ndarray of int, or the type of `key`
         Numbers from 0 to ``n_folds - 1``: an array for arrays and Series in memory, a
         Series of dask, an expression of polars, a Column of Spark.
 
     Raises
     ------
     TypeError
-        If keys are neither integers nor strings, such as floats, which are written
-        differently in different engines.
+        If keys are neither integers nor strings. Engines write floats differently.
     ValueError
         If a key is missing, or `n_folds` is below 2.
 
     Notes
     -----
-    About a microsecond a row in Python. In SQL, with eight hexadecimal digits read as
-    a number: ``conv(substring(md5(concat('0:', key)), 1, 8), 16, 10) % 5``.
+    About a microsecond per row in Python. In SQL: ``conv(substring(md5(concat('0:',
+    key)), 1, 8), 16, 10) % 5``.
 
     Examples
     --------
@@ -91,16 +90,16 @@ def _folds(keys, n_folds, seed):
         raise ValueError(f"key must be one value per row; got shape {keys.shape}.")
     if keys.dtype.kind not in "iuUOT":
         raise TypeError(
-            f"Keys must be integers or strings; got dtype {keys.dtype}, of which not "
-            "every engine writes the same digits."
+            f"Keys must be integers or strings; got dtype {keys.dtype}. Convert them: "
+            "engines write other types differently."
         )
     keys = keys.tolist()
     if not all(isinstance(key, int | str) for key in keys):
         wrong = next(key for key in keys if not isinstance(key, int | str))
-        # NaN differs from itself, and NA does not know.
+        # NaN is not equal to itself, and comparisons with NA give NA.
         if wrong is None or (wrong == wrong) is not True:
             raise ValueError(
-                "A key is missing, so that its rows have no fold. Fill or drop them."
+                "Every row needs a key; got a missing one. Fill or drop such rows."
             )
         raise TypeError(f"Keys must be integers or strings; got {wrong!r}.")
     numbers = [int(md5(f"{prefix}{key}".encode()).hexdigest()[:8], 16) for key in keys]

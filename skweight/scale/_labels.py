@@ -1,4 +1,4 @@
-"""Labels of a chunk, looked up by their hash: chunks are many, and labels few."""
+"""Fast encoding of the labels of a chunk."""
 
 import numpy as np
 
@@ -8,24 +8,24 @@ from skweight.scale._chunks import engine_of
 
 
 def encode(y, *, owner):
-    """Return the sorted labels of a chunk, and the position of each row's.
+    """Return the sorted labels of a chunk, and their position for each row.
 
     Parameters
     ----------
     y : array-like, Series, or array of pyarrow
-        Labels of any type, of one row at least.
+        Labels of any type, of at least one row.
     owner : str
-        Who asks, for messages.
+        Name of the caller, for messages.
 
     Returns
     -------
     labels : list
-        Values of Python, sorted.
+        Python values, sorted.
     codes : ndarray of int
     """
     if engine_of(y) == "pyarrow":
-        found = y.dictionary_encode()
-        labels, codes = found.dictionary.to_pylist(), found.indices
+        encoded = y.dictionary_encode()
+        labels, codes = encoded.dictionary.to_pylist(), encoded.indices
         if codes.null_count:
             check_labels(y.to_numpy(zero_copy_only=False), owner=owner)
         return _sorted(labels, codes.to_numpy(zero_copy_only=False), owner)
@@ -46,14 +46,14 @@ def encode(y, *, owner):
 
     codes, labels = pd.factorize(values if hasattr(y, "iloc") else np.asarray(y))
     if codes.min() < 0:
-        check_labels(np.asarray(y), owner=owner)  # which says how many are missing
+        check_labels(np.asarray(y), owner=owner)  # reports how many are missing
     return _sorted([plain(label) for label in labels], codes, owner)
 
 
 def _sorted(labels, codes, owner, *, unused=False):
-    """Return labels sorted, and the codes of rows that follow."""
+    """Return the sorted labels, and the codes of the rows."""
     if unused:
-        # A category need not occur.
+        # Drop categories that do not occur.
         used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
         table = np.zeros(len(labels), dtype=np.intp)
         table[used] = np.arange(used.size)
@@ -65,4 +65,4 @@ def _sorted(labels, codes, owner, *, unused=False):
         return labels, codes
     position = np.empty(len(labels), dtype=np.intp)
     position[order] = np.arange(len(labels))
-    return [labels[place] for place in order], position[codes]
+    return [labels[old_code] for old_code in order], position[codes]

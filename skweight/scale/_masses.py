@@ -1,4 +1,4 @@
-"""How many rows there are of every class, and of every cell of several columns."""
+"""Weighted counts of rows per class, and per cell of several columns."""
 
 import numpy as np
 
@@ -7,32 +7,32 @@ from skweight._utils.validation import check_bool, n_rows, plain, say
 from skweight.scale._chunks import column_of
 from skweight.scale._labels import encode
 
-# What is summed for every cell: rows that count, their weights, and those squared.
+# Sums of every cell: rows of positive weight, weights, and squared weights.
 _N_SUMS = 3
 
 
 class CellMasses(Sums):
-    r"""Count rows in the cells of one or several columns, chunk by chunk.
+    r"""Total weight of every combination of values of some columns, chunk by chunk.
 
-    What raking, balanced groups and reweighing need to know about the rows: the total
-    weight of every combination of values that occurs. Margins of single columns follow
-    from it.
+    Raking, balanced groups and reweighing are fitted on it in place of the rows. A cell
+    is a combination of values that occurs. `margin` gives the shares of a single
+    column.
 
     .. math:: W_c = \sum_{i \in c} s_i
 
     Parameters
     ----------
     columns : list of str or int
-        Columns whose combinations of values are counted, by name or by position.
-        Memory grows with the number of combinations that occur.
+        Columns whose combinations of values are counted, by name or position. Memory
+        grows with the number of combinations that occur.
     by_label : bool, default=False
-        Whether labels are counted as well, as the last value of every cell.
+        Whether the label is the last value of every cell.
 
     Attributes
     ----------
     mass_ : dict {tuple: float}
-        Total weight of every cell, whose values are those of `columns` in their order,
-        then the label where it is counted; None stands for a missing value.
+        Total weight of every cell. A cell holds the values of `columns` in their order,
+        then the label with `by_label`; None is a missing value.
     n_rows_ : int
         Number of rows of positive weight.
     keys : set
@@ -40,12 +40,12 @@ class CellMasses(Sums):
 
     See Also
     --------
-    ClassMasses : Cells of the label alone.
+    ClassMasses : Cells of the label only.
 
     Notes
     -----
-    O(n) time. Counts are float64: the order of the chunks changes the last digits at
-    most.
+    O(n) time. Sums are float64, so that the order of the chunks changes at most the
+    last digits.
 
     Examples
     --------
@@ -84,14 +84,14 @@ class CellMasses(Sums):
         Parameters
         ----------
         X : DataFrame, dict or array of shape (n_samples, n_features)
-            A chunk that has all of `columns`.
+            A chunk with all of `columns`.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         y : array-like of shape (n_samples,), default=None
-            Labels, where they are counted.
+            Labels; needed if `by_label` is True.
         key : hashable, default=None
-            Name of the partition that the chunk is all of. One that comes again
-            replaces its twin. None adds.
+            Key of the partition, if the chunk is a whole partition. A second chunk with
+            the same key replaces the first. None adds the chunk.
 
         Returns
         -------
@@ -101,13 +101,18 @@ class CellMasses(Sums):
         values = [column_of(X, column) for column in self.columns]
         if self.by_label:
             if y is None:
-                raise ValueError("CellMasses(by_label=True) needs y, the labels.")
+                raise ValueError(
+                    "CellMasses(by_label=True) needs labels; got y=None. Pass y."
+                )
             values.append(np.asarray(y))
         elif y is not None:
-            raise ValueError("Labels are counted by CellMasses(..., by_label=True).")
+            raise ValueError(
+                "CellMasses counts labels only with by_label=True; got y. Leave out y, "
+                "or create CellMasses(..., by_label=True)."
+            )
         if len({column.shape for column in values}) > 1:
             raise ValueError(
-                "The columns of a chunk must be of one length; got "
+                "The columns of a chunk must have the same length; got "
                 f"{[column.shape[0] for column in values]}."
             )
         weight = chunk_weights(sample_weight, values[0].shape[0])
@@ -124,39 +129,39 @@ class CellMasses(Sums):
         Returns
         -------
         shares : dict {value: float}
-            They sum to one.
+            Shares of the values; their sum is 1.
         """
         if column not in self.columns:
             raise ValueError(
-                f"margin takes one of the columns {say(self.columns)}; got {column!r}."
+                f"column must be one of {say(self.columns)}; got {column!r}."
             )
-        place = self.columns.index(column)
+        index = self.columns.index(column)
         shares = {}
         for cell, mass in self.mass_.items():
-            shares[cell[place]] = shares.get(cell[place], 0.0) + mass
+            shares[cell[index]] = shares.get(cell[index], 0.0) + mass
         total = sum(shares.values())
         return {value: mass / total for value, mass in shares.items()}
 
     def as_rows(self):
-        """Return rows that stand for all: one for a single row, two for more.
+        """Return weighted rows for all cells: one for a cell of one row, else two.
 
         Returns
         -------
         X : DataFrame
-            `columns` of every cell that counts.
+            `columns` of every cell of positive weight.
         y : ndarray or None
             Labels, where they are counted.
         sample_weight : ndarray
-            Total weight of each cell, over its rows here.
+            Total weight of each cell, divided by its number of rows here.
         """
         import pandas as pd
 
         totals = self._totals()
         cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
-        # A strategy that warns of single rows must be able to tell them.
+        # Strategies warn about cells of a single row, so that these must stay single.
         times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
         rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
-        columns = [[row[place] for row in rows] for place in range(len(self.columns))]
+        columns = [[row[index] for row in rows] for index in range(len(self.columns))]
         X = pd.DataFrame(dict(zip(self.columns, columns, strict=True)))
         mass = [totals[c][1] / n for c, n in zip(cells, times, strict=True)]
         y = np.array([row[-1] for row in rows]) if self.by_label else None
@@ -175,25 +180,27 @@ class CellMasses(Sums):
 
     def _agree(self, labels):
         names = [*self.columns, "y"] if self.by_label else self.columns
-        for place, column in enumerate(names):
-            known = {cell[place] for cell in self._all_labels()}
-            check_one_kind(known | {cell[place] for cell in labels}, name=repr(column))
+        for index, column in enumerate(names):
+            counted_values = {cell[index] for cell in self._all_labels()}
+            check_one_kind(
+                counted_values | {cell[index] for cell in labels}, name=repr(column)
+            )
 
 
 class ClassMasses(Sums):
-    r"""Count the rows of every class, chunk by chunk.
+    r"""Weighted counts of the rows of every class, chunk by chunk.
 
-    All that strategies need that weigh rows by their class: ``fit_statistics`` of
-    :class:`~skweight.BalancedWeighting`, ``EffectiveNumberWeighting``,
-    ``ClassWeighting``, ``PriorWeighting`` and others takes it in the place of the rows.
-    A few hundred bytes, whatever the number of rows.
+    Strategies that weight rows by class are fitted on it in place of the rows:
+    ``fit_statistics`` of :class:`~skweight.BalancedWeighting`,
+    ``EffectiveNumberWeighting``, ``ClassWeighting``, ``PriorWeighting`` and others. Its
+    size is a few hundred bytes, for any number of rows.
 
     .. math:: n_k, \qquad W_k = \sum_{i \in k} s_i, \qquad \sum_{i \in k} s_i^2
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels that have come so far, sorted.
+        Labels so far, sorted.
     mass_ : ndarray of shape (n_classes,)
         Total weight of each class.
     n_rows_ : ndarray of shape (n_classes,)
@@ -205,13 +212,13 @@ class ClassMasses(Sums):
 
     See Also
     --------
-    summarize : Takes the chunks from files and engines.
-    ScoreStatistics : For calibrators.
+    summarize : Reads the chunks from files and engines. ScoreStatistics : For
+    calibrators.
 
     Notes
     -----
-    O(n) time. Chunks may come in any order and on any machine, and lack classes; sums
-    are float64, so that the order changes the last digits at most.
+    O(n) time. Chunks may come in any order and on any machine, and may lack classes.
+    Sums are float64, so that the order changes at most the last digits.
 
     References
     ----------
@@ -221,9 +228,9 @@ class ClassMasses(Sums):
     --------
     >>> from skweight import BalancedWeighting
     >>> from skweight.scale import ClassMasses
-    >>> here = ClassMasses().update(["no", "no", "yes"]).update(["no", "no"])
-    >>> there = ClassMasses().update(["no", "yes", "no"])
-    >>> masses = here.merge(there)
+    >>> first = ClassMasses().update(["no", "no", "yes"]).update(["no", "no"])
+    >>> second = ClassMasses().update(["no", "yes", "no"])
+    >>> masses = first.merge(second)
     >>> masses.mass_
     array([6., 2.])
     >>> BalancedWeighting().fit_statistics(masses).class_weight_dict()
@@ -238,12 +245,12 @@ class ClassMasses(Sums):
         Parameters
         ----------
         y : array-like of shape (n_samples,)
-            Labels; there may be none.
+            Labels; may be empty.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         key : hashable, default=None
-            Name of the partition that the chunk is all of. One that comes again
-            replaces its twin. None adds.
+            Key of the partition, if the chunk is a whole partition. A second chunk with
+            the same key replaces the first. None adds the chunk.
 
         Returns
         -------
@@ -259,7 +266,7 @@ class ClassMasses(Sums):
 
     @property
     def classes_(self):
-        """Labels that have come so far, sorted."""
+        """Labels so far, sorted."""
         return np.array(sorted(self._all_labels()))
 
     @property
@@ -288,7 +295,7 @@ class ClassMasses(Sums):
 
 
 def _counts(codes, weight, n_cells):
-    """Return rows that count, weights and squares of every cell, one row each."""
+    """Return an array of shape (n_cells, _N_SUMS)."""
     if weight is None:
         count = np.bincount(codes, minlength=n_cells)
         return np.repeat(count[:, np.newaxis], _N_SUMS, axis=1).astype(np.float64)
@@ -310,19 +317,19 @@ def _sums_of_cells(values, weight):
     for column in values:
         code, level = pd.factorize(column, use_na_sentinel=False)
         codes = codes * len(level) + code
-        # Combinations that do not occur take no place, so that nothing overflows.
+        # Codes of occurring combinations only, so that nothing overflows.
         used, codes = np.unique(codes, return_inverse=True)
         before = used // len(level)
-        levels = [known[before] for known in levels]
+        levels = [labels[before] for labels in levels]
         levels.append(np.asarray(level, dtype=object)[used % len(level)])
     sums = _counts(codes, weight, used.size)
-    cells = zip(*([_value(one) for one in level] for level in levels), strict=True)
+    cells = zip(*([_value(label) for label in level] for level in levels), strict=True)
     return dict(zip(cells, sums, strict=True))
 
 
 def _value(value):
     value = plain(value)
-    # NaN and NaT differ from themselves, and NA does not know.
+    # NaN and NaT are not equal to themselves, and comparisons with NA give NA.
     return value if value is not None and (value == value) is True else None
 
 

@@ -1,4 +1,4 @@
-"""A fitted calibrator as a few numbers, for engines that have no skweight."""
+"""A fitted calibrator as a piecewise linear map, for engines without Python."""
 
 from dataclasses import dataclass
 
@@ -7,34 +7,34 @@ from scipy.special import expit
 
 from skweight._utils.validation import check_number, plain, say
 
-# A first grid, on which a kink is not missed, and the most knots that are ever made.
+# Size of the first grid, and the largest number of knots.
 _FIRST = 81
 _MOST = 4096
-# A step narrower than this is drawn as a steep line.
+# Intervals narrower than this are not divided: a jump becomes a steep line.
 _NARROWEST = 1e-7
 
 
 @dataclass(frozen=True)
 class PiecewiseMap:
-    """A calibration of two classes as straight pieces of the log odds.
+    """A calibration of two classes as a piecewise linear map of log odds.
 
-    Where new rows are scored there is often no Python: a table of Spark, a warehouse.
-    The map goes there as plain arrays, for ``numpy.interp``, or as an expression of
-    SQL. Made by :meth:`of`.
+    Use it where new rows are scored without Python, for example in Spark or in a data
+    warehouse. The map is a pair of arrays, as for ``numpy.interp``, or an SQL
+    expression. Create it by :meth:`of`.
 
     Parameters
     ----------
     scores : ndarray of shape (n_knots,)
         Strictly increasing.
     log_odds : ndarray of shape (n_knots,)
-        Log odds of the second class at these scores. Between them the map is straight,
-        and beyond them constant.
+        Log odds of the second class at these scores. The map is linear between the
+        scores, and constant outside.
     classes : ndarray of shape (2,)
         Labels, sorted.
 
     See Also
     --------
-    skweight.calibration.BaseCalibrator : What it is made of.
+    skweight.calibration.BaseCalibrator : The calibrators that can be converted.
 
     Examples
     --------
@@ -66,12 +66,13 @@ class PiecewiseMap:
             or not np.isfinite(self.log_odds).all()
         ):
             raise ValueError(
-                "PiecewiseMap takes two knots or more: strictly increasing scores, "
-                "and a finite number of log odds for each."
+                "PiecewiseMap needs at least two knots: strictly increasing scores, "
+                f"and finite log odds for each; got scores of shape "
+                f"{self.scores.shape} and log_odds of shape {self.log_odds.shape}."
             )
         if self.classes.shape != (2,):
             raise ValueError(
-                f"PiecewiseMap is about two classes; got {say(self.classes)}."
+                f"PiecewiseMap needs two classes; got {say(self.classes)}."
             )
 
     @classmethod
@@ -83,17 +84,17 @@ class PiecewiseMap:
         calibrator : BaseCalibrator
             Fitted calibrator of two classes.
         tol : float, default=1e-3
-            Largest distance of the log odds in the middle between two knots, in
-            (0, inf): a relative error of so much in a small probability. Raising it
-            makes the expression shorter.
+            Largest error of the log odds in the middle between two knots, in (0, inf).
+            For a small probability this is the relative error. Raising it makes the
+            expression shorter.
         low, high : float, default=-20.0, 20.0
-            Range of the knots, beyond which the map is constant.
+            Range of the knots; the map is constant outside.
 
         Returns
         -------
         knots : PiecewiseMap
-            Some tens of knots for calibrators with a formula, and those of its steps
-            for an isotonic one.
+            The map, with some tens of knots for parametric calibrators, and more for
+            isotonic ones.
         """
         check_number(tol, name="tol", low=0, include="neither")
         if not low < high:
@@ -101,7 +102,7 @@ class PiecewiseMap:
         classes = calibrator.classes_
         if classes.shape[0] != 2:
             raise ValueError(
-                f"PiecewiseMap is about two classes; the calibrator has "
+                f"PiecewiseMap needs two classes; the calibrator has "
                 f"{say(classes)}. Make one map for each class against the rest."
             )
 
@@ -127,8 +128,8 @@ class PiecewiseMap:
             order = np.argsort(np.concatenate([scores, middle[off]]))
             scores = np.concatenate([scores, middle[off]])[order]
             log_odds = np.concatenate([log_odds, exact[off]])[order]
-        kept = _needed(scores, log_odds, tol / 4)
-        return cls(scores[kept], log_odds[kept], classes)
+        needed = _needed(scores, log_odds, tol / 4)
+        return cls(scores[needed], log_odds[needed], classes)
 
     def predict_proba(self, scores):
         """Return probabilities of both classes.
@@ -136,7 +137,7 @@ class PiecewiseMap:
         Parameters
         ----------
         scores : array-like of shape (n_samples,)
-            Log odds or decision values, as the calibrator takes them.
+            Log odds or decision values, as for the calibrator.
 
         Returns
         -------
@@ -147,35 +148,37 @@ class PiecewiseMap:
         return np.column_stack([expit(-log_odds), expit(log_odds)])
 
     def sql(self, score, *, threshold=None):
-        """Return the map as an expression of SQL.
+        """Return the map as an SQL expression.
 
         Parameters
         ----------
         score : str
-            Column of the scores, or an expression of them.
+            Column of the scores, or an SQL expression.
         threshold : float, default=None
-            Probability from which on the second class is chosen, in [0, 1]. None
-            returns the expression of its probability.
+            Smallest probability for which the second class is chosen, in [0, 1]. None
+            returns the expression of the probability.
 
         Returns
         -------
         expression : str
-            ``CASE``, comparisons and ``exp``, which any database has: the probability
-            of the second class, or with a `threshold` its label or the other.
+            The probability of the second class, or with a `threshold` the chosen label.
+            It uses ``CASE``, comparisons and ``exp`` only.
         """
         log_odds = self._case(score, 0, self.scores.size - 1)
         low, high = self._ends(score)
-        # Of scores beyond the knots, then by halves: a few comparisons a row.
+        # Scores outside the knots first, then bisection: a few comparisons per row.
         log_odds = f"CASE {low} {high} ELSE {log_odds} END"
         if threshold is None:
             return f"1 / (1 + exp(-({log_odds})))"
         check_number(threshold, name="threshold", low=0, high=1)
-        rest, own = (_literal(plain(label)) for label in self.classes)
+        first_label, second_label = (_literal(plain(label)) for label in self.classes)
         if threshold in (0, 1):
-            # Probabilities are never exactly that; 1 stands for never.
-            return own if threshold == 0 else rest
+            # Probabilities are never exactly 0 or 1; a threshold of 1 means never.
+            return second_label if threshold == 0 else first_label
         cut = _number(np.log(threshold) - np.log1p(-threshold))
-        return f"CASE WHEN {log_odds} >= {cut} THEN {own} ELSE {rest} END"
+        return (
+            f"CASE WHEN {log_odds} >= {cut} THEN {second_label} ELSE {first_label} END"
+        )
 
     def _ends(self, score):
         low, high = _number(self.scores[0]), _number(self.scores[-1])
@@ -186,7 +189,7 @@ class PiecewiseMap:
         )
 
     def _case(self, score, first, last):
-        """Return the pieces between two knots, by halves."""
+        """Return the expression between two knots, by bisection."""
         if last - first > 1:
             middle = (first + last) // 2
             below = self._case(score, first, middle)
@@ -199,11 +202,11 @@ class PiecewiseMap:
 
 
 def _needed(x, y, tol):
-    """Return which knots a straight line between others does not stand for."""
-    kept, start = [0], 0
+    """Return the positions of the knots that linear interpolation needs."""
+    needed, start = [0], 0
     while start < x.size - 1:
-        # The furthest knot to which a straight line passes all between them, found by
-        # doubling steps and then by halves.
+        # The farthest knot such that a line is close to all knots in between, found by
+        # doubling the step and then by bisection.
         good, step = start + 1, 2
         while start + step < x.size and _straight(x, y, start, start + step, tol):
             good, step = start + step, 2 * step
@@ -214,9 +217,9 @@ def _needed(x, y, tol):
                 good = middle
             else:
                 bad = middle
-        kept.append(good)
+        needed.append(good)
         start = good
-    return kept
+    return needed
 
 
 def _straight(x, y, start, end, tol):
@@ -226,7 +229,7 @@ def _straight(x, y, start, end, tol):
 
 
 def _number(value):
-    """Write a number so that every engine reads a double."""
+    """Write a number as a double of SQL."""
     return repr(float(value))
 
 

@@ -1,4 +1,4 @@
-"""LazyFrames of polars, streamed."""
+"""LazyFrames of polars, in streaming mode."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from skweight.scale._fill import fill_by_chunks
 
 
 def fill(source, statistics, roles, progress):
-    """Sum a LazyFrame, of which a batch of rows is in memory at a time."""
+    """Sum a LazyFrame, with one batch of rows in memory at a time."""
     roles.check(statistics)
     columns = roles.columns(statistics)
     names = source.collect_schema().names()

@@ -1,4 +1,4 @@
-"""Sums of scores in bins: what calibrators and figures need to know about rows."""
+"""Sums of scores in bins, for calibrators and metrics."""
 
 from typing import NamedTuple
 
@@ -16,20 +16,20 @@ from skweight.exceptions import CalibrationWarning
 from skweight.scale import _figures as figures
 from skweight.scale._labels import encode
 
-# Rows of one pass: what is in between stays in the processor's cache.
+# Rows of a block: temporary arrays stay in the processor's cache.
 _BLOCK = 1 << 15
-# Bins that are kept or left out together: scores seldom reach over all of them.
+# Bins are stored in blocks of so many; empty blocks are not stored.
 _PER_BLOCK = 64
-# Rows, their weights, the squares of those, and weights times scores.
+# Sums of rows, weights, squared weights, and weights times scores.
 _N_SUMS = 4
-# Share of the mass outside of the bins that is worth a warning.
+# Share of the weight outside the bins above which a warning is issued.
 _MOST_BEYOND = 0.01
-# Where a class is noted although none of its rows counts.
+# Block number that records a label, even if all its rows have weight zero.
 _SEEN = -1
 
 
 class BinnedScores(NamedTuple):
-    """Bins that hold rows of a class, as weighted rows.
+    """The non-empty pairs of bin and class, as weighted rows.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class BinnedScores(NamedTuple):
     codes : ndarray of shape (n_used,)
         Position of their class.
     bins : ndarray of shape (n_used,)
-        Position of the bin, rising with the score.
+        Position of the bin, increasing with the score.
     n_rows, mass, squares : ndarray of shape (n_used,)
-        Number of rows that count, sums of their weights, and of those squared.
+        Number of rows of positive weight, sum of weights, sum of squared weights.
     """
 
     scores: np.ndarray
@@ -54,28 +54,28 @@ class BinnedScores(NamedTuple):
 class ScoreStatistics(Sums):
     r"""Sum the scores of two classes in bins, chunk by chunk.
 
-    Calibrators are fitted on it by ``fit_statistics``, in the place of the rows, and
-    the figures below follow from it without a further pass. It keeps, of every bin of
-    the log odds and class, the number of rows, :math:`\sum w`, :math:`\sum w^2` and
-    :math:`\sum w z`: effective rows are counted from the rows, and a bin stands at
-    the mean of its scores. A few hundred kilobytes, whatever the number of rows.
+    Calibrators are fitted on it by ``fit_statistics`` in place of the rows, and its
+    methods return metrics without a further pass. It stores, for every bin of the log
+    odds and class, the number of rows, :math:`\sum w`, :math:`\sum w^2` and :math:`\sum
+    w z`. Hence effective rows are exact, and the score of a bin is the mean of its
+    scores. Its size is a few hundred kilobytes, for any number of rows.
 
-    The scores must be of rows that the model was not fitted on, weights those of the
-    population; see :func:`hash_folds`.
+    The scores must be of rows that the model was not fitted on (see
+    :func:`hash_folds`), and the weights population weights.
 
     Parameters
     ----------
     bins : int, default=4000
-        Number of bins of equal width. The error of a calibrated probability falls with
-        its square: it is about 1e-6 at the default, and .02 at the steps of an
-        isotonic curve.
+        Number of bins of equal width. The error of a calibrated probability decreases
+        with the square of this number: about 1e-6 for the default, but 0.02 at the
+        steps of an isotonic curve.
     limit : float, default=20.0
-        The bins reach from minus to plus this score; log odds of 20 are one in 5e8.
-        What lies beyond is kept in two outer bins, at the mean of their scores. Raise
-        it for scores that are no log odds.
+        The bins cover scores from ``-limit`` to ``limit``. Scores outside go to two
+        outer bins, whose score is the mean of their scores. Raise it for scores that
+        are not log odds.
     classes : array-like of shape (2,), default=None
-        Both labels, sorted. None takes the labels that come; where they are given, any
-        other is an error at once.
+        Both labels, sorted; other labels are an error. None takes the labels of the
+        rows.
 
     Attributes
     ----------
@@ -88,27 +88,27 @@ class ScoreStatistics(Sums):
     prevalence_ : float
         Share of the second class in the weight.
     share_beyond_ : float
-        Share of the weight whose scores lie beyond `limit`.
+        Share of the weight with scores outside ``[-limit, limit]``.
     keys : set
         Partitions that have been counted.
 
     Warns
     -----
     CalibrationWarning
-        If more than 1 % of the weight lies beyond the bins, when they are used.
+        When the sums are used, if more than 1 % of the weight is outside the bins.
 
     See Also
     --------
-    ClassMasses : For strategies.
-    PiecewiseMap : Takes the fitted calibrator to where the rows are.
+    ClassMasses : For strategies. PiecewiseMap : Applies the fitted calibrator in an
+    engine.
 
     Notes
     -----
-    O(n) time. Three classes and more: one object for each class against the rest, with
-    the log odds of the class and ``y == label``, whose calibrated probabilities are
-    divided by their sum; or fit a calibrator in memory on a sample of rows, so many of
-    each class, with ``sample_weight`` the mass of the class over the size of its
-    sample.
+    O(n) time. For three or more classes, use one object for each class against the
+    rest, with the log odds of the class and ``y == label``, and divide the calibrated
+    probabilities by their sum. Or fit a calibrator in memory on a sample with a fixed
+    number of rows per class, with ``sample_weight`` equal to the weight of the class
+    divided by its number of sampled rows.
 
     References
     ----------
@@ -122,7 +122,7 @@ class ScoreStatistics(Sums):
     >>> rng = np.random.default_rng(0)
     >>> logit = rng.normal(-3, 1.5, size=20_000)
     >>> y = rng.random(20_000) < 1 / (1 + np.exp(-logit))
-    >>> scores = logit + np.log(9)  # of a model that counted the rare class 9 times
+    >>> scores = logit + np.log(9)  # of a model with weight 9 for the rare class
     >>> statistics = ScoreStatistics()
     >>> for start in range(0, 20_000, 5000):
     ...     part = slice(start, start + 5000)
@@ -153,12 +153,12 @@ class ScoreStatistics(Sums):
         scores : array-like of shape (n_samples,)
             Log odds or decision values of the second class, in sorted order.
         y : array-like of shape (n_samples,)
-            Labels; there may be none, or one class alone.
+            Labels; may be empty, or of one class only.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights. Never weights that emphasise a class.
         key : hashable, default=None
-            Name of the partition that the chunk is all of. One that comes again
-            replaces its twin. None adds.
+            Key of the partition, if the chunk is a whole partition. A second chunk with
+            the same key replaces the first. None adds the chunk.
 
         Returns
         -------
@@ -168,10 +168,10 @@ class ScoreStatistics(Sums):
         Raises
         ------
         ValueError
-            If scores are not finite, weights negative or not finite, lengths differ,
-            or a third label comes. Nothing is added then.
+            If scores are not finite, weights are negative or not finite, lengths
+            differ, or there is a third label. The sums then do not change.
         TypeError
-            If labels are of another type than those before.
+            If labels have another type than the labels so far.
         """
         scores = _check_scores(scores)
         n_labels = n_rows(y, "y")
@@ -193,28 +193,28 @@ class ScoreStatistics(Sums):
 
     def _sum(self, scores, codes, weight, n_classes):
         """Return sums of shape (n_classes, _N_SUMS, bins + 2)."""
-        n_places = (self.bins + 2) * n_classes
+        n_cells = (self.bins + 2) * n_classes
         per_score = self.bins / (2 * self.limit)
-        sums = np.zeros((_N_SUMS, n_places))
+        sums = np.zeros((_N_SUMS, n_cells))
         for start in range(0, scores.shape[0], _BLOCK):
             part = slice(start, start + _BLOCK)
             z = scores[part].astype(np.float64)
-            place = z + self.limit
-            place *= per_score
-            # The first and the last bin hold what lies beyond.
-            place += 1
-            place.clip(0, self.bins + 1, out=place)
-            place = place.astype(np.intp)
+            cell = z + self.limit
+            cell *= per_score
+            # The first and the last bin hold scores outside the limit.
+            cell += 1
+            cell.clip(0, self.bins + 1, out=cell)
+            cell = cell.astype(np.intp)
             if n_classes > 1:
-                place *= n_classes
-                place += codes[part]
-            sums[0] += np.bincount(place, minlength=n_places)
+                cell *= n_classes
+                cell += codes[part]
+            sums[0] += np.bincount(cell, minlength=n_cells)
             if weight is not None:
                 w = weight[part]
-                sums[1] += np.bincount(place, w, n_places)
+                sums[1] += np.bincount(cell, w, n_cells)
                 z *= w
-                sums[2] += np.bincount(place, w * w, n_places)
-            sums[3] += np.bincount(place, z, n_places)
+                sums[2] += np.bincount(cell, w * w, n_cells)
+            sums[3] += np.bincount(cell, z, n_cells)
         if weight is None:
             sums[1] = sums[2] = sums[0]
         return sums.reshape(_N_SUMS, self.bins + 2, n_classes).transpose(2, 0, 1)
@@ -244,18 +244,18 @@ class ScoreStatistics(Sums):
 
     @property
     def share_beyond_(self):
-        """Share of the weight whose scores lie beyond `limit`."""
+        """Share of the weight with scores outside ``[-limit, limit]``."""
         mass = self._dense()[:, 1]
         return float(mass[:, [0, -1]].sum() / max(mass.sum(), 1e-300))
 
     def binned(self, *, shared=False):
-        """Return the bins that hold rows, as weighted rows.
+        """Return the non-empty bins as weighted rows.
 
         Parameters
         ----------
         shared : bool, default=False
-            Whether both classes of a bin stand at one score, the mean of all its rows,
-            as rankings need it. False puts each at a mean of its own.
+            Whether both classes of a bin have the same score, the mean over all rows of
+            the bin, as needed for rankings. False uses the mean of each class.
 
         Returns
         -------
@@ -266,10 +266,10 @@ class ScoreStatistics(Sums):
         beyond = self.share_beyond_
         if beyond > _MOST_BEYOND:
             warn(
-                f"{beyond:.1%} of the weight has scores beyond {self.limit:g}, which "
-                "are told apart no further. Log odds seldom go that far: pass "
-                f"ScoreStatistics(limit=...) for other scores, and log odds in the "
-                "place of probabilities.",
+                f"{beyond:.1%} of the weight has scores outside the limit of "
+                f"{self.limit:g}, which share two outer bins. Log odds are rarely so "
+                "large. For scores that are not log odds, use a larger limit: "
+                "ScoreStatistics(limit=...).",
                 CalibrationWarning,
             )
         bins, codes = np.nonzero(dense[:, 1].T > 0)
@@ -284,12 +284,12 @@ class ScoreStatistics(Sums):
     # -- figures -----------------------------------------------------------------------
 
     def auc(self):
-        """Return the area under the ROC curve; rows of one bin count as ties.
+        """Return the area under the ROC curve; rows of the same bin count as ties.
 
         Returns
         -------
         auc : float
-            In [0, 1]; the same for every increasing calibration.
+            In [0, 1]; it does not depend on the calibrator.
         """
         return figures.auc(self._two_classes()[:, 1])
 
@@ -318,12 +318,12 @@ class ScoreStatistics(Sums):
         n_bins : int, default=15
             Number of bins of the curve.
         confidence : float, default=0.95
-            Coverage of the intervals, in (0, 1); each bin by itself.
+            Coverage of the interval of each bin, in (0, 1).
 
         Returns
         -------
         curve : ReliabilityCurve
-            As that of :func:`skweight.metrics.reliability_curve`.
+            As from :func:`skweight.metrics.reliability_curve`.
         """
         return figures.reliability(self.binned(), calibrator, n_bins, confidence)
 
@@ -337,7 +337,7 @@ class ScoreStatistics(Sums):
         n_bins : int, default=15
             Number of bins of equal mass.
         debias : bool, default=True
-            Whether to remove the expectation of the noise.
+            Whether to subtract the expectation of the noise.
 
         Returns
         -------
@@ -347,22 +347,22 @@ class ScoreStatistics(Sums):
         return figures.calibration_error(self.binned(), calibrator, n_bins, debias)
 
     def threshold(self, rule, calibrator=None):
-        """Return the probability from which on the second class is chosen.
+        """Return the threshold on the probability of the second class.
 
         Parameters
         ----------
-        rule : "balanced", CostMatrix or what can be read as one
+        rule : "balanced", CostMatrix, dict or DataFrame
             ``"balanced"`` chooses the class whose probability is largest relative to
-            its frequency, so that the threshold is the prevalence. Costs choose the
-            threshold of least total cost on these rows.
+            its frequency: the threshold is the prevalence. Costs choose the threshold
+            with the lowest total cost on these rows.
         calibrator : BaseCalibrator, default=None
             Fitted calibrator of two classes; None takes the scores as log odds.
 
         Returns
         -------
         threshold : float
-            In [0, 1]. Where no threshold costs less than never choosing the second
-            class it is 1, and where none costs less than always choosing it, 0.
+            In [0, 1]: 1 if never choosing the second class is cheapest, and 0 if always
+            choosing the second class is cheapest.
         """
         if isinstance(rule, str) and rule == "balanced":
             return self.prevalence_
@@ -371,10 +371,10 @@ class ScoreStatistics(Sums):
         )
 
     def conformal_quantile(self, coverage=0.9, calibrator=None, *, by_class=False):
-        """Return the largest nonconformity of labels in sets that cover the truth.
+        """Return the quantile of conformity scores for prediction sets.
 
-        A set that holds every label of probability at least one minus this number
-        holds the true one with probability `coverage`, for rows like these.
+        The set of labels with a probability of at least 1 minus this quantile contains
+        the true label with probability `coverage`, for rows of the same distribution.
 
         Parameters
         ----------
@@ -383,34 +383,34 @@ class ScoreStatistics(Sums):
         calibrator : BaseCalibrator, default=None
             Fitted calibrator of two classes; None takes the scores as log odds.
         by_class : bool, default=False
-            Whether the rows of each class are to be covered, by a quantile each.
+            Whether the coverage holds for each class, with one quantile per class.
 
         Returns
         -------
         quantile : float or ndarray of shape (2,)
-            Infinite where the rows are too few to promise anything but both labels.
+            Infinite if there are too few rows; the set then holds both labels.
         """
         return figures.conformal_quantile(self.binned(), calibrator, coverage, by_class)
 
     # -- sums ----------------------------------------------------------------------
 
     def _agree(self, labels):
-        known = {label for label, _ in self._all_labels()}
+        counted_labels = {label for label, _ in self._all_labels()}
         labels = {label for label, _ in labels}
-        check_one_kind([*known, *labels])
+        check_one_kind([*counted_labels, *labels])
         if self.classes is not None:
-            given = {plain(label) for label in self.classes}
-            unknown = labels - given
+            class_labels = {plain(label) for label in self.classes}
+            unknown = labels - class_labels
             if unknown:
                 raise ValueError(
-                    f"y holds {say(sorted(unknown))}, which are not among the classes "
-                    f"{say(self.classes)}."
+                    f"y must hold only the classes {say(self.classes)}; got "
+                    f"{say(sorted(unknown))}."
                 )
-        elif len(known | labels) > 2:
+        elif len(counted_labels | labels) > 2:
             raise ValueError(
-                "ScoreStatistics is about two classes; with this chunk the labels are "
-                f"{say(sorted(known | labels))}. Count each class against the rest, "
-                "with its log odds and y == label."
+                "ScoreStatistics needs two classes; got the labels "
+                f"{say(sorted(counted_labels | labels))}. Use one object for each "
+                "class against the rest, with the log odds of the class and y == label."
             )
 
     def _dense(self):
@@ -429,31 +429,32 @@ class ScoreStatistics(Sums):
         dense = self._dense()
         if dense.shape[0] != 2:
             raise ValueError(
-                "ScoreStatistics needs rows of two classes; so far it has counted "
-                f"{self.n_rows_} rows of the labels {say(self.classes_)}. Name both as "
-                "classes= where one of them may be missing."
+                "ScoreStatistics needs rows of two classes; got "
+                f"{self.n_rows_} rows of the labels {say(self.classes_)}. Pass both "
+                "labels as classes= if one of them may be missing."
             )
         if not dense[:, 1].any():
             raise ValueError(
-                "No row of positive weight has been counted. Call update(scores, y)."
+                "ScoreStatistics needs rows of positive weight; got none so far. Call "
+                "update(scores, y)."
             )
         return dense
 
 
 def _in_blocks(sums, labels):
-    """Return sums by class and block of bins, those alone that hold rows."""
+    """Return sums by class and block of bins, without empty blocks."""
     n_bins = sums.shape[2]
-    found = {}
+    blocks = {}
     for label, of_class in zip(labels, sums, strict=True):
-        found[label, _SEEN] = np.zeros(1)
+        blocks[label, _SEEN] = np.zeros(1)
         used = np.unique(np.flatnonzero(of_class[0]) // _PER_BLOCK)
         for block in used:
             start = block * _PER_BLOCK
             end = min(start + _PER_BLOCK, n_bins)
             values = np.zeros((_N_SUMS, _PER_BLOCK))
             values[:, : end - start] = of_class[:, start:end]
-            found[label, int(block)] = values
-    return found
+            blocks[label, int(block)] = values
+    return blocks
 
 
 def _check_scores(scores):
@@ -480,6 +481,6 @@ def _two(classes):
     classes = np.asarray(classes)
     if classes.shape != (2,) or not classes[0] < classes[1]:
         raise ValueError(
-            f"classes must be two different labels, sorted; got {say(classes)}."
+            f"classes must be two sorted, different labels; got {say(classes)}."
         )
     return classes

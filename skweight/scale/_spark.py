@@ -1,4 +1,4 @@
-"""DataFrames of Spark: partitions are summed in the Python workers of Spark."""
+"""DataFrames of Spark: each Python worker sums its partitions."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ from skweight.scale._fill import sum_partition, take_partitions
 
 
 def fill(source, statistics, roles, progress):
-    """Sum a DataFrame, in one job of Spark."""
+    """Sum a DataFrame in one Spark job."""
     import_optional("pyarrow", extra="spark", feature="Summing a DataFrame of Spark")
     roles.check(statistics)
     columns = roles.columns(statistics)
@@ -17,7 +17,7 @@ def fill(source, statistics, roles, progress):
             f"The source lacks the columns {missing}; it has {source.columns}."
         )
     frame = source if columns is None else source.select(*columns)
-    empty = [one._empty() for one in statistics]
+    empty = [statistic._empty() for statistic in statistics]
     rows = frame.mapInArrow(
         partial(_sum_batches, empty, roles),
         "part int, sums binary, refused string",
@@ -31,7 +31,7 @@ def _bytes(value):
 
 
 def _sum_batches(statistics, roles, batches):
-    """Yield one row for a partition: its number, and its sums or why there are none."""
+    """Yield one row for a partition: its number, and its sums or error message."""
     import pyarrow
     from pyspark import TaskContext
 
@@ -46,9 +46,9 @@ def _sum_batches(statistics, roles, batches):
 
 
 def with_class_weights(frame, y, column, table):
-    """Return a DataFrame with the weight of every label, by an expression of Spark.
+    """Return a DataFrame with the weight of every label, by a Spark expression.
 
-    A label without a weight is an error of Spark's, not a row without a weight.
+    A label without a weight raises an error in Spark.
     """
     functions = import_optional(
         "pyspark.sql.functions", extra="spark", feature="Weights in Spark"

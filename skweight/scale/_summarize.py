@@ -1,4 +1,4 @@
-"""One verb for all engines: fill statistics with the rows of a source."""
+"""`summarize`: fill statistics with the rows of a source, for all engines."""
 
 from collections.abc import Iterable
 
@@ -19,14 +19,14 @@ def summarize(
 ):
     """Fill statistics with the rows of a file, a table or an engine, in one pass.
 
-    Sums of rows that are too many for the memory of one machine, or are not on it. The
-    engine reads and distributes; each worker sums its partitions, and the sums, some
+    Use it for data that are larger than memory, or on other machines. The engine reads
+    and distributes the rows; each worker sums its partitions, and the sums, some
     kilobytes each, are added here.
 
     Parameters
     ----------
     source : object
-        Any of these, read in chunks:
+        One of the following, read in chunks:
 
         - an iterable of chunks: tuples of arrays, dicts of arrays, DataFrames;
         - an array of two dimensions, a structured array, a DataFrame, a dict of
@@ -37,52 +37,52 @@ def summarize(
         - a DataFrame or array of dask, or a dict of its arrays;
         - a DataFrame of Spark.
     statistics : object or list of objects
-        What to fill: ``ClassMasses()``, ``ScoreStatistics()``, ``CellMasses(...)``,
-        ``statistics()`` of a :class:`~skweight.density_ratio.ULSIF`, or several of
-        these in one pass.
+        Statistics to fill: ``ClassMasses()``, ``ScoreStatistics()``,
+        ``CellMasses(...)``, ``statistics()`` of a
+        :class:`~skweight.density_ratio.ULSIF`, or several of these in one pass.
     y : str or int, default=None
-        Column of the labels, by name or by place in a chunk. None, for chunks that are
-        tuples, stands for the order of the arguments of ``update``.
+        Column of the labels, by name or position in a chunk. If all are None and chunks
+        are tuples, a chunk holds the arguments of ``update`` in their order.
     score : str or int, default=None
         Column of the log odds or decision values.
     sample_weight : str or int, default=None
         Column of the population weights.
     X : list of str or int, or int, default=None
-        Columns of the features, for statistics of them; the place of the table where
-        chunks are tuples. None takes all.
+        Columns of the features, for statistics that use features; the position of the
+        table if chunks are tuples. None takes all.
     verbose : int, default=0
-        Above 0, progress goes to stderr.
+        Above 0, progress is printed to stderr.
 
     Returns
     -------
     statistics : object or list of objects
-        The statistics that were given, updated.
+        The same objects, updated.
 
     Raises
     ------
     ValueError
-        If a chunk cannot be summed: its columns, labels, scores or weights are not
-        usable. The message says which one; what was summed before is in the
-        statistics. Also if a generator has been used up, or a partition of this source
-        was summed into the same statistics before.
+        If a chunk cannot be summed, because its columns, labels, scores or weights are
+        not valid. The message names the chunk; the statistics contain the chunks
+        before. Also if a generator is exhausted, or a partition of this source is in
+        the statistics already.
     TypeError
-        If the source is of no kind that is listed, or labels change their type.
+        If the source is not one of the types above, or labels change their type.
     ImportError
         If the package that reads the source is not installed.
 
     See Also
     --------
-    add_weights : The way back.
-    ScoreStatistics : Sums for calibrators and figures.
+    add_weights : Adds the weights to a table. ScoreStatistics : Sums for calibrators
+    and metrics.
 
     Notes
     -----
-    One pass, memory for a chunk of 262,144 rows and for the sums, whatever the number
-    of rows. Files and engines have partitions with keys, so that a task that runs
-    twice counts once, and a run after a failed one replaces what that left behind.
+    One pass, with memory for a chunk of 262,144 rows and for the sums, for any number
+    of rows. Partitions of files and engines have keys: a task that runs twice counts
+    once, and a run after a failed run replaces its partial results.
 
-    With dask and Spark skweight must be installed on the workers for this function;
-    applying the results needs it nowhere, see :class:`PiecewiseMap`.
+    For this function skweight must be installed on the workers of dask and Spark. It is
+    not needed there to apply the results, see :class:`PiecewiseMap`.
 
     Examples
     --------
@@ -97,23 +97,23 @@ def summarize(
     array([4., 2.])
     """
     several = isinstance(statistics, list | tuple)
-    wanted = list(statistics) if several else [statistics]
-    for one in wanted:
-        if not isinstance(one, Sums):
+    to_fill = list(statistics) if several else [statistics]
+    for statistic in to_fill:
+        if not isinstance(statistic, Sums):
             raise TypeError(
-                "summarize fills statistics such as ClassMasses(), an object; got "
-                f"{one!r}."
+                "statistics must be objects such as ClassMasses() or "
+                f"ScoreStatistics(); got {statistic!r}."
             )
     roles = Roles(y, score, sample_weight, X)
     progress = Progress(verbose)
     fill = _fill_of(source)
-    fill(source, wanted, roles, progress)
+    fill(source, to_fill, roles, progress)
     progress.end()
     return statistics
 
 
 def _fill_of(source):
-    """Return the function that sums a source, by the package it is of."""
+    """Return the function that sums a source, by the package of the source."""
     engine = engine_of(source)
     if engine == "dask":
         from skweight.scale._dask import fill

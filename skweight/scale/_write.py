@@ -1,4 +1,4 @@
-"""Weights written back as a column, in the way of the engine the rows are in."""
+"""`add_weights`: add a column of weights to a table, for all engines."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -19,32 +19,32 @@ from skweight.scale._labels import encode
 
 
 def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to=None):
-    """Give every row of a table its weight, in the way of its engine.
+    """Add a column of weights to a table, in its own engine.
 
-    The engines of training take weights as a column: ``weightCol`` of pyspark.ml,
+    Distributed learners take weights as a column: ``weightCol`` of pyspark.ml,
     ``weight_col`` of ``SparkXGBClassifier``, ``sample_weight`` of ``xgboost.dask`` and
     ``lightgbm.dask``. Lazy tables stay lazy.
 
     Parameters
     ----------
     source : object
-        A table of the kinds that :func:`summarize` reads.
+        A table of a type that :func:`summarize` reads.
     weighting : BaseWeighting
-        Fitted strategy, as by ``fit_statistics``.
+        Fitted strategy, for example by ``fit_statistics``.
     y : str or int, default=None
-        Column of the labels, for strategies that look at them.
+        Column of the labels, for strategies that use labels.
     X : list of str or int, default=None
-        Columns of the features, for strategies that look at them; None takes all
-        columns but `y`.
+        Columns of the features, for strategies that use features; None takes all
+        columns except `y`.
     column : str, default="sample_weight"
         Name of the new column.
     to : path, default=None
-        Where the table goes, for Parquet: a file, which appears when it is whole.
+        Path of the new file, for Parquet. The file gets this name when it is complete.
 
     Returns
     -------
     weighted : object
-        By the kind of `source`: a DataFrame of pandas or polars, a LazyFrame, a
+        By the type of `source`: a DataFrame of pandas or polars, a LazyFrame, a
         DataFrame of dask or Spark with the new column; an array of dask for a dict of
         its arrays; the path `to` for Parquet; a generator of one array of weights per
         chunk for other iterables.
@@ -52,21 +52,21 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     Raises
     ------
     ValueError
-        If a label is unknown to the weighting, a column is missing or is there
-        already, or `to` is missing or of no use. Lazy tables raise when they are
+        If the weighting was not fitted on a label, a column is missing or exists
+        already, or `to` is missing or not allowed. Lazy tables raise when they are
         computed.
     TypeError
-        If the source is of no such kind.
+        If the source is not of such a type.
 
     See Also
     --------
-    summarize : The way there.
+    summarize : Computes statistics of a table.
 
     Notes
     -----
-    Strategies that weigh by class become an expression in Spark and polars, of which
-    no Python function sees a row; others are called once for every partition or batch,
-    and skweight must then be installed on the workers.
+    Strategies that weight by class become an expression in Spark and polars, without a
+    Python function. Other strategies are called once for every partition or batch, and
+    need skweight on the workers.
 
     Examples
     --------
@@ -83,26 +83,26 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     by_class = weighting._by_class
     if by_class and y is None and not _names_y(source):
         raise ValueError(
-            f"{type(weighting).__name__} weighs by class: pass y=, the column of the "
-            "labels."
+            f"{type(weighting).__name__} weights rows by class; got y=None. Pass y=, "
+            "the column of the labels."
         )
     weigh = partial(_weigh, weighting, y, X)
     engine = engine_of(source)
     if to is not None and not is_dataset(source):
         raise ValueError(
-            f"to= is for Parquet; a table of {engine} is returned with its new column."
+            f"to= is only for Parquet; got a table of {engine}. Leave it out: the "
+            "table is returned with its new column."
         )
     if is_dataset(source):
         from skweight.scale._arrow import write_with
 
         if to is None:
-            raise ValueError("Parquet is written to Parquet: pass to=, a path.")
+            raise ValueError("Parquet needs an output path; got to=None. Pass to=.")
         return write_with(source, to, column, weigh)
     names = None if isinstance(source, dict) else _columns(source)
     if names is not None and column in names:
         raise ValueError(
-            f"The table has a column {column!r} already. Choose another name as "
-            "column=."
+            f"The table has a column {column!r} already. Pass another name as column=."
         )
     if engine in ("pyspark", "polars"):
         if engine == "pyspark":
@@ -122,13 +122,13 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     if isinstance(source, Iterable) and not isinstance(source, np.ndarray):
         return (weigh(chunk) for chunk in source)
     raise TypeError(
-        f"add_weights writes to tables that have named columns; got "
-        f"{type(source).__name__}. Call weighting.weigh(X, y) on an array."
+        f"add_weights needs a table with named columns; got "
+        f"{type(source).__name__}. For an array, call weighting.weigh(X, y)."
     )
 
 
 def _names_y(source):
-    """Return whether chunks of labels alone may come, which need no name."""
+    """Return whether chunks have no names, so that they may hold labels only."""
     return not isinstance(source, dict) and _columns(source) is None
 
 
@@ -149,12 +149,17 @@ def _weigh(weighting, y, X, chunk):
     if labels is not None and len(labels) == 0:
         return np.zeros(0)
     if weighting._by_class:
-        found, codes = encode(labels, owner="add_weights")
-        return weighting.weigh(np.zeros((len(found), 1)), np.array(found))[codes]
+        labels_of_chunk, codes = encode(labels, owner="add_weights")
+        return weighting.weigh(
+            np.zeros((len(labels_of_chunk), 1)), np.array(labels_of_chunk)
+        )[codes]
     if X is None and names is not None:
         X = [name for name in names if name != y]
         if not X:
-            raise ValueError(f"No column of features is left of {say(names)}.")
+            raise ValueError(
+                f"{type(weighting).__name__} needs columns of features; got only "
+                f"{say(names)}. Pass X=, or a table with features."
+            )
     table = table_of(chunk, X)
     if len(table) == 0:
         return np.zeros(0)

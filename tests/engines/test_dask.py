@@ -144,10 +144,10 @@ def test_what_dask_cannot_be_summed_by_is_refused(table):
     frame = dd.from_pandas(table, npartitions=2)
     with pytest.raises(ValueError, match=r"lacks the columns \['z'\]"):
         summarize(frame, ClassMasses(), y="z")
-    with pytest.raises(TypeError, match="DataFrames, arrays of two dimensions"):
+    with pytest.raises(TypeError, match="DataFrames, two-dimensional arrays"):
         summarize(da.zeros(10), ClassMasses(), y=0)
     arrays = {"y": da.zeros(10, chunks=5), "score": da.zeros(10, chunks=2)}
-    with pytest.raises(ValueError, match="cut at the same rows"):
+    with pytest.raises(ValueError, match="have the same partitions"):
         summarize(arrays, ScoreStatistics(), y="y", score="score")
 
 

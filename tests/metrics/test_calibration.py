@@ -169,7 +169,7 @@ def test_classwise_is_each_class_against_the_rest(rng, metric):
 
 @pytest.mark.parametrize("metric", [*RECORDS, calibration_metrics])
 def test_records_are_about_one_class(metric):
-    with pytest.raises(ValueError, match="about one class, and y_proba has 3 columns"):
+    with pytest.raises(ValueError, match="of one class; got y_proba with 3 columns"):
         metric([0, 1, 2], np.full((3, 3), 1 / 3))
 
 
@@ -346,7 +346,7 @@ def test_bins_that_rest_on_one_row_join_a_neighbour():
 def test_options_of_the_calibration_error(options, words):
     with pytest.raises(ValueError, match=words):
         calibration_error([0, 1, 1], [0.2, 0.5, 0.7], **options)
-    with pytest.raises(ValueError, match="no row is of it"):
+    with pytest.raises(ValueError, match="no row has that class"):
         calibration_error([0, 0], [0.2, 0.5], relative=True)
 
 

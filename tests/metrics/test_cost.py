@@ -114,9 +114,9 @@ def test_baselines():
 
 def test_nothing_to_save_is_told():
     gains = CostMatrix.binary(fp=1, fn=0, tp=-9)
-    with pytest.raises(ValueError, match=r"cost -\d+, a gain.*profit_score"):
+    with pytest.raises(ValueError, match=r"cost -\d+, which is a gain.*profit_score"):
         savings_score([0, 1], [1, 1], gains)
-    with pytest.raises(ValueError, match="cost nothing"):
+    with pytest.raises(ValueError, match="cost 0, so"):
         savings_score([0, 0], [0, 0], COST)
 
 
@@ -136,7 +136,10 @@ def test_rows_of_one_class_are_enough_for_a_fold():
         (lambda: cost_curve(["a", "b"], [0, 1]), "pos_label='a'"),
         (lambda: probability_cost(PER_ROW, 0.5), "constant costs of two"),
         (lambda: probability_cost(COST, 2), "prevalence"),
-        (lambda: probability_cost(CostMatrix.binary(tp=9, fp=1, fn=1), 0.5), "miss"),
+        (
+            lambda: probability_cost(CostMatrix.binary(tp=9, fp=1, fn=1), 0.5),
+            "false negative",
+        ),
         (
             lambda: cost_score([0, 1], [0, 1], PER_ROW, X=pd.DataFrame({"fp": [1, 2]})),
             "'fn'",

@@ -119,9 +119,9 @@ def test_without_a_strategy_that_of_the_model_weighs_but_not_its_emphasis(rng):
     weights = clone(shift).fit(X, y).weigh(X)
     expected = -log_loss(y, model.predict_proba(X), sample_weight=weights)
     assert_allclose(scorer(model, X, y), expected)
-    with pytest.raises(ValueError, match="no weighting of its own"):
+    with pytest.raises(ValueError, match="no attribute weighting_"):
         scorer(LogisticRegression().fit(X, y), X, y)
-    with pytest.raises(ValueError, match="is emphasis"):
+    with pytest.raises(ValueError, match="role population"):
         scorer(WeightedClassifier().fit(X, y), X, y)
 
 
@@ -161,14 +161,14 @@ def test_it_works_inside_a_search_with_regressors_and_with_routing(rng):
 
 def test_what_cannot_weigh_is_named(rng):
     X, y = bent(rng, 50)
-    with pytest.raises(NotFittedError, match=r"on all training rows"):
+    with pytest.raises(NotFittedError, match="with all training rows"):
         importance_weighted_scorer("r2", DensityRatioWeighting(X))
     with pytest.raises(TypeError, match="method weigh or ratio"):
         importance_weighted_scorer("r2", StandardScaler().fit(X))
-    with pytest.raises(ValueError, match="is emphasis"):
+    with pytest.raises(ValueError, match="role population"):
         importance_weighted_scorer("accuracy", BalancedWeighting().fit(X, y > 1))
     scorer = importance_weighted_scorer("r2", TrueRatio(lambda X: np.zeros(len(X))))
-    with pytest.raises(ValueError, match="looks like the target"):
+    with pytest.raises(ValueError, match="positive total weight"):
         scorer(LinearRegression().fit(X, y), X, y)
     fitted = ColumnWeighting(0, role="population").fit(np.abs(X), y)
     assert "importance_weighted_scorer('r2', ColumnWeighting" in repr(

@@ -127,9 +127,9 @@ def test_what_cannot_be_used_is_refused():
     watch = RefinedLogLoss()
     with pytest.raises(ValueError, match=r"use RefinedLogLoss\(raw=True\)"):
         watch([0, 1], [-0.5, 2.0])
-    with pytest.raises(ValueError, match="the same rows"):
+    with pytest.raises(ValueError, match="the same number of rows"):
         watch([0, 1], [0.1, 0.2, 0.3])
-    with pytest.raises(ValueError, match="y_pred speaks of 3 classes"):
+    with pytest.raises(ValueError, match="y_pred has 3 classes"):
         watch(["a", "b"], np.full((2, 3), 1 / 3))
     with pytest.raises(ValueError, match="finite"):
         RefinedLogLoss(raw=True)([0, 1], [np.nan, 0.0])

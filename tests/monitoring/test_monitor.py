@@ -163,7 +163,7 @@ def test_features_that_tell_less_are_seen(monitor):
     assert {"recall", "calibration slope"} <= rang(report)
     text = " ".join(report.advice)
     assert "too extreme" in text
-    assert "Fewer rows of 1 are found" in text
+    assert "Fewer rows of 1 are predicted rightly" in text
     assert "fit again" in text
 
 
@@ -345,8 +345,8 @@ def test_a_monitor_goes_on_after_it_was_stored(monitor):
 def test_the_report_in_text_and_html(monitor):
     quiet = monitor.update(*rows(300, 0.1, np.random.default_rng(1)), batch="Monday")
     assert repr(quiet).startswith("Monday (300 rows with labels), 1 so far")
-    assert "nothing rang" in repr(quiet)
-    assert "This batch alone rings if" in quiet.advice[0]
+    assert "no alarm" in repr(quiet)
+    assert "This batch alone raises an alarm if" in quiet.advice[0]
     loud = monitor.update(*rows(2000, 0.4, np.random.default_rng(1)), batch="Tuesday")
     assert "!  class frequency 1" in repr(loud)
     assert "The change most likely began with Tuesday" in loud.advice[0]
@@ -384,7 +384,7 @@ def test_an_alarm_stays_until_the_stream_begins_anew(monitor):
     report = monitor.update(*rows(1000, 0.1, rng))
     assert report.alarm
     assert report.onset == 1
-    assert report.alarms[0].rang_at == 1
+    assert report.alarms[0].alarm_at == 1
     report = monitor.restart().update(*rows(1000, 0.1, rng))
     assert not report.alarm
     assert report.n_batches == monitor.n_batches_ == 1
@@ -437,7 +437,7 @@ def test_labels_that_come_late_move_no_prediction_again(monitor):
     for stream, other in zip(monitor._streams, whole._streams, strict=True):
         assert_allclose(stream.windows, other.windows)
     assert_allclose(late["reference"], at_once["reference"])
-    with pytest.raises(ValueError, match="labels_only=True is for labels"):
+    with pytest.raises(ValueError, match="labels_only=True needs labels"):
         monitor.update(X, labels_only=True)
 
 

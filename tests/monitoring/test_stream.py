@@ -98,7 +98,7 @@ def test_a_change_rings_and_its_first_batch_is_named():
         reference = reference_of(rng.random(4000) < 0.1)
         prevalence = np.where(np.arange(60) < 25, 0.1, 0.2)[:, np.newaxis]
         stream = stream_of(rng.random((60, 100)) < prevalence, reference)
-        assert 26 <= stream.rang_at[0] <= 40
+        assert 26 <= stream.alarm_at[0] <= 40
         errors.append(abs(stream.onset[0] - 26))
     assert np.median(errors) <= 1
     assert max(errors) <= 6
@@ -115,5 +115,5 @@ def test_p_values_never_rise():
         assert stream.p_value[0] <= before
         before = stream.p_value[0]
     # One bad batch is not forgotten.
-    assert stream.rang_at[0] == 20
+    assert stream.alarm_at[0] == 20
     assert stream.onset[0] == 20

@@ -99,9 +99,9 @@ def test_labels_are_written_as_literals():
 
 def test_what_is_no_map_is_refused():
     for scores, values in (([0], [1]), ([1, 0], [0, 1]), ([0, 1], [0, np.inf])):
-        with pytest.raises(ValueError, match="two knots or more"):
+        with pytest.raises(ValueError, match="at least two knots"):
             PiecewiseMap(scores, values, [0, 1])
-    with pytest.raises(ValueError, match="about two classes"):
+    with pytest.raises(ValueError, match="needs two classes"):
         PiecewiseMap([0, 1], [0, 1], [0, 1, 2])
     three = TemperatureCalibrator().fit(np.eye(3), [0, 1, 2])
     with pytest.raises(ValueError, match="one map for each class against the rest"):
