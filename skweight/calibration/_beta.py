@@ -106,8 +106,8 @@ class BetaCalibrator(BentCalibrator):
 
     See Also
     --------
-    QuadraticCalibrator : A quadratic term instead of two slopes. AnchoredCalibrator :
-    For fewer rows.
+    QuadraticCalibrator : A quadratic term instead of two slopes.
+    AnchoredCalibrator : For fewer rows.
 
     Notes
     -----

@@ -45,9 +45,9 @@ class FocalCalibrator(PriorCalibrator):
 
     See Also
     --------
-    PriorCalibrator : Inverts class weights only. SigmoidCalibrator : Learns from rows,
-    for models that are not at the minimum. skweight.objectives.FocalObjective : The
-    loss, for XGBoost and LightGBM.
+    PriorCalibrator : Inverts class weights only.
+    SigmoidCalibrator : Learns from rows, for models that are not at the minimum.
+    skweight.objectives.FocalObjective : The loss, for XGBoost and LightGBM.
 
     Notes
     -----

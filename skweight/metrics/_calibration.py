@@ -93,8 +93,8 @@ def reliability_curve(
 
     See Also
     --------
-    skweight.inspection.ReliabilityDisplay : Draws the curve. calibration_error : The
-    distance from the diagonal as one number.
+    skweight.inspection.ReliabilityDisplay : Draws the curve.
+    calibration_error : The distance from the diagonal as one number.
 
     Notes
     -----

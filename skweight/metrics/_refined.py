@@ -67,8 +67,8 @@ class RefinedLogLoss:
 
     See Also
     --------
-    skweight.calibration.SigmoidCalibrator : The sigmoid. log_loss_decomposition :
-    Refinement and calibration of a model.
+    skweight.calibration.SigmoidCalibrator : The sigmoid.
+    log_loss_decomposition : Refinement and calibration of a model.
 
     Notes
     -----

@@ -212,8 +212,8 @@ class ClassMasses(Sums):
 
     See Also
     --------
-    summarize : Reads the chunks from files and engines. ScoreStatistics : For
-    calibrators.
+    summarize : Reads the chunks from files and engines.
+    ScoreStatistics : For calibrators.
 
     Notes
     -----

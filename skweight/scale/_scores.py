@@ -99,8 +99,8 @@ class ScoreStatistics(Sums):
 
     See Also
     --------
-    ClassMasses : For strategies. PiecewiseMap : Applies the fitted calibrator in an
-    engine.
+    ClassMasses : For strategies.
+    PiecewiseMap : Applies the fitted calibrator in an engine.
 
     Notes
     -----

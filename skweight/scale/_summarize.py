@@ -72,8 +72,8 @@ def summarize(
 
     See Also
     --------
-    add_weights : Adds the weights to a table. ScoreStatistics : Sums for calibrators
-    and metrics.
+    add_weights : Adds the weights to a table.
+    ScoreStatistics : Sums for calibrators and metrics.
 
     Notes
     -----

@@ -376,7 +376,7 @@ def test_thresholds_refuse_it_and_say_what_to_use():
     statistics = ScoreStatistics().update(X["a"].to_numpy(), y)
     with pytest.raises(ValueError, match="ExpectedCostDecision"):
         statistics.threshold(cost)
-    with pytest.raises(ValueError, match="all that can be decided"):
+    with pytest.raises(ValueError, match="with no decision besides"):
         probability_cost(cost, 0.3)
 
 
