@@ -101,8 +101,9 @@ class QuadraticCalibrator(BentCalibrator):
 
     See Also
     --------
-    AnchoredCalibrator : The same map with the inversion as its prior. BetaCalibrator :
-    Two slopes; monotone by its form. SigmoidCalibrator : The affine map.
+    AnchoredCalibrator : The same map with the inversion as its prior.
+    BetaCalibrator : Two slopes; monotone by its form.
+    SigmoidCalibrator : The affine map.
 
     Notes
     -----
