@@ -219,6 +219,10 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         Class frequencies that `set_prevalence` put in force.
     report_ : FitReport
         What the fit did to the rows, in words and figures.
+    feature_importances_ : ndarray of shape (n_features,)
+        Mean over `estimators_`, where all of them have it.
+    coef_ : ndarray of shape (n_features,) or (n_classes, n_features)
+        The same of coefficients, which are of the scores before a calibration.
     n_features_in_ : int
         Number of features that `estimator_` saw, where it says so.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -694,6 +698,25 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         from sklearn.linear_model import LogisticRegression
 
         return LogisticRegression()
+
+    def _parts(self):
+        fitted = vars(self)
+        *before, estimator = super()._parts()
+        if self.resampler is not None:
+            before.append(("resampler", self._resolved("resampler")))
+        calibrator = fitted.get("calibrator_") or self._resolved("calibration")
+        if "decision_" not in fitted:
+            decision = self._resolved("decision")
+        elif self.decision_ is None:
+            decision = "as the estimator predicts"
+        else:
+            decision = self.decision_
+        return [
+            *before,
+            estimator,
+            ("calibration", calibrator),
+            ("decision", decision),
+        ]
 
     def _make_decision(self, labels=None):
         return resolve_decision(self.decision, labels)

@@ -102,6 +102,10 @@ class CostSensitiveClassifier(WeightedClassifier):
         Class frequencies that `set_prevalence` put in force.
     report_ : FitReport
         What the fit did to the rows, in words and figures.
+    feature_importances_ : ndarray of shape (n_features,)
+        Mean over `estimators_`, where all of them have it.
+    coef_ : ndarray
+        The same of coefficients, which are of the scores before a calibration.
     n_features_in_ : int
         Number of features that `estimator_` saw, where it says so.
     feature_names_in_ : ndarray of shape (n_features,)

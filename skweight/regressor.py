@@ -68,6 +68,10 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         The fitted strategy.
     report_ : RegressionReport
         What the fit did to the rows, in words and figures.
+    feature_importances_ : ndarray of shape (n_features,)
+        Those of `estimator_`, where it has them.
+    coef_ : ndarray
+        The same of coefficients.
     n_features_in_ : int
         Number of features that `estimator_` saw, where it says so.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -14,6 +14,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skweight._utils.compat import Documented
 from skweight._utils.validation import check_number, check_weights, did_you_mean
 from skweight.weights import (
     cap_weights,
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class BaseStabilizer(BaseEstimator):
+class BaseStabilizer(Documented, BaseEstimator):
     """The part all stabilizers share; each says how in ``_reshape``."""
 
     def stabilize(self, weights):

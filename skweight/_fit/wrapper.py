@@ -6,6 +6,7 @@ the wrapped estimator, and columns that it is not to see.
 
 from copy import copy
 
+import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
@@ -13,16 +14,17 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     get_routing_for_object,
 )
+from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import drop_columns
-from skweight._utils.compat import clone_learner
+from skweight._utils.compat import Documented, ShownByParts, clone_learner
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
 from skweight.weighting._base import factors_of, fitted_factors_of
 
 
-class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
+class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimator):
     """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
     A subclass implements ``_default_estimator`` and lists in ``_resolvers`` which of
@@ -109,6 +111,68 @@ class WeightedWrapper(MetaEstimatorMixin, BaseEstimator):
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.non_deterministic = inner.non_deterministic
         return tags
+
+    @property
+    def feature_importances_(self):
+        """Importances of the features, the mean over the fitted models."""
+        return self._mean_over_models("feature_importances_")
+
+    @property
+    def coef_(self):
+        """Coefficients of the features, the mean over the fitted models."""
+        return self._mean_over_models("coef_")
+
+    def _parts(self):
+        """Return the parts as pairs of a role and an object or words, for a diagram."""
+        fitted = vars(self)
+        weighting = fitted.get("weighting_") or self._resolved("weighting")
+        parts = [("weighting", weighting)]
+        if self.stabilizer is not None:
+            parts.append(("stabilizer", self._resolved("stabilizer")))
+        if "report_" not in fitted:
+            return [*parts, ("estimator", self._get_estimator())]
+        models = self._models()
+        role = "estimator" if len(models) == 1 else f"estimator: 1 of {len(models)}"
+        return [*parts, (role, models[0])]
+
+    def _models(self):
+        """Return the fitted models that predict."""
+        return getattr(self, "estimators_", None) or [self.estimator_]
+
+    def _resolved(self, name):
+        """Return the part that a parameter stands for, or what it says in words."""
+        value = getattr(self, name)
+        try:
+            part = dict(self._resolvers)[name](value)
+        except Exception:  # a fit will say what is wrong with it
+            part = value
+        return part if hasattr(part, "get_params") else repr(part)
+
+    def _mean_over_models(self, name):
+        """Return an attribute that all fitted models have, averaged.
+
+        Coefficients are those of the scores before a calibration.
+        """
+        check_is_fitted(self, "report_")
+        models = self._models()
+        if not all(hasattr(model, name) for model in models):
+            hint = ""
+            if hasattr(models[0], "steps"):
+                where = (
+                    "estimators_[0]" if hasattr(self, "estimators_") else "estimator_"
+                )
+                hint = f"; that of its last step is {where}[-1].{name}"
+            raise AttributeError(
+                f"{type(self).__name__} has {name} where its fitted models have it, "
+                f"and {type(models[0]).__name__} has none{hint}."
+            )
+        values = [getattr(model, name) for model in models]
+        if len({np.shape(value) for value in values}) > 1:
+            raise AttributeError(
+                f"The fold models have a {name} of different shapes, as models that "
+                "saw different classes do: see each of estimators_."
+            )
+        return values[0] if len(values) == 1 else sum(values) / len(values)
 
     def _default_estimator(self):
         raise NotImplementedError

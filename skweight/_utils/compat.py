@@ -1,11 +1,15 @@
 """The only file that touches private names of scikit-learn, each with its reason."""
 
 import os
+import re
 import sys
 import threading
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
-from types import FunctionType
+from functools import cache
+from importlib.metadata import PackageNotFoundError, metadata
+from itertools import takewhile
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import sklearn
@@ -101,6 +105,60 @@ def asks_to_print():
         frame = frame.f_back
     printer = frame.f_globals.get("__name__") == "sklearn.utils._pprint"
     return printer or frame.f_code.co_name == "_get_params_html"
+
+
+class ShownByParts:
+    """An estimator whose diagram shows its parts side by side, by their roles.
+
+    scikit-learn draws any estimator inside another one that is given as an object; a
+    part that goes by a name, such as ``calibration="sigmoid"``, has to be told of by a
+    method with an underscore. What it returns is looked at by its attributes.
+    """
+
+    def _sk_visual_block_(self):
+        parts = self._parts()
+        return SimpleNamespace(
+            kind="parallel",
+            estimators=[part for _, part in parts],
+            names=[role for role, _ in parts],
+            name_details=[None if isinstance(p, str) else str(p) for _, p in parts],
+            name_caption=None,
+            doc_link_label=None,
+            dash_wrapped=True,
+        )
+
+
+class Documented:
+    """An estimator whose diagram links to its page in the documentation.
+
+    scikit-learn asks a method with an underscore for it. The address is that of the
+    installed package; as long as it has none, there is no link.
+    """
+
+    def _get_doc_link(self):
+        module, name = type(self).__module__, type(self).__name__
+        address = _address_of_documentation()
+        if module.partition(".")[0] != "skweight" or not address:
+            return ""
+        public = "skweight"
+        if name not in sys.modules["skweight"]._HOMES:
+            public = ".".join(takewhile(_is_public, module.split(".")))
+        return f"{address}/api/{public}.{name}.html"
+
+
+def _is_public(word):
+    return not word.startswith("_")
+
+
+@cache
+def _address_of_documentation():
+    """Return the address that the metadata of the package name, or an empty text."""
+    try:
+        addresses = metadata("skweight").get_all("Project-URL") or []
+    except PackageNotFoundError:  # imported from a folder
+        return ""
+    named = dict(re.split(r",\s*", one, maxsplit=1) for one in addresses)
+    return named.get("Documentation", "").rstrip("/")
 
 
 def routing_of(estimator):

@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import has_fit_parameter
 
+from skweight._utils.compat import Documented
 from skweight._utils.validation import (
     check_labels,
     check_weights,
@@ -104,7 +105,7 @@ class CalibrationRows:
         )
 
 
-class BaseCalibrator(BaseEstimator):
+class BaseCalibrator(Documented, BaseEstimator):
     r"""Common base of the calibrators: maps log-scale scores to probabilities.
 
     Derive from this class to write a calibrator of your own. A subclass stores its

@@ -8,6 +8,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
+from skweight._utils.compat import Documented
 from skweight._utils.validation import positions_of, say
 from skweight.costs._words import join_labels
 
@@ -60,7 +61,7 @@ class HeldOutRows(NamedTuple):
         return HeldOutRows(*map(take, self[:4]), metadata)
 
 
-class BaseDecision(BaseEstimator):
+class BaseDecision(Documented, BaseEstimator):
     """Base class of decisions: map probabilities to labels.
 
     A subclass implements ``_positions(proba, X, metadata)``, the position of the

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import ThreadpoolController
 
+from skweight._utils.compat import Documented
 from skweight._utils.validation import check_choice, n_rows
 from skweight._utils.warn import warn
 from skweight.density_ratio._kernels import chunks, subsample
@@ -78,7 +79,7 @@ class RatioReport(NamedTuple):
     verdict: str
 
 
-class BaseDensityRatio(BaseEstimator):
+class BaseDensityRatio(Documented, BaseEstimator):
     """Base class of estimators of the ratio p_target / p_source.
 
     A subclass implements ``_fit(source, target, rng)`` for two checked samples, which

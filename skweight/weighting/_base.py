@@ -30,6 +30,7 @@ from skweight._utils.columns import (
     metadata_names_of,
     warn_of_order,
 )
+from skweight._utils.compat import Documented
 from skweight._utils.roles import ROLES, RoleWeights, multiply
 from skweight._utils.validation import (
     check_bool,
@@ -61,7 +62,7 @@ def asks_for(weighting, name):
     return bool(routing.consumes("fit", [name]))
 
 
-class BaseWeighting(BaseEstimator):
+class BaseWeighting(Documented, BaseEstimator):
     r"""Base class of all weighting strategies.
 
     Derive from it to write a strategy of your own, then test it with
