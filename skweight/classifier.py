@@ -29,7 +29,9 @@ from skweight._held_out.outputs import (
 )
 from skweight._held_out.splits import takes_groups
 from skweight._utils.available import available_if
+from skweight._utils.compat import TakesCallbacks, run_as_task
 from skweight._utils.families import gives_raw_scores
+from skweight._utils.progress import Progress
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
 from skweight._utils.warn import note_warnings
@@ -91,7 +93,7 @@ def _resolve_sampler(spec):
     return sampler_of_name(spec)
 
 
-class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
+class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWrapper):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
@@ -193,6 +195,9 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         best round, and leaves fewer rows to train on.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
+    verbose : int, default=0
+        Whether to print a line to standard error after each fit: what was fitted, k of
+        n, and the seconds. scikit-learn 1.9's `set_callbacks` works as well.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, of validation rows and of the bootstrap; not passed to the
         estimator.
@@ -320,6 +325,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         streaming: Any = "weight",
         validation_fraction: float | None = None,
         n_jobs: int | None = None,
+        verbose: int = 0,
         random_state: Any = None,
     ):
         self.estimator = estimator
@@ -335,6 +341,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self.streaming = streaming
         self.validation_fraction = validation_fraction
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, *, validation=None, **fit_params):
@@ -365,17 +372,28 @@ class WeightedClassifier(ClassifierMixin, PartialFit, WeightedWrapper):
         self : object
             The fitted classifier.
         """
+
+        def steps(context):
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            progress = Progress(self, self.verbose, context)
+            self._fit(X, y, sample_weight, fit_params, validation, progress)
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
+            return self
+
+        return run_as_task(self, "fit", None, steps)
+
+    def _fit(self, X, y, sample_weight, fit_params, validation, progress):
         with note_warnings() as warned:
             request = ask_classifier(self, X, y, sample_weight, fit_params, validation)
             weighed = weigh(request)
             plan = plan_models(request, weighed)
             tails = check_before_fit(request, weighed, plan)
-            fitted = fit_models(request, weighed, plan)
+            fitted = fit_models(request, weighed, plan, progress)
             calibrated = calibrate(request, weighed, plan, fitted)
             decided = decide(request, weighed, plan, fitted, calibrated)
             check_after_fit(request, weighed, plan, fitted, calibrated)
         report = report_on(request, weighed, fitted, calibrated, decided, tails, warned)
-        return keep(self, request, weighed, fitted, calibrated, decided, report)
+        keep(self, request, weighed, fitted, calibrated, decided, report)
 
     def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
         """Fit with weights of known roles, as a Pipeline of this library does."""

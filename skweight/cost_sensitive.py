@@ -73,6 +73,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         watches, as in `WeightedClassifier`.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
+    verbose : int, default=0
+        Whether to print a line to standard error after each fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds; not passed to the estimator.
 
@@ -185,6 +187,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         normalize: bool = True,
         validation_fraction: float | None = None,
         n_jobs: int | None = None,
+        verbose: int = 0,
         random_state: Any = None,
     ):
         super().__init__(
@@ -200,6 +203,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             normalize=normalize,
             validation_fraction=validation_fraction,
             n_jobs=n_jobs,
+            verbose=verbose,
             random_state=random_state,
         )
         self.cost = cost

@@ -18,6 +18,7 @@ from skweight._held_out.outputs import (
 from skweight._held_out.splits import Splits, check_word, make_splits
 from skweight._utils.compat import clone_learner
 from skweight._utils.families import gives_raw_scores, is_of_trees
+from skweight._utils.progress import Progress
 from skweight.calibration import PriorCalibrator
 from skweight.delivery._balancing import inner_multiplier
 from skweight.delivery._one import offsets_of
@@ -123,23 +124,29 @@ def plan_models(request, weighed):
     return Plan("folds", splits, keeps, calibrator)
 
 
-def fit_models(request, weighed, plan):
+def fit_models(request, weighed, plan, progress=None):
     """Fit the final model, and those of the folds; keep the ones that predict.
 
-    At most k + 1 fits for k folds, and k where fold models are kept.
+    At most k + 1 fits for k folds, and k where fold models are kept. `progress` hears
+    of each.
     """
     training, X, y = weighed.training, weighed.X, request.y
+    progress = Progress(None, 0) if progress is None else progress
+    n_folds = len(plan.splits.pairs) if plan.way == "folds" else 0
+    progress.begin(n_folds + (not plan.keeps_fold_models))
     if plan.way == "oob":
-        fitted = _fit_out_of_bag(training, X, y)
+        fitted = progress.call("all rows", _fit_out_of_bag, training, X, y)
     else:
-        final = [] if plan.keeps_fold_models else [training.fit(X, y)]
+        final = []
+        if not plan.keeps_fold_models:
+            final = [progress.call("all rows", training.fit, X, y)]
         n_fits = 0 if request.is_frozen else len(final)
         held_out, fold_models = None, []
         if plan.way == "frozen":
             held_out = _score_frozen(final[0][0], request, weighed, plan)
         elif plan.way == "folds":
-            held_out, fold_models = _fit_folds(request, weighed, plan)
-            n_fits += len(plan.splits.pairs)
+            held_out, fold_models = _fit_folds(request, weighed, plan, progress)
+            n_fits += n_folds
         pairs = final or fold_models
         models = [model for model, _ in pairs]
         fitted = Fitted(models, pairs[0][1], n_fits, held_out)
@@ -158,7 +165,7 @@ def _score_frozen(model, request, weighed, plan):
     return HeldOut(outputs, rows, method, "the frozen model")
 
 
-def _fit_folds(request, weighed, plan):
+def _fit_folds(request, weighed, plan, progress):
     """Return outputs on held-out rows, and the fold models that are kept."""
     held_out, models = cross_fit(
         weighed.training,
@@ -169,6 +176,7 @@ def _fit_folds(request, weighed, plan):
         request.classes,
         n_jobs=request.params["n_jobs"],
         keep=plan.keeps_fold_models,
+        progress=progress,
     )
     if len(models) > 1:
         source = f"{held_out.source}, whose models are averaged"

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._held_out.outputs import outputs_of
+from skweight._utils.progress import Progress
 from skweight._utils.validation import n_rows
 from skweight.delivery._one import offsets_of
 
@@ -29,20 +29,23 @@ class HeldOut(NamedTuple):
     source: str = ""
 
 
-def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
+def cross_fit(
+    training, X, y, splits, method, classes, *, n_jobs, keep=False, progress=None
+):
     """Fit once for every split: outputs on the rows left out, and the models.
 
     A split that tests no row is fitted for its model alone. ``method`` is the name of
     the method whose outputs are wanted, or a function that tells it from a fitted
     model. Models are a list of pairs of a fitted estimator and its deliveries, empty
-    unless they are to be kept.
+    unless they are to be kept. ``progress`` hears of each fit; None: nobody does.
     """
     (X,) = indexable(X)  # some sparse formats have no rows to take
     n_samples = n_rows(X)
     # All before the first fit: some learn their weights here, by fits of their own.
     parts = [training.of(train, n_samples) for train, _ in splits]
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(_one_fold)(
+    k = len(splits)
+    calls = (
+        (
             part,
             X,
             y,
@@ -55,7 +58,9 @@ def cross_fit(training, X, y, splits, method, classes, *, n_jobs, keep=False):
         )
         for part, (train, test) in zip(parts, splits, strict=True)
     )
-    k = len(splits)
+    names = [f"fold {fold + 1} of {k}" if k > 1 else "held out" for fold in range(k)]
+    progress = Progress(None, 0) if progress is None else progress
+    found = progress.run(_one_fold, calls, names, n_jobs=n_jobs)
     held_out = HeldOut(
         np.concatenate([outputs for outputs, _, _ in found if outputs is not None]),
         np.concatenate([np.arange(len(y))[test] for _, test in splits]),

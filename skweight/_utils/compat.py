@@ -36,7 +36,7 @@ def run_as_task(estimator, task, n_subtasks, body):
     Callbacks came with scikit-learn 1.9, for whom an estimator begins a task by a
     method that is documented and yet has an underscore. Before, nobody listens.
     """
-    if not hasattr(estimator, "_init_callback_context"):
+    if not (hasattr(estimator, "_init_callback_context") and has_callbacks(estimator)):
         return body(NoCallbacks())
 
     @with_callbacks
@@ -46,6 +46,12 @@ def run_as_task(estimator, task, n_subtasks, body):
         )
 
     return run(estimator)
+
+
+def has_callbacks(estimator):
+    """Return whether a callback was set on an estimator, or reaches it from outside."""
+    names = ("_skl_callbacks", "_parent_callback_ctx")
+    return any(getattr(estimator, name, None) for name in names)
 
 
 class NoCallbacks:
@@ -256,6 +262,10 @@ try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn before 1.9 has no callbacks
     CallbackSupportMixin = None
+
+
+class TakesCallbacks(CallbackSupportMixin or object):
+    """An estimator whose fits callbacks hear of, where scikit-learn has callbacks."""
 
 
 def run_with_callbacks(steps, take, callbacks, *, n_steps, name):

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import KFold
-from sklearn.utils.parallel import Parallel, delayed
 
+from skweight._utils.progress import Progress
 from skweight._utils.validation import check_choice, check_number
 from skweight.density_ratio._base import SCORES, BaseDensityRatio, score_rows
 from skweight.density_ratio._classifier import ClassifierRatio, linear_classifier
@@ -63,6 +63,9 @@ class DensityRatioSearch(BaseDensityRatio):
         Raising it tells close candidates apart.
     n_jobs : int or None, default=None
         Number of fits to run at a time.
+    verbose : int, default=0
+        Whether to print a line to standard error after each candidate, and after each
+        final fit: what was fitted, k of n, and the seconds.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, and of every candidate without one.
 
@@ -128,6 +131,7 @@ class DensityRatioSearch(BaseDensityRatio):
         average=True,
         max_selection_rows=2500,
         n_jobs=None,
+        verbose=0,
         random_state=None,
     ):
         self.candidates = candidates
@@ -136,6 +140,7 @@ class DensityRatioSearch(BaseDensityRatio):
         self.average = average
         self.max_selection_rows = max_selection_rows
         self.n_jobs = n_jobs
+        self.verbose = verbose
         self.random_state = random_state
 
     def _fit(self, source, target, rng):
@@ -163,11 +168,15 @@ class DensityRatioSearch(BaseDensityRatio):
         }
         self.reason_ = self._reason(order, scores, errors, chosen)
         self.estimators_, parts = {}, []
+        progress = Progress(self, self.verbose)
+        progress.begin(sum(fits[name][1] is None for name in chosen))
         for name in chosen:
             estimator, ratio = fits[name]
             if ratio is None:
                 with _quietly():
-                    ratio = _fit_ratio(estimator, source, target)
+                    ratio = progress.call(
+                        f"{name}, all rows", _fit_ratio, estimator, source, target
+                    )
             parts.append(ratio)
             self.estimators_[name] = estimator
         return _average(parts)
@@ -226,9 +235,13 @@ class DensityRatioSearch(BaseDensityRatio):
         splits = list(
             zip(*(folds.split(np.empty(one.n)) for one in samples), strict=True)
         )
-        results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_held_out_ratios)(estimator, *samples, splits)
-            for estimator in candidates.values()
+        progress = Progress(self, self.verbose)
+        progress.begin(len(candidates))
+        results = progress.run(
+            _held_out_ratios,
+            [(estimator, *samples, splits) for estimator in candidates.values()],
+            [f"{name}, {len(splits)} folds" for name in candidates],
+            n_jobs=self.n_jobs,
         )
         everything = samples[0] is source and samples[1] is target
         shares = [one.shares() for one in samples]

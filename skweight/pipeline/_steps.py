@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_memory
 from skweight._fit.checks import warn_of_double_counting
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import clone_learner
+from skweight._utils.progress import line_of
 from skweight._utils.roles import multiply
 from skweight._utils.validation import check_weights, encode_labels, n_rows, plain
 from skweight.delivery._deliver import (
@@ -553,5 +554,4 @@ def told(pipeline, position):
     if pipeline.verbose:
         name, _ = pipeline.steps[position]
         what = f"(step {position + 1} of {len(pipeline.steps)}) Processing {name}"
-        end = f" {what}, total={time.perf_counter() - start:6.1f}s"
-        print("[Pipeline] ".ljust(70 - len(end), ".") + end)
+        print(line_of("Pipeline", what, time.perf_counter() - start))

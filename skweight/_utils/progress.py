@@ -1,0 +1,84 @@
+"""Long work shows itself: what was fitted, k of n, and the seconds that it took."""
+
+import sys
+from time import perf_counter
+
+from sklearn.utils.parallel import Parallel, delayed
+
+from skweight._utils.compat import NoCallbacks, has_callbacks
+
+
+class Progress:
+    """Tells of fits as they end: by lines on standard error, and to callbacks.
+
+    Parameters
+    ----------
+    owner : estimator
+        Whose fits they are.
+    verbose : int
+        Whether to print.
+    context : callback context of scikit-learn, or NoCallbacks, default=None
+        What callbacks hear by; None where there are none.
+    """
+
+    def __init__(self, owner, verbose, context=None):
+        self.owner = owner
+        self.verbose = verbose
+        self.context = NoCallbacks() if context is None else context
+        self.n_fits = self.n_done = 0
+
+    def begin(self, n_fits):
+        """Say how many fits there are going to be."""
+        self.n_fits, self.n_done = n_fits, 0
+
+    def run(self, function, calls, names, *, n_jobs=None):
+        """Call a function on each of some arguments, and tell of each as it ends.
+
+        Returns
+        -------
+        results : list
+            What the function returned, in the order of the calls.
+        """
+        calls = list(calls)
+        if not (self.verbose or has_callbacks(self.owner)):
+            return Parallel(n_jobs=n_jobs)(delayed(function)(*args) for args in calls)
+        timed = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(_timed)(function, args) for args in calls
+        )
+        results = []
+        for name in names:
+            task = self.context.subcontext(task_name=name)
+            task.call_on_fit_task_begin(estimator=self.owner)
+            result, seconds = next(timed)
+            results.append(result)
+            self._tell(name, seconds)
+            task.call_on_fit_task_end(estimator=self.owner)
+        return results
+
+    def call(self, name, function, *args):
+        """Call a function here and now, and tell of it."""
+        task = self.context.subcontext(task_name=name)
+        task.call_on_fit_task_begin(estimator=self.owner)
+        result, seconds = _timed(function, args)
+        self._tell(name, seconds)
+        task.call_on_fit_task_end(estimator=self.owner)
+        return result
+
+    def _tell(self, name, seconds):
+        self.n_done += 1
+        if self.verbose:
+            count = f"(fit {self.n_done} of {self.n_fits})"
+            line = line_of(type(self.owner).__name__, f"{count} {name}", seconds)
+            print(line, file=sys.stderr)
+
+
+def line_of(owner, message, seconds):
+    """Return a line as scikit-learn's Pipeline prints it."""
+    end = f" {message}, total={seconds:6.1f}s"
+    return f"[{owner}] ".ljust(70 - len(end), ".") + end
+
+
+def _timed(function, args):
+    start = perf_counter()
+    result = function(*args)
+    return result, perf_counter() - start
