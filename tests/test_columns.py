@@ -1,11 +1,22 @@
 """Columns of any table: one is taken, the others go on as they came."""
 
+import importlib
+import importlib.util
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
-from skweight._utils.columns import drop_columns, metadata, row_values, take_column
+from skweight import ColumnWeighting, CostMatrix
+from skweight._utils.columns import (
+    append_column,
+    drop_columns,
+    metadata,
+    row_values,
+    take_column,
+)
+from skweight.weighting import GroupBalancedWeighting
 
 VALUES = np.arange(12.0).reshape(4, 3)
 
@@ -179,3 +190,61 @@ def test_metadata_in_another_order_than_the_rows_is_refused():
 def test_metadata_needs_a_name_of_its_own(name):
     with pytest.raises(ValueError, match="metadata"):
         metadata(name)
+
+
+# -- tables of other libraries ---------------------------------------------------------
+
+
+def same_tables():
+    """Return the same table in every library that is installed."""
+    columns = {"a": [1.0, 2.0, 3.0], "g": ["u", "v", "u"], "w": [1, 2, 4]}
+    made = {"pandas": pd.DataFrame(columns)}
+    made["nullable"] = made["pandas"].convert_dtypes()
+    for library, make in (("polars", "DataFrame"), ("pyarrow", "table")):
+        if importlib.util.find_spec(library):
+            made[library] = getattr(importlib.import_module(library), make)(columns)
+    if "pyarrow" in made:
+        made["arrow dtypes"] = made["pandas"].convert_dtypes(dtype_backend="pyarrow")
+    return made
+
+
+SAME = same_tables()
+
+
+@pytest.mark.parametrize("table", SAME.values(), ids=list(SAME))
+def test_a_table_of_any_library_is_read_by_name_and_by_position(table):
+    for column, expected in (("w", [1, 2, 4]), (-1, [1, 2, 4]), ("g", ["u", "v", "u"])):
+        values = take_column(table, column, owner="test")
+        assert isinstance(values, np.ndarray)
+        assert values.tolist() == expected
+    left = drop_columns(table, ["g", 0])
+    assert type(left) is type(table)
+    assert take_column(left, 0, owner="test").tolist() == [1, 2, 4]
+    more = append_column(left, np.array([0.5, 1.0, 2.0]), "x")
+    assert type(more) is type(table)
+    assert take_column(more, "x", owner="test").tolist() == [0.5, 1.0, 2.0]
+    assert take_column(more, 1, owner="test").tolist() == [0.5, 1.0, 2.0]
+    with pytest.raises(ValueError, match="X has a column 'w' already"):
+        append_column(table, np.ones(3), "w")
+    with pytest.raises(ValueError, match=r"'gg'.*\['a', 'g', 'w'\]\. Did you mean 'g'"):
+        take_column(table, "gg", owner="test")
+
+
+@pytest.mark.parametrize("table", SAME.values(), ids=list(SAME))
+def test_costs_groups_and_weights_are_read_from_any_table(table):
+    cost = CostMatrix.binary(fp=1, fn="w").with_decision("ask", "a")
+    np.testing.assert_array_equal(
+        cost.resolve(table),
+        [[[0, 1, a], [w, 0, a]] for a, w in ((1, 1), (2, 2), (3, 4))],
+    )
+    weights = ColumnWeighting("w").fit_weigh(table, [0, 1, 0])
+    np.testing.assert_allclose(weights, np.array([1, 2, 4]) * 3 / 7)
+    groups = GroupBalancedWeighting("g").fit_weigh(table, [0, 1, 0])
+    np.testing.assert_allclose(groups, [0.75, 1.5, 0.75])
+
+
+def test_duplicate_names_and_zones_of_pandas_stay():
+    twice = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
+    assert take_column(twice, 1, owner="test").tolist() == [2, 4]
+    when = pd.DataFrame({"t": pd.date_range("2024", periods=2, tz="Europe/Berlin")})
+    assert take_column(when, "t", owner="test")[0].tz is not None

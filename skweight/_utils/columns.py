@@ -1,10 +1,9 @@
 """Row-wise side information: from a column of X, a callable of X, or metadata.
 
-Works on pandas, polars and other DataFrames by name or position, and on arrays and
-sparse matrices by position, without importing any of those libraries.
+Works on tables (pandas, polars, pyarrow and others that narwhals knows) by name or
+position, and on arrays and sparse matrices by position.
 """
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,9 +182,22 @@ def warn_of_order(weights, X, name="sample_weight"):
     )
 
 
+def as_table(X):
+    """Return a table of pandas as it is, any other as one of narwhals, else None.
+
+    pandas by itself takes a column five times as fast, knows duplicate names, and keeps
+    times with a zone.
+    """
+    if not hasattr(X, "columns") or hasattr(X, "iloc"):
+        return X if hasattr(X, "columns") else None
+    import narwhals.stable.v2 as nw
+
+    return nw.from_native(X, eager_only=True)
+
+
 def _names(X):
-    columns = getattr(X, "columns", None)
-    return None if columns is None else list(columns)
+    table = as_table(X)
+    return None if table is None else list(table.columns)
 
 
 def _position(X, column, *, owner):
@@ -235,10 +247,9 @@ def take_column(X, column, *, owner):
             f"{owner} needs the column {column!r}, which X does not have. X has "
             f"{held}.{did_you_mean(column, names or [])}"
         )
-    if _names(X) is not None:
-        if hasattr(X, "iloc"):
-            return X.iloc[:, position].to_numpy()
-        return np.asarray(X[_names(X)[position]])
+    table = as_table(X)
+    if table is not None:
+        return getattr(table, "iloc", table)[:, position].to_numpy()
     if sparse.issparse(X):
         return X.tocsc()[:, [position % width]].toarray().ravel()
     return np.asarray(X)[:, position]
@@ -289,10 +300,10 @@ def drop_columns(X, columns, *, width=None):
     if not drop:
         return X
     keep = [position for position in range(n_columns) if position not in drop]
-    if hasattr(X, "iloc"):
-        return X.iloc[:, keep]
-    if _names(X) is not None:
-        return X[[_names(X)[position] for position in keep]]
+    table = as_table(X)
+    if table is not None:
+        kept = getattr(table, "iloc", table)[:, keep]
+        return kept if table is X else kept.to_native()
     return with_rows(X)[:, keep]
 
 
@@ -336,15 +347,18 @@ def append_column(X, values, name):
     -------
     X : array-like of shape (n_samples, n_features + 1)
     """
-    if _names(X) is not None:
-        if name in _names(X):
+    table = as_table(X)
+    if table is not None:
+        if name in table.columns:
             raise ValueError(
                 f"X has a column {name!r} already. Give the new one another name."
             )
-        if hasattr(X, "iloc"):
+        if table is X:
             return X.assign(**{name: values})
-        polars = sys.modules[type(X).__module__.partition(".")[0]]
-        return X.with_columns(polars.Series(name, values))
+        import narwhals.stable.v2 as nw
+
+        column = nw.new_series(name, values, backend=table.implementation)
+        return table.with_columns(column).to_native()
     if sparse.issparse(X):
         kept = X.format if X.format == "csc" else "csr"
         return sparse.hstack([X, values[:, np.newaxis]], format=kept)

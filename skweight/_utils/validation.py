@@ -207,9 +207,9 @@ def _missing_labels(missing, owner):
 
 def find_missing(values):
     """Return which entries of a vector are None, NaN, NaT or NA."""
-    if values.dtype.kind in "biuSU":
-        return np.zeros(values.shape, dtype=bool)
     # NaN and NaT differ from themselves, and NA does not know.
+    if values.dtype.kind != "O":
+        return values != values
     return np.array(
         [one is None or (one == one) is not True for one in values.tolist()], dtype=bool
     )

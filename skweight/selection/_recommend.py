@@ -5,16 +5,19 @@ import warnings
 import numpy as np
 from scipy import sparse
 
+from skweight._utils.columns import take_column
 from skweight._utils.validation import (
     check_labels,
     check_rows,
     check_weights,
     encode_labels,
+    find_missing,
     n_rows,
     plain,
     say,
 )
 from skweight.costs._matrix import as_cost_matrix
+from skweight.density_ratio._classifier import word_columns
 from skweight.inspection import weight_report
 from skweight.selection._advice import WeightingAdvice
 from skweight.weighting import (
@@ -199,31 +202,18 @@ def _figures_of_classes(classes, codes, weight):
 def _figures_of_columns(X):
     """Return how many columns there are, and of what kind."""
     shape = getattr(X, "shape", None) or np.shape(X)
+    is_sparse = sparse.issparse(X)
+    if not (is_sparse or hasattr(X, "shape")):
+        X = np.asarray(X)
     n_columns = int(shape[1]) if len(shape) == 2 else 1
-    if sparse.issparse(X):
-        categorical, missing = 0, False
-    elif hasattr(X, "columns"):
-        columns = [np.asarray(X[name]) for name in X.columns]
-        categorical = sum(column.dtype.kind not in "iufb" for column in columns)
-        missing = any(map(_lacks_values, columns))
-    else:
-        array = np.asarray(X)
-        categorical = 0 if array.dtype.kind in "iufb" else n_columns
-        missing = _lacks_values(array)
+    columns = [] if is_sparse or len(shape) != 2 else range(n_columns)
+    columns = (take_column(X, j, owner="recommend_weighting") for j in columns)
     return {
         "n_columns": n_columns,
-        "n_categorical": int(categorical),
-        "missing_values": bool(missing),
-        "sparse": bool(sparse.issparse(X)),
+        "n_categorical": len(word_columns(X)) if len(shape) == 2 else 0,
+        "missing_values": any(find_missing(column).any() for column in columns),
+        "sparse": is_sparse,
     }
-
-
-def _lacks_values(values):
-    if values.dtype.kind == "f":
-        return bool(np.isnan(values).any())
-    if values.dtype.kind == "O":
-        return any(one is None or one != one for one in values.flat)
-    return False
 
 
 def _look_at_cost(cost, classes, X, figures, reasons):
