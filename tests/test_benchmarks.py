@@ -39,6 +39,7 @@ NAMES = [
     "shift_target_error",
     "scale_engines",
     "scale_scores",
+    "degenerate_weights",
     "pareto_smoothing",
     "prior_trust",
     "resampling_hybrid",

@@ -60,7 +60,9 @@ def check_before_fit(request, weighed, plan):
     Returns what a report says of tails and target.
     """
     calibrator, stabilizer = plan.calibrator, request.params["stabilizer"]
-    figures = look_at_weights(weighed.raw, weighed.weighting, stabilizer)
+    figures = look_at_weights(
+        weighed, stabilizer, codes=request.codes, classes=request.classes
+    )
     if request.classes is None:
         return figures
     check_emphasis(request, weighed, calibrator)

@@ -111,6 +111,7 @@ def complete_prevalence(prevalence, classes, population_share):
     Classes that are not named share the rest as they do in the population.
     """
     if hasattr(prevalence, "target_prior_"):
+        prevalence._warn_of_error()
         prevalence = dict(
             zip(prevalence.classes_.tolist(), prevalence.target_prior_, strict=True)
         )

@@ -127,12 +127,18 @@ def keep(wrapper, request, weighed, fitted, calibrated, decided, report, stream=
         _decides_by_rows=decided.looks_at_rows,
         _inner_multiplier=fitted.multipliers.inner,
         # Sum of the weights as they came, from which a stream goes on.
-        _mass=float(
-            len(request.y) if given is None else np.asarray(given, float).sum()
-        ),
+        _mass=_total(len(request.y), given),
         _stream=stream,
         **request.learned,
     )
+
+
+def _total(n_samples, given):
+    """Return the sum of the weights as they came, at most the largest float."""
+    if given is None:
+        return float(n_samples)
+    largest = np.finfo(np.float64).max / n_samples
+    return float(np.minimum(np.asarray(given, dtype=np.float64), largest).sum())
 
 
 def keep_regression(wrapper, request, weighed, fitted, report):

@@ -12,7 +12,12 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight._fit.validation_rows import ValidationRows
-from skweight._utils.roles import RoleWeights, multiply, without_rounding_noise
+from skweight._utils.roles import (
+    RoleWeights,
+    in_range,
+    multiply,
+    without_rounding_noise,
+)
 from skweight._utils.validation import check_weights, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
@@ -215,7 +220,7 @@ class Training:
             return None
         sample_weight = check_weights(sample_weight, n_rows(X))
         if not self.normalize:
-            return sample_weight
+            return in_range(sample_weight)  # no learner could sum others
         # The largest first: a sum of weights near the largest float overflows.
         sample_weight = sample_weight / sample_weight.max()
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 ROLES = ("population", "emphasis")
+# The square of 2 to this power, times any number of rows, is a number.
+_LARGEST_EXPONENT = 400
 
 
 class RoleWeights(NamedTuple):
@@ -49,6 +51,25 @@ def without_rounding_noise(weights):
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)
+
+
+def in_range(weights, *others):
+    """Return weight vectors, times a power of two where sums of squares would overflow.
+
+    All get the same factor, so that they can be compared; None stays None. Weights of
+    a size that anybody uses come back as they are.
+    """
+    vectors = (weights, *others)
+    given = [vector for vector in vectors if vector is not None]
+    exponent = int(np.frexp(max((float(v.max()) for v in given), default=1.0))[1])
+    if abs(exponent) > _LARGEST_EXPONENT:
+        # In two steps, since the power itself may be no number.
+        half = exponent // 2
+        vectors = [
+            None if v is None else np.ldexp(np.ldexp(v, -half), half - exponent)
+            for v in vectors
+        ]
+    return vectors if others else vectors[0]
 
 
 def varies_within(weights, codes):

@@ -31,6 +31,7 @@ _REPORT_ROWS = 10_000
 # From here on a fit warns. With some hundreds of rows, and no target mass missing, the
 # mean ratio of every method stays within .2 of one; tests hold that.
 _MISSING_MASS = 0.3
+_LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
 _UNEVEN_SHARE = 0.2
 
@@ -306,9 +307,15 @@ class BaseDensityRatio(Documented, BaseEstimator):
                 "to the rest.",
                 OverlapWarning,
             )
-        elif relative < _SMALLEST_SHARE or (
-            tail.khat >= 1 and relative < _UNEVEN_SHARE
-        ):
+        elif mean > _LARGEST_MEAN:
+            warn(
+                f"{name}: the mean ratio over the source is {mean:.3g} where it should "
+                "be 1, so that this is no ratio of densities: the estimator is far too "
+                "sure of some rows. Smooth it (a calibration such as 'sigmoid', larger "
+                "leaves, more regularisation), or use DensityRatioSearch.",
+                DegenerateWeightsWarning,
+            )
+        elif _few_look_like_target(self.report_):
             warn(
                 f"{name}: few source rows look like the target. After weighting, "
                 f"{seen.n} rows count as {n_effective:.1f}; the largest carries "
@@ -322,6 +329,19 @@ class BaseDensityRatio(Documented, BaseEstimator):
     def _instances(cls, labels):
         """Return examples for the common tests, given the labels they will meet."""
         return [] if cls is BaseDensityRatio else [cls()]
+
+
+def has_warned(report):
+    """Return whether the fit with this report has warned of it."""
+    missing, mean = report.missing_target_mass, report.mean_ratio
+    far = missing > _MISSING_MASS or mean > _LARGEST_MEAN
+    return bool(far or _few_look_like_target(report))
+
+
+def _few_look_like_target(report):
+    relative = report.effective_share
+    no_mean = report.khat >= 1 and relative < _UNEVEN_SHARE
+    return relative < _SMALLEST_SHARE or no_mean
 
 
 def score_rows(at_source, at_target, scoring):

@@ -107,7 +107,7 @@ def scale_columns(source, target, *, standardize):
         mean = np.where(far, np.mean(middles, axis=0), mean)
     # What rounding leaves of a constant column is no spread.
     largest = np.maximum(np.abs(mean_source), np.abs(mean_target))
-    constant = variance <= (1e-13 * largest) ** 2
+    constant = variance <= np.maximum((1e-13 * largest) ** 2, 1e-300)
     if constant.all():
         raise ValueError(
             "Every feature has one and the same value in all rows of source and "
@@ -144,7 +144,7 @@ def choose_centers(sample, n_centers, rng):
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
         # Exponential clocks: the first to ring are a draw in proportion to the rates.
-        rates = 1.0 if sample.share is None else sample.share
+        rates = 1.0 if sample.share is None else np.maximum(sample.share, 1e-300)
         rows = np.argsort(rng.exponential(size=n) / rates)
         rows = rows[: max(4 * n_centers, 20_000)]
     table = X[rows].toarray() if sparse.issparse(X) else np.asarray(X[rows])

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import check_weights, n_rows, say
 
 # Fewer rows than this say nothing about a density.
@@ -120,7 +121,7 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
         n = n_rows(X, f"X_{name}")
         share = None
         if weight is not None:
-            weight = check_weights(weight, n, name=f"sample_weight_{name}")
+            weight = in_range(check_weights(weight, n, name=f"sample_weight_{name}"))
             # Summed without zeros, which would move the rounding of the sum.
             counted = np.flatnonzero(weight)
             share = weight[counted] / weight[counted].sum()

@@ -253,8 +253,8 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     H_source = _gram(source, share_source)
     h = share_target.astype(as64) @ target
     # What is left of the mass of a sample without one of its rows.
-    rest_source = 1 - share_source @ share_source
-    rest_target = 1 - share_target @ share_target
+    rest_source = max(1 - share_source @ share_source, 1e-12)
+    rest_target = max(1 - share_target @ share_target, 1e-12)
 
     shrunk = (1 - alpha) / rest_source
     if alpha > 0:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skweight._utils.render import Table, as_html, as_text, json_ready
+from skweight._utils.roles import in_range
 from skweight._utils.validation import plain
 from skweight.inspection._tails import describe_tails
 from skweight.weighting._base import fitted_factors_of
@@ -374,6 +375,7 @@ def row_figures(n_rows, population, weights):
     """Return the figures about all rows together; see `weight_figures`."""
     if weights is None:
         weights = np.ones(n_rows)
+    weights = in_range(weights)
     left_out = 0 if population is None else n_rows - np.count_nonzero(population)
     total = weights.sum()
     return {
@@ -412,11 +414,14 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
         rows = np.bincount(codes[counted], minlength=n_classes)
         left_out = int(codes.size - rows.sum())
 
+    same = weights is population
+    population, weights = in_range(population, weights)
+
     def total(vector, of):
         return np.bincount(of, weights=vector, minlength=n_classes).astype(np.float64)
 
     population_mass = total(population, codes)
-    if trained is None and weights is population:
+    if trained is None and same:
         training_mass = population_mass
     else:
         training_mass = total(weights, codes if trained is None else trained)

@@ -2,29 +2,36 @@
 
 import numpy as np
 
+from skweight._utils.concentration import (
+    LARGEST_SHARE,
+    SMALLEST_SHARE,
+    find_concentration,
+)
 from skweight._utils.pareto import ParetoDiagnostics
+from skweight._utils.roles import in_range
+from skweight._utils.validation import plain
 from skweight._utils.warn import warn
+from skweight.density_ratio._base import has_warned
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import fitted_factors_of
-from skweight.weights import pareto_diagnostics
-
-_UNEVEN_SHARE = 0.1
+from skweight.weights import effective_sample_size, pareto_diagnostics
 
 
-def look_at_weights(raw, weighting, stabilizer=None):
+def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
     """Return the figures of a report about raw weights, apart by role, and warn.
 
     Weights per class have no tail, which is known without looking at the rows. Others
-    are looked at in O(n).
+    are looked at in O(n): the tail before the stabilizer, the rows that carry the fit
+    after it.
 
     Parameters
     ----------
-    raw : RoleWeights
-        Weights before the stabilizer.
-    weighting : weighting or None
-        The fitted strategy.
+    weighed : Weighed
+        Weights by role, as they are used and as they were before the stabilizer.
     stabilizer : object, default=None
         What ``stabilizer=`` of the estimator is.
+    codes, classes : ndarray, default=None
+        Position of the class of every row, and the labels; None in a regression.
 
     Returns
     -------
@@ -32,10 +39,10 @@ def look_at_weights(raw, weighting, stabilizer=None):
         ``tails``, a `ParetoDiagnostics` per role, and ``target``, what a density ratio
         reported, or None.
     """
-    factors = fitted_factors_of(weighting)
+    factors, raw = fitted_factors_of(weighed.weighting), weighed.raw
     by_role = {role: [f for f in factors if f.role == role] for role in raw._fields}
     reports = {role: _ratio_report(own) for role, own in by_role.items()}
-    tails = {}
+    tails, sentences = {}, []
     for role, weights in raw._asdict().items():
         if weights is None:
             continue
@@ -43,19 +50,33 @@ def look_at_weights(raw, weighting, stabilizer=None):
         if role == "emphasis" and own and all(map(_is_per_class, own)):
             tails[role] = _per_class(weights)
             continue
-        tails[role] = found = pareto_diagnostics(weights)
-        counted = weights.size * (1 - found.zero_share)
-        uneven = found.n_effective < _UNEVEN_SHARE * counted
-        grave = uneven and found.verdict in ("unreliable", "infinite mean")
-        # A density ratio has warned of itself, with the target in view.
-        if grave and stabilizer is None and reports[role] is None:
-            warn(
-                f"The {role} weights have a tail that bears no estimate: "
-                f"{found.reason}, and {counted:,.0f} rows count as "
-                f"{found.n_effective:,.1f}. Set stabilizer='temper', or a number that "
-                "no row is to exceed, such as stabilizer=10.",
-                DegenerateWeightsWarning,
-            )
+        tails[role] = pareto_diagnostics(weights)
+        # A density ratio that has warned of itself had the target in view.
+        if reports[role] is None or not has_warned(reports[role]):
+            used = _used(weighed, role)
+            worst = find_concentration(used, codes)
+            # Who has set a bound knows that it costs rows.
+            if worst is not None and (
+                stabilizer is None or worst.largest > LARGEST_SHARE
+            ):
+                sentences.append(_sentence_of(worst, used, role, classes))
+            elif stabilizer is None and _has_no_mean(tails[role], weights.size):
+                sentences.append(
+                    f"the tail of the {role} weights bears no estimate, "
+                    f"{tails[role].reason}"
+                )
+    if sentences:
+        remedy = (
+            "Set stabilizer='temper', or a number that no row is to exceed, such as "
+            "stabilizer=10"
+            if stabilizer is None
+            else f"Set a stronger stabilizer than {stabilizer!r}"
+        )
+        warn(
+            f"Few rows carry the fit: {'; '.join(sentences)}. {remedy}; or look "
+            "whether the heaviest rows are right, and collect more like them.",
+            DegenerateWeightsWarning,
+        )
     target = next((r for r in reports.values() if r is not None), None)
     return {"tails": tails, "target": None if target is None else target._asdict()}
 
@@ -71,6 +92,33 @@ def describe_tails(report):
         told = "unknown" if np.isnan(missing) else f"{missing:.1%}"
         lines.append(("missing target", f"{told}, by the mean of the ratio"))
     return lines
+
+
+def _sentence_of(worst, used, role, classes):
+    rows, effective = np.count_nonzero(used), effective_sample_size(used)
+    sentence = f"by the {role} weights {rows:,} rows count as {effective:,.1f} "
+    sentence += "effective ones"
+    if worst.code is not None:
+        label = plain(classes[worst.code])
+        sentence += f", and the {worst.rows:,} of class {label!r} as "
+        sentence += f"{worst.effective:,.1f}, of which"
+    else:
+        sentence += ", and"
+    return f"{sentence} the largest has {worst.largest:.0%} of the weight"
+
+
+def _used(weighed, role):
+    """Return the weights of a role as they are used, rows without population zero."""
+    weights, population = getattr(weighed, role), weighed.population
+    if role == "population" or population is None:
+        return weights
+    return np.where(population > 0, weights, 0.0)
+
+
+def _has_no_mean(tail, n_rows):
+    counted = n_rows * (1 - tail.zero_share)
+    uneven = tail.n_effective < SMALLEST_SHARE * counted
+    return uneven and tail.verdict == "infinite mean"
 
 
 def _sentence(found):
@@ -93,6 +141,7 @@ def _ratio_report(factors):
 
 
 def _per_class(weights):
+    weights = in_range(weights)
     n_effective = float(weights.sum() ** 2 / (weights @ weights))
     return ParetoDiagnostics(
         khat=np.nan,

@@ -31,7 +31,7 @@ from skweight._utils.columns import (
     warn_of_order,
 )
 from skweight._utils.compat import Documented
-from skweight._utils.roles import ROLES, RoleWeights, multiply
+from skweight._utils.roles import ROLES, RoleWeights, in_range, multiply
 from skweight._utils.validation import (
     check_bool,
     check_choice,
@@ -340,7 +340,7 @@ class BaseWeighting(Documented, BaseEstimator):
             y = self._check_y(X, y)
         if sample_weight is not None:
             warn_of_order(sample_weight, X)
-            sample_weight = check_weights(sample_weight, n_rows(X))
+            sample_weight = in_range(check_weights(sample_weight, n_rows(X)))
         return X, y, sample_weight
 
     def _check_y(self, X, y):

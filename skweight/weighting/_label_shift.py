@@ -6,13 +6,26 @@ from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
 from skweight._utils.examples import example_target, fitted_on
-from skweight._utils.validation import check_choice, check_number, encode_labels
+from skweight._utils.validation import (
+    check_choice,
+    check_number,
+    encode_labels,
+    plain,
+)
+from skweight._utils.warn import warn
 from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
 from skweight.density_ratio._mixture import fit_mixture, nonnegative_quadratic
+from skweight.exceptions import OverlapWarning
 from skweight.weighting._base import ClassLevelWeighting
 from skweight.weighting._shift import SharedTarget
 
 METHODS = ("em", "bbse")
+
+# Standard error of a frequency from which on the target says too little about it. The
+# spread of a frequency of which nothing is known is 0.29.
+LARGEST_ERROR = 0.2
+# Information below this is none.
+_SMALLEST = 1e-9
 
 
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
@@ -60,6 +73,9 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         Class frequencies of the training rows.
     class_weight_ : ndarray of shape (n_classes,)
         Weight per class; the mean over the training rows is one.
+    target_prior_error_ : ndarray of shape (n_classes,)
+        Standard errors of these frequencies, of source and target rows together.
+        Above 1 where the scores do not tell classes apart.
     estimator_ : classifier
         Fitted on all training rows.
     scale_ : float
@@ -69,6 +85,13 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     ------
     ValueError
         In `fit`, if there is no target, or a class has too few rows to hold any out.
+
+    Warns
+    -----
+    OverlapWarning
+        In `fit`, if a frequency cannot be found: its standard error is above 0.2, as
+        where the confusion matrix is nearly singular or features say nothing of the
+        label.
 
     See Also
     --------
@@ -170,14 +193,46 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
             prior = np.bincount(codes[rows], weight, classes.size) / weight.sum()
             proba = self._calibrated(held, target, y[rows], weight, classes)
             self.target_prior_ = most_likely_prior(proba, prior)
+            self.target_prior_error_ = error_of_mixture(
+                proba, prior, self.target_prior_, weight
+            )
         else:
-            predicted = predicted_codes(held)
-            confusion = np.zeros((classes.size, classes.size))
-            np.add.at(confusion, (predicted, codes[rows]), weight)
-            confusion /= np.maximum(confusion.sum(axis=0), 1e-300)
-            shares = np.bincount(predicted_codes(target), minlength=classes.size)
-            self.target_prior_ = prior_from_confusion(confusion, shares / shares.sum())
-        return super()._learn(X, y, sample_weight)
+            self._solve_confusion(held, target, codes[rows], weight, classes.size)
+        weights = super()._learn(X, y, sample_weight)
+        self._warn_of_error()
+        return weights
+
+    def _solve_confusion(self, held, target, codes, weight, n_classes):
+        """Set the frequencies that explain the predicted labels, and their errors."""
+        predicted = predicted_codes(held)
+        confusion, squares = np.zeros((2, n_classes, n_classes))
+        np.add.at(confusion, (predicted, codes), weight)
+        np.add.at(squares, (predicted, codes), weight**2)
+        mass = np.maximum(confusion.sum(axis=0), 1e-300)
+        n_effective = mass**2 / np.maximum(squares.sum(axis=0), 1e-300)
+        confusion /= mass
+        shares = np.bincount(predicted_codes(target), minlength=n_classes)
+        n_target, shares = shares.sum(), shares / shares.sum()
+        self.target_prior_ = prior_from_confusion(confusion, shares)
+        self.target_prior_error_ = error_of_confusion(
+            confusion, n_effective, self.target_prior_, n_target
+        )
+
+    def _warn_of_error(self):
+        """Warn if a frequency cannot be found; also where it is used later on."""
+        worst = np.argmax(self.target_prior_error_)
+        error = self.target_prior_error_[worst]
+        if error > LARGEST_ERROR:
+            warn(
+                f"The frequency of class {plain(self.classes_[worst])!r} in the target "
+                "can hardly be found: it is estimated at "
+                f"{self.target_prior_[worst]:.2f} with a standard error of "
+                f"{min(error, 9.99):.2g}, since the scores "
+                "tell this class from the others too rarely. Use an estimator that "
+                "tells the classes apart, more rows, or merge classes that look alike; "
+                "or state known frequencies by PriorWeighting.",
+                OverlapWarning,
+            )
 
     def _class_weights(self, classes, masses):
         self.source_prior_ = masses / masses.sum()
@@ -244,6 +299,56 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
     result = np.zeros(prior.size)
     result[seen] = fit_mixture(A, share, tol=tol).proportions
     return result
+
+
+def error_of_mixture(proba, prior, frequencies, weight):
+    """Return the standard errors of the frequencies of a mixture.
+
+    From the information per row of the target. The calibration was learned from the
+    source, and its error adds as if one row more of either were one row less: the
+    number of rows is the harmonic one, 1 / (1 / n_target + 1 / n_source).
+    """
+    seen = np.flatnonzero(prior > 0)
+    errors = np.zeros(prior.size)
+    if seen.size < 2:
+        return errors
+    A = proba[:, seen] / prior[seen]
+    A /= np.maximum(A @ frequencies[seen], 1e-300)[:, None]
+    # Coordinates on the simplex: all frequencies but one, which follows from the rest.
+    base = int(np.argmax(frequencies[seen]))
+    free = np.delete(np.arange(seen.size), base)
+    slopes = A[:, free] - A[:, [base]]
+    n_source = weight.sum() ** 2 / (weight @ weight)
+    n = 1 / (1 / len(proba) + 1 / n_source)
+    values, vectors = np.linalg.eigh(slopes.T @ slopes * (n / len(proba)))
+    covariance = (vectors / np.maximum(values, _SMALLEST)) @ vectors.T
+    errors[seen[free]] = np.sqrt(np.diag(covariance))
+    errors[seen[base]] = np.sqrt(max(covariance.sum(), 0.0))
+    return errors
+
+
+def error_of_confusion(confusion, n_source, frequencies, n_target):
+    """Return the standard errors of frequencies that solve the confusion equation.
+
+    By the delta method, of the predicted shares of the target and of every column of
+    the matrix.
+    """
+
+    def spread(p, n):
+        return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
+
+    # As if each cell had a share of one more row, since none is known to be empty.
+    confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
+    noise = spread(confusion @ frequencies, n_target)
+    for k, share in enumerate(frequencies):
+        noise = noise + share**2 * spread(confusion[:, k], n_source[k])
+    # On the simplex: one class is what the others leave over, in rows as in columns.
+    slopes = (confusion[:, :-1] - confusion[:, [-1]])[:-1]
+    left, values, right = np.linalg.svd(slopes)
+    inverse = (right.T / np.maximum(values, _SMALLEST)) @ left.T
+    covariance = inverse @ noise[:-1, :-1] @ inverse.T
+    errors = np.append(np.diag(covariance), covariance.sum())
+    return np.sqrt(np.maximum(errors, 0.0))
 
 
 def prior_from_confusion(confusion, shares):

@@ -86,6 +86,7 @@ def test_zero_weight_is_as_if_the_row_were_absent(normalize):
     assert str(alone[0].message) == str(among[0].message)
 
 
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.DegenerateWeightsWarning")
 def test_population_weights_that_leave_few_effective_rows_warn():
     X, y = plenty()
     weight = np.where((y == 1) & (np.arange(len(y)) % 40 > 0), 1e-3, 1.0)

@@ -311,6 +311,7 @@ def test_a_factor_gets_only_what_it_asks_for():
     )
 
 
+@pytest.mark.filterwarnings("ignore:The frequency of class")  # labels are noise
 @pytest.mark.parametrize("kind", ["array", "frame"])
 def test_a_hidden_column_is_hidden_from_the_other_factors(rng, kind):
     widths = []

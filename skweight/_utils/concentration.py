@@ -1,0 +1,93 @@
+"""When a few rows carry nearly all of the weight: one rule, for every room.
+
+The limits were calibrated by ``benchmarks/degenerate_weights.py``: of harmless weights
+(exponential, lognormal, gamma, ...) at most 5 % of draws are reported.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Effective rows, as a share and as a number, below both of which weights cost too much.
+SMALLEST_SHARE, FEW_EFFECTIVE_ROWS = 0.1, 50
+# Share of one row in the mass that is too much, among at least so many rows; a smaller
+# class is known by its number of rows, whatever their weights.
+LARGEST_SHARE, FEWEST_ROWS = 0.5, 10
+
+
+class Concentration(NamedTuple):
+    """Rows of which a few carry nearly all of the weight.
+
+    Attributes
+    ----------
+    code : int or None
+        Position of their class; None stands for all rows.
+    rows : int
+        Rows of positive weight.
+    effective : float
+        Kish's effective number of them.
+    largest : float
+        Share of the largest one in their weight.
+    """
+
+    code: int | None
+    rows: int
+    effective: float
+    largest: float
+
+
+def find_concentration(weights, codes=None):
+    """Return the worst concentration of weights in a class or in all rows, or None.
+
+    Factors that are constant within a class say how much classes count, and not rows;
+    they move nothing here.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,)
+        Finite, 0 or more, not all zero.
+    codes : ndarray of shape (n_samples,), default=None
+        Positions of the classes of the rows; None: all are judged together.
+    """
+    counted = weights > 0
+    if np.count_nonzero(counted) < FEWEST_ROWS:
+        return None
+    if not counted.all():
+        weights, codes = weights[counted], None if codes is None else codes[counted]
+    if codes is None:
+        codes = np.zeros(weights.size, dtype=np.intp)
+    peaks = np.zeros(int(codes.max()) + 1)
+    np.maximum.at(peaks, codes, weights)
+    # Relative to the largest of the class, so that no weight overflows.
+    relative = weights / peaks[codes]
+    rows = np.bincount(codes)
+    mass = np.maximum(np.bincount(codes, relative), 1.0)
+    effective = mass**2 / np.maximum(np.bincount(codes, relative * relative), 1.0)
+    largest = 1 / mass
+    few = (effective < SMALLEST_SHARE * rows) & (effective < FEW_EFFECTIVE_ROWS)
+    few |= (rows >= FEWEST_ROWS) & (largest > LARGEST_SHARE)
+    if few.any():
+        code = int(np.argmin(np.where(few, effective / rows, np.inf)))
+        alone = np.count_nonzero(rows) == 1
+        return Concentration(
+            None if alone else code, int(rows[code]), effective[code], largest[code]
+        )
+    return _one_row(weights / weights.max(), codes, rows)
+
+
+def _one_row(relative, codes, rows):
+    """Return the concentration in one row of all, unless its class as a whole counts.
+
+    A small class may have a row that is above half of everything. It is above its own
+    class as well, where a lower median stands for a typical row.
+    """
+    top = int(np.argmax(relative))
+    total = relative.sum()
+    if 1 / total <= LARGEST_SHARE or rows[codes[top]] < 2:
+        return None
+    own = np.sort(relative[codes == codes[top]])
+    typical = own[(own.size - 1) // 2]
+    if typical > 0 and 1 / (typical * rows.sum()) <= LARGEST_SHARE:
+        return None
+    effective = float(total**2 / (relative @ relative))
+    return Concentration(None, int(rows.sum()), effective, float(1 / total))
