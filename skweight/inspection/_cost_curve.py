@@ -177,7 +177,7 @@ class CostCurveDisplay:
         display : CostCurveDisplay
             The display, drawn.
         """
-        proba, pos_label = proba_of(estimator, X, pos_label)
+        proba, pos_label = proba_of(cls.__name__, estimator, X, pos_label)
         return cls.from_predictions(
             y,
             proba,

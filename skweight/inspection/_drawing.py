@@ -72,8 +72,14 @@ def merge(style, given):
     return {**style, **{short.get(name, name): one for name, one in given.items()}}
 
 
-def proba_of(estimator, X, pos_label):
-    """Return the probabilities of one class, and the class."""
+def proba_of(owner, estimator, X, pos_label):
+    """Return the probabilities of one class, and the class, for the display `owner`."""
+    if not hasattr(estimator, "classes_") or not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"{owner}.from_estimator takes (estimator, X, y), with a fitted classifier "
+            f"that has predict_proba; got {_kind_of(estimator)}. Probabilities by "
+            f"themselves go to {owner}.from_predictions(y_true, y_proba)."
+        )
     classes = list(estimator.classes_)
     if pos_label is None:
         if len(classes) != 2:
@@ -82,11 +88,18 @@ def proba_of(estimator, X, pos_label):
                 f"pos_label={say(classes[-1])}."
             )
         pos_label = classes[1]
+    if pos_label not in classes:
+        raise ValueError(
+            f"pos_label must be one of {say(classes)}; got {say(pos_label)}."
+        )
     return estimator.predict_proba(X)[:, classes.index(pos_label)], pos_label
 
 
-def weights_of(estimator, X, y, sample_weight):
-    """Return the weights that a fitted classifier or strategy gives to rows."""
+def weights_of(owner, takes, estimator, X, y, sample_weight):
+    """Return the weights that a fitted classifier or strategy gives to rows.
+
+    `owner` is the display that asks, and `takes` what it says that it takes.
+    """
     weighting = getattr(estimator, "weighting_", estimator)
     if weighting is None:
         weights = None
@@ -94,8 +107,9 @@ def weights_of(estimator, X, y, sample_weight):
         weights = weighting.weigh(X, y)
     else:
         raise TypeError(
-            f"{type(estimator).__name__} has no weights. Pass a fitted "
-            "WeightedClassifier or weighting."
+            f"{owner}.from_estimator takes {takes}, with a fitted WeightedClassifier "
+            f"or weighting; got {_kind_of(estimator)}, which has no weights. Weights "
+            f"by themselves go to {owner}.from_weights."
         )
     if sample_weight is None and weights is None:
         raise ValueError(
@@ -105,3 +119,10 @@ def weights_of(estimator, X, y, sample_weight):
     if weights is None or sample_weight is None:
         return sample_weight if weights is None else weights
     return weights * sample_weight
+
+
+def _kind_of(estimator):
+    """Return what was passed as an estimator, in words."""
+    fitted = " that is not fitted" if hasattr(estimator, "fit") else ""
+    learned = [name for name in getattr(estimator, "__dict__", ()) if name[-1] == "_"]
+    return f"{type(estimator).__name__}{'' if learned else fitted}"

@@ -217,7 +217,7 @@ class ReliabilityDisplay:
         display : ReliabilityDisplay
             The display, drawn.
         """
-        proba, pos_label = proba_of(estimator, X, pos_label)
+        proba, pos_label = proba_of(cls.__name__, estimator, X, pos_label)
         return cls.from_predictions(
             np.asarray(y) == pos_label,
             proba,

@@ -183,6 +183,12 @@ class WeightSensitivityDisplay:
             The display, drawn.
         """
         check_axes(ax, cls.__name__)
+        if not hasattr(estimator, "weighting"):
+            raise TypeError(
+                f"{cls.__name__}.from_estimator takes (estimator, X, y), with a "
+                f"WeightedClassifier that it fits itself; got "
+                f"{type(estimator).__name__}. Wrap it: WeightedClassifier(estimator)."
+            )
         if scoring is None:
             scoring = ["balanced_accuracy", "average_precision"]
         scorers = [scoring] if isinstance(scoring, str) else scoring

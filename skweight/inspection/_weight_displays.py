@@ -174,7 +174,8 @@ class WeightDistributionDisplay:
         display : WeightDistributionDisplay
             The display, drawn.
         """
-        weights = weights_of(estimator, X, y, sample_weight)
+        takes = "(estimator, X, y)"
+        weights = weights_of(cls.__name__, takes, estimator, X, y, sample_weight)
         weighting = getattr(estimator, "weighting_", estimator)
         name = name or ("sample_weight" if weighting is None else repr(weighting))
         return cls(weights, name=name).plot(ax, **line_kwargs)
@@ -386,8 +387,15 @@ class BalanceDisplay:
         display : BalanceDisplay
             The display, drawn.
         """
+        takes = "(estimator, X, X_target, y)"
+        if np.ndim(X_target) == 1:
+            raise ValueError(
+                f"{cls.__name__}.from_estimator takes {takes}: feature means of X are "
+                "held against those of X_target, rows of the target population; got "
+                "one value per row, such as labels, as X_target."
+            )
         return cls.from_weights(
-            weights_of(estimator, X, y, sample_weight),
+            weights_of(cls.__name__, takes, estimator, X, y, sample_weight),
             X,
             X_target,
             scale=scale,

@@ -1,12 +1,13 @@
 """Displays draw the numbers they are given, on the axes they are given."""
 
+import inspect
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import trapezoid
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from skweight import BalancedWeighting, WeightedClassifier, compare_weightings
 from skweight.inspection import (
@@ -17,6 +18,7 @@ from skweight.inspection import (
     balance_table,
 )
 from skweight.metrics import calibration_error, reliability_curve
+from skweight.testing._registry import public_classes
 from skweight.weights import effective_sample_size
 
 
@@ -99,7 +101,9 @@ def test_weights_of_estimators(rows):
     assert given.name == "sample_weight"
     with pytest.raises(ValueError, match="no weights to draw"):
         WeightDistributionDisplay.from_estimator(plain, X, y)
-    with pytest.raises(TypeError, match="LogisticRegression has no weights"):
+    with pytest.raises(
+        TypeError, match="got LogisticRegression that is not fitted, which has no"
+    ):
         WeightDistributionDisplay.from_estimator(LogisticRegression(), X, y)
 
 
@@ -282,3 +286,44 @@ def test_sensitivity_looks_at_the_axes_before_it_fits(rows, ax):
     clf = WeightedClassifier(Unfitted())
     with pytest.raises(TypeError, match=r"draws on axes of matplotlib; got ax="):
         WeightSensitivityDisplay.from_estimator(clf, X, y, ax=ax)
+
+
+# -- what every display takes ----------------------------------------------------------
+
+DISPLAYS = {
+    name: cls for name, cls in public_classes().items() if name.endswith("Display")
+}
+
+
+def test_no_display_is_forgotten():
+    assert len(DISPLAYS) >= 5
+    assert all(hasattr(cls, "from_estimator") for cls in DISPLAYS.values())
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_displays_take_an_estimator_and_rows_or_say_what_they_take(rows, name):
+    X, y, _ = rows
+    display = DISPLAYS[name]
+    fitted = WeightedClassifier(calibration=None).fit(X, y)
+    says = rf"{name}\.from_estimator takes \(estimator, X, "
+    if "X_target" in inspect.signature(display.from_estimator).parameters:
+        with pytest.raises(ValueError, match=says + "X_target"):
+            display.from_estimator(fitted, X, y)
+    else:
+        # Labels that scorers of a rate can do with.
+        y = (y == "yes").astype(int)
+        assert isinstance(display.from_estimator(fitted.fit(X, y), X, y), display)
+    with pytest.raises(TypeError, match=says):
+        display.from_estimator(RidgeClassifier().fit(X, y), X, X)
+    with pytest.raises(TypeError, match=says):
+        display.from_estimator(X, y, X)
+    if name != "WeightSensitivityDisplay":  # which fits by itself
+        with pytest.raises(TypeError, match=f"{says}.*that is not fitted"):
+            display.from_estimator(WeightedClassifier(), X, X)
+
+
+def test_a_class_that_the_estimator_does_not_know(rows):
+    X, y, _ = rows
+    fitted = WeightedClassifier(calibration=None).fit(X, y)
+    with pytest.raises(ValueError, match="pos_label must be one of"):
+        ReliabilityDisplay.from_estimator(fitted, X, y, pos_label="maybe")
