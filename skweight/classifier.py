@@ -30,7 +30,7 @@ from skweight._held_out.outputs import (
 from skweight._held_out.splits import takes_groups
 from skweight._utils.available import available_if
 from skweight._utils.compat import TakesCallbacks, run_as_task
-from skweight._utils.families import gives_raw_scores
+from skweight._utils.families import gives_raw_scores, takes_codes
 from skweight._utils.progress import Progress
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
@@ -459,7 +459,9 @@ class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWr
             return labels_of_outputs(scores, self.classes_)
         labels = self.estimator_.predict(X, **offsets)
         # Some libraries return a column.
-        return np.ravel(labels) if np.ndim(labels) == 2 else labels
+        labels = np.ravel(labels) if np.ndim(labels) == 2 else labels
+        coded = takes_codes(self.estimator_, self.classes_)
+        return self.classes_[labels] if coded else labels
 
     @available_if(_has_predict_proba)
     def predict_proba(self, X, **params):

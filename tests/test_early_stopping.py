@@ -25,6 +25,7 @@ from skweight import (
     WeightedRegressor,
 )
 from skweight.datasets import make_imbalanced
+from skweight.exceptions import DoubleCountingWarning
 from skweight.metrics import RefinedLogLoss
 
 
@@ -382,3 +383,64 @@ def test_a_fit_that_is_refused_changes_nothing(data):
     with pytest.raises(NotFittedError):
         clf.predict(data.X)
     assert re.search("validation_fraction=0.2", repr(clone(clf)))
+
+
+# -- what should not be watched --------------------------------------------------------
+
+
+def own_rows():
+    return HistGradientBoostingClassifier(max_iter=5, early_stopping=True)
+
+
+@pytest.mark.parametrize(
+    ("learner", "parameter"),
+    [
+        (own_rows(), "early_stopping=False"),
+        (GradientBoostingClassifier(n_estimators=5, n_iter_no_change=2), "None"),
+        (make_pipeline(StandardScaler(), own_rows()), "early_stopping=False"),
+        (
+            MLPClassifier(early_stopping=True, max_iter=300, tol=1),
+            "early_stopping=False",
+        ),
+    ],
+)
+def test_copies_among_rows_that_the_learner_holds_out_are_warned_of(
+    data, learner, parameter
+):
+    clf = wrap(learner, validation_fraction=None, resampler="random_over")
+    with pytest.warns(DoubleCountingWarning, match="copies of the rows") as caught:
+        clf.fit(data.X, data.y)
+    assert any(parameter in str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize(
+    "params", [{"resampler": None}, {"resampler": "random_under"}, {"weighting": None}]
+)
+def test_rows_held_out_without_copies_are_not(data, params):
+    wrap(own_rows(), validation_fraction=None, **params).fit(data.X, data.y)
+
+
+def test_by_default_it_depends_on_the_rows_whether_some_are_held_out():
+    data = make_imbalanced(7000, prevalence=0.2, random_state=0)
+    learner = HistGradientBoostingClassifier(max_iter=5)
+    clf = wrap(learner, validation_fraction=None, resampler="random_over")
+    with pytest.warns(DoubleCountingWarning, match="validation_fraction|stops early"):
+        clf.fit(data.X, data.y)  # 11,200 rows with their copies
+    clf.fit(data.X[:5000], data.y[:5000])
+
+
+@pytest.mark.parametrize("mine", [False, True])
+def test_class_weights_of_watched_rows_are_warned_of(data, mine):
+    X, y, X_val, y_val = data.X[:300], data.y[:300], data.X[300:], data.y[300:]
+    clf = wrap(validation_fraction=None)
+
+    def fit(weight):
+        if mine:
+            return clf.fit(X, y, validation=(X_val, y_val, weight))
+        return clf.fit(X, y, eval_set=[(X_val, y_val)], sample_weight_eval_set=[weight])
+
+    with pytest.warns(DoubleCountingWarning, match="emphasis, and belong to training"):
+        fit(np.where(y_val == 1, 4.0, 1.0))
+    fit(np.random.default_rng(0).exponential(size=200))
+    fit(np.ones(200))
+    fit(np.where(y_val == 1, 0.25, 1.0))  # a sample that has too many of the rare class

@@ -10,7 +10,9 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import has_fit_parameter
 
 from skweight._fit.models import output_of
+from skweight._fit.passed import LEAST_FACTOR, find_raised_class
 from skweight._fit.probabilities import needs_held_out_scores
+from skweight._fit.watched import check_watched_rows
 from skweight._held_out.outputs import check_probabilities_are_ones, outputs_of
 from skweight._utils.families import (
     averages_trees,
@@ -39,12 +41,6 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
 # Effective rows of a calibration set below which weights are said to cost too much.
 FEW_EFFECTIVE_ROWS = 200
-# Weights per class: the ratio of heaviest to lightest from which they say anything; how
-# much they may differ within a class, relative to between classes; and how many times
-# as many rows a class has at most that is rarer than another.
-LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
-# Rows whose weights are a function of the label by no chance.
-FEWEST_ROWS = 30
 # Rows of one class at the end of y that chance does not put there.
 LONG_TAIL = 20
 # Weights of two classes that differ less move the mean of a forest by little, whether
@@ -63,6 +59,7 @@ def check_before_fit(request, weighed, plan):
     figures = look_at_weights(
         weighed, stabilizer, codes=request.codes, classes=request.classes
     )
+    check_watched_rows(request, weighed)
     if request.classes is None:
         return figures
     check_emphasis(request, weighed, calibrator)
@@ -317,45 +314,19 @@ def warn_of_class_weights(sample_weight, codes, classes):
     frequencies of a sample count the class less that was over-sampled, and pass; so do
     those of a sample of about as many rows per class, in which no class is rarer.
     """
-    counted = sample_weight > 0
-    codes, log_weight = codes[counted], np.log(sample_weight[counted])
-    n_rows = np.bincount(codes, minlength=classes.size)
-    level = np.bincount(codes, log_weight, classes.size) / np.maximum(n_rows, 1)
-    # The weight of a single row is always a function of its label.
-    by_size = np.argsort(n_rows, kind="stable")
-    by_size = by_size[n_rows[by_size] > 1]
-    n, lift = n_rows[by_size], level[by_size]
-    if n.size < 2 or n.sum() < FEWEST_ROWS or np.ptp(lift) < np.log(LEAST_FACTOR):
+    raised = find_raised_class(sample_weight, codes, classes)
+    if raised is None:
         return
-    share = n / n.sum()
-    noise = log_weight - level[codes]
-    between = share @ (lift - share @ lift) ** 2
-    if noise @ noise > NOISE**2 * between * codes.size:
-        return
-    # How much every class is raised above all that are clearly more frequent.
-    first = np.searchsorted(RARER * n, n, side="right")
-    above, lifted = (
-        np.append(np.cumsum(x[::-1])[::-1], 0.0) for x in (share, share * lift)
-    )
-    raised = share * (lift * above[first] - lifted[first])
-    if raised.sum() <= 1e-12:
-        return
-    # Of the classes that are raised, the one that counts most against all others.
-    weight = np.exp(lift - lift.max())
-    mass = share * weight
-    others = np.maximum(mass.sum() - mass, 1e-300) / (1 - share)
-    most = np.argmax(np.where(raised > 0, weight / others, 0))
-    before, after = share[most], mass[most] / mass.sum()
-    factor = weight[most] / others[most]
-    times = f"{factor:.3g}" if factor < 1000 else f"{factor:,.0f}"
+    times = f"{raised.factor:.3g}" if raised.factor < 1000 else f"{raised.factor:,.0f}"
     warn(
         f"sample_weight depends on the label alone: rows of class "
-        f"{plain(classes[by_size[most]])!r} count {times} times as much as others, "
-        f"which makes their share {after:.1%} instead of {before:.1%}. sample_weight "
-        "says how frequent rows are in the population, so the probabilities will be "
-        "calibrated to that share. If the weights are to balance classes, pass them as "
-        "weighting='balanced' or weighting={label: weight}, without sample_weight; if "
-        "the population has that share, say so by PriorWeighting.",
+        f"{plain(raised.label)!r} count {times} times as much as others, "
+        f"which makes their share {raised.after:.1%} instead of {raised.before:.1%}. "
+        "sample_weight says how frequent rows are in the population, so the "
+        "probabilities will be calibrated to that share. If the weights are to balance "
+        "classes, pass them as weighting='balanced' or weighting={label: weight}, "
+        "without sample_weight; if the population has that share, say so by "
+        "PriorWeighting.",
         DoubleCountingWarning,
     )
 

@@ -77,7 +77,9 @@ class LookingTraining(Training):
         """
         self._request, self._X, self._draw = request, X, draw
         self._fits = CrossFits(
-            WeightedModel(self.estimator, self.random_state, self.unsupported),
+            WeightedModel(
+                self.estimator, self.random_state, self.unsupported, request.classes
+            ),
             X,
             request.y,
             request.classes,

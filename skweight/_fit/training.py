@@ -85,6 +85,8 @@ class Training:
         Models that were fitted for the weights.
     validation : Cut, ValidationRows or None
         Which rows a learner that stops early watches.
+    labels : ndarray or None
+        All labels; None for a regression.
     """
 
     n_fits = 0
@@ -112,7 +114,7 @@ class Training:
         self.weighting_ = None
         self.raw = self.by_role = RoleWeights(None, None)
         self.fit_params = {}
-        self.validation = None
+        self.validation = self.labels = None
         self._prepared = None
 
     def weigh(self, X, y, given, metadata):
@@ -147,6 +149,7 @@ class Training:
         )
         if self.validation is not None:
             part.validation = self.validation.of(rows)
+        part.labels = self.labels
         part.by_class = self.by_class
         part.fit_params = take_params(self.fit_params, rows, n_samples)
         part.by_role = RoleWeights(
@@ -196,6 +199,7 @@ class Training:
             random_state=self.random_state,
             fit_params=rows.fit_params,
             validation=rows.validation,
+            labels=self.labels,
         )
 
     def _weigh_classes(self, X, y, population, emphasis):

@@ -58,6 +58,10 @@ class Family:
         """
         raise NotImplementedError
 
+    def weights_passed(self, arguments):
+        """Yield labels and weights of the rows that a user passed to be watched."""
+        return iter(())
+
     def restore(self, learner, before):
         """Give a fitted learner back what it was written with."""
         reset_params(learner, before)
@@ -94,6 +98,11 @@ class XGBoost(Family):
         if "verbose" not in arguments:
             given["verbose"] = False  # it would print every round
         return {} if refined is None else {"eval_metric": refined}, given
+
+    def weights_passed(self, arguments):
+        pairs = arguments.get("eval_set") or []
+        weights = arguments.get("sample_weight_eval_set") or []
+        return ((y, w) for (_, y), w in zip(pairs, weights, strict=False))
 
     def rounds(self, model):
         return model.best_iteration + 1
@@ -138,6 +147,14 @@ class LightGBM(Family):
             return {}, given
         return {"metric": "None"}, given | {"eval_metric": refined.lightgbm}
 
+    def weights_passed(self, arguments):
+        labels = [y for _, y in arguments.get("eval_set") or []]
+        if arguments.get("eval_y") is not None:
+            y = arguments["eval_y"]
+            labels = list(y) if isinstance(y, tuple) else [y]
+        weights = arguments.get("eval_sample_weight") or []
+        return zip(labels, weights, strict=False)
+
     def rounds(self, model):
         return model.best_iteration_ or model.n_estimators_
 
@@ -165,6 +182,12 @@ class CatBoost(Family):
             columns = {name: known[name] for name in kinds if name in known}
             pair = Pool(*pair, weight=rows.weight, **columns)
         return {} if refined is None else {"eval_metric": refined}, {"eval_set": pair}
+
+    def weights_passed(self, arguments):
+        passed = arguments.get("eval_set")
+        for pool in passed if isinstance(passed, list) else [passed]:
+            if hasattr(pool, "get_weight"):
+                yield pool.get_label(), pool.get_weight()
 
     def rounds(self, model):
         return model.tree_count_
@@ -196,6 +219,9 @@ class HistGradientBoosting(Family):
         if rows.weight is not None:
             given["sample_weight_val"] = rows.weight
         return {} if refined is None else {"scoring": refined.scorer()}, given
+
+    def weights_passed(self, arguments):
+        yield arguments.get("y_val"), arguments.get("sample_weight_val")
 
     def rounds(self, model):
         return model.n_iter_
@@ -284,6 +310,10 @@ class Keras(Family):
         parts = (X, y) if rows.weight is None else (X, y, rows.weight)
         return {}, {"validation_data": parts}
 
+    def weights_passed(self, arguments):
+        rows = arguments.get("validation_data") or ()
+        yield from [rows[1:3]] if len(rows) == 3 else []
+
     def rounds(self, model):
         return len(model.history_["loss"])
 
@@ -298,12 +328,15 @@ _BY_PACKAGE = {
 _HIST = HistGradientBoosting()
 # By name, as everywhere: to load scikit-learn's ensembles takes time.
 _HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
-# Those that hold out rows by themselves, and by which parameter.
+# Those that hold out rows by themselves and take none: by which parameter, and the
+# value that has them not do it.
 _BY_THEMSELVES = {
-    "BaseGradientBoosting": "n_iter_no_change",
-    "BaseMultilayerPerceptron": "early_stopping",
-    "BaseSGD": "early_stopping",
+    "BaseGradientBoosting": ("n_iter_no_change", None),
+    "BaseMultilayerPerceptron": ("early_stopping", False),
+    "BaseSGD": ("early_stopping", False),
 }
+# Rows above which histogram gradient boosting stops early by default.
+_MANY_ROWS = 10_000
 _INSTEAD = (
     "Use XGBoost, LightGBM, CatBoost, HistGradientBoosting, skorch or scikeras; or "
     "leave validation rows out."
@@ -318,6 +351,28 @@ def family_of(learner):
     return next((family for family in families if family is not None), None)
 
 
+def own_rows_off(learner, n_rows):
+    """Return what keeps a learner from holding out rows itself; None if nothing must.
+
+    Only those count by which it stops. `n_rows` is how many it is given.
+    """
+    names, params = _names(learner), learner.get_params(deep=False)
+    if names & _HISTS:
+        early = params["early_stopping"]
+        early = n_rows > _MANY_ROWS if _is_word(early, "auto") else early
+        holds_out = early and params["validation_fraction"] is not None
+        return "early_stopping=False" if holds_out else None
+    for cls in names & _BY_THEMSELVES.keys():
+        name, off = _BY_THEMSELVES[cls]
+        if params[name] is not None and params[name] is not False:
+            return f"{name}={off}"
+    family = family_of(learner)
+    if isinstance(family, Skorch | Keras) and family.is_patient(params, {}):
+        name = "train_split" if isinstance(family, Skorch) else "validation_split"
+        return f"{name}=None" if params.get(name) else None
+    return None
+
+
 def no_validation_rows(learner):
     """Return the error for a learner that takes no validation rows."""
     name = type(learner).__name__
@@ -325,7 +380,7 @@ def no_validation_rows(learner):
     if _names(learner) & _HISTS:
         why = "takes X_val and y_val only in newer versions of scikit-learn"
     elif own:
-        why = f"holds out rows of its own by {own[0]}, and takes none from outside"
+        why = f"holds out rows of its own by {own[0][0]}, and takes none from outside"
     elif "keras" in packages_of(learner):
         why = "of keras.wrappers takes none; KerasClassifier of scikeras does"
     else:

@@ -83,7 +83,7 @@ def weigh(request):
     ).weigh(rows, request.y, request.weights, request.arguments["weighting"])
     arguments = request.arguments["estimator"]
     training.fit_params = hide_in_tables(arguments, hidden, width)
-    training.validation = request.validation
+    training.validation, training.labels = request.validation, request.classes
     splits = look(request, training, X) if looks else None
     raw, training.raw = training.raw, None
     figures = _figures(request, training, X)

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from skweight._utils.families import gives_raw_scores, learner_of
+from skweight._utils.families import gives_raw_scores, learner_of, takes_codes
 from skweight._utils.validation import positions_of
 from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import weighted_quantile
@@ -77,6 +77,8 @@ def outputs_of(estimator, X, method, classes, offsets=None):
             warnings.filterwarnings("ignore", "Cannot compute class prob", UserWarning)
         outputs = np.asarray(getattr(estimator, name)(X, **(offsets or {})))
     known = np.asarray(estimator.classes_)
+    if takes_codes(estimator, classes):
+        known = classes[known.astype(np.intp)]
     _check_columns(outputs, estimator, method, known)
     if not np.isfinite(outputs.sum()) and not np.isfinite(outputs).all():
         bad = ~np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)

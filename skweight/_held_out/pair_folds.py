@@ -36,6 +36,7 @@ class WeightedModel(NamedTuple):
     estimator: object
     random_state: int | None = None
     unsupported: str = "raise"
+    labels: object = None
 
     def fit(self, X, y, weights, population, fit_params=None):
         """Return a fitted clone."""
@@ -48,6 +49,7 @@ class WeightedModel(NamedTuple):
             unsupported=self.unsupported,
             random_state=self.random_state,
             fit_params=fit_params,
+            labels=self.labels,
         )[0]
 
 

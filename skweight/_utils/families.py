@@ -1,5 +1,6 @@
 """What kind of model an estimator is, where calibration has to know."""
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 # By name: importing scikit-learn's ensembles takes a tenth of our own import.
@@ -39,6 +40,19 @@ def packages_of(learner):
     A class derived from one of another package is of both.
     """
     return [cls.__module__.partition(".")[0] for cls in type(learner).__mro__]
+
+
+def takes_codes(estimator, labels):
+    """Return whether a classifier takes positions of labels in the place of labels.
+
+    XGBoost refuses all labels but 0, 1, and so on; its ``classes_`` are those. A
+    Pipeline of this library has steps that look at labels, and is given them.
+    """
+    if "xgboost" not in packages_of(learner_of(estimator)):
+        return False
+    if hasattr(estimator, "_fit_with_roles"):
+        return False
+    return not np.array_equal(labels, np.arange(len(labels)))
 
 
 # Names under which LightGBM takes its objective.

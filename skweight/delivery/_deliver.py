@@ -20,7 +20,8 @@ from skweight._utils.compat import (
     own_requests,
     quick_binning,
 )
-from skweight._utils.validation import check_choice
+from skweight._utils.families import takes_codes
+from skweight._utils.validation import check_choice, positions_of
 from skweight.delivery._composite import (
     LEARNER,
     Delivery,
@@ -54,6 +55,7 @@ def deliver(
     random_state=None,
     fit_params=None,
     validation=None,
+    labels=None,
 ):
     """Fit a clone of an estimator with weights, by whatever way it takes them.
 
@@ -85,6 +87,9 @@ def deliver(
         Further arguments of `fit`, passed on as scikit-learn would.
     validation : ValidationRows, default=None
         Rows that a learner watches to stop early, alone or last in Pipelines.
+    labels : ndarray of shape (n_classes,), default=None
+        All labels, in order. XGBoost is given their positions where they are not 0, 1,
+        and so on. None: y is passed on untouched.
 
     Returns
     -------
@@ -117,6 +122,9 @@ def deliver(
     """
     check_choice(unsupported, POLICIES, name="unsupported")
     estimator = clone_learner(estimator)
+    if labels is not None and takes_codes(estimator, labels):
+        y = positions_of(y, labels, owner="The wrapped estimator")
+        validation = None if validation is None else validation.encoded(labels)
     deliveries = deliver_in_place(
         estimator,
         X,
