@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skweight._fit.ask import ask_classifier
 from skweight._fit.calibrate import calibrate, decide
 from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
+from skweight._fit.conformal import PredictSet, conform
 from skweight._fit.metadata import sort_predict_params
 from skweight._fit.models import calibrated_method, fit_models, plan_models
 from skweight._fit.partial import PartialFit
@@ -93,7 +94,9 @@ def _resolve_sampler(spec):
     return sampler_of_name(spec)
 
 
-class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWrapper):
+class WeightedClassifier(
+    ClassifierMixin, PartialFit, PredictSet, TakesCallbacks, WeightedWrapper
+):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
@@ -156,6 +159,12 @@ class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWr
         a `TunedDecision`: thresholds found on the held-out rows that serve the
         calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
         what the estimator predicts.
+    conformal : {None, "split", "cross"}, default=None
+        Whether held-out rows that calibrate nothing are kept for `predict_set`, whose
+        sets of labels hold the true one with a probability that is asked for.
+        ``"split"``: half of the rows of a hold-out, which ``cv="auto"`` then means;
+        the coverage is guaranteed. ``"cross"``: the held-out rows of all folds, on
+        which calibrators of the other folds look; fewer rows will do, at k fits.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Where the held-out scores come from that calibrator and decision see.
         ``"auto"``, or None: shuffled stratified folds, five of them, with one
@@ -318,6 +327,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWr
         resampler: "Resampler" = None,
         calibration: "Calibration" = None,
         decision: Any = "auto",
+        conformal: str | None = None,
         cv: Any = "auto",
         ensemble: bool | str = "auto",
         unsupported: str = "raise",
@@ -334,6 +344,7 @@ class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWr
         self.resampler = resampler
         self.calibration = calibration
         self.decision = decision
+        self.conformal = conformal
         self.cv = cv
         self.ensemble = ensemble
         self.unsupported = unsupported
@@ -392,8 +403,10 @@ class WeightedClassifier(ClassifierMixin, PartialFit, TakesCallbacks, WeightedWr
             calibrated = calibrate(request, weighed, plan, fitted)
             decided = decide(request, weighed, plan, fitted, calibrated)
             check_after_fit(request, weighed, plan, fitted, calibrated)
-        report = report_on(request, weighed, fitted, calibrated, decided, tails, warned)
-        keep(self, request, weighed, fitted, calibrated, decided, report)
+            conformal = conform(request, weighed, plan, fitted, calibrated)
+        done = request, weighed, fitted, calibrated, decided
+        report = report_on(*done, tails, warned, conformal)
+        keep(self, *done, report, conformal=conformal)
 
     def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
         """Fit with weights of known roles, as a Pipeline of this library does."""

@@ -59,6 +59,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         Whether columns of X that carry costs are hidden from the estimator. False lets
         it learn from them: what is at stake is often informative. They must be there
         at prediction in any case.
+    conformal : {None, "split", "cross"}, default=None
+        Which rows are kept for `predict_set`, as in `WeightedClassifier`.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Where the held-out scores come from that calibrator and decision see, as in
         `WeightedClassifier`.
@@ -181,6 +183,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         resampler: "Resampler" = None,
         calibration: "Calibration" = "auto",
         drop: Any = False,
+        conformal: str | None = None,
         cv: Any = "auto",
         ensemble: bool | str = "auto",
         unsupported: str = "raise",
@@ -197,6 +200,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             resampler=resampler,
             calibration=calibration,
             decision=decision,
+            conformal=conformal,
             cv=cv,
             ensemble=ensemble,
             unsupported=unsupported,

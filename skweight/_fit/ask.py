@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from skweight._fit.conformal import check_conformal
 from skweight._fit.metadata import sort_fit_params
 from skweight._fit.probabilities import needs_held_out_scores
 from skweight._fit.validation_rows import resolve_validation
@@ -99,7 +100,11 @@ class Request(NamedTuple):
     @property
     def holds_out_rows(self):
         """Whether anything learns from rows that no model was fitted on."""
-        return self.decision_learns or needs_held_out_scores(self.calibrator)
+        return (
+            self.decision_learns
+            or needs_held_out_scores(self.calibrator)
+            or self.params.get("conformal") is not None
+        )
 
 
 def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
@@ -115,6 +120,8 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
             "a regressor."
         )
     check_models(wrapper)
+    calibrator = resolve_calibrator(wrapper.calibration)
+    cv = check_conformal(wrapper, estimator, calibrator)
     _check_looks(wrapper, weighting, estimator)
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
@@ -157,9 +164,9 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
         estimator=estimator,
         weighting=weighting,
         resampler=_make_resampler(wrapper),
-        calibrator=resolve_calibrator(wrapper.calibration),
+        calibrator=calibrator,
         decision=decision,
-        params=wrapper.get_params(deep=False),
+        params=wrapper.get_params(deep=False) | {"cv": cv},
         arguments=arguments,
         hidden=hidden,
         validation=_ask_validation(

@@ -54,10 +54,27 @@ class Decided(NamedTuple):
 def calibrate(request, weighed, plan, fitted):
     """Fit a clone of the calibrator, on held-out scores and population weights."""
     model, held_out = fitted.models[0], fitted.held_out
-    raw = ProbabilityMap(output_of(request, plan)(model), request.classes)
     if plan.calibrator is None:
+        raw = ProbabilityMap(output_of(request, plan)(model), request.classes)
         proba = None if held_out is None else held_out.outputs
         return Calibrated(raw, proba, {"calibration": None})
+    mapped = map_outputs(request, weighed, plan, fitted)
+    proba = None if held_out is None else mapped.of_outputs(held_out.outputs)
+    if not needs_held_out_scores(plan.calibrator):
+        said = f"{plan.calibrator!r}, in closed form"
+        return Calibrated(mapped, proba, {"calibration": said})
+    y, weights = request.y[held_out.rows], rows_of(weighed.population, held_out)
+    figures = _figures(mapped.calibrator, held_out, y, weights, proba, request.classes)
+    return Calibrated(mapped, proba, figures)
+
+
+def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
+    """Return the map of a calibrator that is fitted on some of the held-out rows.
+
+    `kept` are their positions among the held-out rows.
+    """
+    model, held_out = fitted.models[0], fitted.held_out
+    raw = ProbabilityMap(output_of(request, plan)(model), request.classes)
     calibrator = clone(plan.calibrator, safe=False)
     objective = learner_of(model).get_params(deep=False).get("objective")
     known = {
@@ -69,19 +86,17 @@ def calibrate(request, weighed, plan, fitted):
     asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
     if not needs_held_out_scores(calibrator):
         calibrator = calibrator.fit(None, request.y, **asked)
-        mapped = ProbabilityMap(raw.method, request.classes, calibrator)
-        proba = None if held_out is None else mapped.of_outputs(held_out.outputs)
-        said = f"{plan.calibrator!r}, in closed form"
-        return Calibrated(mapped, proba, {"calibration": said})
-    y = request.y[held_out.rows]
-    weights = rows_of(weighed.population, held_out)
-    clip = smallest_probability(held_out.outputs, raw.method, weights)
-    scores = log_scores(held_out.outputs, raw.method, clip)
-    calibrator = calibrator.fit(scores, y, sample_weight=weights, **asked)
-    proba = calibrator.predict_proba(scores)
-    figures = _figures(calibrator, held_out, y, weights, proba, request.classes)
-    mapped = ProbabilityMap(raw.method, request.classes, calibrator, clip)
-    return Calibrated(mapped, proba, figures)
+        return ProbabilityMap(raw.method, request.classes, calibrator)
+    outputs, weights = held_out.outputs[kept], rows_of(weighed.population, held_out)
+    weights = None if weights is None else weights[kept]
+    clip = smallest_probability(outputs, raw.method, weights)
+    calibrator = calibrator.fit(
+        log_scores(outputs, raw.method, clip),
+        request.y[held_out.rows][kept],
+        sample_weight=weights,
+        **asked,
+    )
+    return ProbabilityMap(raw.method, request.classes, calibrator, clip)
 
 
 def decide(request, weighed, plan, fitted, calibrated):

@@ -110,6 +110,13 @@ def plan_models(request, weighed):
     )
     if splits is None:
         return Plan("all", None, False, _without_held_out_rows(request))
+    if params.get("conformal") == "split":
+        if len(splits.pairs) > 1:
+            raise ValueError(
+                "conformal='split' learns from the rows of one hold-out, and cv makes "
+                f"{len(splits.pairs)} of them. Set cv='holdout', or conformal='cross'."
+            )
+        splits = splits._replace(is_holdout=True)
     keeps = _keeps(
         params["ensemble"],
         splits,
@@ -276,6 +283,12 @@ def _keeps(ensemble, splits, n_samples, averages, estimator):
 def _without_held_out_rows(request):
     """Return the calibrator to use where a class is too rare to be held out."""
     params, estimator = request.params, request.estimator
+    if params.get("conformal") is not None:
+        raise ValueError(
+            f"conformal={params['conformal']!r} learns from held-out rows, and not "
+            "every class has one: the rarest class has a single row, or cv leaves "
+            "none of it out. Collect more rows, change cv, or set conformal=None."
+        )
     if request.decision_learns:
         raise ValueError(
             f"decision={params['decision']!r} learns from held-out rows, and not every "

@@ -49,6 +49,12 @@ def check_learns_in_chunks(wrapper):
             f"validation_fraction={wrapper.validation_fraction!r} cuts rows from a "
             "whole fit, and partial_fit sees a chunk. Set validation_fraction=None."
         )
+    if wrapper.conformal is not None:
+        raise AttributeError(
+            f"conformal={wrapper.conformal!r} holds out rows, and a stream has none to "
+            "hold out. Make sets from rows kept aside: "
+            "WeightedClassifier(FrozenEstimator(clf), conformal='split')."
+        )
     decision = wrapper._make_decision(getattr(wrapper, "classes_", None))
     calibrator = resolve_calibrator(wrapper.calibration)
     for name, holds_out in (
@@ -129,7 +135,7 @@ class PartialFit:
         calibrated = calibrate(request, weighed, plan, fitted)
         decided = decide(request, weighed, plan, fitted, calibrated)
         report = report_on(request, weighed, fitted, calibrated, decided, {})
-        keep(self, request, weighed, fitted, calibrated, decided, report, stream)
+        keep(self, request, weighed, fitted, calibrated, decided, report, stream=stream)
         check_multipliers(request, weighed, plan, fitted, calibrated)
         return self
 

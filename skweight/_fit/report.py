@@ -24,7 +24,9 @@ from skweight.inspection._report import (
 )
 
 
-def report_on(request, weighed, fitted, calibrated, decided, tails, warned=()):
+def report_on(
+    request, weighed, fitted, calibrated, decided, tails, warned=(), conformal=None
+):
     """Return the report of a classifier's fit, which has `warned` in sentences."""
     multipliers = fitted.multipliers
     n_looks = 0 if weighed.training is None else weighed.training.n_fits
@@ -49,6 +51,7 @@ def report_on(request, weighed, fitted, calibrated, decided, tails, warned=()):
         ),
         reliability=_reliability(request, weighed, fitted, calibrated),
         costs=_costs(decided.decision),
+        conformal={} if conformal is None else conformal.figures,
         warnings=list(dict.fromkeys(warned)),
         versions=_versions(fitted.models[0]),
         **_early_stopping(request, fitted),
@@ -107,7 +110,18 @@ def report_on_regression(request, weighed, fitted, tails, warned=()):
     )
 
 
-def keep(wrapper, request, weighed, fitted, calibrated, decided, report, stream=None):
+def keep(
+    wrapper,
+    request,
+    weighed,
+    fitted,
+    calibrated,
+    decided,
+    report,
+    *,
+    stream=None,
+    conformal=None,
+):
     """Take over all that the fit of a classifier has learned, all at once."""
     given = request.weights.population
     return set_learned(
@@ -129,6 +143,7 @@ def keep(wrapper, request, weighed, fitted, calibrated, decided, report, stream=
         # Sum of the weights as they came, from which a stream goes on.
         _mass=_total(len(request.y), given),
         _stream=stream,
+        _conformal=conformal,
         **request.learned,
     )
 

@@ -86,6 +86,10 @@ class FitReport:
         frequencies are in [0, 1], by population weights. Empty without held-out rows.
     costs : list of str
         What each decision costs, a sentence each; empty where costs do not decide.
+    conformal : dict
+        What sets of labels rest on: the "method", the number of held-out rows that
+        calibrate nothing, their effective number, the "models" they are scores of, and
+        the "largest_coverage" at which a set is not yet everything. Empty without.
     warnings : list of str
         What the fit has warned of.
     versions : dict
@@ -133,6 +137,7 @@ class FitReport:
     probabilities: str = ""
     reliability: list = field(default_factory=list)
     costs: list = field(default_factory=list)
+    conformal: dict = field(default_factory=dict)
     # Not compared: they are of the circumstances.
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
@@ -209,6 +214,8 @@ class FitReport:
         lines += describe_rows(self)
         lines.append(("calibration", self.calibration or "none"))
         lines.append(("decision", self.decision))
+        if self.conformal:
+            lines.append(("conformal", describe_conformal(self.conformal)))
         lines.append(("fits", str(self.n_fits)))
         return lines
 
@@ -341,6 +348,15 @@ class RegressionReport:
 
     def _repr_html_(self):
         return as_html(_TITLE, describe_rows(self), [])
+
+
+def describe_conformal(figures):
+    """Return what sets or intervals rest on, in words."""
+    return (
+        f"{figures['method']}, on {figures['n_rows']:,} held-out rows "
+        f"({figures['effective_rows']:,.1f} effective) against {figures['models']}; "
+        f"above a coverage of {figures['largest_coverage']:.2%} they hold everything"
+    )
 
 
 def describe_rows(report):

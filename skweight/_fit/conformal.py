@@ -1,0 +1,421 @@
+"""Sets of labels that hold the true one with a probability that is asked for.
+
+Conformity scores are one minus the calibrated probability of the label, of rows that
+neither the model nor its calibrator was fitted on, weighted by the population. A new
+row is compared with them, its own weight counted in (Tibshirani et al. 2019).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skweight._fit.calibrate import map_outputs, rows_of
+from skweight._fit.look import reads_all
+from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
+from skweight._held_out.splits import make_splits
+from skweight._utils.available import available_if
+from skweight._utils.conformal import MOST_KNOTS, Scores, wanted
+from skweight._utils.validation import (
+    check_bool,
+    check_number,
+    check_weights,
+    n_rows,
+    say,
+)
+from skweight._utils.warn import warn
+from skweight.exceptions import CalibrationWarning
+from skweight.stabilizers import map_of
+from skweight.weighting import FunctionWeighting, ProductWeighting
+from skweight.weighting._base import fitted_factors_of
+from skweight.weights import effective_sample_size
+
+# Folds over which a calibrator is learned anew where there are none of models.
+_FOLDS_OF_CALIBRATOR = 5
+# Share of new rows up to which it is no news that their sets are everything.
+FEW = 0.01
+
+
+class Part(NamedTuple):
+    """Scores of rows by one model, and how new rows are scored by it.
+
+    Attributes
+    ----------
+    map : ProbabilityMap
+        From outputs of the model to probabilities.
+    model : int
+        Position of the model among those that predict.
+    scores : list of Scores
+        Those of the rows of each class.
+    """
+
+    map: ProbabilityMap
+    model: int
+    scores: list
+
+
+class NewWeights(NamedTuple):
+    """How much new rows count in the population, on the scale of the training rows.
+
+    Attributes
+    ----------
+    weighting : weighting or None
+        The fitted strategy.
+    factors : list of weighting
+        Its parts of role population.
+    unit : float or None
+        What `sample_weight` was divided by in the fit; None if none was given.
+    points : tuple of two ndarrays, or None
+        What the stabilizer of the wrapper did to the weights.
+    """
+
+    weighting: object
+    factors: list
+    unit: float | None
+    points: tuple | None
+
+    def of(self, wrapper, X, sample_weight, classes=None):
+        """Return the weights of new rows: (n,), or (n, n_classes) by their label."""
+        weights = np.ones(n_rows(X))
+        if sample_weight is not None:
+            weights = check_weights(sample_weight, n_rows(X)) / (self.unit or 1.0)
+        elif self.unit is not None:
+            raise ValueError(
+                "The fit was given sample_weight, so that the weights of new rows "
+                "cannot be computed. Pass sample_weight= for them, on the scale of "
+                "the fit; ones where each stands for as many rows as any other."
+            )
+        for factor in self.factors:
+            own = self._weigh(factor, wrapper, X, classes, sample_weight is not None)
+            if own is not None:
+                weights = weights[:, np.newaxis] if own.ndim > weights.ndim else weights
+                own = own[:, np.newaxis] if own.ndim < weights.ndim else own
+                weights = weights * own
+        return weights if self.points is None else np.interp(weights, *self.points)
+
+    def _weigh(self, factor, wrapper, X, classes, is_given):
+        """Return the weights that a strategy gives; None where it can give none."""
+        whole = isinstance(self.weighting, ProductWeighting)
+        if whole and any(map(reads_all, self.weighting.factors_)):
+            X = self.weighting._rows_for(factor, X)
+        elif not reads_all(factor):
+            X = wrapper._without_side_columns(X)
+        try:
+            by_label = factor.needs_classes or isinstance(factor, FunctionWeighting)
+            if classes is None or not by_label:
+                return factor.weigh(X)
+            labels = [np.full(n_rows(X), label) for label in classes]
+            return np.column_stack([factor.weigh(X, y) for y in labels])
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            if is_given:
+                return None
+            raise ValueError(
+                f"The population weights of new rows cannot be computed: {error} Pass "
+                "sample_weight= for them, on the scale of the training rows, whose "
+                "mean is one."
+            ) from error
+
+
+class Conformal(NamedTuple):
+    """What sets of labels are made from.
+
+    Attributes
+    ----------
+    parts : list of Part
+        Scores of held-out rows: one part, or one for each fold model.
+    new_weights : NewWeights
+        How new rows are weighed.
+    figures : dict
+        What a report says of them.
+    """
+
+    parts: list
+    new_weights: NewWeights
+    figures: dict
+
+
+def conform(request, weighed, plan, fitted, calibrated):
+    """Return what sets of labels are made from; None if nobody asked for them."""
+    kind, held_out = request.params.get("conformal"), fitted.held_out
+    if kind is None:
+        return None
+    cuts = _cuts(request, weighed, plan, held_out, kind)
+    weights = rows_of(weighed.population, held_out)
+    per_fold = len(fitted.models) == len(cuts) > 1
+    parts, used = [], []
+    for position, (learned, scored) in enumerate(cuts):
+        mapped = calibrated.map
+        if learned is not None:
+            mapped = map_outputs(request, weighed, plan, fitted, learned)
+        proba = mapped.of_outputs(held_out.outputs[scored])
+        codes = request.codes[held_out.rows[scored]]
+        scores = 1 - proba[np.arange(scored.size), codes]
+        used.append((scores, codes, scored))
+        if per_fold or kind == "split":
+            own = None if weights is None else weights[scored]
+            n_knots = MOST_KNOTS // len(cuts)
+            scores = _scores_by_class(request.classes, scores, codes, own, n_knots)
+            parts.append(Part(mapped, position, scores))
+    scores, codes, scored = (
+        np.concatenate(column) for column in zip(*used, strict=True)
+    )
+    own = None if weights is None else weights[scored]
+    if not parts:
+        scores = _scores_by_class(request.classes, scores, codes, own, MOST_KNOTS)
+        parts = [Part(calibrated.map, -1, scores)]
+    figures = describe_rows(own, scored.size) | {
+        "method": kind,
+        "models": _say_models(plan, len(fitted.models), per_fold),
+    }
+    return Conformal(parts, weights_of_new_rows(request, weighed), figures)
+
+
+def weights_of_new_rows(request, weighed):
+    """Return how new rows are weighed, from how those of the fit were."""
+    given, unit = request.weights.population, None
+    if given is not None:
+        given, unit = np.asarray(given, dtype=np.float64), 1.0
+        if request.params["normalize"]:
+            unit = float(given[given > 0].mean())
+    raw, points = weighed.raw.population, None
+    if raw is not None and raw is not weighed.population:
+        points = map_of(raw, weighed.population)
+    factors = [
+        factor
+        for factor in fitted_factors_of(weighed.weighting)
+        if factor.role == "population"
+    ]
+    return NewWeights(weighed.weighting, factors, unit, points)
+
+
+def describe_rows(weights, n_rows):
+    """Return the figures of a report on the rows that scores are of."""
+    effective, total, mean = float(n_rows), float(n_rows), 1.0
+    if weights is not None:
+        effective = float(effective_sample_size(weights))
+        total = float(weights.sum())
+        mean = float(weights @ weights / total)  # of a row drawn from the population
+    return {
+        "n_rows": int(n_rows),
+        "effective_rows": effective,
+        # Above it the set of a row of mean weight is everything.
+        "largest_coverage": total / (total + mean),
+    }
+
+
+def _cuts(request, weighed, plan, held_out, kind):
+    """Return pairs of held-out rows: to learn a calibrator from, and to score.
+
+    They are positions among the held-out rows. The first is None where the calibrator
+    learns from none.
+    """
+    everything = np.arange(held_out.rows.size)
+    if kind == "cross" and plan.way == "folds" and len(plan.splits.pairs) > 1:
+        sizes = [test.size for _, test in plan.splits.pairs if test.size]
+        scored = np.split(everything, np.cumsum(sizes)[:-1])
+        if not needs_held_out_scores(plan.calibrator):
+            return [(None, rows) for rows in scored]
+        return [(np.setdiff1d(everything, rows), rows) for rows in scored]
+    if not needs_held_out_scores(plan.calibrator):
+        return [(None, everything)]
+    groups = request.arguments["splitter"].get("groups")
+    splits = make_splits(
+        2 if kind == "split" else _FOLDS_OF_CALIBRATOR,
+        None,
+        request.y[held_out.rows],
+        rows_of(weighed.population, held_out),
+        request.params["random_state"],
+        {} if groups is None else {"groups": np.asarray(groups)[held_out.rows]},
+    )
+    if splits is None:
+        raise ValueError(
+            f"conformal={kind!r} learns from held-out rows that calibrate nothing, and "
+            "a class has a single held-out row. Collect more rows of it, or set "
+            "calibration=None."
+        )
+    return splits.pairs[:1] if kind == "split" else splits.pairs
+
+
+def _scores_by_class(classes, scores, codes, weights, n_knots):
+    """Return the distribution of the scores of each class."""
+    by_class = []
+    for code in range(classes.size):
+        of_class = codes == code
+        own = None if weights is None else weights[of_class]
+        n_own = max(n_knots // classes.size, 1)
+        by_class.append(Scores.of(scores[of_class], own, n_knots=n_own))
+    return by_class
+
+
+def _say_models(plan, n_models, per_fold):
+    if plan.way in ("frozen", "oob"):
+        forest = "the votes of trees for rows that they did not draw, an approximation"
+        return "the frozen model" if plan.way == "frozen" else forest
+    if per_fold:
+        return f"{n_models} fold models, each against its own held-out rows"
+    if n_models > 1:
+        return f"the mean of {n_models} fold models, an approximation"
+    if plan.way == "folds" and plan.keeps_fold_models:
+        return "the model of the hold-out"
+    return "one model refitted on all rows, an approximation"
+
+
+def _has_predict_set(wrapper):
+    if wrapper.conformal is None:
+        raise AttributeError(
+            "conformal=None keeps no scores to make sets from. Set conformal='split' "
+            "or conformal='cross', and fit."
+        )
+    return True
+
+
+class PredictSet:
+    """The ``predict_set`` of :class:`~skweight.WeightedClassifier`."""
+
+    @available_if(_has_predict_set)
+    def predict_set(self, X, coverage=0.9, *, by_class=False, sample_weight=None):
+        r"""Return for each row the labels that hold the true one as often as asked.
+
+        Available with ``conformal="split"`` or ``"cross"``. A label k is in the set of
+        x if held-out rows that conform better than k would, :math:`s_i < 1 - p_k(x)`
+        with :math:`s_i = 1 - p_{y_i}(x_i)`, have not yet the weight that is asked for:
+
+        .. math::
+
+            \sum_i w_i \, [s_i < 1 - p_k(x)] < c \, \Bigl(\sum_i w_i + w(x, k)\Bigr)
+
+        with w population weights. Sets are small where the model is sure, and the
+        coverage is that of the population that the weights stand for. After
+        `set_prevalence` rows of each class count as often as they do there.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at, with the columns that population weights are read from.
+        coverage : float, default=0.9
+            Share of rows whose set holds their label, in (0, 1). Raising it makes sets
+            larger.
+        by_class : bool, default=False
+            Whether the coverage holds for the rows of each class by itself. Sets grow,
+            and rare classes need many held-out rows: with n of them a coverage above
+            n / (n + 1) puts the class into every set.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many rows of the population each row stands for, on the scale of the
+            fit. Needed where the fit was given some, or where a strategy of role
+            population cannot weigh new rows, which it then stands for.
+
+        Returns
+        -------
+        sets : ndarray of shape (n_samples, n_classes), dtype bool
+            Columns follow ``classes_``. A set may be empty: no label conforms.
+
+        Raises
+        ------
+        ValueError
+            If weights of new rows can neither be computed nor are given, although the
+            fit had population weights.
+
+        Warns
+        -----
+        CalibrationWarning
+            If the held-out rows are too few, or weigh too little against a new row, for
+            the coverage: its set is then all labels, or holds a class always.
+
+        Notes
+        -----
+        With ``"split"`` and the model of a hold-out the coverage is guaranteed for
+        exchangeable rows and weights that are known, on average over fits. With fold
+        models of ``"cross"`` it is at least 2 c - 1, and close to c in practice. With
+        one refitted model it is an approximation. O((n + m) log m) for m kept scores,
+        at most 10,000.
+
+        References
+        ----------
+        .. [1] R. J. Tibshirani, R. Foygel Barber, E. J. Candes, A. Ramdas, Conformal
+           prediction under covariate shift, NeurIPS 2019, equation 7.
+        .. [2] A. Podkopaev, A. Ramdas, Distribution-free uncertainty quantification for
+           classification under label shift, UAI 2021, section 2.
+
+        Examples
+        --------
+        >>> from skweight import WeightedClassifier
+        >>> from skweight.datasets import make_imbalanced
+        >>> data = make_imbalanced(4000, prevalence=0.3, random_state=0)
+        >>> new = make_imbalanced(2000, prevalence=0.3, random_state=1)
+        >>> clf = WeightedClassifier(conformal="split", random_state=0)
+        >>> sets = clf.fit(data.X, data.y).predict_set(new.X, coverage=0.9)
+        >>> holds = sets[range(2000), new.y]
+        >>> bool(abs(holds.mean() - 0.9) < 0.03)
+        True
+        """
+        check_is_fitted(self, "estimators_")
+        check_number(coverage, name="coverage", low=0, high=1, include="neither")
+        check_bool(by_class, name="by_class")
+        weights = self._conformal.new_weights.of(self, X, sample_weight, self.classes_)
+        shift = np.ones(self.classes_.size)
+        if self.prevalence_ is not None:
+            now = np.array([*self.prevalence_.values()])
+            shift = now / np.array(self.report_.population_share)
+        weights = np.broadcast_to(
+            weights if weights.ndim == 2 else weights[:, np.newaxis],
+            (n_rows(X), shift.size),
+        )
+        below, total = self._mass_below(self._without_side_columns(X), shift, by_class)
+        weights = weights * shift
+        self._warn_of_everything(coverage, total, weights, by_class)
+        return below < wanted(coverage, total, weights)
+
+    def _mass_below(self, X, shift, by_class):
+        """Return the weight of rows that conform better, and of all, by class."""
+        below, total = np.zeros((n_rows(X), shift.size)), np.zeros(shift.size)
+        for part in self._conformal.parts:
+            models = self.estimators_
+            if len(models) > 1 and part.model >= 0:
+                models = [models[part.model]]
+            new = 1 - part.map.of_rows(models, X)
+            for code, scores in enumerate(part.scores):
+                to = slice(code, code + 1) if by_class else slice(None)
+                below[:, to] += shift[code] * scores.below(new[:, to])
+                total[to] += shift[code] * scores.total
+        return below, total
+
+    def _warn_of_everything(self, coverage, total, weights, by_class):
+        everything = wanted(coverage, total, weights) > total
+        share = everything.any(axis=1).mean()
+        if share <= FEW:
+            return
+        labels = self.classes_[everything.any(axis=0)]
+        which = f"the labels {say(labels)}" if by_class else "all labels"
+        least = np.median((total / (total + weights))[everything])
+        warn(
+            f"The sets of {share:.1%} of the rows hold {which}, whatever the model is. "
+            f"The {self._conformal.figures['n_rows']:,} held-out rows bear a coverage "
+            f"of {least:.4g} for them, and {coverage:.4g} is asked for. Ask for less, "
+            "or fit with more rows" + (" of these classes." if by_class else "."),
+            CalibrationWarning,
+        )
+
+
+def check_conformal(wrapper, estimator, calibrator):
+    """Raise unless ``conformal`` is known, and goes with the rest; return ``cv``."""
+    cv, kind = wrapper.cv, wrapper.conformal
+    if kind is None:
+        return cv
+    if kind not in ("split", "cross"):
+        raise ValueError(f"conformal must be 'split', 'cross' or None; got {kind!r}.")
+    if calibrator is None and not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"conformal={kind!r} makes sets from probabilities, and "
+            f"{type(estimator).__name__} has no predict_proba. Set "
+            "calibration='sigmoid', which makes them."
+        )
+    if kind == "cross":
+        return cv
+    if cv is None or (isinstance(cv, str) and cv == "auto"):
+        return "holdout"
+    if isinstance(cv, int | np.integer) or (isinstance(cv, str) and cv == "oob"):
+        raise ValueError(
+            f"conformal='split' learns from the rows of one hold-out; got cv={cv!r}. "
+            "Set cv='holdout', or conformal='cross'."
+        )
+    return cv

@@ -1,0 +1,72 @@
+"""Weighted distributions of conformity scores, from which sets and intervals follow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Scores that are kept of a distribution.
+MOST_KNOTS = 10_000
+# Sums of weights that differ by less are the same.
+_ROUNDING = 1e-12
+
+
+class Scores(NamedTuple):
+    """The distribution of the scores of calibration rows.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_knots,)
+        Scores, increasing.
+    mass : ndarray of shape (n_knots,)
+        Total weight of the rows up to each of them.
+    """
+
+    values: np.ndarray
+    mass: np.ndarray
+
+    @classmethod
+    def of(cls, scores, weights=None, *, n_knots=MOST_KNOTS):
+        """Return the distribution of scores, of at most so many knots.
+
+        Where there are more scores, those next to each other count as the largest of
+        them, which makes sets larger and never smaller.
+        """
+        order = np.argsort(scores, kind="stable")
+        values = np.asarray(scores, dtype=np.float64)[order]
+        weights = np.ones(values.size) if weights is None else weights[order]
+        mass = np.cumsum(weights)
+        last = np.flatnonzero(np.diff(values, append=np.inf))  # of those that are equal
+        if last.size > n_knots:
+            bins = np.ceil(mass[last] / mass[-1] * n_knots * (1 - _ROUNDING))
+            last = last[np.flatnonzero(np.diff(bins, append=np.inf))]
+        return cls(values[last], mass[last])
+
+    @property
+    def total(self):
+        """Total weight of all rows."""
+        return float(self.mass[-1]) if self.mass.size else 0.0
+
+    def below(self, scores):
+        """Return the total weight of the rows whose score is less."""
+        mass = np.concatenate([np.zeros(1), self.mass])
+        return mass[np.searchsorted(self.values, scores, side="left")]
+
+    def quantile(self, coverage, weight):
+        r"""Return the quantile for new rows, infinite where the scores do not reach.
+
+        With :math:`w_i` the weights of the rows, :math:`w` that of the new row, and c
+        the coverage,
+
+        .. math::
+
+            q = \min \Bigl\{ t : \sum_i w_i [s_i \le t] \ge
+            c \, \Bigl( \sum_i w_i + w \Bigr) \Bigr\} .
+        """
+        target = wanted(coverage, self.total, weight)
+        values = np.concatenate([self.values, [np.inf]])
+        return values[np.searchsorted(self.mass, target, side="left")]
+
+
+def wanted(coverage, total, weight):
+    """Return the weight that scores must reach, that of the new row counted in."""
+    return coverage * (total + weight) * (1 - _ROUNDING)
