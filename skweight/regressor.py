@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import get_tags
@@ -9,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.ask import ask_regressor
 from skweight._fit.checks import check_before_fit
+from skweight._fit.intervals import PredictInterval, fit_with_intervals
 from skweight._fit.models import Plan, fit_models
 from skweight._fit.report import keep_regression, report_on_regression
 from skweight._fit.weigh import weigh
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from skweight._utils.types import Weighting
 
 
-class WeightedRegressor(RegressorMixin, WeightedWrapper):
+class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     r"""Weight the rows of a regressor's fit.
 
     Wraps any regressor, Pipeline or search, as
@@ -47,6 +49,16 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (no row counts more than so many average rows), or a
         stabilizer. Applied once to the population weights and once to the emphasis.
+    conformal : {None, "split", "cross"}, default=None
+        Whether residuals of held-out rows are kept for `predict_interval`, whose
+        intervals hold the value with a probability that is asked for. ``"split"``: the
+        model is fitted on the other rows, and the coverage is guaranteed. ``"cross"``:
+        residuals of all rows from fold models, and one model fitted on all: k + 1 fits,
+        and an approximation.
+    cv : int, splitter, iterable or None, default=None
+        Which rows are held out for `conformal`. None: a fifth of the rows for
+        ``"split"``, five shuffled folds for ``"cross"``, which keep ``groups`` together
+        where `fit` is given them. Rows of a time series need splits of time.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
         a systematic bootstrap of the rows, drawn in proportion to their weights.
@@ -57,8 +69,11 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
     validation_fraction : float or None, default=None
         Share of the rows, in (0, 1), that the regressor watches to stop early and is
         not fitted on; see :class:`~skweight.WeightedClassifier`.
+    n_jobs : int or None, default=None
+        Number of fold fits to run at a time.
     random_state : int, RandomState instance or None, default=None
-        Seed of the validation rows and of the bootstrap; not passed to the estimator.
+        Seed of the bootstrap, of validation rows and of rows held out; not passed to
+        the estimator.
 
     Attributes
     ----------
@@ -94,7 +109,8 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
 
     Notes
     -----
-    One fit of the strategy and one of the estimator; all other work is O(n).
+    One fit of the strategy and one of the estimator, k more for ``conformal="cross"``;
+    all other work is O(n log n).
 
     References
     ----------
@@ -127,17 +143,23 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         *,
         weighting: "Weighting" = None,
         stabilizer: Any = None,
+        conformal: str | None = None,
+        cv: Any = None,
         unsupported: str = "raise",
         normalize: bool = True,
         validation_fraction: float | None = None,
+        n_jobs: int | None = None,
         random_state: Any = None,
     ):
         self.estimator = estimator
         self.weighting = weighting
         self.stabilizer = stabilizer
+        self.conformal = conformal
+        self.cv = cv
         self.unsupported = unsupported
         self.normalize = normalize
         self.validation_fraction = validation_fraction
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None, *, validation=None, **fit_params):
@@ -156,9 +178,9 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         validation : tuple (X, y) or (X, y, sample_weight), default=None
             Rows that a regressor which stops early watches, with population weights.
         **fit_params : dict
-            ``groups``, one for each row, which `validation_fraction` keeps together;
-            row-wise information that the weighting asks for by name; the rest goes to
-            the `fit` of the estimator.
+            ``groups``, one for each row, which `validation_fraction` and the splits of
+            `conformal` keep together; row-wise information that the weighting asks for
+            by name; the rest goes to the `fit` of the estimator.
 
         Returns
         -------
@@ -168,11 +190,16 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         with note_warnings() as warned:
             request = ask_regressor(self, X, y, sample_weight, fit_params, validation)
             weighed = weigh(request)
-            plan = Plan("all", None, False, None)
+            plan, intervals = Plan("all", None, False, None), None
             tails = check_before_fit(request, weighed, plan)
-            fitted = fit_models(request, weighed, plan)
-        report = report_on_regression(request, weighed, fitted, tails, warned)
-        return keep_regression(self, request, weighed, fitted, report)
+            if self.conformal is None:
+                fitted = fit_models(request, weighed, plan)
+            else:
+                fitted, intervals = fit_with_intervals(request, weighed)
+        report = report_on_regression(
+            request, weighed, fitted, tails, warned, intervals
+        )
+        return keep_regression(self, request, weighed, fitted, report, intervals)
 
     def predict(self, X):
         """Return what the fitted estimator predicts.
@@ -200,7 +227,10 @@ class WeightedRegressor(RegressorMixin, WeightedWrapper):
         return tags
 
     def _get_splitter(self):
-        return None if self.validation_fraction is None else GroupKFold()
+        if self.conformal is None and self.validation_fraction is None:
+            return None
+        own = self.cv is None or isinstance(self.cv, int | np.integer)
+        return GroupKFold() if own else self.cv
 
     def _default_estimator(self):
         from sklearn.linear_model import LinearRegression

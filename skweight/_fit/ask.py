@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.conformal import check_conformal
+from skweight._fit.intervals import check_intervals
 from skweight._fit.metadata import sort_fit_params
 from skweight._fit.probabilities import needs_held_out_scores
 from skweight._fit.validation_rows import resolve_validation
@@ -201,6 +202,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
     warn_of_order(sample_weight, X)
     if y is not None:  # its absence is for the estimator to speak of
         check_rows(X, y)
+    check_intervals(wrapper, y)
     hidden = wrapper._find_side_columns(weighting)
     arguments = sort_fit_params(
         wrapper,

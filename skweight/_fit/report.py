@@ -97,12 +97,14 @@ def _early_stopping(request, fitted):
     )
 
 
-def report_on_regression(request, weighed, fitted, tails, warned=()):
+def report_on_regression(request, weighed, fitted, tails, warned=(), intervals=None):
     """Return the report of a regressor's fit, which has `warned` in sentences."""
     return RegressionReport(
         **weighed.figures,
         weighting=describe_weighting(weighed.weighting),
         deliveries=fitted.deliveries,
+        n_fits=fitted.n_fits,
+        conformal={} if intervals is None else intervals.figures,
         warnings=list(dict.fromkeys(warned)),
         versions=_versions(fitted.models[0]),
         **_early_stopping(request, fitted),
@@ -156,7 +158,7 @@ def _total(n_samples, given):
     return float(np.minimum(np.asarray(given, dtype=np.float64), largest).sum())
 
 
-def keep_regression(wrapper, request, weighed, fitted, report):
+def keep_regression(wrapper, request, weighed, fitted, report, intervals=None):
     """Take over all that the fit of a regressor has learned, all at once."""
     return set_learned(
         wrapper,
@@ -165,4 +167,5 @@ def keep_regression(wrapper, request, weighed, fitted, report):
         request.hidden,
         estimator_=fitted.models[0],
         report_=report,
+        _conformal=intervals,
     )

@@ -286,6 +286,12 @@ class RegressionReport:
         The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
     target : dict or None
         What a density ratio said about the target; None without one.
+    n_fits : int
+        Fits of the wrapped estimator in all.
+    conformal : dict
+        What intervals rest on: the "method", the number of held-out rows, their
+        effective number, the "models" they are residuals of, and the
+        "largest_coverage" at which an interval is not yet infinite. Empty without.
     warnings : list of str
         What the fit has warned of.
     versions : dict
@@ -311,6 +317,8 @@ class RegressionReport:
     # Not compared: a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
+    n_fits: int = 1
+    conformal: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
 
@@ -341,13 +349,20 @@ class RegressionReport:
         """
         from skweight.inspection._card import regressor_card
 
-        return regressor_card(self, describe_rows(self), path, title)
+        return regressor_card(self, self._lines(), path, title)
+
+    def _lines(self):
+        lines = describe_rows(self)
+        if self.conformal:
+            lines.append(("conformal", describe_conformal(self.conformal)))
+            lines.append(("fits", str(self.n_fits)))
+        return lines
 
     def __repr__(self):
-        return as_text(_TITLE, describe_rows(self), [])
+        return as_text(_TITLE, self._lines(), [])
 
     def _repr_html_(self):
-        return as_html(_TITLE, describe_rows(self), [])
+        return as_html(_TITLE, self._lines(), [])
 
 
 def describe_conformal(figures):
