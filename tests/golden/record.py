@@ -347,6 +347,8 @@ def _look(model, X_new, seen):
     figures = report.to_dict()
     for name in OF_THE_CARD:
         figures.pop(name, None)
+    if not figures["conformal"]:
+        del figures["conformal"]
     seen["n_fits"] = figures.get("n_fits")
     seen["said"] = {k: v for k, v in figures.items() if isinstance(v, str)}
     seen["said"]["deliveries"] = figures.pop("deliveries", None)
