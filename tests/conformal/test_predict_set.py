@@ -284,6 +284,7 @@ def test_weights_of_new_rows_are_on_the_scale_of_the_fit(rng):
         conformal="cross",
         stabilizer=2.0,
         ensemble=False,
+        random_state=0,
     ).fit(X, y, given)
     weights = clf._conformal.new_weights.of(clf, X, given, clf.classes_)
     scores = clf._conformal.parts[0].scores
