@@ -17,6 +17,7 @@ from sklearn.preprocessing import (
 from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
+from skweight._utils.times import times_as_numbers
 from skweight._utils.validation import check_number, find_missing, n_rows
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.density_ratio._base import BaseDensityRatio, one_thread
@@ -274,6 +275,10 @@ def word_columns(X):
 
 def default_classifier(X, random_state):
     """Return boosted trees that take the columns of X as they are."""
+    read = times_as_numbers(X)
+    if read is not X:
+        trees = default_classifier(read, random_state)
+        return make_pipeline(FunctionTransformer(times_as_numbers), trees)
     # Here, because they take long to import and few need them.
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -308,6 +313,10 @@ def default_classifier(X, random_state):
 
 def linear_classifier(X):
     """Return a logistic regression that takes words and gaps."""
+    read = times_as_numbers(X)
+    if read is not X:
+        columns = FunctionTransformer(times_as_numbers)
+        return make_pipeline(columns, linear_classifier(read))
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
 

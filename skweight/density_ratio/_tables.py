@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 
 from skweight._utils.roles import in_range
+from skweight._utils.times import times_as_numbers
 from skweight._utils.validation import check_weights, n_rows, say
 
 # Fewer rows than this say nothing about a density.
@@ -149,7 +150,7 @@ def numbers(X, *, owner, name):
         "Encode them as numbers, or use ClassifierRatio, which takes any table that "
         "its classifier takes"
     )
-    named = column_names(X)
+    X, named = times_as_numbers(X), column_names(X)
     if named is not None:
         bad = [
             column

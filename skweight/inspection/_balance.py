@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skweight._utils.columns import take_column
+from skweight._utils.times import times_as_numbers
 from skweight._utils.validation import check_choice, check_weights, n_rows, plain
 from skweight.density_ratio._tables import check_same_columns, column_names, width
 
@@ -167,6 +168,7 @@ def features_of(X, X_target):
     X, X_target = (
         one if hasattr(one, "shape") else np.asarray(one) for one in (X, X_target)
     )
+    X, X_target = times_as_numbers(X), times_as_numbers(X_target)
     if sparse.issparse(X):
         X, X_target = X.tocsc(), X_target.tocsc()
     for position in range(n_columns):

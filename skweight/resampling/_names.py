@@ -1,6 +1,9 @@
 """The samplers of imbalanced-learn behind short names."""
 
-from skweight._utils.validation import check_choice
+import numpy as np
+
+from skweight._utils.times import are_times
+from skweight._utils.validation import check_choice, say
 from skweight.resampling._tables import is_frame, number_dtype
 
 NAMES = ("smote", "random_over", "random_under")
@@ -37,12 +40,37 @@ def sampler_of_name(name, X=None, random_state=None):
         return over_sampling.RandomOverSampler(random_state=random_state)
     if name == "random_under":
         return under_sampling.RandomUnderSampler(random_state=random_state)
+    if X is not None and times_in(X):
+        raise ValueError(say_of_times("SMOTE", X))
     nominal = columns_without_numbers(X) if X is not None and is_frame(X) else []
     if nominal:
         if len(nominal) == X.shape[1]:
             return over_sampling.SMOTEN(random_state=random_state)
         return over_sampling.SMOTENC(nominal, random_state=random_state)
     return over_sampling.SMOTE(random_state=random_state)
+
+
+def times_in(X):
+    """Return the names or positions of the columns of a table that hold times."""
+    if not is_frame(X):
+        table = X if isinstance(X, np.ndarray) else np.empty((0, 0))
+        return [j for j, column in enumerate(table.T) if are_times(column)]
+    columns = (X.iloc[:, j] for j in range(X.shape[1]))
+    pairs = zip(X.columns, columns, strict=True)
+    return [
+        name
+        for name, column in pairs
+        if number_dtype(column.to_frame()) is None and are_times(np.asarray(column))
+    ]
+
+
+def say_of_times(sampler, X):
+    """Return why a sampler that makes rows cannot do so with times."""
+    return (
+        f"{sampler} makes new rows out of numbers and categories, and the columns "
+        f"{say(times_in(X))} hold times. Turn them into numbers first, such as days "
+        "since a date; 'random_over' and 'random_under' take rows as they are."
+    )
 
 
 def columns_without_numbers(X):

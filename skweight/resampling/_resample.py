@@ -10,7 +10,12 @@ from skweight._utils.columns import with_rows
 from skweight._utils.validation import check_choice, check_weights, n_rows, say
 from skweight.exceptions import UnsupportedWeightsError
 from skweight.resampling._carry import carry, kind_of
-from skweight.resampling._names import columns_without_numbers, sampler_of_name
+from skweight.resampling._names import (
+    columns_without_numbers,
+    sampler_of_name,
+    say_of_times,
+    times_in,
+)
 from skweight.resampling._tables import Table, is_frame
 
 WEIGHT_RULES = ("interpolate", "parent", "class_mean")
@@ -337,6 +342,8 @@ def _explain(error, sampler, X, y):
             "skweight.pipeline.Pipeline, or before the whole in a Pipeline of "
             "scikit-learn. 'random_over' and 'random_under' take rows as they are."
         )
+    if times_in(X):
+        return ValueError(say_of_times(name, X))
     texts = getattr(X, "dtype", np.dtype(float)).kind in "OUS" or (
         is_frame(X) and columns_without_numbers(X)
     )

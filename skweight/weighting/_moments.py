@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from skweight._utils.columns import take_column
+from skweight._utils.times import are_times
 from skweight._utils.validation import find_missing, is_sequence, plain, say
 from skweight.density_ratio._tables import column_names, width
 
@@ -145,7 +146,7 @@ class Reader:
     def is_number(self, column):
         """Return whether a column holds numbers; truth values are numbers, 0 and 1."""
         values = self.raw(column)
-        if values.dtype.kind in "mM":
+        if are_times(values):
             raise ValueError(
                 f"The column {column!r} of {self.name} holds times, which have no mean "
                 "or share to balance. Turn it into a number, such as days since a "
