@@ -48,9 +48,9 @@ CONTAINERS = ["frame", "array", "polars"]
 def table(kind, start, container="frame", gaps=False):
     rng = np.random.default_rng(len(start))
     moments = pd.Series(pd.date_range(start, periods=N, freq="h"))
-    moments = KINDS[kind](moments)
+    moments = KINDS[kind](moments).copy()
     if gaps:
-        moments[::50] = None
+        moments.iloc[::50] = None
     frame = pd.DataFrame({"a": rng.normal(size=N), "when": moments})
     if container == "array":
         return frame.to_numpy(dtype=object)
