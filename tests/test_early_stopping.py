@@ -27,6 +27,7 @@ from skweight import (
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import DoubleCountingWarning
 from skweight.metrics import RefinedLogLoss
+from skweight.weighting import NoiseAwareWeighting
 
 
 class Recorder(BaseEstimator):
@@ -444,3 +445,42 @@ def test_class_weights_of_watched_rows_are_warned_of(data, mine):
     fit(np.random.default_rng(0).exponential(size=200))
     fit(np.ones(200))
     fit(np.where(y_val == 1, 0.25, 1.0))  # a sample that has too many of the rare class
+
+
+@pytest.mark.parametrize("cut", ["fraction", "given"])
+def test_models_that_a_strategy_looks_at_watch_rows_as_well(cut):
+    seen = []
+
+    class Watched(Classifier):
+        __module__ = "xgboost.sklearn"
+
+        def fit(self, X, y, sample_weight=None, **arguments):
+            super().fit(X, y, sample_weight, **arguments)
+            rows, watched = set(self.X_[:, 0]), set(self.eval_set_[0][0][:, 0])
+            assert not rows & watched
+            seen.append((len(rows), len(watched)))
+            return self
+
+        fit.__signature__ = signature(Recorder.fit)
+
+    rng = np.random.default_rng(0)
+    X, y = (
+        np.column_stack([np.arange(200.0), rng.normal(size=200)]),
+        np.tile([0, 1], 100),
+    )
+    clf = WeightedClassifier(
+        Watched(),
+        weighting=NoiseAwareWeighting(),
+        calibration="sigmoid",
+        ensemble=False,
+        validation_fraction=0.2 if cut == "fraction" else None,
+    )
+    given = {} if cut == "fraction" else {"validation": (X[:20] - 1000, y[:20])}
+    clf.fit(X, y, **given)
+    assert clf.report_.n_fits == len(seen) == 21
+    if cut == "given":
+        assert sorted({n for n, _ in seen}) == [120, 160, 200]
+        assert {n for _, n in seen} == {20}
+    else:
+        assert sorted({sum(counts) for counts in seen}) == [120, 160, 200]
+        assert {round(out / (kept + out), 2) for kept, out in seen} == {0.2}

@@ -7,6 +7,7 @@ fold, from models that saw these rows alone.
 """
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -34,6 +35,33 @@ from skweight.weighting._base import (
     fitted_factors_of,
     fitted_product,
 )
+
+
+class WatchingModel(NamedTuple):
+    """A model that watches validation rows, as in the fit that it is looked at for."""
+
+    estimator: object
+    random_state: int | None
+    unsupported: str
+    labels: np.ndarray
+    validation: object
+
+    def of(self, rows):
+        """Return how a model is fitted on some of the rows."""
+        return self._replace(validation=self.validation.of(rows))
+
+    def fit(self, X, y, weights, population, fit_params):
+        """Return a fitted clone."""
+        training = Training(
+            self.estimator,
+            unsupported=self.unsupported,
+            random_state=self.random_state,
+        )
+        emphasis = weights if population is None else weights / population
+        training.by_role = RoleWeights(population, emphasis)
+        training.validation, training.labels = self.validation, self.labels
+        training.fit_params = fit_params
+        return training.fit(X, y)[0]
 
 
 class LookingTraining(Training):
@@ -76,10 +104,12 @@ class LookingTraining(Training):
             Returns the same for some of the rows, given which.
         """
         self._request, self._X, self._draw = request, X, draw
+        how = self.estimator, self.random_state, self.unsupported, request.classes
+        model = WeightedModel(*how)
+        if self.validation is not None:
+            model = WatchingModel(*how, self.validation)
         self._fits = CrossFits(
-            WeightedModel(
-                self.estimator, self.random_state, self.unsupported, request.classes
-            ),
+            model,
             X,
             request.y,
             request.classes,

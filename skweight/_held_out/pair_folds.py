@@ -38,6 +38,10 @@ class WeightedModel(NamedTuple):
     unsupported: str = "raise"
     labels: object = None
 
+    def of(self, rows):
+        """Return how a model is fitted on some of the rows: the same way."""
+        return self
+
     def fit(self, X, y, weights, population, fit_params=None):
         """Return a fitted clone."""
         return deliver(
@@ -59,7 +63,7 @@ class CrossFits:
     Parameters
     ----------
     model : WeightedModel
-        How a model is fitted.
+        How a model is fitted, or what has its methods and parameters.
     X : array-like of shape (n_samples, n_features)
         Rows as the estimator is to see them: without side columns.
     y : array-like of shape (n_samples,)
@@ -142,7 +146,8 @@ class CrossFits:
 
         It is given no further arguments, which are for the one before.
         """
-        model = self.model._replace(estimator=estimator)
+        one = self.model
+        model = WeightedModel(estimator, one.random_state, one.unsupported, one.labels)
         return self._view(estimator, model=model, fit_params={})
 
     def inside(self, folds):
@@ -278,7 +283,7 @@ def _name_of(content):
 def _fit_without(model, X, y, classes, trained, out, fit_params):
     """Return probabilities of the rows left out, by a model of the others."""
     (train, weights, population), test = trained, np.flatnonzero(out)
-    fitted = model.fit(
+    fitted = model.of(train).fit(
         _safe_indexing(X, train),
         y[train],
         weights,
