@@ -4,7 +4,6 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from skweight._utils.validation import check_number
-from skweight.calibration._base import check_classes, resolve_classes
 from skweight.calibration._engine.numerics import log_normalise, rest_log_odds
 from skweight.calibration._prior import PriorCalibrator
 
@@ -134,13 +133,10 @@ class FocalCalibrator(PriorCalibrator):
                 f"trained with gamma={focal_gamma:g}. Set "
                 f"calibration=FocalCalibrator({focal_gamma:g})."
             )
-        if classes is None:
-            classes, _ = resolve_classes(y, None, owner=type(self).__name__)
-        else:
-            classes = check_classes(classes, owner=type(self).__name__)
-        if class_multiplier is None:
-            class_multiplier = np.ones(classes.shape[0])
-        return super().fit(classes=classes, class_multiplier=class_multiplier)
+        return super().fit(y=y, classes=classes, class_multiplier=class_multiplier)
+
+    def _default_multiplier(self, classes):
+        return np.ones(classes.shape[0])
 
     def _predict_binary(self, scores):
         return super()._predict_binary(focal_inverse(scores, self.gamma))

@@ -102,21 +102,24 @@ class PriorCalibrator(BaseCalibrator):
             is not positive and finite.
         """
         owner = type(self).__name__
-        if class_multiplier is None:
-            raise ValueError(
-                f"{owner} needs class_multiplier, the training mass of every class "
-                "divided by its population mass; got None. WeightedClassifier passes "
-                'it. Elsewhere, for "balanced" weights, pass n / (k * count) per class.'
-            )
         if classes is None:
             classes, _ = resolve_classes(y, None, owner=owner)
         else:
             classes = check_classes(classes, owner=owner)
+        if class_multiplier is None:
+            class_multiplier = self._default_multiplier(classes)
         multiplier = check_class_multiplier(class_multiplier, classes, owner=owner)
         self.classes_ = classes
         self.class_multiplier_ = multiplier
         self._log_multiplier = np.log(multiplier)
         return self
+
+    def _default_multiplier(self, classes):
+        raise ValueError(
+            f"{type(self).__name__} needs class_multiplier, the training mass of every "
+            "class divided by its population mass; got None. WeightedClassifier passes "
+            'it. Elsewhere, for "balanced" weights, pass n / (k * count) per class.'
+        )
 
     def fit_statistics(self, statistics, *, class_multiplier=None):
         """Store the multipliers to invert; only the labels of the statistics are used.
