@@ -744,13 +744,10 @@ class CostMatrix:
     def __eq__(self, other):
         if not isinstance(other, CostMatrix):
             return NotImplemented
-        return self._key() == other._key()
+        return self.__getstate__() == other.__getstate__()
 
     def __hash__(self):
-        return hash(self._key())
-
-    def _key(self):
-        return self._entries, self._labels, self._pos_label, self._further
+        return hash(tuple(self.__getstate__().values()))
 
     def __setattr__(self, name, value):
         raise AttributeError(
@@ -760,10 +757,7 @@ class CostMatrix:
     def __delattr__(self, name):
         self.__setattr__(name, None)
 
-    def __reduce__(self):
-        return _remake, (type(self), *self._key())
-
-    # What skops stores an object by; pickle goes by __reduce__.
+    # pickle and skops store the object by its state, and set it past __setattr__.
     def __getstate__(self):
         return {name: getattr(self, name) for name in CostMatrix.__slots__}
 
@@ -779,10 +773,6 @@ class CostMatrix:
 
     def __sklearn_clone__(self):
         return self
-
-
-def _remake(cls, *key):
-    return cls._make(*key)
 
 
 def as_cost_matrix(spec, *, labels=None, name="cost"):
