@@ -1,8 +1,7 @@
-"""Classification problems whose true answer is known, without a download.
+"""Simulated classification problems with known true probabilities.
 
-With real data nobody knows the probability of a single row, so a claim like "the
-probabilities are calibrated" can only be tested in bins. Here the truth is returned
-with the rows.
+In real data the true probability of a row is not known, so that calibration can be
+tested only in bins. These functions return the true probabilities with the rows.
 """
 
 from functools import partial
@@ -45,33 +44,33 @@ def make_imbalanced(
         g_k(x) = \sqrt{1 - \nu}\; \beta_k^\top x + \sqrt{\nu}\; q_k(x)
 
     with unit vectors :math:`\beta_k`, products :math:`q_k` of two orthogonal
-    directions, and :math:`g_0 = 0`. The intercepts :math:`a_k` are solved for, so that
-    the true probabilities of the rows average to ``prevalence`` exactly; the drawn
-    labels then deviate by chance alone.
+    directions, and :math:`g_0 = 0`. The intercepts :math:`a_k` are computed such that
+    the mean of the true probabilities is exactly ``prevalence``; the frequencies of the
+    drawn labels deviate only by chance.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of rows.
     n_features : int, default=5
-        Number of features. All carry information.
+        Number of features; all are informative.
     prevalence : float or array-like of shape (n_classes,), default=0.1
         Expected share of every class, each above 0, with sum 1. A number is the share
-        of the last class, while the others share the rest equally.
+        of the last class; the others have equal shares of the rest.
     n_classes : int, default=2
         Number of classes.
     class_sep : float, default=2.0
-        Standard deviation s of the log odds of each class against the first, in
-        [0, 30]. Raising it makes classes easier to tell apart; at 0 the features say
-        nothing, at 10 and above hardly a label is left to chance.
+        Standard deviation s of the log odds of each class against the first, in [0,
+        30]. Raising it makes classes easier to separate. At 0 the features have no
+        information; from 10 on nearly all labels are determined by the features.
     nonlinearity : float, default=0.0
         Share :math:`\nu` of the variance of the log odds that no linear model can
-        see, in [0, 1].
+        explain, in [0, 1].
     classes : array-like of shape (n_classes,), default=None
         Labels, in the order of ``prevalence``. None means 0, 1, ...
     random_state : int, RandomState instance or None, default=None
-        Seed of problem and rows. Two seeds are two problems: split one sample to get
-        training and test rows of the same.
+        Seed of problem and rows. Another seed gives another problem: to get training
+        and test rows of the same problem, split one sample.
 
     Returns
     -------
@@ -87,15 +86,15 @@ def make_imbalanced(
         If a number is out of range, if ``prevalence`` does not sum to 1, or if the
         shapes of ``prevalence`` and ``classes`` are not those of ``n_classes``.
     TypeError
-        If a number is not a number.
+        If a parameter is not a number.
 
     See Also
     --------
-    make_rare : Makes real data imbalanced instead.
+    make_rare : Makes given data imbalanced.
 
     Notes
     -----
-    O(n). A class whose expected count is near zero may have no row.
+    O(n). A class with an expected count near zero may have no row.
 
     Examples
     --------
@@ -118,7 +117,7 @@ def make_imbalanced(
         )
 
     rng = check_random_state(random_state)
-    # Directions before rows, so that more rows of a seed share its directions.
+    # Directions are drawn first, so that they depend only on the seed.
     directions = [_draw_directions(n_features, rng) for _ in range(n_classes - 1)]
     X = rng.standard_normal((n_samples, n_features))
     scores = np.zeros((n_samples, n_classes))
@@ -149,11 +148,11 @@ def make_covariate_shift(
     shift=1.0,
     random_state=None,
 ):
-    r"""Draw a source and a target whose density ratio is known in every point.
+    r"""Draw a source and a target with a known density ratio.
 
-    The two differ in their features alone, while labels depend on features in the same
-    way: :math:`P(1 \mid x) = \sigma(x_1^2 - 1)`, of which a linear model can see a
-    different part in each.
+    Source and target differ in the distribution of features only. Labels depend on
+    features in the same way: :math:`P(1 \mid x) = \sigma(x_1^2 - 1)`. The best linear
+    model differs between the two.
 
     Parameters
     ----------
@@ -164,17 +163,17 @@ def make_covariate_shift(
     n_features : int, default=10
         Number of features; at least 3 for ``kind="nonlinear"``.
     kind : {"mean", "narrow", "nonlinear"}, default="mean"
-        How they differ.
+        How source and target differ.
 
         - ``"mean"``: :math:`N(0, I)` and :math:`N(s e_1, I)`. The log ratio is linear.
         - ``"narrow"``: the first feature is :math:`N(1, 1/4)` and :math:`N(2, 1/16)`,
           the target a narrow peak in a tail of the source; others are standard normal.
         - ``"nonlinear"``: :math:`N(0, A A^\top)` for a fixed matrix, times
-          :math:`(1 + 0.7\,\mathrm{sign}\, u_1)(1 + 0.8 \tanh 2 u_2 u_3)` with
-          :math:`u = A^{-1} x`: a step and an interaction, blind to linear models.
+          :math:`(1 + 0.7\,\mathrm{sign}\, u_1)(1 + 0.8 \tanh 2 u_2 u_3)` with :math:`u
+          = A^{-1} x`: a step and an interaction, which linear models cannot detect.
     shift : float, default=1.0
-        Distance s between the means for ``kind="mean"``, 0 or more; others do not look
-        at it. Raising it leaves fewer source rows that look like the target.
+        Distance s between the means for ``kind="mean"``, 0 or more; ignored for other
+        kinds. Raising it leaves fewer source rows similar to the target.
     random_state : int, RandomState instance or None, default=None
         Seed of the rows.
 
@@ -183,14 +182,14 @@ def make_covariate_shift(
     data : Bunch
         ``X_source``, ``y_source``, ``X_target``, ``y_target``; ``proba_source`` and
         ``proba_target``, the true P(1 | x) of every row; ``ratio``, a function that
-        returns the true p_target / p_source of any rows.
+        returns the true p_target / p_source for any rows.
 
     Raises
     ------
     ValueError
         If a number is out of range or the kind is unknown.
     TypeError
-        If a number is not a number.
+        If a parameter is not a number.
 
     See Also
     --------
@@ -230,15 +229,15 @@ def make_covariate_shift(
         X_source[:, 0] = 1 + X_source[:, 0] / 2
         X_target[:, 0] = 2 + X_target[:, 0] / 4
     else:
-        # The features that matter, until enough rows of the target are accepted.
-        kept = np.empty((0, n_features))
-        while len(kept) < n_target:
+        # Rejection sampling, until there are enough rows of the target.
+        accepted_rows = np.empty((0, n_features))
+        while len(accepted_rows) < n_target:
             u = rng.standard_normal((4 * n_target, n_features))
             accepted = rng.uniform(size=len(u)) * (1.7 * 1.8) < _nonlinear_ratio(u)
-            kept = np.concatenate([kept, u[accepted]])
+            accepted_rows = np.concatenate([accepted_rows, u[accepted]])
         mixing = _mixing(n_features)
         X_source = X_source @ mixing
-        X_target = kept[:n_target] @ mixing
+        X_target = accepted_rows[:n_target] @ mixing
     labels = []
     for X in (X_source, X_target):
         proba = expit(X[:, 0] ** 2 - 1)
@@ -256,10 +255,10 @@ def make_covariate_shift(
 
 
 def make_rare(X, y, *, target, random_state=None, return_indices=False):
-    """Thin labelled data to a stated imbalance, and keep the order of the rows.
+    """Remove rows at random to reach a stated imbalance.
 
-    Turns well-known balanced data into a rare-class problem that everybody can
-    reproduce. Rows are left out at random, without replacement; none is changed.
+    Turns well-known balanced data into a reproducible rare-class problem. The remaining
+    rows keep their order and their values.
 
     Parameters
     ----------
@@ -268,15 +267,14 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     y : array-like or Series of shape (n_samples,)
         Labels.
     target : dict
-        What to leave of a class, by label: an int is a number of rows, a float in
-        (0, 1) its share of the result, rounded to whole rows. Classes without a key
-        keep all their rows. If every class has a share, they must sum to 1, and as
-        many rows are kept as possible.
+        What to keep of a class, by label: an int is a number of rows, a float in (0, 1)
+        the share of the result, rounded to whole rows. Classes without a key keep all
+        rows. If every class has a share, the shares must sum to 1, and as many rows as
+        possible are kept.
     random_state : int, RandomState instance or None, default=None
         Seed of the choice of rows.
     return_indices : bool, default=False
-        Whether to return the positions of the kept rows too, to thin anything else
-        that belongs to the rows.
+        Whether to return the positions of the kept rows too, for other row-wise arrays.
 
     Returns
     -------
@@ -291,8 +289,7 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     Raises
     ------
     ValueError
-        If a label is unknown, a number out of range, or a class has fewer rows than
-        asked for.
+        If a label is unknown, a number is out of range, or a class has too few rows.
     TypeError
         If ``target`` is not a dict of numbers.
 
@@ -317,13 +314,13 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
         )
     classes, codes = encode_labels(labels)
     available = np.bincount(codes, minlength=classes.size)
-    kept = _count_kept(target, [plain(label) for label in classes], available)
+    n_kept = _count_kept(target, [plain(label) for label in classes], available)
     rng = check_random_state(random_state)
     indices = np.sort(
         np.concatenate(
             [
                 rng.permutation(np.flatnonzero(codes == code))[:count]
-                for code, count in enumerate(kept)
+                for code, count in enumerate(n_kept)
             ]
         )
     )
@@ -347,7 +344,7 @@ def _mixed_ratio(X, *, shift):
 
 
 def _nonlinear_ratio(u):
-    """Return a ratio whose two factors have mean one by symmetry."""
+    """Return a ratio whose two factors have a mean of 1 by symmetry."""
     step = 1 + 0.7 * np.sign(u[:, 0])
     return step * (1 + 0.8 * np.tanh(2 * u[:, 1] * u[:, 2]))
 
@@ -373,8 +370,8 @@ def _check_prevalence(prevalence, n_classes):
     """Return the share of every class."""
     if np.ndim(prevalence) == 0:
         check_number(prevalence, name="prevalence", low=0, high=1, include="neither")
-        rest = (1 - prevalence) / (n_classes - 1)
-        return np.append(np.full(n_classes - 1, rest), prevalence)
+        other_share = (1 - prevalence) / (n_classes - 1)
+        return np.append(np.full(n_classes - 1, other_share), prevalence)
     shares = np.asarray(prevalence, dtype=np.float64)
     if shares.shape != (n_classes,):
         raise ValueError(
@@ -398,12 +395,12 @@ def _draw_directions(n_features, rng):
 
 
 def _solve_intercepts(scores, prevalence):
-    """Return intercepts with which the mean softmax of the scores is the prevalence.
+    """Return intercepts for which the mean softmax of the scores is the prevalence.
 
-    Newton's method on the logarithm of the mean probabilities, in which a rare class
-    is almost linear. Where no step along it comes closer, the fixed-point step does:
-    it adds to every intercept what is missing on the log scale, and always converges,
-    if slowly.
+    Newton's method on the logarithm of the mean probabilities, which is almost linear
+    for a rare class. If no Newton step improves the result, a fixed-point step is used:
+    it adds the missing part on the log scale to every intercept, and converges slowly
+    but always.
     """
     n = len(scores)
     log_prevalence = np.log(prevalence)
@@ -421,8 +418,8 @@ def _solve_intercepts(scores, prevalence):
         if error < 1e-12:
             return intercepts
         proba = np.exp(log_proba)
-        # How log mean_k moves with intercept_j. Only differences between intercepts
-        # matter, so the first stays where it is.
+        # Derivative of log mean_k by intercept_j. Only differences between intercepts
+        # matter, so the first is fixed.
         slopes = proba.T @ (proba / n) / np.exp(log_mean)[:, np.newaxis]
         slopes = np.eye(prevalence.size) - slopes
         newton = np.zeros_like(gap)
@@ -434,14 +431,14 @@ def _solve_intercepts(scores, prevalence):
         intercepts = intercepts + step
         gap, log_proba, log_mean = candidate
     raise ValueError(
-        "no intercepts were found with which the true probabilities average to "
-        f"prevalence; the closest are off by a factor of {np.exp(error):.3g}. Lower "
-        "class_sep, or raise n_samples."
+        "prevalence could not be reached with these scores; the closest mean "
+        f"probabilities differ by a factor of {np.exp(error):.3g}. Lower class_sep, or "
+        "raise n_samples."
     )
 
 
 def _count_kept(target, labels, available):
-    """Return how many rows of every class to keep."""
+    """Return the number of rows of every class to keep."""
     if not hasattr(target, "items"):
         raise TypeError(
             "target must be a dict {label: number of rows or share of the result}; got "
@@ -454,7 +451,7 @@ def _count_kept(target, labels, available):
             f"target names {say(unknown)}, which y does not contain; y has "
             f"{say(labels)}.{did_you_mean(unknown[0], labels)}"
         )
-    kept = dict(zip(labels, available.tolist(), strict=True))
+    n_kept = dict(zip(labels, available.tolist(), strict=True))
     shares = {}
     for label, value in target.items():
         name = f"target[{say(label)}]"
@@ -463,36 +460,36 @@ def _count_kept(target, labels, available):
             shares[label] = value
         else:
             check_number(value, name=name, low=1)
-            kept[label] = value
+            n_kept[label] = value
     if shares:
-        kept.update(_resolve_shares(shares, kept))
+        n_kept.update(_resolve_shares(shares, n_kept))
     for label, count in zip(labels, available.tolist(), strict=True):
-        if kept[label] > count:
+        if n_kept[label] > count:
             raise ValueError(
-                f"target asks for {kept[label]} rows of the label {say(label)}, but y "
-                f"has {count}. Ask for less, or for fewer rows of the other labels."
+                f"target needs {n_kept[label]} rows of the label {say(label)}, but y "
+                f"has {count}. Lower that number, or those of the other labels."
             )
-        if kept[label] == 0:
+        if n_kept[label] == 0:
             raise ValueError(
-                f"target leaves no row of the label {say(label)}: its share of "
-                f"{shares[label]:g} is less than half a row. Raise it, or pass a "
-                "number of rows."
+                f"target must keep at least one row per label; the share "
+                f"{shares[label]:g} of the label {say(label)} is less than half a row. "
+                "Raise it, or pass a number of rows."
             )
-    return [kept[label] for label in labels]
+    return [n_kept[label] for label in labels]
 
 
-def _resolve_shares(shares, kept):
+def _resolve_shares(shares, n_kept):
     """Return numbers of rows for shares of the result."""
     total_share = sum(shares.values())
-    if len(shares) < len(kept):
+    if len(shares) < len(n_kept):
         if total_share >= 1:
-            others = [label for label in kept if label not in shares]
+            without_share = [label for label in n_kept if label not in shares]
             raise ValueError(
-                f"the shares in target sum to {total_share:g}, which leaves nothing "
-                f"for the labels {say(others)}. Lower them, or give every label a "
-                "share."
+                f"the shares in target must sum to less than 1, so that rows of the "
+                f"labels {say(without_share)} are left; got {total_share:g}. Lower "
+                "them, or give every label a share."
             )
-        fixed = sum(kept[label] for label in kept if label not in shares)
+        fixed = sum(n_kept[label] for label in n_kept if label not in shares)
         total = fixed / (1 - total_share)
     else:
         if not np.isclose(total_share, 1, rtol=0, atol=1e-9):
@@ -500,6 +497,6 @@ def _resolve_shares(shares, kept):
                 "the shares in target must sum to 1 when every label has one; got "
                 f"{total_share:g}."
             )
-        total = min(kept[label] / share for label, share in shares.items())
-    # The rounding of a division must not cost the row that was there.
+        total = min(n_kept[label] / share for label, share in shares.items())
+    # round, not int: floating-point errors must not remove a row.
     return {label: round(share * total) for label, share in shares.items()}

@@ -1,4 +1,4 @@
-"""Losses that libraries of boosted trees take as their objective."""
+"""Losses that can be used as the objective of boosted trees."""
 
 import numpy as np
 from scipy.optimize import brentq
@@ -14,25 +14,26 @@ from skweight.calibration._focal import log_share
 
 __all__ = ["FocalObjective"]
 
-# Curvature that every row has at least. The focal loss is not convex: where a model is
-# confidently wrong its curvature is below zero, and a Newton step would go uphill.
+# Smallest Hessian of a row. The focal loss is not convex: for confidently wrong
+# predictions the second derivative is negative, and a Newton step would increase the
+# loss.
 _FLOOR = 1e-6
 
-# Rows of one block: its temporaries stay in the processor's cache.
+# Rows of one block: temporary arrays stay in the processor's cache.
 _BLOCK = 1 << 14
 
-# Log odds beyond this have a probability of 0 or 1 in every digit. It bounds exp.
+# Bound of log odds, so that exp does not overflow.
 _FAR = 700.0
 
 
 class FocalObjective:
     r"""Focal loss as the objective of XGBoost and LightGBM.
 
-    Rows that a model gets right count less, by the factor :math:`(1 - p_t)^\gamma`,
-    where :math:`p_t` is the probability of the label of the row [1]_. The loss is no
-    proper one: its probabilities are too near to equal ones, and
-    :class:`~skweight.calibration.FocalCalibrator` (``calibration="focal"``) brings them
-    back exactly. On tables it did not beat the log loss: see
+    Rows that a model predicts well count less, by the factor :math:`(1 - p_t)^\gamma`,
+    where :math:`p_t` is the probability of the label of the row [1]_. The loss is not
+    proper: its probabilities are too close to equal.
+    :class:`~skweight.calibration.FocalCalibrator` (``calibration="focal"``) corrects
+    them exactly. On tabular data the focal loss was not better than the log loss: read
     :doc:`/user_guide/focal_loss` before using it.
 
     With logits z, :math:`q = 1 - p_t` and
@@ -44,21 +45,21 @@ class FocalObjective:
     Parameters
     ----------
     gamma : float, default=2.0
-        Exponent, in [0, inf). Raising it looks harder at the rows that a model gets
-        wrong; 0 is the log loss.
+        Exponent, in [0, inf). Raising it increases the relative weight of rows that a
+        model predicts badly; 0 is the log loss.
 
     See Also
     --------
-    skweight.calibration.FocalCalibrator : Back to probabilities.
+    skweight.calibration.FocalCalibrator : Inverts the focal loss.
 
     Notes
     -----
-    Gradient and Hessian (for several classes its diagonal) are exact; a Hessian below
-    1e-6 is raised to that, before it is multiplied by the weight of the row. So a row
-    of weight 2 is two rows, and a row of weight 0 is none. Two or three passes over
-    the rows, in blocks: O(n k) time, and no memory besides the result.
+    Gradient and Hessian (for several classes its diagonal) are exact. A Hessian below
+    1e-6 is raised to that before it is multiplied by the weight of the row, so that a
+    row of weight 2 counts as two rows, and a row of weight 0 is ignored. O(n k) time,
+    and no memory except the result.
 
-    CatBoost has the loss by name for two classes, and is given it so:
+    CatBoost has this loss for two classes:
     ``loss_function="Focal:focal_alpha=0.5;focal_gamma=2"``.
 
     References
@@ -81,22 +82,22 @@ class FocalObjective:
     LightGBM, ``LGBMClassifier(objective=focal)``.
     """
 
-    # No estimator: of one that has get_params XGBoost would take objective__gamma for
-    # a parameter of its own, and warn.
+    # Not a BaseEstimator: with get_params, XGBoost would treat objective__gamma as its
+    # own parameter, and warn.
     def __init__(self, gamma=2.0):
         self.gamma = gamma
 
     def __repr__(self):
         return f"FocalObjective(gamma={self.gamma!r})"
 
-    # The names of the arguments are those that XGBoost and LightGBM ask for.
+    # XGBoost and LightGBM require these names of the arguments.
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return gradient and Hessian of the loss in the raw scores.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            Labels as the library encodes them: 0, 1, and so on.
+            Labels as encoded by the library: 0, 1, and so on.
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes)
             Raw scores: log odds of class 1, or a logit per class.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -110,7 +111,7 @@ class FocalObjective:
         Raises
         ------
         ValueError
-            If ``gamma`` is negative, or the shapes do not fit.
+            If ``gamma`` is negative, or the shapes do not match.
         """
         check_number(self.gamma, name="gamma", low=0)
         scores = np.asarray(y_pred, dtype=np.float64)
@@ -135,10 +136,10 @@ class FocalObjective:
         return gradient, hessian
 
     def _binary(self, codes, scores, gradient, hessian):
-        r"""Write the derivatives of rows of two classes.
+        r"""Compute the derivatives of rows of two classes.
 
-        With log p = :math:`-\log(1 + e^{-s})`, s the log odds of the own label, and
-        u = :math:`-p \log p`,
+        With log p = :math:`-\log(1 + e^{-s})`, s the log odds of the label of the row,
+        and u = :math:`-p \log p`,
 
         v q = q^g (q + g u),  h = q^g p ((1 + 2 g + g log p) q + g^2 u).
         """
@@ -168,18 +169,20 @@ class FocalObjective:
         np.multiply(log_p, power, out=hessian)
 
     def _multiclass(self, codes, scores, gradient, hessian):
-        r"""Write the derivatives of rows of several classes.
+        r"""Compute the derivatives of rows of several classes.
 
         h_k = v p_k (1 - p_k) - v' p_t (p_k - [k = t])^2, with v' the derivative of v;
         (p_k - [k = t])^2 / q is at most q, so that v' q, which is finite, is enough.
         """
         g = self.gamma
         rows = np.arange(scores.shape[0])
-        own = codes.astype(np.intp)
-        logits = scores - scores[rows, own][:, np.newaxis]
+        labels = codes.astype(np.intp)
+        logits = scores - scores[rows, labels][:, np.newaxis]
         np.clip(logits, -_FAR, _FAR, out=logits)
-        share = np.exp(logits, out=logits)  # of every class over that of the label
-        share[rows, own] = 0.0
+        share = np.exp(
+            logits, out=logits
+        )  # of every class, divided by that of the label
+        share[rows, labels] = 0.0
         ratio = share.sum(axis=1)  # q / p_t
         p_own = 1.0 / (1.0 + ratio)
         log_p = -np.log1p(ratio)
@@ -193,17 +196,17 @@ class FocalObjective:
         # v' q
         bend = power * g * (-2 - log_p - (g - 1) * t) * p_own
         np.multiply(proba, v[:, np.newaxis], out=gradient)
-        gradient[rows, own] = -v * q
+        gradient[rows, labels] = -v * q
         np.multiply(gradient, 1 - proba, out=hessian)
         with np.errstate(invalid="ignore", divide="ignore"):
             relative = np.where(q[:, np.newaxis] > 0, proba / q[:, np.newaxis], 0.0)
         hessian -= bend[:, np.newaxis] * proba * relative
-        hessian[rows, own] = v * p_own * q - bend * q
+        hessian[rows, labels] = v * p_own * q - bend * q
 
     def base_score(self, y, sample_weight=None):
-        """Return the best constant model, as XGBoost takes it: ``base_score=``.
+        """Return the best constant model, for ``base_score=`` of XGBoost.
 
-        Without it boosting spends its first rounds on the frequencies of the classes.
+        Without it, boosting needs its first rounds to learn the class frequencies.
         LightGBM has no such parameter, and starts from zero.
 
         Parameters
@@ -217,12 +220,12 @@ class FocalObjective:
         -------
         start : float or list of float
             Probability of the second of two classes, or a logit per class with mean
-            zero (which XGBoost takes from version 3.1 on).
+            zero (supported by XGBoost from version 3.1 on).
 
         Raises
         ------
         ValueError
-            If there are fewer than two classes, or one without positive weight.
+            If there are fewer than two classes, or a class has no positive weight.
         """
         check_number(self.gamma, name="gamma", low=0)
         _, codes = encode_labels(check_labels(y, owner=type(self).__name__))
@@ -240,10 +243,10 @@ class FocalObjective:
         return (start - start.mean()).tolist()
 
     def _best_constant(self, log_frequency):
-        """Return log p at which the mean loss is least, for given class frequencies."""
+        """Return log p that minimises the mean loss, for given class frequencies."""
 
         def odds(shift):
-            """Return log odds of every class, by bisection on a rising function."""
+            """Return log odds of every class, by bisection."""
             low = np.full(log_frequency.size, -_FAR)
             high = -low
             for _ in range(80):
@@ -252,14 +255,15 @@ class FocalObjective:
                 low, high = np.where(above, low, middle), np.where(above, middle, high)
             return (low + high) / 2
 
-        # The frequencies are proportional to p / v(p); the factor makes p sum to one.
+        # The frequencies are proportional to p / v(p); find the factor for which p sums
+        # to 1.
         far = _FAR / 2
         shift = brentq(lambda c: expit(odds(c)).sum() - 1, -far, far, xtol=1e-12)
         return log_expit(odds(shift))
 
 
 def _power(q, exponent):
-    """Return q to an exponent; of the usual whole ones without a logarithm."""
+    """Return q to an exponent; faster for 0, 1 and 2."""
     if exponent == 2:
         return q * q
     if exponent == 1:

@@ -285,26 +285,26 @@ def test_labels_are_matched_by_value(labels):
         (
             {"eel": 11},
             ValueError,
-            "target asks for 11 rows of the label 'eel', but y has 10. Ask for less, "
-            "or for fewer rows of the other labels.",
+            "target needs 11 rows of the label 'eel', but y has 10. Lower that number, "
+            "or those of the other labels.",
         ),
         (
             {"eel": 0.2},  # a fifth beside 90 others would be 22.5 rows
             ValueError,
-            "target asks for 22 rows of the label 'eel', but y has 10. Ask for less, "
-            "or for fewer rows of the other labels.",
+            "target needs 22 rows of the label 'eel', but y has 10. Lower that number, "
+            "or those of the other labels.",
         ),
         (
             {"eel": 0.001},
             ValueError,
-            "target leaves no row of the label 'eel': its share of 0.001 is less than "
-            "half a row. Raise it, or pass a number of rows.",
+            "target must keep at least one row per label; the share 0.001 of the label "
+            "'eel' is less than half a row. Raise it, or pass a number of rows.",
         ),
         (
             {"eel": 0.5, "dog": 0.5},
             ValueError,
-            "the shares in target sum to 1, which leaves nothing for the labels "
-            "['cat']. Lower them, or give every label a share.",
+            "the shares in target must sum to less than 1, so that rows of the labels "
+            "['cat'] are left; got 1. Lower them, or give every label a share.",
         ),
         (
             {"eel": 0.5, "dog": 0.3, "cat": 0.1},

@@ -156,7 +156,9 @@ def test_balance_by_rows_or_by_weights_is_not_known():
     X = rng.normal(size=(500, 2)) + y[:, np.newaxis]
     weight = np.where(y == 1, 1.0, 20.0) * rng.uniform(0.5, 1.5, 500)
     clf = WeightedClassifier(BALANCED, weighting=None, calibration="prior")
-    with pytest.warns(DoubleCountingWarning, match="may be off by that factor") as told:
+    with pytest.warns(
+        DoubleCountingWarning, match="may be wrong by that factor"
+    ) as told:
         clf.fit(X, y, sample_weight=weight)
     (warning,) = [each for each in told if each.category is DoubleCountingWarning]
     assert warning.filename == __file__

@@ -112,5 +112,5 @@ def test_rows_of_ones_own_and_words(rng):
         "A weight of 2 is the row twice",
         "A weight of 0 is no row",
     ]
-    with pytest.raises(TypeError, match="both X and y"):
+    with pytest.raises(TypeError, match="pass both, or neither"):
         check_weight_semantics(GaussianNB(), X=X)

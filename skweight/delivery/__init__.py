@@ -1,8 +1,8 @@
-"""Bring weights into any estimator. Nothing else fits a wrapped estimator.
+"""Fit any estimator with weights. No other module fits a wrapped estimator.
 
-``_deliver`` chooses the way in, ``_one`` goes it for an estimator that stands alone,
-``_composite`` for Pipelines, searches and ensembles, and ``_balancing`` knows the class
-weights that estimators have by themselves.
+``_deliver`` has the entry points, ``_one`` fits a single estimator, ``_composite`` fits
+Pipelines, searches and ensembles, and ``_balancing`` finds class weights that are
+parameters of estimators.
 """
 
 from skweight.delivery._deliver import deliver

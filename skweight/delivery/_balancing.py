@@ -1,8 +1,7 @@
-"""Class weights that an estimator has by parameters of its own.
+"""Class weights that are parameters of an estimator.
 
-They are emphasis as well. Whoever injects weights besides counts twice; and whoever
-inverts the emphasis has to know of them, since the model has seen its classes at other
-masses than the rows have.
+They are emphasis too. Weights in addition to them would count twice, and the inversion
+of the emphasis must include them, because they change the class masses of the training.
 """
 
 import re
@@ -17,16 +16,16 @@ from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 
-# Class masses that differ by less are the same by rows and by weights.
+# Largest ratio of class masses by weights and by rows that is ignored.
 _CLEARLY = 1.1
 
 
 def balances_itself(estimator):
-    """Find parameters by which a classifier, or one inside it, balances its classes.
+    """Find parameters by which a classifier, or a nested one, balances its classes.
 
-    Known are the class weights of scikit-learn, XGBoost, LightGBM (with its aliases),
-    CatBoost, Keras and of the criteria and samplers of PyTorch; balanced ensembles of
-    imbalanced-learn; and samplers that are steps of a Pipeline.
+    Supported are the class weights of scikit-learn, XGBoost, LightGBM (with its
+    aliases), CatBoost, Keras and of criteria and samplers of PyTorch; balanced
+    ensembles of imbalanced-learn; and samplers that are steps of a Pipeline.
 
     Parameters
     ----------
@@ -35,8 +34,8 @@ def balances_itself(estimator):
 
     Returns
     -------
-    found : list of tuple (str, object)
-        Parameter names, as ``estimator.set_params`` takes them, and their values.
+    parameters : list of tuple (str, object)
+        Parameter names, as for ``estimator.set_params``, and their values.
 
     Examples
     --------
@@ -48,37 +47,37 @@ def balances_itself(estimator):
     """
     if isinstance(estimator, FrozenEstimator):
         return []
-    found = [(name, value) for name, value, *_ in _balancing_parameters(estimator)]
+    parameters = [(name, value) for name, value, *_ in _balancing_parameters(estimator)]
     if _is_balanced_ensemble(estimator):
-        found.append(("sampling_strategy", estimator.sampling_strategy))
+        parameters.append(("sampling_strategy", estimator.sampling_strategy))
     for key, child in children(estimator):
         if hasattr(child, "fit_resample") and not hasattr(child, "predict"):
-            # A sampler of a balanced ensemble has been found by the ensemble.
+            # The sampler of a balanced ensemble is in the list already.
             if _resamples_classes(child) and not _is_balanced_ensemble(estimator):
-                found.append((key, child))
+                parameters.append((key, child))
         else:
-            found += [
+            parameters += [
                 (f"{key}__{name}", value) for name, value in balances_itself(child)
             ]
-    return found
+    return parameters
 
 
 def inner_multiplier(estimator, classes, mass):
-    """Return by how much a fitted estimator multiplies its classes by itself.
+    """Return the class multiplier of the parameters of a fitted estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted. The learner inside of Pipelines, searches and frozen models is asked.
+        Fitted; for Pipelines, searches and frozen models the learner inside is used.
     classes : ndarray of shape (n_classes,)
         Labels.
     mass : ndarray of shape (n_classes,)
-        Weight of the rows of each class that the learner is given.
+        Total weight of the training rows of each class.
 
     Returns
     -------
     multiplier : ndarray of shape (n_classes,)
-        Ones where it does not balance, or in a way that nobody knows from outside.
+        Ones if the estimator does not balance, or the multiplier cannot be computed.
     """
     multiplier = np.ones(classes.size)
     share = mass / mass.sum()
@@ -88,19 +87,19 @@ def inner_multiplier(estimator, classes, mass):
 
 
 def warn_of_two_counts(estimator, classes, mass, counts):
-    """Warn if an estimator balances, and weights and numbers of rows say other things.
+    """Warn if an estimator balances, and class masses differ by weights and by rows.
 
     Parameters
     ----------
     estimator, classes, mass
-        As of `inner_multiplier`.
+        As in `inner_multiplier`.
     counts : ndarray of shape (n_classes,)
-        Number of rows of each class that the learner is given.
+        Number of training rows of each class.
 
     Warns
     -----
     DoubleCountingWarning
-        If what it multiplies its classes by depends on which of the two it counts.
+        If the multiplier depends on whether the estimator counts weights or rows.
     """
     by_mass, by_count = mass / mass.sum(), counts / counts.sum()
     for name, value, weight, parameter in _balancing_parameters(learner_of(estimator)):
@@ -111,7 +110,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
 
 
 def _balancing_parameters(estimator):
-    """Yield name, value, the part of it that balances, and kind of such parameters."""
+    """Yield name, value, balancing part of the value, and kind of each parameter."""
     params = estimator.get_params(deep=False)
     for name, value in params.items():
         parameter = _PARAMETERS.get(name)
@@ -122,11 +121,11 @@ def _balancing_parameters(estimator):
 
 def _warn_of_two_counts(name, value, ratio):
     warn(
-        f"The wrapped estimator balances by itself ({name}={value!r}), and the weights "
-        f"make its classes up to {ratio.max() / ratio.min():.3g} times as large as "
-        "their numbers of rows do. Some estimators balance the rows and some the "
-        "weights, so class_multiplier_ may be off by that factor. Set it back to its "
-        "default, and balance by weighting='balanced', which counts the weights.",
+        f"The wrapped estimator balances by its parameter {name}={value!r}, and class "
+        f"masses by weights differ from those by rows by up to a factor of "
+        f"{ratio.max() / ratio.min():.3g}. Some estimators balance weights and some "
+        "rows, so class_multiplier_ may be wrong by that factor. Reset the parameter "
+        "to its default, and use weighting='balanced', which balances weights.",
         DoubleCountingWarning,
     )
 
@@ -135,9 +134,9 @@ def _warn_of_two_counts(name, value, ratio):
 
 
 def _is_balanced_ensemble(estimator):
-    """Return whether an estimator draws rows of its classes alike, member by member.
+    """Return whether an ensemble draws balanced rows for each member.
 
-    So do BalancedRandomForestClassifier and its kin of imbalanced-learn.
+    For example BalancedRandomForestClassifier of imbalanced-learn.
     """
     return hasattr(estimator, "predict") and (
         "sampling_strategy" in estimator.get_params(deep=False)
@@ -145,10 +144,10 @@ def _is_balanced_ensemble(estimator):
 
 
 def _resamples_classes(sampler):
-    """Return whether a sampler changes how frequent classes are, by its purpose.
+    """Return whether the purpose of a sampler is to change class frequencies.
 
-    Those that clean (TomekLinks and its kin) leave classes about as they are, and of
-    one that calls a function nobody knows.
+    Cleaning samplers such as TomekLinks hardly change them; for FunctionSampler it is
+    not known.
     """
     inner = sampler.get_params(deep=False).get("sampler")
     if inner is not None and hasattr(inner, "get_params"):
@@ -211,14 +210,14 @@ def _of_criterion(value, classes, share):
 
 
 def _of_batches(value, classes, share):
-    """Of balanced batches, which know what they make of classes; else of nobody."""
+    """As of balanced batches, which have ``class_multiplier_``; else ones."""
     multiplier = getattr(value, "class_multiplier_", None)
     fits = multiplier is not None and np.shape(multiplier) == classes.shape
     return np.array(multiplier) if fits else np.ones(classes.size)
 
 
 def _even(share):
-    """Return what makes all classes that are there equally frequent."""
+    """Return the multiplier that balances all classes with a positive share."""
     present = share > 0
     factor = np.divide(1.0, share, out=np.ones(share.size), where=present)
     return factor / np.average(factor, weights=share)
@@ -228,12 +227,13 @@ def _even(share):
 
 
 def _unless(*neutral):
-    """Return a reader of values of which some leave an estimator alone."""
+    """Return a reader that returns None for neutral values."""
 
     def read(value, params):
-        # A value may be an array, whose comparison is one of its entries.
+        # The value may be an array, which cannot be compared as a whole.
         is_neutral = any(
-            value is none or (np.ndim(value) == 0 and value == none) for none in neutral
+            value is neutral_value or (np.ndim(value) == 0 and value == neutral_value)
+            for neutral_value in neutral
         )
         return None if is_neutral else value
 
@@ -241,14 +241,14 @@ def _unless(*neutral):
 
 
 def _bagging_fraction(value, params):
-    """Read which part of a class LightGBM draws, where its bagging is on."""
+    """Read the bagging fraction of a class in LightGBM, if bagging is on."""
     names = ("bagging_freq", "subsample_freq")
     drawn = any((params.get(name) or 0) > 0 for name in names)
     return _unless(None, 1)(value, params) if drawn else None
 
 
 def _focal_alpha(value, params):
-    """Read how often the focal loss of CatBoost counts the second class."""
+    """Read the weight of the second class in the focal loss of CatBoost."""
     match = isinstance(value, str) and re.search(
         r"^Focal:.*focal_alpha=([\d.]+)", value
     )
@@ -257,11 +257,11 @@ def _focal_alpha(value, params):
 
 
 def _criterion(value, params):
-    """Read the weights with which a criterion of PyTorch was made, or will be."""
+    """Read the class weights of a criterion of PyTorch, or of its partial."""
     if isinstance(value, str | type):
         return None
     made_with = getattr(value, "keywords", None) or getattr(value, "__dict__", {})
-    # PyTorch keeps tensors apart from other attributes.
+    # PyTorch stores tensors separately from other attributes.
     tensors = made_with.get("_buffers", made_with)
     for name in ("weight", "pos_weight", "class_weight"):
         if tensors.get(name) is not None:
@@ -274,7 +274,7 @@ def _tensor(value, params):
 
 
 def _sampler(value, params):
-    """Read what draws some rows more often: batches, or a sampler with weights."""
+    """Read a sampler that draws rows with unequal probability."""
     if hasattr(value, "class_multiplier_"):
         return value
     weights = getattr(value, "weights", None)
@@ -286,7 +286,7 @@ def _fit_kwargs(value, params):
 
 
 class _Parameter(NamedTuple):
-    """What of a value balances (None: nothing), and what that multiplies classes by."""
+    """Reader of the balancing part of a value (or None), and its class multiplier."""
 
     read: object
     multiplier: object
@@ -298,8 +298,8 @@ _NEGATIVE_PART = _Parameter(_bagging_fraction, _scale_neg_weight)
 _FOCAL = _Parameter(_focal_alpha, _scale_pos_weight)
 _DRAWS = _Parameter(_sampler, _of_batches)
 
-# A parameter of another package becomes known by one row here. LightGBM takes all of
-# its aliases as keyword arguments, and offers no public list of them.
+# Add a row here to support a parameter of another package. LightGBM accepts all its
+# aliases as keyword arguments, and has no public list of them.
 _PARAMETERS = {
     # scikit-learn, LightGBM, scikeras
     "class_weight": _Parameter(_unless(None), _class_weight),

@@ -1,8 +1,8 @@
-"""Plan a delivery into a composite: who inside it is to get which weights.
+"""Plan which estimators inside a composite get which weights.
 
-A composite is walked from the outside in, and requests are set on it by which
-scikit-learn's own metadata routing carries the weights. What routing cannot reach gets
-an adapter.
+A composite is traversed from the outside in. Metadata requests are set on its parts, so
+that scikit-learn's metadata routing passes the weights. Parts that routing cannot reach
+are wrapped by an adapter.
 """
 
 from functools import cached_property
@@ -41,8 +41,8 @@ from skweight.delivery._one import (
 )
 from skweight.exceptions import UnsupportedWeightsError
 
-# Composites that make an estimator of their own where they are given none. It must be
-# there before the fit, or no weight could be requested for it.
+# Composites with a default estimator, as (parameter, module, class, arguments). The
+# default must be set before the fit, so that weights can be requested for it.
 _MADE_BY_DEFAULT = {
     "StackingClassifier": (
         "final_estimator",
@@ -58,32 +58,30 @@ _MADE_BY_DEFAULT = {
     ),
 }
 
-# Composites that route one metadata twice, the second time under the name it has after
-# the first, so that an alias is lost on the way; or pass all of them on unasked.
+# Composites that route metadata twice, where an alias is resolved too early, or that
+# pass on metadata without a request.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 
-# Composites whose members see other classes, made of several of the old ones.
+# Composites whose members are fitted on other labels, each for several classes.
 _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
-# Composites whose own sample_weight is for a calibrator, not for what learns. Others
-# that take sample_weight, such as bagging ensembles, draw or pass on rows by it and
-# are given it like any estimator.
+# Composites whose own sample_weight is for a calibrator, not for the learner. Other
+# composites with sample_weight, such as bagging ensembles, get it like any estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
-# Composites that had a sample_weight of their own before scikit-learn 1.7, only to pass
-# it on.
+# Composites that had a sample_weight before scikit-learn 1.7, only to pass it on.
 _PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 LEARNER = "population x emphasis"
 
 
 class Delivery(NamedTuple):
-    """What one estimator got, and how.
+    """Which weights an estimator got, and how.
 
     Attributes
     ----------
     estimator : str
-        Its class, behind the path to it inside a composite.
+        Class of the estimator, after its path inside a composite.
     weights : str
         "population x emphasis", "population", or "none".
     way : str
@@ -102,7 +100,7 @@ class Delivery(NamedTuple):
 
 
 def children(estimator):
-    """Yield the parameter name and the object of every estimator held directly."""
+    """Yield (parameter name, object) for every direct child estimator."""
     if isinstance(estimator, FrozenEstimator | WeightAdapter):
         return
     for name, value in estimator.get_params(deep=False).items():
@@ -124,7 +122,7 @@ def is_estimator(value):
 
 
 def is_composite(estimator):
-    """Return whether an estimator routes arguments of fit to estimators inside it."""
+    """Return whether an estimator routes arguments of fit to nested estimators."""
     takes_weights = "sample_weight" in fit_arguments(estimator)
     if takes_weights and name_of(estimator) not in _CALIBRATES | _PASSES_ON:
         return False
@@ -133,13 +131,14 @@ def is_composite(estimator):
         return False
     routing = routing_of(estimator)
     if routing is None:
-        # It refuses routing itself, or someone inside it does, who gets an adapter.
+        # The estimator does not support routing, or a child does not, which gets an
+        # adapter.
         return any(routing_of(child) is None for child in below)
     return isinstance(routing, MetadataRouter)
 
 
 def _learns(parent, child, is_last):
-    """Return whether a child of a learner is what learns, not what prepares."""
+    """Return whether a child of a learner is a learner, not a transformer."""
     if hasattr(parent, "steps"):
         return is_last
     return is_classifier(child) or is_regressor(child)
@@ -150,7 +149,7 @@ def _join(path, key):
 
 
 class Plan:
-    """Requests, set on a private clone, by which routing carries the right weights."""
+    """Sets requests on a private clone, so that routing passes the right weights."""
 
     def __init__(
         self,
@@ -175,7 +174,7 @@ class Plan:
 
     @cached_property
     def by_class(self):
-        """Classes and their weights, or None where weights vary within a class."""
+        """Classes and their weights, or None if weights vary within a class."""
         return by_class_or_none(self.y, self.vectors[TRAINING])
 
     @property
@@ -183,19 +182,19 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set all requests below an estimator; return it, or an adapter around it."""
+        """Set all requests inside an estimator; return it, or an adapter around it."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
             if name_of(parent) == "StackingClassifier":
-                # It accepts for its final estimator only what a member asks for.
+                # StackingClassifier passes on only metadata that a member requests.
                 return WeightAdapter(estimator, {TRAINING: TRAINING}, composite=True)
             return estimator
         if hasattr(estimator, "fit_resample") and not takes_roles(estimator):
             raise UnsupportedWeightsError(
-                f"{name_of(estimator)} (at {path}) changes which rows there are, and "
-                "weights cannot follow through it here. In skweight.pipeline.Pipeline "
-                "they ride along; or pass weighting=None and no sample_weight."
+                f"{name_of(estimator)} (at {path}) resamples rows, but not their "
+                "weights. Use skweight.pipeline.Pipeline, which resamples both, or "
+                "pass weighting=None and no sample_weight."
             )
         if not is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)
@@ -203,7 +202,7 @@ class Plan:
         make_remainder(estimator)
         if learner and name_of(estimator) in _RELABELS and self._many_classes():
             self.relabelled.append(path)
-        told_before = len(self.deliveries)
+        n_before = len(self.deliveries)
         below = list(children(estimator))
         for position, (key, child) in enumerate(below, start=1):
             prepared = self.prepare(
@@ -215,7 +214,7 @@ class Plan:
             if prepared is not child:
                 estimator.set_params(**{key: prepared})
         if learner:
-            self._check_passes_on(estimator, self.deliveries[told_before:])
+            self._check_passes_on(estimator, self.deliveries[n_before:])
         self._prepare_candidates(estimator, path, learner)
         self._score_with_population(estimator)
         if self.with_population and name_of(estimator) in _CALIBRATES:
@@ -226,15 +225,20 @@ class Plan:
 
     @staticmethod
     def _check_passes_on(estimator, below):
-        """Raise if weights would not get through a composite to its learners."""
-        told = {(one.weights, one.way) for one in below if one.weights != "population"}
+        """Raise if a composite does not pass weights to its learners."""
+        weights_and_ways = {
+            (delivery.weights, delivery.way)
+            for delivery in below
+            if delivery.weights != "population"
+        }
         routing = get_routing_for_object(estimator)
-        if told == {("none", "frozen")} or routing.consumes("fit", [TRAINING]):
+        if weights_and_ways == {("none", "frozen")} or routing.consumes(
+            "fit", [TRAINING]
+        ):
             return
         raise UnsupportedWeightsError(
-            f"{name_of(estimator)} does not pass weights on to the estimators inside "
-            "it, so they cannot reach them. Put the WeightedClassifier inside the "
-            f"{name_of(estimator)} instead of around it."
+            f"{name_of(estimator)} does not pass weights to its estimators. Put the "
+            f"WeightedClassifier inside the {name_of(estimator)} instead of around it."
         )
 
     def _prepare_one(self, estimator, path, learner, parent):
@@ -258,7 +262,7 @@ class Plan:
         self._note(estimator, path, LEARNER, way)
         return WeightAdapter(
             estimator,
-            {name: name for name in self.given()},
+            {name: name for name in self.weights_by_name()},
             unsupported=self.unsupported,
             random_state=self.random_state,
             validation=self.validation,
@@ -268,15 +272,14 @@ class Plan:
         return self.by_class is not None and self.by_class[0].size > 2
 
     def _constant_at(self, path):
-        """Return whether weights are constant per class as an estimator sees them."""
+        """Return whether weights are constant per class for an estimator."""
         relabelled = path.startswith(tuple(self.relabelled))
         return self.by_class is not None and not relabelled
 
     def _without_routing(self, transformer):
-        """Return a transformer, or an adapter where it fails for want of metadata.
+        """Return a transformer, or an adapter if it fails without metadata.
 
-        With routing on, TargetEncoder of scikit-learn 1.9 asks for groups that
-        nobody passed.
+        With routing on, TargetEncoder of scikit-learn 1.9 requires groups.
         """
         routing = routing_of(transformer)
         if not isinstance(routing, MetadataRouter):
@@ -286,7 +289,7 @@ class Plan:
         return WeightAdapter(transformer)
 
     def _prepare_candidates(self, search, path, learner):
-        """Prepare estimators that a search puts in the place of others."""
+        """Prepare estimators that are candidates of a search."""
         for name in ("param_grid", "param_distributions"):
             grids = search.get_params(deep=False).get(name)
             if grids is None:
@@ -294,7 +297,10 @@ class Plan:
             listed = grids if isinstance(grids, list | tuple) else [grids]
             prepared = [
                 {
-                    key: [self._candidate(search, one, path, key) for one in values]
+                    key: [
+                        self._candidate(search, candidate, path, key)
+                        for candidate in values
+                    ]
                     if _holds_estimators(values)
                     else values
                     for key, values in grid.items()
@@ -304,7 +310,11 @@ class Plan:
             search.set_params(**{name: prepared if listed is grids else prepared[0]})
             tuned = search.estimator
             if isinstance(routing_of(tuned), MetadataRouter) and is_composite(tuned):
-                names = {one: one for one in self.given() if learner or one != TRAINING}
+                names = {
+                    vector: vector
+                    for vector in self.weights_by_name()
+                    if learner or vector != TRAINING
+                }
                 search.estimator = WeightAdapter(tuned, names, composite=True)
 
     def _candidate(self, search, value, path, key):
@@ -317,7 +327,7 @@ class Plan:
         return self.prepare(clone_learner(value), path, learner=learner, parent=parent)
 
     def _score_with_population(self, estimator):
-        """Let what scores inside a composite score as the population counts."""
+        """Let the scorer of a composite use the population weights."""
         params = estimator.get_params(deep=False)
         if "scoring" not in params:
             return
@@ -330,19 +340,20 @@ class Plan:
             scoring = {name: scorer_for(name, weighted=True) for name in scoring}
         elif isinstance(scoring, dict):
             scoring = {
-                name: scorer_for(one, weighted=True) for name, one in scoring.items()
+                name: scorer_for(scorer, weighted=True)
+                for name, scorer in scoring.items()
             }
         else:
             scoring = scorer_for(scoring, weighted=True)
         estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        """Ask for one of our vectors, unless the user's own is on its way.
+        """Request one of our weight vectors, unless the user passes another.
 
-        An alias of the user's under which nothing was passed asks for nothing.
+        An alias of the user is ignored if nothing was passed under it.
         """
-        own = own_request(estimator, "sample_weight")
-        if isinstance(own, str) and own in self.passed:
+        user_request = own_request(estimator, "sample_weight")
+        if isinstance(user_request, str) and user_request in self.passed:
             if alias == TRAINING:
                 check_no_second_weight(estimator, ["sample_weight"])
             return
@@ -355,48 +366,48 @@ class Plan:
 
     @staticmethod
     def _make_defaults(estimator):
-        made = _MADE_BY_DEFAULT.get(name_of(estimator))
-        if made and estimator.get_params(deep=False)[made[0]] is None:
-            name, module, cls, params = made
+        default_spec = _MADE_BY_DEFAULT.get(name_of(estimator))
+        if default_spec and estimator.get_params(deep=False)[default_spec[0]] is None:
+            name, module, cls, params = default_spec
             default = getattr(import_module(module), cls)(**params)
             estimator.set_params(**{name: default})
 
     def route(self, estimator, fit_params):
-        """Request fit arguments that were passed as they are without routing."""
+        """Request fit arguments that were passed in the form without routing."""
         params = estimator.get_params()
         routed = {}
         for number, (name, value) in enumerate(fit_params.items()):
-            path, _, own = name.rpartition("__")
+            path, _, argument = name.rpartition("__")
             if not path:
                 for key, child in params.items():
                     if is_estimator(child) and self.learners.get(key):
                         self._pass(child, name, name)
                 routed[name] = value
                 continue
-            # A search passes arguments on to the composite that it tunes.
+            # A search passes arguments to the estimator that it tunes.
             while path not in params and _join("estimator", path) in params:
                 path = _join("estimator", path)
             target = params.get(path)
             if not is_estimator(target):
                 raise TypeError(
-                    f"fit got the argument {name!r}, but {name_of(estimator)} holds "
-                    f"no estimator named {path!r}."
+                    f"fit got the argument {name!r}, but {name_of(estimator)} has no "
+                    f"estimator named {path!r}. Correct the name."
                 )
             if self.learners.get(path):
-                check_no_second_weight(target, [own])
+                check_no_second_weight(target, [argument])
             alias = f"skweight_argument_{number}"
-            if not self._pass(target, own, alias):
-                # A composite hands it on under the name it came by.
-                alias = own
+            if not self._pass(target, argument, alias):
+                # A composite passes it on under the same name.
+                alias = argument
                 for key, child in params.items():
                     if key.startswith(f"{path}__") and is_estimator(child):
-                        self._pass(child, own, own)
+                        self._pass(child, argument, argument)
             routed[alias] = value
         return routed
 
     @staticmethod
     def _pass(target, argument, alias):
-        """Let an estimator ask for an argument of fit; return whether it has it."""
+        """Request an argument of fit for an estimator; return whether it exists."""
         inner = target.estimator if isinstance(target, WeightAdapter) else target
         if argument not in fit_arguments(inner):
             return False
@@ -406,13 +417,15 @@ class Plan:
             inner.set_fit_request(**{argument: True if alias == argument else alias})
         return True
 
-    def given(self):
-        """Return the weights that there are, under the names they travel by."""
-        return {name: one for name, one in self.vectors.items() if one is not None}
+    def weights_by_name(self):
+        """Return the weight vectors that are not None, by their name in routing."""
+        return {
+            name: vector for name, vector in self.vectors.items() if vector is not None
+        }
 
 
 def _routable(estimator, parent):
-    """Return whether metadata routing can bring weights to an estimator."""
+    """Return whether metadata routing can pass weights to an estimator."""
     return (
         not takes_roles(estimator)
         and isinstance(routing_of(estimator), MetadataRequest)
@@ -422,10 +435,10 @@ def _routable(estimator, parent):
 
 
 def _loses_in_fit_transform(estimator):
-    """Return whether a selector gets metadata in fit that fit_transform does not get.
+    """Return whether fit of a selector gets metadata that fit_transform does not.
 
-    A composite that does hand them on, such as a ColumnTransformer, keeps its own
-    `fit_transform`, which may be more than `fit` and `transform`.
+    Other composites, such as a ColumnTransformer, keep their own `fit_transform`, which
+    may do more than `fit` and `transform`.
     """
     if not hasattr(estimator, "transform"):
         return False
@@ -436,5 +449,5 @@ def _loses_in_fit_transform(estimator):
 
 def _holds_estimators(values):
     return isinstance(values, list | tuple | np.ndarray) and any(
-        is_estimator(one) for one in values
+        is_estimator(value) for value in values
     )

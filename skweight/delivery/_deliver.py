@@ -1,11 +1,11 @@
-"""Bring weights into any estimator. No other module fits a wrapped estimator.
+"""Fit any estimator with weights. No other module fits a wrapped estimator.
 
-An estimator that stands alone is asked how it takes weights. A composite, such as a
-Pipeline, a search or an ensemble, is walked from the outside in: what learns to
-classify is to get population x emphasis; transformers, calibrators and scorers are to
-get the population alone. Requests that say so are set on a private clone, which is
-then fitted with scikit-learn's own metadata routing, switched on for this one fit.
-Estimators that routing cannot reach stand behind an adapter meanwhile.
+A single estimator gets weights in the first way that it supports. A composite, such as
+a Pipeline, a search or an ensemble, is traversed from the outside in: learners get
+population x emphasis; transformers, calibrators and scorers get population only. The
+requests for this are set on a private clone, which is fitted with metadata routing
+switched on for this fit. Estimators that routing cannot reach are wrapped by an adapter
+during the fit.
 """
 
 from inspect import signature
@@ -57,34 +57,34 @@ def deliver(
     validation=None,
     labels=None,
 ):
-    """Fit a clone of an estimator with weights, by whatever way it takes them.
+    """Fit a clone of an estimator with weights, in any way that it supports.
 
-    The ways, in this order: the ``sample_weight`` of its `fit`; its ``class_weight``,
-    where the weights are constant per class; the ``priors`` of a discriminant
-    analysis, likewise; then the policy `unsupported`. An explicit
-    ``set_fit_request(sample_weight=False)`` is obeyed. Works with metadata routing on
-    and off, and leaves the setting as it was.
+    The ways, in this order: the ``sample_weight`` of `fit`; the parameter
+    ``class_weight``, if weights are constant per class; the ``priors`` of a
+    discriminant analysis, likewise; then the policy `unsupported`. A request
+    ``set_fit_request(sample_weight=False)`` is respected. The result does not depend on
+    whether metadata routing is on, and the setting does not change.
 
     Parameters
     ----------
     estimator : estimator
         Classifier, Pipeline, search, ensemble or other composite. Never changed.
     X : array-like of shape (n_samples, n_features)
-        Training rows, passed on untouched.
+        Training rows, passed on unchanged.
     y : array-like of shape (n_samples,)
         Class labels.
     weights : ndarray of shape (n_samples,), default=None
-        Population x emphasis, for what learns to classify. None: no weights at all.
+        Population x emphasis, for learners. None means no weights.
     population : ndarray of shape (n_samples,), default=None
         Population weights, for transformers, calibrators and scorers inside a
         composite. None means ones.
     unsupported : {"raise", "resample"}, default="raise"
-        What to do with an estimator that takes no weights: raise, or fit it on a
-        systematic bootstrap of the rows, drawn in proportion to their weights.
+        For estimators that support no weights: raise, or fit on rows drawn in
+        proportion to their weights (systematic resampling).
     random_state : int, RandomState instance or None, default=None
-        Seed of the bootstrap.
+        Seed of the draw.
     fit_params : dict, default=None
-        Further arguments of `fit`, passed on as scikit-learn would.
+        Further arguments of `fit`, passed on as in scikit-learn.
     validation : ValidationRows, default=None
         Rows that a learner watches to stop early, alone or last in Pipelines.
     labels : ndarray of shape (n_classes,), default=None
@@ -96,16 +96,16 @@ def deliver(
     fitted : estimator
         The fitted clone.
     deliveries : list of Delivery
-        What got which weights, and how; empty without weights.
+        Which estimators got which weights, and how; empty without weights.
 
     Raises
     ------
     UnsupportedWeightsError
-        If some learner cannot take the weights and the policy is "raise".
+        If a learner does not support the weights and the policy is "raise".
 
     Notes
     -----
-    Costs the fit of the estimator and O(n) besides.
+    The cost is that of the fit, plus O(n).
 
     Examples
     --------
@@ -152,10 +152,9 @@ def deliver_in_place(
     fit_params=None,
     validation=None,
 ):
-    """Fit an estimator as `deliver` does, itself; return the deliveries.
+    """Fit an estimator in place as `deliver` does; return the deliveries.
 
-    For a clone that somebody holds already. Its ``class_weight`` or ``priors`` may be
-    set by this, where that is the way in.
+    The estimator should be a clone: ``class_weight`` or ``priors`` may be set.
     """
     fit_params = dict(fit_params or {})
     if isinstance(estimator, FrozenEstimator):
@@ -167,8 +166,8 @@ def deliver_in_place(
         _fit_without_weights(estimator, X, y, fit_params, validation)
         return []
     if not is_composite(estimator):
-        # With routing on, some estimators refuse weights or want a scorer to be told
-        # about them; only further arguments of fit need it.
+        # Routing is on only for further arguments of fit: with routing on, some
+        # estimators refuse weights, or need requests on their scorer.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with (
             config_context(enable_metadata_routing=routing),
@@ -199,47 +198,47 @@ def deliver_in_place(
         plan.prepare(estimator)
         if translate:
             fit_params = plan.route(estimator, fit_params)
-        fit_called(estimator, X, y, plan.given(), fit_params)
+        fit_called(estimator, X, y, plan.weights_by_name(), fit_params)
         tidied(estimator)
     return plan.deliveries
 
 
 def _fit_without_weights(estimator, X, y, fit_params, validation):
-    """Fit an estimator as it comes; what learns in it may watch validation rows."""
+    """Fit an estimator without weights; its learner may use validation rows."""
     if validation is None or not validation.pipelines:
         with watching(validation, estimator, fit_params, X, y) as fit_params:
             estimator.fit(X, y, **fit_params)
         return
     inner = validation.pipelines[-1]
     name, learner = inner.steps[-1]
-    names = {own: own for own in map(base_name, fit_params)}
-    for own, alias in own_requests(learner).items():
-        names |= {alias if isinstance(alias, str) else own: own}
+    names = {argument: argument for argument in map(base_name, fit_params)}
+    for argument, alias in own_requests(learner).items():
+        names |= {alias if isinstance(alias, str) else argument: argument}
     inner.set_params(**{name: WeightAdapter(learner, names, validation=validation)})
     estimator.fit(X, y, **fit_params)
     tidied(estimator)
 
 
 def deliver_fit_predict(estimator, X, y, weights, population, params):
-    """Fit an estimator with weights; return what it says of the training rows.
+    """Fit an estimator with weights; return the labels of the training rows.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted itself: pass a clone where `leaves_traces` says so.
+        Fitted in place: pass a clone if `leaves_traces` is True.
     X, y : array-like
         Training rows and labels.
     weights, population : ndarray of shape (n_samples,) or None
         As in `deliver`; `weights` are not None.
     params : dict of dict
-        Further arguments for its ``fit`` or ``fit_predict``, by the name of the method.
+        Further arguments of ``fit`` or ``fit_predict``, by the name of the method.
 
     Returns
     -------
     labels : ndarray of shape (n_samples,)
         Labels of the training rows.
     deliveries : list of Delivery
-        What got weights, and how.
+        Which estimators got weights, and how.
     """
     if "sample_weight" in signature(estimator.fit_predict).parameters:
         labels = estimator.fit_predict(
@@ -255,10 +254,10 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
 
 
 def leaves_traces(estimator, *, learner=True):
-    """Return whether delivering weights to an estimator changes what the user set.
+    """Return whether a delivery of weights changes parameters or requests.
 
-    Composites are set requests, and some learners take weights as a parameter. Such a
-    one should be cloned first.
+    Requests are set on composites, and some learners get weights as a parameter. Clone
+    such estimators first.
     """
     if isinstance(estimator, FrozenEstimator):
         return False
@@ -269,29 +268,29 @@ def leaves_traces(estimator, *, learner=True):
 
 @quick_binning()
 def deliver_transform(transformer, X, y, population=None, params=None, transform=True):
-    """Fit a transformer, with the population weights where it takes them.
+    """Fit a transformer, with the population weights if it supports weights.
 
     Parameters
     ----------
     transformer : transformer
-        Transformer, or a composite of some, such as a ColumnTransformer. It is fitted
-        itself, and with weights its requests are set meanwhile: pass a clone.
+        Transformer, or a composite such as a ColumnTransformer. It is fitted in place,
+        and its requests may change during the fit: pass a clone.
     X, y : array-like
-        Training rows and labels, passed on untouched.
+        Training rows and labels, passed on unchanged.
     population : ndarray of shape (n_samples,), default=None
-        Population weights; None: no weights at all.
+        Population weights; None means no weights.
     params : dict of dict, default=None
-        Further arguments for its ``fit_transform``, or for its ``fit`` and
-        ``transform``, by the name of the method.
+        Further arguments of ``fit_transform``, or of ``fit`` and ``transform``, by the
+        name of the method.
     transform : bool, default=True
-        Whether the training rows are wanted transformed.
+        Whether to return the transformed training rows.
 
     Returns
     -------
     Xt : array-like or None
         The training rows, transformed.
     deliveries : list of Delivery
-        What got weights, and how.
+        Which estimators got weights, and how.
     """
     params = {"fit_transform": {}, "fit": {}, "transform": {}} | dict(params or {})
     method = "fit_transform" if transform else "fit"
@@ -313,15 +312,15 @@ def deliver_transform(transformer, X, y, population=None, params=None, transform
         )
         prepared = plan.prepare(transformer, learner=False)
         routing = get_routing_for_object(prepared)
-        names = routing.consumes(method, plan.given())
-        given = {name: plan.given()[name] for name in names}
-        Xt = _prepare(prepared, method, X, y, params, given)
+        names = routing.consumes(method, plan.weights_by_name())
+        weights = {name: plan.weights_by_name()[name] for name in names}
+        Xt = _prepare(prepared, method, X, y, params, weights)
         tidied(prepared)
     return Xt, plan.deliveries
 
 
 def _prepare(transformer, method, X, y, params, weights=None):
-    """Fit a transformer; its rows come from ``fit_transform`` where it has that."""
+    """Fit a transformer, by ``fit_transform`` if possible."""
     weights = weights or {}
     if method == "fit_transform" and hasattr(transformer, method):
         return transformer.fit_transform(X, y, **params[method], **weights)
@@ -330,32 +329,32 @@ def _prepare(transformer, method, X, y, params, weights=None):
 
 
 def learns_with_weights(estimator):
-    """Return whether ``partial_fit`` takes weights, and no request forbids it."""
+    """Return whether ``partial_fit`` takes weights, and no request forbids them."""
     if "sample_weight" not in signature(estimator.partial_fit).parameters:
         return False
     return own_request(estimator, "sample_weight", "partial_fit") is not False
 
 
 def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
-    """Let an estimator learn from a chunk of rows, with weights where there are any.
+    """Call ``partial_fit`` with a chunk of rows, with weights if there are any.
 
     Parameters
     ----------
     estimator : estimator
-        Learns itself, on top of what it has learned.
+        Updated in place.
     X, y : array-like
         Rows and labels of the chunk.
     weights : ndarray of shape (n_samples,) or None
-        Their weights; None: every row alike.
+        Weights of the rows; None means equal weights.
     classes : ndarray
-        All labels there will be.
+        All labels of the stream.
     drawn : bool, default=False
-        Whether rows were drawn by their weights, or some part of them.
+        Whether the rows were drawn in proportion to some of their weights.
 
     Returns
     -------
     deliveries : list of Delivery
-        What got weights, and how.
+        Which estimators got weights, and how.
     """
     arguments = {}
     if "classes" in signature(estimator.partial_fit).parameters:
@@ -364,11 +363,11 @@ def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
         if not learns_with_weights(estimator):
             raise UnsupportedWeightsError(
                 f"The partial_fit of {name_of(estimator)} takes no sample_weight. Pass "
-                "unsupported='resample' or streaming='sample', which draw rows by "
-                "their weights, or weighting=None and no sample_weight."
+                "unsupported='resample' or streaming='sample', which draw rows in "
+                "proportion to their weights, or weighting=None and no sample_weight."
             )
         arguments["sample_weight"] = weights
-    # With routing on, some estimators refuse weights that nobody has requested.
+    # With routing on, some estimators refuse weights without a request.
     with config_context(enable_metadata_routing=False):
         estimator.partial_fit(X, y, **arguments)
     ways = ["resample"] * drawn + ["sample_weight"] * (weights is not None)
@@ -378,11 +377,12 @@ def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
 
 
 def routing_without_weights(estimator, forbidden=(None, True)):
-    """Return the routing of an estimator whose weights are delivered, not routed.
+    """Return the routing of an estimator that does not request sample_weight.
 
-    No outer router may then find a consumer of sample_weight in it, which would
-    outvote ``set_fit_request(sample_weight=False)`` of the classifier around it. With
-    only None forbidden, requests of the user's are left for the outer router to find.
+    The classifier around it delivers weights itself. A consumer of sample_weight inside
+    would override ``set_fit_request(sample_weight=False)`` of that classifier. Requests
+    in `forbidden` are set to False; with only None forbidden, requests of the user
+    stay.
     """
 
     def forbid(routing):
@@ -390,10 +390,10 @@ def routing_without_weights(estimator, forbidden=(None, True)):
             for _, inner in routing:
                 forbid(inner.router)
             return routing
-        # A request of transform must be the same as that of fit.
+        # The requests of transform and fit must be equal.
         transforms = routing.transform.requests.get("sample_weight", False)
-        asked = routing.fit.requests.get("sample_weight", False)
-        if asked in forbidden and transforms in (None, False):
+        fit_request = routing.fit.requests.get("sample_weight", False)
+        if fit_request in forbidden and transforms in (None, False):
             routing.fit.add_request(param="sample_weight", alias=False)
         return routing
 

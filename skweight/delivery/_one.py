@@ -1,8 +1,8 @@
-"""How one estimator takes weights, and an adapter that makes every estimator take them.
+"""Fit a single estimator with weights, and an adapter for composites.
 
-The ways, best first: the ``sample_weight`` of its `fit`; its ``class_weight``, where
-the weights are constant per class; the ``priors`` of a discriminant analysis,
-likewise; drawing rows in proportion to their weights, where the caller allows it.
+The ways, best first: the ``sample_weight`` of `fit`; the parameter ``class_weight``, if
+weights are constant per class; the ``priors`` of a discriminant analysis, likewise;
+rows drawn in proportion to their weights, if the caller allows it.
 """
 
 from contextlib import contextmanager
@@ -37,13 +37,13 @@ from skweight._utils.roles import without_rounding_noise
 from skweight._utils.validation import encode_labels, n_rows, say
 from skweight.exceptions import UnsupportedWeightsError
 
-# The names under which the two weight vectors travel through a composite.
+# The names of the two weight vectors in metadata routing.
 TRAINING = "skweight_training_weight"
 POPULATION = "skweight_population_weight"
 
 
 def name_of(estimator):
-    """Return the class name of an estimator, of the one inside where it is wrapped."""
+    """Return the class name of an estimator, without frozen wrapper or adapter."""
     if isinstance(estimator, FrozenEstimator | WeightAdapter):
         return name_of(estimator.estimator)
     return type(estimator).__name__
@@ -56,7 +56,9 @@ def fit_arguments(estimator):
     except (TypeError, ValueError):
         return {}
     return {
-        name: one for name, one in parameters.items() if one.default != "deprecated"
+        name: parameter
+        for name, parameter in parameters.items()
+        if parameter.default != "deprecated"
     }
 
 
@@ -71,46 +73,47 @@ def takes_sample_weight(estimator):
 
 
 def takes_roles(estimator):
-    """Return whether an estimator wants population and emphasis apart.
+    """Return whether an estimator needs population and emphasis separately.
 
-    One that calibrates, decides or transforms must not do so by emphasis. It has a
-    method ``_fit_with_roles(X, y, population, emphasis, **fit_params)``, and obeys the
-    rules of weights itself.
+    An estimator that calibrates, decides or transforms must not use emphasis for that.
+    Such an estimator has a method ``_fit_with_roles(X, y, population, emphasis,
+    **fit_params)``.
     """
     return hasattr(estimator, "_fit_with_roles")
 
 
 def ways_in(estimator):
-    """Return the ways in which an estimator can take weights, best first."""
+    """Return the ways in which an estimator supports weights, best first."""
     ways = ["sample_weight"] if takes_sample_weight(estimator) else []
     params = estimator.get_params(deep=False)
     if "class_weight" in params:
         ways.append("class_weight")
-    # A string, such as the "uniform" of NearestCentroid, ignores frequencies on
-    # purpose; weights would not multiply with it.
+    # A string, such as "uniform" of NearestCentroid, ignores class frequencies on
+    # purpose.
     if not isinstance(params.get("priors", ""), str):
         ways.append("priors")
     return ways
 
 
 def no_way_in(estimator, path=""):
-    """Return the error for an estimator that cannot take the weights."""
+    """Return the error for an estimator that does not support the weights."""
     ways = ways_in(estimator)
     if ways:
-        why = f"takes only {ways[0]}, and the weights differ within a class"
+        why = f"supports only {ways[0]}, but the weights differ within a class"
     elif own_request(estimator, "sample_weight") is False:
-        why = "was told set_fit_request(sample_weight=False) and has no other way in"
+        why = (
+            "has set_fit_request(sample_weight=False) and no other support for weights"
+        )
     elif "sample_weight" in fit_arguments(estimator):
         inner = name_of(estimator.get_params(deep=False)["estimator"])
-        why = f"passes sample_weight on to {inner}, which does not take it"
+        why = f"passes sample_weight to {inner}, which does not support it"
     else:
-        why = "takes neither sample_weight nor class_weight nor priors"
+        why = "supports neither sample_weight nor class_weight nor priors"
     where = f" (at {path})" if path else ""
     return UnsupportedWeightsError(
-        f"{name_of(estimator)}{where} {why}, so the weights cannot reach it. Pass "
-        "unsupported='resample' to fit it on rows drawn in proportion to their "
-        "weights, weighting=None and no sample_weight to do without, or use another "
-        "estimator."
+        f"{name_of(estimator)}{where} {why}. Pass unsupported='resample' to fit it on "
+        "rows drawn in proportion to their weights, or weighting=None and no "
+        "sample_weight to fit without weights, or use another estimator."
     )
 
 
@@ -125,7 +128,7 @@ def fit_one(
     population=None,
     fit_params=None,
 ):
-    """Fit one estimator, in place, with weights; return the way that was taken."""
+    """Fit a single estimator in place, with weights; return the way."""
     fit_params = fit_params or {}
     check_no_second_weight(estimator, fit_params)
     if takes_roles(estimator):
@@ -144,8 +147,8 @@ def fit_one(
         if ways[0] == "class_weight":
             params = dict(zip(classes.tolist(), class_weight.tolist(), strict=True))
         else:
-            own = estimator.get_params(deep=False)["priors"]
-            params = class_weight * (shares if own is None else np.asarray(own))
+            priors = estimator.get_params(deep=False)["priors"]
+            params = class_weight * (shares if priors is None else np.asarray(priors))
             params /= params.sum()
         estimator.set_params(**{ways[0]: params}).fit(X, y, **fit_params)
         return ways[0]
@@ -159,7 +162,7 @@ def fit_one(
 
 
 def _apart(weights, population):
-    """Return population and emphasis, given their product and the population."""
+    """Return population and emphasis, from their product and the population."""
     if population is None or weights is population:
         return population, None if weights is population else weights
     counted = population > 0
@@ -168,23 +171,22 @@ def _apart(weights, population):
 
 
 def check_no_second_weight(estimator, names):
-    """Raise if weights were passed past the WeightedClassifier to a learner."""
+    """Raise if sample_weight is passed to a learner directly."""
     if "sample_weight" in names:
         raise ValueError(
-            f"{name_of(estimator)} was given a sample_weight of its own, under an "
-            "alias or behind its name, besides the weights it is to be fitted with. "
-            "Pass it as sample_weight of the WeightedClassifier, which multiplies "
-            "the two."
+            f"{name_of(estimator)} got another sample_weight, by an alias or by its "
+            "name, in addition to the weights of the WeightedClassifier. Pass it as "
+            "sample_weight of the WeightedClassifier, which multiplies the two."
         )
 
 
-# Estimators that choose a parameter by scores of held-out rows, within one fit, and
-# would weight those scores by the weights of the fit.
+# Estimators that choose a parameter by held-out scores within fit, and would weight
+# those scores by the training weights.
 _TUNES_ITSELF = {"LogisticRegressionCV"}
 
 
 def _fit_tuned(estimator, X, y, weights, population, fit_params):
-    """Fit with weights an estimator that scores by itself, as the population counts."""
+    """Fit an estimator that scores within fit, with population weights for scores."""
     scoring = estimator.scoring
     default = scoring is None or (isinstance(scoring, str) and scoring == "warn")
     passed = {} if population is None else {POPULATION: population}
@@ -203,10 +205,9 @@ def _fit_tuned(estimator, X, y, weights, population, fit_params):
 
 
 def scorer_for(scoring, *, weighted):
-    """Return a scorer that asks for the population weights, or for none at all.
+    """Return a scorer that requests the population weights, or no weights.
 
-    What the user has requested stays. A plain function takes no weights and is
-    returned as it is.
+    Requests of the user stay. A plain function is returned unchanged.
     """
     if isinstance(scoring, str):
         from sklearn.metrics import get_scorer
@@ -223,9 +224,8 @@ def scorer_for(scoring, *, weighted):
 class OwnScore:
     """Scorer that calls the ``score`` of an estimator with the population weights.
 
-    What ``scoring=None`` of a search means. Routing alone cannot do it: the ``score``
-    of a Pipeline takes its weights by no other name than ``sample_weight``, which is
-    not the one they travel by.
+    For ``scoring=None`` of a search. Routing is not enough: the ``score`` of a Pipeline
+    accepts weights only as ``sample_weight``, which is not their name in routing.
     """
 
     def __call__(self, estimator, X, y, sample_weight=None):
@@ -233,7 +233,7 @@ class OwnScore:
         if isinstance(estimator, WeightAdapter):
             return self(estimator.estimator, X, y, sample_weight)
         if hasattr(estimator, "steps") and takes_roles(estimator):
-            X = estimator[:-1].transform(X)  # knows which steps count after a fit
+            X = estimator[:-1].transform(X)  # skips steps that are only for training
             return self(estimator.steps[-1][1], X, y, sample_weight)
         if hasattr(estimator, "steps"):
             for _, step in estimator.steps[:-1]:
@@ -242,7 +242,7 @@ class OwnScore:
             return self(estimator.steps[-1][1], X, y, sample_weight)
         name = "sample_weight"
         if get_routing_for_object(estimator).consumes("score", [POPULATION]):
-            name = POPULATION  # a search in a search
+            name = POPULATION  # a nested search
         weights = {} if sample_weight is None else {name: sample_weight}
         with config_context(enable_metadata_routing=name == POPULATION):
             return estimator.score(X, y, **weights)
@@ -255,26 +255,26 @@ class OwnScore:
 
 
 def fit_called(estimator, X, y, metadata, fit_params=None):
-    """Fit a composite, called and not routed to, with metadata it may want.
+    """Fit a composite directly, with the metadata that it requests.
 
-    They come under the names they travel by. A composite that uses one of them itself
-    takes it by the name of its argument.
+    Metadata are passed by their names in routing, except those that the composite
+    consumes itself, which are passed by the name of the argument.
     """
     arguments = {}
-    own = own_request(estimator, "sample_weight")
-    renamed = isinstance(own, str) and own in metadata
+    user_request = own_request(estimator, "sample_weight")
+    renamed = isinstance(user_request, str) and user_request in metadata
     if renamed:
-        arguments["sample_weight"] = metadata[own]
+        arguments["sample_weight"] = metadata[user_request]
         estimator.set_fit_request(sample_weight=None)
     wanted = get_routing_for_object(estimator).consumes("fit", metadata)
     arguments |= {name: metadata[name] for name in wanted}
     estimator.fit(X, y, **arguments, **(fit_params or {}))
     if renamed:
-        estimator.set_fit_request(sample_weight=own)
+        estimator.set_fit_request(sample_weight=user_request)
 
 
 def by_class_or_none(y, weights):
-    """Return classes, their weight and share of rows; None if weights vary within."""
+    """Return classes, their weights and shares; None if weights vary within a class."""
     classes, codes = encode_labels(np.asarray(y))
     counts = np.bincount(codes)
     class_weight = np.bincount(codes, weights=weights) / counts
@@ -283,8 +283,7 @@ def by_class_or_none(y, weights):
     return classes, class_weight, counts / codes.size
 
 
-# Arguments of fit that hold no rows of X, however long they are: never cut, repeated or
-# refused by their length.
+# Arguments of fit that have no entry per row of X, whatever their length.
 NO_ROWS_OF_X = frozenset(
     {
         "X_target",
@@ -318,17 +317,17 @@ NO_ROWS_OF_X = frozenset(
     }
 )
 
-# Those of them that hold tables with the columns of X.
+# Arguments of fit that hold tables with the columns of X.
 _TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
 
-# Arguments of fit that add to the scores of each row, and which learners take them back
-# at prediction.
+# Arguments of fit that are added to the scores of each row, and those that learners do
+# not accept at prediction.
 OFFSETS = frozenset({"base_margin"})
 OFFSETS_OF_FIT_ALONE = {"init_score": "LightGBM", "baseline": "CatBoost"}
 
 
 def base_name(name):
-    """Return the name of an argument without the path to the step that takes it."""
+    """Return the name of an argument without the path of its step."""
     return name.rpartition("__")[2]
 
 
@@ -340,7 +339,7 @@ def take_params(params, rows, n_samples):
 
 
 def offsets_of(params, rows, n_samples):
-    """Return what the scores of some rows are added to, by the name of the argument."""
+    """Return the offsets of some rows, by the name of the argument."""
     return {
         base_name(name): take_rows(value, rows, n_samples)
         for name, value in params.items()
@@ -349,20 +348,20 @@ def offsets_of(params, rows, n_samples):
 
 
 def check_offsets(names):
-    """Raise where an offset of the fit could not be told to predictions."""
+    """Raise if an offset of the fit cannot be passed at prediction."""
     for name in names:
         package = OFFSETS_OF_FIT_ALONE.get(base_name(name))
         if package is not None:
             raise ValueError(
-                f"{name} is an offset of every row, and the predict_proba of {package} "
-                "takes none: held-out scores and predictions would leave it out. Pass "
-                "it as a column of X, or use XGBoost, whose base_margin is passed to "
-                "both."
+                f"{name} is an offset of every row, but predict_proba of {package} "
+                "does not accept offsets, so held-out scores and predictions would "
+                "lack it. Pass it as a column of X, or use XGBoost, whose base_margin "
+                "is passed to both."
             )
 
 
 def hide_in_tables(params, columns, width):
-    """Return arguments of fit, with columns of X dropped from validation rows, too."""
+    """Return arguments of fit, with columns dropped from validation rows."""
     if not columns:
         return params
     return {
@@ -385,15 +384,15 @@ def _hide(value, columns, width, name):
         return value
     if not (hasattr(value, "__getitem__") or shape[1] < width):
         raise TypeError(
-            f"{name} holds a {type(value).__name__}, from which the columns "
-            f"{say(columns)} cannot be dropped. The estimator is not to see them. Pass "
-            "rows and labels as a pair (X, y)."
+            f"{name} must be a pair (X, y), so that the columns {say(columns)}, which "
+            f"the estimator must not use, can be dropped; got a "
+            f"{type(value).__name__}."
         )
     return drop_columns(value, columns, width=width)
 
 
 def take_rows(value, rows, n_samples, name=""):
-    """Return the given rows of a fit argument that has one entry per row of X."""
+    """Return rows of a fit argument, if it has one entry per row of X."""
     if is_row_wise(value, n_samples, name):
         return _safe_indexing(value, rows)
     return value
@@ -403,7 +402,7 @@ def is_row_wise(value, n_samples, name=""):
     """Return whether a fit argument has one entry per row of X."""
     if base_name(name) in NO_ROWS_OF_X:
         return False
-    # A list may hold anything, such as the pairs (X, y) of an eval_set.
+    # A list may hold anything, such as pairs (X, y) of an eval_set.
     if isinstance(value, list | tuple):
         return len(value) == n_samples
     return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples
@@ -423,11 +422,11 @@ def watching(validation, estimator, fit_params, X, y):
 
 
 def systematic_resample(weights, n_draws=None, *, random_state=None):
-    r"""Draw row numbers in proportion to weights, with the least possible noise.
+    r"""Draw row positions in proportion to weights, by systematic resampling.
 
-    One uniform number places an even comb on the cumulated weights. Row :math:`i` is
-    drawn :math:`\lfloor m w_i / \sum w \rfloor` times or once more, never fewer and
-    never more, where independent draws would scatter around that.
+    Points at equal distances, with one uniform random offset, are placed on the
+    cumulated weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor`
+    times or once more. Independent draws would vary more.
 
     Parameters
     ----------
@@ -436,12 +435,12 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
     n_draws : int, default=None
         Number of draws :math:`m`; None draws as many as there are rows.
     random_state : int, RandomState instance or None, default=None
-        Seed of the one uniform number.
+        Seed of the offset.
 
     Returns
     -------
     indices : ndarray of shape (n_draws,)
-        Row numbers, ascending. Rows of weight zero are never drawn.
+        Row positions, ascending. Rows of weight zero are never drawn.
 
     Notes
     -----
@@ -464,32 +463,31 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
     cumulated = np.cumsum(weights[drawable])
     start = check_random_state(random_state).uniform()
     comb = (start + np.arange(n_draws)) * (cumulated[-1] / n_draws)
-    found = np.searchsorted(cumulated, comb, side="right")
-    return drawable[np.minimum(found, drawable.size - 1)]
+    positions = np.searchsorted(cumulated, comb, side="right")
+    return drawable[np.minimum(positions, drawable.size - 1)]
 
 
 class WeightAdapter(BaseEstimator):
-    """Stand in for an estimator inside a composite that routing cannot serve.
+    """Wrap an estimator inside a composite that metadata routing cannot reach.
 
-    There are six kinds: estimators that take no ``sample_weight`` or refuse routing;
-    estimators in composites that route the same metadata twice, where an alias is
-    resolved too early; selectors that fit a model, whose ``fit_transform`` passes no
-    metadata on; composites whose parts a search replaces, after it has routed by the
-    parts that were there before; transformers that fail while routing is on; and
-    learners that watch validation rows, which go through the steps before them. The
-    adapter is a router itself, so that metadata reaches it under the names it travels
-    by, and it hands them over by the rule for an estimator that stands alone. In all
-    else it is that estimator, parameters included.
+    There are six cases: estimators without ``sample_weight`` or without support for
+    routing; estimators in composites that route the same metadata twice, where an alias
+    is resolved too early; selectors whose ``fit_transform`` does not pass metadata on;
+    composites whose parts are replaced by a search after routing; transformers that
+    fail while routing is on; and learners with validation rows, which go through the
+    steps before the learner. The adapter is a router, so that metadata reach it under
+    their names in routing, and fits the estimator as a single estimator. All other
+    attributes and parameters are those of the estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Estimator to stand in for; fitted in place.
+        The wrapped estimator; fitted in place.
     names : dict {str: str}
-        Names by which metadata travel, mapped to the arguments of ``fit``; what
-        comes to be ``TRAINING`` is the weight to fit with.
+        Names of metadata in routing, mapped to arguments of ``fit``; ``TRAINING`` is
+        the training weight.
     composite : bool, default=False
-        Whether the estimator routes metadata further, which then keep their names.
+        Whether the estimator routes metadata further, under the same names.
     unsupported, random_state
         As in `fit_one`.
     validation : ValidationRows, default=None
@@ -514,7 +512,7 @@ class WeightAdapter(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, **metadata):
-        """Fit the estimator, with weights by whatever way it takes them."""
+        """Fit the estimator, with weights in any way that it supports."""
         if self.composite:
             fit_called(self.estimator, X, y, metadata)
             return self
@@ -524,10 +522,9 @@ class WeightAdapter(BaseEstimator):
             if name in metadata
         }
         population = arguments.pop(POPULATION, None)
-        # What only prepares is fitted with the population weights.
+        # Transformers are fitted with the population weights.
         weights = arguments.pop(TRAINING, population)
-        # Routing is on for the composite around, and some estimators refuse every
-        # weight while it is.
+        # Routing is on for the composite, and some estimators then refuse weights.
         with (
             config_context(enable_metadata_routing=False),
             watching(self.validation, self.estimator, arguments, X, y) as arguments,
@@ -556,16 +553,16 @@ class WeightAdapter(BaseEstimator):
         return self.fit(X, y, **metadata).estimator.transform(X)
 
     def get_metadata_routing(self):
-        """Return a router that passes on what the adapter was told to."""
-        asked = get_routing_for_object(None)
+        """Return a router for the metadata in ``names``."""
+        requests = get_routing_for_object(None)
         for alias, name in self.names.items():
-            asked.fit.add_request(param=name, alias=alias)
+            requests.fit.add_request(param=name, alias=alias)
         mapping = (
             MethodMapping()
             .add(caller="fit", callee="fit")
             .add(caller="fit_transform", callee="fit")
         )
-        router = MetadataRouter(owner=self).add(asked=asked, method_mapping=mapping)
+        router = MetadataRouter(owner=self).add(asked=requests, method_mapping=mapping)
         if self.composite:
             router.add(estimator=self.estimator, method_mapping=mapping)
         return router
@@ -605,53 +602,53 @@ class WeightAdapter(BaseEstimator):
         return True
 
 
-def tidied(value, seen=None):
-    """Leave no trace of a delivery in what was fitted: no adapters, no requests.
+def tidied(value, visited=None):
+    """Remove adapters and requests of a delivery from fitted objects.
 
-    Users look into the steps, members and candidates of a composite, and clone them.
+    Users may inspect and clone the steps, members and candidates of a composite.
     """
-    seen = {} if seen is None else seen
+    visited = {} if visited is None else visited
     if isinstance(value, WeightAdapter):
-        return tidied(value.estimator, seen)
-    if id(value) in seen:
+        return tidied(value.estimator, visited)
+    if id(value) in visited:
         return value
     if isinstance(value, tuple):
-        parts = [tidied(one, seen) for one in value]
+        parts = [tidied(item, visited) for item in value]
         same = all(a is b for a, b in zip(parts, value, strict=True))
         return value if same else tuple(parts)
-    # Kept, so that no other object can have its id meanwhile.
-    seen[id(value)] = value
+    # The reference keeps the id from being reused.
+    visited[id(value)] = value
     if isinstance(value, list):
-        value[:] = [tidied(one, seen) for one in value]
+        value[:] = [tidied(item, visited) for item in value]
     elif isinstance(value, dict):
-        value.update({key: tidied(one, seen) for key, one in value.items()})
+        value.update({key: tidied(item, visited) for key, item in value.items()})
     elif isinstance(value, np.ndarray) and value.dtype == object:
         for position in np.ndindex(value.shape):
-            value[position] = tidied(value[position], seen)
+            value[position] = tidied(value[position], visited)
     elif _may_hold_traces(value):
         forget_remainder(value)
         _withdraw(value, "fit")
         _withdraw(value, "score")
         forget_requests(value)
-        # Of what is no composite nothing inside was touched; a forest is large.
+        # Only composites were changed inside; skip others, since a forest is large.
         asks_alone = isinstance(routing_of(value), MetadataRequest)
         if not (asks_alone and hasattr(value, "get_params")):
-            for name, one in vars(value).items():
-                setattr(value, name, tidied(one, seen))
+            for name, item in vars(value).items():
+                setattr(value, name, tidied(item, visited))
     return value
 
 
 def _may_hold_traces(value):
-    """Return whether an object is a composite, or a part of one, or was asked."""
+    """Return whether an object may contain adapters or requests."""
     if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
         return False
-    # A scorer or a calibrated model is no estimator, but holds one.
+    # A scorer or a calibrated model is not an estimator, but holds one.
     of_sklearn = type(value).__module__.startswith("sklearn.")
     return of_sklearn or hasattr(value, "get_metadata_routing")
 
 
 def _withdraw(estimator, method):
-    """Take back every request of a name that only this delivery used."""
+    """Remove every request for a name of this delivery."""
     setter = getattr(estimator, f"set_{method}_request", None)
     if setter is None:
         return

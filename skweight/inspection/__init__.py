@@ -1,4 +1,4 @@
-"""Say what was done to the data, whether weights can be trusted, and draw both."""
+"""Reports and displays: what a fit did, and whether weights can be trusted."""
 
 from skweight.inspection._balance import balance_table
 from skweight.inspection._cost_curve import CostCurveDisplay

@@ -1,4 +1,4 @@
-"""How far features of the weighted rows are from those of the target, one by one."""
+"""Compare the features of weighted rows with those of a target."""
 
 from typing import NamedTuple
 
@@ -12,20 +12,20 @@ from skweight.density_ratio._tables import check_same_columns, column_names, wid
 
 
 class Balance(NamedTuple):
-    """Means of the features before and after weighting, beside those of the target.
+    """Means of features before and after weighting, and of the target.
 
     Attributes
     ----------
     names : list of str
-        Names of the features. A column of words has one for each of its values, and a
-        column with gaps a further one for the gaps.
+        Names of the features. A categorical column has one feature for each of its
+        values. A column with missing values has an additional feature for these.
     mean_source, mean_weighted, mean_target : ndarray of shape (n_names,)
-        Means of the rows as they are, weighted, and of the target.
+        Means of the rows before weighting, after weighting, and of the target.
     difference_before, difference_after : ndarray of shape (n_names,)
         Mean of the rows minus mean of the target, in standard deviations.
     distance_before, distance_after : ndarray of shape (n_names,)
-        Largest difference of the distribution functions (Kolmogorov-Smirnov), which
-        also sees what leaves the mean where it is.
+        Largest difference of the distribution functions (Kolmogorov-Smirnov distance),
+        which also detects changes that do not change the mean.
 
     Examples
     --------
@@ -70,9 +70,9 @@ def balance_table(
 ):
     r"""Return standardised mean differences to a target, before and after weighting.
 
-    Weights for a shift are to make the training rows look like the target. Feature by
-    feature this is easy to see: an absolute difference above 0.1 standard deviations is
-    commonly taken as one to look at.
+    Weights for covariate shift should make the training rows similar to the target.
+    Check this for each feature: an absolute difference above 0.1 standard deviations is
+    commonly considered large.
 
     .. math::
         d_j = \frac{\sum_i w_i x_{ij} / \sum_i w_i - \bar x_j^{target}}{s_j}, \qquad
@@ -82,31 +82,30 @@ def balance_table(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Training rows. Columns of words are taken apart into their values, and gaps are
-        a feature by themselves.
+        Training rows. Categorical columns become one feature per value, and missing
+        values become an additional feature.
     X_target : array-like of shape (n_target, n_features)
         Rows of the target.
     weights : array-like of shape (n_samples,)
-        The weights to judge, in any unit; `sample_weight` included.
+        The weights to check, in any unit, including `sample_weight`.
     scale : {"target", "source", "pooled"}, default="target"
-        Whose standard deviation :math:`s_j` is the unit: that of the target, of the
-        rows before weighting, or the root of the mean of both variances.
+        Which standard deviation :math:`s_j` is the unit: of the target, of the rows
+        before weighting, or the square root of the mean of both variances.
     sample_weight : array-like of shape (n_samples,), default=None
-        How many rows each row stood for before weighting.
+        Weights of the rows before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
 
     Returns
     -------
     balance : Balance
-        One entry per feature. Where the rows whose deviation is the unit do not vary,
-        the training rows lend theirs; a feature that is constant in both has a
-        difference of zero, or of infinity.
+        One entry per feature. If that standard deviation is zero, the one of the
+        training rows is used. A feature that is constant in both has a difference of
+        zero or infinity.
 
     See Also
     --------
-    BalanceDisplay : Draws it.
-    weight_report : The same beside all other figures.
+    BalanceDisplay : Draws the table. weight_report : Includes this table.
 
     Notes
     -----
@@ -124,7 +123,7 @@ def balance_table(
     >>> from skweight.inspection import balance_table
     >>> rng = np.random.default_rng(0)
     >>> X, X_target = rng.normal(size=(2000, 1)), rng.normal(0.5, size=(2000, 1))
-    >>> ratio = np.exp(0.5 * X[:, 0])  # the true one, up to a factor
+    >>> ratio = np.exp(0.5 * X[:, 0])  # the true ratio, up to a factor
     >>> balance = balance_table(X, X_target, ratio)
     >>> balance.difference_before.round(1), balance.difference_after.round(1)
     (array([-0.5]), array([-0.]))
@@ -136,19 +135,19 @@ def balance_table(
     target = _or_ones(sample_weight_target, n_target, "sample_weight_target")
     rows = []
     for name, x, t in features_of(X, X_target):
-        ours, weighted, theirs = (
+        source_moments, weighted_moments, target_moments = (
             _moments(x, before),
             _moments(x, after),
             _moments(t, target),
         )
         variance = {
-            "target": theirs[1],
-            "source": ours[1],
-            "pooled": (ours[1] + theirs[1]) / 2,
+            "target": target_moments[1],
+            "source": source_moments[1],
+            "pooled": (source_moments[1] + target_moments[1]) / 2,
         }[scale]
-        # What the target never varies in is measured by how the rows do.
-        variance = variance or ours[1]
-        means = ours[0], weighted[0], theirs[0]
+        # If the feature is constant in the target, use the variance of the rows.
+        variance = variance or source_moments[1]
+        means = source_moments[0], weighted_moments[0], target_moments[0]
         differences = (
             _standardise(mean - means[2], np.sqrt(variance)) for mean in means[:2]
         )
@@ -166,27 +165,30 @@ def features_of(X, X_target):
         X_target, named, n_columns, name="X_target", reference="the training rows"
     )
     X, X_target = (
-        one if hasattr(one, "shape") else np.asarray(one) for one in (X, X_target)
+        values if hasattr(values, "shape") else np.asarray(values)
+        for values in (X, X_target)
     )
     X, X_target = times_as_numbers(X), times_as_numbers(X_target)
     if sparse.issparse(X):
         X, X_target = X.tocsc(), X_target.tocsc()
     for position in range(n_columns):
         name = named[position] if named else f"x{position}"
-        pair = [_column(one, position) for one in (X, X_target)]
+        pair = [_column(values, position) for values in (X, X_target)]
         try:
-            numbers = [np.asarray(one, dtype=np.float64) for one in pair]
+            numbers = [np.asarray(values, dtype=np.float64) for values in pair]
         except (TypeError, ValueError):
             yield from _levels(name, *pair)
             continue
-        gaps = [~np.isfinite(one) for one in numbers]
-        if any(one.any() for one in gaps):
-            yield f"{name} is missing", *(one.astype(float) for one in gaps)
-            if any(one.all() for one in gaps):
+        gaps = [~np.isfinite(values) for values in numbers]
+        if any(values.any() for values in gaps):
+            yield f"{name} is missing", *(values.astype(float) for values in gaps)
+            if any(values.all() for values in gaps):
                 continue
-            # The mean of what is known, so that a gap counts once and not twice.
-            known = zip(gaps, numbers, strict=True)
-            numbers = [np.where(gap, np.nan, one) for gap, one in known]
+            # Means of the non-missing values; missing values have their own feature.
+            gaps_and_numbers = zip(gaps, numbers, strict=True)
+            numbers = [
+                np.where(gap, np.nan, values) for gap, values in gaps_and_numbers
+            ]
         yield name, *numbers
 
 
@@ -197,13 +199,13 @@ def _column(X, position):
 
 
 def _levels(name, source, target):
-    """Yield one feature of zeros and ones for each value of a column of words."""
-    pair = [[plain(value) for value in one.tolist()] for one in (source, target)]
-    # A gap is None, or not equal to itself.
-    pair = [[None if v is None or v != v else v for v in one] for one in pair]
+    """Yield a 0/1 feature for each value of a categorical column."""
+    pair = [[plain(value) for value in column.tolist()] for column in (source, target)]
+    # A missing value is None, or not equal to itself.
+    pair = [[None if v is None or v != v else v for v in column] for column in pair]
     for level in sorted({*pair[0], *pair[1]}, key=lambda v: (v is None, str(v))):
         shown = f"{name} is missing" if level is None else f"{name} = {level}"
-        yield shown, *(np.array([v == level for v in one], float) for one in pair)
+        yield shown, *(np.array([v == level for v in column], float) for column in pair)
 
 
 def _or_ones(weights, n, name):
@@ -211,9 +213,9 @@ def _or_ones(weights, n, name):
 
 
 def _moments(x, weight):
-    """Return weighted mean and unbiased variance of the values that are known."""
-    known = ~np.isnan(x)
-    x, weight = (x, weight) if known.all() else (x[known], weight[known])
+    """Return weighted mean and unbiased variance of the non-missing values."""
+    is_known = ~np.isnan(x)
+    x, weight = (x, weight) if is_known.all() else (x[is_known], weight[is_known])
     total = weight.sum()
     if total == 0:
         return np.nan, np.nan
@@ -231,17 +233,19 @@ def _standardise(difference, deviation):
 
 
 def _distances(x, t, weights, target):
-    """Return the distances of distribution functions for each of several weights."""
-    known, known_target = ~np.isnan(x), ~np.isnan(t)
-    values = np.concatenate([x[known], t[known_target]])
-    order = np.argsort(values)  # nothing is read off between ties
-    last = np.r_[np.diff(values[order]) > 0, True]
-    found = []
+    """Return the Kolmogorov-Smirnov distance for each of several weights."""
+    is_known, is_known_target = ~np.isnan(x), ~np.isnan(t)
+    values = np.concatenate([x[is_known], t[is_known_target]])
+    order = np.argsort(values)  # ties are evaluated at their last row
+    is_last_tie = np.r_[np.diff(values[order]) > 0, True]
+    distances = []
     for weight in weights:
-        ours, theirs = weight[known], target[known_target]
-        if not (ours.sum() and theirs.sum()):
-            found.append(np.nan)
+        source_weight, target_weight = weight[is_known], target[is_known_target]
+        if not (source_weight.sum() and target_weight.sum()):
+            distances.append(np.nan)
             continue
-        step = np.concatenate([ours / ours.sum(), -theirs / theirs.sum()])
-        found.append(float(np.abs(np.cumsum(step[order])[last]).max()))
-    return found
+        step = np.concatenate(
+            [source_weight / source_weight.sum(), -target_weight / target_weight.sum()]
+        )
+        distances.append(float(np.abs(np.cumsum(step[order])[is_last_tie]).max()))
+    return distances

@@ -1,4 +1,4 @@
-"""Draw a cost curve; matplotlib is loaded when something is drawn."""
+"""Draw a cost curve; matplotlib is imported only when drawing."""
 
 import numpy as np
 
@@ -7,25 +7,26 @@ from skweight.metrics import cost_curve
 
 
 class CostCurveDisplay:
-    """Show how well scores can decide, for every ratio of costs and prevalences.
+    """Draw the lowest cost of decisions by a score, at every operating point.
 
-    The shaded triangle is what deciding without a model costs; a curve below it saves
-    the difference. Made by `from_predictions` or `from_estimator`.
+    The shaded triangle is the cost of the best constant decision. The distance of the
+    curve below it is what the model saves. Create it by `from_predictions` or
+    `from_estimator`.
 
     Parameters
     ----------
     curve : CostCurve
-        What :func:`skweight.metrics.cost_curve` returns.
+        Result of :func:`skweight.metrics.cost_curve`.
     name : str, default=None
         Name of the model, for the legend.
     operating_point : float, default=None
-        Where to mark the curve: what :func:`skweight.metrics.probability_cost` returns
-        for the costs at hand.
+        Operating point to mark on the curve: the result of
+        :func:`skweight.metrics.probability_cost` for your costs.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        Axes of the drawing.
     figure_ : matplotlib Figure
         The figure.
     line_ : matplotlib Artist
@@ -41,7 +42,7 @@ class CostCurveDisplay:
     >>> y, score = [0, 1, 0, 1], [0.1, 0.8, 0.6, 0.4]
     >>> display = CostCurveDisplay.from_predictions(y, score, name="model")
     >>> display.ax_.get_xlabel()
-    'Probability cost: the share of positives in the stakes'
+    'Probability cost: cost-weighted share of positives'
     """
 
     def __init__(self, curve, *, name=None, operating_point=None):
@@ -55,7 +56,7 @@ class CostCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot``.
 
@@ -70,7 +71,7 @@ class CostCurveDisplay:
             ax.fill_between(
                 [0, 0.5, 1], [0, 0.5, 0], color="0.92", label="without a model"
             )
-        # A curve over a hundred points: told apart by its dashes.
+        # No markers: the curve has a hundred points.
         style = merge({**next_style(ax), "marker": ""}, line_kwargs)
         (self.line_,) = ax.plot(x, cost, **{"label": self.name or "model", **style})
         if self.operating_point is not None:
@@ -81,8 +82,8 @@ class CostCurveDisplay:
                 color=self.line_.get_color(),
             )
         ax.set(
-            xlabel="Probability cost: the share of positives in the stakes",
-            ylabel="Cost, as a share of being always wrong",
+            xlabel="Probability cost: cost-weighted share of positives",
+            ylabel="Cost, relative to wrong decisions only",
             xlim=(0, 1),
             ylim=(0, None),
         )
@@ -103,7 +104,7 @@ class CostCurveDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Draw the curve of given scores.
+        """Draw the curve for scores.
 
         Parameters
         ----------
@@ -118,9 +119,9 @@ class CostCurveDisplay:
         name : str, default=None
             Name of the model, for the legend.
         operating_point : float, default=None
-            Where to mark the curve.
+            Operating point to mark on the curve.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot``.
 
@@ -156,19 +157,19 @@ class CostCurveDisplay:
         estimator : classifier
             Fitted, with `predict_proba`.
         X : array-like of shape (n_samples, n_features)
-            Rows that it was not fitted on.
+            Rows that the classifier was not fitted on.
         y : array-like of shape (n_samples,)
             Their labels.
         pos_label : object, default=None
-            The positive label; None is the second class, whose probability is taken.
+            The positive label; None takes the second class.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
         name : str, default=None
             Name of the model; None is its class name.
         operating_point : float, default=None
-            Where to mark the curve.
+            Operating point to mark on the curve.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot``.
 

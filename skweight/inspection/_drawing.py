@@ -1,10 +1,10 @@
-"""What displays share: axes, lines told apart in grey, a column of probabilities."""
+"""Helpers of the displays: axes, line styles, probabilities and weights."""
 
 from skweight._utils.optional import import_optional
 from skweight._utils.validation import say
 
-# Dark to light and back, with marks and dashes of their own: legible in grey, and for
-# readers who do not see colours as others do.
+# Colours with different brightness, markers and dashes: distinguishable in grey, and by
+# colour-blind readers.
 _STYLES = [
     {"color": "#0072b2", "marker": "o", "linestyle": "-"},
     {"color": "#d55e00", "marker": "^", "linestyle": "--"},
@@ -16,7 +16,7 @@ _STYLES = [
 
 
 def axes_for(ax, owner, n_axes=1, **options):
-    """Return the axes to draw on: those given, or new ones.
+    """Return the axes to draw on: those of the user, or new ones.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def axes_for(ax, owner, n_axes=1, **options):
     owner : str
         Name of the display.
     n_axes : int
-        How many axes it needs.
+        Number of axes that the display needs.
     **options : dict
         Passed to ``pyplot.subplots``.
     """
@@ -38,19 +38,19 @@ def axes_for(ax, owner, n_axes=1, **options):
 
 
 def check_axes(ax, owner, n_axes=1):
-    """Raise if there is nothing to draw with or on; return ``matplotlib.pyplot``.
+    """Check matplotlib and the axes; return ``matplotlib.pyplot``.
 
-    What takes long before it draws calls this first.
+    Displays with long computations call this first.
     """
     pyplot = import_optional("matplotlib.pyplot", extra="plot", feature=owner)
     if ax is None:
         return pyplot
     axes = list(ax) if hasattr(ax, "__len__") and n_axes > 1 else [ax]
     kind = import_optional("matplotlib.axes", extra="plot", feature=owner).Axes
-    if not all(isinstance(each, kind) for each in axes):
+    if not all(isinstance(axis, kind) for axis in axes):
         raise TypeError(
-            f"{owner} draws on axes of matplotlib; got ax={say(ax)}. Pass what "
-            "pyplot.subplots() returns behind the figure, or None."
+            f"{owner} draws on axes of matplotlib; got ax={say(ax)}. Pass axes of "
+            "pyplot.subplots(), or None."
         )
     if len(axes) != n_axes:
         raise ValueError(
@@ -61,15 +61,18 @@ def check_axes(ax, owner, n_axes=1):
 
 
 def next_style(ax):
-    """Return a style that no display has used on these axes yet."""
+    """Return a style that is not used on these axes yet."""
     used = sum(line.get_gid() == "skweight" for line in ax.lines)
     return {**_STYLES[used % len(_STYLES)], "gid": "skweight"}
 
 
-def merge(style, given):
-    """Return a style in which what the user gave has the last word."""
+def merge(style, user_style):
+    """Return a style, updated by the keyword arguments of the user."""
     short = {"c": "color", "ls": "linestyle", "lw": "linewidth", "ms": "markersize"}
-    return {**style, **{short.get(name, name): one for name, one in given.items()}}
+    return {
+        **style,
+        **{short.get(name, name): value for name, value in user_style.items()},
+    }
 
 
 def proba_of(owner, estimator, X, pos_label):
@@ -84,8 +87,8 @@ def proba_of(owner, estimator, X, pos_label):
     if pos_label is None:
         if len(classes) != 2:
             raise ValueError(
-                f"The estimator knows {len(classes)} classes. Name the one to look at: "
-                f"pos_label={say(classes[-1])}."
+                f"The estimator has {len(classes)} classes. Pass the class to draw, "
+                f"for example pos_label={say(classes[-1])}."
             )
         pos_label = classes[1]
     if pos_label not in classes:
@@ -96,9 +99,10 @@ def proba_of(owner, estimator, X, pos_label):
 
 
 def weights_of(owner, takes, estimator, X, y, sample_weight):
-    """Return the weights that a fitted classifier or strategy gives to rows.
+    """Return the weights of rows by a fitted classifier or strategy.
 
-    `owner` is the display that asks, and `takes` what it says that it takes.
+    `owner` is the name of the display, and `takes` the arguments that it accepts, for
+    messages.
     """
     weighting = getattr(estimator, "weighting_", estimator)
     if weighting is None:
@@ -113,8 +117,8 @@ def weights_of(owner, takes, estimator, X, y, sample_weight):
         )
     if sample_weight is None and weights is None:
         raise ValueError(
-            "The classifier weighs all rows alike (weighting=None), and no "
-            "sample_weight was given: there are no weights to draw."
+            "There are no weights to draw: the classifier has weighting=None, and "
+            "sample_weight is None. Pass sample_weight, or another classifier."
         )
     if weights is None or sample_weight is None:
         return sample_weight if weights is None else weights

@@ -1,4 +1,4 @@
-"""Tell the target from the training rows, before and after weighting them."""
+"""Overlap of training rows and target, by a classifier between them."""
 
 from typing import NamedTuple
 
@@ -11,19 +11,19 @@ from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
-# A target row that has fewer than this share of training rows around it (training and
-# target counting half each) is an orphan: each training row there would have to stand
-# for a hundred rows of the target.
+# A target row is an orphan if the probability of a training row is below this, with
+# training and target rows counting half each: each training row there would have to
+# stand for a hundred target rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
 
 
 class Overlap(NamedTuple):
-    """How well a classifier tells target from training rows, and whom it finds alone.
+    """Results of a classifier between training rows and target rows.
 
-    ``orphans`` are positions of target rows, the loneliest first; ``missing`` is their
-    share of the target, with ``interval``.
+    ``orphans`` holds positions of target rows without similar training rows, the most
+    extreme first; ``missing`` is their share of the target, with ``interval``.
     """
 
     auc_before: float
@@ -45,13 +45,12 @@ def measure_overlap(
     n_jobs,
     random_state,
 ):
-    """Return the overlap of two samples that count half each; `weights` of the source.
+    """Return the overlap of source and target, which count half each.
 
-    Scores are out-of-fold. Before weighting they are calibrated, and a target row with
-    hardly any training row in its place is an orphan. Counting those is the estimate of
-    the missing mass, and not one minus the mean ratio over the training rows, which
-    estimates the same: a single training row whose ratio is overestimated, at the edge
-    of what is covered, moves that mean by any amount.
+    Scores are out-of-fold, and those before weighting are calibrated. The missing mass
+    is the share of orphans among the target rows. One minus the mean ratio over the
+    training rows estimates the same, but is not robust: a single training row with an
+    overestimated ratio can change that mean by any amount.
     """
     rng = check_random_state(random_state)
     X = stack(source.X, target.X)
@@ -61,9 +60,9 @@ def measure_overlap(
     splits = stratified_splits(y, cv, rng)
 
     def scores_with(shares):
-        # Mean one in each of the two, or nothing where all count the same.
+        # Weights with mean 1 in both samples; None if all are equal.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
-        # Threads that share the work of small trees only wait for one another.
+        # For few rows, threads take longer than they save.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
             fitted = cross_fit_scores(
                 adversary,
@@ -84,8 +83,8 @@ def measure_overlap(
     after = before
     if np.ptp(weights / source.shares()) > 0:
         _, _, after = scores_with(weights / weights.sum())
-    # Isotonic, because a straight line through the log odds would let the many rows
-    # that both have in common decide how lonely the others are.
+    # Isotonic, because an affine map would be determined by the many rows in the common
+    # region, not by the extreme ones.
     alone = 1 - recalibrate(scores, y, counted)[source.n :]
     share = target.shares()
     is_orphan = alone < ORPHAN_SHARE
@@ -100,11 +99,11 @@ def measure_overlap(
 
 
 def _bootstrap_share(chosen, share, n_bootstrap, confidence, rng):
-    """Return the percentile interval of the share of chosen rows."""
-    found = np.empty(n_bootstrap)
+    """Return the bootstrap percentile interval of the share of chosen rows."""
+    shares = np.empty(n_bootstrap)
     marked = share * chosen
-    for one in range(n_bootstrap):
+    for draw in range(n_bootstrap):
         rows = rng.randint(share.size, size=share.size)
-        found[one] = marked[rows].sum() / share[rows].sum()
+        shares[draw] = marked[rows].sum() / share[rows].sum()
     tail = (1 - confidence) / 2
-    return tuple(float(end) for end in np.quantile(found, [tail, 1 - tail]))
+    return tuple(float(end) for end in np.quantile(shares, [tail, 1 - tail]))

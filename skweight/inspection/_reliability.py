@@ -1,4 +1,4 @@
-"""Draw a reliability diagram; matplotlib is loaded when something is drawn."""
+"""Draw a reliability diagram; matplotlib is imported only when drawing."""
 
 import numpy as np
 
@@ -8,26 +8,27 @@ from skweight.metrics import calibration_error, reliability_curve
 
 
 class ReliabilityDisplay:
-    """Show whether probabilities are frequencies: ten of a hundred rows told 10 %.
+    """Draw a reliability diagram: predicted probability against frequency.
 
-    Points on the diagonal are right; above it probabilities are too low, below too
-    high. Bins hold equal mass, and the band says how far chance alone may carry each
-    frequency. Made by `from_predictions` or `from_estimator`; pass the `ax_` of one
-    display as `ax` to another to see several models side by side.
+    Of rows predicted at 10 %, about 10 % should be positive. Points above the diagonal
+    mean that probabilities are too low, points below that they are too high. Bins have
+    equal mass, and the band is the confidence interval of each frequency. Create it by
+    `from_predictions` or `from_estimator`. To compare models, pass the `ax_` of one
+    display as `ax` of another.
 
     Parameters
     ----------
     curve : ReliabilityCurve
-        What :func:`skweight.metrics.reliability_curve` returns.
+        Result of :func:`skweight.metrics.reliability_curve`.
     name : str, default=None
         Name of the model, for the legend.
     error : float, default=None
-        Its calibration error, for the legend.
+        Calibration error, for the legend.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        Axes of the drawing.
     figure_ : matplotlib Figure
         The figure.
     line_ : matplotlib Artist
@@ -63,10 +64,10 @@ class ReliabilityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         scale : {"linear", "log"}, default="linear"
-            Scale of both axes. With a rare class nearly all points of a linear scale
-            are in one corner; a logarithmic one parts them.
+            Scale of both axes. Use ``"log"`` for a rare class, whose points would be in
+            one corner of a linear scale.
         band : bool, default=True
             Whether to draw the confidence band.
         **line_kwargs : dict
@@ -80,11 +81,13 @@ class ReliabilityDisplay:
         check_choice(scale, ("linear", "log"), name="scale")
         ax = axes_for(ax, type(self).__name__, figsize=(5.2, 5.2))
         curve = self.curve
-        # A frequency of zero has no logarithm; its interval shows where it may be.
+        # A frequency of zero is drawn at the lower edge.
         lowest = 0.0
         if scale == "log":
-            told = np.concatenate([curve.mean_proba, curve.frequency, curve.low])
-            lowest = max(0.5 * told[told > 1e-9].min(initial=1.0), 1e-6)
+            shown_values = np.concatenate(
+                [curve.mean_proba, curve.frequency, curve.low]
+            )
+            lowest = max(0.5 * shown_values[shown_values > 1e-9].min(initial=1.0), 1e-6)
             if ax.lines:
                 lowest = min(lowest, ax.get_xlim()[0])
         if not ax.lines:
@@ -135,7 +138,7 @@ class ReliabilityDisplay:
         ax=None,
         **plot_kwargs,
     ):
-        """Draw the diagram of given probabilities.
+        """Draw the diagram for probabilities.
 
         Parameters
         ----------
@@ -146,7 +149,7 @@ class ReliabilityDisplay:
         n_bins : int, default=15
             Number of bins of equal mass. Raising it shows finer detail with more noise.
         confidence : float, default=0.95
-            Coverage of the band, in (0, 1); each bin by itself.
+            Coverage of the interval of each bin, in (0, 1).
         pos_label : object, default=None
             The positive label; not needed for 0/1, -1/1, booleans, or two columns.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -154,7 +157,7 @@ class ReliabilityDisplay:
         name : str, default=None
             Name of the model, for the legend.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **plot_kwargs : dict
             Passed to `plot`.
 
@@ -163,13 +166,13 @@ class ReliabilityDisplay:
         display : ReliabilityDisplay
             The display, drawn.
         """
-        told = {
+        arguments = {
             "n_bins": n_bins,
             "pos_label": pos_label,
             "sample_weight": sample_weight,
         }
-        curve = reliability_curve(y_true, y_proba, confidence=confidence, **told)
-        error = calibration_error(y_true, y_proba, **told)
+        curve = reliability_curve(y_true, y_proba, confidence=confidence, **arguments)
+        error = calibration_error(y_true, y_proba, **arguments)
         return cls(curve, name=name, error=error).plot(ax, **plot_kwargs)
 
     @classmethod
@@ -194,21 +197,21 @@ class ReliabilityDisplay:
         estimator : classifier
             Fitted, with `predict_proba`.
         X : array-like of shape (n_samples, n_features)
-            Rows that it was not fitted on.
+            Rows that the classifier was not fitted on.
         y : array-like of shape (n_samples,)
             Their labels.
         n_bins : int, default=15
             Number of bins of equal mass. Raising it shows finer detail with more noise.
         confidence : float, default=0.95
-            Coverage of the band, in (0, 1); each bin by itself.
+            Coverage of the interval of each bin, in (0, 1).
         pos_label : object, default=None
-            The class to look at, against the rest; None is the second of two.
+            The positive class; None takes the second of two.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
         name : str, default=None
             Name of the model; None is its class name.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **plot_kwargs : dict
             Passed to `plot`.
 

@@ -1,4 +1,4 @@
-"""The answer to "what did you do to my data?"."""
+"""`FitReport`: what a fit did to the rows."""
 
 from dataclasses import dataclass, field
 
@@ -15,29 +15,30 @@ _TITLE = "What the fit did to the rows"
 
 @dataclass(frozen=True, repr=False)
 class FitReport:
-    """What a fit did to the rows, in words and figures.
+    """What a fit did to the rows.
 
-    Made by :class:`~skweight.WeightedClassifier` as ``report_``. Printing it gives
-    text, a notebook shows tables, and `to_html` writes a model card.
+    The attribute ``report_`` of :class:`~skweight.WeightedClassifier`. Prints as text;
+    notebooks show tables; `to_html` writes a model card.
 
     Attributes
     ----------
     n_rows : int
-        Rows that the fit was given.
+        Rows passed to the fit.
     n_left_out : int
-        Rows of population weight zero, which count nowhere.
+        Rows of population weight zero, which are ignored.
     weighting : str
         The strategy, with its role.
     classes : list
         Labels.
     rows : list of int
-        Rows of each class that count.
+        Rows of positive population weight of each class.
     population_share : list of float
-        Share of each class in the population: the mass of its population weights.
+        Share of each class in the population weights.
     training_share : list of float
-        Share of each class in what the learner saw: the mass of population x emphasis.
+        Share of each class in the training weights (population x emphasis).
     class_multiplier : list of float
-        Ratio of the two masses, by which a calibration inverts the emphasis.
+        Training mass divided by population mass of each class, which a calibrator
+        inverts.
     effective_rows : list of float
         Kish's effective sample size of each class, from population x emphasis.
     effective_sample_size : float
@@ -45,38 +46,37 @@ class FitReport:
     largest_share : float
         Share of the largest single weight in the total.
     deliveries : list of Delivery
-        What got which weights, and how; empty without weights.
+        Which estimators got which weights, and how; empty without weights.
     calibration : str or None
-        The calibrator, and what it saw.
+        The calibrator, and the rows of its fit.
     decision : str
         How labels follow from probabilities.
     n_fits : int
-        Fits of the wrapped estimator in all, and of models that a strategy looks at.
+        Total number of fits of the wrapped estimator, and of models that a strategy
+        looks at.
     held_out : dict
-        From the held-out rows that a calibrator saw: their number, their effective
-        number, and per class the prevalence and the mean calibrated probability.
-        Empty where none were needed.
+        Figures of the held-out rows of the calibrator: their number, their effective
+        number, and per class the prevalence and the mean calibrated probability. Empty
+        if no held-out rows were needed.
     candidates : dict
-        With ``calibration="auto"``, for each candidate its cross-fitted "loss" and its
-        "share" in the mixture; else empty.
+        With ``calibration="auto"``, the cross-fitted "loss" and the "share" of each
+        candidate; else empty.
     resampling : str or None
-        The sampler inside every fit, and what became of the rows of each class.
+        The sampler inside every fit, and the numbers of rows before and after.
     training_rows : list of int
-        Rows of each class after resampling; empty without.
+        Rows of each class after resampling; empty without a resampler.
     early_stopping : str or None
         What a learner that stops early has watched, and on which rows; None where it
         was given none by `validation_fraction` or `validation`.
     rounds : list of int
         Rounds, trees or epochs that each of the models predicts with; empty without.
     tails : dict
-        The tail of the raw weights of each role, k-hat and its verdict, before a
-        stabilizer: ``{role: ParetoDiagnostics}``. "not applicable" for weights per
-        class.
+        Tail of the weights of each role before the stabilizer, with k-hat and a
+        verdict: ``{role: ParetoDiagnostics}``. "not applicable" for weights per class.
     target : dict or None
-        What a density ratio said about the target: its missing mass, and what the
-        ratio leaves of the rows. None without one. More, such as which rows to
-        collect, is found by :func:`~skweight.inspection.weight_report`, at the price
-        of fits.
+        The report of a density ratio about the target, with its missing mass; None
+        without a density ratio. :func:`~skweight.inspection.weight_report` computes
+        more, such as which rows to collect, by additional fits.
     probabilities : str
         What the probabilities of the classifier are, in one sentence.
     reliability : list of list of dict
@@ -209,7 +209,7 @@ class FitReport:
         return columns
 
     def _lines(self):
-        """Return the report as pairs of a name and a sentence."""
+        """Return the report as pairs (name, sentence)."""
         lines = [("probabilities", self.probabilities)] if self.probabilities else []
         lines += describe_rows(self)
         lines.append(("calibration", self.calibration or "none"))
@@ -259,17 +259,17 @@ class FitReport:
 
 @dataclass(frozen=True, repr=False)
 class RegressionReport:
-    """What the fit of a regressor did to the rows, in words and figures.
+    """What the fit of a regressor did to the rows.
 
-    Made by :class:`~skweight.WeightedRegressor` as ``report_``. Printing it gives text,
-    a notebook shows a table, and `to_html` writes a model card.
+    The attribute ``report_`` of :class:`~skweight.WeightedRegressor`. Prints as text;
+    notebooks show a table; `to_html` writes a model card.
 
     Attributes
     ----------
     n_rows : int
-        Rows that the fit was given.
+        Rows passed to the fit.
     n_left_out : int
-        Rows of population weight zero, which count nowhere.
+        Rows of population weight zero, which are ignored.
     weighting : str
         The strategy, with its role.
     effective_sample_size : float
@@ -277,7 +277,7 @@ class RegressionReport:
     largest_share : float
         Share of the largest single weight in the total.
     deliveries : list of Delivery
-        What got which weights, and how; empty without weights.
+        Which estimators got which weights, and how; empty without weights.
     early_stopping : str or None
         What a learner that stops early has watched, and on which rows.
     rounds : list of int
@@ -285,13 +285,13 @@ class RegressionReport:
     tails : dict
         The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
     target : dict or None
-        What a density ratio said about the target; None without one.
+        The report of a density ratio about the target; None without a density ratio.
     n_fits : int
-        Fits of the wrapped estimator in all.
+        Total number of fits of the wrapped estimator.
     conformal : dict
-        What intervals rest on: the "method", the number of held-out rows, their
-        effective number, the "models" they are residuals of, and the
-        "largest_coverage" at which an interval is not yet infinite. Empty without.
+        The basis of the intervals: the "method", the number of held-out rows, their
+        effective number, the "models" of the residuals, and the "largest_coverage" for
+        which intervals are finite. Empty without intervals.
     warnings : list of str
         What the fit has warned of.
     versions : dict
@@ -375,7 +375,7 @@ def describe_conformal(figures):
 
 
 def describe_rows(report):
-    """Return what every fit has to say about its rows, as names and sentences."""
+    """Return pairs (name, sentence) about the rows of a fit."""
     left_out = f", {report.n_left_out} of them left out (weight 0)"
     resampling = getattr(report, "resampling", None)
     counted = sum(getattr(report, "training_rows", []))
@@ -392,8 +392,13 @@ def describe_rows(report):
         ),
         *describe_tails(report),
     ]
-    for one in report.deliveries:
-        lines.append(("delivered", f"{one.estimator}: {one.weights}, as {one.way}"))
+    for delivery in report.deliveries:
+        lines.append(
+            (
+                "delivered",
+                f"{delivery.estimator}: {delivery.weights}, as {delivery.way}",
+            )
+        )
     if not report.deliveries:
         lines.append(("delivered", "no weights"))
     if report.early_stopping is not None:
@@ -403,7 +408,7 @@ def describe_rows(report):
 
 
 def row_figures(n_rows, population, weights):
-    """Return the figures about all rows together; see `weight_figures`."""
+    """Return the figures over all rows; see `weight_figures`."""
     if weights is None:
         weights = np.ones(n_rows)
     weights = in_range(weights)
@@ -418,20 +423,20 @@ def row_figures(n_rows, population, weights):
 
 
 def weight_figures(codes, n_classes, population, weights, trained=None):
-    """Return the figures of a report that come from the weights alone.
+    """Return the figures of a report that follow from the weights.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples,)
-        Position of the class of every row as it came.
+        Class code of every input row.
     n_classes : int
         Number of classes.
     population : ndarray of shape (n_samples,) or None
-        Population weights; None stands for ones.
+        Population weights; None means ones.
     weights : ndarray of shape (n_trained,) or None
-        Population x emphasis of the rows that were trained on.
+        Population x emphasis of the training rows.
     trained : ndarray of shape (n_trained,), default=None
-        Position of the class of those rows; None where they are the same.
+        Class codes of the training rows; None if they are the input rows.
 
     Returns
     -------
@@ -488,10 +493,10 @@ def labels_of(classes):
     return [plain(label) for label in classes]
 
 
-def describe_weighting(weighting, own=()):
-    """Return a strategy and its role in one line, and what an estimator has itself."""
-    if own:
-        named = ", ".join(f"{name}={value!r}" for name, value in own)
+def describe_weighting(weighting, own_parameters=()):
+    """Return a strategy, its role, and class weights of the estimator, in one line."""
+    if own_parameters:
+        named = ", ".join(f"{name}={value!r}" for name, value in own_parameters)
         return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"
     if weighting is None:
         return "none"
@@ -500,7 +505,7 @@ def describe_weighting(weighting, own=()):
 
 
 def resampling_figures(sampler, classes, rows, trained):
-    """Return what a report says of a resampler.
+    """Return the figures of a report about a resampler.
 
     Parameters
     ----------
@@ -511,7 +516,7 @@ def resampling_figures(sampler, classes, rows, trained):
     rows : list of int
         Rows of each class before.
     trained : ndarray of shape (n_trained,)
-        Position of the class of every row after.
+        Class code of every row after resampling.
 
     Returns
     -------
@@ -520,9 +525,11 @@ def resampling_figures(sampler, classes, rows, trained):
     """
     after = np.bincount(trained, minlength=classes.size).tolist()
     changed = [
-        f"{label!r}: {one:,} to {other:,}"
-        for label, one, other in zip(labels_of(classes), rows, after, strict=True)
-        if one != other
+        f"{label!r}: {n_before:,} to {n_after:,}"
+        for label, n_before, n_after in zip(
+            labels_of(classes), rows, after, strict=True
+        )
+        if n_before != n_after
     ]
     return {
         "resampling": f"{sampler!r} inside every fit (emphasis); "
@@ -532,7 +539,7 @@ def resampling_figures(sampler, classes, rows, trained):
 
 
 def describe_decision(decision):
-    """Return in one sentence how labels follow from probabilities."""
+    """Describe in one sentence how labels follow from probabilities."""
     if decision is None:
         return "what the wrapped estimator predicts by itself"
     return getattr(decision, "describe", decision.__repr__)()

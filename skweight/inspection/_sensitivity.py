@@ -1,4 +1,4 @@
-"""Draw metrics against the strength of the weights; matplotlib is loaded on demand."""
+"""Draw metrics against the strength of weights; matplotlib is imported on demand."""
 
 import numpy as np
 from sklearn.base import clone
@@ -9,11 +9,11 @@ from skweight.inspection._drawing import axes_for, check_axes, merge, next_style
 
 
 class WeightSensitivityDisplay:
-    """Show what a metric gains and the rows lose, as weights grow stronger.
+    """Draw metrics and effective rows against the strength of the weights.
 
-    Metrics on the left axis, with a band of one standard error over the folds; on the
-    right axis, hatched, the share of the rows that is left in effect. Where the
-    metric stops rising, further strength is paid for in rows alone. Made by
+    The left axis shows metrics with a band of one standard error over the folds. The
+    right axis (hatched) shows the effective rows as a share of all rows. Where a metric
+    stops increasing, more strength only reduces the effective rows. Create it by
     `from_estimator` or `from_comparison`.
 
     Parameters
@@ -40,7 +40,7 @@ class WeightSensitivityDisplay:
 
     See Also
     --------
-    skweight.compare_weightings : Strategies and strengths side by side, with tables.
+    skweight.compare_weightings : Compares strategies and strengths in tables.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class WeightSensitivityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot`` for the metrics.
 
@@ -111,7 +111,7 @@ class WeightSensitivityDisplay:
             linewidth=0.5,
             label="effective rows",
         )
-        # The metrics are drawn above what the second axis shows.
+        # Draw the metrics above the second axis.
         ax.set_zorder(twin.get_zorder() + 1)
         ax.patch.set_visible(False)
         twin.set(ylim=(0, 105), ylabel="Effective rows, in % of all (hatched)")
@@ -122,11 +122,11 @@ class WeightSensitivityDisplay:
             xlim=(x.min(), x.max()),
         )
         handles, labels = ax.get_legend_handles_labels()
-        more, told = twin.get_legend_handles_labels()
-        # Above the axes, where no line can be hidden.
+        more_handles, more_labels = twin.get_legend_handles_labels()
+        # Above the axes, where the legend hides no line.
         ax.legend(
-            handles + more,
-            labels + told,
+            handles + more_handles,
+            labels + more_labels,
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
             ncols=3,
@@ -150,7 +150,7 @@ class WeightSensitivityDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Cross-validate a classifier at several strengths, and draw what comes out.
+        """Cross-validate a classifier at several strengths, and draw the results.
 
         Parameters
         ----------
@@ -161,19 +161,19 @@ class WeightSensitivityDisplay:
         y : array-like of shape (n_samples,)
             Their labels.
         strengths : sequence of float, default=(0.0, 0.25, 0.5, 0.75, 1.0)
-            What to set the parameter to.
+            Values of the parameter.
         param_name : str, default="weighting__strength"
             The parameter, such as ``"weighting__exponent"`` of a density ratio or
             ``"stabilizer__fraction"``.
         scoring : str, callable, list or dict, default=None
-            Scorers of scikit-learn; None are balanced accuracy and average precision.
-            A negated loss, ``"neg_log_loss"``, is shown as the loss.
+            Scorers of scikit-learn; None takes balanced accuracy and average precision.
+            A negated loss such as ``"neg_log_loss"`` is shown as the loss.
         cv : int, splitter or iterable, default=None
             Folds; as in ``cross_validate``.
         n_jobs : int or None, default=None
-            Number of fits to run at a time.
+            Number of fits to run in parallel.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot`` for the metrics.
 
@@ -194,7 +194,7 @@ class WeightSensitivityDisplay:
         scorers = [scoring] if isinstance(scoring, str) else scoring
         scorers = {"score": scoring} if callable(scoring) else scorers
         strengths = np.sort(np.asarray(strengths, dtype=float))
-        found, shares = {}, []
+        values_by_metric, shares = {}, []
         for strength in strengths:
             results = cross_validate(
                 clone(estimator).set_params(**{param_name: float(strength)}),
@@ -208,9 +208,11 @@ class WeightSensitivityDisplay:
             for name in scorers:
                 sign = -1 if str(name).startswith("neg_") else 1
                 shown = str(name).removeprefix("neg_").replace("_", " ")
-                found.setdefault(shown, []).append(sign * results[f"test_{name}"])
-            shares.append([_share(one.report_) for one in results["estimator"]])
-        scores = {name: np.array(values) for name, values in found.items()}
+                values_by_metric.setdefault(shown, []).append(
+                    sign * results[f"test_{name}"]
+                )
+            shares.append([_share(fitted.report_) for fitted in results["estimator"]])
+        scores = {name: np.array(values) for name, values in values_by_metric.items()}
         parameter = param_name.rpartition("__")[2]
         display = cls(strengths, scores, np.mean(shares, axis=1), parameter=parameter)
         return display.plot(ax, **line_kwargs)
@@ -225,18 +227,18 @@ class WeightSensitivityDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Draw what a comparison has found at several strengths, without a further fit.
+        """Draw the results of a comparison at several strengths, without further fits.
 
         Parameters
         ----------
         comparison : WeightingComparison
-            Made by ``compare_weightings(..., strengths=[...])``.
+            Result of ``compare_weightings(..., strengths=[...])``.
         weighting : str, default=None
-            Name of the weighting; None is the only one with several strengths.
+            Name of the weighting; None if only one has several strengths.
         metrics : sequence of str, default=("balanced_accuracy", "average_precision")
-            Which of its metrics to draw.
+            Metrics of the comparison to draw.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot`` for the metrics.
 
@@ -252,8 +254,8 @@ class WeightSensitivityDisplay:
         )
         if weighting not in weightings:
             raise ValueError(
-                "weighting must be one that was compared at several strengths, "
-                f"{say(weightings)}; got {weighting!r}. Strengths are compared by "
+                "weighting must be compared at several strengths, one of "
+                f"{say(weightings)}; got {weighting!r}. Call "
                 "compare_weightings(..., strengths=[0, 0.5, 1])."
             )
         chosen = sorted(
@@ -264,16 +266,18 @@ class WeightSensitivityDisplay:
         design = comparison.design
         one_class = table["class"].isna() | (table["class"] == design.pos_label)
         table = table[one_class]
-        known = table["metric"].unique()
-        unknown = [metric for metric in metrics if metric not in known]
+        known_metrics = table["metric"].unique()
+        unknown = [metric for metric in metrics if metric not in known_metrics]
         if unknown:
             raise ValueError(
-                f"metrics must be among {say(list(known))}; got {say(unknown)}."
+                f"metrics must be among {say(list(known_metrics))}; got {say(unknown)}."
             )
 
         def of(metric):
-            own = table[table["metric"] == metric]
-            return np.array([own["value"][own["strategy"] == s.name] for s in chosen])
+            of_metric = table[table["metric"] == metric]
+            return np.array(
+                [of_metric["value"][of_metric["strategy"] == s.name] for s in chosen]
+            )
 
         n_training = design.n_rows / (1 + design.test_over_train)
         share = of("effective_sample_size").mean(axis=1) / n_training

@@ -1,4 +1,4 @@
-"""What a fit says about the weights it was given: their tails, and their target."""
+"""The part of a fit report about the tails of weights and the target."""
 
 import numpy as np
 
@@ -18,63 +18,67 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 
 
 def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
-    """Return the figures of a report about raw weights, apart by role, and warn.
+    """Return the figures of a report about raw weights by role, and warn.
 
-    Weights per class have no tail, which is known without looking at the rows. Others
-    are looked at in O(n): the tail before the stabilizer, the rows that carry the fit
-    after it.
+    Weights per class have no tail. For other weights, in O(n), the tail is computed
+    before the stabilizer, and the concentration on few rows after it.
 
     Parameters
     ----------
     weighed : Weighed
-        Weights by role, as they are used and as they were before the stabilizer.
+        Weights by role, after and before the stabilizer.
     stabilizer : object, default=None
-        What ``stabilizer=`` of the estimator is.
+        Value of ``stabilizer=`` of the estimator.
     codes, classes : ndarray, default=None
-        Position of the class of every row, and the labels; None in a regression.
+        Class code of every row, and the labels; None for regression.
 
     Returns
     -------
     figures : dict
-        ``tails``, a `ParetoDiagnostics` per role, and ``target``, what a density ratio
-        reported, or None.
+        ``tails``, a `ParetoDiagnostics` per role, and ``target``, the report of a
+        density ratio, or None.
     """
     factors, raw = fitted_factors_of(weighed.weighting), weighed.raw
     by_role = {role: [f for f in factors if f.role == role] for role in raw._fields}
-    reports = {role: _ratio_report(own) for role, own in by_role.items()}
+    reports = {
+        role: _ratio_report(role_factors) for role, role_factors in by_role.items()
+    }
     tails, sentences = {}, []
     for role, weights in raw._asdict().items():
         if weights is None:
             continue
-        own = by_role[role]
-        if role == "emphasis" and own and all(map(_is_per_class, own)):
+        role_factors = by_role[role]
+        if (
+            role == "emphasis"
+            and role_factors
+            and all(map(_is_per_class, role_factors))
+        ):
             tails[role] = _per_class(weights)
             continue
         tails[role] = pareto_diagnostics(weights)
-        # A density ratio that has warned of itself had the target in view.
+        # A density ratio issues its own warning, which also considers the target.
         if reports[role] is None or not has_warned(reports[role]):
             used = _used(weighed, role)
             worst = find_concentration(used, codes)
-            # Who has set a bound knows that it costs rows.
+            # With a stabilizer, fewer effective rows are expected.
             if worst is not None and (
                 stabilizer is None or worst.largest > LARGEST_SHARE
             ):
                 sentences.append(_sentence_of(worst, used, role, classes))
             elif stabilizer is None and _has_no_mean(tails[role], weights.size):
                 sentences.append(
-                    f"the tail of the {role} weights bears no estimate, "
-                    f"{tails[role].reason}"
+                    f"the tail of the {role} weights is too heavy for reliable "
+                    f"estimates, {tails[role].reason}"
                 )
     if sentences:
         remedy = (
-            "Set stabilizer='temper', or a number that no row is to exceed, such as "
-            "stabilizer=10"
+            "Set stabilizer='temper', or a largest weight such as stabilizer=10"
             if stabilizer is None
             else f"Set a stronger stabilizer than {stabilizer!r}"
         )
         warn(
-            f"Few rows carry the fit: {'; '.join(sentences)}. {remedy}; or look "
-            "whether the heaviest rows are right, and collect more like them.",
+            f"Few rows carry the fit: {'; '.join(sentences)}. {remedy}; or check the "
+            "rows of the largest weights, and collect more like them.",
             DegenerateWeightsWarning,
         )
     target = next((r for r in reports.values() if r is not None), None)
@@ -82,15 +86,15 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
 
 
 def describe_tails(report):
-    """Return what a report has to say of tails and target, as names and sentences."""
+    """Return pairs (name, sentence) about tails and target."""
     lines = [
-        ("tail" if len(report.tails) == 1 else f"tail, {role}", _sentence(found))
-        for role, found in report.tails.items()
+        ("tail" if len(report.tails) == 1 else f"tail, {role}", _sentence(diagnostics))
+        for role, diagnostics in report.tails.items()
     ]
     if report.target is not None:
         missing = report.target["missing_target_mass"]
-        told = "unknown" if np.isnan(missing) else f"{missing:.1%}"
-        lines.append(("missing target", f"{told}, by the mean of the ratio"))
+        share = "unknown" if np.isnan(missing) else f"{missing:.1%}"
+        lines.append(("missing target", f"{share}, by the mean of the ratio"))
     return lines
 
 
@@ -108,7 +112,7 @@ def _sentence_of(worst, used, role, classes):
 
 
 def _used(weighed, role):
-    """Return the weights of a role as they are used, rows without population zero."""
+    """Return the weights of a role after the stabilizer; 0 for rows without weight."""
     weights, population = getattr(weighed, role), weighed.population
     if role == "population" or population is None:
         return weights
@@ -121,8 +125,8 @@ def _has_no_mean(tail, n_rows):
     return uneven and tail.verdict == "infinite mean"
 
 
-def _sentence(found):
-    return f"{found.verdict}: {found.reason}"
+def _sentence(diagnostics):
+    return f"{diagnostics.verdict}: {diagnostics.reason}"
 
 
 def _is_per_class(factor):

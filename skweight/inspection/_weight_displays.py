@@ -1,6 +1,6 @@
-"""Draw weights: how unevenly they count, and how far they bring features to a target.
+"""Draw the distribution of weights, and the balance of features.
 
-matplotlib is loaded when something is drawn.
+matplotlib is imported only when drawing.
 """
 
 import numpy as np
@@ -10,23 +10,23 @@ from skweight.inspection._balance import balance_table
 from skweight.inspection._drawing import axes_for, merge, next_style, weights_of
 from skweight.weights import effective_sample_size, pareto_diagnostics
 
-# Points of a curve: more are below what a screen can show.
+# Points of a curve; a screen cannot show more.
 _N_POINTS = 2000
 
 
 class WeightDistributionDisplay:
-    """Show how unevenly rows count, and how heavy the tail of their weights is.
+    """Draw the Lorenz curve and the tail of weights.
 
-    Left the Lorenz curve: which share of all weight the lightest rows have. On the
-    diagonal all rows count the same; a curve along the lower edge says that a few rows
-    at its end carry everything. Right the tail: the share of rows above a weight, on
-    logarithmic axes, where a heavy tail is a straight line. Made by `from_weights` or
-    `from_estimator`.
+    Left, the Lorenz curve: the share of the total weight against the share of rows,
+    sorted by weight. On the diagonal all weights are equal; a curve along the lower
+    edge means that a few rows have nearly all the weight. Right, the tail: the share of
+    rows above a weight, on logarithmic axes, where a heavy tail is a straight line.
+    Create it by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Raw weights in any unit; those of zero are left out.
+        Raw weights in any unit; weights of zero are ignored.
     name : str, default=None
         Name for the legend.
 
@@ -41,7 +41,7 @@ class WeightDistributionDisplay:
 
     See Also
     --------
-    weight_report : The same in figures, with a verdict.
+    weight_report : The same as numbers, with a verdict.
 
     Examples
     --------
@@ -63,8 +63,8 @@ class WeightDistributionDisplay:
         Parameters
         ----------
         ax : sequence of two matplotlib Axes, default=None
-            Where to draw; None makes a figure. Pass the `axes_` of another display to
-            compare weights.
+            Axes to draw on; None creates a figure. Pass the `axes_` of another display
+            to compare weights.
         **line_kwargs : dict
             Passed to ``Axes.plot``.
 
@@ -83,12 +83,12 @@ class WeightDistributionDisplay:
         left, right = axes
         if not left.lines:
             left.plot([0, 1], [0, 1], color="0.75", linewidth=1, label="all rows alike")
-        # Lines carry the marks of a style at a few places only.
+        # Markers are drawn at a few points only.
         style = {"markersize": 4, **next_style(left)}
         shown = np.unique(np.linspace(0, n, _N_POINTS).astype(int))
         lorenz = np.r_[0.0, np.cumsum(ordered) / n][shown]
-        some = merge({**style, "markevery": 0.1}, line_kwargs)
-        (first,) = left.plot(shown / n, lorenz, **{"label": name, **some})
+        line_style = merge({**style, "markevery": 0.1}, line_kwargs)
+        (first,) = left.plot(shown / n, lorenz, **{"label": name, **line_style})
         left.set(
             xlabel="Share of rows, the lightest first",
             ylabel="Share of all weight",
@@ -96,14 +96,14 @@ class WeightDistributionDisplay:
             ylim=(0, 1),
         )
         left.legend(loc="upper left")
-        # The largest weights are all drawn, the others thinned out.
+        # All of the largest weights are drawn, and a subset of the others.
         rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))
-        found = pareto_diagnostics(weights)
-        verdict = found.verdict
-        if np.isfinite(found.khat):
-            verdict = f"k-hat {found.khat:.2f}, {verdict}"
+        diagnostics = pareto_diagnostics(weights)
+        verdict = diagnostics.verdict
+        if np.isfinite(diagnostics.khat):
+            verdict = f"k-hat {diagnostics.khat:.2f}, {verdict}"
         (second,) = right.plot(
-            ordered[n - rank], rank / n, **{**some, "label": f"tail: {verdict}"}
+            ordered[n - rank], rank / n, **{**line_style, "label": f"tail: {verdict}"}
         )
         right.set(
             xscale="log",
@@ -118,7 +118,7 @@ class WeightDistributionDisplay:
 
     @classmethod
     def from_weights(cls, weights, *, name=None, ax=None, **line_kwargs):
-        """Draw given weights.
+        """Draw an array of weights.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class WeightDistributionDisplay:
         name : str, default=None
             Name for the legend.
         ax : sequence of two matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot``.
 
@@ -150,7 +150,7 @@ class WeightDistributionDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Draw the weights that a fitted classifier or strategy gives to rows.
+        """Draw the weights of rows by a fitted classifier or strategy.
 
         Parameters
         ----------
@@ -159,13 +159,13 @@ class WeightDistributionDisplay:
         X : array-like of shape (n_samples, n_features)
             Rows, usually those of the fit.
         y : array-like of shape (n_samples,), default=None
-            Their labels, where the strategy looks at them.
+            Labels of the rows, if the strategy uses them.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row stands for besides.
+            Weights to multiply with those of the strategy.
         name : str, default=None
-            Name for the legend; None is that of the strategy.
+            Name for the legend; None takes the strategy.
         ax : sequence of two matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **line_kwargs : dict
             Passed to ``Axes.plot``.
 
@@ -182,23 +182,23 @@ class WeightDistributionDisplay:
 
 
 class BalanceDisplay:
-    """Show how far feature means are from the target, before and after weighting.
+    """Draw the differences of feature means to the target (love plot).
 
-    A love plot: one line per feature, a hollow mark before weighting and a filled one
-    after. Weights that do their work bring the filled marks to the left of the dotted
-    line. Made by `from_weights` or `from_estimator`.
+    Each feature has one line, with a hollow marker before weighting and a filled marker
+    after. Good weights move the filled markers to the left of the dotted line. Create
+    it by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
     balance : Balance
-        What :func:`skweight.inspection.balance_table` returns.
+        Result of :func:`skweight.inspection.balance_table`.
     name : str, default=None
-        What the filled marks are called in the legend.
+        Name of the filled markers in the legend.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        Axes of the drawing.
     figure_ : matplotlib Figure
         The figure.
     before_, after_ : matplotlib Artist
@@ -214,7 +214,7 @@ class BalanceDisplay:
     >>> from skweight.inspection import BalanceDisplay
     >>> rng = np.random.default_rng(0)
     >>> X, X_target = rng.normal(size=(500, 2)), rng.normal(0.5, size=(500, 2))
-    >>> ratio = np.exp(0.5 * X.sum(axis=1))  # the true one, up to a factor
+    >>> ratio = np.exp(0.5 * X.sum(axis=1))  # the true ratio, up to a factor
     >>> display = BalanceDisplay.from_weights(ratio, X, X_target)
     >>> [text.get_text() for text in display.ax_.get_yticklabels()]
     ['x1', 'x0']
@@ -230,11 +230,11 @@ class BalanceDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         max_features : int, default=20
-            How many features are shown, those with the largest differences.
+            Largest number of features; those with the largest differences are shown.
         threshold : float or None, default=0.1
-            Where the dotted line is, in standard deviations; None for no line.
+            Position of the dotted line, in standard deviations; None for no line.
         **mark_kwargs : dict
             Passed to ``Axes.plot`` for the filled marks.
 
@@ -245,15 +245,19 @@ class BalanceDisplay:
         """
         check_number(max_features, name="max_features", low=1)
         before, after = (
-            np.abs(one)
-            for one in (self.balance.difference_before, self.balance.difference_after)
+            np.abs(difference)
+            for difference in (
+                self.balance.difference_before,
+                self.balance.difference_after,
+            )
         )
-        # Infinite: constant in the target and not in the rows. Drawn at the edge.
+        # Infinite differences (constant features) are drawn at the edge.
         finite = np.concatenate([before, after])
         finite = finite[np.isfinite(finite)]
         edge = 1.1 * finite.max(initial=max(threshold or 0.0, 0.1))
         before, after = (
-            np.where(np.isfinite(one), one, edge) for one in (before, after)
+            np.where(np.isfinite(difference), difference, edge)
+            for difference in (before, after)
         )
         worst = np.fmax(before, after)
         chosen = np.argsort(-worst, kind="stable")[: int(max_features)][::-1]
@@ -282,7 +286,7 @@ class BalanceDisplay:
             xlabel="Difference to the mean of the target, in its standard deviations",
             yticks=rows,
             yticklabels=[self.balance.names[j] for j in chosen],
-            # Room for the whole of a mark at zero.
+            # Space for a whole marker at zero.
             xlim=(-0.02 * edge, 1.02 * edge),
             ylim=(-0.6, chosen.size - 0.4),
         )
@@ -304,7 +308,7 @@ class BalanceDisplay:
         ax=None,
         **plot_kwargs,
     ):
-        """Draw what given weights do to the features.
+        """Draw the balance of features for an array of weights.
 
         Parameters
         ----------
@@ -315,15 +319,15 @@ class BalanceDisplay:
         X_target : array-like of shape (n_target, n_features)
             Rows of the target.
         scale : {"target", "source", "pooled"}, default="target"
-            Whose standard deviation is the unit.
+            Which standard deviation is the unit, see `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row stood for before weighting.
+            Weights of the rows before weighting.
         sample_weight_target : array-like of shape (n_target,), default=None
             How many rows of the target population each row of `X_target` stands for.
         name : str, default=None
-            What the filled marks are called.
+            Name of the filled markers in the legend.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **plot_kwargs : dict
             Passed to `plot`.
 
@@ -357,7 +361,7 @@ class BalanceDisplay:
         ax=None,
         **plot_kwargs,
     ):
-        """Draw what the weights of a fitted classifier or strategy do to the features.
+        """Draw the balance of features for a fitted classifier or strategy.
 
         Parameters
         ----------
@@ -368,17 +372,17 @@ class BalanceDisplay:
         X_target : array-like of shape (n_target, n_features)
             Rows of the target.
         y : array-like of shape (n_samples,), default=None
-            Labels of the training rows, where the strategy looks at them.
+            Labels of the training rows, if the strategy uses them.
         scale : {"target", "source", "pooled"}, default="target"
-            Whose standard deviation is the unit.
+            Which standard deviation is the unit, see `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows each row stood for before weighting.
+            Weights of the rows before weighting.
         sample_weight_target : array-like of shape (n_target,), default=None
             How many rows of the target population each row of `X_target` stands for.
         name : str, default=None
-            What the filled marks are called.
+            Name of the filled markers in the legend.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw on; None creates a figure.
         **plot_kwargs : dict
             Passed to `plot`.
 

@@ -1,4 +1,4 @@
-"""Can these weights be trusted: the figures, what they mean, and what to do."""
+"""`weight_report`: whether weights can be trusted, and what to do."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ from skweight.weights import (
 )
 
 _TITLE = "What the weights are worth"
-# From here on a figure is a concern. Weights per class leave every class all of its
-# rows, so they never are.
+# Thresholds of concerns. Weights per class keep all effective rows of every class, so
+# they raise no concern.
 _SMALL_SHARE = 0.1
 _LARGE_ROW = 0.1
 _MISSING = 0.05
@@ -30,20 +30,20 @@ _LARGE_DIFFERENCE = 0.1
 
 @dataclass(frozen=True)
 class PartOfWeights:
-    """What the weights are worth in one class or group.
+    """Figures of the weights in one class or group.
 
     Attributes
     ----------
     label : object
         The class or group.
     rows : int
-        Its rows of non-zero weight.
+        Number of rows of non-zero weight.
     weight_share : float
-        Its share of all weight.
+        Share of the total weight.
     effective_rows : float
         Kish's effective sample size.
     largest_share : float
-        Share of its largest weight in its total; NaN without any weight.
+        Largest weight divided by the total of the class or group; NaN if that is zero.
 
     Examples
     --------
@@ -61,9 +61,9 @@ class PartOfWeights:
 
 @dataclass(frozen=True, repr=False)
 class WeightReport:
-    """What weights are worth, in words and figures; made by `weight_report`.
+    """Diagnostics of weights; returned by `weight_report`.
 
-    Printing it gives text, a notebook shows tables.
+    Prints as text; notebooks show tables.
 
     Attributes
     ----------
@@ -72,35 +72,34 @@ class WeightReport:
     n_left_out : int
         Rows of weight zero.
     effective_sample_size : float
-        How many equal rows the weights are worth.
+        Kish's effective sample size.
     effective_share : float
-        The same as a share of the rows of non-zero weight.
+        Effective sample size divided by the number of rows of non-zero weight.
     design_effect : float
-        Factor by which the weights inflate the variance of a mean.
+        Factor by which the weights increase the variance of a mean.
     largest_share : float
         Share of the largest weight in the total.
     tail : ParetoDiagnostics
-        Shape of the tail, k-hat, and its verdict; "not applicable" for weights per
-        class.
+        Tail with k-hat and a verdict; "not applicable" for weights per class.
     classes, groups : list of PartOfWeights
-        The same for every class and group; empty where none were given.
+        Figures of every class and group; empty without `y` or `groups`.
     missing_target_mass : float or None
-        Share of the target that no training row can stand for; None without a target,
-        as everything below.
+        Share of the target without similar training rows. This and all attributes below
+        are None without a target.
     missing_target_mass_interval : tuple of float or None
-        Its bootstrap interval.
+        Bootstrap interval of the missing mass.
     orphans : ndarray of int or None
-        Positions of those rows in `X_target`, the loneliest first: rows like these are
-        to be collected.
+        Positions in `X_target` of target rows without similar training rows, the most
+        extreme first. Collect training rows like these.
     auc_before, auc_after : float or None
-        How well a classifier tells target from training rows, before and after
-        weighting. One half is best: nothing is left to tell them apart by.
+        AUC of a classifier between target and training rows, before and after
+        weighting. 0.5 is best.
     balance : Balance or None
-        Standardised mean differences, feature by feature.
+        Standardised mean differences of the features.
     never_seen : list of str or None
-        Values of columns that the target has and no training row.
+        Values of categorical columns that occur in the target only.
     concerns : list of str
-        What is wrong, each with its figure and a remedy; also told as warnings.
+        Problems, each with its figure and a remedy; also issued as warnings.
 
     Examples
     --------
@@ -144,7 +143,7 @@ class WeightReport:
         Returns
         -------
         report : dict
-            Every attribute under its name; None where a figure is not defined.
+            Every attribute under its name; None if a figure is not defined.
         """
         values = vars(self).copy()
         for name in ("classes", "groups"):
@@ -175,7 +174,11 @@ class WeightReport:
             "group": self.groups,
         }
         table = pd.DataFrame(
-            [vars(one) for part in parts.values() for one in part],
+            [
+                vars(part_of_weights)
+                for part in parts.values()
+                for part_of_weights in part
+            ],
             index=pd.Index(
                 [name for name, part in parts.items() for _ in part], name="part"
             ),
@@ -300,28 +303,28 @@ def weight_report(
     n_jobs=None,
     random_state=None,
 ):
-    r"""Say whether weights can be trusted, with the figures that tell.
+    r"""Check whether weights can be trusted.
 
-    Weights fail silently: a few rows carry everything, the tail is infinite, a part of
-    the target has no training rows at all. The first two are seen from the weights
-    alone; for the third pass the training rows and rows of the target.
+    Three problems have no visible symptom: a few rows have nearly all the weight, the
+    tail of the weights is too heavy, or a part of the target has no training rows. The
+    first two follow from the weights; for the third pass `X` and `X_target`.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        The raw weights, in any unit, before they are clipped or smoothed: afterwards
-        the tail cannot be seen. Where rows had a `sample_weight`, the product.
+        Raw weights in any unit, before clipping or smoothing, which would hide the
+        tail. If rows have a `sample_weight`, pass the product.
     y : array-like of shape (n_samples,), default=None
-        Labels, to have the figures per class.
+        Labels, for figures per class.
     groups : array-like of shape (n_samples,), default=None
-        Groups, to have the figures per group.
+        Groups, for figures per group.
     X : array-like of shape (n_samples, n_features), default=None
-        Training rows, for everything about a target.
+        Training rows, for figures about a target.
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target.
     adversary : classifier, default=None
-        What is to tell target from training rows; None is histogram gradient boosting,
-        which takes words and gaps.
+        Classifier between target and training rows; None takes histogram gradient
+        boosting, which supports categories and missing values.
     cv : int, default=5
         Folds for the out-of-fold scores of the adversary.
     n_bootstrap : int, default=200
@@ -329,54 +332,55 @@ def weight_report(
     confidence : float, default=0.95
         Coverage of that interval, in (0, 1).
     scale : {"target", "source", "pooled"}, default="target"
-        Whose standard deviation is the unit of mean differences, see `balance_table`.
+        Which standard deviation is the unit of mean differences, see `balance_table`.
     sample_weight : array-like of shape (n_samples,), default=None
-        How many rows each training row stood for before weighting.
+        Weights of the training rows before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of folds, adversary and bootstrap.
 
     Returns
     -------
     report : WeightReport
-        Figures; print it, or use ``to_dict`` and ``to_frame``.
+        The report; print it, or use ``to_dict`` and ``to_frame``.
 
     Raises
     ------
     ValueError
-        If weights cannot be used, or only one of `X` and `X_target` is given.
+        If weights are not valid, or only one of `X` and `X_target` is given.
 
     Warns
     -----
     DegenerateWeightsWarning
-        If the tail bears no estimate, a single row has more than a tenth of all weight,
-        or a class is worth less than a tenth of its rows.
+        If the tail is too heavy for reliable estimates, a single row has more than a
+        tenth of the total weight, or the effective rows of a class are less than a
+        tenth of its rows.
     OverlapWarning
-        If the interval of the missing mass begins above one twentieth.
+        If the lower end of the interval of the missing mass is above 0.05.
 
     See Also
     --------
-    skweight.weights.pareto_diagnostics : The tail by itself.
-    WeightDistributionDisplay : The weights as a picture.
-    BalanceDisplay : The features as a picture.
+    skweight.weights.pareto_diagnostics : The tail only. WeightDistributionDisplay :
+    Draws the weights. BalanceDisplay : Draws the balance of features.
 
     Notes
     -----
-    Without a target O(n log n). With one, two times `cv` fits of the adversary.
+    Without a target O(n log n). With a target, up to two times `cv` fits of the
+    adversary.
 
     The missing mass is the share of target rows at which the calibrated out-of-fold
-    probability (isotonic) of being a training row is below one in a hundred, both
-    populations counting half:
+    probability (isotonic) of being a training row is below 0.01, where both populations
+    count half:
 
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
 
-    It estimates the same as one minus the mean of the ratio, truncated at 99, over the
-    training rows; but a single training row whose ratio is overestimated, at the edge
-    of what is covered, moves that mean by any amount.
+    One minus the mean of the ratio (truncated at 99) over the training rows estimates
+    the same, but is not robust: a single training row with an overestimated ratio can
+    change that mean by any amount.
 
     References
     ----------
@@ -386,7 +390,7 @@ def weight_report(
 
     Examples
     --------
-    Two groups of customers, of which training has seen one:
+    Two groups of customers, one of which has no training rows:
 
     >>> import warnings
     >>> import numpy as np
@@ -412,7 +416,7 @@ def weight_report(
     if (X is None) != (X_target is None):
         lacks = "X_target" if X_target is None else "X"
         raise ValueError(
-            f"X and X_target are compared with each other; got no {lacks}. Pass the "
+            f"X and X_target must be passed together; got no {lacks}. Pass the "
             "training rows as X and rows of the target as X_target, or neither."
         )
     counted = int(np.count_nonzero(weights))
@@ -515,26 +519,25 @@ def _against_target(
 
 
 def _concerns(figures):
-    """Yield a warning class and a sentence for everything that is wrong."""
+    """Yield a warning class and a sentence for every problem."""
     tail = figures["tail"]
     counted = figures["n_rows"] - figures["n_left_out"]
     worth = (
-        f"{counted:,} weights are worth {figures['effective_sample_size']:,.1f} equal "
-        "ones"
+        f"{counted:,} rows count as {figures['effective_sample_size']:,.1f} effective "
+        "rows"
     )
     if tail.verdict in ("unreliable", "infinite mean"):
         yield (
             DegenerateWeightsWarning,
-            f"{tail.reason}; {worth}. Flatten them (stabilizer='temper', or an "
+            f"{tail.reason}; {worth}. Flatten the weights (stabilizer='temper', or an "
             "exponent below 1), or cap them (stabilizer=10); smoothing alone is "
             "not enough.",
         )
     elif figures["largest_share"] > _LARGE_ROW and counted > 2 / _LARGE_ROW:
         yield (
             DegenerateWeightsWarning,
-            f"A single row has {figures['largest_share']:.0%} of all weight, and "
-            f"{worth}. Look whether that row is right, or cap the weights "
-            "(stabilizer=10).",
+            f"A single row has {figures['largest_share']:.0%} of the total weight, and "
+            f"{worth}. Check that row, or cap the weights (stabilizer=10).",
         )
     elif (
         not figures["classes"]
@@ -543,15 +546,16 @@ def _concerns(figures):
     ):
         yield (
             DegenerateWeightsWarning,
-            f"{worth}, less than a tenth. Flatten them (stabilizer='temper').",
+            f"{worth}, less than a tenth. Flatten the weights (stabilizer='temper').",
         )
     for part in figures["classes"]:
         if part.rows and part.effective_rows < _SMALL_SHARE * part.rows:
             yield (
                 DegenerateWeightsWarning,
-                f"The {part.rows:,} rows of class {part.label!r} are worth "
-                f"{part.effective_rows:,.1f}. Flatten the weights inside the class "
-                "(stabilizer='temper'), or collect rows of it.",
+                f"The {part.rows:,} rows of class {part.label!r} count as "
+                f"{part.effective_rows:,.1f} effective rows. Flatten the weights "
+                "within the class (stabilizer='temper'), or collect more rows of that "
+                "class.",
             )
     interval = figures["missing_target_mass_interval"]
     if interval is not None and interval[0] > _MISSING:
@@ -559,7 +563,7 @@ def _concerns(figures):
         yield (
             OverlapWarning,
             f"About {figures['missing_target_mass']:.0%} of the target ({low:.0%} to "
-            f"{high:.0%}) lies where there are no training rows, and no weights can "
-            "stand for it. Collect rows like those of X_target at the positions in "
-            "report.orphans, or restrict the claim to the rest.",
+            f"{high:.0%}) has no similar training rows, which no weights can replace. "
+            "Collect training rows like those of X_target at the positions in "
+            "report.orphans, or restrict your conclusions to the rest.",
         )

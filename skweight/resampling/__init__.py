@@ -1,4 +1,4 @@
-"""Any sampler of imbalanced-learn, with weights that ride along."""
+"""Resampling with weights, by any sampler of imbalanced-learn."""
 
 from skweight.resampling._neighbors import ProjectionNeighbors
 from skweight.resampling._resample import resample

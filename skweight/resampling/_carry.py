@@ -1,8 +1,9 @@
-"""Vectors that ride along: what a sampler does to the rows, done to them as well.
+"""Resample rows together with vectors of numbers, such as weights.
 
-A sampler that selects rows says which. One that makes rows between others gets the
-vectors as further coordinates, hidden from all that decides which rows are made, so
-that the rows are the same to the last bit. The rest is refused by name.
+A sampler that selects rows has ``sample_indices_``. A sampler that interpolates gets
+the vectors as additional coordinates, which are hidden from its searches for
+neighbours, so that the new rows are exactly the same. Vectors cannot follow through
+other samplers.
 """
 
 from typing import NamedTuple
@@ -23,8 +24,8 @@ from skweight.resampling._tables import (
 )
 from skweight.resampling._votes import resample_by_votes
 
-# Samplers of imbalanced-learn that keep the rows there are, and put behind them rows
-# on the line between two of them; and the searches for neighbours they are handed.
+# Samplers of imbalanced-learn that append rows on the line between two existing rows,
+# and their parameters that are searches for neighbours.
 _BETWEEN_ROWS = {
     "SMOTE": ("k_neighbors",),
     "BorderlineSMOTE": ("k_neighbors", "m_neighbors"),
@@ -34,27 +35,27 @@ _BETWEEN_ROWS = {
     "SMOTENC": ("k_neighbors",),
 }
 
-# Samplers that are one of those, and a cleaning of what it returned.
+# Samplers that combine SMOTE with a cleaning step, and the name of that step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# Carried columns are this small, so that distances between rows, which KMeansSMOTE
-# also measures by itself, do not change in any digit.
+# Carried columns are scaled to this size, so that distances between rows, which
+# KMeansSMOTE also computes itself, do not change in any digit.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
 _SMALLEST = 2.0**-400
 
 
 class Carried(NamedTuple):
-    """Resampled rows, and what became of the vectors."""
+    """Resampled rows, with their vectors."""
 
     X: object
     y: object
-    rows: np.ndarray  # where a row came from; -1 for one that was made
+    rows: np.ndarray  # position in the input; -1 for a synthetic row
     vectors: np.ndarray | None
-    sampler: object  # the fitted one
+    sampler: object  # fitted
 
 
 def kind_of(sampler):
-    """Return how vectors can follow: "between", "clean", "select", "vote" or None."""
+    """Return how vectors are carried: "between", "clean", "select", "vote" or None."""
     name = type(sampler).__name__
     if type(sampler).__module__.partition(".")[0] == "imblearn":
         if name in _BETWEEN_ROWS:
@@ -69,7 +70,7 @@ def kind_of(sampler):
 
 
 def carry(sampler, X, y, vectors=None, *, of_one_row=False):
-    """Resample rows, and with them columns of numbers where there are any.
+    """Resample rows, together with vectors if there are any.
 
     Parameters
     ----------
@@ -80,22 +81,21 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     y : array-like of shape (n_samples,)
         Labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
-        What is to follow the rows.
+        Numbers that follow the rows.
     of_one_row : bool, default=False
-        Whether the numbers are those of one row, which can be read off a place between
-        two, and of which there is no mean.
+        Whether the vectors encode single rows, so that means have no meaning.
 
     Returns
     -------
     carried : Carried
     """
-    how = kind_of(sampler)
-    if how == "clean":
+    kind = kind_of(sampler)
+    if kind == "clean":
         return _combine(sampler, X, y, vectors)
     sampler = clone(sampler)
-    if how == "between":
+    if kind == "between":
         return _between(sampler, X, y, vectors)
-    if how == "vote":
+    if kind == "vote":
         _hide(sampler, "k_neighbors")
         X_new, y_new, vectors = resample_by_votes(
             sampler, X, y, vectors, of_one_row=of_one_row
@@ -103,7 +103,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
         rows = _behind(np.arange(len(y)), len(y_new))
         return Carried(X_new, y_new, rows, vectors, sampler)
     X_new, y_new = sampler.fit_resample(X, y)
-    if how == "select":
+    if kind == "select":
         rows = np.asarray(sampler.sample_indices_)
         return Carried(
             X_new, y_new, rows, None if vectors is None else vectors[rows], sampler
@@ -112,7 +112,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
 
 
 def _combine(sampler, X, y, vectors):
-    """Resample by a sampler and a cleaning, one after the other, as the pair does."""
+    """Resample by SMOTE and then by the cleaning step, as the combined sampler does."""
     from imblearn.over_sampling import SMOTE
     from imblearn.under_sampling import EditedNearestNeighbours, TomekLinks
 
@@ -131,26 +131,32 @@ def _combine(sampler, X, y, vectors):
     if second is None:
         cleaning = EditedNearestNeighbours if name == "enn" else TomekLinks
         second = cleaning(sampling_strategy="all", n_jobs=fitted.n_jobs)
-    made = carry(first, X, y, vectors)
-    kept = carry(second, made.X, made.y, made.vectors)
-    fitted.smote_, fitted.sampling_strategy_ = made.sampler, fitted.sampling_strategy
-    setattr(fitted, f"{name}_", kept.sampler)
-    X_new = kept.X if frame is None else as_frame(kept.X, frame)
-    return Carried(X_new, kept.y, made.rows[kept.rows], kept.vectors, fitted)
+    oversampled = carry(first, X, y, vectors)
+    cleaned = carry(second, oversampled.X, oversampled.y, oversampled.vectors)
+    fitted.smote_, fitted.sampling_strategy_ = (
+        oversampled.sampler,
+        fitted.sampling_strategy,
+    )
+    setattr(fitted, f"{name}_", cleaned.sampler)
+    X_new = cleaned.X if frame is None else as_frame(cleaned.X, frame)
+    return Carried(
+        X_new, cleaned.y, oversampled.rows[cleaned.rows], cleaned.vectors, fitted
+    )
 
 
 def _between(sampler, X, y, vectors):
     if type(sampler).__name__ == "SMOTE" and isinstance(X, np.ndarray):
-        sub = _rows_that_matter(sampler, X, y)
+        sub = _used_rows(sampler, X, y)
         if sub is not None:
             return _between_some(sampler, X, y, vectors, *sub)
     return _between_all(sampler, X, y, vectors)
 
 
-def _rows_that_matter(sampler, X, y):
-    """Return the rows that SMOTE looks at, and how many it is to make, or None.
+def _used_rows(sampler, X, y):
+    """Return the rows that SMOTE uses, and the target counts of classes, or None.
 
-    It looks at the classes that it adds to, and copies the others twice.
+    SMOTE uses only the classes that it adds rows to. Leaving out the others avoids two
+    copies of them.
     """
     if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
         return None
@@ -158,36 +164,37 @@ def _rows_that_matter(sampler, X, y):
 
     check_array(X, ensure_min_samples=0)
     strategy = sampler.sampling_strategy
-    made = check_sampling_strategy(strategy, y, "over-sampling")
-    labels = [label for label, n in made.items() if n > 0]
-    looked_at = np.logical_or.reduce(
-        [np.zeros(len(y), bool), *(y == one for one in labels)]
+    n_new_by_label = check_sampling_strategy(strategy, y, "over-sampling")
+    labels = [label for label, n in n_new_by_label.items() if n > 0]
+    is_used = np.logical_or.reduce(
+        [np.zeros(len(y), bool), *(y == added_label for added_label in labels)]
     )
-    others = np.flatnonzero(~looked_at)
-    if not labels or not others.size:
+    unused_rows = np.flatnonzero(~is_used)
+    if not labels or not unused_rows.size:
         return None
-    # It takes two classes to be resampled.
-    looked_at[others[0]] = True
+    # SMOTE needs rows of two classes.
+    is_used[unused_rows[0]] = True
     counts = {
-        label: int(np.count_nonzero(y == label)) + made[label] for label in labels
+        label: int(np.count_nonzero(y == label)) + n_new_by_label[label]
+        for label in labels
     }
-    return np.flatnonzero(looked_at), counts
+    return np.flatnonzero(is_used), counts
 
 
-def _between_some(sampler, X, y, vectors, some, counts):
-    """Resample by those rows alone, and put what was made behind all."""
+def _between_some(sampler, X, y, vectors, subset, counts):
+    """Resample a subset of the rows, and append the new rows to all rows."""
     strategy = sampler.sampling_strategy
     sampler.set_params(sampling_strategy=counts)
-    part = None if vectors is None else vectors[some]
-    done = _between_all(sampler, X[some], y[some], part)
+    part = None if vectors is None else vectors[subset]
+    resampled = _between_all(sampler, X[subset], y[subset], part)
     sampler.set_params(sampling_strategy=strategy)
     n_samples = len(y)
-    rows = _behind(np.arange(n_samples), n_samples + len(done.y) - some.size)
+    rows = _behind(np.arange(n_samples), n_samples + len(resampled.y) - subset.size)
     if vectors is not None:
-        vectors = np.concatenate([vectors, done.vectors[some.size :]])
+        vectors = np.concatenate([vectors, resampled.vectors[subset.size :]])
     return Carried(
-        np.concatenate([X, done.X[some.size :]]),
-        np.concatenate([y, done.y[some.size :]]),
+        np.concatenate([X, resampled.X[subset.size :]]),
+        np.concatenate([y, resampled.y[subset.size :]]),
         rows,
         vectors,
         sampler,
@@ -205,17 +212,17 @@ def _between_all(sampler, X, y, vectors):
     n_samples, width = X.shape
     mixed = type(sampler).__name__ == "SMOTENC"
     nominal = _nominal_columns(sampler, X) if mixed else ()
-    numeric = [one for one in range(width) if one not in set(nominal)]
-    seen = number_dtype(X, numeric if mixed else None)
-    columns = _Columns(vectors, seen)
+    numeric = [column for column in range(width) if column not in set(nominal)]
+    sampler_dtype = number_dtype(X, numeric if mixed else None)
+    columns = _Columns(vectors, sampler_dtype)
     coordinates = columns.coordinates
     if mixed:
         sampler.set_params(categorical_features=nominal)
         coordinates = np.hstack([coordinates, _keep_median(X, y, numeric, coordinates)])
     start = len(numeric)
     hidden = {"start": start, "stop": start + coordinates.shape[1]}
-    if seen is not None and seen.kind != "f" and not mixed:
-        hidden["dtype"] = seen
+    if sampler_dtype is not None and sampler_dtype.kind != "f" and not mixed:
+        hidden["dtype"] = sampler_dtype
     for name in _BETWEEN_ROWS[type(sampler).__name__]:
         _hide(sampler, name, **hidden)
     _hide_from_other_helpers(sampler, hidden)
@@ -228,17 +235,18 @@ def _between_all(sampler, X, y, vectors):
 
 
 def _behind(rows, n_new):
-    """Return the rows there were, and -1 for those that were made behind them."""
+    """Return the positions of the original rows, and -1 for the appended rows."""
     return np.concatenate([rows, np.full(n_new - rows.size, -1)])
 
 
 def _hide(sampler, name, **hidden):
-    """Hand a sampler its search for neighbours in a wrapper."""
+    """Wrap the search for neighbours of a sampler."""
     search = getattr(sampler, name)
     if isinstance(search, int | np.integer):
         from sklearn.neighbors import NearestNeighbors
 
-        # The sampler counts the neighbours of a row, the search the row as well.
+        # The number of a sampler excludes the row itself, that of the search includes
+        # it.
         search = NearestNeighbors(n_neighbors=search + 1)
     sampler.set_params(**{name: NeighborsHider(search, **hidden)})
 
@@ -263,27 +271,27 @@ def _hide_from_other_helpers(sampler, hidden):
 
 
 class _Columns:
-    """Numbers written as small coordinates, and read again.
+    """Vectors encoded as small coordinates, and decoded again.
 
-    Where a sampler computes in single precision every number is written in two
-    pieces, so that what is constant among rows comes back as it was.
+    If a sampler computes in single precision, every number is stored in two parts, so
+    that constant numbers come back exactly.
     """
 
-    def __init__(self, vectors, seen):
-        self.single = seen == np.float32
+    def __init__(self, vectors, sampler_dtype):
+        self.single = sampler_dtype == np.float32
         dtype = np.dtype(np.float32 if self.single else np.float64)
         largest = np.frexp(np.abs(vectors).max())[1]
         self.unit = np.ldexp(_SMALL.get(dtype, _SMALLEST), -int(largest))
         scaled = vectors * self.unit
         coordinates = scaled.astype(dtype)
         if self.single:
-            rest = (scaled - coordinates).astype(dtype)
-            coordinates = np.hstack([coordinates, rest])
+            remainder = (scaled - coordinates).astype(dtype)
+            coordinates = np.hstack([coordinates, remainder])
         self.n_vectors = vectors.shape[1]
         self.coordinates = coordinates
 
     def read(self, coordinates):
-        """Return the numbers, however many other columns stand behind them."""
+        """Return the vectors; further columns are ignored."""
         n = self.n_vectors
         numbers = coordinates[:, :n]
         if self.single:
@@ -292,35 +300,36 @@ class _Columns:
 
 
 def _nominal_columns(sampler, X):
-    """Return the positions of the columns that SMOTENC takes for categories."""
-    told = sampler.categorical_features
+    """Return the positions of the categorical columns of SMOTENC."""
+    categorical = sampler.categorical_features
     names = list(X.columns) if is_frame(X) else []
-    if isinstance(told, str) and told == "auto":
+    if isinstance(categorical, str) and categorical == "auto":
         if not is_frame(X):
             raise ValueError(
-                "SMOTENC(categorical_features='auto') finds the categories by the "
-                f"dtypes of a DataFrame; X is a {type(X).__name__}. Name the columns "
-                "by their positions."
+                "SMOTENC(categorical_features='auto') needs a DataFrame with dtypes; "
+                f"got {type(X).__name__}. Pass the positions of the categorical "
+                "columns."
             )
         return [
             position
             for position, dtype in enumerate(X.dtypes)
             if type(dtype).__name__ == "CategoricalDtype"
         ]
-    told = np.atleast_1d(np.asarray(told))
-    if told.dtype.kind == "b":
-        return np.flatnonzero(told).tolist()
-    if told.dtype.kind in "iu":
-        return [int(one) % X.shape[1] for one in told]
-    return [names.index(one) for one in told.tolist()]
+    categorical = np.atleast_1d(np.asarray(categorical))
+    if categorical.dtype.kind == "b":
+        return np.flatnonzero(categorical).tolist()
+    if categorical.dtype.kind in "iu":
+        return [int(column) % X.shape[1] for column in categorical]
+    return [names.index(column) for column in categorical.tolist()]
 
 
 def _keep_median(X, y, numeric, coordinates):
-    """Return columns beside which SMOTENC measures categories as without them.
+    """Return columns that keep the median deviation of SMOTENC unchanged.
 
-    It takes the median standard deviation over the columns of a class for the distance
-    between two categories. The carried columns are below that median; as many others
-    above it leave it where it was. Where it is zero, columns that do not vary do.
+    SMOTENC uses the median standard deviation over the columns of a class as the
+    distance between two categories. The carried columns are below that median. As many
+    columns above the median keep it unchanged; if the median is zero, these are
+    constant columns.
     """
     values = _safe_indexing(X, numeric, axis=1)
     if not sparse.issparse(values):

@@ -1,10 +1,10 @@
-"""Columns that a sampler interpolates and that none of its helpers sees.
+"""Wrappers that hide columns from the helpers of a sampler.
 
-A sampler of the SMOTE family makes a row on the line between two others, coordinate by
-coordinate. Whatever is appended to X as one more coordinate is therefore interpolated
-by the same number as the features, provided that the search for neighbours, the
-clustering and the support vectors do not look at it. Those are objects that the
-sampler is handed, so they can be handed in a wrapper that takes the columns off.
+A sampler of the SMOTE family creates a row on the line between two others, coordinate
+by coordinate. A column that is appended to X is therefore interpolated by the same
+factor as the features, if the search for neighbours, the clusterer and the support
+vector machine do not use the column. These helpers are parameters of the sampler, so
+they can be replaced by wrappers that remove the column.
 """
 
 import numpy as np
@@ -17,16 +17,16 @@ _OWN = ("estimator", "start", "stop", "dtype")
 
 
 class ColumnHider(BaseEstimator):
-    """Stand between a sampler and a helper of it, taking columns off on the way.
+    """Wrap a helper of a sampler, and hide columns from the helper.
 
     Parameters
     ----------
     estimator : estimator
         The helper: a search for neighbours, a clusterer or a support vector machine.
     start, stop : int
-        The columns from `start` to before `stop` are not seen.
+        The hidden columns: from `start` up to, not including, `stop`.
     dtype : dtype or None, default=None
-        What the rows were before columns were appended.
+        Dtype of the rows before columns were appended.
     """
 
     def __init__(self, estimator, start=0, stop=0, dtype=None):
@@ -36,14 +36,16 @@ class ColumnHider(BaseEstimator):
         self.dtype = dtype
 
     def set_params(self, **params):
-        """Set parameters, those of the helper under their own names."""
-        own = {k: v for k, v in params.items() if k.partition("__")[0] in _OWN}
-        super().set_params(**own)
-        self.estimator.set_params(**{k: v for k, v in params.items() if k not in own})
+        """Set parameters of the wrapper, or of the helper under their own names."""
+        own_params = {k: v for k, v in params.items() if k.partition("__")[0] in _OWN}
+        super().set_params(**own_params)
+        self.estimator.set_params(
+            **{k: v for k, v in params.items() if k not in own_params}
+        )
         return self
 
     def fit(self, X, y=None):
-        """Fit the helper on the columns that it may see."""
+        """Fit the helper on the visible columns."""
         X = self._visible(X)
         self.estimator.fit(X) if y is None else self.estimator.fit(X, y)
         return self
@@ -61,58 +63,60 @@ class ColumnHider(BaseEstimator):
 
 
 class NeighborsHider(ColumnHider):
-    """A search for neighbours that does not see some columns.
+    """A search for neighbours from which some columns are hidden.
 
-    A class with no more rows than neighbours were asked for has them all as
-    neighbours, some of them twice, so that the sampler gets as many as it expects.
+    If a class has too few rows, neighbours are repeated, so that the sampler gets the
+    number that it expects.
     """
 
     @property
     def n_neighbors(self):
-        """Number of neighbours, the row itself among them."""
+        """Number of neighbours, including the row itself."""
         return self.estimator.n_neighbors
 
     def fit(self, X, y=None):
-        """Fit the search, and say so if there are too few rows."""
+        """Fit the search, and warn if there are too few rows."""
         self.n_rows_ = X.shape[0]
         if self.n_rows_ < self.n_neighbors:
             n = self.n_rows_
-            what = (
+            consequence = (
                 f"it is given its {n - 1} others instead"
                 if n > 1
                 else "it is repeated instead"
             )
             warn(
-                f"A class has {n} row{'s' if n > 1 else ''}, and each was to be mixed "
-                f"with one of its {self.n_neighbors - 1} nearest neighbours: {what}. "
-                "Collect more rows of it, or lower the number of neighbours of the "
-                "sampler.",
+                f"A class has {n} row{'s' if n > 1 else ''}, but the sampler needs "
+                f"{self.n_neighbors - 1} neighbours of each row: {consequence}. "
+                "Collect more rows of that class, or lower the number of neighbours "
+                "of the sampler.",
                 FewerThanAskedWarning,
             )
         return super().fit(X, y)
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
-        """Return the neighbours of rows, themselves first."""
-        wanted = self.n_neighbors if n_neighbors is None else n_neighbors
-        found = min(wanted, self.n_rows_)
+        """Return the neighbours of rows; the first is the row itself."""
+        n_wanted = self.n_neighbors if n_neighbors is None else n_neighbors
+        n_available = min(n_wanted, self.n_rows_)
         distances, rows = self.estimator.kneighbors(
-            None if X is None else self._visible(X), n_neighbors=found
+            None if X is None else self._visible(X), n_neighbors=n_available
         )
-        if found < wanted:
-            # The first is the row itself; the others take turns.
-            turns = np.arange(wanted - 1) % max(found - 1, 1) + (found > 1)
+        if n_available < n_wanted:
+            # Keep the row itself first, and repeat the others in turn.
+            turns = np.arange(n_wanted - 1) % max(n_available - 1, 1) + (
+                n_available > 1
+            )
             columns = np.concatenate([[0], turns])
             distances, rows = distances[:, columns], rows[:, columns]
         return (distances, rows) if return_distance else rows
 
     def kneighbors_graph(self, X=None, n_neighbors=None, mode="connectivity"):
-        """Return the graph of neighbours, as the helper makes it."""
+        """Return the graph of neighbours of the helper."""
         X = None if X is None else self._visible(X)
         return self.estimator.kneighbors_graph(X, n_neighbors, mode)
 
 
 class ClusterHider(ColumnHider):
-    """A clusterer that does not see some columns."""
+    """A clusterer from which some columns are hidden."""
 
     @property
     def n_clusters(self):
@@ -129,7 +133,7 @@ class ClusterHider(ColumnHider):
 
 
 class SupportHider(ColumnHider):
-    """A support vector machine that does not see some columns."""
+    """A support vector machine from which some columns are hidden."""
 
     @property
     def support_(self):

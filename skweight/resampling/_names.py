@@ -1,4 +1,4 @@
-"""The samplers of imbalanced-learn behind short names."""
+"""Short names of samplers of imbalanced-learn."""
 
 import numpy as np
 
@@ -10,15 +10,15 @@ NAMES = ("smote", "random_over", "random_under")
 
 
 def sampler_of_name(name, X=None, random_state=None):
-    """Return the sampler of imbalanced-learn that a short name stands for.
+    """Return the sampler of imbalanced-learn with a short name.
 
     Parameters
     ----------
     name : {"smote", "random_over", "random_under"}
-        ``"smote"`` is SMOTENC where X is a DataFrame with columns that hold no
-        numbers, and SMOTEN where no column does.
+        ``"smote"`` is SMOTENC if X is a DataFrame with non-numeric columns, and SMOTEN
+        if no column is numeric.
     X : DataFrame, default=None
-        Rows to choose by.
+        Rows, for the choice of the SMOTE variant.
     random_state : int, RandomState instance or None, default=None
         Seed of the sampler.
 
@@ -74,5 +74,5 @@ def say_of_times(sampler, X):
 
 
 def columns_without_numbers(X):
-    """Return the positions of the columns of a DataFrame that hold no numbers."""
-    return [one for one in range(X.shape[1]) if number_dtype(X, [one]) is None]
+    """Return the positions of the non-numeric columns of a DataFrame."""
+    return [column for column in range(X.shape[1]) if number_dtype(X, [column]) is None]

@@ -1,4 +1,4 @@
-"""Approximate neighbours, from trees of random cuts."""
+"""Approximate nearest neighbours by random projection trees."""
 
 from itertools import pairwise
 
@@ -10,34 +10,34 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skweight._utils.validation import check_number
 
-# Rows whose distances to one another are found at a time.
+# Number of distances that are computed at a time.
 _CHUNK = 1 << 22
 
-# Rows whose differences the random directions follow.
+# Number of sampled rows from which random directions are drawn.
 _SAMPLE = 1000
 
 
 class ProjectionNeighbors(BaseEstimator):
-    r"""Search for neighbours among the rows that random cuts leave together.
+    r"""Approximate search for neighbours by random projection trees.
 
-    Hand it to a sampler whose search for neighbours takes most of the time, as in
+    Use it in a sampler whose search for neighbours takes most of the time, as in
     ``SMOTE(k_neighbors=ProjectionNeighbors(6))``; the row itself counts as one of the
-    neighbours. Every tree cuts the rows in half at the median of a random direction,
-    again and again, until no more than `leaf_size` are left together, and a row is
-    compared with those of its leaf only. The best of all trees are kept.
+    neighbours. Every tree splits the rows at the median along a random direction, and
+    repeats this until a leaf has at most `leaf_size` rows. A row is compared only with
+    the rows of its leaf. The nearest rows over all trees are returned.
 
     Parameters
     ----------
     n_neighbors : int, default=6
-        Neighbours of every row, itself among them.
+        Number of neighbours of every row, including the row itself.
     n_trees : int, default=1
-        Trees of cuts. Raising it finds more of the true neighbours, in as much more
-        time.
+        Number of trees. Raising it finds more of the true neighbours, and takes time in
+        proportion.
     leaf_size : int, default=512
-        Rows that are compared with one another, at most. Raising it finds more of the
-        true neighbours, and costs time in proportion.
+        Largest number of rows in a leaf. Raising it finds more of the true neighbours,
+        and takes time in proportion.
     random_state : int, RandomState instance or None, default=0
-        Seed of the directions. None draws others in every fit.
+        Seed of the directions. None draws new directions in every fit.
 
     Attributes
     ----------
@@ -50,12 +50,11 @@ class ProjectionNeighbors(BaseEstimator):
 
     Notes
     -----
-    :math:`O(T n d (\log n + L))` time for T trees and leaves of L rows, where the
-    exact search in many dimensions costs :math:`O(n^2 d)`; :math:`O(n (d + T))` memory.
-    Distances are computed in single precision on rows moved to mean zero. How many
-    true neighbours are missed, and how much farther those are that are found instead,
-    depends on the data: see the user guide for figures. No more than `leaf_size` rows
-    are compared exactly.
+    :math:`O(T n d (\log n + L))` time for T trees and leaves of L rows, where the exact
+    search in many dimensions costs :math:`O(n^2 d)`; :math:`O(n (d + T))` memory.
+    Distances are computed in single precision on centred rows. The share of true
+    neighbours that are found depends on the data; see the user guide. With at most
+    `leaf_size` rows the search is exact.
 
     References
     ----------
@@ -88,14 +87,14 @@ class ProjectionNeighbors(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        """Store the rows, and cut them up.
+        """Store the rows, and build the trees.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. Sparse ones become dense.
+            Rows. Sparse matrices become dense.
         y : object, default=None
-            Not looked at.
+            Ignored.
 
         Returns
         -------
@@ -105,7 +104,7 @@ class ProjectionNeighbors(BaseEstimator):
         check_number(self.n_trees, name="n_trees", low=1)
         check_number(self.leaf_size, name="leaf_size", low=2 * self.n_neighbors)
         rows = self._check(X, reset=True)
-        # Squares of large numbers would leave single precision no digits.
+        # Centred, because squares of large numbers lose all digits in single precision.
         self._mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._rows = rows - self._mean
         rng = check_random_state(self.random_state)
@@ -116,45 +115,45 @@ class ProjectionNeighbors(BaseEstimator):
         return self
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
-        """Return the neighbours of rows among those of the fit, nearest first.
+        """Return the nearest rows of the fit, nearest first.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows to find neighbours of; a row of the fit finds itself. None means the
-            rows of the fit without themselves.
+            Rows to find neighbours of; a row of the fit is its own neighbour. None
+            means the rows of the fit, without the row itself as a neighbour.
         n_neighbors : int, default=None
-            Number of neighbours; None is that of the constructor.
+            Number of neighbours; None takes the parameter of the constructor.
         return_distance : bool, default=True
             Whether to return distances as well.
 
         Returns
         -------
         distances : ndarray of shape (n_queries, n_neighbors)
-            Euclidean distances, only if asked for.
+            Euclidean distances; only if ``return_distance`` is True.
         neighbors : ndarray of shape (n_queries, n_neighbors)
             Positions of the neighbours among the rows of the fit.
         """
         check_is_fitted(self, "_rows")
-        wanted = self.n_neighbors if n_neighbors is None else n_neighbors
+        n_wanted = self.n_neighbors if n_neighbors is None else n_neighbors
         n_rows = len(self._rows)
-        found = wanted + (X is None)
-        if not 1 <= found <= min(n_rows, self.leaf_size):
+        n_candidates = n_wanted + (X is None)
+        if not 1 <= n_candidates <= min(n_rows, self.leaf_size):
             raise ValueError(
                 f"Expected n_neighbors <= n_samples_fit and <= leaf_size, but "
-                f"n_neighbors = {wanted}, n_samples_fit = {n_rows}, leaf_size = "
+                f"n_neighbors = {n_wanted}, n_samples_fit = {n_rows}, leaf_size = "
                 f"{self.leaf_size}."
             )
         same = X is None
         queries = self._rows if same else self._check(X) - self._mean
         same = same or np.array_equal(queries, self._rows)
-        distances, neighbors = self._search(queries, found, same)
+        distances, neighbors = self._search(queries, n_candidates, same)
         if X is None:
-            own = neighbors == np.arange(n_rows)[:, None]
-            own[~own.any(axis=1), -1] = True
-            shape = (n_rows, wanted)
+            is_self = neighbors == np.arange(n_rows)[:, None]
+            is_self[~is_self.any(axis=1), -1] = True
+            shape = (n_rows, n_wanted)
             distances, neighbors = (
-                one[~own].reshape(shape) for one in (distances, neighbors)
+                array[~is_self].reshape(shape) for array in (distances, neighbors)
             )
         return (distances, neighbors) if return_distance else neighbors
 
@@ -166,7 +165,7 @@ class ProjectionNeighbors(BaseEstimator):
         X : array-like of shape (n_queries, n_features), default=None
             Rows to find neighbours of.
         n_neighbors : int, default=None
-            Number of neighbours; None is that of the constructor.
+            Number of neighbours; None takes the parameter of the constructor.
         mode : {"connectivity", "distance"}, default="connectivity"
             Whether entries are ones or distances.
 
@@ -191,29 +190,29 @@ class ProjectionNeighbors(BaseEstimator):
     def _search(self, queries, k, same):
         best = None
         for tree in self._trees:
-            found = tree.search(queries, self._rows, k, same)
-            best = found if best is None else _merge(best, found, k)
+            candidates = tree.search(queries, self._rows, k, same)
+            best = candidates if best is None else _merge(best, candidates, k)
         squares, neighbors = best
         return np.sqrt(np.maximum(squares, 0)).astype(np.float64), neighbors
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return instances for the common tests, which use these labels."""
         return [cls()]
 
 
 class _Tree:
-    """Rows cut in half at the medians of random directions, level by level."""
+    """A tree that splits rows at the medians along random directions."""
 
     def __init__(self, rows, depth, rng):
         n_rows = len(rows)
-        # Directions along which rows differ much: cuts across the others would part
-        # neighbours to no purpose.
-        some = rng.randint(n_rows, size=min(n_rows, _SAMPLE))
-        mix = rng.standard_normal((depth, some.size)).astype(np.float32)
-        self.directions = mix @ rows[some]
+        # Directions are random combinations of rows, so that they follow the directions
+        # of large variance.
+        sample = rng.randint(n_rows, size=min(n_rows, _SAMPLE))
+        mix = rng.standard_normal((depth, sample.size)).astype(np.float32)
+        self.directions = mix @ rows[sample]
         self.cuts = []
-        # Rows in the order of the leaves, halves of halves being next to each other.
+        # Rows in the order of the leaves.
         order = np.arange(n_rows)
         ends = np.array([0, n_rows])
         for direction in self.directions:
@@ -230,7 +229,7 @@ class _Tree:
         self.order, self.ends = order, ends
 
     def search(self, queries, rows, k, same):
-        """Return squared distances and positions of the k best of the own leaf."""
+        """Return squared distances and positions of the k nearest rows of the leaf."""
         squares = np.empty((len(queries), k), dtype=np.float32)
         neighbors = np.empty((len(queries), k), dtype=np.intp)
         if same:
@@ -240,15 +239,15 @@ class _Tree:
             members = np.argsort(leaves, kind="stable")
             bounds = np.searchsorted(leaves[members], np.arange(len(self.ends)))
         for leaf in range(len(self.ends) - 1):
-            asked = members[bounds[leaf] : bounds[leaf + 1]]
-            there = self.order[self.ends[leaf] : self.ends[leaf + 1]]
-            candidates = rows[there]
-            step = max(_CHUNK // len(there), 1)
-            for start in range(0, len(asked), step):
-                some = asked[start : start + step]
-                distance = _squares(queries[some], candidates)
+            leaf_queries = members[bounds[leaf] : bounds[leaf + 1]]
+            leaf_rows = self.order[self.ends[leaf] : self.ends[leaf + 1]]
+            candidates = rows[leaf_rows]
+            step = max(_CHUNK // len(leaf_rows), 1)
+            for start in range(0, len(leaf_queries), step):
+                query_block = leaf_queries[start : start + step]
+                distance = _squares(queries[query_block], candidates)
                 best, at = _smallest(distance, k)
-                squares[some], neighbors[some] = best, there[at]
+                squares[query_block], neighbors[query_block] = best, leaf_rows[at]
         return squares, neighbors
 
     def _leaves(self, queries):
@@ -269,7 +268,7 @@ def _squares(queries, rows):
 
 
 def _smallest(values, k):
-    """Return the k smallest of every row in their order, and where they are."""
+    """Return the k smallest values of every row, sorted, and their positions."""
     if values.shape[1] > k:
         at = np.argpartition(values, k - 1, axis=1)[:, :k]
         values = np.take_along_axis(values, at, axis=1)
@@ -279,9 +278,9 @@ def _smallest(values, k):
     return np.take_along_axis(values, order, 1), np.take_along_axis(at, order, 1)
 
 
-def _merge(one, other, k):
-    """Return the k best of two lists of neighbours, each of them once."""
-    squares, neighbors = (np.hstack(pair) for pair in zip(one, other, strict=True))
+def _merge(first, second, k):
+    """Return the k nearest of two lists of neighbours, without duplicates."""
+    squares, neighbors = (np.hstack(pair) for pair in zip(first, second, strict=True))
     order = np.argsort(neighbors, axis=1, kind="stable")
     neighbors = np.take_along_axis(neighbors, order, axis=1)
     squares = np.take_along_axis(squares, order, axis=1)

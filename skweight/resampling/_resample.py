@@ -1,4 +1,4 @@
-"""Resample rows with their weights: the rules, and what is refused."""
+"""Resample rows with their weights."""
 
 from typing import NamedTuple
 
@@ -27,13 +27,13 @@ class Resampled(NamedTuple):
     Attributes
     ----------
     X : array-like of shape (n_resampled, n_features)
-        Rows, in the container that came.
+        Rows, in the container of the input.
     y : array-like of shape (n_resampled,)
         Their labels.
     sample_weight : ndarray or None
-        Their weights, with as many columns as were given; None where none were.
+        Weights, with the number of columns of the input; None without weights.
     rows : ndarray of shape (n_resampled,)
-        Position that a row had in the input; -1 for a row that was made.
+        Position of the row in the input; -1 for a synthetic row.
 
     Examples
     --------
@@ -61,45 +61,42 @@ def resample(
     preserve_mass=False,
     random_state=None,
 ):
-    r"""Resample rows by any sampler of imbalanced-learn, their weights riding along.
+    r"""Resample rows with their weights, by any sampler of imbalanced-learn.
 
-    A row that is kept keeps its weight, one that is repeated repeats it. A row that
-    SMOTE or a relative of it makes between rows i and j gets the weight between
-    theirs,
+    A selected or repeated row keeps its weight. A row that a sampler of the SMOTE
+    family interpolates between rows i and j gets the interpolated weight,
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
 
-    with the same :math:`\lambda`. The rows are those that the sampler makes without
-    weights, to the last bit.
+    with the same :math:`\lambda`. The resampled rows are exactly those of the sampler
+    without weights.
 
     Parameters
     ----------
     sampler : sampler or str
-        A sampler of imbalanced-learn, cloned and never changed; or ``"smote"``
-        (SMOTENC where a DataFrame has columns that hold no numbers),
-        ``"random_over"``, ``"random_under"``. Any sampler that tells its
-        ``sample_indices_`` will do.
+        A sampler of imbalanced-learn, cloned and never changed; or ``"smote"`` (SMOTENC
+        if a DataFrame has non-numeric columns), ``"random_over"``, ``"random_under"``.
+        Other samplers need the attribute ``sample_indices_``.
     X : array-like of shape (n_samples, n_features)
-        Rows: array, list, sparse matrix, DataFrame of pandas, nullable dtypes
-        included, or of polars.
+        Rows: array, list, sparse matrix, or DataFrame of pandas (also with nullable
+        dtypes) or polars.
     y : array-like of shape (n_samples,)
         Class labels.
     sample_weight : array-like of shape (n_samples,) or (n_samples, m), default=None
-        Non-negative weights, or several vectors of them that ride at once. Rows with
-        a weight of zero count nowhere: they are left out before anything is drawn.
+        Non-negative weights, or several vectors of weights. Rows with a weight of zero
+        are removed before resampling.
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
-        What a row that was made gets: the weight at its place between the two rows,
-        that of the nearer of the two, or the mean weight of its class. A row of
-        SMOTEN, a vote of neighbours of one row, gets the mean weight of the voters, or
-        the weight of that row. Where a sampler
-        goes beyond the two rows, as SVMSMOTE does, an interpolated weight stays within
-        the smallest and the largest there are.
+        Weight of a synthetic row: interpolated between the two rows, that of the nearer
+        of the two rows, or the mean weight of its class. A synthetic row of SMOTEN,
+        which is a vote of neighbours of a drawn row, gets the mean weight of the
+        voters, or the weight of the drawn row. If a sampler extrapolates, as SVMSMOTE
+        does, weights are clipped to the range of the input weights.
     preserve_mass : bool, default=False
-        Whether to scale the weights of every class so that their sum stays what it
-        was. False lets the mass of a class grow and shrink with its rows, which is
-        what resampling is usually for; True leaves only other rows, not more emphasis.
+        Whether to scale the weights of every class so that their total does not change.
+        False lets the total weight of a class change with its number of rows, which is
+        the usual purpose of resampling.
     random_state : int, RandomState instance or None, default=None
-        Seed of a sampler given by its name.
+        Seed of a sampler that is passed by name.
 
     Returns
     -------
@@ -109,15 +106,16 @@ def resample(
     Raises
     ------
     UnsupportedWeightsError
-        If weights cannot follow through the sampler by the rule; the message names
-        the rules by which they can.
+        If the sampler does not support the rule; the message names rules that are
+        supported.
     ValueError
-        If the rows cannot be resampled: missing values, categories, a single class.
+        If the rows cannot be resampled, because of missing values, categories or a
+        single class.
 
     Warns
     -----
     FewerThanAskedWarning
-        If a class has fewer rows than the sampler was to mix each of them with.
+        If a class has fewer rows than the number of neighbours of the sampler.
 
     See Also
     --------
@@ -126,11 +124,11 @@ def resample(
 
     Notes
     -----
-    The cost is that of the sampler, and O(n) time and memory for each vector. The
-    rule "parent" carries :math:`\log_2 n` columns of bits. Without `preserve_mass` the
-    expected mean weight of a class stays as it was under the first two rules wherever
-    the sampler picks rows evenly, and exactly under the third; its mass follows its
-    rows.
+    The cost is that of the sampler, plus O(n) time and memory for each vector. The rule
+    "parent" carries :math:`\log_2 n` columns of bits. Without `preserve_mass`, the mean
+    weight of a class does not change: in expectation for the first two rules, if the
+    sampler draws rows uniformly, and exactly for the third. The total weight of a class
+    is then proportional to its number of rows.
 
     References
     ----------
@@ -146,10 +144,10 @@ def resample(
     >>> y = np.array([1, 1, 0, 0, 0, 0])
     >>> weights = np.array([10.0, 20.0, 1.0, 1.0, 1.0, 1.0])
     >>> resampled = resample(SMOTE(k_neighbors=1, random_state=0), X, y, weights)
-    >>> made = resampled.rows == -1
-    >>> int(made.sum())
+    >>> new = resampled.rows == -1
+    >>> int(new.sum())
     2
-    >>> np.allclose(resampled.sample_weight[made], 10 + 10 * resampled.X[made].ravel())
+    >>> np.allclose(resampled.sample_weight[new], 10 + 10 * resampled.X[new].ravel())
     True
     """
     resampled, _ = resample_rows(
@@ -170,8 +168,8 @@ def resample_rows(
     X = with_rows(X)
     counted, weights = None, None
     if sample_weight is not None or preserve_mass:
-        given = np.ones(n_rows(X)) if sample_weight is None else sample_weight
-        weights = _check_vectors(given, n_rows(X))
+        weight_columns = np.ones(n_rows(X)) if sample_weight is None else sample_weight
+        weights = _check_vectors(weight_columns, n_rows(X))
         counted = np.flatnonzero((weights > 0).all(axis=1))
         if counted.size < weights.shape[0]:
             X, y = _safe_indexing(X, counted), _safe_indexing(y, counted)
@@ -186,7 +184,7 @@ def resample_rows(
         if kind_of(sampler) in ("between", "clean", "vote"):
             vectors = _vectors_to_carry(weights, weight_rule)
     try:
-        done = carry(
+        carried = carry(
             sampler,
             table.rows,
             labels.rows,
@@ -195,20 +193,20 @@ def resample_rows(
         )
     except (ValueError, TypeError) as error:
         raise _explain(error, sampler, table.rows, labels.rows) or error from error
-    rows = done.rows
+    rows = carried.rows
     if weights is not None:
-        codes = _codes(labels.rows, done.y)
-        weights_new = _weigh(done, weights, codes, weight_rule)
+        codes = _codes(labels.rows, carried.y)
+        weights_new = _weigh(carried, weights, codes, weight_rule)
         if preserve_mass:
             weights_new[:, -1] *= _mass_ratio(weights, weights_new, codes)
-        weights = weights_new if np.ndim(given) == 2 else weights_new[:, 0]
+        weights = weights_new if np.ndim(weight_columns) == 2 else weights_new[:, 0]
         rows = np.where(rows < 0, -1, counted[rows])
-    X_new, y_new = table.restore(done.X), labels.restore(done.y)
-    return Resampled(X_new, y_new, weights, rows), done.sampler
+    X_new, y_new = table.restore(carried.X), labels.restore(carried.y)
+    return Resampled(X_new, y_new, weights, rows), carried.sampler
 
 
 def _check_table(sampler, X):
-    """Raise for rows that are single values, as texts before they are vectors."""
+    """Raise if rows are single values, such as texts before vectorization."""
     shape = getattr(X, "shape", None)
     if shape is not None:
         single = len(shape) == 1
@@ -219,23 +217,23 @@ def _check_table(sampler, X):
     if single:
         name = sampler if isinstance(sampler, str) else type(sampler).__name__
         raise ValueError(
-            f"The resampler {name} takes rows of several columns, and X has one value "
-            "a row, such as a text. Resample after the step that makes columns: in a "
-            "Pipeline, as in make_pipeline(TfidfVectorizer(), "
+            f"The resampler {name} needs a two-dimensional X; got one value per row, "
+            "such as a text. Resample after the step that creates columns, for "
+            "example make_pipeline(TfidfVectorizer(), "
             "WeightedClassifier(LogisticRegression(), resampler='random_over'))."
         )
 
 
 def _check_vectors(sample_weight, n_samples):
-    """Return weights as columns."""
+    """Return weights as an array of columns."""
     if np.ndim(sample_weight) != 2:
         return check_weights(sample_weight, n_samples)[:, None]
     columns = np.asarray(sample_weight).T
-    return np.column_stack([check_weights(one, n_samples) for one in columns])
+    return np.column_stack([check_weights(column, n_samples) for column in columns])
 
 
 def _check_columns(sampler, X):
-    """Raise if a sampler would mix categories as if they were numbers."""
+    """Raise if a sampler would interpolate categories."""
     name = type(sampler).__name__
     if kind_of(sampler) not in ("between", "clean") or name == "SMOTENC":
         return
@@ -252,41 +250,41 @@ def _check_columns(sampler, X):
 
 def _categories(name, columns):
     return ValueError(
-        f"{name} mixes rows as numbers, and X has categories in {say(columns)}. Use "
-        f"SMOTENC(categorical_features={say(columns)}), or SMOTEN where all columns "
-        "are categories; resampler='smote' chooses by itself. Or repeat rows, with "
-        "'random_over'."
+        f"{name} needs numeric columns; got categories in {say(columns)}. Use "
+        f"SMOTENC(categorical_features={say(columns)}), or SMOTEN if all columns "
+        "are categorical; resampler='smote' chooses between them. Or repeat rows, "
+        "with 'random_over'."
     )
 
 
 def _check_rule(sampler, rule):
-    """Raise if weights cannot follow through a sampler by the rule."""
-    how, name = kind_of(sampler), type(sampler).__name__
-    if how is not None or rule == "class_mean":
+    """Raise if a sampler does not support the rule."""
+    kind, name = kind_of(sampler), type(sampler).__name__
+    if kind is not None or rule == "class_mean":
         return
     raise UnsupportedWeightsError(
-        f"{name} does not tell its sample_indices_, nor is known to make rows between "
-        f"others, and weights cannot follow by weight_rule={rule!r}. Pass "
-        "weight_rule='class_mean', as in "
+        f"weight_rule={rule!r} needs a sampler with sample_indices_, or a known one of "
+        f"the SMOTE family; got {name}. Pass weight_rule='class_mean', as in "
         f"WeightedSampler({name}(...), weight_rule='class_mean'), or use another "
         "sampler."
     )
 
 
 def _vectors_to_carry(weights, rule):
-    """Return the numbers that are to ride along, or None where none need to."""
+    """Return the vectors to carry, or None if none are needed."""
     if rule == "class_mean":
         return None
     if rule == "interpolate":
         return weights if np.ptp(weights, axis=0).any() else None
-    # The nearer of two rows has the bits that those at the place in between round to.
+    # Carry the position of a row as bits: rounding interpolated bits gives the bits of
+    # the nearer row.
     n_samples = weights.shape[0]
     places = np.arange(max(int(n_samples - 1).bit_length(), 1))
     return (np.arange(n_samples)[:, None] >> places & 1).astype(np.float64)
 
 
 def _codes(y, y_new):
-    """Return the positions of the classes of the rows before and after."""
+    """Return the class codes of the rows before and after resampling."""
     y, y_new = (
         labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels
         for labels in (np.asarray(y), np.asarray(y_new))
@@ -295,52 +293,52 @@ def _codes(y, y_new):
     return codes.ravel(), np.searchsorted(classes, y_new.ravel())
 
 
-def _weigh(done, weights, codes, rule):
+def _weigh(carried, weights, codes, rule):
     """Return the weights of the resampled rows."""
     before, after = codes
-    made = done.rows < 0
-    new = weights[done.rows]
-    if not made.any():
-        return new
+    is_new = carried.rows < 0
+    new_weights = weights[carried.rows]
+    if not is_new.any():
+        return new_weights
     if rule == "class_mean":
-        sums = np.column_stack([np.bincount(before, one) for one in weights.T])
-        new[made] = (sums / np.bincount(before)[:, None])[after[made]]
-    elif done.vectors is None:
-        new[made] = weights[0]
+        sums = np.column_stack([np.bincount(before, column) for column in weights.T])
+        new_weights[is_new] = (sums / np.bincount(before)[:, None])[after[is_new]]
+    elif carried.vectors is None:
+        new_weights[is_new] = weights[0]
     elif rule == "interpolate":
-        # Beyond both rows, a weight could leave the range of weights altogether.
+        # Extrapolated weights could be negative or huge.
         low, high = weights.min(axis=0), weights.max(axis=0)
-        new[made] = np.clip(done.vectors[made], low, high)
+        new_weights[is_new] = np.clip(carried.vectors[is_new], low, high)
     else:
-        bits = np.rint(done.vectors[made]).clip(0, 1).astype(np.intp)
-        new[made] = weights[bits @ (1 << np.arange(bits.shape[1]))]
-    return new
+        bits = np.rint(carried.vectors[is_new]).clip(0, 1).astype(np.intp)
+        new_weights[is_new] = weights[bits @ (1 << np.arange(bits.shape[1]))]
+    return new_weights
 
 
 def _mass_ratio(weights, weights_new, codes):
-    """Return for every resampled row the mass its class had, over what it has."""
-    had, has = (
-        np.bincount(one, columns.prod(axis=1))
-        for one, columns in zip(codes, (weights, weights_new), strict=True)
+    """Return, per resampled row, the total weight of its class before / after."""
+    mass_before, mass_after = (
+        np.bincount(class_codes, columns.prod(axis=1))
+        for class_codes, columns in zip(codes, (weights, weights_new), strict=True)
     )
-    return (had / has)[codes[1]]
+    return (mass_before / mass_after)[codes[1]]
 
 
 def _explain(error, sampler, X, y):
-    """Return an error that names the way out, or None if there is none to add."""
+    """Return an error with advice, or None if there is no advice."""
     name = type(sampler).__name__
     if np.unique(np.asarray(y)).size < 2:
         return ValueError(
-            f"{name} resamples one class against the others, and y has a single class. "
-            "Pass rows of two classes or more; in a cross-validation use stratified "
-            "folds, which have rows of every class."
+            f"{name} needs at least two classes in y; got one. Pass rows of two or "
+            "more classes. In a cross-validation use stratified folds, which have rows "
+            "of every class."
         )
     if "NaN" in str(error):
         return ValueError(
-            f"{name} measures distances and cannot do so with missing values "
-            "(NaN). Impute them first: put the imputer before the sampler in a "
-            "skweight.pipeline.Pipeline, or before the whole in a Pipeline of "
-            "scikit-learn. 'random_over' and 'random_under' take rows as they are."
+            f"{name} needs values for distances; got missing values (NaN). Impute them "
+            "first: put the imputer before the sampler in a "
+            "skweight.pipeline.Pipeline, or before the classifier in a Pipeline of "
+            "scikit-learn. 'random_over' and 'random_under' accept missing values."
         )
     if times_in(X):
         return ValueError(say_of_times(name, X))
@@ -349,7 +347,7 @@ def _explain(error, sampler, X, y):
     )
     if "could not convert" in str(error) and texts:
         columns = (
-            [X.columns[one] for one in columns_without_numbers(X)]
+            [X.columns[column] for column in columns_without_numbers(X)]
             if is_frame(X)
             else _texts(np.asarray(X))
         )
@@ -358,9 +356,9 @@ def _explain(error, sampler, X, y):
 
 
 def _texts(X):
-    """Return the positions of the columns of an array that hold texts."""
+    """Return the positions of the columns of an array that hold strings."""
     return [
         position
         for position, column in enumerate(X.T)
-        if any(isinstance(one, str) for one in column)
+        if any(isinstance(value, str) for value in column)
     ]

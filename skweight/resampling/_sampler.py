@@ -1,4 +1,4 @@
-"""Any sampler of imbalanced-learn, as an estimator through which weights ride along."""
+"""`WeightedSampler`: a sampler of imbalanced-learn that resamples weights too."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
@@ -13,39 +13,39 @@ from skweight.resampling._resample import resample_rows
 
 
 class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
-    """A sampler of imbalanced-learn through which weights ride along.
+    """A sampler of imbalanced-learn that resamples weights together with rows.
 
-    Use it to choose what happens to the weights, as in
-    ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``,
-    or by itself wherever a sampler is taken.
+    Use it to choose the rule for the weights, as in
+    ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``, or
+    instead of any other sampler.
 
     Parameters
     ----------
     sampler : sampler or str, default="smote"
         A sampler of imbalanced-learn, or its name, as in :func:`resample`.
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
-        What a row that was made gets, as in :func:`resample`.
+        Weight of a synthetic row, as in :func:`resample`.
     preserve_mass : bool, default=False
-        Whether the total weight of every class stays what it was.
+        Whether the total weight of every class does not change.
     random_state : int, RandomState instance or None, default=None
-        Seed of a sampler given by its name.
+        Seed of a sampler that is passed by name.
 
     Attributes
     ----------
     sampler_ : sampler
         The fitted sampler; None if `y` had a single class.
     sampling_strategy_ : dict
-        How many rows of which class were to be made or left out.
+        Number of rows to add or remove per class.
     sample_weight_ : ndarray or None
         Weights of the resampled rows.
     rows_ : ndarray of shape (n_resampled,)
-        Position that a row had in the input; -1 for a row that was made.
+        Position of the row in the input; -1 for a synthetic row.
     sample_indices_ : ndarray of shape (n_resampled,)
         The same, if the sampler only selects rows.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where X has names.
+        Names of the features, if X has names.
 
     See Also
     --------
@@ -83,7 +83,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None):
-        """Resample and keep what was learned; `fit_resample` also returns the rows.
+        """Resample, and store the result; `fit_resample` also returns the rows.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights.
+            Weights of the rows.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights.
+            Weights of the rows.
 
         Returns
         -------
@@ -152,12 +152,12 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return instances for the common tests, which use these labels."""
         return [cls("random_over", random_state=0), cls(random_state=0)]
 
 
 def resolve_resampler(spec, random_state=None):
-    """Turn what a user writes for ``resampler=`` into a WeightedSampler, or None.
+    """Return the WeightedSampler for a value of ``resampler=``, or None.
 
     Parameters
     ----------
@@ -165,17 +165,17 @@ def resolve_resampler(spec, random_state=None):
         None for no resampling; ``"smote"``, ``"random_over"``, ``"random_under"``; or
         any sampler with ``fit_resample``.
     random_state : int, RandomState instance or None, default=None
-        Seed of a sampler given by its name.
+        Seed of a sampler that is passed by name.
 
     Returns
     -------
     sampler : WeightedSampler or None
-        A `WeightedSampler` is returned as it is.
+        A `WeightedSampler` is returned unchanged.
 
     Raises
     ------
     TypeError, ValueError
-        If it is none of these.
+        If ``spec`` is not one of these.
 
     Examples
     --------
@@ -196,49 +196,52 @@ def resolve_resampler(spec, random_state=None):
 
 
 def resample_training(resampler, X, y, by_role, fit_params):
-    """Resample training rows with their weights by role and arguments of fit.
+    """Resample training rows, their weights by role, and arguments of fit.
 
-    Rows of a single class, as a fold may have, are left as they are: there is no other
-    class to resample them against.
+    Rows of a single class, which may occur in a fold, are not resampled.
 
     Returns
     -------
     X, y : array-like
         Resampled rows and their labels.
     by_role : RoleWeights
-        Their weights.
+        Weights of the resampled rows.
     fit_params : dict
-        Their arguments of fit.
+        Arguments of fit for the resampled rows.
     """
-    given = [vector for vector in by_role if vector is not None]
-    counted = np.all([vector > 0 for vector in given], axis=0) if given else slice(None)
+    weight_vectors = [vector for vector in by_role if vector is not None]
+    counted = (
+        np.all([vector > 0 for vector in weight_vectors], axis=0)
+        if weight_vectors
+        else slice(None)
+    )
     if np.unique(y[counted]).size < 2:
         return X, y, by_role, fit_params
-    done, fitted = resample_rows(
+    resampled, fitted = resample_rows(
         resampler.sampler,
         X,
         y,
-        np.column_stack(given) if given else None,
+        np.column_stack(weight_vectors) if weight_vectors else None,
         resampler.weight_rule,
         resampler.preserve_mass,
         resampler.random_state,
     )
-    n_samples, made = n_rows(X), (done.rows < 0).any()
+    n_samples, has_new_rows = n_rows(X), (resampled.rows < 0).any()
     for name, value in fit_params.items():
-        if made and is_row_wise(value, n_samples, name):
+        if has_new_rows and is_row_wise(value, n_samples, name):
             raise ValueError(
-                f"The argument {name!r} of fit has one entry for every row, and "
-                f"{type(fitted).__name__} makes rows that have none. Leave it out, or "
-                "use a resampler that repeats or leaves out rows, such as "
+                f"The argument {name!r} of fit needs one entry for every row, but "
+                f"{type(fitted).__name__} creates rows without one. Leave it out, or "
+                "use a resampler that only repeats or removes rows, such as "
                 "'random_over'."
             )
-    follow = iter([] if done.sample_weight is None else done.sample_weight.T)
+    follow = iter([] if resampled.sample_weight is None else resampled.sample_weight.T)
     weights = [None if vector is None else next(follow) for vector in by_role]
-    if done.sample_weight is not None and not given:
-        weights[1] = done.sample_weight  # only the mass of classes is preserved
+    if resampled.sample_weight is not None and not weight_vectors:
+        weights[1] = resampled.sample_weight  # weights of ones, scaled by preserve_mass
     return (
-        done.X,
-        done.y,
+        resampled.X,
+        resampled.y,
         RoleWeights(*weights),
-        take_params(fit_params, done.rows, n_samples),
+        take_params(fit_params, resampled.rows, n_samples),
     )

@@ -1,11 +1,11 @@
-"""Tables of every kind on their way through a sampler, and back."""
+"""Conversion of tables for samplers, and back."""
 
 import numpy as np
 from scipy import sparse
 
 
 def is_frame(X):
-    """Return whether X is a pandas DataFrame, or acts like one."""
+    """Return whether X is a pandas DataFrame, or similar."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
@@ -15,7 +15,7 @@ def is_polars(X):
 
 
 def _nullable(frame):
-    """Return the NumPy dtype of every column of a dtype that may hold NA, by name."""
+    """Return {column: NumPy dtype} for the columns of nullable dtypes."""
     plain = {}
     for name, dtype in frame.dtypes.items():
         kind = getattr(dtype, "kind", "O")
@@ -32,10 +32,10 @@ def _nullable(frame):
 
 
 class Table:
-    """Rows of any container, in one that imbalanced-learn takes.
+    """Rows of any container, converted to a type that imbalanced-learn supports.
 
-    Lists become arrays, polars frames and nullable dtypes the frames of pandas that
-    samplers know; `restore` makes of the resampled rows what came.
+    Lists become arrays; polars frames and nullable dtypes become plain pandas frames.
+    `restore` converts the resampled rows back.
     """
 
     def __init__(self, X):
@@ -54,7 +54,7 @@ class Table:
         self.rows = X
 
     def restore(self, rows):
-        """Return resampled rows in the container that came."""
+        """Return resampled rows in the original container."""
         if self.nullable:
             rows = rows.astype(
                 {name: self.original.dtypes[name] for name in self.nullable}
@@ -71,9 +71,9 @@ class Table:
 
 
 def number_dtype(X, columns=None):
-    """Return the dtype in which a sampler sees the numbers of X.
+    """Return the common dtype of the numeric columns of X.
 
-    None stands for columns of which some hold no numbers.
+    None if a column is not numeric.
     """
     if not is_frame(X):
         kind = X.dtype.kind
@@ -83,21 +83,24 @@ def number_dtype(X, columns=None):
         for position, dtype in enumerate(X.dtypes)
         if columns is None or position in columns
     ]
-    if not all(isinstance(one, np.dtype) and one.kind in "iufb" for one in dtypes):
+    if not all(
+        isinstance(column_dtype, np.dtype) and column_dtype.kind in "iufb"
+        for column_dtype in dtypes
+    ):
         return None
     return np.result_type(*dtypes) if dtypes else None
 
 
 def as_frame(X, frame):
-    """Return rows of an array as a frame like another."""
-    made = type(frame)
+    """Return an array as a DataFrame with the columns and dtypes of another."""
+    constructor = type(frame)
     if sparse.issparse(X):
-        made = made.sparse.from_spmatrix
-    return made(X, columns=frame.columns).astype(frame.dtypes)
+        constructor = constructor.sparse.from_spmatrix
+    return constructor(X, columns=frame.columns).astype(frame.dtypes)
 
 
 def append_columns(X, columns):
-    """Return X with columns of numbers behind its own. X is not changed."""
+    """Return a copy of X with numeric columns appended."""
     if is_frame(X):
         names = list(X.columns)
         texts = all(isinstance(name, str) for name in names)
@@ -126,7 +129,7 @@ def split_columns(X, width, dtype):
     """Return the first columns of X, and the others as an array of floats."""
     if is_frame(X):
         behind = np.column_stack(
-            [np.asarray(X.iloc[:, one]) for one in range(width, X.shape[1])]
+            [np.asarray(X.iloc[:, column]) for column in range(width, X.shape[1])]
         )
         return X.iloc[:, :width], behind.astype(np.float64)
     ahead, behind = X[:, :width], X[:, width:]

@@ -1,10 +1,10 @@
-"""SMOTEN, whose rows are votes and lie between no two others.
+"""SMOTEN with vectors that follow the rows.
 
-SMOTEN draws a row of a class, and every column of the new row is the category that most
-of its nearest neighbours have, the row itself among them. It does not say which row it
-drew, and weights need that. It also calls functions that SciPy 1.18 deprecates and
-SciPy 1.20 removes. So the same steps are taken here, with the same draws and the same
-distances to the last bit.
+SMOTEN draws a row of a class. Every column of the new row is the most frequent category
+among the nearest neighbours of the drawn row, including that row. SMOTEN does not
+expose the drawn rows, which weights need, and calls functions that SciPy 1.18
+deprecates and SciPy 1.20 removes. This module repeats the same steps with the same
+draws and exactly the same distances.
 """
 
 import numpy as np
@@ -18,26 +18,26 @@ from skweight.resampling._tables import as_frame, is_frame
 
 
 def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
-    """Resample as SMOTEN does, and return what became of vectors.
+    """Resample as SMOTEN does, together with vectors.
 
     Parameters
     ----------
     sampler : SMOTEN
-        A clone, which is fitted.
+        A clone; it is fitted.
     X, y : array-like
         Rows and labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
-        What is to follow.
+        Numbers that follow the rows.
     of_one_row : bool
-        Whether a new row gets the numbers of the row that was drawn, rather than the
-        mean over those that have a vote.
+        Whether a new row gets the vector of the drawn row, instead of the mean over the
+        voting neighbours.
 
     Returns
     -------
     X, y : array-like
         Resampled rows.
     vectors : ndarray of shape (n_resampled, n_vectors) or None
-        What followed.
+        Vectors of the resampled rows.
     """
     sampler.fit(X, y)
     categories = check_array(X, dtype=None, accept_sparse=True)
@@ -52,17 +52,17 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     distances = _distances_of_categories(codes, labels, encoder.categories_)
     search = clone(sampler.k_neighbors).set_params(metric="precomputed")
     sampler.categorical_encoder_, sampler.nn_k_ = encoder, search
-    drawn, made, carried = [], [], []
-    for label, n_made in sampler.sampling_strategy_.items():
-        if n_made == 0:
+    drawn, new_rows, carried = [], [], []
+    for label, n_new in sampler.sampling_strategy_.items():
+        if n_new == 0:
             continue
         rows = np.flatnonzero(labels == label)
         distance = _distance(codes[rows], distances)
         neighbors = search.fit(distance).kneighbors(distance, return_distance=False)
         rng = check_random_state(sampler.random_state)
-        draws = rng.choice(rows.size, size=n_made, replace=True)
+        draws = rng.choice(rows.size, size=n_new, replace=True)
         voters = rows[neighbors[draws]]
-        made.append(encoder.inverse_transform(mode(codes[voters], axis=1).mode))
+        new_rows.append(encoder.inverse_transform(mode(codes[voters], axis=1).mode))
         drawn.append(rows[draws])
         if vectors is not None:
             one_row = vectors[drawn[-1]]
@@ -72,18 +72,18 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     y_new = _safe_indexing(y, np.concatenate([np.arange(labels.size), *drawn]))
     if hasattr(y_new, "reset_index"):
         y_new = y_new.reset_index(drop=True)
-    return _in_the_container_of(X, np.vstack([categories, *made])), y_new, vectors
+    return _in_the_container_of(X, np.vstack([categories, *new_rows])), y_new, vectors
 
 
 def _distances_of_categories(codes, labels, categories):
-    """Return for every column the squared distances between its categories.
+    """Return, for every column, the squared distances between its categories.
 
-    The distance of the value difference metric is between the frequencies of the
-    classes among the rows of two categories, summed over the classes.
+    The value difference metric sums, over the classes, the differences of the class
+    frequencies among the rows of two categories.
     """
     from imblearn.metrics.pairwise import ValueDifferenceMetric
 
-    metric = ValueDifferenceMetric(n_categories=[len(each) for each in categories])
+    metric = ValueDifferenceMetric(n_categories=[len(values) for values in categories])
     metric.fit(codes, labels)
     return [
         np.abs(shares[:, np.newaxis] - shares).sum(axis=-1) ** metric.r

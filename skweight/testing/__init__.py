@@ -1,7 +1,7 @@
-"""Test a strategy, a calibrator or a decision of your own, and find those there are.
+"""Contract tests for strategies, calibrators and decisions, and a registry.
 
-Each ``check_*`` states a contract as checks that anyone can run, and that the library
-runs over everything that it publishes.
+Each ``check_*`` tests a contract. The library runs these checks on all of its public
+classes.
 """
 
 from skweight.testing._calibrator import check_calibrator

@@ -1,4 +1,4 @@
-"""The contract of a calibrator, as checks that anyone can run."""
+"""The contract of a calibrator as checks."""
 
 import pickle
 import sys
@@ -12,14 +12,14 @@ from skweight.exceptions import CalibrationWarning
 
 
 def check_calibrator(calibrator):
-    """Check that a calibrator keeps the contract of a calibrator.
+    """Check that a calibrator satisfies the contract of calibrators.
 
-    Checked are, with two classes and with three: parameters and clone; probabilities of
-    the right shape that sum to one and are never exactly 0 or 1; labels of any type; no
-    change to the caller's arrays; that neither the order of the rows nor the scale of
-    the weights matters; rows of weight zero being as if removed, whatever their scores;
-    one row at a time giving the same as all at once; a missing class; huge scores and
-    weights; refusal of bad weights and scores; pickling.
+    The checks, with two and with three classes: parameters and clone; probabilities of
+    the right shape that sum to 1 and are never exactly 0 or 1; labels of any type; the
+    caller's arrays do not change; the order of rows and the scale of weights do not
+    matter; rows of weight zero are as if removed, for any scores; single rows give the
+    same results as all rows together; a missing class; huge scores and weights; errors
+    for invalid weights and scores; pickling.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def check_calibrator(calibrator):
     Raises
     ------
     AssertionError
-        If the contract is broken; the message names the clause.
+        If a check fails; the message names it.
 
     Examples
     --------
@@ -64,16 +64,18 @@ def _rows(n_classes, n=240):
 
 
 def _fitted(calibrator, *rows, **kwargs):
-    """Fit a clone; one example set may rank badly after reweighting, and may say so."""
+    """Fit a clone; warnings about the ranking are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
         return clone(calibrator).fit(
-            *rows, **_asked(calibrator, kwargs.get("classes", rows[1])), **kwargs
+            *rows,
+            **_multiplier_of(calibrator, kwargs.get("classes", rows[1])),
+            **kwargs,
         )
 
 
-def _asked(calibrator, y):
-    """Return the class multiplier, where the calibrator asks for it."""
+def _multiplier_of(calibrator, y):
+    """Return the class multiplier, if the calibrator has that parameter."""
     if not has_fit_parameter(calibrator, "class_multiplier"):
         return {}
     return {"class_multiplier": np.linspace(1, 2, len(np.unique(y)))}
@@ -87,7 +89,9 @@ def _check_parameters(calibrator, scores, y):
     params = repr(calibrator.get_params(deep=False))
     copy = clone(calibrator)
     assert copy is not calibrator, "clone returned the calibrator itself"
-    assert copy.fit(scores, y, **_asked(copy, y)) is copy, "fit returns the calibrator"
+    assert copy.fit(scores, y, **_multiplier_of(copy, y)) is copy, (
+        "fit returns the calibrator"
+    )
     assert repr(copy.get_params(deep=False)) == params, "fit changed a parameter"
     assert copy.classes_.tolist() == np.unique(y).tolist(), "classes_ are the labels"
 
@@ -101,7 +105,12 @@ def _check_probabilities(calibrator, scores, y):
     assert proba.min() > 0, "no probability is exactly zero"
     assert proba.max() < 1, "no probability is exactly one"
     alone = np.vstack([copy.predict_proba(scores[i : i + 1]) for i in range(5)])
-    _close(alone, proba[:5], "a row alone is as among others", rtol=1e-12)
+    _close(
+        alone,
+        proba[:5],
+        "single rows give the same results as all rows",
+        rtol=1e-12,
+    )
     assert copy.predict_proba(scores[:0]).shape == (0, proba.shape[1]), "no rows"
 
 
@@ -111,7 +120,11 @@ def _check_labels(calibrator, scores, y):
         names = np.array(names)[: expected.shape[1]]
         renamed = _fitted(calibrator, scores, names[y])
         assert renamed.classes_.dtype == names.dtype, "labels keep their type"
-        _close(renamed.predict_proba(scores), expected, "labels are names, no more")
+        _close(
+            renamed.predict_proba(scores),
+            expected,
+            "the type of labels does not matter",
+        )
 
 
 def _check_arrays_unchanged(calibrator, scores, y):
@@ -128,7 +141,9 @@ def _check_row_order(calibrator, scores, y):
     weight = np.random.RandomState(3).uniform(0.2, 3, len(y))
     straight = _fitted(calibrator, scores, y, weight).predict_proba(scores)
     shuffled = _fitted(calibrator, scores[order], y[order], weight[order])
-    _close(shuffled.predict_proba(scores), straight, "the order of rows is nothing")
+    _close(
+        shuffled.predict_proba(scores), straight, "the order of rows does not matter"
+    )
 
 
 def _check_weights(calibrator, scores, y):
@@ -137,21 +152,23 @@ def _check_weights(calibrator, scores, y):
     for factor in (1e-300, 1e300):
         scaled = _fitted(calibrator, scores, y, weight * factor)
         _close(
-            scaled.predict_proba(scores), expected, "the scale of weights is nothing"
+            scaled.predict_proba(scores),
+            expected,
+            "the scale of weights does not matter",
         )
     weight[::4] = 0
     hidden = scores.copy()
     hidden[::4] = np.nan
-    kept = weight > 0
+    has_weight = weight > 0
     zeros = _fitted(calibrator, hidden, y, weight)
-    removed = _fitted(calibrator, scores[kept], y[kept], weight[kept])
+    removed = _fitted(calibrator, scores[has_weight], y[has_weight], weight[has_weight])
     clause = "rows of weight zero are as if removed, whatever their scores"
     _close(zeros.predict_proba(scores), removed.predict_proba(scores), clause)
 
 
 def _check_missing_class(calibrator, scores, y):
-    kept = y != 1
-    copy = _fitted(calibrator, scores[kept], y[kept], classes=np.unique(y))
+    other_rows = y != 1
+    copy = _fitted(calibrator, scores[other_rows], y[other_rows], classes=np.unique(y))
     proba = copy.predict_proba(scores)
     assert np.isfinite(proba).all(), "a class without rows has a probability"
     assert (proba > 0).all(), "a class without rows is not impossible"
@@ -174,7 +191,7 @@ def _check_extremes(calibrator, scores, y):
 
 def _check_bad_input(calibrator, scores, y):
     if not getattr(calibrator, "needs_held_out_scores", True):
-        return  # it looks at no row
+        return  # scores are not used
     n_samples = len(y)
     for bad, word in (
         (np.full(n_samples, -1.0), "negative"),

@@ -1,4 +1,4 @@
-"""The contract of a decision, as checks that anyone can run."""
+"""The contract of a decision as checks."""
 
 import pickle
 import sys
@@ -10,14 +10,14 @@ from sklearn.utils.validation import has_fit_parameter
 
 
 def check_decision(decision, *, classes=(0, 1)):
-    """Check that a decision keeps the contract of a decision.
+    """Check that a decision satisfies the contract of decisions.
 
-    Checked are: parameters and clone; labels of shape (n,), each one of ``decisions_``
-    (the classes, then what is no label) and of their type; one row at a time giving the
-    same as all at once; no change to the caller's arrays; refusal of probabilities with
-    another number of columns, and of deciding before the fit; for decisions that learn,
-    that rows of weight zero are as if removed, and that neither their order nor the
-    scale of their weights matters; a description in words; pickling.
+    The checks: parameters and clone; labels of shape (n,), each one of ``decisions_``
+    (the classes, then decisions that are not labels) and of their type; single rows
+    give the same results as all rows together; the caller's arrays do not change;
+    errors for probabilities with another number of columns, and before fit; for
+    decisions that learn from rows, rows of weight zero are as if removed, and the order
+    of rows and the scale of weights do not matter; a description as text; pickling.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def check_decision(decision, *, classes=(0, 1)):
     Raises
     ------
     AssertionError
-        If the contract is broken; the message names the clause.
+        If a check fails; the message names it.
 
     Examples
     --------
@@ -65,21 +65,21 @@ class _Rows:
         self.X = rng.uniform(0.5, 1.5, size=(n, 3))
 
     def fit(self, decision, weight=None, order=slice(None)):
-        """Fit a clone as a classifier does."""
-        seen = {}
+        """Fit a clone as the classifier does."""
+        arguments = {}
         if decision.needs_held_out_rows:
             weight = self.weight if weight is None else weight
-            seen = {
+            arguments = {
                 "proba": self.proba[order],
                 "y": self.y[order],
                 "sample_weight": weight[order],
                 "X": self.X[order],
             }
         if has_fit_parameter(decision, "prevalence"):
-            seen["prevalence"] = np.linspace(3, 1, len(self.classes))
+            arguments["prevalence"] = np.linspace(3, 1, len(self.classes))
         multiplier = np.linspace(1, 3, len(self.classes))
         return clone(decision).fit(
-            classes=self.classes, class_multiplier=multiplier, **seen
+            classes=self.classes, class_multiplier=multiplier, **arguments
         )
 
     def decide(self, decision, rows=slice(None)):
@@ -107,15 +107,17 @@ def _check_labels(decision, rows):
     if len(decisions) == n_classes:
         assert labels.dtype == rows.classes.dtype, "labels are of the type of classes"
     alone = [rows.decide(copy, slice(i, i + 1))[0] for i in range(20)]
-    assert alone == labels[:20].tolist(), "a row alone is as among others"
+    assert alone == labels[:20].tolist(), (
+        "single rows give the same results as all rows"
+    )
 
 
 def _check_arrays_unchanged(decision, rows):
     before = rows.proba.copy(), rows.y.copy(), rows.weight.copy(), rows.X.copy()
     rows.decide(rows.fit(decision))
     after = rows.proba, rows.y, rows.weight, rows.X
-    for now, then in zip(after, before, strict=True):
-        assert np.array_equal(now, then), "the caller's arrays never change"
+    for array, copy in zip(after, before, strict=True):
+        assert np.array_equal(array, copy), "the caller's arrays never change"
 
 
 def _check_refusals(decision, rows):
@@ -137,14 +139,14 @@ def _check_learning(decision, rows):
         return
     expected = rows.decide(rows.fit(decision)).tolist()
     scaled = rows.decide(rows.fit(decision, rows.weight * 1024)).tolist()
-    assert scaled == expected, "the scale of weights is nothing"
+    assert scaled == expected, "the scale of weights does not matter"
     order = np.random.RandomState(1).permutation(len(rows.y))
     shuffled = rows.decide(rows.fit(decision, order=order)).tolist()
-    assert shuffled == expected, "the order of rows is nothing"
+    assert shuffled == expected, "the order of rows does not matter"
     zeros = np.where(np.arange(len(rows.y)) % 4 == 0, 0.0, rows.weight)
-    kept = np.flatnonzero(zeros)
+    positive = np.flatnonzero(zeros)
     with_zeros = rows.decide(rows.fit(decision, zeros)).tolist()
-    removed = rows.decide(rows.fit(decision, zeros, kept)).tolist()
+    removed = rows.decide(rows.fit(decision, zeros, positive)).tolist()
     assert with_zeros == removed, "rows of weight zero are as if removed"
 
 

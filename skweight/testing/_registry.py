@@ -1,7 +1,7 @@
-"""Every public class of the library, found by walking the package.
+"""All public classes of the library, for the common tests.
 
-Nothing is listed by hand: a class that is public is found, and says in
-``_instances(labels)`` how it is made for the common tests.
+There is no list of classes: public classes come from ``__all__``, and the method
+``_instances(labels)`` of a class returns instances for the common tests.
 """
 
 import inspect
@@ -29,7 +29,7 @@ from skweight.weighting import (
     ProductWeighting,
 )
 
-# The first that fits counts: a Pipeline may be a classifier as well.
+# The first match counts: a Pipeline may also be a classifier.
 KINDS = {
     "weighting": BaseWeighting,
     "calibrator": BaseCalibrator,
@@ -46,8 +46,8 @@ KINDS = {
 
 
 def public_classes():
-    """Return every public class under its name, as the lists ``__all__`` have it."""
-    # What is in skweight.torch needs PyTorch, and has tests of its own where that is.
+    """Return {name: class} for all public classes."""
+    # skweight.torch needs PyTorch, and has its own tests.
     elsewhere = {*skweight._HOMES, "torch"}
     modules = [name for name in skweight.__all__ if name not in elsewhere]
     public = {name: getattr(skweight, name) for name in skweight._HOMES}
@@ -55,17 +55,17 @@ def public_classes():
         module = import_module(f"skweight.{module}")
         public |= {name: getattr(module, name) for name in module.__all__}
     return {
-        name: found for name, found in sorted(public.items()) if inspect.isclass(found)
+        name: value for name, value in sorted(public.items()) if inspect.isclass(value)
     }
 
 
 def kind_of(cls):
-    """Return of which kind an estimator class is; None for other classes."""
+    """Return the kind of an estimator class; None for other classes."""
     return next((kind for kind, base in KINDS.items() if issubclass(cls, base)), None)
 
 
 def all_estimators(kind=None, *, labels=(0, 1)):
-    """Return examples of every public estimator of the library, to run tests over.
+    """Return instances of all public estimators of the library, for tests.
 
     Parameters
     ----------
@@ -74,18 +74,17 @@ def all_estimators(kind=None, *, labels=(0, 1)):
         ``"stabilizer"``, ``"classifier"``, ``"regressor"``, ``"pipeline"``,
         ``"sampler"``, ``"transformer"`` or ``"other"``. None returns all of them.
     labels : sequence, default=(0, 1)
-        Labels that they will meet.
+        Labels of the tests.
 
     Returns
     -------
     estimators : dict {str: estimator}
-        Unfitted estimators under the name of their class, with a number where there
-        are several.
+        Unfitted estimators by class name, with a number if a class has several.
 
     Raises
     ------
     ValueError
-        If there is no such kind.
+        If `kind` is unknown.
 
     Examples
     --------
@@ -101,7 +100,7 @@ def all_estimators(kind=None, *, labels=(0, 1)):
         if kind_of(cls) is None or kind not in (None, kind_of(cls)):
             continue
         instances = cls._instances(labels)
-        if cls is ProductWeighting:  # made of others, which it cannot import
+        if cls is ProductWeighting:  # a product of other strategies
             prior = PriorWeighting._instances(labels)[0]
             instances = [prior * BalancedWeighting(0.5) * ColumnWeighting(0)]
         for position, instance in enumerate(instances):

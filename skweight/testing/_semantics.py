@@ -1,4 +1,4 @@
-"""What a weight means to a learner, found by fits."""
+"""What weights mean to a learner, tested by fits."""
 
 from dataclasses import dataclass, field
 
@@ -10,8 +10,8 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# Mean square of differences in standard errors, over the rows, from which two means
-# over seeds are called different. Of equal ones it is one.
+# Mean square, over rows, of differences in standard errors, above which two means over
+# seeds are different. Its expectation for equal means is 1.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -19,7 +19,7 @@ _CLASS_WEIGHT = 5.0
 
 @dataclass(frozen=True)
 class WeightSemantics:
-    """What :func:`check_weight_semantics` found; it prints as sentences.
+    """Results of :func:`check_weight_semantics`; prints as sentences.
 
     Attributes
     ----------
@@ -28,18 +28,18 @@ class WeightSemantics:
     reaches_fit : bool
         Whether weights change the fit at all.
     is_scale_free : bool or None
-        Whether ten times the weights are the same weights.
+        Whether ten times larger weights give the same fit.
     is_repetition : bool or None
-        Whether a weight of k is the row k times.
+        Whether a weight of k is the same as k copies of the row.
     is_absence : bool or None
-        Whether a weight of zero is as if the row were not there.
+        Whether a weight of zero is the same as removing the row.
     is_class_weight : bool or None
-        Whether ``class_weight`` is the same as weights of the rows; None where there
-        is no such parameter.
+        Whether ``class_weight`` is the same as row weights; None without this
+        parameter.
     differences : dict {str: float}
-        Largest difference of an output, by question.
+        Largest difference of an output, for each test.
     n_seeds : int
-        Seeds over which outputs were averaged; 1 where the seed changes nothing.
+        Number of seeds over which outputs were averaged; 1 if the seed does not matter.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class WeightSemantics:
         lines = [self.estimator, *self._sentences()]
         if self.n_seeds > 1:
             lines.append(
-                f"The seed changes its fits: means over {self.n_seeds} seeds were "
+                f"Fits depend on the seed: means over {self.n_seeds} seeds were "
                 "compared."
             )
         return "\n".join(lines)
@@ -108,37 +108,37 @@ class WeightSemantics:
 def check_weight_semantics(
     estimator, *, X=None, y=None, n_seeds=20, tol=1e-4, random_state=0
 ):
-    """Look what a weight means to a classifier, by fits.
+    """Test what weights mean to a classifier, by fits.
 
-    Does a weight reach the fit? Is it free of scale? Is a weight of 2 the row twice, is
-    a weight of 0 no row, and is ``class_weight`` the same? Libraries answer
-    differently, and seldom say so. Weights are delivered as
-    :class:`~skweight.WeightedClassifier` does it, through Pipelines and searches;
-    transformers get them too, as population weights.
+    Do weights change the fit? Does their scale matter? Is a weight of 2 the same as the
+    row twice, a weight of 0 the same as no row, and ``class_weight`` the same as row
+    weights? Libraries differ here, and seldom document it. Weights are passed as by
+    :class:`~skweight.WeightedClassifier`, also through Pipelines and searches;
+    transformers get them as population weights.
 
     Parameters
     ----------
     estimator : estimator
         Classifier or composite. Never changed.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows, of which a random half is fitted and all are predicted, since some models
-        say of the rows they were fitted on what their labels are; None makes 800.
+        Rows. The model is fitted on a random half and predicts all rows, since some
+        models reproduce the labels of their training rows. None draws 800 rows.
     y : array-like of shape (n_samples,), default=None
-        Labels of two classes; None makes some.
+        Labels of two classes; None draws labels.
     n_seeds : int, default=20
-        Fits for each answer where the ``random_state`` of the estimator changes its
-        outputs, such as of bootstraps; their means are compared then. Raising it sees
-        smaller differences.
+        Number of fits per test, if the ``random_state`` of the estimator changes its
+        outputs; means over the fits are compared then. Raising it detects smaller
+        differences.
     tol : float, default=1e-4
-        Largest difference of an output, in (0, inf), that is none, where the seed
-        changes nothing.
+        Largest difference of outputs that counts as equal, in (0, inf), if the seed
+        does not matter.
     random_state : int, default=0
         Seed of rows and weights, and first seed of the estimator.
 
     Returns
     -------
     semantics : WeightSemantics
-        The answers, with the largest difference for each. Printed, it is sentences.
+        The results, with the largest difference for each; prints as sentences.
 
     Raises
     ------
@@ -147,11 +147,11 @@ def check_weight_semantics(
 
     See Also
     --------
-    skweight.delivery.deliver : How weights are brought in.
+    skweight.delivery.deliver : Fits an estimator with weights.
 
     Notes
     -----
-    Between 8 and 10 fits, times `n_seeds` where the seed matters.
+    Between 8 and 10 fits, times `n_seeds` if the seed matters.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def check_weight_semantics(
     check_number(tol, name="tol", low=0, include="neither")
     rng = np.random.RandomState(random_state)
     if (X is None) != (y is None):
-        raise TypeError("Give both X and y, or neither.")
+        raise TypeError("X and y must be passed together; pass both, or neither.")
     if X is None:
         X = rng.normal(size=(800, 4))
         y = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=800) > 1).astype(int)
@@ -216,7 +216,7 @@ def check_weight_semantics(
 
 
 def _by_class(fits, same):
-    """Return whether class_weight says what weights say; None without one."""
+    """Return whether class_weight equals row weights; None without class_weight."""
     names = [
         name
         for name in fits.estimator.get_params()
@@ -226,14 +226,14 @@ def _by_class(fits, same):
         return None
     labels = np.unique(fits.y)
     by_class = dict(zip(labels.tolist(), [1.0, _CLASS_WEIGHT], strict=True))
-    last = names[-1]
+    parameter = names[-1]
     emphasis = np.where(fits.y == labels[1], _CLASS_WEIGHT, 1.0)
     by_rows = fits(emphasis, population=False)
-    return same("class_weight", by_rows, fits(None, **{last: by_class}))
+    return same("class_weight", by_rows, fits(None, **{parameter: by_class}))
 
 
 class _Fits:
-    """Outputs of an estimator after a fit, once or once for every seed."""
+    """Outputs of an estimator after a fit, for one seed or for several."""
 
     def __init__(self, estimator, X, y, new, first_seed, n_seeds, tol):
         self.estimator, self.tol = estimator, tol
@@ -246,9 +246,9 @@ class _Fits:
         ]
         if self.seed_names:
             self.seeds = [first_seed]
-            one = self(None)
+            first_outputs = self(None)
             self.seeds = [first_seed + 1]
-            if np.abs(one - self(None)).max() > tol:
+            if np.abs(first_outputs - self(None)).max() > tol:
                 self.seeds = list(range(first_seed, first_seed + n_seeds))
 
     @property
@@ -256,11 +256,11 @@ class _Fits:
         return len(self.seeds)
 
     def __call__(self, weight, rows=None, *, population=True, **params):
-        """Return outputs for rows, most of them new, of shape (n_seeds, n)."""
+        """Return outputs for all rows, of shape (n_seeds, n)."""
         X, y = self.X, self.y
         if rows is not None:
             X, y = _safe_indexing(X, rows), y[rows]
-        found = []
+        outputs = []
         for seed in self.seeds:
             model = clone(self.estimator).set_params(**params)
             if seed is not None:
@@ -268,32 +268,32 @@ class _Fits:
             fitted, _ = deliver(
                 model, X, y, weight, population=weight if population else None
             )
-            found.append(_outputs(fitted, self.new))
-        return np.array(found)
+            outputs.append(_outputs(fitted, self.new))
+        return np.array(outputs)
 
     def compare(self, first, second, *, other_rows=False):
-        """Return the largest difference of means, and whether it is none."""
-        away = first.mean(axis=0) - second.mean(axis=0)
-        largest = float(np.abs(away).max())
+        """Return the largest difference of means, and whether the fits are equal."""
+        difference = first.mean(axis=0) - second.mean(axis=0)
+        largest = float(np.abs(difference).max())
         if np.abs(first - second).max() <= self.tol:
             return largest, True
-        # On the same rows the same seed must give the same fit.
+        # With the same rows and the same seed, equal weights give the same fit.
         if len(first) == 1 or not other_rows:
             return largest, False
-        # Of outputs and of their squares: fits that are surer have the same mean.
+        # Compare means and variances of the outputs.
         centre = first.mean(axis=0)
-        telling = [
+        mean_squares = [
             _mean_square(first - centre, second - centre),
             _mean_square((first - centre) ** 2, (second - centre) ** 2),
         ]
-        return largest, max(telling) < _TELLING
+        return largest, max(mean_squares) < _TELLING
 
 
 def _mean_square(first, second):
     """Return the mean square, over rows, of a difference in standard errors."""
     variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
-    away = first.mean(axis=0) - second.mean(axis=0)
-    return float(np.mean(away**2 / np.maximum(variance, 1e-20)))
+    difference = first.mean(axis=0) - second.mean(axis=0)
+    return float(np.mean(difference**2 / np.maximum(variance, 1e-20)))
 
 
 def _outputs(model, X):

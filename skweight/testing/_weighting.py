@@ -1,4 +1,4 @@
-"""The contract of a weighting, as checks that anyone can run."""
+"""The contract of a weighting as checks."""
 
 import numpy as np
 from sklearn.base import clone
@@ -8,28 +8,28 @@ from skweight.weighting._base import ClassLevelWeighting
 
 
 def check_weighting(weighting, *, X=None, y=None):
-    """Check that a strategy keeps the contract of a weighting.
+    """Check that a strategy satisfies the contract of weightings.
 
-    Checked are: parameters and clone; weights that are finite, not negative, of mean
-    one; `fit_weigh` and `weigh` agreeing on the training rows; no change to the
-    caller's arrays; equivariance to the order of the rows; a row of weight two being
-    the same row twice; rows of weight zero being as if removed; the apartness of
-    roles; refusal of bad `sample_weight`; pickling. A strategy that cannot weigh rows
-    which were not in training says so by ``weighs_new_rows = False``.
+    The checks: parameters and clone; weights are finite, not negative, with mean 1;
+    `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
+    change; weights follow the order of the rows; a row of weight 2 is the same as the
+    row twice; rows of weight zero are as if removed; the roles are separate; errors for
+    invalid `sample_weight`; pickling. A strategy that cannot weight new rows has the
+    attribute ``weighs_new_rows = False``.
 
     Parameters
     ----------
     weighting : weighting
         Unfitted strategy. Never changed.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows to check on; None makes positive random ones.
+        Rows for the checks; None draws positive random rows.
     y : array-like of shape (n_samples,), default=None
-        Labels to check on; None makes two classes, 0 and 1.
+        Labels for the checks; None creates two classes, 0 and 1.
 
     Raises
     ------
     AssertionError
-        If the contract is broken; the message names the clause.
+        If a check fails; the message names it.
 
     Examples
     --------
@@ -86,11 +86,11 @@ def _check_weights(weighting, X, y):
 
 def _check_arrays_unchanged(weighting, X, y):
     sample_weight = np.ones(len(y))
-    given = X.copy(), y.copy(), sample_weight.copy()
+    copies = X.copy(), y.copy(), sample_weight.copy()
     weights = clone(weighting).fit_weigh(X, y, sample_weight)
     weights[:] = -1
-    for now, before in zip((X, y, sample_weight), given, strict=True):
-        assert np.array_equal(np.asarray(now), np.asarray(before)), (
+    for array, copy in zip((X, y, sample_weight), copies, strict=True):
+        assert np.array_equal(np.asarray(array), np.asarray(copy)), (
             "the caller's arrays never change, nor do the weights alias them"
         )
 
@@ -104,7 +104,7 @@ def _check_row_order(weighting, X, y):
 
 def _check_repetition(weighting, X, y):
     times = np.random.RandomState(3).randint(0, 4, len(y))
-    # Every class keeps a row: a strategy may name the classes it wants to see.
+    # Every class keeps a row: a strategy may require certain classes.
     for label in np.unique(y):
         times[np.flatnonzero(y == label)[0]] = 2
     rows = np.repeat(np.arange(len(y)), times)
@@ -113,7 +113,7 @@ def _check_repetition(weighting, X, y):
     _assert_close(
         repeated,
         once[rows],
-        "a row of weight two is the same row twice, one of weight zero is not there",
+        "a row of weight 2 is the row twice, and a row of weight 0 is absent",
     )
 
 
@@ -155,10 +155,10 @@ def _check_pickle(weighting, X, y):
     copy = clone(weighting).fit(X, y)
     again = pickle.loads(pickle.dumps(copy))
     if getattr(weighting, "weighs_new_rows", True):
-        now, before = again.weigh(X, y), copy.weigh(X, y)
+        weights_again, weights_before = again.weigh(X, y), copy.weigh(X, y)
     else:
-        now, before = again.scale_, copy.scale_
-    _assert_close(now, before, "pickling keeps the weights")
+        weights_again, weights_before = again.scale_, copy.scale_
+    _assert_close(weights_again, weights_before, "pickling keeps the weights")
 
 
 def _rows(X, rows):

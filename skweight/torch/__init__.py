@@ -1,8 +1,8 @@
-"""Weights in PyTorch and skorch, divided by the number of rows and not by themselves.
+"""Weighted losses for PyTorch and skorch, divided by the number of rows.
 
-The criteria of PyTorch divide a batch by the total weight of its rows, which turns the
-gradient of small batches round. What is here does not. PyTorch is loaded on first use;
-skorch for :class:`WeightedNetClassifier` only.
+The criteria of PyTorch divide the loss of a batch by its total weight, which biases the
+gradient of small batches. The losses here do not. PyTorch is imported on first use, and
+skorch only for :class:`WeightedNetClassifier`.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A loss that weighs rows, and class weights as a tensor."""
+"""A loss with weights, and class weights as a tensor."""
 
 import numpy as np
 from sklearn.base import clone
@@ -17,7 +17,7 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Parameters
     ----------
     weighting : str, dict, strategy or list of these
-        What ``weighting=`` takes elsewhere, where it looks at classes alone, such as
+        As for ``weighting=`` elsewhere, if weights depend on the class only, such as
         ``"balanced"``, ``{label: weight}`` or ``BalancedWeighting(strength=0.5)``.
     y : array-like of shape (n_samples,)
         Labels of the training rows, of any type.
@@ -29,8 +29,8 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Returns
     -------
     weight : torch.Tensor of shape (n_classes,)
-        In the order of the sorted labels. The mean over the rows is one, so that a
-        learning rate means what it means without weights.
+        Weights in the order of the sorted labels. The mean over the rows is 1, so that
+        the learning rate has the same meaning as without weights.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
 
     See Also
     --------
-    WeightedLoss : Takes it as ``class_weight=``.
+    WeightedLoss : Uses the tensor as ``class_weight=``.
 
     Examples
     --------
@@ -50,14 +50,15 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     tensor([0.6667, 2.0000])
     """
     codes = encode_labels(check_labels(y, owner="class_weight_tensor"))[1]
-    # No feature is there to be looked at.
+    # There are no features.
     X = np.empty((codes.shape[0], 0))
     strategy = clone(resolve_weighting(weighting))
     weight = strategy.fit_weigh(X, y, sample_weight=sample_weight)
     if varies_within(weight, codes):
         raise ValueError(
-            f"weighting={weighting!r} gives rows of one class different weights. Pass "
-            "them row by row: WeightedLoss(loss)(input, target, sample_weight)."
+            f"weighting must give all rows of a class the same weight; got "
+            f"weighting={weighting!r}. Pass a weight per row instead: "
+            "WeightedLoss(loss)(input, target, sample_weight)."
         )
     first = np.unique(codes, return_index=True)[1]
     return torch.tensor(weight[first], dtype=dtype or torch.get_default_dtype())
@@ -67,10 +68,11 @@ class WeightedLoss(torch.nn.Module):
     r"""A loss of PyTorch with weights, divided by the number of rows.
 
     ``CrossEntropyLoss(weight=...)`` divides the loss of a batch by the total weight of
-    its rows. Over the batches of an epoch that is not the weighted loss: a batch
-    without a rare row counts as much as one with three. At batch size 8 and 2 % rare
-    rows the mean gradient hardly points where the full one does (a cosine of 0.15).
-    Dividing by the number m of rows has the right mean at every batch size [1]_:
+    its rows. The mean over the batches of an epoch is then not the weighted loss: a
+    batch without a rare row counts as much as a batch with three. With batch size 8 and
+    2 % rare rows, the mean gradient is nearly orthogonal to the full gradient (cosine
+    0.15). Division by the number m of rows gives the right mean at every batch size
+    [1]_:
 
     .. math:: \frac{1}{m} \sum_{i=1}^m w_i\, c_{y_i}\, \ell(z_i, y_i).
 
@@ -81,17 +83,17 @@ class WeightedLoss(torch.nn.Module):
         and target that returns a loss for each row (or for each of its elements, whose
         mean is taken).
     class_weight : torch.Tensor of shape (n_classes,), default=None
-        Weight of every class, as :func:`class_weight_tensor` returns it; targets are
-        codes 0, 1, ... of the classes. It moves with the module to another device.
+        Weight of every class, for example from :func:`class_weight_tensor`; targets are
+        codes 0, 1, ... of the classes. The tensor is a buffer of the module.
 
     See Also
     --------
-    WeightedNetClassifier : The same in skorch.
-    skweight.BalancedBatches : Batches with as many rows of every class.
+    WeightedNetClassifier : The same in skorch. skweight.BalancedBatches : Batches with
+    equally many rows of every class.
 
     Notes
     -----
-    Weights should have a mean of one over all rows, as those of the strategies have;
+    Weights should have a mean of 1 over all rows, as weights of strategies have;
     otherwise they scale the learning rate.
 
     References
@@ -128,7 +130,7 @@ class WeightedLoss(torch.nn.Module):
         Parameters
         ----------
         input : torch.Tensor of shape (n_rows, ...)
-            What the model says.
+            Output of the model.
         target : torch.Tensor of shape (n_rows, ...)
             Labels, or codes of labels.
         sample_weight : torch.Tensor of shape (n_rows,), default=None
@@ -142,7 +144,7 @@ class WeightedLoss(torch.nn.Module):
         Raises
         ------
         ValueError
-            If the loss is no elementwise one, or shapes do not fit.
+            If the loss is not elementwise, or shapes do not match.
         """
         losses = self.loss(input, target)
         if self.class_weight is not None:
@@ -157,11 +159,11 @@ class WeightedLoss(torch.nn.Module):
 
 
 def mean_over_rows(losses, n_rows, weight):
-    """Return the sum of weight times loss over the number of rows."""
+    """Return the sum of weight times loss, divided by the number of rows."""
     if losses.ndim == 0 or len(losses) != n_rows:
         raise ValueError(
             f"The loss must return a value for each of the {n_rows} rows; got shape "
-            f"{tuple(losses.shape)}. Set reduction='none' where it was made."
+            f"{tuple(losses.shape)}. Create the loss with reduction='none'."
         )
     by_row = losses.reshape(n_rows, -1).mean(dim=1)
     if weight is None:

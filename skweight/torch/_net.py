@@ -10,41 +10,41 @@ skorch = import_optional(
     "skorch", extra="torch", feature="skweight.torch.WeightedNetClassifier"
 )
 
-# Under this name the weight of a row rides along with its features.
+# Name under which the weights are passed together with the features.
 _WEIGHT, _FEATURES = "skweight_sample_weight", "X"
 
 
 class WeightedNetClassifier(skorch.NeuralNetClassifier):
     r"""A ``NeuralNetClassifier`` of skorch whose ``fit`` takes ``sample_weight``.
 
-    In skorch a weight per row reaches no loss, and ``criterion__weight`` divides a
-    batch by the total weight of its rows (see :class:`WeightedLoss`). Here the weight
-    of a row goes with it through the split, the shuffling and the batches, and the
-    loss of a batch of m rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`. So any strategy,
-    and :class:`~skweight.WeightedClassifier` around it, reaches a network.
+    In skorch, row weights do not reach the loss, and ``criterion__weight`` divides a
+    batch by the total weight of its rows (see :class:`WeightedLoss`). Here row weights
+    are split, shuffled and batched with the rows, and the loss of a batch of m rows is
+    :math:`\frac{1}{m} \sum_i w_i \ell_i`. So :class:`~skweight.WeightedClassifier` can
+    fit a network with any strategy.
 
     Parameters
     ----------
     module : torch.nn.Module class or instance
         The network.
     criterion : torch.nn.Module class, default=NLLLoss
-        Loss, which is made with ``reduction="none"``. The default takes what a softmax
-        returns, as in skorch; for a network that returns logits say
+        Loss, created with ``reduction="none"``. The default expects the output of a
+        softmax, as in skorch; for a network that returns logits, use
         ``torch.nn.CrossEntropyLoss``.
     **kwargs : object
-        All else is as for ``skorch.NeuralNetClassifier``.
+        Other parameters of ``skorch.NeuralNetClassifier``.
 
     See Also
     --------
-    WeightedLoss : The loss, for a training loop of one's own.
+    WeightedLoss : The loss, for your own training loop.
 
     Notes
     -----
-    The validation loss of ``train_split`` is weighted too. Where the weights are
-    emphasis that is the wrong loss to stop by: watch
+    The validation loss of ``train_split`` is weighted too. If the weights are emphasis,
+    this is the wrong loss for early stopping: use
     :class:`~skweight.metrics.RefinedLogLoss`.
 
-    Do not set ``criterion__weight`` as well: classes would be balanced twice.
+    Do not also set ``criterion__weight``: classes would be balanced twice.
 
     Examples
     --------
@@ -79,9 +79,9 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Parameters
         ----------
         X : array-like, torch.Tensor or dict of these
-            Rows, as skorch takes them; no Dataset.
+            Rows, as in skorch, but not a Dataset.
         y : array-like of shape (n_samples,)
-            Codes of the labels, as the criterion takes them.
+            Codes of the labels, as for the criterion.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None are ones.
         **fit_params : object
@@ -95,7 +95,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         return super().fit(self._with_weights(X, y, sample_weight), y, **fit_params)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, **fit_params):
-        """Go on with the training, with weights.
+        """Continue the training, with weights.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         return super().partial_fit(X, y, classes=classes, **fit_params)
 
     def get_params_for(self, prefix):
-        """Return the parameters of a part; a criterion is made elementwise.
+        """Return the parameters of a part; criteria get ``reduction="none"``.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         return {**params, "reduction": "none"} if prefix == "criterion" else params
 
     def infer(self, x, **fit_params):
-        """Return what the module says of a batch, which does not see the weights.
+        """Return the output of the module for a batch, without the weights.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Returns
         -------
         output : torch.Tensor
-            What the module returns.
+            Output of the module.
         """
         if isinstance(x, Mapping) and _WEIGHT in x:
             x = {name: value for name, value in x.items() if name != _WEIGHT}
@@ -156,12 +156,12 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         return super().infer(x, **fit_params)
 
     def get_loss(self, y_pred, y_true, X=None, *args, **kwargs):
-        """Return the weighted loss of a batch over its number of rows.
+        """Return the weighted loss of a batch, divided by its number of rows.
 
         Parameters
         ----------
         y_pred : torch.Tensor
-            What the module says.
+            Output of the module.
         y_true : torch.Tensor
             Codes of the labels.
         X : torch.Tensor or dict, default=None
@@ -180,7 +180,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
 
     @staticmethod
     def _with_weights(X, y, sample_weight):
-        """Return rows that carry their weights."""
+        """Return rows together with their weights."""
         if sample_weight is None:
             return X
         weight = check_weights(sample_weight, len(y))

@@ -105,12 +105,12 @@ def test_weights_per_class_are_never_an_alarm():
             r"k-hat 0\.\d\d is above 0\.\d\d.*stabilizer='temper'",
         ),
         (tail(1.4, 2000), None, "the tail has no mean.*stabilizer=10"),
-        (np.r_[np.ones(99), 50.0], None, "single row has 34% of all weight"),
+        (np.r_[np.ones(99), 50.0], None, "single row has 34% of the total weight"),
         (np.r_[np.full(9000, 1e-3), 1 + tail(-1, 500)], None, "less than a tenth"),
         (
             np.r_[np.ones(400), np.linspace(0, 1, 400) ** 40],
             np.repeat([0, 1], 400),
-            r"The 399 rows of class 1 are worth [\d.]+\. Flatten",
+            r"The 399 rows of class 1 count as [\d.]+ effective rows\. Flatten",
         ),
     ],
 )

@@ -425,7 +425,7 @@ def test_arguments_of_fit_follow_or_are_refused(rare):
     rows = RandomUnderSampler(random_state=0)
     rows.fit_resample(X, y)
     assert_array_equal(clf.estimator_.source_, rows.sample_indices_)
-    with pytest.raises(ValueError, match=r"'source' of fit.*SMOTE makes rows"):
+    with pytest.raises(ValueError, match=r"'source' of fit.*SMOTE creates rows"):
         clf.set_params(resampler=MILD).fit(X, y, source=source)
 
 

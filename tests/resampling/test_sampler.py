@@ -491,7 +491,7 @@ def test_categories_choose_the_sampler(problem):
     assert rows["kind"].notna().all()
     expected, _ = SMOTENC("auto", random_state=0).fit_resample(frame, y)
     pd.testing.assert_frame_equal(rows, expected)
-    with pytest.raises(ValueError, match=r"SMOTE mixes .* \['kind'\].*SMOTENC"):
+    with pytest.raises(ValueError, match=r"SMOTE needs numeric .* \['kind'\].*SMOTENC"):
         resample(SMOTE(), frame, y, weights)
     only = frame[["kind"]].astype(str)
     assert name(WeightedSampler().fit(only, y).sampler_) == "SMOTEN"
@@ -519,7 +519,7 @@ def test_categories_named_in_every_way(problem, told):
 def test_missing_values_are_answered_with_the_way_out(problem):
     X, y, weights = problem
     X = np.where(X > 1.5, np.nan, X)
-    with pytest.raises(ValueError, match=r"SMOTE measures distances.*Impute"):
+    with pytest.raises(ValueError, match=r"SMOTE needs values for distances.*Impute"):
         resample(SMOTE(), X, y, weights)
     assert np.isnan(resample("random_over", X, y, weights).X).any()
 
@@ -533,7 +533,7 @@ def test_texts_are_answered_with_the_way_out(problem):
 
 
 def test_a_single_class_is_answered_with_the_way_out():
-    with pytest.raises(ValueError, match="single class"):
+    with pytest.raises(ValueError, match="at least two classes"):
         resample("smote", [[0.0], [1.0]], [1, 1])
 
 
