@@ -363,8 +363,9 @@ def weight_report(
 
     See Also
     --------
-    skweight.weights.pareto_diagnostics : The tail only. WeightDistributionDisplay :
-    Draws the weights. BalanceDisplay : Draws the balance of features.
+    skweight.weights.pareto_diagnostics : The tail only.
+    WeightDistributionDisplay : Draws the weights.
+    BalanceDisplay : Draws the balance of features.
 
     Notes
     -----
