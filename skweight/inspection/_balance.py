@@ -105,7 +105,8 @@ def balance_table(
 
     See Also
     --------
-    BalanceDisplay : Draws the table. weight_report : Includes this table.
+    BalanceDisplay : Draws the table.
+    weight_report : Includes this table.
 
     Notes
     -----

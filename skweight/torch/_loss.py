@@ -88,8 +88,8 @@ class WeightedLoss(torch.nn.Module):
 
     See Also
     --------
-    WeightedNetClassifier : The same in skorch. skweight.BalancedBatches : Batches with
-    equally many rows of every class.
+    WeightedNetClassifier : The same in skorch.
+    skweight.BalancedBatches : Batches with equally many rows of every class.
 
     Notes
     -----
