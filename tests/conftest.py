@@ -82,9 +82,8 @@ def _source_of(item):
     """Return the code that a test runs, as far as it is its own."""
     if isinstance(item, pytest.DoctestItem):
         return "".join(example.source for example in item.dtest.examples)
-    page = getattr(item, "callspec", None) and item.callspec.params.get("page")
-    page = _text_of(page) if isinstance(page, Path) else ""
-    return _code_of(item.function) + page
+    block = getattr(item, "callspec", None) and item.callspec.params.get("block")
+    return _code_of(item.function) + getattr(block, "source", "")
 
 
 def _says(item, words):
