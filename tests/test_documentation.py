@@ -51,7 +51,7 @@ def same_words_and_close_numbers(expected, printed):
 
 def _close(expected, printed):
     a, b = (float(text.replace(",", "").rstrip(" %")) for text in (expected, printed))
-    if expected.lstrip("-+").isdigit() and abs(a) < 100:
+    if expected.strip().lstrip("-+").isdigit() and abs(a) < 100:
         return a == b
     unit = 10.0 ** -len(expected.rstrip(" %").partition(".")[2])
     return abs(a - b) <= max(2.001 * unit, 0.05 * abs(a))
@@ -184,8 +184,7 @@ def test_blocks_of_a_page_are_found_run_and_verified(tmp_path):
     ]:
         page.write_text(wrong)
         with pytest.raises(error):
-            for block in blocks_of(page):
-                block.run()
+            blocks_of(page)[-1].run()
 
 
 @pytest.mark.parametrize(
