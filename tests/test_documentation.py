@@ -165,6 +165,18 @@ def test_block_runs_alone(block, tmp_path, monkeypatch):
     block.run()
 
 
+def test_pages_print_what_they_say():
+    """A reader sees a figure, not that a condition held."""
+    pages = sorted(DOCS.rglob("user_guide/**/*.md"))
+    asserting = [
+        f"{page.name}, line {block.line}"
+        for page in pages
+        for block in blocks_of(page)
+        if re.search(r"^(>>> )? *assert ", block.code, re.MULTILINE)
+    ]
+    assert asserting == []
+
+
 def test_blocks_of_a_page_are_found_run_and_verified(tmp_path):
     """The test above would notice a block that is wrong, in either style."""
     page = tmp_path / "page.md"
