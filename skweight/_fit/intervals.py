@@ -95,7 +95,7 @@ def fit_with_intervals(request, weighed):
 
 
 def _pairs(request, weighed, X, y):
-    """Return pairs of training and held-out rows; those of weight zero are in none."""
+    """Return pairs of training and held-out rows, of which none has weight zero."""
     kind, population = request.params["conformal"], weighed.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
     rows = np.flatnonzero(counts)
@@ -103,15 +103,16 @@ def _pairs(request, weighed, X, y):
         raise ValueError(
             f"conformal={kind!r} holds out rows, and {rows.size} of them count."
         )
-    metadata = {
-        name: _safe_indexing(values, rows)
-        for name, values in request.arguments["splitter"].items()
-    }
-    cv = _splitter(request.params, rows.size, metadata.get("groups"))
-    drawn = check_cv(cv).split(
-        _safe_indexing(X, rows), _safe_indexing(y, rows), **metadata
-    )
-    pairs = [(rows[train], rows[test]) for train, test in drawn]
+    metadata, cv = request.arguments["splitter"], request.params["cv"]
+    if cv is None or isinstance(cv, int | np.integer):
+        groups = metadata.get("groups")
+        groups = None if groups is None else np.asarray(groups)[rows]
+        drawn = _splitter(request.params, rows.size, groups).split(rows, groups=groups)
+        pairs = [(rows[train], rows[test]) for train, test in drawn]
+    else:  # it may know of positions
+        drawn = check_cv(cv).split(X, y, **metadata)
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in drawn]
+        pairs = [(train, test[counts[test]]) for train, test in pairs]
     if kind == "split" and len(pairs) > 1:
         raise ValueError(
             "conformal='split' learns from the rows of one hold-out, and cv makes "
@@ -125,13 +126,11 @@ def _pairs(request, weighed, X, y):
 
 
 def _splitter(params, n_counted, groups):
-    """Return what cuts the rows, for what ``cv`` says; it keeps groups together."""
+    """Return what cuts the rows by default, or into so many; groups stay together."""
     cv, seed = params["cv"], params["random_state"]
     if cv is None and params["conformal"] == "split":
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
         return kind(1, test_size=_HOLDOUT, random_state=seed)
-    if cv is not None and not isinstance(cv, int | np.integer):
-        return cv
     if cv is not None:
         check_number(cv, name="cv", low=2)
     if groups is not None:

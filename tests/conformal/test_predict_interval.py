@@ -86,6 +86,13 @@ def test_rows_of_weight_zero_are_as_if_absent_and_a_scale_changes_nothing(rng):
     assert_allclose(again, ends)
     reg.fit(X[counts], y[counts], weight[counts])
     assert_allclose(reg.predict_interval(X, sample_weight=ones), ends)
+    pairs = [(np.arange(60), np.arange(60, 100))]
+    reg.set_params(cv=pairs, conformal="split").fit(X, y, weight)
+    assert reg.report_.conformal["n_rows"] == counts[60:].sum()
+    kept = [(np.arange(counts[:60].sum()), np.arange(counts[:60].sum(), counts.sum()))]
+    ends = reg.predict_interval(X, sample_weight=ones)
+    reg.set_params(cv=kept).fit(X[counts], y[counts], weight[counts])
+    assert_allclose(reg.predict_interval(X, sample_weight=ones), ends)
 
 
 def test_groups_stay_together(rng):
