@@ -22,6 +22,13 @@ __all__ = ["BalancedBatches", "Streaming"]
 # How much of the total weight of a row is expressed by drawing it.
 DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
 
+# Strength of the emphasis by the share of the warm-up that is over.
+_SCHEDULES = {
+    "linear": lambda share: share,
+    "step": np.floor,
+    "cosine": lambda share: (1 - np.cos(np.pi * share)) / 2,
+}
+
 
 class Streaming(BaseEstimator):
     r"""How ``partial_fit`` weighs the rows of a stream.
@@ -41,6 +48,15 @@ class Streaming(BaseEstimator):
     half_life : float, default=None
         Rows after which a row counts half in the class masses. Lowering it follows
         class shares that change, at the price of noise. None: nothing is forgotten.
+    warmup : int, default=None
+        Rows over which emphasis grows from none to all that the strategy gives. A
+        learner of gradients then finds its features on rows as they came before it
+        turns to rare classes (deferred re-weighting [3]_). Population weights are in
+        force from the first row on. Rows that a `fit` saw before count. None: all
+        emphasis from the first row.
+    schedule : {"linear", "step", "cosine"}, default="linear"
+        How emphasis grows: evenly; all at once after `warmup` rows; slowly at both
+        ends. Looked at where there is a `warmup`.
 
     See Also
     --------
@@ -53,12 +69,20 @@ class Streaming(BaseEstimator):
     their sum over k. That is a moving average with its start corrected, as in Adam
     [2]_: the first rows are not outweighed by an empty past.
 
+    With `warmup` T, row t has the emphasis :math:`e_t^{a(t)}`, divided by its mean over
+    the population, with :math:`a(t) = t / T`, :math:`[t \ge T]`, or
+    :math:`(1 - \cos(\pi t / T)) / 2`, and 1 from T on. An inversion by
+    ``calibration="prior"`` takes back what all rows together have been given.
+
     References
     ----------
     .. [1] An, J., Ying, L., Zhu, Y. (2021). Why resampling outperforms reweighting for
        correcting sampling bias with stochastic gradients. ICLR, section 3.
     .. [2] Kingma, D., Ba, J. (2015). Adam: a method for stochastic optimization. ICLR,
        section 3.
+    .. [3] Cao, K., Wei, C., Gaidon, A., Arechiga, N., Ma, T. (2019). Learning
+       imbalanced datasets with label-distribution-aware margin loss. NeurIPS,
+       section 3.4.
 
     Examples
     --------
@@ -78,20 +102,45 @@ class Streaming(BaseEstimator):
     [0.5, 0.5]
     """
 
-    def __init__(self, mode="weight", *, half_life=None):
+    def __init__(
+        self, mode="weight", *, half_life=None, warmup=None, schedule="linear"
+    ):
         self.mode = mode
         self.half_life = half_life
+        self.warmup = warmup
+        self.schedule = schedule
 
     def check(self):
         """Raise unless the parameters can be used."""
         check_choice(self.mode, list(DRAWN_SHARE), name="streaming.mode")
         if self.half_life is not None:
             check_number(self.half_life, name="half_life", low=0, include="neither")
+        check_choice(self.schedule, list(_SCHEDULES), name="streaming.schedule")
+        if self.warmup is not None:
+            check_number(self.warmup, name="warmup", low=1)
+
+    def strength(self, rows):
+        """Return the share of the emphasis that is in force after so many rows.
+
+        Parameters
+        ----------
+        rows : array-like
+            Numbers of rows that came before.
+
+        Returns
+        -------
+        strength : ndarray
+            Exponents of the emphasis, in [0, 1].
+        """
+        rows = np.asarray(rows, dtype=np.float64)
+        if self.warmup is None:
+            return np.ones_like(rows)
+        return _SCHEDULES[self.schedule](np.minimum(rows / self.warmup, 1.0))
 
     @classmethod
     def _instances(cls, labels):
         """Return examples for the common tests, given the labels they will meet."""
-        return [cls(), cls("sample", half_life=100)]
+        return [cls(), cls("sample", half_life=100), cls(warmup=50)]
 
 
 def resolve_streaming(spec):

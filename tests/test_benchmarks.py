@@ -23,6 +23,7 @@ NAMES = [
     "calibrator_agreement",
     "calibrator_speed",
     "compare_weightings",
+    "conformal_coverage",
     "density_ratio_accuracy",
     "density_ratio_scaling",
     "density_ratio_speed",

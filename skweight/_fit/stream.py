@@ -97,7 +97,7 @@ class Stream:
         self.rows = np.zeros(classes.size, dtype=np.intp)
         zeros = np.zeros(classes.size)
         self.given = self.counted = self.population = zeros
-        self.training = self.squares = zeros
+        self.training = self.squares = self.full = zeros
         self.largest = 0.0
 
     def copy(self):
@@ -131,8 +131,27 @@ class Stream:
                 own = stabilizer.stabilize(own)
             weights[role] = multiply(weights[role], own)
         population, emphasis = weights["population"], weights["emphasis"]
+        emphasis = self._warmed_up(codes, population, emphasis, fade)
         self._count(codes, population, multiply(population, emphasis), fade)
         return None if population is None else population / unit, emphasis
+
+    def _warmed_up(self, codes, population, emphasis, fade):
+        """Return as much of the emphasis as is in force by now.
+
+        Its mean is one where that of all emphasis is, which it is but for the classes
+        of rows that were weighed when fewer of them were known.
+        """
+        if self.streaming.warmup is None or emphasis is None:
+            return emphasis
+        counted = np.ones(codes.size, bool) if population is None else population > 0
+        before = self.n_rows - self.n_left_out + np.cumsum(counted) - counted
+        strength = self.streaming.strength(before)
+        mass = fade.by_class(self.population, codes, population)
+        self.full = fade.by_class(self.full, codes, multiply(population, emphasis))
+        of_class = np.divide(self.full, mass, out=np.ones_like(mass), where=mass > 0)
+        share = mass / mass.sum()
+        mean = (of_class ** strength[:, np.newaxis]) @ share
+        return emphasis**strength * (of_class @ share) ** strength / mean
 
     def draw(self, weights, model, unsupported):
         """Return which rows of a chunk to learn from, and with which weights.
@@ -200,6 +219,7 @@ class Stream:
         self.population = mass * np.array(report.population_share)
         self.training = self.population * np.array(report.class_multiplier)
         self.training /= inner_multiplier
+        self.full = self.training
         effective = np.array(report.effective_rows)
         self.squares = np.divide(
             self.training**2,
