@@ -100,7 +100,7 @@ def page(title, body, path=None):
     text = (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{_PAGE}{_TABLES}</style></head>"
+        f"<title>{escape(title)}</title><style>{_TABLES}{_PAGE}</style></head>"
         f"<body class='skweight'><h1>{escape(title)}</h1>{body}</body></html>\n"
     )
     if path is not None:
@@ -140,6 +140,7 @@ details { margin: 1em 0; } summary { cursor: pointer; } li { margin-bottom: 0.5e
   grid-template-columns: repeat(auto-fit, minmax(16em, 1fr)); }
 figure { margin: 0; } figcaption { font-weight: bold; font-size: 0.95em; }
 svg { display: block; width: 100%; max-width: 26em; height: auto; }
-@media (max-width: 40em) { .skweight th, .skweight td { padding: 0.25em 0.4em; }
+@media (max-width: 40em) { .skweight table { font-size: 0.8em; }
+  .skweight th, .skweight td { padding: 0.25em 0.3em; }
   .skweight th.text { white-space: normal; } }
 """
