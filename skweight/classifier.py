@@ -103,18 +103,19 @@ class WeightedClassifier(
     every row counts; the weights are brought into whatever the estimator takes; and a
     calibrator gives the probabilities their meaning back, on rows as they came.
 
-    The wrapper keeps two kinds of weights apart. *Population* weights (the caller's
-    `sample_weight`, a known prior) say how many rows a row stands for, and reach the
-    fit, the calibrator and the decision. *Emphasis* (balancing, costs) says how hard
-    training should look at a row, and reaches the fit alone:
+    Five parameters are what most users need:
 
-    .. math::
+    - `estimator`: what to fit, with parameters of its own.
+    - `weighting`: how much every row counts in the fit, such as ``"balanced"``.
+    - `calibration`: what makes probabilities out of the scores of a weighted model;
+      ``"auto"`` for frequencies of the population, None to leave them.
+    - `decision`: how labels follow from probabilities, such as ``{"fraud": 0.2}``, a
+      :class:`~skweight.CostMatrix`, or ``"auto"``: as the weights have it.
+    - `cv`: on which rows that the model has not seen calibration and decision learn.
 
-        \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i), \qquad
-        \hat c = \arg\min_c \sum_i p_i \, \ell(c(\hat f^{(-i)}(x_i)), y_i)
-
-    with :math:`p_i` population weights, :math:`e_i` emphasis, and
-    :math:`\hat f^{(-i)}` a model that was not fitted on row :math:`i`.
+    Weights that say how many rows of the population a row stands for are no parameter:
+    they are the `sample_weight` of `fit`, and count in every step. What `weighting`
+    adds to say how hard training should look at a row counts in the fit alone.
 
     Parameters
     ----------
@@ -133,12 +134,11 @@ class WeightedClassifier(
         ``"temper"``, a number (no row counts more than so many average rows), or a
         stabilizer. Applied once to the population weights and once to the emphasis.
     resampler : None, str or sampler, default=None
-        What changes the rows inside every fit, and inside no other step: ``"smote"``,
-        ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn such as
-        ``SMOTE(sampling_strategy=0.3)``, or a
+        What changes the rows inside every fit, and in no other step: ``"smote"``,
+        ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn, or a
         :class:`~skweight.resampling.WeightedSampler`. Weights that differ from row to
-        row are found before it and ride along; those of classes are found after it,
-        from the rows that the estimator will see. It counts as emphasis.
+        row are found before it and ride along; those of classes are found after it.
+        It counts as emphasis.
     calibration : None, str or calibrator, default=None
         What maps outputs to probabilities. ``"auto"`` mixes families of maps by their
         loss on rows they have not seen, and says so in `report_`; ``"anchored"``,
@@ -148,17 +148,15 @@ class WeightedClassifier(
         those of a world as the weights have it.
     decision : str, float, dict, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
-        decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps the recall
-        of a balanced model. ``"balanced"``: the class whose probability is largest
-        relative to its share of the population, which needs no weights. ``"argmax"``:
-        the most probable class, which a rare class hardly ever is. A dict ``{label:
-        threshold}``: that label wherever its probability reaches the threshold; raising
-        it trades recall for precision. A float: the same for the second of two classes
-        in sorted order. A `CostMatrix`: whatever is expected to cost least. For this
-        and ``"balanced"`` emphasis must be taken out by a calibration. ``"tuned"``, or
-        a `TunedDecision`: thresholds found on the held-out rows that serve the
-        calibrator. Without calibration ``"auto"`` and ``"argmax"`` both are
-        what the estimator predicts.
+        decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall;
+        without calibration, what the estimator predicts, as for ``"argmax"``, the most
+        probable class. ``"balanced"``: the class whose probability is largest relative
+        to its share of the population. A dict ``{label: threshold}``: that label
+        wherever its probability reaches the threshold; raising it trades recall for
+        precision. A float: the same for the second of two classes. A `CostMatrix`: what
+        is expected to cost least; for this and ``"balanced"`` a calibration must take
+        the emphasis out. ``"tuned"`` or a `TunedDecision`: thresholds found on the
+        held-out rows that serve the calibrator.
     conformal : {None, "split", "cross"}, default=None
         Whether held-out rows that calibrate nothing are kept for `predict_set`, whose
         sets of labels hold the true one with a probability that is asked for.
@@ -167,13 +165,12 @@ class WeightedClassifier(
         which calibrators of the other folds look; fewer rows will do, at k fits.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Where the held-out scores come from that calibrator and decision see.
-        ``"auto"``, or None: shuffled stratified folds, five of them, with one
-        calibrator for all; above 100,000 rows ``"holdout"``. A number: so many folds.
-        Raising it makes fold models more like the final one, at one more fit each.
+        ``"auto"``, or None: five shuffled stratified folds; above 100,000 rows
         ``"holdout"``: a stratified fifth of the rows, at most 100,000, which the model
-        then never sees. ``"oob"``: the votes of trees for rows that they did not draw,
-        at no further fit, for a bagged forest that is not told to draw rows by weights.
-        Where `fit` is given ``groups``, folds made here keep groups together; a
+        then never sees. A number: so many folds; raising it makes fold models more like
+        the final one, at one more fit each. ``"oob"``: the votes of trees for rows that
+        they did not draw, at no further fit, for a bagged forest that is not told to
+        draw rows by weights. Folds made here keep the ``groups`` of `fit` together; a
         splitter or an iterable of pairs of rows is obeyed, time splits among them.
     ensemble : {"auto", True, False}, default="auto"
         What predicts after k folds were fitted for their scores. True: the k fold
@@ -195,21 +192,18 @@ class WeightedClassifier(
     validation_fraction : float or None, default=None
         Share of the rows of every fit, in (0, 1), that a learner which stops early
         watches and is not fitted on: XGBoost, LightGBM, CatBoost,
-        HistGradientBoosting, skorch and scikeras, alone or last in a Pipeline. Each
-        class has its share, groups stay together, and the cut comes before any
-        resampling. The rows have population weights and no emphasis; what is watched
-        is :class:`~skweight.metrics.RefinedLogLoss` where the learner takes a metric
-        and the user has set none. How long it waits for a better round is a parameter
-        of the learner's own, which must be set. Raising the share stops nearer to the
-        best round, and leaves fewer rows to train on.
+        HistGradientBoosting, skorch and scikeras, alone or last in a Pipeline. They are
+        cut before any resampling, have population weights alone, and are judged by
+        :class:`~skweight.metrics.RefinedLogLoss` unless the learner has a metric. Its
+        own patience must be set. Raising the share stops nearer to the best round, and
+        leaves fewer rows to train on.
     n_jobs : int or None, default=None
         Number of fold fits to run at a time.
     verbose : int, default=0
         Whether to print a line to standard error after each fit: what was fitted, k of
         n, and the seconds. scikit-learn 1.9's `set_callbacks` works as well.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, of validation rows and of the bootstrap; not passed to the
-        estimator.
+        Seed of folds, validation rows and bootstrap; not passed to the estimator.
 
     Attributes
     ----------
@@ -253,14 +247,10 @@ class WeightedClassifier(
     Warns
     -----
     CalibrationWarning
-        In `fit`, if the mean calibrated probability of a class is not its frequency on
-        held-out rows, or weights are inverted in the votes of a forest without any; if
-        weights leave the calibrator less than 200 effective rows, and less than half of
-        the rows it has; if rows without a vote for a class get a wrong probability; if
-        held-out scores rank the classes the wrong way round, or not at all.
+        In `fit`, if calibrated probabilities are not the frequencies on held-out rows,
+        rest on too few of them, or come from scores that rank the classes wrongly.
     DoubleCountingWarning
-        If `sample_weight` depends on the label alone and counts rarer classes more; if
-        rows look resampled, or a sampler inside the estimator changes the classes.
+        If `sample_weight` looks like class weights, or rows look resampled.
     FewerThanAskedWarning
         If a class has fewer rows than there should be folds.
     DegenerateWeightsWarning
@@ -271,8 +261,7 @@ class WeightedClassifier(
     --------
     BalancedWeighting : The default strategy.
     skweight.calibration.AutoCalibrator : The calibrator to take if none is known.
-    sklearn.calibration.CalibratedClassifierCV : Sends one weight to fit and
-        calibrator alike.
+    sklearn.calibration.CalibratedClassifierCV : One weight for fit and calibrator.
 
     Notes
     -----
@@ -281,9 +270,7 @@ class WeightedClassifier(
     that looks at a model adds k fits, and k (k - 1) / 2 where rows are held out; see
     :class:`~skweight.weighting.BaseModelWeighting`. Prediction costs that of the models
     that are kept. All other work is O(n) in time and memory.
-    A fit that fails changes nothing: the models of the fit before stay in force, and in
-    memory, until the new ones are complete.
-    Every warning gives the figure it rests on and a remedy; each must exceed chance.
+    A fit that fails changes nothing: until it ends, the models before stay in force.
 
     References
     ----------

@@ -164,3 +164,12 @@ def test_a_wrong_docstring_is_noticed():
         test_documented_defaults_are_the_defaults(wrong_value)
     with pytest.raises(AssertionError):
         test_every_public_name_has_an_example(wrong)
+
+
+def test_the_docstring_of_the_classifier_names_first_what_most_users_need():
+    lines = inspect.getdoc(skweight.WeightedClassifier).splitlines()
+    assert len(lines) < 200
+    first = "\n".join(lines[: lines.index("Parameters")])
+    assert first.count("\n") < 40
+    for name in ("estimator", "weighting", "calibration", "decision", "cv"):
+        assert f"- `{name}`: " in first
