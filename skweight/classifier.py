@@ -580,7 +580,8 @@ class WeightedClassifier(
         check_is_fitted(self, "estimators_")
         model = self.estimator_
         values = model.decision_function(self._without_side_columns(X))
-        if np.array_equal(model.classes_, self.classes_):
+        columns = self.classes_.size == 2 and np.ndim(values) == 2  # as of Keras itself
+        if np.array_equal(model.classes_, self.classes_) and not columns:
             return values
         known = np.asarray(model.classes_)
         return align_columns(

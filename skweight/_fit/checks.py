@@ -19,6 +19,7 @@ from skweight._utils.families import (
     boosts_trees,
     gives_raw_scores,
     learner_of,
+    packages_of,
 )
 from skweight._utils.roles import varies_within
 from skweight._utils.validation import encode_labels, plain, positions_of
@@ -60,6 +61,7 @@ def check_before_fit(request, weighed, plan):
         weighed, stabilizer, codes=request.codes, classes=request.classes
     )
     check_watched_rows(request, weighed)
+    _warn_of_own_wrapper_of_keras(request.estimator)
     if request.classes is None:
         return figures
     check_emphasis(request, weighed, calibrator)
@@ -68,6 +70,20 @@ def check_before_fit(request, weighed, plan):
             warn_of_passed(request.weights.population, request.codes, request.classes)
         _check_estimator(request, weighed, calibrator)
     return figures
+
+
+def _warn_of_own_wrapper_of_keras(estimator):
+    """Warn of the wrapper of Keras itself, which forgets what it was told."""
+    learner = learner_of(estimator)
+    if packages_of(learner)[0] != "keras":
+        return
+    warn(
+        f"{type(learner).__name__} of keras.wrappers loses its fit_kwargs when it is "
+        "cloned, as here and in every search, and its decision_function has a column "
+        "for either of two classes, which are no log odds. Use KerasClassifier or "
+        "KerasRegressor of scikeras (pip install scikeras).",
+        UserWarning,
+    )
 
 
 def check_emphasis(request, weighed, calibrator):

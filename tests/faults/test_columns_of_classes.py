@@ -211,3 +211,36 @@ def test_labels_that_come_as_a_column_have_one_dimension(kind, n_classes):
         iterations=3, verbose=0, allow_writing_files=False, thread_count=1
     )
     assert WeightedClassifier(model).fit(X, y).predict(X).shape == y.shape
+
+
+class OfKeras(ClassifierMixin, BaseEstimator):
+    """Scores two classes by two columns, as the wrapper of Keras does."""
+
+    __module__ = "keras.wrappers"
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, X):
+        p = 1 / (1 + np.exp(-np.asarray(X)[:, 0]))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X):
+        return self.classes_[self.decision_function(X).argmax(axis=1)]
+
+
+def test_two_columns_of_the_wrapper_of_keras_become_one_and_it_is_warned_of():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = (rng.random(300) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
+    clf = WeightedClassifier(OfKeras())
+    with pytest.warns(UserWarning, match="KerasClassifier or KerasRegressor of scike"):
+        clf.fit(X, y)
+    scores = clf.decision_function(X)
+    assert scores.shape == (300,)
+    assert np.array_equal(scores > 0, clf.predict(X) == 1)
+    calibrated = WeightedClassifier(OfKeras(), calibration="sigmoid", random_state=0)
+    with pytest.warns(UserWarning, match="scikeras"):
+        calibrated.fit(X, y)
+    assert abs(calibrated.predict_proba(X)[:, 1].mean() - y.mean()) < 0.02
