@@ -114,6 +114,8 @@ def test_skops_dumps_costs():
     for cost in (
         CostMatrix.binary(fp=1, fn=5),
         CostMatrix.binary(fp=1, fn=CostMatrix.column(2)),
+        # What is no label is kept in an array of objects.
+        CostMatrix.binary(fp=1, fn=5).with_decision("ask", 0.2),
     ):
         clf = CostSensitiveClassifier(LogisticRegression(), cost=cost).fit(X, y)
         stored = io.dumps(clf)
