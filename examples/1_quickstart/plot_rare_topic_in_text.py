@@ -1,0 +1,67 @@
+"""
+How do I find a rare topic in text?
+===================================
+
+Few of the messages are complaints. Words become sparse columns, a linear model learns
+them, and probabilities must say how many complaints there are.
+"""
+
+# %%
+# Messages
+# --------
+# Made on the spot: 3 % are complaints, whose words are a little different.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skweight import WeightedClassifier
+from skweight.inspection import ReliabilityDisplay
+
+rng = np.random.default_rng(0)
+common = ["the", "order", "parcel", "invoice", "please", "thanks", "address"]
+angry = ["broken", "late", "refund", "again", "never", "the", "order", "parcel"]
+y = rng.random(12_000) < 0.03
+texts = [
+    " ".join(
+        np.where(
+            rng.random(8) < (0.35 if complaint else 0.08),
+            rng.choice(angry, 8),
+            rng.choice(common, 8),
+        )
+    )
+    for complaint in y
+]
+texts, new, y, y_new = train_test_split(texts, y, stratify=y, random_state=0)
+print(f"{y.mean():.1%} complaints, such as: {texts[int(np.argmax(y))]}")
+
+# %%
+# Balanced, with and without calibration
+# --------------------------------------
+# The Pipeline is wrapped as it is; texts stay a list.
+
+pipe = make_pipeline(TfidfVectorizer(), LogisticRegression())
+models = {
+    "balanced": WeightedClassifier(pipe, weighting="balanced", calibration=None),
+    "balanced, calibrated": WeightedClassifier(
+        pipe, weighting="balanced", calibration="auto", ensemble=False, random_state=0
+    ),
+}
+figure, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+for (name, model), color in zip(models.items(), ("#d55e00", "#0072b2"), strict=True):
+    p = model.fit(texts, y).predict_proba(new)[:, 1]
+    recall = model.predict(new)[y_new].mean()
+    ReliabilityDisplay.from_predictions(y_new, p, name=name, color=color, ax=ax)
+    print(f"{name}: recall {recall:.2f}, complaints expected {p.sum():.0f}")
+ax.get_legend().remove()
+figure.legend(loc="outside upper center", ncols=2, frameon=False)
+plt.show()
+
+# %%
+# The orange points lie far below the diagonal: of messages with 80 %, few are
+# complaints. The calibrated model expects about as many complaints as there are.
+
+print(f"complaints there were: {y_new.sum()}")

@@ -1,0 +1,59 @@
+"""
+My rows come from a survey with weights. Where do they go?
+==========================================================
+
+Young people were asked three times as often as old ones. Each row stands for so many
+people, and everything has to know it: fit, calibration and score.
+"""
+
+# %%
+# A sample that is not the population
+# -----------------------------------
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from skweight import ColumnWeighting, WeightedClassifier
+
+rng = np.random.default_rng(0)
+people = pd.DataFrame({"age": rng.uniform(18, 90, 60_000)})
+people["income"] = rng.normal(size=60_000)
+logit = 0.06 * (people["age"] - 70) + people["income"]
+ill = (rng.random(60_000) < 1 / (1 + np.exp(-logit))).to_numpy()
+chance = np.where(people["age"] < 45, 0.15, 0.05)
+asked = rng.random(60_000) < chance
+X, y = people[asked].assign(weight=1 / chance[asked]), ill[asked]
+print(f"ill: {ill.mean():.3f} of the population, {y.mean():.3f} of the survey")
+
+# %%
+# The weight travels as a column
+# ------------------------------
+# :class:`~skweight.ColumnWeighting` reads it, hides it from the learner, and takes it
+# into calibration and report. Income alone is a feature here, so that the model cannot
+# tell the young from the old.
+
+trees = HistGradientBoostingClassifier(max_iter=40, random_state=0)
+common = {"calibration": "sigmoid", "ensemble": False, "random_state": 0}
+plain = WeightedClassifier(trees, weighting=None, **common).fit(X[["income"]], y)
+weighted = WeightedClassifier(trees, weighting=ColumnWeighting("weight"), **common)
+weighted.fit(X[["income", "weight"]], y)
+means = {
+    "truth": ill.mean(),
+    "survey as it came": plain.predict_proba(people[["income"]])[:, 1].mean(),
+    "weighted": weighted.predict_proba(people[["income"]])[:, 1].mean(),
+}
+figure, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+ax.barh(list(means), list(means.values()), color=["black", "0.65", "#0072b2"])
+ax.invert_yaxis()
+ax.set(xlabel="share that is ill")
+plt.show()
+
+# %%
+# The blue bar is as long as the black one; without weights the share is that of the
+# young. :func:`~skweight.weights.effective_sample_size` says what the weights cost.
+
+rows = weighted.report_.effective_sample_size
+print(f"{len(X)} answers are worth {rows:.0f} equal ones")
+print(f"weighted share over the truth: {means['weighted'] / means['truth']:.3f}")
