@@ -1,6 +1,13 @@
 """Settings of the documentation. The build needs no network."""
 
+import sys
+from pathlib import Path
+
 import skweight
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from _inventory import write_inventory
 
 project = "skweight"
 author = "skweight developers"
@@ -10,7 +17,10 @@ version = release = skweight.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    # MathJax among the files of the pages, not from a server.
+    "sphinx-mathjax-offline",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -20,14 +30,23 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/**/*.py"]
 
-# Every reference inside skweight must resolve. Names of other projects cannot: an
-# inventory fetched at build time would make the build depend on their servers.
+# Every reference inside skweight must resolve. Names of other projects than
+# scikit-learn cannot: an inventory fetched at build time would make the build depend
+# on their servers.
 nitpicky = True
 nitpick_ignore_regex = [
     # Records that functions return have no page of their own.
     (r"py:class", r"skweight\.(\w+\.)*_\w+\..+"),
     (r"py:.*", r"(imblearn|matplotlib|np|numpy|pandas|pd|polars|scipy|sklearn)\..+"),
 ]
+
+# Names of scikit-learn lead to its pages. Where these are is known from the installed
+# package, so that no inventory is fetched.
+_INVENTORY = Path(__file__).parent / "_build/scikit-learn.inv"
+write_inventory(_INVENTORY)
+intersphinx_mapping = {
+    "sklearn": ("https://scikit-learn.org/stable/", str(_INVENTORY)),
+}
 
 # autosummary writes one page per public name; the class template lists the members,
 # so numpydoc must not list them a second time.
@@ -55,6 +74,8 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "plot_gallery": True,
     "download_all_examples": False,
+    # Its tables would load scripts from elsewhere.
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
