@@ -143,10 +143,34 @@ _HOMES = {
 }
 
 
+# Where classes live whose names end like this.
+_ENDINGS = {
+    "Calibrator": "calibration",
+    "Decision": "decision",
+    "Display": "inspection",
+    "Ratio": "density_ratio",
+    "Sampler": "resampling",
+    "Stabilizer": "stabilizers",
+    "Warning": "exceptions",
+    "Weighting": "weighting",
+}
+
+
+def _names_of(module):
+    return import_module(f"{__name__}.{module}").__all__
+
+
 def __getattr__(name):
     # Without this test a missing submodule of ours would be reported as an unknown
     # attribute, and hasattr(skweight, "anything") would try to import it.
     if name not in __all__:
+        for ending, module in _ENDINGS.items():
+            # An AttributeError would not get through "from skweight import ...".
+            if name.endswith(ending) and name in _names_of(module):
+                raise ImportError(
+                    f"{name} is in skweight.{module}: write "
+                    f"`from skweight.{module} import {name}`."
+                )
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

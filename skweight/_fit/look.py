@@ -204,7 +204,7 @@ class LookingTraining(Training):
     def _settle(self, emphasis):
         """Return the emphasis as it is delivered, that of the caller included."""
         if self.resampler is None:
-            emphasis = self._stabilize(emphasis)
+            emphasis = self._stabilize(emphasis, self.by_role.population)
         return multiply(self._request.weights.emphasis, emphasis)
 
     def _strategies(self):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skweight._held_out.outputs import SMALLEST_CLIP, log_scores, outputs_of
-from skweight._utils.validation import check_number, plain, say
+from skweight._utils.validation import check_number, did_you_mean, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
 
@@ -125,7 +125,7 @@ def complete_prevalence(prevalence, classes, population_share):
     if unknown:
         raise ValueError(
             f"prevalence names the labels {say(unknown)}, which are not among the "
-            f"classes {say(classes)}."
+            f"classes {say(classes)}.{did_you_mean(unknown[0], position)}"
         )
     target = np.zeros(classes.size)
     for label, value in prevalence.items():

@@ -132,7 +132,7 @@ class Training:
         self.raw = RoleWeights(population, of_rows)
         population = self._stabilize_population(population)
         if self.resampler is None:
-            of_rows = self._stabilize(of_rows)
+            of_rows = self._stabilize(of_rows, population)
         self.by_role = RoleWeights(population, multiply(given.emphasis, of_rows))
         return self
 
@@ -180,7 +180,7 @@ class Training:
             X, y, (population, emphasis), fit_params = self._resample(rows)
             if self.by_class is not None:
                 emphasis = self._weigh_classes(X, y, population, emphasis)
-            emphasis = self._stabilize(emphasis)
+            emphasis = self._stabilize(emphasis, population)
             rows = Rows(X, y, population, emphasis, fit_params, rows.kept)
         self._prepared = rows._replace(validation=validation)
         return self._prepared
@@ -255,15 +255,20 @@ class Training:
         """Return the strategies whose weights are stabilized here."""
         return [self.weighting_, self.by_class]
 
-    def _stabilize(self, weights):
+    def _stabilize(self, weights, population):
+        """Return weights as the stabilizer has them, by the rows that count alone."""
         stabilizer = resolve_stabilizer(self.stabilizer)
         if stabilizer is None or weights is None:
             return weights
-        return stabilizer.stabilize(weights)
+        if population is None or population.all():
+            return stabilizer.stabilize(weights)
+        stable, counted = weights.copy(), population > 0
+        stable[counted] = stabilizer.stabilize(weights[counted])
+        return stable
 
     def _stabilize_population(self, population):
         """Return population weights of the same total, stabilized."""
-        stable = self._stabilize(population)
+        stable = self._stabilize(population, population)
         if stable is not population:
             stable *= population.sum() / stable.sum()
         return stable

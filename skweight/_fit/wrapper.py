@@ -8,6 +8,7 @@ from copy import copy
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -24,6 +25,19 @@ from skweight.weighting import resolve_weighting
 from skweight.weighting._base import factors_of, fitted_factors_of
 
 
+class LearnedInFit:
+    """An attribute that a fit sets on the instance, which then comes before this."""
+
+    def __get__(self, instance, owner):
+        """Say that there has been no fit."""
+        if instance is None:
+            return self
+        raise NotFittedError(
+            f"This {owner.__name__} instance is not fitted yet, and a report is about "
+            "a fit. Call fit(X, y) first."
+        )
+
+
 class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimator):
     """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
@@ -32,6 +46,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
     """
 
     _resolvers = (("weighting", resolve_weighting), ("stabilizer", resolve_stabilizer))
+
+    report_ = LearnedInFit()
 
     def set_params(self, **params):
         """Set parameters, also of a strategy or calibrator given by its name.

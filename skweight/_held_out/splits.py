@@ -101,6 +101,11 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
     `counted` are the rows that count; None means all of them.
     """
     if not isinstance(cv, str):
+        if cv == 1 and not isinstance(cv, bool):
+            raise ValueError(
+                "cv=1 leaves no row to learn from beside the fold that is held out. "
+                "Set cv=2 or more, or cv='holdout' for a single split."
+            )
         check_number(cv, name="cv", low=2)
     n_samples = codes.size
     y = codes if counted is None else codes[counted]

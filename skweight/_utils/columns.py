@@ -256,7 +256,13 @@ def take_column(X, column, *, owner):
 
 
 def with_rows(X):
-    """Return a table of which rows can be taken: sparse formats without become CSR."""
+    """Return a table of which rows can be taken.
+
+    Sparse formats without such rows become CSR, and what can only be made an array
+    becomes one.
+    """
+    if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):
+        return np.asarray(X)
     if sparse.issparse(X) and X.format not in ("csr", "csc"):
         return X.tocsr()
     return X

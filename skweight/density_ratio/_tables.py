@@ -64,6 +64,11 @@ def width(X, name):
     shape = getattr(X, "shape", None)
     if shape is None:
         shape = np.asarray(X).shape
+    if len(shape) == 0:
+        raise TypeError(
+            f"{name} must be a table of rows; got {type(X).__name__}. Pass an array, a "
+            "sparse matrix or a DataFrame; make a list of what a generator yields."
+        )
     if len(shape) != 2:
         raise ValueError(
             f"{name} must be a table of rows and columns; got shape {tuple(shape)}. "

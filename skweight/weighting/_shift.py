@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.utils.validation import check_memory
+from sklearn.utils.validation import check_is_fitted, check_memory
 
 from skweight._utils.compat import asks_to_print
 from skweight._utils.examples import example_target, fitted_on
@@ -96,6 +96,12 @@ class SharedTarget(BaseEstimator):
         """Return the target of the fit, else that of the constructor."""
         if X_target is None:
             X_target = self.X_target
+        if isinstance(X_target, str):
+            raise TypeError(
+                f"X_target are rows of the target population; got the word "
+                f"{X_target!r}. How a density ratio is learned is another parameter: "
+                f"DensityRatioWeighting(X_target, estimator={X_target.lower()!r})."
+            )
         if X_target is None:
             raise ValueError(
                 f"{type(self).__name__} needs rows of the target population. Pass them "
@@ -265,6 +271,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     @property
     def report_(self):
         """What the ratio says about source and target."""
+        check_is_fitted(self, "estimator_")
         return self.estimator_.report_
 
     def _learn(self, X, y, sample_weight, X_target=None):

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import make_scorer, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
+import skweight
 from skweight import DensityRatioWeighting, WeightedClassifier, WeightedRegressor
 from skweight.decision import TunedDecision
 from skweight.resampling import WeightedSampler, resample
@@ -152,3 +155,60 @@ def test_decision_values_of_a_calibrated_model_lead_to_its_probabilities():
 def test_a_generator_is_no_table():
     with pytest.raises(TypeError, match="table of rows; got generator"):
         WeightedClassifier().fit((row for row in X), y)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("SigmoidCalibrator", "calibration"),
+        ("TunedDecision", "decision"),
+        ("ColumnWeighting", "weighting"),
+        ("CalibrationWarning", "exceptions"),
+        ("ULSIFRatio", None),
+    ],
+)
+def test_an_import_from_the_top_names_the_module(name, module):
+    if name in skweight.__all__:
+        pytest.skip("it is at the top")
+    found = AttributeError if module is None else ImportError
+    with pytest.raises(found, match=name):
+        getattr(skweight, name)
+    with pytest.raises(ImportError, match=f"skweight.{module}" if module else name):
+        exec(f"from skweight import {name}", {})
+
+
+@pytest.mark.parametrize("wrapper", [WeightedClassifier, WeightedRegressor])
+def test_a_report_before_the_fit_is_a_lack_of_a_fit(wrapper):
+    assert not hasattr(wrapper(), "report_")
+    with pytest.raises(NotFittedError, match="a report is about a fit"):
+        _ = wrapper().report_
+    with pytest.raises(NotFittedError, match="not fitted"):
+        _ = DensityRatioWeighting(X).report_
+
+
+@pytest.mark.parametrize("cv", [1, np.int64(1)])
+def test_one_fold_is_none(cv):
+    with pytest.raises(ValueError, match=r"cv=1 leaves no row.*holdout"):
+        WeightedClassifier(calibration="sigmoid", cv=cv).fit(X, y)
+
+
+@pytest.mark.parametrize("word", ["uLSIF", "kliep"])
+def test_a_word_is_no_target(word):
+    with pytest.raises(TypeError, match=rf"estimator='{word.lower()}'"):
+        DensityRatioWeighting(word).fit(X)
+    with pytest.raises(TypeError, match="table of rows; got generator"):
+        DensityRatioWeighting(row for row in X).fit(X)
+
+
+@pytest.mark.parametrize("calibration", [None, "prior", "sigmoid"])
+def test_a_frozen_model_that_was_never_fitted_is_said_so(calibration):
+    for model in (LogisticRegression(), make_pipeline(LogisticRegression())):
+        clf = WeightedClassifier(FrozenEstimator(model), calibration=calibration)
+        with pytest.raises(NotFittedError):
+            clf.fit(X, y)
+
+
+def test_a_wrong_label_of_a_prevalence_is_suggested():
+    clf = WeightedClassifier(calibration="sigmoid").fit(X, names)
+    with pytest.raises(ValueError, match="Did you mean 'fraud'"):
+        clf.set_prevalence({"fruad": 0.1})
