@@ -44,7 +44,7 @@ MODELS = {
 def ours(make, **params):
     """Return our wrapper; emphasis by weighting= where the model has none itself."""
     model = make(class_weight=None)
-    defaults = {"calibration": "auto", "random_state": 0}
+    defaults = {"calibration": "auto", "ensemble": "auto", "random_state": 0}
     return WeightedClassifier(model, **(defaults | params))
 
 

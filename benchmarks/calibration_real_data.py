@@ -40,14 +40,21 @@ def methods(make):
     for calibration in RIVALS:
         found[f"ours {calibration}"] = lambda calibration=calibration: (
             WeightedClassifier(
-                make(), weighting="balanced", calibration=calibration, random_state=0
+                make(),
+                weighting="balanced",
+                calibration=calibration,
+                random_state=0,
+                ensemble="auto",
             )
         )
     found["ours auto, one model"] = lambda: WeightedClassifier(
         make(), calibration="auto", ensemble=False, random_state=0
     )
     found["ours isotonic, blocks"] = lambda: WeightedClassifier(
-        make(), calibration=IsotonicCalibrator(centered=False), random_state=0
+        make(),
+        calibration=IsotonicCalibrator(centered=False),
+        random_state=0,
+        ensemble="auto",
     )
     for method, name in SKLEARN.items():
         found[name] = lambda method=method: CalibratedClassifierCV(

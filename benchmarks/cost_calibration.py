@@ -33,6 +33,7 @@ def savings(model, calibration, X, y, cost, part, test):
         cost=cost,
         calibration=calibration,
         drop=True,
+        ensemble="auto",
         random_state=0,
     )
     with warnings.catch_warnings():

@@ -45,13 +45,17 @@ def plain(X, y, X_new, cost):
 
 def class_weights(X, y, X_new, cost):
     """Weigh the classes by cost and decide by the larger probability."""
-    clf = WeightedClassifier(MODEL, weighting=CostWeighting(cost, level="class"))
+    clf = WeightedClassifier(
+        MODEL, weighting=CostWeighting(cost, level="class"), calibration=None
+    )
     return clf.fit(X, y).predict(X_new)
 
 
 def row_weights(X, y, X_new, cost):
     """Weigh the rows by cost and decide by the larger probability."""
-    clf = WeightedClassifier(MODEL, weighting=CostWeighting(cost, level="instance"))
+    clf = WeightedClassifier(
+        MODEL, weighting=CostWeighting(cost, level="instance"), calibration=None
+    )
     return clf.fit(X, y).predict(X_new)
 
 
@@ -92,7 +96,9 @@ def metacost(X, y, X_new, cost):
 
 def ours(X, y, X_new, cost, **params):
     """The expected-cost decision on calibrated probabilities."""
-    clf = CostSensitiveClassifier(MODEL, cost=cost, random_state=0, **params)
+    clf = CostSensitiveClassifier(
+        MODEL, cost=cost, **{"ensemble": "auto", "random_state": 0, **params}
+    )
     return clf.fit(X, y).predict(X_new)
 
 
@@ -109,7 +115,9 @@ def without_cost_columns(X, y, X_new, cost):
 def doubled(X, y, X_new, cost):
     """The error: balanced weights, and costs on top of them."""
     decision = ExpectedCostDecision(cost, accept_weighted=True)
-    clf = WeightedClassifier(MODEL, weighting="balanced", decision=decision)
+    clf = WeightedClassifier(
+        MODEL, weighting="balanced", decision=decision, calibration=None
+    )
     return clf.fit(X, y).predict(X_new)
 
 

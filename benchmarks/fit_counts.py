@@ -34,7 +34,11 @@ def methods(make):
     ours = {
         f"WeightedClassifier({calibration!r}, decision={decision!r})": (
             WeightedClassifier(
-                make(), calibration=calibration, decision=decision, random_state=0
+                make(),
+                calibration=calibration,
+                decision=decision,
+                random_state=0,
+                ensemble="auto",
             )
         )
         for calibration in ["sigmoid", "isotonic"]

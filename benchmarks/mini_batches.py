@@ -43,7 +43,9 @@ def at_once(mode):
     """Learn from all rows in one call."""
 
     def learn(X, y, rate, seed):
-        clf = WeightedClassifier(learner(rate, seed), streaming=mode, random_state=seed)
+        clf = WeightedClassifier(
+            learner(rate, seed), streaming=mode, random_state=seed, calibration=None
+        )
         return clf.partial_fit(X, y, [0, 1])
 
     return learn
@@ -53,7 +55,9 @@ def in_chunks(mode, size=100):
     """Learn from rows as they arrive; class masses are those so far."""
 
     def learn(X, y, rate, seed):
-        clf = WeightedClassifier(learner(rate, seed), streaming=mode, random_state=seed)
+        clf = WeightedClassifier(
+            learner(rate, seed), streaming=mode, random_state=seed, calibration=None
+        )
         for start in range(0, len(y), size):
             chunk = slice(start, start + size)
             clf.partial_fit(X[chunk], y[chunk], [0, 1])

@@ -86,13 +86,13 @@ CHANGES = {
 
 def logistic():
     return WeightedClassifier(
-        LogisticRegression(), calibration="sigmoid", random_state=0
+        LogisticRegression(), calibration="sigmoid", random_state=0, ensemble="auto"
     )
 
 
 def boosting():
     trees = HistGradientBoostingClassifier(max_iter=30, random_state=0)
-    return WeightedClassifier(trees, weighting=None)
+    return WeightedClassifier(trees, weighting=None, calibration=None)
 
 
 def fitted_monitor(make, how, rng, **population):

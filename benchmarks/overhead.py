@@ -36,7 +36,7 @@ def peak(function, *args):
 
 def compare(name, cls, parameters, repeats, X, y):
     """Return the row of one estimator: wrapped against balancing by itself."""
-    ours = WeightedClassifier(cls(**parameters), weighting="balanced")
+    ours = WeightedClassifier(cls(**parameters), weighting="balanced", calibration=None)
     own = cls(**parameters, class_weight="balanced")
     fit = alternate([lambda: ours.fit(X, y), lambda: own.fit(X, y)], repeats)
     both = [lambda: ours.predict(X), lambda: own.predict(X)]
@@ -65,7 +65,10 @@ def latency(X, y, repeats, calls):
     models = {"LogisticRegression(class_weight='balanced')": own}
     for calibration in [None, "sigmoid", "isotonic", "temperature", "prior"]:
         models[f"WeightedClassifier(calibration={calibration!r})"] = WeightedClassifier(
-            LogisticRegression(), weighting="balanced", calibration=calibration
+            LogisticRegression(),
+            weighting="balanced",
+            calibration=calibration,
+            ensemble="auto",
         )
     for method in ["sigmoid", "isotonic"]:
         for arguments in [{}, {"ensemble": False}]:

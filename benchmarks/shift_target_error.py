@@ -45,7 +45,9 @@ def fit(estimator, X, y, weighting):
     with warnings.catch_warnings():
         # Few rows that look like the target are what is measured here.
         warnings.simplefilter("ignore")
-        return WeightedClassifier(estimator, weighting=weighting).fit(X, y)
+        return WeightedClassifier(estimator, weighting=weighting, calibration=None).fit(
+            X, y
+        )
 
 
 def paired(differences):

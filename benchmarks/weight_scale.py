@@ -30,7 +30,7 @@ def methods(cls, parameters):
     found = {"the estimator itself": balanced}
     for calibration in [None, "sigmoid", "isotonic", "temperature", "prior"]:
         found[f"WeightedClassifier(calibration={calibration!r})"] = WeightedClassifier(
-            cls(**parameters), calibration=calibration, random_state=0
+            cls(**parameters), calibration=calibration, random_state=0, ensemble="auto"
         )
     for method in ["sigmoid", "isotonic", "temperature"]:
         found[f"CalibratedClassifierCV(method={method!r})"] = CalibratedClassifierCV(

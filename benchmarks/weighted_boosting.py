@@ -26,7 +26,7 @@ def data(n):
 def compare(n, repeats):
     """Return the row of one size: every fit of it in turn."""
     X, y, weights = data(n)
-    theirs, ours = trees(), WeightedClassifier(trees(), **AS_GIVEN)
+    theirs, ours = trees(), WeightedClassifier(trees(), calibration=None, **AS_GIVEN)
     fits = [
         lambda: trees().fit(X, y),
         lambda: theirs.fit(X, y, sample_weight=weights),
@@ -48,7 +48,9 @@ def compare(n, repeats):
 def calibrated(n, repeats):
     """Return the row of six fits, on folds and on all rows."""
     X, y, weights = data(n)
-    ours = WeightedClassifier(trees(), calibration="sigmoid", **AS_GIVEN)
+    ours = WeightedClassifier(
+        trees(), calibration="sigmoid", ensemble="auto", **AS_GIVEN
+    )
     theirs = CalibratedClassifierCV(trees(), ensemble=False)
     fits = [model.fit for model in (ours, theirs)]
     seconds = alternate(

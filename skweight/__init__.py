@@ -9,12 +9,12 @@ fit, the calibration, the decision and the score.
 >>> from sklearn.linear_model import LogisticRegression
 >>> from skweight import WeightedClassifier
 >>> X, y = make_classification(2000, weights=[0.9], flip_y=0.05, random_state=0)
->>> weighted = WeightedClassifier(LogisticRegression(), weighting="balanced")
+>>> weighted = WeightedClassifier(LogisticRegression(), calibration=None)
 >>> honest = WeightedClassifier(
 ...     LogisticRegression(),
 ...     weighting="balanced",  # the fit looks at both classes equally
-...     calibration="sigmoid",  # the probabilities speak of the data as they came
-... )
+...     calibration="auto",  # the probabilities speak of the data as they came
+... )  # both are the defaults
 >>> for clf in [weighted, honest]:
 ...     print(f"{clf.fit(X, y).predict_proba(X)[:, 1].mean():.2f}")
 0.25

@@ -8,7 +8,6 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MethodMapping
-from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.ask import ask_classifier
 from skweight._fit.calibrate import calibrate, decide
@@ -20,7 +19,7 @@ from skweight._fit.partial import PartialFit
 from skweight._fit.probabilities import needs_held_out_scores, prevalence_shift
 from skweight._fit.report import keep, report_on
 from skweight._fit.weigh import weigh
-from skweight._fit.wrapper import WeightedWrapper
+from skweight._fit.wrapper import WeightedWrapper, check_fitted
 from skweight._held_out.outputs import (
     RAW_SCORES,
     align_columns,
@@ -53,8 +52,16 @@ def _estimator_has(method):
     return check
 
 
+def _calibrator_in_force(self):
+    """Return the calibrator of the last fit, or before one what is asked for."""
+    learned = vars(self)
+    if "calibrator_" in learned:
+        return learned["calibrator_"]
+    return self._make_calibrator()
+
+
 def _has_decision_function(self):
-    if self._make_calibrator() is not None:
+    if _calibrator_in_force(self) is not None:
         raise AttributeError(
             "A calibrated WeightedClassifier has probabilities, no decision_function. "
             "Rank by predict_proba; estimator_.decision_function has the raw scores."
@@ -63,11 +70,13 @@ def _has_decision_function(self):
 
 
 def _has_predict_proba(self):
-    calibrator = self._make_calibrator()
+    calibrator = _calibrator_in_force(self)
     if calibrator is None and gives_raw_scores(self._delegate()):
         raise AttributeError(no_probabilities(self._delegate()))
     if calibrator is None:
         return _estimator_has("predict_proba")(self)
+    if "calibrator_" in vars(self):
+        return True  # the fit has seen to it
     try:
         calibrated_method(self._delegate(), calibrator)
     except TypeError as error:
@@ -76,8 +85,7 @@ def _has_predict_proba(self):
 
 
 def _has_predict_interval(self):
-    calibrator = self._make_calibrator()
-    if not hasattr(calibrator, "predict_interval"):
+    if not hasattr(_calibrator_in_force(self), "predict_interval"):
         raise AttributeError(
             f"calibration={self.calibration!r} gives no intervals. Use "
             "calibration='venn_abers'."
@@ -139,13 +147,14 @@ class WeightedClassifier(
         :class:`~skweight.resampling.WeightedSampler`. Weights that differ from row to
         row are found before it and ride along; those of classes are found after it.
         It counts as emphasis.
-    calibration : None, str or calibrator, default=None
+    calibration : None, str or calibrator, default="auto"
         What maps outputs to probabilities. ``"auto"`` mixes families of maps by their
-        loss on rows they have not seen, and says so in `report_`; ``"anchored"``,
-        ``"sigmoid"``, ``"isotonic"`` and others of :mod:`skweight.calibration` are one
-        family each; ``"prior"`` is the closed-form inversion of the emphasis, at no
-        further fit. None leaves the probabilities of the weighted model, which are
-        those of a world as the weights have it.
+        loss on rows they have not seen, and says so in `report_`; in `partial_fit`,
+        which can hold out none, it means ``"prior"``. ``"anchored"``, ``"sigmoid"``,
+        ``"isotonic"`` and others of :mod:`skweight.calibration` are one family each;
+        ``"prior"`` is the closed-form inversion of the emphasis, at no further fit.
+        None leaves the probabilities of the weighted model, which are those of a world
+        as the weights have it: for labels alone, and inside a search, at one fit.
     decision : str, float, dict, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall;
@@ -172,13 +181,15 @@ class WeightedClassifier(
         they did not draw, at no further fit, for a bagged forest that is not told to
         draw rows by weights. Folds made here keep the ``groups`` of `fit` together; a
         splitter or an iterable of pairs of rows is obeyed, time splits among them.
-    ensemble : {"auto", True, False}, default="auto"
-        What predicts after k folds were fitted for their scores. True: the k fold
-        models, whose calibrated probabilities are averaged: k fits, and k times the
-        time and memory of a prediction. False: one model, fitted on all rows: k + 1
-        fits. ``"auto"``: True for models made of trees, which gain by the average,
-        unless a fold learned from less than half of the rows; a hold-out keeps its
-        one model; False for all others. Without calibration there is one model.
+    ensemble : {"auto", True, False}, default=False
+        What predicts after k folds were fitted for their scores. False: one model,
+        fitted on all rows: k + 1 fits. True: the k fold models, whose calibrated
+        probabilities are averaged: k fits, and k times the time and memory of a
+        prediction; a hold-out keeps the one model it has. Trees gain .010 of log loss
+        by it in the mean of our problems, linear models with a feature for every ten
+        rows of the rarest class .005, others next to nothing. ``"auto"``: True for
+        models made of trees, unless a fold learned from less than half of the rows.
+        Without calibration there is one model.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
         a systematic bootstrap of the rows, drawn in proportion to their weights.
@@ -265,9 +276,10 @@ class WeightedClassifier(
 
     Notes
     -----
-    Calibration with k folds costs k fits where fold models are averaged and k + 1 where
-    one model is fitted on all rows; a hold-out or out-of-bag votes cost one. A strategy
-    that looks at a model adds k fits, and k (k - 1) / 2 where rows are held out; see
+    Calibration with k folds costs k + 1 fits where one model is fitted on all rows, and
+    k where fold models are averaged; a hold-out costs two, or one if its model is kept;
+    out-of-bag votes cost one. A strategy that looks at a model adds k fits, and
+    k (k - 1) / 2 where rows are held out; see
     :class:`~skweight.weighting.BaseModelWeighting`. Prediction costs that of the models
     that are kept. All other work is O(n) in time and memory.
     A fit that fails changes nothing: until it ends, the models before stay in force.
@@ -286,10 +298,7 @@ class WeightedClassifier(
     >>> from skweight import WeightedClassifier
     >>> X, y = make_classification(2000, weights=[0.95], flip_y=0.05, random_state=0)
     >>> clf = WeightedClassifier(
-    ...     LogisticRegression(),
-    ...     weighting="balanced",
-    ...     calibration="sigmoid",
-    ...     random_state=0,
+    ...     LogisticRegression(), weighting="balanced", random_state=0
     ... ).fit(X, y)
     >>> round(float(y.mean()), 2), round(float(clf.predict_proba(X)[:, 1].mean()), 2)
     (0.07, 0.07)
@@ -312,11 +321,11 @@ class WeightedClassifier(
         weighting: "Weighting" = "balanced",
         stabilizer: Any = None,
         resampler: "Resampler" = None,
-        calibration: "Calibration" = None,
+        calibration: "Calibration" = "auto",
         decision: Any = "auto",
         conformal: str | None = None,
         cv: Any = "auto",
-        ensemble: bool | str = "auto",
+        ensemble: bool | str = False,
         unsupported: str = "raise",
         normalize: bool = True,
         streaming: Any = "weight",
@@ -416,7 +425,7 @@ class WeightedClassifier(
         labels : ndarray of shape (n_samples,)
             Class labels.
         """
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         metadata, offsets = sort_predict_params(
             self, params, self.decision_, self._offsets
         )
@@ -479,7 +488,7 @@ class WeightedClassifier(
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities; columns follow ``classes_``.
         """
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         _, offsets = sort_predict_params(self, params, None, self._offsets)
         rows = self._without_side_columns(X)
         return self._map.of_rows(self.estimators_, rows, offsets)
@@ -524,7 +533,7 @@ class WeightedClassifier(
         >>> print(lower[:, 1].round(3), upper[:, 1].round(3))
         [0.022 0.024] [0.026 0.037]
         """
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         if self.prevalence_ is not None and self.classes_.size > 2:
             raise ValueError(
                 "Intervals of one class against the rest say nothing of a population "
@@ -577,7 +586,7 @@ class WeightedClassifier(
             What ``estimator_.decision_function`` returns. Not available together with
             a calibration, whose probabilities are what to rank and cut by.
         """
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         model = self.estimator_
         values = model.decision_function(self._without_side_columns(X))
         columns = self.classes_.size == 2 and np.ndim(values) == 2  # as of Keras itself
@@ -632,7 +641,7 @@ class WeightedClassifier(
         >>> bool(clf.predict_proba(data.X)[:, 1].mean() < 0.04)
         True
         """
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         if prevalence is None:
             self._map, self.prevalence_ = replace(self._map, shift=None), None
             self._tell_decision(self.report_.population_share)
@@ -659,7 +668,7 @@ class WeightedClassifier(
     @property
     def estimator_(self):
         """The fitted clone of `estimator`, where predictions are of one model."""
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         if len(self.estimators_) > 1:
             raise AttributeError(
                 f"Probabilities are the mean over {len(self.estimators_)} fold models, "
@@ -671,7 +680,7 @@ class WeightedClassifier(
     @property
     def threshold_(self):
         """Probability of the second of two classes that decides."""
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         if self.decision_ is None:
             raise AttributeError(
                 "There is no threshold_: without a calibration labels are those that "
@@ -779,7 +788,12 @@ class WeightedClassifier(
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
         return [
-            cls(clone(learner), weighting=weighting, normalize=normalize)
+            cls(
+                clone(learner),
+                weighting=weighting,
+                calibration=None,
+                normalize=normalize,
+            )
             for learner in learners
             for weighting in ("balanced", None)
             for normalize in (True, False)

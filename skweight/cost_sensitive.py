@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
+from skweight._fit.wrapper import check_fitted
 from skweight._utils.available import available_if
 from skweight.classifier import WeightedClassifier, _has_predict_proba
 from skweight.costs import CostMatrix
@@ -64,7 +64,7 @@ class CostSensitiveClassifier(WeightedClassifier):
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Where the held-out scores come from that calibrator and decision see, as in
         `WeightedClassifier`.
-    ensemble : {"auto", True, False}, default="auto"
+    ensemble : {"auto", True, False}, default=False
         Whether fold models are averaged, as in `WeightedClassifier`.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights, where there are any.
@@ -185,7 +185,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         drop: Any = False,
         conformal: str | None = None,
         cv: Any = "auto",
-        ensemble: bool | str = "auto",
+        ensemble: bool | str = False,
         unsupported: str = "raise",
         normalize: bool = True,
         validation_fraction: float | None = None,
@@ -230,7 +230,7 @@ class CostSensitiveClassifier(WeightedClassifier):
             Column j is the expected cost of ``cost_.decisions[j]``: of ``classes_[j]``
             first, then of what is no label.
         """
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)
 
     @available_if(_has_predict_proba)
@@ -256,7 +256,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         """
         import pandas as pd
 
-        check_is_fitted(self, "estimators_")
+        check_fitted(self, "estimators_")
         proba = self.predict_proba(X)
         risk = self.cost_.risk(proba, X, **params)
         columns = {f"p({k})": p for k, p in zip(self.classes_, proba.T, strict=True)}

@@ -134,7 +134,7 @@ class UnsupportedWeightsError(TypeError, ValueError):
     >>> from skweight.exceptions import UnsupportedWeightsError
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 0, 1]
     >>> try:
-    ...     WeightedClassifier(KNeighborsClassifier(1)).fit(X, y)
+    ...     WeightedClassifier(KNeighborsClassifier(1), calibration=None).fit(X, y)
     ... except UnsupportedWeightsError:
     ...     print("no way in")
     no way in

@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
 
 from skweight._fit.ask import ask_regressor
 from skweight._fit.checks import check_before_fit
@@ -14,7 +13,7 @@ from skweight._fit.intervals import PredictInterval, fit_with_intervals
 from skweight._fit.models import Plan, fit_models
 from skweight._fit.report import keep_regression, report_on_regression
 from skweight._fit.weigh import weigh
-from skweight._fit.wrapper import WeightedWrapper
+from skweight._fit.wrapper import WeightedWrapper, check_fitted
 from skweight._utils.warn import note_warnings
 
 if TYPE_CHECKING:
@@ -215,7 +214,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         values : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted values.
         """
-        check_is_fitted(self, "estimator_")
+        check_fitted(self, "estimator_")
         return self.estimator_.predict(self._without_side_columns(X))
 
     def __sklearn_tags__(self):

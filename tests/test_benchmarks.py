@@ -31,6 +31,7 @@ NAMES = [
     "fit_counts",
     "focal_loss",
     "groups_and_noise",
+    "honest_default",
     "import_time",
     "metrics_speed",
     "known_populations",

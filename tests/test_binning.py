@@ -140,7 +140,9 @@ def test_regressors_are_served_as_well(rows):
 @needed
 def test_nothing_of_it_stays(rows):
     X, y, weights = rows
-    model = WeightedClassifier(trees()).fit(X, y, sample_weight=weights)
+    model = WeightedClassifier(trees(), calibration=None).fit(
+        X, y, sample_weight=weights
+    )
     assert type(model.estimator_._bin_mapper) is binning._BinMapper
     assert binning._BinMapper.fit is THEIR_FIT
     with percentiles_taken() as taken:
@@ -159,7 +161,7 @@ def test_a_fit_that_fails_restores_it(rows):
 
     X, y, weights = rows
     with pytest.raises(RuntimeError, match="on purpose"):
-        WeightedClassifier(Failing()).fit(X, y, sample_weight=weights)
+        WeightedClassifier(Failing(), calibration=None).fit(X, y, sample_weight=weights)
     assert binning._BinMapper.fit is THEIR_FIT
 
 

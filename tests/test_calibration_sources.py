@@ -88,9 +88,8 @@ def linear():
 
 
 def make(estimator, **params):
-    return WeightedClassifier(
-        estimator, **{"calibration": "sigmoid", "random_state": 0, **params}
-    )
+    defaults = {"calibration": "sigmoid", "ensemble": "auto", "random_state": 0}
+    return WeightedClassifier(estimator, **{**defaults, **params})
 
 
 # -- how many fits, and of what --------------------------------------------------------
@@ -478,7 +477,7 @@ def test_costs_are_decided_by_the_average(binary):
     X, y = binary
     cost = CostMatrix.binary(pos_label=1, fp=1, fn=4)
     classifier = CostSensitiveClassifier(
-        tree(), cost=cost, calibration="sigmoid", random_state=0
+        tree(), cost=cost, calibration="sigmoid", ensemble=True, random_state=0
     ).fit(X, y)
     assert len(classifier.estimators_) == 5
     p = classifier.predict_proba(X)[:, 1]

@@ -98,7 +98,9 @@ class Spy(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize("counts", [(320, 80), (301, 7), (50, 50)])
 def test_balanced_is_class_weight_balanced(counts):
     X, y = pick(*counts)
-    ours = WeightedClassifier(LogisticRegression(), weighting="balanced").fit(X, y)
+    ours = WeightedClassifier(
+        LogisticRegression(), weighting="balanced", calibration=None
+    ).fit(X, y)
     theirs = LogisticRegression(class_weight="balanced").fit(X, y)
     np.testing.assert_allclose(ours.estimator_.coef_, theirs.coef_, rtol=0, atol=1e-12)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X))
@@ -110,7 +112,7 @@ def test_balanced_is_class_weight_balanced(counts):
 
 def test_balanced_is_class_weight_balanced_for_three_classes(three):
     X, y = three
-    ours = WeightedClassifier().fit(X, y)
+    ours = WeightedClassifier(calibration=None).fit(X, y)
     theirs = LogisticRegression(class_weight="balanced").fit(X, y)
     np.testing.assert_allclose(ours.estimator_.coef_, theirs.coef_, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
@@ -132,7 +134,7 @@ def test_balanced_is_class_weight_balanced_for_three_classes(three):
 )
 def test_balanced_is_class_weight_balanced_wherever_that_agrees(binary, make):
     X, y = binary
-    ours = WeightedClassifier(make(), weighting="balanced").fit(X, y)
+    ours = WeightedClassifier(make(), weighting="balanced", calibration=None).fit(X, y)
     theirs = make(class_weight="balanced").fit(X, y)
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
     scores = (
@@ -146,7 +148,7 @@ def test_balanced_is_class_weight_balanced_wherever_that_agrees(binary, make):
 
 def test_a_dict_is_class_weight():
     X, y = pick(90, 30)
-    ours = WeightedClassifier(weighting={0: 1, 1: 5}).fit(X, y)
+    ours = WeightedClassifier(weighting={0: 1, 1: 5}, calibration=None).fit(X, y)
     # The same ratio; a mean of one instead of two.
     theirs = LogisticRegression(class_weight={0: 0.5, 1: 2.5}).fit(X, y)
     np.testing.assert_allclose(ours.estimator_.coef_, theirs.coef_, rtol=1e-12)
@@ -154,7 +156,7 @@ def test_a_dict_is_class_weight():
 
 def test_none_is_the_estimator_as_it_is(binary):
     X, y = binary
-    ours = WeightedClassifier(Spy(), weighting=None).fit(X, y)
+    ours = WeightedClassifier(Spy(), weighting=None, calibration=None).fit(X, y)
     assert ours.estimator_.fit_[2] is None
     assert ours.weighting_ is None
     assert ours.class_multiplier_.tolist() == [1, 1]
@@ -164,7 +166,7 @@ def test_sample_weight_times_emphasis_of_mean_one_reaches_the_fit(binary):
     X, y = binary
     weight = np.random.RandomState(0).uniform(1, 3, 400)
     weight[:40] = 0
-    ours = WeightedClassifier(Spy()).fit(X, y, sample_weight=weight)
+    ours = WeightedClassifier(Spy(), calibration=None).fit(X, y, sample_weight=weight)
     mass = np.bincount(y, weights=weight)
     expected = weight / mass[y]
     expected /= expected[weight > 0].mean()
@@ -191,7 +193,9 @@ def test_normalize_false_keeps_the_scale(binary):
     X, y = binary
     weight = np.full(400, 3.0)
     for weighting in (None, "balanced"):
-        ours = WeightedClassifier(Spy(), weighting=weighting, normalize=False)
+        ours = WeightedClassifier(
+            Spy(), weighting=weighting, normalize=False, calibration=None
+        )
         ours.fit(X, y, sample_weight=weight)
         assert ours.estimator_.fit_[2].sum() == pytest.approx(1200)
         ours.set_params(normalize=True).fit(X, y, sample_weight=weight)
@@ -203,8 +207,12 @@ def test_normalize_false_keeps_the_scale(binary):
 
 def test_last_step_of_a_pipeline_and_around_one(binary):
     X, y = binary
-    inside = make_pipeline(StandardScaler(), WeightedClassifier()).fit(X, y)
-    around = WeightedClassifier(make_pipeline(StandardScaler(), LogisticRegression()))
+    inside = make_pipeline(StandardScaler(), WeightedClassifier(calibration=None)).fit(
+        X, y
+    )
+    around = WeightedClassifier(
+        make_pipeline(StandardScaler(), LogisticRegression()), calibration=None
+    )
     around.fit(X, y)
     # Emphasis is for the classifier alone: both scale by the unweighted mean.
     np.testing.assert_allclose(
@@ -217,7 +225,7 @@ def test_last_step_of_a_pipeline_and_around_one(binary):
 def test_search_over_everything_in_parallel(binary):
     X, y = binary
     search = GridSearchCV(
-        WeightedClassifier(LogisticRegression(), random_state=0),
+        WeightedClassifier(LogisticRegression(), random_state=0, calibration=None),
         [
             {"weighting__strength": [0, 0.5, 1]},
             {"weighting": ["balanced", None, {0: 1, 1: 5}, BalancedWeighting(0.3)]},
@@ -247,7 +255,9 @@ def test_search_in_a_pipeline_around_a_pipeline(binary):
     X, y = binary
     pipe = make_pipeline(
         StandardScaler(),
-        WeightedClassifier(make_pipeline(StandardScaler(), LogisticRegression())),
+        WeightedClassifier(
+            make_pipeline(StandardScaler(), LogisticRegression()), calibration=None
+        ),
     )
     name = "weightedclassifier"
     search = GridSearchCV(
@@ -280,7 +290,7 @@ def test_cross_val_score(binary, scoring):
 
 def test_inside_a_calibrating_wrapper_of_scikit_learn(binary):
     X, y = binary
-    outer = CalibratedClassifierCV(WeightedClassifier(), cv=2).fit(X, y)
+    outer = CalibratedClassifierCV(WeightedClassifier(calibration=None), cv=2).fit(X, y)
     assert outer.predict_proba(X)[:, 1].mean() == pytest.approx(0.2, abs=0.02)
 
 
@@ -305,7 +315,7 @@ def test_in_an_ensemble(binary, make):
 
 def test_score_takes_weights(binary):
     X, y = binary
-    classifier = WeightedClassifier().fit(X, y)
+    classifier = WeightedClassifier(calibration=None).fit(X, y)
     weight = (y == 1).astype(float)
     recall = classifier.score(X[y == 1], y[y == 1])
     assert classifier.score(X, y, sample_weight=weight) == recall
@@ -345,7 +355,9 @@ def passed_tables():
 def test_rows_pass_untouched(kind, weighting):
     X = passed_tables()[kind]
     y = np.array(["no", "no", "no", "yes"] * 10)
-    classifier = WeightedClassifier(Spy(), weighting=weighting).fit(X, y)
+    classifier = WeightedClassifier(Spy(), weighting=weighting, calibration=None).fit(
+        X, y
+    )
     assert classifier.estimator_.fit_[0] is X
     np.testing.assert_array_equal(classifier.estimator_.fit_[1], y)
     classifier.predict_proba(X)
@@ -357,7 +369,9 @@ def test_rows_pass_untouched(kind, weighting):
 def test_polars_rows_pass_untouched():
     polars = pytest.importorskip("polars")
     X = polars.DataFrame({"a": [1.0, None, 3.0, 4.0], "b": ["x", "y", "x", "y"]})
-    classifier = WeightedClassifier(Spy()).fit(X, polars.Series(["n", "n", "n", "y"]))
+    classifier = WeightedClassifier(Spy(), calibration=None).fit(
+        X, polars.Series(["n", "n", "n", "y"])
+    )
     assert classifier.estimator_.fit_[0] is X
     assert classifier.classes_.tolist() == ["n", "y"]
 
@@ -386,7 +400,7 @@ def test_columns_by_type_and_holes_reach_who_can_take_them():
 
 def test_tags_are_those_of_the_estimator():
     for inner in (LogisticRegression(), HistGradientBoostingClassifier(), Spy()):
-        ours = WeightedClassifier(inner).__sklearn_tags__()
+        ours = WeightedClassifier(inner, calibration=None).__sklearn_tags__()
         theirs = inner.__sklearn_tags__()
         assert ours.input_tags.sparse == theirs.input_tags.sparse
         assert ours.input_tags.allow_nan == theirs.input_tags.allow_nan
@@ -478,7 +492,7 @@ def test_nothing_of_the_caller_changes(binary, calibration):
 
 def test_a_fit_without_chance_draws_no_random_number(binary):
     before = global_generator()
-    WeightedClassifier(random_state=None).fit(*binary)
+    WeightedClassifier(random_state=None, calibration=None).fit(*binary)
     assert global_generator() == before
 
 
@@ -510,7 +524,9 @@ def test_parameters_round_trip():
     assert params["estimator__logisticregression__C"] == 3
     assert params["weighting__strength"] == 0.3
     assert params["calibration__ridge"] == 2.0
-    again = WeightedClassifier().set_params(**classifier.get_params(deep=False))
+    again = WeightedClassifier(calibration=None).set_params(
+        **classifier.get_params(deep=False)
+    )
     assert repr(again.get_params()) == repr(params)
     copy = clone(classifier)
     assert repr(copy.get_params()) == repr(params)
@@ -582,25 +598,32 @@ def test_text_and_html(binary):
         assert "WeightedClassifier" in html
         assert "StandardScaler" in html
     # Without a decision there is no threshold, and that must not break the page.
-    assert "fitted" in WeightedClassifier().fit(X, y)._repr_html_().lower()
+    assert (
+        "fitted" in WeightedClassifier(calibration=None).fit(X, y)._repr_html_().lower()
+    )
 
 
 def test_names_and_numbers_of_features(binary):
     X, y = binary
     frame = pd.DataFrame(X, columns=list("abcde"))
     classifier = WeightedClassifier(
-        weighting=FunctionWeighting(lambda X, y: 1 + X["a"].abs())
+        weighting=FunctionWeighting(lambda X, y: 1 + X["a"].abs()), calibration=None
     ).fit(frame, y)
     assert classifier.feature_names_in_.tolist() == list("abcde")
     assert classifier.n_features_in_ == 5
-    assert not hasattr(WeightedClassifier().fit(X, y), "feature_names_in_")
+    assert not hasattr(
+        WeightedClassifier(calibration=None).fit(X, y), "feature_names_in_"
+    )
     with pytest.raises(ValueError, match="feature names"):
         classifier.predict(frame[["a", "b"]])
 
 
 def test_methods_are_those_of_the_estimator(binary):
     X, y = binary
-    logistic, margin = WeightedClassifier(), WeightedClassifier(LinearSVC())
+    logistic, margin = (
+        WeightedClassifier(calibration=None),
+        WeightedClassifier(LinearSVC(), calibration=None),
+    )
     for fitted in (False, True):
         if fitted:
             logistic.fit(X, y)
@@ -630,9 +653,9 @@ def test_before_the_fit():
         "decision_function",
     ):
         with pytest.raises(NotFittedError):
-            getattr(WeightedClassifier(), method)([[1.0]])
+            getattr(WeightedClassifier(calibration=None), method)([[1.0]])
     with pytest.raises(NotFittedError):
-        _ = WeightedClassifier().threshold_
+        _ = WeightedClassifier(calibration=None).threshold_
 
 
 # -- what it refuses -------------------------------------------------------------------
@@ -657,7 +680,7 @@ X_SMALL, Y_SMALL = np.arange(8.0)[:, None], np.array([0, 0, 0, 0, 0, 0, 1, 1])
 )
 def test_labels_that_cannot_be_used(y, sentence):
     with pytest.raises(ValueError, match=sentence):
-        WeightedClassifier().fit(X_SMALL, y)
+        WeightedClassifier(calibration=None).fit(X_SMALL, y)
 
 
 @pytest.mark.parametrize(
@@ -680,7 +703,9 @@ def test_labels_that_cannot_be_used(y, sentence):
 @pytest.mark.parametrize("weighting", ["balanced", None])
 def test_weights_that_cannot_be_used(weighting, weight, sentence):
     with pytest.raises(ValueError, match=sentence):
-        WeightedClassifier(weighting=weighting).fit(X_SMALL, Y_SMALL, weight)
+        WeightedClassifier(weighting=weighting, calibration=None).fit(
+            X_SMALL, Y_SMALL, weight
+        )
 
 
 @pytest.mark.parametrize(
@@ -717,7 +742,8 @@ def test_weights_that_cannot_be_used(weighting, weight, sentence):
     ],
 )
 def test_parameters_that_cannot_be_used(params, error, sentence):
-    classifier = WeightedClassifier(**params)  # only fit may complain
+    classifier = WeightedClassifier(**{"calibration": None, **params})
+    # Only fit may complain.
     with pytest.raises(error, match=sentence):
         classifier.fit(X_SMALL, Y_SMALL)
 
@@ -733,12 +759,14 @@ def test_tables_that_are_not_in_memory(kind):
             "DataFrame", (), {"__module__": "dask.dataframe", "shape": (None, 1)}
         )()
     with pytest.raises(TypeError, match=r"\.collect\(\) first|\.compute\(\) first"):
-        WeightedClassifier(weighting=None).fit(X, Y_SMALL)
+        WeightedClassifier(weighting=None, calibration=None).fit(X, Y_SMALL)
 
 
 def test_a_threshold_needs_probabilities():
     with pytest.raises(TypeError, match="predict_proba"):
-        WeightedClassifier(LinearSVC(), decision=0.3).fit(X_SMALL, Y_SMALL)
+        WeightedClassifier(LinearSVC(), decision=0.3, calibration=None).fit(
+            X_SMALL, Y_SMALL
+        )
 
 
 def test_balancing_twice_is_reported(binary):
@@ -747,14 +775,20 @@ def test_balancing_twice_is_reported(binary):
     )
     inner = LogisticRegression(class_weight="balanced")
     with pytest.warns(DoubleCountingWarning, match=sentence):
-        WeightedClassifier(inner).fit(*binary)
-    WeightedClassifier(inner, weighting=None).fit(*binary)  # no warning: an error here
-    WeightedClassifier(inner, weighting=None).fit(*binary, sample_weight=np.ones(400))
+        WeightedClassifier(inner, calibration=None).fit(*binary)
+    WeightedClassifier(inner, weighting=None, calibration=None).fit(
+        *binary
+    )  # no warning: an error here
+    WeightedClassifier(inner, weighting=None, calibration=None).fit(
+        *binary, sample_weight=np.ones(400)
+    )
 
 
 def test_a_stabilizer_bounds_the_emphasis(binary):
     X, y = binary
-    ours = WeightedClassifier(Spy(), weighting={0: 1, 1: 1000}, stabilizer=2.0)
+    ours = WeightedClassifier(
+        Spy(), weighting={0: 1, 1: 1000}, stabilizer=2.0, calibration=None
+    )
     weight = ours.fit(X, y).estimator_.fit_[2]
     assert weight.max() <= 2 + 1e-9
     assert weight.mean() == pytest.approx(1)
@@ -770,7 +804,7 @@ def test_a_million_rows_cost_two_vectors():
     y = (np.arange(n) % 50 == 0).astype(np.int64)
     tracemalloc.start()
     start = time.process_time()
-    classifier = WeightedClassifier(Spy()).fit(X, y)
+    classifier = WeightedClassifier(Spy(), calibration=None).fit(X, y)
     seconds = time.process_time() - start
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -783,7 +817,11 @@ def test_a_class_that_resampling_never_drew_keeps_its_column():
     rng = np.random.RandomState(0)
     X, y = rng.randn(90, 2), np.arange(90) % 3
     ours = WeightedClassifier(
-        KNeighborsClassifier(), weighting=None, unsupported="resample", random_state=0
+        KNeighborsClassifier(),
+        weighting=None,
+        unsupported="resample",
+        random_state=0,
+        calibration=None,
     ).fit(X, y, sample_weight=(y != 1).astype(float))
     proba = ours.predict_proba(X)
     assert proba.shape == (90, 3)

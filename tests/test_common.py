@@ -120,7 +120,7 @@ def test_scale_free_and_repetition_contradict_each_other():
     assert np.abs(of_rows - of_doubled_rows).max() > 0.005
 
     twos = np.full(30, 2.0)
-    model = WeightedClassifier(LogisticRegression(), weighting=None)
+    model = WeightedClassifier(LogisticRegression(), weighting=None, calibration=None)
     scale_free = clone(model).fit(X, y, sample_weight=twos).estimator_.coef_
     assert_allclose(scale_free, of_rows, rtol=1e-7)
     exact = clone(model).set_params(normalize=False).fit(X, y, sample_weight=twos)
@@ -139,7 +139,7 @@ def test_a_row_of_weight_two_is_a_row_twice_where_no_penalty_feels_the_scale(
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(200, 3)), rng.randint(0, 2, 200)
     times = rng.randint(0, 4, 200)
-    model = WeightedClassifier(estimator, weighting=weighting)
+    model = WeightedClassifier(estimator, weighting=weighting, calibration=None)
     once = clone(model).fit(X, y, sample_weight=times).predict_proba(X)
     rows = np.repeat(np.arange(200), times)
     repeated = clone(model).fit(X[rows], y[rows]).predict_proba(X)

@@ -145,7 +145,9 @@ def test_prior_calibration_gives_the_decision_of_the_unweighted_model(rare):
     alike = plain.fit(X, y).predict(X) == both.fit(X, y).predict(X)
     assert alike.mean() > 0.95
     decision = ExpectedCostDecision(COST, accept_weighted=True)
-    doubled = WeightedClassifier(LogisticRegression(), decision=decision).fit(X, y)
+    doubled = WeightedClassifier(
+        LogisticRegression(), decision=decision, calibration=None
+    ).fit(X, y)
     assert doubled.predict(X).mean() > 2 * both.predict(X).mean()
     saved = [savings_score(y, one.predict(X), COST) for one in (both, doubled)]
     assert saved[0] > saved[1] + 0.1
@@ -172,9 +174,9 @@ def test_prior_calibration_gives_the_decision_of_the_unweighted_model(rare):
 )
 def test_weights_and_an_uncorrected_cost_decision_raise(params, counting, rare):
     X, y = np.abs(rare[0]), rare[1]
-    clf = WeightedClassifier(counting, decision=COST, weighting=None).set_params(
-        **params
-    )
+    clf = WeightedClassifier(
+        counting, decision=COST, weighting=None, calibration=None
+    ).set_params(**params)
     with pytest.raises(ValueError, match="count twice") as error:
         clf.fit(X, y)
     assert not Counting.seen, "said before anything is fitted"
@@ -232,7 +234,9 @@ def test_an_ensemble_that_resamples_is_emphasis_too(calibration, rare):
 )
 def test_every_way_out_is_open(params, rare):
     X, y = rare
-    clf = WeightedClassifier(LogisticRegression(), decision=COST).set_params(**params)
+    clf = WeightedClassifier(
+        LogisticRegression(), decision=COST, calibration=None
+    ).set_params(**params)
     assert set(clf.fit(X, y).predict(X)) == {0, 1}
 
 
@@ -514,10 +518,13 @@ def test_pipelines_and_cross_validation(money):
 
 def test_set_params_reaches_a_named_decision(rare):
     X, y = rare
-    clf = WeightedClassifier(LogisticRegression(), decision="tuned")
+    clf = WeightedClassifier(LogisticRegression(), decision="tuned", calibration=None)
     clf.set_params(decision__scoring="f1").fit(X, y)
     assert "best f1" in clf.report_.decision
-    assert WeightedClassifier().set_params(decision="auto").decision == "auto"
+    assert (
+        WeightedClassifier(calibration=None).set_params(decision="auto").decision
+        == "auto"
+    )
     assert isinstance(
         WeightedClassifier(LogisticRegression(), calibration="prior")
         .fit(X, y)
@@ -617,7 +624,9 @@ class NoProba(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize("decision", [COST, "tuned", 0.3])
 def test_decisions_by_probabilities_need_some(decision, rare):
     X, y = rare
-    clf = WeightedClassifier(LinearSVC(), weighting=None, decision=decision)
+    clf = WeightedClassifier(
+        LinearSVC(), weighting=None, decision=decision, calibration=None
+    )
     with pytest.raises(TypeError, match="calibration='sigmoid', which makes them"):
         clf.fit(X, y)
     clf.set_params(calibration="sigmoid").fit(X, y).predict(X)
@@ -638,6 +647,7 @@ def test_expected_cost_saves_more_than_weights_where_costs_differ_by_row(money):
         "weights": WeightedClassifier(
             LogisticRegression(),
             weighting=CostWeighting(cost, level="class", drop=True),
+            calibration=None,
         ),
     }
     saved = {

@@ -128,7 +128,7 @@ def test_balanced_then_calibrated_is_right_on_average(
 
 def test_without_calibration_it_is_not(known):
     (X, y, _), (X_new, _, truth) = known[2]
-    proba = WeightedClassifier().fit(X, y).predict_proba(X_new)
+    proba = WeightedClassifier(calibration=None).fit(X, y).predict_proba(X_new)
     assert proba[:, 1].mean() > 5 * truth[:, 1].mean()
 
 
@@ -736,7 +736,7 @@ def test_decision_values_of_pairs_are_no_scores_of_classes(n_classes, inside):
     sentence = r"cannot be calibrated\. For an SVC set decision_function_shape='ovr'\."
     with pytest.raises(ValueError, match=sentence):
         WeightedClassifier(model, calibration="sigmoid").fit(data.X, data.y)
-    WeightedClassifier(model).fit(data.X, data.y).predict(data.X)
+    WeightedClassifier(model, calibration=None).fit(data.X, data.y).predict(data.X)
     classifier = WeightedClassifier(SVC(), calibration="temperature", random_state=0)
     proba = classifier.fit(data.X, data.y).predict_proba(data.X)
     assert (proba.argmax(axis=1) == data.y).mean() > 0.6

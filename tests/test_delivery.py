@@ -733,7 +733,8 @@ class TestRequests:
             pipe(T(), named),
             VotingClassifier([("a", named), ("b", S())]),
         ):
-            model = WeightedClassifier(estimator).set_fit_request(sample_weight=True)
+            model = WeightedClassifier(estimator, calibration=None)
+            model.set_fit_request(sample_weight=True)
             with pytest.raises(ValueError, match="Spy got another sample_weight"):
                 model.fit(data.X, data.y, mine=data.population)
         assert not LOG
@@ -741,7 +742,7 @@ class TestRequests:
     def test_alias_of_a_transformer_is_served(self, data):
         estimator = pipe(T().set_fit_request(sample_weight="mine"), S())
         mine = np.arange(N_ROWS) + 1.0
-        model = WeightedClassifier(estimator, weighting=None)
+        model = WeightedClassifier(estimator, weighting=None, calibration=None)
         model.fit(data.X, data.y, sample_weight=data.population, mine=mine)
         assert_weights(seen_by("transformer")[0], mine, "transformer")
 

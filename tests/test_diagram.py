@@ -81,7 +81,7 @@ def test_links_lead_to_the_pages_of_the_documentation(monkeypatch):
     links = {
         BalancedWeighting(): "skweight.BalancedWeighting",
         SigmoidCalibrator(): "skweight.calibration.SigmoidCalibrator",
-        WeightedClassifier(): "skweight.WeightedClassifier",
+        WeightedClassifier(calibration=None): "skweight.WeightedClassifier",
     }
     for part, name in links.items():
         assert part._get_doc_link() == f"{address}/api/{name}.html"

@@ -91,7 +91,8 @@ def data():
 
 
 def wrap(learner=None, **params):
-    params = {"validation_fraction": 0.2, "random_state": 0} | params
+    defaults = {"calibration": None, "validation_fraction": 0.2, "random_state": 0}
+    params = defaults | params
     return WeightedClassifier(Classifier() if learner is None else learner, **params)
 
 
@@ -263,7 +264,7 @@ def test_costs_can_be_decided_by_a_model_that_stopped_early(data):
     clf = CostSensitiveClassifier(
         Classifier(), cost=cost, validation_fraction=0.2, random_state=0
     )
-    assert clf.fit(data.X, data.y).report_.rounds == [7] * 5
+    assert clf.fit(data.X, data.y).report_.rounds == [7]
 
 
 # -- what is watched -------------------------------------------------------------------
@@ -318,7 +319,10 @@ def test_a_learner_must_say_how_long_it_waits(data):
         (SGDClassifier(), "holds out rows of its own by early_stopping"),
         (LogisticRegression(), "does not stop early"),
         (GridSearchCV(Classifier(), {}), "Put the WeightedClassifier inside"),
-        (WeightedClassifier(Classifier()), "Put the WeightedClassifier inside"),
+        (
+            WeightedClassifier(Classifier(), calibration=None),
+            "Put the WeightedClassifier inside",
+        ),
     ],
 )
 def test_learners_that_take_no_rows_from_outside_are_refused(data, learner, why):

@@ -232,7 +232,11 @@ def test_a_frozen_model_is_looked_at_on_the_rows_given(rare):
         (RandomForestClassifier(30, random_state=0), False),
         (LogisticRegression(), True),
     ):
-        inner = WeightedClassifier(estimator).fit(X[half], y[half]).estimator_
+        inner = (
+            WeightedClassifier(estimator, calibration=None)
+            .fit(X[half], y[half])
+            .estimator_
+        )
         frozen = make(FrozenEstimator(inner), calibration="prior")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -459,7 +463,7 @@ def test_weights_through_a_pipeline(rare):
 def test_weights_that_nobody_calibrates_by_pass(rare):
     X, y = rare
     weight = compute_sample_weight("balanced", y)
-    WeightedClassifier(weighting=None).fit(X, y, sample_weight=weight)
+    WeightedClassifier(weighting=None, calibration=None).fit(X, y, sample_weight=weight)
 
 
 # -- samplers --------------------------------------------------------------------------

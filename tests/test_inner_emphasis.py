@@ -113,13 +113,17 @@ def test_labels_keep_the_recall_of_the_weighted_model(data):
 
 
 def test_a_prevalence_cannot_be_set_on_uncalibrated_weights(data):
-    clf = WeightedClassifier(BALANCED, weighting=None).fit(data.X, data.y)
+    clf = WeightedClassifier(BALANCED, weighting=None, calibration=None).fit(
+        data.X, data.y
+    )
     with pytest.raises(ValueError, match="those of a weighted fit"):
         clf.set_prevalence({1: 0.05})
 
 
 def test_the_report_says_where_the_emphasis_comes_from(data):
-    clf = WeightedClassifier(BALANCED, weighting=None).fit(data.X, data.y)
+    clf = WeightedClassifier(BALANCED, weighting=None, calibration=None).fit(
+        data.X, data.y
+    )
     said = "none; the estimator has class_weight='balanced' (emphasis)"
     assert clf.report_.weighting == said
 

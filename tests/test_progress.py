@@ -57,9 +57,9 @@ def test_every_fit_is_told_of(rows, capsys, n_jobs, ensemble):
     ("parameters", "expected"),
     [
         ({"calibration": None}, ["(fit 1 of 1) all rows"]),
-        ({"cv": "holdout"}, ["(fit 1 of 1) held out"]),
+        ({"cv": "holdout", "ensemble": True}, ["(fit 1 of 1) held out"]),
         (
-            {"cv": "holdout", "ensemble": False},
+            {"cv": "holdout"},
             ["(fit 1 of 2) all rows", "(fit 2 of 2) held out"],
         ),
     ],

@@ -145,7 +145,10 @@ def test_a_row_of_weight_two_is_the_row_twice_to_the_model_too(problem, strategy
     X, y, times = problem
     rows = np.repeat(np.arange(y.size), times)
     classifier = WeightedClassifier(
-        EXACT, weighting=by_frequency([0, 1, 2])[strategy], normalize=False
+        EXACT,
+        weighting=by_frequency([0, 1, 2])[strategy],
+        normalize=False,
+        calibration=None,
     )
     weighted = clone(classifier).fit(X, y, sample_weight=times)
     repeated = clone(classifier).fit(X[rows], y[rows])

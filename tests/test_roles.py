@@ -400,7 +400,7 @@ def test_search_inside(worked, scoring, monkeypatch):
         scoring=scoring,
         cv=2,
     )
-    WeightedClassifier(search, weighting=worked.weighting).fit(
+    WeightedClassifier(search, weighting=worked.weighting, calibration=None).fit(
         worked.X, worked.y, sample_weight=worked.sample_weight
     )
     assert len(seen_by("fit")) == 5
@@ -434,7 +434,7 @@ def test_calibration_of_scikit_learn_inside(worked, ensemble, monkeypatch):
 
     monkeypatch.setattr(IsotonicRegression, "fit", spy)
     inner = CalibratedClassifierCV(Spy(), method="isotonic", cv=2, ensemble=ensemble)
-    WeightedClassifier(inner, weighting=worked.weighting).fit(
+    WeightedClassifier(inner, weighting=worked.weighting, calibration=None).fit(
         worked.X, worked.y, sample_weight=worked.sample_weight
     )
     for seen in seen_by("fit"):
@@ -579,7 +579,7 @@ class TestRoutingOfTheUser:
     @pytest.fixture
     def model(self):
         return (
-            WeightedClassifier(Spy())
+            WeightedClassifier(Spy(), calibration=None)
             .set_fit_request(sample_weight=True)
             .set_score_request(sample_weight=True)
         )
@@ -679,7 +679,9 @@ class TestRoutingOfTheUser:
     def test_pipeline_inside_a_pipeline(self, data):
         """Requests inside are the wrapper's own business, nobody has to set them."""
         inner = Pipeline([("c", SpyTransformer()), ("d", Spy())])
-        model = WeightedClassifier(inner).set_fit_request(sample_weight=True)
+        model = WeightedClassifier(inner, calibration=None).set_fit_request(
+            sample_weight=True
+        )
         outer = Pipeline([("b", model)])
         outer.fit(data.X, data.y, sample_weight=data.sample_weight)
         self.assert_balanced_product(seen_by("fit")[0], data)
@@ -693,7 +695,9 @@ class TestRoutingOfTheUser:
         inner = Spy().set_fit_request(sample_weight=True)
         if inside:
             inner = Pipeline([("a", SpyTransformer()), ("b", inner)])
-        model = WeightedClassifier(inner).set_fit_request(sample_weight=False)
+        model = WeightedClassifier(inner, calibration=None).set_fit_request(
+            sample_weight=False
+        )
         other = Spy().set_fit_request(sample_weight=True)
         VotingClassifier([("a", model), ("b", other)]).fit(
             data.X, data.y, sample_weight=data.sample_weight
@@ -701,7 +705,7 @@ class TestRoutingOfTheUser:
         self.assert_balanced_product(seen_by("fit")[0], data, weights=np.ones(N_ROWS))
 
     def test_unset_is_the_error_of_scikit_learn(self, data):
-        outer = Pipeline([("b", WeightedClassifier(Spy()))])
+        outer = Pipeline([("b", WeightedClassifier(Spy(), calibration=None))])
         with pytest.raises(UnsetMetadataPassedError, match=r"WeightedClassifier\.fit"):
             outer.fit(data.X, data.y, sample_weight=data.sample_weight)
 

@@ -184,7 +184,7 @@ def test_frequencies_that_cannot_be(three, prevalence, error, sentence):
 
 
 def test_probabilities_of_a_weighted_fit_know_no_prevalence(binary):
-    classifier = WeightedClassifier(LogisticRegression()).fit(*binary)
+    classifier = WeightedClassifier(LogisticRegression(), calibration=None).fit(*binary)
     with pytest.raises(ValueError, match=r"Set calibration='auto'\."):
         classifier.set_prevalence({1: 0.5})
     classifier.set_prevalence(None)

@@ -101,7 +101,7 @@ def test_from_a_density_ratio(rng):
         lambda: ratio.fit_ratio(X, X_target),
         lambda: weighting.fit(X, y),
         lambda: weighting.fit_weigh(X, y),
-        lambda: WeightedClassifier(weighting=weighting).fit(X, y),
+        lambda: WeightedClassifier(weighting=weighting, calibration=None).fit(X, y),
         lambda: WeightedRegressor(weighting=weighting).fit(X, y),
         lambda: weight_report(np.ones(300), X=X, X_target=X_target, random_state=0),
     ):
@@ -120,8 +120,10 @@ def test_from_a_guard_and_from_what_else_looks_at_a_fit(rare):
         lambda: calibrated.fit(X, y, sample_weight=weight),
         lambda: calibrated.fit(X, y, sample_weight=far),
         lambda: calibrated.fit(X[few], y[few]),
-        lambda: WeightedClassifier(balanced).fit(X, y),
-        lambda: WeightedClassifier(make_pipeline(StandardScaler(), balanced)).fit(X, y),
+        lambda: WeightedClassifier(balanced, calibration=None).fit(X, y),
+        lambda: WeightedClassifier(
+            make_pipeline(StandardScaler(), balanced), calibration=None
+        ).fit(X, y),
         lambda: CostSensitiveClassifier(None, cost=negative).fit(X, y),
         lambda: negative.sample_weight(X, y),
     ):
@@ -133,9 +135,9 @@ def test_from_within_what_scikit_learn_runs_for_us(rare, n_jobs):
     """A Pipeline tells callbacks, and folds are fitted by joblib: both call us back."""
     X, y = rare
     options = {"calibration": "sigmoid", "cv": 2, "random_state": 0}
-    last = WeightedClassifier(Backwards(), n_jobs=n_jobs, **options)
+    last = WeightedClassifier(Backwards(), n_jobs=n_jobs, calibration=None, **options)
     pipe = Pipeline([("scale", StandardScaler()), ("last", last)])
-    nested = WeightedClassifier(last, weighting=None, **options)
+    nested = WeightedClassifier(last, weighting=None, calibration=None, **options)
     for call in (lambda: pipe.fit(X, y), lambda: nested.fit(X, y)):
         assert files_of(call) == {__file__}
 

@@ -51,7 +51,7 @@ learner = HistGradientBoostingClassifier(max_iter=50, random_state=0)
 models = {
     "plain": learner,
     "class weights": WeightedClassifier(
-        learner, weighting=CostWeighting(cost, level="class")
+        learner, weighting=CostWeighting(cost, level="class"), calibration=None
     ),
     "one tuned threshold": CostSensitiveClassifier(
         learner, cost=cost, decision="tuned", random_state=0

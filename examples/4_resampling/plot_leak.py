@@ -47,7 +47,9 @@ smote = SMOTE(random_state=0)
 leaking, honest = {}, {}
 for name, model in models.items():
     leaking[name] = auc(model, *smote.fit_resample(X, y))
-    inside = WeightedClassifier(model, weighting=None, resampler=smote)
+    inside = WeightedClassifier(
+        model, weighting=None, resampler=smote, calibration=None
+    )
     honest[name] = auc(inside, X, y)
     print(f"{name}: {leaking[name]:.2f} leaking, {honest[name]:.2f} honest")
 

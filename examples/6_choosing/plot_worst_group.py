@@ -41,7 +41,9 @@ X_new, y_new = draw(4000, agreement=0.5, seed=1)
 
 search = GridSearchCV(
     WeightedClassifier(
-        LogisticRegression(), weighting=GroupBalancedWeighting("attribute")
+        LogisticRegression(),
+        weighting=GroupBalancedWeighting("attribute"),
+        calibration=None,
     ),
     {"weighting__strength": [0.0, 0.25, 0.5, 0.75, 1.0]},
     scoring=worst_group_scorer("balanced_accuracy", "attribute"),
@@ -57,7 +59,9 @@ print(search.best_params_)
 accuracy = {}
 for strength in search.param_grid["weighting__strength"]:
     weighting = GroupBalancedWeighting("attribute", strength=strength)
-    clf = WeightedClassifier(LogisticRegression(), weighting=weighting).fit(X, y)
+    clf = WeightedClassifier(
+        LogisticRegression(), weighting=weighting, calibration=None
+    ).fit(X, y)
     right = pd.Series(clf.predict(X_new) == y_new)
     accuracy[strength] = right.groupby([X_new["attribute"], y_new]).mean()
 accuracy = pd.DataFrame(accuracy).T

@@ -14,6 +14,7 @@ from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight._utils.families import counts_votes, learner_of
 from skweight._utils.validation import positions_of
+from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._one import take_params
 from skweight.weights import effective_sample_size
 
@@ -62,6 +63,9 @@ def calibrate(request, weighed, plan, fitted):
     proba = None if held_out is None else mapped.of_outputs(held_out.outputs)
     if not needs_held_out_scores(plan.calibrator):
         said = f"{plan.calibrator!r}, in closed form"
+        if needs_held_out_scores(resolve_calibrator(request.params["calibration"])):
+            wanted = request.params["calibration"]
+            said = f"{said} instead of {wanted!r}: no row could be held out"
         return Calibrated(mapped, proba, {"calibration": said})
     y, weights = request.y[held_out.rows], rows_of(weighed.population, held_out)
     figures = _figures(mapped.calibrator, held_out, y, weights, proba, request.classes)

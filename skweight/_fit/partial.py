@@ -26,6 +26,7 @@ from skweight._utils.validation import (
     n_rows,
     positions_of,
 )
+from skweight.calibration import AutoCalibrator, PriorCalibrator
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._deliver import deliver_partial
 from skweight.exceptions import UnsupportedWeightsError
@@ -56,7 +57,7 @@ def check_learns_in_chunks(wrapper):
             "WeightedClassifier(FrozenEstimator(clf), conformal='split')."
         )
     decision = wrapper._make_decision(getattr(wrapper, "classes_", None))
-    calibrator = resolve_calibrator(wrapper.calibration)
+    calibrator = calibrator_of_stream(wrapper)
     for name, holds_out in (
         ("calibration", needs_held_out_scores(calibrator)),
         ("decision", getattr(decision, "needs_held_out_rows", False)),
@@ -69,6 +70,18 @@ def check_learns_in_chunks(wrapper):
                 "WeightedClassifier(FrozenEstimator(clf))."
             )
     return True
+
+
+def calibrator_of_stream(wrapper):
+    """Return what calibrates a stream: for "auto" the inversion of the weights.
+
+    A learner without probabilities has none to invert; it says labels alone.
+    """
+    calibrator = resolve_calibrator(wrapper.calibration)
+    if not isinstance(calibrator, AutoCalibrator):
+        return calibrator
+    learner = wrapper._get_estimator()
+    return PriorCalibrator() if hasattr(learner, "predict_proba") else None
 
 
 class PartialFit:
@@ -93,7 +106,8 @@ class PartialFit:
         Strategies that weigh by class alone, row by row, or are products of such ones
         can be used; those that have to see all rows at once are refused. Not available
         together with a resampler, nor with a calibration or decision that holds rows
-        out: ``calibration="prior"`` inverts the weights without any.
+        out: ``calibration="prior"`` inverts the weights without any, and ``"auto"``
+        means the same here; for a learner without `predict_proba` it means None.
 
         Parameters
         ----------
@@ -168,7 +182,7 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
         estimator=estimator,
         weighting=weighting,
         resampler=None,
-        calibrator=resolve_calibrator(wrapper.calibration),
+        calibrator=calibrator_of_stream(wrapper),
         decision=decision,
         params=wrapper.get_params(deep=False),
         arguments={"decision": {}, "estimator": {}},

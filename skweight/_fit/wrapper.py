@@ -215,6 +215,16 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         return drop_columns(X, self._side_columns, width=self._width)
 
 
+def check_fitted(wrapper, attribute):
+    """Raise unless a wrapper is fitted.
+
+    That of scikit-learn asks for the tags of all that is wrapped first, which takes
+    longer than the wrapper's part of a prediction for one row.
+    """
+    if attribute not in vars(wrapper):
+        check_is_fitted(wrapper, attribute)
+
+
 def set_learned(wrapper, model, weighed, hidden, **learned):
     """Set all attributes that a fit has learned, in one go and at its very end.
 

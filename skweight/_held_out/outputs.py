@@ -4,6 +4,7 @@ Columns are taken by the estimator's own ``classes_``, whatever their order.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
@@ -45,7 +46,8 @@ def output_method(estimator, *, probabilities):
                 ": calibration='prior' inverts probabilities. Use "
                 "calibration='sigmoid'."
                 if probabilities
-                else " and no predict_proba either."
+                else " and no predict_proba either. Set calibration=None for labels "
+                "alone."
             )
         )
     if method == "predict_proba" and gives_raw_scores(estimator):
@@ -72,10 +74,13 @@ def outputs_of(estimator, X, method, classes, offsets=None):
     `offsets` are further arguments of the method.
     """
     name = "predict_proba" if method == RAW_SCORES else method
-    with warnings.catch_warnings():
-        if method == RAW_SCORES:  # LightGBM warns of what is known here
+    predict = partial(getattr(estimator, name), X, **(offsets or {}))
+    if method == RAW_SCORES:
+        with warnings.catch_warnings():  # LightGBM warns of what is known here
             warnings.filterwarnings("ignore", "Cannot compute class prob", UserWarning)
-        outputs = np.asarray(getattr(estimator, name)(X, **(offsets or {})))
+            outputs = np.asarray(predict())
+    else:
+        outputs = np.asarray(predict())
     known = np.asarray(estimator.classes_)
     if takes_codes(estimator, classes):
         known = classes[known.astype(np.intp)]

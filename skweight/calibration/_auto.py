@@ -110,7 +110,7 @@ class AutoCalibrator(BaseCalibrator):
     time does not grow with the number of rows, and one fit of each candidate with a
     share. Three or more classes: five folds; above 20,000 rows, three folds of 20,000
     rows. A prediction for two classes interpolates linearly in a table of some hundred
-    knots. The log odds of the table differ from those of the average by at most 0.001,
+    knots. The log odds of the table differ from those of the average by at most 0.002,
     except where flat blocks jump between neighbouring scores. The table extends beyond
     the calibration scores by twice their range on either side.
 

@@ -57,6 +57,17 @@ def reliability_bins(codes, proba, weights):
     return of_classes
 
 
+def _farthest(mean, frequency):
+    """Return the class whose mean is the farthest from its frequency, in ratio.
+
+    Of two alike it is the rarer one.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.nan_to_num(np.abs(np.log(mean / frequency)))
+    ratio = np.minimum(apart, 1e3).round(12)
+    return int(np.lexsort((frequency, -ratio))[0])
+
+
 def describe_probabilities(classes, multipliers, figures, has_them):
     """Return in words what the probabilities of a classifier are.
 
@@ -65,30 +76,44 @@ def describe_probabilities(classes, multipliers, figures, has_them):
     if figures["calibration"] is not None:
         held_out = figures.get("held_out")
         if held_out:
+            frequency = np.array(held_out["prevalence"])
+            mean = np.array(held_out["mean_after"])
+            k = _farthest(mean, frequency)
             return (
                 "frequencies of the population, learned from "
-                f"{held_out['n_rows']:,} held-out rows: of rows with a probability of "
-                "0.3, about 30 % are of the class"
+                f"{held_out['n_rows']:,} held-out rows, on which the mean probability "
+                f"of {say(classes[k])} is {mean[k]:.3g}, and its frequency "
+                f"{frequency[k]:.3g}"
             )
         return (
             "frequencies of the population as far as the class weights are the only "
-            "thing that moved them: these were taken out by a formula, which no "
-            "held-out row has checked"
+            f"thing that moved them ({_shares(classes, multipliers)}): these were "
+            "taken out by a formula, which no held-out row has checked"
         )
     if not has_them:
-        return "none: the estimator has no predict_proba, and calibration is None"
+        return "none: the estimator has no predict_proba, and there is no calibration"
     multiplier = multipliers.in_all
     if np.ptp(multiplier) <= 1e-9 * multiplier.max():
         return (
             "those of the estimator, which saw classes as frequent as they are in the "
-            "population; nothing has checked or calibrated them"
+            f"population ({_shares(classes, multipliers)}); nothing has checked or "
+            "calibrated them"
         )
-    shares = ", ".join(
-        f"{say(label)}: {share:.1%}"
-        for label, share in zip(classes, multipliers.training_share, strict=True)
-    )
     return (
         "no frequencies: those of a world in which classes are as frequent as in "
-        f"training ({shares}); calibration='auto' makes them frequencies of the "
-        "population"
+        f"training ({_shares(classes, multipliers)}); calibration='auto' makes them "
+        "frequencies of the population"
+    )
+
+
+def _shares(classes, multipliers):
+    """Return the shares of the classes in training and in the population, in words."""
+    training, multiplier = multipliers.training_share, multipliers.in_all
+    population = np.divide(
+        training, multiplier, out=np.zeros(len(training)), where=multiplier > 0
+    )
+    population = population / population.sum()
+    return ", ".join(
+        f"{say(label)}: {seen:.1%} for {share:.1%}"
+        for label, seen, share in zip(classes, training, population, strict=True)
     )

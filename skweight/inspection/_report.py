@@ -107,7 +107,8 @@ class FitReport:
     [0.5, 0.5]
     >>> print(report.probabilities)
     no frequencies: those of a world in which classes are as frequent as in training \
-(0: 50.0%, 1: 50.0%); calibration='auto' makes them frequencies of the population
+(0: 50.0% for 80.0%, 1: 50.0% for 20.0%); calibration='auto' makes them frequencies \
+of the population
     """
 
     n_rows: int

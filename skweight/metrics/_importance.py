@@ -71,7 +71,9 @@ def importance_weighted_scorer(scorer, weighting=None):
     >>> shift = DensityRatioWeighting(
     ...     data.X_target, estimator="logistic", random_state=0
     ... )
-    >>> model = WeightedClassifier(LogisticRegression(), weighting=shift)
+    >>> model = WeightedClassifier(
+    ...     LogisticRegression(), weighting=shift, calibration=None
+    ... )
     >>> fitted = shift.fit(data.X_source)
     >>> for scoring in (
     ...     "neg_log_loss",

@@ -283,7 +283,7 @@ class WeightMonitor(BaseEstimator):
         estimator = WeightedClassifier() if self.estimator is None else self.estimator
         if isinstance(estimator, WeightedClassifier | FrozenEstimator):
             return estimator
-        return WeightedClassifier(estimator, weighting=None)
+        return WeightedClassifier(estimator, weighting=None, calibration=None)
 
     def _cross_fit(self, estimator, X, y, sample_weight, fit_params, classes):
         """Return the fitted model, and predictions of fold models with their rows."""

@@ -208,7 +208,7 @@ def _is_ready(spec):
 def _as_weighted(classifier):
     if isinstance(classifier, WeightedClassifier):
         return clone(classifier)
-    return WeightedClassifier(classifier, weighting=None)
+    return WeightedClassifier(classifier, weighting=None, calibration=None)
 
 
 def _name_of(spec, of_none):

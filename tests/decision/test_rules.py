@@ -135,7 +135,8 @@ def test_a_calibrated_balanced_model_keeps_its_balanced_recall(
     (X, y, _), (X_new, y_new, proba_new) = rare
 
     def recall(**params):
-        classifier = WeightedClassifier(estimator, random_state=0, **params).fit(X, y)
+        params = {"calibration": None, "random_state": 0, **params}
+        classifier = WeightedClassifier(estimator, **params).fit(X, y)
         labels = classifier.predict(X_new)
         return recall_score(y_new, labels), precision_score(
             y_new, labels, zero_division=0
@@ -174,7 +175,8 @@ def test_auto_after_the_exact_inversion_is_what_the_weighted_model_predicts(
     )
     weight = np.random.RandomState(0).uniform(0.2, 3, 3000)
     params = {"estimator": estimator, "weighting": weighting}
-    weighted = WeightedClassifier(**params).fit(data.X, data.y, sample_weight=weight)
+    weighted = WeightedClassifier(calibration=None, **params)
+    weighted.fit(data.X, data.y, sample_weight=weight)
     inverted = WeightedClassifier(calibration="prior", **params)
     inverted.fit(data.X, data.y, sample_weight=weight)
     labels = inverted.predict(data.X)
@@ -218,7 +220,9 @@ def test_a_threshold_is_applied_to_the_probabilities_that_the_classifier_gives(
 def test_without_calibration_the_estimator_decides_by_itself(rare):
     (X, y, _), _ = rare
     for decision in ("auto", "argmax"):
-        classifier = WeightedClassifier(LinearSVC(), decision=decision).fit(X, y)
+        classifier = WeightedClassifier(
+            LinearSVC(), decision=decision, calibration=None
+        ).fit(X, y)
         assert classifier.decision_ is None
         assert not hasattr(classifier, "threshold_")
         expected = classifier.estimator_.predict(X)
@@ -298,7 +302,9 @@ def test_one_threshold_for_three_classes():
         r"whose threshold it is, as in decision=\{'c': 0\.3\}"
     )
     with pytest.raises(ValueError, match=sentence):
-        WeightedClassifier(decision=0.3).fit(np.arange(6.0)[:, None], list("abcabc"))
+        WeightedClassifier(decision=0.3, calibration=None).fit(
+            np.arange(6.0)[:, None], list("abcabc")
+        )
 
 
 # -- balanced labels, and thresholds of a named label ----------------------------------

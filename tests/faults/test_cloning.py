@@ -69,6 +69,6 @@ def test_clones_and_searches_keep_it_too():
 
 def test_a_constructor_that_changes_its_parameters_is_refused_as_ever():
     with pytest.raises(RuntimeError, match="Cannot clone object"):
-        WeightedClassifier(Changes()).fit(X, y)
+        WeightedClassifier(Changes(), calibration=None).fit(X, y)
     with pytest.raises(RuntimeError, match="Cannot clone object"):
-        clone(WeightedClassifier(Changes()))
+        clone(WeightedClassifier(Changes(), calibration=None))

@@ -73,10 +73,14 @@ def rows(n_classes, kind="numbers", n=240):
 def test_columns_follow_the_labels_of_the_learner(calibration, kind, n_classes):
     X, y = rows(n_classes, kind)
     settings = {"calibration": calibration, "cv": 3, "random_state": 0}
-    plain = WeightedClassifier(LogisticRegression(), **settings).fit(X, y)
+    plain = WeightedClassifier(
+        LogisticRegression(), **{"calibration": None, **settings}
+    ).fit(X, y)
     # Prior inversion goes by predict_proba, the others by what there is.
     scores = calibration in ("sigmoid", "auto")
-    shuffled = WeightedClassifier(Shuffled(scores=scores), **settings).fit(X, y)
+    shuffled = WeightedClassifier(
+        Shuffled(scores=scores), **{"calibration": None, **settings}
+    ).fit(X, y)
     assert_allclose(shuffled.predict_proba(X), plain.predict_proba(X), atol=1e-8)
     assert_array_equal(shuffled.predict(X), plain.predict(X))
 
@@ -103,19 +107,25 @@ def test_with_every_decision(decision, n_classes):
         cost = CostMatrix.ordinal([0, 1, 2][:n_classes])
         clf = CostSensitiveClassifier(model, cost=cost, **settings)
     elif decision == "frozen":
-        clf = WeightedClassifier(FrozenEstimator(model.fit(X, y)), **settings)
+        clf = WeightedClassifier(
+            FrozenEstimator(model.fit(X, y)), **{"calibration": None, **settings}
+        )
     else:
-        clf = WeightedClassifier(model, decision=decision, **settings)
+        clf = WeightedClassifier(
+            model, decision=decision, **{"calibration": None, **settings}
+        )
     assert np.mean(clf.fit(X, y).predict(X) == y) > 0.6
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_decision_values_and_logarithms_follow_too(n_classes):
     X, y = rows(n_classes)
-    plain = WeightedClassifier(LogisticRegression()).fit(X, y)
-    scores = WeightedClassifier(Shuffled(scores=True)).fit(X, y)
+    plain = WeightedClassifier(LogisticRegression(), calibration=None).fit(X, y)
+    scores = WeightedClassifier(Shuffled(scores=True), calibration=None).fit(X, y)
     assert_allclose(scores.decision_function(X), plain.decision_function(X))
-    logs = WeightedClassifier(Shuffled()).fit(X, y).predict_log_proba(X)
+    logs = (
+        WeightedClassifier(Shuffled(), calibration=None).fit(X, y).predict_log_proba(X)
+    )
     assert_allclose(logs, plain.predict_log_proba(X))
 
 
@@ -203,14 +213,14 @@ def test_two_columns_of_scores_for_two_classes_are_a_margin():
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_that_come_as_a_column_have_one_dimension(kind, n_classes):
     X, y = rows(n_classes, kind)
-    clf = WeightedClassifier(Says(lambda p: p)).fit(X, y)
+    clf = WeightedClassifier(Says(lambda p: p), calibration=None).fit(X, y)
     assert clf.predict(X).shape == y.shape
     assert np.mean(clf.predict(X) == y) > 0.5
     catboost = pytest.importorskip("catboost", reason="catboost: NOT TESTED")
     model = catboost.CatBoostClassifier(
         iterations=3, verbose=0, allow_writing_files=False, thread_count=1
     )
-    assert WeightedClassifier(model).fit(X, y).predict(X).shape == y.shape
+    assert WeightedClassifier(model, calibration=None).fit(X, y).predict(X).shape == y.shape
 
 
 class OfKeras(ClassifierMixin, BaseEstimator):
@@ -234,7 +244,7 @@ def test_two_columns_of_the_wrapper_of_keras_become_one_and_it_is_warned_of():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2))
     y = (rng.random(300) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
-    clf = WeightedClassifier(OfKeras())
+    clf = WeightedClassifier(OfKeras(), calibration=None)
     with pytest.warns(UserWarning, match="KerasClassifier or KerasRegressor of scike"):
         clf.fit(X, y)
     scores = clf.decision_function(X)

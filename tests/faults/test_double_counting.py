@@ -277,7 +277,7 @@ def test_a_sampler_is_to_be_removed_and_a_parameter_to_be_reset():
         (LogisticRegression(class_weight="balanced"), "Set class_weight back to its"),
     ):
         with pytest.warns(DoubleCountingWarning, match=says):
-            WeightedClassifier(model).fit(X, y)
+            WeightedClassifier(model, calibration=None).fit(X, y)
 
 
 def test_what_cleans_does_not_balance():

@@ -91,7 +91,9 @@ def test_a_request_of_the_user_stays():
     with config_context(enable_metadata_routing=True):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         pipe = make_pipeline(scaler, LogisticRegression())
-        clf = WeightedClassifier(pipe).fit(X, y, sample_weight=0.5 + X[:, 0])
+        clf = WeightedClassifier(pipe, calibration=None).fit(
+            X, y, sample_weight=0.5 + X[:, 0]
+        )
         request = clf.estimator_[0].get_metadata_routing()
     assert request.fit.requests["sample_weight"] is False
 

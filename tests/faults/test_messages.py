@@ -25,9 +25,9 @@ names = np.where(y == 1, "fraud", "fine")
 @pytest.mark.parametrize("word", ["kliep", "KLIEP", "ulsif", "kmm"])
 def test_words_for_density_ratios_lead_to_the_strategy(word):
     with pytest.raises(ValueError, match=r"DensityRatioWeighting\(X_target, estimator"):
-        WeightedClassifier(weighting=word).fit(X, y)
+        WeightedClassifier(weighting=word, calibration=None).fit(X, y)
     with pytest.raises(ValueError, match="X_target"):
-        WeightedClassifier(weighting=["balanced", word]).fit(X, y)
+        WeightedClassifier(weighting=["balanced", word], calibration=None).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ def test_words_for_density_ratios_lead_to_the_strategy(word):
 )
 def test_words_for_samplers_lead_to_the_resampler(word):
     with pytest.raises(ValueError, match="resampler='"):
-        WeightedClassifier(weighting=word).fit(X, y)
+        WeightedClassifier(weighting=word, calibration=None).fit(X, y)
     with pytest.raises(ValueError, match="resampler='"):
         WeightedRegressor(weighting=word).fit(X, X[:, 0])
 
 
 def test_a_sampler_as_weighting_leads_to_the_resampler():
     with pytest.raises(TypeError, match="resampler="):
-        WeightedClassifier(weighting=SMOTE()).fit(X, y)
+        WeightedClassifier(weighting=SMOTE(), calibration=None).fit(X, y)
 
 
 def test_capital_letters_are_no_other_word():
     with pytest.raises(ValueError, match="Did you mean 'smote'"):
-        WeightedClassifier(resampler="SMOTE").fit(X, y)
+        WeightedClassifier(resampler="SMOTE", calibration=None).fit(X, y)
     with pytest.raises(ValueError, match="Did you mean 'random_over'"):
         WeightedSampler("Random_Over").fit_resample(X, y)
     with pytest.raises(ValueError, match="Did you mean 'balanced'"):
-        WeightedClassifier(weighting="Balanced").fit(X, y)
+        WeightedClassifier(weighting="Balanced", calibration=None).fit(X, y)
     with pytest.raises(ValueError, match="Did you mean 'kliep'"):
         DensityRatioWeighting(X, estimator="KLIEP").fit(X)
 
@@ -60,7 +60,7 @@ def test_capital_letters_are_no_other_word():
 @pytest.mark.parametrize("name", ["X_target", "sample_weight_target"])
 def test_a_target_without_a_strategy_for_it_is_refused(weighting, name):
     with pytest.raises(ValueError, match=rf"{name}.*weighting="):
-        WeightedClassifier(weighting=weighting).fit(X, y, **{name: X})
+        WeightedClassifier(weighting=weighting, calibration=None).fit(X, y, **{name: X})
     if weighting is None:
         with pytest.raises(ValueError, match=rf"{name}.*weighting="):
             WeightedRegressor().fit(X, X[:, 0], **{name: X})
@@ -68,7 +68,9 @@ def test_a_target_without_a_strategy_for_it_is_refused(weighting, name):
 
 def test_a_target_reaches_the_strategy_that_asks_for_it():
     shift = DensityRatioWeighting(estimator="ulsif", random_state=0)
-    WeightedClassifier(weighting=["balanced", shift]).fit(X, y, X_target=X + 0.1)
+    WeightedClassifier(weighting=["balanced", shift], calibration=None).fit(
+        X, y, X_target=X + 0.1
+    )
 
 
 @pytest.mark.parametrize("label", [0, 1.0, "only", True])
@@ -83,13 +85,17 @@ def test_a_target_reaches_the_strategy_that_asks_for_it():
     ids=str,
 )
 def test_one_class_is_said_plainly(params, label):
-    clf = WeightedClassifier(RandomForestClassifier(3), **params)
+    clf = WeightedClassifier(
+        RandomForestClassifier(3), **{"calibration": None, **params}
+    )
     with pytest.raises(ValueError, match=f"only one class, {label!r}"):
         clf.fit(X, np.full(120, label))
 
 
 def test_a_learner_that_takes_one_class_may_have_it():
-    clf = WeightedClassifier(RandomForestClassifier(3)).fit(X, np.full(120, "only"))
+    clf = WeightedClassifier(RandomForestClassifier(3), calibration=None).fit(
+        X, np.full(120, "only")
+    )
     assert set(clf.predict(X)) == {"only"}
 
 
@@ -109,7 +115,9 @@ def test_a_regression_has_no_classes_to_balance(weighting):
 
 def test_a_label_with_a_slip_is_suggested():
     with pytest.raises(ValueError, match="Did you mean 'fraud'"):
-        WeightedClassifier(weighting={"frauds": 5, "fine": 1}).fit(X, names)
+        WeightedClassifier(weighting={"frauds": 5, "fine": 1}, calibration=None).fit(
+            X, names
+        )
 
 
 @pytest.mark.parametrize("scoring", ["roc_auc", "average_precision", "neg_log_loss"])
@@ -123,9 +131,9 @@ def test_scores_that_no_threshold_changes_are_refused(scoring, calibration):
 def test_a_scorer_of_ranks_is_refused_and_one_of_labels_is_not():
     ranks = make_scorer(roc_auc_score, response_method="predict_proba")
     with pytest.raises(ValueError, match="whatever the threshold"):
-        WeightedClassifier(decision=TunedDecision(ranks)).fit(X, y)
+        WeightedClassifier(decision=TunedDecision(ranks), calibration=None).fit(X, y)
     labels = make_scorer(lambda true, said: float((true == said).mean()))
-    WeightedClassifier(decision=TunedDecision(labels)).fit(X, y)
+    WeightedClassifier(decision=TunedDecision(labels), calibration=None).fit(X, y)
 
 
 @pytest.mark.parametrize("sampler", ["smote", "random_over", SMOTE(random_state=0)])
@@ -139,10 +147,12 @@ def test_texts_are_resampled_after_they_are_columns(sampler, container):
     )
     steps = make_pipeline(TfidfVectorizer(), LogisticRegression())
     with pytest.raises(ValueError, match=r"(?i)resampler.*pipeline"):
-        WeightedClassifier(steps, resampler=sampler, random_state=0).fit(texts, labels)
+        WeightedClassifier(steps, resampler=sampler, random_state=0, calibration=None).fit(texts, labels)
     with pytest.raises(ValueError, match=r"(?i)resampler.*pipeline"):
         resample(sampler, texts, labels)
-    inner = WeightedClassifier(LogisticRegression(), resampler="random_over")
+    inner = WeightedClassifier(
+        LogisticRegression(), resampler="random_over", calibration=None
+    )
     make_pipeline(TfidfVectorizer(), inner).fit(texts, labels)
 
 
@@ -154,7 +164,7 @@ def test_decision_values_of_a_calibrated_model_lead_to_its_probabilities():
 
 def test_a_generator_is_no_table():
     with pytest.raises(TypeError, match="table of rows; got generator"):
-        WeightedClassifier().fit((row for row in X), y)
+        WeightedClassifier(calibration=None).fit((row for row in X), y)
 
 
 @pytest.mark.parametrize(

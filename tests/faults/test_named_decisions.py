@@ -368,7 +368,7 @@ def test_thresholds_refuse_it_and_say_what_to_use():
     cost = asking([0, 1])
     for make in (
         lambda: CostSensitiveClassifier(cost=cost, decision="tuned", estimator=None),
-        lambda: WeightedClassifier(decision=TunedDecision(cost=cost)),
+        lambda: WeightedClassifier(decision=TunedDecision(cost=cost), calibration=None),
     ):
         clf = make().set_params(estimator=LogisticRegression())
         with pytest.raises(ValueError, match=r"\('ask',\)|\['ask'\].*ExpectedCost"):
@@ -461,4 +461,4 @@ def test_one_label_of_three_is_decided_from_its_number_on():
     np.testing.assert_array_equal(clf.predict(X), expected)
     assert clf.decision_.threshold_label_ == "b"
     with pytest.raises(ValueError, match=r"2 labels.*CostMatrix"):
-        WeightedClassifier(decision={"a": 0.2, "b": 0.3}).fit(X, y)
+        WeightedClassifier(decision={"a": 0.2, "b": 0.3}, calibration=None).fit(X, y)

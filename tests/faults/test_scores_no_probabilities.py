@@ -80,7 +80,7 @@ def test_by_every_kind_of_calibration_and_in_other_processes(calibration, n_jobs
 def test_without_calibration_there_is_no_predict_proba_but_labels(alias, n_classes):
     X, y = rows(n_classes)
     model = boosted(**{"objective": None, alias: log_loss})
-    clf = WeightedClassifier(model)
+    clf = WeightedClassifier(model, calibration=None)
     for one in (clf, clf.fit(X, y)):
         with pytest.raises(AttributeError, match="callable objective returns raw"):
             one.predict_proba(X)
@@ -93,7 +93,7 @@ def test_without_calibration_there_is_no_predict_proba_but_labels(alias, n_class
 def test_what_needs_probabilities_is_refused(parameters):
     X, y = rows()
     with pytest.raises(TypeError, match="callable objective returns raw scores"):
-        WeightedClassifier(boosted(), **parameters).fit(X, y)
+        WeightedClassifier(boosted(), **{"calibration": None, **parameters}).fit(X, y)
 
 
 def test_a_focal_loss_has_its_closed_form_way_back():
@@ -112,7 +112,7 @@ def test_a_frozen_model_is_looked_into():
 
 def test_an_objective_that_is_a_name_gives_probabilities():
     X, y = rows()
-    clf = WeightedClassifier(boosted(objective="binary")).fit(X, y)
+    clf = WeightedClassifier(boosted(objective="binary"), calibration=None).fit(X, y)
     assert_allclose(clf.predict_proba(X), clf.estimator_.predict_proba(X))
 
 
@@ -176,7 +176,7 @@ def _single_ulp(p):
 
 def test_a_stream_looks_at_its_first_chunk():
     X, y = rows()
-    clf = WeightedClassifier(Says(NONE["above one"]))
+    clf = WeightedClassifier(Says(NONE["above one"]), calibration=None)
     with pytest.raises(ValueError, match="predict_proba of Says"):
         clf.partial_fit(X, y, classes=[0, 1])
     assert not hasattr(clf, "classes_")

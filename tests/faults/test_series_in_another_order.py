@@ -18,14 +18,16 @@ INDICES = {
     "pairs": pd.MultiIndex.from_product([range(8), range(10)]),
 }
 FITS = {
-    "classifier": lambda X, y, w: WeightedClassifier().fit(X, y, sample_weight=w),
+    "classifier": lambda X, y, w: WeightedClassifier(calibration=None).fit(
+        X, y, sample_weight=w
+    ),
     "calibrated": lambda X, y, w: WeightedClassifier(
         calibration="sigmoid", random_state=0
     ).fit(X, y, sample_weight=w),
     "regressor": lambda X, y, w: WeightedRegressor().fit(X, X[0], sample_weight=w),
     "strategy": lambda X, y, w: BalancedWeighting().fit(X, y, sample_weight=w),
     "stream": lambda X, y, w: WeightedClassifier(
-        SGDClassifier(loss="log_loss")
+        SGDClassifier(loss="log_loss"), calibration=None
     ).partial_fit(X, y, classes=[0, 1], sample_weight=w),
 }
 
@@ -67,8 +69,10 @@ def test_weights_are_taken_by_position():
     X, y, weights = table(INDICES["numbers"])
     mixed = weights.sample(frac=1, random_state=1)
     with pytest.warns(DegenerateWeightsWarning):
-        clf = WeightedClassifier().fit(X, y, sample_weight=mixed)
-    same = WeightedClassifier().fit(X, y, sample_weight=mixed.to_numpy())
+        clf = WeightedClassifier(calibration=None).fit(X, y, sample_weight=mixed)
+    same = WeightedClassifier(calibration=None).fit(
+        X, y, sample_weight=mixed.to_numpy()
+    )
     np.testing.assert_array_equal(clf.predict_proba(X), same.predict_proba(X))
 
 
@@ -78,4 +82,4 @@ def test_a_filter_takes_the_topic_alone():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "The index of", DegenerateWeightsWarning)
-        WeightedClassifier().fit(X, y, sample_weight=mixed)
+        WeightedClassifier(calibration=None).fit(X, y, sample_weight=mixed)

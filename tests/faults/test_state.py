@@ -87,7 +87,7 @@ COST = CostMatrix.binary(fp=1, fn=5)
 WRAPPERS = {
     "calibrated": WeightedClassifier(Failing(), calibration="sigmoid", cv=4),
     "closed form": WeightedClassifier(Failing(), calibration="prior"),
-    "not calibrated": WeightedClassifier(Failing()),
+    "not calibrated": WeightedClassifier(Failing(), calibration=None),
     "averaged": WeightedClassifier(
         Failing(), calibration="isotonic", cv=4, ensemble=True
     ),
@@ -202,7 +202,9 @@ def test_a_regressor_keeps_its_old_model_too():
 
 def test_names_of_columns_go_with_the_model_that_knew_them():
     X, y = rows()
-    clf = WeightedClassifier(random_state=0).fit(CONTAINERS["frame"](X), y)
+    clf = WeightedClassifier(random_state=0, calibration=None).fit(
+        CONTAINERS["frame"](X), y
+    )
     assert list(clf.feature_names_in_) == ["a", "b", "c"]
     assert not hasattr(clf.fit(X, y), "feature_names_in_")
 
@@ -390,7 +392,9 @@ def test_a_learner_that_raised_half_way_may_have_moved_and_the_error_says_so():
 
 def test_the_model_is_not_copied_for_a_chunk():
     X, y = rows()
-    clf = WeightedClassifier(GaussianNB()).partial_fit(X, y, classes=[0, 1])
+    clf = WeightedClassifier(GaussianNB(), calibration=None).partial_fit(
+        X, y, classes=[0, 1]
+    )
     model = clf.estimator_
     assert clf.partial_fit(X, y).estimator_ is model
 

@@ -39,10 +39,10 @@ FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
 def test_every_sparse_format_gives_the_same_model(params, form, cls):
     weights = np.ones(150)
     weights[:3] = 0
-    expected = WeightedClassifier(random_state=0, **params)
+    expected = WeightedClassifier(calibration=None, random_state=0, **params)
     expected.fit(sp.csr_matrix(X), y, sample_weight=weights)
     table = getattr(sp, f"{form}_{cls}")(X)
-    clf = WeightedClassifier(random_state=0, **params)
+    clf = WeightedClassifier(calibration=None, random_state=0, **params)
     clf.fit(table, y, sample_weight=weights)
     assert table.format == form
     proba = clf.predict_proba(sp.csr_matrix(X))
@@ -82,9 +82,11 @@ def test_gaps_in_words_are_a_value_of_their_own(estimator, dtype, gap):
 @pytest.mark.parametrize("strategy", [DensityRatioWeighting, LabelShiftWeighting])
 def test_no_repr_prints_a_row_of_the_target(strategy, kind):
     shift = strategy(kind(np.full((40, 4), 123.456)))
-    clf = WeightedClassifier(weighting=shift)
+    clf = WeightedClassifier(weighting=shift, calibration=None)
     grid = GridSearchCV(clf, {"calibration": [None]})
-    product = WeightedClassifier(weighting=[BalancedWeighting(), shift])
+    product = WeightedClassifier(
+        weighting=[BalancedWeighting(), shift], calibration=None
+    )
     for shown in (shift, clf, grid, product, shift * BalancedWeighting()):
         assert "123.456" not in repr(shown) + str(shown) + shown._repr_html_()
         assert "40 x 4 table" in repr(shown)

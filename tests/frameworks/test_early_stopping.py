@@ -128,7 +128,7 @@ def parts(request):
 @boosted
 def test_the_stop_is_the_one_made_by_hand(make, parts):
     (X, y, weight), rows = parts
-    clf = WeightedClassifier(make(), weighting="balanced").fit(
+    clf = WeightedClassifier(make(), weighting="balanced", calibration=None).fit(
         X, y, weight, validation=rows
     )
     weight = weight / weight.mean()
@@ -143,9 +143,9 @@ def test_the_stop_is_the_one_made_by_hand(make, parts):
 def test_a_pipeline_stops_where_its_transformed_rows_do(make, parts):
     (X, y, weight), rows = parts
     step = FunctionTransformer(np.sign)  # what is not transformed stops elsewhere
-    wrapped = WeightedClassifier(make_pipeline(step, make()))
+    wrapped = WeightedClassifier(make_pipeline(step, make()), calibration=None)
     wrapped.fit(X, y, weight, validation=rows)
-    alone = WeightedClassifier(make())
+    alone = WeightedClassifier(make(), calibration=None)
     alone.fit(np.sign(X), y, weight, validation=(np.sign(rows[0]), *rows[1:]))
     assert wrapped.report_.rounds == alone.report_.rounds
     assert_allclose(wrapped.predict_proba(X), alone.predict_proba(np.sign(X)))
@@ -162,7 +162,9 @@ def test_nothing_of_ours_stays_on_the_learner(make, parts):
     (X, y, weight), _ = parts
     learner = make()
     before = parameters_of(learner)
-    clf = WeightedClassifier(learner, validation_fraction=0.2, random_state=0)
+    clf = WeightedClassifier(
+        learner, validation_fraction=0.2, random_state=0, calibration=None
+    )
     clf.fit(X, y, weight)
     for model in (learner, clf.estimator_):
         assert parameters_of(model) == before
@@ -189,7 +191,9 @@ def test_folds_stop_by_themselves_with_any_number_of_jobs(make, parts):
 @boosted
 def test_a_search_can_tune_it(make, parts):
     (X, y, _), _ = parts
-    clf = WeightedClassifier(make(), validation_fraction=0.2, random_state=0)
+    clf = WeightedClassifier(
+        make(), validation_fraction=0.2, random_state=0, calibration=None
+    )
     grid = {"estimator__learning_rate": [0.1, 0.5]}
     search = GridSearchCV(clf, grid, cv=2, scoring="neg_log_loss").fit(X, y)
     assert search.best_estimator_.report_.rounds[0] <= ROUNDS
@@ -211,12 +215,14 @@ def test_a_regressor_watches_its_own_loss():
 def test_the_callback_of_lightgbm_is_patience_too(parts):
     (X, y, _), rows = parts
     library = pytest.importorskip("lightgbm", reason="lightgbm: NOT TESTED")
-    clf = WeightedClassifier(lightgbm(early_stopping_round=None))
+    clf = WeightedClassifier(lightgbm(early_stopping_round=None), calibration=None)
     with pytest.raises(ValueError, match="early_stopping_round=50"):
         clf.fit(X, y, validation=rows)
     stop = library.early_stopping(PATIENCE, verbose=False)
     clf.fit(X, y, validation=rows, callbacks=[stop])
-    patient = WeightedClassifier(lightgbm()).fit(X, y, validation=rows)
+    patient = WeightedClassifier(lightgbm(), calibration=None).fit(
+        X, y, validation=rows
+    )
     assert clf.report_.rounds == patient.report_.rounds
 
 
@@ -228,7 +234,9 @@ def test_words_in_columns_reach_a_pool_of_catboost():
     words = np.where(data.X[:, 0] > 0, "up", "down")
     X = pd.DataFrame(data.X, columns=list("abcde")).assign(word=words)
     model = catboost(cat_features=["word"])
-    clf = WeightedClassifier(model, validation_fraction=0.2, random_state=0)
+    clf = WeightedClassifier(
+        model, validation_fraction=0.2, random_state=0, calibration=None
+    )
     clf.fit(X, data.y, np.random.default_rng(0).exponential(size=600))
     assert clf.report_.rounds[0] < ROUNDS
 
@@ -262,7 +270,9 @@ def test_a_network_stops_by_the_refined_loss_and_forgets_it():
     data = make_imbalanced(2000, prevalence=0.1, nonlinearity=0.5, random_state=0)
     X, weight = data.X.astype("float32"), np.random.default_rng(0).exponential(size=500)
     rows = X[1500:], data.y[1500:], weight
-    clf = WeightedClassifier(net).fit(X[:1500], data.y[:1500], validation=rows)
+    clf = WeightedClassifier(net, calibration=None).fit(
+        X[:1500], data.y[:1500], validation=rows
+    )
     model = clf.estimator_
     losses = [row["refined_log_loss"] for row in model.history]
     assert len(losses) - 1 - np.argmin(losses) == 5  # it has waited so long
@@ -284,7 +294,10 @@ def test_a_network_may_watch_what_the_user_says():
     )
     data = make_imbalanced(600, prevalence=0.3, random_state=0)
     clf = WeightedClassifier(
-        network(callbacks=[stop]), validation_fraction=0.2, random_state=0
+        network(callbacks=[stop]),
+        validation_fraction=0.2,
+        random_state=0,
+        calibration=None,
     ).fit(data.X.astype("float32"), data.y, np.ones(600))
     assert clf.report_.early_stopping.startswith("monitor='valid_acc' of Weighted")
     assert "refined_log_loss" not in clf.estimator_.history[-1]
@@ -310,7 +323,7 @@ def test_keras_watches_population_weights_and_encoded_labels():
         verbose=0,
         callbacks=[keras.callbacks.EarlyStopping(patience=3)],
     )
-    clf = WeightedClassifier(make_pipeline(StandardScaler(), model))
+    clf = WeightedClassifier(make_pipeline(StandardScaler(), model), calibration=None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikeras and newer scikit-learn
         clf.fit(data.X[:400], y[:400], validation=(data.X[400:], y[400:], weight))

@@ -284,7 +284,12 @@ def _fit_pipeline(spec):
     model = pipeline.make_pipeline(*parts.PIPELINES[spec["learner"]](labels))
     if spec["wrapped"]:
         model = sw.WeightedClassifier(
-            model, weighting=None, calibration="sigmoid", cv=3, random_state=0
+            model,
+            weighting=None,
+            calibration="sigmoid",
+            cv=3,
+            ensemble="auto",
+            random_state=0,
         )
     yield model
     model.fit(X, y, sample_weight=weights)

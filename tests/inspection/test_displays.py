@@ -86,7 +86,9 @@ def test_several_weights_on_the_same_axes_look_different():
 
 def test_weights_of_estimators(rows):
     X, y, w = rows
-    clf = WeightedClassifier(LogisticRegression()).fit(X, y, sample_weight=w)
+    clf = WeightedClassifier(LogisticRegression(), calibration=None).fit(
+        X, y, sample_weight=w
+    )
     display = WeightDistributionDisplay.from_estimator(clf, X, y)
     np.testing.assert_allclose(display.weights, clf.weighting_.weigh(X, y))
     assert display.name == "BalancedWeighting()"
@@ -95,7 +97,9 @@ def test_weights_of_estimators(rows):
     strategy = BalancedWeighting().fit(X, y)
     alone = WeightDistributionDisplay.from_estimator(strategy, X, y)
     assert alone.weights.sum() == pytest.approx(400)
-    plain = WeightedClassifier(LogisticRegression(), weighting=None).fit(X, y)
+    plain = WeightedClassifier(
+        LogisticRegression(), weighting=None, calibration=None
+    ).fit(X, y)
     given = WeightDistributionDisplay.from_estimator(plain, X, y, sample_weight=w)
     assert given.weights is w
     assert given.name == "sample_weight"
@@ -219,7 +223,7 @@ def test_one_class_of_several(rng):
 
 def test_sensitivity_cross_validates_every_strength(rows):
     X, y, _ = rows
-    clf = WeightedClassifier(LogisticRegression())
+    clf = WeightedClassifier(LogisticRegression(), calibration=None)
     display = WeightSensitivityDisplay.from_estimator(
         clf, X, y, strengths=[1, 0], scoring=["recall_macro", "neg_log_loss"], cv=3
     )
@@ -260,7 +264,7 @@ def test_sensitivity_of_a_comparison_needs_no_fit(rows):
 def test_sensitivity_of_a_callable_and_another_parameter(rows):
     X, y, _ = rows
     display = WeightSensitivityDisplay.from_estimator(
-        WeightedClassifier(LogisticRegression(), stabilizer=5.0),
+        WeightedClassifier(LogisticRegression(), stabilizer=5.0, calibration=None),
         X,
         y,
         strengths=[1.0, 2.0],
@@ -283,7 +287,7 @@ def test_sensitivity_looks_at_the_axes_before_it_fits(rows, ax):
                 "fitted before it was known whether there is anything to draw on"
             )
 
-    clf = WeightedClassifier(Unfitted())
+    clf = WeightedClassifier(Unfitted(), calibration=None)
     with pytest.raises(TypeError, match=r"draws on axes of matplotlib; got ax="):
         WeightSensitivityDisplay.from_estimator(clf, X, y, ax=ax)
 

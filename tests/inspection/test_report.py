@@ -180,7 +180,7 @@ def test_frozen_and_pickled(fitted):
 
 def test_without_weights(rows):
     X, y, _ = rows
-    report = WeightedClassifier(weighting=None).fit(X, y).report_
+    report = WeightedClassifier(weighting=None, calibration=None).fit(X, y).report_
     assert report.weighting == "none"
     assert report.deliveries == []
     assert report.n_left_out == 0
@@ -202,7 +202,9 @@ def test_population_and_emphasis_are_told_apart(rows):
     weight = weight + 0.5
     table = np.column_stack([X, weight])
     report = (
-        WeightedClassifier(weighting=[ColumnWeighting(2), BalancedWeighting(0.5)])
+        WeightedClassifier(
+            weighting=[ColumnWeighting(2), BalancedWeighting(0.5)], calibration=None
+        )
         .fit(table, y)
         .report_
     )
@@ -220,14 +222,14 @@ def test_population_and_emphasis_are_told_apart(rows):
 def test_a_class_of_zero_mass(rows):
     X, y, _ = rows
     report = (
-        WeightedClassifier(weighting="balanced")
+        WeightedClassifier(weighting="balanced", calibration=None)
         .fit(X, y, sample_weight=(y == "a").astype(float) + (np.arange(120) >= 110))
         .report_
     )
     assert report.rows == [90, 10]
     three = np.where(np.arange(120) % 3 == 2, "c", y)
     report = (
-        WeightedClassifier(weighting="balanced")
+        WeightedClassifier(weighting="balanced", calibration=None)
         .fit(X, three, sample_weight=(three != "c").astype(float))
         .report_
     )
@@ -252,7 +254,7 @@ def test_a_frozen_estimator(rows):
 def test_many_classes_stay_readable(rng):
     X, y = rng.normal(size=(300, 2)), np.arange(300) % 30
     weighting = ClassWeighting({label: 1.0 + label for label in range(30)})
-    report = WeightedClassifier(weighting=weighting).fit(X, y).report_
+    report = WeightedClassifier(weighting=weighting, calibration=None).fit(X, y).report_
     lines = repr(report).splitlines()
     table = lines[lines.index("") + 1 :]
     assert len(table) == 31
@@ -269,6 +271,7 @@ def test_tails_are_those_of_the_raw_weights_by_role(rows):
         LogisticRegression(),
         weighting=[ColumnWeighting(0), "balanced"],
         stabilizer="temper",
+        calibration=None,
     )
     column = np.abs(X[:, :1]) + 0.01
     X = np.hstack([column, X])
@@ -289,17 +292,22 @@ def test_tails_are_those_of_the_raw_weights_by_role(rows):
 def test_weights_per_class_are_not_looked_at(rows, monkeypatch):
     X, y, _ = rows
     monkeypatch.setattr(_tails, "pareto_diagnostics", None)  # a call would fail
-    report = WeightedClassifier(LogisticRegression()).fit(X, y).report_
+    report = (
+        WeightedClassifier(LogisticRegression(), calibration=None).fit(X, y).report_
+    )
     assert report.tails["emphasis"].verdict == "not applicable"
     assert report.target is None
-    assert WeightedClassifier(weighting=None).fit(X, y).report_.tails == {}
+    assert (
+        WeightedClassifier(weighting=None, calibration=None).fit(X, y).report_.tails
+        == {}
+    )
 
 
 def test_a_tail_without_mean_is_told_with_figure_and_remedy(rows):
     X, y, _ = rows
     heavy = (1 - (np.arange(120) + 0.5) / 120) ** -2.5
     heavy = np.random.RandomState(0).permutation(heavy)
-    clf = WeightedClassifier(LogisticRegression())
+    clf = WeightedClassifier(LogisticRegression(), calibration=None)
     with pytest.warns(DegenerateWeightsWarning, match=r"120 rows count as \d"):
         clf.fit(X, y, sample_weight=heavy)
     # With a remedy in place nothing is said.
@@ -309,7 +317,11 @@ def test_a_tail_without_mean_is_told_with_figure_and_remedy(rows):
 def test_the_target_of_a_density_ratio_is_reported(rows):
     X, y, _ = rows
     shift = DensityRatioWeighting(X + 0.2, estimator="logistic", random_state=0)
-    report = WeightedClassifier(weighting=[shift, "balanced"]).fit(X, y).report_
+    report = (
+        WeightedClassifier(weighting=[shift, "balanced"], calibration=None)
+        .fit(X, y)
+        .report_
+    )
     assert report.target["missing_target_mass"] >= 0
     assert "missing target" in repr(report)
     assert json.loads(json.dumps(report.to_dict()))["target"]["effective_share"] > 0

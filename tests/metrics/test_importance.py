@@ -67,7 +67,9 @@ def test_it_chooses_another_and_better_model_than_plain_cross_validation():
         loss, chosen = {}, {}
         for name, scoring in scorings.items():
             search = GridSearchCV(
-                WeightedClassifier(LogisticRegression(), weighting=shift),
+                WeightedClassifier(
+                    LogisticRegression(), weighting=shift, calibration=None
+                ),
                 {"weighting__exponent": [0.0, 0.5, 1.0]},
                 scoring=scoring,
                 cv=3,
@@ -113,7 +115,7 @@ def test_without_a_strategy_that_of_the_model_weighs_but_not_its_emphasis(rng):
     X, y = data.X_source, data.y_source
     shift = DensityRatioWeighting(data.X_target, estimator="logistic", random_state=0)
     model = WeightedClassifier(
-        LogisticRegression(), weighting=[shift, BalancedWeighting()]
+        LogisticRegression(), weighting=[shift, BalancedWeighting()], calibration=None
     ).fit(X, y)
     scorer = importance_weighted_scorer("neg_log_loss")
     weights = clone(shift).fit(X, y).weigh(X)
@@ -122,7 +124,7 @@ def test_without_a_strategy_that_of_the_model_weighs_but_not_its_emphasis(rng):
     with pytest.raises(ValueError, match="no attribute weighting_"):
         scorer(LogisticRegression().fit(X, y), X, y)
     with pytest.raises(ValueError, match="role population"):
-        scorer(WeightedClassifier().fit(X, y), X, y)
+        scorer(WeightedClassifier(calibration=None).fit(X, y), X, y)
 
 
 def test_strategies_that_look_at_labels_get_them(rng):

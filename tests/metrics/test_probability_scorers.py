@@ -77,7 +77,7 @@ def test_a_fold_without_a_class_is_scored(rows):
 def test_a_search_finds_the_calibrated_model(rows):
     X, y, _ = rows
     search = GridSearchCV(
-        WeightedClassifier(LogisticRegression(), random_state=0),
+        WeightedClassifier(LogisticRegression(), random_state=0, calibration=None),
         {"calibration": [None, "sigmoid"]},
         scoring=make_calibration_scorer(),
         cv=3,

@@ -188,7 +188,9 @@ def test_rows_of_another_kind_show_in_the_weights():
         estimator=KernelLogisticRatio(n_centers=0, lambdas=0.01),
         random_state=0,
     )
-    clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
+    clf = WeightedClassifier(
+        LogisticRegression(), weighting=weighting, calibration=None
+    )
     watched = WeightMonitor(clf, random_state=0, cv=3).fit(X, y)
     assert list(watched.weight_quantiles_) == [0.5, 0.9, 0.99]
     assert not first_look(watched, *rows(300, 0.3, rng)).alarm
@@ -257,7 +259,7 @@ def test_estimators_of_any_kind():
     for estimator in (
         make_pipeline(StandardScaler(), LogisticRegression()),
         search,
-        WeightedClassifier(search, weighting=BalancedWeighting(0.5)),
+        WeightedClassifier(search, weighting=BalancedWeighting(0.5), calibration=None),
         None,
     ):
         watched = WeightMonitor(estimator, cv=2, random_state=0).fit(X, y)

@@ -75,7 +75,7 @@ def by_hand(engine, X, y, weights, **fit_params):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_is_fitted_as_by_hand(engine, data, routing, weighted):
     X, y, sample_weight = data
-    model = WeightedClassifier(engine)
+    model = WeightedClassifier(engine, calibration=None)
     model.fit(X, y, sample_weight=sample_weight if weighted else None)
     weights = balanced(y, sample_weight if weighted else np.ones(300))
     expected = by_hand(engine, X, y, weights).predict_proba(X)
@@ -90,7 +90,7 @@ def test_is_fitted_as_by_hand(engine, data, routing, weighted):
 def test_scale_of_the_weights_means_nothing(engine, data, scale):
     """Least weights in a leaf would feel it."""
     X, y, sample_weight = data
-    model = WeightedClassifier(engine)
+    model = WeightedClassifier(engine, calibration=None)
     one = clone(model).fit(X, y, sample_weight).predict_proba(X)
     other = clone(model).fit(X, y, sample_weight * scale).predict_proba(X)
     assert_allclose(one, other, rtol=1e-4)
@@ -102,7 +102,9 @@ def test_labels_of_any_kind(data):
     lightgbm = pytest.importorskip("lightgbm")
     params = ENGINES["LGBMClassifier"][1]
     labels = np.array(["no", "yes"])[y]
-    model = WeightedClassifier(lightgbm.LGBMClassifier(**params)).fit(X, labels)
+    model = WeightedClassifier(lightgbm.LGBMClassifier(**params), calibration=None).fit(
+        X, labels
+    )
     assert_array_equal(model.classes_, ["no", "yes"])
     assert set(model.predict(X)) == {"no", "yes"}
 
@@ -133,8 +135,8 @@ def test_balancing_by_itself_is_double_counting(engine, data, name, value):
         pytest.skip("a parameter of LightGBM")
     engine.set_params(**{name: value})
     with pytest.warns(DoubleCountingWarning, match=f"{name}={value!r}"):
-        WeightedClassifier(engine).fit(X, y)
-    WeightedClassifier(engine, weighting=None).fit(X, y)
+        WeightedClassifier(engine, calibration=None).fit(X, y)
+    WeightedClassifier(engine, weighting=None, calibration=None).fit(X, y)
 
 
 @pytest.mark.parametrize("where", ["alone", "pipeline", "search", "search of pipeline"])
@@ -159,7 +161,7 @@ def test_sets_to_evaluate_and_callbacks(data, where):
     def count(env):
         rounds.append(len(env.evaluation_result_list))
 
-    model = WeightedClassifier(estimator).fit(
+    model = WeightedClassifier(estimator, calibration=None).fit(
         X,
         y,
         sample_weight=sample_weight,
@@ -191,14 +193,18 @@ def test_inside_ensembles(engine, data, routing):
         [("a", engine), ("b", make_pipeline(StandardScaler(), LogisticRegression()))],
         voting="soft",
     )
-    model = WeightedClassifier(voting).fit(X, y, sample_weight=sample_weight)
+    model = WeightedClassifier(voting, calibration=None).fit(
+        X, y, sample_weight=sample_weight
+    )
     assert_allclose(
         model.estimator_.named_estimators_["a"].predict_proba(X),
         by_hand(engine, X, y, weights).predict_proba(X),
         rtol=1e-5,
     )
     stacking = StackingClassifier([("a", engine)], LogisticRegression(), cv=2)
-    model = WeightedClassifier(stacking).fit(X, y, sample_weight=sample_weight)
+    model = WeightedClassifier(stacking, calibration=None).fit(
+        X, y, sample_weight=sample_weight
+    )
     assert_allclose(
         model.estimator_.named_estimators_["a"].predict_proba(X),
         by_hand(engine, X, y, weights).predict_proba(X),
@@ -210,7 +216,7 @@ def test_calibrated_is_right_on_average(engine, rng):
     X = rng.normal(size=(3000, 3))
     y = (X[:, 0] + rng.normal(size=3000) > 2).astype(int)
     train, test = np.arange(2000), np.arange(2000, 3000)
-    plain = WeightedClassifier(engine).fit(X[train], y[train])
+    plain = WeightedClassifier(engine, calibration=None).fit(X[train], y[train])
     model = WeightedClassifier(engine, calibration="sigmoid", cv=3, random_state=0)
     model.fit(X[train], y[train])
     prevalence = y[test].mean()

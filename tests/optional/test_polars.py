@@ -98,7 +98,7 @@ def as_pandas(frame):
 def test_labels_and_weights_in_series(data):
     frame, y = data
     X, weights = frame.select("a", "b"), frame["households"]
-    model = WeightedClassifier(LogisticRegression())
+    model = WeightedClassifier(LogisticRegression(), calibration=None)
     one = model.fit(X, pl.Series(y), sample_weight=weights).predict_proba(X)
     other = model.fit(X.to_numpy(), y, sample_weight=weights.to_numpy()).predict_proba(
         X.to_numpy()
@@ -110,7 +110,10 @@ def test_labels_and_weights_in_series(data):
 def test_drawn_rows(data):
     frame, y = data
     model = WeightedClassifier(
-        KNeighborsClassifier(3), unsupported="resample", random_state=0
+        KNeighborsClassifier(3),
+        unsupported="resample",
+        random_state=0,
+        calibration=None,
     )
     X = frame.select("a", "b")
     one = model.fit(X, y).predict_proba(X)
@@ -125,6 +128,7 @@ def test_cross_validation_and_search(data):
     model = WeightedClassifier(
         make_pipeline(columns(), LogisticRegression()),
         weighting=ColumnWeighting("households"),
+        calibration=None,
     )
     assert cross_val_score(model, frame, y, cv=3).shape == (3,)
     search = GridSearchCV(
@@ -134,6 +138,7 @@ def test_cross_validation_and_search(data):
     inside = WeightedClassifier(
         GridSearchCV(model.estimator, {"logisticregression__C": [0.1, 1.0]}, cv=2),
         weighting=ColumnWeighting("households"),
+        calibration=None,
     ).fit(frame, y)
     assert inside.predict(frame).shape == (120,)
 
@@ -155,4 +160,4 @@ def test_costs_in_a_column(data):
 def test_lazy_frame_is_refused(data):
     frame, y = data
     with pytest.raises(TypeError, match=r"LazyFrame.*collect"):
-        WeightedClassifier(LogisticRegression()).fit(frame.lazy(), y)
+        WeightedClassifier(LogisticRegression(), calibration=None).fit(frame.lazy(), y)

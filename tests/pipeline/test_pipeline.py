@@ -161,7 +161,7 @@ def test_no_emphasis_reaches_the_calibrator_of_the_last_step(rng):
 def test_a_search_around_the_last_step_keeps_the_roles_apart(rows):
     X, y, population = rows
     search = GridSearchCV(
-        WeightedClassifier(Spy(), weighting=None),
+        WeightedClassifier(Spy(), weighting=None, calibration=None),
         {"normalize": [False]},
         cv=2,
     )
@@ -175,7 +175,9 @@ def test_a_search_around_the_last_step_keeps_the_roles_apart(rows):
 def test_a_weighted_classifier_around_it_tells_it_the_roles(rows):
     X, y, population = rows
     pipe = make_pipeline(Scale(), Spy())
-    clf = WeightedClassifier(pipe, normalize=False).fit(X, y, population)
+    clf = WeightedClassifier(pipe, normalize=False, calibration=None).fit(
+        X, y, population
+    )
     emphasis = BalancedWeighting().fit_weigh(X, y, population)
     assert_allclose(clf.estimator_["scale"].weight_, population)
     assert_allclose(clf.estimator_[-1].weight_, population * emphasis)
@@ -233,7 +235,11 @@ def test_a_last_step_without_weights_is_refused_or_takes_another_way(rows):
     with pytest.raises(UnsupportedWeightsError, match="KNeighborsClassifier"):
         pipe.fit(X, y)
     drawn = WeightedClassifier(
-        KNeighborsClassifier(), weighting=None, unsupported="resample", random_state=0
+        KNeighborsClassifier(),
+        weighting=None,
+        unsupported="resample",
+        random_state=0,
+        calibration=None,
     )
     fitted = pipe.set_params(kneighborsclassifier=drawn).fit(X, y)[-1]
     assert_allclose(np.mean(fitted.estimator_._y), 0.5, atol=0.02)
@@ -368,7 +374,7 @@ def test_a_search_inside_a_weighted_classifier_scores_it(rows, weighted):
         Scale(), Draw(), BalancedWeighting(strength=0.5), LogisticRegression()
     )
     search = GridSearchCV(pipe, {"logisticregression__C": [0.1, 1.0]}, cv=2)
-    clf = WeightedClassifier(search, normalize=False, weighting=None)
+    clf = WeightedClassifier(search, normalize=False, weighting=None, calibration=None)
     clf.fit(X, y, weight if weighted else None)
     found = clf.estimator_
     assert np.isfinite(found.cv_results_["mean_test_score"]).all()

@@ -108,7 +108,9 @@ def test_a_column_that_held_weights_is_replaced_by_the_new_one(rows):
 def test_it_is_searched_and_set_to_make_frames(rows):
     X, y = rows
     column = WeightColumn(BalancedWeighting())
-    last = WeightedClassifier(LogisticRegression(), weighting=column.consumer())
+    last = WeightedClassifier(
+        LogisticRegression(), weighting=column.consumer(), calibration=None
+    )
     pipe = make_pipeline(StandardScaler(), column, last).set_output(transform="pandas")
     grid = {"weightcolumn__weighting__strength": [0.0, 1.0]}
     search = GridSearchCV(pipe, grid, cv=2, scoring="balanced_accuracy").fit(X, y)

@@ -96,7 +96,9 @@ def test_class_masses_are_those_that_are_documented(rare, seen, strength):
     counts = np.bincount(y).astype(float)
     counts[1] = int(0.3 * counts[0])
     weighting = BalancedWeighting(strength=strength)
-    clf = WeightedClassifier(Spy(), weighting=weighting, resampler=MILD).fit(X, y)
+    clf = WeightedClassifier(
+        Spy(), weighting=weighting, resampler=MILD, calibration=None
+    ).fit(X, y)
     _, rows, labels, weights = seen[0]
     assert_array_equal(np.bincount(labels), counts)
     mass = counts ** (1 - strength)
@@ -115,6 +117,7 @@ def test_weights_of_rows_ride_along_and_those_of_classes_come_after(rare, seen):
         Spy(),
         weighting=[by_row, "balanced", PriorWeighting({0: 0.8, 1: 0.2})],
         resampler=MILD,
+        calibration=None,
     ).fit(X, y, sample_weight=weights)
     _, _, labels, delivered = seen[0]
     prior = PriorWeighting({0: 0.8, 1: 0.2}).fit_weigh(X, y, weights)
@@ -135,7 +138,11 @@ def test_a_joined_strategy_weighs_rows_as_the_fit_did(rare, seen):
     X, y, _ = rare
     by_row = lambda X, y: 1 + np.abs(X[:, 1])  # noqa: E731
     clf = WeightedClassifier(
-        Spy(), weighting=[by_row, "balanced"], resampler="random_under", random_state=0
+        Spy(),
+        weighting=[by_row, "balanced"],
+        resampler="random_under",
+        random_state=0,
+        calibration=None,
     ).fit(X, y)
     _, rows, labels, delivered = seen[0]
     assert_allclose(clf.weighting_.weigh(rows, labels), delivered)
@@ -144,7 +151,7 @@ def test_a_joined_strategy_weighs_rows_as_the_fit_did(rare, seen):
 def test_rows_of_weight_zero_are_as_if_removed(rare, seen):
     X, y, weights = rare
     weights[::3] = 0
-    clf = WeightedClassifier(Spy(), resampler=MILD)
+    clf = WeightedClassifier(Spy(), resampler=MILD, calibration=None)
     clf.fit(X, y, weights)
     clf.fit(X[weights > 0], y[weights > 0], weights[weights > 0])
     (_, *one), (_, *other) = (entry for entry in seen if entry[0] == "fit")
@@ -155,9 +162,9 @@ def test_rows_of_weight_zero_are_as_if_removed(rare, seen):
 def test_columns_of_weights_are_dropped_before_rows_are_mixed(rare, seen):
     X, y, weights = rare
     table = pd.DataFrame(X, columns=list("abcde")).assign(w=weights)
-    WeightedClassifier(Spy(), weighting=ColumnWeighting("w"), resampler=MILD).fit(
-        table, y
-    )
+    WeightedClassifier(
+        Spy(), weighting=ColumnWeighting("w"), resampler=MILD, calibration=None
+    ).fit(table, y)
     _, rows, _, delivered = seen[0]
     assert list(rows.columns) == list("abcde")
     assert_array_equal(rows, MILD.fit_resample(X, y)[0])
@@ -168,7 +175,7 @@ def test_columns_of_weights_are_dropped_before_rows_are_mixed(rare, seen):
 def test_a_rule_for_the_weights_of_rows_that_are_made(rare, seen):
     X, y, weights = rare
     sampler = WeightedSampler(MILD, weight_rule="class_mean", preserve_mass=True)
-    clf = WeightedClassifier(Spy(), weighting=None, resampler=sampler)
+    clf = WeightedClassifier(Spy(), weighting=None, resampler=sampler, calibration=None)
     clf.fit(X, y, weights)
     _, _, labels, delivered = seen[0]
     mass = np.bincount(labels, delivered)
@@ -178,7 +185,9 @@ def test_a_rule_for_the_weights_of_rows_that_are_made(rare, seen):
 
 def test_an_estimator_without_weights_can_be_resampled(rare):
     X, y, _ = rare
-    clf = WeightedClassifier(KNeighborsClassifier(), weighting=None, resampler=MILD)
+    clf = WeightedClassifier(
+        KNeighborsClassifier(), weighting=None, resampler=MILD, calibration=None
+    )
     expected = KNeighborsClassifier().fit(*MILD.fit_resample(X, y))
     assert_array_equal(clf.fit(X, y).predict(X), expected.predict(X))
 
@@ -265,7 +274,9 @@ def test_labels_follow_the_combined_emphasis(rare):
 def test_costs_do_not_decide_by_the_probabilities_of_resampled_rows(rare):
     X, y, _ = rare
     cost = CostMatrix.binary(pos_label=1, fp=1, fn=5)
-    clf = WeightedClassifier(weighting=None, resampler=MILD, decision=cost)
+    clf = WeightedClassifier(
+        weighting=None, resampler=MILD, decision=cost, calibration=None
+    )
     with pytest.raises(ValueError, match=r"resampler=SMOTE.*changes the prob"):
         clf.fit(X, y)
     clf.set_params(calibration="prior").fit(X, y).predict(X)
@@ -273,13 +284,15 @@ def test_costs_do_not_decide_by_the_probabilities_of_resampled_rows(rare):
 
 def test_the_report_says_so(rare):
     X, y, _ = rare
-    clf = WeightedClassifier(resampler=MILD).fit(X, y)
+    clf = WeightedClassifier(resampler=MILD, calibration=None).fit(X, y)
     made = int(0.3 * (y == 0).sum())
     assert clf.report_.training_rows == [(y == 0).sum(), made]
     assert f"{(y == 1).sum()} to {made}" in repr(clf.report_)
     assert "inside every fit" in clf.report_._repr_html_()
     assert clf.report_.to_frame()["training_rows"].tolist() == [(y == 0).sum(), made]
-    assert "resampling" not in repr(WeightedClassifier().fit(X, y).report_)
+    assert "resampling" not in repr(
+        WeightedClassifier(calibration=None).fit(X, y).report_
+    )
 
 
 # --- Names, parameters, searches ------------------------------------------------------
@@ -296,7 +309,9 @@ def test_the_report_says_so(rare):
 def test_short_names(rare, short, sampler):
     X, y, weights = rare
     one, other = (
-        WeightedClassifier(resampler=spec, random_state=3).fit(X, y, weights)
+        WeightedClassifier(resampler=spec, random_state=3, calibration=None).fit(
+            X, y, weights
+        )
         for spec in (short, sampler)
     )
     assert_array_equal(one.predict_proba(X), other.predict_proba(X))
@@ -306,7 +321,7 @@ def test_a_random_state_that_moves_on_gives_one_seed_to_all_folds(rare):
     X, y, _ = rare
     one, other = (
         WeightedClassifier(
-            resampler="smote", random_state=np.random.RandomState(0)
+            resampler="smote", random_state=np.random.RandomState(0), calibration=None
         ).fit(X, y)
         for _ in range(2)
     )
@@ -314,17 +329,17 @@ def test_a_random_state_that_moves_on_gives_one_seed_to_all_folds(rare):
 
 
 def test_parameters_of_a_name_can_be_set():
-    clf = WeightedClassifier(resampler="smote")
+    clf = WeightedClassifier(resampler="smote", calibration=None)
     clf.set_params(resampler__sampling_strategy=0.3)
     assert clf.resampler.sampling_strategy == 0.3
     with pytest.raises(ValueError, match="resampler=None has no parameters"):
-        WeightedClassifier().set_params(resampler__k_neighbors=3)
+        WeightedClassifier(calibration=None).set_params(resampler__k_neighbors=3)
 
 
 def test_what_is_no_resampler(rare):
     X, y, _ = rare
     with pytest.raises(ValueError, match=r"resampler must be.*Did you mean 'smote'"):
-        WeightedClassifier(resampler="smot").fit(X, y)
+        WeightedClassifier(resampler="smot", calibration=None).fit(X, y)
 
 
 def test_in_a_pipeline_in_a_search_in_two_processes(rare):
@@ -367,7 +382,11 @@ def test_labels_of_every_kind(labels, n_classes):
 @pytest.mark.parametrize("kind", ["frame", "nullable", "polars", "sparse", "list"])
 def test_tables_of_every_kind(rare, kind):
     X, y, weights = rare
-    expected = WeightedClassifier(resampler=MILD).fit(X, y, weights).predict_proba(X)
+    expected = (
+        WeightedClassifier(resampler=MILD, calibration=None)
+        .fit(X, y, weights)
+        .predict_proba(X)
+    )
     if kind == "polars":
         table = pytest.importorskip("polars").DataFrame(X, schema=list("abcde"))
     elif kind == "sparse":
@@ -377,7 +396,7 @@ def test_tables_of_every_kind(rare, kind):
     else:
         table = pd.DataFrame(X, columns=list("abcde"))
         table = table.astype("Float64") if kind == "nullable" else table
-    clf = WeightedClassifier(resampler=MILD).fit(table, y, weights)
+    clf = WeightedClassifier(resampler=MILD, calibration=None).fit(table, y, weights)
     assert_allclose(clf.predict_proba(table), expected, rtol=1e-6)
 
 
@@ -420,7 +439,9 @@ def test_arguments_of_fit_follow_or_are_refused(rare):
             return super().fit(X, y, sample_weight)
 
     source = np.arange(y.size)
-    clf = WeightedClassifier(Sourced(), resampler="random_under", random_state=0)
+    clf = WeightedClassifier(
+        Sourced(), resampler="random_under", random_state=0, calibration=None
+    )
     clf.fit(X, y, source=source)
     rows = RandomUnderSampler(random_state=0)
     rows.fit_resample(X, y)
@@ -466,7 +487,9 @@ def _listed(mark):
 @_listed(
     parametrize_with_checks(
         [
-            WeightedClassifier(LogisticRegression(), resampler=one, random_state=0)
+            WeightedClassifier(
+                LogisticRegression(), resampler=one, random_state=0, calibration=None
+            )
             for one in ("smote", "random_under")
         ],
         expected_failed_checks=lambda _: {

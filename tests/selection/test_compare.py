@@ -403,7 +403,7 @@ def test_a_classifier_among_the_weightings_is_taken_as_it_is(data):
 
 
 def test_a_weighted_classifier_keeps_its_settings(data):
-    estimator = WeightedClassifier(GaussianNB(), decision=0.01)
+    estimator = WeightedClassifier(GaussianNB(), decision=0.01, calibration=None)
     comparison = compare(data, estimator=estimator)
     assert mean(comparison, "none", "recall", 1) > 0.95
 

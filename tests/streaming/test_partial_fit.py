@@ -88,7 +88,7 @@ STRATEGIES = {
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_stream_of_one_chunk_is_weighted_as_a_fit(rows, name, weighted):
     X, y, weight = rows
-    clf = WeightedClassifier(Learner(), weighting=STRATEGIES[name])
+    clf = WeightedClassifier(Learner(), weighting=STRATEGIES[name], calibration=None)
     weight = weight if weighted else None
     streamed = clone(clf).partial_fit(X, y, [0, 1], weight)
     fitted = clone(clf).fit(X, y, weight)
@@ -107,7 +107,10 @@ def test_a_stream_of_one_chunk_is_weighted_as_a_fit(rows, name, weighted):
 def test_class_weights_follow_the_masses_so_far(rows, half_life):
     X, y, weight = rows
     clf = WeightedClassifier(
-        Learner(), streaming=Streaming(half_life=half_life), normalize=False
+        Learner(),
+        streaming=Streaming(half_life=half_life),
+        normalize=False,
+        calibration=None,
     )
     in_chunks(clf, X, y, 20, weight)
     for number, (_, labels, given) in enumerate(clf.estimator_.chunks_):
@@ -123,7 +126,9 @@ def test_class_weights_follow_the_masses_so_far(rows, half_life):
 @pytest.mark.parametrize("half_life", [None, 30.0])
 def test_masses_do_not_depend_on_the_chunks(rows, half_life):
     X, y, weight = rows
-    clf = WeightedClassifier(Learner(), streaming=Streaming(half_life=half_life))
+    clf = WeightedClassifier(
+        Learner(), streaming=Streaming(half_life=half_life), calibration=None
+    )
     one, many = (in_chunks(clone(clf), X, y, size, weight) for size in (200, 8))
     assert_allclose(one.weighting_.class_weight_, many.weighting_.class_weight_)
 
@@ -131,7 +136,9 @@ def test_masses_do_not_depend_on_the_chunks(rows, half_life):
 def test_the_start_is_corrected_as_that_of_adam(rows):
     X, y, _ = rows
     beta = 0.5 ** (20 / 30)  # what is left of a moving average after 20 rows
-    clf = WeightedClassifier(Learner(), streaming=Streaming(half_life=30.0))
+    clf = WeightedClassifier(
+        Learner(), streaming=Streaming(half_life=30.0), calibration=None
+    )
     average = np.zeros(2)
     for step in range(1, 11):
         chunk = slice(20 * (step - 1), 20 * step)
@@ -148,7 +155,9 @@ def test_forgetting_follows_a_change():
     X = np.zeros((2000, 1))
     shares = {}
     for half_life in (None, 50.0):
-        clf = WeightedClassifier(Learner(), streaming=Streaming(half_life=half_life))
+        clf = WeightedClassifier(
+            Learner(), streaming=Streaming(half_life=half_life), calibration=None
+        )
         shares[half_life] = in_chunks(clf, X, y, 50).report_.population_share[1]
     assert abs(shares[None] - 0.5) < 0.01
     assert abs(shares[50.0] - 0.75) < 0.02
@@ -162,7 +171,11 @@ def test_rows_are_drawn_by_their_weights_and_weighted_by_the_rest(rows, mode, dr
     times, mass = np.zeros(200), np.zeros(200)
     for seed in range(400):
         clf = WeightedClassifier(
-            Learner(), streaming=mode, normalize=False, random_state=seed
+            Learner(),
+            streaming=mode,
+            normalize=False,
+            random_state=seed,
+            calibration=None,
         ).partial_fit(X, y, [0, 1], weight)
         ((seen, labels, given),) = clf.estimator_.chunks_
         at = seen[:, 0].astype(int)
@@ -180,14 +193,20 @@ def test_what_is_drawn_hangs_on_the_seed_and_on_the_call(rows):
     X, y, _ = rows
 
     def drawn(seed):
-        clf = WeightedClassifier(Learner(), streaming="sample", random_state=seed)
+        clf = WeightedClassifier(
+            Learner(), streaming="sample", random_state=seed, calibration=None
+        )
         return [one[0] for one in in_chunks(clf, X, y, 100).estimator_.chunks_]
 
     assert_array_equal(drawn(0)[1], drawn(0)[1])
     assert not np.array_equal(drawn(0)[1], drawn(1)[1])
     same = [np.tile(rows[0][:100], (2, 1)), np.tile(y[:100], 2)]
     clf = WeightedClassifier(
-        Learner(), weighting={0: 0.5, 1: 5.0}, streaming="sample", random_state=0
+        Learner(),
+        weighting={0: 0.5, 1: 5.0},
+        streaming="sample",
+        random_state=0,
+        calibration=None,
     )
     first, second = (one[0] for one in in_chunks(clf, *same, 100).estimator_.chunks_)
     assert not np.array_equal(first, second)
@@ -195,7 +214,7 @@ def test_what_is_drawn_hangs_on_the_seed_and_on_the_call(rows):
 
 def test_population_weights_are_of_mean_one_in_the_long_run(rows):
     X, y, weight = rows
-    clf = WeightedClassifier(Learner(), weighting=None)
+    clf = WeightedClassifier(Learner(), weighting=None, calibration=None)
     for scale in (1.0, 1e-6):
         given = in_chunks(clone(clf), X, y, 20, scale * weight).estimator_.chunks_
         assert_allclose(given[-1][2], weight[-20:] / weight.mean())
@@ -221,7 +240,7 @@ def test_what_would_hold_rows_out_is_refused(rows):
         ({"calibration": "sigmoid"}, "calibration"),
         ({"calibration": "prior", "decision": "tuned"}, "decision"),
     ):
-        clf = WeightedClassifier(GaussianNB(), **params)
+        clf = WeightedClassifier(GaussianNB(), **{"calibration": None, **params})
         with pytest.raises(AttributeError) as caught:
             clf.partial_fit(X, y, [0, 1])
         assert f"{name}=" in str(caught.value)
@@ -230,7 +249,7 @@ def test_what_would_hold_rows_out_is_refused(rows):
 
 def test_a_resampler_of_all_rows_is_refused(rows):
     X, y, _ = rows
-    clf = WeightedClassifier(GaussianNB(), resampler="random_over")
+    clf = WeightedClassifier(GaussianNB(), resampler="random_over", calibration=None)
     with pytest.raises(AttributeError) as caught:
         clf.partial_fit(X, y, [0, 1])
     assert "streaming='sample'" in str(caught.value)
@@ -242,7 +261,7 @@ def test_a_strategy_that_needs_all_rows_is_refused(rows):
         DensityRatioWeighting(X, estimator="kliep"),
         [DensityRatioWeighting(X, estimator="kliep"), "balanced"],
     ):
-        clf = WeightedClassifier(GaussianNB(), weighting=weighting)
+        clf = WeightedClassifier(GaussianNB(), weighting=weighting, calibration=None)
         with pytest.raises(TypeError, match="Weighting learns from all rows"):
             clf.partial_fit(X, y, [0, 1])
 
@@ -250,7 +269,7 @@ def test_a_strategy_that_needs_all_rows_is_refused(rows):
 def test_classes_are_told_once_and_stay(rows):
     X, y, _ = rows
     words = np.where(y == 1, "rare", "common")
-    clf = WeightedClassifier(Learner())
+    clf = WeightedClassifier(Learner(), calibration=None)
     with pytest.raises(ValueError, match="needs classes"):
         clf.partial_fit(X, words)
     clf.partial_fit(X, words, ["rare", "common", "never"]).partial_fit(X, words)
@@ -264,7 +283,7 @@ def test_classes_are_told_once_and_stay(rows):
 
 def test_a_class_that_is_still_to_come_holds_its_place(rows):
     X, y, _ = rows
-    clf = WeightedClassifier(Learner())
+    clf = WeightedClassifier(Learner(), calibration=None)
     clf.partial_fit(X[:3], y[:3], [0, 1])  # of class 0 alone
     assert_allclose(clf.estimator_.chunks_[0][2], 0.5)
     clf.partial_fit(X[3:20], y[3:20])
@@ -275,16 +294,18 @@ def test_a_stabilizer_bounds_what_the_first_of_a_class_counts(rows):
     X, y, _ = rows
     y = np.zeros(200, int)
     y[150] = 1
-    clf = WeightedClassifier(Learner(), stabilizer=5.0)
+    clf = WeightedClassifier(Learner(), stabilizer=5.0, calibration=None)
     given = in_chunks(clf, X, y, 50).estimator_.chunks_[3][2]
     assert given.max() / given.mean() <= 5 + 1e-9
-    free = in_chunks(WeightedClassifier(Learner()), X, y, 50).estimator_.chunks_[3][2]
+    free = in_chunks(
+        WeightedClassifier(Learner(), calibration=None), X, y, 50
+    ).estimator_.chunks_[3][2]
     assert free.max() / free.mean() > 20
 
 
 def test_learners_without_weights_raise_or_are_given_drawn_rows(rows):
     X, y, _ = rows
-    clf = WeightedClassifier(Unweighted())
+    clf = WeightedClassifier(Unweighted(), calibration=None)
     with pytest.raises(UnsupportedWeightsError, match="partial_fit of Unweighted"):
         clf.partial_fit(X, y, [0, 1])
     for params in ({"unsupported": "resample"}, {"streaming": "sample"}):
@@ -292,16 +313,24 @@ def test_learners_without_weights_raise_or_are_given_drawn_rows(rows):
         drawn.partial_fit(X, y, [0, 1])
         assert abs(drawn.estimator_.chunks_[0][1].mean() - 0.5) < 0.02
         assert drawn.report_.deliveries[0].way == "resample"
-    plain = WeightedClassifier(Unweighted(), weighting=None).partial_fit(X, y, [0, 1])
+    plain = WeightedClassifier(
+        Unweighted(), weighting=None, calibration=None
+    ).partial_fit(X, y, [0, 1])
     assert plain.report_.deliveries == []
-    assert not hasattr(WeightedClassifier(LogisticRegression()), "partial_fit")
+    assert not hasattr(
+        WeightedClassifier(LogisticRegression(), calibration=None), "partial_fit"
+    )
     with pytest.raises(TypeError, match="learns nothing"):
-        WeightedClassifier(FrozenEstimator(GaussianNB().fit(X, y))).partial_fit(X, y)
+        WeightedClassifier(
+            FrozenEstimator(GaussianNB().fit(X, y)), calibration=None
+        ).partial_fit(X, y)
 
 
 def test_it_goes_on_after_a_fit(rows):
     X, y, weight = rows
-    clf = WeightedClassifier(Learner(), weighting=["balanced", ColumnWeighting(0)])
+    clf = WeightedClassifier(
+        Learner(), weighting=["balanced", ColumnWeighting(0)], calibration=None
+    )
     whole = clone(clf).partial_fit(X, y, [0, 1], weight)
     half = clone(clf).fit(X[:100], y[:100], weight[:100])
     half.partial_fit(X[100:], y[100:], sample_weight=weight[100:])
@@ -317,7 +346,9 @@ def test_it_goes_on_after_a_fit(rows):
 
 def test_a_stream_is_pickled_in_the_middle(rows):
     X, y, _ = rows
-    clf = WeightedClassifier(Learner(), streaming="hybrid", random_state=0)
+    clf = WeightedClassifier(
+        Learner(), streaming="hybrid", random_state=0, calibration=None
+    )
     clf.partial_fit(X, y, [0, 1])
     again = pickle.loads(pickle.dumps(clf))
     for one in (clf, again):
@@ -328,7 +359,7 @@ def test_a_stream_is_pickled_in_the_middle(rows):
 
 def test_its_parameters_are_searched(rows):
     X, y, _ = rows
-    clf = WeightedClassifier(SGDClassifier())
+    clf = WeightedClassifier(SGDClassifier(), calibration=None)
     clf.set_params(streaming__half_life=10.0)
     assert clf.streaming.half_life == 10.0
     assert clf.streaming.mode == "weight"
@@ -338,9 +369,9 @@ def test_its_parameters_are_searched(rows):
         with pytest.raises(ValueError, match="weight"):
             WeightedClassifier(GaussianNB(), **bad).partial_fit(X, y, [0, 1])
     with pytest.raises(ValueError, match="half_life"):
-        WeightedClassifier(GaussianNB(), streaming=Streaming(half_life=0)).partial_fit(
-            X, y, [0, 1]
-        )
+        WeightedClassifier(
+            GaussianNB(), streaming=Streaming(half_life=0), calibration=None
+        ).partial_fit(X, y, [0, 1])
 
 
 def test_drawing_steps_evenly_where_weights_do_not():
@@ -360,6 +391,7 @@ def test_drawing_steps_evenly_where_weights_do_not():
             ),
             streaming=mode,
             random_state=0,
+            calibration=None,
         )
         in_chunks(clf, X, y, 500)
         p = np.clip(clf.predict_proba(X)[np.arange(y.size), y], 1e-15, 1)
@@ -373,9 +405,11 @@ def test_a_stream_goes_on_from_the_population_mass_of_a_fit_and_not_its_rows(rng
     """Class weights after fit and chunk are those of all rows at once."""
     X, y = rng.normal(size=(400, 2)), (np.arange(400) % 5 == 0).astype(int)
     weight = np.where(y == 1, 6.0, 0.5) * rng.uniform(0.5, 1.5, size=400)
-    both = WeightedClassifier(GaussianNB()).fit(X, y, sample_weight=weight)
+    both = WeightedClassifier(GaussianNB(), calibration=None).fit(
+        X, y, sample_weight=weight
+    )
     for normalize in (True, False):
-        clf = WeightedClassifier(GaussianNB(), normalize=normalize)
+        clf = WeightedClassifier(GaussianNB(), normalize=normalize, calibration=None)
         clf.fit(X[:250], y[:250], sample_weight=weight[:250])
         clf.partial_fit(X[250:], y[250:], sample_weight=weight[250:])
         ratio = [one.weighting_.class_weight_ for one in (clf, both)]

@@ -5,8 +5,8 @@ from sklearn.linear_model import LogisticRegression
 from skweight import WeightedClassifier
 
 WeightedClassifier(LogisticRegression(), calibration=3)  # calibration
-WeightedClassifier(LogisticRegression(), weighting=1.5)  # weighting
-WeightedClassifier(LogisticRegression(), normalize="yes")  # normalize
-WeightedClassifier(LogisticRegression(), n_jobs="many")  # n_jobs
-WeightedClassifier(LogisticRegression(), "balanced")
-WeightedClassifier(LogisticRegression(), calibrate="sigmoid")
+WeightedClassifier(LogisticRegression(), weighting=1.5, calibration=None)  # weighting
+WeightedClassifier(LogisticRegression(), normalize="yes", calibration=None)  # normalize
+WeightedClassifier(LogisticRegression(), n_jobs="many", calibration=None)  # n_jobs
+WeightedClassifier(LogisticRegression(), "balanced", calibration=None)
+WeightedClassifier(LogisticRegression(), calibrate="sigmoid", calibration=None)

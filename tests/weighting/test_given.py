@@ -77,7 +77,9 @@ def test_column_of_a_polars_frame():
     for column in ("w", 1, -2):
         weights = ColumnWeighting(column).fit_weigh(table, polars.Series(Y))
         np.testing.assert_allclose(weights, WEIGHTS / 2)
-    classifier = WeightedClassifier(weighting=ColumnWeighting("w")).fit(table, Y)
+    classifier = WeightedClassifier(
+        weighting=ColumnWeighting("w"), calibration=None
+    ).fit(table, Y)
     assert classifier.n_features_in_ == 2
     expected = classifier.predict_proba(table.drop("w"))
     np.testing.assert_array_equal(classifier.predict_proba(table), expected)
@@ -89,7 +91,9 @@ def test_the_estimator_never_sees_the_column(kind):
     if hasattr(table, "columns"):
         table = table.rename(columns=str)  # the estimator takes no other names
         column = str(column) if kind == "pandas, names are numbers" else column
-    classifier = WeightedClassifier(weighting=ColumnWeighting(column)).fit(table, Y)
+    classifier = WeightedClassifier(
+        weighting=ColumnWeighting(column), calibration=None
+    ).fit(table, Y)
     direct = LogisticRegression().fit(FEATURES, Y, sample_weight=WEIGHTS / 2)
     np.testing.assert_allclose(classifier.estimator_.coef_, direct.coef_, rtol=1e-12)
     assert classifier.n_features_in_ == 2
@@ -108,13 +112,17 @@ def test_the_estimator_never_sees_the_column(kind):
 
 def test_the_column_of_a_list_of_rows_is_dropped_in_predict_too():
     table, column = TABLES["list"]
-    classifier = WeightedClassifier(weighting=ColumnWeighting(column)).fit(table, Y)
+    classifier = WeightedClassifier(
+        weighting=ColumnWeighting(column), calibration=None
+    ).fit(table, Y)
     assert classifier.predict(table).shape == (4,)
 
 
 def test_fit_on_a_frame_and_predict_on_its_values():
     table, column = TABLES["pandas"]
-    classifier = WeightedClassifier(weighting=ColumnWeighting(column)).fit(table, Y)
+    classifier = WeightedClassifier(
+        weighting=ColumnWeighting(column), calibration=None
+    ).fit(table, Y)
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         labels = classifier.predict(FEATURES)
     np.testing.assert_array_equal(labels, classifier.predict(table))
@@ -131,6 +139,7 @@ def test_the_weight_travels_with_its_row_through_cross_validation(rng):
     pipe = WeightedClassifier(
         make_pipeline(StandardScaler(), LogisticRegression()),
         weighting=ColumnWeighting("weight"),
+        calibration=None,
     )
     folds = [(np.arange(30, 90), np.arange(30)), (np.arange(60), np.arange(60, 90))]
     folds.append((np.r_[:30, 60:90], np.arange(30, 60)))
@@ -277,7 +286,8 @@ def test_a_function_may_be_emphasis_or_population():
     by_role = {}
     for role in ("emphasis", "population"):
         classifier = WeightedClassifier(
-            weighting=FunctionWeighting(lambda X, y: 1.0 + y, role=role)
+            weighting=FunctionWeighting(lambda X, y: 1.0 + y, role=role),
+            calibration=None,
         ).fit(FEATURES, Y)
         by_role[role] = classifier.report_
     # The learner sees the same masses; only what they say about the world differs.
@@ -288,7 +298,9 @@ def test_a_function_may_be_emphasis_or_population():
 
 
 def test_a_lambda_is_what_weighting_takes_too():
-    classifier = WeightedClassifier(weighting=lambda X, y: np.where(y == 1, 3.0, 1.0))
+    classifier = WeightedClassifier(
+        weighting=lambda X, y: np.where(y == 1, 3.0, 1.0), calibration=None
+    )
     classifier.fit(FEATURES, Y)
     assert isinstance(classifier.weighting_, FunctionWeighting)
     balanced = BalancedWeighting().fit_weigh(FEATURES, Y)

@@ -91,10 +91,14 @@ def test_a_fit_takes_its_groups_under_their_name(routing):
     group = X["group"].to_numpy()
     weighting = GroupBalancedWeighting(metadata("segment")) * BalancedWeighting(0)
     with config_context(enable_metadata_routing=routing):
-        clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
+        clf = WeightedClassifier(
+            LogisticRegression(), weighting=weighting, calibration=None
+        )
         clf.fit(X[["x"]], Y, segment=group)
     by_column = WeightedClassifier(
-        LogisticRegression(), weighting=GroupBalancedWeighting("group", drop=True)
+        LogisticRegression(),
+        weighting=GroupBalancedWeighting("group", drop=True),
+        calibration=None,
     ).fit(X, Y)
     assert_allclose(clf.estimator_.coef_, by_column.estimator_.coef_)
     assert list(by_column.estimator_.feature_names_in_) == ["x"]
@@ -109,7 +113,9 @@ def test_a_group_column_is_a_feature_unless_it_is_dropped():
     numbers = X.assign(group=(X["group"] == "b").astype(float))
     for drop, names in ((False, ["group", "x"]), (True, ["x"])):
         weighting = GroupBalancedWeighting("group", drop=drop)
-        clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
+        clf = WeightedClassifier(
+            LogisticRegression(), weighting=weighting, calibration=None
+        )
         assert list(clf.fit(numbers, Y).estimator_.feature_names_in_) == names
 
 
@@ -181,7 +187,9 @@ def test_balance_brings_the_worst_group_below_a_third_of_its_loss(seed):
     train, test = spurious(4000, 0.95, seed), spurious(4000, 0.5, seed + 100)
     losses = {}
     for name, weighting in (("none", None), ("groups", GroupBalancedWeighting(-1))):
-        clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
+        clf = WeightedClassifier(
+            LogisticRegression(), weighting=weighting, calibration=None
+        )
         clf.fit(train[0], train[1])
         losses[name] = worst_cell_loss(clf, *test)
     assert losses["groups"] < losses["none"] / 3
@@ -190,7 +198,9 @@ def test_balance_brings_the_worst_group_below_a_third_of_its_loss(seed):
 def test_a_search_chooses_a_strength_for_the_worst_group():
     rows, y = spurious(2000, 0.95, 0)
     search = GridSearchCV(
-        WeightedClassifier(LogisticRegression(), weighting=GroupBalancedWeighting(-1)),
+        WeightedClassifier(
+            LogisticRegression(), weighting=GroupBalancedWeighting(-1), calibration=None
+        ),
         {"weighting__strength": [0.0, 1.0]},
         scoring=worst_group_scorer("balanced_accuracy", -1),
         cv=3,

@@ -76,7 +76,9 @@ def test_the_confusion_equation_is_solved_on_the_simplex(rng):
 def test_probabilities_are_those_of_the_target(rng):
     X, y = draw(rng, 2000, [0.5, 0.5], [0, 1])
     X_target, y_target = draw(rng, 2000, [0.95, 0.05], [0, 1])
-    plain = WeightedClassifier(LogisticRegression(), weighting=None).fit(X, y)
+    plain = WeightedClassifier(
+        LogisticRegression(), weighting=None, calibration=None
+    ).fit(X, y)
     shifted = WeightedClassifier(
         LogisticRegression(),
         weighting=LabelShiftWeighting(X_target, random_state=0),

@@ -231,6 +231,7 @@ def test_every_fit_is_counted(noisy, count, weighting, options, n_fits, resample
         ensemble=False,
         random_state=0,
         resampler=resampler,
+        calibration=None,
     ).set_params(**options)
     assert clf.fit(X, y).report_.n_fits == count() == n_fits
 
@@ -306,6 +307,7 @@ def test_groups_stay_together_in_folds_and_pairs(noisy, count):
             weighting=NoiseAwareWeighting(),
             calibration="sigmoid",
             cv=cv,
+            ensemble="auto",
             random_state=0,
         ).fit(X, y, groups=groups)
         for seen in Counted.seen:
@@ -386,7 +388,9 @@ def test_hidden_columns_stay_hidden_from_models_and_from_others(noisy):
     clf.fit(table, y)
     assert set(widths) == {3}
     widths.clear()
-    WeightedClassifier(Width(), weighting=NoiseAwareWeighting()).fit(table, y)
+    WeightedClassifier(Width(), weighting=NoiseAwareWeighting(), calibration=None).fit(
+        table, y
+    )
     assert set(widths) == {4}
 
 
@@ -415,7 +419,9 @@ def test_fewer_rows_of_a_class_than_folds_are_said_and_too_few_refused(noisy):
         WeightedClassifier(GaussianNB(), **options).fit(X, y)
     y = (np.arange(200) < 1).astype(int)
     with pytest.raises(ValueError, match="has a single row"):
-        WeightedClassifier(GaussianNB(), weighting=NoiseAwareWeighting()).fit(X, y)
+        WeightedClassifier(
+            GaussianNB(), weighting=NoiseAwareWeighting(), calibration=None
+        ).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -442,14 +448,18 @@ def test_what_has_no_meaning_is_refused(noisy, estimator, options, error, words)
     X, y = noisy
     if estimator == "frozen":
         estimator = FrozenEstimator(GaussianNB().fit(X, y))
-    clf = WeightedClassifier(estimator, weighting=NoiseAwareWeighting())
+    clf = WeightedClassifier(
+        estimator, weighting=NoiseAwareWeighting(), calibration=None
+    )
     with pytest.raises(error, match=words):
         clf.set_params(**options).fit(X, y)
 
 
 def test_streams_and_regressors_are_refused(noisy):
     X, y = noisy
-    clf = WeightedClassifier(GaussianNB(), weighting=NoiseAwareWeighting())
+    clf = WeightedClassifier(
+        GaussianNB(), weighting=NoiseAwareWeighting(), calibration=None
+    )
     with pytest.raises(TypeError, match="NoiseAwareWeighting learns from all rows"):
         clf.partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match="a regressor has none"):
@@ -498,6 +508,7 @@ def test_the_loss_on_held_out_rows_of_a_fit_is_as_good_as_nested(method):
             weighting=NoiseAwareWeighting(method),
             decision="tuned",
             ensemble=False,
+            calibration=None,
         )
         outputs = held_out_of(clf, X, y)
         loss_new, nested = [], []

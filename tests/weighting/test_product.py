@@ -190,7 +190,9 @@ def test_names_are_resolved_at_the_door_and_nowhere_else():
     assert product.factors[0].strength == 0.5
     assert product.factors[1].strict is False
     assert given == ["balanced", {0: 1, 1: 5}]  # the caller's list is unchanged
-    clf = WeightedClassifier(weighting=given).set_params(weighting__0__strength=0.5)
+    clf = WeightedClassifier(weighting=given, calibration=None).set_params(
+        weighting__0__strength=0.5
+    )
     assert clf.weighting.factors[0].strength == 0.5
     with pytest.raises(TypeError, match=r"got 'balanced'\. .* weighting=\[\.\.\.\]"):
         ProductWeighting(given).fit(X, Y)
@@ -262,7 +264,7 @@ def test_a_product_that_leaves_no_row():
 )
 def test_what_weighting_does_not_take(spec, error, sentence):
     with pytest.raises(error, match=sentence):
-        WeightedClassifier(weighting=spec).fit(X, Y)
+        WeightedClassifier(weighting=spec, calibration=None).fit(X, Y)
 
 
 # -- metadata of a third party's strategy ----------------------------------------------
@@ -295,13 +297,13 @@ def test_metadata_reach_a_strategy_without_routing(place, calibration):
 def test_metadata_reach_a_strategy_with_routing(place):
     with config_context(enable_metadata_routing=True):
         asks = AgeWeighting().set_fit_request(ages=True)
-        classifier = WeightedClassifier(weighting=PLACES[place](asks))
+        classifier = WeightedClassifier(weighting=PLACES[place](asks), calibration=None)
         classifier.fit(X, Y, ages=AGES)
         np.testing.assert_allclose(classifier.report_.population_share, SHARE)
         with pytest.raises(UnsetMetadataPassedError, match=r"ages"):
-            WeightedClassifier(weighting=PLACES[place](AgeWeighting())).fit(
-                X, Y, ages=AGES
-            )
+            WeightedClassifier(
+                weighting=PLACES[place](AgeWeighting()), calibration=None
+            ).fit(X, Y, ages=AGES)
 
 
 def test_a_factor_gets_only_what_it_asks_for():
@@ -334,7 +336,7 @@ def test_a_hidden_column_is_hidden_from_the_other_factors(rng, kind):
     weights = product.fit_weigh(rows, y)
     assert set(widths) == {3}
     np.testing.assert_allclose(product.weigh(rows, y), weights)
-    WeightedClassifier(weighting=product).fit(rows, y)
+    WeightedClassifier(weighting=product, calibration=None).fit(rows, y)
     assert set(widths) == {3}
 
 
@@ -349,9 +351,15 @@ def test_a_factor_that_reads_columns_by_position_gets_the_rows_as_they_came(rng)
 def test_a_weight_column_that_is_also_a_feature_stays(rng):
     X, y = rng.uniform(1, 2, size=(40, 2)), np.tile([0, 1], 20)
     kept = ColumnWeighting(1, drop=False)
-    assert WeightedClassifier(weighting=kept).fit(X, y).n_features_in_ == 2
     assert (
-        WeightedClassifier(weighting=ColumnWeighting(1)).fit(X, y).n_features_in_ == 1
+        WeightedClassifier(weighting=kept, calibration=None).fit(X, y).n_features_in_
+        == 2
+    )
+    assert (
+        WeightedClassifier(weighting=ColumnWeighting(1), calibration=None)
+        .fit(X, y)
+        .n_features_in_
+        == 1
     )
 
 

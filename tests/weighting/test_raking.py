@@ -100,7 +100,9 @@ def _first(X):
 def test_margin_columns_stay_unless_they_are_dropped(rng, drop):
     X = np.column_stack([CELLS, rng.normal(size=100)])
     weighting = RakingWeighting(MARGINS, drop=drop)
-    clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
+    clf = WeightedClassifier(
+        LogisticRegression(), weighting=weighting, calibration=None
+    )
     clf.fit(X, rng.integers(0, 2, 100))
     assert clf.n_features_in_ == (1 if drop else 3)
     line = WeightedRegressor(Ridge(), weighting=weighting).fit(X, X[:, 2])

@@ -127,7 +127,9 @@ def test_models_follow_the_newest_rows(rng, drop):
     line = WeightedRegressor(LinearRegression(), weighting=weighting).fit(X, drifting)
     assert line.n_features_in_ == (1 if drop else 2)
     assert_allclose(line.estimator_.coef_[0], 1, atol=0.02)
-    clf = WeightedClassifier(LogisticRegression(), weighting=weighting)
+    clf = WeightedClassifier(
+        LogisticRegression(), weighting=weighting, calibration=None
+    )
     clf.fit(X, (drifting > 0).astype(int))
     assert clf.score(X[1000:], (drifting > 0)[1000:].astype(int)) > 0.95
     by_metadata = RecencyWeighting(metadata("seen"), 100)

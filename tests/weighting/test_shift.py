@@ -72,7 +72,9 @@ def test_the_target_may_come_with_the_fit(rng, weighting):
     expected = clone(weighting).set_params(X_target=X_target).fit_weigh(X, y)
     weights = clone(weighting).fit_weigh(X, y, X_target=X_target)
     assert_allclose(weights, expected)
-    classifier = WeightedClassifier(LogisticRegression(), weighting=clone(weighting))
+    classifier = WeightedClassifier(
+        LogisticRegression(), weighting=clone(weighting), calibration=None
+    )
     classifier.fit(X, y, X_target=X_target)
     assert classifier.weighting_.scale_ > 0
     with pytest.raises(ValueError, match="needs rows of the target population"):
@@ -84,12 +86,15 @@ def test_the_target_may_be_routed(rng):
     with sklearn.config_context(enable_metadata_routing=True):
         weighting = DensityRatioWeighting(estimator="ulsif", random_state=0)
         weighting.set_fit_request(X_target=True)
-        routed = WeightedClassifier(LogisticRegression(), weighting=weighting)
+        routed = WeightedClassifier(
+            LogisticRegression(), weighting=weighting, calibration=None
+        )
         routed.fit(X, y, X_target=X_target)
         assert clone(weighting).get_metadata_routing().fit.requests["X_target"] is True
     given = WeightedClassifier(
         LogisticRegression(),
         weighting=DensityRatioWeighting(X_target, estimator="ulsif", random_state=0),
+        calibration=None,
     ).fit(X, y)
     assert_allclose(routed.predict_proba(X), given.predict_proba(X))
 
@@ -109,7 +114,7 @@ def test_a_clone_shares_the_target_and_copies_the_rest(rng, weighting):
     )
     for copy in (
         clone(original),
-        clone(WeightedClassifier(weighting=original)).weighting,
+        clone(WeightedClassifier(weighting=original, calibration=None)).weighting,
     ):
         assert copy is not original
         assert copy.X_target is X_target
@@ -131,6 +136,7 @@ def test_a_search_in_two_processes_learns_from_training_folds_alone(rng):
             weighting=DensityRatioWeighting(
                 X_target, estimator="logistic", random_state=0
             ),
+            calibration=None,
         ),
         {
             "weighting__exponent": [0.0, 1.0],
@@ -160,7 +166,8 @@ def test_in_a_fold_no_other_row_is_looked_at(rng, monkeypatch):
     monkeypatch.setitem(_shift.ESTIMATORS, "logistic", Spy)
     GridSearchCV(
         WeightedClassifier(
-            weighting=DensityRatioWeighting(X_target, estimator="logistic")
+            weighting=DensityRatioWeighting(X_target, estimator="logistic"),
+            calibration=None,
         ),
         {"weighting__exponent": [1.0]},
         cv=3,
@@ -211,7 +218,9 @@ def test_a_linear_model_is_better_where_it_is_used(rng):
         "none": None,
         "shift": DensityRatioWeighting(X_target, estimator="logistic", random_state=0),
     }.items():
-        model = WeightedClassifier(LogisticRegression(), weighting=weighting).fit(X, y)
+        model = WeightedClassifier(
+            LogisticRegression(), weighting=weighting, calibration=None
+        ).fit(X, y)
         losses[name] = log_loss(y_target, model.predict_proba(X_target))
     assert losses["shift"] < losses["none"] - 0.1
 

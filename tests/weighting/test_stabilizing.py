@@ -187,7 +187,10 @@ def test_the_default_steps_back_for_the_classifier(rows):
     for weighting, other in ((shift, bare), ([shift, "balanced"], [bare, "balanced"])):
         ours, theirs = (
             WeightedClassifier(
-                Spy(), weighting=one, stabilizer=TemperStabilizer(exponent=0.5)
+                Spy(),
+                weighting=one,
+                stabilizer=TemperStabilizer(exponent=0.5),
+                calibration=None,
             ).fit(X, y)
             for one in (weighting, other)
         )
@@ -198,12 +201,16 @@ def test_the_default_steps_back_for_the_classifier(rows):
 def test_stabilizing_twice_is_told(rows):
     X, y = rows
     weighting = [ColumnWeighting(1, stabilizer=5), "balanced"]
-    twice = WeightedClassifier(Spy(), weighting=weighting, stabilizer="clip")
+    twice = WeightedClassifier(
+        Spy(), weighting=weighting, stabilizer="clip", calibration=None
+    )
     with pytest.warns(DoubleCountingWarning, match="1 of the strategies"):
         twice.fit(X, y)
     # Once is silent, wherever it is.
     twice.set_params(stabilizer=None).fit(X, y)
-    WeightedClassifier(Spy(), weighting="balanced", stabilizer="clip").fit(X, y)
+    WeightedClassifier(
+        Spy(), weighting="balanced", stabilizer="clip", calibration=None
+    ).fit(X, y)
 
 
 def test_order_product_temper_cap_mean_one_and_roles_apart(rows, rng):
@@ -214,6 +221,7 @@ def test_order_product_temper_cap_mean_one_and_roles_apart(rows, rng):
         Spy(),
         weighting=[ColumnWeighting(1), {0: 1, 1: 50}],
         stabilizer=TemperStabilizer(exponent=0.7, cap=1.5),
+        calibration=None,
     ).fit(X, y, sample_weight=sample_weight)
 
     def stable(raw):
@@ -232,7 +240,7 @@ def test_order_product_temper_cap_mean_one_and_roles_apart(rows, rng):
 
 def test_weights_of_the_caller_alone_are_stabilized(rows):
     X, y = rows
-    clf = WeightedClassifier(Spy(), weighting=None, stabilizer=2.0)
+    clf = WeightedClassifier(Spy(), weighting=None, stabilizer=2.0, calibration=None)
     clf.fit(X, y, sample_weight=X[:, 1])
     np.testing.assert_allclose(clf.estimator_.seen_, cap_weights(X[:, 1], 2.0))
 
@@ -240,7 +248,9 @@ def test_weights_of_the_caller_alone_are_stabilized(rows):
 def test_stabilizers_of_strategy_and_classifier_are_searched(rows):
     X, y = rows
     classifier = WeightedClassifier(
-        LogisticRegression(), weighting=ColumnWeighting(1, stabilizer=CapStabilizer(9))
+        LogisticRegression(),
+        weighting=ColumnWeighting(1, stabilizer=CapStabilizer(9)),
+        calibration=None,
     )
     search = GridSearchCV(
         classifier,
@@ -276,7 +286,11 @@ def test_population_weights_keep_their_total_where_their_scale_counts():
     weight = rng.pareto(0.8, size=200) * 100 + 1
     for stabilizer in (5.0, "clip", "temper"):
         clf = WeightedClassifier(
-            Spy(), weighting=None, stabilizer=stabilizer, normalize=False
+            Spy(),
+            weighting=None,
+            stabilizer=stabilizer,
+            normalize=False,
+            calibration=None,
         )
         clf.fit(X, y, sample_weight=weight)
         assert not np.allclose(seen[-1], weight)

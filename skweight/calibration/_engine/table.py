@@ -11,6 +11,10 @@ N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
 REACH = 2.0
+# A table with more knots is simplified, since it is kept with every model: knots that
+# change the log odds by less than the tolerance are left out, and values are stored in
+# single precision.
+MANY_KNOTS = 192
 # Intervals narrower than this, in units of the range, are not divided: at the jump of a
 # step function, accuracy does not matter.
 NARROW = 1 / 4096
@@ -49,7 +53,7 @@ class CurveTable:
             off = np.abs(exact - (logit[1:] + logit[:-1]) / 2) > TOLERANCE
             off &= np.diff(knots) > NARROW * (high - low)
             if not off.any():
-                return cls(knots, logit)
+                return cls(*_simplified(knots, logit))
             at = np.flatnonzero(off) + 1
             knots = np.insert(knots, at, between[off])
             logit = np.insert(logit, at, exact[off])
@@ -62,6 +66,25 @@ class CurveTable:
         if outside.any():
             proba[outside] = predict(scores[outside])
         return proba
+
+
+def _simplified(knots, logit):
+    """Return a table with fewer knots, by the algorithm of Douglas and Peucker."""
+    if knots.shape[0] <= MANY_KNOTS:
+        return knots, logit
+    kept = np.zeros(knots.shape[0], dtype=bool)
+    kept[[0, -1]] = True
+    pieces = [(0, knots.shape[0] - 1)]
+    while pieces:
+        first, last = pieces.pop()
+        inside = slice(first + 1, last)
+        line = np.interp(knots[inside], knots[[first, last]], logit[[first, last]])
+        off = np.abs(line - logit[inside])
+        if off.size and off.max() > TOLERANCE:
+            farthest = first + 1 + int(off.argmax())
+            kept[farthest] = True
+            pieces += [(first, farthest), (farthest, last)]
+    return knots[kept], logit[kept].astype(np.float32)
 
 
 def _log_odds(proba):
