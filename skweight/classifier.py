@@ -787,7 +787,7 @@ class WeightedClassifier(
             RidgeClassifier(),
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
-        return [
+        uncalibrated = [
             cls(
                 clone(learner),
                 weighting=weighting,
@@ -798,3 +798,4 @@ class WeightedClassifier(
             for weighting in ("balanced", None)
             for normalize in (True, False)
         ]
+        return [*uncalibrated, cls()]

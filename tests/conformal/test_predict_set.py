@@ -86,7 +86,11 @@ def test_a_split_by_hand(rng):
     train, test = np.arange(300), np.arange(300, 500)
     weight = rng.uniform(0.5, 2, 500)
     clf = WeightedClassifier(
-        LogisticRegression(), weighting=None, conformal="split", cv=[(train, test)]
+        LogisticRegression(),
+        weighting=None,
+        conformal="split",
+        cv=[(train, test)],
+        calibration=None,
     ).fit(X, y, weight)
     own = weight[train] / weight[train].mean()
     model = LogisticRegression().fit(X[train], y[train], own)
@@ -252,7 +256,9 @@ def test_label_shift_by_set_prevalence(rng):
         return X, y
 
     (X, y), (X_new, y_new) = of_classes([9000, 9000]), of_classes([19_000, 1000])
-    clf = WeightedClassifier(LogisticRegression(), weighting=None, conformal="cross")
+    clf = WeightedClassifier(
+        LogisticRegression(), weighting=None, conformal="cross", calibration=None
+    )
     before = coverage_of(clf.fit(X, y).predict_set(X_new), y_new)
     clf.set_prevalence({1: 0.05})
     after = coverage_of(clf.predict_set(X_new), y_new)
@@ -266,7 +272,11 @@ def test_weights_by_label_are_those_of_the_label_that_is_tried(rng):
     X, y = draw(rng, 1000)
     prior = PriorWeighting({0: 0.9, 1: 0.1})
     clf = WeightedClassifier(
-        LogisticRegression(), weighting=prior, conformal="cross", ensemble=False
+        LogisticRegression(),
+        weighting=prior,
+        conformal="cross",
+        ensemble=False,
+        calibration=None,
     ).fit(X, y)
     given = prior.fit_weigh(X, y)
     weights = clf._conformal.new_weights.of(clf, X, None, clf.classes_)
@@ -285,6 +295,7 @@ def test_weights_of_new_rows_are_on_the_scale_of_the_fit(rng):
         stabilizer=2.0,
         ensemble=False,
         random_state=0,
+        calibration=None,
     ).fit(X, y, given)
     weights = clf._conformal.new_weights.of(clf, X, given, clf.classes_)
     scores = clf._conformal.parts[0].scores
@@ -306,7 +317,7 @@ def clone_fit(clf, X, y, weight):
 
 def test_weights_that_cannot_be_computed_are_asked_for(rng):
     X, y = draw(rng, 400)
-    clf = WeightedClassifier(LogisticRegression(), conformal="split")
+    clf = WeightedClassifier(LogisticRegression(), conformal="split", calibration=None)
     clf.fit(X, y, rng.uniform(1, 2, 400))
     with pytest.raises(ValueError, match="Pass sample_weight= for them"):
         clf.predict_set(X)
@@ -324,7 +335,7 @@ def test_weights_that_cannot_be_computed_are_asked_for(rng):
 def test_it_says_when_sets_must_be_everything(rng):
     X, y = draw(rng, 100)
     clf = WeightedClassifier(
-        LogisticRegression(), conformal="split", random_state=0
+        LogisticRegression(), conformal="split", random_state=0, calibration=None
     ).fit(X, y)
     n = clf.report_.conformal["n_rows"]
     assert n == 20
@@ -423,12 +434,14 @@ def test_groups_are_never_cut_between_calibrator_and_scores(rng, monkeypatch):
 def test_what_has_no_rows_to_learn_from_is_refused(rng, params, error, words):
     X, y = draw(rng, 100)
     with pytest.raises(error, match=words):
-        WeightedClassifier(LogisticRegression()).set_params(**params).fit(X, y)
+        WeightedClassifier(LogisticRegression(), calibration=None).set_params(
+            **params
+        ).fit(X, y)
 
 
 def test_bad_arguments_and_missing_fits_are_said(rng):
     X, y = draw(rng, 100)
-    clf = WeightedClassifier(LogisticRegression())
+    clf = WeightedClassifier(LogisticRegression(), calibration=None)
     assert not hasattr(clf, "predict_set")
     with pytest.raises(AttributeError, match="Set conformal='split'"):
         clf.predict_set(X)
@@ -472,6 +485,7 @@ def test_coverage_under_shift_is_near_its_goal_over_seeds(weighting):
                 conformal="cross",
                 ensemble=False,
                 random_state=0,
+                calibration=None,
             ).fit(X, y)
             found.append(coverage_of(clf.predict_set(X_new), y_new))
     assert abs(np.mean(covered) - 0.9) < 0.02

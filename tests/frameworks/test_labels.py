@@ -61,13 +61,13 @@ def test_they_reach_pipelines_searches_and_validation_rows():
     stops = learner(early_stopping_rounds=2)
     pipeline = make_pipeline(StandardScaler(), stops)
     for estimator in (stops, pipeline):
-        clf = WeightedClassifier(estimator)
+        clf = WeightedClassifier(estimator, calibration=None)
         rows = X[400:], y[400:]
         clf.fit(X[:400], y[:400], validation=rows)
         assert set(clf.predict(X)) == {"no", "yes"}
     search = GridSearchCV(learner(), {"max_depth": [2, 3]}, cv=2)
-    clf = WeightedClassifier(search).fit(X, y)
-    coded = WeightedClassifier(clone(search)).fit(X, codes)
+    clf = WeightedClassifier(search, calibration=None).fit(X, y)
+    coded = WeightedClassifier(clone(search), calibration=None).fit(X, codes)
     assert_array_equal(clf.predict_proba(X), coded.predict_proba(X))
 
 

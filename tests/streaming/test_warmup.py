@@ -83,7 +83,9 @@ def test_population_weights_are_in_force_from_the_first_row(rng):
 
 def test_rows_of_a_fit_before_count(rng):
     X, y = rng.normal(size=(60, 1)), np.tile([0, 0, 1], 20)
-    clf = WeightedClassifier(Recording(), streaming=Streaming(warmup=30)).fit(X, y)
+    clf = WeightedClassifier(
+        Recording(), streaming=Streaming(warmup=30), calibration=None
+    ).fit(X, y)
     Recording.weights = []
     clf.partial_fit(X, y)
     assert_allclose(np.unique(np.round(Recording.weights, 12)), [0.75, 1.5])
@@ -105,6 +107,8 @@ def test_a_reweighted_stream_is_inverted_to_what_it_was_given(rng):
     [({"warmup": 0}, "warmup must be"), ({"schedule": "sine"}, "schedule must be one")],
 )
 def test_bad_schedules_are_refused(params, words):
-    clf = WeightedClassifier(GaussianNB(), streaming=Streaming(**params))
+    clf = WeightedClassifier(
+        GaussianNB(), streaming=Streaming(**params), calibration=None
+    )
     with pytest.raises(ValueError, match=words):
         clf.partial_fit([[0.0], [1.0]], [0, 1], classes=[0, 1])
