@@ -185,11 +185,11 @@ class WeightedClassifier(
         What predicts after k folds were fitted for their scores. False: one model,
         fitted on all rows: k + 1 fits. True: the k fold models, whose calibrated
         probabilities are averaged: k fits, and k times the time and memory of a
-        prediction; a hold-out keeps the one model it has. Trees gain .010 of log loss
-        by it in the mean of our problems, linear models with a feature for every ten
-        rows of the rarest class .005, others next to nothing. ``"auto"``: True for
-        models made of trees, unless a fold learned from less than half of the rows.
-        Without calibration there is one model.
+        prediction; a hold-out keeps the one model it has, as with `conformal` in any
+        case. Trees gain .010 of log loss by it in the mean of our problems, linear
+        models with a feature for every ten rows of the rarest class .005, others next
+        to nothing. ``"auto"``: True for models made of trees, unless a fold learned
+        from less than half of the rows. Without calibration there is one model.
     unsupported : {"raise", "resample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
         a systematic bootstrap of the rows, drawn in proportion to their weights.

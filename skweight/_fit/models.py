@@ -117,8 +117,11 @@ def plan_models(request, weighed):
                 f"{len(splits.pairs)} of them. Set cv='holdout', or conformal='cross'."
             )
         splits = splits._replace(is_holdout=True)
+    ensemble = params["ensemble"]
+    if params.get("conformal") is not None and splits.is_holdout:
+        ensemble = True  # coverage is that of the model whose scores were held out
     keeps = _keeps(
-        params["ensemble"],
+        ensemble,
         splits,
         len(request.y),
         calibrator is not None,
