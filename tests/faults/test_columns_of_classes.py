@@ -220,7 +220,10 @@ def test_labels_that_come_as_a_column_have_one_dimension(kind, n_classes):
     model = catboost.CatBoostClassifier(
         iterations=3, verbose=0, allow_writing_files=False, thread_count=1
     )
-    assert WeightedClassifier(model, calibration=None).fit(X, y).predict(X).shape == y.shape
+    assert (
+        WeightedClassifier(model, calibration=None).fit(X, y).predict(X).shape
+        == y.shape
+    )
 
 
 class OfKeras(ClassifierMixin, BaseEstimator):

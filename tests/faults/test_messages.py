@@ -147,7 +147,9 @@ def test_texts_are_resampled_after_they_are_columns(sampler, container):
     )
     steps = make_pipeline(TfidfVectorizer(), LogisticRegression())
     with pytest.raises(ValueError, match=r"(?i)resampler.*pipeline"):
-        WeightedClassifier(steps, resampler=sampler, random_state=0, calibration=None).fit(texts, labels)
+        WeightedClassifier(
+            steps, resampler=sampler, random_state=0, calibration=None
+        ).fit(texts, labels)
     with pytest.raises(ValueError, match=r"(?i)resampler.*pipeline"):
         resample(sampler, texts, labels)
     inner = WeightedClassifier(
