@@ -87,7 +87,7 @@ for label, color in (("genuine", "tab:blue"), ("fraud", "tab:red")):
     )
 left.axhline(1 - models["one tuned threshold"].threshold_, color="0.5", label="tuned")
 left.set(xscale="log", yscale="log", xlabel="amount", ylabel="probability of fraud")
-left.legend()
+left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
 CostCurveDisplay.from_estimator(
     models["expected cost"], X_test, y_test, pos_label="fraud", name="scores", ax=right
 )

@@ -70,12 +70,12 @@ print(accuracy.round(2))
 assert accuracy.loc[0.0].min() < 0.4
 assert accuracy.loc[1.0].min() > 0.7
 
-figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
 for (attribute, label), values in accuracy.items():
     style = "-" if attribute == label else "--"
     name = f"attribute {attribute}, label {label}"
     axes.plot(values.index, values, f"{style}o", color="black", alpha=0.5, label=name)
 axes.axhline(0.5, color="0.8")
 axes.set(xlabel="strength", ylabel="accuracy on new rows")
-axes.legend(fontsize="small")
+figure.legend(loc="outside right center", fontsize="small", frameon=False)
 plt.show()
