@@ -39,10 +39,10 @@ FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
 def test_every_sparse_format_gives_the_same_model(params, form, cls):
     weights = np.ones(150)
     weights[:3] = 0
-    expected = WeightedClassifier(calibration=None, random_state=0, **params)
+    expected = WeightedClassifier(**{"calibration": None, "random_state": 0, **params})
     expected.fit(sp.csr_matrix(X), y, sample_weight=weights)
     table = getattr(sp, f"{form}_{cls}")(X)
-    clf = WeightedClassifier(calibration=None, random_state=0, **params)
+    clf = WeightedClassifier(**{"calibration": None, "random_state": 0, **params})
     clf.fit(table, y, sample_weight=weights)
     assert table.format == form
     proba = clf.predict_proba(sp.csr_matrix(X))

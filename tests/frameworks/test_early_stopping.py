@@ -178,7 +178,12 @@ def test_nothing_of_ours_stays_on_the_learner(make, parts):
 def test_folds_stop_by_themselves_with_any_number_of_jobs(make, parts):
     (X, y, _), _ = parts
     clf = WeightedClassifier(
-        make(), validation_fraction=0.2, calibration="sigmoid", cv=2, random_state=0
+        make(),
+        validation_fraction=0.2,
+        calibration="sigmoid",
+        cv=2,
+        ensemble=True,
+        random_state=0,
     )
     alone = clone(clf).fit(X, y)
     together = clone(clf).set_params(n_jobs=2).fit(X, y)
