@@ -25,6 +25,7 @@ fit, the calibration, the decision and the score.
 Names are imported on first use, so ``import skweight`` itself costs nothing.
 """
 
+import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -160,18 +161,28 @@ def _names_of(module):
     return import_module(f"{__name__}.{module}").__all__
 
 
+def _is_imported_in(frame):
+    """Return whether a frame stands at ``from skweight import ...``."""
+    import dis
+
+    return frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
+
+
 def __getattr__(name):
     # Without this test a missing submodule of ours would be reported as an unknown
     # attribute, and hasattr(skweight, "anything") would try to import it.
     if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
         for ending, module in _ENDINGS.items():
-            # An AttributeError would not get through "from skweight import ...".
             if name.endswith(ending) and name in _names_of(module):
-                raise ImportError(
+                message = (
                     f"{name} is in skweight.{module}: write "
                     f"`from skweight.{module} import {name}`."
                 )
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+                # An import would replace the words of an AttributeError by its own.
+                if _is_imported_in(inspect.currentframe().f_back):
+                    raise ImportError(message)
+        raise AttributeError(message)
     if name in _HOMES:
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     else:

@@ -171,7 +171,9 @@ def test_a_pool_of_catboost_cannot_lose_a_column_and_says_so():
     X, y = rows()
     X[:, 2] = 1.0
     clf = WeightedClassifier(Spy(), weighting=ColumnWeighting(2), calibration=None)
-    with pytest.raises(TypeError, match=r"eval_set holds a Pool.*pair \(X, y\)"):
+    with pytest.raises(
+        TypeError, match=r"eval_set must be a pair \(X, y\).*got a Pool"
+    ):
         clf.fit(X, y, eval_set=catboost.Pool(X, y))
 
 
