@@ -135,9 +135,9 @@ def test_from_within_what_scikit_learn_runs_for_us(rare, n_jobs):
     """A Pipeline tells callbacks, and folds are fitted by joblib: both call us back."""
     X, y = rare
     options = {"calibration": "sigmoid", "cv": 2, "random_state": 0}
-    last = WeightedClassifier(Backwards(), n_jobs=n_jobs, calibration=None, **options)
+    last = WeightedClassifier(Backwards(), n_jobs=n_jobs, **options)
     pipe = Pipeline([("scale", StandardScaler()), ("last", last)])
-    nested = WeightedClassifier(last, weighting=None, calibration=None, **options)
+    nested = WeightedClassifier(last, weighting=None, **options)
     for call in (lambda: pipe.fit(X, y), lambda: nested.fit(X, y)):
         assert files_of(call) == {__file__}
 

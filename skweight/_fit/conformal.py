@@ -338,13 +338,16 @@ class PredictSet:
 
         Examples
         --------
+        >>> from sklearn.model_selection import train_test_split
         >>> from skweight import WeightedClassifier
         >>> from skweight.datasets import make_imbalanced
-        >>> data = make_imbalanced(4000, prevalence=0.3, random_state=0)
-        >>> new = make_imbalanced(2000, prevalence=0.3, random_state=1)
+        >>> data = make_imbalanced(6000, prevalence=0.3, random_state=0)
+        >>> X, X_new, y, y_new = train_test_split(
+        ...     data.X, data.y, train_size=4000, random_state=0
+        ... )
         >>> clf = WeightedClassifier(conformal="split", random_state=0)
-        >>> sets = clf.fit(data.X, data.y).predict_set(new.X, coverage=0.9)
-        >>> holds = sets[range(2000), new.y]
+        >>> sets = clf.fit(X, y).predict_set(X_new, coverage=0.9)
+        >>> holds = sets[range(2000), y_new]
         >>> bool(abs(holds.mean() - 0.9) < 0.03)
         True
         """

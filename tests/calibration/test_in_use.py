@@ -53,7 +53,9 @@ def test_around_a_frozen_estimator_it_is_the_calibrator_by_itself(name, n_classe
 def test_intervals_of_a_classifier(n_classes):
     data = make_imbalanced(2000, n_classes=n_classes, random_state=0)
     forest = RandomForestClassifier(20, min_samples_leaf=5, random_state=0)
-    clf = WeightedClassifier(forest, calibration="venn_abers", cv=3, random_state=0)
+    clf = WeightedClassifier(
+        forest, calibration="venn_abers", ensemble=True, cv=3, random_state=0
+    )
     lower, upper = clf.fit(data.X, data.y).predict_interval(data.X)
     assert len(clf.estimators_) == 3
     assert lower.shape == upper.shape == (2000, n_classes)
