@@ -183,7 +183,7 @@ def test_sets_to_evaluate_survive_the_folds_of_a_calibration(engine, data):
     if type(engine).__name__ == "XGBClassifier":
         arguments["verbose"] = False
     model.fit(X, y, **arguments)
-    assert model.report_.n_fits == 2  # the fold models of trees are what predicts
+    assert model.report_.n_fits == 2 + 1  # two folds, and the model that predicts
 
 
 def test_inside_ensembles(engine, data, routing):
