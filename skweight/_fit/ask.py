@@ -126,12 +126,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     _check_looks(wrapper, weighting, estimator)
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
-    if isinstance(estimator, FrozenEstimator):
-        check_is_fitted(estimator)
-        classes = np.unique(estimator.classes_)
-        codes = positions_of(y, classes, owner="The frozen estimator")
-    else:
-        classes, codes = encode_labels(y)
+    classes, codes = _encode(y, estimator)
     learns = wrapper._make_calibrator() is not None or wrapper._holds_out_rows()
     if classes.size == 1 and learns:
         raise ValueError(
@@ -175,6 +170,15 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
         ),
         learned=wrapper._learn_from_labels(classes),
     )
+
+
+def _encode(y, estimator):
+    """Return the classes, those of a frozen model as it knows them, and their codes."""
+    if not isinstance(estimator, FrozenEstimator):
+        return encode_labels(y)
+    check_is_fitted(estimator)
+    classes = np.unique(estimator.classes_)
+    return classes, positions_of(y, classes, owner="The frozen estimator")
 
 
 def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
