@@ -462,10 +462,14 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
         training_mass = population_mass
     else:
         training_mass = total(weights, codes if trained is None else trained)
-    squares = total(
-        None if weights is None else weights * weights,
-        codes if trained is None else trained,
-    )
+    learned = codes if trained is None else trained
+    scaled = weights
+    if weights is not None:
+        # Effective sizes have no scale. A power of two changes no digit, and keeps the
+        # squares of very large and very small weights within the range of numbers.
+        scaled = np.ldexp(weights, -np.frexp(weights.max())[1])
+    mass = total(scaled, learned)
+    squares = total(None if weights is None else scaled * scaled, learned)
     largest = 1.0 if weights is None else float(weights.max())
     multiplier = np.divide(
         training_mass,
@@ -473,9 +477,7 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
         out=np.ones(n_classes),
         where=population_mass > 0,
     )
-    effective = np.divide(
-        training_mass**2, squares, out=np.zeros(n_classes), where=squares > 0
-    )
+    effective = np.divide(mass**2, squares, out=np.zeros(n_classes), where=squares > 0)
     return {
         "n_rows": int(codes.size),
         "n_left_out": left_out,
@@ -484,7 +486,7 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
         "training_share": (training_mass / training_mass.sum()).tolist(),
         "class_multiplier": multiplier.tolist(),
         "effective_rows": effective.tolist(),
-        "effective_sample_size": float(training_mass.sum() ** 2 / squares.sum()),
+        "effective_sample_size": float(mass.sum() ** 2 / squares.sum()),
         "largest_share": largest / float(training_mass.sum()),
     }
 

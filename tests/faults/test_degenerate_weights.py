@@ -227,3 +227,13 @@ def test_numpy_says_nothing_of_any_finite_weight(name, calibration, normalize):
     proba = clf.fit(X, y, sample_weight=EXTREME[name]).predict_proba(X)
     assert np.isfinite(proba).all()
     assert np.isfinite(clf.report_.effective_sample_size)
+
+
+@pytest.mark.filterwarnings("ignore::skweight.exceptions.DegenerateWeightsWarning")
+@pytest.mark.parametrize("stabilizer", ["clip", "pareto", "temper", 5])
+@pytest.mark.parametrize("name", EXTREME)
+def test_numpy_says_nothing_of_a_stabilizer_either(name, stabilizer):
+    X, y = rows(N)
+    clf = WeightedClassifier(GaussianNB(), stabilizer=stabilizer, calibration=None)
+    clf.fit(X, y, sample_weight=EXTREME[name])
+    assert np.isfinite(clf.report_.effective_sample_size)
