@@ -5,7 +5,7 @@ Watch a model, batch after batch
 A classifier was trained with balanced weights and calibrated. Batches come in; for ten
 weeks nothing changes, then the rare class becomes more frequent, and later a feature
 stops to tell the classes apart. :class:`skweight.WeightMonitor` may be looked at every
-week: the chance that it ever rings while nothing changes is at most ``alpha``.
+week: the chance that it ever raises an alarm while nothing changes is at most ``alpha``.
 """
 
 # %%
@@ -60,9 +60,9 @@ for name, found in [("with labels", reports), ("without", without_labels)]:
 # %%
 # The figures and their bands
 # ---------------------------
-# A band is where a figure must be for a week not to ring by itself. It is wide: all
-# weeks and six figures share one ``alpha``. Weeks that are all on one side ring
-# together, long before one of them leaves the band.
+# A week raises an alarm by itself where its figure leaves the band. The band is wide:
+# all weeks and six figures share one ``alpha``. Weeks that are all on one side raise an
+# alarm together, long before one of them leaves the band.
 
 panels = ["class frequency", "mean probability", "calibration slope", "recall"]
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.5), sharex=True, layout="constrained")
@@ -71,7 +71,7 @@ for ax, name in zip(axes.flat, panels, strict=True):
         one for r in reports for one in r.figures if (one.figure, one.of) == (name, 1)
     ]
     observed = np.array([one.observed for one in found])
-    rang = np.array([one.alarm for one in found])
+    alarm = np.array([one.alarm for one in found])
     ax.fill_between(
         weeks,
         [one.low for one in found],
@@ -81,8 +81,10 @@ for ax, name in zip(axes.flat, panels, strict=True):
     )
     ax.axhline(found[0].reference, color="0.6", linewidth=1)
     ax.plot(weeks, observed, color="0.3", linewidth=1)
-    ax.plot(weeks[~rang], observed[~rang], "o", color="0.3", mfc="white", label="quiet")
-    ax.plot(weeks[rang], observed[rang], "X", color="#d55e00", label="rang so far")
+    ax.plot(
+        weeks[~alarm], observed[~alarm], "o", color="0.3", mfc="white", label="quiet"
+    )
+    ax.plot(weeks[alarm], observed[alarm], "X", color="#d55e00", label="alarm so far")
     ax.set_title(f"{name} of the rare class", fontsize=10)
     for start in (10.5, 20.5):
         ax.axvline(start, color="0.6", linestyle=":", linewidth=1)
