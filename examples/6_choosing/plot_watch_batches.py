@@ -5,7 +5,8 @@ Watch a model, batch after batch
 A classifier was trained with balanced weights and calibrated. Batches come in; for ten
 weeks nothing changes, then the rare class becomes more frequent, and later a feature
 stops to tell the classes apart. :class:`skweight.WeightMonitor` may be looked at every
-week: the chance that it ever raises an alarm while nothing changes is at most ``alpha``.
+week: the chance that it ever raises an alarm while nothing changes is at most
+``alpha``.
 """
 
 # %%
