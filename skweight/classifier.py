@@ -16,7 +16,10 @@ from skweight._fit.conformal import PredictSet, conform
 from skweight._fit.metadata import sort_predict_params
 from skweight._fit.models import calibrated_method, fit_models, plan_models
 from skweight._fit.partial import PartialFit
-from skweight._fit.probabilities import needs_held_out_scores, prevalence_shift
+from skweight._fit.probabilities import (
+    learns_from_held_out_rows,
+    prevalence_shift,
+)
 from skweight._fit.report import keep, report_on
 from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper, check_fitted
@@ -756,10 +759,10 @@ class WeightedClassifier(
         return {}
 
     def _holds_out_rows(self):
-        """Return whether calibrator or decision see rows that a fit has left out."""
-        calibrator, decision = self._make_calibrator(), self._make_decision()
-        learns = getattr(decision, "needs_held_out_rows", False)
-        return learns or needs_held_out_scores(calibrator)
+        """Return whether calibrator, decision or sets see rows that a fit left out."""
+        return learns_from_held_out_rows(
+            self._make_calibrator(), self._make_decision(), self.conformal
+        )
 
     def _guard_passed(self, X, y, sample_weight):
         """Warn of what a caller passed to a Pipeline whose last step this is."""

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skweight._fit.conformal import check_conformal
 from skweight._fit.intervals import check_intervals
 from skweight._fit.metadata import sort_fit_params
-from skweight._fit.probabilities import needs_held_out_scores
+from skweight._fit.probabilities import learns_from_held_out_rows
 from skweight._fit.validation_rows import resolve_validation
 from skweight._held_out.splits import check_word
 from skweight._utils.columns import warn_of_order, with_rows
@@ -101,10 +101,8 @@ class Request(NamedTuple):
     @property
     def holds_out_rows(self):
         """Whether anything learns from rows that no model was fitted on."""
-        return (
-            self.decision_learns
-            or needs_held_out_scores(self.calibrator)
-            or self.params.get("conformal") is not None
+        return learns_from_held_out_rows(
+            self.calibrator, self.decision, self.params.get("conformal")
         )
 
 
@@ -127,7 +125,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
     classes, codes = _encode(y, estimator)
-    learns = wrapper._make_calibrator() is not None or wrapper._holds_out_rows()
+    learns = calibrator is not None or wrapper._holds_out_rows()
     if classes.size == 1 and learns:
         raise ValueError(
             f"y has only one class, {say(classes)[1:-1]}: there is nothing to tell "

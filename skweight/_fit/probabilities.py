@@ -18,6 +18,15 @@ def needs_held_out_scores(calibrator):
     return calibrator is not None and getattr(calibrator, "needs_held_out_scores", True)
 
 
+def learns_from_held_out_rows(calibrator, decision, conformal):
+    """Return whether anything learns from rows that no model was fitted on."""
+    return (
+        needs_held_out_scores(calibrator)
+        or getattr(decision, "needs_held_out_rows", False)
+        or conformal is not None
+    )
+
+
 @dataclass(frozen=True)
 class ProbabilityMap:
     """What stands between the outputs of an estimator and its probabilities.

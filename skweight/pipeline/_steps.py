@@ -422,8 +422,9 @@ class Flow:
         if not last._holds_out_rows():
             return
         raise ValueError(
-            f"{type(last).__name__} (step {name!r}) holds out rows for its calibration "
-            f"or decision, which must not be rows that {self.resampled!r} has drawn or "
+            f"{type(last).__name__} (step {name!r}) holds out rows for its "
+            "calibration, decision or sets of labels, which must not be rows that "
+            f"{self.resampled!r} has drawn or "
             f"made. Put the Pipeline into it, {type(last).__name__}(Pipeline(...)), or "
             "give it the sampler as resampler=..., so that rows are resampled within "
             "each training fold alone."

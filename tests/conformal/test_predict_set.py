@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.over_sampling import RandomOverSampler
 from numpy.testing import assert_allclose
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -23,6 +24,7 @@ from skweight import (
 from skweight._utils.conformal import Scores
 from skweight.calibration import SigmoidCalibrator
 from skweight.exceptions import CalibrationWarning, FewerThanAskedWarning
+from skweight.pipeline import make_pipeline
 from skweight.weighting import EntropyBalancingWeighting, metadata
 
 HOW = {
@@ -501,3 +503,13 @@ def shifted(rng, n, mean):
 
 def true_ratio_of_two(X, y):
     return np.exp(X[:, 0] - 0.5)
+
+
+def test_sets_do_not_rest_on_rows_that_a_sampler_made(rng):
+    """As with a calibration: the sampler belongs inside of what holds rows out."""
+    X = rng.normal(size=(200, 2))
+    y = (X[:, 0] + rng.normal(size=200) > 1).astype(int)
+    last = WeightedClassifier(conformal="split", weighting=None, calibration=None)
+    pipe = make_pipeline(RandomOverSampler(random_state=0), last)
+    with pytest.raises(ValueError, match="holds out rows for its calibration"):
+        pipe.fit(X, y)
