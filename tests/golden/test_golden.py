@@ -1,9 +1,9 @@
 """Golden outputs: what some 300 seeded configurations gave before, they give again.
 
 Bit for bit, the order of random draws included, under the versions and on the platform
-in the first line of ``expected.jsonl``; elsewhere labels (one in twenty may turn over),
-numbers of fits and the weights that learners received. ``record.py`` makes the set and
-takes differences over.
+in the first line of ``expected.jsonl``; elsewhere labels (one in twenty may turn over,
+one in ten where rows are drawn by weights), numbers of fits and the weights that
+learners received. ``record.py`` makes the set and takes differences over.
 """
 
 import json
@@ -36,9 +36,11 @@ def assert_same_everywhere(expected, seen):
             assert ("error" in expected) == ("error" in seen), HOW
         elif name == "labels" and expected.get(name):
             # The last bit decides between two equal splits, and moves a row with it.
+            # Where rows are drawn by their weights, it decides which row is fitted.
             pairs = zip(expected[name], seen[name], strict=True)
             turned = sum(before != now for before, now in pairs)
-            assert turned <= len(expected[name]) // 20, HOW
+            drawn = "resample" in json.dumps(seen.get("said", {}))
+            assert turned <= len(expected[name]) // (10 if drawn else 20), HOW
         elif name != "weights":
             assert expected.get(name) == seen.get(name), HOW
     assert len(expected["weights"]) == len(seen["weights"]), HOW
