@@ -15,7 +15,7 @@ from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight._utils.families import counts_votes, learner_of
 from skweight._utils.validation import positions_of
 from skweight.calibration._resolve import resolve_calibrator
-from skweight.delivery._one import take_params
+from skweight.delivery._arguments import take_params
 from skweight.weights import effective_sample_size
 
 

@@ -26,8 +26,8 @@ from skweight._utils.validation import encode_labels, plain, positions_of
 from skweight._utils.warn import warn
 from skweight.calibration import AutoCalibrator, PriorCalibrator
 from skweight.calibration._trust import TOLERATED, judge_linear_model
+from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import balances_itself, warn_of_two_counts
-from skweight.delivery._one import offsets_of
 from skweight.exceptions import (
     CalibrationWarning,
     DoubleCountingWarning,

@@ -26,7 +26,7 @@ from skweight._held_out.splits import (
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import check_number, n_rows
 from skweight._utils.warn import warn
-from skweight.delivery._one import take_params
+from skweight.delivery._arguments import take_params
 from skweight.exceptions import DegenerateWeightsWarning, FewerThanAskedWarning
 from skweight.weighting import ProductWeighting
 from skweight.weighting._base import (

@@ -20,8 +20,8 @@ from skweight._utils.compat import clone_learner
 from skweight._utils.families import gives_raw_scores, is_of_trees
 from skweight._utils.progress import Progress
 from skweight.calibration import PriorCalibrator
+from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import inner_multiplier
-from skweight.delivery._one import offsets_of
 
 
 class Plan(NamedTuple):

@@ -9,8 +9,8 @@ from skweight._fit.calibrate import rows_of
 from skweight._fit.validation_rows import describe_early_stopping
 from skweight._fit.wrapper import set_learned
 from skweight._utils.families import learner_of
+from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import balances_itself
-from skweight.delivery._one import offsets_of
 from skweight.inspection._probabilities import (
     describe_probabilities,
     reliability_bins,

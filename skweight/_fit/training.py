@@ -21,7 +21,7 @@ from skweight._utils.roles import (
 from skweight._utils.validation import check_weights, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
-from skweight.delivery._one import take_params
+from skweight.delivery._arguments import take_params
 from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import factors_of, join_levels, split_by_level

@@ -28,8 +28,8 @@ from skweight._utils.validation import (
     positions_of,
     say,
 )
+from skweight.delivery._arguments import OFFSETS, base_name, take_params
 from skweight.delivery._composite import is_composite
-from skweight.delivery._one import OFFSETS, base_name, take_params
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from skweight._fit.watching import family_of, own_rows_off
 from skweight._utils.families import learner_of
 from skweight._utils.validation import encode_labels, plain
 from skweight._utils.warn import warn
-from skweight.delivery._one import base_name, takes_sample_weight
+from skweight.delivery._arguments import base_name
+from skweight.delivery._one import takes_sample_weight
 from skweight.exceptions import DoubleCountingWarning
 
 

@@ -11,7 +11,7 @@ from skweight._held_out.splits import Splits
 from skweight._utils.columns import drop_columns
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import n_rows, positions_of
-from skweight.delivery._one import hide_in_tables
+from skweight.delivery._arguments import hide_in_tables
 from skweight.inspection._report import (
     resampling_figures,
     row_figures,

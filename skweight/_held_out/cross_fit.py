@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, indexable
 from skweight._held_out.outputs import outputs_of
 from skweight._utils.progress import Progress
 from skweight._utils.validation import n_rows
-from skweight.delivery._one import offsets_of
+from skweight.delivery._arguments import offsets_of
 
 
 class HeldOut(NamedTuple):

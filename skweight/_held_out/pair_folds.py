@@ -22,7 +22,7 @@ from skweight._held_out.cross_fit import outputs_of
 from skweight._utils.roles import multiply
 from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
-from skweight.delivery._one import offsets_of, take_params
+from skweight.delivery._arguments import offsets_of, take_params
 
 # Content decides folds where at least this share of the distinct pairs of content and
 # label have a content of their own, and there are this many contents for every fold.

@@ -3,12 +3,7 @@
 import numpy as np
 
 from skweight._utils.validation import check_bool, check_choice, check_number
-from skweight.calibration._base import (
-    BaseCalibrator,
-    check_class_multiplier,
-    check_classes,
-    warn_reversed,
-)
+from skweight.calibration._base import BaseCalibrator, warn_reversed
 from skweight.calibration._engine.logistic import (
     Affine,
     LogisticObjective,
@@ -25,6 +20,7 @@ from skweight.calibration._engine.numerics import (
 )
 from skweight.calibration._engine.softmax import SoftmaxObjective, fit_softmax
 from skweight.calibration._quadratic import Bend, fit_bend
+from skweight.calibration._rows import check_class_multiplier, check_classes
 
 # The targets are the labels themselves: the prior keeps the map finite.
 _LABELS = np.array([0.0, 1.0])

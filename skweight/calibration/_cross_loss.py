@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skweight.calibration._base import CalibrationRows
 from skweight.calibration._engine.numerics import all_equal
+from skweight.calibration._rows import CalibrationRows
 
 N_FOLDS = 5
 # Up to this many rows of two classes, every row has its own bin. With more rows, half

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from skweight.calibration._base import (
-    BaseCalibrator,
+from skweight.calibration._base import BaseCalibrator
+from skweight.calibration._engine.numerics import binary_proba, softmax_proba
+from skweight.calibration._rows import (
     check_class_multiplier,
     check_classes,
     resolve_classes,
 )
-from skweight.calibration._engine.numerics import binary_proba, softmax_proba
 
 
 class PriorCalibrator(BaseCalibrator):

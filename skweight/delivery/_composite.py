@@ -24,6 +24,7 @@ from skweight._utils.compat import (
     own_request,
     routing_of,
 )
+from skweight.delivery._arguments import fit_arguments
 from skweight.delivery._one import (
     POPULATION,
     TRAINING,
@@ -31,7 +32,6 @@ from skweight.delivery._one import (
     WeightAdapter,
     by_class_or_none,
     check_no_second_weight,
-    fit_arguments,
     name_of,
     no_way_in,
     scorer_for,

@@ -22,6 +22,7 @@ from skweight._utils.compat import (
 )
 from skweight._utils.families import takes_codes
 from skweight._utils.validation import check_choice, positions_of
+from skweight.delivery._arguments import base_name
 from skweight.delivery._composite import (
     LEARNER,
     Delivery,
@@ -30,15 +31,14 @@ from skweight.delivery._composite import (
 )
 from skweight.delivery._one import (
     WeightAdapter,
-    base_name,
     fit_called,
     fit_one,
     name_of,
     takes_roles,
     takes_sample_weight,
-    tidied,
     watching,
 )
+from skweight.delivery._tidy import tidied
 from skweight.exceptions import UnsupportedWeightsError
 
 POLICIES = ("raise", "resample")

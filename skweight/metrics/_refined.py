@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.metrics import make_scorer
 
 from skweight._utils.validation import check_bool, check_weights, encode_labels
-from skweight.calibration._base import count_rows, to_effective_rows
 from skweight.calibration._engine.logistic import (
     Affine,
     LogisticObjective,
@@ -25,6 +24,7 @@ from skweight.calibration._engine.softmax import (
     fit_shared_slope,
     fit_softmax,
 )
+from skweight.calibration._rows import count_rows, to_effective_rows
 
 
 class RefinedLogLoss:

@@ -22,7 +22,7 @@ from skweight._utils.validation import (
     say,
 )
 from skweight.classifier import WeightedClassifier
-from skweight.delivery._one import take_params
+from skweight.delivery._arguments import take_params
 from skweight.monitoring._class_mix import ClassMix
 from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport

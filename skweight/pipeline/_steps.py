@@ -20,13 +20,14 @@ from skweight._utils.compat import clone_learner
 from skweight._utils.progress import line_of
 from skweight._utils.roles import multiply
 from skweight._utils.validation import check_weights, encode_labels, n_rows, plain
+from skweight.delivery._arguments import is_row_wise, take_rows
 from skweight.delivery._deliver import (
     deliver_fit_predict,
     deliver_in_place,
     deliver_transform,
     leaves_traces,
 )
-from skweight.delivery._one import is_row_wise, name_of, take_rows, takes_roles
+from skweight.delivery._one import name_of, takes_roles
 from skweight.resampling import WeightedSampler
 
 PARAMETERS = ("steps", "transform_input", "memory", "verbose")

@@ -6,7 +6,7 @@ from sklearn.utils import get_tags
 
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_choice, n_rows, say
-from skweight.delivery._one import is_row_wise, take_params
+from skweight.delivery._arguments import is_row_wise, take_params
 from skweight.resampling._carry import kind_of
 from skweight.resampling._names import NAMES, sampler_of_name
 from skweight.resampling._resample import resample_rows

@@ -30,7 +30,7 @@ from skweight._utils.validation import (
     say,
 )
 from skweight._utils.warn import warn
-from skweight.delivery._one import take_params
+from skweight.delivery._arguments import take_params
 from skweight.exceptions import FewerThanAskedWarning
 from skweight.selection._candidates import candidates
 from skweight.selection._comparison import Design, WeightingComparison

@@ -1,0 +1,234 @@
+"""The checked rows that a calibrator learns from, in effective rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skweight._utils.validation import (
+    check_labels,
+    encode_labels,
+    plain,
+    say,
+)
+from skweight.calibration._engine.numerics import Tails
+
+# Probabilities predicted at a time: temporary arrays stay in the processor's cache.
+BLOCK = 1 << 16
+
+# Smallest positive weight, relative to the largest: smaller weights are raised to it,
+# so that they still change a sum in floating point.
+_LIGHTEST = 1e-13
+
+# Partial sums of a weighted count, added at the end.
+_LANES = 8
+
+# Log odds are clipped to this size, so that their squares and their products with
+# weights stay finite.
+_FAR = 1e100
+
+
+@dataclass(frozen=True)
+class CalibrationRows:
+    """The checked rows that a calibrator learns from; every weight is positive.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_rows,) or (n_rows, n_classes), dtype float64
+        Log odds of the second class, or one log-scale score per class.
+    codes : ndarray of shape (n_rows,)
+        Position of every label among the classes.
+    weight : ndarray of shape (n_rows,), dtype float64
+        Population weights, scaled to effective rows; read-only where all are one.
+    class_count : ndarray of shape (n_classes,), dtype float64
+        Total of ``weight`` per class; zero for a class that is missing.
+    row_mass : ndarray of shape (n_classes,), dtype float64
+        Weight of one additional row of each class; 1 where all weights are equal.
+    class_multiplier : ndarray of shape (n_classes,) or None
+        What :func:`check_class_multiplier` returned, for calibrators that ask for it.
+    """
+
+    scores: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray
+    class_count: np.ndarray
+    row_mass: np.ndarray
+    class_multiplier: np.ndarray | None = None
+
+    @classmethod
+    def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):
+        """Return rows that may each be a sum of several rows, scaled to effective rows.
+
+        ``mass`` and ``squares`` are the sums of the weights, and of the squared
+        weights, of the rows that were added.
+        """
+        scale, class_count, row_mass = _effective_counts(
+            np.bincount(codes, mass, n_classes), np.bincount(codes, squares, n_classes)
+        )
+        return cls(
+            scores=scores,
+            codes=codes,
+            weight=scale * mass,
+            class_count=class_count,
+            row_mass=row_mass,
+            class_multiplier=class_multiplier,
+        )
+
+    @property
+    def tails(self):
+        """The bounds of the log odds that the rows of two classes can support."""
+        return Tails.of(self.class_count, self.row_mass)
+
+    def against_rest(self, code, scores):
+        """Return the rows as two classes: all other classes, and ``code``."""
+        other_counts = np.delete(self.class_count, code)
+        count = np.array([other_counts.sum(), self.class_count[code]])
+        row_mass = np.array([1.0, self.row_mass[code]])
+        if count[0] > 0:
+            row_mass[0] = other_counts @ np.delete(self.row_mass, code) / count[0]
+        scale = _scale_to_effective_rows(count, row_mass)
+        return CalibrationRows(
+            scores=scores,
+            codes=(self.codes == code).astype(np.uint8),
+            weight=self.weight if scale == 1 else scale * self.weight,
+            class_count=scale * count,
+            row_mass=scale * row_mass,
+        )
+
+
+def check_shape(scores, n_classes):
+    """Return scores as float64 of shape (n,) for two classes, (n, k) for more."""
+    scores = np.asarray(scores, dtype=np.float64)
+    shape = scores.shape
+    if n_classes == 2:
+        if scores.ndim == 2 and shape[1] == 1:
+            scores = scores[:, 0]
+        if scores.ndim != 1:
+            raise ValueError(
+                "scores of two classes must have shape (n_samples,), the log odds or "
+                f"decision values of the second class; got shape {shape}. Two columns "
+                "of log-probabilities become one score as scores[:, 1] - scores[:, 0], "
+                "two columns of probabilities by scores_from_proba."
+            )
+    elif scores.ndim != 2 or shape[1] != n_classes:
+        raise ValueError(
+            f"scores of {n_classes} classes must have shape (n_samples, {n_classes}), "
+            f"one log-scale score per class in sorted order; got shape {shape}."
+        )
+    return scores
+
+
+def check_finite(scores):
+    """Return scores whose squares are finite as well; infinite ones raise."""
+    # True for no rows as well; comparisons with NaN are false.
+    if scores.size == 0 or -_FAR <= scores.min() <= scores.max() <= _FAR:
+        return scores
+    finite = np.isfinite(scores)
+    if not finite.all():
+        n_rows = scores.shape[0]
+        n_bad = int(np.count_nonzero(~finite.reshape(n_rows, -1).all(axis=1)))
+        raise ValueError(
+            f"scores must be finite; got NaN or infinity in {n_bad} of {n_rows} "
+            "rows. The logarithm of a probability of exactly 0 is infinite: make "
+            "scores by scores_from_proba(proba, clip=...), which clips."
+        )
+    return np.clip(scores, -_FAR, _FAR)
+
+
+def resolve_classes(y, classes, *, owner):
+    """Return the sorted classes and the position of every label of y among them."""
+    y = check_labels(y, owner=owner)
+    labels, codes = encode_labels(y)
+    classes = check_classes(labels if classes is None else classes, owner=owner)
+    if classes is not labels:
+        position = {plain(label): i for i, label in enumerate(classes)}
+        unknown = [label for label in labels if plain(label) not in position]
+        if unknown:
+            raise ValueError(
+                f"{owner}: y holds the labels {say(unknown)}, which are not among the "
+                f"classes {say(classes)}. Pass every label as classes=, with the same "
+                "type as in y."
+            )
+        table = np.array([position[plain(label)] for label in labels], dtype=np.intp)
+        # If every class occurs in y, the codes are right already.
+        if table.shape[0] != classes.shape[0] or np.any(np.diff(table) != 1):
+            codes = table[codes]
+    return classes, codes
+
+
+def check_classes(classes, *, owner):
+    """Return classes as an array if they are sorted, distinct and more than one."""
+    classes = np.asarray(classes)
+    if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
+        raise ValueError(
+            "classes must be a 1-dimensional array of distinct labels in sorted order, "
+            f"as numpy.unique returns them; got {say(classes)}. The columns of "
+            "scores follow that order."
+        )
+    if classes.shape[0] < 2:
+        raise ValueError(
+            f"{owner} needs at least two classes; got {say(classes)}. If the "
+            "calibration rows lack a class, name all of them as classes=."
+        )
+    return classes
+
+
+def check_class_multiplier(class_multiplier, classes, *, owner):
+    """Return the multipliers as float64 of shape (n_classes,) if all are usable."""
+    multiplier = np.asarray(class_multiplier, dtype=np.float64)
+    if multiplier.shape != classes.shape:
+        raise ValueError(
+            f"{owner}: class_multiplier must have one entry for each of the classes "
+            f"{say(classes)}, so shape {classes.shape}; got shape {multiplier.shape}."
+        )
+    usable = np.isfinite(multiplier) & (multiplier > 0)
+    if not usable.all():
+        raise ValueError(
+            f"{owner}: class_multiplier must be positive and finite; got "
+            f"{multiplier.tolist()} for the classes {say(classes)}. A class "
+            "without training or population mass cannot be inverted: use "
+            "SigmoidCalibrator, or leave the class out."
+        )
+    return multiplier
+
+
+def count_rows(codes, n_classes):
+    """Return the number of rows of every class as float64."""
+    if n_classes == 2:
+        positive = np.count_nonzero(codes)
+        return np.array([codes.shape[0] - positive, positive], dtype=np.float64)
+    return np.bincount(codes, minlength=n_classes).astype(np.float64)
+
+
+def to_effective_rows(weight, codes, n_classes):
+    """Return weights as effective rows, and by class: their total, one row's weight."""
+    weight = weight / weight.max()  # sums of weights near the largest double overflow
+    np.maximum(weight, _LIGHTEST, out=weight)
+    mass, squares = np.zeros((2, n_classes))
+    for start in range(0, codes.shape[0], BLOCK):
+        part = weight[start : start + BLOCK]
+        # Neighbouring rows go to different sums: bincount is slow if they share one.
+        lane_codes = codes[start : start + BLOCK] + n_classes * (
+            np.arange(part.shape[0]) % _LANES
+        )
+        for total, values in ((mass, part), (squares, part * part)):
+            lanes = np.bincount(lane_codes, values, _LANES * n_classes)
+            total += lanes.reshape(_LANES, n_classes).sum(axis=0)
+    scale, *counts = _effective_counts(mass, squares)
+    weight *= scale
+    return weight, *counts
+
+
+def _effective_counts(mass, squares):
+    """Return the scale to effective rows, and by class: total, one row's weight."""
+    row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
+    scale = _scale_to_effective_rows(mass, row_mass)
+    return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
+
+
+def _scale_to_effective_rows(mass, row_mass):
+    """Return the factor from total weights to the counts N_k of `BaseCalibrator`.
+
+    See the notes of that class for the equation that the factor solves.
+    """
+    present = mass > 0
+    return (1 / mass[present]).sum() / (row_mass[present] / mass[present]).sum()

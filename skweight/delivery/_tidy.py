@@ -1,0 +1,70 @@
+"""Leave no trace of a delivery in what it has fitted."""
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.metadata_routing import (
+    MetadataRequest,
+)
+
+from skweight._utils.compat import (
+    forget_remainder,
+    forget_requests,
+    own_requests,
+    routing_of,
+)
+from skweight.delivery._one import WeightAdapter
+
+
+def tidied(value, visited=None):
+    """Remove adapters and requests of a delivery from fitted objects.
+
+    Users may inspect and clone the steps, members and candidates of a composite.
+    """
+    visited = {} if visited is None else visited
+    if isinstance(value, WeightAdapter):
+        return tidied(value.estimator, visited)
+    if id(value) in visited:
+        return value
+    if isinstance(value, tuple):
+        parts = [tidied(item, visited) for item in value]
+        same = all(a is b for a, b in zip(parts, value, strict=True))
+        return value if same else tuple(parts)
+    # The reference keeps the id from being reused.
+    visited[id(value)] = value
+    if isinstance(value, list):
+        value[:] = [tidied(item, visited) for item in value]
+    elif isinstance(value, dict):
+        value.update({key: tidied(item, visited) for key, item in value.items()})
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for position in np.ndindex(value.shape):
+            value[position] = tidied(value[position], visited)
+    elif _may_hold_traces(value):
+        forget_remainder(value)
+        _withdraw(value, "fit")
+        _withdraw(value, "score")
+        forget_requests(value)
+        # Only composites were changed inside; skip others, since a forest is large.
+        asks_alone = isinstance(routing_of(value), MetadataRequest)
+        if not (asks_alone and hasattr(value, "get_params")):
+            for name, item in vars(value).items():
+                setattr(value, name, tidied(item, visited))
+    return value
+
+
+def _may_hold_traces(value):
+    """Return whether an object may contain adapters or requests."""
+    if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
+        return False
+    # A scorer or a calibrated model is not an estimator, but holds one.
+    of_sklearn = type(value).__module__.startswith("sklearn.")
+    return of_sklearn or hasattr(value, "get_metadata_routing")
+
+
+def _withdraw(estimator, method):
+    """Remove every request for a name of this delivery."""
+    setter = getattr(estimator, f"set_{method}_request", None)
+    if setter is None:
+        return
+    for name, alias in own_requests(estimator, method).items():
+        if isinstance(alias, str) and alias.startswith("skweight_"):
+            setter(**{name: None})
