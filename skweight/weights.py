@@ -21,8 +21,7 @@ from skweight._utils.validation import (
     check_choice,
     check_number,
     check_weights,
-    encode_labels,
-    plain,
+    encode_groups,
 )
 
 __all__ = [
@@ -579,24 +578,3 @@ def _sum_by(values, codes, n_groups):
     if n_groups == 1:  # pairwise summation, a digit or two better than bincount
         return values.sum(keepdims=True)
     return np.bincount(codes, weights=values, minlength=n_groups)
-
-
-def encode_groups(by, n_samples):
-    """Return the labels of ``by`` and the position of every row's label."""
-    if by is None:
-        return [None], np.broadcast_to(np.intp(0), n_samples), 1
-    by = np.asarray(by)
-    if by.shape != (n_samples,):
-        raise ValueError(
-            f"by must have one class or group per row: expected shape ({n_samples},), "
-            f"got {by.shape}. Join several columns into one label per row first."
-        )
-    if by.dtype != object:
-        labels, codes = encode_labels(by)
-        return [plain(label) for label in labels], codes, labels.size
-    # Labels of mixed types, None among them, have no order to sort by.
-    positions = {}
-    codes = np.array(
-        [positions.setdefault(plain(label), len(positions)) for label in by]
-    )
-    return list(positions), codes, len(positions)

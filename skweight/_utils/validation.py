@@ -266,6 +266,27 @@ def encode_labels(y):
     return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
 
 
+def encode_groups(by, n_samples):
+    """Return the labels of ``by`` and the position of every row's label."""
+    if by is None:
+        return [None], np.broadcast_to(np.intp(0), n_samples), 1
+    by = np.asarray(by)
+    if by.shape != (n_samples,):
+        raise ValueError(
+            f"by must have one class or group per row: expected shape ({n_samples},), "
+            f"got {by.shape}. Join several columns into one label per row first."
+        )
+    if by.dtype != object:
+        labels, codes = encode_labels(by)
+        return [plain(label) for label in labels], codes, labels.size
+    # Labels of mixed types, None among them, have no order to sort by.
+    positions = {}
+    codes = np.array(
+        [positions.setdefault(plain(label), len(positions)) for label in by]
+    )
+    return list(positions), codes, len(positions)
+
+
 def positions_of(y, classes, *, owner):
     """Return the position of every label of y among classes; unknown ones raise."""
     known = {plain(label): position for position, label in enumerate(classes)}

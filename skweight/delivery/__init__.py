@@ -1,8 +1,9 @@
 """Fit any estimator with weights. No other module fits a wrapped estimator.
 
 ``_deliver`` has the entry points, ``_one`` fits a single estimator, ``_composite`` fits
-Pipelines, searches and ensembles, and ``_balancing`` finds class weights that are
-parameters of estimators.
+Pipelines, searches and ensembles, ``_arguments`` knows what a fit can be passed,
+``_balancing`` finds class weights that are parameters of estimators, and ``_tidy``
+removes the traces.
 """
 
 from skweight.delivery._deliver import deliver

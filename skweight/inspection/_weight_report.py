@@ -6,18 +6,18 @@ import numpy as np
 
 from skweight._utils.pareto import ParetoDiagnostics
 from skweight._utils.render import Table, as_html, as_text, json_ready
-from skweight._utils.validation import check_number, check_weights, n_rows
+from skweight._utils.validation import (
+    check_number,
+    check_weights,
+    encode_groups,
+    n_rows,
+)
 from skweight._utils.warn import warn
 from skweight.density_ratio._tables import check_pair
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 from skweight.inspection._balance import Balance, balance_table
 from skweight.inspection._overlap import measure_overlap
-from skweight.weights import (
-    design_effect,
-    effective_sample_size,
-    encode_groups,
-    pareto_diagnostics,
-)
+from skweight.weights import design_effect, effective_sample_size, pareto_diagnostics
 
 _TITLE = "What the weights are worth"
 # Thresholds of concerns. Weights per class keep all effective rows of every class, so

@@ -10,6 +10,7 @@ from skweight._utils.validation import (
     check_labels,
     check_rows,
     check_weights,
+    encode_groups,
     encode_labels,
     find_missing,
     n_rows,
@@ -26,7 +27,7 @@ from skweight.weighting import (
     EffectiveNumberWeighting,
     LabelShiftWeighting,
 )
-from skweight.weights import effective_sample_size, encode_groups
+from skweight.weights import effective_sample_size
 
 # Below this ratio of the largest to the smallest class no class is ignored.
 BALANCED_ENOUGH = 3.0

@@ -1,0 +1,261 @@
+"""What a Pipeline does after its fit: predict with the steps that still count."""
+
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline as PlainPipeline
+from sklearn.utils.metaestimators import available_if
+
+from skweight._utils.columns import drop_columns, names_without
+from skweight.pipeline._steps import (
+    is_sampler,
+    is_weighting,
+)
+
+
+def _used_has(method):
+    """Return whether what is left of the steps after the fit has a method."""
+
+    def check(self):
+        # Raises the AttributeError of the step that lacks it, which says more.
+        try:
+            getattr(self._used(), method)
+        except AttributeError as error:
+            raise error.__cause__ or error from None
+        return True
+
+    return check
+
+
+class FittedSteps(PlainPipeline):
+    """A Pipeline whose predictions pass samplers and weightings by.
+
+    Columns that only a weighting may see are dropped where it stands. `_side_widths`
+    holds the number of columns that came to such a weighting in the fit.
+    """
+
+    def _used(self):
+        """Return the steps that count after the fit, as a Pipeline of scikit-learn."""
+        widths = getattr(self, "_side_widths", {})
+        steps = []
+        for name, step in self.steps:
+            if is_weighting(step):
+                columns = step.side_columns()
+                if columns:
+                    steps.append((name, _ColumnDropper(columns, widths.get(name))))
+            elif not is_sampler(step):
+                steps.append((name, step))
+        return PlainPipeline(steps or [("nothing", "passthrough")])
+
+    @available_if(_used_has("predict"))
+    def predict(self, X, **params):
+        """Transform rows and let the last step predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments of the ``predict`` of the last step; with metadata routing those
+            that the steps have requested.
+
+        Returns
+        -------
+        y : ndarray
+            What the last step predicts.
+        """
+        return self._used().predict(X, **params)
+
+    @available_if(_used_has("predict_proba"))
+    def predict_proba(self, X, **params):
+        """Transform rows and return the class probabilities of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, as in `predict`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities.
+        """
+        return self._used().predict_proba(X, **params)
+
+    @available_if(_used_has("predict_log_proba"))
+    def predict_log_proba(self, X, **params):
+        """Transform rows and return the log-probabilities of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, as in `predict`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Logarithms of probabilities.
+        """
+        return self._used().predict_log_proba(X, **params)
+
+    @available_if(_used_has("decision_function"))
+    def decision_function(self, X, **params):
+        """Transform rows and return the decision values of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        values : ndarray
+            Decision values.
+        """
+        return self._used().decision_function(X, **params)
+
+    @available_if(_used_has("score_samples"))
+    def score_samples(self, X):
+        """Transform rows and return how likely the last step finds them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Scores of the last step.
+        """
+        return self._used().score_samples(X)
+
+    @available_if(_used_has("score"))
+    def score(self, X, y=None, sample_weight=None, **params):
+        """Transform rows and return the score of the last step.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            True labels or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Population weights; emphasis has no place in a score.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        score : float
+            Score of the last step.
+        """
+        return self._used().score(X, y, sample_weight=sample_weight, **params)
+
+    @available_if(_used_has("transform"))
+    def transform(self, X, **params):
+        """Transform rows with all transformers; nothing is resampled.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        Xt : array-like of shape (n_samples, n_transformed)
+            Transformed rows.
+        """
+        return self._used().transform(X, **params)
+
+    @available_if(_used_has("inverse_transform"))
+    def inverse_transform(self, X, **params):
+        """Undo the transformations, last to first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_transformed)
+            Transformed rows.
+        **params : dict
+            Arguments, with metadata routing only.
+
+        Returns
+        -------
+        X_original : array-like of shape (n_samples, n_features)
+            Rows as the first step takes them; columns that only a weighting has seen
+            are not among them.
+        """
+        return self._used().inverse_transform(X, **params)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that come out of the transformers.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns that go in.
+
+        Returns
+        -------
+        names : ndarray of str
+            Names.
+        """
+        return self._used().get_feature_names_out(input_features)
+
+    @property
+    def n_features_in_(self):
+        """Number of columns of X in `fit`."""
+        for name, step in self.steps:
+            if name in getattr(self, "_side_widths", {}):
+                return self._side_widths[name]
+            if not is_weighting(step):
+                return step.n_features_in_
+        raise AttributeError("No step says how many columns it was fitted on.")
+
+    @property
+    def feature_names_in_(self):
+        """Names of the columns of X in `fit`."""
+        for _, step in self.steps:
+            if not is_weighting(step) or step.side_columns():
+                return step.feature_names_in_
+        raise AttributeError("No step says which columns it was fitted on.")
+
+    def __getitem__(self, index):
+        part = super().__getitem__(index)
+        if isinstance(index, slice) and hasattr(self, "_side_widths"):
+            part._side_widths = self._side_widths
+        return part
+
+    def __sklearn_is_fitted__(self):
+        return self._used().__sklearn_is_fitted__()
+
+
+class _ColumnDropper(TransformerMixin, BaseEstimator):
+    """What is left of a weighting after the fit: columns that only it may see go."""
+
+    def __init__(self, columns, width=None):
+        self.columns = columns
+        self.width = width
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return drop_columns(X, self.columns, width=self.width)
+
+    def inverse_transform(self, X):
+        return X
+
+    def get_feature_names_out(self, input_features=None):
+        if input_features is None:
+            raise ValueError("The names of the columns that go in are not known.")
+        return names_without(input_features, self.columns)
+
+    def __sklearn_is_fitted__(self):
+        return True
