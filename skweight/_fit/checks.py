@@ -28,10 +28,7 @@ from skweight.calibration import AutoCalibrator, PriorCalibrator
 from skweight.calibration._trust import TOLERATED, judge_linear_model
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import balances_itself, warn_of_two_counts
-from skweight.exceptions import (
-    CalibrationWarning,
-    DoubleCountingWarning,
-)
+from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 from skweight.inspection._tails import look_at_weights
 
 # Training rows whose probabilities are looked at where no row is held out.

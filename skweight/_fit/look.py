@@ -30,11 +30,11 @@ from skweight.delivery._arguments import take_params
 from skweight.exceptions import DegenerateWeightsWarning, FewerThanAskedWarning
 from skweight.weighting import ProductWeighting
 from skweight.weighting._base import (
-    asks_for,
     factors_of,
     fitted_factors_of,
     fitted_product,
 )
+from skweight.weighting._metadata import asks_for
 
 
 class WatchingModel(NamedTuple):

@@ -7,7 +7,8 @@ from sklearn.utils.validation import has_fit_parameter
 from skweight._utils.compat import routing_of
 from skweight._utils.validation import say
 from skweight.delivery._arguments import OFFSETS
-from skweight.weighting._base import asks_for, factors_of
+from skweight.weighting._base import factors_of
+from skweight.weighting._metadata import asks_for
 
 # The parts of a wrapper that take metadata, and the method that takes them in a fit.
 _CALLEES = {

@@ -11,10 +11,7 @@ from skweight._fit.wrapper import set_learned
 from skweight._utils.families import learner_of
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import balances_itself
-from skweight.inspection._probabilities import (
-    describe_probabilities,
-    reliability_bins,
-)
+from skweight.inspection._probabilities import describe_probabilities, reliability_bins
 from skweight.inspection._report import (
     FitReport,
     RegressionReport,

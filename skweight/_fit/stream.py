@@ -20,12 +20,12 @@ from skweight._utils.validation import (
 from skweight.delivery._deliver import learns_with_weights
 from skweight.streaming import DRAWN_SHARE
 from skweight.weighting._base import (
-    ClassLevelWeighting,
     ProductWeighting,
     factors_of,
     fitted_factors_of,
     fitted_product,
 )
+from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class Fade:

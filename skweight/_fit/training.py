@@ -24,7 +24,8 @@ from skweight.delivery import deliver
 from skweight.delivery._arguments import take_params
 from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
-from skweight.weighting._base import factors_of, join_levels, split_by_level
+from skweight.weighting._base import factors_of
+from skweight.weighting._class_level import join_levels, split_by_level
 
 
 class Rows(NamedTuple):

@@ -11,12 +11,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, indexable
 
-from skweight._fit.watching import (
-    REFINED,
-    family_of,
-    no_validation_rows,
-    refined_loss,
-)
+from skweight._fit.watching import REFINED, family_of, no_validation_rows, refined_loss
 from skweight._held_out.splits import check_groups, group_folds, hold_out
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import NO_PARAMETER

@@ -12,11 +12,7 @@ from skweight._utils.columns import drop_columns
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import n_rows, positions_of
 from skweight.delivery._arguments import hide_in_tables
-from skweight.inspection._report import (
-    resampling_figures,
-    row_figures,
-    weight_figures,
-)
+from skweight.inspection._report import resampling_figures, row_figures, weight_figures
 from skweight.weighting._base import factors_of
 
 _OF_ALL_ROWS = ("n_rows", "n_left_out", "rows", "population_share")

@@ -9,11 +9,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import has_fit_parameter
 
 from skweight._utils.compat import Documented
-from skweight._utils.validation import (
-    check_weights,
-    plain,
-    say,
-)
+from skweight._utils.validation import check_weights, plain, say
 from skweight._utils.warn import warn
 from skweight.calibration._engine.logistic import standardise
 from skweight.calibration._engine.numerics import centre_rows

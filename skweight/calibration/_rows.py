@@ -4,12 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skweight._utils.validation import (
-    check_labels,
-    encode_labels,
-    plain,
-    say,
-)
+from skweight._utils.validation import check_labels, encode_labels, plain, say
 from skweight.calibration._engine.numerics import Tails
 
 # Probabilities predicted at a time: temporary arrays stay in the processor's cache.

@@ -1,34 +1,18 @@
 """`CostMatrix`: what every mistake costs, under names that cannot be mixed up."""
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
 
-from skweight._utils.validation import (
-    check_labels,
-    check_number,
-    encode_labels,
-    plain,
-    positions_of,
-    say,
-)
+from skweight._utils.validation import check_number, plain, say
 from skweight.costs import _rules as rules
-from skweight.costs._entries import Entry, as_entry
+from skweight.costs._entries import Entry
+from skweight.costs._immutable import Immutable
+from skweight.costs._labels import join_labels
+from skweight.costs._read import read, read_array, read_binary, read_frame, read_nested
 from skweight.costs._report import report_on
 from skweight.costs._weights import closest_weights, stakes
-from skweight.costs._words import (
-    distinct,
-    hint_at_positions,
-    join_labels,
-    order_of_two,
-    positive_among,
-    read_array,
-    read_frame,
-    read_nested,
-    two_readings,
-)
 
 
-class CostMatrix:
+class CostMatrix(Immutable):
     r"""What it costs to decide for a label when another one is true.
 
     All constructors name what is true and what is decided; an array by itself is
@@ -76,15 +60,11 @@ class CostMatrix:
 
     Notes
     -----
-    Decisions compare expected costs and never divide, so that they are right where a
-    wrong decision is cheaper than the right one, too. Costs may be negative. Adding a
-    constant to the costs of one *true* class changes no decision; adding one to those
-    of a decision does. Time and memory are O(n K D) for n rows of K classes and D
-    decisions.
-
-    Decisions that are no label, beside labels of another type, are returned in an array
-    of dtype object, in which every label keeps its type: ``[0, 1, "ask"]``. Beside
-    labels of the same type, text or numbers, they are returned in an array of that.
+    Costs may be negative, and a wrong decision may be cheaper than the right one.
+    Adding a constant to the costs of one *true* class changes no decision; adding one
+    to those of a decision does. Decisions of labels and of names that are no label,
+    where the types differ, are returned in an array of dtype object. Time and memory
+    are O(n K D) for n rows, K classes and D decisions.
 
     References
     ----------
@@ -110,16 +90,15 @@ class CostMatrix:
     array(['good', 'ask', 'bad'], dtype='<U4')
     """
 
-    __slots__ = ("_entries", "_further", "_labels", "_pos_label")
+    __slots__ = ("_cells",)
 
     def __init__(self, costs):
         self.__setstate__(as_cost_matrix(costs, name="costs").__getstate__())
 
     @classmethod
-    def _make(cls, entries, labels, pos_label, further=()):
+    def _of(cls, cells):
         self = object.__new__(cls)
-        state = entries, tuple(further), labels, pos_label
-        self.__setstate__(dict(zip(CostMatrix.__slots__, state, strict=True)))
+        self.__setstate__({"_cells": cells})
         return self
 
     # -- constructors ------------------------------------------------------------------
@@ -150,11 +129,7 @@ class CostMatrix:
         cost : CostMatrix
             The other label is learned from the labels at hand.
         """
-        entries = (
-            (as_entry(tn, cell="tn"), as_entry(fp, cell="fp")),
-            (as_entry(fn, cell="fn"), as_entry(tp, cell="tp")),
-        )
-        return cls._make(entries, None, plain(pos_label))
+        return cls._of(read_binary(fp, fn, tp, tn, pos_label))
 
     @classmethod
     def from_dict(cls, costs, *, default_correct=0.0):
@@ -173,8 +148,7 @@ class CostMatrix:
         cost : CostMatrix
             Labels in the order of the outer keys.
         """
-        labels, further, entries = read_nested(costs, default_correct)
-        return cls._make(entries, labels, None, further)
+        return cls._of(read_nested(costs, default_correct))
 
     @classmethod
     def from_frame(cls, frame):
@@ -224,19 +198,15 @@ class CostMatrix:
         Parameters
         ----------
         benefits : dict, DataFrame with named axes, or CostMatrix
-            What `from_dict` or `from_frame` takes, or what another constructor has
-            returned, as in
-            ``CostMatrix.from_benefits(CostMatrix.binary(pos_label=1, tp=9, fp=-1,
-            fn=0))``.
+            What `from_dict` or `from_frame` takes, or a matrix of benefits, as of
+            ``CostMatrix.binary(pos_label=1, tp=9, fp=-1, fn=0)``.
 
         Returns
         -------
         cost : CostMatrix
             Every sign is flipped, here and nowhere else.
         """
-        gains = as_cost_matrix(benefits, name="benefits")
-        entries = tuple(tuple(-entry for entry in row) for row in gains._entries)
-        return cls._make(entries, gains._labels, gains._pos_label, gains._further)
+        return cls._of(as_cost_matrix(benefits, name="benefits")._cells.negated())
 
     @classmethod
     def ordinal(cls, labels, *, power=1.0):
@@ -267,8 +237,7 @@ class CostMatrix:
         Parameters
         ----------
         name : str or int
-            Name of the column, or its position in an array. A string by itself means
-            the same.
+            Name of the column, or its position in an array; a string alone does too.
 
         Returns
         -------
@@ -280,8 +249,8 @@ class CostMatrix:
     def with_decision(self, decision, cost):
         """Return the costs with one more decision, which is no label.
 
-        Such as to ask a human, to order a test, or to abstain. It is chosen in the rows
-        in which it is expected to cost less than every label.
+        For example, to ask a human. It is chosen for the rows in which its expected
+        cost is lower than that of every label.
 
         Parameters
         ----------
@@ -296,62 +265,39 @@ class CostMatrix:
         cost : CostMatrix
             This one does not change.
         """
-        name = plain(decision)
-        if hasattr(cost, "items"):
-            cost = {plain(true): value for true, value in cost.items()}
-            labels = self._labels or tuple(cost)
-            if set(cost) != set(labels):
-                raise ValueError(
-                    f"The decision {say(name)} needs a cost for each of {say(labels)}; "
-                    f"got costs for {say(list(cost))}."
-                )
-            self = self.align(labels)
-            cost = [cost[label] for label in labels]
-        else:
-            cost = [cost] * len(self._entries)
-        entries = tuple(
-            (*row, as_entry(value, cell=f"The cost of true {true} decided {say(name)}"))
-            for true, row, value in zip(self._names(), self._entries, cost, strict=True)
-        )
-        further = (*self._further, name)
-        distinct([*(self._labels or [self._pos_label]), *further])
-        return self._make(entries, self._labels, self._pos_label, further)
+        return self._of(self._cells.with_decision(plain(decision), cost))
 
     # -- what it is --------------------------------------------------------------------
 
     @property
     def labels(self):
         """Class labels, or None where the other label is not known yet."""
-        return self._labels
+        return self._cells.labels
 
     @property
     def decisions(self):
         """What can be decided: the labels, then what is no label."""
-        return None if self._labels is None else (*self._labels, *self._further)
+        return self._cells.decisions
 
     @property
     def pos_label(self):
         """Label that `fp` and `fn` speak of; None where it was not given."""
-        return self._pos_label
+        return self._cells.pos_label
 
     @property
     def columns(self):
         """Columns of X that costs are read from."""
-        return self._sources("column")
+        return self._cells.sources("column")
 
     @property
     def metadata_names(self):
         """Names of the metadata that costs are read from."""
-        return self._sources("metadata")
+        return self._cells.sources("metadata")
 
     @property
     def is_constant(self):
         """Whether all costs are numbers."""
-        return all(cell.kind == "number" for row in self._entries for cell in row)
-
-    def _sources(self, kind):
-        cells = [cell for row in self._entries for cell in row if cell.kind == kind]
-        return list(dict.fromkeys(cell.source for cell in cells))
+        return all(cell.kind == "number" for row in self._cells.entries for cell in row)
 
     def describe(self):
         """Return one sentence per cell.
@@ -361,22 +307,7 @@ class CostMatrix:
         text : str
             Lines such as "true 'bad' decided 'good' costs 5".
         """
-        return "\n".join(self._sentences())
-
-    def _sentences(self):
-        names = self._names()
-        decided = [*names, *map(say, self._further)]
-        for true, row in zip(names, self._entries, strict=True):
-            for decision, entry in zip(decided, row, strict=True):
-                yield f"true {true} decided {decision} costs {entry.say()}"
-
-    def _names(self):
-        """Return the true labels in words."""
-        if self._labels is not None:
-            return [say(label) for label in self._labels]
-        if self._pos_label is None:
-            return ["negative", "positive"]
-        return ["any other label", say(self._pos_label)]
+        return "\n".join(self._cells.sentences())
 
     def to_frame(self):
         """Return the costs as a table.
@@ -390,11 +321,11 @@ class CostMatrix:
 
         cells = [
             [cell.source if cell.kind == "number" else cell.say() for cell in row]
-            for row in self._named()._entries
+            for row in self._cells.known().entries
         ]
         return pd.DataFrame(
             cells,
-            index=pd.Index(self._labels, name="true"),
+            index=pd.Index(self.labels, name="true"),
             columns=pd.Index(self.decisions, name="predicted"),
         )
 
@@ -416,34 +347,7 @@ class CostMatrix:
         ValueError
             If labels are missing or unknown, or a positive label is needed.
         """
-        classes = [plain(label) for label in classes]
-        if self._labels is None:
-            order = order_of_two(self._pos_label, classes)
-        else:
-            missing = [label for label in classes if label not in self._labels]
-            extra = [label for label in self._labels if label not in classes]
-            if missing or extra:
-                raise ValueError(
-                    f"The cost matrix must name exactly the labels of y, {say(classes)}"
-                    f": missing are {say(missing)}, unknown to y are {say(extra)}. "
-                    "Costs cannot be guessed: add or remove those rows and columns, "
-                    "with labels of the same type as in y." + hint_at_positions(classes)
-                )
-            order = [self._labels.index(label) for label in classes]
-        distinct([*classes, *self._further])
-        n_decisions = len(self._entries[0])
-        columns = [*order, *range(len(order), n_decisions)]
-        entries = tuple(tuple(self._entries[k][j] for j in columns) for k in order)
-        return self._make(entries, tuple(classes), self._pos_label, self._further)
-
-    def _named(self):
-        if self._labels is None:
-            raise ValueError(
-                "This binary cost matrix does not know the other label yet. Use "
-                "cost.align([label, other_label]), in the order of the columns of the "
-                "probabilities."
-            )
-        return self
+        return self._of(self._cells.in_order(classes))
 
     # -- what it costs -----------------------------------------------------------------
 
@@ -464,23 +368,10 @@ class CostMatrix:
             Per row only if some cost is. A binary matrix that does not know its labels
             has the negative class first.
         """
-        cells = self._cells(X, metadata)
+        cells = self._cells.values(X, metadata)
         flat = np.broadcast_arrays(*(cost for row in cells for cost in row))
         costs = np.stack(flat, axis=-1)
         return costs.reshape(*costs.shape[:-1], len(cells), len(cells[0]))
-
-    def _cells(self, X, metadata):
-        names = self._names()
-        decided = [*names, *map(say, self._further)]
-        return [
-            [
-                entry.values(
-                    X, metadata, cell=f"The cost of true {true} decided {decision}"
-                )
-                for decision, entry in zip(decided, row, strict=True)
-            ]
-            for true, row in zip(names, self._entries, strict=True)
-        ]
 
     def risk(self, proba, X=None, **metadata):
         """Return the expected cost of every decision.
@@ -500,7 +391,7 @@ class CostMatrix:
         risk : ndarray of shape (n_samples, n_decisions)
             Column j is the expected cost of ``decisions[j]``.
         """
-        labels = self._named().labels
+        labels = self._cells.known().labels
         proba = np.asarray(proba, dtype=np.float64)
         if proba.ndim != 2 or proba.shape[1] != len(labels):
             raise ValueError(
@@ -509,7 +400,7 @@ class CostMatrix:
             )
         # Cell by cell: the (n, K, D) array is never made.
         risk = np.zeros((len(proba), len(self.decisions)))
-        for k, row in enumerate(self._cells(X, metadata)):
+        for k, row in enumerate(self._cells.values(X, metadata)):
             for j, cost in enumerate(row):
                 rules.check_length(cost, len(proba), f"proba has {len(proba)} rows")
                 risk[:, j] += proba[:, k] * cost
@@ -534,7 +425,7 @@ class CostMatrix:
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
-        return join_labels(np.array(self._labels), self._further)[decided]
+        return join_labels(np.array(self.labels), self._cells.further)[decided]
 
     def incurred(self, y_true, y_pred, X=None, **metadata):
         """Return what every decision has cost.
@@ -553,9 +444,9 @@ class CostMatrix:
         costs : ndarray of shape (n_samples,)
             Cost of each row.
         """
-        cost = self._named_by(y_true, y_pred)
-        codes = cost._encode(y_true), cost._encode(y_pred, decided=True)
-        return rules.taken(*codes, cost._cells(X, metadata))
+        cells = self._cells.with_labels_of(y_true, y_pred)
+        codes = cells.codes(y_true), cells.codes_of_decisions(y_pred)
+        return rules.taken(*codes, cells.values(X, metadata))
 
     def of_decisions(self, y_true, X=None, **metadata):
         """Return what every possible decision would have cost.
@@ -574,60 +465,20 @@ class CostMatrix:
         costs : ndarray of shape (n_samples, n_decisions)
             Column j holds the costs of ``decisions[j]``.
         """
-        codes, cells = self._encode(y_true), self._cells(X, metadata)
+        codes, cells = self._cells.codes(y_true), self._cells.values(X, metadata)
         decided = (np.full(codes.size, j) for j in range(len(cells[0])))
         return np.column_stack(
             [rules.taken(codes, column, cells) for column in decided]
         )
-
-    def _encode(self, y, *, decided=False):
-        """Return the position of every label, or decision, among those of the matrix.
-
-        Negative is 0 and positive 1 where the other label is not known.
-        """
-        if decided and self._further:
-            # Text and numbers may stand side by side, and cannot be sorted.
-            y = column_or_1d(y if hasattr(y, "dtype") else np.array(y, dtype=object))
-            names = self._named().decisions
-            return positions_of(y.astype(object), names, owner="The cost matrix")
-        y = check_labels(y, owner="CostMatrix")
-        present = [plain(label) for label in encode_labels(y)[0]]
-        if self._labels is None:
-            return (y == positive_among(self._pos_label, present)).astype(np.intp)
-        unknown = [label for label in present if label not in self._labels]
-        if unknown:
-            raise ValueError(
-                f"The cost matrix has no costs for the labels {say(unknown)}; it names "
-                f"{say(self._labels)}. Mind their spelling and type, or make a matrix "
-                "that names them."
-            )
-        return positions_of(y, np.array(self._labels), owner="The cost matrix")
-
-    def _named_by(self, *labels):
-        """Return the matrix with both labels known, as far as the rows can tell.
-
-        Labels that are looked up one vector at a time would let a misspelt decision
-        pass for the other label.
-        """
-        if self._labels is not None:
-            return self
-        present = dict.fromkeys(
-            plain(y) for vector in labels for y in np.unique(vector)
-        )
-        present = [label for label in present if label not in self._further]
-        positive = positive_among(self._pos_label, present)
-        others = [label for label in present if label != positive]
-        return self.align([*others, positive]) if others else self
 
     # -- weights -----------------------------------------------------------------------
 
     def class_weight(self, method="auto", X=None, *, sample_weight=None, **metadata):
         """Return the class weights that come closest to the costs.
 
-        Weights say exactly what the matrix says only where every mistake about a true
-        class costs the same, as it does with two classes. Costs that differ from row
-        to row are averaged first. Decisions that are no label are left out: no weight
-        can express them.
+        Weights can express a matrix exactly only if all mistakes about a true class
+        cost the same, as with two classes. Costs that differ from row to row are
+        averaged first. Decisions that are no label are left out.
 
         Parameters
         ----------
@@ -659,18 +510,17 @@ class CostMatrix:
         DecisionWarning
             If ``"auto"`` finds that no weights say exactly the same.
         """
-        costs = rules.of_labels(self._named().resolve(X, **metadata))
+        costs = rules.of_labels(self._of(self._cells.known()).resolve(X, **metadata))
         if costs.ndim == 3:
             costs = np.average(costs, axis=0, weights=sample_weight)
-        weights = closest_weights(costs, method, self._labels)
-        return dict(zip(self._labels, weights.tolist(), strict=True))
+        weights = closest_weights(costs, method, self.labels)
+        return dict(zip(self.labels, weights.tolist(), strict=True))
 
     def sample_weight(self, X, y, *, normalize=True, **metadata):
         """Return what is at stake in every row: regret weights of mean one.
 
-        The weight of a row is the cost of the worst label beyond that of the right
-        one. Where another label is cheaper than the right one, no weight can teach it:
-        the row gets zero, and a warning counts such rows.
+        The weight of a row is the cost of the worst label minus that of the right one.
+        Rows in which another label is cheaper get zero, and a warning counts them.
 
         Parameters
         ----------
@@ -693,8 +543,8 @@ class CostMatrix:
         DecisionWarning
             If some rows are cheaper decided otherwise than their label says.
         """
-        costs = self.of_decisions(y, X, **metadata)[:, : len(self._entries)]
-        weights = stakes(costs, self._encode(y))
+        costs = self.of_decisions(y, X, **metadata)[:, : len(self._cells.entries)]
+        weights = stakes(costs, self._cells.codes(y))
         return weights / weights.mean() if normalize else weights
 
     def check(self, X=None, y=None, **metadata):
@@ -716,8 +566,8 @@ class CostMatrix:
             Printing it gives sentences.
         """
         costs = self.resolve(X, **metadata)
-        names = self.decisions or ("negative", "positive", *self._further)
-        return report_on(costs, names, None if y is None else self._encode(y))
+        names = self.decisions or ("negative", "positive", *self._cells.further)
+        return report_on(costs, names, None if y is None else self._cells.codes(y))
 
     @classmethod
     def _instances(cls, labels):
@@ -736,67 +586,15 @@ class CostMatrix:
 
         return [dearer(9.0), dearer(cls.column(0))]
 
-    # -- Python ------------------------------------------------------------------------
-
     def __repr__(self):
-        return f"CostMatrix({'; '.join(self._sentences())})"
-
-    def __eq__(self, other):
-        if not isinstance(other, CostMatrix):
-            return NotImplemented
-        return self.__getstate__() == other.__getstate__()
-
-    def __hash__(self):
-        return hash(tuple(self.__getstate__().values()))
-
-    def __setattr__(self, name, value):
-        raise AttributeError(
-            "A CostMatrix does not change; make a new one with its constructors."
-        )
-
-    def __delattr__(self, name):
-        self.__setattr__(name, None)
-
-    # pickle and skops store the object by its state, and set it past __setattr__.
-    def __getstate__(self):
-        return {name: getattr(self, name) for name in CostMatrix.__slots__}
-
-    def __setstate__(self, state):
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-
-    def __copy__(self):
-        return self
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __sklearn_clone__(self):
-        return self
+        return f"CostMatrix({'; '.join(self._cells.sentences())})"
 
 
 def as_cost_matrix(spec, *, labels=None, name="cost"):
-    """Turn what can be read in one way only into a `CostMatrix`.
+    """Return a `CostMatrix` for what can be read in one way only.
 
-    Parameters
-    ----------
-    spec : CostMatrix, dict or DataFrame
-        What `CostMatrix` takes, or one.
-    labels : array-like, default=None
-        Labels at hand, for the message that refuses an array.
-    name : str, default="cost"
-        What to call it in messages.
-
-    Returns
-    -------
-    cost : CostMatrix
+    ``labels`` are those at hand, for the message that refuses an array.
     """
     if isinstance(spec, CostMatrix):
         return spec
-    if hasattr(spec, "index") and hasattr(spec, "columns"):
-        return CostMatrix.from_frame(spec)
-    if not hasattr(spec, "items"):
-        raise TypeError(two_readings(spec, labels, name))
-    if {"fp", "fn"} <= set(spec) <= {"fp", "fn", "tp", "tn", "pos_label"}:
-        return CostMatrix.binary(**spec)
-    return CostMatrix.from_dict(spec)
+    return CostMatrix._of(read(spec, labels, name))

@@ -7,8 +7,8 @@ import numpy as np
 
 from skweight._utils.validation import check_choice
 from skweight._utils.warn import warn
+from skweight.costs._labels import cell_name
 from skweight.costs._rules import TIE, off_diagonal, regret
-from skweight.costs._words import cell_name
 from skweight.exceptions import DecisionWarning
 
 METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.compat import Documented
 from skweight._utils.validation import positions_of, say
-from skweight.costs._words import join_labels
+from skweight.costs._labels import join_labels
 
 
 class HeldOutRows(NamedTuple):

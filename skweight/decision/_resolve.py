@@ -4,7 +4,7 @@ import numpy as np
 
 from skweight._utils.validation import did_you_mean, say
 from skweight.costs._matrix import CostMatrix
-from skweight.costs._words import two_readings
+from skweight.costs._read import two_readings
 from skweight.decision._cost import ExpectedCostDecision
 from skweight.decision._rules import (
     ArgmaxDecision,

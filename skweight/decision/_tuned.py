@@ -3,8 +3,8 @@
 import numpy as np
 
 from skweight._utils.validation import check_weights, positions_of, say
+from skweight.costs._labels import find_pos_label, refuse_further
 from skweight.costs._matrix import as_cost_matrix
-from skweight.costs._words import find_pos_label, refuse_further
 from skweight.decision._base import BaseDecision
 from skweight.decision._cost import check_costs
 from skweight.decision._objectives import (

@@ -279,14 +279,14 @@ def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
     totals = [_sum_or_mean(column, sample_weight, False) for column in costs.T]
     if constant:
         return min(totals)
-    return totals[int(cost._encode([baseline], decided=True)[0])]
+    return totals[int(cost._cells.codes_of_decisions([baseline])[0])]
 
 
 def _naming(baseline, cost, y_true):
     """Return the costs with labels, if the baseline is one of the decisions."""
     try:
-        cost = cost._named_by(y_true, [baseline])
-        cost._encode([baseline], decided=True)
+        cost = cost._of(cost._cells.with_labels_of(y_true, [baseline]))
+        cost._cells.codes_of_decisions([baseline])
     except (TypeError, ValueError) as error:
         labels = cost.decisions or np.unique(y_true).tolist()
         raise ValueError(

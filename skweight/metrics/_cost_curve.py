@@ -11,8 +11,8 @@ from skweight._utils.validation import (
     plain,
     say,
 )
+from skweight.costs._labels import find_pos_label
 from skweight.costs._matrix import as_cost_matrix
-from skweight.costs._words import find_pos_label
 
 
 class CostCurve(NamedTuple):

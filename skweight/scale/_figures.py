@@ -5,8 +5,8 @@ from scipy.special import expit, log_expit
 
 from skweight._utils.validation import check_bool, check_number
 from skweight.costs import _rules as rules
+from skweight.costs._labels import refuse_further
 from skweight.costs._matrix import as_cost_matrix
-from skweight.costs._words import refuse_further
 from skweight.metrics._calibration import (
     ReliabilityCurve,
     equal_mass_bins,

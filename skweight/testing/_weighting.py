@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight._utils.roles import ROLES, multiply
-from skweight.weighting._base import ClassLevelWeighting
+from skweight.weighting._class_level import ClassLevelWeighting
 
 
 def check_weighting(weighting, *, X=None, y=None):

@@ -7,11 +7,8 @@ from skweight.weighting._balance import (
     EffectiveNumberWeighting,
     PriorWeighting,
 )
-from skweight.weighting._base import (
-    BaseWeighting,
-    ClassLevelWeighting,
-    ProductWeighting,
-)
+from skweight.weighting._base import BaseWeighting, ProductWeighting
+from skweight.weighting._class_level import ClassLevelWeighting
 from skweight.weighting._cost import CostWeighting
 from skweight.weighting._entropy_balancing import EntropyBalancingWeighting
 from skweight.weighting._given import ColumnWeighting, FunctionWeighting

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skweight._utils.validation import check_number, say, values_by_label
-from skweight.weighting._base import ClassLevelWeighting
+from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class BalancedWeighting(ClassLevelWeighting):

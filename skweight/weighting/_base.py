@@ -9,20 +9,12 @@ means, and with that where it may go:
 ``"emphasis"``
     How hard training should look at a row. Goes into the fit and nowhere else.
 
-A new strategy implements two methods, `_learn` and `_raw`. Everything else, mean one,
-checks, products, roles, is here.
+A new strategy implements two methods, `_learn` and `_raw`.
 """
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import (
     columns_of,
@@ -39,27 +31,14 @@ from skweight._utils.validation import (
     check_number,
     check_rows,
     check_weights,
-    encode_labels,
     is_sequence,
     n_rows,
     plain,
-    positions_of,
-    say,
 )
 from skweight.stabilizers import map_of, resolve_stabilizer
+from skweight.weighting._by_position import FactorsByPosition
 from skweight.weighting._masses import ClassMass, masses_of, rows_of_cells
-
-
-def asks_for(weighting, name):
-    """Return whether a strategy's fit takes the row-wise array of that name.
-
-    Its `fit` names the array, or, where the name is the user's choice, its metadata
-    routing does.
-    """
-    if has_fit_parameter(weighting, name):
-        return True
-    routing = get_routing_for_object(weighting)
-    return bool(routing.consumes("fit", [name]))
+from skweight.weighting._metadata import route_to_factors, sort_metadata
 
 
 class BaseWeighting(Documented, BaseEstimator):
@@ -198,9 +177,8 @@ class BaseWeighting(Documented, BaseEstimator):
         Parameters
         ----------
         statistics : ClassMasses or CellMasses
-            Sums over the training rows, of the kind that the strategy needs: masses of
-            the classes for those that weigh by class, of the cells for those that weigh
-            by group or margin.
+            Sums over the training rows: masses of the classes for strategies that weigh
+            by class, masses of the cells for those that weigh by group or margin.
 
         Returns
         -------
@@ -210,8 +188,7 @@ class BaseWeighting(Documented, BaseEstimator):
         Raises
         ------
         TypeError
-            If the strategy learns more from the rows than sums tell, or the statistics
-            are of another kind.
+            If sums are not enough for the strategy, or they are of the other kind.
         ValueError
             If a `stabilizer` is set, which looks at the weights of all rows.
         """
@@ -223,16 +200,14 @@ class BaseWeighting(Documented, BaseEstimator):
     def _learn_masses(self, known):
         """Learn from the masses of the classes, by strategies that need no more."""
         raise TypeError(
-            f"{self._name} learns from the rows themselves, of which sums know too "
-            "little. Fit it on a sample of the rows and weigh the others with "
-            "weigh(X, y)."
+            f"{self._name} learns from the rows themselves, not from sums. Fit it on a "
+            "sample of the rows and weigh the others with weigh(X, y)."
         )
 
     def class_weight_dict(self):
         """Return the weight of every label, for strategies that weigh by class.
 
-        What an engine needs to weigh rows by itself: a SQL ``CASE``, ``create_map`` of
-        Spark, ``replace_strict`` of polars.
+        A database needs no more to weigh rows: a SQL ``CASE``, ``create_map`` of Spark.
 
         Returns
         -------
@@ -247,8 +222,8 @@ class BaseWeighting(Documented, BaseEstimator):
         check_is_fitted(self, "scale_")
         if not self._by_class:
             raise TypeError(
-                f"{self._name} does not give all rows of a class one weight, so that "
-                "no table of labels can say them. Use weigh(X, y)."
+                f"{self._name} may give rows of one class different weights. Use "
+                "weigh(X, y)."
             )
         classes = self._labels()
         weights = self.weigh(np.zeros((len(classes), 1)), classes).tolist()
@@ -404,96 +379,7 @@ class BaseWeighting(Documented, BaseEstimator):
         return [] if cls is BaseWeighting else [cls()]
 
 
-class ClassLevelWeighting(BaseWeighting):
-    """Base class of strategies that give all rows of a class the same weight.
-
-    A subclass implements ``_class_weights(classes, masses)``: the raw weight of each
-    class, from its total ``sample_weight`` (its number of rows without one). A class
-    of zero mass has no row that counts; whatever it is given is set to zero.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, sorted.
-    class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row of each class.
-    scale_ : float
-        Mean weight of the training rows before it was set to one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skweight.weighting import ClassLevelWeighting
-    >>> class LogWeighting(ClassLevelWeighting):
-    ...     def _class_weights(self, classes, masses):
-    ...         return 1 / np.log1p(masses)
-    >>> X, y = np.zeros((4, 1)), [0, 0, 0, 1]
-    >>> LogWeighting().fit_weigh(X, y)
-    array([0.8, 0.8, 0.8, 1.6])
-    """
-
-    def _learn_masses(self, known):
-        if type(self)._learn is not ClassLevelWeighting._learn:
-            super()._learn_masses(known)
-        self.classes_ = known.classes_
-        self.class_weight_ = self._of_mean_one(known.mass_)
-        self.scale_, self._points = 1.0, None
-
-    @property
-    def _by_class(self):
-        return True
-
-    def _learn(self, X, y, sample_weight):
-        self.classes_, codes = encode_labels(y)
-        masses = np.bincount(
-            codes, weights=sample_weight, minlength=self.classes_.size
-        ).astype(np.float64)
-        self.class_weight_ = self._of_mean_one(masses)
-        return self.class_weight_[codes]
-
-    def _raw_in_stream(self, X, y, classes, masses):
-        if type(self)._learn is not ClassLevelWeighting._learn:
-            return super()._raw_in_stream(X, y, classes, masses)
-        self.classes_ = classes
-        # Classes that are still to come hold the places of theirs.
-        self.class_weight_ = self._of_mean_one(np.maximum(masses, 1e-9 * masses.sum()))
-        return self._raw(X, y)
-
-    def _of_mean_one(self, masses):
-        """Return the weight of each class; the mean over the masses is one."""
-        raw = np.asarray(self._class_weights(self.classes_, masses), dtype=np.float64)
-        raw = np.where(masses > 0, raw, 0.0)
-        mean = raw @ masses / masses.sum()
-        if not mean > 0:
-            raise ValueError(
-                f"{self._name} gives weight zero to every class that has rows, "
-                f"{say(self.classes_[masses > 0])}, so no row would count."
-            )
-        return raw / mean
-
-    def _stabilize(self, raw, sample_weight):
-        stable = super()._stabilize(raw, sample_weight)
-        # The weight of a class is all there is to follow.
-        self.class_weight_ = self._follow(self.class_weight_)
-        self._points = None
-        return stable
-
-    def _raw(self, X, y):
-        if y is None:
-            raise ValueError(
-                f"{self._name}.weigh needs y: its weights depend on the class of a "
-                "row. Pass weigh(X, y)."
-            )
-        return self.class_weight_[
-            positions_of(y, self.classes_, owner=f"{self._name}.weigh")
-        ]
-
-    @classmethod
-    def _instances(cls, labels):
-        return [] if cls is ClassLevelWeighting else super()._instances(labels)
-
-
-class ProductWeighting(BaseWeighting):
+class ProductWeighting(FactorsByPosition, BaseWeighting):
     r"""Multiply strategies, each keeping its role.
 
     Written ``a * b``, or as a list wherever a weighting is asked for. Factors of role
@@ -576,68 +462,6 @@ class ProductWeighting(BaseWeighting):
             getattr(factor, "weighs_new_rows", True) for factor in factors_of(self)
         )
 
-    def get_params(self, deep=True):
-        """Return the parameters, those of the factors under their position.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include the parameters of the factors.
-
-        Returns
-        -------
-        params : dict
-            Parameter names mapped to their values.
-        """
-        params = {"factors": self.factors}
-        if deep and is_sequence(self.factors):
-            for position, factor in enumerate(self.factors):
-                params[str(position)] = factor
-                if hasattr(factor, "get_params"):
-                    for name, value in factor.get_params().items():
-                        params[f"{position}__{name}"] = value
-        return params
-
-    def set_params(self, **params):
-        """Set parameters; a position replaces a factor or reaches into it.
-
-        Parameters
-        ----------
-        **params : dict
-            For example ``{"1__strength": 0.5}``.
-
-        Returns
-        -------
-        self : object
-            The strategy.
-        """
-        if "factors" in params:
-            self.factors = params.pop("factors")
-        nested = {}
-        for name, value in params.items():
-            position, _, rest = name.partition("__")
-            if not (position.isdigit() and int(position) < len(self.factors)):
-                raise ValueError(
-                    f"Invalid parameter {name!r} for ProductWeighting. Factors are "
-                    f"reached by position, 0 to {len(self.factors) - 1}, as in "
-                    "'0__strength'."
-                )
-            if rest:
-                nested.setdefault(int(position), {})[rest] = value
-            else:
-                factors = list(self.factors)
-                factors[int(position)] = value
-                self.factors = factors
-        for position, values in nested.items():
-            factor = self.factors[position]
-            if factor is None:
-                raise ValueError(
-                    f"Invalid parameter {sorted(values)[0]!r} for factor {position} of "
-                    "ProductWeighting, which is None. Replace the factor first."
-                )
-            factor.set_params(**values)
-        return self
-
     def get_metadata_routing(self):
         """Return how metadata are routed to the factors.
 
@@ -647,14 +471,7 @@ class ProductWeighting(BaseWeighting):
             Routing of scikit-learn. What a factor gets as `sample_weight` is computed,
             so no request of it is needed.
         """
-        router = MetadataRouter(owner=self)
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        for position, factor in enumerate(factors_of(self)):
-            request = get_routing_for_object(factor)
-            if hasattr(request, "fit"):
-                request.fit.add_request(param="sample_weight", alias=False)
-            router.add(**{f"factor_{position}": request}, method_mapping=mapping)
-        return router
+        return route_to_factors(self, factors_of(self))
 
     def _fit_by_role(self, X, y, sample_weight, **metadata):
         self.factors_ = [clone(factor) for factor in factors_of(self)]
@@ -662,16 +479,16 @@ class ProductWeighting(BaseWeighting):
         weights = dict.fromkeys(ROLES)
         known = sample_weight
         fits = metadata.pop("fits", None)
-        asked_by_factor = self._sort_metadata(metadata)
+        by_factor = sort_metadata(self, self.factors_, metadata)
         # Sorting by role is stable: population first, each in the order given.
-        for factor, asked in sorted(
-            zip(self.factors_, asked_by_factor, strict=True),
-            key=lambda one: ROLES.index(one[0].role),
+        for factor, arguments in sorted(
+            zip(self.factors_, by_factor, strict=True),
+            key=lambda pair: ROLES.index(pair[0].role),
         ):
             rows = self._rows_for(factor, X)
             if getattr(factor, "needs_fits", False):
-                asked["fits"] = fits
-            learned = factor.fit_weigh(rows, y, known, **asked)
+                arguments["fits"] = fits
+            learned = factor.fit_weigh(rows, y, known, **arguments)
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
@@ -710,10 +527,10 @@ class ProductWeighting(BaseWeighting):
 
     def _weigh(self, X, y, **metadata):
         weights = None
-        asked_by_factor = self._sort_metadata(metadata)
-        for factor, asked in zip(self.factors_, asked_by_factor, strict=True):
+        by_factor = sort_metadata(self, self.factors_, metadata)
+        for factor, arguments in zip(self.factors_, by_factor, strict=True):
             rows = self._rows_for(factor, X)
-            weights = multiply(weights, factor.weigh(rows, y, **asked))
+            weights = multiply(weights, factor.weigh(rows, y, **arguments))
         return weights / self.scale_
 
     def _rows_for(self, factor, X):
@@ -739,20 +556,7 @@ class ProductWeighting(BaseWeighting):
         columns : list of str or int
             They are dropped before the wrapped estimator sees X.
         """
-        return [column for one in factors_of(self) for column in one.side_columns()]
-
-    def _sort_metadata(self, metadata):
-        """Return for each factor the metadata that it asks for."""
-        if metadata and get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", **metadata)
-            return [
-                dict(routed[f"factor_{position}"]["fit"])
-                for position in range(len(self.factors_))
-            ]
-        return [
-            {name: value for name, value in metadata.items() if asks_for(factor, name)}
-            for factor in self.factors_
-        ]
+        return [c for factor in factors_of(self) for c in factor.side_columns()]
 
     @classmethod
     def _instances(cls, labels):
@@ -796,35 +600,3 @@ def fitted_product(factors, scale):
     product = ProductWeighting([clone(factor) for factor in factors])
     product.factors_, product.scale_ = list(factors), scale
     return product
-
-
-def split_by_level(weighting):
-    """Return what a strategy says of rows, and what of classes; None for nothing.
-
-    What says something of classes is emphasis that is the same for all rows of a
-    class, and is learned from the classes as they are.
-    """
-    by_level = {True: [], False: []}
-    for factor in factors_of(weighting):
-        by_class = isinstance(factor, ClassLevelWeighting)
-        by_level[by_class and factor.role == "emphasis"].append(factor)
-    return tuple(
-        None if not level else level[0] if len(level) == 1 else ProductWeighting(level)
-        for level in (by_level[False], by_level[True])
-    )
-
-
-def join_levels(by_row, by_class, mean):
-    """Return one fitted strategy of the two that `split_by_level` gave.
-
-    ``mean`` is that of the product of their emphasis, over the rows that it is of.
-    """
-    if by_row is None:
-        return by_class
-    scale = mean
-    for part in (by_row, by_class):
-        if isinstance(part, ProductWeighting):
-            scale *= part.scale_
-    return fitted_product(
-        fitted_factors_of(by_row) + fitted_factors_of(by_class), scale
-    )

@@ -3,11 +3,7 @@
 import numpy as np
 
 from skweight._utils.columns import RowMetadata
-from skweight._utils.validation import (
-    check_choice,
-    encode_labels,
-    positions_of,
-)
+from skweight._utils.validation import check_choice, encode_labels, positions_of
 from skweight.costs._matrix import CostMatrix, as_cost_matrix
 from skweight.weighting._base import BaseWeighting
 

@@ -6,17 +6,12 @@ from sklearn.utils import check_random_state
 
 from skweight._held_out.scores import cross_fit_scores, stratified_splits
 from skweight._utils.examples import example_target, fitted_on
-from skweight._utils.validation import (
-    check_choice,
-    check_number,
-    encode_labels,
-    plain,
-)
+from skweight._utils.validation import check_choice, check_number, encode_labels, plain
 from skweight._utils.warn import warn
 from skweight.calibration import SigmoidCalibrator, TemperatureCalibrator
 from skweight.density_ratio._mixture import fit_mixture, nonnegative_quadratic
 from skweight.exceptions import OverlapWarning
-from skweight.weighting._base import ClassLevelWeighting
+from skweight.weighting._class_level import ClassLevelWeighting
 from skweight.weighting._shift import SharedTarget
 
 METHODS = ("em", "bbse")

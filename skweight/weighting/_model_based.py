@@ -4,12 +4,7 @@ import numpy as np
 
 from skweight._held_out.pair_folds import CrossFits, WeightedModel, make_folds
 from skweight._utils.columns import drop_columns
-from skweight._utils.validation import (
-    check_number,
-    encode_labels,
-    n_rows,
-    positions_of,
-)
+from skweight._utils.validation import check_number, encode_labels, n_rows, positions_of
 from skweight.weighting._base import BaseWeighting
 
 

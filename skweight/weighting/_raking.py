@@ -5,12 +5,7 @@ import pandas as pd
 
 from skweight._utils.columns import columns_of, row_values
 from skweight._utils.examples import first_above_one
-from skweight._utils.validation import (
-    check_number,
-    n_rows,
-    plain,
-    say,
-)
+from skweight._utils.validation import check_number, n_rows, plain, say
 from skweight.weighting._base import BaseWeighting
 from skweight.weighting._moments import check_shares
 

@@ -1,0 +1,193 @@
+"""The cells of a cost matrix, and the names of what is true and what is decided."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import column_or_1d
+
+from skweight._utils.validation import (
+    check_labels,
+    encode_labels,
+    plain,
+    positions_of,
+    say,
+)
+from skweight.costs._entries import as_entry
+from skweight.costs._labels import (
+    distinct,
+    hint_at_positions,
+    order_of_two,
+    positive_among,
+)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Where the cost of every cell comes from.
+
+    Attributes
+    ----------
+    entries : tuple of tuple of Entry
+        ``entries[k][j]`` is the cost of deciding j where k is true.
+    labels : tuple or None
+        What can be true, in the order of the rows. None for two rows, negative first,
+        whose other label is not known yet.
+    pos_label : object
+        The positive label, where it was given.
+    further : tuple
+        What can be decided and is no label; the last columns.
+    """
+
+    entries: tuple
+    labels: tuple | None = None
+    pos_label: Any = None
+    further: tuple = ()
+
+    @property
+    def decisions(self):
+        """What can be decided: the labels, then what is no label."""
+        return None if self.labels is None else (*self.labels, *self.further)
+
+    def sources(self, kind):
+        """Return the distinct sources of one kind that costs are read from."""
+        cells = [cell for row in self.entries for cell in row if cell.kind == kind]
+        return list(dict.fromkeys(cell.source for cell in cells))
+
+    def names(self):
+        """Return the true labels in words."""
+        if self.labels is not None:
+            return [say(label) for label in self.labels]
+        if self.pos_label is None:
+            return ["negative", "positive"]
+        return ["any other label", say(self.pos_label)]
+
+    def _named(self):
+        """Yield each row of cells as pairs of the name of a cell and its entry."""
+        names = self.names()
+        decided = [*names, *map(say, self.further)]
+        for true, row in zip(names, self.entries, strict=True):
+            yield [
+                (f"true {true} decided {decision}", entry)
+                for decision, entry in zip(decided, row, strict=True)
+            ]
+
+    def sentences(self):
+        """Return one sentence per cell."""
+        return [
+            f"{name} costs {entry.say()}"
+            for row in self._named()
+            for name, entry in row
+        ]
+
+    def values(self, X, metadata):
+        """Return the cost of each cell, a number or one per row of X, row by row."""
+        return [
+            [
+                entry.values(X, metadata, cell=f"The cost of {name}")
+                for name, entry in row
+            ]
+            for row in self._named()
+        ]
+
+    def known(self):
+        """Return the cells, if both labels are known."""
+        if self.labels is None:
+            raise ValueError(
+                "This binary cost matrix does not know the other label yet. Use "
+                "cost.align([label, other_label]), in the order of the columns of the "
+                "probabilities."
+            )
+        return self
+
+    def in_order(self, classes):
+        """Return the cells in the order of the classes, which must be all labels."""
+        classes = [plain(label) for label in classes]
+        if self.labels is None:
+            order = order_of_two(self.pos_label, classes)
+        else:
+            missing = [label for label in classes if label not in self.labels]
+            extra = [label for label in self.labels if label not in classes]
+            if missing or extra:
+                raise ValueError(
+                    f"The cost matrix must name exactly the labels of y, {say(classes)}"
+                    f": missing are {say(missing)}, unknown to y are {say(extra)}. "
+                    "Costs cannot be guessed: add or remove those rows and columns, "
+                    "with labels of the same type as in y." + hint_at_positions(classes)
+                )
+            order = [self.labels.index(label) for label in classes]
+        distinct([*classes, *self.further])
+        columns = [*order, *range(len(order), len(self.entries[0]))]
+        entries = tuple(tuple(self.entries[k][j] for j in columns) for k in order)
+        return replace(self, entries=entries, labels=tuple(classes))
+
+    def with_labels_of(self, *vectors):
+        """Return the cells with both labels known, as far as the rows can tell.
+
+        Labels that are looked up one vector at a time would let a misspelt decision
+        pass for the other label.
+        """
+        if self.labels is not None:
+            return self
+        present = dict.fromkeys(
+            plain(label) for vector in vectors for label in np.unique(vector)
+        )
+        present = [label for label in present if label not in self.further]
+        positive = positive_among(self.pos_label, present)
+        others = [label for label in present if label != positive]
+        return self.in_order([*others, positive]) if others else self
+
+    def with_decision(self, name, cost):
+        """Return the cells with one more column, of a decision that is no label."""
+        cells = self
+        if hasattr(cost, "items"):
+            cost = {plain(true): value for true, value in cost.items()}
+            labels = self.labels or tuple(cost)
+            if set(cost) != set(labels):
+                raise ValueError(
+                    f"The decision {say(name)} needs a cost for each of {say(labels)}; "
+                    f"got costs for {say(list(cost))}."
+                )
+            cells = self.in_order(labels)
+            cost = [cost[label] for label in labels]
+        else:
+            cost = [cost] * len(self.entries)
+        entries = tuple(
+            (*row, as_entry(value, cell=f"The cost of true {true} decided {say(name)}"))
+            for true, row, value in zip(cells.names(), cells.entries, cost, strict=True)
+        )
+        further = (*self.further, name)
+        distinct([*(cells.labels or [self.pos_label]), *further])
+        return replace(cells, entries=entries, further=further)
+
+    def negated(self):
+        """Return the cells with every sign flipped."""
+        entries = tuple(tuple(-entry for entry in row) for row in self.entries)
+        return replace(self, entries=entries)
+
+    def codes(self, y):
+        """Return the position of every label among those of the matrix.
+
+        Negative is 0 and positive 1 where the other label is not known.
+        """
+        y = check_labels(y, owner="CostMatrix")
+        present = [plain(label) for label in encode_labels(y)[0]]
+        if self.labels is None:
+            return (y == positive_among(self.pos_label, present)).astype(np.intp)
+        unknown = [label for label in present if label not in self.labels]
+        if unknown:
+            raise ValueError(
+                f"The cost matrix has no costs for the labels {say(unknown)}; it names "
+                f"{say(self.labels)}. Mind their spelling and type, or make a matrix "
+                "that names them."
+            )
+        return positions_of(y, np.array(self.labels), owner="The cost matrix")
+
+    def codes_of_decisions(self, y):
+        """Return the position of every decision among those of the matrix."""
+        if not self.further:
+            return self.codes(y)
+        # Text and numbers may stand side by side, and cannot be sorted.
+        y = column_or_1d(y if hasattr(y, "dtype") else np.array(y, dtype=object))
+        names = self.known().decisions
+        return positions_of(y.astype(object), names, owner="The cost matrix")

@@ -1,0 +1,40 @@
+"""Objects that never change: equal by value, hashable, and copies of themselves."""
+
+
+class Immutable:
+    """Base of objects whose only slot, `_cells`, is set once."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        return self._cells == other._cells
+
+    def __hash__(self):
+        return hash(self._cells)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(
+            f"A {type(self).__name__} does not change; make a new one with its "
+            "constructors."
+        )
+
+    def __delattr__(self, name):
+        self.__setattr__(name, None)
+
+    # pickle and skops store the object by its state, and set it past __setattr__.
+    def __getstate__(self):
+        return {"_cells": self._cells}
+
+    def __setstate__(self, state):
+        object.__setattr__(self, "_cells", state["_cells"])
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __sklearn_clone__(self):
+        return self

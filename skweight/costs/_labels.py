@@ -1,0 +1,118 @@
+"""The labels of a cost matrix: which one is positive, and what cells are called."""
+
+import numpy as np
+
+from skweight._utils.validation import say
+
+
+def distinct(labels):
+    """Return labels as a tuple if they are different."""
+    if len(set(labels)) != len(labels) or len(labels) < 2:
+        raise ValueError(
+            f"A cost matrix needs two or more different labels; got {say(labels)}."
+        )
+    return tuple(labels)
+
+
+def join_labels(labels, further):
+    """Return labels, and what can be decided and is no label, in one array.
+
+    Where text and numbers meet it is one of objects, so that every label keeps its
+    type: NumPy by itself would make "0" of 0.
+    """
+    if not further:
+        return labels
+    names = np.array(further)
+    both = labels.dtype.kind + names.dtype.kind
+    if set(both) <= set("iuf") or both == "UU":
+        return np.concatenate([labels, names])
+    return np.array([*labels.tolist(), *further], dtype=object)
+
+
+def refuse_further(cost, owner):
+    """Raise if costs name a decision that is no label."""
+    further = cost._cells.further
+    if further:
+        raise ValueError(
+            f"{owner} chooses among the labels, and the costs name "
+            f"{say(further)} as well. Decide by ExpectedCostDecision (decision="
+            "cost) on calibrated probabilities, which takes such decisions."
+        )
+
+
+def cell_name(true, decided):
+    """Return what to call a cell in a message."""
+    return f"true {say(true)} decided {say(decided)}"
+
+
+def find_pos_label(pos_label, classes):
+    """Return the positive label, which is obvious for 0/1, -1/1 and booleans only.
+
+    Parameters
+    ----------
+    pos_label : object
+        What the user said; None for nothing.
+    classes : list
+        Labels at hand, as plain Python values. One of the two may be missing.
+
+    Returns
+    -------
+    pos_label : object
+    """
+    if pos_label is not None:
+        if len(classes) == 2 and pos_label not in classes:
+            raise ValueError(
+                f"pos_label={say(pos_label)} is not among the labels {say(classes)}. "
+                "Give the label that fp and fn speak of, in the type it has in y."
+                + hint_at_positions(classes)
+            )
+        return pos_label
+    numbers = all(isinstance(label, bool | int | float) for label in classes)
+    if numbers and (set(classes) <= {0, 1} or set(classes) <= {-1, 1}):
+        return 1
+    first, last = classes[0], classes[-1]
+    raise ValueError(
+        f"fp and fn speak of a positive label, and among {say(classes)} there is no "
+        f"obvious one. Give pos_label={say(first)} if a missed {say(first)} costs fn, "
+        f"or pos_label={say(last)} if a missed {say(last)} does."
+    )
+
+
+def order_of_two(pos_label, classes):
+    """Return the position, negative 0 and positive 1, of each of two classes."""
+    if len(classes) == 1:
+        raise ValueError(
+            f"CostMatrix.binary speaks of two labels, and y has 1 class: "
+            f"{say(classes)}. Fit it on rows of both."
+        )
+    if len(classes) != 2:
+        raise ValueError(
+            "Only binary classification is supported by CostMatrix.binary, and y "
+            f"has {len(classes)} classes: {say(classes)}. Use CostMatrix.from_dict("
+            "{true label: {decided label: cost}}), which names every mistake."
+        )
+    positive = find_pos_label(pos_label, classes)
+    return [1 if label == positive else 0 for label in classes]
+
+
+def positive_among(pos_label, labels):
+    """Return the positive label of those at hand, of which there are two at most."""
+    positive = find_pos_label(pos_label, labels)
+    others = [label for label in labels if label != positive]
+    if len(others) > 1:
+        raise ValueError(
+            f"CostMatrix.binary speaks of {say(positive)} and one other label; "
+            f"there are {say(others)}. Mind their spelling, or use "
+            "CostMatrix.from_dict, which names every mistake."
+        )
+    return positive
+
+
+def hint_at_positions(classes):
+    """Return a hint where labels may have been replaced without the user's doing."""
+    if list(classes) != list(range(len(classes))):
+        return ""
+    return (
+        " (cross_val_predict of scikit-learn replaces labels by 0, 1, ... where the "
+        "method is not 'predict': there, give it such labels, and costs for them.)"
+    )

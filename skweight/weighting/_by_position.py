@@ -1,0 +1,71 @@
+"""Parameters of the factors of a product, reached by their position."""
+
+from sklearn.base import BaseEstimator
+
+from skweight._utils.validation import is_sequence
+
+
+class FactorsByPosition(BaseEstimator):
+    """Base of what has a list `factors`, with parameters such as ``1__strength``."""
+
+    def get_params(self, deep=True):
+        """Return the parameters, those of the factors under their position.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of the factors.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        params = {"factors": self.factors}
+        if deep and is_sequence(self.factors):
+            for position, factor in enumerate(self.factors):
+                params[str(position)] = factor
+                if hasattr(factor, "get_params"):
+                    for name, value in factor.get_params().items():
+                        params[f"{position}__{name}"] = value
+        return params
+
+    def set_params(self, **params):
+        """Set parameters; a position replaces a factor or reaches into it.
+
+        Parameters
+        ----------
+        **params : dict
+            For example ``{"1__strength": 0.5}``.
+
+        Returns
+        -------
+        self : object
+            The strategy.
+        """
+        if "factors" in params:
+            self.factors = params.pop("factors")
+        nested = {}
+        for name, value in params.items():
+            position, _, rest = name.partition("__")
+            if not (position.isdigit() and int(position) < len(self.factors)):
+                raise ValueError(
+                    f"Invalid parameter {name!r} for {type(self).__name__}. Factors "
+                    f"are reached by position, 0 to {len(self.factors) - 1}, as in "
+                    "'0__strength'."
+                )
+            if rest:
+                nested.setdefault(int(position), {})[rest] = value
+            else:
+                factors = list(self.factors)
+                factors[int(position)] = value
+                self.factors = factors
+        for position, values in nested.items():
+            factor = self.factors[position]
+            if factor is None:
+                raise ValueError(
+                    f"Invalid parameter {sorted(values)[0]!r} for factor {position} of "
+                    f"{type(self).__name__}, which is None. Replace the factor first."
+                )
+            factor.set_params(**values)
+        return self

@@ -1,0 +1,48 @@
+"""Which strategy asks for which row-wise array."""
+
+from sklearn import get_config
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+from sklearn.utils.validation import has_fit_parameter
+
+
+def asks_for(weighting, name):
+    """Return whether a strategy's fit takes the row-wise array of that name.
+
+    Its `fit` names the array, or, where the name is the user's choice, its metadata
+    routing does.
+    """
+    if has_fit_parameter(weighting, name):
+        return True
+    routing = get_routing_for_object(weighting)
+    return bool(routing.consumes("fit", [name]))
+
+
+def route_to_factors(product, factors):
+    """Return how metadata are routed from a product to its factors."""
+    router = MetadataRouter(owner=product)
+    mapping = MethodMapping().add(caller="fit", callee="fit")
+    for position, factor in enumerate(factors):
+        request = get_routing_for_object(factor)
+        if hasattr(request, "fit"):
+            request.fit.add_request(param="sample_weight", alias=False)
+        router.add(**{f"factor_{position}": request}, method_mapping=mapping)
+    return router
+
+
+def sort_metadata(product, factors, metadata):
+    """Return for each factor of a product the metadata that it asks for."""
+    if metadata and get_config()["enable_metadata_routing"]:
+        routed = process_routing(product, "fit", **metadata)
+        return [
+            dict(routed[f"factor_{position}"]["fit"])
+            for position in range(len(factors))
+        ]
+    return [
+        {name: value for name, value in metadata.items() if asks_for(factor, name)}
+        for factor in factors
+    ]
