@@ -1,6 +1,5 @@
 """`WeightedClassifier`: weights in, honest probabilities out."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,29 +10,22 @@ from sklearn.utils.metadata_routing import MethodMapping
 
 from skweight._fit.ask import ask_classifier
 from skweight._fit.calibrate import calibrate, decide
+from skweight._fit.can_predict import has_decision_function, has_predict_proba
 from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
 from skweight._fit.conformal import PredictSet, conform
 from skweight._fit.metadata import sort_predict_params
-from skweight._fit.models import calibrated_method, fit_models, plan_models
+from skweight._fit.models import fit_models, plan_models
 from skweight._fit.partial import PartialFit
-from skweight._fit.probabilities import (
-    learns_from_held_out_rows,
-    prevalence_shift,
-)
+from skweight._fit.predict_interval import PredictInterval
+from skweight._fit.prevalence import SetPrevalence
+from skweight._fit.probabilities import learns_from_held_out_rows
 from skweight._fit.report import keep, report_on
 from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper, check_fitted
-from skweight._held_out.outputs import (
-    RAW_SCORES,
-    align_columns,
-    labels_of_outputs,
-    no_probabilities,
-    outputs_of,
-)
+from skweight._held_out.outputs import decision_values, labels_of
 from skweight._held_out.splits import takes_groups
 from skweight._utils.available import available_if
 from skweight._utils.compat import TakesCallbacks, run_as_task
-from skweight._utils.families import gives_raw_scores, takes_codes
 from skweight._utils.progress import Progress
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_labels, check_rows, encode_labels
@@ -46,56 +38,6 @@ if TYPE_CHECKING:
     from skweight._utils.types import Calibration, Resampler, Weighting
 
 
-def _estimator_has(method):
-    def check(self):
-        # Raises the AttributeError of the wrapped estimator, which says more than ours.
-        getattr(self._delegate(), method)
-        return True
-
-    return check
-
-
-def _calibrator_in_force(self):
-    """Return the calibrator of the last fit, or before one what is asked for."""
-    learned = vars(self)
-    if "calibrator_" in learned:
-        return learned["calibrator_"]
-    return self._make_calibrator()
-
-
-def _has_decision_function(self):
-    if _calibrator_in_force(self) is not None:
-        raise AttributeError(
-            "A calibrated WeightedClassifier has probabilities, no decision_function. "
-            "Rank by predict_proba; estimator_.decision_function has the raw scores."
-        )
-    return _estimator_has("decision_function")(self)
-
-
-def _has_predict_proba(self):
-    calibrator = _calibrator_in_force(self)
-    if calibrator is None and gives_raw_scores(self._delegate()):
-        raise AttributeError(no_probabilities(self._delegate()))
-    if calibrator is None:
-        return _estimator_has("predict_proba")(self)
-    if "calibrator_" in vars(self):
-        return True  # the fit has seen to it
-    try:
-        calibrated_method(self._delegate(), calibrator)
-    except TypeError as error:
-        raise AttributeError(str(error)) from error
-    return True
-
-
-def _has_predict_interval(self):
-    if not hasattr(_calibrator_in_force(self), "predict_interval"):
-        raise AttributeError(
-            f"calibration={self.calibration!r} gives no intervals. Use "
-            "calibration='venn_abers'."
-        )
-    return _has_predict_proba(self)
-
-
 def _resolve_sampler(spec):
     """Return a sampler with parameters for what ``resampler=`` takes."""
     if not isinstance(spec, str):
@@ -106,84 +48,77 @@ def _resolve_sampler(spec):
 
 
 class WeightedClassifier(
-    ClassifierMixin, PartialFit, PredictSet, TakesCallbacks, WeightedWrapper
+    ClassifierMixin,
+    PartialFit,
+    PredictInterval,
+    PredictSet,
+    SetPrevalence,
+    TakesCallbacks,
+    WeightedWrapper,
 ):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
     Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
-    every row counts; the weights are brought into whatever the estimator takes; and a
-    calibrator gives the probabilities their meaning back, on rows as they came.
+    each row counts in the fit. A calibrator, learned on held-out rows with their
+    original frequencies, turns the scores into probabilities. A decision turns the
+    probabilities into labels.
 
-    Five parameters are what most users need:
-
-    - `estimator`: what to fit, with parameters of its own.
-    - `weighting`: how much every row counts in the fit, such as ``"balanced"``.
-    - `calibration`: what makes probabilities out of the scores of a weighted model;
-      ``"auto"`` for frequencies of the population, None to leave them.
-    - `decision`: how labels follow from probabilities, such as ``{"fraud": 0.2}``, a
-      :class:`~skweight.CostMatrix`, or ``"auto"``: as the weights have it.
-    - `cv`: on which rows that the model has not seen calibration and decision learn.
-
-    Weights that say how many rows of the population a row stands for are no parameter:
-    they are the `sample_weight` of `fit`, and count in every step. What `weighting`
-    adds to say how hard training should look at a row counts in the fit alone.
+    Most users need five parameters: `estimator`, `weighting`, `calibration`,
+    `decision` and `cv`. Weights that say how many rows of the population a row stands
+    for are not a parameter: pass them as `sample_weight` of `fit`. They count in every
+    step. The emphasis that `weighting` adds counts in the fit alone.
 
     Parameters
     ----------
     estimator : estimator, default=None
         Classifier, Pipeline, search or ensemble to fit; None is
-        ``LogisticRegression()``. It is cloned, never changed. A
-        ``FrozenEstimator`` is not fitted: it is calibrated on the rows given, and
-        `weighting` then says how it was weighted when it was.
+        ``LogisticRegression()``. It is cloned, never changed. A ``FrozenEstimator`` is
+        not fitted but calibrated; `weighting` then says how it was weighted.
     weighting : None, str, dict, callable, weighting or list, default="balanced"
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None
         weighs all rows alike.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. Applied once to the population weights and once to the emphasis.
     resampler : None, str or sampler, default=None
-        What changes the rows inside every fit, and in no other step: ``"smote"``,
+        Changes the rows in each fit, and in no other step: ``"smote"``,
         ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn, or a
         :class:`~skweight.resampling.WeightedSampler`. Weights that differ from row to
-        row are found before it and ride along; those of classes are found after it.
-        It counts as emphasis.
+        row are computed before it and resampled together with the rows; class weights
+        are computed after it. It counts as emphasis.
     calibration : None, str or calibrator, default="auto"
-        What maps outputs to probabilities. ``"auto"`` mixes families of maps by their
-        loss on rows they have not seen, and says so in `report_`; in `partial_fit`,
-        which can hold out none, it means ``"prior"``. ``"anchored"``, ``"sigmoid"``,
-        ``"isotonic"`` and others of :mod:`skweight.calibration` are one family each;
-        ``"prior"`` is the closed-form inversion of the emphasis, at no further fit.
-        None leaves the probabilities of the weighted model, which are those of a world
-        as the weights have it: for labels alone, and inside a search, at one fit.
+        Maps scores to probabilities. ``"auto"`` mixes families of maps by their loss on
+        held-out rows; in `partial_fit`, which has none, it means ``"prior"``.
+        ``"anchored"``, ``"sigmoid"``, ``"isotonic"`` and others of
+        :mod:`skweight.calibration` are one family each; ``"prior"`` inverts the
+        emphasis in closed form, without further fits. None keeps the probabilities of
+        the weighted model, with one fit: use it for labels alone, or inside a search.
     decision : str, float, dict, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"``: the emphasis
         decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall;
-        without calibration, what the estimator predicts, as for ``"argmax"``, the most
+        without calibration, what the estimator predicts. ``"argmax"``: the most
         probable class. ``"balanced"``: the class whose probability is largest relative
         to its share of the population. A dict ``{label: threshold}``: that label
         wherever its probability reaches the threshold; raising it trades recall for
-        precision. A float: the same for the second of two classes. A `CostMatrix`: what
-        is expected to cost least; for this and ``"balanced"`` a calibration must take
-        the emphasis out. ``"tuned"`` or a `TunedDecision`: thresholds found on the
-        held-out rows that serve the calibrator.
+        precision. A float: the same for the second of two classes. A `CostMatrix`: the
+        lowest expected cost. ``"tuned"`` or a `TunedDecision`: thresholds found on the
+        held-out rows. ``"balanced"`` and costs need a calibration if there is emphasis.
     conformal : {None, "split", "cross"}, default=None
-        Whether held-out rows that calibrate nothing are kept for `predict_set`, whose
-        sets of labels hold the true one with a probability that is asked for.
-        ``"split"``: half of the rows of a hold-out, which ``cv="auto"`` then means;
-        the coverage is guaranteed. ``"cross"``: the held-out rows of all folds, on
-        which calibrators of the other folds look; fewer rows will do, at k fits.
+        Whether to keep held-out rows for `predict_set`, whose sets of labels hold the
+        true one with a probability that you choose. ``"split"``: half of the rows of a
+        hold-out (``cv="auto"`` then means one); the coverage is guaranteed.
+        ``"cross"``: the held-out rows of all folds, for smaller data, at k fits.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
-        Where the held-out scores come from that calibrator and decision see.
-        ``"auto"``, or None: five shuffled stratified folds; above 100,000 rows
-        ``"holdout"``: a stratified fifth of the rows, at most 100,000, which the model
-        then never sees. A number: so many folds; raising it makes fold models more like
-        the final one, at one more fit each. ``"oob"``: the votes of trees for rows that
-        they did not draw, at no further fit, for a bagged forest that is not told to
-        draw rows by weights. Folds made here keep the ``groups`` of `fit` together; a
-        splitter or an iterable of pairs of rows is obeyed, time splits among them.
+        Which rows are held out for calibrator and decision. ``"auto"``, or None: five
+        shuffled stratified folds; above 100,000 rows ``"holdout"``: a stratified fifth
+        of the rows, at most 100,000, on which the model is not fitted. A number: so
+        many folds; raising it makes fold models more like the final one, at one more
+        fit each. ``"oob"``: the votes of the trees of a bagged forest for rows that
+        they did not draw, at no further fit. Folds made here keep the ``groups`` of
+        `fit` together; a splitter, or pairs of row positions, is used as it is.
     ensemble : {"auto", True, False}, default=False
         What predicts after k folds were fitted for their scores. False: one model,
         fitted on all rows: k + 1 fits. True: the k fold models, whose calibrated
@@ -227,28 +162,21 @@ class WeightedClassifier(
         The fitted clones of `estimator` that predict: one, or one for each fold.
     estimator_ : estimator
         The only one of them; not there where several are averaged.
-    weighting_ : weighting or None
-        The fitted strategy.
-    calibrator_ : calibrator or None
-        The fitted calibrator.
-    decision_ : decision or None
-        The fitted decision; None where labels are what `estimator_` predicts.
+    weighting_, calibrator_, decision_ : object or None
+        The fitted strategy, calibrator and decision. The decision is None where labels
+        are what `estimator_` predicts.
     threshold_ : float
-        Probability of the second of two classes that decides, where one does.
+        With two classes, the probability of the second one from which it is predicted.
     class_multiplier_ : ndarray of shape (n_classes,)
         Training mass of each class as the learner saw it, over its population mass.
     prevalence_ : dict or None
-        Class frequencies that `set_prevalence` put in force.
+        Class frequencies set by `set_prevalence`.
     report_ : FitReport
         What the fit did to the rows, in words and figures.
-    feature_importances_ : ndarray of shape (n_features,)
-        Mean over `estimators_`, where all of them have it.
-    coef_ : ndarray of shape (n_features,) or (n_classes, n_features)
-        The same of coefficients, which are of the scores before a calibration.
-    n_features_in_ : int
-        Number of features that `estimator_` saw, where it says so.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where it says so.
+    feature_importances_, coef_ : ndarray
+        Means over `estimators_`, if all of them have it.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the features that `estimator_` saw, if it has them.
 
     Raises
     ------
@@ -261,12 +189,12 @@ class WeightedClassifier(
     Warns
     -----
     CalibrationWarning
-        In `fit`, if calibrated probabilities are not the frequencies on held-out rows,
-        rest on too few of them, or come from scores that rank the classes wrongly.
+        In `fit`, if calibrated probabilities differ from the frequencies on held-out
+        rows, rest on too few rows, or come from scores that rank the classes wrongly.
     DoubleCountingWarning
         If `sample_weight` looks like class weights, or rows look resampled.
     FewerThanAskedWarning
-        If a class has fewer rows than there should be folds.
+        If a class has fewer rows than there are folds.
     DegenerateWeightsWarning
         If `sample_weight` has the index labels of X in another order; weights are
         taken by position.
@@ -279,13 +207,11 @@ class WeightedClassifier(
 
     Notes
     -----
-    Calibration with k folds costs k + 1 fits where one model is fitted on all rows, and
-    k where fold models are averaged; a hold-out costs two, or one if its model is kept;
-    out-of-bag votes cost one. A strategy that looks at a model adds k fits, and
-    k (k - 1) / 2 where rows are held out; see
-    :class:`~skweight.weighting.BaseModelWeighting`. Prediction costs that of the models
-    that are kept. All other work is O(n) in time and memory.
-    A fit that fails changes nothing: until it ends, the models before stay in force.
+    Calibration with k folds costs k + 1 fits, or k if fold models are averaged; a
+    hold-out costs two, or one if its model is kept; out-of-bag votes cost one. A
+    strategy that needs a model adds k fits, and k (k - 1) / 2 where rows are held out,
+    see :class:`~skweight.weighting.BaseModelWeighting`. All other work is O(n) in time
+    and memory. If a fit fails, the fitted attributes of the fit before stay.
 
     References
     ----------
@@ -433,7 +359,8 @@ class WeightedClassifier(
             self, params, self.decision_, self._offsets
         )
         if self.decision_ is None and self.prevalence_ is None:
-            return self._predict_alone(self._without_side_columns(X), offsets)
+            rows = self._without_side_columns(X)
+            return labels_of(self.estimator_, rows, self.classes_, offsets)
         proba = self.predict_proba(X, **offsets)
         if self.decision_ is None:
             return self.classes_[proba.argmax(axis=1)]
@@ -464,18 +391,7 @@ class WeightedClassifier(
         right = self.predict(X) == check_labels(y, owner="score")
         return float(np.average(right.astype(bool), weights=sample_weight))
 
-    def _predict_alone(self, X, offsets):
-        """Return the labels that the estimator predicts, one per row."""
-        if gives_raw_scores(self.estimator_):
-            scores = outputs_of(self.estimator_, X, RAW_SCORES, self.classes_, offsets)
-            return labels_of_outputs(scores, self.classes_)
-        labels = self.estimator_.predict(X, **offsets)
-        # Some libraries return a column.
-        labels = np.ravel(labels) if np.ndim(labels) == 2 else labels
-        coded = takes_codes(self.estimator_, self.classes_)
-        return self.classes_[labels] if coded else labels
-
-    @available_if(_has_predict_proba)
+    @available_if(has_predict_proba)
     def predict_proba(self, X, **params):
         """Return class probabilities, calibrated where a calibration was asked for.
 
@@ -496,58 +412,7 @@ class WeightedClassifier(
         rows = self._without_side_columns(X)
         return self._map.of_rows(self.estimators_, rows, offsets)
 
-    @available_if(_has_predict_interval)
-    def predict_interval(self, X, **params):
-        """Return how far one more label could move each probability.
-
-        Available only with a calibration that says so, such as
-        ``calibration="venn_abers"``. The ends are what it says of a row if the row
-        joined the calibration rows without the label, and with it. With two classes
-        `predict_proba` lies between them. With more they are those of each class
-        against the rest, before the probabilities of all classes are divided by their
-        sum, so that `predict_proba` may lie outside.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to look at.
-        **params : dict
-            ``base_margin`` of XGBoost, where the fit was given one.
-
-        Returns
-        -------
-        lower, upper : ndarray of shape (n_samples, n_classes)
-            Ends of the intervals, in [0, 1]; columns follow ``classes_``. Means of the
-            ends, where several fold models predict.
-
-        Raises
-        ------
-        ValueError
-            With three classes and more after `set_prevalence`, which changes what the
-            rest is made of.
-
-        Examples
-        --------
-        >>> from skweight import WeightedClassifier
-        >>> from skweight.datasets import make_imbalanced
-        >>> data = make_imbalanced(2000, prevalence=0.1, random_state=0)
-        >>> clf = WeightedClassifier(calibration="venn_abers", random_state=0)
-        >>> lower, upper = clf.fit(data.X, data.y).predict_interval(data.X[:2])
-        >>> print(lower[:, 1].round(3), upper[:, 1].round(3))
-        [0.022 0.024] [0.026 0.037]
-        """
-        check_fitted(self, "estimators_")
-        if self.prevalence_ is not None and self.classes_.size > 2:
-            raise ValueError(
-                "Intervals of one class against the rest say nothing of a population "
-                "in which the rest is made up differently, and there are "
-                f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
-            )
-        _, offsets = sort_predict_params(self, params, None, self._offsets)
-        rows = self._without_side_columns(X)
-        return tuple(self._map.interval_of_rows(self.estimators_, rows, offsets))
-
-    @available_if(_has_predict_proba)
+    @available_if(has_predict_proba)
     def predict_log_proba(self, X, **params):
         """Return the logarithm of the class probabilities.
 
@@ -574,7 +439,7 @@ class WeightedClassifier(
             return delegate.predict_log_proba(self._without_side_columns(X))
         return np.log(self.predict_proba(X, **params))
 
-    @available_if(_has_decision_function)
+    @available_if(has_decision_function)
     def decision_function(self, X):
         """Return the decision values of the fitted estimator.
 
@@ -590,83 +455,8 @@ class WeightedClassifier(
             a calibration, whose probabilities are what to rank and cut by.
         """
         check_fitted(self, "estimators_")
-        model = self.estimator_
-        values = model.decision_function(self._without_side_columns(X))
-        columns = self.classes_.size == 2 and np.ndim(values) == 2  # as of Keras itself
-        if np.array_equal(model.classes_, self.classes_) and not columns:
-            return values
-        known = np.asarray(model.classes_)
-        return align_columns(
-            np.asarray(values), known, self.classes_, "decision_function"
-        )
-
-    def set_prevalence(self, prevalence):
-        r"""Predict for a population in which classes are more or less frequent.
-
-        Use it at deployment, where the frequencies of the classes are known to differ
-        from those of the training rows, while each class looks as ever. No row is
-        needed and nothing is fitted: with :math:`\pi` the frequencies in training and
-        :math:`\pi'` those given, probabilities become
-
-        .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
-
-        and labels follow from them by the same decision as before.
-
-        Parameters
-        ----------
-        prevalence : dict, LabelShiftWeighting or None
-            ``{label: frequency}``, each in [0, 1]; classes that are left out share the
-            rest as they do in training. A fitted :class:`~skweight.LabelShiftWeighting`
-            gives the frequencies that it estimated from unlabelled rows. None undoes
-            it; so does the next `fit`.
-
-        Returns
-        -------
-        self : object
-            The classifier, whose `prevalence_` says what is in force.
-
-        Raises
-        ------
-        ValueError
-            If the frequencies cannot be those of the classes, or the probabilities are
-            those of a weighted fit and nothing has calibrated them.
-
-        Examples
-        --------
-        >>> from skweight import WeightedClassifier
-        >>> from skweight.datasets import make_imbalanced
-        >>> data = make_imbalanced(4000, prevalence=0.1, random_state=0)
-        >>> clf = WeightedClassifier(calibration="sigmoid", random_state=0)
-        >>> clf = clf.fit(data.X, data.y)
-        >>> round(float(clf.predict_proba(data.X)[:, 1].mean()), 2)
-        0.1
-        >>> clf = clf.set_prevalence({1: 0.02})
-        >>> bool(clf.predict_proba(data.X)[:, 1].mean() < 0.04)
-        True
-        """
-        check_fitted(self, "estimators_")
-        if prevalence is None:
-            self._map, self.prevalence_ = replace(self._map, shift=None), None
-            self._tell_decision(self.report_.population_share)
-            return self
-        multiplier = self.class_multiplier_
-        emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
-        if self.calibrator_ is None and emphasised:
-            raise ValueError(
-                "The probabilities are those of a weighted fit and know of no "
-                "prevalence that could be changed: calibration is None. Set "
-                "calibration='auto'."
-            )
-        shift, self.prevalence_ = prevalence_shift(
-            prevalence, self.classes_, np.array(self.report_.population_share)
-        )
-        self._map = replace(self._map, shift=shift)
-        self._tell_decision([*self.prevalence_.values()])
-        return self
-
-    def _tell_decision(self, prevalence):
-        if hasattr(self.decision_, "follow_prevalence"):
-            self.decision_.follow_prevalence(prevalence)
+        rows = self._without_side_columns(X)
+        return decision_values(self.estimator_, rows, self.classes_)
 
     @property
     def estimator_(self):

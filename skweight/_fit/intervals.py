@@ -18,12 +18,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skweight._fit.conformal import (
-    FEW,
-    NewWeights,
-    describe_rows,
-    weights_of_new_rows,
-)
+from skweight._fit.conformal import FEW, NewWeights, describe_rows, weights_of_new_rows
 from skweight._fit.models import Fitted
 from skweight._utils.available import available_if
 from skweight._utils.conformal import Scores

@@ -29,11 +29,7 @@ from skweight._utils.warn import warn
 from skweight.delivery._arguments import take_params
 from skweight.exceptions import DegenerateWeightsWarning, FewerThanAskedWarning
 from skweight.weighting import ProductWeighting
-from skweight.weighting._base import (
-    factors_of,
-    fitted_factors_of,
-    fitted_product,
-)
+from skweight.weighting._base import factors_of, fitted_factors_of, fitted_product
 from skweight.weighting._metadata import asks_for
 
 

@@ -12,11 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skweight._utils.roles import ROLES, multiply
-from skweight._utils.validation import (
-    check_weights,
-    n_rows,
-    positions_of,
-)
+from skweight._utils.validation import check_weights, n_rows, positions_of
 from skweight.delivery._deliver import learns_with_weights
 from skweight.streaming import DRAWN_SHARE
 from skweight.weighting._base import (

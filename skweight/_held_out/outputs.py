@@ -118,11 +118,27 @@ def align_columns(outputs, known, classes, method):
     return aligned
 
 
-def labels_of_outputs(outputs, classes):
-    """Return the label that raw scores are highest for."""
-    if outputs.ndim == 1:
-        return classes[(outputs > 0).astype(np.intp)]
-    return classes[outputs.argmax(axis=1)]
+def decision_values(model, X, classes):
+    """Return the decision values of a fitted model, for the classes in this order."""
+    values = model.decision_function(X)
+    columns = classes.size == 2 and np.ndim(values) == 2  # as of Keras itself
+    if np.array_equal(model.classes_, classes) and not columns:
+        return values
+    known = np.asarray(model.classes_)
+    return align_columns(np.asarray(values), known, classes, "decision_function")
+
+
+def labels_of(model, X, classes, offsets):
+    """Return the labels that a fitted model itself predicts, one per row."""
+    if gives_raw_scores(model):
+        scores = outputs_of(model, X, RAW_SCORES, classes, offsets)
+        if scores.ndim == 1:
+            return classes[(scores > 0).astype(np.intp)]
+        return classes[scores.argmax(axis=1)]
+    labels = model.predict(X, **offsets)
+    # Some libraries return a column.
+    labels = np.ravel(labels) if np.ndim(labels) == 2 else labels
+    return classes[labels] if takes_codes(model, classes) else labels
 
 
 def check_probabilities_are_ones(outputs, estimator):

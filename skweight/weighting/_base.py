@@ -97,9 +97,7 @@ class BaseWeighting(Documented, BaseEstimator):
     weighs_new_rows = True
     # Parameters that say where row-wise side information comes from.
     _side_information = ()
-
-    # Whether one row for each combination of values, with the mass of all that are
-    # alike, teaches as much as the rows.
+    # Whether cells are enough: one row per combination of values, with its mass.
     _learns_from_cells = False
 
     def fit(self, X, y, sample_weight=None, **metadata):

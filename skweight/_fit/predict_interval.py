@@ -1,0 +1,70 @@
+"""How far one more label could move a probability: ``predict_interval``."""
+
+from skweight._fit.can_predict import calibrator_in_force, has_predict_proba
+from skweight._fit.metadata import sort_predict_params
+from skweight._fit.wrapper import check_fitted
+from skweight._utils.available import available_if
+
+
+def _has_predict_interval(self):
+    if not hasattr(calibrator_in_force(self), "predict_interval"):
+        raise AttributeError(
+            f"calibration={self.calibration!r} gives no intervals. Use "
+            "calibration='venn_abers'."
+        )
+    return has_predict_proba(self)
+
+
+class PredictInterval:
+    """The ``predict_interval`` of :class:`~skweight.WeightedClassifier`."""
+
+    @available_if(_has_predict_interval)
+    def predict_interval(self, X, **params):
+        """Return how far one more label could move each probability.
+
+        Available only with a calibration that says so, such as
+        ``calibration="venn_abers"``. The ends are what it says of a row if the row
+        joined the calibration rows without the label, and with it. With two classes
+        `predict_proba` lies between them. With more they are those of each class
+        against the rest, before the probabilities of all classes are divided by their
+        sum, so that `predict_proba` may lie outside.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to look at.
+        **params : dict
+            ``base_margin`` of XGBoost, where the fit was given one.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples, n_classes)
+            Ends of the intervals, in [0, 1]; columns follow ``classes_``. Means of the
+            ends, where several fold models predict.
+
+        Raises
+        ------
+        ValueError
+            With three classes and more after `set_prevalence`, which changes what the
+            rest is made of.
+
+        Examples
+        --------
+        >>> from skweight import WeightedClassifier
+        >>> from skweight.datasets import make_imbalanced
+        >>> data = make_imbalanced(2000, prevalence=0.1, random_state=0)
+        >>> clf = WeightedClassifier(calibration="venn_abers", random_state=0)
+        >>> lower, upper = clf.fit(data.X, data.y).predict_interval(data.X[:2])
+        >>> print(lower[:, 1].round(3), upper[:, 1].round(3))
+        [0.022 0.024] [0.026 0.037]
+        """
+        check_fitted(self, "estimators_")
+        if self.prevalence_ is not None and self.classes_.size > 2:
+            raise ValueError(
+                "Intervals of one class against the rest say nothing of a population "
+                "in which the rest is made up differently, and there are "
+                f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
+            )
+        _, offsets = sort_predict_params(self, params, None, self._offsets)
+        rows = self._without_side_columns(X)
+        return tuple(self._map.interval_of_rows(self.estimators_, rows, offsets))

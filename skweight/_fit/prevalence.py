@@ -1,0 +1,81 @@
+"""Predict for a population of other class frequencies: ``set_prevalence``."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skweight._fit.probabilities import prevalence_shift
+from skweight._fit.wrapper import check_fitted
+
+
+class SetPrevalence:
+    """The ``set_prevalence`` of :class:`~skweight.WeightedClassifier`."""
+
+    def set_prevalence(self, prevalence):
+        r"""Predict for a population in which classes are more or less frequent.
+
+        Use it at deployment, where the frequencies of the classes are known to differ
+        from those of the training rows, while each class looks as ever. No row is
+        needed and nothing is fitted: with :math:`\pi` the frequencies in training and
+        :math:`\pi'` those given, probabilities become
+
+        .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
+
+        and labels follow from them by the same decision as before.
+
+        Parameters
+        ----------
+        prevalence : dict, LabelShiftWeighting or None
+            ``{label: frequency}``, each in [0, 1]; classes that are left out share the
+            rest as they do in training. A fitted :class:`~skweight.LabelShiftWeighting`
+            gives the frequencies that it estimated from unlabelled rows. None undoes
+            it; so does the next `fit`.
+
+        Returns
+        -------
+        self : object
+            The classifier, whose `prevalence_` says what is in force.
+
+        Raises
+        ------
+        ValueError
+            If the frequencies cannot be those of the classes, or the probabilities are
+            those of a weighted fit and nothing has calibrated them.
+
+        Examples
+        --------
+        >>> from skweight import WeightedClassifier
+        >>> from skweight.datasets import make_imbalanced
+        >>> data = make_imbalanced(4000, prevalence=0.1, random_state=0)
+        >>> clf = WeightedClassifier(calibration="sigmoid", random_state=0)
+        >>> clf = clf.fit(data.X, data.y)
+        >>> round(float(clf.predict_proba(data.X)[:, 1].mean()), 2)
+        0.1
+        >>> clf = clf.set_prevalence({1: 0.02})
+        >>> bool(clf.predict_proba(data.X)[:, 1].mean() < 0.04)
+        True
+        """
+        check_fitted(self, "estimators_")
+        if prevalence is None:
+            self._map, self.prevalence_ = replace(self._map, shift=None), None
+            _tell(self.decision_, self.report_.population_share)
+            return self
+        multiplier = self.class_multiplier_
+        emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
+        if self.calibrator_ is None and emphasised:
+            raise ValueError(
+                "The probabilities are those of a weighted fit and know of no "
+                "prevalence that could be changed: calibration is None. Set "
+                "calibration='auto'."
+            )
+        shift, self.prevalence_ = prevalence_shift(
+            prevalence, self.classes_, np.array(self.report_.population_share)
+        )
+        self._map = replace(self._map, shift=shift)
+        _tell(self.decision_, [*self.prevalence_.values()])
+        return self
+
+
+def _tell(decision, prevalence):
+    if hasattr(decision, "follow_prevalence"):
+        decision.follow_prevalence(prevalence)
