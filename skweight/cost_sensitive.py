@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skweight._fit.can_predict import has_predict_proba
 from skweight._fit.wrapper import check_fitted
 from skweight._utils.available import available_if
-from skweight.classifier import WeightedClassifier, _has_predict_proba
+from skweight.classifier import WeightedClassifier
 from skweight.costs import CostMatrix
 from skweight.costs import _rules as rules
 from skweight.costs._matrix import as_cost_matrix
@@ -213,7 +214,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         self.cost = cost
         self.drop = drop
 
-    @available_if(_has_predict_proba)
+    @available_if(has_predict_proba)
     def expected_cost(self, X, **params):
         """Return what every decision would cost on average.
 
@@ -233,7 +234,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         check_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)
 
-    @available_if(_has_predict_proba)
+    @available_if(has_predict_proba)
     def decision_report(self, X, **params):
         """Return what is known of every row, what a decision may cost, and the choice.
 
