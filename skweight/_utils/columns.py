@@ -70,7 +70,7 @@ def metadata(name):
 def columns_of(source):
     """Return the columns of X that a source, or a list of sources, reads."""
     if isinstance(source, list | tuple):
-        return [column for one in source for column in columns_of(one)]
+        return [column for part in source for column in columns_of(part)]
     if isinstance(source, str | int | np.integer) and not isinstance(source, bool):
         return [source]
     return []
@@ -79,11 +79,11 @@ def columns_of(source):
 def metadata_names_of(source):
     """Return the names of the metadata that a source, or a list of sources, reads."""
     if isinstance(source, list | tuple):
-        return [name for one in source for name in metadata_names_of(one)]
+        return [name for part in source for name in metadata_names_of(part)]
     return [source.name] if isinstance(source, RowMetadata) else []
 
 
-def row_values(source, X, given, *, owner):
+def row_values(source, X, metadata, *, owner):
     """Return the values of a source, one for each row of X.
 
     Parameters
@@ -92,7 +92,7 @@ def row_values(source, X, given, *, owner):
         The name or position of a column of X, a callable of X, or `metadata(name)`.
     X : array-like of shape (n_samples, n_features) or None
         Rows; None where the source is metadata and there are none.
-    given : dict
+    metadata : dict
         Metadata by name.
     owner : str
         Who asks, for the message.
@@ -102,7 +102,7 @@ def row_values(source, X, given, *, owner):
     values : ndarray of shape (n_samples,)
     """
     if isinstance(source, RowMetadata):
-        values = given.get(source.name)
+        values = metadata.get(source.name)
         if values is None:
             raise ValueError(
                 f"{owner} reads metadata({source.name!r}), which was not passed. Pass "
@@ -329,9 +329,9 @@ def names_without(names, columns):
     """
     listed = list(names)
     gone = {
-        listed.index(one) if isinstance(one, str) else one % len(listed)
-        for one in columns
-        if not isinstance(one, str) or one in listed
+        listed.index(column) if isinstance(column, str) else column % len(listed)
+        for column in columns
+        if not isinstance(column, str) or column in listed
     }
     kept = [name for position, name in enumerate(listed) if position not in gone]
     return np.asarray(kept, dtype=object)
@@ -376,7 +376,7 @@ def append_column(X, values, name):
     return np.column_stack([X, values])
 
 
-def group_index(source, X, given, *, owner, counts=None):
+def group_index(source, X, metadata, *, owner, counts=None):
     """Return the group of every row as a pandas index; several columns intersect.
 
     Parameters
@@ -385,7 +385,7 @@ def group_index(source, X, given, *, owner, counts=None):
         Where groups are read; a list means the combinations of what each gives.
     X : array-like of shape (n_samples, n_features)
         Rows.
-    given : dict
+    metadata : dict
         Metadata by name.
     owner : str
         Who asks, for the message.
@@ -404,15 +404,15 @@ def group_index(source, X, given, *, owner, counts=None):
             "list, a callable of X, or metadata('segment')."
         )
     columns = []
-    for one in sources:
-        values = row_values(one, X, given, owner=owner)
+    for part in sources:
+        values = row_values(part, X, metadata, owner=owner)
         missing = find_missing(values)
         n_missing = np.count_nonzero(missing if counts is None else missing & counts)
         if n_missing:
             raise ValueError(
-                f"{owner} needs a group for every row; {say_source(one)} is missing in "
-                f"{n_missing} of {values.size} rows. Give rows of no group a group of "
-                "their own, as with X['column'].fillna('none')."
+                f"{owner} needs a group for every row; {say_source(part)} is missing "
+                f"in {n_missing} of {values.size} rows. Give rows of no group a "
+                "group of their own, as with X['column'].fillna('none')."
             )
         columns.append(pd.Series(values.astype(object)))
     if len(columns) == 1:

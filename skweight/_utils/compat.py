@@ -163,7 +163,7 @@ def _address_of_documentation():
         addresses = metadata("skweight").get_all("Project-URL") or []
     except PackageNotFoundError:  # imported from a folder
         return ""
-    named = dict(re.split(r",\s*", one, maxsplit=1) for one in addresses)
+    named = dict(re.split(r",\s*", address, maxsplit=1) for address in addresses)
     return named.get("Documentation", "").rstrip("/")
 
 
@@ -213,7 +213,7 @@ def clone_learner(value):
         if isinstance(value, list | tuple):
             return type(value)(map(clone_learner, value))
         params = value.get_params(deep=False)
-        other = type(value)(**{k: clone_learner(one) for k, one in params.items()})
+        other = type(value)(**{k: clone_learner(param) for k, param in params.items()})
         kept = other.get_params(deep=False)
         if repr(sorted(kept.items())) != repr(sorted(params.items())):
             raise

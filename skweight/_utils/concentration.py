@@ -85,8 +85,8 @@ def _one_row(relative, codes, rows):
     total = relative.sum()
     if 1 / total <= LARGEST_SHARE or rows[codes[top]] < 2:
         return None
-    own = np.sort(relative[codes == codes[top]])
-    typical = own[(own.size - 1) // 2]
+    of_class = np.sort(relative[codes == codes[top]])
+    typical = of_class[(of_class.size - 1) // 2]
     if typical > 0 and 1 / (typical * rows.sum()) <= LARGEST_SHARE:
         return None
     effective = float(total**2 / (relative @ relative))

@@ -19,11 +19,11 @@ def json_ready(value):
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {key: json_ready(one) for key, one in value.items()}
+        return {key: json_ready(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [json_ready(one) for one in value]
+        return [json_ready(item) for item in value]
     # None where there is no number, also an infinite one: JSON has neither.
     return None if isinstance(value, float) and not isfinite(value) else value
 
@@ -37,7 +37,7 @@ def as_text(title, lines, tables):
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         shown += ["", *([table.caption] if table.caption else [])]
         shown += [
-            "  ".join(f"{one:>{wide}}" for one, wide in zip(row, widths, strict=True))
+            "  ".join(f"{cell:>{wide}}" for cell, wide in zip(row, widths, strict=True))
             for row in cells
         ]
     return "\n".join(shown)
@@ -46,7 +46,7 @@ def as_text(title, lines, tables):
 def as_html(title, lines, tables=(), items=()):
     """Return the same as one HTML element, and sentences as a list."""
     parts = [f"<strong>{escape(title)}</strong>", facts(lines)]
-    parts += [table(*one) for one in tables]
+    parts += [table(*content) for content in tables]
     return in_notebook("".join(parts) + listing(items))
 
 

@@ -60,8 +60,8 @@ def in_range(weights, *others):
     a size that anybody uses come back as they are.
     """
     vectors = (weights, *others)
-    given = [vector for vector in vectors if vector is not None]
-    exponent = int(np.frexp(max((float(v.max()) for v in given), default=1.0))[1])
+    present = [vector for vector in vectors if vector is not None]
+    exponent = int(np.frexp(max((float(v.max()) for v in present), default=1.0))[1])
     if abs(exponent) > _LARGEST_EXPONENT:
         # In two steps, since the power itself may be no number.
         half = exponent // 2
@@ -78,5 +78,5 @@ def varies_within(weights, codes):
     highest = np.full(codes.max() + 1, -np.inf)
     np.minimum.at(lowest, codes, weights)
     np.maximum.at(highest, codes, weights)
-    seen = highest >= lowest
-    return bool((highest - lowest > 1e-9 * highest)[seen].any())
+    present = highest >= lowest
+    return bool((highest - lowest > 1e-9 * highest)[present].any())

@@ -106,8 +106,8 @@ class Sums:
             else:
                 self._added[label] = values.copy()
 
-    def _combine(self, label, one, other):
-        return one + other
+    def _combine(self, label, first, other):
+        return first + other
 
     def _totals(self):
         """Return the sums of all rows, by label."""
@@ -149,10 +149,10 @@ def _copied(sums):
     return {label: values.copy() for label, values in sums.items()}
 
 
-def _same(one, other):
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return np.array_equal(one, other)
-    return bool(one == other)
+def _same(first, other):
+    if isinstance(first, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(first, other)
+    return bool(first == other)
 
 
 # -- rows of a chunk -------------------------------------------------------------------

@@ -54,17 +54,17 @@ def seconds_of(values):
 
 
 def _in_pandas(X):
-    found = {}
+    seconds = {}
     for position, dtype in enumerate(X.dtypes):
         numbers = _of_series(X.iloc[:, position], dtype)
         if numbers is not None:
-            found[position] = numbers
-    if not found:
+            seconds[position] = numbers
+    if not seconds:
         return X
     # By position, since names may come twice.
     parts = [
-        pd.Series(found[position], index=X.index)
-        if position in found
+        pd.Series(seconds[position], index=X.index)
+        if position in seconds
         else X.iloc[:, position]
         for position in range(X.shape[1])
     ]
@@ -141,11 +141,11 @@ def _in_polars(X):
 
 
 def _in_objects(X):
-    found = {j: _of_objects(X[:, j]) for j in range(X.shape[1])}
-    found = {j: numbers for j, numbers in found.items() if numbers is not None}
-    if not found:
+    seconds = {j: _of_objects(X[:, j]) for j in range(X.shape[1])}
+    seconds = {j: numbers for j, numbers in seconds.items() if numbers is not None}
+    if not seconds:
         return X
     X = X.copy()
-    for j, numbers in found.items():
+    for j, numbers in seconds.items():
         X[:, j] = numbers
     return X

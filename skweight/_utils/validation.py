@@ -150,7 +150,7 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
 
 def _holds_strings(values):
     return values.dtype.kind == "O" and any(
-        isinstance(one, str) for one in np.asarray(values, dtype=object).flat
+        isinstance(value, str) for value in np.asarray(values, dtype=object).flat
     )
 
 
@@ -211,7 +211,8 @@ def find_missing(values):
     if values.dtype.kind != "O":
         return values != values
     return np.array(
-        [one is None or (one == one) is not True for one in values.tolist()], dtype=bool
+        [value is None or (value == value) is not True for value in values.tolist()],
+        dtype=bool,
     )
 
 
@@ -222,7 +223,7 @@ def _say_why_unsorted(y, owner):
     missing = find_missing(y)
     if missing.any():
         return _missing_labels(missing, owner)
-    types = sorted({type(one).__name__ for one in y.tolist()})
+    types = sorted({type(label).__name__ for label in y.tolist()})
     if len(types) > 1:
         return TypeError(
             f"y mixes labels of the types {', '.join(types)}, which cannot be sorted. "
@@ -256,12 +257,12 @@ def encode_labels(y):
                 # Only unsigned integers are that large, and they cannot wrap here.
                 shifted = (y - y.min()).astype(np.intp)
             present = np.bincount(shifted) > 0
-            found = np.flatnonzero(present)
-            table = np.zeros(present.size, dtype=np.min_scalar_type(found.size))
-            table[found] = np.arange(found.size)
+            offsets = np.flatnonzero(present)
+            table = np.zeros(present.size, dtype=np.min_scalar_type(offsets.size))
+            table[offsets] = np.arange(offsets.size)
             # A small integer type may not hold the distance from the lowest label,
             # but wraps to the right sum.
-            return found.astype(y.dtype) + y.min(), table[shifted]
+            return offsets.astype(y.dtype) + y.min(), table[shifted]
     classes, codes = np.unique(y, return_inverse=True)
     return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
 
@@ -293,16 +294,16 @@ def positions_of(y, classes, *, owner):
     if y.dtype.kind == "O":
         # Hashed and not sorted: text and numbers may stand side by side.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}
-        found, codes = list(order), np.array([order[label] for label in y], np.intp)
+        labels, codes = list(order), np.array([order[label] for label in y], np.intp)
     else:
-        found, codes = encode_labels(y)
-    unknown = [label for label in found if plain(label) not in known]
+        labels, codes = encode_labels(y)
+    unknown = [label for label in labels if plain(label) not in known]
     if unknown:
         raise ValueError(
             f"{owner} was fitted on the classes {say(classes)} and does not know "
             f"{say(unknown)}. Fit it on rows that contain every label."
         )
-    table = np.array([known[plain(label)] for label in found], dtype=np.intp)
+    table = np.array([known[plain(label)] for label in labels], dtype=np.intp)
     return table[codes]
 
 
@@ -333,18 +334,18 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
         raise TypeError(
             f"{name} must be a dict {{label: number}}; got {type(values).__name__}."
         )
-    given = {plain(label): value for label, value in values.items()}
+    by_label = {plain(label): value for label, value in values.items()}
     labels = [plain(label) for label in classes]
     known = set(labels)
-    unknown = [label for label in given if label not in known]
-    missing = [label for label in labels if label not in given]
+    unknown = [label for label in by_label if label not in known]
+    missing = [label for label in labels if label not in by_label]
     if strict and (unknown or missing):
         parts = [
             f"it names {say(unknown)}, which y does not contain" if unknown else "",
             f"it lacks {say(missing)}" if missing else "",
         ]
         kinds = (
-            {type(label).__name__ for label in given},
+            {type(label).__name__ for label in by_label},
             {type(label).__name__ for label in labels},
         )
         hint = (
@@ -361,7 +362,7 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
         )
     result = np.empty(len(labels))
     for position, label in enumerate(labels):
-        value = given.get(label, default)
+        value = by_label.get(label, default)
         if isinstance(value, str | complex) or not np.isscalar(value):
             raise TypeError(
                 f"{name}[{say(label)}] must be a number; got {value!r} of type "
