@@ -68,22 +68,22 @@ class Entry:
                 "column."
             )
         source = RowMetadata(self.source) if self.kind == "metadata" else self.source
-        found = row_values(source, X, metadata, owner=f"The cost matrix ({cell})")
+        values = row_values(source, X, metadata, owner=f"The cost matrix ({cell})")
         try:
-            found = np.asarray(found, dtype=np.float64)
+            values = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{cell} is {self.say()}, which holds values that are no numbers "
                 f"({error}). Convert them, or name another source."
             ) from error
-        bad = int(np.count_nonzero(~np.isfinite(found)))
+        bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
             raise ValueError(
                 f"{cell} is {self.say()}, which is NaN or infinite in {bad} of "
-                f"{found.size} rows. A decision needs to know every cost: fill those "
+                f"{values.size} rows. A decision needs to know every cost: fill those "
                 "rows with what you expect, or leave them out."
             )
-        return found * self.factor
+        return values * self.factor
 
 
 def as_entry(value, *, cell):

@@ -110,11 +110,11 @@ def unreasonable(costs):
     return (wrong < 0).any(axis=-1)
 
 
-def check_length(cost, n_rows, found):
+def check_length(cost, n_rows, where):
     """Raise if a cost per row is not that of these rows."""
     if np.ndim(cost) and np.size(cost) != n_rows:
         raise ValueError(
-            f"{found} and the costs have {np.size(cost)}. Pass the X of exactly these "
+            f"{where} and the costs have {np.size(cost)}. Pass the X of exactly these "
             "rows."
         )
 

@@ -162,6 +162,6 @@ def regret_weights(costs, codes):
     flipped : ndarray of shape (n_samples,), dtype bool
         The rows of that last kind.
     """
-    own = costs[np.arange(codes.size), codes]
-    flipped = costs.min(axis=1) < own
-    return np.where(flipped, 0.0, costs.max(axis=1) - own), flipped
+    of_label = costs[np.arange(codes.size), codes]
+    flipped = costs.min(axis=1) < of_label
+    return np.where(flipped, 0.0, costs.max(axis=1) - of_label), flipped
