@@ -80,8 +80,8 @@ FORMULAS = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "matthews_corrcoef": _matthews,
-    **{f"{name}_macro": _averaged(one) for name, one in _PER_CLASS.items()},
-    **{f"{name}_weighted": _weighted(one) for name, one in _PER_CLASS.items()},
+    **{f"{name}_macro": _averaged(score) for name, score in _PER_CLASS.items()},
+    **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
 # Scores of one class, the positive one of two.
@@ -160,7 +160,7 @@ def by_scorer(scorer, classes, *, weighted):
         if classes.size > 2 and n_candidates > MOST_CALLS:
             tried = np.unique(np.linspace(0, n_candidates - 1, MOST_CALLS).astype(int))
         values = np.full(n_candidates, -np.inf)
-        values[tried] = [score(outcomes.cells(one)) for one in tried]
+        values[tried] = [score(outcomes.cells(candidate)) for candidate in tried]
         return values
 
     return objective

@@ -174,9 +174,9 @@ class BalancedDecision(BaseDecision):
             self.threshold_ = float(self.prevalence_[1])
 
     def _positions(self, proba, X, metadata):
-        seen = self.prevalence_ > 0
+        frequent = self.prevalence_ > 0
         ratio = np.zeros(proba.shape)
-        np.divide(proba, self.prevalence_, out=ratio, where=seen)
+        np.divide(proba, self.prevalence_, out=ratio, where=frequent)
         return ratio.argmax(axis=1)
 
     @classmethod

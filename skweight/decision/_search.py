@@ -102,8 +102,8 @@ def outcomes_along(rows, before, after, order, ends):
     cost = None
     if rows.costs is not None:
         now = (rows.costs[positions, before] * rows.weight).sum()
-        own = rows.costs[order]
-        change = weight * (own[positions, new] - own[positions, old])
+        costs = rows.costs[order]
+        change = weight * (costs[positions, new] - costs[positions, old])
         cost = now + np.append(0.0, change.cumsum()[ends - 1])
 
     def cells(candidate):
@@ -188,7 +188,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     best : float
         The objective there.
     """
-    found = []
+    ends = []
     for start in starts:
         thresholds, best = np.array(start, dtype=float), -np.inf
         for _ in range(max_sweeps):
@@ -199,8 +199,8 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
                 )
             if not best > before + IMPROVEMENT * abs(best):
                 break
-        found.append((best, thresholds / thresholds.sum()))
-    best, thresholds = max(found, key=lambda one: one[0])
+        ends.append((best, thresholds / thresholds.sum()))
+    best, thresholds = max(ends, key=lambda end: end[0])
     return thresholds, best
 
 
