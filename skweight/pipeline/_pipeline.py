@@ -299,18 +299,18 @@ class Pipeline(FittedSteps):
         if routing and sample_weight is not None:
             params = {**params, "sample_weight": sample_weight}
         names = [name for name, step in self.steps if not is_nothing(step)]
-        by_step = {name: {one: {} for one in METHODS} for name in names}
+        by_step = {name: {callee: {} for callee in METHODS} for name in names}
         if routing and params:
             routed = process_routing(
                 self, "fit" if method == "fit_resample" else method, **params
             )
             for name in names:
-                for one in METHODS:
+                for callee in METHODS:
                     # In a fit the steps are given weights by what these mean.
-                    by_step[name][one] = {
+                    by_step[name][callee] = {
                         key: value
-                        for key, value in routed[name].get(one, {}).items()
-                        if one == "transform" or value is not sample_weight
+                        for key, value in routed[name].get(callee, {}).items()
+                        if callee == "transform" or value is not sample_weight
                     }
             return by_step
         for key, value in params.items():
@@ -325,8 +325,8 @@ class Pipeline(FittedSteps):
                     f"Pipeline.{method} got {key!r}, but has no step {name!r} that "
                     f"could take it.{did_you_mean(name, names)}"
                 )
-            for one in METHODS[:-1]:
-                by_step[name][one][argument] = value
+            for callee in METHODS[:-1]:
+                by_step[name][callee][argument] = value
         return by_step
 
     def _multiplier_of(self, classes):
@@ -336,7 +336,7 @@ class Pipeline(FittedSteps):
         """
         if takes_roles(self.steps[-1][1]):
             return None
-        return np.array([self._multipliers.get(plain(one), 1.0) for one in classes])
+        return np.array([self._multipliers.get(plain(label), 1.0) for label in classes])
 
     def _holds_out_rows(self):
         """Return whether the last step sees rows that it was not fitted on."""
@@ -358,8 +358,8 @@ class Pipeline(FittedSteps):
         """Mass of each class as the last step saw it, over its population mass."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
-        told = self._multiplier_of(self.classes_)
-        return self.steps[-1][1].class_multiplier_ if told is None else told
+        multiplier = self._multiplier_of(self.classes_)
+        return self.steps[-1][1].class_multiplier_ if multiplier is None else multiplier
 
     # -- what scikit-learn asks a Pipeline ---------------------------------------------
 
@@ -410,16 +410,17 @@ class Pipeline(FittedSteps):
 
         A Pipeline of scikit-learn asks for what one of its steps asks for.
         """
-        own = MetadataRouter(owner=self).add_self_request(self)
-        asked = next(pair.router.fit.requests for _, pair in own).get("sample_weight")
-        if asked is None and any(
+        router = MetadataRouter(owner=self).add_self_request(self)
+        _, pair = next(iter(router))
+        alias = pair.router.fit.requests.get("sample_weight")
+        if alias is None and any(
             own_request(step, "sample_weight") is True
             for _, step in self.steps
             if not is_nothing(step)
         ):
-            asked = True
+            alias = True
         request = MetadataRequest(owner=self)
-        request.fit.add_request(param="sample_weight", alias=asked)
+        request.fit.add_request(param="sample_weight", alias=alias)
         return request
 
     @classmethod

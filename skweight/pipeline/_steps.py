@@ -94,14 +94,17 @@ def check_steps(steps):
     names = [name for name, _ in steps]
     for bad, what in (
         (
-            [one for one in names if names.count(one) > 1],
+            [name for name in names if names.count(name) > 1],
             "Names provided are not unique",
         ),
         (
-            [one for one in names if one in PARAMETERS],
+            [name for name in names if name in PARAMETERS],
             "Estimator names conflict with constructor arguments",
         ),
-        ([one for one in names if "__" in one], "Estimator names must not contain __"),
+        (
+            [name for name in names if "__" in name],
+            "Estimator names must not contain __",
+        ),
     ):
         if bad:
             got = " got" if "__" in what else ""
@@ -136,8 +139,8 @@ def _check_inner(name, step):
             "implement fit and transform or fit_resample or fit_weigh_by_role, or be "
             f"'passthrough'. {name!r} ({type(step).__name__}) does not."
         )
-    for inner, one in getattr(step, "steps", ()):
-        if is_sampler(one) or is_weighting(one):
+    for inner, inner_step in getattr(step, "steps", ()):
+        if is_sampler(inner_step) or is_weighting(inner_step):
             raise TypeError(
                 f"Step {name!r} is a Pipeline with the step {inner!r}, whose effect on "
                 "the rows would be lost outside of it. Write its steps into the outer "
@@ -178,8 +181,8 @@ def resample(step, X, y, vectors, params):
         X_new, y_new = step.fit_resample(X, y, **params)
         return X_new, y_new, [], getattr(step, "sample_indices_", None)
     sampler = step if weighted else WeightedSampler(step)
-    given = np.column_stack(vectors) if vectors else None
-    X_new, y_new = sampler.fit_resample(X, y, given, **params)
+    together = np.column_stack(vectors) if vectors else None
+    X_new, y_new = sampler.fit_resample(X, y, together, **params)
     if not weighted:
         # The search for neighbours in its parameters is not the one it was given.
         for name, value in vars(sampler.sampler_).items():
@@ -196,12 +199,12 @@ def weigh(step, X, y, population, targets, params):
     `targets` are tables that the steps before have transformed. The strategy has them
     for its fit alone, or a second fit would find them transformed already.
     """
-    given = step.get_params()
+    before = step.get_params()
     step.set_params(**targets)
     try:
         return step.fit_weigh_by_role(X, y, population, **params["fit"])
     finally:
-        step.set_params(**{name: given[name] for name in targets})
+        step.set_params(**{name: before[name] for name in targets})
 
 
 # -- the way through all of them -------------------------------------------------------
@@ -220,18 +223,18 @@ class Flow:
         Weights of the rows as they came.
     params : dict {str: dict {str: dict}}
         Arguments of the fit, by step and method.
-    given : dict
+    unsorted : dict
         The same arguments before they were sorted.
     context : callback context
         Told of every step.
     """
 
-    def __init__(self, pipeline, X, y, weights, params, given, context):
+    def __init__(self, pipeline, X, y, weights, params, unsorted, context):
         self.pipeline = pipeline
         self.X, self.y = X, y
         self.population, self.emphasis = weights
         self.params = params
-        self.given = given
+        self.unsorted = unsorted
         self.context = context
         self.deliveries = []
         self.widths = {}
@@ -241,9 +244,11 @@ class Flow:
         self.own = {}
         for name, methods in params.items():
             for method in ("fit", "fit_transform", "fit_predict", "fit_resample"):
-                given = methods.get(method, {}).pop("sample_weight", None)
-                if given is not None:
-                    self.own[name] = check_weights(given, name=f"{name}__sample_weight")
+                weight = methods.get(method, {}).pop("sample_weight", None)
+                if weight is not None:
+                    self.own[name] = check_weights(
+                        weight, name=f"{name}__sample_weight"
+                    )
         self.memory = check_memory(pipeline.memory)
         self.cached = self.memory.cache(run_step, ignore=["around"])
 
@@ -322,7 +327,9 @@ class Flow:
 
     def _weigh(self, position, context):
         name, step = self.pipeline.steps[position]
-        params = {name: dict(one) for name, one in self._params_of(position).items()}
+        params = {
+            name: dict(kwargs) for name, kwargs in self._params_of(position).items()
+        }
         before = self.pipeline[:position]
         targets = {
             key: before.transform(value)
@@ -483,7 +490,8 @@ class Flow:
 
     def _note(self, name, deliveries):
         self.deliveries += [
-            one._replace(estimator=f"{name}: {one.estimator}") for one in deliveries
+            delivery._replace(estimator=f"{name}: {delivery.estimator}")
+            for delivery in deliveries
         ]
 
     def _tell_nothing_happened(self, context):
@@ -498,12 +506,12 @@ class Flow:
         if not names or not position or not any(params.values()):
             return params
         before = self.pipeline[:position]
-        asked = get_routing_for_object(before).consumes("transform", self.given)
-        further = {key: self.given[key] for key in asked}
+        consumed = get_routing_for_object(before).consumes("transform", self.unsorted)
+        further = {key: self.unsorted[key] for key in consumed}
 
         def transformed(value):
             if isinstance(value, tuple):
-                return tuple(before.transform(one, **further) for one in value)
+                return tuple(before.transform(table, **further) for table in value)
             return before.transform(value, **further)
 
         return {
