@@ -55,10 +55,10 @@ class TiltedSums(Sums):
         }
         return self._take(sums, key)
 
-    def _combine(self, label, one, other):
+    def _combine(self, label, first, other):
         if label in ("lightest", "low"):
-            return np.minimum(one, other)
-        return np.maximum(one, other) if label == "high" else one + other
+            return np.minimum(first, other)
+        return np.maximum(first, other) if label == "high" else first + other
 
 
 class Passes:

@@ -443,7 +443,7 @@ def balance_in_passes(passes, names, ridge, *, given):
         passes.lowest = np.log(sums["lightest"] / sums["mass"]) - 1e-6
     passes.per_sd = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)
     passes.varies = varies
-    kept = [name for name, one in zip(names, varies, strict=True) if one]
+    kept = [name for name, varied in zip(names, varies, strict=True) if varied]
     coef = np.zeros(wanted.size)
     coef[varies] = _minimum(passes, kept, ridge)
     sums = passes.sums(coef[varies])

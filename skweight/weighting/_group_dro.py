@@ -158,8 +158,8 @@ class GroupDROWeighting(BaseModelWeighting):
 
     def _learn_from(self, fits, X, codes, mass, **metadata):
         counts = mass > 0
-        found = group_index(self.groups, X, metadata, owner=self._name, counts=counts)
-        outer, labels = found.factorize()
+        groups = group_index(self.groups, X, metadata, owner=self._name, counts=counts)
+        outer, labels = groups.factorize()
         cells = outer * self.classes_.size + codes if self.by_label else outer
         cells = np.where(counts, cells, cells[counts][0])  # of no weight there
         kinds, cells = np.unique(cells, return_inverse=True)
@@ -227,5 +227,5 @@ class GroupDROWeighting(BaseModelWeighting):
 
 def _group_losses(proba, codes, cells, mass):
     """Return the mean log loss of every group."""
-    own = np.maximum(proba[np.arange(codes.size), codes], _SMALLEST_PROBABILITY)
-    return np.bincount(cells, -mass * np.log(own)) / np.bincount(cells, mass)
+    of_label = np.maximum(proba[np.arange(codes.size), codes], _SMALLEST_PROBABILITY)
+    return np.bincount(cells, -mass * np.log(of_label)) / np.bincount(cells, mass)

@@ -45,11 +45,11 @@ class GroupWeighting(BaseWeighting):
 
     def _learn(self, X, y, sample_weight, **metadata):
         mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
-        found = self._read(X, metadata, counts=mass > 0)
-        self._index = found[mass > 0].unique()
-        self._index = self._index[np.argsort([repr(one) for one in self._index])]
-        self.groups_ = [plain(one) for one in self._index]
-        rows = self._index.get_indexer(found)
+        groups = self._read(X, metadata, counts=mass > 0)
+        self._index = groups[mass > 0].unique()
+        self._index = self._index[np.argsort([repr(group) for group in self._index])]
+        self.groups_ = [plain(group) for group in self._index]
+        rows = self._index.get_indexer(groups)
         columns, n_columns = np.zeros(mass.size, dtype=int), 1
         if self.needs_classes:
             self.classes_, columns = encode_labels(y)

@@ -232,8 +232,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     def _class_weights(self, classes, masses):
         self.source_prior_ = masses / masses.sum()
         weights = np.zeros(classes.size)
-        seen = self.source_prior_ > 0
-        weights[seen] = self.target_prior_[seen] / self.source_prior_[seen]
+        present = self.source_prior_ > 0
+        weights[present] = self.target_prior_[present] / self.source_prior_[present]
         return weights
 
     def _cross_fit(self, X, y, sample_weight, classes):
@@ -288,11 +288,11 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
     The likelihood of a row is proportional to the sum over classes of its probability
     times new over old frequency: proportions of a mixture.
     """
-    seen = prior > 0
-    A = proba[:, seen] / prior[seen]
+    present = prior > 0
+    A = proba[:, present] / prior[present]
     share = np.full(len(proba), 1 / len(proba))
     result = np.zeros(prior.size)
-    result[seen] = fit_mixture(A, share, tol=tol).proportions
+    result[present] = fit_mixture(A, share, tol=tol).proportions
     return result
 
 
@@ -303,22 +303,22 @@ def error_of_mixture(proba, prior, frequencies, weight):
     source, and its error adds as if one row more of either were one row less: the
     number of rows is the harmonic one, 1 / (1 / n_target + 1 / n_source).
     """
-    seen = np.flatnonzero(prior > 0)
+    present = np.flatnonzero(prior > 0)
     errors = np.zeros(prior.size)
-    if seen.size < 2:
+    if present.size < 2:
         return errors
-    A = proba[:, seen] / prior[seen]
-    A /= np.maximum(A @ frequencies[seen], 1e-300)[:, None]
+    A = proba[:, present] / prior[present]
+    A /= np.maximum(A @ frequencies[present], 1e-300)[:, None]
     # Coordinates on the simplex: all frequencies but one, which follows from the rest.
-    base = int(np.argmax(frequencies[seen]))
-    free = np.delete(np.arange(seen.size), base)
+    base = int(np.argmax(frequencies[present]))
+    free = np.delete(np.arange(present.size), base)
     slopes = A[:, free] - A[:, [base]]
     n_source = weight.sum() ** 2 / (weight @ weight)
     n = 1 / (1 / len(proba) + 1 / n_source)
     values, vectors = np.linalg.eigh(slopes.T @ slopes * (n / len(proba)))
     covariance = (vectors / np.maximum(values, _SMALLEST)) @ vectors.T
-    errors[seen[free]] = np.sqrt(np.diag(covariance))
-    errors[seen[base]] = np.sqrt(max(covariance.sum(), 0.0))
+    errors[present[free]] = np.sqrt(np.diag(covariance))
+    errors[present[base]] = np.sqrt(max(covariance.sum(), 0.0))
     return errors
 
 

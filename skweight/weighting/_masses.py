@@ -52,9 +52,9 @@ def masses_of(statistics, weighting):
             f"{name}.fit_statistics takes ClassMasses; got {type(statistics).__name__}."
         )
     refuse_stabilizer(weighting, "class")
-    found = ClassMass(statistics.classes_, statistics.mass_)
-    if not found.mass_.sum() > 0:
+    known = ClassMass(statistics.classes_, statistics.mass_)
+    if not known.mass_.sum() > 0:
         raise ValueError(
             "No row of positive weight has been counted. Call update(y) first."
         )
-    return found
+    return known

@@ -238,14 +238,14 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
     return moments, share @ moments.values(X_target)
 
 
-def moments_given(X, given):
+def moments_given(X, means):
     """Return which moments a dict asks for, and their values.
 
     Parameters
     ----------
     X : array-like
         Training rows.
-    given : dict
+    means : dict
         ``{column: mean}``, ``{column: [mean, mean of squares, ...]}`` or ``{column:
         {value: share}}``.
 
@@ -254,14 +254,14 @@ def moments_given(X, given):
     moments : Moments
     wanted : ndarray of shape (n_moments,)
     """
-    if not hasattr(given, "items") or not given:
+    if not hasattr(means, "items") or not means:
         raise TypeError(
             "moments must be a dict such as {'age': 41.5, 'sex': {'f': 0.51, 'm': "
-            f"0.49}}}}; got {given!r}."
+            f"0.49}}}}; got {means!r}."
         )
     source = Reader(X)
     terms, wanted, levels = [], [], {}
-    for column, value in given.items():
+    for column, value in means.items():
         if hasattr(value, "items"):
             shares = check_shares(
                 value, pd.unique(source.categories(column)), repr(column)
@@ -269,7 +269,7 @@ def moments_given(X, given):
             factors, levels[column] = _levels_of(column, shares, source)
             wanted += [shares[factor.levels[factor.position]] for factor in factors]
         else:
-            powers = [float(one) for one in (value if is_sequence(value) else [value])]
+            powers = list(map(float, value if is_sequence(value) else [value]))
             source.numbers(column)
             mean = powers[0]
             factors = [Power(column, mean, p) for p in range(1, len(powers) + 1)]

@@ -41,9 +41,9 @@ def confident_labels(proba, codes, mass):
     of_class = np.bincount(codes, mass, n_classes)
     rows = np.arange(codes.size)
     thresholds = np.full(n_classes, np.inf)
-    seen = of_class > 0
-    own = np.bincount(codes, mass * proba[rows, codes], n_classes)
-    thresholds[seen] = own[seen] / of_class[seen]
+    present = of_class > 0
+    agreeing = np.bincount(codes, mass * proba[rows, codes], n_classes)
+    thresholds[present] = agreeing[present] / of_class[present]
     # A rounding error below the threshold is at the threshold.
     above = proba >= thresholds - 1e-12
     suggested = np.where(above, proba, -1.0).argmax(axis=1)
@@ -182,10 +182,10 @@ class NoiseAwareWeighting(BaseModelWeighting):
         self.doubtful_ = confident.doubtful
         if self.method == "prune":
             return (~confident.doubtful).astype(np.float64)
-        own = proba[np.arange(codes.size), codes]
+        p = proba[np.arange(codes.size), codes]
         threshold = confident.thresholds[codes]
         # A class of which no model ever sees a sign says nothing against its rows.
-        support = np.divide(own, threshold, np.ones_like(own), where=threshold > 0)
+        support = np.divide(p, threshold, np.ones_like(p), where=threshold > 0)
         return np.minimum(1.0, support)
 
     @classmethod

@@ -272,8 +272,8 @@ def _contradiction(cells, masses, factors, shares, names):
         weights = weights * factor[codes]
     worst = (0.0, 0, 0)
     for position, (codes, share) in enumerate(zip(cells.T, shares, strict=True)):
-        found = np.bincount(codes, weights, len(share))
-        gaps = np.abs(found / weights.sum() - np.array(list(share.values())))
+        reached = np.bincount(codes, weights, len(share))
+        gaps = np.abs(reached / weights.sum() - np.array(list(share.values())))
         worst = max(worst, (float(gaps.max()), position, int(gaps.argmax())))
     gap, position, value = worst
     value = list(shares[position])[value]
