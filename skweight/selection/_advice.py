@@ -85,16 +85,16 @@ class WeightingAdvice:
             For ``weightings=`` of :func:`skweight.compare_weightings`: nothing, what
             was advised, and the neighbours of it.
         """
-        found = {"none": None}
+        weightings = {"none": None}
         if self.weighting is not None:
-            found["advised"] = self.weighting
+            weightings["advised"] = self.weighting
         if self.population is not None and self.emphasis is not None:
-            found["population alone"] = self.population
+            weightings["population alone"] = self.population
         usual = {"balanced": "balanced", "half": BalancedWeighting(strength=0.5)}
         for name, weighting in usual.items():
             if repr(weighting) != repr(self.weighting):
-                found[name] = weighting
-        return found
+                weightings[name] = weighting
+        return weightings
 
     def to_dict(self):
         """Return the advice as plain Python values.
@@ -140,7 +140,7 @@ class WeightingAdvice:
 
     def __repr__(self):
         lines = [f"{name:<12} {text}" for name, text in self._lines()]
-        reasons = [f"- {one}" for one in self.reasons]
+        reasons = [f"- {reason}" for reason in self.reasons]
         return "\n".join(["What to start with", *lines, "", *reasons])
 
     def _repr_html_(self):

@@ -70,9 +70,9 @@ def candidates(estimator, weightings, calibrations, strengths, ablation, X_targe
     if ablation:
         # Each part is taken away by itself, and both together.
         crossed += [
-            one
+            candidate
             for w, c, _ in list(crossed)
-            for one in ((UNWEIGHTED, c, None), (w, NOT_CALIBRATED, None))
+            for candidate in ((UNWEIGHTED, c, None), (w, NOT_CALIBRATED, None))
         ] + [(UNWEIGHTED, NOT_CALIBRATED, None)]
         calibrations = {**calibrations, NOT_CALIBRATED: None}
         weightings = {UNWEIGHTED: None, **weightings}
@@ -84,23 +84,25 @@ def candidates(estimator, weightings, calibrations, strengths, ablation, X_targe
         for strength in _checked(strengths)
     ]
     many = len({c for _, c, _ in crossed}) > 1
-    found = {}
+    candidates = {}
     for w, c, strength in crossed:
         name = w if strength is None else f"{w}, strength {strength:g}"
         name = f"{name} + {c}" if many else name
-        if name not in found:
+        if name not in candidates:
             classifier = _classifier(estimator, weightings[w], calibrations[c])
             if strength is not None:
                 classifier = with_strength(classifier, strength)
-            found[name] = Candidate(
+            candidates[name] = Candidate(
                 name, w, c, strength, weightings[w] is None, classifier
             )
     for name, spec in weightings.items():
         if _is_ready(spec):
             classifier = _as_weighted(spec)
             calibration = _name_of(classifier.calibration, NOT_CALIBRATED)
-            found[name] = Candidate(name, name, calibration, None, False, classifier)
-    return list(found.values())
+            candidates[name] = Candidate(
+                name, name, calibration, None, False, classifier
+            )
+    return list(candidates.values())
 
 
 def named_weightings(weightings):

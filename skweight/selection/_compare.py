@@ -357,8 +357,8 @@ def _fit_and_measure(candidate, train, test, task):
         figures = figures_of(classifier, X, y, weight, task.classes, task.positive)
         predicted = time.perf_counter()
         for name, scorer in task.scorers.items():
-            told = {} if weight is None else {"sample_weight": weight}
-            figures[name, None] = float(scorer(classifier, X, y, **told))
+            weights = {} if weight is None else {"sample_weight": weight}
+            figures[name, None] = float(scorer(classifier, X, y, **weights))
         figures["predict_time", None] = predicted - fitted
     figures["effective_sample_size", None] = classifier.report_.effective_sample_size
     figures["fit_time", None] = fitted - start
@@ -421,15 +421,15 @@ def _scorers(scoring):
             "them out, or pass a dict {other name: scorer}."
         )
     return {
-        name: get_scorer(one) if isinstance(one, str) else one
-        for name, one in scoring.items()
+        name: get_scorer(scorer) if isinstance(scorer, str) else scorer
+        for name, scorer in scoring.items()
     }
 
 
 def _baseline(baseline, todo):
-    names = [one.name for one in todo]
+    names = [candidate.name for candidate in todo]
     if baseline is None:
-        return next(one.name for one in todo if one.unweighted)
+        return next(candidate.name for candidate in todo if candidate.unweighted)
     if baseline not in names:
         raise ValueError(
             f"baseline must be the name of a strategy, one of {say(names)}; got "
@@ -510,8 +510,8 @@ def _finished(resume, design, todo):
             f"resume was scored by {say(resume.design.scorers)} besides the usual; "
             f"scoring now names {say(design.scorers)}. Pass the same scoring."
         )
-    before = {one.name: one.settings for one in resume.strategies}
-    now = {one.name: one.told().settings for one in todo}
+    before = {strategy.name: strategy.settings for strategy in resume.strategies}
+    now = {candidate.name: candidate.told().settings for candidate in todo}
     changed = [name for name in now if before.get(name, now[name]) != now[name]]
     if changed:
         raise ValueError(
@@ -526,15 +526,15 @@ def _look_at_failures(cells, error_score):
     if not failed:
         return
     messages = dict.fromkeys(f"{cell.strategy}: {cell.message}" for cell in failed)
-    told = "\n".join(f"- {message}" for message in list(messages)[:10])
+    listed = "\n".join(f"- {message}" for message in list(messages)[:10])
     if len(failed) == len(cells):
         raise ValueError(
             f"All {len(failed)} fits failed. Pass error_score='raise' to see where.\n"
-            f"{told}"
+            f"{listed}"
         )
     warn(
         f"{len(failed)} of {len(cells)} fits failed, and their figures are "
-        f"{error_score!r}; the other strategies are not affected.\n{told}",
+        f"{error_score!r}; the other strategies are not affected.\n{listed}",
         FitFailedWarning,
     )
 

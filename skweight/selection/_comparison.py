@@ -155,10 +155,13 @@ class WeightingComparison:
         rows = []
         for key in self._figures():
             values = {
-                one.name: np.array(
-                    [self._value(cells.get((one.name, fold)), key) for fold in folds]
+                strategy.name: np.array(
+                    [
+                        self._value(cells.get((strategy.name, fold)), key)
+                        for fold in folds
+                    ]
                 )
-                for one in self.strategies
+                for strategy in self.strategies
             }
             rows += self._compared(key, values, confidence)
         return _frame(rows, list(rows[0]))
@@ -181,24 +184,23 @@ class WeightingComparison:
         table = self.to_frame()
         known = list(dict.fromkeys(table["metric"]))
         chosen = (
-            [one for one in (*SHOWN, *self.design.scorers) if one in known]
+            [metric for metric in (*SHOWN, *self.design.scorers) if metric in known]
             if metrics is None
             else list(metrics)
         )
-        unknown = [one for one in chosen if one not in known]
+        unknown = [metric for metric in chosen if metric not in known]
         if unknown:
             raise ValueError(f"metrics must be among {say(known)}; got {say(unknown)}.")
         columns = {}
         for metric in chosen:
             for row in table[table["metric"] == metric].to_dict("records"):
-                told = row["mean"]
+                figure = row["mean"]
                 if errors:
-                    told = with_error(row["mean"], row["std_error"])
+                    figure = with_error(row["mean"], row["std_error"])
                 name = title_of(self.design, metric, row["class"])
-                columns.setdefault(name, {})[row["strategy"]] = told
-        found = pd.DataFrame(columns)
-        found = found.reindex([one.name for one in self.strategies])
-        return found.rename_axis("strategy")
+                columns.setdefault(name, {})[row["strategy"]] = figure
+        names = [strategy.name for strategy in self.strategies]
+        return pd.DataFrame(columns).reindex(names).rename_axis("strategy")
 
     def effects(self, *, confidence=0.95):
         """Return what weights and what calibration did, each by itself.
@@ -217,13 +219,13 @@ class WeightingComparison:
             strategies that lack a part with ``ablation=True``.
         """
         rows = []
-        for one in self.strategies:
+        for strategy in self.strategies:
             for other in self.strategies:
-                part = _part_between(one, other)
+                part = _part_between(strategy, other)
                 if part is None:
                     continue
                 versus = _rebased(self, other.name).to_frame(confidence=confidence)
-                versus = versus[versus["strategy"] == one.name]
+                versus = versus[versus["strategy"] == strategy.name]
                 versus = versus.assign(without=other.name, part=part)
                 rows.append(versus)
         columns = ["strategy", "without", "part", "metric", "class", "difference"]
@@ -259,18 +261,18 @@ class WeightingComparison:
         ratio = self.design.test_over_train
         failed = {cell.strategy for cell in self.cells if cell.message is not None}
         rows = []
-        for one in self.strategies:
+        for strategy in self.strategies:
             # A failed fold makes a mean NaN, as in scikit-learn: the folds that are
             # left may be the easy ones. A figure without a meaning is left out.
-            lost = one.name in failed and np.isnan(self.error_score)
-            own = np.full(1, np.nan) if lost else values[one.name]
-            mean, error, n = corrected_standard_error(own, ratio)
+            lost = strategy.name in failed and np.isnan(self.error_score)
+            per_fold = np.full(1, np.nan) if lost else values[strategy.name]
+            mean, error, n = corrected_standard_error(per_fold, ratio)
             low, high = t_interval(mean, error, n, confidence)
             row = {
-                "strategy": one.name,
-                "weighting": one.weighting,
-                "calibration": one.calibration,
-                "strength": one.strength,
+                "strategy": strategy.name,
+                "weighting": strategy.weighting,
+                "calibration": strategy.calibration,
+                "strength": strategy.strength,
                 "metric": key[0],
                 "class": key[1],
                 "mean": mean,
@@ -279,8 +281,8 @@ class WeightingComparison:
                 "high": high,
             }
             paired = np.full(1, np.nan)
-            if one.name != self.baseline:
-                paired = own - values[self.baseline]
+            if strategy.name != self.baseline:
+                paired = per_fold - values[self.baseline]
             mean, error, n_paired = corrected_standard_error(paired, ratio)
             low, high = t_interval(mean, error, n_paired, confidence)
             row |= {
@@ -375,15 +377,17 @@ def _frame(rows, columns):
     return table
 
 
-def _part_between(one, other):
+def _part_between(strategy, other):
     """Return which part one strategy has and the other lacks, or None."""
-    if one.strength is not None or other.strength is not None:
+    if strategy.strength is not None or other.strength is not None:
         return None
-    same_calibration = one.calibration == other.calibration
-    same_weighting = one.weighting == other.weighting
+    same_calibration = strategy.calibration == other.calibration
+    same_weighting = strategy.weighting == other.weighting
     if same_calibration and not same_weighting and other.unweighted:
         return "weights"
-    lacks = other.calibration == NOT_CALIBRATED and one.calibration != NOT_CALIBRATED
+    lacks = (
+        other.calibration == NOT_CALIBRATED and strategy.calibration != NOT_CALIBRATED
+    )
     return "calibration" if same_weighting and lacks else None
 
 

@@ -99,7 +99,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
     codes = positions_of(y, classes, owner="compare_weightings")
     weight = np.ones(codes.size) if weight is None else weight
     predicted = positions_decided(fitted, X, classes, owner="compare_weightings")
-    found = _of_labels(codes, predicted, weight, classes)
+    figures = _of_labels(codes, predicted, weight, classes)
     shown = range(len(classes)) if positive is None else [positive]
     proba, scores = outputs(fitted, X, classes)
     if scores is not None:
@@ -107,10 +107,10 @@ def figures_of(fitted, X, y, weight, classes, positive):
             label = classes[k]
             score = scores if scores.ndim == 1 else scores[:, k]
             score = -score if scores.ndim == 1 and k == 0 else score
-            found |= _of_ranking(codes == k, score, weight, label)
+            figures |= _of_ranking(codes == k, score, weight, label)
     if proba is not None:
-        found |= _of_probabilities(codes, proba, weight, classes, shown)
-    return found
+        figures |= _of_probabilities(codes, proba, weight, classes, shown)
+    return figures
 
 
 def outputs(fitted, X, classes):
@@ -135,12 +135,12 @@ def _of_labels(codes, predicted, weight, classes):
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)
     precision = np.divide(hits, called, out=np.zeros(len(classes)), where=called > 0)
     precision[true == 0] = np.nan
-    found = {}
+    figures = {}
     for k, label in enumerate(classes):
-        found["recall", label] = recall[k]
-        found["precision", label] = precision[k]
-    found["balanced_accuracy", None] = np.mean(recall[true > 0])
-    return found
+        figures["recall", label] = recall[k]
+        figures["precision", label] = precision[k]
+    figures["balanced_accuracy", None] = np.mean(recall[true > 0])
+    return figures
 
 
 def _of_ranking(truth, score, weight, label):
@@ -156,12 +156,12 @@ def _of_ranking(truth, score, weight, label):
 
 def _of_probabilities(codes, proba, weight, classes, shown):
     rows = np.arange(codes.size)
-    told = np.clip(proba[rows, codes], np.finfo(np.float64).eps, 1)
+    of_label = np.clip(proba[rows, codes], np.finfo(np.float64).eps, 1)
     squares = (proba**2).sum(axis=1) - 2 * proba[rows, codes] + 1
     if len(classes) == 2:
         squares = squares / 2  # of the one class of interest, as is usual
-    found = {
-        ("log_loss", None): np.average(-np.log(told), weights=weight),
+    figures = {
+        ("log_loss", None): np.average(-np.log(of_label), weights=weight),
         ("brier", None): np.average(squares, weights=weight),
         ("calibration_error", None): np.mean(
             [
@@ -173,9 +173,9 @@ def _of_probabilities(codes, proba, weight, classes, shown):
     for k in shown:
         mean = np.average(proba[:, k], weights=weight)
         prevalence = np.average(codes == k, weights=weight)
-        found["mean_probability", classes[k]] = mean
-        found["prevalence", classes[k]] = prevalence
-        found["mean_over_prevalence", classes[k]] = (
+        figures["mean_probability", classes[k]] = mean
+        figures["prevalence", classes[k]] = prevalence
+        figures["mean_over_prevalence", classes[k]] = (
             mean / prevalence if prevalence > 0 else np.nan
         )
-    return found
+    return figures

@@ -29,21 +29,21 @@ COLUMNS = 3
 def sentences(comparison):
     """Return one sentence or more on each strategy, with its figures."""
     table = comparison.to_frame()
-    found = []
+    texts = []
     for strategy in comparison.strategies:
         rows = {
             (row["metric"], row["class"]): row
             for row in table[table["strategy"] == strategy.name].to_dict("records")
         }
         if all(np.isnan(row["mean"]) for row in rows.values()):
-            found.append(f"{strategy.name}: failed, see the messages.")
+            texts.append(f"{strategy.name}: failed, see the messages.")
             continue
-        told = [*_on_labels(comparison, rows), *_on_probabilities(comparison, rows)]
+        parts = [*_on_labels(comparison, rows), *_on_probabilities(comparison, rows)]
         if strategy.name == comparison.baseline:
-            found.append(f"{strategy.name}, the baseline: {' '.join(told)}")
+            texts.append(f"{strategy.name}, the baseline: {' '.join(parts)}")
         else:
-            found.append(f"{strategy.name}: {' '.join(told)}")
-    return found
+            texts.append(f"{strategy.name}: {' '.join(parts)}")
+    return texts
 
 
 def interesting_class(comparison):
@@ -92,7 +92,7 @@ def _versus(row, scale, form):
     if np.isnan(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]
-    told, low_told, high_told = (
+    shown, low_told, high_told = (
         # No "-0": what rounds to nothing has no sign.
         f"{scale * value:+{form}}"
         if float(f"{scale * value:{form}}")
@@ -100,11 +100,10 @@ def _versus(row, scale, form):
         for value in (row["difference"], low, high)
     )
     if np.isnan(low):
-        return f" ({told})"
+        return f" ({shown})"
     sure = "" if low > 0 or high < 0 else ", no more than chance explains"
-    return (
-        f" ({told} against the baseline, 95 % interval {low_told} to {high_told}{sure})"
-    )
+    interval = f"95 % interval {low_told} to {high_told}{sure}"
+    return f" ({shown} against the baseline, {interval})"
 
 
 # -- the picture -----------------------------------------------------------------------
@@ -143,7 +142,7 @@ def draw(comparison, metrics=None, confidence=0.95, figure=None):
     )
     keys = panels(comparison, metrics)
     table = comparison.to_frame(confidence=confidence)
-    names = [one.name for one in comparison.strategies]
+    names = [strategy.name for strategy in comparison.strategies]
     n_columns = min(COLUMNS, len(keys))
     n_rows = -(-len(keys) // n_columns)
     if figure is None:
@@ -274,9 +273,9 @@ def _lead(comparison):
 
 
 def _alarm(comparison, failed):
-    told = ""
+    text = ""
     if not comparison.complete:
-        told += (
+        text += (
             "<p>This comparison was interrupted: only the folds that all strategies "
             "have finished are in it.</p>"
         )
@@ -286,8 +285,8 @@ def _alarm(comparison, failed):
             f"<li><b>{escape(row['strategy'])}</b>: {escape(row['message'])}</li>"
             for row in rows
         )
-        told += f"<p>Some fits failed:</p><ul>{items}</ul>"
-    return f"<div class='alarm'>{told}</div>"
+        text += f"<p>Some fits failed:</p><ul>{items}</ul>"
+    return f"<div class='alarm'>{text}</div>"
 
 
 def _picture(comparison):
@@ -351,11 +350,11 @@ def _glossary(comparison):
     label = interesting_class(comparison)
     used = dict.fromkeys(comparison.to_frame()["metric"])
     meanings = [
-        (METRICS[one].title, f"{METRICS[one].meaning}{_better(one)}")
-        for one in used
-        if one in METRICS
+        (METRICS[metric].title, f"{METRICS[metric].meaning}{_better(metric)}")
+        for metric in used
+        if metric in METRICS
     ]
-    both = " and ".join(METRICS[one].title.lower() for one in BOTH)
+    both = " and ".join(METRICS[metric].title.lower() for metric in BOTH)
     meant = (
         f"<p class='note'>Where no class is named, the class is {escape(say(label))}; "
         f"{both} are told for both.</p>"

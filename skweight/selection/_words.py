@@ -22,8 +22,8 @@ def with_error(mean, error):
     if not np.isfinite(mean):
         return f"{mean}"
     digits = 3 if abs(mean) < 10 else 0
-    told = f"{mean:,.{digits}f}"
-    return told if np.isnan(error) else f"{told} ± {error:,.{digits}f}"
+    shown = f"{mean:,.{digits}f}"
+    return shown if np.isnan(error) else f"{shown} ± {error:,.{digits}f}"
 
 
 def about(comparison):
