@@ -60,14 +60,14 @@ def cross_fit(
     )
     names = [f"fold {fold + 1} of {k}" if k > 1 else "held out" for fold in range(k)]
     progress = Progress(None, 0) if progress is None else progress
-    found = progress.run(_one_fold, calls, names, n_jobs=n_jobs)
+    results = progress.run(_one_fold, calls, names, n_jobs=n_jobs)
     held_out = HeldOut(
-        np.concatenate([outputs for outputs, _, _ in found if outputs is not None]),
+        np.concatenate([outputs for outputs, _, _ in results if outputs is not None]),
         np.concatenate([np.arange(len(y))[test] for _, test in splits]),
-        found[0][1],
+        results[0][1],
         f"{k} fits on {k} training folds" if k > 1 else "one fit on the other rows",
     )
-    return held_out, [model for _, _, model in found if keep]
+    return held_out, [model for _, _, model in results if keep]
 
 
 def _one_fold(training, X, y, train, test, method, classes, keep, offsets):

@@ -146,8 +146,10 @@ class CrossFits:
 
         It is given no further arguments, which are for the one before.
         """
-        one = self.model
-        model = WeightedModel(estimator, one.random_state, one.unsupported, one.labels)
+        before = self.model
+        model = WeightedModel(
+            estimator, before.random_state, before.unsupported, before.labels
+        )
         return self._view(estimator, model=model, fit_params={})
 
     def inside(self, folds):
@@ -257,8 +259,8 @@ class CrossFits:
         """Return the rows of a model, their weights, and those in the population."""
         weights = multiply(self.population, emphasis)
         counts = ~np.isin(self.folds, [-1, *key])
-        for one in (self.population, weights):
-            counts &= True if one is None else one > 0
+        for vector in (self.population, weights):
+            counts &= True if vector is None else vector > 0
         train = np.flatnonzero(counts)
         if weights is None:
             return train, None, None
