@@ -271,8 +271,8 @@ class CostSensitiveClassifier(WeightedClassifier):
                 sensible, alarm / np.where(sensible, alarm + miss, 1.0), np.nan
             ) * np.ones(len(risk))
         names = getattr(self.decision_, "metadata_names", list)()
-        asked = {name: value for name, value in params.items() if name in names}
-        columns["decision"] = self.predict(X, **asked)
+        metadata = {name: value for name, value in params.items() if name in names}
+        columns["decision"] = self.predict(X, **metadata)
         return pd.DataFrame(columns, index=getattr(X, "index", None))
 
     def __sklearn_tags__(self):

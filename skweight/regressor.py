@@ -228,8 +228,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     def _get_splitter(self):
         if self.conformal is None and self.validation_fraction is None:
             return None
-        own = self.cv is None or isinstance(self.cv, int | np.integer)
-        return GroupKFold() if own else self.cv
+        folds_by_number = self.cv is None or isinstance(self.cv, int | np.integer)
+        return GroupKFold() if folds_by_number else self.cv
 
     def _default_estimator(self):
         from sklearn.linear_model import LinearRegression

@@ -114,6 +114,6 @@ def _shares(classes, multipliers):
     )
     population = population / population.sum()
     return ", ".join(
-        f"{say(label)}: {seen:.1%} for {share:.1%}"
-        for label, seen, share in zip(classes, training, population, strict=True)
+        f"{say(label)}: {trained:.1%} for {share:.1%}"
+        for label, trained, share in zip(classes, training, population, strict=True)
     )
