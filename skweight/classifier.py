@@ -58,15 +58,17 @@ class WeightedClassifier(
 ):
     r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
 
-    Wraps any classifier, Pipeline, search or ensemble. A weighting decides how much
-    each row counts in the fit. A calibrator, learned on held-out rows with their
-    original frequencies, turns the scores into probabilities. A decision turns the
-    probabilities into labels.
+    Wraps any classifier, Pipeline, search or ensemble. Most users need five parameters:
 
-    Most users need five parameters: `estimator`, `weighting`, `calibration`,
-    `decision` and `cv`. Weights that say how many rows of the population a row stands
-    for are not a parameter: pass them as `sample_weight` of `fit`. They count in every
-    step. The emphasis that `weighting` adds counts in the fit alone.
+    - `estimator`: what to fit.
+    - `weighting`: how much each row counts in the fit, such as ``"balanced"``.
+    - `calibration`: how scores become probabilities, learned on held-out rows.
+    - `decision`: how probabilities become labels, such as ``{"fraud": 0.2}``.
+    - `cv`: which rows are held out for calibration and decision.
+
+    Weights that say how many rows of the population a row stands for are not a
+    parameter: pass them as `sample_weight` of `fit`. They count in every step. The
+    emphasis that `weighting` adds counts in the fit alone.
 
     Parameters
     ----------
