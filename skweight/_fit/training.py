@@ -52,9 +52,9 @@ class Rows(NamedTuple):
 class Training:
     """How an estimator is fitted with weights: on all rows, or on those of a fold.
 
-    With a resampler, weights of rows are learned before it and ride along. Emphasis
-    that depends on the class alone is learned after it, on the rows that the
-    estimator will see, and emphasis is stabilized when it is complete.
+    With a resampler, weights of rows are learned before it and resampled together with
+    the rows. Emphasis that depends on the class alone is learned after it, on the rows
+    that the estimator will see, and emphasis is stabilized when it is complete.
 
     Parameters
     ----------

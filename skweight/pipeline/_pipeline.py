@@ -121,7 +121,8 @@ class Pipeline(FittedSteps):
     ``named_steps``. All of it costs O(n) besides the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
-    take the place of the population weights in that step, and ride along as well.
+    take the place of the population weights in that step. Samplers resample them
+    together with the rows as well.
 
     With metadata routing, ask for the weights once,
     ``pipe.set_fit_request(sample_weight=True)``. Steps are given what is computed and

@@ -299,8 +299,8 @@ class Flow:
         if name in self.own:
             raise TypeError(
                 f"{type(step).__name__} (step {name!r}) takes no sample_weight. Pass "
-                "it as sample_weight of the Pipeline's fit: the weights of the rows "
-                "then ride along through the sampler."
+                "it as sample_weight of the Pipeline's fit: weights are then "
+                "resampled together with the rows."
             )
         vectors = {"population": self.population, "emphasis": self.emphasis}
         vectors = {k: v for k, v in (vectors | self.own).items() if v is not None}

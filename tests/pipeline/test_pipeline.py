@@ -413,7 +413,7 @@ def test_row_wise_arguments_follow_their_rows(rows):
 
 def test_a_sampler_is_told_no_weights_of_its_own(rows):
     X, y, weight = rows
-    with pytest.raises(TypeError, match="ride along"):
+    with pytest.raises(TypeError, match="resampled together with the rows"):
         make_pipeline(Draw(), Spy()).fit(X, y, draw__sample_weight=weight)
 
 

@@ -1,4 +1,4 @@
-"""Weights ride along through samplers, and the rows are those of the sampler."""
+"""Samplers resample weights too, and the rows are those of the sampler."""
 
 import pickle
 import warnings
