@@ -212,23 +212,6 @@ class CrossFits:
             proba[out[here]] = passes[key][here]
         return proba[self.rows]
 
-    def proba_without(self, fold):
-        """Return probabilities by models without a fold; NaN for the rows of the fold.
-
-        Parameters
-        ----------
-        fold : int
-            The fold that no model may have seen.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-        """
-        proba = np.full((self.folds.size, self.classes.size), np.nan)
-        view = self.without(fold)
-        proba[view.rows] = view.proba()
-        return proba
-
     def _view(self, *changed, **changes):
         """Return a view that shares models with all views that would fit the same."""
         view = object.__new__(type(self))

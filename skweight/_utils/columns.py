@@ -160,8 +160,8 @@ def check_same_index(values, X, what):
         )
 
 
-def warn_of_order(weights, X, name="sample_weight"):
-    """Warn if weights have the index of X in another order; they go by position.
+def warn_of_order(weights, X):
+    """Warn if `sample_weight` has the index of X in another order.
 
     A default index, as that of a list that became a Series, says nothing of an order.
     """
@@ -174,10 +174,10 @@ def warn_of_order(weights, X, name="sample_weight"):
     if index.equals(pd.RangeIndex(n_samples)) or set(index) != set(rows):
         return
     warn(
-        f"The index of {name} has the labels of the index of X in another order, and "
-        "weights are taken by position, as everywhere in scikit-learn. Pass "
-        f"{name}.loc[X.index] if each weight belongs to the row of its label, or "
-        f"{name}.to_numpy() if the order is right.",
+        "The index of sample_weight has the labels of the index of X in another order, "
+        "and weights are taken by position, as everywhere in scikit-learn. Pass "
+        "sample_weight.loc[X.index] if each weight belongs to the row of its label, or "
+        "sample_weight.to_numpy() if the order is right.",
         DegenerateWeightsWarning,
     )
 

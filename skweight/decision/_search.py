@@ -194,9 +194,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
         for _ in range(max_sweeps):
             before = best
             for code in range(thresholds.size):
-                thresholds[code], best = _one_class(
-                    rows, objective, thresholds, code, best
-                )
+                thresholds[code], best = _one_class(rows, objective, thresholds, code)
             if not best > before + IMPROVEMENT * abs(best):
                 break
         ends.append((best, thresholds / thresholds.sum()))
@@ -204,7 +202,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     return thresholds, best
 
 
-def _one_class(rows, objective, thresholds, code, best):
+def _one_class(rows, objective, thresholds, code):
     """Return the best threshold of one class given the others, and the objective."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf

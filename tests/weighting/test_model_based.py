@@ -75,9 +75,7 @@ def test_pair_folds_saw_neither_the_row_nor_the_fold_left_out(spied):
         left_out = {fold_of[row] for row in scored}
         assert len(left_out) == 2
         assert not left_out & {fold_of[row] for row in seen}
-    proba = fits.proba_without(2)
-    assert np.isnan(proba[fits.folds == 2]).all()
-    assert np.isfinite(proba[fits.folds != 2]).all()
+    assert np.isfinite(fits.without(2).proba()).all()
     assert fits.n_fits == 10  # the same models serve again
 
 
