@@ -13,7 +13,7 @@ fit, the calibration, the decision and the score.
 >>> honest = WeightedClassifier(
 ...     LogisticRegression(),
 ...     weighting="balanced",  # the fit looks at both classes equally
-...     calibration="auto",  # the probabilities speak of the data as they came
+...     calibration="auto",  # the probabilities describe the original data
 ... )  # both are the defaults
 >>> for clf in [weighted, honest]:
 ...     print(f"{clf.fit(X, y).predict_proba(X)[:, 1].mean():.2f}")

@@ -119,7 +119,7 @@ class WeightedClassifier(
         of the rows, at most 100,000, on which the model is not fitted. A number: so
         many folds; raising it makes fold models more like the final one, at one more
         fit each. ``"oob"``: the votes of the trees of a bagged forest for rows that
-        they did not draw, at no further fit. Folds made here keep the ``groups`` of
+        they did not draw, without a further fit. Folds made here keep the ``groups`` of
         `fit` together; a splitter, or pairs of row positions, is used as it is.
     ensemble : {"auto", True, False}, default=False
         What predicts after k folds were fitted for their scores. False: one model,
@@ -297,7 +297,7 @@ class WeightedClassifier(
             They count in the fit, the calibration and the decision. Zero leaves a row
             out.
         validation : tuple (X, y) or (X, y, sample_weight), default=None
-            Rows that a learner which stops early watches, in the place of those that
+            Rows that a learner which stops early watches, instead of those that
             `validation_fraction` cuts. They have the columns and labels of the training
             rows, and population weights.
         **fit_params : dict
@@ -371,7 +371,7 @@ class WeightedClassifier(
         return self.decision_.decide(proba, **metadata)
 
     def score(self, X, y, sample_weight=None):
-        """Return the accuracy; a decision that is no label is never right.
+        """Return the accuracy; a decision that is not a label is never right.
 
         Parameters
         ----------

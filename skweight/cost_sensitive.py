@@ -104,7 +104,7 @@ class CostSensitiveClassifier(WeightedClassifier):
     class_multiplier_ : ndarray of shape (n_classes,)
         Training mass of each class as the learner saw it, over its population mass.
     prevalence_ : dict or None
-        Class frequencies that `set_prevalence` put in force.
+        Class frequencies set by `set_prevalence`.
     report_ : FitReport
         What the fit did to the rows, in words and figures.
     feature_importances_ : ndarray of shape (n_features,)
@@ -229,7 +229,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         -------
         risk : ndarray of shape (n_samples, n_decisions)
             Column j is the expected cost of ``cost_.decisions[j]``: of ``classes_[j]``
-            first, then of what is no label.
+            first, then of other decisions.
         """
         check_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)

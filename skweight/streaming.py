@@ -50,7 +50,7 @@ class Streaming(BaseEstimator):
         class shares that change, at the price of noise. None: nothing is forgotten.
     warmup : int, default=None
         Rows over which emphasis grows from none to all that the strategy gives. A
-        learner of gradients then finds its features on rows as they came before it
+        learner of gradients then finds its features on original rows before it
         turns to rare classes (deferred re-weighting [3]_). Population weights are in
         force from the first row on. Rows that a `fit` saw before count. None: all
         emphasis from the first row.
@@ -120,7 +120,7 @@ class Streaming(BaseEstimator):
             check_number(self.warmup, name="warmup", low=1)
 
     def strength(self, rows):
-        """Return the share of the emphasis that is in force after so many rows.
+        """Return the share of the emphasis that is applied after so many rows.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class BalancedBatches:
     gradient and even steps [1]_.
 
     A batch of m rows has :math:`m \, q_k / \sum_j q_j` rows of class k, with quotas
-    :math:`q`. Where that is no whole number, the batches take turns, so that none is a
+    :math:`q`. If that is not a whole number, the batches take turns, so that none is a
     row off and their total is not either. Over an epoch, row i of class k with
     :math:`m_k` draws comes
 

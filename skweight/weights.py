@@ -1,7 +1,7 @@
 """Pure functions on weight vectors: normalise, measure, clip, cap, temper, smooth.
 
 Weights fail silently: a handful of rows can carry a fit without a single error. These
-functions measure that, and mend it. None needs an estimator, none changes its input,
+functions measure that, and correct it. None needs an estimator, none changes its input,
 and each costs O(n log n) at most.
 
 Rows of weight zero count as absent: they stay zero, and means, medians and quantiles
@@ -111,9 +111,9 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 def effective_sample_size(weights, *, log=False, by=None):
     r"""Return Kish's effective sample size: how many equal rows the weights are worth.
 
-    The variance of a weighted mean is that of a plain mean over so many rows. Compare
-    it to n: below a tenth, nine rows of ten were paid for in vain. It looks at the
-    rows that are there, so it cannot see a sub-population that is missing.
+    A weighted mean has the variance of an unweighted mean over that many rows. Compare
+    it with n: if it is a tenth of n, nine of ten rows add no information. It cannot
+    detect that a part of the population is missing from the rows.
 
     .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
 

@@ -4,7 +4,7 @@ Ask a human, where it pays
 
 A bank decides on credit applications. A loan that is not paid back costs its amount, a
 good customer who is refused costs 8 % of the amount. A clerk who looks into the case
-costs 60, whatever comes of it. To ask the clerk is a decision, but it is no label: no
+costs 60, whatever comes of it. To ask the clerk is a decision, but it is not a label: no
 application is "ask" in truth.
 """
 
@@ -32,7 +32,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # %%
 # The costs, and one more decision
 # --------------------------------
-# ``with_decision`` adds what is no label. It costs 60 whatever is true; a dict
+# ``with_decision`` adds a decision that is not a label. It costs 60 whatever is true; a dict
 # ``{"bad": ..., "good": ...}`` would say what it costs if either is true. What the
 # matrix implies is said by ``check``: in small applications the clerk never pays.
 

@@ -56,7 +56,7 @@ for name, model in models.items():
 # %%
 # The same happens to a calibrator or a threshold that is given resampled rows: it
 # learns probabilities of rows that will never come. Inside a
-# :class:`~skweight.WeightedClassifier` they see the rows as they came. Of noise the
+# :class:`~skweight.WeightedClassifier` they see the original rows. Of noise the
 # calibrator says what there is to say, the prevalence, and it warns that the scores of
 # held-out rows tell nothing.
 

@@ -236,7 +236,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
 
 
 def _ask_validation(wrapper, X, given, estimator, arguments, classes, hidden):
-    """Return which rows the fits are going to watch, or None."""
+    """Return the validation rows that the fits will watch, or None."""
     return resolve_validation(
         wrapper.validation_fraction,
         given,

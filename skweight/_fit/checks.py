@@ -77,14 +77,14 @@ def _warn_of_own_wrapper_of_keras(estimator):
     warn(
         f"{type(learner).__name__} of keras.wrappers loses its fit_kwargs when it is "
         "cloned, as here and in every search, and its decision_function has a column "
-        "for either of two classes, which are no log odds. Use KerasClassifier or "
+        "for either of two classes, which are not log odds. Use KerasClassifier or "
         "KerasRegressor of scikeras (pip install scikeras).",
         UserWarning,
     )
 
 
 def check_emphasis(request, weighed, calibrator):
-    """Warn and raise where emphasis is going to count twice."""
+    """Warn and raise where emphasis would count twice."""
     written = request.params
     check_probabilities(
         request.decision,
@@ -157,10 +157,10 @@ def _check_estimator(request, weighed, calibrator):
     if calibrator is None or not has_fit_parameter(calibrator, "class_multiplier"):
         return
     estimator = request.estimator
-    # A Pipeline of this library says what its steps did, the last one apart.
+    # A Pipeline of this library knows what its steps did, except for the last one.
     while hasattr(estimator, "_multiplier_of"):
         estimator = estimator.steps[-1][1]
-    # A classifier that calibrates has looked at what is inside of it.
+    # A classifier of ours that calibrates has warned of its own samplers already.
     if getattr(estimator, "calibration", None) is None:
         warn_of_inner_sampler(
             estimator,
@@ -263,7 +263,7 @@ def check_probabilities(
     Parameters
     ----------
     decision, calibrator : object
-        What is going to be used; no calibrator is None.
+        What will be used; no calibrator is None.
     estimator : estimator
         The wrapped one, which may balance by itself or resample its rows.
     weighting : object
@@ -370,7 +370,7 @@ def warn_of_resampled_rows(codes, classes):
         f"The last {n_tail:,} rows are all of class {plain(classes[last])!r}, which is "
         f"{share:.1%} of the {n_head:,} rows before them: it looks as if a sampler had "
         "added them. Probabilities are calibrated to the share among all rows, "
-        f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the rows as they came and "
+        f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the original rows and "
         "balance by weighting=, or by a resampler inside the fit.",
         DoubleCountingWarning,
     )

@@ -25,7 +25,7 @@ from skweight.delivery._balancing import inner_multiplier
 
 
 class Plan(NamedTuple):
-    """Which models are going to be fitted, and what for.
+    """Which models will be fitted, and why.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     keeps_fold_models : bool
         Whether fold models predict, and none is fitted on all rows.
     calibrator : calibrator or None
-        What is going to calibrate: the closed form where no row can be held out.
+        What will calibrate: the closed form where no row can be held out.
     """
 
     way: str
@@ -195,9 +195,9 @@ def _fit_folds(request, weighed, plan, progress):
 
 
 def output_of(request, plan):
-    """Return a function that names the method of a model to make probabilities from.
+    """Return a function that chooses which method of a model gives its scores.
 
-    It goes to the processes that fit the folds, so that it carries no rows.
+    It is pickled for the processes that fit the folds, so it must not hold rows.
     """
     decides = not estimator_decides(request, plan)
     return partial(
@@ -318,7 +318,7 @@ def _check_out_of_bag(request, metadata):
         )
     if request.resampler is not None:
         raise ValueError(
-            "cv='oob' needs votes for rows as they came, and with a resampler the "
+            "cv='oob' needs votes for original rows, and with a resampler the "
             "trees draw from other rows. Use cv='auto'."
         )
 

@@ -287,7 +287,7 @@ def _fitted_models(wrapper):
 
 
 def _classes_of_stream(wrapper, classes):
-    """Return all labels there will be: those of before, or those given now."""
+    """Return all labels of the stream: those of earlier calls, or `classes`."""
     before = wrapper.classes_ if _fitted_models(wrapper) else None
     if before is None and classes is None:
         raise ValueError(

@@ -22,12 +22,12 @@ class PredictInterval:
     def predict_interval(self, X, **params):
         """Return how far one more label could move each probability.
 
-        Available only with a calibration that says so, such as
-        ``calibration="venn_abers"``. The ends are what it says of a row if the row
-        joined the calibration rows without the label, and with it. With two classes
-        `predict_proba` lies between them. With more they are those of each class
-        against the rest, before the probabilities of all classes are divided by their
-        sum, so that `predict_proba` may lie outside.
+        Available only with a calibration that has intervals, such as
+        ``calibration="venn_abers"``. The ends are the probabilities of the class if the
+        row itself were added to the calibration rows, once with another label and once
+        with this one. With two classes `predict_proba` lies between them. With more
+        classes, each class is calibrated against the rest, and `predict_proba` divides
+        by the sum over the classes, so that it may lie outside.
 
         Parameters
         ----------
@@ -45,8 +45,8 @@ class PredictInterval:
         Raises
         ------
         ValueError
-            With three classes and more after `set_prevalence`, which changes what the
-            rest is made of.
+            With three or more classes after `set_prevalence`, which changes the mixture
+            of the other classes.
 
         Examples
         --------

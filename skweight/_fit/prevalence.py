@@ -14,10 +14,10 @@ class SetPrevalence:
     def set_prevalence(self, prevalence):
         r"""Predict for a population in which classes are more or less frequent.
 
-        Use it at deployment, where the frequencies of the classes are known to differ
-        from those of the training rows, while each class looks as ever. No row is
-        needed and nothing is fitted: with :math:`\pi` the frequencies in training and
-        :math:`\pi'` those given, probabilities become
+        Use it at deployment, if the frequencies of the classes are known to differ from
+        those of the training rows, and the rows of each class look the same. No rows
+        are needed and nothing is fitted. With :math:`\pi` the frequencies in training
+        and :math:`\pi'` those passed, probabilities become
 
         .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
 
@@ -34,7 +34,7 @@ class SetPrevalence:
         Returns
         -------
         self : object
-            The classifier, whose `prevalence_` says what is in force.
+            The classifier, whose `prevalence_` holds the frequencies.
 
         Raises
         ------

@@ -132,7 +132,7 @@ class Stream:
         return None if population is None else population / unit, emphasis
 
     def _warmed_up(self, codes, population, emphasis, fade):
-        """Return as much of the emphasis as is in force by now.
+        """Return the part of the emphasis that is applied by now.
 
         Its mean is one where that of all emphasis is, which it is but for the classes
         of rows that were weighed when fewer of them were known.

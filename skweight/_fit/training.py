@@ -79,7 +79,7 @@ class Training:
     raw : RoleWeights
         The same as `by_role`, before the stabilizer.
     by_role : RoleWeights
-        Weights of the rows as they came, apart by role; None stands for ones.
+        Weights of the original rows, apart by role; None stands for ones.
     fit_params : dict
         Further arguments of the estimator's `fit`.
     n_fits : int
@@ -160,12 +160,12 @@ class Training:
 
     @property
     def weights(self):
-        """Population x emphasis of the rows as they came."""
+        """Population x emphasis of the original rows."""
         return multiply(*self.by_role)
 
     @property
     def delivered(self):
-        """Weights that a fit on all rows as they came is given; None for ones."""
+        """Weights that a fit on all original rows is given; None for ones."""
         return self._mean_one(self.weights, self.by_role.population)
 
     def prepare(self, X, y):

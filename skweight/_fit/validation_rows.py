@@ -62,7 +62,7 @@ class ValidationRows:
         return rows, self
 
     def encoded(self, labels):
-        """Return the rows with the positions of their labels in the place of those."""
+        """Return the rows with the positions of their labels instead of the labels."""
         return replace(self, y=positions_of(self.y, labels, owner="validation"))
 
     def inside(self, estimator):
@@ -76,7 +76,7 @@ class ValidationRows:
     def given_to(self, learner, arguments, X, y):
         """Let a learner watch the rows; yield further arguments of its fit.
 
-        The parameters that this needs are in force within this block alone.
+        The parameters that this needs hold within this block only.
         """
         family = family_of(learner)
         params = learner.get_params(deep=False)
@@ -195,7 +195,7 @@ def pipelines_of(estimator):
 
 
 def resolve_validation(fraction, given, estimator, arguments, classes, *, hidden, X):
-    """Return what the fits of a wrapper are going to watch, or None.
+    """Return the validation rows that the fits of a wrapper will watch, or None.
 
     Everything that can be refused before any fit is refused here.
 
@@ -206,7 +206,7 @@ def resolve_validation(fraction, given, estimator, arguments, classes, *, hidden
     given : tuple or None
         ``validation`` of `fit`.
     estimator : estimator
-        What is going to be fitted.
+        What will be fitted.
     arguments : dict of dict
         Arguments of `fit` by who gets them.
     classes : ndarray or None

@@ -1,6 +1,6 @@
 """Warnings of rows that a learner watches to stop early, and should not see so.
 
-They should be rows as they came, with population weights. Copies of rows that it trains
+They should be original rows, with population weights. Copies of rows that it trains
 on never look worse, and class weights have it stop far too soon.
 """
 
@@ -81,7 +81,7 @@ def _warn_of_own_rows(request, weighed, learner, family):
         f"{type(learner).__name__} stops early by rows that it holds out itself, and "
         f"{by} repeats rows before: copies of the rows that it trains on are among "
         "those that it watches, which never look worse, so that it goes on for too "
-        f"long ({off.partition('=')[0]}). To watch rows as they came, "
+        f"long ({off.partition('=')[0]}). To watch original rows, "
         f"{'; or '.join(ways)}.",
         DoubleCountingWarning,
     )

@@ -48,7 +48,7 @@ class Family:
         return None
 
     def takes_refined(self, learner, params, arguments):
-        """Return whether a learner is going to watch the refined loss."""
+        """Return whether a learner will watch the refined loss."""
         return is_classifier(learner) and self.chosen_watch(params, arguments) is None
 
     def settings(self, learner, rows, arguments, refined):
@@ -389,7 +389,7 @@ def no_validation_rows(learner):
 
 
 def refined_loss(learner):
-    """Return the metric to watch, for what the library is going to pass to it."""
+    """Return the metric to watch, for what the library will pass to it."""
     objective = learner.get_params(deep=False).get("objective")
     return RefinedLogLoss(raw=callable(objective) or gives_raw_scores(learner))
 

@@ -113,7 +113,7 @@ def _without_columns(weighting, hidden, width):
 
 
 def _figures(request, training, X):
-    """Return the figures of a report from what the estimator is going to see."""
+    """Return the figures of a report from what the estimator will see."""
     population = training.by_role.population
     if request.classes is None:
         return row_figures(n_rows(X), population, training.weights)

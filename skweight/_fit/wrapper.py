@@ -228,7 +228,7 @@ def check_fitted(wrapper, attribute):
 def set_learned(wrapper, model, weighed, hidden, **learned):
     """Set all attributes that a fit has learned, in one go and at its very end.
 
-    Until then the attributes of the fit before are in force, so that a fit that fails
+    Until then the attributes of the fit before stay, so that a fit that fails
     changes nothing; the models of both are in memory meanwhile. What the fitted
     `model` says of its features is taken over.
     """
@@ -246,9 +246,9 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
 
 
 def _without_targets(weighting):
-    """Let a fitted copy of a strategy forget rows that its fit alone has needed.
+    """Remove the target rows from a fitted strategy; only its fit needs them.
 
-    They may be somebody else's, and a model that is kept must not carry them along.
+    They may be confidential, and a stored model must not contain them.
     """
     for factor in [*fitted_factors_of(weighting), *factors_of(weighting)]:
         held = factor.get_params(deep=False)

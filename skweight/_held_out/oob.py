@@ -1,4 +1,4 @@
-"""Out-of-bag votes of a forest, where they are fit to calibrate by."""
+"""Out-of-bag votes of a forest, if a calibrator can learn from them."""
 
 import warnings
 

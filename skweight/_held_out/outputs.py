@@ -154,7 +154,7 @@ def check_probabilities_are_ones(outputs, estimator):
     else:
         return
     raise ValueError(
-        f"{name} returns {said}, which are no probabilities. If they are scores, name "
+        f"{name} returns {said}, which are not probabilities. If they are scores, name "
         "the method decision_function and set calibration='sigmoid', which makes "
         "probabilities of them."
     )

@@ -24,8 +24,8 @@ from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
 from skweight.delivery._arguments import offsets_of, take_params
 
-# Content decides folds where at least this share of the distinct pairs of content and
-# label have a content of their own, and there are this many contents for every fold.
+# Identical rows are kept in one fold if at least this share of the distinct rows has
+# one label only, and there are this many distinct rows for every fold.
 _OWN_CONTENT = 0.9
 _CONTENTS_PER_FOLD = 4
 

@@ -39,7 +39,7 @@ def metadata(name):
     Returns
     -------
     source : RowMetadata
-        To be passed in the place of the name of a column.
+        To be passed instead of the name of a column.
 
     Raises
     ------

@@ -76,10 +76,10 @@ def find_concentration(weights, codes=None):
 
 
 def _one_row(relative, codes, rows):
-    """Return the concentration in one row of all, unless its class as a whole counts.
+    """Return the concentration in the heaviest row, unless its whole class is heavy.
 
-    A small class may have a row that is above half of everything. It is above its own
-    class as well, where a lower median stands for a typical row.
+    In a small class that is heavy as a whole, one row may have more than half of the
+    total weight. So the row is also compared with the lower median of its class.
     """
     top = int(np.argmax(relative))
     total = relative.sum()

@@ -28,8 +28,8 @@ class Scores(NamedTuple):
     def of(cls, scores, weights=None, *, n_knots=MOST_KNOTS):
         """Return the distribution of scores, of at most so many knots.
 
-        Where there are more scores, those next to each other count as the largest of
-        them, which makes sets larger and never smaller.
+        If there are more scores, neighbouring scores are replaced by the largest of
+        them. This makes sets larger, never smaller.
         """
         order = np.argsort(scores, kind="stable")
         values = np.asarray(scores, dtype=np.float64)[order]

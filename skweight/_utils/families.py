@@ -43,7 +43,7 @@ def packages_of(learner):
 
 
 def takes_codes(estimator, labels):
-    """Return whether a classifier takes positions of labels in the place of labels.
+    """Return whether a classifier takes positions of labels instead of labels.
 
     XGBoost refuses all labels but 0, 1, and so on; its ``classes_`` are those. A
     Pipeline of this library has steps that look at labels, and is given them.
@@ -98,7 +98,7 @@ def averages_trees(estimator):
 
 
 def boosts_trees(estimator):
-    """Return whether a model adds up trees that mend what those before them left."""
+    """Return whether a model is boosting with trees."""
     return is_of_trees(estimator) and not counts_votes(estimator)
 
 

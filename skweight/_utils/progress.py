@@ -28,7 +28,7 @@ class Progress:
         self.n_fits = self.n_done = 0
 
     def begin(self, n_fits):
-        """Say how many fits there are going to be."""
+        """Say how many fits there will be."""
         self.n_fits, self.n_done = n_fits, 0
 
     def run(self, function, calls, names, *, n_jobs=None):

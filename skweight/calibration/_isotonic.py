@@ -132,7 +132,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     applied. Then one curve per class is fitted to the log odds of the class against the
     rest, and the k probabilities are divided by their sum. The first step is necessary
     after class weighting: the weights change the mix of the other classes, so that the
-    log odds against the rest no longer rank the rows rightly. After the division the
+    log odds against the rest no longer rank the rows correctly. After the division the
     ranking within a class is no longer exactly that of its curve.
 
     *Outside the range* of the calibration scores the curve is constant. If the whole

@@ -3,7 +3,7 @@
 For three or more classes the joint map of ``TemperatureCalibrator`` is applied first,
 then one curve per class to the log odds against the rest. The first step is necessary
 after class weighting: the weights change the mix of the other classes, so that the log
-odds against the rest no longer rank the rows rightly.
+odds against the rest no longer rank the rows correctly.
 """
 
 import numpy as np

@@ -26,7 +26,7 @@ _MOST_LEVERAGE = 0.999
 
 
 class Verdict(NamedTuple):
-    """How far the mean of inverted probabilities is from the frequency of a class.
+    """How far the mean probability after the inversion is from the class frequency.
 
     Attributes
     ----------

@@ -36,7 +36,7 @@ class Cells:
     pos_label : object
         The positive label, where it was given.
     further : tuple
-        What can be decided and is no label; the last columns.
+        What can be decided and is not a label; the last columns.
     """
 
     entries: tuple
@@ -46,7 +46,7 @@ class Cells:
 
     @property
     def decisions(self):
-        """What can be decided: the labels, then what is no label."""
+        """What can be decided: the labels, then other decisions."""
         return None if self.labels is None else (*self.labels, *self.further)
 
     def sources(self, kind):
@@ -138,7 +138,7 @@ class Cells:
         return self.in_order([*others, positive]) if others else self
 
     def with_decision(self, name, cost):
-        """Return the cells with one more column, of a decision that is no label."""
+        """Return the cells with one more column, of a decision that is not a label."""
         cells = self
         if hasattr(cost, "items"):
             cost = {plain(true): value for true, value in cost.items()}

@@ -73,7 +73,7 @@ class Entry:
             values = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{cell} is {self.say()}, which holds values that are no numbers "
+                f"{cell} is {self.say()}, which holds values that are not numbers "
                 f"({error}). Convert them, or name another source."
             ) from error
         bad = int(np.count_nonzero(~np.isfinite(values)))

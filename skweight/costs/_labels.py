@@ -15,7 +15,7 @@ def distinct(labels):
 
 
 def join_labels(labels, further):
-    """Return labels, and what can be decided and is no label, in one array.
+    """Return labels, and what can be decided and is not a label, in one array.
 
     Where text and numbers meet it is one of objects, so that every label keeps its
     type: NumPy by itself would make "0" of 0.
@@ -30,7 +30,7 @@ def join_labels(labels, further):
 
 
 def refuse_further(cost, owner):
-    """Raise if costs name a decision that is no label."""
+    """Raise if costs name a decision that is not a label."""
     further = cost._cells.further
     if further:
         raise ValueError(

@@ -19,7 +19,7 @@ class CostMatrix(Immutable):
     refused, because half of the field writes it the other way round. Immutable. A cost
     is a number, the name of a column of X, a callable of X, or row-wise metadata, so
     that costs may differ from row to row. What can be decided are the labels, and maybe
-    something that is no label, such as to ask a human.
+    something that is not a label, such as to ask a human.
 
     The expected cost of deciding :math:`j`, and the decision, are
 
@@ -38,9 +38,9 @@ class CostMatrix(Immutable):
     labels : tuple or None
         Class labels. None for a binary matrix that does not know the other label yet.
     decisions : tuple or None
-        What can be decided: the labels, in their order, then what is no label.
+        What can be decided: the labels, in their order, then other decisions.
     pos_label : object
-        Label that `fp` and `fn` of a binary matrix speak of.
+        Positive label of a binary matrix, to which `fp` and `fn` refer.
     columns : list of str or int
         Columns of X that costs are read from.
     metadata_names : list of str
@@ -138,8 +138,8 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         costs : dict {true label: {decided label: cost}}
-            All wrong decisions must be there. An inner key that is no outer key, such
-            as "ask", is a decision that is no label; every row must have its cost.
+            Costs of all wrong decisions. An inner key that is not an outer key, such as
+            "ask", is a decision that is not a label; every row must have its cost.
         default_correct : float, default=0.0
             Cost of right decisions that are not there.
 
@@ -159,7 +159,7 @@ class CostMatrix(Immutable):
         frame : pandas.DataFrame
             ``frame.index.name`` and ``frame.columns.name`` are "true" and "predicted",
             either way round; index and columns hold the labels. Further columns, of the
-            axis "predicted", are decisions that are no label.
+            axis "predicted", are decisions that are not labels.
 
         Returns
         -------
@@ -242,12 +242,12 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : object
-            To be given to a constructor in the place of a number.
+            To be given to a constructor instead of a number.
         """
         return Entry("column", name)
 
     def with_decision(self, decision, cost):
-        """Return the costs with one more decision, which is no label.
+        """Return the costs with one more decision, which is not a label.
 
         For example, to ask a human. It is chosen for the rows in which its expected
         cost is lower than that of every label.
@@ -276,12 +276,12 @@ class CostMatrix(Immutable):
 
     @property
     def decisions(self):
-        """What can be decided: the labels, then what is no label."""
+        """What can be decided: the labels, then other decisions."""
         return self._cells.decisions
 
     @property
     def pos_label(self):
-        """Label that `fp` and `fn` speak of; None where it was not given."""
+        """Positive label, to which `fp` and `fn` refer; None if not given."""
         return self._cells.pos_label
 
     @property
@@ -340,7 +340,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Rows and columns follow `classes`; what is no label comes last.
+            Rows and columns follow `classes`; other decisions come last.
 
         Raises
         ------
@@ -591,7 +591,7 @@ class CostMatrix(Immutable):
 
 
 def as_cost_matrix(spec, *, labels=None, name="cost"):
-    """Return a `CostMatrix` for what can be read in one way only.
+    """Return a `CostMatrix` for a dict or DataFrame; refuse ambiguous arrays.
 
     ``labels`` are those at hand, for the message that refuses an array.
     """

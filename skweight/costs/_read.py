@@ -9,7 +9,7 @@ from skweight.costs._labels import cell_name, distinct
 
 
 def read(costs, labels, name):
-    """Return the cells of what can be read in one way only.
+    """Return the cells of a dict or DataFrame; refuse ambiguous arrays.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def read_nested(costs, default_correct=0.0):
                 f"The costs of true {say(true)} must name every decision of "
                 f"{say(decisions)} once: they lack {say(missing)} and have the "
                 f"unknown {say(extra)}. A label that is never true still needs a "
-                "row of its own; a decision that is no label, such as 'ask', needs a "
-                "cost in every row."
+                "row of its own; a decision that is not a label, such as 'ask', needs "
+                "a cost in every row."
             )
     entries = tuple(
         tuple(

@@ -24,7 +24,7 @@ def regret(costs):
 
 
 def of_labels(costs):
-    """Return the costs of deciding for labels, without what is no label."""
+    """Return the costs of deciding for labels, without other decisions."""
     return costs[..., : costs.shape[-2]]
 
 
@@ -34,7 +34,7 @@ def choose(risk, proba):
     Parameters
     ----------
     risk : ndarray of shape (n_samples, n_decisions)
-        Expected costs. What is no label comes last.
+        Expected costs. Other decisions come last.
     proba : ndarray of shape (n_samples, n_classes)
         Probabilities.
 

@@ -78,7 +78,7 @@ class BaseDecision(Documented, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        What `decide` returns: the labels, then what is no label.
+        What `decide` returns: the labels, then other decisions.
 
     Examples
     --------
@@ -172,9 +172,9 @@ class BaseDecision(Documented, BaseEstimator):
         return self
 
     def follow_prevalence(self, prevalence):
-        """Be told that probabilities now are those of a population of other classes.
+        """Adapt to probabilities of a population with other class frequencies.
 
-        Rules that compare probabilities with numbers of their own do not change.
+        Rules with fixed thresholds do not change.
 
         Parameters
         ----------
@@ -293,7 +293,7 @@ class BaseDecision(Documented, BaseEstimator):
 def positions_decided(fitted, X, classes, *, owner):
     """Return the position of what a classifier predicts for every row of X.
 
-    Positions beyond the classes stand for decisions that are no label.
+    Positions beyond the classes stand for decisions that are not labels.
     """
     names = getattr(getattr(fitted, "decision_", None), "decisions_", classes)
     return positions_of(np.asarray(fitted.predict(X)), names, owner=owner)

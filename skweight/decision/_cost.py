@@ -36,9 +36,8 @@ class ExpectedCostDecision(BaseDecision):
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        What `decide` returns: the labels, then what the costs name and is no label,
-        such as "ask". Beside labels of another type the dtype is object, see the notes
-        of `CostMatrix`.
+        What `decide` returns: the labels, then other decisions of the costs, such as
+        "ask". If their types differ the dtype is object, see the notes of `CostMatrix`.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     n_unreasonable_ : int

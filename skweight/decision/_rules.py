@@ -166,7 +166,7 @@ class BalancedDecision(BaseDecision):
         Parameters
         ----------
         prevalence : array-like of shape (n_classes,)
-            Share of each class in the population that probabilities now speak of.
+            Share of each class in the population that the probabilities now describe.
         """
         prevalence = np.asarray(prevalence, dtype=float)
         self.prevalence_ = prevalence / prevalence.sum()

@@ -125,7 +125,7 @@ def outcomes_along(rows, before, after, order, ends):
 
 
 def groups(values):
-    """Return an order of falling values, and where each group of equal ones ends."""
+    """Return the descending order, and the end of each group of equal values."""
     order = np.argsort(-values)  # ties change their decision together
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) + 1
     return order, ends

@@ -66,7 +66,7 @@ class TunedDecision(BaseDecision):
     ------
     ValueError
         In `fit`, if there are no held-out rows, the score or the costs do not fit the
-        labels, or the costs name a decision that is no label.
+        labels, or the costs name a decision that is not a label.
 
     See Also
     --------

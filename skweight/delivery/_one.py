@@ -269,7 +269,7 @@ def by_class_or_none(y, weights):
 def watching(validation, estimator, fit_params, X, y):
     """Let an estimator watch validation rows, if any; yield the arguments of its fit.
 
-    What is watched is in force within this block alone.
+    What is watched holds within this block only.
     """
     if validation is None:
         yield fit_params

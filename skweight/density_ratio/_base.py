@@ -226,7 +226,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Returns
         -------
         score : float
-            Each is largest in expectation at the true ratio.
+            Higher is better. The expectation is highest for the true ratio.
         """
         check_choice(scoring, SCORES, name="scoring")
         return score_ratios(
@@ -310,7 +310,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         elif mean > _LARGEST_MEAN:
             warn(
                 f"{name}: the mean ratio over the source is {mean:.3g} where it should "
-                "be 1, so that this is no ratio of densities: the estimator is far too "
+                "be 1, so this is not a ratio of densities: the estimator is far too "
                 "sure of some rows. Smooth it (a calibration such as 'sigmoid', larger "
                 "leaves, more regularisation), or use DensityRatioSearch.",
                 DegenerateWeightsWarning,

@@ -34,25 +34,25 @@ _CLASSES = np.array([0, 1])
 
 
 class ClassifierRatio(BaseDensityRatio):
-    r"""Read the density ratio off a classifier that tells target rows from source.
+    r"""Estimate the density ratio by a classifier of target rows against source rows.
 
-    Any scikit-learn classifier, so any table: mixed types, missing values, categories,
-    text through a Pipeline. The scores of the training rows are out-of-fold, because a
-    classifier knows the rows it was fitted on too well; and they are calibrated with
-    source and target counting half each, so that the odds are the ratio, whatever
-    their numbers of rows:
+    Works with any scikit-learn classifier, and so with any table: mixed types, missing
+    values, categories, text in a Pipeline. The scores of the training rows are
+    out-of-fold, because a classifier is too sure of the rows it was fitted on. They are
+    calibrated with a total weight of one half for the source and one half for the
+    target, so that the odds are the density ratio for any numbers of rows:
 
     .. math:: w(x) = \frac{p(\text{target} \mid x)}{p(\text{source} \mid x)}
 
     Parameters
     ----------
     estimator : classifier, default=None
-        Cloned, never changed. None is histogram gradient boosting, behind an encoder
-        for columns of words.
+        Cloned, never changed. None is histogram gradient boosting, after an encoder
+        for columns of text.
     calibration : None, str or calibrator, default="sigmoid"
         What maps out-of-fold scores to probabilities: ``"sigmoid"``, ``"isotonic"``, or
-        a calibrator. None believes the probabilities of the classifier and corrects
-        them for the numbers of rows; boosted trees are then overconfident by orders of
+        a calibrator. None uses the probabilities of the classifier, corrected for the
+        numbers of rows; with boosted trees the ratio can then be wrong by orders of
         magnitude.
     cv : int, default=5
         Number of folds, at least 2.
@@ -79,7 +79,7 @@ class ClassifierRatio(BaseDensityRatio):
     Raises
     ------
     TypeError
-        If `estimator` is no classifier.
+        If `estimator` is not a classifier.
     ValueError
         If the tables do not fit together.
 

@@ -273,7 +273,7 @@ def leave_one_out_score(
         \sum_j g_j (\log r_j + \log(1 - \ell_j))
         - \frac{\mathrm{tr}(H^{-1} H_s) - 1}{n_s - 1}
 
-    over target rows that are no centres.
+    over target rows that are not centres.
     """
     unit = mixture_unit(share_source @ source, share_target @ target, alpha)
     unit = unit.astype(target.dtype)

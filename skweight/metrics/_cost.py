@@ -258,7 +258,7 @@ def expected_cost_loss(
             f"of {say(classes)}; got shape {proba.shape}."
         )
     costs = cost.align(classes).of_decisions(y_true, X, **metadata)
-    costs = costs[:, : len(classes)]  # no probability is on what is no label
+    costs = costs[:, : len(classes)]  # other decisions have no probability
     return _sum_or_mean((proba * costs).sum(axis=1), sample_weight, normalize)
 
 

@@ -133,7 +133,7 @@ def _check_proba(y_proba, n_samples):
     if not (low >= 0 and high <= 1 + 1e-6):
         raise ValueError(
             "y_proba must hold probabilities in [0, 1]; got NaN or values outside. "
-            "Scores and decision values are no probabilities: calibrate them first."
+            "Scores and decision values are not probabilities: calibrate them first."
         )
     return np.minimum(proba, 1.0) if high > 1 else proba
 

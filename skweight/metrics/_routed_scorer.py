@@ -11,7 +11,7 @@ class RoutedScorer:
     def _metadata_names(self):
         """Return the names of the row-wise arrays, besides weights, that are requested.
 
-        Naming an array in the parameters of the scorer is the request.
+        A scorer requests an array by naming it in its parameters.
         """
         return []
 

@@ -32,7 +32,7 @@ class FigureName(NamedTuple):
 class Predictions(NamedTuple):
     """Predictions for rows: probabilities, labels, and weights of the strategy.
 
-    Positions in `predicted` beyond the classes are decisions that are no label.
+    Positions in `predicted` beyond the classes are decisions that are not labels.
     """
 
     proba: np.ndarray | None

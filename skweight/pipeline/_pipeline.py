@@ -184,7 +184,7 @@ class Pipeline(FittedSteps):
         """Fit all steps and return the training rows as the last step transforms them.
 
         Where a step resamples, those are the resampled rows; ``fit(X, y).transform(X)``
-        transforms the rows as they came.
+        transforms the original rows.
 
         Parameters
         ----------
@@ -368,7 +368,7 @@ class Pipeline(FittedSteps):
         try:
             used = self._used() if self.steps else None
         except (TypeError, ValueError):
-            used = None  # steps that are no list of pairs are refused by fit
+            used = None  # steps that are not a list of pairs are refused by fit
         if used is None:
             return super().__sklearn_tags__()
         tags = get_tags(used)

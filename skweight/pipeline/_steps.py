@@ -220,7 +220,7 @@ class Flow:
     X, y : object
         Rows and labels as they came.
     weights : RoleWeights
-        Weights of the rows as they came.
+        Weights of the original rows.
     params : dict {str: dict {str: dict}}
         Arguments of the fit, by step and method.
     unsorted : dict

@@ -214,7 +214,7 @@ class ClassWeighting(ClassLevelWeighting):
     Raises
     ------
     TypeError
-        In `fit`, if `class_weight` is no dict of numbers.
+        In `fit`, if `class_weight` is not a dict of numbers.
     ValueError
         In `fit`, if labels are unknown or missing, or a weight is negative, NaN or
         infinite, or all rows would weigh nothing.

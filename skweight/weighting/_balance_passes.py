@@ -82,7 +82,7 @@ class Passes:
         return self._sums
 
     def start(self):
-        """Return the sums of the rows as they are, after which scales are known."""
+        """Return the sums of the unweighted rows, from which scales are computed."""
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(

@@ -53,7 +53,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         Numbers are balanced by their mean, text and categories by the share of every
         value; missing categories are a value of their own.
     moments : dict, default=None
-        Known moments, in the place of `X_target`: ``{column: mean}``, ``{column:
+        Known moments, instead of `X_target`: ``{column: mean}``, ``{column:
         [mean, mean of squares, ...]}`` or ``{column: {value: share}}``, columns by name
         or position.
     degree : int, default=1
@@ -284,10 +284,10 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 
 
 class Balance(NamedTuple):
-    """The solution: multipliers of standardised moments, and values that weigh nothing.
+    """The solution: multipliers of standardised moments, and moments at an edge.
 
-    ``edges`` are pairs of a moment and its value: rows of another value have weight
-    zero, because the target lies on the edge of what that moment can be.
+    ``edges`` are pairs of a moment and a value: the smallest or largest value that the
+    rows have. The target has no other value, so other rows have weight zero.
     """
 
     coef: np.ndarray

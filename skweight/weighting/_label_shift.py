@@ -26,10 +26,10 @@ _SMALLEST = 1e-9
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     r"""Weight classes so that they are as frequent as in an unlabelled target.
 
-    For label shift: classes are more or less frequent where the model is used, while
-    each class looks as ever (a disease in season, spam in a campaign). A classifier
-    fitted here says what the rows of the target look like, and that tells how frequent
-    the classes are there:
+    For label shift: the frequencies of the classes differ where the model is used, but
+    the rows of each class look the same (a disease in season, spam in a campaign). The
+    frequencies are estimated from the predictions of a classifier, fitted on the
+    training rows, for the rows of the target:
 
     .. math:: w_k = p_{target}(k) / p_{source}(k)
 

@@ -202,7 +202,7 @@ def _duration(half_life, are_dates):
         seconds = pd.Timedelta(half_life).total_seconds()
     except ValueError as error:
         raise ValueError(
-            f"half_life={half_life!r} is no duration that pandas.Timedelta reads "
+            f"half_life={half_life!r} is not a duration that pandas.Timedelta reads "
             f"({error}). Write '90D' for 90 days, '12h' for twelve hours."
         ) from error
     check_number(seconds, name="half_life in seconds", low=0, include="neither")

@@ -56,7 +56,7 @@ def resolve_weighting(spec):
         if spec in NAMES:
             return NAMES[spec]()
         raise ValueError(
-            f"weighting={spec!r} is no known strategy. The names are "
+            f"weighting={spec!r} is not a known strategy. The names are "
             f"{say(list(NAMES))}; for others pass a strategy object."
             f"{_where_it_belongs(spec)}"
         )

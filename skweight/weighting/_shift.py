@@ -62,7 +62,7 @@ class SharedTarget(BaseEstimator):
         return super().__repr__(**kwargs)
 
     def get_params(self, deep=True):
-        """Return the parameters; where they are going to be printed, without rows.
+        """Return the parameters; without the rows if they will be printed.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     r"""Weight training rows so that they stand for a target population.
 
     For covariate shift: features are distributed otherwise where the model is used,
-    while labels depend on features as ever. The default tries several methods on
+    while labels depend on features as before. The default tries several methods on
     held-out rows, takes the best, and says which and why.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
@@ -351,7 +351,7 @@ def _ratio_of(spec):
     if isinstance(spec, str):
         if spec not in ESTIMATORS:
             raise ValueError(
-                f"estimator={spec!r} is no known way to learn a density ratio. The "
+                f"estimator={spec!r} is not a known way to learn a density ratio. The "
                 f"names are {say(list(ESTIMATORS))}.{did_you_mean(spec, ESTIMATORS)}"
             )
         return ESTIMATORS[spec]()

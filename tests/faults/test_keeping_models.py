@@ -116,7 +116,7 @@ def test_skops_dumps_costs():
     for cost in (
         CostMatrix.binary(fp=1, fn=5),
         CostMatrix.binary(fp=1, fn=CostMatrix.column(2)),
-        # What is no label is kept in an array of objects.
+        # Decisions that are not labels are kept in an array of objects.
         CostMatrix.binary(fp=1, fn=5).with_decision("ask", 0.2),
     ):
         clf = CostSensitiveClassifier(LogisticRegression(), cost=cost).fit(X, y)

@@ -1,4 +1,4 @@
-"""Decisions go by the names of labels, and may be for something that is no label."""
+"""Decisions go by the names of labels, and may be for something that is not a label."""
 
 import pickle
 import warnings
@@ -43,7 +43,7 @@ def draw(labels, n=600, seed=0):
 
 
 def asking(labels, name="ask", fee=0.3):
-    """Return costs of 1 for every mistake, and a fee for what is no label."""
+    """Return costs of 1 for every mistake, and a fee for the other decision."""
     costs = np.ones((len(labels), len(labels))) - np.eye(len(labels))
     cost = CostMatrix.from_array(costs, labels=labels, rows="true")
     return cost.with_decision(name, fee)

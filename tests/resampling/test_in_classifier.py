@@ -196,7 +196,7 @@ def test_an_estimator_without_weights_can_be_resampled(rare):
 
 
 def test_resampling_is_inside_every_training_fold(rare, seen):
-    """Folds are scored on rows as they came, none of which had a part in their fit."""
+    """Folds are scored on original rows, none of which had a part in their fit."""
     X, y, weights = rare
     SpyCalibrator.seen.clear()
     WeightedClassifier(
@@ -458,7 +458,7 @@ def test_out_of_bag_votes_are_for_rows_as_they_came(rare):
         calibration="sigmoid",
         cv="oob",
     )
-    with pytest.raises(ValueError, match="cv='oob' needs votes for rows as they came"):
+    with pytest.raises(ValueError, match="cv='oob' needs votes for original rows"):
         clf.fit(X, y)
 
 

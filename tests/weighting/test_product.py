@@ -244,7 +244,7 @@ def test_a_product_that_leaves_no_row():
         (
             "balaned",
             ValueError,
-            r"weighting='balaned' is no known .* mean 'balanced'\?",
+            r"weighting='balaned' is not a known .* mean 'balanced'\?",
         ),
         ("effective", ValueError, r"Did you mean 'effective_number'\?"),
         (
@@ -259,7 +259,7 @@ def test_a_product_that_leaves_no_row():
             r"got ndarray\. Weights that exist already are passed",
         ),
         ({"balanced"}, TypeError, r"weighting must be .*; got set\."),
-        (["balanced", "unknown"], ValueError, r"weighting='unknown' is no known"),
+        (["balanced", "unknown"], ValueError, r"weighting='unknown' is not a known"),
     ],
 )
 def test_what_weighting_does_not_take(spec, error, sentence):
