@@ -453,8 +453,8 @@ class WeightedClassifier(
         Returns
         -------
         values : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            What ``estimator_.decision_function`` returns. Not available together with
-            a calibration, whose probabilities are what to rank and cut by.
+            What ``estimator_.decision_function`` returns. Not available with a
+            calibration: rank by its probabilities.
         """
         check_fitted(self, "estimators_")
         rows = self._without_side_columns(X)

@@ -64,8 +64,8 @@ class SetPrevalence:
         emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
         if self.calibrator_ is None and emphasised:
             raise ValueError(
-                "The probabilities are those of a weighted fit and know of no "
-                "prevalence that could be changed: calibration is None. Set "
+                "The probabilities are those of a weighted fit that was not "
+                "calibrated, so the prevalence cannot be changed. Set "
                 "calibration='auto'."
             )
         shift, self.prevalence_ = prevalence_shift(

@@ -49,7 +49,7 @@ class _Factor:
         self.raw = np.zeros(classes.size)
 
     def copy(self):
-        """Return a copy that can take a chunk while this one stays as it is."""
+        """Return a copy; learning from a chunk does not change the original."""
         twin = copy(self)
         twin.weighting = copy(self.weighting)
         return twin

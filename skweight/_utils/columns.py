@@ -23,12 +23,11 @@ class RowMetadata:
 
 
 def metadata(name):
-    """Say that row-wise information is passed to `fit` as an array of this name.
+    """Name an array with one value per row that will be passed to `fit`.
 
-    For what is not in X: ``GroupBalancedWeighting(metadata("segment"))`` is fitted with
-    ``fit(X, y, segment=array)``. Where strategies, decisions and costs ask for a column
-    of X, they take this in its place; scikit-learn's metadata routing knows the name
-    without further requests.
+    For information that is not in X: ``GroupBalancedWeighting(metadata("segment"))`` is
+    fitted with ``fit(X, y, segment=array)``. Strategies, decisions and costs accept it
+    instead of the name of a column. With metadata routing, no request is needed.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def metadata(name):
     Raises
     ------
     ValueError
-        If the name cannot be that of an argument of its own.
+        If the name is not a valid name of an argument, or already has another meaning.
 
     Examples
     --------

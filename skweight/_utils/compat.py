@@ -224,9 +224,9 @@ def clone_learner(value):
 
 
 def forget_requests(estimator):
-    """Drop an estimator's record of requests where it says what its class says.
+    """Remove an estimator's record of requests if it equals that of its class.
 
-    ``set_fit_request`` leaves one, which some packages that store models cannot read.
+    ``set_fit_request`` makes one, which some packages that store models cannot read.
     """
     record = vars(estimator).pop("_metadata_request", None)
     if record is None:

@@ -1,11 +1,11 @@
-"""Weight vectors apart by what they mean; None stands for a vector of ones."""
+"""Weight vectors by role; None stands for a vector of ones."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 ROLES = ("population", "emphasis")
-# The square of 2 to this power, times any number of rows, is a number.
+# The square of 2 to this power, times any number of rows, does not overflow.
 _LARGEST_EXPONENT = 400
 
 

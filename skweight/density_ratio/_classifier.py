@@ -171,7 +171,7 @@ class ClassifierRatio(BaseDensityRatio):
         """Return the held-out ratios of all rows, of given folds or of ones drawn."""
         X = stack(source.X, target.X)
         y = np.repeat(_CLASSES, [source.n, target.n])
-        # Threads that share the work of small trees only wait for one another.
+        # For small trees, several threads are slower than one.
         few = self.estimator is None and y.size < _FEW_ROWS
         with one_thread(*(["openmp"] if few else [])):
             return self._fit_folds(X, y, source, target, rng, pairs)

@@ -533,7 +533,7 @@ def _local_regression(rows, span):
     within = np.cumsum(mass[order], axis=1) >= span * mass.sum() * (1 - 1e-12)
     farthest = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
     reach = np.take_along_axis(distance, farthest, axis=1)
-    # If a single prediction has that share of the weight, the fit is its frequency.
+    # If one prediction alone has that share of the weight, only its rows are used.
     reach = np.where(reach > 0, reach, 1e-12)
     u = offset / reach
     kernel = mass * np.maximum(1 - np.abs(u) ** 3, 0.0) ** 3

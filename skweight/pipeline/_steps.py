@@ -57,9 +57,9 @@ def is_transformer(step):
 
 
 def only_prepares(step, weighted):
-    """Return whether a last step learns nothing that emphasis is meant for.
+    """Return whether a last step is a transformer, which emphasis must not reach.
 
-    Without weights nobody needs to know, and whether it has tags is not asked.
+    Without weights the answer does not matter, and the tags are not read.
     """
     if not is_transformer(step) or takes_roles(step):
         return False
@@ -152,10 +152,10 @@ def _check_inner(name, step):
 
 
 def run_step(work, step, arguments, around):
-    """Let a step do its work within a callback context; return the result and it.
+    """Run the work of a step within a callback context; return the result and the step.
 
-    The one function that a Pipeline caches. Arguments of the work come as a tuple:
-    joblib 1.4 takes a keyword behind any number of arguments for one of them.
+    A Pipeline caches this function. The arguments come as a tuple, because joblib 1.4
+    treats a keyword after ``*args`` as one of them.
     """
     with around(step):
         return work(step, *arguments), step

@@ -205,7 +205,7 @@ class BaseWeighting(Documented, BaseEstimator):
     def class_weight_dict(self):
         """Return the weight of every label, for strategies that weigh by class.
 
-        A database needs no more to weigh rows: a SQL ``CASE``, ``create_map`` of Spark.
+        For use outside of Python: a SQL ``CASE``, ``create_map`` of Spark.
 
         Returns
         -------

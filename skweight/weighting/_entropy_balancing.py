@@ -353,7 +353,7 @@ class _Bounded:
 def balance(values, share, wanted, names, ridge=0.0):
     """Return the weights closest to `share` under which the mean of `values` is wanted.
 
-    Rows may be distinct rows with the mass of all that are alike.
+    A row may represent several identical rows; `share` is then their total.
 
     Parameters
     ----------

@@ -265,8 +265,8 @@ class _GradientOfRows:
 def fit_logistic(objective, start, *, shape=None):
     """Return the minimum of a :class:`LogisticObjective`.
 
-    ``shape`` is a function from objective to objective that adds a ridge or a
-    restriction; the parameters are those of the objective that it returns.
+    ``shape`` is a function that takes an objective and returns it with a ridge or a
+    restriction. The result has the parameters of the returned objective.
     """
     shape = shape or (lambda objective: objective)
     if objective.summary is not objective:
