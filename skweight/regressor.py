@@ -23,17 +23,16 @@ if TYPE_CHECKING:
 class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     r"""Weight the rows of a regressor's fit.
 
-    Wraps any regressor, Pipeline or search, as
-    :class:`~skweight.WeightedClassifier` wraps classifiers: a weighting decides how
-    much every row counts, and the weights are brought into whatever the estimator
-    takes. Made for weights that need no classes: those of covariate shift, survey
-    weights, weights of your own.
+    Wraps any regressor, Pipeline or search, as :class:`~skweight.WeightedClassifier`
+    wraps classifiers: a weighting decides how much every row counts, and the weights
+    are passed to the estimator in the way that it supports. For weights that need no
+    classes: covariate shift, survey weights, your own weights.
 
     .. math:: \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i)
 
-    with :math:`p_i` population weights and :math:`e_i` emphasis. Emphasis bends the
-    predicted mean towards the rows it prefers, and nothing takes it out again: there is
-    no calibration of a regressor here.
+    with :math:`p_i` population weights and :math:`e_i` emphasis. Emphasis
+    biases the predicted mean towards the emphasised rows. There is no calibration of a
+    regressor that would correct this.
 
     Parameters
     ----------

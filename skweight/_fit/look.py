@@ -320,5 +320,5 @@ def _draw_folds(request, X, counts, inside):
 
 
 def _place_others(folds, inside):
-    """Return folds in which rows that do not count have a place, where it is theirs."""
+    """Return folds in which rows of weight zero inside the view are in fold 0."""
     return np.where(inside & (folds < 0), 0, folds)

@@ -318,7 +318,7 @@ def _check_out_of_bag(request, metadata):
         )
     if request.resampler is not None:
         raise ValueError(
-            "cv='oob' needs votes for original rows, and with a resampler the "
+            "cv='oob' needs votes for rows as they came, and with a resampler the "
             "trees draw from other rows. Use cv='auto'."
         )
 

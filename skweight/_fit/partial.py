@@ -91,23 +91,23 @@ class PartialFit:
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         r"""Learn from a chunk of rows, weighted by all that came so far.
 
-        For estimators that have it. Class weights follow from running class masses,
-        which the chunk is added to first:
+        For estimators that have `partial_fit`. Class weights are computed from running
+        class masses, which include the chunk:
 
         .. math::
 
             n_k \leftarrow \lambda^m n_k + \sum_{i=1}^m \lambda^{m-i} s_i [y_i = k]
 
         with m the rows of the chunk, s their `sample_weight`, and
-        :math:`\lambda = 2^{-1/h}` from the half-life h of `streaming`; without one
-        :math:`\lambda = 1`, and a single chunk is weighted as `fit` weighs it. After
-        `fit` it goes on from there.
+        :math:`\lambda = 2^{-1/h}` from the half-life h of `streaming`. Without a
+        half-life :math:`\lambda = 1`, and a single chunk is weighted as in `fit`. After
+        `fit`, learning continues from the fitted model.
 
-        Strategies that weigh by class alone, row by row, or are products of such ones
-        can be used; those that have to see all rows at once are refused. Not available
-        together with a resampler, nor with a calibration or decision that holds rows
-        out: ``calibration="prior"`` inverts the weights without any, and ``"auto"``
-        means the same here; for a learner without `predict_proba` it means None.
+        Strategies that weigh by class, or each row by itself, can be used, and their
+        products; strategies that need all rows at once raise an error. A resampler, or
+        a calibration or decision that needs held-out rows, raises an error too.
+        ``calibration="prior"`` needs none, and ``"auto"`` means ``"prior"`` here (None
+        for a learner without `predict_proba`).
 
         Parameters
         ----------

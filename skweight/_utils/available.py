@@ -5,7 +5,7 @@ from types import MethodType
 
 
 class _Available:
-    """Descriptor of a method that is looked up only where a check passes."""
+    """Descriptor of a method that exists only if a check passes."""
 
     def __init__(self, method, check):
         self.method = method

@@ -170,8 +170,8 @@ def _address_of_documentation():
 def routing_of(estimator):
     """Return the metadata routing of an estimator, or None where it has none.
 
-    Some estimators refuse routing (AdaBoostClassifier), and one never comes to an end
-    of it: RidgeClassifierCV without ``scoring`` scores with itself.
+    Some estimators raise an error (AdaBoostClassifier), and one recurses without end:
+    RidgeClassifierCV without ``scoring`` is its own scorer.
     """
     try:
         return get_routing_for_object(estimator)

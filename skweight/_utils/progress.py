@@ -9,16 +9,16 @@ from skweight._utils.compat import NoCallbacks, has_callbacks
 
 
 class Progress:
-    """Tells of fits as they end: by lines on standard error, and to callbacks.
+    """Reports fits as they end: as lines on standard error, and to callbacks.
 
     Parameters
     ----------
     owner : estimator
-        Whose fits they are.
+        The estimator that fits.
     verbose : int
         Whether to print.
     context : callback context of scikit-learn, or NoCallbacks, default=None
-        What callbacks hear by; None where there are none.
+        Where to report to callbacks; None if there are no callbacks.
     """
 
     def __init__(self, owner, verbose, context=None):

@@ -44,7 +44,7 @@ def as_text(title, lines, tables):
 
 
 def as_html(title, lines, tables=(), items=()):
-    """Return the same as one HTML element, and sentences as a list."""
+    """Return the same as one HTML element, with sentences as a list."""
     parts = [f"<strong>{escape(title)}</strong>", facts(lines)]
     parts += [table(*content) for content in tables]
     return in_notebook("".join(parts) + listing(items))
@@ -95,7 +95,7 @@ def listing(sentences, style=""):
 def page(title, body, path=None):
     """Return a page of its own, in one file, and write it where a path is given.
 
-    It has the colours that the reader's system asks for, light or dark.
+    It follows the light or dark mode of the reader's system.
     """
     text = (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"

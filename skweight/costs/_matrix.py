@@ -217,7 +217,7 @@ class CostMatrix(Immutable):
         labels : array-like of shape (n_classes,)
             Labels in their order, lowest first.
         power : float, default=1.0
-            Cost of being off by d is ``d ** power``. Raising it makes large errors cost more.
+            A distance d costs ``d ** power``. Raising it makes large errors cost more.
 
         Returns
         -------

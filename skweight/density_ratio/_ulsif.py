@@ -21,10 +21,10 @@ _LAMBDAS = 10.0 ** np.arange(-5, 2)
 class ULSIF(RelativeDensityRatio):
     r"""Fit the density ratio by least squares, in closed form (uLSIF, RuLSIF).
 
-    The ratio is a sum of a constant and of Gaussian kernels on centres drawn from the
-    target, of smallest squared error under the source. One eigendecomposition for each
-    width gives the leave-one-out score of every ridge, so nothing is tuned by hand. The
-    fastest of the kernel methods.
+    The ratio is a constant plus a sum of Gaussian kernels, whose centres are drawn from
+    the target. It minimises the squared error under the source. One eigendecomposition
+    per width gives the leave-one-out scores of all ridges, so no parameter needs to be
+    chosen. This is the fastest of the kernel methods.
 
     .. math::
         r(x) = \theta^\top \varphi(x), \qquad

@@ -12,7 +12,7 @@ from skweight.pipeline._steps import (
 
 
 def _used_has(method):
-    """Return whether what is left of the steps after the fit has a method."""
+    """Return whether the steps that count after the fit have a method."""
 
     def check(self):
         # Raises the AttributeError of the step that lacks it, which says more.

@@ -460,7 +460,7 @@ def _positive(pos_label, classes, codes, weight):
 def _validation_weight(population, X_target, X, y, sample_weight):
     """Return what each row counts in validation, and in words whose weights they are.
 
-    They are learned once, from all rows: to all strategies the same yardstick.
+    They are learned once, from all rows, so that all strategies are measured alike.
     """
     if population is None and X_target is not None:
         population = DensityRatioWeighting(X_target, random_state=0)

@@ -1,4 +1,4 @@
-"""A comparison in sentences, in a picture, and as a page without code."""
+"""A comparison as sentences, as a figure, and as an HTML page."""
 
 from html import escape
 

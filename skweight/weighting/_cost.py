@@ -13,7 +13,7 @@ LEVELS = ("auto", "class", "instance")
 class CostWeighting(BaseWeighting):
     r"""Weigh rows by what is at stake in them.
 
-    For a learner that should focus on rows whose mistakes are expensive. Try the expected-cost
+    For a learner that should focus on expensive mistakes. Try the expected-cost
     decision on calibrated probabilities first (``decision=cost``): it needs no weights,
     and weights help beyond it only where the model is too simple for its data. Use both
     together only with a calibration in between. Role: emphasis.

@@ -11,13 +11,13 @@ from skweight.weighting._noise import confident_labels
 
 
 class HardExampleWeighting(BaseModelWeighting):
-    r"""Look harder at rows that a first model gets wrong: just train twice.
+    r"""Emphasise rows that a first model gets wrong ("just train twice").
 
-    For hidden groups without labels. With labels of the groups,
-    :class:`GroupBalancedWeighting` is better in every case tried. Wrong labels are hard
-    examples, too: without `noise_guard` these weights can invert a model (an AUC of .29
-    was seen), which is why each fit warns. A last resort, to be judged on held-out rows
-    that were looked at by hand. Role: emphasis.
+    For unknown groups. With known groups, :class:`GroupBalancedWeighting` was better in
+    every case we tried. Rows with wrong labels are emphasised, too: without
+    `noise_guard` this can invert a model (we saw an AUC of .29), so each fit warns. Use
+    it as a last resort, and evaluate it on held-out rows with verified labels. Role:
+    emphasis.
 
     .. math::
 

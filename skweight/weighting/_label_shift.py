@@ -299,9 +299,9 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 def error_of_mixture(proba, prior, frequencies, weight):
     """Return the standard errors of the frequencies of a mixture.
 
-    From the information per row of the target. The calibration was learned from the
-    source, and its error adds as if one row more of either were one row less: the
-    number of rows is the harmonic one, 1 / (1 / n_target + 1 / n_source).
+    Computed from the information per row of the target. The calibration was learned
+    from the source and has an error too. So the number of rows in the formula is
+    1 / (1 / n_target + 1 / n_source).
     """
     present = np.flatnonzero(prior > 0)
     errors = np.zeros(prior.size)

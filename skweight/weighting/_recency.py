@@ -9,7 +9,7 @@ from skweight._utils.columns import columns_of, row_values
 from skweight._utils.validation import check_number, find_missing
 from skweight.weighting._base import BaseWeighting
 
-# Where rows are newer than all training rows, weights stop to grow here.
+# Limit for rows that are newer than all training rows.
 _LARGEST_EXPONENT = 500.0
 
 

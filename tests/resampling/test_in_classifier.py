@@ -458,7 +458,7 @@ def test_out_of_bag_votes_are_for_rows_as_they_came(rare):
         calibration="sigmoid",
         cv="oob",
     )
-    with pytest.raises(ValueError, match="cv='oob' needs votes for original rows"):
+    with pytest.raises(ValueError, match="cv='oob' needs votes for rows as they came"):
         clf.fit(X, y)
 
 
