@@ -4,8 +4,8 @@ Ask a human, where it pays
 
 A bank decides on credit applications. A loan that is not paid back costs its amount, a
 good customer who is refused costs 8 % of the amount. A clerk who looks into the case
-costs 60, whatever comes of it. To ask the clerk is a decision, but it is not a label: no
-application is "ask" in truth.
+costs 60 in any case. To ask the clerk is a decision, but not a label: no application is
+truly "ask".
 """
 
 # %%
@@ -32,9 +32,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # %%
 # The costs, and one more decision
 # --------------------------------
-# ``with_decision`` adds a decision that is not a label. It costs 60 whatever is true; a dict
-# ``{"bad": ..., "good": ...}`` would say what it costs if either is true. What the
-# matrix implies is said by ``check``: in small applications the clerk never pays.
+# ``with_decision`` adds a decision that is not a label. It costs 60 for either label; a
+# dict ``{"bad": ..., "good": ...}`` would give a cost for each. ``check`` says what the
+# matrix implies: for small applications the clerk never pays.
 
 
 def margin(X):
