@@ -19,7 +19,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._held_out.cross_fit import outputs_of
-from skweight._utils.roles import multiply
+from skweight._utils.roles import in_range, multiply
 from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
 from skweight.delivery._arguments import offsets_of, take_params
@@ -248,11 +248,12 @@ class CrossFits:
         if weights is None:
             return train, None, None
         weights, population = weights[train], self.population
-        total = float(train.size)
+        weights, total = in_range(weights), float(train.size)
         if population is not None:
             population = population[train]
             if not self.normalize:
                 total = population.sum()
+            population = in_range(population)
             population = population * (total / population.sum())
         return train, weights * (total / weights.sum()), population
 

@@ -40,7 +40,11 @@ def multiply(first, second):
         return second
     if second is None:
         return first
-    return first * second
+    try:
+        with np.errstate(over="raise"):
+            return first * second
+    except FloatingPointError:  # no learner could tell other sizes apart
+        return in_range(first) * in_range(second)
 
 
 def without_rounding_noise(weights):

@@ -9,6 +9,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.compat import Documented
+from skweight._utils.roles import in_range
 from skweight._utils.validation import positions_of, say
 from skweight.costs._labels import join_labels
 
@@ -156,7 +157,7 @@ class BaseDecision(Documented, BaseEstimator):
         held_out = HeldOutRows(
             None if proba is None else np.asarray(proba, dtype=np.float64),
             None if y is None else np.asarray(y),
-            None if sample_weight is None else np.asarray(sample_weight, np.float64),
+            _as_weights(sample_weight),
             X,
             metadata,
         )
@@ -288,6 +289,14 @@ class BaseDecision(Documented, BaseEstimator):
     def _instances(cls, labels):
         """Return examples for the common tests, given the labels they will meet."""
         return [] if cls is BaseDecision else [cls()]
+
+
+def _as_weights(sample_weight):
+    """Return weights that can be summed; None stays None."""
+    if sample_weight is None:
+        return None
+    sample_weight = np.asarray(sample_weight, np.float64)
+    return in_range(sample_weight) if sample_weight.size else sample_weight
 
 
 def positions_decided(fitted, X, classes, *, owner):

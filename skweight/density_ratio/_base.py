@@ -20,6 +20,7 @@ from skweight.density_ratio._tables import (
     column_names,
     numbers,
     plain_table,
+    rows_that_count,
     width,
 )
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
@@ -173,7 +174,8 @@ class BaseDensityRatio(Documented, BaseEstimator):
             return counted
         # Rows of weight zero took no part, but they have a ratio too.
         ratio = self.ratio(X_source)
-        ratio[np.asarray(sample_weight_source) > 0] = counted
+        weight = np.asarray(sample_weight_source, dtype=np.float64)
+        ratio[rows_that_count(weight)[0]] = counted
         return ratio
 
     def ratio(self, X):

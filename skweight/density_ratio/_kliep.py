@@ -291,7 +291,9 @@ def leave_one_out_score(
     own = (source[:, support] * unit[support]).astype(np.float64)
     products = (own * share_source[:, np.newaxis]).T @ own
     share = float(share_source @ share_source)
-    penalty = (np.sum(inverse * products) - 1) * share / (1 - share)
+    # One row may have the whole share, but for what rounding leaves of the others.
+    rest = max(1 - share, np.finfo(np.float64).eps)
+    penalty = (np.sum(inverse * products) - 1) * share / rest
     # The kernel of a centre looks at its own row too closely to judge it.
     judged = share_target * ~is_center
     if not judged.any():

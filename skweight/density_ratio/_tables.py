@@ -127,10 +127,8 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
         n = n_rows(X, f"X_{name}")
         share = None
         if weight is not None:
-            weight = in_range(check_weights(weight, n, name=f"sample_weight_{name}"))
-            # Summed without zeros, which would move the rounding of the sum.
-            counted = np.flatnonzero(weight)
-            share = weight[counted] / weight[counted].sum()
+            weight = check_weights(weight, n, name=f"sample_weight_{name}")
+            counted, share = rows_that_count(weight)
         n_counted = n if share is None else share.size
         if n_counted < MIN_ROWS:
             what = "row" if n_counted == 1 else "rows"
@@ -142,6 +140,18 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
         X = numbers(X, owner=owner, name=f"X_{name}") if numeric else plain_table(X)
         samples.append(Sample(take_rows(X, counted) if n_counted < n else X, share))
     return samples
+
+
+def rows_that_count(weight):
+    """Return the positions of rows that have a share of the weight, and the shares.
+
+    A row may weigh so little beside another that its share is no number but zero.
+    """
+    weight = in_range(weight)
+    # Summed without zeros, which would move the rounding of the sum.
+    counted = np.flatnonzero(weight)
+    share = weight[counted] / weight[counted].sum()
+    return counted[share > 0], share[share > 0]
 
 
 def plain_table(X):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_labels,
     check_weights,
@@ -264,7 +265,7 @@ def expected_cost_loss(
 
 def _sum_or_mean(costs, sample_weight, normalize):
     if sample_weight is not None:
-        sample_weight = check_weights(sample_weight, costs.size)
+        sample_weight = in_range(check_weights(sample_weight, costs.size))
     if normalize:
         return float(np.average(costs, weights=sample_weight))
     return float(costs.sum() if sample_weight is None else costs @ sample_weight)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_choice,
     check_labels,
@@ -87,7 +88,7 @@ def outcomes_by_class(
     if sample_weight is None:
         weight = np.broadcast_to(np.float64(1.0), y_true.size)
     else:
-        weight = check_weights(sample_weight, y_true.size)
+        weight = in_range(check_weights(sample_weight, y_true.size))
         counted = weight > 0
         if not counted.all():
             y_true, proba, weight = y_true[counted], proba[counted], weight[counted]

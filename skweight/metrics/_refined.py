@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import make_scorer
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import check_bool, check_weights, encode_labels
 from skweight.calibration._engine.logistic import (
     Affine,
@@ -267,7 +268,7 @@ class RefinedLogLoss:
             weight = np.broadcast_to(np.float64(1.0), codes.shape[0])
             count = count_rows(codes, n_classes)
         else:
-            weight = check_weights(sample_weight, codes.shape[0])
+            weight = in_range(check_weights(sample_weight, codes.shape[0]))
             counted = weight > 0
             scores, codes = scores[counted], codes[counted]
             weight, count, _ = to_effective_rows(weight[counted], codes, n_classes)

@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 
 from skweight._utils.compat import own_request, run_as_task
-from skweight._utils.roles import RoleWeights
+from skweight._utils.roles import RoleWeights, in_range
 from skweight._utils.validation import check_weights, did_you_mean, n_rows, plain
 from skweight.delivery._deliver import routing_without_weights
 from skweight.delivery._one import takes_roles
@@ -271,7 +271,8 @@ class Pipeline(FittedSteps):
                 "is enabled: sklearn.set_config(enable_metadata_routing=True)."
             )
         if population is not None:
-            population = check_weights(population, n_rows(X))
+            # The scale is the caller's, unless no learner could sum the weights.
+            population = in_range(check_weights(population, n_rows(X)))
         if guards:
             # The last step is told the roles of weights, and takes them for granted.
             self._guard_passed(X, y, population)

@@ -280,9 +280,10 @@ class _Columns:
     def __init__(self, vectors, sampler_dtype):
         self.single = sampler_dtype == np.float32
         dtype = np.dtype(np.float32 if self.single else np.float64)
-        largest = np.frexp(np.abs(vectors).max())[1]
-        self.unit = np.ldexp(_SMALL.get(dtype, _SMALLEST), -int(largest))
-        scaled = vectors * self.unit
+        # By its power of two, which may itself be no number.
+        self.exponent = int(np.frexp(np.abs(vectors).max())[1])
+        self.unit = _SMALL.get(dtype, _SMALLEST)
+        scaled = np.ldexp(vectors, -self.exponent) * self.unit
         coordinates = scaled.astype(dtype)
         if self.single:
             remainder = (scaled - coordinates).astype(dtype)
@@ -296,7 +297,7 @@ class _Columns:
         numbers = coordinates[:, :n]
         if self.single:
             numbers = numbers + coordinates[:, n : 2 * n]
-        return numbers / self.unit
+        return np.ldexp(numbers / self.unit, self.exponent)
 
 
 def _nominal_columns(sampler, X):

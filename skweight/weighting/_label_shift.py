@@ -19,6 +19,8 @@ METHODS = ("em", "bbse")
 # Standard error of a frequency from which on the target says too little about it. The
 # spread of a frequency of which nothing is known is 0.29.
 LARGEST_ERROR = 0.2
+# Likelihoods of a row that are less, relative to its largest, are as good as this.
+_LEAST_LIKELY = 1e-100
 # Information below this is none.
 _SMALLEST = 1e-9
 
@@ -289,11 +291,24 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
     times new over old frequency: proportions of a mixture.
     """
     present = prior > 0
-    A = proba[:, present] / prior[present]
+    A = in_reach(proba[:, present] / prior[present])
     share = np.full(len(proba), 1 / len(proba))
     result = np.zeros(prior.size)
     result[present] = fit_mixture(A, share, tol=tol).proportions
     return result
+
+
+def in_reach(likelihoods):
+    """Return likelihoods of rows whose squares are numbers.
+
+    Only ratios within a row matter. They are left alone unless a class that hardly
+    counts makes some of them huge.
+    """
+    if likelihoods.max() < 1 / _LEAST_LIKELY:
+        return likelihoods
+    return np.maximum(
+        likelihoods / likelihoods.max(axis=1, keepdims=True), _LEAST_LIKELY
+    )
 
 
 def error_of_mixture(proba, prior, frequencies, weight):
@@ -307,8 +322,8 @@ def error_of_mixture(proba, prior, frequencies, weight):
     errors = np.zeros(prior.size)
     if present.size < 2:
         return errors
-    A = proba[:, present] / prior[present]
-    A /= np.maximum(A @ frequencies[present], 1e-300)[:, None]
+    A = in_reach(proba[:, present] / prior[present])
+    A /= np.maximum(A @ frequencies[present], _LEAST_LIKELY)[:, None]
     # Coordinates on the simplex: all frequencies but one, which follows from the rest.
     base = int(np.argmax(frequencies[present]))
     free = np.delete(np.arange(present.size), base)

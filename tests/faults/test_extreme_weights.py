@@ -1,0 +1,178 @@
+"""No finite weight makes NumPy warn, whatever of the package is given it."""
+
+import re
+import warnings
+from inspect import signature
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+import skweight.exceptions
+from skweight import (
+    CostMatrix,
+    LabelShiftWeighting,
+    WeightedClassifier,
+    WeightMonitor,
+    metrics,
+    recommend_weighting,
+)
+from skweight import weights as functions
+from skweight._utils.roles import multiply
+from skweight.density_ratio import KMM
+from skweight.inspection import balance_table, weight_report
+from skweight.testing import all_estimators
+
+N = 80
+_RNG = np.random.default_rng(0)
+X = np.column_stack(
+    [_RNG.uniform(0.5, 2, N), _RNG.integers(0, 2, N), _RNG.normal(size=N)]
+)
+Y = (X[:, 2] + _RNG.normal(size=N) > 0.3).astype(int)
+P = 1 / (1 + np.exp(-X[:, 2]))
+COST = CostMatrix.binary(fp=1, fn=5)
+
+
+def one(value, rest=1.0):
+    return np.r_[np.full(3, rest), value, np.full(N - 4, rest)]
+
+
+EXTREME = {
+    "one huge": one(1.7e308),
+    "one tiny": one(5e-324),
+    "all huge": np.full(N, 1.7e308),
+    "all tiny": np.full(N, 5e-324),
+    "of every size": np.r_[np.zeros(5), 5e-324, np.geomspace(1e-300, 1.7e308, N - 6)],
+    "halves": np.where(np.arange(N) % 2, 1.7e308, 5e-324),
+}
+# Where one row has all of the weight, these have nothing to learn from, and say so.
+REFUSALS = "same in every training row that counts|no row that counts|single row|"
+REFUSALS += "no training row of positive|needs at least|that count|is zero|one class|"
+REFUSALS += "no weights of the training rows"
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_own_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for category in vars(skweight.exceptions).values():
+            if isinstance(category, type) and issubclass(category, Warning):
+                warnings.simplefilter("ignore", category)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # GaussianNB takes the logarithm of the frequency of a class without weight.
+        warnings.filterwarnings("ignore", "divide by zero encountered in log$")
+        yield
+
+
+def fit_anything(kind, estimator, weights):
+    """Return numbers that an estimator of a kind makes of weights."""
+    if kind == "weighting":
+        return estimator.fit_weigh(X, Y, weights)
+    if kind == "density_ratio":
+        clone(estimator).fit_ratio(X, X + 0.2, None, weights)
+        return estimator.fit_ratio(X, X + 0.2, weights, None)
+    if kind == "stabilizer":
+        return estimator.stabilize(weights)
+    if kind == "sampler":
+        estimator.fit_resample(X, Y, sample_weight=weights)
+        return estimator.sample_weight_
+    if kind == "calibrator":
+        further = {}
+        if "class_multiplier" in signature(estimator.fit).parameters:
+            further["class_multiplier"] = np.array([1.0, 2.0])
+        estimator.fit(X[:, 2], Y, sample_weight=weights, classes=[0, 1], **further)
+        return estimator.predict_proba(X[:, 2])
+    if kind == "decision":
+        proba = np.column_stack([1 - P, P])
+        estimator.fit(proba, Y, sample_weight=weights, classes=[0, 1], X=X)
+        return estimator.decide(proba, X)
+    y = X[:, 2] if kind == "regressor" else Y
+    return estimator.fit(X, y, sample_weight=weights).predict(X)
+
+
+KINDS = ["weighting", "density_ratio", "stabilizer", "sampler", "calibrator"]
+KINDS += ["decision", "classifier", "regressor", "pipeline"]
+
+
+@pytest.mark.parametrize("pattern", EXTREME)
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in KINDS for name in all_estimators(kind)]
+)
+def test_every_public_estimator(kind, name, pattern):
+    estimator = all_estimators(kind)[name]
+    try:
+        result = fit_anything(kind, estimator, EXTREME[pattern].copy())
+    except ValueError as error:
+        assert re.search(REFUSALS, str(error)), error
+        return
+    if np.asarray(result).dtype.kind == "f":
+        assert np.isfinite(result).all()
+
+
+FIGURES = {
+    name: getattr(metrics, name)
+    for name in metrics.__all__
+    if name.startswith(("brier", "log_loss", "calibration", "cox", "reliability"))
+    or name in ("smooth_calibration_error", "integrated_calibration_index")
+}
+FIGURES |= {
+    name: lambda y, p, sample_weight, name=name: getattr(metrics, name)(
+        y, p > 0.5, COST, sample_weight=sample_weight
+    )
+    for name in ("cost_score", "profit_score", "savings_score")
+}
+FIGURES |= {
+    "expected_cost_loss": lambda y, p, sample_weight: metrics.expected_cost_loss(
+        y, p, COST, sample_weight=sample_weight
+    ),
+    "cost_curve": metrics.cost_curve,
+    "RefinedLogLoss": lambda y, p, sample_weight: metrics.RefinedLogLoss()(
+        y, p, sample_weight=sample_weight
+    ),
+}
+
+
+def numbers_in(result):
+    if isinstance(result, dict):
+        result = list(result.values())
+    if isinstance(result, tuple | list):
+        for one_of_them in result:
+            yield from numbers_in(one_of_them)
+    elif isinstance(result, float | np.ndarray):
+        yield from np.ravel(result)
+
+
+@pytest.mark.parametrize("pattern", EXTREME)
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_metric(name, pattern):
+    result = FIGURES[name](Y, P, sample_weight=EXTREME[pattern])
+    assert np.isfinite([*numbers_in(result)]).all(), result
+
+
+@pytest.mark.parametrize("pattern", EXTREME)
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_scorers(scoring, pattern):
+    clf = LogisticRegression().fit(X, Y)
+    scorer = metrics.worst_group_scorer(scoring, 1)
+    assert np.isfinite(scorer(clf, X, Y, sample_weight=EXTREME[pattern]))
+
+
+@pytest.mark.parametrize("pattern", EXTREME)
+@pytest.mark.parametrize(
+    "name",
+    ["design_effect", "effective_sample_size", "pareto_diagnostics", "pareto_smooth"]
+    + ["cap_weights", "clip_weights", "normalize_weights", "temper_weights"],
+)
+def test_every_function_of_weights(name, pattern):
+    result = getattr(functions, name)(EXTREME[pattern])
+    assert np.isfinite([*numbers_in(result)]).all()
+
+
+@pytest.mark.parametrize("pattern", EXTREME)
+def test_reports_and_advice(pattern):
+    weights = EXTREME[pattern]
+    weight_report(weights, X, Y)
+    balance_table(X, X + 0.2, weights=weights)
+    recommend_weighting(X, Y, sample_weight=weights)
