@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_labels,
     check_number,
@@ -230,7 +231,7 @@ class FocalObjective:
         check_number(self.gamma, name="gamma", low=0)
         _, codes = encode_labels(check_labels(y, owner=type(self).__name__))
         if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, codes.shape[0])
+            sample_weight = in_range(check_weights(sample_weight, codes.shape[0]))
         share = np.bincount(codes, sample_weight)
         if share.size < 2 or not (share > 0).all():
             raise ValueError(

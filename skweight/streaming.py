@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_choice,
     check_labels,
@@ -275,7 +276,9 @@ class BalancedBatches:
             if n_batches is None
             else _whole(n_batches, "n_batches")
         )
-        self._weights = None if weights is None else check_weights(weights, codes.size)
+        self._weights = None
+        if weights is not None:
+            self._weights = in_range(check_weights(weights, codes.size))
         self._rows = [np.flatnonzero(codes == one) for one in range(self.classes_.size)]
         masses = np.bincount(codes, self._weights, self.classes_.size)
         shares = self._shares(quotas, masses)

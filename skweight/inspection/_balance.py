@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skweight._utils.columns import take_column
+from skweight._utils.roles import in_range
 from skweight._utils.times import times_as_numbers
 from skweight._utils.validation import check_choice, check_weights, n_rows, plain
 from skweight.density_ratio._tables import check_same_columns, column_names, width
@@ -131,7 +132,7 @@ def balance_table(
     """
     check_choice(scale, ("target", "source", "pooled"), name="scale")
     n, n_target = n_rows(X), n_rows(X_target, "X_target")
-    after = check_weights(weights, n, name="weights")
+    after = in_range(check_weights(weights, n, name="weights"))
     before = _or_ones(sample_weight, n, "sample_weight")
     target = _or_ones(sample_weight_target, n_target, "sample_weight_target")
     rows = []
@@ -210,7 +211,9 @@ def _levels(name, source, target):
 
 
 def _or_ones(weights, n, name):
-    return np.ones(n) if weights is None else check_weights(weights, n, name=name)
+    if weights is None:
+        return np.ones(n)
+    return in_range(check_weights(weights, n, name=name))
 
 
 def _moments(x, weight):

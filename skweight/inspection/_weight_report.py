@@ -6,6 +6,7 @@ import numpy as np
 
 from skweight._utils.pareto import ParetoDiagnostics
 from skweight._utils.render import Table, as_html, as_text, json_ready
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_number,
     check_weights,
@@ -410,7 +411,7 @@ def weight_report(
     >>> bool((X_target[report.orphans, 0] > 5).all())
     True
     """
-    weights = check_weights(weights, name="weights")
+    weights = in_range(check_weights(weights, name="weights"))
     check_number(cv, name="cv", low=2)
     check_number(n_bootstrap, name="n_bootstrap", low=1)
     check_number(confidence, name="confidence", low=0, high=1, include="neither")

@@ -125,7 +125,7 @@ def savings_score(
     0.5
     """
     check_consistent_length(y_true, y_pred)
-    cost = as_cost_matrix(cost)
+    cost, sample_weight = as_cost_matrix(cost), _relative(sample_weight, len(y_true))
     total = _sum_or_mean(
         cost.incurred(y_true, y_pred, X, **metadata), sample_weight, False
     )
@@ -194,6 +194,8 @@ def profit_score(
     check_consistent_length(y_true, y_pred)
     cost = as_cost_matrix(cost)
     costs = cost.incurred(y_true, y_pred, X, **metadata)
+    if normalize:
+        sample_weight = _relative(sample_weight, costs.size)
     profit = -_sum_or_mean(costs, sample_weight, False)
     if baseline is not None:
         profit += _baseline(cost, y_true, X, sample_weight, baseline, metadata)
@@ -264,11 +266,18 @@ def expected_cost_loss(
 
 
 def _sum_or_mean(costs, sample_weight, normalize):
-    if sample_weight is not None:
-        sample_weight = in_range(check_weights(sample_weight, costs.size))
     if normalize:
-        return float(np.average(costs, weights=sample_weight))
+        return float(np.average(costs, weights=_relative(sample_weight, costs.size)))
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, costs.size)
     return float(costs.sum() if sample_weight is None else costs @ sample_weight)
+
+
+def _relative(sample_weight, n_samples):
+    """Return weights whose scale does not matter, so that they can be summed."""
+    if sample_weight is None:
+        return None
+    return in_range(check_weights(sample_weight, n_samples))
 
 
 def _baseline(cost, y_true, X, sample_weight, baseline, metadata):

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_labels,
     check_number,
+    check_weights,
     encode_labels,
     plain,
     say,
@@ -153,6 +155,8 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
             f"cost_curve needs two classes; y_true has the labels {say(classes)}."
         )
     pos_label = find_pos_label(pos_label, classes)
+    if sample_weight is not None:
+        sample_weight = in_range(check_weights(sample_weight, y_true.size))
     fpr, tpr, threshold = roc_curve(
         y_true == pos_label, y_score, sample_weight=sample_weight
     )

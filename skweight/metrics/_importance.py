@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils.validation import check_is_fitted
 
+from skweight._utils.roles import in_range, multiply
 from skweight._utils.validation import check_weights, n_rows
 from skweight.metrics._routed_scorer import RoutedScorer
 from skweight.weighting._base import fitted_factors_of
@@ -129,7 +130,9 @@ class ImportanceWeightedScorer(RoutedScorer):
         """Return the score of an estimator for the target, higher being better."""
         weights = self._weights(estimator, X, y_true)
         if sample_weight is not None:
-            weights = weights * check_weights(sample_weight, n_rows(X))
+            weights = multiply(
+                weights, in_range(check_weights(sample_weight, n_rows(X)))
+            )
         if not weights.sum() > 0:
             raise ValueError(
                 "The scored rows need a positive total weight; got weights of zero for "

@@ -14,6 +14,10 @@ from skweight._utils.validation import (
     say,
 )
 
+# Rows that weigh less, relative to the heaviest, count as rows of weight zero: squares
+# of smaller weights are no numbers.
+_NOTHING = 1e-140
+
 
 class Outcomes(NamedTuple):
     """Predictions and outcomes of one class, for rows of positive weight.
@@ -89,7 +93,7 @@ def outcomes_by_class(
         weight = np.broadcast_to(np.float64(1.0), y_true.size)
     else:
         weight = in_range(check_weights(sample_weight, y_true.size))
-        counted = weight > 0
+        counted = weight > _NOTHING * weight.max()
         if not counted.all():
             y_true, proba, weight = y_true[counted], proba[counted], weight[counted]
     if labels is None:

@@ -5,9 +5,12 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing
 
 from skweight._utils.columns import group_index, metadata_names_of
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_choice,
     check_number,
+    check_weights,
+    n_rows,
     plain,
 )
 from skweight.metrics._calibration import (
@@ -229,6 +232,8 @@ class WorstGroupScorer(RoutedScorer):
         scorer = scorer or self.scorer
         row_groups = group_index(self.groups, X, metadata, owner="worst_group_scorer")
         codes, groups = row_groups.factorize()
+        if sample_weight is not None:
+            sample_weight = in_range(check_weights(sample_weight, n_rows(X)))
         scores = {}
         for position in sorted(range(len(groups)), key=lambda i: repr(groups[i])):
             group = plain(groups[position])

@@ -17,6 +17,8 @@ from skweight.weights import weighted_quantile
 # Probabilities are clipped before their log odds are computed: no votes in a forest
 # must not become infinite log odds.
 CLIP = 1e-4
+# Log odds with less of a spread are those of a single row, whatever rounding says.
+_LEAST_SPREAD = 1e-60
 # Figures whose tolerance is relative to the frequency of their class.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
 COUNTS = ("class frequency", "predicted share", "recall", "weights above quantile")
@@ -162,7 +164,7 @@ class Figures:
             gap = p - is_class
             sums.append(sums_of(gap, weight))
             centre, spread = self.slope_scale[k]
-            if spread > 0:
+            if spread > _LEAST_SPREAD:
                 # Contribution of a row to one Newton step from a slope of 1.
                 tilt = -gap * (log_odds(p) - centre) / spread
                 sums.append(sums_of(tilt, weight))

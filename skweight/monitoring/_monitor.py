@@ -32,6 +32,8 @@ from skweight.monitoring._stream import Stream, budget_of_look
 # noise of the fits. Measured by benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
+_LARGEST_WEIGHT = 1e70
+
 
 class WeightMonitor(BaseEstimator):
     r"""Test a stream of batches for changes since a classifier was trained.
@@ -249,7 +251,7 @@ class WeightMonitor(BaseEstimator):
         check_rows(X, y)
         (X,) = indexable(X)
         if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, n_rows(X))
+            sample_weight = _check_summable(sample_weight, n_rows(X))
         classes, codes = encode_labels(y)
         if classes.size < 2:
             raise ValueError(
@@ -388,7 +390,7 @@ class WeightMonitor(BaseEstimator):
             raise ValueError("WeightMonitor.update needs at least one row; X has none.")
         weight = np.ones(n)
         if sample_weight is not None:
-            weight = check_weights(sample_weight, n)
+            weight = _check_summable(sample_weight, n)
         codes = self._read_labels(X, y)
         if labels_only and codes is None:
             raise ValueError(
@@ -485,6 +487,17 @@ class WeightMonitor(BaseEstimator):
     def _instances(cls, labels):
         """Return instances for the common tests, which use these labels."""
         return [cls(WeightedClassifier(), random_state=0)]
+
+
+def _check_summable(sample_weight, n_rows):
+    """Return weights whose fourth powers can be summed, chunk after chunk."""
+    weight = check_weights(sample_weight, n_rows)
+    if not 1 / _LARGEST_WEIGHT < weight.max() < _LARGEST_WEIGHT:
+        raise ValueError(
+            f"The largest sample_weight is {weight.max():g}, whose fourth power is no "
+            "number. Only ratios of weights matter: divide all of them by a constant."
+        )
+    return weight
 
 
 def _fit_and_predict(estimator, X, y, train, test, arguments, classes):

@@ -18,6 +18,7 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._utils.compat import run_with_callbacks
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_labels,
     check_number,
@@ -220,7 +221,7 @@ def compare_weightings(
     scorers = _scorers(scoring)
     fail = _raises(error_score)
     if sample_weight is not None:
-        sample_weight = check_weights(sample_weight, n_rows(X))
+        sample_weight = in_range(check_weights(sample_weight, n_rows(X)))
     weight, whose = _validation_weight(population, X_target, X, y, sample_weight)
     positive = _positive(pos_label, classes, codes, weight)
     splits = _splits(cv, X, y, groups, seed)

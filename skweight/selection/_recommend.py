@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skweight._utils.columns import take_column
+from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_labels,
     check_rows,
@@ -145,7 +146,7 @@ def recommend_weighting(
         )
     weight = np.ones(len(y))
     if sample_weight is not None:
-        weight = check_weights(sample_weight, n_rows(X))
+        weight = in_range(check_weights(sample_weight, n_rows(X)))
     figures = _figures_of_classes(classes, codes, weight) | _figures_of_columns(X)
     reasons = []
     cost = _look_at_cost(cost, classes, X, figures, reasons)
