@@ -14,7 +14,12 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from skweight._fit.training import Training
-from skweight._held_out.pair_folds import CrossFits, WeightedModel, make_folds
+from skweight._held_out.pair_folds import (
+    IN_EVERY_MODEL,
+    CrossFits,
+    WeightedModel,
+    make_folds,
+)
 from skweight._held_out.splits import (
     DEFAULT_FOLDS,
     Splits,
@@ -132,11 +137,12 @@ class LookingTraining(Training):
     def of(self, rows, n_samples):
         """Return the same way for some of the rows, with weights of their own."""
         part = super().of(rows, n_samples)
-        view = self._view_of(rows) if self._by_row else self._fits
-        if view is self._fits:
-            return part
         with warnings.catch_warnings():  # said once, of all rows
             warnings.simplefilter("ignore", DegenerateWeightsWarning)
+            warnings.simplefilter("ignore", FewerThanAskedWarning)
+            view = self._view_of(rows) if self._by_row else self._fits
+            if view is self._fits:
+                return part
             _, weights = self._learn(self._by_row, view)
         by_row = None
         for own in weights:
@@ -155,7 +161,8 @@ class LookingTraining(Training):
         left = left[left >= 0]
         if -1 not in kept and left.size == 0:
             return self._fits
-        if -1 not in kept and left.size == 1 and left[0] not in kept:
+        is_fold = -1 not in kept and left.size == 1 and left[0] not in kept
+        if is_fold and self._fits.n_folds > 2:  # of two, no pair leaves a row
             return self._fits.without(left[0])
         return self._fits.inside(self._draw(inside))
 
@@ -295,6 +302,12 @@ def _draw_folds(request, X, counts, inside):
         n_folds = int(cv)
     seed, counted = request.params["random_state"], (counts & inside).astype(float)
     if metadata.get("groups") is None:
+        alone = np.zeros(counts.size, dtype=bool)
+        if not inside.all():
+            # Without the one row of a class in a part, no model would know the class.
+            n_rows_of = np.bincount(request.codes, counted, request.classes.size)
+            alone = (counted > 0) & (n_rows_of == 1)[request.codes]
+            counted[alone] = 0
         folds, _ = make_folds(
             X, request.y, n_folds, population=counted, random_state=seed
         )
@@ -305,6 +318,7 @@ def _draw_folds(request, X, counts, inside):
                 "Collect more rows of it, or set cv to fewer folds.",
                 FewerThanAskedWarning,
             )
+        folds[alone] = IN_EVERY_MODEL
         return np.where(inside, folds, -1)
     splits = make_splits(n_folds, X, request.y, counted, seed, metadata)
     folds = np.full(counts.size, -1)

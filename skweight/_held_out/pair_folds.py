@@ -28,6 +28,8 @@ from skweight.delivery._arguments import offsets_of, take_params
 # one label only, and there are this many distinct rows for every fold.
 _OWN_CONTENT = 0.9
 _CONTENTS_PER_FOLD = 4
+# Fold of rows that every model is fitted on and none scores.
+IN_EVERY_MODEL = -2
 
 
 class WeightedModel(NamedTuple):
@@ -73,6 +75,7 @@ class CrossFits:
     folds : ndarray of shape (n_samples,)
         Fold of every row, 0 to k - 1; each row is scored by models without its fold.
         Rows of fold -1 are in no view: no model is fitted on them or scores them.
+        Rows of fold -2 are scored by none, and every model is fitted on them.
     population : ndarray of shape (n_samples,), default=None
         How many rows each row stands for. Rows of weight zero train no model.
     n_jobs : int or None, default=None
@@ -202,7 +205,7 @@ class CrossFits:
             passes = self._passes.setdefault(self._kind, {})
             passes |= self._fit([key for key in left_out if key not in passes], None)
         else:
-            whole = np.zeros(self.folds.size)
+            whole = (self.folds == IN_EVERY_MODEL).astype(np.float64)
             whole[self.rows] = emphasis
             passes = self._fit(left_out, whole)
         proba = np.empty((self.folds.size, self.classes.size))

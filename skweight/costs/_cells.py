@@ -17,6 +17,7 @@ from skweight.costs._entries import as_entry
 from skweight.costs._labels import (
     distinct,
     hint_at_positions,
+    hint_at_spelling,
     order_of_two,
     positive_among,
 )
@@ -113,7 +114,8 @@ class Cells:
                     f"The cost matrix must name exactly the labels of y, {say(classes)}"
                     f": missing are {say(missing)}, unknown to y are {say(extra)}. "
                     "Costs cannot be guessed: add or remove those rows and columns, "
-                    "with labels of the same type as in y." + hint_at_positions(classes)
+                    "with labels of the same type as in y."
+                    + (hint_at_positions(classes) or hint_at_spelling(missing, extra))
                 )
             order = [self.labels.index(label) for label in classes]
         distinct([*classes, *self.further])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._utils.validation import say
+from skweight._utils.validation import did_you_mean, say
 
 
 def distinct(labels):
@@ -116,3 +116,12 @@ def hint_at_positions(classes):
         " (cross_val_predict of scikit-learn replaces labels by 0, 1, ... where the "
         "method is not 'predict': there, give it such labels, and costs for them.)"
     )
+
+
+def hint_at_spelling(missing, unknown):
+    """Return a hint at labels of y that the unknown labels of costs look like."""
+    words = [label for label in missing if isinstance(label, str)]
+    hints = {
+        label: did_you_mean(label, words) for label in unknown if isinstance(label, str)
+    }
+    return "".join(f" For {label!r}:{hint}" for label, hint in hints.items() if hint)

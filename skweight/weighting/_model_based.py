@@ -4,7 +4,13 @@ import numpy as np
 
 from skweight._held_out.pair_folds import CrossFits, WeightedModel, make_folds
 from skweight._utils.columns import drop_columns
-from skweight._utils.validation import check_number, encode_labels, n_rows, positions_of
+from skweight._utils.validation import (
+    check_number,
+    encode_labels,
+    n_rows,
+    positions_of,
+    say,
+)
 from skweight.weighting._base import BaseWeighting
 
 
@@ -68,17 +74,18 @@ class BaseModelWeighting(BaseWeighting):
 
     def _learn(self, X, y, sample_weight, fits=None, **metadata):
         self.classes_, codes = encode_labels(y)
+        # Rows of a fold need not have all classes, and probabilities do.
+        if fits is not None:
+            self.classes_ = fits.classes
         if self.classes_.size < 2:
             raise ValueError(
                 f"{self._name} looks at a model of at least 2 classes; y has the one "
-                f"class {self.classes_[0]!r}."
+                f"class {say(self.classes_[0])}."
             )
         mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
         if fits is None:
             fits = self._own_fits(X, y, sample_weight)
         else:
-            # Rows of a fold need not have all classes, and probabilities do.
-            self.classes_ = fits.classes
             codes = positions_of(y, self.classes_, owner=self._name)
             fits = fits.with_population(sample_weight)
             if self.estimator is not None:

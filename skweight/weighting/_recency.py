@@ -106,6 +106,14 @@ class RecencyWeighting(BaseWeighting):
     def _raw(self, X, y, **metadata):
         return self._fade(self._times(X, metadata, None)[0], None)
 
+    def _raw_in_stream(self, X, y, classes, masses):
+        raise TypeError(
+            "RecencyWeighting counts ages from the newest row of all, and partial_fit "
+            "has learned from the others by then. A stream forgets by itself: set "
+            "streaming=Streaming(half_life=...), in rows. Or pass 2**(-age / "
+            "half_life), by the ages of a moment that stays, as sample_weight."
+        )
+
     def _fade(self, times, sample_weight):
         late = times > self.now_
         if self.now is not None and late.any():

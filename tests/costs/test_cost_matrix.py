@@ -365,6 +365,9 @@ def test_the_readings_are_in_the_users_labels():
         as_cost_matrix(np.array([[0, 1], [5, 0]]), labels=["bad", "good"])
 
 
+MISSPELT = {"fruad": {"ok": 5}, "ok": {"fruad": 1}}
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -373,6 +376,13 @@ def test_the_readings_are_in_the_users_labels():
             lambda: abc().align(["a", "b", "d"]),
             ValueError,
             ["missing are ['d']", "unknown to y are ['c']"],
+        ),
+        (
+            lambda: CostMatrix.from_dict(
+                {"fruad": {"ok": 5}, "ok": {"fruad": 1}}
+            ).align(["fraud", "ok"]),
+            ValueError,
+            ["missing are ['fraud']", "For 'fruad': Did you mean 'fraud'?"],
         ),
         (
             lambda: CostMatrix.from_dict({0: {1: 1}, 1: {0: 2}}).align(["0", "1"]),

@@ -105,6 +105,7 @@ def held_out_of(clf, X, y, sample_weight=None, **fit_params):
 
 
 SPLITS = {
+    "two folds": PredefinedSplit(np.arange(200) % 2),
     "folds": PredefinedSplit(np.arange(200) % 4),
     "a hold-out": [(np.arange(150), np.arange(150, 200))],
     "times": TimeSeriesSplit(3),
@@ -404,7 +405,7 @@ def test_one_warning_of_hard_examples_for_all_folds(noisy):
     assert len(caught) == 1
 
 
-def test_fewer_rows_of_a_class_than_folds_are_said_and_too_few_refused(noisy):
+def test_fewer_rows_of_a_class_than_folds_are_said_and_one_row_refused(noisy):
     X, _ = noisy
     y = (np.arange(200) < 4).astype(int)
     options = {"weighting": NoiseAwareWeighting(), "calibration": "sigmoid"}
@@ -412,16 +413,39 @@ def test_fewer_rows_of_a_class_than_folds_are_said_and_too_few_refused(noisy):
         clf = WeightedClassifier(GaussianNB(), **options).fit(X, y)
     assert clf.report_.n_fits == 4 + 6 + 4 + 1
     y = (np.arange(200) < 2).astype(int)
-    with (
-        pytest.warns(FewerThanAskedWarning, match="2 folds are used"),
-        pytest.raises(ValueError, match="at least 3 folds; got 2"),
-    ):
-        WeightedClassifier(GaussianNB(), **options).fit(X, y)
+    with pytest.warns(FewerThanAskedWarning, match="2 folds are used") as caught:
+        clf = WeightedClassifier(GaussianNB(), **options).fit(X, y)
+    assert [one.category for one in caught].count(FewerThanAskedWarning) <= 2
+    assert clf.report_.n_fits == 2 + 2 * 5 + 2 + 1  # nested, since there are no pairs
     y = (np.arange(200) < 1).astype(int)
     with pytest.raises(ValueError, match="has a single row"):
         WeightedClassifier(
             GaussianNB(), weighting=NoiseAwareWeighting(), calibration=None
         ).fit(X, y)
+
+
+@pytest.mark.parametrize("weighting", [NoiseAwareWeighting(), TrustWeighting()])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_two_rows_of_a_class_are_held_out_with_honest_weights(
+    noisy, count, weighting, n_classes
+):
+    X, y = noisy
+    y = np.where(np.isin(np.arange(200), [5, 90]), 2, y if n_classes == 3 else 0)
+    clf = WeightedClassifier(Counted(), weighting=weighting, calibration="temperature")
+    with pytest.warns(FewerThanAskedWarning, match="2 folds"):
+        before = held_out_of(clf, X, y)
+    assert np.isfinite(before).all()
+    folds, _ = make_folds(X, y, 5)
+    assert folds[5] != folds[90]
+    for fold in (0, 1):
+        own = np.sort(X[folds == fold, 0])
+        alone = X[[5, 90], 0][folds[[5, 90]] == fold]
+        # Models of a part of the fold: for the weights of its rows, as a training fold.
+        parts = [rows for rows in Counted.seen if rows.size < own.size]
+        parts = [rows for rows in parts if np.isin(rows, own).all()]
+        assert parts
+        # All of them know the class, of which the part has one row.
+        assert all(np.isin(alone, rows) for rows in parts)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 
-from skweight import WeightedClassifier, WeightedRegressor
+from skweight import Streaming, WeightedClassifier, WeightedRegressor
 from skweight.weighting import RecencyWeighting, metadata
 
 DAYS = [0, 1, 2, 4]
@@ -150,3 +150,22 @@ def test_moments_without_a_zone_do_not_depend_on_that_of_the_machine(monkeypatch
         monkeypatch.undo()
         time.tzset()
     assert_allclose(weights[1:] / weights[:-1], 2)
+
+
+def test_a_stream_is_refused_with_the_way_out(rng):
+    X = np.c_[np.arange(60.0), rng.normal(size=60)]
+    y = (X[:, 1] > 0).astype(int)
+    options = {"calibration": None, "random_state": 0}
+    learner = SGDClassifier(loss="log_loss", random_state=0)
+    for weighting in (RecencyWeighting(0, 5), [RecencyWeighting(0, 5), "balanced"]):
+        clf = WeightedClassifier(learner, weighting=weighting, **options)
+        with pytest.raises(TypeError, match=r"Streaming\(half_life=") as error:
+            clf.partial_fit(X, y, classes=[0, 1])
+        assert not hasattr(clf, "classes_")
+    assert "as sample_weight" in str(error.value)
+    # Both ways out.
+    clf = WeightedClassifier(learner, streaming=Streaming(half_life=5), **options)
+    clf.partial_fit(X, y, classes=[0, 1])
+    clf = WeightedClassifier(learner, **options)
+    clf.partial_fit(X, y, classes=[0, 1], sample_weight=2 ** (-(60 - X[:, 0]) / 5))
+    assert clf.predict(X).shape == (60,)
