@@ -96,7 +96,7 @@ def test_rows_that_do_not_count_may_lack_a_time_or_lie_in_the_future():
         ([0.0, 1], 0, None, ValueError, "half_life must be a number"),
         ([0.0, 1], "1D", None, TypeError, "the times are numbers"),
         ([date(2026, 1, 1)], 3, None, TypeError, "half_life must be a duration"),
-        ([date(2026, 1, 1)], "3 x", None, ValueError, "no duration"),
+        ([date(2026, 1, 1)], "3 x", None, ValueError, "not a duration"),
         ([date(2026, 1, 1)], "-3D", None, ValueError, "half_life in seconds"),
         ([date(2026, 1, 1)], "3D", 4, TypeError, "now must be a date"),
         ([0.0, 1], 1, "2026-01-01", TypeError, "now must be a number"),
