@@ -49,7 +49,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         How much every row counts in the fit, as in `WeightedClassifier`;
         ``CostWeighting(cost)`` for a learner that is too simple for its data.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything, as in `WeightedClassifier`.
+        Limits the influence of a few large weights, as in `WeightedClassifier`.
     resampler : None, str or sampler, default=None
         What changes the rows inside every fit, as in `WeightedClassifier`.
     calibration : None, str or calibrator, default="auto"

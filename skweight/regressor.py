@@ -44,8 +44,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         :class:`~skweight.DensityRatioWeighting`, a callable ``(X, y) -> weights``, or a
         list, meaning the product. None weighs by `sample_weight` alone.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. Applied once to the population weights and once to the emphasis.
     conformal : {None, "split", "cross"}, default=None
         Whether residuals of held-out rows are kept for `predict_interval`, whose

@@ -196,9 +196,9 @@ def _compares_pairs(estimator, method, classes):
 def smallest_probability(outputs, method, weights=None):
     """Return where to clip probabilities before their logarithm is taken.
 
-    Zeros of tree ensembles and neighbours mean "no vote", not "impossible". Half of a
-    small probability that does occur is half a vote: not of the smallest one, which is
-    that of a single odd row and would give all rows without a vote its leverage.
+    Zeros of tree ensembles and neighbours mean "no vote", not "impossible". They are
+    replaced by half of a small probability that occurs. The smallest one is not used:
+    it belongs to a single row, and would determine all rows without a vote.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP

@@ -127,7 +127,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            The other label is learned from the labels at hand.
+            The other label is set when the matrix is used with labels.
         """
         return cls._of(read_binary(fp, fn, tp, tn, pos_label))
 
@@ -204,7 +204,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Every sign is flipped, here and nowhere else.
+            The same matrix with every sign changed.
         """
         return cls._of(as_cost_matrix(benefits, name="benefits")._cells.negated())
 

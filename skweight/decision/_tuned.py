@@ -35,9 +35,9 @@ class TunedDecision(BaseDecision):
 
     .. math:: \hat y = \arg\max_k p_k / t_k,
 
-    found class by class until none can be improved by itself. Where mistakes differ in
-    cost from row to row, one threshold for all rows cannot do what the expected-cost
-    decision does; use that one there.
+    found class by class until none can be improved by itself. If costs differ
+    from row to row, one threshold for all rows is worse than the expected-cost
+    decision; use that one.
 
     Parameters
     ----------

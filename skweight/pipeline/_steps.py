@@ -196,8 +196,8 @@ def resample(step, X, y, vectors, params):
 def weigh(step, X, y, population, targets, params):
     """Learn the weights of the rows, apart by role.
 
-    `targets` are tables that the steps before have transformed. The strategy has them
-    for its fit alone, or a second fit would find them transformed already.
+    `targets` are tables that the earlier steps have transformed. They are restored
+    after the fit, because a second fit would transform them again.
     """
     before = step.get_params()
     step.set_params(**targets)

@@ -169,8 +169,8 @@ def compare_weightings(
 
     Notes
     -----
-    Folds times strategies fits, each times k + 1 with a calibrator of k folds. Splits
-    of a calibrator lie inside the training rows of a fold.
+    The number of fits is folds times strategies, times k + 1 with a calibrator of k
+    folds. The calibrator splits the training rows of each fold.
 
     The many comparisons of a table find something by chance: `to_frame` has p-values
     adjusted for the strategies (Holm) beside the plain ones. They are not adjusted for

@@ -26,8 +26,8 @@ class BalancedWeighting(ClassLevelWeighting):
         the square root, 1 gives every class the same total; above 1 the rare classes
         dominate. Raising it trades precision of the rare classes for recall.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes
@@ -109,8 +109,8 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
         moves the count at which a class is large enough, :math:`1/(1-\beta)` rows,
         further up.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes
@@ -198,8 +198,8 @@ class ClassWeighting(ClassLevelWeighting):
         error. With False unknown labels are ignored and classes without a weight get
         1, which a cross-validation needs whose folds may lack a class.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes
@@ -282,8 +282,8 @@ class PriorWeighting(ClassLevelWeighting):
         Frequency of every class in deployment: numbers in [0, 1] with sum 1. Raising
         one class's frequency raises the probabilities predicted for it.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes

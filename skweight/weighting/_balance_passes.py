@@ -62,7 +62,7 @@ class TiltedSums(Sums):
 
 
 class Passes:
-    """Sums at multipliers, each of them by one pass over all rows."""
+    """Sums for given multipliers; each needs one pass over all rows."""
 
     def __init__(self, fill, moments, origin):
         self.fill, self.moments, self.origin = fill, moments, origin

@@ -70,8 +70,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are; any other breaks the moments.
 
     Attributes
@@ -194,7 +194,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         return raw
 
     def fit_statistics(self, statistics):
-        """Learn the weights of rows that are nowhere together, by passes over them.
+        """Learn the weights of rows that do not fit into memory, by passes over them.
 
         Parameters
         ----------

@@ -30,8 +30,8 @@ class ColumnWeighting(BaseWeighting):
     drop : bool, default=True
         Whether the column is hidden from the estimator and from other strategies.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes
@@ -96,8 +96,8 @@ class FunctionWeighting(BaseWeighting):
         What the numbers mean. ``"emphasis"``: how hard training should look at a row.
         ``"population"``: how many rows of the population the row stands for.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes

@@ -44,8 +44,8 @@ class HardExampleWeighting(BaseModelWeighting):
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, where the content of the rows does not decide them.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes

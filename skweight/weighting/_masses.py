@@ -1,7 +1,7 @@
 """What strategies that weigh by class learn from, where the rows are nowhere together.
 
-Anything will do that knows the classes and their masses, so that this room need not
-know the one above that counts them.
+Any object with the classes and their masses works, so this package does not import
+``skweight.scale``, which counts them.
 """
 
 from typing import NamedTuple

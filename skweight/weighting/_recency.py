@@ -39,8 +39,8 @@ class RecencyWeighting(BaseWeighting):
         Whether a time column is hidden from the estimator and from other strategies.
         False lets it learn from it; it must then be there at prediction.
     stabilizer : None, str, float or stabilizer, default=None
-        What keeps a few rows from carrying everything: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (no row counts more than so many average rows), or a
+        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
+        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
         stabilizer. None leaves the weights as they are.
 
     Attributes

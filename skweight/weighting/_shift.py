@@ -148,9 +148,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
         and has the largest variance; 0 weighs all rows alike.
     stabilizer : None, str, float or stabilizer, default="auto"
-        What keeps a few rows from carrying everything, after flattening: ``"clip"``,
-        ``"pareto"``, ``"temper"``, a number (no row counts more than so many average
-        rows), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
+        Limits the influence of a few large weights, after flattening: ``"clip"``,
+        ``"pareto"``, ``"temper"``, a number (the largest weight, in multiples of the
+        mean), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
         and steps back for a stabilizer of the classifier around it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
