@@ -72,17 +72,17 @@ def fit_with_intervals(request, weighed):
     pairs = _pairs(request, weighed, X, y)
     final = training.fit(X, y) if kind == "cross" else None
     parts = [training.of(train, n_samples) for train, _ in pairs]
-    found = Parallel(n_jobs=params["n_jobs"])(
+    results = Parallel(n_jobs=params["n_jobs"])(
         delayed(_fit_part)(part, X, y, train, test)
         for part, (train, test) in zip(parts, pairs, strict=True)
     )
     rows = np.concatenate([test for _, test in pairs])
-    predicted = np.concatenate([held_out for held_out, _ in found])
+    predicted = np.concatenate([held_out for held_out, _ in results])
     residuals = np.abs(np.asarray(y, dtype=np.float64)[rows] - predicted)
     weights = None if weighed.population is None else weighed.population[rows]
     said = "one model refitted on all rows, an approximation"
     if final is None:
-        final, said = found[0][1], "the model of the hold-out"
+        final, said = results[0][1], "the model of the hold-out"
     figures = describe_rows(weights, rows.size) | {"method": kind, "models": said}
     fitted = Fitted([final[0]], final[1], len(pairs) + (kind == "cross"))
     scores = Scores.of(residuals, weights)
@@ -113,10 +113,10 @@ def _pairs(request, weighed, X, y):
             "conformal='split' learns from the rows of one hold-out, and cv makes "
             f"{len(pairs)} of them. Give one pair of rows, or set conformal='cross'."
         )
-    seen = np.zeros(counts.size, dtype=bool)
+    held_out = np.zeros(counts.size, dtype=bool)
     for position, (train, test) in enumerate(pairs):  # each row is one row of evidence
-        pairs[position] = train, test[~seen[test]]
-        seen[test] = True
+        pairs[position] = train, test[~held_out[test]]
+        held_out[test] = True
     return [pair for pair in pairs if pair[1].size]
 
 

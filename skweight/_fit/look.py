@@ -75,8 +75,8 @@ class LookingTraining(Training):
 
     def __init__(self, estimator, *, weighting, **options):
         self.asked = factors_of(weighting)
-        self.looking = [one for one in self.asked if _looks(one)]
-        static = [one for one in self.asked if not _looks(one)]
+        self.looking = [factor for factor in self.asked if _looks(factor)]
+        static = [factor for factor in self.asked if not _looks(factor)]
         static = ProductWeighting(static) if len(static) > 1 else [*static, None][0]
         super().__init__(estimator, weighting=static, **options)
 
@@ -85,10 +85,12 @@ class LookingTraining(Training):
         """Models that were fitted for the weights, those of all folds together."""
         return self._fits.n_fits
 
-    def weigh(self, X, y, given, metadata):
+    def weigh(self, X, y, weights, metadata):
         """Learn the weights of the strategies that look at no model."""
-        self.looking = [clone(one) for one in self.looking]
-        return super().weigh(X, y, given, _asked_by(factors_of(self.by_row), metadata))
+        self.looking = [clone(factor) for factor in self.looking]
+        return super().weigh(
+            X, y, weights, _asked_by(factors_of(self.by_row), metadata)
+        )
 
     def look(self, request, X, folds, draw):
         """Learn the weights of the strategies that look at a model.
@@ -123,12 +125,12 @@ class LookingTraining(Training):
         fitted, weights = self._learn(self.looking, self._fits)
         self._known = self.raw.emphasis  # what holds for the rows of any fold
         self._by_row, by_row = [], None
-        for strategy, own in zip(fitted, weights, strict=True):
+        for strategy, learned in zip(fitted, weights, strict=True):
             if getattr(strategy, "by_row", True):
                 self._by_row.append(strategy)
-                by_row = multiply(by_row, own)
+                by_row = multiply(by_row, learned)
             else:
-                self._known = multiply(self._known, own)
+                self._known = multiply(self._known, learned)
         emphasis, scale = self._mean_one_of(by_row, self._fits.rows)
         self.raw = self.raw._replace(emphasis=emphasis)
         self.by_role = RoleWeights(self.by_role.population, self._settle(emphasis))
@@ -145,8 +147,8 @@ class LookingTraining(Training):
                 return part
             _, weights = self._learn(self._by_row, view)
         by_row = None
-        for own in weights:
-            by_row = multiply(by_row, own)
+        for learned in weights:
+            by_row = multiply(by_row, learned)
         emphasis, _ = self._mean_one_of(by_row, view.rows)
         part.by_role = part.by_role._replace(emphasis=self._settle(emphasis)[rows])
         return part
@@ -181,15 +183,15 @@ class LookingTraining(Training):
             X, y = X, request.y
             if rows.size < n_samples:
                 X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-            asked = _asked_by([strategy], request.arguments["weighting"])
-            asked = take_params(asked, rows, n_samples)
-            own = strategy.fit_weigh(X, y, known, fits=view, **asked)
+            arguments = _asked_by([strategy], request.arguments["weighting"])
+            arguments = take_params(arguments, rows, n_samples)
+            learned = strategy.fit_weigh(X, y, known, fits=view, **arguments)
             of_class = np.bincount(codes[rows], mass[rows], request.classes.size)
-            total = np.bincount(codes[rows], mass[rows] * own, request.classes.size)
+            total = np.bincount(codes[rows], mass[rows] * learned, request.classes.size)
             whole = np.divide(
                 total, of_class, out=np.ones_like(total), where=of_class > 0
             )[codes]
-            whole[rows] = own
+            whole[rows] = learned
             fitted.append(strategy)
             weights.append(whole)
         return fitted, weights
@@ -221,9 +223,11 @@ class LookingTraining(Training):
         if isinstance(self.weighting_, ProductWeighting):
             scale *= self.weighting_.scale_
         static, looking = iter(static), iter(looking)
-        in_rows = [one for one in self.asked if one not in factors_of(self.by_class)]
+        in_rows = [
+            factor for factor in self.asked if factor not in factors_of(self.by_class)
+        ]
         return fitted_product(
-            [next(looking if _looks(one) else static) for one in in_rows], scale
+            [next(looking if _looks(factor) else static) for factor in in_rows], scale
         )
 
 

@@ -60,7 +60,7 @@ def sort_fit_params(
         return sorted_params
     splits_by = get_routing_for_object(cv).consumes("split", fit_params)
     for name, value in fit_params.items():
-        asked = {
+        receives = {
             "weighting": any(
                 asks_for(strategy, name)
                 for strategy in [weighting, *factors_of(weighting)]
@@ -68,18 +68,18 @@ def sort_fit_params(
             "decision": name in getattr(decision, "metadata_names", list)(),
             "splitter": name in splits_by,
         }
-        asked["estimator"] = not any(asked.values()) or (
-            asked["splitter"] and takes_in_fit(estimator, name)
+        receives["estimator"] = not any(receives.values()) or (
+            receives["splitter"] and takes_in_fit(estimator, name)
         )
         if name in _OF_TARGET and not (
-            asked["weighting"] or has_fit_parameter(estimator, name)
+            receives["weighting"] or has_fit_parameter(estimator, name)
         ):
             raise ValueError(
                 f"fit was given {name}, and weighting={router.weighting!r} does not "
                 "look at a target population. Use a strategy that does, such as "
                 "weighting=DensityRatioWeighting()."
             )
-        for who, asks in asked.items():
+        for who, asks in receives.items():
             if asks:
                 sorted_params[who][name] = value
     return sorted_params

@@ -56,15 +56,17 @@ class _Factor:
 
     def weigh(self, X, y, codes, classes, known, unit, fade):
         """Return the weights of a chunk, by sums that hold it."""
-        one = self.weighting
+        strategy = self.weighting
         self.masses = fade.by_class(self.masses, codes, known)
-        raw = one._raw_in_stream(X, y, classes, self.masses / unit)
-        raw = check_weights(raw, n_rows(X), name=f"The weight of {type(one).__name__}")
-        one.scale_ = 1.0
-        if not isinstance(one, ClassLevelWeighting):
+        raw = strategy._raw_in_stream(X, y, classes, self.masses / unit)
+        raw = check_weights(
+            raw, n_rows(X), name=f"The weight of {type(strategy).__name__}"
+        )
+        strategy.scale_ = 1.0
+        if not isinstance(strategy, ClassLevelWeighting):
             self.raw = fade.by_class(self.raw, codes, multiply(raw, known))
-            one.scale_ = float(self.raw.sum() / self.masses.sum())
-        return raw / one.scale_
+            strategy.scale_ = float(self.raw.sum() / self.masses.sum())
+        return raw / strategy.scale_
 
 
 class Stream:
@@ -88,7 +90,9 @@ class Stream:
         self.rng = check_random_state(random_state)
         if isinstance(random_state, np.random.RandomState):
             self.rng = random_state
-        self.factors = [_Factor(one, classes) for one in factors_of(weighting)]
+        self.factors = [
+            _Factor(strategy, classes) for strategy in factors_of(weighting)
+        ]
         self.n_rows = self.n_left_out = self.n_learned = 0
         self.rows = np.zeros(classes.size, dtype=np.intp)
         zeros = np.zeros(classes.size)
@@ -118,14 +122,14 @@ class Stream:
         weights = dict.fromkeys(ROLES)
         weights["population"] = sample_weight
         for factor in sorted(
-            self.factors, key=lambda one: ROLES.index(one.weighting.role)
+            self.factors, key=lambda factor: ROLES.index(factor.weighting.role)
         ):
             role = factor.weighting.role
             known = weights["population"]
-            own = factor.weigh(X, y, codes, self.classes, known, unit, fade)
+            learned = factor.weigh(X, y, codes, self.classes, known, unit, fade)
             if stabilizer is not None:
-                own = stabilizer.stabilize(own)
-            weights[role] = multiply(weights[role], own)
+                learned = stabilizer.stabilize(learned)
+            weights[role] = multiply(weights[role], learned)
         population, emphasis = weights["population"], weights["emphasis"]
         emphasis = self._warmed_up(codes, population, emphasis, fade)
         self._count(codes, population, multiply(population, emphasis), fade)
@@ -172,9 +176,9 @@ class Stream:
     def figures(self):
         """Return the figures of a report."""
         population, training = self.population, self.training
-        seen = population > 0
+        present = population > 0
         multiplier = np.divide(
-            training, population, out=np.ones_like(training), where=seen
+            training, population, out=np.ones_like(training), where=present
         )
         effective = np.divide(
             training**2, self.squares, out=np.zeros_like(training), where=training > 0

@@ -88,10 +88,10 @@ class ValidationRows:
                     rows = step.transform(rows)
         rows = replace(self, X=rows, X_train=X, y_train=y)
         metric = refined_loss(learner) if refined else None
-        settings, given = family.settings(learner, rows, arguments, metric)
+        settings, kwargs = family.settings(learner, rows, arguments, metric)
         learner.set_params(**settings)
         with family.quiet():
-            yield given
+            yield kwargs
         before = {name: params.get(name, NO_PARAMETER) for name in settings}
         family.restore(learner, before)
 
@@ -194,7 +194,7 @@ def pipelines_of(estimator):
     return pipelines, estimator
 
 
-def resolve_validation(fraction, given, estimator, arguments, classes, *, hidden, X):
+def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidden, X):
     """Return the validation rows that the fits of a wrapper will watch, or None.
 
     Everything that can be refused before any fit is refused here.
@@ -203,7 +203,7 @@ def resolve_validation(fraction, given, estimator, arguments, classes, *, hidden
     ----------
     fraction : float or None
         ``validation_fraction``.
-    given : tuple or None
+    passed : tuple or None
         ``validation`` of `fit`.
     estimator : estimator
         What will be fitted.
@@ -220,16 +220,16 @@ def resolve_validation(fraction, given, estimator, arguments, classes, *, hidden
     -------
     validation : Cut, ValidationRows or None
     """
-    if fraction is None and given is None:
+    if fraction is None and passed is None:
         return None
-    if fraction is not None and given is not None:
+    if fraction is not None and passed is not None:
         raise ValueError(
             f"validation_fraction={fraction!r} cuts validation rows from the training "
             "rows, and fit was given some by validation=. Use one of the two."
         )
     check_can_stop(estimator, arguments["estimator"])
-    if given is not None:
-        return _check_given(given, arguments["estimator"], classes, hidden, X)
+    if passed is not None:
+        return _check_given(passed, arguments["estimator"], classes, hidden, X)
     check_number(fraction, name="validation_fraction", low=0, high=1, include="neither")
     groups = arguments["splitter"].get("groups")
     if groups is not None:
@@ -254,11 +254,11 @@ def check_can_stop(estimator, fit_params):
     family = family_of(learner)
     if family is None:
         raise no_validation_rows(learner)
-    own = sorted(name for name in fit_params if base_name(name) in family.names)
-    if own:
+    clashing = sorted(name for name in fit_params if base_name(name) in family.names)
+    if clashing:
         raise ValueError(
-            f"fit was given {say(own)}, by which {name} takes validation rows of its "
-            "own, besides those of validation= or validation_fraction=. Use one of "
+            f"fit was given {say(clashing)}, by which {name} takes validation rows of "
+            "its own, besides those of validation= or validation_fraction=. Use one of "
             "the two."
         )
     by_name = {base_name(name): value for name, value in fit_params.items()}
@@ -270,13 +270,13 @@ def check_can_stop(estimator, fit_params):
         )
 
 
-def _check_given(given, fit_params, classes, hidden, X_train):
+def _check_given(passed, fit_params, classes, hidden, X_train):
     """Return the rows that the user passed as ``validation=``."""
-    if not isinstance(given, list | tuple) or len(given) not in (2, 3):
+    if not isinstance(passed, list | tuple) or len(passed) not in (2, 3):
         raise ValueError(
             "validation must be a pair (X_val, y_val), or (X_val, y_val, "
-            f"sample_weight) with population weights; got {type(given).__name__}"
-            + (f" of length {len(given)}." if hasattr(given, "__len__") else ".")
+            f"sample_weight) with population weights; got {type(passed).__name__}"
+            + (f" of length {len(passed)}." if hasattr(passed, "__len__") else ".")
         )
     offsets = sorted(name for name in fit_params if base_name(name) in OFFSETS)
     if offsets:
@@ -284,7 +284,7 @@ def _check_given(given, fit_params, classes, hidden, X_train):
             f"fit was given {say(offsets)}, an offset of every row, and validation= "
             "has none for its rows. Use validation_fraction=, which cuts both."
         )
-    X, y, weight = given if len(given) == 3 else (*given, None)
+    X, y, weight = passed if len(passed) == 3 else (*passed, None)
     if n_rows(X) != n_rows(y):
         raise ValueError(
             "validation must have as many labels as rows; got "
@@ -334,8 +334,8 @@ def describe_early_stopping(validation, estimator, arguments, models):
     if family.takes_refined(learner, params, arguments):
         watch = f"{REFINED} on population weights"
     else:
-        own = family.chosen_watch(params, arguments)
-        watch = f"{own or 'its own loss'} of {type(learner).__name__}"
+        chosen = family.chosen_watch(params, arguments)
+        watch = f"{chosen or 'its own loss'} of {type(learner).__name__}"
     rounds = [int(family.rounds(pipelines_of(model)[1])) for model in models]
     if isinstance(validation, Cut):
         rows = f"{validation.fraction:.3g} of the training rows of every fit"

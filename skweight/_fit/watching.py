@@ -90,14 +90,14 @@ class XGBoost(Family):
         return _said(params, "eval_metric")
 
     def settings(self, learner, rows, arguments, refined):
-        given = {"eval_set": [(rows.X, rows.y)]}
+        kwargs = {"eval_set": [(rows.X, rows.y)]}
         if rows.weight is not None:
-            given["sample_weight_eval_set"] = [rows.weight]
+            kwargs["sample_weight_eval_set"] = [rows.weight]
         if "base_margin" in rows.offsets:
-            given["base_margin_eval_set"] = [rows.offsets["base_margin"]]
+            kwargs["base_margin_eval_set"] = [rows.offsets["base_margin"]]
         if "verbose" not in arguments:
-            given["verbose"] = False  # it would print every round
-        return {} if refined is None else {"eval_metric": refined}, given
+            kwargs["verbose"] = False  # it would print every round
+        return {} if refined is None else {"eval_metric": refined}, kwargs
 
     def weights_passed(self, arguments):
         pairs = arguments.get("eval_set") or []
@@ -129,8 +129,8 @@ class LightGBM(Family):
     names = frozenset({"eval_set", "eval_X", "eval_y", "eval_init_score"}) | weights
 
     def is_patient(self, params, arguments):
-        own = any((params.get(name) or 0) > 0 for name in _PATIENCE_OF_LIGHTGBM)
-        return own or bool(
+        patience = any((params.get(name) or 0) > 0 for name in _PATIENCE_OF_LIGHTGBM)
+        return patience or bool(
             _of_name(arguments.get("callbacks"), "_EarlyStoppingCallback")
         )
 
@@ -138,14 +138,14 @@ class LightGBM(Family):
         return _said(params, *_METRIC_OF_LIGHTGBM) or _said(arguments, "eval_metric")
 
     def settings(self, learner, rows, arguments, refined):
-        given = {"eval_set": [(rows.X, rows.y)]}
+        kwargs = {"eval_set": [(rows.X, rows.y)]}
         if "eval_X" in signature(learner.fit).parameters:
-            given = {"eval_X": rows.X, "eval_y": rows.y}
+            kwargs = {"eval_X": rows.X, "eval_y": rows.y}
         if rows.weight is not None:
-            given["eval_sample_weight"] = [rows.weight]
+            kwargs["eval_sample_weight"] = [rows.weight]
         if refined is None:
-            return {}, given
-        return {"metric": "None"}, given | {"eval_metric": refined.lightgbm}
+            return {}, kwargs
+        return {"metric": "None"}, kwargs | {"eval_metric": refined.lightgbm}
 
     def weights_passed(self, arguments):
         labels = [y for _, y in arguments.get("eval_set") or []]
@@ -166,8 +166,8 @@ class CatBoost(Family):
     names = frozenset({"eval_set"})
 
     def is_patient(self, params, arguments):
-        own = ("early_stopping_rounds", "od_wait", "od_pval")
-        return any((params | arguments).get(name) is not None for name in own)
+        names = ("early_stopping_rounds", "od_wait", "od_pval")
+        return any((params | arguments).get(name) is not None for name in names)
 
     def chosen_watch(self, params, arguments):
         return _said(params, "eval_metric")
@@ -215,10 +215,10 @@ class HistGradientBoosting(Family):
         return None if _is_word(scoring, "loss") else f"scoring={scoring!r}"
 
     def settings(self, learner, rows, arguments, refined):
-        given = {"X_val": rows.X, "y_val": rows.y}
+        kwargs = {"X_val": rows.X, "y_val": rows.y}
         if rows.weight is not None:
-            given["sample_weight_val"] = rows.weight
-        return {} if refined is None else {"scoring": refined.scorer()}, given
+            kwargs["sample_weight_val"] = rows.weight
+        return {} if refined is None else {"scoring": refined.scorer()}, kwargs
 
     def weights_passed(self, arguments):
         yield arguments.get("y_val"), arguments.get("sample_weight_val")
@@ -241,8 +241,8 @@ class Skorch(Family):
 
     def chosen_watch(self, params, arguments):
         stopper = _of_name(params.get("callbacks"), "EarlyStopping")[0]
-        own = getattr(stopper, "monitor", _DEFAULT_MONITOR)
-        return None if _is_word(own, _DEFAULT_MONITOR) else f"monitor={own!r}"
+        monitor = getattr(stopper, "monitor", _DEFAULT_MONITOR)
+        return None if _is_word(monitor, _DEFAULT_MONITOR) else f"monitor={monitor!r}"
 
     def settings(self, learner, rows, arguments, refined):
         from skorch.callbacks import EpochScoring
@@ -376,11 +376,11 @@ def own_rows_off(learner, n_rows):
 def no_validation_rows(learner):
     """Return the error for a learner that takes no validation rows."""
     name = type(learner).__name__
-    own = [_BY_THEMSELVES[cls] for cls in _names(learner) & _BY_THEMSELVES.keys()]
+    holds = [_BY_THEMSELVES[cls] for cls in _names(learner) & _BY_THEMSELVES.keys()]
     if _names(learner) & _HISTS:
         why = "takes X_val and y_val only in newer versions of scikit-learn"
-    elif own:
-        why = f"holds out rows of its own by {own[0][0]}, and takes none from outside"
+    elif holds:
+        why = f"holds out rows of its own by {holds[0][0]}, and takes none from outside"
     elif "keras" in packages_of(learner):
         why = "of keras.wrappers takes none; KerasClassifier of scikeras does"
     else:

@@ -108,8 +108,8 @@ def _likelihood(A, t):
     """Return A t in float64, from the columns that count."""
     at = np.flatnonzero(t)
     table = A if 2 * at.size > t.size else A[:, at]
-    own = t if table is A else t[at]
-    return (table @ own.astype(A.dtype)).astype(np.float64)
+    proportions = t if table is A else t[at]
+    return (table @ proportions.astype(A.dtype)).astype(np.float64)
 
 
 def _objective(likelihood, share, t):

@@ -119,13 +119,13 @@ class KernelStatistics(Sums):
         for rows in chunks(X):
             features = basis(X[rows])
             if weight is None:
-                own = np.ones(features.shape[0], dtype=features.dtype)
+                weights = np.ones(features.shape[0], dtype=features.dtype)
                 weighted = features
             else:
-                own = weight[rows].astype(features.dtype, copy=False)
-                weighted = features * own[:, np.newaxis] if products else None
-            mass += own.sum(dtype=np.float64)
-            mean += own @ features
+                weights = weight[rows].astype(features.dtype, copy=False)
+                weighted = features * weights[:, np.newaxis] if products else None
+            mass += weights.sum(dtype=np.float64)
+            mean += weights @ features
             if products:
                 gram += weighted.T @ features
         sums = {"mass": np.array(mass), "n_rows": np.array(X.shape[0])}

@@ -79,10 +79,10 @@ def width(X, name):
 
 def check_same_columns(X, names, n_columns, *, name, reference):
     """Raise if a table does not have the columns of another, and say which."""
-    own = column_names(X)
-    if own is not None and names is not None:
-        lacks = [column for column in names if column not in own]
-        extra = [column for column in own if column not in names]
+    columns = column_names(X)
+    if columns is not None and names is not None:
+        lacks = [column for column in names if column not in columns]
+        extra = [column for column in columns if column not in names]
         if lacks or extra:
             parts = [
                 f"it lacks {say(lacks)}" if lacks else "",
@@ -93,18 +93,18 @@ def check_same_columns(X, names, n_columns, *, name, reference):
                 f"{' and '.join(part for part in parts if part)}. Pass the same "
                 "features of both populations."
             )
-        if own != names:
-            pairs = zip(own, names, strict=True)
+        if columns != names:
+            pairs = zip(columns, names, strict=True)
             first = next(i for i, (a, b) in enumerate(pairs) if a != b)
             raise ValueError(
                 f"{name} must have its columns in the order of {reference}; column "
-                f"{first} is {own[first]!r} instead of {names[first]!r}. Reorder them "
-                "by name."
+                f"{first} is {columns[first]!r} instead of {names[first]!r}. Reorder "
+                "them by name."
             )
-    found = width(X, name)
-    if found != n_columns:
+    n = width(X, name)
+    if n != n_columns:
         raise ValueError(
-            f"{name} must have the {n_columns} columns of {reference}; got {found}. "
+            f"{name} must have the {n_columns} columns of {reference}; got {n}. "
             "Pass the same features of both populations."
         )
 

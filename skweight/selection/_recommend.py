@@ -323,13 +323,13 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         )
     after = _after_label_shift(X, y, sample_weight, X_target, figures, seed)
     if after is not None and after - 0.5 < max(2.33 * spread, 0.25 * (auc - 0.5)):
-        told = ", ".join(
+        shares = ", ".join(
             f"{say(label)} {share:.1%}"
             for label, share in figures["target_frequencies"].items()
         )
         reasons.append(
-            f"{shifted}; other class frequencies account for it ({told} in the target; "
-            f"AUC {after:.2f} with weights for them)."
+            f"{shifted}; other class frequencies account for it ({shares} in the "
+            f"target; AUC {after:.2f} with weights for them)."
         )
         return LabelShiftWeighting(X_target, random_state=random_state)
     numeric = not (
