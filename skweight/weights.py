@@ -12,11 +12,7 @@ the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
 import numpy as np
 
 from skweight._utils.lure import lure_weights
-from skweight._utils.pareto import (
-    check_log_weights,
-    pareto_diagnostics,
-    pareto_smooth,
-)
+from skweight._utils.pareto import check_log_weights, pareto_diagnostics, pareto_smooth
 from skweight._utils.validation import (
     check_choice,
     check_number,

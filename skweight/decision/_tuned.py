@@ -16,12 +16,7 @@ from skweight.decision._objectives import (
     least_cost,
     resolve_scorer,
 )
-from skweight.decision._search import (
-    Rows,
-    best_threshold,
-    best_thresholds,
-    decided_by,
-)
+from skweight.decision._search import Rows, best_threshold, best_thresholds, decided_by
 
 
 class TunedDecision(BaseDecision):

@@ -2,9 +2,7 @@
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.metadata_routing import (
-    MetadataRequest,
-)
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from skweight._utils.compat import (
     forget_remainder,

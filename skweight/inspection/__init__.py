@@ -9,10 +9,7 @@ from skweight.inspection._weight_displays import (
     BalanceDisplay,
     WeightDistributionDisplay,
 )
-from skweight.inspection._weight_report import (
-    WeightReport,
-    weight_report,
-)
+from skweight.inspection._weight_report import WeightReport, weight_report
 
 __all__ = [
     "BalanceDisplay",

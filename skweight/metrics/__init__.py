@@ -25,9 +25,7 @@ from skweight.metrics._decomposition import (
     cox_calibration,
     log_loss_decomposition,
 )
-from skweight.metrics._importance import (
-    importance_weighted_scorer,
-)
+from skweight.metrics._importance import importance_weighted_scorer
 from skweight.metrics._probability_scorers import (
     make_calibration_scorer,
     worst_group_scorer,

@@ -4,12 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from skweight._utils.roles import in_range
-from skweight._utils.validation import (
-    check_labels,
-    check_weights,
-    encode_labels,
-    say,
-)
+from skweight._utils.validation import check_labels, check_weights, encode_labels, say
 from skweight.costs._matrix import as_cost_matrix
 
 

@@ -15,11 +15,7 @@ from skweight.calibration._engine.logistic import (
 )
 from skweight.calibration._engine.newton import Restricted
 from skweight.calibration._engine.numerics import log_scale
-from skweight.metrics._calibration import (
-    equal_mass_bins,
-    error_of,
-    smooth_error_of,
-)
+from skweight.metrics._calibration import equal_mass_bins, error_of, smooth_error_of
 from skweight.metrics._outcomes import for_each_class, one_class
 
 # Targets of a row that is not of the class, and of a row that is.

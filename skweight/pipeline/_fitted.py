@@ -5,10 +5,7 @@ from sklearn.pipeline import Pipeline as PlainPipeline
 from sklearn.utils.metaestimators import available_if
 
 from skweight._utils.columns import drop_columns, names_without
-from skweight.pipeline._steps import (
-    is_sampler,
-    is_weighting,
-)
+from skweight.pipeline._steps import is_sampler, is_weighting
 
 
 def _used_has(method):

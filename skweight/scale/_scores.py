@@ -5,12 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skweight._utils.sums import Sums, check_one_kind, chunk_weights
-from skweight._utils.validation import (
-    check_number,
-    n_rows,
-    plain,
-    say,
-)
+from skweight._utils.validation import check_number, n_rows, plain, say
 from skweight._utils.warn import warn
 from skweight.exceptions import CalibrationWarning
 from skweight.scale import _figures as figures
