@@ -12,6 +12,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_random_state
 
 from skweight._utils.validation import (
     check_choice,
+    check_count,
     check_labels,
     check_number,
     did_you_mean,
@@ -103,9 +104,9 @@ def make_imbalanced(
     >>> print(f"true {data.proba[:, 1].mean():.4f}, drawn {data.y.mean():.4f}")
     true 0.0200, drawn 0.0225
     """
-    n_samples = _check_count(n_samples, name="n_samples", low=1)
-    n_features = _check_count(n_features, name="n_features", low=1)
-    n_classes = _check_count(n_classes, name="n_classes", low=2)
+    n_samples = check_count(n_samples, name="n_samples", low=1)
+    n_features = check_count(n_features, name="n_features", low=1)
+    n_classes = check_count(n_classes, name="n_classes", low=2)
     check_number(class_sep, name="class_sep", low=0, high=30)
     check_number(nonlinearity, name="nonlinearity", low=0, high=1)
     prevalence = _check_prevalence(prevalence, n_classes)
@@ -213,11 +214,11 @@ def make_covariate_shift(
     >>> print(f"{data.ratio(data.X_source).mean():.2f}")  # 1 in expectation
     0.99
     """
-    n_source = _check_count(n_source, name="n_source", low=1)
-    n_target = _check_count(n_target, name="n_target", low=1)
+    n_source = check_count(n_source, name="n_source", low=1)
+    n_target = check_count(n_target, name="n_target", low=1)
     check_choice(kind, _SHIFTS, name="kind")
     lowest = 3 if kind == "nonlinear" else 1
-    n_features = _check_count(n_features, name="n_features", low=lowest)
+    n_features = check_count(n_features, name="n_features", low=lowest)
     check_number(shift, name="shift", low=0)
     rng = check_random_state(random_state)
     X_source = rng.standard_normal((n_source, n_features))
@@ -356,14 +357,6 @@ def _mixing(n_features):
 
 
 _SHIFTS = {"mean": _mean_ratio, "narrow": _narrow_ratio, "nonlinear": _mixed_ratio}
-
-
-def _check_count(value, *, name, low):
-    """Return a whole number of at least ``low``."""
-    check_number(value, name=name, low=low)
-    if value != int(value):
-        raise ValueError(f"{name} must be a whole number; got {value!r}.")
-    return int(value)
 
 
 def _check_prevalence(prevalence, n_classes):

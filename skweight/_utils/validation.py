@@ -422,6 +422,14 @@ def check_number(value, *, name, low=None, high=None, include="both"):
         raise ValueError(f"{name} must be a number in {ends}; got {value!r}.")
 
 
+def check_count(value, *, name, low=1):
+    """Return a whole number of at least ``low``."""
+    check_number(value, name=name, low=low)
+    if value != int(value):
+        raise ValueError(f"{name} must be a whole number; got {value!r}.")
+    return int(value)
+
+
 def is_sequence(value):
     """Return whether value is a list or tuple of things, and no string."""
     return isinstance(value, Iterable) and isinstance(value, list | tuple)

@@ -224,7 +224,9 @@ class WeightingComparison:
                 part = _part_between(strategy, other)
                 if part is None:
                     continue
-                versus = _rebased(self, other.name).to_frame(confidence=confidence)
+                versus = replace(self, baseline=other.name).to_frame(
+                    confidence=confidence
+                )
                 versus = versus[versus["strategy"] == strategy.name]
                 versus = versus.assign(without=other.name, part=part)
                 rows.append(versus)
@@ -389,7 +391,3 @@ def _part_between(strategy, other):
         other.calibration == NOT_CALIBRATED and strategy.calibration != NOT_CALIBRATED
     )
     return "calibration" if same_weighting and lacks else None
-
-
-def _rebased(comparison, baseline):
-    return replace(comparison, baseline=baseline)
