@@ -12,6 +12,7 @@ from skweight._fit.ask import ask_classifier
 from skweight._fit.calibrate import calibrate, decide
 from skweight._fit.can_predict import has_decision_function, has_predict_proba
 from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
+from skweight._fit.choose import choose
 from skweight._fit.conformal import PredictSet, conform
 from skweight._fit.metadata import sort_predict_params
 from skweight._fit.models import fit_models, plan_models
@@ -20,7 +21,6 @@ from skweight._fit.predict_interval import PredictInterval
 from skweight._fit.prevalence import SetPrevalence
 from skweight._fit.probabilities import learns_from_held_out_rows
 from skweight._fit.report import keep, report_on
-from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper, check_fitted
 from skweight._held_out.outputs import decision_values, labels_of
 from skweight._held_out.splits import takes_groups
@@ -323,7 +323,7 @@ class WeightedClassifier(
     def _fit(self, X, y, sample_weight, fit_params, validation, progress):
         with note_warnings() as warned:
             request = ask_classifier(self, X, y, sample_weight, fit_params, validation)
-            weighed = weigh(request)
+            request, weighed = choose(request, progress)
             plan = plan_models(request, weighed)
             tails = check_before_fit(request, weighed, plan)
             fitted = fit_models(request, weighed, plan, progress)

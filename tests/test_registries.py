@@ -15,6 +15,8 @@ PUBLIC = public_classes()
 
 # Which test runs over all estimators of a kind; the tests are looked for by their name.
 COMMON_TESTS = {
+    # It weighs nothing by itself.
+    "choice": "test_every_estimator_is_cloned_printed_and_pickled_by_its_parameters",
     "weighting": "test_weightings_keep_their_contract",
     "calibrator": "test_calibrators_keep_their_contract",
     "decision": "test_decisions_keep_their_contract",

@@ -157,7 +157,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
         roles_are_known=known,
         estimator=estimator,
         weighting=weighting,
-        resampler=_make_resampler(wrapper),
+        resampler=make_resampler(wrapper.resampler, wrapper.random_state),
         calibrator=calibrator,
         decision=decision,
         params=wrapper.get_params(deep=False) | {"cv": cv},
@@ -299,12 +299,12 @@ def _check_looks(wrapper, weighting, estimator):
             )
 
 
-def _make_resampler(wrapper):
-    if wrapper.resampler is None:
+def make_resampler(spec, seed):
+    """Return what changes the rows, for what ``resampler=`` takes; None for None."""
+    if spec is None:
         return None
     from skweight.resampling._sampler import resolve_resampler
 
-    seed = wrapper.random_state
     if not isinstance(seed, int | np.integer | None):
         seed = check_random_state(seed).randint(2**31 - 1)
-    return resolve_resampler(wrapper.resampler, seed)
+    return resolve_resampler(spec, seed)

@@ -78,7 +78,8 @@ def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
     `kept` are their positions among the held-out rows.
     """
     model, held_out = fitted.models[0], fitted.held_out
-    raw = ProbabilityMap(output_of(request, plan)(model), request.classes)
+    method = output_of(request, plan)(model) if held_out is None else held_out.method
+    raw = ProbabilityMap(method, request.classes)
     calibrator = clone(plan.calibrator, safe=False)
     objective = learner_of(model).get_params(deep=False).get("objective")
     known = {
@@ -123,11 +124,20 @@ def decide(request, weighed, plan, fitted, calibrated):
         seen["prevalence"] = weighed.figures["population_share"]
     decision = copy(request.decision).fit(
         classes=request.classes,
-        class_multiplier=fitted.multipliers.in_all,
+        class_multiplier=_emphasis_of_labels(weighed, plan, fitted),
         **seen,
     )
     # A decision that looks at probabilities alone need not know of rows.
     return Decided(decision, "X" in signature(decision.decide).parameters)
+
+
+def _emphasis_of_labels(weighed, plan, fitted):
+    """Return how much more labels count the classes than the probabilities do."""
+    in_all, choice = fitted.multipliers.in_all, weighed.choice
+    if choice is None:
+        return in_all
+    # Probabilities that nothing calibrates have the emphasis of the fit in them.
+    return choice.multiplier / in_all if plan.calibrator is None else choice.multiplier
 
 
 def rows_of(weights, held_out):

@@ -216,7 +216,12 @@ def _cuts(request, weighed, plan, held_out, kind):
         if not needs_held_out_scores(plan.calibrator):
             return [(None, rows) for rows in scored]
         return [(np.setdiff1d(everything, rows), rows) for rows in scored]
-    if not needs_held_out_scores(plan.calibrator):
+    choice, learns = weighed.choice, needs_held_out_scores(plan.calibrator)
+    if kind == "split" and choice is not None and choice.judges is not None:
+        # A model that was chosen by these rows is no longer independent of them.
+        others = np.setdiff1d(everything, choice.judges)
+        return [(choice.judges if learns else None, others)]
+    if not learns:
         return [(None, everything)]
     groups = request.arguments["splitter"].get("groups")
     splits = make_splits(

@@ -67,6 +67,24 @@ class Multipliers(NamedTuple):
     training_share: np.ndarray
 
 
+class Passed(NamedTuple):
+    """What is known of rows that models were not fitted on, before the final fit.
+
+    Attributes
+    ----------
+    held_out : HeldOut
+        Outputs on these rows.
+    models : list of tuple
+        Pairs of a model and its deliveries: those that are kept.
+    n_fits : int
+        Fits that were made.
+    """
+
+    held_out: HeldOut
+    models: list
+    n_fits: int
+
+
 class Fitted(NamedTuple):
     """Fitted models, and their outputs on rows that they were not fitted on.
 
@@ -137,33 +155,63 @@ def plan_models(request, weighed):
 def fit_models(request, weighed, plan, progress=None):
     """Fit the final model, and those of the folds; keep the ones that predict.
 
-    At most k + 1 fits for k folds, and k where fold models are kept. `progress` hears
-    of each.
+    At most k + 1 fits for k folds, and k where fold models are kept; less what has been
+    fitted for a choice. `progress` hears of each.
     """
     training, X, y = weighed.training, weighed.X, request.y
     progress = Progress(None, 0) if progress is None else progress
-    n_folds = len(plan.splits.pairs) if plan.way == "folds" else 0
-    progress.begin(n_folds + (not plan.keeps_fold_models))
-    if plan.way == "oob":
-        fitted = progress.call("all rows", _fit_out_of_bag, training, X, y)
-    else:
-        final = []
-        if not plan.keeps_fold_models:
-            final = [progress.call("all rows", training.fit, X, y)]
-        n_fits = 0 if request.is_frozen else len(final)
-        held_out, fold_models = None, []
-        if plan.way == "frozen":
-            held_out = _score_frozen(final[0][0], request, weighed, plan)
-        elif plan.way == "folds":
-            held_out, fold_models = _fit_folds(request, weighed, plan, progress)
-            n_fits += n_folds
-        pairs = final or fold_models
-        models = [model for model, _ in pairs]
-        fitted = Fitted(models, pairs[0][1], n_fits, held_out)
+    passed, n_passes = None, 0
+    if weighed.choice is None:
+        progress.begin(count_fits(plan))
+    elif plan.way in ("oob", "folds"):
+        passed = weighed.choice.passed
+    final = []
+    if plan.way != "oob" and not plan.keeps_fold_models:
+        final = [progress.call("all rows", training.fit, X, y)]
+    if plan.way in ("oob", "folds") and passed is None:
+        n_kept = len(plan.splits.pairs) if plan.keeps_fold_models else 0
+        passed = hold_out_rows(request, weighed, plan, progress, n_kept)
+        n_passes = passed.n_fits
+    pairs = final or passed.models
+    models = [model for model, _ in pairs]
+    held_out = None if passed is None else passed.held_out
+    if plan.way == "frozen":
+        held_out = _score_frozen(models[0], request, weighed, plan)
+    elif plan.way == "folds" and len(models) > 1:
+        source = f"{held_out.source}, whose models are averaged"
+        held_out = held_out._replace(source=source)
+    n_fits = n_passes + (0 if request.is_frozen else len(final))
+    fitted = Fitted(models, pairs[0][1], n_fits, held_out)
     if request.classes is None:
         return fitted
     multipliers = multipliers_of(request, fitted.models, weighed.figures)
     return fitted._replace(multipliers=multipliers)
+
+
+def count_fits(plan, n_candidates=1):
+    """Return how many fits `fit_models` makes, for so many candidates of a choice."""
+    n_folds = len(plan.splits.pairs) if plan.way == "folds" else plan.way == "oob"
+    final = plan.way != "oob" and not plan.keeps_fold_models
+    return n_candidates * n_folds + final
+
+
+def hold_out_rows(request, weighed, plan, progress, n_kept):
+    """Return outputs on rows that models were not fitted on, and so many of these."""
+    training, X, y = weighed.training, weighed.X, request.y
+    if plan.way == "oob":
+        return progress.call("all rows", _fit_out_of_bag, training, X, y)
+    held_out, models = cross_fit(
+        training,
+        X,
+        y,
+        plan.splits.pairs,
+        output_of(request, plan),
+        request.classes,
+        n_jobs=request.params["n_jobs"],
+        n_kept=n_kept,
+        progress=progress,
+    )
+    return Passed(held_out, models, len(plan.splits.pairs))
 
 
 def _score_frozen(model, request, weighed, plan):
@@ -173,25 +221,6 @@ def _score_frozen(model, request, weighed, plan):
     offsets = offsets_of(weighed.training.fit_params, slice(None), len(request.y))
     outputs = outputs_of(model, weighed.X, method, request.classes, offsets)[rows]
     return HeldOut(outputs, rows, method, "the frozen model")
-
-
-def _fit_folds(request, weighed, plan, progress):
-    """Return outputs on held-out rows, and the fold models that are kept."""
-    held_out, models = cross_fit(
-        weighed.training,
-        weighed.X,
-        request.y,
-        plan.splits.pairs,
-        output_of(request, plan),
-        request.classes,
-        n_jobs=request.params["n_jobs"],
-        keep=plan.keeps_fold_models,
-        progress=progress,
-    )
-    if len(models) > 1:
-        source = f"{held_out.source}, whose models are averaged"
-        held_out = held_out._replace(source=source)
-    return held_out, models
 
 
 def output_of(request, plan):
@@ -330,4 +359,4 @@ def _fit_out_of_bag(training, X, y):
     held_out = HeldOut(
         outputs, rows, "predict_proba", "the trees that did not draw them"
     )
-    return Fitted([model], deliveries, 1, held_out)
+    return Passed(held_out, [(model, deliveries)], 1)

@@ -27,6 +27,7 @@ def report_on(
     """Return the report of a classifier's fit, which has `warned` in sentences."""
     multipliers = fitted.multipliers
     n_looks = 0 if weighed.training is None else weighed.training.n_fits
+    n_choice = 0 if weighed.choice is None else weighed.choice.n_fits
     figures = weighed.figures | {
         "class_multiplier": multipliers.in_all.tolist(),
         "training_share": multipliers.training_share.tolist(),
@@ -39,7 +40,7 @@ def report_on(
         classes=labels_of(request.classes),
         deliveries=fitted.deliveries,
         decision=describe_decision(decided.decision),
-        n_fits=fitted.n_fits + n_looks,
+        n_fits=fitted.n_fits + n_looks + n_choice,
         probabilities=describe_probabilities(
             request.classes,
             multipliers,

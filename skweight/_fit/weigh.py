@@ -45,6 +45,8 @@ class Weighed(NamedTuple):
         in [0, 1], effective rows.
     splits : Splits or None
         Pairs of training and held-out rows, where the weights depend on them.
+    choice : Choice or None
+        How the emphasis was chosen, and the fits made for it; None where nothing was.
     """
 
     X: object
@@ -57,6 +59,7 @@ class Weighed(NamedTuple):
     is_weighted: bool
     figures: dict
     splits: Splits | None = None
+    choice: object = None
 
 
 def weigh(request):

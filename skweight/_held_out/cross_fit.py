@@ -30,14 +30,14 @@ class HeldOut(NamedTuple):
 
 
 def cross_fit(
-    training, X, y, splits, method, classes, *, n_jobs, keep=False, progress=None
+    training, X, y, splits, method, classes, *, n_jobs, n_kept=0, progress=None
 ):
     """Fit once for every split: outputs on the rows left out, and the models.
 
     A split that tests no row is fitted for its model alone. ``method`` is the name of
     the method whose outputs are wanted, or a function that tells it from a fitted
-    model. Models are a list of pairs of a fitted estimator and its deliveries, empty
-    unless they are to be kept. ``progress`` hears of each fit; None: nobody does.
+    model. Models are a list of pairs of a fitted estimator and its deliveries: those of
+    the first ``n_kept`` splits. ``progress`` hears of each fit; None: nobody does.
     """
     (X,) = indexable(X)  # some sparse formats have no rows to take
     n_samples = n_rows(X)
@@ -53,10 +53,10 @@ def cross_fit(
             test,
             method,
             classes,
-            keep,
+            fold < n_kept,
             offsets_of(getattr(training, "fit_params", {}), test, n_samples),
         )
-        for part, (train, test) in zip(parts, splits, strict=True)
+        for fold, (part, (train, test)) in enumerate(zip(parts, splits, strict=True))
     )
     names = [f"fold {fold + 1} of {k}" if k > 1 else "held out" for fold in range(k)]
     progress = Progress(None, 0) if progress is None else progress
@@ -67,7 +67,7 @@ def cross_fit(
         results[0][1],
         f"{k} fits on {k} training folds" if k > 1 else "one fit on the other rows",
     )
-    return held_out, [model for _, _, model in results if keep]
+    return held_out, [model for _, _, model in results if model is not None]
 
 
 def _one_fold(training, X, y, train, test, method, classes, keep, offsets):

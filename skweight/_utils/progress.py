@@ -26,6 +26,7 @@ class Progress:
         self.verbose = verbose
         self.context = NoCallbacks() if context is None else context
         self.n_fits = self.n_done = 0
+        self.about = ""  # what the next fits are for, before the name of each
 
     def begin(self, n_fits):
         """Say how many fits there will be."""
@@ -46,7 +47,7 @@ class Progress:
             delayed(_timed)(function, args) for args in calls
         )
         results = []
-        for name in names:
+        for name in (f"{self.about}{name}" for name in names):
             task = self.context.subcontext(task_name=name)
             task.call_on_fit_task_begin(estimator=self.owner)
             result, seconds = next(timed)
@@ -57,6 +58,7 @@ class Progress:
 
     def call(self, name, function, *args):
         """Call a function here and now, and tell of it."""
+        name = f"{self.about}{name}"
         task = self.context.subcontext(task_name=name)
         task.call_on_fit_task_begin(estimator=self.owner)
         result, seconds = _timed(function, args)

@@ -25,6 +25,18 @@ def note_warnings():
         _notebooks.reset(token)
 
 
+@contextmanager
+def unheard(category):
+    """Let warnings of a category pass unsaid and unnoted, of what is done for trial."""
+    token = _notebooks.set(())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category)
+            yield
+    finally:
+        _notebooks.reset(token)
+
+
 def warn(message, category):
     """Warn, and point to the line outside of this package that called it.
 

@@ -61,6 +61,13 @@ class FitReport:
     candidates : dict
         With ``calibration="auto"``, the cross-fitted "loss" and the "share" of each
         candidate; else empty.
+    weightings : list of dict
+        With ``weighting="auto"`` the candidates, the one with least emphasis first:
+        "name", "strength" (None for a sampler), "log_loss" on held-out rows after
+        calibration, in nats, what it is "above_lowest", the paired "standard_error" of
+        that, and whether it was "chosen". Empty else.
+    choice : str or None
+        Which of them was chosen, and why, in one sentence.
     resampling : str or None
         The sampler inside every fit, and the numbers of rows before and after.
     training_rows : list of int
@@ -128,6 +135,8 @@ of the population
     n_fits: int
     held_out: dict = field(default_factory=dict)
     candidates: dict = field(default_factory=dict)
+    weightings: list = field(default_factory=list)
+    choice: str | None = None
     resampling: str | None = None
     training_rows: list = field(default_factory=list)
     early_stopping: str | None = None
@@ -213,6 +222,8 @@ of the population
         """Return the report as pairs (name, sentence)."""
         lines = [("probabilities", self.probabilities)] if self.probabilities else []
         lines += describe_rows(self)
+        if self.choice:
+            lines.append(("choice", self.choice))
         lines.append(("calibration", self.calibration or "none"))
         lines.append(("decision", self.decision))
         if self.conformal:
@@ -251,11 +262,27 @@ of the population
                 ]
         return Table("", header, shown)
 
+    def _tables(self):
+        if not self.weightings:
+            return [self._table()]
+        header = ["emphasis", "log loss", "above lowest", "standard error", "chosen"]
+        shown = [
+            [
+                row["name"],
+                f"{row['log_loss']:.5f}",
+                f"{row['above_lowest']:.5f}",
+                f"{row['standard_error']:.5f}",
+                "yes" if row["chosen"] else "",
+            ]
+            for row in self.weightings
+        ]
+        return [self._table(), Table("Candidates on held-out rows", header, shown)]
+
     def __repr__(self):
-        return as_text(_TITLE, self._lines(), [self._table()])
+        return as_text(_TITLE, self._lines(), self._tables())
 
     def _repr_html_(self):
-        return as_html(_TITLE, self._lines(), [self._table()])
+        return as_html(_TITLE, self._lines(), self._tables())
 
 
 @dataclass(frozen=True, repr=False)

@@ -22,6 +22,7 @@ from skweight.density_ratio import BaseDensityRatio
 from skweight.resampling import WeightedSampler
 from skweight.stabilizers import BaseStabilizer
 from skweight.weighting import (
+    AutoWeighting,
     BalancedWeighting,
     BaseWeighting,
     ColumnWeighting,
@@ -31,6 +32,7 @@ from skweight.weighting import (
 
 # The first match counts: a Pipeline may also be a classifier.
 KINDS = {
+    "choice": AutoWeighting,
     "weighting": BaseWeighting,
     "calibrator": BaseCalibrator,
     "decision": BaseDecision,
@@ -72,7 +74,8 @@ def all_estimators(kind=None, *, labels=(0, 1)):
     kind : str, default=None
         ``"weighting"``, ``"calibrator"``, ``"decision"``, ``"density_ratio"``,
         ``"stabilizer"``, ``"classifier"``, ``"regressor"``, ``"pipeline"``,
-        ``"sampler"``, ``"transformer"`` or ``"other"``. None returns all of them.
+        ``"sampler"``, ``"transformer"``, ``"choice"``, of strategies by a fit, or
+        ``"other"``. None returns all of them.
     labels : sequence, default=(0, 1)
         Labels of the tests.
 

@@ -1,6 +1,7 @@
 """The strategies that decide how much every row counts."""
 
 from skweight._utils.columns import metadata
+from skweight.weighting._auto import AutoWeighting
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
@@ -25,6 +26,7 @@ from skweight.weighting._reweighing import ReweighingWeighting
 from skweight.weighting._shift import DensityRatioWeighting
 
 __all__ = [
+    "AutoWeighting",
     "BalancedWeighting",
     "BaseModelWeighting",
     "BaseWeighting",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skweight._utils.validation import did_you_mean, is_sequence, say
+from skweight.weighting._auto import AutoWeighting
 from skweight.weighting._balance import (
     BalancedWeighting,
     ClassWeighting,
@@ -12,6 +13,7 @@ from skweight.weighting._base import BaseWeighting, ProductWeighting
 from skweight.weighting._given import FunctionWeighting
 
 NAMES = {
+    "auto": AutoWeighting,
     "balanced": BalancedWeighting,
     "effective_number": EffectiveNumberWeighting,
 }

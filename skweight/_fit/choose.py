@@ -1,0 +1,417 @@
+"""The second step of a fit, where it was left open: how much emphasis training gets.
+
+Candidates share the held-out rows. Each is judged by the population's log loss of rows
+from which neither its models nor its calibrator have learned; the held-out scores of
+the chosen one then serve the fit as its own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from skweight._fit.ask import make_resampler
+from skweight._fit.calibrate import map_outputs
+from skweight._fit.checks import check_emphasis
+from skweight._fit.models import (
+    Fitted,
+    Passed,
+    count_fits,
+    hold_out_rows,
+    multipliers_of,
+    plan_models,
+)
+from skweight._fit.weigh import weigh
+from skweight._held_out.splits import make_splits
+from skweight._utils.warn import unheard
+from skweight.calibration import AutoCalibrator
+from skweight.delivery._balancing import balances_itself
+from skweight.exceptions import CalibrationWarning, FewerThanAskedWarning
+from skweight.weighting import AutoWeighting, ProductWeighting, resolve_weighting
+from skweight.weighting._auto import at_strength
+from skweight.weighting._base import factors_of
+
+# Over so many folds of the held-out rows a calibrator is judged.
+FOLDS_OF_CALIBRATOR = 5
+
+
+class Candidate(NamedTuple):
+    """One way to emphasise: a power of the class weights, or a sampler."""
+
+    name: str
+    strength: float | None
+    weighting: object
+    resampler: object
+
+
+class Judged(NamedTuple):
+    """A candidate that has been fitted on the folds.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    request : Request
+        What a fit with it is asked for.
+    weighed : Weighed
+    passed : Passed
+    losses : ndarray of shape (n_samples,)
+        Log loss of every row by a model and a calibrator that have not seen it; NaN
+        where there is none.
+    """
+
+    candidate: Candidate
+    request: object
+    weighed: object
+    passed: Passed
+    losses: np.ndarray
+
+
+class Choice(NamedTuple):
+    """How much emphasis was chosen, and what is known from choosing.
+
+    Attributes
+    ----------
+    multiplier : ndarray of shape (n_classes,)
+        Class multipliers of the strategy at full strength, which labels follow.
+    n_fits : int
+        Fits that were made for it.
+    passed : Passed or None
+        Those of the chosen candidate; None where no row could be held out.
+    judges : ndarray or None
+        Positions among the held-out rows of those by which it was chosen.
+    """
+
+    multiplier: np.ndarray
+    n_fits: int
+    passed: Passed | None
+    judges: np.ndarray | None
+
+
+def choose(request, progress):
+    """Learn how much every row counts; choose the emphasis where that was left open.
+
+    Returns the request as it is then, and the weighed rows.
+    """
+    auto = _left_open(request)
+    if auto is None:
+        return request, weigh(request)
+    request = _decided_by_probabilities(request)
+    full, candidates = _candidates(request, auto)
+    strongest = _request_for(request, full)
+    of_strongest = weigh(strongest)
+    check_emphasis(strongest, of_strongest, request.calibrator)
+    multiplier = np.array(of_strongest.figures["class_multiplier"])
+    plan = _plan(strongest, of_strongest)
+    progress.begin(count_fits(plan, len(candidates)))
+    judged, folds = [], None
+    for candidate in candidates:
+        asked, weighed = strongest, of_strongest
+        if candidate.strength != 1:
+            asked = _request_for(request, candidate)
+            weighed = weigh(asked)
+        weighed = weighed._replace(splits=plan.splits)
+        if plan.way == "all":  # a class has one row
+            return _least(asked, weighed, candidate, multiplier)
+        progress.about = f"{candidate.name}, "
+        n_kept = len(plan.splits.pairs) if plan.keeps_fold_models else 1
+        passed = hold_out_rows(asked, weighed, plan, progress, n_kept)
+        if folds is None:
+            folds = _folds_of_calibrators(request, weighed, passed.held_out)
+            if folds.max() < 1:
+                return _least(asked, weighed, candidate, multiplier, passed)
+        losses = _losses(asked, weighed, plan, passed, folds)
+        if not (plan.keeps_fold_models or plan.way == "oob"):
+            passed = passed._replace(models=[])
+        judged.append(Judged(candidate, asked, weighed, passed, losses))
+    progress.about = ""
+    return _chosen(judged, multiplier, folds)
+
+
+# -- what is compared ------------------------------------------------------------------
+
+
+def _left_open(request):
+    """Return the strategy that leaves the emphasis open, or None; check the others."""
+    factors = factors_of(request.weighting)
+    open_ones = [factor for factor in factors if isinstance(factor, AutoWeighting)]
+    if not open_ones:
+        return None
+    written = request.params["weighting"]
+    if len(open_ones) > 1:
+        raise ValueError(
+            f"weighting={written!r} leaves {len(open_ones)} strengths open, and one is "
+            "chosen at a time. Set one of them, as by BalancedWeighting(strength=1)."
+        )
+    looking = [one for one in factors if getattr(one, "needs_fits", 0)]
+    if len(looking) > 1:
+        looking.remove(open_ones[0])
+        raise ValueError(
+            f"weighting={written!r} chooses a strength by held-out rows and looks at "
+            f"models, as {looking[0]!r} does, which would have to be fitted anew for "
+            "every candidate. Set the strength, as by BalancedWeighting(strength=1)."
+        )
+    balancing = balances_itself(request.estimator)
+    if balancing:
+        name, value = balancing[0]
+        raise ValueError(
+            f"The estimator balances its classes by itself ({name}={value!r}), so that "
+            f"no candidate of weighting={written!r} would be without emphasis. Set "
+            f"{name} back to its default, or weighting=None."
+        )
+    return open_ones[0]
+
+
+def _candidates(request, auto):
+    """Return full strength, and the candidates, that with least emphasis first."""
+    strategy = resolve_weighting(auto.strategy)
+    _check_strategy(strategy, request)
+    full = Candidate("strength 1", 1.0, strategy, request.resampler)
+    candidates = [
+        Candidate(f"strength {s:g}", s, at_strength(strategy, s), request.resampler)
+        for s in auto.checked_strengths()
+    ]
+    if auto.sampler is not None:
+        if request.resampler is not None:
+            raise ValueError(
+                f"resampler={request.params['resampler']!r} changes the rows of all "
+                f"candidates, and AutoWeighting(sampler={auto.sampler!r}) would be "
+                "one of them. Set one of the two to None."
+            )
+        sampler = make_resampler(auto.sampler, request.params["random_state"])
+        name = f"sampler {auto.sampler!r}"
+        candidates.append(Candidate(name, None, None, sampler))
+    return full, candidates
+
+
+def _check_strategy(strategy, request):
+    """Raise unless a strategy is emphasis and weighs all rows of a class alike."""
+    if strategy is None or any(
+        getattr(one, "needs_fits", False) for one in factors_of(strategy)
+    ):
+        raise ValueError(
+            "AutoWeighting chooses the strength of a strategy that gives all rows of a "
+            f"class one weight, such as 'balanced'; got {strategy!r}."
+        )
+    population = [one for one in factors_of(strategy) if one.role == "population"]
+    if population:
+        raise ValueError(
+            f"AutoWeighting chooses how hard training looks at a class, and "
+            f"{population[0]!r} says how many rows of the population a row stands for, "
+            "which no loss can choose. Pass both, as factors: "
+            "weighting=[population_strategy, 'auto']."
+        )
+    by_class = getattr(strategy, "_by_class", False) is True
+    if not by_class:
+        fitted = clone(strategy).fit(request.X, request.y, request.weights.population)
+        by_class = fitted._by_class
+    if not by_class:
+        raise ValueError(
+            "AutoWeighting chooses the strength of a strategy that gives all rows of a "
+            f"class one weight; those of {strategy!r} differ within a class. Compare "
+            "it with others by compare_weightings."
+        )
+
+
+def _request_for(request, candidate):
+    """Return what a fit with a candidate is asked for."""
+    factors = [
+        candidate.weighting if isinstance(one, AutoWeighting) else one
+        for one in factors_of(request.weighting)
+    ]
+    factors = [one for one in factors if one is not None]
+    weighting = ProductWeighting(factors) if len(factors) > 1 else [*factors, None][0]
+    return request._replace(weighting=weighting, resampler=candidate.resampler)
+
+
+def _decided_by_probabilities(request):
+    """Return a request whose labels follow full strength without a calibrator, too.
+
+    What the estimator predicts would follow the emphasis that is chosen.
+    """
+    written = request.params["decision"]
+    if request.calibrator is not None or written != "auto":
+        return request
+    request = request._replace(params=request.params | {"decision": request.decision})
+    if not hasattr(request.estimator, "predict_proba"):
+        raise TypeError(
+            f"weighting={request.params['weighting']!r} decides by probabilities, "
+            "whatever emphasis is chosen, and "
+            f"{type(request.estimator).__name__} has no predict_proba. Set "
+            "calibration='auto', which makes them."
+        )
+    return request
+
+
+# -- how they are judged ---------------------------------------------------------------
+
+
+def _plan(request, weighed):
+    """Return which models are fitted to judge a candidate.
+
+    Where nothing else would hold out rows, one model is fitted on all of them later.
+    """
+    if request.holds_out_rows:
+        return plan_models(request, weighed)
+    plan = plan_models(request._replace(calibrator=AutoCalibrator()), weighed)
+    calibrator = plan.calibrator if request.calibrator is None else request.calibrator
+    return plan._replace(calibrator=calibrator, keeps_fold_models=False)
+
+
+def _folds_of_calibrators(request, weighed, held_out):
+    """Return for every row in which fold its calibrator leaves it out; -1: in none.
+
+    Rows that sets of labels are going to rest on judge nothing.
+    """
+    folds, rows = np.full(len(request.y), -1), held_out.rows
+    if request.params.get("conformal") == "split":
+        pairs = _split(request, weighed, rows, 2)
+        rows = rows[pairs[0][0]] if pairs else rows[:0]
+    for fold, (_, left_out) in enumerate(
+        _split(request, weighed, rows, FOLDS_OF_CALIBRATOR)
+    ):
+        folds[rows[left_out]] = fold
+    return folds
+
+
+def _split(request, weighed, rows, n_folds):
+    """Return stratified pairs of positions among some rows; none where that fails."""
+    groups, population = (
+        None if values is None else np.asarray(values)[rows]
+        for values in (
+            request.arguments["splitter"].get("groups"),
+            weighed.population,
+        )
+    )
+    if not rows.size:
+        return []
+    with unheard(FewerThanAskedWarning):
+        splits = make_splits(
+            n_folds,
+            None,
+            request.y[rows],
+            population,
+            request.params["random_state"],
+            {} if groups is None else {"groups": groups},
+        )
+    return [] if splits is None else splits.pairs
+
+
+def _losses(request, weighed, plan, passed, folds):
+    """Return the log loss of every row by what has not learned from it, or NaN."""
+    if plan.calibrator is None:  # candidates are on one scale after a calibration only
+        plan = plan._replace(calibrator=AutoCalibrator())
+    held_out, models = passed.held_out, [model for model, _ in passed.models]
+    multipliers = multipliers_of(request, models, weighed.figures)
+    fitted = Fitted(models, [], 0, held_out, multipliers)
+    of_row = folds[held_out.rows]
+    losses = np.full(len(request.y), np.nan)
+    for fold in range(folds.max() + 1):
+        scored = of_row == fold
+        kept = np.flatnonzero((of_row >= 0) & ~scored)
+        with unheard(CalibrationWarning):  # said once, of the calibrator that is kept
+            mapped = map_outputs(request, weighed, plan, fitted, kept)
+        proba = mapped.of_outputs(held_out.outputs[scored])
+        rows = held_out.rows[scored]
+        proba = proba[np.arange(rows.size), request.codes[rows]]
+        losses[rows] = -np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+    return losses
+
+
+# -- the choice ------------------------------------------------------------------------
+
+
+def select(losses, weights=None, groups=None):
+    """Return the position of the least that ties with the best, and why.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_candidates, n_rows)
+        Losses of the rows, the candidate to be preferred first.
+    weights : ndarray of shape (n_rows,), default=None
+        Population weights.
+    groups : array-like of shape (n_rows,), default=None
+        Rows of one group count as one piece of evidence.
+
+    Returns
+    -------
+    chosen : int
+        Position of the first whose loss is within one paired standard error of the
+        lowest.
+    means, excesses, errors : ndarray of shape (n_candidates,)
+        Mean losses, what they are above the lowest, and the paired standard errors of
+        that.
+    """
+    weights = np.ones(losses.shape[1]) if weights is None else weights
+    means = losses @ weights / weights.sum()
+    best = int(np.argmin(means))
+    excesses = means - means[best]
+    apart = (losses - losses[best] - excesses[:, np.newaxis]) * weights
+    if groups is not None:
+        _, of = np.unique(groups, return_inverse=True)
+        apart = np.array([np.bincount(of.ravel(), row) for row in apart])
+    errors = np.sqrt((apart**2).sum(axis=1)) / weights.sum()
+    return int(np.argmax(excesses <= errors)), means, excesses, errors
+
+
+def _chosen(judged, multiplier, folds):
+    """Return request and rows of the candidate that is chosen."""
+    losses = np.array([one.losses for one in judged])
+    rows = np.flatnonzero(np.isfinite(losses).all(axis=0))  # of all candidates
+    first = judged[0]
+    groups, weights = (
+        None if values is None else np.asarray(values)[rows]
+        for values in (
+            first.request.arguments["splitter"].get("groups"),
+            first.weighed.population,
+        )
+    )
+    position, means, excesses, errors = select(losses[:, rows], weights, groups)
+    table = [
+        {
+            "name": one.candidate.name,
+            "strength": one.candidate.strength,
+            "log_loss": float(mean),
+            "above_lowest": float(excess),
+            "standard_error": float(error),
+            "chosen": one is judged[position],
+        }
+        for one, mean, excess, error in zip(
+            judged, means, excesses, errors, strict=True
+        )
+    ]
+    winner = judged[position]
+    choice = Choice(
+        multiplier,
+        sum(one.passed.n_fits for one in judged),
+        winner.passed,
+        np.flatnonzero(folds[winner.passed.held_out.rows] >= 0),
+    )
+    figures = winner.weighed.figures | {
+        "weightings": table,
+        "choice": _sentence(table, rows.size),
+    }
+    return winner.request, winner.weighed._replace(choice=choice, figures=figures)
+
+
+def _sentence(table, n_rows):
+    """Say what was chosen, and why."""
+    best = min(table, key=lambda row: row["log_loss"])
+    chosen = next(row for row in table if row["chosen"])
+    said = f"{chosen['name']} of {len(table)} candidates: after calibration its log "
+    said += f"loss on {n_rows:,} held-out rows, {chosen['log_loss']:.4g}, is "
+    if chosen is best:
+        return f"{said}the lowest, by more than one standard error from any with less"
+    return (
+        f"{said}{chosen['above_lowest']:.2g} above that of {best['name']}, within one "
+        f"standard error ({chosen['standard_error']:.2g}), and it emphasises least"
+    )
+
+
+def _least(request, weighed, candidate, multiplier, passed=None):
+    """Return the least emphasis, where no held-out rows can judge."""
+    said = f"{candidate.name}, the least: a class has too few rows to judge by"
+    n_fits = 0 if passed is None else passed.n_fits
+    return request, weighed._replace(
+        choice=Choice(multiplier, n_fits, passed, None),
+        figures=weighed.figures | {"choice": said},
+    )

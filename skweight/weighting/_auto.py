@@ -1,0 +1,187 @@
+"""How much emphasis, left to the held-out rows of a fit."""
+
+import numpy as np
+from sklearn.base import clone
+
+from skweight._utils.validation import check_number, is_sequence
+from skweight.weighting._base import BaseWeighting, ClassLevelWeighting
+
+
+class AutoWeighting(BaseWeighting):
+    r"""Choose by held-out rows how much emphasis a training gets, none included.
+
+    What ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier` means. Class
+    weights rarely improve calibrated probabilities, and sometimes cost them dearly; on
+    a few tables they gain. This measures it on yours, and takes weights only where they
+    gain more than chance explains. Role: emphasis.
+
+    Candidate s trains with the weights :math:`w_k^s` of `strategy`. Of m held-out rows
+    with population weights :math:`v_i` its loss is
+
+    .. math::
+        L_s = \frac{\sum_i v_i \, \ell_{is}}{\sum_i v_i}, \qquad
+        \ell_{is} = -\log p_s^{(-i)}(y_i \mid x_i),
+
+    where neither the model nor the calibrator of :math:`p_s^{(-i)}` has learned from
+    row i. The choice is the least s whose loss is within one paired standard error of
+    the lowest,
+
+    .. math::
+        L_s - L_* \le \frac{1}{\sum_i v_i}
+        \sqrt{\sum_i v_i^2 (\ell_{is} - \ell_{i*} - L_s + L_*)^2} .
+
+    Whatever is chosen, ``decision="auto"`` follows :math:`w_k`, what `strategy` at full
+    strength asks for: :math:`\arg\max_k w_k p_k`, for ``"balanced"`` the label wherever
+    its probability is above its prevalence. Emphasis in training and labels are two
+    questions.
+
+    Parameters
+    ----------
+    strategy : str, dict, weighting or list, default="balanced"
+        Whose weights are candidates: any that gives all rows of a class one weight, of
+        role emphasis.
+    strengths : sequence of float, default=(0, 0.5, 1)
+        Powers of these weights that are compared, each in [0, inf). 0 is no weights,
+        and should be among them; 1 is `strategy` as it is. More of them cost as many
+        fits each as there are folds.
+    sampler : None, str or sampler, default=None
+        One more candidate: rows changed inside every fit, as `resampler` of the
+        classifier takes it, in the place of weights. It counts as more emphasis than
+        any strength. With `resampler` of the classifier, whose rows all candidates
+        are trained on, it is refused.
+
+    Raises
+    ------
+    TypeError
+        In any `fit` or `weigh` of its own: there is no model to judge by. So are a
+        `FrozenEstimator` and `partial_fit`, which have nothing to choose.
+    ValueError
+        In the fit of the classifier, if `strategy` has the role population or differs
+        within a class, if `strengths` are no numbers, or the estimator balances its
+        classes by itself.
+
+    See Also
+    --------
+    BalancedWeighting : One strength, at k + 1 fits.
+    skweight.compare_weightings : The same question with more figures.
+
+    Notes
+    -----
+    Cost: with c candidates and k folds c k fits whose held-out scores serve for the
+    choice, and those of the chosen one for calibrator, decision and report as well;
+    then one fit on all rows, none where fold models are averaged. With a hold-out or
+    out-of-bag votes k is 1. Each loss needs five fits of the calibrator besides.
+    Candidates are held out on the same rows and calibrated as `calibration` says;
+    without a calibration, judged after ``"auto"``. Rows that a learner watches to stop
+    early, and those that ``conformal="split"`` keeps, judge no candidate. With `groups`
+    the standard error is that of whole groups. Where a class has a single row, nothing
+    can be held out, and the least strength is taken.
+
+    The table of candidates is ``report_.weightings`` of the classifier, and
+    ``report_.choice`` the sentence. The loss of the chosen one is that of the best of
+    a few, and flatters it by less than a standard error.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. Friedman, R. Olshen, C. Stone, Classification and regression
+       trees, 1984, section 3.4.3: the rule of one standard error.
+    .. [2] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
+
+    Examples
+    --------
+    >>> from skweight import WeightedClassifier
+    >>> from skweight.datasets import make_imbalanced
+    >>> data = make_imbalanced(2000, prevalence=0.05, random_state=0)
+    >>> clf = WeightedClassifier(weighting="auto", random_state=0).fit(data.X, data.y)
+    >>> [row["strength"] for row in clf.report_.weightings if row["chosen"]]
+    [0.0]
+    >>> clf.report_.n_fits
+    16
+    >>> bool(abs(clf.threshold_ - data.y.mean()) < 1e-9)
+    True
+    """
+
+    needs_fits = True
+    # A weight per class tells nothing of the label of one row.
+    by_row = False
+    weighs_new_rows = False
+
+    def __init__(self, strategy="balanced", *, strengths=(0, 0.5, 1), sampler=None):
+        self.strategy = strategy
+        self.strengths = strengths
+        self.sampler = sampler
+
+    def checked_strengths(self):
+        """Return the strengths as numbers, the least first.
+
+        Returns
+        -------
+        strengths : list of float
+            Each once.
+
+        Raises
+        ------
+        ValueError
+            If they are no sequence of numbers from 0 on.
+        """
+        if not is_sequence(self.strengths) or not len(self.strengths):
+            raise ValueError(
+                "strengths must be a sequence of numbers from 0 on, such as "
+                f"(0, 0.5, 1); got {self.strengths!r}."
+            )
+        for strength in self.strengths:
+            check_number(strength, name="strengths", low=0)
+        return sorted({float(strength) for strength in self.strengths})
+
+    def _learn(self, X, y, sample_weight, **metadata):
+        raise TypeError(_NO_MODEL)
+
+    def _learn_masses(self, known):
+        raise TypeError(_NO_MODEL)
+
+    @classmethod
+    def _instances(cls, labels):
+        return [cls(), cls(strengths=(0, 1), sampler="random_under")]
+
+
+_NO_MODEL = (
+    "AutoWeighting chooses by held-out rows of a model, and there is none here. Pass "
+    "it as weighting= of a WeightedClassifier; elsewhere say how much: "
+    "BalancedWeighting(strength=0.5)."
+)
+
+
+class TemperedWeighting(ClassLevelWeighting):
+    """The class weights of another strategy, raised to a power.
+
+    Parameters
+    ----------
+    strategy : weighting
+        Which gives all rows of a class one weight.
+    strength : float
+        The power, from 0 on.
+    """
+
+    def __init__(self, strategy, strength):
+        self.strategy = strategy
+        self.strength = strength
+
+    def _learn(self, X, y, sample_weight):
+        fitted = clone(self.strategy).fit(X, y, sample_weight)
+        self._of_strategy = np.array(list(fitted.class_weight_dict().values()))
+        return super()._learn(X, y, sample_weight)
+
+    def _class_weights(self, classes, masses):
+        return self._of_strategy**self.strength
+
+
+def at_strength(strategy, strength):
+    """Return a strategy whose class weights are raised to a power; None for zero."""
+    if strength == 0:
+        return None
+    if strength == 1:
+        return strategy
+    own = strategy.get_params(deep=False).get("strength")
+    if own is None:
+        return TemperedWeighting(strategy, strength)
+    return clone(strategy).set_params(strength=own * strength)
