@@ -43,7 +43,7 @@ REAL = {
 # Rows, and what `make_imbalanced` is asked for.
 MADE = {
     "a line, 5 %": (1500, {"prevalence": 0.05}),
-    "bent, 3 %": (2000, {"prevalence": 0.03, "nonlinearity": 2.0}),
+    "bent, 3 %": (2000, {"prevalence": 0.03, "nonlinearity": 1.0}),
     "many columns, 5 %": (1000, {"prevalence": 0.05, "n_features": 60}),
     "hardly apart, 10 %": (1000, {"prevalence": 0.1, "class_sep": 0.7}),
     "far apart, 2 %": (2000, {"prevalence": 0.02, "class_sep": 5.0}),

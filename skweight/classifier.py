@@ -80,7 +80,7 @@ class WeightedClassifier(
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None
-        weighs all rows alike.
+        weighs all rows alike; ``"auto"`` chooses: `AutoWeighting`, at 3 k + 1 fits.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a

@@ -56,7 +56,9 @@ def test_every_public_estimator_is_in_the_registry(name):
 def test_the_lists_of_kinds_add_up_to_the_whole():
     by_kind = [name for kind in KINDS for name in all_estimators(kind)]
     assert sorted(by_kind) == sorted(all_estimators())
-    with pytest.raises(ValueError, match=r"kind must be one of \['weighting', .*'no'"):
+    with pytest.raises(
+        ValueError, match=r"kind must be one of \['choice', 'weighting', .*'no'"
+    ):
         all_estimators("no")
 
 

@@ -399,6 +399,8 @@ def _sentence(table, n_rows):
     chosen = next(row for row in table if row["chosen"])
     said = f"{chosen['name']} of {len(table)} candidates: after calibration its log "
     said += f"loss on {n_rows:,} held-out rows, {chosen['log_loss']:.4g}, is "
+    if chosen is best is table[0]:
+        return f"{said}the lowest, and it emphasises least"
     if chosen is best:
         return f"{said}the lowest, by more than one standard error from any with less"
     return (

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight._utils.validation import check_number, is_sequence
-from skweight.weighting._base import BaseWeighting, ClassLevelWeighting
+from skweight.weighting._base import BaseWeighting
+from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class AutoWeighting(BaseWeighting):
