@@ -49,13 +49,13 @@ def pytest_collection_modifyitems(config, items):
     """Keep the part of the suite that was asked for; skip what cannot be drawn."""
     kept = items
     if every := int(os.environ.get("SKWEIGHT_TEST_SAMPLE") or 0):
-        seen = Counter()
+        counter = Counter()
         kept = []
         for item in items:
             function = item.nodeid.partition("[")[0]
-            if seen[function] % every == 0:
+            if counter[function] % every == 0:
                 kept.append(item)
-            seen[function] += 1
+            counter[function] += 1
     elif os.environ.get("SKWEIGHT_TEST_OPTIONAL"):
         kept = [item for item in items if _is_optional(item)]
     chosen = set(kept)

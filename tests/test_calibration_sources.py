@@ -279,8 +279,8 @@ def test_groups_of_an_outer_evaluation_reach_the_inner_folds(binary):
     by_row = dict(zip(X[:, 0], groups, strict=True))
     for rows in Tree.seen:
         # Of the groups that a fold model has seen it has seen all rows.
-        seen = Counter(by_row[row] for row in rows)
-        assert set(seen.values()) == {60}
+        counter = Counter(by_row[row] for row in rows)
+        assert set(counter.values()) == {60}
 
 
 def test_groups_reach_a_search_inside_as_well(binary):
@@ -427,10 +427,10 @@ def test_rows_of_any_kind(binary, cv, kind):
         library = pytest.importorskip(kind)
         X = library.DataFrame({f"x{i}": column for i, column in enumerate(X.T)})
         y = library.Series(y)
-    found = classifier.fit(X, y)
-    assert_allclose(found.predict_proba(X), expected)
-    copied = pickle.loads(pickle.dumps(found))
-    assert_array_equal(copied.predict_proba(X), found.predict_proba(X))
+    actual = classifier.fit(X, y)
+    assert_allclose(actual.predict_proba(X), expected)
+    copied = pickle.loads(pickle.dumps(actual))
+    assert_array_equal(copied.predict_proba(X), actual.predict_proba(X))
 
 
 def test_a_search_over_sources_in_parallel(binary):
@@ -450,10 +450,10 @@ def test_a_search_over_sources_in_parallel(binary):
 def test_fold_models_come_back_from_other_processes(binary, n_jobs):
     X, y = binary
     model = DecisionTreeClassifier(max_depth=3, random_state=0)
-    found = make(model, n_jobs=n_jobs).fit(X, y)
+    actual = make(model, n_jobs=n_jobs).fit(X, y)
     expected = make(model).fit(X, y)
-    assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
-    assert found.report_.deliveries == expected.report_.deliveries
+    assert_array_equal(actual.predict_proba(X), expected.predict_proba(X))
+    assert actual.report_.deliveries == expected.report_.deliveries
 
 
 def test_three_classes_averaged():

@@ -59,8 +59,8 @@ def test_take_and_drop_by_position(kind, column):
 def test_take_and_drop_by_name(kind, column):
     table = tables()[kind]
     position = "abc".index(column)
-    found = take_column(table, column, owner="O")
-    np.testing.assert_array_equal(found, VALUES[:, position])
+    actual = take_column(table, column, owner="O")
+    np.testing.assert_array_equal(actual, VALUES[:, position])
     dropped = drop_columns(table, [column])
     assert type(dropped) is type(table)
     assert list(dropped.columns) == [name for name in "abc" if name != column]
@@ -159,9 +159,9 @@ def first(X):
 @pytest.mark.parametrize("source", [0, "a", first, metadata("segment")])
 def test_row_wise_information_is_read_from_wherever_it_is(source):
     table = pd.DataFrame(VALUES, columns=list("abc"))
-    given = {"segment": VALUES[:, 0]}
-    found = row_values(source, table, given, owner="O")
-    np.testing.assert_array_equal(found, VALUES[:, 0])
+    by_name = {"segment": VALUES[:, 0]}
+    actual = row_values(source, table, by_name, owner="O")
+    np.testing.assert_array_equal(actual, VALUES[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_a_source_that_gives_nothing_is_refused(source, error, words):
 
 def test_metadata_in_another_order_than_the_rows_is_refused():
     table = pd.DataFrame(VALUES, index=[1, 2, 3, 4])
-    given = {"segment": pd.Series([1, 2, 3, 4], index=[4, 3, 2, 1])}
+    by_name = {"segment": pd.Series([1, 2, 3, 4], index=[4, 3, 2, 1])}
     with pytest.raises(ValueError, match=r"being in another order.*loc"):
-        row_values(metadata("segment"), table, given, owner="O")
+        row_values(metadata("segment"), table, by_name, owner="O")
 
 
 @pytest.mark.parametrize("name", ["groups", "sample_weight", "two words", 3])

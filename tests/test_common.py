@@ -60,22 +60,22 @@ def _inner(estimator):
 
 def excuses(estimator):
     """Return the checks that an estimator cannot pass, each with its reason."""
-    found = {}
+    by_name = {}
     if estimator.normalize and _inner(estimator) not in _UNPENALISED:
-        found = dict.fromkeys(_REPETITION, _SCALE_FREE)
+        by_name = dict.fromkeys(_REPETITION, _SCALE_FREE)
     if isinstance(estimator, CostSensitiveClassifier):
-        found["check_classifiers_train"] = _BY_COST
+        by_name["check_classifiers_train"] = _BY_COST
         if estimator.calibration is not None:
-            found |= dict.fromkeys(_REPETITION, _CALIBRATED)
+            by_name |= dict.fromkeys(_REPETITION, _CALIBRATED)
         if _inner(estimator) == "GaussianNB":
             # It takes no sparse X, so that there is nothing to repeat.
-            found.pop("check_sample_weight_equivalence_on_sparse_data", None)
+            by_name.pop("check_sample_weight_equivalence_on_sparse_data", None)
     if _inner(estimator) == "Pipeline":
         # The newer ones skip the sparse check, having read the tags of the scaler.
-        found.pop("check_sample_weight_equivalence_on_sparse_data", None)
+        by_name.pop("check_sample_weight_equivalence_on_sparse_data", None)
         if _OLD:
-            found["check_sample_weight_equivalence_on_sparse_data"] = _OLD_PIPELINE
-    return found
+            by_name["check_sample_weight_equivalence_on_sparse_data"] = _OLD_PIPELINE
+    return by_name
 
 
 def _listed(mark):
@@ -98,15 +98,19 @@ def test_scikit_learn_checks(estimator, check):
 
 
 def test_the_number_of_excuses_does_not_grow():
-    found = list(WRAPPERS.values())
-    costly = [one for one in found if isinstance(one, CostSensitiveClassifier)]
-    assert sum(len(excuses(one)) for one in costly) == 4 + 2 + 2 + 1
-    found = [one for one in found if one not in costly]
-    scale_free = [one for one in found if one.normalize]
-    exact = [one for one in found if not one.normalize]
-    assert sum(len(excuses(one)) for one in scale_free) == 12 + 2 * _OLD
-    assert sum(len(excuses(one)) for one in exact) == 2 * _OLD
-    assert not any(_inner(one) in _UNPENALISED and excuses(one) for one in scale_free)
+    actual = list(WRAPPERS.values())
+    costly = [
+        record for record in actual if isinstance(record, CostSensitiveClassifier)
+    ]
+    assert sum(len(excuses(item)) for item in costly) == 4 + 2 + 2 + 1
+    actual = [record for record in actual if record not in costly]
+    scale_free = [record for record in actual if record.normalize]
+    exact = [record for record in actual if not record.normalize]
+    assert sum(len(excuses(item)) for item in scale_free) == 12 + 2 * _OLD
+    assert sum(len(excuses(item)) for item in exact) == 2 * _OLD
+    assert not any(
+        _inner(item) in _UNPENALISED and excuses(item) for item in scale_free
+    )
 
 
 def test_scale_free_and_repetition_contradict_each_other():

@@ -149,7 +149,7 @@ def test_prior_calibration_gives_the_decision_of_the_unweighted_model(rare):
         LogisticRegression(), decision=decision, calibration=None
     ).fit(X, y)
     assert doubled.predict(X).mean() > 2 * both.predict(X).mean()
-    saved = [savings_score(y, one.predict(X), COST) for one in (both, doubled)]
+    saved = [savings_score(y, model.predict(X), COST) for model in (both, doubled)]
     assert saved[0] > saved[1] + 0.1
 
 
@@ -433,7 +433,7 @@ def test_three_classes():
     clf.fit(X, labels)
     assert isinstance(clf.calibrator_, AutoCalibrator)
     plain = LogisticRegression().fit(X, labels)
-    costs = [cost_score(labels, one.predict(X), cost) for one in (clf, plain)]
+    costs = [cost_score(labels, model.predict(X), cost) for model in (clf, plain)]
     assert costs[0] < costs[1]
     tuned = clf.set_params(decision="tuned").fit(X, labels)
     assert tuned.decision_.thresholds_.shape == (3,)
@@ -711,7 +711,8 @@ def test_the_rule_of_elkan_beats_one_half_on_german_credit(shared_data):
     model = make_pipeline(StandardScaler(), LogisticRegression())
     clf = CostSensitiveClassifier(model, cost=cost, random_state=0)
     costs = [
-        cost_score(y, cross_val_predict(one, X, y, cv=5), cost) for one in (clf, model)
+        cost_score(y, cross_val_predict(model, X, y, cv=5), cost)
+        for model in (clf, model)
     ]
     # The published means are .545 and .883, and .700 for refusing everybody.
     assert costs[0] == pytest.approx(0.545, abs=0.04)

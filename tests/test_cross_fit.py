@@ -225,12 +225,12 @@ def test_ways_to_say_the_same_splits(binary):
     splitter = StratifiedKFold(3)
     splits = list(splitter.split(X, y))
     masks = [tuple(np.isin(np.arange(400), rows) for rows in pair) for pair in splits]
-    found = [
+    collected = [
         WeightedClassifier(calibration="sigmoid", cv=cv).fit(X, y).predict_proba(X)
         for cv in (splitter, splits, masks, iter(splits))
     ]
-    for one in found[1:]:
-        np.testing.assert_array_equal(one, found[0])
+    for record in collected[1:]:
+        np.testing.assert_array_equal(record, collected[0])
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
@@ -601,11 +601,11 @@ def weighted_proba(model, calibration, X, y, weight):
 def test_the_scale_of_sample_weight_changes_nothing(binary, factor, calibration):
     X, y = binary
     weight = np.random.RandomState(0).uniform(0.5, 2, 400)
-    found, expected = (
-        weighted_proba(LogisticRegression(), calibration, X, y, one)
-        for one in (weight * factor, weight)
+    actual, expected = (
+        weighted_proba(LogisticRegression(), calibration, X, y, item)
+        for item in (weight * factor, weight)
     )
-    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    np.testing.assert_allclose(actual, expected, rtol=1e-7)
 
 
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
@@ -627,12 +627,12 @@ def test_a_forest_differs_by_ties_alone_under_any_other_factor(binary, factor):
     X, y = binary
     forest = RandomForestClassifier(50, max_samples=0.5, random_state=0)
     weight = np.random.RandomState(0).uniform(0.5, 2, 400)
-    found, expected = (
-        weighted_proba(forest, None, X, y, one)[:, 1]
-        for one in (weight * factor, weight)
+    actual, expected = (
+        weighted_proba(forest, None, X, y, item)[:, 1]
+        for item in (weight * factor, weight)
     )
-    assert abs(found.mean() - expected.mean()) < 0.02
-    assert found.std() == pytest.approx(expected.std(), abs=0.03)
+    assert abs(actual.mean() - expected.mean()) < 0.02
+    assert actual.std() == pytest.approx(expected.std(), abs=0.03)
 
 
 # -- frozen estimators -----------------------------------------------------------------

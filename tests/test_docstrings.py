@@ -29,14 +29,14 @@ NOT_ASKED = {
 
 def public_objects():
     """Yield (full name, object) for every public class, function and own method."""
-    found = {f"skweight.{name}": getattr(skweight, name) for name in skweight._HOMES}
+    actual = {f"skweight.{name}": getattr(skweight, name) for name in skweight._HOMES}
     # What is in skweight.torch cannot be looked at without PyTorch and skorch.
     absent = set() if find_spec("skorch") else {"torch"}
     for module in sorted(set(skweight.__all__) - set(skweight._HOMES) - absent):
         module = import_module(f"skweight.{module}")
         for name in set(module.__all__) - set(skweight._HOMES):
-            found[f"{module.__name__}.{name}"] = getattr(module, name)
-    for name, one in sorted(found.items(), key=lambda item: item[0]):
+            actual[f"{module.__name__}.{name}"] = getattr(module, name)
+    for name, one in sorted(actual.items(), key=lambda item: item[0]):
         if callable(one):
             yield name, one
         if inspect.isclass(one):
@@ -48,9 +48,9 @@ def public_objects():
 
 OBJECTS = dict(public_objects())
 PUBLIC = {
-    name: found
-    for name, found in OBJECTS.items()
-    if inspect.isclass(found) or "." not in found.__qualname__
+    name: actual
+    for name, actual in OBJECTS.items()
+    if inspect.isclass(actual) or "." not in actual.__qualname__
 }
 
 
@@ -101,15 +101,15 @@ def test_parameters_are_those_of_the_signature(found):
 def test_documented_defaults_are_the_defaults(found):
     documented = parameters_of(found)
     for name, parameter in signature_of(found).items():
-        told = re.search(r"\bdefault=(.+)$", documented[name])
+        match = re.search(r"\bdefault=(.+)$", documented[name])
         if parameter.default is inspect.Parameter.empty:
-            assert told is None, f"{name} is required, yet a default is documented"
+            assert match is None, f"{name} is required, yet a default is documented"
             continue
-        assert told, f"{name} has the default {parameter.default!r}, not documented"
+        assert match, f"{name} has the default {parameter.default!r}, not documented"
         try:
-            value = ast.literal_eval(told[1])
+            value = ast.literal_eval(match[1])
         except (SyntaxError, ValueError):
-            assert told[1] == getattr(
+            assert match[1] == getattr(
                 parameter.default, "__name__", repr(parameter.default)
             )
         else:

@@ -460,7 +460,7 @@ def test_class_weights_of_watched_rows_are_warned_of(data, mine):
 
 @pytest.mark.parametrize("cut", ["fraction", "given"])
 def test_models_that_a_strategy_looks_at_watch_rows_as_well(cut):
-    seen = []
+    collected = []
 
     class Watched(Classifier):
         __module__ = "xgboost.sklearn"
@@ -469,7 +469,7 @@ def test_models_that_a_strategy_looks_at_watch_rows_as_well(cut):
             super().fit(X, y, sample_weight, **arguments)
             rows, watched = set(self.X_[:, 0]), set(self.eval_set_[0][0][:, 0])
             assert not rows & watched
-            seen.append((len(rows), len(watched)))
+            collected.append((len(rows), len(watched)))
             return self
 
         fit.__signature__ = signature(Recorder.fit)
@@ -488,10 +488,10 @@ def test_models_that_a_strategy_looks_at_watch_rows_as_well(cut):
     )
     given = {} if cut == "fraction" else {"validation": (X[:20] - 1000, y[:20])}
     clf.fit(X, y, **given)
-    assert clf.report_.n_fits == len(seen) == 21
+    assert clf.report_.n_fits == len(collected) == 21
     if cut == "given":
-        assert sorted({n for n, _ in seen}) == [120, 160, 200]
-        assert {n for _, n in seen} == {20}
+        assert sorted({n for n, _ in collected}) == [120, 160, 200]
+        assert {n for _, n in collected} == {20}
     else:
-        assert sorted({sum(counts) for counts in seen}) == [120, 160, 200]
-        assert {round(out / (kept + out), 2) for kept, out in seen} == {0.2}
+        assert sorted({sum(counts) for counts in collected}) == [120, 160, 200]
+        assert {round(out / (kept + out), 2) for kept, out in collected} == {0.2}

@@ -50,7 +50,7 @@ EXCUSES = {
 
 def examined():
     """Return what is checked here, by name."""
-    found = {
+    actual = {
         name: estimator
         for name, estimator in all_estimators().items()
         if kind_of(type(estimator)) not in NO_FEATURES_AND_LABELS
@@ -63,7 +63,7 @@ def examined():
         ensemble=False,
         random_state=0,
     )
-    return found | {"WeightedClassifier(decision='tuned')": tuned}
+    return actual | {"WeightedClassifier(decision='tuned')": tuned}
 
 
 @pytest.mark.parametrize("name", examined())

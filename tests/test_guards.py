@@ -242,7 +242,7 @@ def test_a_frozen_model_is_looked_at_on_the_rows_given(rare):
             warnings.simplefilter("always")
             frozen.fit(X[1000:], y[1000:])
         assert len(caught) == (not holds)
-        assert all(" on held-out rows" in str(one.message) for one in caught)
+        assert all(" on held-out rows" in str(record.message) for record in caught)
         assert frozen.report_.n_fits == 0
         assert "in closed form" in frozen.report_.calibration
 
@@ -276,7 +276,7 @@ def test_boosted_trees_are_not_inverted_in_silence(rare, weight):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         classifier.fit(X, y)
-    assert [one.category for one in caught] == [CalibrationWarning] * (weight > 4)
+    assert [record.category for record in caught] == [CalibrationWarning] * (weight > 4)
     if caught:
         assert "GradientBoostingClassifier by class weights" in str(caught[0].message)
         assert "a factor of 9, " in str(caught[0].message)
@@ -409,7 +409,7 @@ def test_many_classes_of_weights_of_any_strength(n_rows, by_class, named, streng
         warnings.simplefilter("always")
         warn_of_class_weights(weight, codes, labels)
         warn_of_class_weights(weight[::-1], labels.size - 1 - codes[::-1], labels[::-1])
-    assert [f"class {named!r} count" in str(one.message) for one in caught] == [
+    assert [f"class {named!r} count" in str(record.message) for record in caught] == [
         True,
         True,
     ][: 2 * (named is not None)]
@@ -443,10 +443,12 @@ def test_weights_through_a_pipeline(rare):
     pipe = make_pipeline(StandardScaler(), make())
     for strength in (5.0, 1000.0):
         weight = np.where(y == 1, strength, 1.0)
-        with pytest.warns(DoubleCountingWarning) as found:
+        with pytest.warns(DoubleCountingWarning) as caught:
             pipe.fit(X, y, sample_weight=weight)
-        told = [one for one in found if one.category is DoubleCountingWarning]
-        assert [one.filename for one in told] == [__file__]
+        collected = [
+            record for record in caught if record.category is DoubleCountingWarning
+        ]
+        assert [record.filename for record in collected] == [__file__]
     # Weightings of the Pipeline are emphasis, and known to be.
     make_pipeline(StandardScaler(), BalancedWeighting(), make(weighting=None)).fit(X, y)
     uncalibrated = make(calibration=None)
@@ -455,9 +457,9 @@ def test_weights_through_a_pipeline(rare):
     with pytest.warns(DoubleCountingWarning):
         make_pipeline(make_pipeline(StandardScaler(), make())).fit(X, y, weight)
     # A classifier around a Pipeline looks at the weights itself.
-    with pytest.warns(DoubleCountingWarning) as found:
+    with pytest.warns(DoubleCountingWarning) as caught:
         make(make_pipeline(StandardScaler(), make())).fit(X, y, sample_weight=weight)
-    assert len(found) == 1
+    assert len(caught) == 1
 
 
 def test_weights_that_nobody_calibrates_by_pass(rare):
@@ -629,7 +631,7 @@ def test_renamed_labels_are_warned_of_alike(n_rows, seen):
     outputs = np.column_stack([1 - votes, votes])
     proba = np.where(votes[:, None] > 0, [0.7, 0.3], [0.8, 0.2])
     codes = np.r_[np.full(n_rows, seen), np.arange(200) % 10 < 3]
-    told = []
+    collected = []
     for order in ([0, 1], [1, 0]):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -641,12 +643,12 @@ def test_renamed_labels_are_warned_of_alike(n_rows, seen):
                 None,
                 labels,
             )
-        told.append([str(one.message) for one in caught])
-    assert told[0] == told[1]
+        collected.append([str(record.message) for record in caught])
+    assert collected[0] == collected[1]
     # What a row or two say is chance.
-    assert bool(told[0]) == (n_rows == 200)
-    if told[0]:
-        assert f"have no vote for class 'yes'; {seen:.2%} of them" in told[0][0]
+    assert bool(collected[0]) == (n_rows == 200)
+    if collected[0]:
+        assert f"have no vote for class 'yes'; {seen:.2%} of them" in collected[0][0]
 
 
 def test_one_column_of_votes_is_that_of_the_second_class():
@@ -684,7 +686,7 @@ def test_votes_that_a_line_cannot_follow_in_a_whole_fit(renamed):
     )
     with pytest.warns(CalibrationWarning, match=sentence) as caught:
         model.fit(X, labels[y])
-    assert [one.filename for one in caught] == [__file__]
+    assert [record.filename for record in caught] == [__file__]
     # Decision values are no votes, and a zero of them is no floor.
     model.set_params(estimator=LogisticRegression()).fit(X, labels[y])
 

@@ -97,7 +97,7 @@ def test_the_inversion_takes_it_out(data, model):
         inner.predict_proba(new)[:, 1].mean(), data.y[3000:].mean(), rtol=0.05
     )
     outer = WeightedClassifier(calibration="prior").fit(data.X[:3000], data.y[:3000])
-    ratios = [np.divide(*one.class_multiplier_[::-1]) for one in (inner, outer)]
+    ratios = [np.divide(*model.class_multiplier_[::-1]) for model in (inner, outer)]
     assert_allclose(*ratios, rtol=0.1)
     assert inner.report_.training_share == pytest.approx([0.5, 0.5], abs=0.03)
 
@@ -135,8 +135,10 @@ def test_fold_models_of_a_search_are_all_asked(data):
     clf = WeightedClassifier(
         search, weighting=None, calibration="anchored", ensemble=True, random_state=0
     ).fit(data.X[:1000], data.y[:1000])
-    found = [one.best_params_["class_weight"][1] for one in clf.estimators_]
-    assert_allclose(clf.class_multiplier_, [1, np.mean(found)])
+    collected = [
+        estimator.best_params_["class_weight"][1] for estimator in clf.estimators_
+    ]
+    assert_allclose(clf.class_multiplier_, [1, np.mean(collected)])
 
 
 @pytest.mark.filterwarnings("ignore:The closed-form inversion may not hold")
@@ -162,7 +164,7 @@ def test_balance_by_rows_or_by_weights_is_not_known():
     clf = WeightedClassifier(BALANCED, weighting=None, calibration="prior")
     with pytest.warns(
         DoubleCountingWarning, match="may be wrong by that factor"
-    ) as told:
+    ) as caught:
         clf.fit(X, y, sample_weight=weight)
-    (warning,) = [each for each in told if each.category is DoubleCountingWarning]
+    (warning,) = [each for each in caught if each.category is DoubleCountingWarning]
     assert warning.filename == __file__

@@ -23,12 +23,12 @@ def lines_of(capsys):
     """Return owner and message of each line, and see that each ends in seconds."""
     printed = capsys.readouterr()
     assert printed.out == ""
-    told = []
+    collected = []
     for line in printed.err.splitlines():
         match = re.fullmatch(r"\[(\w+)\] \.* ?(\(.+), total= *\d+\.\ds", line)
         assert match, line
-        told.append(match.groups())
-    return told
+        collected.append(match.groups())
+    return collected
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

@@ -244,8 +244,8 @@ def test_encoded_labels_are_those_of_unique(labels):
 def test_values_are_found_by_label_whatever_the_type(labels):
     classes = np.unique(np.array(labels))
     given_values = {label: float(i) for i, label in enumerate(classes)}
-    found = values_by_label(given_values, classes, name="values")
-    np.testing.assert_array_equal(found, np.arange(classes.size))
+    actual = values_by_label(given_values, classes, name="values")
+    np.testing.assert_array_equal(actual, np.arange(classes.size))
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint64, np.int64])

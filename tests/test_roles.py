@@ -78,7 +78,7 @@ def log(who, X, weights, other=None):
 
 
 def seen_by(who):
-    return [one for one in LOG if one.who == who]
+    return [call for call in LOG if call.who == who]
 
 
 class WeightlessSpy(ClassifierMixin, BaseEstimator):
@@ -318,30 +318,30 @@ def test_fit_calibrator_and_decision(worked, with_routing):
     whole, *in_folds = seen_by("fit")
     assert len(whole.rows) == N_ROWS
     assert len(in_folds) == 3
-    for seen in (whole, *in_folds):
-        assert_proportional(seen, worked.training, "the fit gets the product")
-        if seen.weights is not None:
+    for item in (whole, *in_folds):
+        assert_proportional(item, worked.training, "the fit gets the product")
+        if item.weights is not None:
             # Forests draw by weight and penalties feel it: the mean is one in folds.
-            assert_allclose(seen.weights.mean(), 1)
+            assert_allclose(item.weights.mean(), 1)
 
     labels = dict(zip(worked.X[:, 0].astype(int), worked.y, strict=True))
-    (seen,) = seen_by("calibrator")
-    assert_array_equal(np.sort(seen.rows), np.arange(N_ROWS), err_msg="each row once")
-    assert_array_equal(seen.other, [labels[row] for row in seen.rows])
-    assert_proportional(seen, worked.population, "the calibrator gets the population")
+    (item,) = seen_by("calibrator")
+    assert_array_equal(np.sort(item.rows), np.arange(N_ROWS), err_msg="each row once")
+    assert_array_equal(item.other, [labels[row] for row in item.rows])
+    assert_proportional(item, worked.population, "the calibrator gets the population")
 
     scored = seen_by("outputs")
     assert len(scored) == 3
-    for seen in scored:
-        assert not np.isin(seen.rows, seen.other).any(), "scored by who never saw it"
-        assert len(seen.rows) + len(seen.other) == N_ROWS
+    for item in scored:
+        assert not np.isin(item.rows, item.other).any(), "scored by who never saw it"
+        assert len(item.rows) + len(item.other) == N_ROWS
 
-    (seen,) = seen_by("decision")
-    y, proba, multiplier = seen.other
-    assert_array_equal(np.sort(seen.rows), np.arange(N_ROWS), err_msg="each row once")
-    assert_array_equal(y, [labels[row] for row in seen.rows])
-    assert_allclose(proba[:, 1], (seen.rows + 1) / (N_ROWS + 1), err_msg="calibrated")
-    assert_proportional(seen, worked.population, "the decision gets the population")
+    (item,) = seen_by("decision")
+    y, proba, multiplier = item.other
+    assert_array_equal(np.sort(item.rows), np.arange(N_ROWS), err_msg="each row once")
+    assert_array_equal(y, [labels[row] for row in item.rows])
+    assert_allclose(proba[:, 1], (item.rows + 1) / (N_ROWS + 1), err_msg="calibrated")
+    assert_proportional(item, worked.population, "the decision gets the population")
     ones = np.ones(N_ROWS)
     training = ones if worked.training is None else worked.training
     population = ones if worked.population is None else worked.population
@@ -372,15 +372,15 @@ def test_pipeline_inside(worked):
         random_state=0,
     ).fit(worked.X, worked.y, sample_weight=worked.sample_weight)
     assert len(seen_by("transformer")) == 2 * 4
-    for seen in seen_by("transformer"):
-        assert_proportional(seen, worked.population, "transformer")
+    for call in seen_by("transformer"):
+        assert_proportional(call, worked.population, "transformer")
     fits = seen_by("fit")
     assert len(fits) == 2 * 4
     for selector, learner in zip(fits[::2], fits[1::2], strict=True):
         assert_proportional(selector, worked.population, "model that selects columns")
         assert_proportional(learner, worked.training, "model that classifies")
-    (seen,) = seen_by("calibrator")
-    assert_proportional(seen, worked.population, "calibrator")
+    (call,) = seen_by("calibrator")
+    assert_proportional(call, worked.population, "calibrator")
 
 
 @pytest.mark.parametrize("scoring", [None, "accuracy"])
@@ -404,23 +404,23 @@ def test_search_inside(worked, scoring, monkeypatch):
         worked.X, worked.y, sample_weight=worked.sample_weight
     )
     assert len(seen_by("fit")) == 5
-    for seen in seen_by("fit"):
-        assert_proportional(seen, worked.training, "candidate")
-    for seen in seen_by("transformer"):
-        assert_proportional(seen, worked.population, "transformer")
+    for call in seen_by("fit"):
+        assert_proportional(call, worked.training, "candidate")
+    for call in seen_by("transformer"):
+        assert_proportional(call, worked.population, "transformer")
     if scoring is None:
         assert len(seen_by("score")) == 4
-        for seen in seen_by("score"):
-            assert_proportional(seen, worked.population, "score")
+        for call in seen_by("score"):
+            assert_proportional(call, worked.population, "score")
         return
-    halves = [one for one in seen_by("fit") if len(one.rows) < N_ROWS]
-    for seen, half in zip(seen_by("metric"), halves, strict=True):
+    halves = [call for call in seen_by("fit") if len(call.rows) < N_ROWS]
+    for call, half in zip(seen_by("metric"), halves, strict=True):
         if worked.population is None:
-            assert seen.weights is None
+            assert call.weights is None
             continue
         # The other half, in the order of the rows.
         rest = worked.X[~np.isin(worked.X[:, 0], half.rows), 0].astype(int)
-        assert_proportional(Seen("", rest, seen.weights), worked.population, "metric")
+        assert_proportional(Seen("", rest, call.weights), worked.population, "metric")
 
 
 @pytest.mark.parametrize("ensemble", [False, True])
@@ -437,13 +437,13 @@ def test_calibration_of_scikit_learn_inside(worked, ensemble, monkeypatch):
     WeightedClassifier(inner, weighting=worked.weighting, calibration=None).fit(
         worked.X, worked.y, sample_weight=worked.sample_weight
     )
-    for seen in seen_by("fit"):
-        assert_proportional(seen, worked.training, "model")
+    for call in seen_by("fit"):
+        assert_proportional(call, worked.training, "model")
     calibrators = seen_by("inner calibrator")
     assert len(calibrators) == (2 if ensemble else 1)
-    assert sum(len(seen.rows) for seen in calibrators) == N_ROWS
-    for seen in calibrators:
-        assert_proportional(seen, worked.population, "calibrator inside")
+    assert sum(len(calibrator.rows) for calibrator in calibrators) == N_ROWS
+    for call in calibrators:
+        assert_proportional(call, worked.population, "calibrator inside")
 
 
 class TestRowsAsTheyCame:
@@ -464,18 +464,18 @@ class TestRowsAsTheyCame:
             random_state=0,
         ).fit(data.X, data.y, sample_weight=data.sample_weight)
         assert len(seen_by("fit")) == 4
-        for seen in seen_by("fit"):
-            assert len(np.unique(seen.rows)) < len(seen.rows), "rows were drawn"
+        for call in seen_by("fit"):
+            assert len(np.unique(call.rows)) < len(call.rows), "rows were drawn"
             # 17 of 60 rows are "yes": nine times as heavy they make 78 %.
-            assert 0.65 < np.mean(seen.other == "yes") < 0.9
+            assert 0.65 < np.mean(call.other == "yes") < 0.9
         weights = np.empty(N_ROWS)
         weights[data.X[:, 0].astype(int)] = data.sample_weight
-        for seen in (*seen_by("calibrator"), *seen_by("decision")):
-            assert_array_equal(np.sort(seen.rows), np.arange(N_ROWS))
-            assert_proportional(seen, weights, seen.who)
+        for call in (*seen_by("calibrator"), *seen_by("decision")):
+            assert_array_equal(np.sort(call.rows), np.arange(N_ROWS))
+            assert_proportional(call, weights, call.who)
         assert len(seen_by("calibrator")) == len(seen_by("decision")) == 1
-        for seen in seen_by("outputs"):
-            assert not np.isin(seen.rows, seen.other).any()
+        for call in seen_by("outputs"):
+            assert not np.isin(call.rows, call.other).any()
 
     def test_splits_of_the_user_decide_who_scores_whom(self, data):
         splits = StratifiedKFold(4).split(data.X, data.y)
@@ -557,15 +557,15 @@ class TestNumberOfFits:
             model.fit(data.X, data.y, sample_weight=weights)
         assert not seen_by("fit")
         assert model.report_.n_fits == 0
-        for seen in seen_by("calibrator"):
+        for call in seen_by("calibrator"):
             rows = data.X[:, 0].astype(int)
-            assert_array_equal(seen.rows, rows, err_msg="all rows given")
-            assert_array_equal(seen.other, data.y)
+            assert_array_equal(call.rows, rows, err_msg="all rows given")
+            assert_array_equal(call.other, data.y)
             expected = None
             if weighted:
                 expected = np.empty(N_ROWS)
                 expected[rows] = weights
-            assert_proportional(seen, expected, "calibrator of the frozen model")
+            assert_proportional(call, expected, "calibrator of the frozen model")
 
 
 class TestRoutingOfTheUser:
@@ -608,8 +608,8 @@ class TestRoutingOfTheUser:
         search = GridSearchCV(model, {"estimator__C": [1, 2]}, cv=2)
         search.fit(data.X, data.y, sample_weight=data.sample_weight)
         assert len(seen_by("fit")) == 5
-        for seen in seen_by("fit"):
-            self.assert_balanced_product(seen, data)
+        for call in seen_by("fit"):
+            self.assert_balanced_product(call, data)
         scores = search.cv_results_["split0_test_score"]
         _, test = next(StratifiedKFold(2).split(data.X, data.y))
         expected = accuracy_score(
@@ -632,10 +632,10 @@ class TestRoutingOfTheUser:
             return_indices=True,
         )
         assert len(seen_by("fit")) == (3 if calibration is None else 9)
-        whole = [one for one in seen_by("fit") if len(one.rows) == N_ROWS * 2 // 3]
+        whole = [call for call in seen_by("fit") if len(call.rows) == N_ROWS * 2 // 3]
         assert len(whole) == 3
-        for seen in whole:
-            self.assert_balanced_product(seen, data)
+        for call in whole:
+            self.assert_balanced_product(call, data)
         for score, fitted, test in zip(
             result["test_score"],
             result["estimator"],
@@ -654,8 +654,8 @@ class TestRoutingOfTheUser:
         outer = CalibratedClassifierCV(model, cv=2, ensemble=ensemble)
         outer.fit(data.X, data.y, sample_weight=data.sample_weight)
         assert len(seen_by("fit")) == (2 if ensemble else 3)
-        for seen in seen_by("fit"):
-            self.assert_balanced_product(seen, data)
+        for call in seen_by("fit"):
+            self.assert_balanced_product(call, data)
 
     def test_every_output_is_balanced_by_itself(self, data, model):
         outputs = np.column_stack([data.X[:, 0] % 4 == 0, data.X[:, 0] % 7 == 0])

@@ -75,8 +75,8 @@ def test_an_import_inside_a_function_is_seen(tmp_path):
         "def later():\n    from skweight.weighting._base import BaseWeighting\n"
         "    import skweight.metrics\n    from skweight import weights\n"
     )
-    found = set(imported_by(path, {"weighting._base"}))
-    assert found == {"weighting._base", "metrics", "weights"}
+    actual = set(imported_by(path, {"weighting._base"}))
+    assert actual == {"weighting._base", "metrics", "weights"}
 
 
 def test_the_list_of_rooms_is_in_the_order_of_the_imports():

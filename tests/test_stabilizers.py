@@ -126,8 +126,8 @@ def test_parameters_can_be_searched():
 
     owner = Owner(TemperStabilizer())
     for params in ParameterGrid({"stabilizer__fraction": [0.2, 0.9]}):
-        found = clone(owner).set_params(**params)
-        result = found.stabilizer.stabilize(HEAVY)
+        actual = clone(owner).set_params(**params)
+        result = actual.stabilizer.stabilize(HEAVY)
         expected = params["stabilizer__fraction"] * 300
         assert effective_sample_size(result) == pytest.approx(expected)
 
@@ -174,11 +174,11 @@ def test_parameters_are_checked_when_used(stabilizer, error, message):
     ],
 )
 def test_short_forms(spec, expected):
-    found = resolve_stabilizer(spec)
-    assert repr(found).replace("np.float64(3.0)", "3.0").replace(
+    actual = resolve_stabilizer(spec)
+    assert repr(actual).replace("np.float64(3.0)", "3.0").replace(
         "np.int64(3)", "3"
     ) == (expected)
-    assert found.stabilize(HEAVY).size == HEAVY.size
+    assert actual.stabilize(HEAVY).size == HEAVY.size
 
 
 def test_none_and_objects_pass_through():

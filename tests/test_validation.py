@@ -60,9 +60,9 @@ def test_plain():
     ],
 )
 def test_weights_of_any_container(weights):
-    found = check_weights(weights, 3)
-    assert found.dtype == np.float64
-    assert found.tolist() == [1.0, 2.0, 3.0]
+    actual = check_weights(weights, 3)
+    assert actual.dtype == np.float64
+    assert actual.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_weights_of_polars():
@@ -252,8 +252,8 @@ def test_codes_are_as_small_as_they_can_be():
 
 def test_positions_among_classes():
     classes = np.array(["a", "b", "c"])
-    found = positions_of(np.array(["c", "a"]), classes, owner="X")
-    assert found.tolist() == [2, 0]
+    actual = positions_of(np.array(["c", "a"]), classes, owner="X")
+    assert actual.tolist() == [2, 0]
     # The same label under another type of number.
     assert positions_of(np.array([1.0, 0.0]), np.array([0, 1]), owner="X").tolist() == [
         1,
@@ -346,11 +346,11 @@ def test_choices():
 
 
 def test_values_by_label_in_the_order_of_classes():
-    found = values_by_label({"b": 2, "a": 1}, np.array(["a", "b"]), name="v")
-    assert found.tolist() == [1.0, 2.0]
-    found = values_by_label(
+    actual = values_by_label({"b": 2, "a": 1}, np.array(["a", "b"]), name="v")
+    assert actual.tolist() == [1.0, 2.0]
+    actual = values_by_label(
         {1: 5, 9: 1}, np.array([0, 1]), name="v", strict=False, default=7
     )
-    assert found.tolist() == [7.0, 5.0]
-    found = values_by_label(pd.Series({0: 3.0, 1: 4.0}), np.array([0, 1]), name="v")
-    assert found.tolist() == [3.0, 4.0]
+    assert actual.tolist() == [7.0, 5.0]
+    actual = values_by_label(pd.Series({0: 3.0, 1: 4.0}), np.array([0, 1]), name="v")
+    assert actual.tolist() == [3.0, 4.0]

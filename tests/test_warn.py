@@ -63,7 +63,7 @@ def files_of(call):
         warnings.simplefilter("always")
         call()
     assert caught
-    return {one.filename for one in caught}
+    return {record.filename for record in caught}
 
 
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda one: type(one).__name__)
@@ -145,12 +145,12 @@ def test_from_within_what_scikit_learn_runs_for_us(rare, n_jobs):
 def test_no_other_file_warns():
     """A second way to warn would need a count of frames again."""
     package = Path(skweight.__file__).parent
-    found = {
+    actual = {
         path.name
         for path in package.rglob("*.py")
         if re.search(r"warnings\.warn\(|stacklevel=", path.read_text("utf-8"))
     }
-    assert found == {"warn.py"}
+    assert actual == {"warn.py"}
 
 
 def test_a_search_around_the_classifier_is_not_the_caller(rare):

@@ -594,31 +594,31 @@ def test_exponential_tail_is_the_limit_of_shape_zero():
 )
 def test_atomic_weights_are_no_alarm(weights):
     assert np.isnan(pareto_khat(weights))
-    found = pareto_diagnostics(weights)
-    assert found.verdict == "not applicable"
-    assert found.reason.startswith("atomic tail")
-    assert found.n_effective == found.n_effective_smoothed
+    diagnostics = pareto_diagnostics(weights)
+    assert diagnostics.verdict == "not applicable"
+    assert diagnostics.reason.startswith("atomic tail")
+    assert diagnostics.n_effective == diagnostics.n_effective_smoothed
     assert_array_equal(pareto_smooth(weights), weights)
 
 
 @pytest.mark.parametrize("n", [1, 4, 10, 24])
 def test_too_few_rows_have_no_tail(n):
     weights = np.exp(np.arange(n, dtype=float) / 3)
-    found = pareto_diagnostics(weights)
+    diagnostics = pareto_diagnostics(weights)
     assert np.isnan(pareto_khat(weights))
-    assert np.isnan(found.n_required)
-    assert found.verdict == "not applicable"
-    assert found.reason.startswith(f"n too small: {n} positive weights")
+    assert np.isnan(diagnostics.n_required)
+    assert diagnostics.verdict == "not applicable"
+    assert diagnostics.reason.startswith(f"n too small: {n} positive weights")
     # Zeros do not make up for them.
     assert np.isnan(pareto_khat(np.r_[weights, np.zeros(30)]))
     assert np.isfinite(pareto_khat(np.exp(np.arange(25.0) / 5)))
 
 
 def test_smoothing_erases_a_giant_so_both_sample_sizes_are_told():
-    found = pareto_diagnostics(np.r_[1 + uniform(999) / 10, 1e6])
-    assert found.n_effective < 1.01
-    assert found.n_effective_smoothed > 990
-    assert found.verdict == "unreliable"
+    diagnostics = pareto_diagnostics(np.r_[1 + uniform(999) / 10, 1e6])
+    assert diagnostics.n_effective < 1.01
+    assert diagnostics.n_effective_smoothed > 990
+    assert diagnostics.verdict == "unreliable"
 
 
 def test_ties_in_the_tail_are_told(rng):
@@ -646,9 +646,9 @@ def test_rows_of_equal_weight_stay_equal():
 
 def test_zeros_count_in_n_and_are_told():
     weights = np.r_[np.zeros(300), pareto(0.4, 700)]
-    found = pareto_diagnostics(weights)
-    assert found.zero_share == pytest.approx(0.3)
-    assert found.n_tail == np.ceil(3 * np.sqrt(1000))
+    diagnostics = pareto_diagnostics(weights)
+    assert diagnostics.zero_share == pytest.approx(0.3)
+    assert diagnostics.n_tail == np.ceil(3 * np.sqrt(1000))
     assert pareto_diagnostics(positive(weights)).n_tail == np.ceil(3 * np.sqrt(700))
 
 
@@ -682,11 +682,11 @@ def test_few_rows_shrink_the_shape_and_lower_the_threshold():
     [(0.2, "good"), (0.6, "usable"), (0.85, "unreliable"), (1.3, "infinite mean")],
 )
 def test_verdicts(k, verdict):
-    found = pareto_diagnostics(pareto(k, 20_000))
-    assert found.verdict == verdict
-    assert f"k-hat {found.khat:.2f}" in found.reason
-    required = np.inf if found.khat >= 1 else 10 ** (1 / (1 - found.khat))
-    assert found.n_required == pytest.approx(required)
+    diagnostics = pareto_diagnostics(pareto(k, 20_000))
+    assert diagnostics.verdict == verdict
+    assert f"k-hat {diagnostics.khat:.2f}" in diagnostics.reason
+    required = np.inf if diagnostics.khat >= 1 else 10 ** (1 / (1 - diagnostics.khat))
+    assert diagnostics.n_required == pytest.approx(required)
 
 
 def test_required_rows_beyond_all_numbers_are_infinite():
@@ -704,17 +704,17 @@ def test_tail_over_all_orders_of_magnitude_has_no_shape():
     # Excesses below the smallest normal number, whose inverse is infinite.
     edge = np.r_[np.full(5, 3e-308), np.linspace(3.01e-308, 3.1e-308, 10)]
     weights = np.r_[np.zeros(75), edge, np.geomspace(1e-200, 1.0, 10)]
-    found = pareto_diagnostics(weights)
-    assert found.verdict == "not applicable"
-    assert "orders of magnitude" in found.reason
+    diagnostics = pareto_diagnostics(weights)
+    assert diagnostics.verdict == "not applicable"
+    assert "orders of magnitude" in diagnostics.reason
     assert_array_equal(pareto_smooth(weights), weights)
 
 
 def test_lure_weights_are_those_of_the_reference():
-    found = lure_weights([0.2, 0.1, 0.05], pool_size=10)
-    np.testing.assert_allclose(found, [0.611111, 1.097222, 2.5], atol=5e-7)
+    weights = lure_weights([0.2, 0.1, 0.05], pool_size=10)
+    np.testing.assert_allclose(weights, [0.611111, 1.097222, 2.5], atol=5e-7)
     shuffled = lure_weights([0.05, 0.2, 0.1], pool_size=10, order=[3, 1, 2])
-    np.testing.assert_allclose(shuffled, found[[2, 0, 1]])
+    np.testing.assert_allclose(shuffled, weights[[2, 0, 1]])
     uniform = lure_weights([1 / 10, 1 / 9, 1 / 8], pool_size=10)
     np.testing.assert_allclose(uniform, 1)
     whole = lure_weights([0.7, 0.9, 1.0], pool_size=3)

@@ -156,8 +156,8 @@ def by_scipy(scores, y, weight, shift, quadratic):
         return weight @ (np.logaddexp(0, t) - y * t) + prior @ prior / 2
 
     options = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 10_000}
-    found = minimize(loss, [0, 1, 0], method="Nelder-Mead", options=options)
-    return expit(logit(found.x * [1, 1, quadratic]))
+    actual = minimize(loss, [0, 1, 0], method="Nelder-Mead", options=options)
+    return expit(logit(actual.x * [1, 1, quadratic]))
 
 
 @BOTH
@@ -199,9 +199,9 @@ def test_it_is_the_minimum_for_four_classes(table):
         prior = away @ np.linalg.solve(covariance, away) / 2 + b @ b
         return prior - effect @ logit[np.arange(len(y)), y]
 
-    found = minimize(loss, np.repeat([1.0, 0.0], 4), method="BFGS").x
+    actual = minimize(loss, np.repeat([1.0, 0.0], 4), method="BFGS").x
     calibrator = AnchoredCalibrator().fit(scores, y, weight, **FOUR)
-    expected = softmax(found[:4] * z + found[4:], axis=1)
+    expected = softmax(actual[:4] * z + actual[4:], axis=1)
     assert_allclose(calibrator.predict_proba(scores), expected, atol=1e-4)
     assert_allclose(calibrator.intercept_.sum(), 0, atol=1e-9)
 

@@ -61,8 +61,10 @@ def test_probabilities(calibrator, problem, rng):
     assert_allclose(proba.sum(axis=1), 1, rtol=1e-14)
     assert proba.min() > 0
     assert proba.max() < 1
-    for one in range(3):
-        assert_allclose(calibrator.predict_proba(scores[one : one + 1])[0], proba[one])
+    for item in range(3):
+        assert_allclose(
+            calibrator.predict_proba(scores[item : item + 1])[0], proba[item]
+        )
     assert calibrator.predict_proba(scores[:0]).shape == (0, proba.shape[1])
 
 

@@ -70,5 +70,5 @@ def test_one_outlying_score_leaves_the_map_of_the_others(far, n, rng):
     y = (rng.random(n) < expit(scores)).astype(int)
     expected = BetaCalibrator().fit(scores, y).predict_proba([-3.0, 0.0, 3.0])
     scores[0], y[0] = far, 1
-    found = BetaCalibrator().fit(scores, y).predict_proba([-3.0, 0.0, 3.0])
-    assert_allclose(found, expected, atol=0.02)
+    proba = BetaCalibrator().fit(scores, y).predict_proba([-3.0, 0.0, 3.0])
+    assert_allclose(proba, expected, atol=0.02)

@@ -27,9 +27,9 @@ def minimiser(eta, gamma):
         return eta @ objective(np.arange(k), logits)[0][:, 1:]
 
     start = np.log(eta[1:] / eta[0]) / (1 + gamma)
-    found = root(slopes, start, tol=1e-14)
-    assert np.abs(slopes(found.x)).max() < 1e-13
-    return np.append(0.0, found.x)
+    actual = root(slopes, start, tol=1e-14)
+    assert np.abs(slopes(actual.x)).max() < 1e-13
+    return np.append(0.0, actual.x)
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)

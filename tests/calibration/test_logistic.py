@@ -47,12 +47,12 @@ def test_the_gradient_over_all_rows_vanishes(name, kind, weighted):
     """To far less than the cells of the first fit leave, which is the second claim."""
     objective = objective_of(kind, SCORES[name](np.random.default_rng(1)), weighted)
     start = objective.constant(n_features=1 if kind == "affine" else 2)
-    found = logistic.fit_logistic(objective, start)
+    actual = logistic.fit_logistic(objective, start)
     on_cells = logistic.newton(objective.cells, start)
     # In units of the parameters: how far the minimum still is.
     off, off_of_cells = (
         np.abs(logistic.newton_step(*objective.slopes(theta))).max()
-        for theta in (found, on_cells)
+        for theta in (actual, on_cells)
     )
     assert off < 1e-7
     assert off < 0.01 * off_of_cells
@@ -64,8 +64,8 @@ def test_a_ridge_is_part_of_the_minimum():
     def shape(objective):
         return Ridge(objective, 0.05 * np.eye(2), np.array([3.0, 1.0]))
 
-    found = logistic.fit_logistic(objective, objective.constant(), shape=shape)
-    step = logistic.newton_step(*shape(objective).slopes(found))
+    actual = logistic.fit_logistic(objective, objective.constant(), shape=shape)
+    step = logistic.newton_step(*shape(objective).slopes(actual))
     assert np.abs(step).max() < 1e-7
 
 
@@ -91,5 +91,5 @@ def test_cells_that_do_not_stand_for_the_rows_are_left(monkeypatch):
     """Half of the spread is that of few rows beyond the reach of all cells."""
     monkeypatch.setattr(logistic, "_REACH", 0.5)
     objective = objective_of("affine", SCORES["normal"](np.random.default_rng(1)))
-    found = logistic.fit_logistic(objective, objective.constant())
-    assert np.abs(logistic.newton_step(*objective.slopes(found))).max() < 1e-7
+    actual = logistic.fit_logistic(objective, objective.constant())
+    assert np.abs(logistic.newton_step(*objective.slopes(actual))).max() < 1e-7

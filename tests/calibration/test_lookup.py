@@ -62,9 +62,9 @@ def test_interpolation_is_that_of_numpy(name):
     knots = KNOTS[name]
     values = np.sort(np.random.default_rng(2).normal(size=knots.size))
     scores = scores_around(knots)
-    found = lookup.interpolate(scores, knots, values)
-    assert_allclose(found, np.interp(scores, knots, values), rtol=1e-13, atol=1e-14)
-    assert (np.diff(found[np.argsort(scores)]) >= -1e-15).all()
+    actual = lookup.interpolate(scores, knots, values)
+    assert_allclose(actual, np.interp(scores, knots, values), rtol=1e-13, atol=1e-14)
+    assert (np.diff(actual[np.argsort(scores)]) >= -1e-15).all()
 
 
 def test_cells_are_made_for_many_scores_and_sensible_ranges_alone():
@@ -122,5 +122,5 @@ def test_blocks_of_rows_are_predicted_as_one(monkeypatch, calibrator, n_classes)
 def test_scores_at_an_infinite_distance_are_outside():
     scores = np.tile([-1.7e308, 1.7e308], 2000)
     knots = np.array([1e308, 1.1e308, 1.2e308])
-    found = lookup.interpolate(scores, knots, np.array([1.0, 2.0, 3.0]))
-    assert_array_equal(found, np.tile([1.0, 3.0], 2000))
+    actual = lookup.interpolate(scores, knots, np.array([1.0, 2.0, 3.0]))
+    assert_array_equal(actual, np.tile([1.0, 3.0], 2000))

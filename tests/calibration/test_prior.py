@@ -51,9 +51,9 @@ def test_a_saturated_logistic_regression_is_undone_exactly(n_classes, rng):
 
 def test_only_ratios_of_multipliers_matter():
     scores = np.linspace(-3, 3, 7)
-    one = PriorCalibrator().fit(classes=[0, 1], class_multiplier=[0.5, 4.0])
+    calibrator = PriorCalibrator().fit(classes=[0, 1], class_multiplier=[0.5, 4.0])
     other = PriorCalibrator().fit(classes=[0, 1], class_multiplier=[50, 400])
-    assert_allclose(one.predict_proba(scores), other.predict_proba(scores))
+    assert_allclose(calibrator.predict_proba(scores), other.predict_proba(scores))
 
 
 def test_equal_multipliers_change_nothing(rng):

@@ -43,17 +43,17 @@ def test_none_is_no_calibration():
     ],
 )
 def test_names(name, kind):
-    found = resolve_calibrator(name)
-    assert type(found) is kind
-    assert found is not resolve_calibrator(name)
-    assert found.get_params() == kind().get_params()
+    actual = resolve_calibrator(name)
+    assert type(actual) is kind
+    assert actual is not resolve_calibrator(name)
+    assert actual.get_params() == kind().get_params()
 
 
 def test_every_calibrator_has_a_name():
     public = {
-        found
+        actual
         for name in skweight.calibration.__all__
-        if inspect.isclass(found := getattr(skweight.calibration, name))
+        if inspect.isclass(actual := getattr(skweight.calibration, name))
     }
     assert set(CALIBRATORS.values()) == public - {BaseCalibrator}
 

@@ -63,15 +63,15 @@ def distances(scores, y, weight):
     else:
         scores = scores - scores.mean(axis=1, keepdims=True)
         columns = dict(zip(LABELS, scores.T, strict=True))
-    found = {}
+    by_name = {}
     for label, column in columns.items():
         mean = np.average(column, weights=weight)
         deviation = np.average((column - mean) ** 2, weights=weight) ** 0.5
         own = y == label
         inside = np.average(column[own], weights=weight[own])
         others = np.average(column[~own], weights=weight[~own])
-        found[label] = (inside - others) / deviation
-    return found
+        by_name[label] = (inside - others) / deviation
+    return by_name
 
 
 @every
@@ -83,15 +83,15 @@ def test_the_worst_class_is_named_with_its_distance(calibrator, n_classes, facto
     # Where the inversion is a prior, a small slope is no evidence against it.
     category, message = only_warning(calibrator, 100 * scores, y, weight)
     assert category is CalibrationWarning
-    found = re.search(
+    match = re.search(
         r"rows of class '(\w+)' score (\d\.\d\d) standard deviations lower than the "
         r"others on average\), so (?:every row gets|most rows get nearly) the class fr",
         message,
     )
     expected = distances(scores, y, weight)
     worst = min(expected, key=expected.get)
-    assert found[1] == worst
-    assert_allclose(float(found[2]), -expected[worst], atol=0.006)
+    assert match[1] == worst
+    assert_allclose(float(match[2]), -expected[worst], atol=0.006)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_a_slope_is_in_units_of_the_scores(rng):
     """The sigmoid fits slopes in units of the one that all classes would share."""
     scores = 3 * rng.normal(size=(3000, 3))
     y = (scores * [1, 1, -1] + rng.gumbel(size=scores.shape)).argmax(axis=1)
-    told = [
+    collected = [
         float(re.search(r"slope of (-[\d.e-]+)\)", message)[1])
         for factor in (1, 100)
         for _, message in [only_warning(SigmoidCalibrator(ridge=0), factor * scores, y)]
     ]
-    assert_allclose(told[0], 100 * told[1], rtol=0.5)
+    assert_allclose(collected[0], 100 * collected[1], rtol=0.5)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_a_constant_curve_is_told_by_its_own_odds(calibrator, rng):
     y = LABELS[(scores * [1, 1, -1] + rng.gumbel(size=scores.shape)).argmax(axis=1)]
     category, message = only_warning(calibrator, scores, y)
     assert category is CalibrationWarning
-    found = re.search(
+    match = re.search(
         r"class 'cedar' score (0\.\d\d) standard deviations lower than the others on "
         r"average\), so the curves of \['cedar'\] are constant",
         message,
     )
     odds = logit(TemperatureCalibrator().fit(scores, y).predict_proba(scores)[:, 2])
     expected = -distances(odds, y == "cedar", np.ones(3000))[True]
-    assert_allclose(float(found[1]), expected, atol=0.006)
+    assert_allclose(float(match[1]), expected, atol=0.006)
 
 
 @pytest.mark.parametrize("calibrator", [IsotonicCalibrator(), VennAbersCalibrator()])
@@ -217,7 +217,7 @@ def test_a_missing_class_and_a_reversed_ranking_are_two_things(rng):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         AutoCalibrator().fit(scores, y, classes=LABELS)
-    assert [one.category for one in caught] == [
+    assert [record.category for record in caught] == [
         CalibrationWarning,
         CalibrationWarning,
     ]

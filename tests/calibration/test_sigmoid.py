@@ -42,9 +42,11 @@ def platt_by_scipy(scores, y, weight):
         gradient = np.array([(weight * residual) @ u, weight @ residual])
         return value / weight.sum(), gradient / weight.sum()
 
-    found = minimize(loss, [0.0, 0.0], jac=True, method="BFGS", options={"gtol": 1e-12})
-    slope = found.x[0] / scale
-    return slope, found.x[1] - slope * centre
+    actual = minimize(
+        loss, [0.0, 0.0], jac=True, method="BFGS", options={"gtol": 1e-12}
+    )
+    slope = actual.x[0] / scale
+    return slope, actual.x[1] - slope * centre
 
 
 @pytest.fixture
@@ -56,8 +58,8 @@ def rows(rng):
 
 def test_it_is_the_minimum_of_platts_objective(rows):
     calibrator = platt().fit(*rows)
-    found = calibrator.slope_, calibrator.intercept_
-    assert_allclose(found, platt_by_scipy(*rows), rtol=1e-6)
+    actual = calibrator.slope_, calibrator.intercept_
+    assert_allclose(actual, platt_by_scipy(*rows), rtol=1e-6)
 
 
 @pytest.mark.parametrize("outlier", [None, 1e4, -1e4])
@@ -220,8 +222,8 @@ def vector_by_scipy(scores, y, weight, ridge):
         return loss(x[:k], x[k:]) + pull
 
     start = np.append(np.full(k, beta), shared.x[1:])
-    found = minimize(penalised, start, **options)
-    return softmax(found.x[:k] * z + found.x[k:], axis=1)
+    actual = minimize(penalised, start, **options)
+    return softmax(actual.x[:k] * z + actual.x[k:], axis=1)
 
 
 @pytest.mark.filterwarnings("ignore:Desired error:scipy.optimize.OptimizeWarning")

@@ -73,15 +73,15 @@ def test_a_score_without_a_row_is_that_of_a_model_fitted_without_it():
     X, y, _, weight, *_ = problem((300, 0.2, 4, 0.0, 2.0), 0)
     model = LogisticRegression(C=2.0, tol=1e-10).fit(X, y, weight)
     scores = model.decision_function(X)
-    found = scores_without_each_row(X, y, weight, scores, 1 / 2.0)
+    actual = scores_without_each_row(X, y, weight, scores, 1 / 2.0)
     for i in range(0, 300, 15):
         rest = np.arange(300) != i
         again = LogisticRegression(C=2.0, tol=1e-10).fit(X[rest], y[rest], weight[rest])
         exact = again.decision_function(X[i : i + 1])[0]
         # Most of the step is there: what is left is of second order.
-        assert abs(found[i] - exact) < 0.1 * abs(scores[i] - exact) + 1e-4
+        assert abs(actual[i] - exact) < 0.1 * abs(scores[i] - exact) + 1e-4
     assert_allclose(
-        scores_without_each_row(csr_array(X), y, weight, scores, 0.5), found
+        scores_without_each_row(csr_array(X), y, weight, scores, 0.5), actual
     )
 
 

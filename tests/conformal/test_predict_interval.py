@@ -98,18 +98,20 @@ def test_rows_of_weight_zero_are_as_if_absent_and_a_scale_changes_nothing(rng):
 def test_groups_stay_together(rng):
     X, y = draw(rng, 100)
     groups = np.arange(100) // 5
-    seen = []
+    collected = []
 
     class Watching(LinearRegression):
         def fit(self, X, y, sample_weight=None):
-            seen.append(np.unique(groups[np.isin(rows, X[:, 0])], return_counts=True))
+            collected.append(
+                np.unique(groups[np.isin(rows, X[:, 0])], return_counts=True)
+            )
             return super().fit(X, y, sample_weight)
 
     rows = X[:, 0]
     for conformal in ("split", "cross"):
         WeightedRegressor(Watching(), conformal=conformal).fit(X, y, groups=groups)
-    assert len(seen) == 1 + 6
-    for _, counts in seen:
+    assert len(collected) == 1 + 6
+    for _, counts in collected:
         assert_array_equal(counts, 5)
 
 

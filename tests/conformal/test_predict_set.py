@@ -480,7 +480,7 @@ def test_coverage_under_shift_is_near_its_goal_over_seeds(weighting):
             "ulsif": DensityRatioWeighting(target, estimator="ulsif", random_state=0),
             "search": DensityRatioWeighting(target, random_state=0),
         }[weighting]
-        for found, own in ((covered, strategy), (plain, None)):
+        for actual, own in ((covered, strategy), (plain, None)):
             clf = WeightedClassifier(
                 LogisticRegression(),
                 weighting=own,
@@ -489,7 +489,7 @@ def test_coverage_under_shift_is_near_its_goal_over_seeds(weighting):
                 random_state=0,
                 calibration=None,
             ).fit(X, y)
-            found.append(coverage_of(clf.predict_set(X_new), y_new))
+            actual.append(coverage_of(clf.predict_set(X_new), y_new))
     assert abs(np.mean(covered) - 0.9) < 0.02
     assert np.mean(plain) < 0.87
 

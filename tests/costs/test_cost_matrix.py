@@ -253,8 +253,8 @@ def test_row_constant_costs_are_weights(weights):
     assert cost.check().exact
     expected = np.array(weights) / np.mean(weights)
     for method in ("auto", "log_ls", "sum", "max", "zhou_liu"):
-        found = list(cost.class_weight(method).values())
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        actual = list(cost.class_weight(method).values())
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
     p = np.random.default_rng(0).dirichlet(np.ones(n), 100)
     np.testing.assert_array_equal(cost.decide(p), (p * weights).argmax(axis=1))
 
@@ -284,13 +284,13 @@ def test_sources_of_costs_mix(rng):
     assert cost.columns == ["x", "amount"]
     assert cost.metadata_names == ["t"]
     assert not cost.is_constant
-    found = cost.resolve(X, t=pd.Series(np.full(6, 7.0)))
-    np.testing.assert_array_equal(found[:, 0, 1], X["x"])
-    np.testing.assert_array_equal(found[:, 1, 0], X["amount"])
-    np.testing.assert_array_equal(found[:, 1, 1], 2 * X["x"])
-    np.testing.assert_array_equal(found[:, 0, 0], 7)
+    costs = cost.resolve(X, t=pd.Series(np.full(6, 7.0)))
+    np.testing.assert_array_equal(costs[:, 0, 1], X["x"])
+    np.testing.assert_array_equal(costs[:, 1, 0], X["amount"])
+    np.testing.assert_array_equal(costs[:, 1, 1], 2 * X["x"])
+    np.testing.assert_array_equal(costs[:, 0, 0], 7)
     negative = CostMatrix.from_benefits(cost).resolve(X, t=np.full(6, 7.0))
-    np.testing.assert_array_equal(negative, -found)
+    np.testing.assert_array_equal(negative, -costs)
     assert "column 'amount'" in repr(cost)
     assert "double(X)" in repr(cost)
     assert "-1 x metadata 't'" in repr(CostMatrix.from_benefits(cost))

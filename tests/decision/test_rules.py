@@ -102,8 +102,8 @@ def test_resolve():
     assert isinstance(resolve_decision("argmax"), ArgmaxDecision)
     for threshold in (0.2, 1, np.float32(0.5), np.int64(0)):
         assert resolve_decision(threshold).threshold == threshold
-    own = ThresholdDecision(0.3)
-    assert resolve_decision(own) is own
+    decision = ThresholdDecision(0.3)
+    assert resolve_decision(decision) is decision
 
 
 # -- in the classifier -----------------------------------------------------------------
@@ -256,11 +256,11 @@ class OwnDecision(BaseEstimator):
 @pytest.mark.parametrize("calibration", [None, "sigmoid"])
 def test_a_decision_of_a_third_party(rare, calibration):
     (X, y, _), _ = rare
-    own = OwnDecision(0.6)
-    classifier = WeightedClassifier(decision=own, calibration=calibration, cv=2)
+    decision = OwnDecision(0.6)
+    classifier = WeightedClassifier(decision=decision, calibration=calibration, cv=2)
     labels = classifier.fit(X, y).predict(X)
     np.testing.assert_array_equal(labels, classifier.predict_proba(X)[:, 1] > 0.6)
-    assert not hasattr(own, "labels_")  # cloned before it was fitted
+    assert not hasattr(decision, "labels_")  # cloned before it was fitted
     assert "OwnDecision(cut=0.6)" in repr(classifier.report_)
     assert classifier.set_params(decision__cut=0.1).decision.cut == 0.1
 

@@ -73,8 +73,8 @@ def test_named_scores_equal_brute_force(name, digits):
             BINARY[name](y, (p >= t).astype(int), sample_weight=weight)
             for t in candidates(p)
         )
-        found = BINARY[name](y, tuned.decide(proba), sample_weight=weight)
-        assert found == pytest.approx(best)
+        actual = BINARY[name](y, tuned.decide(proba), sample_weight=weight)
+        assert actual == pytest.approx(best)
         assert tuned.best_score_ == pytest.approx(best)
 
 
@@ -173,11 +173,11 @@ def test_no_threshold_of_many_classes_can_be_improved_by_itself(seed):
         decided = decided_by(proba, thresholds)
         return np.average(cost.incurred(y, decided), weights=weight)
 
-    found = mean_cost(tuned.thresholds_)
-    assert -tuned.best_score_ == pytest.approx(found)
+    actual = mean_cost(tuned.thresholds_)
+    assert -tuned.best_score_ == pytest.approx(actual)
     assert tuned.thresholds_.sum() == pytest.approx(1)
     assert not hasattr(tuned, "threshold_")
-    assert found < mean_cost(np.ones(4))
+    assert actual < mean_cost(np.ones(4))
     for code in range(4):
         others = proba / tuned.thresholds_
         others[:, code] = 0
@@ -186,7 +186,7 @@ def test_no_threshold_of_many_classes_can_be_improved_by_itself(seed):
         for level in between:
             thresholds = tuned.thresholds_.copy()
             thresholds[code] = level
-            assert mean_cost(thresholds) >= found - 1e-9
+            assert mean_cost(thresholds) >= actual - 1e-9
 
 
 @pytest.mark.parametrize("name", ["balanced_accuracy", "f1_macro", "matthews_corrcoef"])
@@ -204,9 +204,9 @@ def test_other_scorers_of_many_classes():
     proba, y, _, _ = multiclass(n=120, k=3)
     scorer = metrics.make_scorer(metrics.cohen_kappa_score)
     tuned = TunedDecision(scorer).fit(proba, y, classes=range(3))
-    found = metrics.cohen_kappa_score(y, tuned.decide(proba))
-    assert tuned.best_score_ == pytest.approx(found)
-    assert found >= metrics.cohen_kappa_score(y, proba.argmax(axis=1))
+    actual = metrics.cohen_kappa_score(y, tuned.decide(proba))
+    assert tuned.best_score_ == pytest.approx(actual)
+    assert actual >= metrics.cohen_kappa_score(y, proba.argmax(axis=1))
 
 
 def test_weights_are_repetitions():

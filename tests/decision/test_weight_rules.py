@@ -50,6 +50,6 @@ def test_row_constant_costs_leave_no_regret(k):
 def test_regrets_of_the_reference(family, k, expected):
     """Means over 200 other matrices: both sides have the same standard error."""
     for rule, mean in zip(RULES, expected, strict=True):
-        found = 100 * regrets(family, k, rule)
-        error = (2 * found.var(ddof=1) / found.size) ** 0.5
-        assert found.mean() == pytest.approx(mean, abs=3 * error + 0.1), rule
+        actual = 100 * regrets(family, k, rule)
+        error = (2 * actual.var(ddof=1) / actual.size) ** 0.5
+        assert actual.mean() == pytest.approx(mean, abs=3 * error + 0.1), rule

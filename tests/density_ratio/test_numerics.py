@@ -58,7 +58,7 @@ def refit_without(source, target, f, g, alpha, ridge, *, row, of):
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 0.5])
 def test_leave_one_out_over_the_grid_is_that_of_refits(rng, alpha, weighted):
     source, target = tables(rng)
-    f, g = (shares(rng, len(one), weighted=weighted) for one in (source, target))
+    f, g = (shares(rng, len(side), weighted=weighted) for side in (source, target))
     expected = []
     for ridge in LAMBDAS:
         refit = {
@@ -129,22 +129,22 @@ def test_the_likelihood_reaches_its_maximum(rng):
     A = np.exp(-0.5 * (rng.normal(size=(200, 1)) - rng.normal(size=12)) ** 2)
     A /= A.mean(axis=0)
     share = np.full(200, 1 / 200)
-    found = fit_mixture(A, share, tol=1e-10)
-    assert found.gap <= 1e-10
-    assert_allclose(found.proportions.sum(), 1)
+    fitted = fit_mixture(A, share, tol=1e-10)
+    assert fitted.gap <= 1e-10
+    assert_allclose(fitted.proportions.sum(), 1)
     # Expectation maximisation, slow and sure.
     t = np.full(12, 1 / 12)
     for _ in range(20_000):
         t *= share @ (A / (A @ t)[:, np.newaxis])
     slow = share @ np.log(A @ t)
-    assert slow <= found.log_likelihood + 1e-12
-    assert_allclose(found.log_likelihood, slow, atol=1e-5)
+    assert slow <= fitted.log_likelihood + 1e-12
+    assert_allclose(fitted.log_likelihood, slow, atol=1e-5)
 
 
 def test_a_general_solver_finds_no_larger_likelihood(rng):
     A = rng.exponential(size=(50, 4)) ** 2
     share = shares(rng, 50, weighted=True)
-    found = fit_mixture(A, share, tol=1e-10)
+    fitted = fit_mixture(A, share, tol=1e-10)
     other = minimize(
         lambda t: -share @ np.log(A @ t),
         np.full(4, 0.25),
@@ -153,7 +153,7 @@ def test_a_general_solver_finds_no_larger_likelihood(rng):
         method="SLSQP",
         options={"ftol": 1e-14, "maxiter": 500},
     )
-    assert found.log_likelihood >= -other.fun - 1e-9
+    assert fitted.log_likelihood >= -other.fun - 1e-9
 
 
 def test_the_quadratic_program_satisfies_its_conditions(rng):
@@ -175,9 +175,9 @@ def test_components_that_are_zero_or_twice_there_are_no_obstacle(rng, dtype):
     padded = np.hstack(
         [np.zeros((60, 2), dtype), A, A[:, :2], np.zeros((60, 1), dtype)]
     )
-    found = fit_mixture(padded, share, tol=1e-6)
-    assert_allclose(found.log_likelihood, alone.log_likelihood, atol=1e-6)
-    assert_allclose(found.proportions[[0, 1, -1]], 0)
+    fitted = fit_mixture(padded, share, tol=1e-6)
+    assert_allclose(fitted.log_likelihood, alone.log_likelihood, atol=1e-6)
+    assert_allclose(fitted.proportions[[0, 1, -1]], 0)
 
 
 def test_kliep_has_mean_one_and_the_largest_likelihood(rng):

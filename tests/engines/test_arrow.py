@@ -147,8 +147,8 @@ def test_lazy_frames_of_polars_are_streamed_and_stay_lazy(table, folder):
 
     by_row = FunctionWeighting(by_score).fit(table, None)
     weighted = add_weights(lazy.select("score"), by_row)
-    found = weighted.collect()["sample_weight"].to_numpy()
-    assert_allclose(found, by_row.weigh(table))
+    actual = weighted.collect()["sample_weight"].to_numpy()
+    assert_allclose(actual, by_row.weigh(table))
 
     keyed = lazy.with_columns(id=polars.int_range(polars.len()))
     folds = keyed.select(hash_folds(polars.col("id"))).collect().to_series()

@@ -76,19 +76,19 @@ def test_sums_are_those_of_the_rows_in_any_partitions(table):
     columns["label"] = columns["label"].astype(str)
     assert_same(summarize(columns, ScoreStatistics(), **NAMES), local(table))
     numbers = da.from_array(table[["score", "w"]].to_numpy(), (900, 1))
-    found = summarize(numbers, CellMasses([0]), X=None, sample_weight=1)
-    assert found.n_rows_ == 4000
+    actual = summarize(numbers, CellMasses([0]), X=None, sample_weight=1)
+    assert actual.n_rows_ == 4000
 
 
 def test_calibration_and_weights_are_those_of_one_machine(table):
     frame = dd.from_pandas(table, npartitions=4)
-    found = SigmoidCalibrator().fit_statistics(
+    calibrator = SigmoidCalibrator().fit_statistics(
         summarize(frame, ScoreStatistics(), **NAMES)
     )
     expected = SigmoidCalibrator().fit(table["score"], table["label"], table["w"])
     scores = np.linspace(-5, 5, 101)
     assert_allclose(
-        found.predict_proba(scores), expected.predict_proba(scores), atol=1e-5
+        calibrator.predict_proba(scores), expected.predict_proba(scores), atol=1e-5
     )
     masses = summarize(frame, ClassMasses(), y="label", sample_weight="w")
     weighting = BalancedWeighting().fit_statistics(masses)

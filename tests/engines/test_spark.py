@@ -67,11 +67,11 @@ def test_sums_are_those_of_the_rows(table, rows):
     with pytest.raises(ValueError, match="has been added up already"):
         summarize(empty_too, statistics, **NAMES)
 
-    found = SigmoidCalibrator().fit_statistics(statistics)
+    actual = SigmoidCalibrator().fit_statistics(statistics)
     calibrator = SigmoidCalibrator().fit(table["score"], table["label"], table["w"])
     scores = np.linspace(-5, 5, 101)
     assert_allclose(
-        found.predict_proba(scores), calibrator.predict_proba(scores), atol=1e-5
+        actual.predict_proba(scores), calibrator.predict_proba(scores), atol=1e-5
     )
 
     weighting = BalancedWeighting().fit_statistics(masses)
@@ -100,11 +100,11 @@ def test_weights_of_features_and_folds_and_unknown_labels(table, rows):
     # A lambda travels to the workers, which cannot import this file.
     weighting = FunctionWeighting(lambda X, y: 1 + np.abs(X["score"]))
     weighting.fit(table, None)
-    found = add_weights(rows, weighting, X=["score"], column="v")
-    found = found.withColumn("fold", hash_folds(F.col("id")))
-    found = found.toPandas().sort_values("id")
-    assert_allclose(found["v"], weighting.weigh(table))
-    assert_array_equal(found["fold"], hash_folds(table["id"]))
+    weights = add_weights(rows, weighting, X=["score"], column="v")
+    weights = weights.withColumn("fold", hash_folds(F.col("id")))
+    weights = weights.toPandas().sort_values("id")
+    assert_allclose(weights["v"], weighting.weigh(table))
+    assert_array_equal(weights["fold"], hash_folds(table["id"]))
 
     masses = ClassMasses().update(["no", "maybe"])
     balanced = BalancedWeighting().fit_statistics(masses)
@@ -117,17 +117,17 @@ def test_calibration_and_decision_run_as_sql(table, rows):
 
     calibrator = SigmoidCalibrator().fit(table["score"], table["label"])
     knots = PiecewiseMap.of(calibrator)
-    found = (
+    actual = (
         rows.withColumn("p", F.expr(knots.sql("score")))
         .withColumn("chosen", F.expr(knots.sql("score", threshold=0.3)))
         .toPandas()
         .sort_values("id")
     )
     p = calibrator.predict_proba(table["score"])[:, 1]
-    assert_allclose(found["p"], p, rtol=2e-3)
+    assert_allclose(actual["p"], p, rtol=2e-3)
     clear = np.abs(p - 0.3) > 1e-3
     expected = np.where(p >= 0.3, "yes", "no")
-    assert_array_equal(found["chosen"].to_numpy()[clear], expected[clear])
+    assert_array_equal(actual["chosen"].to_numpy()[clear], expected[clear])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

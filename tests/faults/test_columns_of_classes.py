@@ -198,12 +198,12 @@ def test_one_column_of_probabilities_for_two_classes(calibration, shape):
 def test_two_columns_of_scores_for_two_classes_are_a_margin():
     X, y = rows(2)
     two = Says(lambda s: np.column_stack([-s / 2, s / 2]), "decision_function")
-    one = Says(lambda s: s.reshape(-1, 1), "decision_function")
+    says = Says(lambda s: s.reshape(-1, 1), "decision_function")
     proba = [
         WeightedClassifier(model, calibration="sigmoid", random_state=0)
         .fit(X, y)
         .predict_proba(X)
-        for model in (LogisticRegression(), two, one)
+        for model in (LogisticRegression(), two, says)
     ]
     assert_allclose(proba[1], proba[0])
     assert_allclose(proba[2], proba[0])

@@ -67,8 +67,8 @@ def parts(value, seen=None):
         inner = vars(value).values()
     elif isinstance(value, np.ndarray) and value.dtype == object:
         inner = value.ravel()
-    for one in inner:
-        yield from parts(one, seen)
+    for item in inner:
+        yield from parts(item, seen)
 
 
 @pytest.mark.parametrize("routing", [False, True])

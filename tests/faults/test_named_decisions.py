@@ -434,7 +434,7 @@ def test_a_bare_number_warns_once_a_fit_and_once_a_stream(calibration):
         clf = WeightedClassifier(
             LogisticRegression(), calibration=calibration, decision=0.1, random_state=0
         ).fit(X, y)
-    assert [one.category for one in caught] == [DecisionWarning]
+    assert [record.category for record in caught] == [DecisionWarning]
     assert "decision={'fraud': 0.1}" in str(caught[0].message)
     assert clf.decision_.threshold_label_ == "ok"
     stream = WeightedClassifier(
@@ -446,7 +446,7 @@ def test_a_bare_number_warns_once_a_fit_and_once_a_stream(calibration):
         warnings.simplefilter("always")
         for rows in np.array_split(np.arange(len(X)), 3):
             stream.partial_fit(X[rows], y[rows], classes=["fraud", "ok"])
-    assert [one.category for one in caught] == [DecisionWarning]
+    assert [record.category for record in caught] == [DecisionWarning]
 
 
 def test_one_label_of_three_is_decided_from_its_number_on():

@@ -81,10 +81,10 @@ def test_without_calibration_there_is_no_predict_proba_but_labels(alias, n_class
     X, y = rows(n_classes)
     model = boosted(**{"objective": None, alias: log_loss})
     clf = WeightedClassifier(model, calibration=None)
-    for one in (clf, clf.fit(X, y)):
+    for item in (clf, clf.fit(X, y)):
         with pytest.raises(AttributeError, match="callable objective returns raw"):
-            one.predict_proba(X)
-        assert not hasattr(one, "predict_proba")
+            item.predict_proba(X)
+        assert not hasattr(item, "predict_proba")
     assert set(clf.predict(X)) <= set(y)
     assert np.mean(clf.predict(X) == y) > 0.7
 

@@ -44,7 +44,7 @@ def test_weights_in_another_order_warn_once(index, fit):
     X, y, weights = table(index)
     with pytest.warns(DegenerateWeightsWarning, match="by position") as caught:
         fit(X, y, weights.sample(frac=1, random_state=1))
-    assert sum(one.category is DegenerateWeightsWarning for one in caught) == 1
+    assert sum(record.category is DegenerateWeightsWarning for record in caught) == 1
 
 
 # Rows that are shuffled without their labels are ranked by chance.

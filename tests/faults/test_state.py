@@ -361,8 +361,8 @@ def test_a_stream_after_a_fit_is_not_changed_either():
     twin = stream_of("bayes", "sample", None, 0).fit(X, y)
     with pytest.raises(ValueError, match="NaN"):
         clf.partial_fit(np.full_like(X, np.nan), y)
-    for one in (clf, twin):
-        one.partial_fit(X, y)
+    for model in (clf, twin):
+        model.partial_fit(X, y)
     assert_array_equal(clf.predict_proba(X), twin.predict_proba(X))
     assert clf.report_ == twin.report_
 

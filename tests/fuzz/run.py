@@ -43,19 +43,19 @@ def examine(number):
             case = Case(configuration)
         except Exception:  # reported, not hidden: whatever it is, it is a failure
             return configuration, [("fit", traceback.format_exc())]
-        found = []
+        collected = []
         for name in chosen(number):
             why = excuse(name, configuration)
             if why is not None:
-                found.append((name, f"excused: {why}"))
+                collected.append((name, f"excused: {why}"))
                 continue
             try:
                 INVARIANTS[name](case)
             except Exception:
-                found.append((name, traceback.format_exc()))
+                collected.append((name, traceback.format_exc()))
             else:
-                found.append((name, "held"))
-    return configuration, found
+                collected.append((name, "held"))
+    return configuration, collected
 
 
 def tables(counts, excuses):
@@ -84,8 +84,8 @@ def main():
     counts, excuses, failed = Counter(), Counter(), []
     began = time.process_time()
     for number in range(options.first, options.first + options.n_configurations):
-        configuration, found = examine(number)
-        for name, outcome in found:
+        configuration, actual = examine(number)
+        for name, outcome in actual:
             kind = outcome.partition(":")[0]
             kind = kind if kind in ("held", "excused") else "failed"
             counts[name, configuration.learner, kind] += 1

@@ -19,10 +19,10 @@ IN_A_TEST = 10
 def test_every_invariant_holds(first):
     failed = []
     for number in range(first, min(first + IN_A_TEST, N_CONFIGURATIONS)):
-        configuration, found = examine(number)
+        configuration, actual = examine(number)
         failed += [
             f"{name}: {configuration}\n{outcome}"
-            for name, outcome in found
+            for name, outcome in actual
             if outcome != "held" and not outcome.startswith("excused")
         ]
     assert not failed, "\n".join(failed)

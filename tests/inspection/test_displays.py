@@ -157,42 +157,42 @@ def test_reliability_is_the_curve_and_the_error(rows):
     X, y, w = rows
     model = LogisticRegression().fit(X, y)
     p = model.predict_proba(X)[:, 1]
-    told = {"n_bins": 6, "sample_weight": w}
-    display = ReliabilityDisplay.from_estimator(model, X, y, confidence=0.8, **told)
-    curve = reliability_curve(y == "yes", p, confidence=0.8, **told)
+    by_name = {"n_bins": 6, "sample_weight": w}
+    display = ReliabilityDisplay.from_estimator(model, X, y, confidence=0.8, **by_name)
+    curve = reliability_curve(y == "yes", p, confidence=0.8, **by_name)
     np.testing.assert_allclose(display.line_.get_xdata(), curve.mean_proba)
     np.testing.assert_allclose(display.line_.get_ydata(), curve.frequency)
     [outline] = display.band_.get_paths()
     inside = outline.vertices[:, 1]
     assert inside.min() == pytest.approx(curve.low.min())
     assert inside.max() == pytest.approx(curve.high.max())
-    error = calibration_error(y == "yes", p, **told)
+    error = calibration_error(y == "yes", p, **by_name)
     assert legend(display.ax_)[1] == f"LogisticRegression, error {error:.3g}"
-    same = ReliabilityDisplay.from_predictions(y, p, pos_label="yes", **told)
+    same = ReliabilityDisplay.from_predictions(y, p, pos_label="yes", **by_name)
     np.testing.assert_allclose(same.line_.get_ydata(), curve.frequency)
 
 
 def test_models_side_by_side(rows):
     X, y, _ = rows
-    ax, found = None, []
+    ax, actual = None, []
     for name, c in (("one", 1.0), ("two", 0.01), ("three", 1e-4)):
         model = LogisticRegression(C=c).fit(X, y)
-        found.append(
+        actual.append(
             ReliabilityDisplay.from_estimator(model, X, y, name=name, ax=ax, band=False)
         )
-        ax = found[0].ax_
-    assert found[2].ax_ is found[0].ax_
-    assert found[0].band_ is None
+        ax = actual[0].ax_
+    assert actual[2].ax_ is actual[0].ax_
+    assert actual[0].band_ is None
     assert [text.split(",")[0] for text in legend(ax)] == [
         "perfect",
         "one",
         "two",
         "three",
     ]
-    looks = {(d.line_.get_color(), d.line_.get_linestyle()) for d in found}
+    looks = {(d.line_.get_color(), d.line_.get_linestyle()) for d in actual}
     assert len(looks) == 3
     with pytest.raises(ValueError, match="scale must be one of"):
-        found[0].plot(scale="logit")
+        actual[0].plot(scale="logit")
 
 
 def test_a_logarithmic_scale_has_room_for_every_model():

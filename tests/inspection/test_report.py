@@ -96,7 +96,7 @@ def test_what_the_calibrator_saw(rows, fitted):
 
 
 def test_deliveries_name_what_got_which_weights(fitted):
-    assert [tuple(one) for one in fitted.report_.deliveries] == [
+    assert [tuple(delivery) for delivery in fitted.report_.deliveries] == [
         ("standardscaler: StandardScaler", "population", "sample_weight"),
         (
             "logisticregression: LogisticRegression",
@@ -156,7 +156,9 @@ def test_labels_are_python_values(rows, labels):
     X, y, _ = rows
     y = np.array(labels)[(y == "b").astype(int)]
     report = WeightedClassifier(calibration="prior").fit(X, y).report_
-    assert [type(label) for label in report.classes] == [type(one) for one in labels]
+    assert [type(label) for label in report.classes] == [
+        type(label) for label in labels
+    ]
     assert json.loads(json.dumps(report.to_dict()))["classes"] == labels
 
 
@@ -245,7 +247,7 @@ def test_a_frozen_estimator(rows):
     frozen = FrozenEstimator(LogisticRegression(class_weight="balanced").fit(X, y))
     report = WeightedClassifier(frozen, calibration="sigmoid").fit(X, y).report_
     assert report.n_fits == 0
-    assert [tuple(one) for one in report.deliveries] == [
+    assert [tuple(delivery) for delivery in report.deliveries] == [
         ("LogisticRegression", "none", "frozen")
     ]
     assert "from the frozen model" in report.calibration
@@ -285,8 +287,8 @@ def test_tails_are_those_of_the_raw_weights_by_role(rows):
     assert f"tail, population  {raw.verdict}: {raw.reason}" in text
     assert "weights per class have no tail" in text
     assert report.worst_class == "b"
-    told = json.loads(json.dumps(report.to_dict()))
-    assert told["tails"]["population"]["verdict"] == raw.verdict
+    stored = json.loads(json.dumps(report.to_dict()))
+    assert stored["tails"]["population"]["verdict"] == raw.verdict
 
 
 def test_weights_per_class_are_not_looked_at(rows, monkeypatch):

@@ -155,7 +155,7 @@ def read_reference():
 @pytest.mark.parametrize("scale", ["target", "source", "pooled"])
 def test_differences_equal_those_of_balance(scale):
     case = read_reference()
-    found = balance_table(
+    table = balance_table(
         pd.DataFrame(case["sample"]),
         pd.DataFrame(case["target"]),
         case["sample_weights"],
@@ -165,32 +165,32 @@ def test_differences_equal_those_of_balance(scale):
         sample_weight_target=case["target_weights"],
     )
     theirs = case[f"std_type={'sample' if scale == 'source' else scale}"]
-    expected = [theirs[name] for name in found.names]
-    np.testing.assert_allclose(np.abs(found.difference_after), expected, rtol=1e-12)
-    np.testing.assert_allclose(found.difference_before, found.difference_after)
-    distance = [case["ks"][name] for name in found.names]
-    np.testing.assert_allclose(found.distance_after, distance, rtol=1e-12)
+    expected = [theirs[name] for name in table.names]
+    np.testing.assert_allclose(np.abs(table.difference_after), expected, rtol=1e-12)
+    np.testing.assert_allclose(table.difference_before, table.difference_after)
+    distance = [case["ks"][name] for name in table.names]
+    np.testing.assert_allclose(table.distance_after, distance, rtol=1e-12)
 
 
 def test_before_and_after(rng):
     X, T = rng.normal(size=(500, 2)), rng.normal(0.5, 2.0, size=(400, 2))
     w, s, t = (rng.exponential(size=n) for n in (500, 500, 400))
-    found = balance_table(X, T, w, sample_weight=s, sample_weight_target=t)
-    np.testing.assert_allclose(found.mean_source, np.average(X, axis=0, weights=s))
-    np.testing.assert_allclose(found.mean_weighted, np.average(X, axis=0, weights=w))
-    np.testing.assert_allclose(found.mean_target, np.average(T, axis=0, weights=t))
+    actual = balance_table(X, T, w, sample_weight=s, sample_weight_target=t)
+    np.testing.assert_allclose(actual.mean_source, np.average(X, axis=0, weights=s))
+    np.testing.assert_allclose(actual.mean_weighted, np.average(X, axis=0, weights=w))
+    np.testing.assert_allclose(actual.mean_target, np.average(T, axis=0, weights=t))
     sd = np.sqrt(
         [np.cov(column, aweights=t) for column in T.T]  # its default is this one
     )
     np.testing.assert_allclose(
-        found.difference_before, (found.mean_source - found.mean_target) / sd
+        actual.difference_before, (actual.mean_source - actual.mean_target) / sd
     )
     np.testing.assert_allclose(
-        found.difference_after, (found.mean_weighted - found.mean_target) / sd
+        actual.difference_after, (actual.mean_weighted - actual.mean_target) / sd
     )
-    assert found.names == ["x0", "x1"]
-    table = found.to_frame()
-    assert table.loc["x1", "difference_after"] == found.difference_after[1]
+    assert actual.names == ["x0", "x1"]
+    table = actual.to_frame()
+    assert table.loc["x1", "difference_after"] == actual.difference_after[1]
     for kind in (sparse.csr_matrix, sparse.csc_array, pd.DataFrame):
         other = balance_table(kind(X), kind(T), w, sample_weight=s)
         assert len(other.names) == 2
@@ -199,17 +199,17 @@ def test_before_and_after(rng):
 def test_the_distance_sees_a_change_of_spread(rng):
     """Two normal distributions of one mean: sup |F1 - F2| is known."""
     X, T = rng.normal(size=(100_000, 1)), rng.normal(0, 2, size=(100_000, 1))
-    found = balance_table(X, T, np.ones(100_000))
-    assert abs(found.difference_before[0]) < 0.02
-    assert found.distance_before[0] == pytest.approx(0.1612, abs=0.01)
+    table = balance_table(X, T, np.ones(100_000))
+    assert abs(table.difference_before[0]) < 0.02
+    assert table.distance_before[0] == pytest.approx(0.1612, abs=0.01)
 
 
 def test_words_and_gaps_are_features():
     rows = {"plan": ["a", "b", None, "a"], "age": [1, np.nan, 3, 3], "n": [0, 0, 0, 0]}
     target = {"plan": ["a", "c"], "age": [2.0, 2.0], "n": [0, 1]}
     X, T = pd.DataFrame(rows), pd.DataFrame(target)
-    found = balance_table(X, T, [1, 1, 1, 1])
-    assert found.names == [
+    table = balance_table(X, T, [1, 1, 1, 1])
+    assert table.names == [
         "plan = a",
         "plan = b",
         "plan = c",
@@ -218,18 +218,18 @@ def test_words_and_gaps_are_features():
         "age",
         "n",
     ]
-    np.testing.assert_allclose(found.mean_source, [0.5, 0.25, 0, 0.25, 0.25, 7 / 3, 0])
-    np.testing.assert_allclose(found.mean_target, [0.5, 0, 0.5, 0, 0, 2, 0.5])
-    assert found.difference_before[0] == 0
+    np.testing.assert_allclose(table.mean_source, [0.5, 0.25, 0, 0.25, 0.25, 7 / 3, 0])
+    np.testing.assert_allclose(table.mean_target, [0.5, 0, 0.5, 0, 0, 2, 0.5])
+    assert table.difference_before[0] == 0
     # No "b" in the target: the deviation is that of the rows, sqrt(1/4).
-    assert found.difference_before[1] == pytest.approx(0.25 / 0.5)
+    assert table.difference_before[1] == pytest.approx(0.25 / 0.5)
     constant = balance_table([[1.0], [1.0]], [[2.0], [2.0]], [1, 1])
     assert constant.difference_after[0] == -np.inf
     polars = pytest.importorskip("polars")
-    tables = [polars.DataFrame(one, strict=False) for one in (rows, target)]
+    tables = [polars.DataFrame(array, strict=False) for array in (rows, target)]
     same = balance_table(*tables, [1, 1, 1, 1])
-    assert same.names == found.names
-    np.testing.assert_array_equal(same.mean_source, found.mean_source)
+    assert same.names == table.names
+    np.testing.assert_array_equal(same.mean_source, table.mean_source)
 
 
 def test_tables_must_fit():
@@ -341,9 +341,9 @@ def test_words_that_training_never_saw():
         assert "plan = gold" in view
         assert f"{report.missing_target_mass:.1%}" in view
         assert f"{report.auc_before:.3f}" in view
-    told = json.loads(json.dumps(report.to_dict()))
-    assert told["balance"]["names"][0] == "plan = a"
-    assert len(told["orphans"]) == report.orphans.size
+    stored = json.loads(json.dumps(report.to_dict()))
+    assert stored["balance"]["names"][0] == "plan = a"
+    assert len(stored["orphans"]) == report.orphans.size
 
 
 def test_rows_of_weight_zero_take_no_part(rng):
@@ -352,11 +352,11 @@ def test_rows_of_weight_zero_take_no_part(rng):
     s[:50] = 0
     t[150:] = 0
     w = s * rng.exponential(size=300)
-    told = {"cv": 3, "random_state": 0}
+    by_name = {"cv": 3, "random_state": 0}
     report = weight_report(
-        w, X=X, X_target=T, sample_weight=s, sample_weight_target=t, **told
+        w, X=X, X_target=T, sample_weight=s, sample_weight_target=t, **by_name
     )
-    same = weight_report(w[50:], X=X[50:], X_target=T[:150], **told)
+    same = weight_report(w[50:], X=X[50:], X_target=T[:150], **by_name)
     assert report.auc_before == pytest.approx(same.auc_before)
     assert report.auc_after == pytest.approx(same.auc_after)
     np.testing.assert_allclose(

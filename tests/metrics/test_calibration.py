@@ -46,7 +46,7 @@ def sample(rng, n, power=1.0, prevalence=0.5):
 def values(found):
     if isinstance(found, dict):
         found = tuple(found.values())
-    return np.concatenate([np.ravel(one) for one in np.atleast_1d(found)])
+    return np.concatenate([np.ravel(item) for item in np.atleast_1d(found)])
 
 
 # --- what all of them keep --------------------------------------------------------
@@ -119,17 +119,17 @@ def test_labels_may_be_anything(rng, metric, labels):
     y, p, w = sample(rng, 200)
     named = np.where(y, labels[1], labels[0])
     expected = values(metric(y, p, sample_weight=w))
-    found = metric(named, p, sample_weight=w, pos_label=labels[1])
-    np.testing.assert_allclose(values(found), expected, rtol=1e-12)
+    actual = metric(named, p, sample_weight=w, pos_label=labels[1])
+    np.testing.assert_allclose(values(actual), expected, rtol=1e-12)
     both = np.column_stack([1 - p, p])
     if labels[0] > labels[1]:
         both = both[:, ::-1]
-    found = metric(named, both, sample_weight=w, pos_label=labels[1])
-    np.testing.assert_allclose(values(found), expected, rtol=1e-12)
-    found = metric(
+    actual = metric(named, both, sample_weight=w, pos_label=labels[1])
+    np.testing.assert_allclose(values(actual), expected, rtol=1e-12)
+    actual = metric(
         named, both, sample_weight=w, labels=sorted(labels), pos_label=labels[1]
     )
-    np.testing.assert_allclose(values(found), expected, rtol=1e-12)
+    np.testing.assert_allclose(values(actual), expected, rtol=1e-12)
 
 
 @every
@@ -234,21 +234,21 @@ def test_errors_by_hand():
     p = [0.1, 0.1, 0.1, 0.1, 0.6, 0.6, 0.6, 0.6]
     w = [1, 1, 1, 1, 2, 2, 2, 2]
     miss = np.array([0.15, 0.15])  # .25 - .1 and .75 - .6
-    told = {"sample_weight": w, "n_bins": 2, "debias": False}
-    assert calibration_error(y, p, **told) == pytest.approx(0.15)
-    assert calibration_error(y, p, norm="l1", **told) == pytest.approx(0.15)
-    told["sample_weight"] = [1, 1, 1, 1, 3, 3, 3, 0]
+    by_name = {"sample_weight": w, "n_bins": 2, "debias": False}
+    assert calibration_error(y, p, **by_name) == pytest.approx(0.15)
+    assert calibration_error(y, p, norm="l1", **by_name) == pytest.approx(0.15)
+    by_name["sample_weight"] = [1, 1, 1, 1, 3, 3, 3, 0]
     miss[1] = 2 / 3 - 0.6
     share = np.array([4, 9]) / 13
-    assert calibration_error(y, p, norm="l1", **told) == pytest.approx(share @ miss)
-    assert calibration_error(y, p, norm="max", **told) == pytest.approx(0.15)
+    assert calibration_error(y, p, norm="l1", **by_name) == pytest.approx(share @ miss)
+    assert calibration_error(y, p, norm="max", **by_name) == pytest.approx(0.15)
     root = np.sqrt(share @ miss**2)
-    assert calibration_error(y, p, **told) == pytest.approx(root)
+    assert calibration_error(y, p, **by_name) == pytest.approx(root)
     frequency = (1 + 6) / 13
-    assert calibration_error(y, p, relative=True, **told) == pytest.approx(
+    assert calibration_error(y, p, relative=True, **by_name) == pytest.approx(
         root / frequency
     )
-    assert calibration_error(y, p, squared=True, **told) == pytest.approx(root**2)
+    assert calibration_error(y, p, squared=True, **by_name) == pytest.approx(root**2)
 
 
 def test_debiasing_takes_all_pairs_of_different_rows(rng):
@@ -261,8 +261,8 @@ def test_debiasing_takes_all_pairs_of_different_rows(rng):
         pairs = [(j, k) for j in i for k in i if j != k]
         top = sum(w[j] * w[k] * d[j] * d[k] for j, k in pairs)
         total += w[i].sum() / w.sum() * top / sum(w[j] * w[k] for j, k in pairs)
-    found = calibration_error(y, p, sample_weight=w, n_bins=4, squared=True)
-    assert found == pytest.approx(total)
+    error = calibration_error(y, p, sample_weight=w, n_bins=4, squared=True)
+    assert error == pytest.approx(total)
     assert calibration_error(y, p, sample_weight=w, n_bins=4) == pytest.approx(
         np.sqrt(max(total, 0))
     )
@@ -281,12 +281,12 @@ def bias_in_standard_errors(n_seeds, weighted, prevalence, first_seed=0):
     for seed in range(first_seed, first_seed + n_seeds):
         rng = np.random.default_rng(seed)
         y, p, w = sample(rng, 1000, prevalence=prevalence)
-        told = {"sample_weight": w if weighted else None, "squared": True}
-        plain.append(calibration_error(y, p, debias=False, **told))
-        debiased.append(calibration_error(y, p, **told))
+        by_name = {"sample_weight": w if weighted else None, "squared": True}
+        plain.append(calibration_error(y, p, debias=False, **by_name))
+        debiased.append(calibration_error(y, p, **by_name))
     return [
-        np.mean(found) / (np.std(found, ddof=1) / np.sqrt(n_seeds))
-        for found in (plain, debiased)
+        np.mean(item) / (np.std(item, ddof=1) / np.sqrt(n_seeds))
+        for item in (plain, debiased)
     ]
 
 
@@ -371,8 +371,8 @@ def smooth_by_quadrature(y, p, w):
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_the_smooth_error_is_its_integral(rng, power):
     y, p, w = sample(rng, 150, power)
-    found = smooth_calibration_error(y, p, sample_weight=w)
-    assert found == pytest.approx(smooth_by_quadrature(y, p, w), abs=1e-4)
+    error = smooth_calibration_error(y, p, sample_weight=w)
+    assert error == pytest.approx(smooth_by_quadrature(y, p, w), abs=1e-4)
 
 
 def test_the_smooth_error_of_a_constant_shift():
@@ -397,8 +397,8 @@ def test_local_regression_is_a_fit_at_every_point(rng):
         distance.append(abs(at - np.clip(fit, 0, 1)))
     assert integrated_calibration_index(y, p) == pytest.approx(np.mean(distance))
     for quantile in (0.5, 0.9, 1.0):
-        found = integrated_calibration_index(y, p, quantile=quantile)
-        assert found == pytest.approx(np.sort(distance)[int(quantile * 80) - 1])
+        actual = integrated_calibration_index(y, p, quantile=quantile)
+        assert actual == pytest.approx(np.sort(distance)[int(quantile * 80) - 1])
 
 
 def test_the_index_finds_the_true_distance(rng):
@@ -414,7 +414,7 @@ def test_the_index_finds_the_true_distance(rng):
 def test_few_distinct_predictions_have_their_frequencies(p):
     y = [0, 0, 1, 1, 1, 0]
     frequency = {value: np.mean(np.array(y)[np.array(p) == value]) for value in set(p)}
-    expected = np.mean([abs(one - frequency[one]) for one in p])
+    expected = np.mean([abs(value - frequency[value]) for value in p])
     assert integrated_calibration_index(y, p, span=0.5) == pytest.approx(expected)
 
 
@@ -460,29 +460,29 @@ def test_certainty_that_is_wrong_is_finite():
 def test_cox_finds_what_was_done_to_the_log_odds(rng):
     y, p, w = sample(rng, 40_000)
     logit = np.log(p / (1 - p))
-    told = {"sample_weight": w}
-    found = cox_calibration(y, 1 / (1 + np.exp(-2 * logit)), **told)
-    assert found.slope == pytest.approx(0.5, abs=4 * found.slope_error)
-    shifted = cox_calibration(y, 1 / (1 + np.exp(-logit - 1.5)), **told)
+    by_name = {"sample_weight": w}
+    actual = cox_calibration(y, 1 / (1 + np.exp(-2 * logit)), **by_name)
+    assert actual.slope == pytest.approx(0.5, abs=4 * actual.slope_error)
+    shifted = cox_calibration(y, 1 / (1 + np.exp(-logit - 1.5)), **by_name)
     assert shifted.intercept == pytest.approx(-1.5, abs=4 * shifted.intercept_error)
     assert shifted.slope == pytest.approx(1, abs=4 * shifted.slope_error)
-    assert max(found.slope_error, shifted.intercept_error) < 0.05
+    assert max(actual.slope_error, shifted.intercept_error) < 0.05
 
 
 def test_cox_solves_its_equations(rng):
     """At the optimum the misses are orthogonal to the log odds and to one."""
     y, p, w = sample(rng, 500, power=2.0)
     logit = np.log(p / (1 - p))
-    found = cox_calibration(y, p, sample_weight=w)
-    shifted = 1 / (1 + np.exp(-logit - found.intercept))
+    actual = cox_calibration(y, p, sample_weight=w)
+    shifted = 1 / (1 + np.exp(-logit - actual.intercept))
     assert w @ (y - shifted) / w.sum() == pytest.approx(0, abs=1e-9)
     # The intercept that goes with the slope is not told; it solves one equation.
     from scipy.optimize import brentq
 
     def miss(a):
-        return w @ (y - 1 / (1 + np.exp(-a - found.slope * logit)))
+        return w @ (y - 1 / (1 + np.exp(-a - actual.slope * logit)))
 
-    fitted = 1 / (1 + np.exp(-brentq(miss, -9, 9, xtol=1e-13) - found.slope * logit))
+    fitted = 1 / (1 + np.exp(-brentq(miss, -9, 9, xtol=1e-13) - actual.slope * logit))
     assert w @ ((y - fitted) * logit) / w.sum() == pytest.approx(0, abs=1e-8)
 
 
@@ -491,7 +491,7 @@ def test_cox_of_many_rows_is_exact_and_its_errors_nearly(rng, weighted):
     """The fit of many rows starts on cells of the log odds, and does not end there."""
     y, p, w = sample(rng, 40_000, power=2.0)
     w = w if weighted else np.ones(y.size)
-    found = cox_calibration(y, p, sample_weight=w if weighted else None)
+    actual = cox_calibration(y, p, sample_weight=w if weighted else None)
     logit = np.log(p / (1 - p))
     share = w / w.sum()
     design = np.column_stack([logit, np.ones(y.size)])
@@ -503,9 +503,9 @@ def test_cox_of_many_rows_is_exact_and_its_errors_nearly(rng, weighted):
     scores = design * (share * (y - proba))[:, np.newaxis]
     inverse = np.linalg.inv(curve)
     error = np.sqrt((inverse @ scores.T @ scores @ inverse)[0, 0])
-    assert found.slope == pytest.approx(theta[0], abs=1e-8)
-    assert found.slope_error == pytest.approx(error, rel=1e-3)
-    shifted = 1 / (1 + np.exp(-logit - found.intercept))
+    assert actual.slope == pytest.approx(theta[0], abs=1e-8)
+    assert actual.slope_error == pytest.approx(error, rel=1e-3)
+    shifted = 1 / (1 + np.exp(-logit - actual.intercept))
     assert share @ (y - shifted) == pytest.approx(0, abs=1e-9)
 
 
@@ -543,14 +543,14 @@ def test_bins_follow_from_the_middle_of_the_mass_of_a_value(rng, n_bins, digits)
 
 
 def test_standard_errors_are_those_of_repeated_samples():
-    found = [
+    collected = [
         cox_calibration(y, p, sample_weight=w)
         for seed in range(300)
         for y, p, w in [sample(np.random.default_rng(seed), 500)]
     ]
     for value, error in (("slope", "slope_error"), ("intercept", "intercept_error")):
-        spread = np.std([getattr(one, value) for one in found])
-        told = np.mean([getattr(one, error) for one in found])
+        spread = np.std([getattr(record, value) for record in collected])
+        told = np.mean([getattr(record, error) for record in collected])
         assert told == pytest.approx(spread, rel=0.15)
 
 
@@ -579,16 +579,20 @@ def test_in_the_large_is_a_ratio_of_means(rng):
 
 def test_all_metrics_at_once_are_each_by_itself(rng):
     y, p, w = sample(rng, 300)
-    told = {"sample_weight": w}
-    found = calibration_metrics(y, p, n_bins=7, **told)
-    assert found["calibration_error"] == calibration_error(y, p, n_bins=7, **told)
-    assert found["smooth_calibration_error"] == smooth_calibration_error(y, p, **told)
-    assert found["slope"] == cox_calibration(y, p, **told).slope
-    assert found["intercept"] == cox_calibration(y, p, **told).intercept
-    brier = brier_decomposition(y, p, **told)
-    assert found["brier"] == brier.score
-    assert found["brier_discrimination"] == brier.discrimination
-    loss = log_loss_decomposition(y, p, **told)
-    assert found["log_loss_miscalibration"] == loss.miscalibration
-    assert found["calibration_in_the_large"] == calibration_in_the_large(y, p, **told)
-    assert found["prevalence"] == pytest.approx(np.average(y, weights=w))
+    by_name = {"sample_weight": w}
+    actual = calibration_metrics(y, p, n_bins=7, **by_name)
+    assert actual["calibration_error"] == calibration_error(y, p, n_bins=7, **by_name)
+    assert actual["smooth_calibration_error"] == smooth_calibration_error(
+        y, p, **by_name
+    )
+    assert actual["slope"] == cox_calibration(y, p, **by_name).slope
+    assert actual["intercept"] == cox_calibration(y, p, **by_name).intercept
+    brier = brier_decomposition(y, p, **by_name)
+    assert actual["brier"] == brier.score
+    assert actual["brier_discrimination"] == brier.discrimination
+    loss = log_loss_decomposition(y, p, **by_name)
+    assert actual["log_loss_miscalibration"] == loss.miscalibration
+    assert actual["calibration_in_the_large"] == calibration_in_the_large(
+        y, p, **by_name
+    )
+    assert actual["prevalence"] == pytest.approx(np.average(y, weights=w))

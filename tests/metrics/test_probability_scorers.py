@@ -56,13 +56,13 @@ def test_options_and_callables(rows):
     X, y, _ = rows
     model = LogisticRegression().fit(X, y)
     scorer = make_calibration_scorer(n_bins=3, squared=True)
-    found = calibration_error(y, model.predict_proba(X), n_bins=3, squared=True)
-    assert scorer(model, X, y) == -found
+    error = calibration_error(y, model.predict_proba(X), n_bins=3, squared=True)
+    assert scorer(model, X, y) == -error
     assert repr(scorer) == (
         "make_calibration_scorer('calibration_error', n_bins=3, squared=True)"
     )
     same = make_calibration_scorer(calibration_error, n_bins=3, squared=True)
-    assert same(model, X, y) == -found
+    assert same(model, X, y) == -error
     with pytest.raises(ValueError, match="Did you mean 'smooth_calibration_error'"):
         make_calibration_scorer("smooth_calibration")
 
@@ -162,9 +162,9 @@ def test_weights_reach_the_scorer_row_by_row(grouped, rng):
     w = rng.exponential(size=900)
     model = LogisticRegression().fit(X, y)
     scorer = worst_group_scorer("accuracy", metadata("segment"))
-    found = scorer.by_group(model, X, y, w, segment=group)
+    actual = scorer.by_group(model, X, y, w, segment=group)
     label = model.predict(X)
-    for name, score in found.items():
+    for name, score in actual.items():
         rows = group == name
         expected = accuracy_score(y[rows], label[rows], sample_weight=w[rows])
         assert score == pytest.approx(expected)

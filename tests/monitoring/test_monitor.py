@@ -222,13 +222,13 @@ def test_labels_of_any_kind(labels):
     watched = WeightMonitor(GaussianNB(), random_state=0).fit(X, named)
     expected = WeightMonitor(GaussianNB(), random_state=0).fit(X, y)
     X, y = rows(200, 0.2, rng)
-    found = first_look(watched, X, np.array(labels)[y])
+    actual = first_look(watched, X, np.array(labels)[y])
     assert_allclose(
-        [one.p_value for one in found.figures],
-        [one.p_value for one in first_look(expected, X, y).figures],
+        [figure.p_value for figure in actual.figures],
+        [figure.p_value for figure in first_look(expected, X, y).figures],
     )
-    assert found.figures[0].of == labels[1]
-    json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert actual.figures[0].of == labels[1]
+    json.loads(json.dumps(actual.to_dict(), allow_nan=False))
     assert list(watched.class_frequencies_) == labels
 
 
@@ -239,11 +239,15 @@ def test_many_classes_have_figures_each():
     watched = WeightMonitor(GaussianNB(), random_state=0).fit(X[:400], y[:400])
     report = first_look(watched, X[400:], y[400:])
     assert not report.alarm
-    of = {(one.figure, one.of) for one in report.figures}
+    of = {(figure.figure, figure.of) for figure in report.figures}
     assert {("recall", k) for k in range(3)} <= of
     assert {("class frequency", k) for k in range(3)} <= of
     assert_allclose(
-        sum(one["estimate"] for one in report.estimated_frequencies.values()), 1
+        sum(
+            estimated_frequency["estimate"]
+            for estimated_frequency in report.estimated_frequencies.values()
+        ),
+        1,
     )
     # A batch of one class has the recall of that class only.
     report = first_look(watched, X[y == 2][:20], y[y == 2][:20])
@@ -267,7 +271,7 @@ def test_estimators_of_any_kind():
     ridge = WeightMonitor(RidgeClassifier(), random_state=0).fit(X, y)
     report = first_look(ridge, *new)
     assert report.estimated_frequencies is None
-    assert {one.figure for one in report.figures} == {
+    assert {figure.figure for figure in report.figures} == {
         "class frequency",
         "predicted share",
         "recall",

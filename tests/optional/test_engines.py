@@ -91,9 +91,9 @@ def test_scale_of_the_weights_means_nothing(engine, data, scale):
     """Least weights in a leaf would feel it."""
     X, y, sample_weight = data
     model = WeightedClassifier(engine, calibration=None)
-    one = clone(model).fit(X, y, sample_weight).predict_proba(X)
+    proba = clone(model).fit(X, y, sample_weight).predict_proba(X)
     other = clone(model).fit(X, y, sample_weight * scale).predict_proba(X)
-    assert_allclose(one, other, rtol=1e-4)
+    assert_allclose(proba, other, rtol=1e-4)
 
 
 def test_labels_of_any_kind(data):

@@ -99,11 +99,11 @@ def test_labels_and_weights_in_series(data):
     frame, y = data
     X, weights = frame.select("a", "b"), frame["households"]
     model = WeightedClassifier(LogisticRegression(), calibration=None)
-    one = model.fit(X, pl.Series(y), sample_weight=weights).predict_proba(X)
+    proba = model.fit(X, pl.Series(y), sample_weight=weights).predict_proba(X)
     other = model.fit(X.to_numpy(), y, sample_weight=weights.to_numpy()).predict_proba(
         X.to_numpy()
     )
-    assert_allclose(one, other)
+    assert_allclose(proba, other)
     assert set(model.classes_) == {"no", "yes"}
 
 
@@ -116,9 +116,9 @@ def test_drawn_rows(data):
         calibration=None,
     )
     X = frame.select("a", "b")
-    one = model.fit(X, y).predict_proba(X)
+    proba = model.fit(X, y).predict_proba(X)
     other = model.fit(X.to_numpy(), y).predict_proba(X.to_numpy())
-    assert_allclose(one, other)
+    assert_allclose(proba, other)
 
 
 @by_name

@@ -19,16 +19,16 @@ _OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7)
 
 def excuses(estimator):
     """Return the checks that an estimator cannot pass, each with its reason."""
-    found = {}
+    by_name = {}
     if isinstance(estimator, Pipeline):
         names = ["check_dont_overwrite_parameters", "check_estimators_overwrite_params"]
-        found = dict.fromkeys(names, _OVERWRITES)
+        by_name = dict.fromkeys(names, _OVERWRITES)
         if _OLD:
-            found["check_sample_weight_equivalence_on_sparse_data"] = (
+            by_name["check_sample_weight_equivalence_on_sparse_data"] = (
                 "before scikit-learn 1.7 a Pipeline says that it takes sparse X "
                 "although its StandardScaler does not"
             )
-    return found
+    return by_name
 
 
 def _listed(mark):
@@ -46,9 +46,9 @@ def test_scikit_learn_checks(estimator, check):
 
 
 def test_the_number_of_excuses_does_not_grow():
-    found = [excuses(one) for one in PIPELINES.values()]
-    assert max(map(len, found)) == 2 + _OLD
-    assert sum(map(bool, found)) == len(found) - 1
+    collected = [excuses(item) for item in PIPELINES.values()]
+    assert max(map(len, collected)) == 2 + _OLD
+    assert sum(map(bool, collected)) == len(collected) - 1
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -79,7 +79,7 @@ class Draw(BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        kept = {one.name: getattr(tags, one.name) for one in fields(tags)}
+        kept = {field.name: getattr(tags, field.name) for field in fields(tags)}
         selects = SimpleNamespace(sample_indices=True)
         return SimpleNamespace(**kept, sampler_tags=selects)
 
@@ -103,7 +103,7 @@ def test_transformers_get_the_population_and_the_last_step_the_product(rows):
     assert_array_equal(pipe["scale-2"].weight_, population)
     assert_allclose(pipe[-1].weight_, population * emphasis)
     assert_allclose(pipe[-1].X_, 4 * X)
-    assert [one.weights for one in pipe.deliveries_] == [
+    assert [delivery.weights for delivery in pipe.deliveries_] == [
         "population",
         "population",
         "population x emphasis",
@@ -337,17 +337,17 @@ def test_no_drawn_rows_are_held_out(rows):
 def test_around_the_pipeline_held_out_rows_are_as_they_came(rows):
     X, y, _ = rows
     X = X + y[:, np.newaxis]
-    seen = []
+    collected = []
 
     class Recorder(LogisticRegression):
         def decision_function(self, X):
-            seen.append(len(X))
+            collected.append(len(X))
             return super().decision_function(X)
 
     clf = WeightedClassifier(
         make_pipeline(Draw(), Recorder()), weighting=None, calibration="sigmoid", cv=5
     ).fit(X, y)
-    assert seen == [12] * 5
+    assert collected == [12] * 5
     assert clf.report_.rows == [45, 15]
 
 
@@ -376,10 +376,10 @@ def test_a_search_inside_a_weighted_classifier_scores_it(rows, weighted):
     search = GridSearchCV(pipe, {"logisticregression__C": [0.1, 1.0]}, cv=2)
     clf = WeightedClassifier(search, normalize=False, weighting=None, calibration=None)
     clf.fit(X, y, weight if weighted else None)
-    found = clf.estimator_
-    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    actual = clf.estimator_
+    assert np.isfinite(actual.cv_results_["mean_test_score"]).all()
     alone = clone(search).fit(X, y, **({"sample_weight": weight} if weighted else {}))
-    assert_allclose(found.predict_proba(X), alone.predict_proba(X), rtol=1e-6)
+    assert_allclose(actual.predict_proba(X), alone.predict_proba(X), rtol=1e-6)
 
 
 def test_a_sampler_is_given_polars_frames_with_or_without_weights(rows):
@@ -602,8 +602,8 @@ def test_weights_reach_it_inside_other_estimators_without_routing(rows):
     X, y, weight = rows
     pipe = make_pipeline(Scale(), LogisticRegression())
     calibrated = CalibratedClassifierCV(pipe, cv=2).fit(X, y, sample_weight=weight)
-    for one in calibrated.calibrated_classifiers_:
-        assert one.estimator[0].weight_ is not None
+    for classifier in calibrated.calibrated_classifiers_:
+        assert classifier.estimator[0].weight_ is not None
 
 
 def test_memory_keeps_the_work_of_the_steps_before_the_last(rows, tmp_path):

@@ -57,8 +57,8 @@ SLOW = {
 
 def load(package):
     """Load a test module with our classes under the names of theirs."""
-    found = importlib.util.find_spec(f"{package}.tests.test_pipeline")
-    spec = importlib.util.spec_from_file_location(f"{package}_suite", found.origin)
+    actual = importlib.util.find_spec(f"{package}.tests.test_pipeline")
+    spec = importlib.util.spec_from_file_location(f"{package}_suite", actual.origin)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where pickle looks for their mocks
     with (
@@ -78,7 +78,7 @@ def marks_of(test):
     for mark in getattr(test, "pytestmark", []):
         if mark.name == "parametrize":
             names, values = mark.args
-            values = [one for one in values if one != "fit_resample"]
+            values = [value for value in values if value != "fit_resample"]
             yield pytest.mark.parametrize(names, values, **mark.kwargs).mark
         elif mark.name != "thread_unsafe":
             yield mark

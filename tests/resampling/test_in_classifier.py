@@ -128,7 +128,7 @@ def test_weights_of_rows_ride_along_and_those_of_classes_come_after(rare, seen):
     )
     expected = ridden.prod(axis=1) * classes
     assert_allclose(delivered, expected / expected.mean())
-    names = [type(one).__name__ for one in clf.weighting_.factors_]
+    names = [type(factor).__name__ for factor in clf.weighting_.factors_]
     assert sorted(names) == ["BalancedWeighting", "FunctionWeighting", "PriorWeighting"]
     rows, labels = resample(MILD, X, y)[:2]
     assert np.isfinite(clf.weighting_.weigh(rows, labels)).all()
@@ -207,8 +207,8 @@ def test_resampling_is_inside_every_training_fold(rare, seen):
         cv=3,
         random_state=0,
     ).fit(X, y, weights)
-    fits = [one[1:] for one in seen if one[0] == "fit"]
-    scored = [one[1] for one in seen if one[0] == "predict"]
+    fits = [entry[1:] for entry in seen if entry[0] == "fit"]
+    scored = [entry[1] for entry in seen if entry[0] == "predict"]
     original = {row.tobytes() for row in X}
     folds = [(fit, test) for fit, test in zip(fits[-3:], scored[-3:], strict=True)]
     tested = set()
@@ -423,11 +423,11 @@ def test_a_class_that_is_tiny_in_every_fold(rare):
     clf = WeightedClassifier(
         resampler="smote", calibration="sigmoid", cv=2, random_state=0
     )
-    with pytest.warns(FewerThanAskedWarning) as told:
+    with pytest.warns(FewerThanAskedWarning) as caught:
         clf.fit(X[keep], y[keep])
-    of_all, *of_folds = (str(one.message) for one in told)
+    of_all, *of_folds = (str(record.message) for record in caught)
     assert of_all.startswith("A class has 4 rows")
-    assert all(one.startswith("A class has 2 rows") for one in of_folds)
+    assert all(fold.startswith("A class has 2 rows") for fold in of_folds)
 
 
 def test_arguments_of_fit_follow_or_are_refused(rare):
@@ -488,9 +488,9 @@ def _listed(mark):
     parametrize_with_checks(
         [
             WeightedClassifier(
-                LogisticRegression(), resampler=one, random_state=0, calibration=None
+                LogisticRegression(), resampler=name, random_state=0, calibration=None
             )
-            for one in ("smote", "random_under")
+            for name in ("smote", "random_under")
         ],
         expected_failed_checks=lambda _: {
             "check_sample_weight_equivalence_on_dense_data": _BY_ROWS,

@@ -44,17 +44,17 @@ def test_it_is_exact_where_no_cut_is_needed(rows):
 
 def test_more_trees_and_larger_leaves_find_more(rows):
     true = NearestNeighbors(n_neighbors=6).fit(rows).kneighbors(rows)
-    found = [
+    collected = [
         ProjectionNeighbors(6, n_trees=n_trees, leaf_size=leaf_size)
         .fit(rows)
         .kneighbors(rows)
         for n_trees, leaf_size in [(1, 64), (1, 512), (4, 64), (8, 512)]
     ]
-    few, larger, more, most = (recall(one, true[1]) for _, one in found)
+    few, larger, more, most = (recall(one, true[1]) for _, one in collected)
     assert few < larger < most
     assert few < more < most
     assert most > 0.95
-    ratio = found[1][0][:, 1:].mean() / true[0][:, 1:].mean()
+    ratio = collected[1][0][:, 1:].mean() / true[0][:, 1:].mean()
     assert 1 <= ratio < 1.15
 
 
@@ -63,7 +63,7 @@ def test_a_row_finds_itself_first_and_nobody_twice(rows, n_trees):
     search = ProjectionNeighbors(6, n_trees=n_trees, leaf_size=64).fit(rows)
     neighbors = search.kneighbors(rows, return_distance=False)
     assert_array_equal(neighbors[:, 0], np.arange(len(rows)))
-    assert all(len(set(one)) == 6 for one in neighbors.tolist())
+    assert all(len(set(neighbor)) == 6 for neighbor in neighbors.tolist())
     others = search.kneighbors(return_distance=False)
     assert not (others == np.arange(len(rows))[:, None]).any()
 
@@ -83,8 +83,8 @@ def test_other_rows_go_down_the_trees(rows):
 def test_far_from_zero_distances_keep_their_digits(rows):
     shifted = rows[:300] + 1e6
     expected = NearestNeighbors(n_neighbors=4).fit(rows[:300]).kneighbors(rows[:300])
-    found = ProjectionNeighbors(4).fit(shifted).kneighbors(shifted)
-    assert recall(found[1], expected[1]) > 0.9
+    actual = ProjectionNeighbors(4).fit(shifted).kneighbors(shifted)
+    assert recall(actual[1], expected[1]) > 0.9
 
 
 def test_the_graph_and_sparse_rows(rows):

@@ -69,9 +69,9 @@ def run_sql(expression, scores):
         database.execute("CREATE TABLE t (i INTEGER, score DOUBLE)")
         rows = enumerate(scores.tolist())
         database.executemany("INSERT INTO t VALUES (?, ?)", rows)
-        found = database.execute(f"SELECT {expression} FROM t ORDER BY i").fetchall()
+        actual = database.execute(f"SELECT {expression} FROM t ORDER BY i").fetchall()
     database.close()
-    return np.array([value for (value,) in found])
+    return np.array([value for (value,) in actual])
 
 
 @pytest.mark.parametrize("calibrator", CALIBRATORS.values(), ids=list(CALIBRATORS))
@@ -87,8 +87,8 @@ def test_a_database_computes_the_same(calibrator, rows):
 
 def test_labels_are_written_as_literals():
     knots = PiecewiseMap([-1, 1], [-1, 1], ["it's", "no"])
-    found = run_sql(knots.sql("score", threshold=0.5), np.array([-1.0, 1.0]))
-    assert found.tolist() == ["it's", "no"]
+    actual = run_sql(knots.sql("score", threshold=0.5), np.array([-1.0, 1.0]))
+    assert actual.tolist() == ["it's", "no"]
     knots = PiecewiseMap([-1, 1], [-1, 1], [3, 7])
     assert knots.sql("z", threshold=1.0) == "3"
     assert knots.sql("z", threshold=0.0) == "7"

@@ -182,8 +182,8 @@ def test_the_calibration_error_is_that_of_the_rows(rows, debias):
     scores, y, weight = rows
     p = 1 / (1 + np.exp(-scores))
     expected = metrics.calibration_error(y, p, debias=debias, sample_weight=weight)
-    found = in_chunks(*rows).calibration_error(debias=debias)
-    assert found == pytest.approx(expected, rel=2e-3)
+    actual = in_chunks(*rows).calibration_error(debias=debias)
+    assert actual == pytest.approx(expected, rel=2e-3)
 
 
 def test_the_debiased_error_of_a_perfect_model_is_about_zero(rng):
@@ -198,9 +198,9 @@ def test_the_reliability_curve_is_that_of_the_rows(rows):
     scores, y, weight = rows
     p = 1 / (1 + np.exp(-scores))
     expected = metrics.reliability_curve(y, p, n_bins=8, sample_weight=weight)
-    found = in_chunks(*rows).reliability_curve(n_bins=8)
+    actual = in_chunks(*rows).reliability_curve(n_bins=8)
     for name in ("mean_proba", "frequency", "low", "high", "share"):
-        assert_allclose(getattr(found, name), getattr(expected, name), atol=4e-3)
+        assert_allclose(getattr(actual, name), getattr(expected, name), atol=4e-3)
 
 
 def test_the_balanced_threshold_is_the_prevalence(rows):

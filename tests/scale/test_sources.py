@@ -82,8 +82,8 @@ def test_a_memory_map_is_read_in_slices(tmp_path, table):
     numbers = np.column_stack([table["score"], table["label"] == "yes", table["w"]])
     np.save(path, numbers)
     rows = np.load(path, mmap_mode="r")
-    found = summarize(rows, ScoreStatistics(), y=1, score=0, sample_weight=2)
-    assert_allclose(found.mass_, expected(table).mass_)
+    actual = summarize(rows, ScoreStatistics(), y=1, score=0, sample_weight=2)
+    assert_allclose(actual.mass_, expected(table).mass_)
     columns = {"score": rows[:, 0], "label": rows[:, 1]}
     assert summarize(columns, ClassMasses(), y="label").n_rows_.sum() == 5000
 
@@ -106,9 +106,9 @@ def test_cells_and_kernels_are_summed_from_columns(table, rng):
     direct = model.statistics().update(X).finalize()
     named = pd.DataFrame(X, columns=["a", "b"]).assign(c="text")
     for source, columns in ((X, None), ([(X, 0)], 0), (named, ["a", "b"])):
-        found = summarize(source, model.statistics(), X=columns).finalize()
-        assert_allclose(found.gram, direct.gram, rtol=1e-6)
-        assert found.n_rows == 900
+        actual = summarize(source, model.statistics(), X=columns).finalize()
+        assert_allclose(actual.gram, direct.gram, rtol=1e-6)
+        assert actual.n_rows == 900
 
 
 def test_a_bad_chunk_is_named_and_nothing_is_lost(table):
@@ -213,14 +213,14 @@ def test_weights_come_back_as_a_column(table, weighting):
 
 
 def test_chunks_get_an_array_each(table, weighting):
-    found = add_weights(sliced(table), weighting, y="label")
+    weights = add_weights(sliced(table), weighting, y="label")
     whole = weighting.weigh(np.zeros((5000, 1)), table["label"])
-    assert_array_equal(np.concatenate(list(found)), whole)
+    assert_array_equal(np.concatenate(list(weights)), whole)
     labels = [part["label"] for part in sliced(table)]
     assert_array_equal(np.concatenate(list(add_weights(labels, weighting))), whole)
     tuples = [tuple(part.values()) for part in sliced(table)]
-    found = add_weights(tuples, weighting, y=1)
-    assert_array_equal(np.concatenate(list(found)), whole)
+    weights = add_weights(tuples, weighting, y=1)
+    assert_array_equal(np.concatenate(list(weights)), whole)
 
 
 def heavier(X, y):

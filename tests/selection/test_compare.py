@@ -99,9 +99,9 @@ def test_figures_are_those_of_the_same_fits_by_hand(data):
     X, y = data
     cv = StratifiedKFold(3, shuffle=True, random_state=1)
     comparison = compare(data, cv=cv, weightings=["balanced"], calibrations="sigmoid")
-    found = {"none": [], "balanced": []}
+    by_name = {"none": [], "balanced": []}
     for train, test in cv.split(X, y):
-        for name, of_fold in found.items():
+        for name, of_fold in by_name.items():
             weighting = None if name == "none" else name
             clf = WeightedClassifier(
                 GaussianNB(), weighting=weighting, calibration="sigmoid", random_state=0
@@ -123,9 +123,9 @@ def test_figures_are_those_of_the_same_fits_by_hand(data):
                     ),
                 }
             )
-    for name, of_fold in found.items():
+    for name, of_fold in by_name.items():
         for metric, label in of_fold[0]:
-            expected = np.mean([one[metric, label] for one in of_fold])
+            expected = np.mean([item[metric, label] for item in of_fold])
             assert_allclose(mean(comparison, name, metric, label), expected)
 
 
@@ -195,7 +195,7 @@ def test_an_estimator_without_probabilities_has_the_other_figures(data):
     metrics = set(comparison.to_frame()["metric"])
     assert {"recall", "roc_auc"} <= metrics
     assert "log_loss" not in metrics
-    assert any("no probabilities" in one for one in comparison.sentences())
+    assert any("no probabilities" in sentence for sentence in comparison.sentences())
 
 
 # -- roles -----------------------------------------------------------------------------
@@ -271,15 +271,17 @@ def test_population_may_be_named_and_emphasis_may_not(data):
 def test_groups_stay_together_also_inside_a_calibrator(data):
     X, y = data
     groups = np.arange(len(y)) // 4
-    seen = []
+    collected = []
 
     class Recording(GaussianNB):
         def fit(self, X, y, sample_weight=None):
-            seen.append(set(X[:, -1]))
+            collected.append(set(X[:, -1]))
             return super().fit(X, y, sample_weight)
 
         def predict_proba(self, X):
-            assert not seen[-1] & set(X[:, -1]) or len(seen[-1]) == len(set(X[:, -1]))
+            assert not collected[-1] & set(X[:, -1]) or len(collected[-1]) == len(
+                set(X[:, -1])
+            )
             return super().predict_proba(X)
 
     # The group is a feature here, so that the estimator can tell who is on which side.
@@ -293,7 +295,7 @@ def test_groups_stay_together_also_inside_a_calibrator(data):
     )
     assert comparison.design.grouped
     # 2 strategies x 3 folds, each one fit and five for its calibrator.
-    assert len(seen) == 2 * 3 * 6
+    assert len(collected) == 2 * 3 * 6
     with sklearn.config_context(enable_metadata_routing=True):
         routed = compare(
             (X, y),
@@ -357,8 +359,8 @@ def test_frames_sparse_matrices_pipelines_and_searches(data):
     lr = LogisticRegression()
     expected = mean(compare(data, estimator=lr), "balanced", "log_loss")
     for matrix in (sparse.csr_matrix(X), sparse.coo_matrix(X)):
-        found = compare((matrix, y), estimator=lr)
-        assert_allclose(mean(found, "balanced", "log_loss"), expected, rtol=1e-4)
+        actual = compare((matrix, y), estimator=lr)
+        assert_allclose(mean(actual, "balanced", "log_loss"), expected, rtol=1e-4)
     piped = make_pipeline(StandardScaler(), lr)
     assert compare(data, estimator=piped).failures().empty
     search = GridSearchCV(piped, {"logisticregression__C": [0.1, 1]}, cv=2)
@@ -375,11 +377,11 @@ def test_categories_and_polars(data):
     assert compare((frame, y), estimator=trees, cv=2).failures().empty
     polars = pytest.importorskip("polars")
     expected = compare(data)
-    found = compare((polars.DataFrame(X), polars.Series(y)))
+    actual = compare((polars.DataFrame(X), polars.Series(y)))
     assert_allclose(
-        mean(found, "balanced", "log_loss"), mean(expected, "balanced", "log_loss")
+        mean(actual, "balanced", "log_loss"), mean(expected, "balanced", "log_loss")
     )
-    assert found.design.fingerprint == expected.design.fingerprint
+    assert actual.design.fingerprint == expected.design.fingerprint
 
 
 def test_weights_in_a_column(data):
@@ -410,7 +412,7 @@ def test_a_weighted_classifier_keeps_its_settings(data):
 
 def test_calibrations_are_crossed_with_weightings(data):
     comparison = compare(data, calibrations=[None, "sigmoid"], weightings=["balanced"])
-    assert [one.name for one in comparison.strategies] == [
+    assert [strategy.name for strategy in comparison.strategies] == [
         "none + not calibrated",
         "none + sigmoid",
         "balanced + not calibrated",

@@ -179,7 +179,7 @@ def test_the_result_is_pickled_and_holds_no_rows(data):
 
 
 def test_the_arrays_of_the_caller_do_not_change(data):
-    X, y = (one.copy() for one in data)
+    X, y = (array.copy() for array in data)
     weight = np.ones(len(y))
     estimator = GaussianNB()
     before = repr(estimator.get_params())

@@ -31,7 +31,7 @@ def rows(counts, n_columns=3, seed=0):
 
 
 def said(advice, text):
-    return any(text in one for one in advice.reasons)
+    return any(text in reason for reason in advice.reasons)
 
 
 # -- imbalance -------------------------------------------------------------------------
@@ -187,9 +187,9 @@ def test_many_columns_are_for_a_classifier():
 def test_categories_are_for_a_classifier():
     X, y, X_target = shifted("features")
     tables = []
-    for one in (X, X_target):
-        table = pd.DataFrame(one, columns=list("abc"))
-        table["d"] = pd.Categorical(np.where(one[:, 1] > 0, "up", "down"))
+    for array in (X, X_target):
+        table = pd.DataFrame(array, columns=list("abc"))
+        table["d"] = pd.Categorical(np.where(array[:, 1] > 0, "up", "down"))
         tables.append(table)
     mixed = recommend_weighting(tables[0], y, X_target=tables[1], random_state=0)
     assert mixed.weighting.estimator == "classifier"
@@ -203,7 +203,7 @@ def test_a_shift_and_a_rare_class_are_weighed_for_both():
     X, y, X_target = shifted("features")
     keep = (y == 0) | (np.random.default_rng(0).random(y.size) < 0.15)
     advice = recommend_weighting(X[keep], y[keep], X_target=X_target, random_state=0)
-    kinds = [type(one).__name__ for one in advice.weighting]
+    kinds = [type(item).__name__ for item in advice.weighting]
     assert kinds == ["DensityRatioWeighting", "str"]
     assert advice.calibration == "anchored"
     assert set(advice.to_compare()) == {
@@ -273,8 +273,8 @@ def test_advice_in_text_html_json_and_pickles():
     html = advice._repr_html_()
     assert "<i>" not in html
     assert "&lt;i&gt;" in html
-    told = json.loads(json.dumps(advice.to_dict()))
-    assert told["figures"]["rarest_rows"] == 100
+    stored = json.loads(json.dumps(advice.to_dict()))
+    assert stored["figures"]["rarest_rows"] == 100
     assert pickle.loads(pickle.dumps(advice)).to_dict() == advice.to_dict()
 
 

@@ -32,10 +32,10 @@ def test_every_batch_has_its_quotas(y):
 
 
 def test_broken_quotas_take_turns(y):
-    found = counts(y, BalancedBatches(y, 10, n_batches=30))
-    assert set(found.ravel()) == {3, 4}
-    assert (found.sum(axis=1) == 10).all()
-    assert (found.sum(axis=0) == 100).all()
+    actual = counts(y, BalancedBatches(y, 10, n_batches=30))
+    assert set(actual.ravel()) == {3, 4}
+    assert (actual.sum(axis=1) == 10).all()
+    assert (actual.sum(axis=0) == 100).all()
 
 
 @settings(max_examples=100)

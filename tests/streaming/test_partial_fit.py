@@ -196,7 +196,7 @@ def test_what_is_drawn_hangs_on_the_seed_and_on_the_call(rows):
         clf = WeightedClassifier(
             Learner(), streaming="sample", random_state=seed, calibration=None
         )
-        return [one[0] for one in in_chunks(clf, X, y, 100).estimator_.chunks_]
+        return [chunk[0] for chunk in in_chunks(clf, X, y, 100).estimator_.chunks_]
 
     assert_array_equal(drawn(0)[1], drawn(0)[1])
     assert not np.array_equal(drawn(0)[1], drawn(1)[1])
@@ -208,7 +208,9 @@ def test_what_is_drawn_hangs_on_the_seed_and_on_the_call(rows):
         random_state=0,
         calibration=None,
     )
-    first, second = (one[0] for one in in_chunks(clf, *same, 100).estimator_.chunks_)
+    first, second = (
+        chunk[0] for chunk in in_chunks(clf, *same, 100).estimator_.chunks_
+    )
     assert not np.array_equal(first, second)
 
 
@@ -351,8 +353,8 @@ def test_a_stream_is_pickled_in_the_middle(rows):
     )
     clf.partial_fit(X, y, [0, 1])
     again = pickle.loads(pickle.dumps(clf))
-    for one in (clf, again):
-        one.partial_fit(X, y)
+    for model in (clf, again):
+        model.partial_fit(X, y)
     assert_array_equal(clf.estimator_.chunks_[1][0], again.estimator_.chunks_[1][0])
     assert not hasattr(clone(clf), "_stream")
 
@@ -412,6 +414,6 @@ def test_a_stream_goes_on_from_the_population_mass_of_a_fit_and_not_its_rows(rng
         clf = WeightedClassifier(GaussianNB(), normalize=normalize, calibration=None)
         clf.fit(X[:250], y[:250], sample_weight=weight[:250])
         clf.partial_fit(X[250:], y[250:], sample_weight=weight[250:])
-        ratio = [one.weighting_.class_weight_ for one in (clf, both)]
+        ratio = [model.weighting_.class_weight_ for model in (clf, both)]
         assert_allclose(ratio[0], ratio[1], rtol=1e-9)
         assert_allclose(clf.report_.population_share, both.report_.population_share)

@@ -66,10 +66,10 @@ def main():
         print(f"No annotation, so no checker can catch a mistake: {', '.join(without)}")
     failed = False
     for name, run in (("mypy", lines_of_mypy), ("pyright", lines_of_pyright)):
-        found, done = run()
-        missed, wrong = expected - found, found - expected
-        print(f"{name}: {len(expected & found)} of {len(expected)} mistakes caught")
-        if missed or wrong or not found:
+        actual, done = run()
+        missed, wrong = expected - actual, actual - expected
+        print(f"{name}: {len(expected & actual)} of {len(expected)} mistakes caught")
+        if missed or wrong or not actual:
             print(f"  not caught: {sorted(missed)}; wrongly: {sorted(wrong)}")
             # Where there is no annotation, pyright takes the type of the default.
             failed |= not (name == "pyright" and without)

@@ -320,8 +320,8 @@ def test_weigh_gives_new_rows_the_weight_of_their_class(weighting):
     X, y = eight_and_two()
     weighting = clone(weighting).fit(X, y)
     expected = weighting.class_weight_[[1, 0, 1]]
-    found = weighting.weigh(np.ones((3, 7)), [1, 0, 1])
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    weights = weighting.weigh(np.ones((3, 7)), [1, 0, 1])
+    np.testing.assert_allclose(weights, expected, rtol=1e-14)
     with pytest.raises(ValueError, match=r"weigh needs y: .* Pass weigh\(X, y\)\."):
         weighting.weigh(X)
     with pytest.raises(

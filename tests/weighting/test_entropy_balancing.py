@@ -52,7 +52,7 @@ def test_a_general_solver_finds_the_same_weights(rng):
     weights = EntropyBalancingWeighting(moments=dict(enumerate(target))).fit_weigh(
         X, None, base * 60
     )
-    found = minimize(
+    actual = minimize(
         lambda w: np.sum(w * np.log(w / base)),
         base,
         jac=lambda w: np.log(w / base) + 1,
@@ -63,7 +63,7 @@ def test_a_general_solver_finds_the_same_weights(rng):
         ],
         options={"ftol": 1e-14, "maxiter": 500},
     )
-    assert_allclose(weights * base, found.x, atol=1e-5)
+    assert_allclose(weights * base, actual.x, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_shares_of_categories_and_of_their_pairs_are_met(rng):
     X = mixed(rng, 1000, 40, 0.5, [0.3, 0.3, 0.4])
     X_target = mixed(rng, 500, 44, 0.2, [0.5, 0.3, 0.2])
     weights = EntropyBalancingWeighting(X_target).fit_weigh(X, None)
-    found, wanted = shares(X, weights), shares(X_target)
+    actual, wanted = shares(X, weights), shares(X_target)
     for level in ("sex", "region"):
         assert_allclose(
-            found.groupby(level=level).sum(), wanted.groupby(level=level).sum()
+            actual.groupby(level=level).sum(), wanted.groupby(level=level).sum()
         )
-    assert np.abs(found - wanted).max() > 1e-3
+    assert np.abs(actual - wanted).max() > 1e-3
     joint = EntropyBalancingWeighting(X_target, interactions=True).fit(X, None)
     assert_allclose(shares(X, joint.weigh(X)), wanted, atol=1e-9)
 
@@ -155,8 +155,8 @@ def test_a_ridge_trades_the_gap_for_effective_rows(rng):
         EntropyBalancingWeighting(X_target, ridge=ridge).fit(X, None)
         for ridge in (0, 0.01, 0.1, 1)
     ]
-    gaps = [one.gap_ for one in fitted]
-    rows = [one.effective_sample_size_ for one in fitted]
+    gaps = [model.gap_ for model in fitted]
+    rows = [model.effective_sample_size_ for model in fitted]
     assert gaps == sorted(gaps)
     assert gaps[0] < 1e-10
     assert gaps[-1] > 0.1
@@ -168,8 +168,8 @@ def test_a_ridge_trades_the_gap_for_effective_rows(rng):
 def test_lists_give_what_arrays_give(rng):
     X, X_target = rng.normal(size=(40, 2)), rng.normal(0.2, 1, size=(30, 2))
     expected = EntropyBalancingWeighting(X_target).fit_weigh(X, None)
-    found = EntropyBalancingWeighting(X_target.tolist()).fit_weigh(X.tolist(), None)
-    assert_allclose(found, expected)
+    weights = EntropyBalancingWeighting(X_target.tolist()).fit_weigh(X.tolist(), None)
+    assert_allclose(weights, expected)
 
 
 def test_rows_that_do_not_count_may_hold_anything():
@@ -205,9 +205,9 @@ def test_bad_moments_are_refused_with_the_reason(X, moments, words):
 def test_a_target_out_of_reach_jointly_is_told_with_gap_and_culprit(rng):
     # Each mean is within its range, and the pair is not: x + y is at most 1.
     X = rng.dirichlet([1, 1, 1], size=200)[:, :2]
-    with pytest.raises(ValueError, match="standard deviations too low, and") as told:
+    with pytest.raises(ValueError, match="standard deviations too low, and") as caught:
         EntropyBalancingWeighting(moments={0: 0.7, 1: 0.7}).fit(X, None)
-    gap = float(re.search(r"leave column \d ([\d.]+) standard", str(told.value))[1])
+    gap = float(re.search(r"leave column \d ([\d.]+) standard", str(caught.value))[1])
     # The closest point of the hull, in standard deviations of the columns.
     z, goal = X / X.std(axis=0), 0.7 / X.std(axis=0)
     w = np.full(200, 1 / 200)
@@ -216,7 +216,7 @@ def test_a_target_out_of_reach_jointly_is_told_with_gap_and_culprit(rng):
         w *= 1 - 2 / (step + 2)
         w[np.argmin(z @ away)] += 2 / (step + 2)
     assert_allclose(gap, np.abs(w @ z - goal).max(), rtol=0.05)
-    assert "ridge=0.01" in str(told.value)
+    assert "ridge=0.01" in str(caught.value)
     eased = EntropyBalancingWeighting(moments={0: 0.7, 1: 0.7}, ridge=0.01).fit(X, None)
     assert eased.gap_ < 1.1 * gap
 

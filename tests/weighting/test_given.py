@@ -143,7 +143,7 @@ def test_the_weight_travels_with_its_row_through_cross_validation(rng):
     )
     folds = [(np.arange(30, 90), np.arange(30)), (np.arange(60), np.arange(60, 90))]
     folds.append((np.r_[:30, 60:90], np.arange(30, 60)))
-    found = cross_val_predict(pipe, table, y, cv=folds, method="predict_proba")
+    actual = cross_val_predict(pipe, table, y, cv=folds, method="predict_proba")
     for train, test in folds:
         own = weight[train] / weight[train].mean()
         scaler = StandardScaler().fit(X[train], sample_weight=own)
@@ -151,7 +151,7 @@ def test_the_weight_travels_with_its_row_through_cross_validation(rng):
             scaler.transform(X[train]), y[train], sample_weight=own
         )
         expected = direct.predict_proba(scaler.transform(X[test]))
-        np.testing.assert_allclose(found[test], expected, rtol=1e-6)
+        np.testing.assert_allclose(actual[test], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -236,15 +236,15 @@ def test_role_of_a_column():
 
 def test_a_function_gets_rows_and_labels_as_they_came():
     table, _ = TABLES["pandas, other index"]
-    seen = {}
+    by_name = {}
 
     def func(X, y):
-        seen.update(X=X, y=y)
+        by_name.update(X=X, y=y)
         return X["w"]  # a Series: its index must not matter
 
     weights = FunctionWeighting(func).fit_weigh(table, list(Y))
-    assert seen["X"] is table
-    assert seen["y"].tolist() == Y.tolist()
+    assert by_name["X"] is table
+    assert by_name["y"].tolist() == Y.tolist()
     np.testing.assert_allclose(weights, WEIGHTS / 2)
 
 

@@ -49,13 +49,13 @@ def test_the_frequencies_of_the_target_are_recovered(rng, method, labels, estima
 def test_the_most_likely_prior_is_where_expectation_maximisation_ends(rng):
     proba = rng.dirichlet([1, 2, 3], size=200)
     prior = np.array([0.2, 0.3, 0.5])
-    found = most_likely_prior(proba, prior)
+    actual = most_likely_prior(proba, prior)
     q = prior.copy()
     for _ in range(5000):
         posterior = proba * q / prior
         posterior /= posterior.sum(axis=1, keepdims=True)
         q = posterior.mean(axis=0)
-    assert_allclose(found, q, atol=1e-6)
+    assert_allclose(actual, q, atol=1e-6)
 
 
 def test_the_confusion_equation_is_solved_on_the_simplex(rng):
@@ -63,14 +63,14 @@ def test_the_confusion_equation_is_solved_on_the_simplex(rng):
     q = np.array([0.1, 0.2, 0.7])
     assert_allclose(prior_from_confusion(confusion, confusion @ q), q, atol=1e-5)
     shares = np.array([0.0, 0.1, 0.9])  # no frequencies explain these exactly
-    found = prior_from_confusion(confusion, shares)
+    actual = prior_from_confusion(confusion, shares)
     other = minimize(
         lambda q: np.sum((confusion @ q - shares) ** 2),
         np.full(3, 1 / 3),
         bounds=[(0, 1)] * 3,
         constraints={"type": "eq", "fun": lambda q: q.sum() - 1},
     )
-    assert_allclose(found, other.x, atol=1e-3)
+    assert_allclose(actual, other.x, atol=1e-3)
 
 
 def test_probabilities_are_those_of_the_target(rng):

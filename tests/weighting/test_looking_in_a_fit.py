@@ -172,7 +172,7 @@ def test_models_behind_the_weights_of_a_fold_saw_two_folds_less(noisy, count):
     ).fit(X, y)
     fold_of = dict(zip(X[:, 0], folds, strict=True))
     left_out = [
-        frozenset(range(5)) - {fold_of[row] for row in seen} for seen in Counted.seen
+        frozenset(range(5)) - {fold_of[row] for row in entry} for entry in Counted.seen
     ]
     sizes = np.bincount([len(fold) for fold in left_out])
     # The final model; folds for its weights and fold models; and every pair once.
@@ -311,9 +311,9 @@ def test_groups_stay_together_in_folds_and_pairs(noisy, count):
             ensemble="auto",
             random_state=0,
         ).fit(X, y, groups=groups)
-        for seen in Counted.seen:
-            inside = {group_of[row] for row in seen}
-            assert len(seen) == 4 * len(inside)
+        for entry in Counted.seen:
+            inside = {group_of[row] for row in entry}
+            assert len(entry) == 4 * len(inside)
         assert clf.report_.n_fits == count() == (21 if cv == "auto" else 6)
 
 
@@ -415,7 +415,7 @@ def test_fewer_rows_of_a_class_than_folds_are_said_and_one_row_refused(noisy):
     y = (np.arange(200) < 2).astype(int)
     with pytest.warns(FewerThanAskedWarning, match="2 folds are used") as caught:
         clf = WeightedClassifier(GaussianNB(), **options).fit(X, y)
-    assert [one.category for one in caught].count(FewerThanAskedWarning) <= 2
+    assert [record.category for record in caught].count(FewerThanAskedWarning) <= 2
     assert clf.report_.n_fits == 2 + 2 * 5 + 2 + 1  # nested, since there are no pairs
     y = (np.arange(200) < 1).astype(int)
     with pytest.raises(ValueError, match="has a single row"):
@@ -496,11 +496,11 @@ def test_a_strategy_without_columns_of_its_own_does_not_see_those_of_the_decisio
     names = ["a", "b", "amount"]
     X = pd.DataFrame(rng.uniform(1, 5, size=(300, 3)), columns=names)
     y = (X["a"] > 3).to_numpy().astype(int)
-    seen = []
+    collected = []
 
     class Looks(DensityRatioWeighting):
         def _learn(self, X, y, sample_weight, X_target=None):
-            seen.append((list(X.columns), list(self.X_target.columns)))
+            collected.append((list(X.columns), list(self.X_target.columns)))
             return np.ones(len(X))
 
     for X_target in (X, X[["a", "b"]]):
@@ -511,7 +511,7 @@ def test_a_strategy_without_columns_of_its_own_does_not_see_those_of_the_decisio
             calibration=None,
             drop=True,
         ).fit(X, y)
-    assert seen == [(["a", "b"], ["a", "b"])] * 2
+    assert collected == [(["a", "b"], ["a", "b"])] * 2
 
 
 def test_third_parties_are_checked_by_the_common_contract():

@@ -154,11 +154,11 @@ def test_hashes_know_rows_in_every_container(rng, kind):
 def test_thresholds_joint_and_doubt_by_hand():
     proba = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4]])
     codes = np.array([0, 0, 0, 1, 1])
-    found = confident_labels(proba, codes, np.ones(5))
-    assert_allclose(found.thresholds, [0.6, 0.55])
-    assert found.suggested.tolist() == [0, 0, 1, 1, 0]
-    assert found.doubtful.tolist() == [False, False, True, False, True]
-    assert_allclose(found.joint, [[0.4, 0.2], [0.2, 0.2]])
+    actual = confident_labels(proba, codes, np.ones(5))
+    assert_allclose(actual.thresholds, [0.6, 0.55])
+    assert actual.suggested.tolist() == [0, 0, 1, 1, 0]
+    assert actual.doubtful.tolist() == [False, False, True, False, True]
+    assert_allclose(actual.joint, [[0.4, 0.2], [0.2, 0.2]])
     weighted = confident_labels(proba, codes, np.array([1, 1, 0, 1, 3.0]))
     assert_allclose(weighted.thresholds, [0.8, (0.7 + 3 * 0.4) / 4])
     assert_allclose(weighted.joint, [[1 / 3, 0], [0, 2 / 3]])
@@ -295,9 +295,9 @@ def test_fits_that_are_handed_over_serve_in_the_place_of_own_ones(rng):
     X, _, given, _ = noisy(rng, 300, 0.2)
     folds, _ = make_folds(X, given, 5)
     fits = CrossFits(WeightedModel(GaussianNB()), X, given, np.array([0, 1]), folds)
-    own = NoiseAwareWeighting(estimator=GaussianNB()).fit_weigh(X, given)
+    weights = NoiseAwareWeighting(estimator=GaussianNB()).fit_weigh(X, given)
     handed = NoiseAwareWeighting().fit_weigh(X, given, fits=fits)
-    assert_allclose(handed, own)
+    assert_allclose(handed, weights)
     assert fits.n_fits == 5
     product = PriorWeighting({0: 0.5, 1: 0.5}) * NoiseAwareWeighting()
     product.fit(X, given, fits=fits)
@@ -377,7 +377,7 @@ def test_held_out_losses_under_pair_folds_are_those_under_nested_fits(method):
         folds, _ = make_folds(X, y, 5)
         fits = CrossFits(WeightedModel(model), X, y, np.array([0, 1]), folds)
         once = NoiseAwareWeighting(method).fit_weigh(X, y, fits=fits)
-        for scheme, found in optimism.items():
+        for scheme, actual in optimism.items():
             away = []
             for fold in range(5):
                 train = folds != fold
@@ -393,7 +393,7 @@ def test_held_out_losses_under_pair_folds_are_those_under_nested_fits(method):
                 fitted = LogisticRegression().fit(X[train], y[train], weights)
                 held_out = log_loss(y[~train], fitted.predict_proba(X[~train]))
                 away.append(held_out - log_loss(y_new, fitted.predict_proba(X_new)))
-            found.append(np.mean(away))
+            actual.append(np.mean(away))
         assert fits.n_fits == 5 + 10
     once, pairs, nested = map(np.array, optimism.values())
     difference = pairs - nested

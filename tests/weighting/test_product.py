@@ -146,7 +146,7 @@ def test_everything_that_weighting_takes_is_a_factor():
 def test_nested_products_are_taken_apart():
     nested = [["balanced", [ColumnWeighting(1), {0: 1, 1: 3}]], (PriorWeighting({}),)]
     product = resolve_weighting(nested)
-    assert [type(one).__name__ for one in factors_of(product)] == [
+    assert [type(item).__name__ for item in factors_of(product)] == [
         "BalancedWeighting",
         "ColumnWeighting",
         "ClassWeighting",
@@ -179,23 +179,23 @@ def test_parameters_are_reached_by_position():
     assert product.factors[1].strength == 0.7
     assert product.factors[2].column == 0
     product.set_params(factors=[None], **{"0": BalancedWeighting(), "0__strength": 2})
-    assert [one.strength for one in product.factors] == [2]
+    assert [factor.strength for factor in product.factors] == [2]
 
 
 def test_names_are_resolved_at_the_door_and_nowhere_else():
-    given = ["balanced", {0: 1, 1: 5}]
-    product = resolve_weighting(given).set_params(
+    collected = ["balanced", {0: 1, 1: 5}]
+    product = resolve_weighting(collected).set_params(
         **{"0__strength": 0.5, "1__strict": False}
     )
     assert product.factors[0].strength == 0.5
     assert product.factors[1].strict is False
-    assert given == ["balanced", {0: 1, 1: 5}]  # the caller's list is unchanged
-    clf = WeightedClassifier(weighting=given, calibration=None).set_params(
+    assert collected == ["balanced", {0: 1, 1: 5}]  # the caller's list is unchanged
+    clf = WeightedClassifier(weighting=collected, calibration=None).set_params(
         weighting__0__strength=0.5
     )
     assert clf.weighting.factors[0].strength == 0.5
     with pytest.raises(TypeError, match=r"got 'balanced'\. .* weighting=\[\.\.\.\]"):
-        ProductWeighting(given).fit(X, Y)
+        ProductWeighting(collected).fit(X, Y)
 
 
 @pytest.mark.parametrize("name", ["2", "2__strength", "x", "-1__strength", "strength"])

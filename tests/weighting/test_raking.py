@@ -37,9 +37,9 @@ def test_margins_hold_to_1e_10(rng, weighted):
     weighting = RakingWeighting(margins)
     weights = base * weighting.fit_weigh(X, None, base)
     for name, margin in margins.items():
-        found = pd.Series(weights).groupby(X[name]).sum() / weights.sum()
+        actual = pd.Series(weights).groupby(X[name]).sum() / weights.sum()
         assert_allclose(
-            [found[value] for value in margin], list(margin.values()), atol=1e-10
+            [actual[value] for value in margin], list(margin.values()), atol=1e-10
         )
     assert weighting.gap_ <= 1e-10
     assert_allclose(weighting.weigh(X), weighting.fit_weigh(X, None, base))
@@ -82,8 +82,8 @@ def test_margins_are_read_from_callables_and_metadata_too():
     by_metadata = RakingWeighting({metadata("segment"): MARGINS[0], 1: MARGINS[1]})
     expected = RakingWeighting(MARGINS).fit_weigh(CELLS, None)
     assert_allclose(by_callable.fit_weigh(CELLS, None), expected)
-    found = by_metadata.fit_weigh(CELLS, None, segment=CELLS[:, 0])
-    assert_allclose(found, expected)
+    weights = by_metadata.fit_weigh(CELLS, None, segment=CELLS[:, 0])
+    assert_allclose(weights, expected)
     assert_allclose(
         by_metadata.fit(CELLS, None, segment=CELLS[:, 0]).weigh(
             CELLS, segment=CELLS[:, 0]

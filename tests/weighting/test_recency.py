@@ -133,8 +133,8 @@ def test_models_follow_the_newest_rows(rng, drop):
     clf.fit(X, (drifting > 0).astype(int))
     assert clf.score(X[1000:], (drifting > 0)[1000:].astype(int)) > 0.95
     by_metadata = RecencyWeighting(metadata("seen"), 100)
-    found = by_metadata.fit_weigh(X[:, :1], None, seen=time)
-    assert_allclose(found, weighting.fit_weigh(X, None))
+    weights = by_metadata.fit_weigh(X[:, :1], None, seen=time)
+    assert_allclose(weights, weighting.fit_weigh(X, None))
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="no time zone of a process")

@@ -91,12 +91,12 @@ def test_the_target_may_be_routed(rng):
         )
         routed.fit(X, y, X_target=X_target)
         assert clone(weighting).get_metadata_routing().fit.requests["X_target"] is True
-    given = WeightedClassifier(
+    classifier = WeightedClassifier(
         LogisticRegression(),
         weighting=DensityRatioWeighting(X_target, estimator="ulsif", random_state=0),
         calibration=None,
     ).fit(X, y)
-    assert_allclose(routed.predict_proba(X), given.predict_proba(X))
+    assert_allclose(routed.predict_proba(X), classifier.predict_proba(X))
 
 
 # --- One target for all clones --------------------------------------------------------
@@ -156,11 +156,11 @@ def test_a_search_in_two_processes_learns_from_training_folds_alone(rng):
 
 def test_in_a_fold_no_other_row_is_looked_at(rng, monkeypatch):
     X, y, X_target, _ = shifted(rng, 90, 60)
-    seen = []
+    collected = []
 
     class Spy(KernelLogisticRatio):
         def fit_ratio(self, X_source, *args, **kwargs):
-            seen.append(len(X_source))
+            collected.append(len(X_source))
             return super().fit_ratio(X_source, *args, **kwargs)
 
     monkeypatch.setitem(_shift.ESTIMATORS, "logistic", Spy)
@@ -172,7 +172,7 @@ def test_in_a_fold_no_other_row_is_looked_at(rng, monkeypatch):
         {"weighting__exponent": [1.0]},
         cv=3,
     ).fit(X, y)
-    assert seen == [60, 60, 60, 90]
+    assert collected == [60, 60, 60, 90]
 
 
 # --- Flattening and stabilizing -------------------------------------------------------

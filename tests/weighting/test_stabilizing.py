@@ -188,11 +188,11 @@ def test_the_default_steps_back_for_the_classifier(rows):
         ours, theirs = (
             WeightedClassifier(
                 Spy(),
-                weighting=one,
+                weighting=item,
                 stabilizer=TemperStabilizer(exponent=0.5),
                 calibration=None,
             ).fit(X, y)
-            for one in (weighting, other)
+            for item in (weighting, other)
         )
         np.testing.assert_array_equal(ours.estimator_.seen_, theirs.estimator_.seen_)
     assert shift.stabilizer == "auto"  # the caller's object is as it was
@@ -274,11 +274,11 @@ def test_fitted_strategies_do_not_carry_their_rows(rng):
 
 def test_population_weights_keep_their_total_where_their_scale_counts():
     """`normalize=False` says that weights are numbers of rows; few are made fewer."""
-    seen = []
+    collected = []
 
     class Spy(LogisticRegression):
         def fit(self, X, y, sample_weight=None):
-            seen.append(sample_weight)
+            collected.append(sample_weight)
             return super().fit(X, y, sample_weight)
 
     rng = np.random.default_rng(0)
@@ -293,5 +293,5 @@ def test_population_weights_keep_their_total_where_their_scale_counts():
             calibration=None,
         )
         clf.fit(X, y, sample_weight=weight)
-        assert not np.allclose(seen[-1], weight)
-        np.testing.assert_allclose(seen[-1].sum(), weight.sum(), rtol=1e-9)
+        assert not np.allclose(collected[-1], weight)
+        np.testing.assert_allclose(collected[-1].sum(), weight.sum(), rtol=1e-9)
