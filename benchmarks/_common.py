@@ -85,13 +85,13 @@ def header(name):
     """Return when, how and with which versions the tables were made."""
     command = shlex.join(["python", f"benchmarks/{name}.py", *sys.argv[1:]])
     packages = ["scikit-learn", "numpy", "scipy", "pandas"]
-    found = [f"skweight {skweight.__version__}{commit()}"]
-    found += [f"{package} {version(package)}" for package in packages]
+    collected = [f"skweight {skweight.__version__}{commit()}"]
+    collected += [f"{package} {version(package)}" for package in packages]
     return "\n".join(
         [
             f"Command: `{command}`  ",
             f"Date: {datetime.date.today().isoformat()}  ",
-            f"Versions: Python {platform.python_version()}, {', '.join(found)}  ",
+            f"Versions: Python {platform.python_version()}, {', '.join(collected)}  ",
             f"Machine: {platform.system()} {platform.machine()}, {os.cpu_count()} "
             "cores, one thread",
         ]

@@ -97,7 +97,7 @@ def peers():
 
     pykliep is on no package index; the environment variable PYKLIEP names its file.
     """
-    found, versions = {}, []
+    measured, versions = {}, []
     for package, add in (
         ("densratio", _densratio),
         ("adapt", _adapt),
@@ -108,11 +108,11 @@ def peers():
                 versions.append(f"{package} {version(package)}")
             except PackageNotFoundError:
                 continue
-            found.update(add())
+            measured.update(add())
     if "PYKLIEP" in os.environ:
-        found.update(_pykliep(os.environ["PYKLIEP"]))
+        measured.update(_pykliep(os.environ["PYKLIEP"]))
         versions.append("pykliep of 2017")
-    return found, versions
+    return measured, versions
 
 
 def one_width():
@@ -121,14 +121,14 @@ def one_width():
     Their time is that of the search divided by nine: each width costs the same, and
     nothing else costs anything beside it.
     """
-    found = {}
+    by_name = {}
     if importlib.util.find_spec("densratio") is not None:
-        found["densratio uLSIF"] = _densratio(sigma=1.0)["densratio uLSIF"]
+        by_name["densratio uLSIF"] = _densratio(sigma=1.0)["densratio uLSIF"]
     if importlib.util.find_spec("adapt") is not None:
         for n_ridges in (5, 9):
             some = _adapt(n_widths=1, n_ridges=n_ridges)
-            found[f"ADAPT ULSIF, 9 x {n_ridges} grid"] = some["ADAPT ULSIF, grid"]
-    return found
+            by_name[f"ADAPT ULSIF, 9 x {n_ridges} grid"] = some["ADAPT ULSIF, grid"]
+    return by_name
 
 
 def pykliep_steps(max_iter):
@@ -182,15 +182,15 @@ def _skada():
 
     def method(name, grid=False):
         def ratio(X_source, X_target, seed):
-            own = {}
+            by_name = {}
             if grid:
-                own = {
+                by_name = {
                     "gamma": median_gammas(X_source, X_target),
                     "random_state": seed,
                 }
             X = np.concatenate([X_source, X_target])
             domain = np.repeat([1, -2], [len(X_source), len(X_target)])
-            model = getattr(_reweight, f"{name}ReweightAdapter")(**own)
+            model = getattr(_reweight, f"{name}ReweightAdapter")(**by_name)
             model.fit(X, sample_domain=domain)
             weights = model.compute_weights(X, sample_domain=domain)
             return np.asarray(weights)[: len(X_source)]

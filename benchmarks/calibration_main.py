@@ -120,9 +120,9 @@ FORMS = {
 
 def over_problems(name, make, problems):
     """Return the means of the figures of one method over several problems."""
-    found = [measure_method(name, make, *data) for data in problems]
+    collected = [measure_method(name, make, *data) for data in problems]
     return {"method": name} | {
-        column: Figure(np.mean([one[column] for one in found]), form)
+        column: Figure(np.mean([record[column] for record in collected]), form)
         for column, form in FORMS.items()
     }
 
@@ -130,7 +130,7 @@ def over_problems(name, make, problems):
 def one_row(options):
     """Return the price of one row, as a multiple of the wrapped model's."""
     X, y, X_new, _ = problem(2000, 1000)
-    found = []
+    collected = []
     for name, make in MODELS.items():
         for calibration in sorted(CALIBRATORS):
             with warnings.catch_warnings():
@@ -140,7 +140,7 @@ def one_row(options):
             calls = [partial(repeat, call, X_new[:1]) for call in calls]
             seconds = alternate(calls, 3 if options.quick else 60)
             value, interval = ratio(seconds)
-            found.append(
+            collected.append(
                 {
                     "model": name,
                     "calibration": calibration,
@@ -152,7 +152,7 @@ def one_row(options):
                     "<= 1.3": bool(value <= 1.3),
                 }
             )
-    return found
+    return collected
 
 
 _CALLS = 20
@@ -169,16 +169,16 @@ def measure(options):
     n_rows, n_large = (2000, 4000) if options.quick else (N_ROWS, N_LARGE)
     seeds = SEEDS[:1] if options.quick else SEEDS
     claims = []
-    found = {}
+    by_name = {}
     for name, make in MODELS.items():
         problems = [problem(n_rows, n_rows, seed) for seed in seeds]
         rows = [over_problems(method, make, problems) for method in METHODS]
-        found[name] = {row["method"]: row for row in rows}
+        by_name[name] = {row["method"]: row for row in rows}
         yield (
             f"## {name}, {n_rows:,} rows to train and to test, mean of {len(seeds)} "
             "problems\n\n" + table(rows)
         )
-    for name, rows in found.items():
+    for name, rows in by_name.items():
         theirs = [row for method, row in rows.items() if method.startswith("sklearn")]
         half = theirs.pop()
         best = min(theirs, key=lambda row: row["log loss"])
@@ -209,11 +209,11 @@ def measure(options):
             'fit with cv="auto" / sklearn sigmoid': Figure(share, ".3f"),
             "<= 1/3": bool(share <= 1 / 3),
         }
-        found[name] = claims_large
+        by_name[name] = claims_large
     yield f"## {n_large:,} rows to train\n\n" + table(large)
     yield "## One row\n\n" + table(one_row(options))
     yield "## Claims\n\n" + table(claims)
-    yield table(list(found.values()))
+    yield table(list(by_name.values()))
 
 
 if __name__ == "__main__":

@@ -33,12 +33,12 @@ RIVALS = SKLEARN | {"auto": SKLEARN["sigmoid"], "prior": SKLEARN["sigmoid"]}
 
 def methods(make):
     """Return the methods to compare, as functions that make an unfitted estimator."""
-    found = {
+    by_name = {
         "plain": make,
         "balanced": lambda: make(class_weight="balanced"),
     }
     for calibration in RIVALS:
-        found[f"ours {calibration}"] = lambda calibration=calibration: (
+        by_name[f"ours {calibration}"] = lambda calibration=calibration: (
             WeightedClassifier(
                 make(),
                 weighting="balanced",
@@ -47,25 +47,25 @@ def methods(make):
                 ensemble="auto",
             )
         )
-    found["ours auto, one model"] = lambda: WeightedClassifier(
+    by_name["ours auto, one model"] = lambda: WeightedClassifier(
         make(), calibration="auto", ensemble=False, random_state=0
     )
-    found["ours isotonic, blocks"] = lambda: WeightedClassifier(
+    by_name["ours isotonic, blocks"] = lambda: WeightedClassifier(
         make(),
         calibration=IsotonicCalibrator(centered=False),
         random_state=0,
         ensemble="auto",
     )
     for method, name in SKLEARN.items():
-        found[name] = lambda method=method: CalibratedClassifierCV(
+        by_name[name] = lambda method=method: CalibratedClassifierCV(
             make(class_weight="balanced"), method=method
         )
         # The same protocol as ours (one model, refitted on all rows): what is left
         # of a difference to this one is not the averaging of k models.
-        found[f"{name}, one model"] = lambda method=method: CalibratedClassifierCV(
+        by_name[f"{name}, one model"] = lambda method=method: CalibratedClassifierCV(
             make(class_weight="balanced"), method=method, ensemble=False
         )
-    return found
+    return by_name
 
 
 def measure_split(make, X, y, train, test):

@@ -166,34 +166,34 @@ def measure(options):
     cells = list(dict.fromkeys(key[:2] for key in regrets))
     bases = list(dict.fromkeys(key[2] for key in regrets))
     mean = {
-        one: {
-            cell: np.mean([np.mean(regrets[(*cell, base, one)]) for base in bases])
+        method: {
+            cell: np.mean([np.mean(regrets[(*cell, base, method)]) for base in bases])
             for cell in cells
         }
-        for one in METHODS
+        for method in METHODS
     }
     yield "## Regret in per cent, mean over five models\n\n" + table(
         [
-            {"calibrator": one}
+            {"calibrator": method}
             | {
                 f"{prevalence:.0%}, n={size}": Figure(
-                    mean[one][prevalence, size], ".2f"
+                    mean[method][prevalence, size], ".2f"
                 )
                 for prevalence, size in cells
             }
-            | {"mean": Figure(np.mean(list(mean[one].values())), ".2f")}
-            for one in METHODS
+            | {"mean": Figure(np.mean(list(mean[method].values())), ".2f")}
+            for method in METHODS
         ]
     )
     for cell in cells:
         yield f"## By model, {cell[0]:.0%} positive, n={cell[1]}\n\n" + table(
             [
-                {"calibrator": one}
+                {"calibrator": method}
                 | {
-                    base: Figure(np.mean(regrets[(*cell, base, one)]), ".2f")
+                    base: Figure(np.mean(regrets[(*cell, base, method)]), ".2f")
                     for base in bases
                 }
-                for one in METHODS
+                for method in METHODS
             ]
         )
     yield '## What "auto" chose\n\n' + table(
@@ -234,12 +234,14 @@ def draw(labels, size, rng):
 
 def claims(mean, cells):
     """Return whether "auto" does what is claimed of it."""
-    single = [one for one in METHODS if one != "auto" and one not in FAILURES]
+    single = [
+        method for method in METHODS if method != "auto" and method not in FAILURES
+    ]
     best = min(single, key=lambda one: np.mean(list(mean[one].values())))
     worst = max(
-        cells, key=lambda c: mean["auto"][c] / min(mean[one][c] for one in single)
+        cells, key=lambda c: mean["auto"][c] / min(mean[value][c] for value in single)
     )
-    ratio = mean["auto"][worst] / min(mean[one][worst] for one in single)
+    ratio = mean["auto"][worst] / min(mean[value][worst] for value in single)
     auto = np.mean(list(mean["auto"].values()))
     other = np.mean(list(mean[best].values()))
     return table(

@@ -111,7 +111,7 @@ def regrets_of(problem, seed, sizes):
             calibrator = fitted(METHODS[one], scores, labels[drawn], *told)
             return true_loss(truth, calibrator.predict_proba(new))
 
-        best = min(loss_of(one, np.arange(n_pool)) for one in METHODS)
+        best = min(loss_of(method, np.arange(n_pool)) for method in METHODS)
         for size, draws in sizes.items():
             for _ in range(draws):
                 drawn = draw(labels, size, rng)
@@ -138,36 +138,40 @@ def measure(options):
             regrets.setdefault((name, size, one), []).append(regret)
     bases = list(dict.fromkeys(key[0] for key in regrets))
     mean = {
-        (size, one): np.mean([np.mean(regrets[base, size, one]) for base in bases])
+        (size, method): np.mean(
+            [np.mean(regrets[base, size, method]) for base in bases]
+        )
         for size in sizes
-        for one in METHODS
+        for method in METHODS
     }
-    total = {one: np.mean([mean[size, one] for size in sizes]) for one in METHODS}
+    total = {
+        method: np.mean([mean[size, method] for size in sizes]) for method in METHODS
+    }
     yield "## Regret in per cent, mean over five models\n\n" + table(
         [
-            {"calibrator": one}
-            | {f"n={size}": Figure(mean[size, one], ".2f") for size in sizes}
-            | {"mean": Figure(total[one], ".2f")}
-            for one in METHODS
+            {"calibrator": method}
+            | {f"n={size}": Figure(mean[size, method], ".2f") for size in sizes}
+            | {"mean": Figure(total[method], ".2f")}
+            for method in METHODS
         ]
     )
     for size in sizes:
         yield f"## By model, n={size}\n\n" + table(
             [
-                {"calibrator": one}
+                {"calibrator": method}
                 | {
-                    base: Figure(np.mean(regrets[base, size, one]), ".2f")
+                    base: Figure(np.mean(regrets[base, size, method]), ".2f")
                     for base in bases
                 }
-                for one in METHODS
+                for method in METHODS
             ]
         )
-    single = [one for one in METHODS if one != "auto" and one not in OTHERS]
+    single = [method for method in METHODS if method != "auto" and method not in OTHERS]
     best = min(single, key=total.get)
     worst = max(
-        sizes, key=lambda n: mean[n, "auto"] / min(mean[n, one] for one in single)
+        sizes, key=lambda n: mean[n, "auto"] / min(mean[n, value] for value in single)
     )
-    ratio = mean[worst, "auto"] / min(mean[worst, one] for one in single)
+    ratio = mean[worst, "auto"] / min(mean[worst, value] for value in single)
     yield "## Claims\n\n" + table(
         [
             {

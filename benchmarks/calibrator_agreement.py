@@ -61,11 +61,11 @@ def row(package, method, ours, theirs, why=""):
 
 def versions():
     """Return which of the other packages are there."""
-    found = []
+    collected = []
     for package in ("betacal", "netcal", "probmetrics", "torch", "venn-abers"):
         with suppress(PackageNotFoundError):
-            found.append(f"{package} {version(package)}")
-    return f"Beside: {', '.join(found) or 'nothing'}."
+            collected.append(f"{package} {version(package)}")
+    return f"Beside: {', '.join(collected) or 'nothing'}."
 
 
 def with_scikit_learn(n):
@@ -179,12 +179,12 @@ def with_probmetrics(n):
         if name != "temp-scaling":
             z = np.log(theirs.ts_.predict_proba(proba)).astype(np.float64)
             if name == "svs":
-                found = np.diag(theirs.v_), theirs.b_
+                measured = np.diag(theirs.v_), theirs.b_
                 mine = np.diag(ours.slope_), ours.intercept_
             else:
-                found = theirs.W_[:, :-1], theirs.W_[:, -1]
+                measured = theirs.W_[:, :-1], theirs.W_[:, -1]
                 mine = ours.matrix_, ours.intercept_
-            gain = structured_loss(z, y, *found) - structured_loss(z, y, *mine)
+            gain = structured_loss(z, y, *measured) - structured_loss(z, y, *mine)
             why = BFGS.format(gain)
         yield row("probmetrics", name, p, theirs.predict_proba(proba), why)
 

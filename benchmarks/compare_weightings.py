@@ -42,16 +42,18 @@ def measure(options):
         for model in ("LR", "HGB"):
             comparison = compare(X, y, MODELS[model](), REPEATS.get(data, 1), options)
             yield f"## {data} ({len(y):,} rows, {y.mean():.1%} positive), {model}"
-            yield table([figures(comparison, one) for one in comparison.strategies])
+            yield table(
+                [figures(comparison, strategy) for strategy in comparison.strategies]
+            )
             yield (
                 f"Differences to `{comparison.baseline}`, paired by fold, with 95 % "
                 "intervals; p-values are adjusted for the number of strategies (Holm)."
             )
             yield table(
                 [
-                    differences(comparison, one)
-                    for one in comparison.strategies
-                    if one.name != comparison.baseline
+                    differences(comparison, strategy)
+                    for strategy in comparison.strategies
+                    if strategy.name != comparison.baseline
                 ]
             )
 
@@ -105,17 +107,19 @@ def figures(comparison, strategy):
 def differences(comparison, strategy):
     """Return one row: paired differences with intervals and p-values."""
     rows = rows_of(comparison, strategy)
-    found = {"strategy": strategy.name}
+    by_name = {"strategy": strategy.name}
     for column, metric, of_class, form in DIFFERENCES:
         row, scale = rows[metric, of_class], 1000 if "x 1000" in column else 1
         low, value, high = (
             f"{scale * row[key]:{form}}"
             for key in ("difference_low", "difference", "difference_high")
         )
-        found[column] = f"{value} ({low} to {high})"
+        by_name[column] = f"{value} ({low} to {high})"
         p = row["p_adjusted"]
-        found[f"p, {metric.replace('_', ' ')}"] = f"{p:.3f}" if p >= 0.001 else "<.001"
-    return found
+        by_name[f"p, {metric.replace('_', ' ')}"] = (
+            f"{p:.3f}" if p >= 0.001 else "<.001"
+        )
+    return by_name
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ def ours(wrapper, method, problem):
             def work(model=model):
                 return getattr(model.fit(X, y), method)(X_new, GOAL)
 
-            seconds, found = cpu_seconds(work)
-            yield f"skweight {kind}, {name}", seconds, found
+            seconds, measured = cpu_seconds(work)
+            yield f"skweight {kind}, {name}", seconds, measured
 
 
 def mapie(problem, n_rows):
@@ -105,8 +105,8 @@ def mapie(problem, n_rows):
             fitted = make().conformalize(X[test], y[test])
             return fitted.predict_set(rows)[1][:, :, 0]
 
-        seconds, found = cpu_seconds(work)
-        yield name, seconds, found
+        seconds, measured = cpu_seconds(work)
+        yield name, seconds, measured
 
 
 def crepes(problem):
@@ -127,8 +127,8 @@ def crepes(problem):
                 X_new, likelihood_ratios=true_ratio(X_new), confidence=GOAL
             )
 
-        seconds, found = cpu_seconds(work)
-        yield f"crepes-weighted, {name}", seconds, np.asarray(found)
+        seconds, measured = cpu_seconds(work)
+        yield f"crepes-weighted, {name}", seconds, np.asarray(measured)
 
 
 def draw(seed, outcome, n, n_new):
@@ -162,7 +162,7 @@ def measure(options):
     n, n_new = (300, 100) if options.quick else (2000, 2000)
     n_slow = 20 if options.quick else 200
     warnings.simplefilter("ignore")  # of sets that are everything, which size shows
-    found = {}
+    by_name = {}
     for seed in range(n_seeds):
         problem, y_new = draw(seed, labels_of, n, n_new)
         results = list(ours(WeightedClassifier, "predict_set", problem))
@@ -171,13 +171,13 @@ def measure(options):
         for name, seconds, sets in results:
             rows = np.arange(len(sets))
             figures = sets[rows, y_new[rows]].mean(), sets.sum(axis=1).mean(), seconds
-            found.setdefault(name, []).append(figures)
+            by_name.setdefault(name, []).append(figures)
     yield (
         f"## Sets of labels\n\nGoal {GOAL}; {n} rows, {n_new} of the target, {n_seeds} "
         f"seeds; MAPIE's conditional sets on {n_slow} rows of the target."
     )
-    yield summarize(found, "labels in a set")
-    found = {}
+    yield summarize(by_name, "labels in a set")
+    by_name = {}
     for seed in range(n_seeds):
         problem, y_new = draw(seed, values_of, n, n_new)
         results = list(ours(WeightedRegressor, "predict_interval", problem))
@@ -186,9 +186,9 @@ def measure(options):
         for name, seconds, ends in results:
             inside = (ends[:, 0] <= y_new) & (y_new <= ends[:, 1])
             width = np.median(ends[:, 1] - ends[:, 0])
-            found.setdefault(name, []).append((inside.mean(), width, seconds))
+            by_name.setdefault(name, []).append((inside.mean(), width, seconds))
     yield "## Intervals"
-    yield summarize(found, "median width")
+    yield summarize(by_name, "median width")
 
 
 if __name__ == "__main__":

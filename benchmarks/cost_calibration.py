@@ -49,19 +49,19 @@ def measure(options):
         rows = []
         for learner, model in MODELS.items():
             for size in [n for n in SIZES if n <= y.sum() / 2]:
-                found = {calibration: [] for calibration in CALIBRATIONS}
+                measured = {calibration: [] for calibration in CALIBRATIONS}
                 for seed in range(n_splits):
                     train, test = split(y, seed)
                     part = train[: int(size / y.mean())]
-                    for calibration, values in found.items():
+                    for calibration, values in measured.items():
                         values.append(
                             savings(model, calibration, X, y, cost, part, test)
                         )
                 row = {"learner": learner, "rows of the rarer class": size}
-                for calibration, values in found.items():
+                for calibration, values in measured.items():
                     row[repr(calibration)] = Figure(np.mean(values), ".3f")
                 for other in ("sigmoid", "isotonic"):
-                    gap = np.subtract(found["auto"], found[other])
+                    gap = np.subtract(measured["auto"], measured[other])
                     error = gap.std(ddof=1) / np.sqrt(gap.size) if gap.size > 1 else 0.0
                     row[f"auto minus {other}"] = Figure(gap.mean(), "+.3f", error)
                 rows.append(row)

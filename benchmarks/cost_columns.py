@@ -52,17 +52,17 @@ def measure(options):
             cost = CostMatrix.binary(fp=alarm, fn=column)
             for learner, model in MODELS.items():
                 for size in [n for n in SIZES if n < len(y) / 2] or [len(y) // 2]:
-                    found = []
+                    collected = []
                     for seed in range(n_splits):
                         order = np.random.default_rng(seed).permutation(y.size)
                         parts = order[:size], order[-10_000:][-(y.size - size) :]
-                        found.append(
+                        collected.append(
                             [
                                 savings(model, X, y, cost, parts, drop=drop)
                                 for drop in (False, True)
                             ]
                         )
-                    kept, dropped = np.transpose(found)
+                    kept, dropped = np.transpose(collected)
                     gap = dropped - kept
                     error = gap.std(ddof=1) / np.sqrt(n_splits)
                     rows.append(

@@ -183,7 +183,7 @@ RIVALS = [
 
 def measure_splits(X, y, cost, n_splits):
     """Return savings, fits of the learner and CPU seconds, by method and split."""
-    found = {name: [] for name in METHODS}
+    measured = {name: [] for name in METHODS}
     for seed in range(n_splits):
         train, test = split(y, seed)
         for name, method in METHODS.items():
@@ -195,8 +195,8 @@ def measure_splits(X, y, cost, n_splits):
                     method, X.iloc[train], y[train], X.iloc[test], cost
                 )
             saved = savings_score(y[test], decided, cost, X=X.iloc[test])
-            found[name].append((saved, len(fits), seconds))
-    return {name: np.array(rows) for name, rows in found.items()}
+            measured[name].append((saved, len(fits), seconds))
+    return {name: np.array(rows) for name, rows in measured.items()}
 
 
 def difference(one, other):
@@ -212,7 +212,9 @@ def measure(options):
     for name, X, y, cost in problems(options, *SPLITS):
         n_splits = 1 if options.quick else SPLITS.get(name, 5)
         results[name] = measure_splits(X, y, cost, n_splits)
-    ran = ", ".join(f"{name} {len(found[OURS])}" for name, found in results.items())
+    ran = ", ".join(
+        f"{name} {len(measured[OURS])}" for name, measured in results.items()
+    )
     peer = f"empulse {version('empulse')}" if empulse else "empulse is not installed"
     few = ", ".join(f"{name} {count}" for name, count in FEW_SPLITS.items())
     yield (
@@ -222,23 +224,23 @@ def measure(options):
     rows = []
     for method in METHODS:
         row = {"method": method}
-        for name, found in results.items():
-            saved = found[method][:, 0]
+        for name, measured in results.items():
+            saved = measured[method][:, 0]
             row[name] = f"{saved.mean():.3f}"
             if method != OURS:
-                gap, error = difference(found[OURS][:, 0], saved)
+                gap, error = difference(measured[OURS][:, 0], saved)
                 row[name] += f" ({gap:+.3f} ± {error:.3f})"
-        fits = max(found[method][:, 1].max() for found in results.values())
+        fits = max(result[method][:, 1].max() for result in results.values())
         row["fits of the learner"] = f"{fits:.0f}" if fits else "its own"
         rows.append(row)
     yield f"## Savings\n\n{table(rows)}"
     rows = []
-    for name, found in results.items():
-        ours = found[OURS][:, 0]
+    for name, measured in results.items():
+        ours = measured[OURS][:, 0]
         for method in sorted(
-            RIVALS, key=lambda rival: -difference(ours, found[rival][:, 0])[0]
+            RIVALS, key=lambda rival: -difference(ours, measured[rival][:, 0])[0]
         )[:3]:
-            gap, error = difference(ours, found[method][:, 0])
+            gap, error = difference(ours, measured[method][:, 0])
             rows.append(
                 {
                     "data": name,
@@ -252,8 +254,8 @@ def measure(options):
     rows = [
         {"method": method}
         | {
-            f"{name}, CPU s": Figure(found[method][:, 2].mean(), ".2f")
-            for name, found in results.items()
+            f"{name}, CPU s": Figure(measured[method][:, 2].mean(), ".2f")
+            for name, measured in results.items()
         }
         for method in METHODS
     ]

@@ -54,7 +54,7 @@ def savings(X, y, cost, train, held_out, test):
             drop=True,
         ).fit(X.iloc[held_out], y[held_out])
         decided.append(clf.predict(X.iloc[test]))
-    return [savings_score(y[test], one, cost, X=X.iloc[test]) for one in decided]
+    return [savings_score(y[test], item, cost, X=X.iloc[test]) for item in decided]
 
 
 def measure(options):
@@ -71,7 +71,7 @@ def measure(options):
             + (" (published: 37,931; 12.62 %; 59,507)" if name == "marketing" else "")
             + f". {repeats} splits of each kind, ± standard errors."
         )
-        found = {
+        measured = {
             stratified: np.array(
                 [
                     savings(X, y, cost, *split(y, seed, stratified=stratified))
@@ -88,7 +88,7 @@ def measure(options):
                 "published sd": "" if sd is None else f"{sd:.4f}",
             }
             for stratified, name in ((False, "random splits"), (True, "stratified")):
-                ours = found[stratified][:, position]
+                ours = measured[stratified][:, position]
                 error = ours.std(ddof=1) / np.sqrt(repeats)
                 row[f"{name}: mean"] = Figure(ours.mean(), ".4f", error)
                 row[f"{name}: sd"] = Figure(ours.std(ddof=1), ".4f")

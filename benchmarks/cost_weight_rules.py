@@ -66,7 +66,7 @@ def weights_of(cost, rule):
 def regrets(family, k, rule, n_matrices=200, n_rows=2000):
     """Return the regret of a rule for every matrix of a family."""
     rng = np.random.default_rng(0)
-    found = []
+    collected = []
     for _ in range(n_matrices):
         costs = family(rng, k)
         proba = rng.dirichlet(np.full(k, 0.5), n_rows)
@@ -74,8 +74,8 @@ def regrets(family, k, rule, n_matrices=200, n_rows=2000):
         risk = proba @ costs
         decided = (proba * weights_of(cost, rule)).argmax(axis=1)
         incurred = risk[np.arange(n_rows), decided].mean()
-        found.append(incurred / risk.min(axis=1).mean() - 1)
-    return np.array(found)
+        collected.append(incurred / risk.min(axis=1).mean() - 1)
+    return np.array(collected)
 
 
 def measure(options):
@@ -84,12 +84,12 @@ def measure(options):
     rows = []
     for family in FAMILIES:
         for k in (3, 6):
-            found = {rule: regrets(family, k, rule, **size) for rule in RULES}
+            measured = {rule: regrets(family, k, rule, **size) for rule in RULES}
             row = {"costs": family.__doc__.rstrip("."), "classes": k}
-            for rule, values in found.items():
+            for rule, values in measured.items():
                 error = 100 * values.std(ddof=1) / np.sqrt(values.size)
                 row[rule or "no weights"] = Figure(100 * values.mean(), ".1f", error)
-            gap = found["log_ls"].mean() - found["sum"].mean()
+            gap = measured["log_ls"].mean() - measured["sum"].mean()
             row["log_ls at or below sum"] = gap <= 1e-12
             rows.append(row)
     yield table(rows)

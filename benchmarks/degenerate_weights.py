@@ -73,9 +73,9 @@ def measure(options):
         rows, worst = [], np.zeros(3)
         for kind, draw in kinds.items():
             for n in SIZES:
-                found = rates(draw, n, n_draws, seed=n)
-                worst = np.maximum(worst, found)
-                shares = [Figure(share, ".3f") for share in found]
+                measured = rates(draw, n, n_draws, seed=n)
+                worst = np.maximum(worst, measured)
+                shares = [Figure(share, ".3f") for share in measured]
                 rows.append(
                     {
                         f"{title} weights": kind,

@@ -38,14 +38,14 @@ def arguments(parser):
 
 
 def measure(options):
-    found, versions = peers()
+    measured, versions = peers()
     if versions:
         yield f"Peers: {', '.join(versions)}"
     ours = {name: our_ratio(make) for name, make in OURS.items()}
     methods = {
         "ours": ours,
-        "peers": found,
-        None: ours | found,
+        "peers": measured,
+        None: ours | measured,
     }[options.only]
     workloads = list(WORKLOADS)[:2] if options.quick else list(WORKLOADS)
     seeds = 1 if options.quick else options.seeds
@@ -109,7 +109,7 @@ def tables(fits, workloads, seeds):
 
     means = {
         name: [
-            [float(np.mean(of(name, one, what))) for one in workloads]
+            [float(np.mean(of(name, workload, what))) for workload in workloads]
             for what in range(3)
         ]
         for name in names
@@ -145,17 +145,18 @@ def tables(fits, workloads, seeds):
             for name in names
         ]
     )
-    fewest = min(len(of(name, one, 0)) for name in names for one in workloads)
+    fewest = min(len(of(name, workload, 0)) for name in names for workload in workloads)
     yield (
         f"On the {fewest} seeds that all methods took part in, the mean error over all "
         "workloads, and that of the KLIEPs by the number of features."
     )
     kinds = [
-        [one for one in workloads if _features(one) == d] for d in (1, 2, 5, 10, 20)
+        [workload for workload in workloads if _features(workload) == d]
+        for d in (1, 2, 5, 10, 20)
     ]
 
     def mean(name, some):
-        return np.mean([of(name, one, 0)[:fewest] for one in some])
+        return np.mean([of(name, item, 0)[:fewest] for item in some])
 
     yield table(
         [

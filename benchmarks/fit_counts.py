@@ -73,7 +73,7 @@ def measure(options):
 
 def figures(name, estimator, X, y, splits):
     """Return the row of one method: means over the splits, medians of times."""
-    found = []
+    collected = []
     for train, test in splits:
         with counted_fits(*BASES) as fits:
             seconds, _ = cpu_seconds(estimator.fit, X.iloc[train], y[train])
@@ -83,7 +83,7 @@ def figures(name, estimator, X, y, splits):
         threshold = getattr(estimator, "best_threshold_", None)
         if threshold is None:
             threshold = estimator.threshold_
-        found.append(
+        collected.append(
             (
                 len(fits),
                 seconds,
@@ -93,7 +93,7 @@ def figures(name, estimator, X, y, splits):
                 log_loss(y[test], p),
             )
         )
-    fits, seconds, predict, threshold, accuracy, loss = np.array(found).T
+    fits, seconds, predict, threshold, accuracy, loss = np.array(collected).T
     return {
         "method": name,
         "base fits": int(fits[0]),

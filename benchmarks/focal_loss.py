@@ -60,11 +60,11 @@ def compare(options):
     rows = []
     for name, X, y in problems(options):
         for noise in (0.0, 0.05) if name.startswith("made, 5%") else (0.0,):
-            found = {}
+            by_name = {}
             for seed in range(1 if options.quick else 5):
                 for model, loss, auc in scores_of(X, y, seed, noise):
-                    found.setdefault(model, []).append((loss, auc))
-            mean = {model: np.mean(pairs, axis=0) for model, pairs in found.items()}
+                    by_name.setdefault(model, []).append((loss, auc))
+            mean = {model: np.mean(pairs, axis=0) for model, pairs in by_name.items()}
             base, base_auc = mean["log loss"]
             rows += [
                 {

@@ -118,10 +118,12 @@ def groups(options):
                     figures = by_fairlearn(make(), X, y, X_new, y_new)
                     peer = "fairlearn ExponentiatedGradient(EqualizedOdds)"
                     rows.setdefault(peer, {}).setdefault(noise, []).append(figures)
-        yield table([_row(name, strategy, found) for strategy, found in rows.items()])
+        yield table(
+            [_row(name, strategy, measured) for strategy, measured in rows.items()]
+        )
         loss = {
-            strategy: np.array(found[0.0])[:, 0].mean()
-            for strategy, found in rows.items()
+            strategy: np.array(measured[0.0])[:, 0].mean()
+            for strategy, measured in rows.items()
         }
         most = {"LR": 1 / 3, "LightGBM": 1 / 2}[name]
         share = loss["GroupBalancedWeighting"] / loss["none"]
@@ -212,9 +214,9 @@ def noise(options):
                         ".4f",
                         np.std(values) / np.sqrt(max(len(values) - 1, 1)),
                     )
-                    for share, values in found.items()
+                    for share, values in measured.items()
                 }
-                for name, found in rows.items()
+                for name, measured in rows.items()
             ]
         )
 

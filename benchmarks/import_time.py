@@ -35,7 +35,7 @@ def measure(options):
             {statement: seconds(statement) for statement in turns[i % 2]}
             for i in range(repeats)
         ]
-        both = np.array([[one[statement] for statement in pair] for one in taken])
+        both = np.array([[item[statement] for statement in pair] for item in taken])
         median, interval = ratio(both)
         rows.append(
             {

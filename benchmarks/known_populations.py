@@ -67,12 +67,12 @@ def weigh(weighting, X):
 def biases(options):
     n, seeds = (200, 2) if options.quick else (2000, 8)
     for problem, draw in PROBLEMS.items():
-        found = {"none": []} | {name: [] for name in METHODS}
+        measured = {"none": []} | {name: [] for name in METHODS}
         for seed in range(seeds):
             rng = np.random.default_rng(seed)
             X, target = draw(rng, n)
             truth = outcome(draw(np.random.default_rng(99), 400_000)[1]).mean()
-            found["none"].append((abs(outcome(X).mean() - truth), 1.0, 0.0))
+            measured["none"].append((abs(outcome(X).mean() - truth), 1.0, 0.0))
             for name, make in METHODS.items():
                 if options.quick and ("default" in name or "products" in name):
                     continue
@@ -80,9 +80,9 @@ def biases(options):
                     continue  # 65 moments: too many to ask of so few rows
                 seconds, w = cpu_seconds(weigh, make(target), X)
                 error = abs(np.mean(w * outcome(X)) - truth)
-                found[name].append((error, 1 / np.mean(w**2), seconds))
+                measured[name].append((error, 1 / np.mean(w**2), seconds))
         rows = []
-        for name, figures in found.items():
+        for name, figures in measured.items():
             if not figures:
                 continue
             error, share, seconds = np.mean(figures, axis=0)

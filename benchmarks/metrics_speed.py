@@ -39,13 +39,15 @@ def measure(options):
 
 
 def measure_all(scores, y, p, weight, repeats):
-    given = {"sample_weight": weight}
+    by_name = {"sample_weight": weight}
     w = np.ones(y.size) if weight is None else weight
     work = {
-        "SigmoidCalibrator().fit": lambda: SigmoidCalibrator().fit(scores, y, **given),
-        "cox_calibration": lambda: cox_calibration(y, p, **given),
-        "calibration_error": lambda: calibration_error(y, p, **given),
-        "calibration_metrics": lambda: calibration_metrics(y, p, **given),
+        "SigmoidCalibrator().fit": lambda: SigmoidCalibrator().fit(
+            scores, y, **by_name
+        ),
+        "cox_calibration": lambda: cox_calibration(y, p, **by_name),
+        "calibration_error": lambda: calibration_error(y, p, **by_name),
+        "calibration_metrics": lambda: calibration_metrics(y, p, **by_name),
         "make_splits": lambda: make_splits("auto", None, y, weight, 0, {}),
         "weighted_quantile": lambda: weighted_quantile(p, w, 0.5),
     }

@@ -107,13 +107,13 @@ def measure(options):
         f"{len(y):,} rows, {RARE:.0%} of them rare, {len(seeds)} seeds, mean ± "
         f"standard deviation. Full batch: {best:.4f} (earlier: {FULL_BATCH})."
     )
-    rows, found = [], {}
+    rows, measured = [], {}
     for name, learn in METHODS.items():
         row = {"method": name}
         for position, rate in enumerate(RATES):
             losses = [loss(learn(X, y, rate, s), X, y, weights) for s in seeds]
             mean, spread = np.mean(losses), np.std(losses, ddof=1)
-            found[name, rate] = mean, spread
+            measured[name, rate] = mean, spread
             row[f"rate {rate}"] = f"{mean:.3f} ± {spread:.3f}"
             earlier = EARLIER.get(name)
             row[f"earlier, {rate}"] = (
@@ -122,7 +122,7 @@ def measure(options):
         rows.append(row)
     yield table(rows)
     yield "## Claims"
-    yield table(list(claims(found, best)))
+    yield table(list(claims(measured, best)))
 
 
 def claims(found, best):

@@ -116,7 +116,7 @@ def sums_of_batches(monitor, batches):
     X = np.concatenate([X for X, _ in batches])
     seen = Predictions.of(monitor.estimator_, X, monitor.classes_)
     ends = np.cumsum([len(y) for _, y in batches])
-    found = []
+    collected = []
     for end, (_, y) in zip(ends, batches, strict=True):
         part = Predictions(
             *(field if field is None else field[end - len(y) : end] for field in seen)
@@ -126,8 +126,8 @@ def sums_of_batches(monitor, batches):
             monitor._figures.sums_without_labels(part, weight),
             monitor._figures.sums_with_labels(part, y, weight),
         ]
-        found.append((sums, y, part.proba[:, 1]))
-    return found
+        collected.append((sums, y, part.proba[:, 1]))
+    return collected
 
 
 def single_batch_p(monitor, seen):
@@ -136,12 +136,12 @@ def single_batch_p(monitor, seen):
     for position, stream in enumerate(monitor._streams):
         batches = np.array([sums[position] for sums, _, _ in seen])
         scales = monitor._scales(stream.names) | {"inflation": 1.0}
-        found = Comparison(monitor._reference[position], batches, **scales)
-        excess = np.maximum(np.abs(found.difference) - found.slack, 0)
-        z = np.sign(found.difference) * excess / found.scale
-        curve = stats.pearson3(found.skewness)
-        heavy = found.kurtosis > 1.5 * found.skewness**2 + 1
-        unknown = heavy | (np.abs(found.skewness) > 2) | np.isnan(z)
+        comparison = Comparison(monitor._reference[position], batches, **scales)
+        excess = np.maximum(np.abs(comparison.difference) - comparison.slack, 0)
+        z = np.sign(comparison.difference) * excess / comparison.scale
+        curve = stats.pearson3(comparison.skewness)
+        heavy = comparison.kurtosis > 1.5 * comparison.skewness**2 + 1
+        unknown = heavy | (np.abs(comparison.skewness) > 2) | np.isnan(z)
         tail = np.minimum(curve.sf(z), curve.cdf(z))
         p.append(np.where(unknown, 1.0, np.minimum(2 * tail, 1.0)))
     p = np.concatenate(p, axis=1)
@@ -155,15 +155,15 @@ def p_values(monitor, batches, peer=None):
     batch is its own, and the peer's is valid at any time.
     """
     seen = sums_of_batches(monitor, batches)
-    found, onsets = [], []
+    measured, onsets = [], []
     for t, (sums, y, p) in enumerate(seen, start=1):
         monitor._look(sums, [len(y), len(y)], t)
         both = np.concatenate([stream.p_value for stream in monitor._streams])
         names = [name for stream in monitor._streams for name in stream.onset]
         other = np.nan if peer is None else peer.update(y, p).p_anytime
-        found.append((both.min(), other))
+        measured.append((both.min(), other))
         onsets.append(names[np.argmin(both)])
-    new, other = np.array(found).T
+    new, other = np.array(measured).T
     return np.column_stack([new, single_batch_p(monitor, seen), other]), onsets
 
 
@@ -214,18 +214,18 @@ def distance_of_reference(options, seed, make, how):
     monitor = fitted_monitor(make, how, rng)
     X, y = rows(1000 if options.quick else 50_000, rng)
     [(sums, _, _)] = sums_of_batches(monitor, [(X, y)])
-    found = {}
+    by_name = {}
     for stream, reference, batch in zip(
         monitor._streams, monitor._reference, sums, strict=True
     ):
         scales = monitor._scales(stream.names) | {"inflation": 1.0}
         compared = Comparison(reference, batch, **scales)
         z = compared.difference / compared.scale
-        found |= {
+        by_name |= {
             f"{name.figure} {name.of}": value
             for name, value in zip(stream.names, z, strict=True)
         }
-    return found
+    return by_name
 
 
 def lowered(single, alpha):
@@ -236,7 +236,7 @@ def lowered(single, alpha):
 
 def delays(streams, levels):
     """Return the delays of the rules at the levels, and the errors of the onset."""
-    found = {key: [] for key in [*levels, *((a, "onset") for a in ALPHAS)]}
+    measured = {key: [] for key in [*levels, *((a, "onset") for a in ALPHAS)]}
     for p, onsets in streams:
         for (alpha, rule), level in levels.items():
             column = p[:, ("new", "single", "peer").index(rule)]
@@ -246,10 +246,10 @@ def delays(streams, levels):
             first = rang[0] + 1 if rang.size else N_BATCHES + 1
             if first < ONSET:
                 continue
-            found[alpha, rule].append(first - ONSET + 1)
+            measured[alpha, rule].append(first - ONSET + 1)
             if rule == "new" and rang.size:
-                found[alpha, "onset"].append(onsets[rang[0]] - ONSET)
-    return found
+                measured[alpha, "onset"].append(onsets[rang[0]] - ONSET)
+    return measured
 
 
 def measure(options):
@@ -280,15 +280,16 @@ def measure(options):
         quiet += _rates(name, SIZE, p)
     yield "## Quiet streams: share that ever rings in 60 batches\n\n" + table(quiet)
 
-    found = []
+    collected = []
     for change in CHANGES:
         for size in sizes:
             arguments = "set aside", size, change, n_peer if size == SIZE else 0
             streams = in_parallel(options, changed_stream, n_changed, *arguments)
             all_delays = delays(streams, levels[size])
-            found += [_delay(change, size, alpha, all_delays) for alpha in ALPHAS]
+            collected += [_delay(change, size, alpha, all_delays) for alpha in ALPHAS]
     yield (
-        f"## Delay in batches, the change begins with batch {ONSET}\n\n" + table(found)
+        f"## Delay in batches, the change begins with batch {ONSET}\n\n"
+        + table(collected)
     )
     yield (
         "## The alpha of the single-batch test that was used above\n\n"
@@ -298,7 +299,7 @@ def measure(options):
 
 
 def _references(options, n):
-    found = []
+    collected = []
     for name, make, how in [
         ("logistic, set aside", logistic, "set aside"),
         ("logistic, folds", logistic, "folds"),
@@ -309,10 +310,10 @@ def _references(options, n):
         for figure in distances[0]:
             z = np.array([distance[figure] for distance in distances])
             row[figure] = f"{z.mean():+.1f}, {np.mean(z**2):.2f}"
-        found.append(row)
+        collected.append(row)
     yield (
         f"## Figures of {n} models on new rows minus their reference, in standard "
-        "errors: mean, mean square\n\n" + table(found)
+        "errors: mean, mean square\n\n" + table(collected)
     )
 
 

@@ -61,8 +61,8 @@ def compare(name, cls, parameters, repeats, X, y):
 
 def latency(X, y, repeats, calls):
     """Return rows of the CPU time of predict_proba for one row."""
-    own = LogisticRegression(class_weight="balanced")
-    models = {"LogisticRegression(class_weight='balanced')": own}
+    regression = LogisticRegression(class_weight="balanced")
+    models = {"LogisticRegression(class_weight='balanced')": regression}
     for calibration in [None, "sigmoid", "isotonic", "temperature", "prior"]:
         models[f"WeightedClassifier(calibration={calibration!r})"] = WeightedClassifier(
             LogisticRegression(),
@@ -74,7 +74,7 @@ def latency(X, y, repeats, calls):
         for arguments in [{}, {"ensemble": False}]:
             shown = "".join(f", {k}={v}" for k, v in arguments.items())
             models[f"CalibratedClassifierCV(method={method!r}{shown})"] = (
-                CalibratedClassifierCV(own, method=method, **arguments)
+                CalibratedClassifierCV(regression, method=method, **arguments)
             )
     one = X[:1]
 

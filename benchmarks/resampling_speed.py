@@ -68,8 +68,8 @@ def measure_loss(X, name):
     for search, made in searches().items():
         if made == 5:
             continue
-        found_at, found = made.fit(X).kneighbors(X)
-        same = (found[:, 1:, None] == true[:, None, 1:]).any(axis=2)
+        found_at, measured = made.fit(X).kneighbors(X)
+        same = (measured[:, 1:, None] == true[:, None, 1:]).any(axis=2)
         farther = found_at[:, 1:].mean(axis=1) / distances[:, 1:].mean(axis=1)
         yield {
             "rows": len(X),

@@ -102,8 +102,8 @@ def agreement(engine, source, rows):
         "prior": PriorWeighting({0: 0.8, 1: 0.2}),
     }.items():
         expected = weighting.fit(rows, rows["y"], rows["w"]).weigh(rows, rows["y"])
-        found = weighting.fit_statistics(masses).weigh(rows, rows["y"])
-        yield line(engine, f"{name} weights", np.abs(found / expected - 1))
+        weights = weighting.fit_statistics(masses).weigh(rows, rows["y"])
+        yield line(engine, f"{name} weights", np.abs(weights / expected - 1))
     weighting = EntropyBalancingWeighting(moments=MOMENTS)
     expected = weighting.fit(rows, None, rows["w"]).weigh(rows)
     weighting.fit_statistics(

@@ -105,15 +105,15 @@ def known_truth(options):
 
 def learn(strategies, X, X_target, seed):
     """Return strategies that repeat weights learned once, for any model."""
-    found = {"none": None}
+    by_name = {"none": None}
     for name, make in strategies.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             weights = make(X_target, random_state=seed).fit_weigh(X, None)
-        found[name] = given(weights)
+        by_name[name] = given(weights)
         if name == "DensityRatioWeighting":
-            found["... exponent=0.5"] = given(np.sqrt(weights))
-    return found
+            by_name["... exponent=0.5"] = given(np.sqrt(weights))
+    return by_name
 
 
 def given(weights):

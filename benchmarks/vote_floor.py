@@ -61,7 +61,7 @@ def losses(model, X, y, train, test):
         model, X[train], y[train], cv=folds, method="predict_proba"
     )
     new = model.fit(X[train], y[train]).predict_proba(X[test])
-    found = []
+    collected = []
     for quantile in QUANTILES:
         small = np.quantile(held_out[held_out > 0], quantile)
         clip = float(np.clip(small / 2, SMALLEST_CLIP, 0.25))
@@ -69,8 +69,8 @@ def losses(model, X, y, train, test):
             scores_from_proba(held_out, clip=clip), y[train]
         )
         proba = calibrator.predict_proba(scores_from_proba(new, clip=clip))
-        found.append(log_loss(y[test], proba[:, 1]))
-    return [*found, np.mean(held_out[:, 1] == 0)]
+        collected.append(log_loss(y[test], proba[:, 1]))
+    return [*collected, np.mean(held_out[:, 1] == 0)]
 
 
 def measure(options):

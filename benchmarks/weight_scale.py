@@ -27,16 +27,21 @@ ESTIMATORS = {
 def methods(cls, parameters):
     """Return the estimators to compare."""
     balanced = cls(**parameters, class_weight="balanced")
-    found = {"the estimator itself": balanced}
+    by_name = {"the estimator itself": balanced}
     for calibration in [None, "sigmoid", "isotonic", "temperature", "prior"]:
-        found[f"WeightedClassifier(calibration={calibration!r})"] = WeightedClassifier(
-            cls(**parameters), calibration=calibration, random_state=0, ensemble="auto"
+        by_name[f"WeightedClassifier(calibration={calibration!r})"] = (
+            WeightedClassifier(
+                cls(**parameters),
+                calibration=calibration,
+                random_state=0,
+                ensemble="auto",
+            )
         )
     for method in ["sigmoid", "isotonic", "temperature"]:
-        found[f"CalibratedClassifierCV(method={method!r})"] = CalibratedClassifierCV(
+        by_name[f"CalibratedClassifierCV(method={method!r})"] = CalibratedClassifierCV(
             balanced, method=method
         )
-    return found
+    return by_name
 
 
 def measure(options):
