@@ -1,4 +1,4 @@
-"""Who gets which keyword: metadata of fit and predict, sorted by who asks for them."""
+"""Metadata of fit and predict, sorted by the object that asks for them."""
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
@@ -88,8 +88,8 @@ def sort_fit_params(
 def sort_predict_params(router, params, decision, offsets):
     """Return the arguments of predict for the decision, and those for the estimator.
 
-    `offsets` are the names of what the scores of each row are added to; what was there
-    in the fit must be there again.
+    `offsets` are the names of the offsets of the fit, which are added to the scores of
+    each row; predictions need them too.
     """
     named = {name: value for name, value in params.items() if name in OFFSETS}
     params = {name: value for name, value in params.items() if name not in OFFSETS}

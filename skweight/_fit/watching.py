@@ -28,11 +28,11 @@ class Family:
     Attributes
     ----------
     patience : str
-        What to write for a learner to be patient, with a value.
+        The parameter that sets the patience, with an example value.
     names : set of str
-        Arguments of its `fit` by which a user passes validation rows, or weights.
+        Arguments of its `fit` with validation rows or their weights.
     weights : set of str
-        Those of them that are weights.
+        The arguments among them that are weights.
     """
 
     patience = ""
@@ -44,7 +44,7 @@ class Family:
         raise NotImplementedError
 
     def chosen_watch(self, params, arguments):
-        """Return what the user has a learner watch; None for what is its default."""
+        """Return the metric that the user has set; None for the default one."""
         return None
 
     def takes_refined(self, learner, params, arguments):

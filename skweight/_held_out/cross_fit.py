@@ -34,10 +34,10 @@ def cross_fit(
 ):
     """Fit once for every split: outputs on the rows left out, and the models.
 
-    A split that tests no row is fitted for its model alone. ``method`` is the name of
-    the method whose outputs are wanted, or a function that tells it from a fitted
-    model. Models are a list of pairs of a fitted estimator and its deliveries: those of
-    the first ``n_kept`` splits. ``progress`` hears of each fit; None: nobody does.
+    A split without held-out rows is fitted for its model alone. ``method`` is the name
+    of the method for the outputs, or a function that returns the name for a fitted
+    model. Models are a list of pairs of a fitted estimator and its deliveries, for the
+    first ``n_kept`` splits. ``progress`` reports each fit, if it is not None.
     """
     (X,) = indexable(X)  # some sparse formats have no rows to take
     n_samples = n_rows(X)

@@ -1,4 +1,4 @@
-"""What a fitted estimator says of rows: which method, whose column, and on what scale.
+"""Outputs of a fitted estimator: the method, the order of columns, and the scale.
 
 Columns are taken by the estimator's own ``classes_``, whatever their order.
 """

@@ -138,7 +138,7 @@ def row_values(source, X, metadata, *, owner):
 
 
 def as_vector(values):
-    """Return values as an array; times with a zone stay objects that know it."""
+    """Return values as an array; times with a time zone stay objects."""
     if hasattr(values, "to_numpy"):
         return values.to_numpy()
     return np.asarray(values)

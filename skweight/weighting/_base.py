@@ -163,8 +163,8 @@ class BaseWeighting(Documented, BaseEstimator):
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Non-negative weights. Their mean is one on the training rows, and whatever
-            it is on others.
+            Non-negative weights. Their mean is one on the training rows; on others it
+            may differ.
         """
         check_is_fitted(self, "scale_")
         return self._weigh(X, y if y is None else self._check_y(X, y), **metadata)

@@ -301,8 +301,8 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 def in_reach(likelihoods):
     """Return likelihoods of rows whose squares are numbers.
 
-    Only ratios within a row matter. They are left alone unless a class that hardly
-    counts makes some of them huge.
+    Only ratios within a row matter. They are changed only if a class with almost no
+    weight makes some of them huge.
     """
     if likelihoods.max() < 1 / _LEAST_LIKELY:
         return likelihoods

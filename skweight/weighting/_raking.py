@@ -202,7 +202,7 @@ class RakingWeighting(BaseWeighting):
 def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     """Return the multipliers under which the cells have the given margins.
 
-    Needs the mass of every distinct cell and nothing of its rows, so that masses may be
+    Needs only the total weight of every distinct cell, not its rows, so totals may be
     summed over parts of the data.
 
     Parameters

@@ -16,8 +16,8 @@ _LARGEST_EXPONENT = 500.0
 class RecencyWeighting(BaseWeighting):
     r"""Halve the weight of a row with every half-life of its age.
 
-    For a world that drifts: the population of interest is the present one, and an old
-    row stands for less of it. Role: population.
+    For data that change with time: the population of interest is the present one, and
+    an old row represents fewer rows of it. Role: population.
 
     .. math:: w_i \propto 2^{-(t_{now} - t_i) / h}
 
