@@ -131,7 +131,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     See Also
     --------
-    CostMatrix : How costs are said.
+    CostMatrix : The costs.
     skweight.metrics.make_cost_scorer : Selects models by what their decisions cost.
     sklearn.model_selection.TunedThresholdClassifierCV : One threshold, two classes.
 

@@ -107,7 +107,7 @@ class FewerThanAskedWarning(UserWarning):
 
 
 class OverlapWarning(UserWarning):
-    """The training rows do not cover the population they are to stand for.
+    """The training rows do not cover the target population.
 
     No weight can stand for rows that are not there. The message gives the share of the
     target that is missing.

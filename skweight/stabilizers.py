@@ -139,7 +139,7 @@ class CapStabilizer(BaseStabilizer):
 
 
 class ParetoStabilizer(BaseStabilizer):
-    """Replace the largest weights by what their own tail leads one to expect.
+    """Replace the largest weights by their expectation under a fitted tail.
 
     Pareto smoothing for estimated density ratios. Weights without a continuous tail,
     such as weights per class, and fewer than 25 of them, are only normalised.

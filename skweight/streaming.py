@@ -1,4 +1,4 @@
-"""Rows that arrive in parts: how a stream is weighed, and mini-batches with quotas."""
+"""Rows that arrive in chunks: the weights of a stream, and mini-batches with quotas."""
 
 import numpy as np
 from sklearn.base import BaseEstimator

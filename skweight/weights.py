@@ -549,7 +549,7 @@ def _tempered_kish(log_weights, exponent):
     """Return the effective sample size of a power of weights of at most 1."""
     flattened = np.exp(exponent * log_weights)
     total = flattened.sum()
-    # Not a BLAS product, whose threads wait for one another on a busy machine.
+    # Not a BLAS product: its threads are slow on a busy machine.
     flattened *= flattened
     return total**2 / flattened.sum()
 

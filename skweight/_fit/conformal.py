@@ -317,8 +317,8 @@ class PredictSet:
         Raises
         ------
         ValueError
-            If weights of new rows can neither be computed nor are given, although the
-            fit had population weights.
+            If the fit had population weights, and those of the new rows are neither
+            passed nor can be computed.
 
         Warns
         -----

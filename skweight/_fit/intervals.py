@@ -184,8 +184,8 @@ class PredictInterval:
         Returns
         -------
         intervals : ndarray of shape (n_samples, 2)
-            Lower and upper ends, in the unit of y; infinite where the held-out rows do
-            not bear the coverage.
+            Lower and upper ends, in the unit of y; infinite if there are too few
+            held-out rows for the coverage.
 
         Raises
         ------

@@ -61,8 +61,8 @@ class PredictInterval:
         check_fitted(self, "estimators_")
         if self.prevalence_ is not None and self.classes_.size > 2:
             raise ValueError(
-                "Intervals of one class against the rest say nothing of a population "
-                "in which the rest is made up differently, and there are "
+                "Intervals of one class against the rest are not valid after "
+                "set_prevalence, which changes the mixture of the rest: there are "
                 f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
             )
         _, offsets = sort_predict_params(self, params, None, self._offsets)

@@ -24,9 +24,9 @@ class Weighed(NamedTuple):
     Attributes
     ----------
     X : array-like of shape (n_samples, n_visible)
-        Rows without the columns that the estimator is not to see.
+        Rows without the columns that the estimator must not use.
     width : int or None
-        Number of columns that rows have with them; None where no column is hidden.
+        Number of columns including these; None if no column is hidden.
     training : Training
         How an estimator is fitted on these rows, or on those of a fold.
     weighting : weighting or None

@@ -35,8 +35,8 @@ def pareto_smooth(weights, *, log=False, ties="average"):
     the largest raw one. Unlike a clip it needs no threshold from you. Weights that
     have no continuous tail (weights per class, few rows) come back unchanged.
 
-    A genuine giant is smoothed away with the accidents, so look at the effective
-    sample size before as well as after.
+    A large weight that is right is shrunk as well, so compare the effective sample size
+    before and after.
 
     Parameters
     ----------

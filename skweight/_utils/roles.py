@@ -50,8 +50,8 @@ def multiply(first, second):
 def without_rounding_noise(weights):
     """Return weights rounded to their first 32 binary digits.
 
-    Weights times 1000, and divided by their mean again, differ from before in their
-    last bits. A forest breaks ties by such bits, so that they must not be there.
+    Weights that are multiplied by 1000 and divided by their mean differ in the last
+    bits. A forest breaks ties by these bits, so they are rounded away.
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)

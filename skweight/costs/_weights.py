@@ -24,8 +24,8 @@ def closest_weights(costs, method, labels):
         raise ValueError(
             "These costs leave no weights that are 0 or more and not all 0: "
             f"{dict(zip(labels, weights.tolist(), strict=True))}. A mistake must cost "
-            "more than the right decision; decide by the costs themselves instead, "
-            "which needs no such thing."
+            "more than the right decision; or decide by the costs themselves, without "
+            "weights."
         )
     return weights / weights.mean()
 
@@ -156,11 +156,11 @@ def regret_weights(costs, codes):
     Returns
     -------
     weights : ndarray of shape (n_samples,)
-        Cost of the worst decision beyond that of the label. Zero where another
-        decision is cheaper than the label: no weight, however small, teaches the
-        learner to decide otherwise than the label says.
+        Cost of the worst decision minus that of the label. Zero where another decision
+        is cheaper than the label, because a weight cannot make the learner decide
+        against the label.
     flipped : ndarray of shape (n_samples,), dtype bool
-        The rows of that last kind.
+        The rows in which another decision is cheaper than the label.
     """
     of_label = costs[np.arange(codes.size), codes]
     flipped = costs.min(axis=1) < of_label

@@ -176,7 +176,7 @@ def _call(scorer, classes, true, decided, mass):
 
 
 def check_scorer(scorer, classes):
-    """Raise if a scorer judges probabilities or scores, which no threshold changes.
+    """Raise if a scorer uses probabilities or scores, which a threshold cannot change.
 
     Other errors of a scorer that is tried on made-up rows say nothing of the real ones.
     """

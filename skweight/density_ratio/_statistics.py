@@ -1,4 +1,4 @@
-"""Sums of kernels over rows, which can be taken anywhere and added up."""
+"""Sums of kernels over rows; sums of parts of the data can be added."""
 
 from typing import NamedTuple
 

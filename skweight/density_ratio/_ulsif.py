@@ -32,7 +32,7 @@ class ULSIF(RelativeDensityRatio):
 
     with :math:`H_s, H_t` the mean of :math:`\varphi \varphi^\top` over source and
     target, and :math:`h` the mean of :math:`\varphi` over the target. The coefficients
-    may be negative; the ratio is cut off at zero, not they.
+    may be negative; only the ratio is clipped at zero.
 
     Parameters
     ----------

@@ -60,8 +60,8 @@ class CostWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if labels are missing or unknown, costs cannot be had from the rows,
-        or nothing is at stake anywhere.
+        In `fit`, if labels are missing or unknown, costs cannot be read from the rows,
+        or no decision costs more than another.
 
     Warns
     -----

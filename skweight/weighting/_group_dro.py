@@ -91,9 +91,9 @@ class GroupDROWeighting(BaseModelWeighting):
 
     Notes
     -----
-    ``n_rounds * k`` fits, and k more a group for references. The last iterate swings;
-    the mean over rounds is what converges. Training losses would not do: those of
-    flexible models vanish for every group.
+    ``n_rounds * k`` fits, and k more per group for references. The mean over the rounds
+    converges, the last round does not. Training losses cannot be used: those of
+    flexible models are zero for every group.
 
     References
     ----------

@@ -216,7 +216,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         )
 
     def _warn_of_error(self):
-        """Warn if a frequency cannot be found; also where it is used later on."""
+        """Warn if a frequency cannot be estimated from the target."""
         worst = np.argmax(self.target_prior_error_)
         error = self.target_prior_error_[worst]
         if error > LARGEST_ERROR:

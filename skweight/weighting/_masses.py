@@ -19,7 +19,7 @@ class ClassMass(NamedTuple):
 
 
 def rows_of_cells(statistics, weighting):
-    """Return X, y and sample_weight of rows that stand for all rows of a cell."""
+    """Return X, y and sample_weight with one row per cell, weighted by its total."""
     name = type(weighting).__name__
     if not hasattr(statistics, "as_rows"):
         raise TypeError(

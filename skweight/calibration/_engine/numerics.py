@@ -83,8 +83,8 @@ class Tails(NamedTuple):
 def soften_tails(logit, tails):
     r"""Let log odds grow only logarithmically outside the bounds, in place.
 
-    Clipping would tie all scores outside. Here log odds at a distance d beyond a bound
-    are moved to the distance :math:`\log(1 + g d) / g`.
+    Clipping would give all scores outside the same value. Instead, log odds at a
+    distance d beyond a bound are moved to the distance :math:`\log(1 + g d) / g`.
     """
     low, high, firmness = tails
     if logit.shape[0] == 0:
