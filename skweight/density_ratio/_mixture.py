@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Relative ridge on the Hessian, which two nearly equal centres make singular. It changes
-# the steps, but not the minimum.
+# Relative ridge on the Hessian, which two nearly equal centres make singular. It
+# changes the steps, but not the minimum.
 _RIDGE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}
 
 # So many proportions of zero may become positive in one step.

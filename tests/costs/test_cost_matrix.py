@@ -523,7 +523,7 @@ MISSPELT = {"fruad": {"ok": 5}, "ok": {"fruad": 1}}
                 pd.DataFrame({"a": ["x", "y"]})
             ),
             ValueError,
-            ["no numbers"],
+            ["not numbers"],
         ),
         (
             lambda: CostMatrix.binary(fp=1, fn=metadata("t")).resolve(np.ones((2, 1))),
