@@ -69,9 +69,9 @@ class BaseStabilizer(Documented, BaseEstimator):
 class ClipStabilizer(BaseStabilizer):
     """Cut the largest weights off at a threshold found from the weights.
 
-    The simplest remedy for a few rows that outvote the rest. The threshold is applied
-    to the raw weights; normalising lifts all of them by the same factor afterwards,
-    so use :class:`CapStabilizer` for a bound that holds in the fit.
+    The simplest way to limit a few large weights. The threshold is applied to the raw
+    weights, and normalising multiplies all of them afterwards. Use
+    :class:`CapStabilizer` for a bound that holds in the fit.
 
     Parameters
     ----------

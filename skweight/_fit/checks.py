@@ -197,7 +197,7 @@ def _check_inversion(fitted, calibrator, figures):
 
 
 def _check_linear_inversion(request, weighed, plan, fitted):
-    """Warn of a linear model whose own rows say that its inversion is off.
+    """Warn of a linear model for which the inversion is wrong on its own rows.
 
     Not where rows were resampled, or steps of a Pipeline of ours weighed them: what the
     model has seen is not at hand then. Of the closed form that stands in where a class

@@ -32,7 +32,7 @@ def takes_in_fit(estimator, name):
 def sort_fit_params(
     router, fit_params, *, weighting, decision=None, cv=None, estimator=None
 ):
-    """Return the arguments of fit, apart by who is to get them.
+    """Return the arguments of fit, sorted by the object that receives them.
 
     Parameters
     ----------

@@ -238,7 +238,7 @@ def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidde
 
 
 def check_can_stop(estimator, fit_params):
-    """Raise unless what learns takes validation rows, and is told how long to wait."""
+    """Raise unless the learner takes validation rows and has a patience."""
     if isinstance(estimator, FrozenEstimator):
         raise ValueError(
             "validation rows have no use here: a FrozenEstimator is not fitted."

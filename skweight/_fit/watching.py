@@ -1,8 +1,8 @@
 """How learners that stop early take validation rows: a class for each family.
 
-Everything that differs from library to library is here: under which names rows and
-their weights go in, by which parameter a learner is patient, what it watches unless the
-user says so, and how many rounds it has kept in the end.
+All differences between the libraries are here: the names of the arguments for
+validation rows and their weights, the parameter for the patience, the default metric,
+and the number of rounds that a fitted model has kept.
 """
 
 import warnings
@@ -59,7 +59,7 @@ class Family:
         raise NotImplementedError
 
     def weights_passed(self, arguments):
-        """Yield labels and weights of the rows that a user passed to be watched."""
+        """Yield labels and weights of the validation rows that a user passed."""
         return iter(())
 
     def restore(self, learner, before):

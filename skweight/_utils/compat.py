@@ -22,8 +22,8 @@ _VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 def weights_need_support(name):
     """Return whether an ensemble hands its sample_weight to the estimators inside it.
 
-    They must take it, then. A bagging ensemble draws its rows by weight instead, but
-    only from scikit-learn 1.8 on.
+    Then these must support it. From scikit-learn 1.8 on, a bagging ensemble draws its
+    rows by weight instead.
     """
     return name == "AdaBoostClassifier" or (
         name == "BaggingClassifier" and _VERSION < (1, 8)

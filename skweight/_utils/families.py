@@ -105,8 +105,8 @@ def boosts_trees(estimator):
 def counts_votes(estimator):
     """Return whether the probabilities of a model are shares of votes.
 
-    They minimise no proper loss, so that a closed-form inversion of weights does not
-    make them right, and a share of exactly zero says "no vote" and not "impossible".
+    They do not minimise a proper loss, so the closed-form inversion of weights is not
+    correct for them, and a share of zero means "no vote", not "impossible".
     """
     return _is_any(learner_of(estimator), _VOTERS)
 

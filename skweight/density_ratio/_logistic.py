@@ -22,7 +22,7 @@ from skweight.density_ratio._kernels import (
 _LAMBDAS = 10.0 ** np.arange(-5, 1)
 _WIDTHS = np.array([-1.0, 0.0, 1.0])
 
-# Beyond e to this power a ratio is a statement about the model, not about the data.
+# Larger ratios than e to this power depend on the model, not on the data.
 _LARGEST_LOG_RATIO = 30.0
 
 # The linear part takes columns up to so many deviations.

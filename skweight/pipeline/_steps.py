@@ -1,8 +1,8 @@
-"""Rows on their way through the steps of a Pipeline, with their weights.
+"""Pass rows and their weights through the steps of a Pipeline.
 
-Two vectors travel with the rows, apart by role. Transformers are given the population,
-samplers take both along, weightings multiply them, and the last step is given their
-product. What one step does is a plain function, so that joblib can cache it.
+There are two weight vectors, one per role. Transformers get the population weights,
+samplers resample both, weightings multiply them, and the last step gets their product.
+The work of a step is a function, so that joblib can cache it.
 """
 
 import time

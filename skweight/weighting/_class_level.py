@@ -81,7 +81,7 @@ class ClassLevelWeighting(BaseWeighting):
 
     def _stabilize(self, raw, sample_weight):
         stable = super()._stabilize(raw, sample_weight)
-        # The weight of a class is all there is to follow.
+        # Other rows get the stabilized weight of their class.
         self.class_weight_ = self._follow(self.class_weight_)
         self._points = None
         return stable

@@ -22,7 +22,7 @@ from skweight.weighting._shift import SharedTarget
 
 # Largest distance to a moment that counts as reached, in standard deviations.
 _REACHED = 1e-8
-# Pull on the multipliers with which the distance to a target out of reach is measured.
+# Ridge with which the distance to a target that cannot be reached is measured.
 _FAR = 1e-6
 
 

@@ -130,11 +130,11 @@ class GroupWeighting(BaseWeighting):
 class GroupBalancedWeighting(GroupWeighting):
     r"""Let every group, or every group and label, count alike.
 
-    For a model that must not fail a small group: a hospital, a dialect, birds in front
-    of water. One fit with these weights comes close to group DRO in 26 to 51 fits, and
-    beats every rule that does without group labels. Choose among strengths by
-    :func:`~skweight.metrics.worst_group_scorer`. It serves the worst group; parity of
-    decisions is another aim, which balancing can make worse, see
+    For a model that must be good on small groups too: a hospital, a dialect, birds in
+    front of water. One fit with these weights is nearly as good as group DRO with 26 to
+    51 fits, and better than every rule without group labels. Choose the strength by
+    :func:`~skweight.metrics.worst_group_scorer`. The aim is the worst group. Equal
+    rates of decisions are another aim, which balancing can make worse, see
     :class:`ReweighingWeighting`. Role: emphasis.
 
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}

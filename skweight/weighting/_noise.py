@@ -184,7 +184,7 @@ class NoiseAwareWeighting(BaseModelWeighting):
             return (~confident.doubtful).astype(np.float64)
         p = proba[np.arange(codes.size), codes]
         threshold = confident.thresholds[codes]
-        # A class of which no model ever sees a sign says nothing against its rows.
+        # If no model ever predicts a class, its rows are not doubted.
         support = np.divide(p, threshold, np.ones_like(p), where=threshold > 0)
         return np.minimum(1.0, support)
 
