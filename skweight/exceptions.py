@@ -55,10 +55,10 @@ class DegenerateWeightsWarning(UserWarning):
 
     Few rows carry most of the weight: the effective rows of a class are below a tenth
     of its rows, and below 50; or one of at least ten rows has above half of the weight
-    of its class, or of everything. Both are judged for each role, and factors that a
-    whole class has are left out; the message gives the number of effective rows that
-    are left. Or the tail of the weights has no mean, or the mean ratio of two densities
-    is far above one.
+    of its class, or of all rows. This is checked for each role, without factors that
+    are the same for a whole class; the message gives the number of effective rows. Or
+    the tail of the weights has no mean, or the mean ratio of two densities is far above
+    one.
 
     Or weights have the index labels of X in another order ("The index of
     sample_weight ..."): they are taken by position, as everywhere in scikit-learn, and

@@ -156,8 +156,8 @@ class ParetoStabilizer(BaseStabilizer):
 
     Notes
     -----
-    O(n), or O(n log n) with a cap. A single genuine giant is smoothed away; compare
-    the effective sample size before and after.
+    O(n), or O(n log n) with a cap. A single large weight that is right is shrunk as
+    well; compare the effective sample size before and after.
 
     References
     ----------

@@ -364,8 +364,8 @@ class BalancedBatches:
             return rows[:0]
         drawn = systematic_resample(weights, n_draws, random_state=rng)
         times = np.bincount(drawn, minlength=rows.size)
-        # Draw j of c lies in the j-th c-th of the epoch, so that a row that comes often
-        # does not come twice in one batch while others wait.
+        # Draw j of c is in the j-th of c equal parts of the epoch, so that a row that
+        # is drawn often is not twice in one batch.
         first = np.cumsum(times) - times
         turn = np.arange(drawn.size) - first[drawn]
         place = (turn + rng.uniform(size=rows.size)[drawn]) / times[drawn]

@@ -199,9 +199,9 @@ def _check_inversion(fitted, calibrator, figures):
 def _check_linear_inversion(request, weighed, plan, fitted):
     """Warn of a linear model for which the inversion is wrong on its own rows.
 
-    Not where rows were resampled, or steps of a Pipeline of ours weighed them: what the
-    model has seen is not at hand then. Of the closed form that stands in where a class
-    has a single row nothing is asked either, since there is no other way.
+    There is no check if rows were resampled, or weighted by steps of a Pipeline of this
+    library, because the training rows of the model are then not known; nor if the
+    closed form is used because a class has a single row.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)

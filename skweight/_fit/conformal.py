@@ -405,7 +405,7 @@ class PredictSet:
 
 
 def check_conformal(wrapper, estimator, calibrator):
-    """Raise unless ``conformal`` is known, and goes with the rest; return ``cv``."""
+    """Check ``conformal`` and its combination with other parameters; return ``cv``."""
     cv, kind = wrapper.cv, wrapper.conformal
     if kind is None:
         return cv

@@ -106,7 +106,7 @@ def weigh(request):
 
 
 def _without_columns(weighting, hidden, width):
-    """Return a strategy whose target rows lack the columns that its rows lack."""
+    """Return a strategy without the hidden columns in its target rows."""
     targets = {
         name: drop_columns(value, hidden, width=width)
         for name, value in (weighting.get_params() if weighting else {}).items()

@@ -14,8 +14,8 @@ class Sums:
     hands that to `_take`; `_totals` returns the sums of all rows. Nothing is added
     before all of a chunk has been verified.
 
-    Sums with a key are those of a whole partition. They are kept apart, so that a
-    partition that comes again replaces its twin, until `_close` adds them up for good.
+    Sums with a key are those of a whole partition. They are stored separately, so that
+    a repeated partition replaces the first one, until `_close` adds them up.
     """
 
     # What may not differ between objects that are merged.

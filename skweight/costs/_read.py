@@ -96,7 +96,7 @@ def read_frame(frame):
 
 
 def read_array(costs, labels, rows):
-    """Return the nested dict of a square array, whose reading is stated."""
+    """Return the nested dict of a square array; ``rows`` says what its rows are."""
     labels = [plain(label) for label in labels]
     check_choice(rows, ("true", "predicted"), name="rows")
     cells = [list(row) for row in costs]

@@ -11,9 +11,9 @@ from skweight.exceptions import DecisionWarning
 class ExpectedCostDecision(BaseDecision):
     r"""Choose the decision of least expected cost.
 
-    What ``decision=CostMatrix(...)`` means, also called Bayes minimum risk. It takes
-    the probabilities at their word, so they must be those of the population: a
-    classifier that weighted its fit has to divide the weights out first.
+    What ``decision=CostMatrix(...)`` means, also called Bayes minimum risk. The
+    probabilities must be those of the population: after a weighted fit, the effect of
+    the weights must be removed first.
 
     .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
 

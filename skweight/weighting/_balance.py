@@ -95,10 +95,10 @@ class BalancedWeighting(ClassLevelWeighting):
 class EffectiveNumberWeighting(ClassLevelWeighting):
     r"""Balance classes by their effective number of rows.
 
-    Rows of a large class overlap, so that each new one adds less. The effective
-    number grows like the count at first and levels off at :math:`1/(1-\beta)`;
-    classes beyond that count are treated alike. Use it where full balancing gives
-    very rare classes too much weight. Role: emphasis.
+    Rows of a large class are similar, so each new row adds less information. The
+    effective number is about the count for small classes and at most
+    :math:`1/(1-\beta)`; classes with more rows get nearly equal weights. Use it if full
+    balancing gives very rare classes too much weight. Role: emphasis.
 
     .. math:: w_c \propto \frac{1}{E_c}, \qquad E_c = \frac{1-\beta^{n_c}}{1-\beta}
 

@@ -26,8 +26,8 @@ class GroupWeighting(BaseWeighting):
 
     A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``:
     the raw weight of each cell, from its total ``sample_weight``, both of shape
-    (n_groups, n_classes), or (n_groups, 1) where `needs_classes` is False. What it
-    gives cells without mass does not matter.
+    (n_groups, n_classes), or (n_groups, 1) where `needs_classes` is False. Its
+    values for cells without rows are ignored.
 
     Attributes
     ----------
