@@ -130,9 +130,11 @@ class WeightedClassifier(
         models with a feature for every ten rows of the rarest class .005, others next
         to nothing. ``"auto"``: True for models made of trees, unless a fold learned
         from less than half of the rows. Without calibration there is one model.
-    unsupported : {"raise", "resample"}, default="raise"
+    unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
-        a systematic bootstrap of the rows, drawn in proportion to their weights.
+        rows drawn in proportion to their weights: ``"resample"``, a systematic
+        bootstrap; ``"subsample"``, no row twice: class weights then keep all rows of
+        the class that has the largest, and of others the fewer the smaller theirs.
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight

@@ -67,8 +67,9 @@ class CostSensitiveClassifier(WeightedClassifier):
         `WeightedClassifier`.
     ensemble : {"auto", True, False}, default=False
         Whether fold models are averaged, as in `WeightedClassifier`.
-    unsupported : {"raise", "resample"}, default="raise"
-        What to do with an estimator that takes no weights, where there are any.
+    unsupported : {"raise", "resample", "subsample"}, default="raise"
+        What to do with an estimator that takes no weights, where there are any, as in
+        `WeightedClassifier`.
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows that count.
     validation_fraction : float or None, default=None

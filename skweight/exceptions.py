@@ -125,7 +125,7 @@ class UnsupportedWeightsError(TypeError, ValueError):
     """Weights cannot be brought into the wrapped estimator.
 
     It takes neither ``sample_weight`` nor anything that says the same, and the policy
-    ``unsupported="raise"`` forbids to drop the weights or to resample.
+    ``unsupported="raise"`` forbids to drop the weights or to draw rows by them.
 
     Examples
     --------

@@ -57,9 +57,11 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         Which rows are held out for `conformal`. None: a fifth of the rows for
         ``"split"``, five shuffled folds for ``"cross"``, which keep ``groups`` together
         where `fit` is given them. Rows of a time series need splits of time.
-    unsupported : {"raise", "resample"}, default="raise"
+    unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
-        a systematic bootstrap of the rows, drawn in proportion to their weights.
+        rows drawn in proportion to their weights: ``"resample"``, a systematic
+        bootstrap; ``"subsample"``, no row twice: each is kept with the probability
+        weight / largest weight, so that one large weight leaves few.
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight

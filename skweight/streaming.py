@@ -15,7 +15,7 @@ from skweight._utils.validation import (
     say,
     values_by_label,
 )
-from skweight.delivery._one import systematic_resample
+from skweight.delivery._draw import systematic_resample
 
 __all__ = ["BalancedBatches", "Streaming"]
 

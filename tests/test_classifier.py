@@ -726,7 +726,7 @@ def test_weights_that_cannot_be_used(weighting, weight, sentence):
         ),
         ({"calibration": object()}, TypeError, r"which lacks fit and predict_proba\."),
         ({"decision": "agmax"}, ValueError, r"Did you mean 'argmax'\?"),
-        ({"unsupported": "ignore"}, ValueError, r"one of \['raise', 'resample'\]; got"),
+        ({"unsupported": "ignore"}, ValueError, r"'subsample'\]; got"),
         ({"stabilizer": "clp"}, ValueError, r"Did you mean 'clip'\?"),
         ({"weighting": {0: 1}}, ValueError, r"it lacks \[1\]"),
         (

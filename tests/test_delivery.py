@@ -85,7 +85,8 @@ from threadpoolctl import threadpool_limits
 from skweight import WeightedClassifier
 from skweight.delivery import deliver
 from skweight.delivery._balancing import balances_itself
-from skweight.delivery._one import TRAINING, WeightAdapter, systematic_resample
+from skweight.delivery._draw import systematic_resample
+from skweight.delivery._one import TRAINING, WeightAdapter
 from skweight.exceptions import UnsupportedWeightsError
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])

@@ -27,7 +27,7 @@ from skweight._utils.validation import (
 )
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._arguments import check_offsets
-from skweight.delivery._deliver import POLICIES
+from skweight.delivery._draw import POLICIES
 from skweight.weighting import resolve_weighting
 from skweight.weighting._base import factors_of
 

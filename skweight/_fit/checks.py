@@ -12,7 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 from skweight._fit.models import output_of
 from skweight._fit.passed import LEAST_FACTOR, find_raised_class
 from skweight._fit.probabilities import needs_held_out_scores
-from skweight._fit.watched import check_watched_rows
+from skweight._fit.watched import check_watched_rows, warn_of_small_subsample
 from skweight._held_out.outputs import check_probabilities_are_ones, outputs_of
 from skweight._utils.families import (
     averages_trees,
@@ -58,6 +58,7 @@ def check_before_fit(request, weighed, plan):
         weighed, stabilizer, codes=request.codes, classes=request.classes
     )
     check_watched_rows(request, weighed)
+    warn_of_small_subsample(request, weighed)
     _warn_of_own_wrapper_of_keras(request.estimator)
     if request.classes is None:
         return figures
@@ -208,7 +209,8 @@ def _check_linear_inversion(request, weighed, plan, fitted):
     factor = multipliers.in_all.max() / multipliers.in_all.min()
     if not asked_for or request.classes.size != 2 or not factor > LEAST_FACTOR:
         return
-    resamples = any(delivery.way == "resample" for delivery in fitted.deliveries)
+    drawn = {"resample", "subsample"}
+    resamples = any(delivery.way in drawn for delivery in fitted.deliveries)
     if resamples or request.resampler is not None or samplers_in(model):
         return
     by_weights = np.array(weighed.figures["class_multiplier"])

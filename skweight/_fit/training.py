@@ -12,16 +12,19 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight._fit.validation_rows import ValidationRows
+from skweight._utils.families import learner_of
 from skweight._utils.roles import (
     RoleWeights,
     in_range,
     multiply,
     without_rounding_noise,
 )
-from skweight._utils.validation import check_weights, n_rows
+from skweight._utils.validation import check_weights, encode_labels, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
 from skweight.delivery._arguments import take_params
+from skweight.delivery._draw import subsample_sizes, whole_rows
+from skweight.delivery._one import is_drawn_for
 from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import factors_of
@@ -183,8 +186,32 @@ class Training:
                 emphasis = self._weigh_classes(X, y, population, emphasis)
             emphasis = self._stabilize(emphasis, population)
             rows = Rows(X, y, population, emphasis, fit_params, rows.kept)
+        if self.subsamples(rows):
+            rows = self._weigh_as_drawn(rows)
         self._prepared = rows._replace(validation=validation)
         return self._prepared
+
+    def subsamples(self, rows):
+        """Return whether a classifier is fitted on a part of the rows given to it."""
+        asked = self.unsupported == "subsample" and self.labels is not None
+        if not asked or rows.weights is None:
+            return False
+        return is_drawn_for(learner_of(self.estimator), rows.y, rows.weights)
+
+    @staticmethod
+    def rows_drawn(rows):
+        """Return how many rows of each class present such a classifier is fitted on."""
+        return subsample_sizes(rows.weights, encode_labels(np.asarray(rows.y))[1])
+
+    @staticmethod
+    def _weigh_as_drawn(rows):
+        """Return rows whose classes weigh as much as the rows that are drawn of them.
+
+        There is no half a row, and the inversion needs to know of the rounding.
+        """
+        codes = encode_labels(np.asarray(rows.y))[1]
+        factor = whole_rows(rows.weights, codes)
+        return rows._replace(emphasis=multiply(rows.emphasis, factor[codes]))
 
     def fit(self, X, y):
         """Return an estimator fitted on rows that were weighed, and the deliveries."""

@@ -1,7 +1,8 @@
-"""Warnings of rows that a learner watches to stop early, and should not see so.
+"""Warnings of which rows a learner watches to stop early, and which it learns from.
 
-They should be original rows, with population weights. Copies of rows that it trains
-on never look worse, and class weights have it stop far too soon.
+Those watched should be original rows, with population weights. Copies of rows that it
+trains on never look worse, and class weights have it stop far too soon. Those that are
+drawn for a learner without weights should not be few for the sake of one of them.
 """
 
 import numpy as np
@@ -12,8 +13,10 @@ from skweight._utils.families import learner_of
 from skweight._utils.validation import encode_labels, plain
 from skweight._utils.warn import warn
 from skweight.delivery._arguments import base_name
-from skweight.delivery._one import takes_sample_weight
-from skweight.exceptions import DoubleCountingWarning
+from skweight.delivery._draw import subsample_sizes
+from skweight.delivery._one import is_drawn_for, takes_sample_weight
+from skweight.exceptions import DegenerateWeightsWarning, DoubleCountingWarning
+from skweight.weights import effective_sample_size
 
 
 def check_watched_rows(request, weighed):
@@ -84,4 +87,33 @@ def _warn_of_own_rows(request, weighed, learner, family):
         f"long ({off.partition('=')[0]}). To watch original rows, "
         f"{'; or '.join(ways)}.",
         DoubleCountingWarning,
+    )
+
+
+def warn_of_small_subsample(request, weighed):
+    """Warn if a few large weights leave a subsample with few of the rows they are of.
+
+    Class weights never do: rows of the class that has the largest are all drawn.
+    """
+    weights = weighed.training.weights
+    if request.params["unsupported"] != "subsample" or weights is None:
+        return
+    if not is_drawn_for(learner_of(request.estimator), request.y, weights):
+        return
+    codes = request.codes
+    codes = np.zeros(weights.size, np.intp) if codes is None else codes
+    heaviest = codes[np.argmax(weights)]
+    of_class = weights[(codes == heaviest) & (weights > 0)]
+    n_drawn = subsample_sizes(weights, codes)[heaviest]
+    effective = effective_sample_size(of_class)
+    if n_drawn >= effective / 2:
+        return
+    of = "" if request.classes is None else f" of {plain(request.classes[heaviest])!r}"
+    warn(
+        "unsupported='subsample' draws a row with the probability weight / largest "
+        f"weight, and one row{of} has {of_class.max() / of_class.mean():.3g} times the "
+        f"mean weight: {n_drawn:,} of {of_class.size:,} rows are left, though the "
+        f"weights are worth {effective:,.0f}. Limit the weights by stabilizer='clip' "
+        "or a number such as 3.0, or set unsupported='resample'.",
+        DegenerateWeightsWarning,
     )

@@ -12,7 +12,12 @@ from skweight._utils.columns import drop_columns
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import n_rows, positions_of
 from skweight.delivery._arguments import hide_in_tables
-from skweight.inspection._report import resampling_figures, row_figures, weight_figures
+from skweight.inspection._report import (
+    labels_of,
+    resampling_figures,
+    row_figures,
+    weight_figures,
+)
 from skweight.weighting._base import factors_of
 
 _OF_ALL_ROWS = ("n_rows", "n_left_out", "rows", "population_share")
@@ -137,4 +142,22 @@ def _figures(request, training, X):
         figures |= resampling_figures(
             training.resampler.sampler, request.classes, figures["rows"], trained
         )
+    if training.subsamples(seen):
+        figures |= _of_subsample(request.classes, training, seen)
     return figures | of_all
+
+
+def _of_subsample(classes, training, seen):
+    """Return the figures of the rows that are left where each counts once or never."""
+    sizes = np.zeros(classes.size, dtype=np.intp)
+    present = np.unique(positions_of(seen.y, classes, owner="The subsample"))
+    sizes[present] = training.rows_drawn(seen)
+    listed = zip(labels_of(classes), sizes.tolist(), strict=True)
+    return {
+        "resampling": "unsupported='subsample' inside every fit, without replacement; "
+        f"rows left: {', '.join(f'{size:,} of {label!r}' for label, size in listed)}",
+        "training_rows": sizes.tolist(),
+        "effective_rows": sizes.astype(float).tolist(),
+        "effective_sample_size": float(sizes.sum()),
+        "largest_share": 1 / float(sizes.sum()),
+    }

@@ -2,8 +2,8 @@
 
 ``_deliver`` has the entry points, ``_one`` fits a single estimator, ``_composite`` fits
 Pipelines, searches and ensembles, ``_arguments`` knows what a fit can be passed,
-``_balancing`` finds class weights that are parameters of estimators, and ``_tidy``
-removes the traces.
+``_draw`` draws rows by weights, ``_balancing`` finds class weights that are parameters
+of estimators, and ``_tidy`` removes the traces.
 """
 
 from skweight.delivery._deliver import deliver

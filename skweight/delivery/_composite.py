@@ -85,7 +85,8 @@ class Delivery(NamedTuple):
     weights : str
         "population x emphasis", "population", or "none".
     way : str
-        "sample_weight", "class_weight", "priors", "resample", or "frozen".
+        "sample_weight", "class_weight", "priors", "resample", "subsample", or
+        "frozen".
 
     Examples
     --------

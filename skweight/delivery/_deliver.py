@@ -29,6 +29,7 @@ from skweight.delivery._composite import (
     Plan,
     is_composite,
 )
+from skweight.delivery._draw import POLICIES
 from skweight.delivery._one import (
     WeightAdapter,
     fit_called,
@@ -40,8 +41,6 @@ from skweight.delivery._one import (
 )
 from skweight.delivery._tidy import tidied
 from skweight.exceptions import UnsupportedWeightsError
-
-POLICIES = ("raise", "resample")
 
 
 def deliver(
@@ -78,9 +77,10 @@ def deliver(
     population : ndarray of shape (n_samples,), default=None
         Population weights, for transformers, calibrators and scorers inside a
         composite. None means ones.
-    unsupported : {"raise", "resample"}, default="raise"
+    unsupported : {"raise", "resample", "subsample"}, default="raise"
         For estimators that support no weights: raise, or fit on rows drawn in
-        proportion to their weights (systematic resampling).
+        proportion to their weights, as many as there are (``"resample"``) or none of
+        them twice (``"subsample"``).
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
     fit_params : dict, default=None

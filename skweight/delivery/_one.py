@@ -2,7 +2,7 @@
 
 The ways, best first: the ``sample_weight`` of `fit`; the parameter ``class_weight``, if
 weights are constant per class; the ``priors`` of a discriminant analysis, likewise;
-rows drawn in proportion to their weights, if the caller allows it.
+rows drawn by their weights, with or without replacement, if the caller allows it.
 """
 
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from copy import deepcopy
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -30,6 +30,7 @@ from skweight._utils.compat import (
 from skweight._utils.roles import without_rounding_noise
 from skweight._utils.validation import encode_labels, n_rows
 from skweight.delivery._arguments import fit_arguments, take_params
+from skweight.delivery._draw import draw
 from skweight.exceptions import UnsupportedWeightsError
 
 # The names of the two weight vectors in metadata routing.
@@ -94,9 +95,20 @@ def no_way_in(estimator, path=""):
     where = f" (at {path})" if path else ""
     return UnsupportedWeightsError(
         f"{name_of(estimator)}{where} {why}. Pass unsupported='resample' to fit it on "
-        "rows drawn in proportion to their weights, or weighting=None and no "
-        "sample_weight to fit without weights, or use another estimator."
+        "rows drawn in proportion to their weights, or unsupported='subsample' to draw "
+        "no row twice, or weighting=None and no sample_weight to fit without weights, "
+        "or use another estimator."
     )
+
+
+def is_drawn_for(estimator, y, weights):
+    """Return whether a single learner takes no weights such as these in any way."""
+    if takes_roles(estimator):
+        return False
+    ways = ways_in(estimator)
+    if not ways:
+        return True
+    return ways[0] != "sample_weight" and by_class_or_none(y, weights) is None
 
 
 def fit_one(
@@ -136,11 +148,12 @@ def fit_one(
         return ways[0]
     if unsupported == "raise":
         raise no_way_in(estimator)
-    rows = systematic_resample(weights, random_state=random_state)
+    labels = None if is_regressor(estimator) else y
+    rows = draw(unsupported, weights, labels, random_state)
     drawn = take_params(fit_params, rows, n_rows(X))
     X = with_rows(X)
     estimator.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), **drawn)
-    return "resample"
+    return unsupported
 
 
 def _apart(weights, population):
@@ -276,52 +289,6 @@ def watching(validation, estimator, fit_params, X, y):
         return
     with validation.given_to(estimator, fit_params, X, y) as further:
         yield fit_params | further
-
-
-def systematic_resample(weights, n_draws=None, *, random_state=None):
-    r"""Draw row positions in proportion to weights, by systematic resampling.
-
-    Points at equal distances, with one uniform random offset, are placed on the
-    cumulated weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor`
-    times or once more. Independent draws would vary more.
-
-    Parameters
-    ----------
-    weights : array-like of shape (n_samples,)
-        Non-negative weights, not all zero.
-    n_draws : int, default=None
-        Number of draws :math:`m`; None draws as many as there are rows.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the offset.
-
-    Returns
-    -------
-    indices : ndarray of shape (n_draws,)
-        Row positions, ascending. Rows of weight zero are never drawn.
-
-    Notes
-    -----
-    O(n) time and memory.
-
-    References
-    ----------
-    .. [1] Kitagawa, G. (1996). Monte Carlo filter and smoother for non-Gaussian
-       nonlinear state space models. J. Comput. Graph. Stat. 5(1), 1-25, appendix.
-
-    Examples
-    --------
-    >>> from skweight.delivery._one import systematic_resample
-    >>> systematic_resample([1.0, 0.0, 3.0], 4, random_state=0)
-    array([0, 2, 2, 2])
-    """
-    weights = np.asarray(weights, dtype=np.float64)
-    n_draws = weights.size if n_draws is None else n_draws
-    drawable = np.flatnonzero(weights)
-    cumulated = np.cumsum(weights[drawable])
-    start = check_random_state(random_state).uniform()
-    comb = (start + np.arange(n_draws)) * (cumulated[-1] / n_draws)
-    positions = np.searchsorted(cumulated, comb, side="right")
-    return drawable[np.minimum(positions, drawable.size - 1)]
 
 
 class WeightAdapter(BaseEstimator):

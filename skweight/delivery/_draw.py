@@ -1,0 +1,171 @@
+"""Rows drawn by their weights, for learners that take no weights at all.
+
+``unsupported="resample"`` draws as many rows as there are, some of them more than once;
+``"subsample"`` leaves rows out, and repeats none.
+"""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skweight._utils.validation import encode_labels
+
+# What to do with a learner that takes no weights.
+POLICIES = ("raise", "resample", "subsample")
+
+
+def draw(policy, weights, y, random_state):
+    """Return the rows to fit on, ascending; y is None for a regression."""
+    if policy == "subsample":
+        return systematic_subsample(weights, y, random_state=random_state)
+    return systematic_resample(weights, random_state=random_state)
+
+
+def systematic_resample(weights, n_draws=None, *, random_state=None):
+    r"""Draw row positions in proportion to weights, by systematic resampling.
+
+    Points at equal distances, with one uniform random offset, are placed on the
+    cumulated weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor`
+    times or once more. Independent draws would vary more.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights, not all zero.
+    n_draws : int, default=None
+        Number of draws :math:`m`; None draws as many as there are rows.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the offset.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_draws,)
+        Row positions, ascending. Rows of weight zero are never drawn.
+
+    Notes
+    -----
+    O(n) time and memory.
+
+    References
+    ----------
+    .. [1] Kitagawa, G. (1996). Monte Carlo filter and smoother for non-Gaussian
+       nonlinear state space models. J. Comput. Graph. Stat. 5(1), 1-25, appendix.
+
+    Examples
+    --------
+    >>> from skweight.delivery._draw import systematic_resample
+    >>> systematic_resample([1.0, 0.0, 3.0], 4, random_state=0)
+    array([0, 2, 2, 2])
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    n_draws = weights.size if n_draws is None else n_draws
+    drawable = np.flatnonzero(weights)
+    cumulated = np.cumsum(weights[drawable])
+    start = check_random_state(random_state).uniform()
+    comb = (start + np.arange(n_draws)) * (cumulated[-1] / n_draws)
+    positions = np.searchsorted(cumulated, comb, side="right")
+    return drawable[np.minimum(positions, drawable.size - 1)]
+
+
+def systematic_subsample(weights, y=None, *, random_state=None):
+    r"""Draw row positions in proportion to weights, none of them twice.
+
+    Row :math:`i` of class :math:`k` is drawn with the probability
+
+    .. math:: \pi_i = m_k w_i / W_k , \quad m_k = \lfloor W_k / u \rfloor , \quad
+       u = W_h / \lfloor W_h / \max_i w_i \rfloor ,
+
+    with :math:`W_k` the total weight of the class and :math:`h` the class of the
+    largest weight. The number :math:`m_k` of rows of each class is fixed. Class weights
+    keep all rows of the class that has the largest. Weights that differ within it
+    keep a row in proportion to its weight, so that the draw follows all of the weights
+    and a few large ones make it small.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_samples,)
+        Non-negative weights, not all zero.
+    y : array-like of shape (n_samples,), default=None
+        Class labels; None draws as if all rows were of one class.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_draws,)
+        Row positions, ascending. Rows of weight zero are never drawn; of every class
+        with a positive weight there is at least one.
+
+    Notes
+    -----
+    Rows of a class are put into random order, and drawn systematically. O(n) time and
+    memory, but for the order.
+
+    References
+    ----------
+    .. [1] Hartley, H. O. and Rao, J. N. K. (1962). Sampling with unequal probabilities
+       and without replacement. Ann. Math. Statist. 33(2), 350-374.
+
+    Examples
+    --------
+    >>> from skweight.delivery._draw import systematic_subsample
+    >>> systematic_subsample([1, 1, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1], random_state=0)
+    array([0, 3, 4, 5])
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    codes = _codes_of(y, weights.size)
+    rng = check_random_state(random_state)
+    drawn = []
+    for code, size in enumerate(subsample_sizes(weights, codes)):
+        rows = np.flatnonzero((codes == code) & (weights > 0))
+        if size < rows.size:
+            rows = _subsample(rng.permutation(rows), weights, size, rng)
+        drawn.append(rows)
+    return np.sort(np.concatenate(drawn))
+
+
+def subsample_sizes(weights, codes):
+    """Return how many rows of each class a subsample has."""
+    return _sizes(weights, codes)[0]
+
+
+def whole_rows(weights, codes):
+    """Return the factor of each class that makes the draw follow weights to the row.
+
+    Weights times these have classes of masses as the numbers of rows that are drawn.
+    The draw is the same with them.
+    """
+    sizes, masses, unit = _sizes(weights, codes)
+    return np.divide(sizes * unit, masses, out=np.ones_like(masses), where=masses > 0)
+
+
+def _sizes(weights, codes):
+    """Return rows to draw and mass of each class, and the mass of one row drawn."""
+    masses = np.bincount(codes, weights=weights)
+    heaviest = np.argmax(weights)
+    unit = masses[codes[heaviest]] / _floor(masses[codes[heaviest]] / weights[heaviest])
+    sizes = np.maximum(_floor(masses / unit), masses > 0).astype(np.intp)
+    return sizes, masses, unit
+
+
+def _floor(numbers):
+    """Round down, but numbers that are whole up to rounding errors to those."""
+    return np.floor(np.asarray(numbers) * (1 + 1e-9))
+
+
+def _subsample(rows, weights, size, rng):
+    """Return so many of the rows of one class, in proportion to their weights."""
+    w = weights[rows]
+    sure = w >= w.sum() / size * (1 - 1e-9)  # else a rounding error would draw twice
+    n_left = size - np.count_nonzero(sure)
+    if n_left <= 0 or sure.all():
+        return rows[sure][:size]
+    others = rows[~sure]
+    return np.concatenate(
+        [rows[sure], others[systematic_resample(w[~sure], n_left, random_state=rng)]]
+    )
+
+
+def _codes_of(y, n_samples):
+    if y is None:
+        return np.zeros(n_samples, dtype=np.intp)
+    return encode_labels(np.asarray(y))[1]

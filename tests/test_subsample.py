@@ -1,0 +1,364 @@
+"""Learners that take no weights at all, and are fitted on a part of the rows."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skweight import (
+    BalancedWeighting,
+    ColumnWeighting,
+    CostSensitiveClassifier,
+    WeightedClassifier,
+    WeightedRegressor,
+)
+from skweight.datasets import make_imbalanced
+from skweight.delivery._draw import (
+    subsample_sizes,
+    systematic_subsample,
+    whole_rows,
+)
+from skweight.exceptions import DegenerateWeightsWarning, DoubleCountingWarning
+from skweight.pipeline import Pipeline
+
+LOG = []
+
+
+class InContext(ClassifierMixin, BaseEstimator):
+    """Keeps its rows as a context, as TabPFN does; has a limit, and takes no weights.
+
+    A probability is the mean label of the context, each row by its nearness.
+    """
+
+    def __init__(self, n_rows_at_most=500, balance_probabilities=False):
+        self.n_rows_at_most = n_rows_at_most
+        self.balance_probabilities = balance_probabilities
+
+    def fit(self, X, y):
+        if len(X) > self.n_rows_at_most:
+            raise ValueError(f"{len(X)} rows exceed the limit.")
+        self.classes_, self.codes_ = np.unique(y, return_inverse=True)
+        self.X_ = np.asarray(X, dtype=float)
+        self.n_features_in_ = self.X_.shape[1]
+        LOG.append((self.X_, np.asarray(y)))
+        return self
+
+    def predict_proba(self, X):
+        distance = ((np.asarray(X, float)[:, None] - self.X_) ** 2).sum(axis=2)
+        near = np.exp(-0.5 * (distance - distance.min(axis=1, keepdims=True)))
+        proba = near @ np.eye(self.classes_.size)[self.codes_]
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class Shares(InContext):
+    """Knows the densities of the classes, and learns how frequent they are."""
+
+    def predict_proba(self, X):
+        means = np.arange(self.classes_.size)
+        density = np.exp(-0.5 * (np.asarray(X)[:, :1] - means) ** 2)
+        proba = density * np.bincount(self.codes_)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(autouse=True)
+def _empty_log():
+    LOG.clear()
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_imbalanced(2100, prevalence=0.05, n_features=3, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Three classes of 700, 87 and 41 rows, whose numbers no balance makes whole."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [700, 87, 41])
+    X = rng.normal(size=(y.size, 2)) + y[:, None]
+    return X, np.array(["often", "rare", "seldom"])[y]
+
+
+def subsampled(estimator=None, **params):
+    estimator = InContext() if estimator is None else estimator
+    params = {"random_state": 0, "unsupported": "subsample"} | params
+    return WeightedClassifier(estimator, **params)
+
+
+def rows_of(X, drawn):
+    """Return the positions in X of rows that were drawn from it."""
+    (rows,) = np.nonzero((X[:, None] == drawn).all(axis=2).any(axis=1))
+    assert len(rows) == len(drawn)  # each of them once
+    return rows
+
+
+# -- the draw --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_row_is_drawn_twice_and_every_class_has_its_number(seed):
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([[0, 1, 2], rng.integers(0, 3, 200)])
+    weights = rng.lognormal(sigma=1, size=y.size) * np.array([1, 5, 0.01])[y]
+    weights[rng.integers(0, 203, 20)] = 0.0
+    rows = systematic_subsample(weights, y, random_state=seed)
+    assert_array_equal(rows, np.unique(rows))
+    assert (weights[rows] > 0).all()
+    sizes = subsample_sizes(weights, y)
+    assert_array_equal(np.bincount(y[rows], minlength=3), sizes)
+    mass = np.bincount(y, weights)
+    heaviest = y[weights.argmax()]
+    unit = mass[heaviest] / np.floor(mass[heaviest] / weights.max())
+    assert_array_equal(sizes, np.maximum(np.floor(mass / unit + 1e-9), 1))
+
+
+def test_a_row_is_drawn_as_often_as_its_weight_says():
+    rng = np.random.default_rng(1)
+    y = np.repeat([0, 1], [30, 10])
+    weights = rng.uniform(0.2, 1.0, y.size) * np.where(y, 3.0, 1.0)
+    n_draws = 4000
+    times = np.zeros(y.size)
+    for seed in range(n_draws):
+        times[systematic_subsample(weights, y, random_state=seed)] += 1
+    size, mass = subsample_sizes(weights, y), np.bincount(y, weights)
+    expected = weights * (size / mass)[y]
+    error = np.sqrt(expected * (1 - expected) / n_draws)
+    assert np.abs(times / n_draws - expected).max() < 4.5 * error.max()
+
+
+def test_neither_scale_nor_rounding_to_whole_rows_moves_it():
+    rng = np.random.default_rng(2)
+    for seed in range(50):
+        y = np.concatenate([[0, 1, 2], rng.integers(0, 3, 60)])
+        weights = rng.lognormal(size=y.size) * rng.lognormal(size=3)[y]
+        sizes = subsample_sizes(weights, y)
+        whole = weights * whole_rows(weights, y)[y]
+        assert_array_equal(subsample_sizes(whole, y), sizes)
+        assert_array_equal(subsample_sizes(1e-3 * weights, y), sizes)
+        mass = np.bincount(y, whole)
+        assert_allclose(mass / mass.sum(), sizes / sizes.sum())
+        drawn = [
+            systematic_subsample(w, y, random_state=seed) for w in (whole, weights)
+        ]
+        assert_array_equal(*drawn)
+
+
+# -- in a fit --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("calibration", [None, "prior", "sigmoid", "auto"])
+def test_all_rare_rows_are_kept_and_no_row_is_there_twice(data, calibration):
+    clf = subsampled(calibration=calibration).fit(data.X, data.y)
+    rows = rows_of(data.X, clf.estimator_.X_)
+    n_rare = data.y.sum()
+    assert_array_equal(np.bincount(data.y[rows]), [n_rare, n_rare])
+    assert clf.report_.deliveries == [
+        ("InContext", "population x emphasis", "subsample")
+    ]
+    assert clf.report_.training_rows == [n_rare, n_rare]
+    assert f"rows left: {n_rare} of 0, {n_rare} of 1" in str(clf.report_)
+
+
+def test_a_bootstrap_has_more_rows_than_the_learner_takes(data):
+    with pytest.raises(ValueError, match="2100 rows exceed the limit"):
+        subsampled(unsupported="resample", calibration=None).fit(data.X, data.y)
+
+
+WEIGHTINGS = [
+    "balanced",
+    BalancedWeighting(strength=0.5),
+    {"often": 1.0, "rare": 2.7, "seldom": 4.1},
+    ["balanced", {"often": 1.0, "rare": 2.0, "seldom": 1.3}],
+]
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS, ids=repr)
+@pytest.mark.parametrize("survey", [False, True])
+def test_the_inversion_is_exact(three, weighting, survey):
+    """With the densities known, what is left are the class frequencies."""
+    X, y = three
+    weight = None
+    if survey:
+        weight = np.random.default_rng(3).uniform(0.8, 1.2, y.size)
+    clf = subsampled(Shares(), weighting=weighting, calibration="prior")
+    clf.fit(X, y, sample_weight=weight)
+    _, codes = np.unique(y, return_inverse=True)
+    share = np.bincount(codes, weight) / (y.size if weight is None else weight.sum())
+    drawn = np.bincount(clf.estimator_.codes_)
+    multiplier = drawn / share
+    assert_allclose(
+        clf.class_multiplier_ / clf.class_multiplier_[0], multiplier / multiplier[0]
+    )
+    density = np.exp(-0.5 * (X[:, :1] - np.arange(3)) ** 2) * share
+    expected = density / density.sum(axis=1, keepdims=True)
+    assert_allclose(clf.predict_proba(X), expected, rtol=1e-9)
+
+
+def test_steps_before_the_learner_see_all_rows(data):
+    clf = subsampled(make_pipeline(StandardScaler(), InContext()), calibration=None)
+    clf.fit(data.X, data.y)
+    scaler, learner = clf.estimator_
+    assert scaler.n_samples_seen_ == len(data.y)
+    assert len(learner.X_) == 2 * data.y.sum()
+    assert clf.report_.deliveries[0].estimator == "incontext: InContext"
+
+
+def test_it_works_inside_of_a_pipeline_with_weights(data):
+    pipe = Pipeline(
+        [("scale", StandardScaler()), ("clf", subsampled(calibration="prior"))]
+    )
+    pipe.fit(data.X, data.y)
+    assert len(pipe[-1].estimator_.X_) == 2 * data.y.sum()
+
+
+@pytest.mark.parametrize("cv", [3, "holdout"])
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_no_model_has_seen_the_rows_that_calibrate(data, cv, ensemble):
+    clf = subsampled(calibration="sigmoid", cv=cv, ensemble=ensemble)
+    clf.fit(data.X, data.y)
+    n_folds = 1 if cv == "holdout" else cv
+    assert clf.report_.n_fits == len(LOG) == n_folds + (not ensemble)
+    # Also of rows that no draw has: all of them are held out once by the folds.
+    expected = len(data.y) if cv == 3 else len(data.y) // 5
+    assert clf.report_.held_out["n_rows"] == expected
+    for _, y in LOG[not ensemble :]:
+        often, rare = np.bincount(y)
+        assert abs(often - rare) <= 1  # weights are those of all rows
+        assert rare < data.y.sum()
+    again = clone(clf).set_params(n_jobs=2).fit(data.X, data.y)
+    assert_array_equal(again.predict_proba(data.X), clf.predict_proba(data.X))
+
+
+def test_probabilities_are_frequencies_again(data):
+    new = make_imbalanced(4000, prevalence=0.05, n_features=3, random_state=9)
+    # A mean over near rows is too flat before and after an exact inversion.
+    for calibration, error in [("prior", 0.4), ("sigmoid", 0.25), ("auto", 0.25)]:
+        clf = subsampled(calibration=calibration).fit(data.X, data.y)
+        mean = clf.predict_proba(new.X)[:, 1].mean()
+        assert mean == pytest.approx(new.y.mean(), rel=error)
+    raw = subsampled(calibration=None).fit(data.X, data.y)
+    assert raw.predict_proba(new.X)[:, 1].mean() > 4 * new.y.mean()
+
+
+def test_a_search_can_tune_it(data):
+    search = GridSearchCV(
+        subsampled(calibration="prior"),
+        {"estimator__n_rows_at_most": [400, 500]},
+        scoring="neg_log_loss",
+        cv=2,
+    )
+    assert search.fit(data.X, data.y).best_score_ > -0.25
+    inside = subsampled(GridSearchCV(InContext(), {"n_rows_at_most": [500]}, cv=2))
+    inside.set_params(calibration="prior").fit(data.X, data.y)
+    assert len(inside.estimator_.best_estimator_.X_) == 2 * data.y.sum()
+    n_rare = data.y.sum()
+    assert_allclose(
+        inside.class_multiplier_, len(data.y) / 2 / np.array([2100 - n_rare, n_rare])
+    )
+
+
+def test_costs_decide_by_its_probabilities(data):
+    clf = CostSensitiveClassifier(
+        InContext(),
+        cost={"fp": 1, "fn": 8},
+        weighting="balanced",
+        unsupported="subsample",
+        random_state=0,
+    ).fit(data.X, data.y)
+    assert clf.threshold_ == pytest.approx(1 / 9)
+    assert len(clf.estimator_.X_) == 2 * data.y.sum()
+
+
+@pytest.mark.parametrize("weighting", ["balanced", None])
+def test_a_learner_that_takes_weights_gets_them(data, weighting):
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, len(data.y))
+    fitted = [
+        WeightedClassifier(
+            LogisticRegression(),
+            weighting=weighting,
+            unsupported=policy,
+            calibration="prior",
+        ).fit(data.X, data.y, sample_weight=weight)
+        for policy in ("raise", "subsample")
+    ]
+    assert fitted[0].report_ == fitted[1].report_
+    assert_array_equal(*(clf.predict_proba(data.X) for clf in fitted))
+
+
+def test_without_weights_all_rows_are_there(data):
+    clf = subsampled(InContext(2100), weighting=None, calibration=None)
+    assert len(clf.fit(data.X, data.y).estimator_.X_) == 2100
+
+
+# -- weights that differ within a class ------------------------------------------------
+
+
+def test_rows_are_drawn_by_weights_that_differ_within_a_class(data):
+    """All recent rows, which count 1, and a quarter of the old ones."""
+    age = np.tile([0.25, 1.0], len(data.y) // 2)
+    X = np.column_stack([data.X, age])
+    clf = subsampled(
+        InContext(2100), weighting=ColumnWeighting(3), calibration=None
+    ).fit(X, data.y)
+    rows = rows_of(data.X, clf.estimator_.X_)
+    old, recent = np.bincount(age[rows] == 1.0)
+    assert recent == (age == 1.0).sum()
+    assert old == pytest.approx(recent / 4, rel=0.02)
+
+
+def test_one_large_weight_that_leaves_few_rows_is_warned_of(data):
+    weight = np.ones(len(data.y))
+    weight[np.flatnonzero(data.y)[0]] = 20.0
+    clf = subsampled(calibration=None)
+    with pytest.warns(DegenerateWeightsWarning, match="one row of 1 has 16.8 times"):
+        clf.fit(data.X, data.y, sample_weight=weight)
+    assert clf.report_.training_rows[1] < 10
+    clf.set_params(stabilizer=2.0).fit(data.X, data.y, sample_weight=weight)
+    assert clf.report_.training_rows[1] > 50
+
+
+def test_a_regressor_draws_rows_by_their_weight(data):
+    y = data.X[:, 0] + data.X[:, 1]
+    weight = np.where(np.arange(y.size) < 700, 1.0, 0.5)
+    clf = WeightedRegressor(
+        KNeighborsRegressor(1), unsupported="subsample", random_state=0
+    ).fit(data.X, y, sample_weight=weight)
+    assert clf.estimator_.n_samples_fit_ == 1400
+    kept = clf.predict(data.X) == y
+    assert kept[:700].all()
+    assert kept.sum() == 1400
+    weight[0] = 50.0
+    with pytest.warns(DegenerateWeightsWarning, match="one row has 7"):
+        clf.fit(data.X, y, sample_weight=weight)
+
+
+# -- what counts twice, and what is refused --------------------------------------------
+
+
+def test_a_learner_that_balances_its_probabilities_counts_twice(data):
+    clf = subsampled(InContext(balance_probabilities=True), calibration=None)
+    with pytest.warns(DoubleCountingWarning, match="balance_probabilities=True"):
+        clf.fit(data.X, data.y)
+
+
+def test_a_stream_has_no_largest_weight(data):
+    class Streaming(InContext):
+        def partial_fit(self, X, y, classes=None):
+            return self.fit(X, y)
+
+    clf = subsampled(Streaming(), calibration=None)
+    with pytest.raises(TypeError, match="Pass unsupported='resample' or streaming"):
+        clf.partial_fit(data.X, data.y, classes=[0, 1])
+
+
+def test_the_message_of_a_refusal_names_it(data):
+    with pytest.raises(TypeError, match="or unsupported='subsample' to draw no row"):
+        subsampled(unsupported="raise", calibration=None).fit(data.X, data.y)
