@@ -133,8 +133,7 @@ class WeightedClassifier(
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that takes no weights at all: raise, or fit it on
         rows drawn in proportion to their weights: ``"resample"``, a systematic
-        bootstrap; ``"subsample"``, no row twice: class weights then keep all rows of
-        the class that has the largest, and of others the fewer the smaller theirs.
+        bootstrap; ``"subsample"``, none twice, and all of the class that weighs most.
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight

@@ -317,7 +317,7 @@ def test_rows_are_drawn_by_weights_that_differ_within_a_class(data):
 def test_one_large_weight_that_leaves_few_rows_is_warned_of(data):
     weight = np.ones(len(data.y))
     weight[np.flatnonzero(data.y)[0]] = 20.0
-    clf = subsampled(calibration=None)
+    clf = subsampled(InContext(2100), calibration=None)
     with pytest.warns(DegenerateWeightsWarning, match="one row of 1 has 16.8 times"):
         clf.fit(data.X, data.y, sample_weight=weight)
     assert clf.report_.training_rows[1] < 10

@@ -1,7 +1,10 @@
 """Weights in PyTorch: losses, samplers, balanced batches, and skorch."""
 
 import pickle
+import re
+import runpy
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -334,3 +337,10 @@ def test_a_training_loop_from_weights_to_decisions(rare):
     calibrator = SigmoidCalibrator().fit(scores[held_out], y[held_out].numpy())
     proba = calibrator.predict_proba(scores[held_out])[:, 1]
     assert_allclose(proba.mean(), y[held_out].double().mean(), rtol=0.05)
+
+
+def test_the_loop_of_the_gallery_decides_nearly_as_well_as_the_truth(capsys):
+    folder = Path(__file__).resolve().parents[2] / "examples" / "3_calibration"
+    runpy.run_path(str(folder / "torch_training_loop.py"))
+    weighted, calibrated = re.findall(r"must: (\d\.\d+)", capsys.readouterr().out)
+    assert 1 < float(calibrated) < 1.2 < float(weighted)
