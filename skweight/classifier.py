@@ -119,8 +119,9 @@ class WeightedClassifier(
         of the rows, at most 100,000, on which the model is not fitted. A number: so
         many folds; raising it makes fold models more like the final one, at one more
         fit each. ``"oob"``: the votes of the trees of a bagged forest for rows that
-        they did not draw, without a further fit. Folds made here keep the ``groups`` of
-        `fit` together; a splitter, or pairs of row positions, is used as it is.
+        they did not draw, without a further fit; or a single fit on a subsample of four
+        fifths. Folds made here keep the ``groups`` of `fit` together; a splitter, or
+        pairs of row positions, is used as it is.
     ensemble : {"auto", True, False}, default=False
         What predicts after k folds were fitted for their scores. False: one model,
         fitted on all rows: k + 1 fits. True: the k fold models, whose calibrated
@@ -131,9 +132,8 @@ class WeightedClassifier(
         to nothing. ``"auto"``: True for models made of trees, unless a fold learned
         from less than half of the rows. Without calibration there is one model.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that takes no weights at all: raise, or fit it on
-        rows drawn in proportion to their weights: ``"resample"``, a systematic
-        bootstrap; ``"subsample"``, none twice, and all of the class that weighs most.
+        What to do with an estimator that takes no weights: raise, or fit it on rows
+        drawn by them, with replacement (``"resample"``) or without.
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows that count, so that
         the scale of `sample_weight` changes nothing. False keeps it: a row of weight

@@ -142,7 +142,7 @@ def _emphasis_of_labels(weighed, plan, fitted):
 
 def rows_of(weights, held_out):
     """Return the weights of the held-out rows; None stands for ones."""
-    return None if weights is None else weights[held_out.rows]
+    return held_out.weigh(weights)
 
 
 def _figures(calibrator, held_out, y, weights, proba, classes):

@@ -112,8 +112,7 @@ def check_after_fit(request, weighed, plan, fitted, calibrated):
     calibrator = calibrated.map.calibrator
     held_out, classes = fitted.held_out, request.classes
     codes = positions_of(request.y[held_out.rows], classes, owner="The calibrator")
-    weight, proba = weighed.population, calibrated.proba
-    weight = None if weight is None else weight[held_out.rows]
+    weight, proba = held_out.weigh(weighed.population), calibrated.proba
     learned = needs_held_out_scores(calibrator)
     if learned:
         effective = calibrated.figures["held_out"]["effective_rows"]

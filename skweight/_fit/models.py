@@ -5,9 +5,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from skweight._fit.probabilities import needs_held_out_scores
 from skweight._held_out.cross_fit import HeldOut, cross_fit
+from skweight._held_out.left_out import check_leaves_out, fit_and_leave_out
 from skweight._held_out.oob import out_of_bag
 from skweight._held_out.outputs import (
     RAW_SCORES,
@@ -17,7 +19,7 @@ from skweight._held_out.outputs import (
 )
 from skweight._held_out.splits import Splits, check_word, make_splits
 from skweight._utils.compat import clone_learner
-from skweight._utils.families import gives_raw_scores, is_of_trees
+from skweight._utils.families import gives_raw_scores, is_forest, is_of_trees
 from skweight._utils.progress import Progress
 from skweight.calibration import PriorCalibrator
 from skweight.delivery._arguments import offsets_of
@@ -31,9 +33,10 @@ class Plan(NamedTuple):
     ----------
     way : {"all", "frozen", "oob", "folds"}
         Whether held-out scores come from nowhere, the frozen model, the trees that did
-        not draw a row, or fold models.
+        not draw a row (with splits: the one model that was not given it), or fold
+        models.
     splits : Splits or None
-        Pairs of positions of training and held-out rows; None without fold models.
+        Pairs of positions of training and held-out rows; None without any.
     keeps_fold_models : bool
         Whether fold models predict, and none is fitted on all rows.
     calibrator : calibrator or None
@@ -122,7 +125,9 @@ def plan_models(request, weighed):
     cv, metadata = check_word(params["cv"]), request.arguments["splitter"]
     if isinstance(cv, str) and cv == "oob":
         _check_out_of_bag(request, metadata)
-        return Plan("oob", None, False, calibrator)
+        if weighed.training.unsupported != "subsample" or is_forest(request.estimator):
+            return Plan("oob", None, False, calibrator)
+        return _plan_left_out(request, weighed)
     splits = weighed.splits or make_splits(
         cv, weighed.X, request.y, weighed.population, params["random_state"], metadata
     )
@@ -198,8 +203,11 @@ def count_fits(plan, n_candidates=1):
 def hold_out_rows(request, weighed, plan, progress, n_kept):
     """Return outputs on rows that models were not fitted on, and so many of these."""
     training, X, y = weighed.training, weighed.X, request.y
-    if plan.way == "oob":
+    if plan.way == "oob" and plan.splits is None:
         return progress.call("all rows", _fit_out_of_bag, training, X, y)
+    if plan.way == "oob":
+        part = "a part of the rows"
+        return progress.call(part, _fit_and_leave_out, request, weighed, plan)
     held_out, models = cross_fit(
         training,
         X,
@@ -339,10 +347,47 @@ def _without_held_out_rows(request):
     return PriorCalibrator()
 
 
+def _plan_left_out(request, weighed):
+    """Return the plan of one fit whose left-out rows calibrate it."""
+    params = request.params
+    check_leaves_out(request.estimator)
+    asked = "conformal" if params.get("conformal") is not None else None
+    asked = "validation rows" if request.validation is not None else asked
+    if asked or "training_rows" not in weighed.figures:
+        reason = (
+            f"is not made for {asked}" if asked else "needs weights to draw rows by"
+        )
+        raise ValueError(
+            f"cv='oob' with unsupported='subsample' {reason}. Use cv='auto'."
+        )
+    splits = make_splits(
+        "holdout", weighed.X, request.y, weighed.population, params["random_state"], {}
+    )
+    if splits is None:
+        return Plan("all", None, False, _without_held_out_rows(request))
+    return Plan("oob", splits, False, request.calibrator)
+
+
+def _fit_and_leave_out(request, weighed, plan):
+    seed = request.params["random_state"]
+    if not isinstance(seed, int | np.integer):
+        seed = check_random_state(seed).randint(2**31 - 1)
+    model, deliveries, held_out = fit_and_leave_out(
+        weighed.training,
+        weighed.X,
+        request.y,
+        plan.splits.pairs[0],
+        output_of(request, plan),
+        request.classes,
+        seed,
+    )
+    return Passed(held_out, [(model, deliveries)], 1)
+
+
 def _check_out_of_bag(request, metadata):
     if metadata.get("groups") is not None:
         raise ValueError(
-            "cv='oob' cannot keep groups together: trees that did not draw a row "
+            "cv='oob' cannot keep groups together: models that did not draw a row "
             "drew others of its group. Use cv='auto', or leave out groups."
         )
     if request.resampler is not None:

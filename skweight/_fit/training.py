@@ -23,7 +23,11 @@ from skweight._utils.validation import check_weights, encode_labels, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
 from skweight.delivery._arguments import take_params
-from skweight.delivery._draw import subsample_sizes, whole_rows
+from skweight.delivery._draw import (
+    subsample_sizes,
+    systematic_subsample,
+    whole_rows,
+)
 from skweight.delivery._one import is_drawn_for
 from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
@@ -190,6 +194,12 @@ class Training:
             rows = self._weigh_as_drawn(rows)
         self._prepared = rows._replace(validation=validation)
         return self._prepared
+
+    def drawn(self, X, y):
+        """Return the positions of the rows that the next `fit` will draw of these."""
+        rows = self.prepare(X, y)
+        weights = self._mean_one(rows.weights, rows.population)
+        return systematic_subsample(weights, rows.y, random_state=self.random_state)
 
     def subsamples(self, rows):
         """Return whether a classifier is fitted on a part of the rows given to it."""

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing, indexable
 
 from skweight._held_out.outputs import outputs_of
 from skweight._utils.progress import Progress
+from skweight._utils.roles import multiply
 from skweight._utils.validation import n_rows
 from skweight.delivery._arguments import offsets_of
 
@@ -20,13 +21,21 @@ class HeldOut(NamedTuple):
 
     ``rows`` are the positions of those rows, in the order of ``outputs``; a row is
     there more than once where the splits test it more than once. ``source`` says in
-    words where the outputs come from.
+    words where the outputs come from. ``factor`` is what rows count beside their
+    population weights, because some were held out more likely; None for ones.
     """
 
     outputs: np.ndarray
     rows: np.ndarray
     method: str
     source: str = ""
+    factor: np.ndarray | None = None
+
+    def weigh(self, population):
+        """Return the weights of these rows, from population weights of all rows."""
+        return multiply(
+            None if population is None else population[self.rows], self.factor
+        )
 
 
 def cross_fit(

@@ -1,0 +1,93 @@
+"""One fit of a learner that is given a part of the rows; those left out calibrate it.
+
+A subsample leaves out rows of the frequent classes, and none of the class that weighs
+most. Some of every class are held out before, as in a hold-out, so that there are all
+kinds; those that the draw leaves out join them, and all are weighed back to what the
+population is.
+"""
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from skweight._held_out.cross_fit import HeldOut
+from skweight._held_out.outputs import outputs_of
+from skweight._utils.families import learner_of
+from skweight._utils.validation import encode_labels
+
+
+def check_leaves_out(estimator):
+    """Raise unless it is known which rows an estimator has not seen at all."""
+    if learner_of(estimator) is estimator:
+        return
+    raise ValueError(
+        "cv='oob' with unsupported='subsample' needs the learner by itself, not inside "
+        f"of {type(estimator).__name__}, which sees rows that the learner is not "
+        "given. Use cv='auto'; or put transformers into a pipeline around "
+        "WeightedClassifier."
+    )
+
+
+def fit_and_leave_out(training, X, y, pair, method, classes, seed):
+    r"""Fit on a part of the training rows of a pair, and score all other rows.
+
+    A row of class :math:`k` that is drawn with the probability :math:`\pi_i` is held
+    out with :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of
+    its class that the pair tests. In what learns from held-out rows it counts
+    :math:`c_k / h_i`, with :math:`c_k` such that each class has its share of the
+    population, and none of these factors is above one.
+
+    Parameters
+    ----------
+    training : Training
+        How to fit on rows of given positions.
+    X, y : array-like
+        Rows and labels.
+    pair : tuple of ndarray
+        Positions of training and test rows.
+    method : callable
+        Returns the method of a fitted model whose outputs are wanted.
+    classes : ndarray
+        Labels.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    model, deliveries
+        The fitted estimator, and what it was given.
+    held_out : HeldOut
+        Outputs on the rows that the fit was not given.
+    """
+    train, test = pair
+    part = training.of(train, len(y))
+    part.random_state = seed
+    X_train, y_train = _safe_indexing(X, train), y[train]
+    drawn = train[part.drawn(X_train, y_train)]
+    model, deliveries = part.fit(X_train, y_train)
+    weights, codes = training.weights, encode_labels(y)[1]
+    is_left = weights > 0
+    is_left[drawn] = is_left[test] = False
+    rows = np.concatenate([test, np.flatnonzero(is_left)])
+
+    def of_class(positions, vector=None):
+        vector = None if vector is None else vector[positions]
+        return np.bincount(codes[positions], vector, minlength=classes.size)
+
+    tested = of_class(test)
+    share = tested / (tested + of_class(train[weights[train] > 0]))
+    chance = (of_class(drawn) / of_class(train, weights))[codes] * weights
+    held = share[codes] + (1 - share[codes]) * (1 - np.minimum(chance, 1))
+    name = method(model)
+    outputs = outputs_of(model, _safe_indexing(X, rows), name, classes)
+    source = (
+        f"one fit on {drawn.size:,} rows, {rows.size - test.size:,} that it left out "
+        "among them"
+    )
+    population = training.by_role.population
+    population = np.ones(len(y)) if population is None else population
+    factor = 1 / held
+    factor *= (of_class(slice(None), population) / of_class(rows, population * factor))[
+        codes
+    ]
+    factor = factor[rows] / factor[rows].max()
+    return model, deliveries, HeldOut(outputs, rows, name, source, factor)
