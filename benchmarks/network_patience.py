@@ -18,8 +18,8 @@ from scipy.special import expit, xlog1py, xlogy
 from skweight.calibration import SigmoidCalibrator
 from skweight.metrics import RefinedLogLoss
 
-N_TRAIN, N_WATCH, N_NEW = 3000, 1000, 4000
-RATES, PATIENCE, N_SEEDS = (0.001, 0.01), (5, 10, 20, 50), 2
+N_TRAIN, N_WATCH, N_NEW = 2000, 1000, 4000
+RATES, PATIENCE, N_SEEDS = (0.001, 0.01), (5, 10, 20, 50), 1
 WATCHES = ("emphasis", "population", "refined")
 
 
@@ -126,7 +126,7 @@ def measure(options):
     """Yield the tables."""
     problems = PROBLEMS[-2:] if options.quick else PROBLEMS
     seeds = range(1 if options.quick else N_SEEDS)
-    n_epochs, n_train = (3, 500) if options.quick else (150, N_TRAIN)
+    n_epochs, n_train = (3, 500) if options.quick else (100, N_TRAIN)
     runs = pd.DataFrame(
         [
             row

@@ -37,6 +37,7 @@ NAMES = [
     "known_populations",
     "mini_batches",
     "monitor_alarms",
+    "no_weights_at_all",
     "overhead",
     "shift_target_error",
     "scale_engines",
