@@ -195,6 +195,11 @@ class ProjectionNeighbors(BaseEstimator):
         squares, neighbors = best
         return np.sqrt(np.maximum(squares, 0)).astype(np.float64), neighbors
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     @classmethod
     def _instances(cls, labels):
         """Return instances for the common tests, which use these labels."""

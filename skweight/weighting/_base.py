@@ -21,6 +21,7 @@ from skweight._utils.columns import (
     drop_columns,
     metadata_names_of,
     warn_of_order,
+    with_rows,
 )
 from skweight._utils.compat import Documented
 from skweight._utils.roles import ROLES, RoleWeights, in_range, multiply
@@ -167,7 +168,8 @@ class BaseWeighting(Documented, BaseEstimator):
             may differ.
         """
         check_is_fitted(self, "scale_")
-        return self._weigh(X, y if y is None else self._check_y(X, y), **metadata)
+        y = y if y is None else self._check_y(X, y)
+        return self._weigh(with_rows(X), y, **metadata)
 
     def fit_statistics(self, statistics):
         """Learn the weights from sums over rows that are nowhere together.
@@ -314,7 +316,7 @@ class BaseWeighting(Documented, BaseEstimator):
         if sample_weight is not None:
             warn_of_order(sample_weight, X)
             sample_weight = in_range(check_weights(sample_weight, n_rows(X)))
-        return X, y, sample_weight
+        return with_rows(X), y, sample_weight
 
     def _check_y(self, X, y):
         if self.needs_classes:
@@ -337,10 +339,8 @@ class BaseWeighting(Documented, BaseEstimator):
                 f"{self._name} gives weight zero to every row whose sample_weight is "
                 "positive, so no row would count."
             )
-        weights = raw / self.scale_
-        if self.role == "population":
-            return RoleWeights(weights, None)
-        return RoleWeights(None, weights)
+        weights, is_population = raw / self.scale_, self.role == "population"
+        return RoleWeights(*((weights, None) if is_population else (None, weights)))
 
     def _weigh(self, X, y, **metadata):
         raw = self._raw(X, y, **metadata)

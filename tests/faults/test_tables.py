@@ -1,18 +1,48 @@
 """Every container in every step: sparse formats, gaps in words, rows of a target."""
 
+import warnings
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.utils import get_tags
 
 from skweight import (
     BalancedWeighting,
+    ColumnWeighting,
+    CostMatrix,
+    CostSensitiveClassifier,
     DensityRatioWeighting,
+    FunctionWeighting,
     LabelShiftWeighting,
     WeightedClassifier,
+    WeightedRegressor,
+    WeightMonitor,
+    recommend_weighting,
 )
-from skweight.resampling import resample
+from skweight.density_ratio import ULSIF, ClassifierRatio
+from skweight.inspection import balance_table
+from skweight.pipeline import make_pipeline
+from skweight.resampling import ProjectionNeighbors, WeightedSampler, resample
+from skweight.weighting import (
+    EntropyBalancingWeighting,
+    GroupBalancedWeighting,
+    GroupDROWeighting,
+    HardExampleWeighting,
+    NoiseAwareWeighting,
+    RakingWeighting,
+    RecencyWeighting,
+    ReweighingWeighting,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::scipy.sparse.SparseEfficiencyWarning"  # of a DIA matrix of many diagonals
@@ -60,6 +90,135 @@ def test_every_sparse_format_is_resampled(form):
     same = resample("random_over", X, y, weights, random_state=0)
     np.testing.assert_array_equal(done.rows, same.rows)
     np.testing.assert_array_equal(done.X.toarray(), same.X)
+
+
+CONTAINERS = {
+    f"{form}_{cls}": getattr(sp, f"{form}_{cls}")
+    for form in FORMATS
+    for cls in ("array", "matrix")
+}
+CONTAINERS["list"] = np.ndarray.tolist
+
+# Positive first columns, so that one can be a weight, a time or a group.
+Z = np.column_stack([1 + rng.integers(0, 3, 150), X])
+
+
+def first(Z):
+    """Return the first column of any container."""
+    Z = Z.toarray() if sp.issparse(Z) else np.asarray(Z)
+    return Z[:, 0]
+
+
+STRATEGIES = {
+    "balanced": BalancedWeighting(),
+    "column": ColumnWeighting(0),
+    "function": FunctionWeighting(lambda Z, y: first(Z)),
+    "ratio": DensityRatioWeighting(estimator=ULSIF(), random_state=0),
+    "ratio of a classifier": DensityRatioWeighting(
+        estimator=ClassifierRatio(LogisticRegression(), random_state=0)
+    ),
+    "label shift": LabelShiftWeighting(random_state=0),
+    "moments": EntropyBalancingWeighting(moments={0: 2.2}),
+    "raking": RakingWeighting({0: {1.0: 0.3, 2.0: 0.3, 3.0: 0.4}}),
+    "recency": RecencyWeighting(0, 2.0),
+    "groups": GroupBalancedWeighting(0),
+    "reweighing": ReweighingWeighting(first),
+    "group DRO": GroupDROWeighting(0, estimator=LogisticRegression(), n_rounds=2),
+    "noise": NoiseAwareWeighting(estimator=LogisticRegression()),
+    "hard": HardExampleWeighting(estimator=LogisticRegression()),
+    "product": ColumnWeighting(0) * NoiseAwareWeighting(estimator=LogisticRegression()),
+}
+
+
+@pytest.fixture
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def weights_of(name, make):
+    """Return weights of training rows and, where they have one, as rows to come."""
+    strategy = clone(STRATEGIES[name])
+    if "X_target" in strategy.get_params() and name != "moments":
+        strategy.set_params(X_target=make(Z[::2]))
+    weights = strategy.fit_weigh(make(Z), y)
+    if name in ("noise", "hard", "group DRO", "product"):
+        return [weights]
+    return [weights, strategy.weigh(make(Z), y)]
+
+
+@pytest.mark.usefixtures("_quiet")
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_takes_every_container(name):
+    if name == "moments":
+        with pytest.raises(TypeError, match="which may have thousands"):
+            weights_of(name, sp.coo_array)
+        return
+    dense, sparse = (weights_of(name, make) for make in (np.asarray, sp.csr_array))
+    for container, make in CONTAINERS.items():
+        same = dense if container == "list" else sparse
+        for found, expected in zip(weights_of(name, make), same, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-8, err_msg=container)
+
+
+def passes(make):
+    """Return what steps beside the fit make of a container."""
+    table = make(Z)
+    forest = RandomForestClassifier(30, random_state=0)
+    clf = WeightedClassifier(forest, weighting=None, cv="oob", random_state=0)
+    yield clf.fit(table, y).predict_proba(table)
+    clf = WeightedClassifier(conformal="split", random_state=0).fit(table, y)
+    yield clf.predict_set(table)
+    frozen = FrozenEstimator(LogisticRegression().fit(table, y))
+    clf = WeightedClassifier(frozen, calibration="isotonic").fit(table, y)
+    yield clf.predict_proba(table)
+    clf = WeightedClassifier(SGDClassifier(loss="log_loss", random_state=0))
+    yield clf.partial_fit(table, y, classes=[0, 1]).predict_proba(table)
+    clf = WeightedClassifier(
+        KNeighborsClassifier(), unsupported="resample", random_state=0
+    )
+    yield clf.fit(table, y).predict_proba(table)
+    weighting = NoiseAwareWeighting()
+    clf = WeightedClassifier(weighting=weighting, calibration="sigmoid", cv=3)
+    yield clf.fit(table, y).predict_proba(table)
+    cost = CostMatrix.binary(fp=1, fn=lambda Z: 5 * first(Z))
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    yield clf.fit(table, y).predict(table)
+    reg = WeightedRegressor(weighting=ColumnWeighting(0, drop=False), conformal="split")
+    reg.set_params(random_state=0).fit(table, X[:, 1])
+    yield reg.predict(table)
+    yield reg.predict_interval(table)
+    pipe = make_pipeline(MaxAbsScaler(), BalancedWeighting(), LogisticRegression())
+    yield pipe.fit(table, y).predict_proba(table)
+    pipe = make_pipeline(WeightedSampler("smote", random_state=0), LogisticRegression())
+    yield pipe.fit(table, y).predict_proba(table)
+    monitor = WeightMonitor(LogisticRegression(), cv=2, random_state=0).fit(table, y)
+    yield np.array([monitor.update(table, y).alarm])
+    yield ProjectionNeighbors(3).fit(table).kneighbors(table)[0]
+    yield np.array([str(balance_table(table, make(Z[::2]), first(Z)))])
+    yield np.array([str(recommend_weighting(table, y, random_state=0))])
+
+
+@cache
+def expected_of(make):
+    return [*passes(make)]
+
+
+@pytest.mark.usefixtures("_quiet")
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_step_takes_every_container(container):
+    base = np.asarray if container == "list" else sp.csr_array
+    pairs = zip(passes(CONTAINERS[container]), expected_of(base), strict=True)
+    for position, (found, expected) in enumerate(pairs):
+        if found.dtype.kind == "f":
+            np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=position)
+        else:
+            assert np.array_equal(found, expected), position
+
+
+def test_neighbors_say_that_they_take_sparse_rows():
+    assert get_tags(ProjectionNeighbors()).input_tags.sparse
 
 
 @pytest.mark.parametrize("gap", [pd.NA, None, np.nan], ids=str)
