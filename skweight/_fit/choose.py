@@ -105,24 +105,24 @@ def choose(request, progress):
     progress.begin(count_fits(plan, len(candidates)))
     judged, folds = [], None
     for candidate in candidates:
-        asked, weighed = strongest, of_strongest
+        trial, weighed = strongest, of_strongest
         if candidate.strength != 1:
-            asked = _request_for(request, candidate)
-            weighed = weigh(asked)
+            trial = _request_for(request, candidate)
+            weighed = weigh(trial)
         weighed = weighed._replace(splits=plan.splits)
         if plan.way == "all":  # a class has one row
-            return _least(asked, weighed, candidate, multiplier)
+            return _least(trial, weighed, candidate, multiplier)
         progress.about = f"{candidate.name}, "
         n_kept = len(plan.splits.pairs) if plan.keeps_fold_models else 1
-        passed = hold_out_rows(asked, weighed, plan, progress, n_kept)
+        passed = hold_out_rows(trial, weighed, plan, progress, n_kept)
         if folds is None:
             folds = _folds_of_calibrators(request, weighed, passed.held_out)
             if folds.max() < 1:
-                return _least(asked, weighed, candidate, multiplier, passed)
-        losses = _losses(asked, weighed, plan, passed, folds)
+                return _least(trial, weighed, candidate, multiplier, passed)
+        losses = _losses(trial, weighed, plan, passed, folds)
         if not (plan.keeps_fold_models or plan.way == "oob"):
             passed = passed._replace(models=[])
-        judged.append(Judged(candidate, asked, weighed, passed, losses))
+        judged.append(Judged(candidate, trial, weighed, passed, losses))
     progress.about = ""
     return _chosen(judged, multiplier, folds)
 
@@ -142,7 +142,7 @@ def _left_open(request):
             f"weighting={written!r} leaves {len(open_ones)} strengths open, and one is "
             "chosen at a time. Set one of them, as by BalancedWeighting(strength=1)."
         )
-    looking = [one for one in factors if getattr(one, "needs_fits", 0)]
+    looking = [factor for factor in factors if getattr(factor, "needs_fits", 0)]
     if len(looking) > 1:
         looking.remove(open_ones[0])
         raise ValueError(
@@ -186,13 +186,15 @@ def _candidates(request, auto):
 def _check_strategy(strategy, request):
     """Raise unless a strategy is emphasis and weighs all rows of a class alike."""
     if strategy is None or any(
-        getattr(one, "needs_fits", False) for one in factors_of(strategy)
+        getattr(factor, "needs_fits", False) for factor in factors_of(strategy)
     ):
         raise ValueError(
             "AutoWeighting chooses the strength of a strategy that gives all rows of a "
             f"class one weight, such as 'balanced'; got {strategy!r}."
         )
-    population = [one for one in factors_of(strategy) if one.role == "population"]
+    population = [
+        factor for factor in factors_of(strategy) if factor.role == "population"
+    ]
     if population:
         raise ValueError(
             f"AutoWeighting chooses how hard training looks at a class, and "
@@ -215,10 +217,10 @@ def _check_strategy(strategy, request):
 def _request_for(request, candidate):
     """Return what a fit with a candidate is asked for."""
     factors = [
-        candidate.weighting if isinstance(one, AutoWeighting) else one
-        for one in factors_of(request.weighting)
+        candidate.weighting if isinstance(factor, AutoWeighting) else factor
+        for factor in factors_of(request.weighting)
     ]
-    factors = [one for one in factors if one is not None]
+    factors = [factor for factor in factors if factor is not None]
     weighting = ProductWeighting(factors) if len(factors) > 1 else [*factors, None][0]
     return request._replace(weighting=weighting, resampler=candidate.resampler)
 
@@ -355,7 +357,7 @@ def select(losses, weights=None, groups=None):
 
 def _chosen(judged, multiplier, folds):
     """Return request and rows of the candidate that is chosen."""
-    losses = np.array([one.losses for one in judged])
+    losses = np.array([judgement.losses for judgement in judged])
     rows = np.flatnonzero(np.isfinite(losses).all(axis=0))  # of all candidates
     first = judged[0]
     groups, weights = (
@@ -368,21 +370,21 @@ def _chosen(judged, multiplier, folds):
     position, means, excesses, errors = select(losses[:, rows], weights, groups)
     table = [
         {
-            "name": one.candidate.name,
-            "strength": one.candidate.strength,
+            "name": judgement.candidate.name,
+            "strength": judgement.candidate.strength,
             "log_loss": float(mean),
             "above_lowest": float(excess),
             "standard_error": float(error),
-            "chosen": one is judged[position],
+            "chosen": judgement is judged[position],
         }
-        for one, mean, excess, error in zip(
+        for judgement, mean, excess, error in zip(
             judged, means, excesses, errors, strict=True
         )
     ]
     winner = judged[position]
     choice = Choice(
         multiplier,
-        sum(one.passed.n_fits for one in judged),
+        sum(judgement.passed.n_fits for judgement in judged),
         winner.passed,
         np.flatnonzero(folds[winner.passed.held_out.rows] >= 0),
     )

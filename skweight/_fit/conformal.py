@@ -86,11 +86,19 @@ class NewWeights(NamedTuple):
                 "the fit; ones where each stands for as many rows as any other."
             )
         for factor in self.factors:
-            own = self._weigh(factor, wrapper, X, classes, sample_weight is not None)
-            if own is not None:
-                weights = weights[:, np.newaxis] if own.ndim > weights.ndim else weights
-                own = own[:, np.newaxis] if own.ndim < weights.ndim else own
-                weights = weights * own
+            of_factor = self._weigh(
+                factor, wrapper, X, classes, sample_weight is not None
+            )
+            if of_factor is not None:
+                weights = (
+                    weights[:, np.newaxis] if of_factor.ndim > weights.ndim else weights
+                )
+                of_factor = (
+                    of_factor[:, np.newaxis]
+                    if of_factor.ndim < weights.ndim
+                    else of_factor
+                )
+                weights = weights * of_factor
         return weights if self.points is None else np.interp(weights, *self.points)
 
     def _weigh(self, factor, wrapper, X, classes, is_given):
@@ -152,18 +160,22 @@ def conform(request, weighed, plan, fitted, calibrated):
         scores = 1 - proba[np.arange(scored.size), codes]
         used.append((scores, codes, scored))
         if per_fold or kind == "split":
-            own = None if weights is None else weights[scored]
+            scored_weights = None if weights is None else weights[scored]
             n_knots = MOST_KNOTS // len(cuts)
-            scores = _scores_by_class(request.classes, scores, codes, own, n_knots)
+            scores = _scores_by_class(
+                request.classes, scores, codes, scored_weights, n_knots
+            )
             parts.append(Part(mapped, position, scores))
     scores, codes, scored = (
         np.concatenate(column) for column in zip(*used, strict=True)
     )
-    own = None if weights is None else weights[scored]
+    scored_weights = None if weights is None else weights[scored]
     if not parts:
-        scores = _scores_by_class(request.classes, scores, codes, own, MOST_KNOTS)
+        scores = _scores_by_class(
+            request.classes, scores, codes, scored_weights, MOST_KNOTS
+        )
         parts = [Part(calibrated.map, -1, scores)]
-    figures = describe_rows(own, scored.size) | {
+    figures = describe_rows(scored_weights, scored.size) | {
         "method": kind,
         "models": _say_models(plan, len(fitted.models), per_fold),
     }
@@ -172,11 +184,11 @@ def conform(request, weighed, plan, fitted, calibrated):
 
 def weights_of_new_rows(request, weighed):
     """Return how new rows are weighed, from how those of the fit were."""
-    given, unit = request.weights.population, None
-    if given is not None:
-        given, unit = np.asarray(given, dtype=np.float64), 1.0
+    population, unit = request.weights.population, None
+    if population is not None:
+        population, unit = np.asarray(population, dtype=np.float64), 1.0
         if request.params["normalize"]:
-            unit = float(given[given > 0].mean())
+            unit = float(population[population > 0].mean())
     raw, points = weighed.raw.population, None
     if raw is not None and raw is not weighed.population:
         points = map_of(raw, weighed.population)
@@ -246,9 +258,9 @@ def _scores_by_class(classes, scores, codes, weights, n_knots):
     by_class = []
     for code in range(classes.size):
         of_class = codes == code
-        own = None if weights is None else weights[of_class]
+        weights_of_class = None if weights is None else weights[of_class]
         n_own = max(n_knots // classes.size, 1)
-        by_class.append(Scores.of(scores[of_class], own, n_knots=n_own))
+        by_class.append(Scores.of(scores[of_class], weights_of_class, n_knots=n_own))
     return by_class
 
 

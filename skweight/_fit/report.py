@@ -123,7 +123,7 @@ def keep(
     conformal=None,
 ):
     """Take over all that the fit of a classifier has learned, all at once."""
-    given = request.weights.population
+    population = request.weights.population
     return set_learned(
         wrapper,
         fitted.models[0],
@@ -141,19 +141,19 @@ def keep(
         _decides_by_rows=decided.looks_at_rows,
         _inner_multiplier=fitted.multipliers.inner,
         # Sum of the weights as they came, from which a stream goes on.
-        _mass=_total(len(request.y), given),
+        _mass=_total(len(request.y), population),
         _stream=stream,
         _conformal=conformal,
         **request.learned,
     )
 
 
-def _total(n_samples, given):
+def _total(n_samples, weights):
     """Return the sum of the weights as they came, at most the largest float."""
-    if given is None:
+    if weights is None:
         return float(n_samples)
     largest = np.finfo(np.float64).max / n_samples
-    return float(np.minimum(np.asarray(given, dtype=np.float64), largest).sum())
+    return float(np.minimum(np.asarray(weights, dtype=np.float64), largest).sum())
 
 
 def keep_regression(wrapper, request, weighed, fitted, report, intervals=None):

@@ -182,7 +182,7 @@ def at_strength(strategy, strength):
         return None
     if strength == 1:
         return strategy
-    own = strategy.get_params(deep=False).get("strength")
-    if own is None:
+    its_strength = strategy.get_params(deep=False).get("strength")
+    if its_strength is None:
         return TemperedWeighting(strategy, strength)
-    return clone(strategy).set_params(strength=own * strength)
+    return clone(strategy).set_params(strength=its_strength * strength)
