@@ -119,9 +119,8 @@ def reliability_curve(
     array([0.   , 0.022, 0.175, 0.596])
     """
     check_number(confidence, name="confidence", low=0, high=1, include="neither")
-    rows = one_class(
-        y_true, y_proba, sample_weight, pos_label, labels, owner="reliability_curve"
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    rows = one_class(data, owner="reliability_curve")
     bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
     mass = np.bincount(bins, rows.weight)
     frequency = np.bincount(bins, rows.weight * rows.y) / mass
@@ -270,16 +269,8 @@ def calibration_error(
     def figure(rows):
         return error_of(rows, Ties(rows.proba), n_bins, norm, debias, squared, relative)
 
-    return for_each_class(
-        figure,
-        y_true,
-        y_proba,
-        sample_weight,
-        pos_label,
-        labels,
-        average,
-        owner="calibration_error",
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    return for_each_class(figure, data, average, owner="calibration_error")
 
 
 def error_of(rows, ties, n_bins, norm="l2", debias=True, squared=False, relative=False):
@@ -399,15 +390,9 @@ def smooth_calibration_error(
     >>> print(f"{smooth_calibration_error(y, p**2):.3f}")
     0.169
     """
+    data = y_true, y_proba, sample_weight, pos_label, labels
     return for_each_class(
-        smooth_error_of,
-        y_true,
-        y_proba,
-        sample_weight,
-        pos_label,
-        labels,
-        average,
-        owner="smooth_calibration_error",
+        smooth_error_of, data, average, owner="smooth_calibration_error"
     )
 
 
@@ -509,16 +494,8 @@ def integrated_calibration_index(
             return np.average(distance, weights=rows.weight)
         return weighted_quantile(distance, rows.weight, quantile)
 
-    return for_each_class(
-        figure,
-        y_true,
-        y_proba,
-        sample_weight,
-        pos_label,
-        labels,
-        average,
-        owner="integrated_calibration_index",
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    return for_each_class(figure, data, average, owner="integrated_calibration_index")
 
 
 def _local_regression(rows, span):

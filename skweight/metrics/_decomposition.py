@@ -128,9 +128,8 @@ def brier_decomposition(
     0.001
     0.079
     """
-    rows = one_class(
-        y_true, y_proba, sample_weight, pos_label, labels, owner="brier_decomposition"
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    rows = one_class(data, owner="brier_decomposition")
     return _decompose(rows, _squared_error, method, n_bins)
 
 
@@ -196,14 +195,8 @@ def log_loss_decomposition(
     >>> print(f"{parts.uncertainty:.3f} - {parts.discrimination:.3f}")
     0.693 - 0.199
     """
-    rows = one_class(
-        y_true,
-        y_proba,
-        sample_weight,
-        pos_label,
-        labels,
-        owner="log_loss_decomposition",
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    rows = one_class(data, owner="log_loss_decomposition")
     return _decompose(rows, _log_loss, method, n_bins)
 
 
@@ -349,9 +342,8 @@ def cox_calibration(
     slope 0.50, intercept -1.02
     """
     check_number(clip, name="clip", low=0, high=0.5, include="neither")
-    rows = one_class(
-        y_true, y_proba, sample_weight, pos_label, labels, owner="cox_calibration"
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    rows = one_class(data, owner="cox_calibration")
     return _cox(rows, clip)
 
 
@@ -473,15 +465,9 @@ def calibration_in_the_large(
     >>> calibration_in_the_large([0, 0, 0, 1], [0.5, 0.5, 0.5, 0.5])
     2.0
     """
+    data = y_true, y_proba, sample_weight, pos_label, labels
     return for_each_class(
-        _in_the_large,
-        y_true,
-        y_proba,
-        sample_weight,
-        pos_label,
-        labels,
-        average,
-        owner="calibration_in_the_large",
+        _in_the_large, data, average, owner="calibration_in_the_large"
     )
 
 
@@ -537,9 +523,8 @@ def calibration_metrics(
     (0.167, 0.99)
     """
     check_number(n_bins, name="n_bins", low=1)
-    rows = one_class(
-        y_true, y_proba, sample_weight, pos_label, labels, owner="calibration_metrics"
-    )
+    data = y_true, y_proba, sample_weight, pos_label, labels
+    rows = one_class(data, owner="calibration_metrics")
     ties = Ties(rows.proba)
     recalibrated = recalibrate(rows.proba, rows.y, rows.weight, ties)
     figures = {"prevalence": float(np.average(rows.y, weights=rows.weight))}

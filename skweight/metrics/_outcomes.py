@@ -31,11 +31,12 @@ class Outcomes(NamedTuple):
     weight: np.ndarray
 
 
-def one_class(y_true, y_proba, sample_weight, pos_label, labels, *, owner):
-    """Return the outcomes of the positive class of two."""
-    outcomes = outcomes_by_class(
-        y_true, y_proba, sample_weight, pos_label, labels, owner=owner
-    )
+def one_class(data, *, owner):
+    """Return the outcomes of the positive class of two.
+
+    ``data`` are the positional arguments of `outcomes_by_class`.
+    """
+    outcomes = outcomes_by_class(*data, owner=owner)
     if len(outcomes) > 1:
         raise ValueError(
             f"{owner} needs probabilities of one class; got y_proba with "
@@ -45,22 +46,20 @@ def one_class(y_true, y_proba, sample_weight, pos_label, labels, *, owner):
     return outcomes[0]
 
 
-def for_each_class(
-    figure, y_true, y_proba, sample_weight, pos_label, labels, average, *, owner
-):
+def for_each_class(figure, data, average, *, owner):
     """Return a metric of one class, or of several classes, each against the rest.
 
     Parameters
     ----------
     figure : callable
         Function from :class:`Outcomes` to a number.
+    data : tuple
+        Positional arguments of `outcomes_by_class`.
     average : {"macro", "none"}
         Whether to return the mean over three or more classes, or one value per class.
     """
     check_choice(average, ("macro", "none"), name="average")
-    outcomes = outcomes_by_class(
-        y_true, y_proba, sample_weight, pos_label, labels, owner=owner
-    )
+    outcomes = outcomes_by_class(*data, owner=owner)
     figures = [figure(class_outcomes) for class_outcomes in outcomes]
     if len(figures) == 1:
         return float(figures[0])
