@@ -33,8 +33,8 @@ from skweight.inspection._tails import look_at_weights
 
 # Training rows whose probabilities are looked at where no row is held out.
 ROWS_LOOKED_AT = 256
-# Mean probability over prevalence that is left in peace, and the standard errors by
-# which a deviation must exceed chance.
+# Range of the mean probability over the prevalence without a warning, and the number of
+# standard errors that a deviation must exceed.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
 # Effective rows of a calibration set below which weights are said to cost too much.

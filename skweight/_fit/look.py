@@ -68,9 +68,9 @@ class WatchingModel(NamedTuple):
 class LookingTraining(Training):
     """A training some of whose strategies look at a model.
 
-    The other strategies are learned first, by `weigh`; those that look at a model by
-    `look`, on the population that is known by then. `of` learns those again whose
-    weights tell of labels, from models of the rows of the part.
+    Strategies without a model are learned first, by `weigh`; strategies with a model by
+    `look`, on the population that `weigh` has found. `of` learns strategies whose
+    weights depend on single labels again, from models of the rows of the part.
     """
 
     def __init__(self, estimator, *, weighting, **options):

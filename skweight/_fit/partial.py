@@ -257,8 +257,8 @@ def learn_chunk(request, weighed, stream, model, deliveries):
 def unchanged_if_refused(stream, learns_on):
     """Give the generator of a stream its state back if its learner raises.
 
-    The error says that the learner itself may have learned from a part of the chunk,
-    where it had learned before and is not thrown away.
+    If the learner was fitted before, it may have learned from a part of the chunk, and
+    the error says so.
     """
     state = stream.rng.get_state()
     try:

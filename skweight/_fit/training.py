@@ -38,8 +38,8 @@ from skweight.weighting._class_level import join_levels, split_by_level
 class Rows(NamedTuple):
     """What an estimator is fitted on.
 
-    Weights are None where they are ones. ``kept`` are the positions of the rows that
-    are trained on, before any resampling, where some are watched; None for all.
+    Weights of None are ones. ``kept`` are the positions of the training rows, before
+    any resampling, if some rows are held out for early stopping; None means all.
     """
 
     X: object

@@ -95,7 +95,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
     True
     """
 
-    # Whether tables must be numbers without gaps; classifiers take what they take.
+    # Whether tables must be numeric without missing values; classifiers decide that.
     _numeric = True
     # Libraries that are to use one thread during a fit.
     _one_thread = ("blas",)

@@ -24,8 +24,8 @@ _WIDTH_EXPONENTS = np.arange(-3, 3) / 2
 class KLIEP(RelativeDensityRatio):
     r"""Fit the density ratio by largest likelihood (KLIEP), to the optimum.
 
-    The ratio is a non-negative sum of a constant and of Gaussian kernels on centres
-    drawn from the target, under which the target is most likely:
+    The ratio is a non-negative combination of a constant and of Gaussian kernels on
+    centres drawn from the target. It maximises the likelihood of the target:
 
     .. math::
         \max_{\theta \ge 0} \frac{1}{n_t} \sum_j \log \theta^\top \varphi(x_j^t)

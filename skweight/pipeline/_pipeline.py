@@ -60,8 +60,8 @@ class Pipeline(FittedSteps):
 
     A last step that keeps the roles apart, such as
     :class:`~skweight.WeightedClassifier`, is given both, so that no emphasis reaches
-    its calibrator. Weightings and samplers count only in `fit`: predictions pass them
-    by.
+    its calibrator. Weightings and samplers are used only in `fit`, not in
+    predictions.
 
     Parameters
     ----------

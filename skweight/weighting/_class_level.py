@@ -102,10 +102,10 @@ class ClassLevelWeighting(BaseWeighting):
 
 
 def split_by_level(weighting):
-    """Return what a strategy says of rows, and what of classes; None for nothing.
+    """Return the factors by row, and the factors by class, of a strategy, or None.
 
-    What says something of classes is emphasis that is the same for all rows of a
-    class, and is learned from the classes as they are.
+    Factors by class are emphasis that is the same for all rows of a class, and is
+    learned from the class counts.
     """
     by_level = {True: [], False: []}
     for factor in factors_of(weighting):
