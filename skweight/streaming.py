@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_choice,
+    check_count,
     check_labels,
     check_number,
     check_weights,
@@ -257,9 +258,9 @@ class BalancedBatches:
     ):
         y = check_labels(y, owner="BalancedBatches")
         self.classes_, codes = encode_labels(y)
-        self.batch_size = _whole(batch_size, "batch_size")
-        self.world_size = _whole(world_size, "world_size")
-        self.rank = _whole(rank, "rank", low=0)
+        self.batch_size = check_count(batch_size, name="batch_size")
+        self.world_size = check_count(world_size, name="world_size")
+        self.rank = check_count(rank, name="rank", low=0)
         if self.rank >= self.world_size:
             raise ValueError(
                 f"rank must be below world_size={self.world_size}, as ranks count from "
@@ -274,12 +275,12 @@ class BalancedBatches:
         self.n_batches = (
             -(-codes.size // (self.batch_size * self.world_size))
             if n_batches is None
-            else _whole(n_batches, "n_batches")
+            else check_count(n_batches, name="n_batches")
         )
         self._weights = None
         if weights is not None:
             self._weights = in_range(check_weights(weights, codes.size))
-        self._rows = [np.flatnonzero(codes == one) for one in range(self.classes_.size)]
+        self._rows = [np.flatnonzero(codes == k) for k in range(self.classes_.size)]
         masses = np.bincount(codes, self._weights, self.classes_.size)
         shares = self._shares(quotas, masses)
         self.quotas_ = self.batch_size * shares
@@ -393,21 +394,14 @@ def apportion(quotas, n_batches):
     for batch in range(n_batches):
         due = due + quotas
         # What rounding errors leave of a whole number counts as that.
-        given = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
-        rest = size - given.sum()
+        counts = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
+        rest = size - counts.sum()
         if rest > 0:
-            given[np.argsort(given - due, kind="stable")[:rest]] += 1
+            counts[np.argsort(counts - due, kind="stable")[:rest]] += 1
         elif rest < 0:
             # Classes that are ahead have given nothing back; others have to wait.
-            ahead = np.where(given > 0, due - given, np.inf)
-            given[np.argsort(ahead, kind="stable")[:-rest]] -= 1
-        seats[batch] = given
-        due -= given
+            ahead = np.where(counts > 0, due - counts, np.inf)
+            counts[np.argsort(ahead, kind="stable")[:-rest]] -= 1
+        seats[batch] = counts
+        due -= counts
     return seats
-
-
-def _whole(value, name, low=1):
-    check_number(value, name=name, low=low)
-    if value != int(value):
-        raise ValueError(f"{name} must be a whole number; got {value!r}.")
-    return int(value)

@@ -235,11 +235,11 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
     )
 
 
-def _ask_validation(wrapper, X, given, estimator, arguments, classes, hidden):
+def _ask_validation(wrapper, X, passed, estimator, arguments, classes, hidden):
     """Return the validation rows that the fits will watch, or None."""
     return resolve_validation(
         wrapper.validation_fraction,
-        given,
+        passed,
         estimator,
         arguments,
         classes,
@@ -271,7 +271,7 @@ def _resolve_shared(wrapper):
 
 def _check_looks(wrapper, weighting, estimator):
     """Raise if a strategy looks at a model where that has no meaning."""
-    looking = [one for one in factors_of(weighting) if getattr(one, "needs_fits", 0)]
+    looking = [f for f in factors_of(weighting) if getattr(f, "needs_fits", False)]
     if not looking:
         return
     if isinstance(estimator, FrozenEstimator):

@@ -88,9 +88,9 @@ def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
         "votes": raw.method == "predict_proba" and counts_votes(model),
         "focal_gamma": getattr(objective, "gamma", None),
     }
-    asked = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
+    options = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
     if not needs_held_out_scores(calibrator):
-        calibrator = calibrator.fit(None, request.y, **asked)
+        calibrator = calibrator.fit(None, request.y, **options)
         return ProbabilityMap(raw.method, request.classes, calibrator)
     outputs, weights = held_out.outputs[kept], rows_of(weighed.population, held_out)
     weights = None if weights is None else weights[kept]
@@ -99,7 +99,7 @@ def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
         log_scores(outputs, raw.method, clip),
         request.y[held_out.rows][kept],
         sample_weight=weights,
-        **asked,
+        **options,
     )
     return ProbabilityMap(raw.method, request.classes, calibrator, clip)
 
@@ -108,24 +108,24 @@ def decide(request, weighed, plan, fitted, calibrated):
     """Fit the decision; without calibration the estimator may decide by itself."""
     if estimator_decides(request, plan):
         return Decided(None, False)
-    seen = {}
+    learned_from = {}
     if request.decision_learns:
         rows, n_samples = fitted.held_out.rows, len(request.y)
         metadata = request.arguments["decision"]
-        seen = {
+        learned_from = {
             "proba": calibrated.proba,
             "y": request.y[rows],
             "sample_weight": rows_of(weighed.population, fitted.held_out),
             **take_params(metadata, rows, n_samples),
         }
         if has_fit_parameter(request.decision, "X"):
-            seen["X"] = _safe_indexing(request.X, rows)
+            learned_from["X"] = _safe_indexing(request.X, rows)
     if has_fit_parameter(request.decision, "prevalence"):
-        seen["prevalence"] = weighed.figures["population_share"]
+        learned_from["prevalence"] = weighed.figures["population_share"]
     decision = copy(request.decision).fit(
         classes=request.classes,
         class_multiplier=_emphasis_of_labels(weighed, plan, fitted),
-        **seen,
+        **learned_from,
     )
     # A decision that looks at probabilities alone need not know of rows.
     return Decided(decision, "X" in signature(decision.decide).parameters)

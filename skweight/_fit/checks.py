@@ -384,33 +384,33 @@ def samplers_in(estimator):
     BalancedRandomForestClassifier, has a ``sampling_strategy`` of its own.
     """
     steps = getattr(estimator, "steps", None) or []
-    found = []
+    samplers = []
     for name, step in steps:
         samples = hasattr(step, "fit_resample")
-        found += [(name, step)] if samples else samplers_in(step)
-    if not found and hasattr(estimator, "sampling_strategy"):
-        found = [(type(estimator).__name__, estimator)]
+        samplers += [(name, step)] if samples else samplers_in(step)
+    if not samplers and hasattr(estimator, "sampling_strategy"):
+        samplers = [(type(estimator).__name__, estimator)]
     inner = getattr(estimator, "estimator", None)
-    return found or ([] if inner is None else samplers_in(inner))
+    return samplers or ([] if inner is None else samplers_in(inner))
 
 
 def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
     """Warn if a sampler inside the estimator changes classes behind our back."""
-    found = samplers_in(estimator)
-    if not found:
+    samplers = samplers_in(estimator)
+    if not samplers:
         return
-    name, sampler = found[0]
+    name, sampler = samplers[0]
     strategy = getattr(sampler, "sampling_strategy", None)
-    told = "" if strategy is None else f" (sampling_strategy={strategy!r})"
+    detail = "" if strategy is None else f" (sampling_strategy={strategy!r})"
     mass = np.bincount(codes, weight, classes.size)
     share = mass / mass.sum()
     rarest = np.argmin(np.where(share > 0, share, np.inf))
-    seen = share[rarest] * multiplier[rarest] / (share @ multiplier)
+    trained = share[rarest] * multiplier[rarest] / (share @ multiplier)
     warn(
-        f"{name!r}, inside the wrapped estimator, resamples rows{told} after the "
+        f"{name!r}, inside the wrapped estimator, resamples rows{detail} after the "
         f"weights were computed. Class {plain(classes[rarest])!r} is "
-        f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, {seen:.1%} "
-        "of what the model saw, whatever the sampler has made of it. "
+        f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, "
+        f"{trained:.1%} of what the model saw, whatever the sampler has made of it. "
         f"calibration={calibration!r} goes by class_multiplier_. Take out the sampler "
         "and balance by weighting= or resampler=, or use calibration='sigmoid', which "
         "learns the shift from held-out rows.",
@@ -546,28 +546,28 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
     votes = np.asarray(outputs).reshape(codes.size, -1)
     if votes.shape[1] == 1:
         votes = np.hstack([1 - votes, votes])
-    worst, found = STANDARD_ERRORS, None
+    worst, farthest = STANDARD_ERRORS, None
     for code in range(classes.size):
         clipped = votes[:, code] <= 0
         w = weight[clipped]
         if not w.any():
             continue
         said = w @ proba[clipped, code] / w.sum()
-        seen = w @ (codes[clipped] == code) / w.sum()
+        frequency = w @ (codes[clipped] == code) / w.sum()
         # The widest spread that a share between the two can have.
-        between = np.clip(0.5, min(said, seen), max(said, seen))
+        between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
-        far = not (0.5 <= said / seen <= 2) if seen > 0 else True
-        if far and abs(said - seen) > worst * error:
-            worst = abs(said - seen) / max(error, 1e-300)
-            found = code, np.mean(clipped), seen, said
-    if found is None:
+        far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True
+        if far and abs(said - frequency) > worst * error:
+            worst = abs(said - frequency) / max(error, 1e-300)
+            farthest = code, np.mean(clipped), frequency, said
+    if farthest is None:
         return
-    code, share, seen, said = found
+    code, share, frequency, said = farthest
     warn(
         f"{share:.0%} of the held-out rows have no vote for class "
-        f"{plain(classes[code])!r}; {seen:.2%} of them are of it, and the calibrator "
-        f"says {said:.2%}. Use calibration='isotonic' or 'auto', which bend, or more "
-        "trees with more rows to a leaf.",
+        f"{plain(classes[code])!r}; {frequency:.2%} of them are of it, and the "
+        f"calibrator says {said:.2%}. Use calibration='isotonic' or 'auto', which "
+        "bend, or more trees with more rows to a leaf.",
         CalibrationWarning,
     )

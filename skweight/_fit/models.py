@@ -281,8 +281,8 @@ def multipliers_of(request, models, figures):
     """
     classes = request.classes
     multiplier = np.array(figures["class_multiplier"])
-    asked = [getattr(model, "_multiplier_of", None) for model in models]
-    answers = [] if None in asked else [ask(classes) for ask in asked]
+    methods = [getattr(model, "_multiplier_of", None) for model in models]
+    answers = [] if None in methods else [ask(classes) for ask in methods]
     if answers and not any(answer is None for answer in answers):
         multiplier = np.mean(answers, axis=0)
     mass = multiplier * np.array(figures["population_share"])

@@ -125,13 +125,13 @@ class Training:
         self.validation = self.labels = None
         self._prepared = None
 
-    def weigh(self, X, y, given, metadata):
+    def weigh(self, X, y, passed, metadata):
         """Learn how much every row counts, apart by role, and keep it sane.
 
         X still has the columns that only the strategy may see. `given` are the weights
         of the caller, by role.
         """
-        sample_weight = self._check_sample_weight(given.population, X)
+        sample_weight = self._check_sample_weight(passed.population, X)
         learned = RoleWeights(None, None)
         self._stabilize_once()
         if self.by_row is not None:
@@ -141,7 +141,7 @@ class Training:
         population = self._stabilize_population(population)
         if self.resampler is None:
             of_rows = self._stabilize(of_rows, population)
-        self.by_role = RoleWeights(population, multiply(given.emphasis, of_rows))
+        self.by_role = RoleWeights(population, multiply(passed.emphasis, of_rows))
         return self
 
     def of(self, rows, n_samples):
@@ -161,7 +161,7 @@ class Training:
         part.by_class = self.by_class
         part.fit_params = take_params(self.fit_params, rows, n_samples)
         part.by_role = RoleWeights(
-            *(None if one is None else one[rows] for one in self.by_role)
+            *(None if weights is None else weights[rows] for weights in self.by_role)
         )
         return part
 
@@ -272,18 +272,18 @@ class Training:
         self.weighting_ = None if self.by_row is None else clone(self.by_row)
         if self.stabilizer is None:
             return
-        told = []
+        twice = []
         for whole in self._strategies():
-            for one in factors_of(whole):
-                own = getattr(one, "stabilizer", None)
-                if isinstance(own, str) and own == "auto":
-                    one.set_params(stabilizer=None)
-                elif own is not None:
-                    told.append(one)
-        if told:
+            for strategy in factors_of(whole):
+                stabilizer = getattr(strategy, "stabilizer", None)
+                if isinstance(stabilizer, str) and stabilizer == "auto":
+                    strategy.set_params(stabilizer=None)
+                elif stabilizer is not None:
+                    twice.append(strategy)
+        if twice:
             warn(
-                f"Weights are stabilized twice: {len(told)} of the strategies have a "
-                f"stabilizer of their own ({', '.join(map(repr, told))}), and the "
+                f"Weights are stabilized twice: {len(twice)} of the strategies have a "
+                f"stabilizer of their own ({', '.join(map(repr, twice))}), and the "
                 "product is stabilized again. Set one of the two to None, unless you "
                 "mean both.",
                 DoubleCountingWarning,

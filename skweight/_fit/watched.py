@@ -31,10 +31,12 @@ def check_watched_rows(request, weighed):
     if family is not None:
         for y, weight in family.weights_passed(arguments):
             _warn_of_emphasis(request, y, weight, "the weights of validation rows")
-    given = request.validation
-    if getattr(given, "weight", None) is not None:
-        _warn_of_emphasis(request, given.y, given.weight, "the weights in validation=")
-    watches_ours = given is not None or (family and family.names & arguments.keys())
+    passed = request.validation
+    if getattr(passed, "weight", None) is not None:
+        _warn_of_emphasis(
+            request, passed.y, passed.weight, "the weights in validation="
+        )
+    watches_ours = passed is not None or (family and family.names & arguments.keys())
     if not watches_ours:
         _warn_of_own_rows(request, weighed, learner, family)
 

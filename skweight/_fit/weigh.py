@@ -125,25 +125,25 @@ def _figures(request, training, X):
     population = training.by_role.population
     if request.classes is None:
         return row_figures(n_rows(X), population, training.weights)
-    seen = training.prepare(X, request.y)
+    prepared = training.prepare(X, request.y)
     codes, n_classes = request.codes, request.classes.size
     of_all, trained = {}, None
-    if seen.kept is not None:
+    if prepared.kept is not None:
         # What the classes are is read from all rows, what was done to them from those
         # that are trained on.
         figures = weight_figures(codes, n_classes, population, population)
         of_all = {name: figures[name] for name in _OF_ALL_ROWS}
-        codes = codes[seen.kept]
-        population = None if population is None else population[seen.kept]
+        codes = codes[prepared.kept]
+        population = None if population is None else population[prepared.kept]
     if training.resampler is not None:
-        trained = positions_of(seen.y, request.classes, owner="The resampler")
-    figures = weight_figures(codes, n_classes, population, seen.weights, trained)
+        trained = positions_of(prepared.y, request.classes, owner="The resampler")
+    figures = weight_figures(codes, n_classes, population, prepared.weights, trained)
     if training.resampler is not None:
         figures |= resampling_figures(
             training.resampler.sampler, request.classes, figures["rows"], trained
         )
-    if training.subsamples(seen):
-        figures |= _of_subsample(request.classes, training, seen)
+    if training.subsamples(prepared):
+        figures |= _of_subsample(request.classes, training, prepared)
     return figures | of_all
 
 
