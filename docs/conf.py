@@ -1,7 +1,10 @@
 """Settings of the documentation. The build needs no network."""
 
+import shutil
 import sys
 from pathlib import Path
+
+from sphinx.ext.autosummary.generate import find_autosummary_in_files
 
 import skweight
 
@@ -74,6 +77,11 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "plot_gallery": True,
     "download_all_examples": False,
+    # Pages of the API show the examples that use their name, and code links to them.
+    "doc_module": ("skweight",),
+    "backreferences_dir": "auto_examples/backreferences",
+    "inspect_global_variables": False,
+    "reference_url": {"skweight": None},
     # Its tables would load scripts from elsewhere.
     "write_computation_times": False,
 }
@@ -95,6 +103,29 @@ def _skip_inherited_from_sklearn(app, what, name, obj, skip, options):
     return skip or module.partition(".")[0] == "sklearn" or None
 
 
+def _remove_stale_pages(app):
+    """Remove what builds of other states of the checkout have written.
+
+    Pages of names and examples that are gone would be in no table of contents, which
+    is a warning, and warnings fail.
+    """
+    docs = Path(app.srcdir)
+    pages = [str(page) for page in docs.glob("reference/*.rst")]
+    names = {entry.name for entry in find_autosummary_in_files(pages)}
+    for page in docs.glob("api/*.rst"):
+        if page.stem not in names:
+            page.unlink()
+    for page in docs.glob("auto_examples/*/*.rst"):
+        source = docs.parent / "examples" / page.parent.name / f"{page.stem}.py"
+        if page.stem not in ("index", "sg_execution_times") and not source.exists():
+            page.unlink()
+    for folder in docs.glob("auto_examples/*/"):
+        source = docs.parent / "examples" / folder.name
+        if folder.name not in ("images", "backreferences") and not source.exists():
+            shutil.rmtree(folder)
+
+
 def setup(app):
-    """Register the hook above."""
+    """Register the hooks above; the second before pages are generated."""
     app.connect("autodoc-skip-member", _skip_inherited_from_sklearn)
+    app.connect("builder-inited", _remove_stale_pages, priority=100)

@@ -1,6 +1,6 @@
 """
-Weights, and honest probabilities again
-=======================================
+Why are my probabilities so high?
+=================================
 
 One handwritten digit in twenty is an eight. A plain model misses more than half of
 them. Balanced weights find most, and in return report eights that are not there: the
@@ -153,3 +153,5 @@ right.spines[["top", "right"]].set_visible(False)
 target = sys.argv[1] if len(sys.argv) > 1 else "reliability.png"
 figure.savefig(target, dpi=150)
 print(f"\nThe picture is in {target}.")
+ratio = table.loc["weighted + calibrated", "mean p"] / prevalence
+print(f"mean calibrated probability over the frequency: {ratio:.2f}")

@@ -1,6 +1,6 @@
 """
-Exact moments out of a census table
-===================================
+How do I make a survey match a census?
+======================================
 
 A survey reached the young and the men. Of the population nothing is known but a few
 figures: mean and spread of the age, and the share of women. Entropy balancing finds the
@@ -60,9 +60,6 @@ for name, strategy in strategies.items():
     rows = weights[name].sum() ** 2 / (weights[name] @ weights[name])
     print(f"{name:22s} {estimates[name]:.2f}   worth {rows:,.0f} rows")
 
-assert abs(estimates["mean, square and sex"] / spending.mean() - 1) < 0.02
-assert abs(estimates["as it came"] / spending.mean() - 1) > 0.1
-
 # %%
 # What the weights do
 # -------------------
@@ -84,8 +81,15 @@ for name, style in (("as it came", ":"), ("mean, square and sex", "-")):
         label=name,
     )
 axes[0].set(xlabel="age", ylabel="density")
-axes[0].legend(fontsize="small")
+axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
 axes[1].barh(list(estimates), list(estimates.values()), color="0.6")
 axes[1].axvline(spending.mean(), color="black", linestyle="--")
 axes[1].set(xlabel="mean spending, truth dashed")
 plt.show()
+
+# %%
+# Left, the solid line lies on the population. Right, the longer the list of figures
+# that are matched, the closer the bar is to the truth.
+
+error = estimates["mean, square and sex"] / spending.mean() - 1
+print(f"error of the mean spending, three figures matched: {error:.2%}")

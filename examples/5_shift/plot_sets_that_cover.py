@@ -1,6 +1,6 @@
 """
-Sets of labels that still cover after a shift
-=============================================
+Do my prediction sets still cover after a shift?
+================================================
 
 A model is trained where labels are easy to tell, and used where they are hard. Sets of
 labels that hold the truth for 90 % of the training population hold it less often there;
@@ -62,9 +62,6 @@ for name, weighting in strategies.items():
     effective = clf.report_.conformal["effective_rows"]
     print(f"{name:18s} goal 90 %: {covered[name][2]:.1%}   {effective:,.0f} effective")
 
-assert covered["no weights"][2] < 0.86
-assert abs(covered["entropy balancing"][2] - 0.9) < 0.025
-
 # %%
 # The price
 # ---------
@@ -77,6 +74,12 @@ for (name, values), style in zip(covered.items(), ("o:", "s-", "^--"), strict=Tr
     axes[1].plot(goals, sizes[name], style, color="black")
 axes[0].plot(goals, goals, color="0.8", linewidth=5, zorder=0)
 axes[0].set(xlabel="coverage asked for", ylabel="coverage of the target")
-axes[0].legend()
+figure.legend(loc="outside upper center", ncols=3, frameon=False)
 axes[1].set(xlabel="coverage asked for", ylabel="labels in a set, on average")
 plt.show()
+
+# %%
+# Left: on the grey line a set holds the true label as often as it was asked to. The
+# dotted line, without weights, lies below it.
+
+print(f"coverage with entropy balancing: {covered['entropy balancing'][2]:.1%}")

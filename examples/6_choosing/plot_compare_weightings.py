@@ -1,6 +1,6 @@
 """
-Which weighting? Strategies side by side
-========================================
+Which weighting is best for my data?
+====================================
 
 One handwritten digit in twenty is an eight. Does it help to weigh eights more, and how
 much more? :func:`skweight.recommend_weighting` names a place to start, and
@@ -65,3 +65,10 @@ figure = comparison.plot()
 
 for sentence in comparison.sentences():
     print("-", sentence)
+
+# %%
+# What a search or a test of your own would read are numbers:
+
+loss = comparison.summary(["log_loss"], errors=False).iloc[:, 0]
+gain = loss.loc["none + sigmoid"] - loss.loc["balanced + sigmoid"]
+print(f"log loss that balanced weights gain, both calibrated: {gain:.4f}")

@@ -1,6 +1,6 @@
 """
-Watch a model, batch after batch
-================================
+Is my model in production still right?
+======================================
 
 A classifier was trained with balanced weights and calibrated. Batches come in; for ten
 weeks nothing changes, then the rare class becomes more frequent, and later a feature
@@ -91,7 +91,8 @@ for ax, name in zip(axes.flat, panels, strict=True):
         ax.axvline(start, color="0.6", linestyle=":", linewidth=1)
 axes[1, 0].set_xlabel("week")
 axes[1, 1].set_xlabel("week")
-axes[0, 0].legend(loc="upper left", fontsize=8)
+handles, names = axes[0, 0].get_legend_handles_labels()
+figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
 
 # %%
 # A slope below zero is not to be taken by the word: it is a first step from 1, which
@@ -115,3 +116,9 @@ for week in (15, 25):
 # Without labels, as they are in the week itself:
 
 print(without_labels[24])
+
+# %%
+# How long did it take? The class became more frequent in week 11.
+
+first = next(r for r in reports if r.alarms)
+print(f"first alarm, with labels: week {weeks[reports.index(first)]}")

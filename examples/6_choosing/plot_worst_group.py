@@ -1,6 +1,6 @@
 """
-The group that a model must not fail
-====================================
+How do I protect the group that fares worst?
+============================================
 
 An attribute agrees with the label in nearly all training rows, and means nothing later.
 A model leans on it, and fails whoever does not have it. Balanced groups repair that in
@@ -67,15 +67,19 @@ for strength in search.param_grid["weighting__strength"]:
 accuracy = pd.DataFrame(accuracy).T
 print(accuracy.round(2))
 
-assert accuracy.loc[0.0].min() < 0.4
-assert accuracy.loc[1.0].min() > 0.7
-
 figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
 for (attribute, label), values in accuracy.items():
-    style = "-" if attribute == label else "--"
+    style = ("-" if attribute == label else "--") + ("o" if attribute else "s")
     name = f"attribute {attribute}, label {label}"
-    axes.plot(values.index, values, f"{style}o", color="black", alpha=0.5, label=name)
+    axes.plot(values.index, values, style, color="black", alpha=0.5, label=name)
 axes.axhline(0.5, color="0.8")
 axes.set(xlabel="strength", ylabel="accuracy on new rows")
 figure.legend(loc="outside right center", fontsize="small", frameon=False)
 plt.show()
+
+# %%
+# Dashed lines are the groups whose attribute contradicts the label. They start below
+# the grey line, a coin; balanced groups bring all four together.
+
+chosen = search.best_params_["weighting__strength"]
+print(f"worst group at strength {chosen:g}: accuracy {accuracy.loc[chosen].min():.2f}")

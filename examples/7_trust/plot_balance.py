@@ -1,6 +1,6 @@
 """
-Do the weights bring the training rows to the target?
-=====================================================
+Do my weights bring the training rows to the target?
+====================================================
 
 Weights for covariate shift have one task that can be seen: weighted training rows are
 to look like the target. :class:`~skweight.inspection.BalanceDisplay` shows it feature
@@ -67,3 +67,4 @@ print(report)
 # The rows to collect:
 
 print(X_target.iloc[report.orphans].describe().loc[["count", "min", "50%"]].round(2))
+print(f"rows of the target that no weight can stand for: {len(report.orphans)}")

@@ -62,21 +62,23 @@ class AnchoredCalibrator(BaseCalibrator):
         over-fitted trees. The quadratic term needs hundreds of rows of the rare class.
         With three or more classes the map is always affine.
     slope_scale : float, default=0.5
-        Standard deviation :math:`\sigma_a` of the prior of the slope around 1, in (0,
-        inf). Raising it lets fewer rows move the slope. 1 suits models whose scores are
-        not log odds: votes of forests, margins, or models trained on synthetic rows.
+        How far the slope may be from 1 before rows are needed to say so; 0.5 suits
+        scores that are log odds, 1 those that are not: votes of forests, margins, or
+        models trained on synthetic rows. Raising it lets fewer rows move the slope. It
+        is the standard deviation :math:`\sigma_a` of the prior, in (0, inf).
     intercept_scale : float, default=1.0
-        Standard deviation :math:`\sigma_b` of the prior of the intercept around 0, in
-        log odds, in (0, inf). Raising it trusts the inversion less. 2 suits models
-        whose scores are not log odds.
+        How far, in log odds, the inversion of the weights may be off; 1 suits scores
+        that are log odds, 2 those that are not. Raising it trusts the inversion less.
+        It is the standard deviation :math:`\sigma_b` of the prior, in (0, inf).
     curvature_scale : float, default=0.25
-        Standard deviation :math:`\sigma_c` of the prior of the curvature around 0, in
-        (0, inf). Raising it lets fewer rows bend the map.
+        How much the map may bend before rows are needed to say so. Raising it lets
+        fewer rows bend the map. It is the standard deviation :math:`\sigma_c` of the
+        prior of the curvature around 0, in (0, inf).
     ridge : float, default=1.0
         Three or more classes: how strongly the slopes of the classes are pulled towards
-        a common slope, in (0, inf). Their deviations from a common slope have the prior
-        variance :math:`1 / (2 \lambda k)`; the common slope has :math:`\sigma_a^2`.
-        Raising it helps when classes are rare.
+        a common slope, in (0, inf). Raising it helps when classes are rare. Their
+        deviations from a common slope have the prior variance
+        :math:`1 / (2 \lambda k)`; the common slope has :math:`\sigma_a^2`.
     bounded : bool, default=True
         Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
 

@@ -99,15 +99,14 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     Parameters
     ----------
     centered : bool, default=True
-        True is centred isotonic regression: one knot at the mean score of every block,
-        and linear interpolation of the log odds between the knots. One pseudo-positive
-        is added at the lowest score and one pseudo-negative at the highest, and the
-        curve is shifted so that the mean probability is the frequency of the class. The
-        map is strictly increasing over the range of the calibration scores, so the
-        ranking and the AUC do not change. On the problems of the user guide its regret
-        in log loss is about half of that of the flat blocks. False interpolates
-        probabilities between the ends of the flat blocks, as scikit-learn does: all
-        scores of a block have the same probability.
+        True: a curve that rises everywhere, so that ranking and AUC do not change; on
+        the problems of the user guide its regret in log loss is about half of that of
+        flat blocks. False: flat blocks, as scikit-learn has them, in which all scores
+        have the same probability. The rising curve is centred isotonic regression: one
+        knot at the mean score of every block, and linear interpolation of the log odds
+        between the knots. One pseudo-positive is added at the lowest score and one
+        pseudo-negative at the highest, and the curve is shifted so that the mean
+        probability is the frequency of the class.
 
     Attributes
     ----------

@@ -44,24 +44,26 @@ class SigmoidCalibrator(BaseCalibrator):
     Parameters
     ----------
     smoothing : float, default=1.0
-        Pseudo-rows per class for two classes, ``2 * smoothing`` in all for any number
-        of classes; in (0, inf). The targets are :math:`(N_k + m) / (N_k + 2 m)` for a
-        row's own class and an equal part of the rest for the others, where
-        :math:`N_k` counts effective rows and :math:`m` is ``2 * smoothing / k``; 1 is
-        Platt's rule. It keeps the slope finite where the scores separate the classes
-        perfectly. Raising it pulls probabilities away from 0 and 1.
+        How strongly probabilities are kept away from 0 and 1, in (0, inf): 1 is Platt's
+        rule, one pseudo-row per class for two classes, ``2 * smoothing`` in all for any
+        number of classes. It keeps the slope finite where the scores separate the
+        classes perfectly. Raising it pulls further from 0 and 1. The targets are
+        :math:`(N_k + m) / (N_k + 2 m)` for a row's own class and an equal part of the
+        rest for the others, where :math:`N_k` counts effective rows and :math:`m` is
+        ``2 * smoothing / k``.
     ridge : float, default=4.0
         Three classes and more: how strongly the slopes are pulled towards the common
-        slope of ``TemperatureCalibrator``, in [0, inf). The penalty on the mean
-        cross-entropy is :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it
-        fades as the effective number of rows :math:`n` grows. Raising it helps when
-        classes are rare; 0 fits all slopes freely. The default had the lowest mean log
-        loss of 1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models.
+        slope of ``TemperatureCalibrator``, in [0, inf). Raising it helps when classes
+        are rare; 0 fits all slopes freely. The default had the lowest mean log loss of
+        1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models. The
+        penalty on the mean cross-entropy is
+        :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it fades as the
+        effective number of rows :math:`n` grows.
     bounded : bool, default=True
-        Whether log odds outside Laplace's bounds :math:`[1 / (N_- + 2), (N_+ + 1) /
-        (N_+ + 2)]` grow only logarithmically. These bounds are the smallest and the
-        largest probability that so many rows can support. The ranking does not change.
-        False applies the formula without bounds, as Platt did. Two classes only.
+        Whether probabilities more extreme than so many rows can support are held back,
+        with the ranking kept; False applies Platt's formula as it is. Outside Laplace's
+        bounds :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]` log odds then grow only
+        logarithmically. Two classes only.
 
     Attributes
     ----------

@@ -40,10 +40,11 @@ class KLIEP(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.1
-        Share of the target in the denominator, in [0, 1). At 0, which is KLIEP as
-        published, narrow kernels where the source has no row are free and the ratio
-        explodes there; a share of the target bounds the relative ratio by
-        ``1 / alpha`` and steadies the choice of the width.
+        How much the ratio is bounded: 0 is KLIEP as published, 0.1 bounds the relative
+        ratio by ``1 / alpha = 10`` and steadies the choice of the width. Raising it
+        flattens more. It is the share of the target in the denominator, in [0, 1). At
+        0, narrow kernels where the source has no row cost nothing, and the ratio
+        explodes there.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain one.
     n_centers : int, default=200

@@ -37,15 +37,17 @@ class ULSIF(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.0
-        Share of the target in the denominator, in [0, 1). Above 0 this is the relative
-        ratio :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most
-        :math:`1 / \alpha` and can be estimated where the plain ratio has no variance.
-        Raising it flattens more. At 0 the target counts through its mean kernel alone,
-        and a part of it that the source does not cover can go unnoticed.
+        0 estimates the plain ratio, as published; 0.1 or 0.2 is steadier where the
+        ratio is large in places. Raising it flattens more. It is the share of the
+        target in the denominator, in [0, 1): above 0 the ratio is the relative one
+        :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most
+        :math:`1 / \alpha` and can be estimated where the plain ratio has no finite
+        variance. At 0 the target counts through its mean kernel alone, and a part of it
+        that the source does not cover can go unnoticed.
     back_transform : bool, default=False
-        Whether `ratio` maps the relative ratio back to the plain one,
-        :math:`(1 - \alpha) r / (1 - \alpha r)`. With ``alpha`` of 0.1 or 0.2 this is
-        more accurate than ``alpha=0``.
+        Whether `ratio` maps the relative ratio back to the plain one. With ``alpha`` of
+        0.1 or 0.2 this is more accurate than ``alpha=0``. The map is
+        :math:`(1 - \alpha) r / (1 - \alpha r)`.
     n_centers : int, default=100
         Number of kernels, at most the number of distinct target rows. Raising it
         resolves more, at quadratic cost.

@@ -95,7 +95,7 @@ class ReliabilityDisplay:
         style = merge({**next_style(ax), "markersize": 5}, line_kwargs)
         label = self.name or "model"
         if self.error is not None:
-            label += f", error {self.error:.3g}"
+            label += f", error {self.error:.3f}"
         (self.line_,) = ax.plot(
             curve.mean_proba,
             np.maximum(curve.frequency, lowest),

@@ -95,7 +95,8 @@ class WeightDistributionDisplay:
             xlim=(0, 1),
             ylim=(0, 1),
         )
-        left.legend(loc="upper left")
+        # Above the axes, where legends hide no line.
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
         # All of the largest weights are drawn, and a subset of the others.
         rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))
         diagnostics = pareto_diagnostics(weights)
@@ -111,7 +112,7 @@ class WeightDistributionDisplay:
             xlabel="Weight, in average rows",
             ylabel="Share of rows with at least this weight",
         )
-        right.legend(loc="lower left")
+        right.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
         self.lines_ = [first, second]
         self.axes_, self.figure_ = axes, left.figure
         return self
