@@ -81,7 +81,7 @@ for name, style in (("as it came", ":"), ("mean, square and sex", "-")):
         label=name,
     )
 axes[0].set(xlabel="age", ylabel="density")
-axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+figure.legend(loc="outside upper center", ncols=3, frameon=False)
 axes[1].barh(list(estimates), list(estimates.values()), color="0.6")
 axes[1].axvline(spending.mean(), color="black", linestyle="--")
 axes[1].set(xlabel="mean spending, truth dashed")
