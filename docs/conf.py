@@ -61,6 +61,8 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_xref_param_type = False
+# Methods by their own name: a side bar has no room for that of the class.
+toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

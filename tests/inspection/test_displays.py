@@ -167,7 +167,7 @@ def test_reliability_is_the_curve_and_the_error(rows):
     assert inside.min() == pytest.approx(curve.low.min())
     assert inside.max() == pytest.approx(curve.high.max())
     error = calibration_error(y == "yes", p, **by_name)
-    assert legend(display.ax_)[1] == f"LogisticRegression, error {error:.3g}"
+    assert legend(display.ax_)[1] == f"LogisticRegression, error {error:.3f}"
     same = ReliabilityDisplay.from_predictions(y, p, pos_label="yes", **by_name)
     np.testing.assert_allclose(same.line_.get_ydata(), curve.frequency)
 
