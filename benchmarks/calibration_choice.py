@@ -27,7 +27,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from skweight._held_out.cross_fit import log_scores, smallest_probability
+from skweight._fit.averaging import averaging_pays
+from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight.calibration import (
     AnchoredCalibrator,
     AutoCalibrator,
@@ -37,7 +38,6 @@ from skweight.calibration import (
     SigmoidCalibrator,
     VennAbersCalibrator,
 )
-from skweight.calibration._averaging import averaging_pays
 
 # File, target, label of the rarer class, columns that are no features, separator, and
 # how many rows to train on.

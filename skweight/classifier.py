@@ -9,6 +9,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MethodMapping
 
 from skweight._fit.ask import ask_classifier
+from skweight._fit.averaging import choose_models
 from skweight._fit.calibrate import calibrate, decide
 from skweight._fit.can_predict import has_decision_function, has_predict_proba
 from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
@@ -129,8 +130,10 @@ class WeightedClassifier(
         prediction; a hold-out keeps the one model it has, as with `conformal` in any
         case. Trees gain .010 of log loss by it in the mean of our problems, linear
         models with a feature for every ten rows of the rarest class .005, others next
-        to nothing. ``"auto"``: True for models made of trees, unless a fold learned
-        from less than half of the rows. Without calibration there is one model.
+        to nothing, and it loses where labels are all but known. ``"auto"``: True for
+        trees and such linear models, unless the held-out log loss is below 0.3 of that
+        of the class frequencies, or a fold learned from less than half of the rows; at
+        most k + 1 fits. Without calibration there is one model.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that takes no weights: raise, or fit it on rows
         drawn by them, with replacement (``"resample"``) or without.
@@ -328,6 +331,7 @@ class WeightedClassifier(
             plan = plan_models(request, weighed)
             tails = check_before_fit(request, weighed, plan)
             fitted = fit_models(request, weighed, plan, progress)
+            fitted = choose_models(request, weighed, plan, fitted, progress)
             calibrated = calibrate(request, weighed, plan, fitted)
             decided = decide(request, weighed, plan, fitted, calibrated)
             check_after_fit(request, weighed, plan, fitted, calibrated)

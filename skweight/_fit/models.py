@@ -19,11 +19,19 @@ from skweight._held_out.outputs import (
 )
 from skweight._held_out.splits import Splits, check_word, make_splits
 from skweight._utils.compat import clone_learner
-from skweight._utils.families import gives_raw_scores, is_forest, is_of_trees
+from skweight._utils.families import (
+    gives_raw_scores,
+    is_forest,
+    is_linear,
+    is_of_trees,
+)
 from skweight._utils.progress import Progress
 from skweight.calibration import PriorCalibrator
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import inner_multiplier
+
+# What the report says after the source of held-out rows.
+AVERAGED = ", whose models are averaged"
 
 
 class Plan(NamedTuple):
@@ -41,12 +49,16 @@ class Plan(NamedTuple):
         Whether fold models predict, and none is fitted on all rows.
     calibrator : calibrator or None
         What will calibrate: the closed form where no row can be held out.
+    asks_whether_to_average : bool
+        Whether fold models are kept only as long as their average pays, which the
+        held-out rows say.
     """
 
     way: str
     splits: Splits | None
     keeps_fold_models: bool
     calibrator: object
+    asks_whether_to_average: bool = False
 
 
 class Multipliers(NamedTuple):
@@ -154,7 +166,9 @@ def plan_models(request, weighed):
         # A pair whose rows have all been tested by others is there for its model.
         pairs = [pair for pair in splits.pairs if pair[1].size]
         splits = splits._replace(pairs=pairs)
-    return Plan("folds", splits, keeps, calibrator)
+    asks = keeps and ensemble == "auto" and not splits.is_holdout
+    asks = asks and params.get("conformal") is None
+    return Plan("folds", splits, keeps, calibrator, asks)
 
 
 def fit_models(request, weighed, plan, progress=None):
@@ -183,8 +197,7 @@ def fit_models(request, weighed, plan, progress=None):
     if plan.way == "frozen":
         held_out = _score_frozen(models[0], request, weighed, plan)
     elif plan.way == "folds" and len(models) > 1:
-        source = f"{held_out.source}, whose models are averaged"
-        held_out = held_out._replace(source=source)
+        held_out = held_out._replace(source=held_out.source + AVERAGED)
     n_fits = n_passes + (0 if request.is_frozen else len(final))
     fitted = Fitted(models, pairs[0][1], n_fits, held_out)
     if request.classes is None:
@@ -220,6 +233,22 @@ def hold_out_rows(request, weighed, plan, progress, n_kept):
         progress=progress,
     )
     return Passed(held_out, models, len(plan.splits.pairs))
+
+
+def fit_all_rows(request, weighed, fitted, progress):
+    """Return what was fitted with one model on all rows in the place of the folds'."""
+    progress.begin_more(1)
+    model, deliveries = progress.call(
+        "all rows", weighed.training.fit, weighed.X, request.y
+    )
+    source = fitted.held_out.source.removesuffix(AVERAGED)
+    return fitted._replace(
+        models=[model],
+        deliveries=deliveries,
+        n_fits=fitted.n_fits + 1,
+        held_out=fitted.held_out._replace(source=source),
+        multipliers=multipliers_of(request, [model], weighed.figures),
+    )
 
 
 def _score_frozen(model, request, weighed, plan):
@@ -298,8 +327,8 @@ def multipliers_of(request, models, figures):
 def _keeps(ensemble, splits, n_samples, averages, estimator):
     """Return whether the models of the splits are kept, and none is fitted on all rows.
 
-    An average is worth its price where models change much with their rows; and where
-    no fold has learned from much less than there is, as the early ones of a time
+    An average can be worth its price where models change much with their rows; and
+    where no fold has learned from much less than there is, as the early ones of a time
     series have. Without a calibrator (`averages` is False) outputs of several models
     are not on one scale.
     """
@@ -316,7 +345,7 @@ def _keeps(ensemble, splits, n_samples, averages, estimator):
         averages
         and len(splits.pairs) > 1
         and 2 * smallest >= n_samples
-        and is_of_trees(estimator)
+        and (is_of_trees(estimator) or is_linear(estimator))
     )
 
 

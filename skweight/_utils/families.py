@@ -11,6 +11,16 @@ _TREES = _VOTERS | {
     "GradientBoostingClassifier",
     "HistGradientBoostingClassifier",
 }
+_LINEAR = {
+    "LinearDiscriminantAnalysis",
+    "LinearSVC",
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "Perceptron",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+    "SGDClassifier",
+}
 _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 
 
@@ -72,14 +82,15 @@ def gives_raw_scores(estimator):
 
 
 def is_of_trees(estimator):
-    """Return whether a model is made of trees, and so changes much with its rows.
-
-    Averages of such models are better than one of them; of linear models they are the
-    same model again, at k times the price.
-    """
+    """Return whether a model is made of trees, and so changes much with its rows."""
     learner = learner_of(estimator)
     of_package = _PACKAGES_OF_TREES.intersection(packages_of(learner))
     return _is_any(learner, _TREES) or bool(of_package)
+
+
+def is_linear(estimator):
+    """Return whether the scores of a model are linear in the features it is given."""
+    return _is_any(learner_of(estimator), _LINEAR)
 
 
 def is_forest(model):

@@ -32,6 +32,10 @@ class Progress:
         """Say how many fits there will be."""
         self.n_fits, self.n_done = n_fits, 0
 
+    def begin_more(self, n_fits):
+        """Say that further fits have turned out to be needed."""
+        self.n_fits += n_fits
+
     def run(self, function, calls, names, *, n_jobs=None):
         """Call a function on each of some arguments, and tell of each as it ends.
 
