@@ -109,8 +109,8 @@ class FewerThanAskedWarning(UserWarning):
 class OverlapWarning(UserWarning):
     """The training rows do not cover the target population.
 
-    No weight can stand for rows that are not there. The message gives the share of the
-    target that is missing.
+    Weights cannot replace missing rows. The message gives the share of the target that
+    is missing.
 
     Examples
     --------

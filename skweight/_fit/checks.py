@@ -254,7 +254,7 @@ def warn_of_double_counting(estimator, weighting):
 def check_probabilities(
     decision, calibrator, estimator, weighting, emphasis, y, resampler=None
 ):
-    """Raise where costs would be decided by the probabilities of a weighted fit.
+    """Raise if expected costs would use the probabilities of a weighted fit.
 
     The closed form takes out weights per class only, and only those it knows of;
     weights of the rows of a class that differ are left to a calibrator that looks at

@@ -9,7 +9,7 @@ from skweight._utils.validation import check_number, did_you_mean, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
 
-# Far below any probability that means something, far above where doubles end.
+# Far below any meaningful probability, far above the smallest double.
 _NO_CLIP = 1e-300
 
 

@@ -24,7 +24,7 @@ def import_optional(module, *, extra, feature):
     ------
     ImportError
         If the package is not installed. An ``ImportError`` from within an installed
-        package is passed on as it came, because installing would not cure it.
+        package is raised unchanged, because installing would not help.
     """
     try:
         return import_module(module)

@@ -77,7 +77,7 @@ class Sums:
         return self
 
     def _before_merge(self, other):
-        """Take over what is known of the form of the chunks; may raise."""
+        """Adopt the form of the chunks of the other sums; may raise."""
 
     def _agree(self, labels):
         """Raise if labels do not go with those that have been counted."""

@@ -47,9 +47,9 @@ def _last_has(*methods):
 class Pipeline(FittedSteps):
     r"""Chain transformers, samplers and weightings with an estimator at the end.
 
-    Takes the place of the Pipelines of scikit-learn and imbalanced-learn. A step may
-    also be a weighting, such as ``BalancedWeighting()``, and weights travel with the
-    rows: through samplers, in whatever order the steps stand, to the last step.
+    Replaces the Pipelines of scikit-learn and imbalanced-learn. A step may also be a
+    weighting, such as ``BalancedWeighting()``. Weights are passed on with the rows,
+    through samplers and in any order of the steps, to the last step.
 
     What a weight means decides where it goes. *Population* weights, the caller's
     `sample_weight` times those of weightings with that role, are given to every

@@ -178,7 +178,7 @@ def _strengthened(weighting, strength):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}
         for position, factor in enumerate(factors):
-            # The population that a product speaks of is no matter of strength.
+            # Population weights have no strength to vary.
             if factor.role == "emphasis" or "emphasis" not in roles:
                 factors[position], without = _strengthened(clone(factor), strength)
                 left += without

@@ -415,8 +415,8 @@ _REMEDY = (
 def balance_in_passes(passes, names, ridge, *, given):
     """Return the solution for rows that are seen by passes, and the last sums.
 
-    `given` says that the target names every value, so that rows of others are a
-    mistake and no part of the world outside of it.
+    `given` says that the target names all values. Rows with other values are then an
+    error; otherwise they are rows outside of the target.
     """
     sums, wanted = passes.start(), passes.origin
     if given and sums["mass"] < sums["total"] * (1 - 1e-12):
