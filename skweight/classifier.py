@@ -535,18 +535,11 @@ class WeightedClassifier(
         if self.resampler is not None:
             before.append(("resampler", self._resolved("resampler")))
         calibrator = fitted.get("calibrator_") or self._resolved("calibration")
-        if "decision_" not in fitted:
-            decision = self._resolved("decision")
-        elif self.decision_ is None:
-            decision = "as the estimator predicts"
+        if "decision_" in fitted:
+            decision = self.decision_ or "as the estimator predicts"
         else:
-            decision = self.decision_
-        return [
-            *before,
-            estimator,
-            ("calibration", calibrator),
-            ("decision", decision),
-        ]
+            decision = self._resolved("decision")
+        return [*before, estimator, ("calibration", calibrator), ("decision", decision)]
 
     def _make_decision(self, labels=None):
         return resolve_decision(self.decision, labels)
@@ -588,14 +581,9 @@ class WeightedClassifier(
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
         uncalibrated = [
-            cls(
-                clone(learner),
-                weighting=weighting,
-                calibration=None,
-                normalize=normalize,
-            )
+            cls(clone(learner), weighting=strategy, calibration=None, normalize=mean)
             for learner in learners
-            for weighting in ("balanced", None)
-            for normalize in (True, False)
+            for strategy in ("balanced", None)
+            for mean in (True, False)
         ]
         return [*uncalibrated, cls()]

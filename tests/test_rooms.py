@@ -95,3 +95,30 @@ def test_the_list_of_rooms_is_in_the_order_of_the_imports():
         if room in floor and floor.get(other, len(rows)) < floor[room]
     ]
     assert upwards == []
+
+
+# Names that do not say what they hold.
+VAGUE = {"one", "found", "own", "told", "seen", "given", "asked"}
+
+
+def vague_names(path):
+    """Return the vague names that a file binds, loops and comprehensions counted."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        binds = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        if binds and node.id in VAGUE:
+            yield f"{path.name}:{node.lineno}: {node.id}"
+
+
+def test_local_names_say_what_they_hold(tmp_path):
+    vague = [name for path in modules().values() for name in vague_names(path)]
+    assert len(vague) <= 40, vague
+    path = tmp_path / "file.py"
+    path.write_text("for one in rows:\n    total = [own for own in one]\n")
+    assert len(list(vague_names(path))) == 2
+
+
+def test_files_stay_readable_in_one_sitting():
+    lines = {
+        name: len(path.read_text().splitlines()) for name, path in modules().items()
+    }
+    assert {name: n for name, n in lines.items() if n > 600} == {}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skweight._utils.examples import dearer_costs
 from skweight._utils.validation import check_number, plain, say
 from skweight.costs import _rules as rules
 from skweight.costs._entries import Entry
@@ -572,19 +573,9 @@ class CostMatrix(Immutable):
     @classmethod
     def _instances(cls, labels):
         """Return costs under which mistakes about later labels are dearer."""
-
-        def dearer(last):
-            costs = {
-                true: {
-                    decided: last if true == labels[-1] else 1.0 + position
-                    for decided in labels
-                    if decided != true
-                }
-                for position, true in enumerate(labels)
-            }
-            return cls.from_dict(costs)
-
-        return [dearer(9.0), dearer(cls.column(0))]
+        return [
+            cls.from_dict(dearer_costs(labels, last)) for last in (9.0, cls.column(0))
+        ]
 
     def __repr__(self):
         return f"CostMatrix({'; '.join(self._cells.sentences())})"

@@ -456,9 +456,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     @property
     def weighs_new_rows(self):
         """Whether all factors can weigh rows that were not in training."""
-        return all(
-            getattr(factor, "weighs_new_rows", True) for factor in factors_of(self)
-        )
+        return all(getattr(f, "weighs_new_rows", True) for f in factors_of(self))
 
     def get_metadata_routing(self):
         """Return how metadata are routed to the factors.
@@ -494,12 +492,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)
-            check_number(
-                self.scale_,
-                name="The mean weight of the product",
-                low=0,
-                include="neither",
-            )
+            name = "The mean weight of the product"
+            check_number(self.scale_, name=name, low=0, include="neither")
             weights["emphasis"] = weights["emphasis"] / self.scale_
         return RoleWeights(**weights)
 
