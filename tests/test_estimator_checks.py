@@ -42,9 +42,6 @@ EXCUSES = {
         "check_sample_weight_equivalence_on_dense_data": _CALIBRATED,
         "check_sample_weight_equivalence_on_sparse_data": _CALIBRATED,
     },
-    "ProjectionNeighbors": {
-        "check_estimator_sparse_tag": "it takes sparse rows, and does not say so",
-    },
 }
 
 
@@ -94,6 +91,6 @@ def test_every_public_estimator_is_checked_somewhere():
 
 
 def test_the_number_of_excuses_does_not_grow():
-    assert sum(map(len, EXCUSES.values())) == 4
+    assert sum(map(len, EXCUSES.values())) == 3
     assert len(NO_FEATURES_AND_LABELS) == 5
     assert len(NO_ESTIMATORS) == 1

@@ -15,7 +15,7 @@ from skweight._fit.look import reads_all
 from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._held_out.splits import make_splits
 from skweight._utils.available import available_if
-from skweight._utils.conformal import MOST_KNOTS, Scores, wanted
+from skweight._utils.conformal import MOST_KNOTS, Scores, thin, wanted
 from skweight._utils.validation import (
     check_bool,
     check_number,
@@ -47,11 +47,35 @@ class Part(NamedTuple):
         Position of the model among those that predict.
     scores : list of Scores
         Those of the rows of each class.
+    rows : list of tuple of two ndarrays
+        Probabilities and weights of rows of each class, for other class frequencies.
     """
 
     map: ProbabilityMap
     model: int
     scores: list
+    rows: list
+
+    def at(self, shift, X, models):
+        """Return the scores of each class, and those of new rows for every label.
+
+        `shift` is how much more frequent each class has become.
+        """
+        proba = self.map.of_rows(models, X)
+        if (shift == 1).all():
+            return self.scores, 1 - proba
+        scores = [
+            Scores.of(1 - _shifted(rows, shift)[:, code], weights)
+            for code, (rows, weights) in enumerate(self.rows)
+        ]
+        return scores, 1 - _shifted(proba, shift)
+
+
+def _shifted(proba, shift):
+    """Return probabilities where classes are so much more frequent."""
+    proba = proba * shift
+    total = proba.sum(axis=1, keepdims=True)
+    return np.divide(proba, total, out=np.zeros_like(proba), where=total > 0)
 
 
 class NewWeights(NamedTuple):
@@ -157,24 +181,19 @@ def conform(request, weighed, plan, fitted, calibrated):
             mapped = map_outputs(request, weighed, plan, fitted, learned)
         proba = mapped.of_outputs(held_out.outputs[scored])
         codes = request.codes[held_out.rows[scored]]
-        scores = 1 - proba[np.arange(scored.size), codes]
-        used.append((scores, codes, scored))
+        used.append((proba, codes, scored))
         if per_fold or kind == "split":
             scored_weights = None if weights is None else weights[scored]
             n_knots = MOST_KNOTS // len(cuts)
-            scores = _scores_by_class(
-                request.classes, scores, codes, scored_weights, n_knots
-            )
-            parts.append(Part(mapped, position, scores))
-    scores, codes, scored = (
+            by_class = _by_class(proba, codes, scored_weights, n_knots)
+            parts.append(Part(mapped, position, *by_class))
+    proba, codes, scored = (
         np.concatenate(column) for column in zip(*used, strict=True)
     )
     scored_weights = None if weights is None else weights[scored]
     if not parts:
-        scores = _scores_by_class(
-            request.classes, scores, codes, scored_weights, MOST_KNOTS
-        )
-        parts = [Part(calibrated.map, -1, scores)]
+        by_class = _by_class(proba, codes, scored_weights, MOST_KNOTS)
+        parts = [Part(calibrated.map, -1, *by_class)]
     figures = describe_rows(scored_weights, scored.size) | {
         "method": kind,
         "models": _say_models(plan, len(fitted.models), per_fold),
@@ -253,15 +272,18 @@ def _cuts(request, weighed, plan, held_out, kind):
     return splits.pairs[:1] if kind == "split" else splits.pairs
 
 
-def _scores_by_class(classes, scores, codes, weights, n_knots):
-    """Return the distribution of the scores of each class."""
-    by_class = []
-    for code in range(classes.size):
-        of_class = codes == code
-        weights_of_class = None if weights is None else weights[of_class]
-        n_own = max(n_knots // classes.size, 1)
-        by_class.append(Scores.of(scores[of_class], weights_of_class, n_knots=n_own))
-    return by_class
+def _by_class(proba, codes, weights, n_knots):
+    """Return the scores of the rows of each class, and the rows, at most so many."""
+    n_own = max(n_knots // proba.shape[1], 1)
+    scores, kept = [], []
+    for code in range(proba.shape[1]):
+        of_class = np.flatnonzero(codes == code)
+        class_weights = None if weights is None else weights[of_class]
+        score = 1 - proba[of_class, code]
+        scores.append(Scores.of(score, class_weights, n_knots=n_own))
+        positions, kept_weights = thin(score, class_weights, n_own)
+        kept.append((proba[of_class[positions]], kept_weights))
+    return scores, kept
 
 
 def _say_models(plan, n_models, per_fold):
@@ -303,7 +325,8 @@ class PredictSet:
 
         with w population weights. Sets are small where the model is sure, and the
         coverage is that of the population that the weights stand for. After
-        `set_prevalence` rows of each class count as often as they do there.
+        `set_prevalence` rows of each class count as often as they do there, and all
+        probabilities are those of that prevalence.
 
         Parameters
         ----------
@@ -380,7 +403,8 @@ class PredictSet:
             weights if weights.ndim == 2 else weights[:, np.newaxis],
             (n_rows(X), shift.size),
         )
-        below, total = self._mass_below(self._without_side_columns(X), shift, by_class)
+        X = self._without_side_columns(X)
+        below, total = self._mass_below(X, shift, by_class)
         weights = weights * shift
         self._warn_of_everything(coverage, total, weights, by_class)
         return below < wanted(coverage, total, weights)
@@ -392,8 +416,10 @@ class PredictSet:
             models = self.estimators_
             if len(models) > 1 and part.model >= 0:
                 models = [models[part.model]]
-            new = 1 - part.map.of_rows(models, X)
-            for code, scores in enumerate(part.scores):
+            # Within a class it does not matter how frequent the class is.
+            moved = np.ones_like(shift) if by_class else shift
+            all_scores, new = part.at(moved, X, models)
+            for code, scores in enumerate(all_scores):
                 to = slice(code, code + 1) if by_class else slice(None)
                 below[:, to] += shift[code] * scores.below(new[:, to])
                 total[to] += shift[code] * scores.total

@@ -67,6 +67,21 @@ class Scores(NamedTuple):
         return values[np.searchsorted(self.mass, target, side="left")]
 
 
+def thin(scores, weights, n_rows):
+    """Return at most so many rows that stand for all, and the weight of each.
+
+    More rows are drawn in proportion to their weight, evenly over the order of their
+    scores.
+    """
+    weights = np.ones(scores.size) if weights is None else weights
+    if scores.size <= n_rows:
+        return np.arange(scores.size), weights
+    order = np.argsort(scores, kind="stable")
+    mass = np.cumsum(weights[order])
+    at = (np.arange(n_rows) + 0.5) / n_rows * mass[-1]
+    return order[np.searchsorted(mass, at)], np.full(n_rows, mass[-1] / n_rows)
+
+
 def wanted(coverage, total, weight):
     """Return the weight that scores must reach, that of the new row counted in."""
     return coverage * (total + weight) * (1 - _ROUNDING)

@@ -21,7 +21,7 @@ from skweight import (
     PriorWeighting,
     WeightedClassifier,
 )
-from skweight._utils.conformal import Scores
+from skweight._utils.conformal import Scores, thin
 from skweight.calibration import SigmoidCalibrator
 from skweight.exceptions import CalibrationWarning, FewerThanAskedWarning
 from skweight.pipeline import make_pipeline
@@ -268,6 +268,49 @@ def test_label_shift_by_set_prevalence(rng):
     by_class = clf.predict_set(X_new, by_class=True)
     clf.set_prevalence(None)
     assert np.array_equal(by_class, clf.predict_set(X_new, by_class=True))
+
+
+@pytest.mark.parametrize("conformal", ["split", "cross"])
+@pytest.mark.parametrize("shares", [(0.9, 0.1), (0.8, 0.15, 0.05)])
+def test_sets_after_set_prevalence_are_those_of_the_new_probabilities(
+    shares, conformal
+):
+    rng, k = np.random.default_rng(0), len(shares)
+    angle = 2 * np.pi * np.arange(k) / k
+    centres = np.column_stack([np.cos(angle), np.sin(angle)])
+
+    def of_classes(n, shares):
+        y = rng.choice(k, n, p=shares)
+        return rng.normal(size=(n, 2)) + centres[y], y
+
+    (X, y), (X_new, y_new) = of_classes(6000, np.ones(k) / k), of_classes(6000, shares)
+    options = {"weighting": None, "calibration": None, "random_state": 0}
+    clf = WeightedClassifier(LogisticRegression(), conformal=conformal, **options)
+    sets = clf.fit(X, y).set_prevalence(dict(enumerate(shares))).predict_set(X_new)
+    assert abs(coverage_of(sets, y_new) - 0.9) < 0.02
+    # A model of rows of the new population needs no shift, and its sets are as small.
+    direct = WeightedClassifier(LogisticRegression(), conformal=conformal, **options)
+    own = direct.fit(*of_classes(6000, shares)).predict_set(X_new)
+    assert sets.sum(axis=1).mean() < 1.05 * own.sum(axis=1).mean()
+    # With probabilities of the old population they are larger by a tenth and more.
+    old = 1 - clf.set_prevalence(None).predict_proba(X_new)
+    below = np.zeros_like(old)
+    for code, scores in enumerate(clf._conformal.parts[0].scores):
+        below += shares[code] * scores.below(old) / scores.total
+    assert (below < 0.9).sum(axis=1).mean() > 1.1 * own.sum(axis=1).mean()
+
+
+def test_rows_that_are_kept_are_bounded_and_stand_for_all(rng):
+    scores, weights = rng.uniform(size=5000), rng.exponential(size=5000)
+    rows, kept = thin(scores, weights, 500)
+    assert rows.size == kept.size == 500
+    assert_allclose(kept.sum(), weights.sum())
+    for level in (0.1, 0.5, 0.9):
+        share = weights @ (scores < level) / weights.sum()
+        assert abs(kept @ (scores[rows] < level) / kept.sum() - share) <= 1 / 500
+    rows, kept = thin(scores, weights, 5000)
+    assert np.array_equal(scores[rows], scores)
+    assert np.array_equal(kept, weights)
 
 
 def test_weights_by_label_are_those_of_the_label_that_is_tried(rng):
