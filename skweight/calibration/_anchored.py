@@ -276,6 +276,10 @@ class AnchoredCalibrator(BaseCalibrator):
             return Ridge(objective, *self._prior(standard, rows.weight.sum(), bends))
 
         start = np.zeros(3 if bends else 2)
+        if rows.resumed:
+            start[0] = self.slope_ * standard.scale
+            start[1:-1] = self.curvature_
+            start[-1] = self.intercept_ + self.slope_ * standard.centre
         if bends:
             theta = fit_bend(objective, start, shape=with_prior)
         else:

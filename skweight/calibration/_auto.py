@@ -241,7 +241,9 @@ class AutoCalibrator(BaseCalibrator):
             for name, share in self.shares_.items():
                 if share > 0:
                     caught.clear()
-                    self.calibrators_[name] = fit_on(candidates[name], rows)
+                    self.calibrators_[name] = fit_on(
+                        candidates[name], rows, resumed=bool(self.losses_)
+                    )
                     if CalibrationWarning in [record.category for record in caught]:
                         refused.append(name)
         if refused:

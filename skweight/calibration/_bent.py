@@ -15,9 +15,10 @@ from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 class BentCalibrator(OneVersusRestCalibrator):
     """Base of the calibrators whose log odds are linear in two features of the score.
 
-    A subclass defines ``_fit_bent(scores, codes, weight, levels)``, which returns the
-    objective, the features and the parameters of the map. The parameters are None if no
-    map of this form keeps the ranking.
+    A subclass defines ``_fit_bent(scores, codes, weight, levels, near)``, which returns
+    the objective, the features and the parameters of the map. The parameters are None
+    if no map of this form keeps the ranking. ``near`` are those of similar rows, or
+    None.
     """
 
     def __init__(self, *, smoothing=1.0, bounded=True):
@@ -33,10 +34,13 @@ class BentCalibrator(OneVersusRestCalibrator):
         if not slope_is_known(rows.scores, rows.class_count, bias=True):
             unknown = fit_slope(*data, rows.class_count, levels)
             return slope_curve(unknown, tails), ""
-        objective, basis, theta = self._fit_bent(*data, levels)
+        near = self.curves_[0].theta if rows.resumed else None
+        if near is not None and near.shape[0] < 3:
+            near = None  # a curve without the bend
+        objective, basis, theta = self._fit_bent(*data, levels, near)
         if theta is None:
             return fit_constant_curve(objective), "constant"
         return LogitCurve(basis, theta, tails), ""
 
-    def _fit_bent(self, scores, codes, weight, levels):
+    def _fit_bent(self, scores, codes, weight, levels, near):
         raise NotImplementedError(f"{type(self).__name__} must define _fit_bent.")

@@ -150,7 +150,7 @@ class BetaCalibrator(BentCalibrator):
     0.012
     """
 
-    def _fit_bent(self, scores, codes, weight, levels):
+    def _fit_bent(self, scores, codes, weight, levels, near):
         standard = standardise(scores, weight)
         if standard.peak > _FAR:
             scores = np.clip(scores, -_FAR, _FAR)

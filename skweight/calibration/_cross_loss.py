@@ -5,6 +5,7 @@ class, so that the time hardly grows with the number of rows. For three or more 
 a subset of the rows is used if there are very many.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ def compare(candidates, rows):
         scores, codes, weight, squares = folds.test(k)
         losses = np.empty((len(candidates), codes.shape[0]))
         for loss, candidate in zip(losses, candidates.values(), strict=True):
-            proba = fit_on(candidate, train).predict_proba(scores)
+            fitted = fit_on(candidate, train, resumed=k > 0)
+            proba = fitted.predict_proba(scores)
             loss[:] = -np.log(proba[np.arange(codes.shape[0]), codes])
         total += losses @ weight
         mass += weight.sum()
@@ -68,8 +70,13 @@ def compare(candidates, rows):
     )
 
 
-def fit_on(candidate, rows):
-    """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1."""
+def fit_on(candidate, rows, *, resumed=False):
+    """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1.
+
+    ``resumed`` says that it has been fitted on similar rows, and may start from there.
+    """
+    if resumed:
+        rows = replace(rows, resumed=True)
     candidate.classes_ = np.arange(rows.class_count.size)
     candidate.class_count_ = rows.class_count
     if rows.scores.ndim == 1:

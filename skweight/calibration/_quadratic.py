@@ -56,14 +56,16 @@ def fit_bend(objective, start, *, shape=None):
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
-    if theta[0] > 0 and not basis.turns_at(theta).size:
+    turns_at = basis.turns_at(theta)
+    if theta[0] > 0 and not turns_at.size:
         return theta
     edges = []
-    for end in (basis.low, basis.high):
+    for end in turns_at if theta[0] > 0 else (basis.low, basis.high):
         if abs(end) > 1e-9:
             bend = -(1 - _FLATTEST) / (2 * end)
             edges.append(np.array([[1.0, 0.0], [bend, 0.0], [0.0, 1.0]]))
-    return fit_best_edge(objective, edges, shape=shape)
+    near = theta if theta[0] > 0 else None
+    return fit_best_edge(objective, edges, near=near, shape=shape)
 
 
 class QuadraticCalibrator(BentCalibrator):
@@ -144,9 +146,10 @@ class QuadraticCalibrator(BentCalibrator):
     0.032
     """
 
-    def _fit_bent(self, scores, codes, weight, levels):
+    def _fit_bent(self, scores, codes, weight, levels, near):
         standard = standardise(scores, weight)
         basis = Bend(standard, scores)
         objective = LogisticObjective(basis, scores, codes, weight, levels, standard)
-        theta = fit_bend(objective, objective.constant(n_features=2))
+        start = objective.constant(n_features=2) if near is None else near
+        theta = fit_bend(objective, start)
         return objective, basis, theta

@@ -40,6 +40,9 @@ class CalibrationRows:
         Weight of one additional row of each class; 1 where all weights are equal.
     class_multiplier : ndarray of shape (n_classes,) or None
         What :func:`check_class_multiplier` returned, for calibrators that ask for it.
+    resumed : bool
+        Whether a fit may start from the parameters that the calibrator has, which are
+        those of similar rows. It saves steps, and changes the result by rounding only.
     """
 
     scores: np.ndarray
@@ -48,6 +51,7 @@ class CalibrationRows:
     class_count: np.ndarray
     row_mass: np.ndarray
     class_multiplier: np.ndarray | None = None
+    resumed: bool = False
 
     @classmethod
     def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):

@@ -158,7 +158,7 @@ def test_folds_are_fitted_on_cells_however_many_rows_there_are(monkeypatch, n):
     fitted_on = []
     fit = _cross_loss.fit_on
 
-    def spy(candidate, rows):
+    def spy(candidate, rows, **resumed):
         fitted_on.append((rows.codes.size, rows.weight.sum()))
         return fit(candidate, rows)
 
@@ -205,7 +205,7 @@ def test_a_part_of_many_rows_is_compared_where_there_are_more_classes(monkeypatc
     sizes = []
     fit = _cross_loss.fit_on
 
-    def spy(candidate, rows):
+    def spy(candidate, rows, **resumed):
         sizes.append(rows.codes.size)
         return fit(candidate, rows)
 

@@ -175,6 +175,16 @@ class LogisticObjective:
         hessian[:k, k] = hessian[k, :k]
         return gradient / self.total, hessian / self.total
 
+    def moves(self, step):
+        """Return a bound of the change of any log odds; infinite for many rows."""
+        if self.scores.shape[0] > BLOCK:
+            return np.inf
+        return np.abs(step) @ self._reach
+
+    @cached_property
+    def _reach(self):
+        return np.append(np.abs(self._only_block[0]).max(axis=1), 1.0)
+
     def spread(self, theta):
         """Return the mean outer product of row gradients, for standard errors.
 
@@ -277,12 +287,14 @@ def fit_logistic(objective, start, *, shape=None):
     return newton(shape(objective), start)
 
 
-def fit_best_edge(objective, edges, *, shape=None):
+def fit_best_edge(objective, edges, *, near=None, shape=None):
     """Return the best parameters along any of the edges of a cone, or None.
 
-    An edge is a matrix from free parameters to all parameters. The first free parameter
-    of the result must be positive. The minimum of a convex objective over a cone with
-    two edges lies inside the cone or on an edge.
+    An edge is a matrix of orthogonal columns from free parameters to all parameters.
+    The first free parameter of the result must be positive. The minimum of a convex
+    objective over a cone with two edges lies inside the cone or on an edge, and on one
+    that the minimum without the cone is beyond. The fit starts where the parameters
+    ``near`` project to; None is the best constant map.
     """
     shape = shape or (lambda objective: objective)
     best, best_value = None, np.inf
@@ -291,10 +303,15 @@ def fit_best_edge(objective, edges, *, shape=None):
         def along(objective, edge=edge):
             return Restricted(shape(objective), edge)
 
-        start = objective.constant(n_features=edge.shape[1] - 1)
+        if near is None:
+            start = objective.constant(n_features=edge.shape[1] - 1)
+        else:
+            start = near @ edge / (edge * edge).sum(axis=0)
         fitted = fit_logistic(objective, start, shape=along)
-        value = along(objective).value(fitted)
-        if fitted[0] > 0 and value < best_value:
+        if not fitted[0] > 0:
+            continue
+        value = -np.inf if len(edges) == 1 else along(objective).value(fitted)
+        if value < best_value:
             best, best_value = edge @ fitted, value
     return best
 

@@ -5,6 +5,8 @@ Every calibrator of three classes and more with a formula is :math:`\mathrm{soft
 on every s-th row leaves one or two passes over all rows.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from skweight.calibration._engine.logistic import SlopeFit, slope_is_known
@@ -63,6 +65,15 @@ class SoftmaxObjective:
         for _, weight, _, total, top in self._blocks(theta):
             value += weight @ (np.log(total) + top)
         return value - theta @ self.linear
+
+    def moves(self, step):
+        """Return a bound of the change of any difference of two log odds."""
+        a, b = np.abs(step).reshape(2, -1)
+        return 2 * (a * self._reach + b).max()
+
+    @cached_property
+    def _reach(self):
+        return np.maximum(self.z.max(axis=1), -self.z.min(axis=1))
 
     def slopes(self, theta):
         k = self.z.shape[0]
