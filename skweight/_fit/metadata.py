@@ -91,6 +91,8 @@ def sort_predict_params(router, params, decision, offsets):
     `offsets` are the names of the offsets of the fit, which are added to the scores of
     each row; predictions need them too.
     """
+    if not params and not offsets:
+        return {}, {}
     named = {name: value for name, value in params.items() if name in OFFSETS}
     params = {name: value for name, value in params.items() if name not in OFFSETS}
     missing = sorted(set(offsets) - set(named))

@@ -1,5 +1,7 @@
 """What kind of model an estimator is, where calibration has to know."""
 
+from functools import lru_cache
+
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
@@ -49,7 +51,12 @@ def packages_of(learner):
 
     A class derived from one of another package is of both.
     """
-    return [cls.__module__.partition(".")[0] for cls in type(learner).__mro__]
+    return _packages_of_class(type(learner))
+
+
+@lru_cache(maxsize=256)
+def _packages_of_class(cls):
+    return tuple(base.__module__.partition(".")[0] for base in cls.__mro__)
 
 
 def takes_codes(estimator, labels):

@@ -85,15 +85,18 @@ def outcomes_along(rows, before, after, order, ends):
     """
     n_classes = rows.proba.shape[1]
     weight = rows.weight[order]
-    codes, old, new = rows.codes[order], before[order], after[order]
+    codes = rows.codes[order]
+    old, new = (part if _all_equal(part) else part[order] for part in (before, after))
     positions = np.arange(codes.size)
 
-    def running(classes_in, gained, classes_out, lost):
-        change = np.zeros((codes.size, n_classes))
-        change[positions, classes_in] += gained
-        change[positions, classes_out] -= lost
-        start = np.zeros((1, n_classes))
-        return np.vstack([start, change.cumsum(axis=0)[ends - 1]])
+    def running(start, gained, lost):
+        # A class at a time: sums along long rows are several times faster.
+        total = np.empty((n_classes, ends.size + 1))
+        for k, of_class in enumerate(total):
+            change = np.subtract(_of_class(new, k, gained), _of_class(old, k, lost))
+            of_class[0] = start[k]
+            np.add(start[k], change.cumsum(out=change)[ends - 1], out=of_class[1:])
+        return total.T
 
     right_before = np.bincount(
         rows.codes, rows.weight * (before == rows.codes), n_classes
@@ -115,19 +118,31 @@ def outcomes_along(rows, before, after, order, ends):
         ).reshape(n_classes, n_classes)
 
     return Outcomes(
-        right_before
-        + running(new, weight * (new == codes), old, weight * (old == codes)),
-        decided_before + running(new, weight, old, weight),
+        running(right_before, weight * (new == codes), weight * (old == codes)),
+        running(decided_before, weight, weight),
         np.bincount(rows.codes, rows.weight, n_classes),
         cost,
         cells,
     )
 
 
+def _all_equal(classes):
+    """Return whether an array is broadcast from one number."""
+    return classes.strides == (0,)
+
+
+def _of_class(classes, k, mass):
+    """Return the mass where the class is k, and zero elsewhere."""
+    if _all_equal(classes):
+        return mass if classes[0] == k else np.broadcast_to(0.0, mass.shape)
+    return np.where(classes == k, mass, 0.0)
+
+
 def groups(values):
     """Return the descending order, and the end of each group of equal values."""
     order = np.argsort(-values)  # ties change their decision together
-    ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) + 1
+    ordered = values[order]
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
     return order, ends
 
 
@@ -144,8 +159,8 @@ def best_threshold(rows, objective):
     """
     scores = rows.proba[:, 1]
     order, ends = groups(scores)
-    nobody = np.zeros(scores.size, dtype=np.intp)
-    outcomes = outcomes_along(rows, nobody, nobody + 1, order, ends)
+    nobody, everybody = (np.broadcast_to(np.intp(k), scores.size) for k in (0, 1))
+    outcomes = outcomes_along(rows, nobody, everybody, order, ends)
     values = objective(outcomes)
     best = int(np.argmax(values))
     levels = scores[order][ends - 1]

@@ -14,7 +14,7 @@ from skweight.calibration._engine.logistic import (
     standardise,
 )
 from skweight.calibration._engine.newton import Restricted
-from skweight.calibration._engine.numerics import log_scale
+from skweight.calibration._engine.numerics import BLOCK
 from skweight.metrics._calibration import equal_mass_bins, error_of, smooth_error_of
 from skweight.metrics._outcomes import for_each_class, one_class
 
@@ -351,7 +351,7 @@ def _cox(rows, clip=1e-12):
     y = rows.y
     if y.min() == y.max():
         return CoxCalibration(np.nan, np.inf if y[0] else -np.inf, np.nan, np.nan)
-    logit = log_scale(rows.proba, clip)
+    logit = _log_odds(rows.proba, clip)
     standard = standardise(logit, rows.weight)
     codes = y.astype(np.uint8)
 
@@ -375,6 +375,20 @@ def _cox(rows, clip=1e-12):
     return CoxCalibration(
         float(slope), float(intercept), float(slope_error), float(intercept_error)
     )
+
+
+def _log_odds(proba, clip):
+    """Return the log odds of probabilities that are clipped to [clip, 1 - clip].
+
+    One logarithm of a ratio takes half the time of two.
+    """
+    logit = np.empty(proba.shape)
+    for start in range(0, proba.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        odds = np.maximum(proba[part], clip)
+        odds /= np.maximum(1 - proba[part], clip)
+        np.log(odds, out=logit[part])
+    return logit
 
 
 def _slope_without_overlap(objective):

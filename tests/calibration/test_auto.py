@@ -21,7 +21,9 @@ from skweight.calibration import (
     TemperatureCalibrator,
     _auto,
     _cross_loss,
+    _quadratic,
 )
+from skweight.calibration._base import CalibrationRows
 from skweight.calibration._engine.logistic import LogisticObjective
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import CalibrationWarning
@@ -172,18 +174,62 @@ def test_folds_are_fitted_on_cells_however_many_rows_there_are(monkeypatch, n):
 
 
 def test_newton_takes_few_steps_for_all_folds(monkeypatch):
-    """Two maps with a formula, five folds and the whole: about seven steps each."""
-    steps = []
-    slopes = LogisticObjective.slopes
+    """Two maps with a formula, five folds and the whole: about four steps each."""
+    calls = {"slopes": 0, "value": 0}
 
-    def spy(self, theta):
-        steps.append(theta)
-        return slopes(self, theta)
+    def count(name):
+        method = getattr(LogisticObjective, name)
 
-    monkeypatch.setattr(LogisticObjective, "slopes", spy)
+        def spy(self, theta):
+            calls[name] += 1
+            return method(self, theta)
+
+        monkeypatch.setattr(LogisticObjective, name, spy)
+
+    count("slopes")
+    count("value")
     scores, y, _ = draw(2000)
     AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
-    assert len(steps) <= 12 * 8
+    assert calls["slopes"] <= 12 * 5
+    # Only the first fits are far enough from their minimum to search along a line.
+    assert calls["value"] <= 20
+
+
+@pytest.mark.parametrize("cls", [AnchoredCalibrator, QuadraticCalibrator])
+@pytest.mark.parametrize("bend", [0.0, 9.0])
+def test_a_fit_that_goes_on_ends_where_a_new_one_does(cls, bend):
+    scores, y, _ = draw(1500, bend=bend)
+
+    def first(n):
+        ones = np.ones(n)
+        return CalibrationRows.of_masses(scores[:n], y[:n], ones, ones, 2)
+
+    new = _cross_loss.fit_on(cls(), first(1500)).predict_proba(scores)
+    some = _cross_loss.fit_on(cls(), first(1200))
+    before = some.predict_proba(scores)
+    gone_on = _cross_loss.fit_on(some, first(1500), resumed=True).predict_proba(scores)
+    assert_allclose(gone_on, new, rtol=1e-9)
+    assert np.abs(before - new).max() > 1e-3
+
+
+def test_a_parabola_that_would_turn_is_fitted_at_the_end_where_it_does(monkeypatch):
+    scores, y, _ = draw(1500, bend=9.0)
+    edges = []
+    fit = _quadratic.fit_best_edge
+
+    def spy(objective, along, **options):
+        edges.append(len(along))
+        best = fit(objective, along, **options)
+        both = []
+        for end in (objective.basis.low, objective.basis.high):
+            bend = -0.98 / (2 * end)
+            both.append(np.array([[1.0, 0.0], [bend, 0.0], [0.0, 1.0]]))
+        assert_allclose(best, fit(objective, both), rtol=1e-7)
+        return best
+
+    monkeypatch.setattr(_quadratic, "fit_best_edge", spy)
+    QuadraticCalibrator().fit(scores, y)
+    assert edges == [1]
 
 
 def test_cells_stand_for_their_rows(monkeypatch):

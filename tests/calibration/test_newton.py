@@ -1,6 +1,7 @@
 """Newton's method under the calibrators, on functions whose minimum is known."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from skweight.calibration._engine.newton import Restricted, Ridge, newton
@@ -49,6 +50,15 @@ def test_a_good_start_needs_no_value():
     near = newton(bowl, bowl.centre + 1e-7)
     assert_allclose(near, bowl.centre, rtol=1e-15)
     assert bowl.n_values == 0
+
+
+@pytest.mark.parametrize(("bound", "n_values"), [(0.9, 0), (1.1, 2)])
+def test_a_step_that_surely_descends_needs_no_value(bound, n_values):
+    bowl = Quadratic(np.eye(2), [3.0, -2.0])
+    bowl.moves = lambda step: bound * np.abs(step).max() / 3
+    inside = Restricted(Ridge(bowl, np.zeros((2, 2)), np.zeros(2)), np.eye(2))
+    assert_allclose(newton(inside, np.zeros(2)), bowl.centre)
+    assert bowl.n_values == n_values
 
 
 def test_a_ridge_pulls_towards_its_centre():

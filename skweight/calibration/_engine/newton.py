@@ -2,8 +2,9 @@
 
 An objective offers ``value(theta)`` and ``slopes(theta)``, which returns the gradient
 and the Hessian, and may offer ``moves(step)``: a bound R with which the third
-derivative along the step is at most R times the second. :class:`Ridge` adds a pull towards a point, :class:`Restricted` keeps
-the parameters in an affine subspace; both are objectives again.
+derivative along the step is at most R times the second. :class:`Ridge` adds a pull
+towards a point, :class:`Restricted` keeps the parameters in an affine subspace; both
+are objectives again.
 """
 
 import numpy as np
