@@ -23,8 +23,8 @@ from skweight.calibration import (
     _cross_loss,
     _quadratic,
 )
-from skweight.calibration._base import CalibrationRows
 from skweight.calibration._engine.logistic import LogisticObjective
+from skweight.calibration._rows import CalibrationRows
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import CalibrationWarning
 
