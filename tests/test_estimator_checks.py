@@ -28,6 +28,7 @@ NO_FEATURES_AND_LABELS = {
 }
 NO_ESTIMATORS = {"Streaming": "parameters of a stream, without a fit"}
 ELSEWHERE = {
+    "AutoWeighting": "tests/weighting/test_auto.py, inside a WeightedClassifier",
     "WeightedClassifier": "test_common.py",
     "CostSensitiveClassifier": "test_common.py",
     "WeightedRegressor": "test_common.py",
