@@ -140,8 +140,8 @@ def test_balanced_is_class_weight_balanced_wherever_that_agrees(binary, make):
     scores = (
         "predict_proba" if hasattr(theirs, "predict_proba") else "decision_function"
     )
-    found, expected = getattr(ours, scores)(X), getattr(theirs, scores)(X)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    actual, expected = getattr(ours, scores)(X), getattr(theirs, scores)(X)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
     unweighted = make().fit(X, y)
     assert not np.allclose(getattr(unweighted, scores)(X), expected)
 
@@ -182,9 +182,9 @@ def test_a_forest_is_the_same_whatever_the_scale_of_the_weights(binary, factor):
     forest = RandomForestClassifier(10, random_state=0)
     proba = [
         WeightedClassifier(forest, calibration="sigmoid", random_state=0)
-        .fit(X, y, sample_weight=one)
+        .fit(X, y, sample_weight=item)
         .predict_proba(X)
-        for one in (weight, factor * weight)
+        for item in (weight, factor * weight)
     ]
     np.testing.assert_allclose(proba[0], proba[1], rtol=1e-7)
 
@@ -457,8 +457,8 @@ def test_labels_of_every_type_come_back(binary, kind, calibration):
 def test_labels_in_any_container(binary, make):
     X, y = binary
     classifier = WeightedClassifier(calibration="sigmoid", random_state=0)
-    found = classifier.fit(X, make(y)).predict_proba(X)
-    np.testing.assert_array_equal(found, classifier.fit(X, y).predict_proba(X))
+    proba = classifier.fit(X, make(y)).predict_proba(X)
+    np.testing.assert_array_equal(proba, classifier.fit(X, y).predict_proba(X))
 
 
 # -- what stays as it was --------------------------------------------------------------
@@ -466,7 +466,7 @@ def test_labels_in_any_container(binary, make):
 
 @pytest.mark.parametrize("calibration", [None, "isotonic"])
 def test_nothing_of_the_caller_changes(binary, calibration):
-    X, y = (one.copy() for one in binary)
+    X, y = (array.copy() for array in binary)
     weight = np.random.RandomState(0).uniform(0.5, 2, 400)
     kept = X.copy(), y.copy(), weight.copy()
     estimator = LogisticRegression()
@@ -497,10 +497,10 @@ def test_a_fit_without_chance_draws_no_random_number(binary):
 
 
 def test_frozen_inputs(binary):
-    X, y = (one.copy() for one in binary)
+    X, y = (array.copy() for array in binary)
     weight = np.ones(400)
-    for one in (X, y, weight):
-        one.flags.writeable = False
+    for array in (X, y, weight):
+        array.flags.writeable = False
     WeightedClassifier(calibration="sigmoid", random_state=0).fit(X, y, weight)
 
 

@@ -397,12 +397,12 @@ class RecordingUnpickler(pickle.Unpickler):
         self.found = set()
 
     def find_class(self, module, name):
-        self.found.add(found := super().find_class(module, name))
-        return found
+        self.found.add(actual := super().find_class(module, name))
+        return actual
 
 
 def seen_by(tag="learner", method="fit"):
-    return [one for one in LOG if one.tag == tag and one.method == method]
+    return [call for call in LOG if call.tag == tag and call.method == method]
 
 
 def assert_weights(seen, expected, what):
@@ -441,12 +441,12 @@ def test_composite(data, with_routing, with_population, name):
     for tag, weights in expected.items():
         fits = seen_by(tag, "fit")
         assert len(fits) == n_plain[tag], f"{tag}: as many fits as without weights"
-        for seen in fits:
+        for fit_call in fits:
             # Subsets of rows, in folds, keep the weights of exactly those rows.
-            assert_weights(seen, weights, f"fit of {tag}")
-        for seen in seen_by(tag, "score"):
-            assert_weights(seen, population, f"score of {tag}")
-    told = {one.weights for one in deliveries}
+            assert_weights(fit_call, weights, f"fit of {tag}")
+        for fit_call in seen_by(tag, "score"):
+            assert_weights(fit_call, population, f"score of {tag}")
+    told = {delivery.weights for delivery in deliveries}
     assert "population x emphasis" in told
     counts_population = n_plain["transformer"] + n_plain["selector"]
     assert ("population" in told) == (
@@ -532,9 +532,9 @@ class TestOneEstimator:
         weights = np.where(heavy, 1.0, 1e-6)
         bagging = BaggingClassifier(S(), n_estimators=4, random_state=0)
         deliver(bagging, data.X, data.y, weights)
-        for seen in seen_by():
-            assert seen.weights[~heavy].sum() < 1e-3
-            assert seen.weights[heavy].sum() > 5
+        for call in seen_by():
+            assert call.weights[~heavy].sum() < 1e-3
+            assert call.weights[heavy].sum() > 5
 
     @pytest.mark.parametrize("ensemble", [BaggingClassifier, AdaBoostClassifier])
     def test_ensemble_of_what_takes_no_weights(self, data, routing, ensemble):
@@ -723,8 +723,8 @@ class TestRequests:
         ):
             LOG.clear()
             deliver(estimator, data.X, data.y, data.training)
-            for seen in seen_by():
-                assert_weights(seen, data.training, "learner")
+            for call in seen_by():
+                assert_weights(call, data.training, "learner")
 
     def test_alias_under_which_weights_came_is_an_error(self, data):
         """Neither vector may replace the other in silence."""
@@ -781,11 +781,11 @@ class TestWithoutAWayIn:
             deliver(*arguments)
         assert not LOG
         _, deliveries = deliver(*arguments, unsupported="resample", random_state=0)
-        for seen in seen_by():
-            assert_drawn(seen, data.training)
-        for seen in seen_by("other"):
-            assert_weights(seen, data.training, "the other member")
-        assert "resample" in {one.way for one in deliveries}
+        for call in seen_by():
+            assert_drawn(call, data.training)
+        for call in seen_by("other"):
+            assert_weights(call, data.training, "the other member")
+        assert "resample" in {delivery.way for delivery in deliveries}
 
     @pytest.mark.parametrize(
         "make",
@@ -805,22 +805,22 @@ class TestWithoutAWayIn:
             unsupported="resample",
             random_state=0,
         )
-        assert {len(seen.rows) for seen in seen_by()} >= {N_ROWS // 2}
-        for seen in seen_by():
-            if len(seen.rows) == N_ROWS // 2:
+        assert {len(call.rows) for call in seen_by()} >= {N_ROWS // 2}
+        for call in seen_by():
+            if len(call.rows) == N_ROWS // 2:
                 # The fold is one of the halves that the other draw does not see.
-                drawn = np.unique(seen.rows)
+                drawn = np.unique(call.rows)
                 assert not any(
                     np.isin(drawn, other.rows).any()
                     for other in seen_by()
-                    if len(other.rows) == len(seen.rows)
-                    and not np.array_equal(other.rows, seen.rows)
+                    if len(other.rows) == len(call.rows)
+                    and not np.array_equal(other.rows, call.rows)
                 )
-                heavy = np.bincount(seen.rows, minlength=N_ROWS) > 1
+                heavy = np.bincount(call.rows, minlength=N_ROWS) > 1
                 light = np.setdiff1d(np.arange(N_ROWS), drawn)
                 assert data.training[heavy].mean() > data.training[light].mean()
             else:
-                assert_drawn(seen, data.training)
+                assert_drawn(call, data.training)
 
     def test_seeded(self, data):
         def drawn(seed):
@@ -858,9 +858,9 @@ class TestWithoutAWayIn:
         for make in (lambda: pipe(T(), ClassWeightSpy()), lambda: calibrated(knows())):
             LOG.clear()
             _, deliveries = deliver(make(), data.X, y, weights)
-            assert "class_weight" in {one.way for one in deliveries}
-            for seen in seen_by():
-                assert list(seen.other["class_weight"].values()) == [0.5, 2, 3][:labels]
+            assert "class_weight" in {delivery.way for delivery in deliveries}
+            for call in seen_by():
+                assert list(call.other["class_weight"].values()) == [0.5, 2, 3][:labels]
         one_against_rest = OneVsRestClassifier(knows())
         if labels == 2:
             deliver(one_against_rest, data.X, y, weights)
@@ -871,7 +871,7 @@ class TestWithoutAWayIn:
         _, deliveries = deliver(
             one_against_rest, data.X, y, weights, unsupported="resample"
         )
-        assert [one.way for one in deliveries] == ["resample"]
+        assert [delivery.way for delivery in deliveries] == ["resample"]
 
     def test_priors_in_composites(self, data, routing):
         weights, X = by_class(data.y, no=0.5, yes=2.0), data.X[:, 1:]
@@ -937,9 +937,9 @@ class TestFitArguments:
             LOG.clear()
             deliver(estimator, data.X, data.y, data.training, fit_params={name: pairs})
             assert seen_by()
-            for seen in seen_by():
-                assert_weights(seen, data.training, name)
-                assert seen.other["eval_set"] is pairs, name
+            for call in seen_by():
+                assert_weights(call, data.training, name)
+                assert call.other["eval_set"] is pairs, name
 
     def test_by_their_own_name(self, data):
         pairs = [(data.X, data.y)]
@@ -951,9 +951,9 @@ class TestFitArguments:
             LOG.clear()
             fit_params = {"eval_set": pairs}
             deliver(estimator, data.X, data.y, data.training, fit_params=fit_params)
-            got = [one.other["eval_set"] for one in seen_by() if one.other]
+            got = [call.other["eval_set"] for call in seen_by() if call.other]
             assert got
-            assert all(one is pairs for one in got)
+            assert all(item is pairs for item in got)
 
     def test_row_wise_ones_follow_the_folds(self, data):
         times = np.arange(N_ROWS) * 1.5
@@ -962,8 +962,8 @@ class TestFitArguments:
             search, data.X, data.y, data.training, fit_params={"step1__times": times}
         )
         assert len(seen_by()) == 3
-        for seen in seen_by():
-            assert_array_equal(seen.other["times"], times[seen.rows])
+        for call in seen_by():
+            assert_array_equal(call.other["times"], times[call.rows])
 
     def test_row_wise_ones_follow_the_draw(self, data, routing):
         class Keeps(WeightlessSpy):
@@ -991,11 +991,11 @@ class TestFitArguments:
         fit_params = {"step1__groups" if inside else "groups": groups}
         estimator = pipe(T(), search) if inside else search
         _, _ = deliver(estimator, data.X, data.y, data.training, fit_params=fit_params)
-        in_folds = [one for one in seen_by() if len(one.rows) < N_ROWS]
+        in_folds = [call for call in seen_by() if len(call.rows) < N_ROWS]
         assert len(in_folds) == 6
-        for seen in in_folds:
-            assert len(np.unique(groups[seen.rows])) == 4
-            assert_weights(seen, data.training, "fit in a fold")
+        for call in in_folds:
+            assert len(np.unique(groups[call.rows])) == 4
+            assert_weights(call, data.training, "fit in a fold")
 
     @pytest.mark.parametrize("inside", [False, True])
     def test_groups_with_routing_on(self, data, inside):
@@ -1009,8 +1009,8 @@ class TestFitArguments:
                 data.training,
                 fit_params={"groups": groups},
             )
-        in_folds = [one for one in seen_by() if len(one.rows) < N_ROWS]
-        assert {len(np.unique(groups[one.rows])) for one in in_folds} == {4}
+        in_folds = [call for call in seen_by() if len(call.rows) < N_ROWS]
+        assert {len(np.unique(groups[call.rows])) for call in in_folds} == {4}
 
     def test_weights_past_the_wrapper(self, data):
         """A second weight for a learner is an error, for a transformer it counts."""
@@ -1072,9 +1072,9 @@ class TestThirdParties:
             deliver(*arguments)
         assert not LOG
         deliver(*arguments, unsupported="resample")
-        for seen in seen_by():
-            if len(seen.rows) == N_ROWS and seen.weights is None:
-                assert_drawn(seen, data.training)
+        for call in seen_by():
+            if len(call.rows) == N_ROWS and call.weights is None:
+                assert_drawn(call, data.training)
 
     @pytest.mark.parametrize(
         "make",
@@ -1162,11 +1162,13 @@ class TestFrozen:
             make(frozen), data.X, data.y, data.training, population=population
         )
         assert not seen_by("frozen")
-        assert ("none", "frozen") in {(one.weights, one.way) for one in deliveries}
-        for seen in seen_by("transformer"):
-            assert_weights(seen, population, "transformer")
-        for seen in seen_by():
-            assert_weights(seen, data.training, "learner")
+        assert ("none", "frozen") in {
+            (delivery.weights, delivery.way) for delivery in deliveries
+        }
+        for call in seen_by("transformer"):
+            assert_weights(call, population, "transformer")
+        for call in seen_by():
+            assert_weights(call, data.training, "learner")
         assert set(fitted.predict(data.X)) <= {"no", "yes"}
 
     def test_transformer(self, data, routing):
@@ -1209,24 +1211,24 @@ class TestInsideComposites:
     def test_calibrator_sees_the_population(
         self, data, routing, monkeypatch, make, with_population
     ):
-        seen = []
+        collected = []
         fit = IsotonicRegression.fit
 
         def spy(self, X, y, sample_weight=None):
-            seen.append(sample_weight)
+            collected.append(sample_weight)
             return fit(self, X, y, sample_weight=sample_weight)
 
         monkeypatch.setattr(IsotonicRegression, "fit", spy)
         population = data.population if with_population else None
         deliver(make(), data.X, data.y, data.training, population=population)
-        assert seen
-        for weights in seen:
+        assert collected
+        for weights in collected:
             assert (weights is None) == (population is None)
             if with_population:
                 assert np.isin(weights, population).all()
         if with_population:
             # Every row once for each calibrated model.
-            counts = np.unique(np.concatenate(seen), return_counts=True)[1]
+            counts = np.unique(np.concatenate(collected), return_counts=True)[1]
             assert len(counts) == N_ROWS
             assert (counts > 0).all()
 
@@ -1272,9 +1274,9 @@ class TestInsideComposites:
         if isinstance(estimator, RFE):
             boosting.set_params(estimator=DecisionTreeClassifier(max_depth=1))
         deliver(estimator, data.X, data.y, data.training, population=data.population)
-        for seen in seen_by():
-            weights = data.training[seen.rows]
-            assert_allclose(seen.weights, weights / weights.sum())
+        for call in seen_by():
+            weights = data.training[call.rows]
+            assert_allclose(call.weights, weights / weights.sum())
         assert isinstance(boosting, AdaBoostClassifier)
 
     def test_bagging_in_a_pipeline(self, data, routing):
@@ -1303,7 +1305,7 @@ class TestInsideComposites:
         fitted, deliveries = deliver(
             model, X, data.y, data.training, population=data.population
         )
-        assert {one.weights for one in deliveries} == {
+        assert {delivery.weights for delivery in deliveries} == {
             "population x emphasis",
             "population",
         }

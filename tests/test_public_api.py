@@ -56,12 +56,12 @@ def test_all_is_sorted_and_every_name_is_there():
 
 def test_every_submodule_is_public_or_private_by_name():
     """A module without an underscore is in __all__, or the home of a name that is."""
-    found = {
+    actual = {
         module.name
         for module in pkgutil.iter_modules(skweight.__path__)
         if not module.name.startswith("_")
     }
-    assert found == set(SUBMODULES) | set(skweight._HOMES.values())
+    assert actual == set(SUBMODULES) | set(skweight._HOMES.values())
 
 
 def test_type_checkers_are_told_the_same_names():

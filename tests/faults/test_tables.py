@@ -158,8 +158,8 @@ def test_every_strategy_takes_every_container(name):
     dense, sparse = (weights_of(name, make) for make in (np.asarray, sp.csr_array))
     for container, make in CONTAINERS.items():
         same = dense if container == "list" else sparse
-        for found, expected in zip(weights_of(name, make), same, strict=True):
-            np.testing.assert_allclose(found, expected, atol=1e-8, err_msg=container)
+        for actual, expected in zip(weights_of(name, make), same, strict=True):
+            np.testing.assert_allclose(actual, expected, atol=1e-8, err_msg=container)
 
 
 def passes(make):
@@ -210,11 +210,11 @@ def expected_of(make):
 def test_every_step_takes_every_container(container):
     base = np.asarray if container == "list" else sp.csr_array
     pairs = zip(passes(CONTAINERS[container]), expected_of(base), strict=True)
-    for position, (found, expected) in enumerate(pairs):
-        if found.dtype.kind == "f":
-            np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=position)
+    for position, (actual, expected) in enumerate(pairs):
+        if actual.dtype.kind == "f":
+            np.testing.assert_allclose(actual, expected, atol=1e-6, err_msg=position)
         else:
-            assert np.array_equal(found, expected), position
+            assert np.array_equal(actual, expected), position
 
 
 def test_neighbors_say_that_they_take_sparse_rows():
