@@ -240,7 +240,9 @@ def test_search_over_everything_in_parallel(binary):
     ).fit(X, y)
     params = search.cv_results_["params"]
     scores = search.cv_results_["mean_test_score"]
-    by_params = {repr(one): score for one, score in zip(params, scores, strict=True)}
+    by_params = {
+        repr(param): score for param, score in zip(params, scores, strict=True)
+    }
     assert len(by_params) == 3 + 4 + 2 + 6 + 3
     # Strength is a parameter of the strategy that "balanced" stands for.
     none = by_params[repr({"weighting": None})]

@@ -189,9 +189,9 @@ def test_a_calibrator_of_a_third_party_sees_every_row_once_held_out(binary):
     # The scores are those of models that were fitted without the row.
     for train, test in KFold(4).split(X):
         mass = np.bincount(y, weights=weight)
-        own = weight * (mass.sum() / (2 * mass))[y]
-        own = own[train] / own[train].mean()
-        direct = LogisticRegression().fit(X[train], y[train], sample_weight=own)
+        balanced = weight * (mass.sum() / (2 * mass))[y]
+        balanced = balanced[train] / balanced[train].mean()
+        direct = LogisticRegression().fit(X[train], y[train], sample_weight=balanced)
         np.testing.assert_allclose(scores[test], direct.decision_function(X[test]))
     expected = Seeing().predict_proba(classifier.estimator_.decision_function(X))
     np.testing.assert_allclose(classifier.predict_proba(X), expected)

@@ -141,15 +141,15 @@ def test_labels_of_any_kind():
 def test_seeds_repeat_and_leave_the_global_state():
     np.random.seed(3)  # noqa: NPY002 - the global state is what is tested
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    one, two = (make_imbalanced(50, random_state=7) for _ in range(2))
+    first, two = (make_imbalanced(50, random_state=7) for _ in range(2))
     other = make_imbalanced(50, random_state=8)
     assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
     for name in "X", "y", "proba":
-        assert_array_equal(one[name], two[name])
-    assert not np.array_equal(one.X, other.X)
+        assert_array_equal(first[name], two[name])
+    assert not np.array_equal(first.X, other.X)
     state = np.random.RandomState(7)
-    assert_array_equal(make_imbalanced(50, random_state=state).X, one.X)
-    assert not np.array_equal(make_imbalanced(50, random_state=state).X, one.X)
+    assert_array_equal(make_imbalanced(50, random_state=state).X, first.X)
+    assert not np.array_equal(make_imbalanced(50, random_state=state).X, first.X)
 
 
 @pytest.mark.parametrize(
@@ -230,10 +230,10 @@ def test_every_row_has_the_same_chance_to_stay():
 
 
 def test_seeds_of_make_rare():
-    one, two = (make_rare(X, Y, target={"cat": 20}, random_state=5) for _ in range(2))
+    first, two = (make_rare(X, Y, target={"cat": 20}, random_state=5) for _ in range(2))
     other = make_rare(X, Y, target={"cat": 20}, random_state=6)
-    assert_array_equal(one[0], two[0])
-    assert not np.array_equal(one[0], other[0])
+    assert_array_equal(first[0], two[0])
+    assert not np.array_equal(first[0], other[0])
 
 
 def test_containers_stay_what_they_are():

@@ -446,10 +446,10 @@ def test_composite(data, with_routing, with_population, name):
             assert_weights(fit_call, weights, f"fit of {tag}")
         for fit_call in seen_by(tag, "score"):
             assert_weights(fit_call, population, f"score of {tag}")
-    told = {delivery.weights for delivery in deliveries}
-    assert "population x emphasis" in told
+    roles = {delivery.weights for delivery in deliveries}
+    assert "population x emphasis" in roles
     counts_population = n_plain["transformer"] + n_plain["selector"]
-    assert ("population" in told) == (
+    assert ("population" in roles) == (
         with_population and (counts_population > 0 or "calibrated" in name)
     )
 
@@ -1484,8 +1484,8 @@ class TestSystematicResample:
     def test_seeded_and_without_side_effects(self):
         weights = np.random.default_rng(0).uniform(size=50)
         before, state = weights.copy(), np.random.get_state()[1].copy()  # noqa: NPY002
-        one = systematic_resample(weights, random_state=5)
-        assert_array_equal(one, systematic_resample(weights, random_state=5))
+        single = systematic_resample(weights, random_state=5)
+        assert_array_equal(single, systematic_resample(weights, random_state=5))
         assert_array_equal(weights, before)
         assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
-        assert not np.array_equal(one, systematic_resample(weights, random_state=6))
+        assert not np.array_equal(single, systematic_resample(weights, random_state=6))

@@ -97,7 +97,7 @@ def test_parameters_are_those_of_the_signature(found):
     assert list(parameters_of(found)) == list(signature_of(found))
 
 
-@each({name: one for name, one in OBJECTS.items() if not is_record(one)})
+@each({name: member for name, member in OBJECTS.items() if not is_record(member)})
 def test_documented_defaults_are_the_defaults(found):
     documented = parameters_of(found)
     for name, parameter in signature_of(found).items():

@@ -180,14 +180,14 @@ def test_pages_print_what_they_say():
 def test_blocks_of_a_page_are_found_run_and_verified(tmp_path):
     """The test above would notice a block that is wrong, in either style."""
     page = tmp_path / "page.md"
-    one, two = "```python\na = 1\n```\n", f"```python\n>>> {AFTER_FIRST}\n>>> a + 1\n"
-    page.write_text(one + "\ntext\n\n" + two + "2\n```\n")
+    first, two = "```python\na = 1\n```\n", f"```python\n>>> {AFTER_FIRST}\n>>> a + 1\n"
+    page.write_text(first + "\ntext\n\n" + two + "2\n```\n")
     assert [block.line for block in blocks_of(page)] == [1, 7]
     for block in blocks_of(page):
         block.run()
     for wrong, error in [
-        (one + two + "3\n```\n", doctest.DocTestFailure),
-        (one + "```python\nprint(a)\n```\n", NameError),
+        (first + two + "3\n```\n", doctest.DocTestFailure),
+        (first + "```python\nprint(a)\n```\n", NameError),
         ("```python\nassert False\n```\n", AssertionError),
         (
             "```python\nprint('loss', 1.0)\n```\n```text\nloss 2.0\n```\n",

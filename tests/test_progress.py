@@ -92,9 +92,9 @@ def test_costs_pass_it_on(rows, capsys):
     CostSensitiveClassifier(
         LogisticRegression(), cost=cost, cv=3, ensemble=False, verbose=1
     ).fit(*rows)
-    told = lines_of(capsys)
-    assert len(told) == 4
-    assert told[0][0] == "CostSensitiveClassifier"
+    lines = lines_of(capsys)
+    assert len(lines) == 4
+    assert lines[0][0] == "CostSensitiveClassifier"
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

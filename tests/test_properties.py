@@ -120,10 +120,10 @@ def test_weights_do_not_depend_on_what_classes_are_called(problem, strategy, nam
     X, y, times = problem
     renamed = np.array([NAMES[names][label] for label in y.tolist()])
     # The strategies are made in the order of the labels 0, 1, 2 under both names.
-    one = by_row([0, 1, 2])[strategy]
+    single = by_row([0, 1, 2])[strategy]
     other = by_row([NAMES[names][label] for label in (0, 1, 2)])[strategy]
     np.testing.assert_allclose(
-        other.fit_weigh(X, renamed, times), one.fit_weigh(X, y, times), rtol=1e-10
+        other.fit_weigh(X, renamed, times), single.fit_weigh(X, y, times), rtol=1e-10
     )
 
 

@@ -67,12 +67,12 @@ def test_every_submodule_is_public_or_private_by_name():
 def test_type_checkers_are_told_the_same_names():
     tree = ast.parse(Path(skweight.__file__).read_text("utf-8"))
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
-    told = {
+    documented = {
         alias.name: statement.module
         for statement in block.body
         for alias in statement.names
     }
-    assert told == {
+    assert documented == {
         name: f"skweight.{skweight._HOMES[name]}"
         if name in skweight._HOMES
         else "skweight"
@@ -98,7 +98,7 @@ def test_unknown_attribute_is_an_ordinary_error():
 
 
 def test_every_public_name_is_documented_once():
-    told, module, listing = [], None, False
+    listed, module, listing = [], None, False
     pages = sorted((REPOSITORY / "docs/reference").glob("*.rst"))
     for line in "\n".join(page.read_text("utf-8") for page in pages).splitlines():
         if match := re.fullmatch(r"\.\. (?:auto|current)module:: ([\w.]+)", line):
@@ -106,10 +106,10 @@ def test_every_public_name_is_documented_once():
         elif match := re.fullmatch(r"\.\. (\w+)::", line):
             listing = match[1] == "autosummary"
         elif listing and (match := re.fullmatch(r"   (\w+)", line)):
-            told.append(f"{module}.{match[1]}")
-    assert set(public_names()) - set(told) == set(), "missing in docs/reference"
-    assert set(told) - set(public_names()) == set(), "told, but not public"
-    assert len(told) == len(set(told)), "told twice"
+            listed.append(f"{module}.{match[1]}")
+    assert set(public_names()) - set(listed) == set(), "missing in docs/reference"
+    assert set(listed) - set(public_names()) == set(), "told, but not public"
+    assert len(listed) == len(set(listed)), "told twice"
 
 
 def test_the_number_of_public_names_stays_small():

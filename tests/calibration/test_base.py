@@ -219,9 +219,11 @@ def test_only_the_sum_and_the_effective_size_of_equal_rows_count(
     triple = np.repeat(np.arange(100), 3)
     first = np.tile([1.0, 5.0, 6.0], 100)
     second = np.tile([2.0, 3.0, 7.0], 100)
-    one = clone(calibrator).fit(scores[triple], y[triple], first)
+    reduced = clone(calibrator).fit(scores[triple], y[triple], first)
     other = clone(calibrator).fit(scores[triple], y[triple], second)
-    assert_allclose(one.predict_proba(scores), other.predict_proba(scores), rtol=1e-8)
+    assert_allclose(
+        reduced.predict_proba(scores), other.predict_proba(scores), rtol=1e-8
+    )
 
 
 @pytest.mark.parametrize(
@@ -321,8 +323,8 @@ def test_fit_names_what_it_can_be_given(calibrator):
     assert calibrator.needs_held_out_scores
     assert has_fit_parameter(calibrator, "sample_weight")
     assert has_fit_parameter(calibrator, "classes")
-    told = AnchoredCalibrator | AutoCalibrator | VectorScalingCalibrator
-    inverts = isinstance(calibrator, told)
+    kinds = AnchoredCalibrator | AutoCalibrator | VectorScalingCalibrator
+    inverts = isinstance(calibrator, kinds)
     assert has_fit_parameter(calibrator, "class_multiplier") == inverts
 
 

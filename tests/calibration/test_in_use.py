@@ -63,11 +63,11 @@ def test_intervals_of_a_classifier(n_classes):
         proba = clf.predict_proba(data.X)
         assert ((lower <= proba) & (proba <= upper)).all()
         # Of one model they are the calibrator's.
-        one = clf.set_params(ensemble=False).fit(data.X, data.y)
-        outputs = one.estimator_.predict_proba(data.X)
-        scores = scores_from_proba(outputs, clip=one._map.clip)
+        single = clf.set_params(ensemble=False).fit(data.X, data.y)
+        outputs = single.estimator_.predict_proba(data.X)
+        scores = scores_from_proba(outputs, clip=single._map.clip)
         assert_allclose(
-            one.predict_interval(data.X), one.calibrator_.predict_interval(scores)
+            single.predict_interval(data.X), single.calibrator_.predict_interval(scores)
         )
 
 

@@ -35,9 +35,11 @@ def tied_rows(draw):
 
 def bounds(y, weight):
     """Return one row of the class against all others, and all against one other."""
-    effect, (rest, own) = effective(weight, y), row_mass(weight, y)
+    effect, (rest, of_class) = effective(weight, y), row_mass(weight, y)
     positive, negative = effect[y == 1].sum(), effect[y == 0].sum()
-    return own / (negative + rest + own), (positive + own) / (positive + own + rest)
+    return of_class / (negative + rest + of_class), (positive + of_class) / (
+        positive + of_class + rest
+    )
 
 
 @given(tied_rows())

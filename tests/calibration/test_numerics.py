@@ -57,20 +57,20 @@ def test_rest_log_odds_keeps_its_digits_where_the_softmax_has_none_left():
 
 
 def test_smoothed_targets_are_platts_for_two_classes():
-    own, other = smoothed_targets(np.array([90.0, 10.0]), 1.0)
-    assert_allclose(own, [91 / 92, 11 / 12])
+    positive, other = smoothed_targets(np.array([90.0, 10.0]), 1.0)
+    assert_allclose(positive, [91 / 92, 11 / 12])
     assert_allclose(other, [1 / 92, 1 / 12])
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])
 def test_smoothed_targets_are_distributions_and_two_pseudo_rows_in_all(n_classes):
     count = np.full(n_classes, 1e6)
-    own, other = smoothed_targets(count, 1.0)
-    assert_allclose(own + (n_classes - 1) * other, 1)
-    assert_allclose(count @ (1 - own), 2, rtol=1e-4)
+    positive, other = smoothed_targets(count, 1.0)
+    assert_allclose(positive + (n_classes - 1) * other, 1)
+    assert_allclose(count @ (1 - positive), 2, rtol=1e-4)
     # An absent class is given the pseudo-rows of one class by the others together.
     count[0] = 0
-    own, other = smoothed_targets(count, 1.0)
+    positive, other = smoothed_targets(count, 1.0)
     assert_allclose(count[1:] @ other[1:], 2 / n_classes, rtol=1e-4)
 
 

@@ -52,8 +52,8 @@ def only_warning(calibrator, *arguments, **known):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         calibrator.fit(*arguments, **known)
-    (one,) = caught
-    return one.category, str(one.message)
+    (record,) = caught
+    return record.category, str(record.message)
 
 
 def distances(scores, y, weight):
@@ -67,9 +67,9 @@ def distances(scores, y, weight):
     for label, column in columns.items():
         mean = np.average(column, weights=weight)
         deviation = np.average((column - mean) ** 2, weights=weight) ** 0.5
-        own = y == label
-        inside = np.average(column[own], weights=weight[own])
-        others = np.average(column[~own], weights=weight[~own])
+        in_class = y == label
+        inside = np.average(column[in_class], weights=weight[in_class])
+        others = np.average(column[~in_class], weights=weight[~in_class])
         by_name[label] = (inside - others) / deviation
     return by_name
 

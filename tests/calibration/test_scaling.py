@@ -89,11 +89,11 @@ def test_a_large_ridge_is_the_tempered_inversion(kind, table):
 
 @BOTH
 def test_inversion_can_be_left_out(kind, table):
-    told = kind(inversion=False).fit(*table, class_multiplier=MULTIPLIER)
+    plain = kind(inversion=False).fit(*table, class_multiplier=MULTIPLIER)
     untold = kind().fit(*table)
     inverted = kind().fit(*table, class_multiplier=MULTIPLIER)
     expected = untold.predict_proba(table[0])
-    assert_array_equal(told.predict_proba(table[0]), expected)
+    assert_array_equal(plain.predict_proba(table[0]), expected)
     assert np.abs(inverted.predict_proba(table[0]) - expected).max() > 0.01
 
 

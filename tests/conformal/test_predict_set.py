@@ -94,8 +94,8 @@ def test_a_split_by_hand(rng):
         cv=[(train, test)],
         calibration=None,
     ).fit(X, y, weight)
-    own = weight[train] / weight[train].mean()
-    model = LogisticRegression().fit(X[train], y[train], own)
+    emphasis = weight[train] / weight[train].mean()
+    model = LogisticRegression().fit(X[train], y[train], emphasis)
     scores = 1 - model.predict_proba(X[test])[np.arange(200), y[test]]
     mass = (weight / weight.mean())[test]
     new = rng.uniform(0.5, 2, 50)

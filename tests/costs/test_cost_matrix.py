@@ -237,12 +237,12 @@ def test_renaming_labels_renames_decisions_and_weights(off, order):
     table = np.zeros((4, 4))
     table[rules.off_diagonal(4)] = off
     labels = np.array(list("wxyz"))
-    one = CostMatrix.from_array(table, labels=labels, rows="true")
+    by_true = CostMatrix.from_array(table, labels=labels, rows="true")
     other = CostMatrix.from_array(
         table[np.ix_(order, order)], labels=labels[list(order)], rows="true"
     )
-    np.testing.assert_array_equal(other.align(labels).resolve(), one.resolve())
-    assert other.class_weight("log_ls") == pytest.approx(one.class_weight("log_ls"))
+    np.testing.assert_array_equal(other.align(labels).resolve(), by_true.resolve())
+    assert other.class_weight("log_ls") == pytest.approx(by_true.class_weight("log_ls"))
 
 
 @given(st.lists(st.floats(0.1, 50), min_size=3, max_size=5))

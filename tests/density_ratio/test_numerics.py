@@ -65,10 +65,10 @@ def test_leave_one_out_over_the_grid_is_that_of_refits(rng, alpha, weighted):
             of: np.array(
                 [
                     refit_without(source, target, f, g, alpha, ridge, row=row, of=of)
-                    for row in range(len(one))
+                    for row in range(len(sample))
                 ]
             )
-            for of, one in (("source", source), ("target", target))
+            for of, sample in (("source", source), ("target", target))
         }
         refit = {
             of: np.minimum(values, 1 / alpha if alpha else np.inf)
@@ -318,8 +318,8 @@ def test_statistics_are_the_same_in_one_shot_chunked_and_merged(
     pieces = []
     edges = [0, *sorted(cuts), 200]
     for start, stop in pairwise(edges):
-        own = None if weights is None else weights[start:stop]
-        pieces.append(model.statistics().update(X[start:stop], own))
+        part_weights = None if weights is None else weights[start:stop]
+        pieces.append(model.statistics().update(X[start:stop], part_weights))
     order.shuffle(pieces)
     merged = model.statistics()
     for piece in pieces:

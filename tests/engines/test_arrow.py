@@ -33,10 +33,10 @@ def folder(table, tmp_path):
 
 def assert_all_counted(statistics, table):
     expected = ScoreStatistics().update(table["score"], table["label"], table["w"])
-    one, other = statistics._totals(), expected._totals()
-    assert set(one) == set(other)
-    for label in one:
-        assert_allclose(one[label], other[label], rtol=1e-10, atol=1e-12)
+    sums, other = statistics._totals(), expected._totals()
+    assert set(sums) == set(other)
+    for label in sums:
+        assert_allclose(sums[label], other[label], rtol=1e-10, atol=1e-12)
 
 
 def test_files_folders_datasets_and_tables_give_the_same_sums(table, folder):

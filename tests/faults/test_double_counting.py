@@ -202,12 +202,12 @@ NEUTRAL = {
 @pytest.mark.parametrize(("make", "name", "odds"), CASES.values(), ids=list(CASES))
 def test_the_parameter_is_found_at_every_depth(make, name, odds):
     model = make()
-    [(told, _)] = balances_itself(model)
-    assert told == name
-    [(told, _)] = balances_itself(make_pipeline(StandardScaler(), model))
-    assert told.endswith(f"__{name}")
-    [(told, _)] = balances_itself(GridSearchCV(model, {}))
-    assert told == f"estimator__{name}"
+    [(parameter, _)] = balances_itself(model)
+    assert parameter == name
+    [(parameter, _)] = balances_itself(make_pipeline(StandardScaler(), model))
+    assert parameter.endswith(f"__{name}")
+    [(parameter, _)] = balances_itself(GridSearchCV(model, {}))
+    assert parameter == f"estimator__{name}"
 
 
 @pytest.mark.parametrize(("make", "name", "odds"), CASES.values(), ids=list(CASES))
@@ -259,12 +259,12 @@ def test_samplers_in_pipelines_are_found(name):
     sampler = samplers()[name]
     for make in (our_pipeline, their_pipeline):
         model = make(StandardScaler(), sampler, LogisticRegression())
-        assert [told for told, _ in balances_itself(model)] == [name]
+        assert [parameter for parameter, _ in balances_itself(model)] == [name]
         inside = make_pipeline(model)
-        [(told, value)] = balances_itself(inside)
-        assert told == f"pipeline__{name}"
+        [(parameter, value)] = balances_itself(inside)
+        assert parameter == f"pipeline__{name}"
         assert type(value) is type(sampler)
-        assert inside.get_params()[told] is value
+        assert inside.get_params()[parameter] is value
 
 
 def test_a_sampler_is_to_be_removed_and_a_parameter_to_be_reset():
@@ -308,8 +308,8 @@ def test_balanced_ensembles_are_found(name):
     import imblearn.ensemble
 
     ensemble = getattr(imblearn.ensemble, name)()
-    [(told, _)] = balances_itself(make_pipeline(ensemble))
-    assert told.endswith("__sampling_strategy")
+    [(parameter, _)] = balances_itself(make_pipeline(ensemble))
+    assert parameter.endswith("__sampling_strategy")
 
 
 def test_a_balanced_ensemble_with_a_sampler_of_its_own_is_found_once():

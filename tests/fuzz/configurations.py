@@ -181,8 +181,8 @@ def rows_of(configuration):
     }[configuration.weights]()
     fold_of = np.empty(N_ROWS, dtype=int)
     for code in range(configuration.n_classes):
-        own = np.flatnonzero(codes == code)
-        fold_of[own] = np.arange(own.size) % N_FOLDS
+        rows_of_class = np.flatnonzero(codes == code)
+        fold_of[rows_of_class] = np.arange(rows_of_class.size) % N_FOLDS
     folds = [np.flatnonzero(fold_of == fold) for fold in range(N_FOLDS)]
     return Rows(X, codes, weights, folds, fresh)
 

@@ -74,8 +74,8 @@ def assert_same(first, second, atol=0.0):
     """Raise unless two models say the same, labels apart that are all but ties."""
     assert len(first) == len(second)
     if atol == 0:
-        for one, other in zip(first, second, strict=True):
-            assert_array_equal(one, other)
+        for value, other in zip(first, second, strict=True):
+            assert_array_equal(value, other)
         return
     if len(first) > 1:
         assert_allclose(first[1], second[1], atol=atol)

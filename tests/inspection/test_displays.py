@@ -76,9 +76,9 @@ def test_several_weights_on_the_same_axes_look_different():
     second = WeightDistributionDisplay.from_weights([1, 1, 9], ax=first.axes_, c="red")
     assert second.figure_ is first.figure_
     assert len(legend(first.axes_[0])) == 3
-    for one, other in zip(first.lines_, second.lines_, strict=True):
-        assert one.get_linestyle() != other.get_linestyle()
-        assert one.get_marker() != other.get_marker()
+    for line, other in zip(first.lines_, second.lines_, strict=True):
+        assert line.get_linestyle() != other.get_linestyle()
+        assert line.get_marker() != other.get_marker()
         assert other.get_color() == "red"
     with pytest.raises(ValueError, match="draws on 2 axes; got 1"):
         WeightDistributionDisplay.from_weights([1, 2], ax=first.axes_[0])

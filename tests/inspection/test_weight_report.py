@@ -49,11 +49,11 @@ def test_figures_by_hand(rng):
     assert report.tail == pareto_diagnostics(w)
     for parts, by in ((report.classes, y), (report.groups, group)):
         for part in parts:
-            own = w[by == part.label]
-            assert part.rows == np.count_nonzero(own)
-            assert part.weight_share == pytest.approx(own.sum() / w.sum())
-            assert part.effective_rows == pytest.approx(kish(own))
-            assert part.largest_share == pytest.approx(own.max() / own.sum())
+            of_part = w[by == part.label]
+            assert part.rows == np.count_nonzero(of_part)
+            assert part.weight_share == pytest.approx(of_part.sum() / w.sum())
+            assert part.effective_rows == pytest.approx(kish(of_part))
+            assert part.largest_share == pytest.approx(of_part.max() / of_part.sum())
     assert report.worst_class.label == "yes"
     fewest = min(kish(w[group == g]) for g in range(3))
     assert report.worst_group.effective_rows == pytest.approx(fewest)

@@ -550,8 +550,8 @@ def test_standard_errors_are_those_of_repeated_samples():
     ]
     for value, error in (("slope", "slope_error"), ("intercept", "intercept_error")):
         spread = np.std([getattr(record, value) for record in collected])
-        told = np.mean([getattr(record, error) for record in collected])
-        assert told == pytest.approx(spread, rel=0.15)
+        stated = np.mean([getattr(record, error) for record in collected])
+        assert stated == pytest.approx(spread, rel=0.15)
 
 
 def test_cox_at_the_edges():
@@ -563,8 +563,8 @@ def test_cox_at_the_edges():
     constant = cox_calibration([0, 0, 1, 1], np.full(4, 0.2))
     assert np.isnan(constant.slope)
     assert constant.intercept == pytest.approx(np.log(4))
-    one = cox_calibration([0, 0], [0.3, 0.4], pos_label=1)
-    assert (one.intercept, np.isnan(one.slope)) == (-np.inf, True)
+    single = cox_calibration([0, 0], [0.3, 0.4], pos_label=1)
+    assert (single.intercept, np.isnan(single.slope)) == (-np.inf, True)
     sure = cox_calibration([0, 1, 0, 1], [0.0, 1.0, 1.0, 0.0])
     assert np.isfinite(sure.intercept)
     assert sure.slope == pytest.approx(0, abs=1e-6)

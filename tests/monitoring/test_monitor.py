@@ -135,9 +135,9 @@ def test_a_new_mix_of_classes_is_seen_with_and_without_labels(monitor):
             "class frequency" in rang(labelled),
             "mean probability" in rang(unlabelled),
         ]
-        told = unlabelled.estimated_frequencies[1]
-        assert abs(told["estimate"] - 0.2) < 0.06
-        assert told["low"] < told["estimate"] < told["high"]
+        estimate = unlabelled.estimated_frequencies[1]
+        assert abs(estimate["estimate"] - 0.2) < 0.06
+        assert estimate["low"] < estimate["estimate"] < estimate["high"]
         assert "recall" not in rang(labelled)
         assert "calibration slope" not in rang(labelled)
     assert (caught >= 9).all()
@@ -150,8 +150,8 @@ def test_the_interval_of_the_estimated_frequency_covers_the_truth(monitor):
     covered = 0
     for seed in range(200):
         X, _ = rows(800, 0.25, np.random.default_rng(500 + seed))
-        told = first_look(monitor, X).estimated_frequencies[1]
-        covered += told["low"] <= 0.25 <= told["high"]
+        estimate = first_look(monitor, X).estimated_frequencies[1]
+        covered += estimate["low"] <= 0.25 <= estimate["high"]
     # Nominal .95; the reference and its calibration have noise of their own.
     assert covered / 200 > 0.88
 
@@ -404,13 +404,13 @@ def test_rows_without_a_label_count_for_what_needs_none(monitor):
     part = first_look(monitor, X[:300], y[:300]).to_frame().set_index("figure")
     labelled = ["class frequency", "calibration gap", "calibration slope"]
     assert_allclose(report.loc[labelled, "observed"], part.loc[labelled, "observed"])
-    told = "mean probability"
-    assert report.loc[told, "observed"] == whole.loc[told, "observed"]
-    assert report.loc[told, "n_rows"] == 400
+    reason = "mean probability"
+    assert report.loc[reason, "observed"] == whole.loc[reason, "observed"]
+    assert report.loc[reason, "n_rows"] == 400
     for none in (None, np.full(400, np.nan), [None] * 400, pd.Series([pd.NA] * 400)):
         report = first_look(monitor, X, none)
         assert not report.labelled
-        assert [figure.figure for figure in report.figures] == [told]
+        assert [figure.figure for figure in report.figures] == [reason]
 
 
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA], ids=["None", "NaN", "NA"])

@@ -197,13 +197,13 @@ def test_a_composite_of_transformers_hands_the_population_on(rows):
 
 def test_weights_for_one_step_stand_for_the_population_there(rows):
     X, y, population = rows
-    own = np.arange(60.0) + 1
+    step_weight = np.arange(60.0) + 1
     pipe = make_pipeline(Scale(), BalancedWeighting(), Spy())
-    pipe.fit(X, y, spy__sample_weight=own)
+    pipe.fit(X, y, spy__sample_weight=step_weight)
     assert pipe["scale"].weight_ is None
-    assert_allclose(pipe[-1].weight_, own * BalancedWeighting().fit_weigh(X, y))
-    pipe.fit(X, y, sample_weight=population, scale__sample_weight=own)
-    assert_array_equal(pipe["scale"].weight_, own)
+    assert_allclose(pipe[-1].weight_, step_weight * BalancedWeighting().fit_weigh(X, y))
+    pipe.fit(X, y, sample_weight=population, scale__sample_weight=step_weight)
+    assert_array_equal(pipe["scale"].weight_, step_weight)
 
 
 def test_the_last_step_may_cluster_or_transform(rows):
@@ -280,15 +280,15 @@ def test_bad_weights_never_get_through(rows, bad):
 
 def test_weights_ride_along_through_a_sampler_that_draws(rows):
     X, y, population = rows
-    own = np.arange(60.0) + 1
+    step_weight = np.arange(60.0) + 1
     pipe = make_pipeline(
         FunctionWeighting(lambda X, y: 1 + X[:, 0] ** 2), Draw(), Scale(), Spy()
-    ).fit(X, y, population, spy__sample_weight=own)
+    ).fit(X, y, population, spy__sample_weight=step_weight)
     drawn = pipe["draw"].sample_indices_
     emphasis = FunctionWeighting(lambda X, y: 1 + X[:, 0] ** 2)
     emphasis = emphasis.fit_weigh(X, y, population)
     assert_array_equal(pipe["scale"].weight_, population[drawn])
-    assert_allclose(pipe[-1].weight_, (own * emphasis)[drawn])
+    assert_allclose(pipe[-1].weight_, (step_weight * emphasis)[drawn])
     assert_array_equal(pipe[-1].X_, 2 * X[drawn])
 
 
@@ -722,5 +722,5 @@ def test_one_class_and_zero_weights(rows):
     weight = np.where(y == 1, 0.0, weight)  # class 1 has no mass
     pipe = make_pipeline(StandardScaler(), BalancedWeighting(), Spy()).fit(X, y, weight)
     assert_allclose(pipe[-1].weight_, weight)
-    one = make_pipeline(Draw(), BalancedWeighting(), Spy()).fit(X, np.zeros(60, int))
-    assert_allclose(one.class_multiplier_, [1])
+    single = make_pipeline(Draw(), BalancedWeighting(), Spy()).fit(X, np.zeros(60, int))
+    assert_allclose(single.class_multiplier_, [1])

@@ -154,9 +154,9 @@ def test_rows_of_weight_zero_are_as_if_removed(rare, seen):
     clf = WeightedClassifier(Spy(), resampler=MILD, calibration=None)
     clf.fit(X, y, weights)
     clf.fit(X[weights > 0], y[weights > 0], weights[weights > 0])
-    (_, *one), (_, *other) = (entry for entry in seen if entry[0] == "fit")
-    assert_array_equal(one[0], other[0])
-    assert_allclose(one[2], other[2])
+    (_, *first), (_, *other) = (entry for entry in seen if entry[0] == "fit")
+    assert_array_equal(first[0], other[0])
+    assert_allclose(first[2], other[2])
 
 
 def test_columns_of_weights_are_dropped_before_rows_are_mixed(rare, seen):
@@ -308,24 +308,24 @@ def test_the_report_says_so(rare):
 )
 def test_short_names(rare, short, sampler):
     X, y, weights = rare
-    one, other = (
+    first, other = (
         WeightedClassifier(resampler=spec, random_state=3, calibration=None).fit(
             X, y, weights
         )
         for spec in (short, sampler)
     )
-    assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    assert_array_equal(first.predict_proba(X), other.predict_proba(X))
 
 
 def test_a_random_state_that_moves_on_gives_one_seed_to_all_folds(rare):
     X, y, _ = rare
-    one, other = (
+    first, other = (
         WeightedClassifier(
             resampler="smote", random_state=np.random.RandomState(0), calibration=None
         ).fit(X, y)
         for _ in range(2)
     )
-    assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    assert_array_equal(first.predict_proba(X), other.predict_proba(X))
 
 
 def test_parameters_of_a_name_can_be_set():

@@ -50,7 +50,7 @@ def test_more_trees_and_larger_leaves_find_more(rows):
         .kneighbors(rows)
         for n_trees, leaf_size in [(1, 64), (1, 512), (4, 64), (8, 512)]
     ]
-    few, larger, more, most = (recall(one, true[1]) for _, one in collected)
+    few, larger, more, most = (recall(neighbors, true[1]) for _, neighbors in collected)
     assert few < larger < most
     assert few < more < most
     assert most > 0.95
@@ -98,14 +98,14 @@ def test_the_graph_and_sparse_rows(rows):
 
 
 def test_the_seed_decides(rows):
-    one, other, third = (
+    first, other, third = (
         ProjectionNeighbors(6, leaf_size=64, random_state=seed)
         .fit(rows)
         .kneighbors(rows, return_distance=False)
         for seed in (0, 0, 1)
     )
-    assert_array_equal(one, other)
-    assert not np.array_equal(one, third)
+    assert_array_equal(first, other)
+    assert not np.array_equal(first, third)
 
 
 @pytest.mark.parametrize(

@@ -152,10 +152,10 @@ def test_rows_are_the_same_to_the_last_bit(problem, sampler, container):
         pytest.skip("imbalanced-learn cannot do it without weights either")
     expected = clone(sampler).fit_resample(X, y)
     actual = resample(sampler, X, y, weights)
-    for one, other in zip(expected, actual, strict=False):
-        assert type(one) is type(other)
-        assert getattr(one, "dtype", None) == getattr(other, "dtype", None)
-        assert_array_equal(dense(one), dense(other))
+    for value, other in zip(expected, actual, strict=False):
+        assert type(value) is type(other)
+        assert getattr(value, "dtype", None) == getattr(other, "dtype", None)
+        assert_array_equal(dense(value), dense(other))
     if isinstance(X, pd.DataFrame):
         pd.testing.assert_frame_equal(expected[0], actual.X)
     assert actual.sample_weight.shape == actual.rows.shape == (len(actual.y),)
@@ -196,8 +196,8 @@ def test_the_caller_keeps_what_was_passed(problem):
     resample(sampler, X, y, weights)
     assert not hasattr(sampler, "sampling_strategy_")
     assert sampler.k_neighbors == 5
-    for one, other in zip(before, (X, y, weights), strict=True):
-        assert_array_equal(one, other)
+    for kept, other in zip(before, (X, y, weights), strict=True):
+        assert_array_equal(kept, other)
 
 
 # --- The weights are those of the same place ------------------------------------------
@@ -261,9 +261,9 @@ def test_weights_beyond_both_rows_stay_within_those_there_are(problem):
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_the_scale_of_weights_changes_nothing_else(problem, scale):
     X, y, weights = problem
-    one = resample(SMOTE(random_state=0), X, y, weights)
+    single = resample(SMOTE(random_state=0), X, y, weights)
     other = resample(SMOTE(random_state=0), X, y, weights * scale)
-    assert_allclose(other.sample_weight, one.sample_weight * scale, rtol=1e-12)
+    assert_allclose(other.sample_weight, single.sample_weight * scale, rtol=1e-12)
 
 
 def test_several_vectors_ride_at_once(problem):
@@ -414,10 +414,10 @@ def test_a_vote_gets_the_mean_weight_of_its_voters(seed, kind):
     assert made.sum() == 48 + 42
     codes = OrdinalEncoder().fit(X).transform(resampled.X)
     for label in (1, 2):
-        own = np.flatnonzero(y == label)
+        of_class = np.flatnonzero(y == label)
         near = NearestNeighbors(n_neighbors=4, metric="precomputed")
-        near.fit(distance[np.ix_(own, own)])
-        voters = own[near.kneighbors(distance[np.ix_(own, own)])[1]]
+        near.fit(distance[np.ix_(of_class, of_class)])
+        voters = of_class[near.kneighbors(distance[np.ix_(of_class, of_class)])[1]]
         votes = mode(rows[voters], axis=1).mode
         possible = weights[voters].mean(axis=1)
         for row, weight in zip(

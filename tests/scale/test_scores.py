@@ -34,8 +34,8 @@ def in_chunks(scores, y, weight, size=7000, **parameters):
     statistics = ScoreStatistics(**parameters)
     for start in range(0, y.size, size):
         part = slice(start, start + size)
-        own = None if weight is None else weight[part]
-        statistics.update(scores[part], y[part], own)
+        part_weight = None if weight is None else weight[part]
+        statistics.update(scores[part], y[part], part_weight)
     return statistics
 
 
@@ -243,13 +243,13 @@ def test_conformal_sets_cover_new_rows(rng):
     calibrator = SigmoidCalibrator().fit_statistics(statistics)
     scores, y, _ = held_out(rng)
     p = calibrator.predict_proba(scores)
-    own = np.where(y, p[:, 1], p[:, 0])
+    of_label = np.where(y, p[:, 1], p[:, 0])
     for coverage in (0.8, 0.95):
         miss = statistics.conformal_quantile(coverage, calibrator)
-        assert np.mean(own >= 1 - miss) == pytest.approx(coverage, abs=0.01)
+        assert np.mean(of_label >= 1 - miss) == pytest.approx(coverage, abs=0.01)
         of_class = statistics.conformal_quantile(coverage, calibrator, by_class=True)
         for label in (0, 1):
-            covered = own[y == label] >= 1 - of_class[label]
+            covered = of_label[y == label] >= 1 - of_class[label]
             assert covered.mean() == pytest.approx(coverage, abs=0.02)
 
 

@@ -40,10 +40,10 @@ def expected(table):
 
 
 def assert_same(found, table):
-    one, other = found._totals(), expected(table)._totals()
-    assert set(one) == set(other)
-    for label in one:
-        assert_allclose(one[label], other[label], rtol=1e-10, atol=1e-12)
+    sums, other = found._totals(), expected(table)._totals()
+    assert set(sums) == set(other)
+    for label in sums:
+        assert_allclose(sums[label], other[label], rtol=1e-10, atol=1e-12)
 
 
 def sliced(table, size=900):

@@ -91,11 +91,11 @@ def test_a_partition_that_comes_again_replaces_its_twin(make, rng):
 @each_kind
 def test_merging_the_same_partition_twice_is_refused_by_its_name(make, rng):
     rows = rows_of(rng)
-    one = update(make(), rows, slice(0, 1000), key="part-7")
+    first = update(make(), rows, slice(0, 1000), key="part-7")
     other = update(make(), rows, slice(0, 1000), key="part-7")
     with pytest.raises(ValueError, match=r"Both objects contain .*'part-7'"):
-        one.merge(other)
-    assert_same(one, update(make(), rows, slice(0, 1000)))
+        first.merge(other)
+    assert_same(first, update(make(), rows, slice(0, 1000)))
     without_keys = update(make(), rows, slice(0, 1000))
     assert_same(
         without_keys.merge(without_keys._as_partition("x")),
@@ -264,8 +264,8 @@ def test_effective_rows_are_those_of_kish(rng):
     _, y, weight = rows = rows_of(rng)
     masses = update(ClassMasses(), rows)
     for label, effective in zip(masses.classes_, masses.effective_rows_, strict=True):
-        own = weight[y == label]
-        assert effective == pytest.approx(own.sum() ** 2 / (own @ own))
+        of_label = weight[y == label]
+        assert effective == pytest.approx(of_label.sum() ** 2 / (of_label @ of_label))
 
 
 STRATEGIES = {

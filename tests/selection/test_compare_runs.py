@@ -165,8 +165,8 @@ def test_strategies_can_be_added_without_fitting_the_others_again(data, key):
 
 
 def test_two_processes_give_what_one_gives(data):
-    one, two = (compare(data, calibrations="sigmoid", n_jobs=n) for n in (1, 2))
-    pd.testing.assert_series_equal(untimed(one), untimed(two))
+    serial, two = (compare(data, calibrations="sigmoid", n_jobs=n) for n in (1, 2))
+    pd.testing.assert_series_equal(untimed(serial), untimed(two))
 
 
 def test_the_result_is_pickled_and_holds_no_rows(data):

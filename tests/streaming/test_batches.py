@@ -58,9 +58,9 @@ def test_rows_come_as_often_as_their_weights_say(y, rng):
     batches = BalancedBatches(y, 30, weights=weights, n_batches=20, random_state=0)
     times = np.bincount(np.concatenate(list(batches)), minlength=y.size)
     for label in "abc":
-        own = y == label
-        expected = 200 * weights[own] / weights[own].sum()
-        assert np.abs(times[own] - expected).max() < 1
+        of_class = y == label
+        expected = 200 * weights[of_class] / weights[of_class].sum()
+        assert np.abs(times[of_class] - expected).max() < 1
     assert (times[weights == 0] == 0).all()
 
 

@@ -129,8 +129,8 @@ def test_masses_do_not_depend_on_the_chunks(rows, half_life):
     clf = WeightedClassifier(
         Learner(), streaming=Streaming(half_life=half_life), calibration=None
     )
-    one, many = (in_chunks(clone(clf), X, y, size, weight) for size in (200, 8))
-    assert_allclose(one.weighting_.class_weight_, many.weighting_.class_weight_)
+    few, many = (in_chunks(clone(clf), X, y, size, weight) for size in (200, 8))
+    assert_allclose(few.weighting_.class_weight_, many.weighting_.class_weight_)
 
 
 def test_the_start_is_corrected_as_that_of_adam(rows):

@@ -145,10 +145,10 @@ def test_the_weight_travels_with_its_row_through_cross_validation(rng):
     folds.append((np.r_[:30, 60:90], np.arange(30, 60)))
     actual = cross_val_predict(pipe, table, y, cv=folds, method="predict_proba")
     for train, test in folds:
-        own = weight[train] / weight[train].mean()
-        scaler = StandardScaler().fit(X[train], sample_weight=own)
+        emphasis = weight[train] / weight[train].mean()
+        scaler = StandardScaler().fit(X[train], sample_weight=emphasis)
         direct = LogisticRegression().fit(
-            scaler.transform(X[train]), y[train], sample_weight=own
+            scaler.transform(X[train]), y[train], sample_weight=emphasis
         )
         expected = direct.predict_proba(scaler.transform(X[test]))
         np.testing.assert_allclose(actual[test], expected, rtol=1e-6)

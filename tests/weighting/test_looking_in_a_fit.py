@@ -438,11 +438,11 @@ def test_two_rows_of_a_class_are_held_out_with_honest_weights(
     folds, _ = make_folds(X, y, 5)
     assert folds[5] != folds[90]
     for fold in (0, 1):
-        own = np.sort(X[folds == fold, 0])
+        of_fold = np.sort(X[folds == fold, 0])
         alone = X[[5, 90], 0][folds[[5, 90]] == fold]
         # Models of a part of the fold: for the weights of its rows, as a training fold.
-        parts = [rows for rows in Counted.seen if rows.size < own.size]
-        parts = [rows for rows in parts if np.isin(rows, own).all()]
+        parts = [rows for rows in Counted.seen if rows.size < of_fold.size]
+        parts = [rows for rows in parts if np.isin(rows, of_fold).all()]
         assert parts
         # All of them know the class, of which the part has one row.
         assert all(np.isin(alone, rows) for rows in parts)

@@ -173,8 +173,8 @@ def test_the_default_of_a_ratio_is_a_bound_at_twenty_times_its_mean(rows):
         clone(default).fit_weigh(X[repeated], y[repeated]),
     )
     # Class weights are left alone by default, however uneven.
-    one = np.repeat([0, 1], [99, 1])
-    np.testing.assert_allclose(BalancedWeighting().fit_weigh(X, one)[-1], 50)
+    labels = np.repeat([0, 1], [99, 1])
+    np.testing.assert_allclose(BalancedWeighting().fit_weigh(X, labels)[-1], 50)
 
 
 def test_the_default_steps_back_for_the_classifier(rows):
