@@ -33,6 +33,7 @@ ELSEWHERE = {
     "CostSensitiveClassifier": "test_common.py",
     "WeightedRegressor": "test_common.py",
     "Pipeline": "tests/pipeline/test_checks.py",
+    "PairwiseDifference": "tests/pipeline/test_pairs.py, on rows of two things",
     "WeightedSampler": "tests/resampling/test_sampler.py, imbalanced-learn's checks",
 }
 _TUNED = "labels follow a threshold that was tuned, not the largest probability"

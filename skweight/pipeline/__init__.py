@@ -4,7 +4,8 @@
 around it, and ``_weight_column`` carries weights through Pipelines of scikit-learn.
 """
 
+from skweight.pipeline._pairs import PairwiseDifference
 from skweight.pipeline._pipeline import Pipeline, make_pipeline
 from skweight.pipeline._weight_column import WeightColumn
 
-__all__ = ["Pipeline", "WeightColumn", "make_pipeline"]
+__all__ = ["PairwiseDifference", "Pipeline", "WeightColumn", "make_pipeline"]
