@@ -63,7 +63,7 @@ class AutoWeighting(BaseWeighting):
 
     See Also
     --------
-    BalancedWeighting : One strength, at k + 1 fits.
+    skweight.BalancedWeighting : One strength, at k + 1 fits.
     skweight.compare_weightings : The same question with more figures.
 
     Notes
