@@ -39,6 +39,7 @@ NAMES = [
     "monitor_alarms",
     "no_weights_at_all",
     "overhead",
+    "own_watched_rows",
     "shift_target_error",
     "scale_engines",
     "scale_scores",

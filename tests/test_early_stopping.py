@@ -1,6 +1,7 @@
 """Validation rows for learners that stop early, with a learner that writes down all."""
 
 import re
+import warnings
 from inspect import signature
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -430,6 +431,37 @@ def test_copies_among_rows_that_the_learner_holds_out_are_warned_of(
 )
 def test_rows_held_out_without_copies_are_not(data, params):
     wrap(own_rows(), validation_fraction=None, **params).fit(data.X, data.y)
+    trees = GradientBoostingClassifier(n_estimators=5, n_iter_no_change=2)
+    wrap(trees, validation_fraction=None, **params).fit(data.X, data.y)
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        SGDClassifier(loss="log_loss", early_stopping=True, random_state=0),
+        pytest.param(
+            MLPClassifier((3,), early_stopping=True, max_iter=300, tol=1),
+            marks=pytest.mark.skipif(
+                not has_fit_parameter(MLPClassifier, "sample_weight"),
+                reason="the network takes weights from scikit-learn 1.7 on",
+            ),
+        ),
+    ],
+)
+def test_emphasis_is_warned_of_where_accuracy_is_watched(data, learner):
+    """Not for trees, which was measured: see the test above."""
+    clf = wrap(make_pipeline(StandardScaler(), learner), validation_fraction=None)
+    with pytest.warns(DoubleCountingWarning, match="a fifth of the epochs") as caught:
+        clf.fit(data.X, data.y)
+    assert "Set early_stopping=False" in str(caught[0].message)
+    clf.set_params(weighting=None).fit(data.X, data.y)
+    clf.set_params(weighting="balanced")
+    last = clf.estimator.steps[-1][0]
+    clf.set_params(**{f"estimator__{last}__early_stopping": False})
+    clf.set_params(**{f"estimator__{last}__max_iter": 5})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf.fit(data.X, data.y)
 
 
 def test_by_default_it_depends_on_the_rows_whether_some_are_held_out():

@@ -373,6 +373,11 @@ def own_rows_off(learner, n_rows):
     return None
 
 
+def stops_by_accuracy(learner):
+    """Return whether a learner that holds out rows itself judges them by accuracy."""
+    return bool(_names(learner) & {"BaseMultilayerPerceptron", "BaseSGD"})
+
+
 def no_validation_rows(learner):
     """Return the error for a learner that takes no validation rows."""
     name = type(learner).__name__
