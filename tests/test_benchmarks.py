@@ -10,6 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 # The scripts on the page docs/benchmarks.md.
 NAMES = [
+    "balanced_linear",
     "cost_calibration",
     "cost_columns",
     "cost_comparison",
@@ -27,6 +28,7 @@ NAMES = [
     "density_ratio_accuracy",
     "density_ratio_scaling",
     "density_ratio_speed",
+    "does_weighting_help",
     "early_stopping_watches",
     "fit_counts",
     "focal_loss",
@@ -52,6 +54,7 @@ NAMES = [
     "weight_scale",
     "weight_semantics",
     "weighted_boosting",
+    "where_weights_decide",
 ]
 # What a script needs even in its tiny mode, beside what the tests need.
 NEEDS = {

@@ -1,0 +1,73 @@
+"""
+Does weighting help on your table?
+==================================
+
+A class is rare. Do balanced weights make the model better, or is it enough to calibrate
+its probabilities and to cut them at the share of the class? One call of
+:func:`skweight.compare_weightings` answers for the table at hand. Put your own ``X``,
+``y`` and ``model`` into the first block.
+"""
+
+# %%
+# The table and the model
+# -----------------------
+# One handwritten digit in twenty is an eight.
+
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skweight import BalancedWeighting, WeightedClassifier, compare_weightings
+from skweight.datasets import make_rare
+
+X, digit = load_digits(return_X_y=True)
+X, y = make_rare(X, digit == 8, target={True: 0.05}, random_state=0)
+model = make_pipeline(StandardScaler(), LogisticRegression())
+
+# %%
+# One call
+# --------
+# No weights, half of the balance and all of it meet the same folds, each calibrated.
+# With ``decision="balanced"`` a row is called an eight where its probability is above
+# the share of eights, whatever the weights were: that rule needs none.
+
+comparison = compare_weightings(
+    WeightedClassifier(model, decision="balanced"),
+    X,
+    y,
+    weightings={"half": BalancedWeighting(strength=0.5), "balanced": "balanced"},
+    calibrations="auto",
+    random_state=0,
+)
+metrics = ["log_loss", "average_precision", "recall", "precision"]
+print(comparison.summary(metrics).to_string())
+
+# %%
+# In a picture
+# ------------
+# A point is filled where its difference to no weights is more than chance explains.
+
+figure = comparison.plot(metrics)
+
+# %%
+# What to do
+# ----------
+# Weights are worth their while if they lower the log loss, or raise the average
+# precision, by more than chance. Both are judged on rows that no model has seen, paired
+# by fold and adjusted for the number of strategies.
+
+table = comparison.to_frame()
+judged = table[table["metric"].isin(["log_loss", "average_precision"])]
+judged = judged[judged["strategy"] != comparison.baseline]
+better = judged["difference"] * judged["metric"].map(
+    {"log_loss": -1, "average_precision": 1}
+)
+helped = judged[(better > 0) & (judged["p_adjusted"] < 0.05)]
+if helped.empty:
+    print("Weights gain nothing measurable here: train without, and cut at", end=" ")
+else:
+    print(
+        f"Weights help here: {', '.join(helped['strategy'].unique())}. Cut at", end=" "
+    )
+print(f"{y.mean():.3f}")
