@@ -29,7 +29,7 @@ SLOW = {
 
 def arguments(parser):
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--only", choices=["ours", "peers"])
+    parser.add_argument("--only", choices=["ours", "peers", "search"])
     parser.add_argument(
         "--fits",
         type=Path,
@@ -44,6 +44,7 @@ def measure(options):
     ours = {name: our_ratio(make) for name, make in OURS.items()}
     methods = {
         "ours": ours,
+        "search": {name: ours[name] for name in ours if "Search" in name},
         "peers": measured,
         None: ours | measured,
     }[options.only]
@@ -52,7 +53,7 @@ def measure(options):
     path = options.fits
     if path is None and not options.quick:
         path = Path(__file__).parent / "results" / "density_ratio_accuracy.csv"
-    fits = read(path, but=OURS if options.only != "peers" else ())
+    fits = read(path, but=ours.keys() & methods.keys())
     for seed in range(seeds):
         for workload in workloads:
             X_source, X_target, true = draw(workload, seed)

@@ -5,6 +5,7 @@ weights, on all rows and once for every fold, and return scores of rows that the
 was not fitted on.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -133,13 +134,13 @@ def cross_fit_scores(
     fit = WeightedFit(estimator, weights, random_state)
     frozen = isinstance(estimator, FrozenEstimator)
     model = fit.fit(X, y)[0] if refit or frozen else None
-    method = output_method(
-        estimator if model is None else model, probabilities=probabilities
-    )
+    method = partial(output_method, probabilities=probabilities)
+    if model is not None:
+        method = method(model)
     if frozen:
         outputs, rows = outputs_of(model, X, method, classes), np.arange(len(y))
     else:
         held_out, _ = cross_fit(fit, X, y, splits, method, classes, n_jobs=n_jobs)
-        outputs, rows = held_out.outputs, held_out.rows
+        outputs, rows, method = held_out.outputs, held_out.rows, held_out.method
     clip = smallest_probability(outputs, method)
     return CrossFitScores(outputs, rows, model, method, clip, classes)

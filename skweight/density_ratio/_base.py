@@ -1,6 +1,7 @@
 """What all density-ratio estimators share: fit, held-out score, diagnostics."""
 
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from functools import cache
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ _REPORT_ROWS = 10_000
 # From here on a fit warns. With some hundreds of rows, and no target mass missing, the
 # mean ratio of every method stays within .2 of one; tests hold that.
 _MISSING_MASS = 0.3
-_LARGEST_MEAN = 2.0
+LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
 _UNEVEN_SHARE = 0.2
 
@@ -101,6 +102,9 @@ class BaseDensityRatio(Documented, BaseEstimator):
     _one_thread = ("blas",)
     # Whether the mean of the ratio is one by construction, and says nothing.
     _mean_is_fixed = False
+    # Takes source, target and rng, and fits on other rows with what was chosen by the
+    # fit before; None where that takes as much as a fit.
+    _refit = None
 
     def fit(
         self,
@@ -239,6 +243,23 @@ class BaseDensityRatio(Documented, BaseEstimator):
             scoring,
         )
 
+    def _refitted(self, source, target):
+        """Return a copy, fitted on other checked rows with what this fit has chosen."""
+        other = copy(self)
+        owner = type(self).__name__
+        samples = [
+            sample._replace(X=numbers(sample.X, owner=owner, name="X"))
+            for sample in (source, target)
+        ]
+        with one_thread(*self._one_thread):
+            rng = check_random_state(self.random_state)
+            other._renew(samples[1], rng)
+            other._refit(*samples, rng)
+        return other
+
+    def _renew(self, target, rng):
+        """Draw anew what must come from the rows of a new fit alone."""
+
     # -- for subclasses ----------------------------------------------------------------
 
     def _check_rows(self, X):
@@ -309,7 +330,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
                 "to the rest.",
                 OverlapWarning,
             )
-        elif mean > _LARGEST_MEAN:
+        elif mean > LARGEST_MEAN:
             warn(
                 f"{name}: the mean ratio over the source is {mean:.3g} where it should "
                 "be 1, so this is not a ratio of densities: the estimator is far too "
@@ -336,7 +357,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
 def has_warned(report):
     """Return whether the fit with this report has warned of it."""
     missing, mean = report.missing_target_mass, report.mean_ratio
-    far = missing > _MISSING_MASS or mean > _LARGEST_MEAN
+    far = missing > _MISSING_MASS or mean > LARGEST_MEAN
     return bool(far or _few_look_like_target(report))
 
 

@@ -149,7 +149,8 @@ class ClassifierRatio(BaseDensityRatio):
     def _held_out_ratios(self, source, target, splits):
         """Return the ratios of the rows of two samples that folds of them hold out.
 
-        The scores of all folds are calibrated together, so that a fold takes one fit.
+        The scores of all folds are calibrated together, so that a fold takes one fit,
+        and no model is fitted on all rows.
 
         Parameters
         ----------
@@ -199,6 +200,7 @@ class ClassifierRatio(BaseDensityRatio):
             classes=_CLASSES,
             random_state=seed,
             probabilities=calibrator is None,
+            refit=pairs is None,
             n_jobs=self.n_jobs,
         ).in_row_order()
         self.estimator_ = fitted.model

@@ -9,6 +9,8 @@ mixes rows, so the kernels of a row are the same whatever chunk it comes in: tha
 what makes sums over chunks mergeable.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.random import sample_without_replacement
@@ -179,6 +181,12 @@ class GaussianKernels:
         self._to_distances = np.vstack(
             [-2 * self.centers.T, np.ones(norms.size), norms]
         )
+
+    def for_rows(self, source, target):
+        """Return the same centres, with kernels as quick as so many rows ask for."""
+        other = copy(self)
+        other.dtype = np.float32 if many_rows(source, target) else np.float64
+        return other
 
     @property
     def size(self):
@@ -408,9 +416,7 @@ def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
     check_number(model.max_selection_rows, name="max_selection_rows", low=10)
     mean, scale = scale_columns(source, target, standardize=model.standardize)
     centers = target.X[choose_centers(target, model.n_centers, rng)]
-    kernels = GaussianKernels(
-        centers, mean, scale, np.float32 if many_rows(source, target) else np.float64
-    )
+    kernels = GaussianKernels(centers, mean, scale).for_rows(source, target)
     samples = [
         subsample(one, model.max_selection_rows, rng) for one in (source, target)
     ]

@@ -188,6 +188,17 @@ class KLIEP(RelativeDensityRatio):
         self.cv_results_ = cv_results(np.array(scores), sigma=widths)
 
         self._basis = KernelBasis(kernels, self.sigma_)
+        self._proportions = starts[best]
+        self._refit(source, target, rng)
+
+    def _renew(self, target, rng):
+        super()._renew(target, rng)
+        self._proportions = None  # those of other centres
+
+    def _refit(self, source, target, rng):
+        """Fit on other rows, with the width of this fit."""
+        kernels = self._basis.kernels.for_rows(source, target)
+        self._basis = KernelBasis(kernels, self.sigma_)
         mean = np.zeros(self._basis.size)
         for rows in chunks(source.X):
             features = self._basis.quick_features(source.X[rows])
@@ -199,7 +210,8 @@ class KLIEP(RelativeDensityRatio):
         unit = mixture_unit(mean, share @ at_target, self.alpha)
         A = at_target
         A *= unit
-        fitted = fit_mixture(A, share, start=starts[best], tol=self.tol)
+        fitted = fit_mixture(A, share, start=self._proportions, tol=self.tol)
+        self._proportions = fitted.proportions
         self.coef_ = fitted.proportions * unit
         self.n_iter_ = fitted.n_iter
         self.optimality_gap_ = fitted.gap

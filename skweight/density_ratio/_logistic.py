@@ -13,7 +13,6 @@ from skweight.density_ratio._kernels import (
     check_grid,
     choose_centers,
     cv_results,
-    many_rows,
     scale_columns,
     subsample,
     width_grid,
@@ -150,7 +149,9 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
+        # Only a choice hangs on these; float32 takes half the time.
         linear = np.concatenate([self._linear(one.X) for one in samples])
+        linear = linear.astype(np.float32)
         distances = [all_distances(self._kernels, one.X) for one in samples]
         if self._kernels.size:
             widths = width_grid(
@@ -161,7 +162,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         distances = np.concatenate(distances)
         scores, starts = [], []
         for sigma in widths:
-            F = np.hstack([linear, self._kernels.kernels(distances, sigma)])
+            kernels = self._kernels.kernels(distances, sigma, np.float32)
+            F = np.hstack([linear, kernels])
             path, coefs = ridge_path(F, s, v, lambdas)
             scores.append(path)
             starts.append(coefs)
@@ -173,7 +175,12 @@ class KernelLogisticRatio(BaseDensityRatio):
             sigma=np.repeat(widths, lambdas.size),
             lambda_=np.tile(lambdas, widths.size),
         )
-        coef = starts[best[0]][best[1]]
+        self.coef_ = starts[best[0]][best[1]]
+        self._refit(source, target, rng)
+
+    def _refit(self, source, target, rng):
+        """Fit on other rows, with the centres, width and ridge of this fit."""
+        self._kernels = self._kernels.for_rows(source, target)
         limit = self.max_fit_rows
         rows = [
             one if limit is None else subsample(one, limit, rng)
@@ -182,8 +189,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         F = np.concatenate([self._features(one.X) for one in rows])
         s = np.repeat([0.0, 1.0], [one.n for one in rows])
         v = np.concatenate([one.shares() / 2 for one in rows])
-        coef = _newton(F, s, v, self.lambda_, coef, tol=1e-14)[0]
-        self.coef_ = coef
+        self.coef_ = _newton(F, s, v, self.lambda_, self.coef_, tol=1e-14)[0]
 
     def _draw_kernels(self, source, target, mean, scale, rng):
         """Return kernels on centres of which each sample gives half."""
@@ -193,8 +199,8 @@ class KernelLogisticRatio(BaseDensityRatio):
             rows = choose_centers(sample, n, rng) if n else []
             X = sample.X[rows]
             tables.append(X.toarray() if sparse.issparse(X) else X)
-        dtype = np.float32 if many_rows(source, target) else np.float64
-        return GaussianKernels(np.concatenate(tables), mean, scale, dtype)
+        kernels = GaussianKernels(np.concatenate(tables), mean, scale)
+        return kernels.for_rows(source, target)
 
     def _features(self, X):
         kernels = self._kernels.kernels(all_distances(self._kernels, X), self.sigma_)
@@ -218,7 +224,7 @@ def ridge_path(F, s, v, lambdas):
     Parameters
     ----------
     F : ndarray of shape (n_rows, n_features)
-        Features, the first of which is constant.
+        Features, the first of which is constant; float32 or float64.
     s : ndarray of shape (n_rows,)
         1 for rows of the target, 0 for the source.
     v : ndarray of shape (n_rows,)
@@ -239,8 +245,9 @@ def ridge_path(F, s, v, lambdas):
     for k in np.argsort(-lambdas):
         coef, eta, factor = _newton(F, s, v, lambdas[k], coef, tol=1e-6)
         p = expit(eta)
-        half = solve_triangular(factor[0], F.T, trans="T", lower=factor[1])
-        leverage = v * np.einsum("ji,ji->i", half, half)
+        root = factor[0].astype(F.dtype)
+        half = solve_triangular(root, F.T, trans="T", lower=factor[1])
+        leverage = v * np.einsum("ji,ji->i", half, half, dtype=np.float64)
         room = np.maximum(1 - leverage * p * (1 - p), 1e-6)
         left_out = eta + leverage * (p - s) / room
         scores[k] = v @ (s * left_out - np.logaddexp(0, left_out))
@@ -249,10 +256,17 @@ def ridge_path(F, s, v, lambdas):
 
 
 def _newton(F, s, v, ridge, coef, *, tol=1e-9, max_iter=50):
-    """Return the coefficients of a ridge logistic regression, scores, and Hessian."""
+    """Return the coefficients of a ridge logistic regression, scores, and Hessian.
+
+    Products with the features are in their dtype, and all else in float64.
+    """
     penalty = np.full(F.shape[1], ridge)
     penalty[0] = 1e-12
-    eta = F @ coef
+
+    def times(A, b):
+        return (A @ b.astype(A.dtype, copy=False)).astype(np.float64, copy=False)
+
+    eta = times(F, coef)
 
     def objective(coef, eta):
         return v @ (np.logaddexp(0, eta) - s * eta) + penalty @ coef**2 / 2
@@ -260,17 +274,17 @@ def _newton(F, s, v, ridge, coef, *, tol=1e-9, max_iter=50):
     value = objective(coef, eta)
     for _ in range(max_iter):
         p = expit(eta)
-        gradient = F.T @ (v * (p - s)) + penalty * coef
-        root = np.sqrt(v * p * (1 - p))
+        gradient = times(F.T, v * (p - s)) + penalty * coef
+        root = np.sqrt(v * p * (1 - p)).astype(F.dtype, copy=False)
         weighted = F * root[:, np.newaxis]
-        H = weighted.T @ weighted
+        H = times(weighted.T, weighted)
         H[np.diag_indices_from(H)] += penalty
         factor = cho_factor(H)
         direction = -cho_solve(factor, gradient)
         decrease = -gradient @ direction
         if decrease < tol:
             break
-        along = F @ direction
+        along = times(F, direction)
         step = 1.0
         while step > 1e-8:
             moved = objective(coef + step * direction, eta + step * along)

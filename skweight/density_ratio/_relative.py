@@ -1,7 +1,12 @@
 """Ratios relative to a mixture of both populations, and the way back from them."""
 
 from skweight.density_ratio._base import BaseDensityRatio
-from skweight.density_ratio._kernels import plain_ratio
+from skweight.density_ratio._kernels import (
+    GaussianKernels,
+    KernelBasis,
+    choose_centers,
+    plain_ratio,
+)
 
 
 class RelativeDensityRatio(BaseDensityRatio):
@@ -40,6 +45,14 @@ class RelativeDensityRatio(BaseDensityRatio):
             The plain ratio, whatever ``alpha`` and ``back_transform`` are.
         """
         return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
+
+    def _renew(self, target, rng):
+        # Where a row is a centre, sums of kernels of the target rise. One that is held
+        # out must not be among the centres, or it would look better than it is.
+        kernels = self._basis.kernels
+        centers = target.X[choose_centers(target, self.n_centers, rng)]
+        kernels = GaussianKernels(centers, kernels.mean, kernels.scale)
+        self._basis = KernelBasis(kernels, self.sigma_)
 
     def _ratio(self, X):
         relative = self._relative(X)

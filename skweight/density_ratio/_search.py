@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -10,7 +11,12 @@ from sklearn.model_selection import KFold
 
 from skweight._utils.progress import Progress
 from skweight._utils.validation import check_choice, check_number
-from skweight.density_ratio._base import SCORES, BaseDensityRatio, score_rows
+from skweight.density_ratio._base import (
+    LARGEST_MEAN,
+    SCORES,
+    BaseDensityRatio,
+    score_rows,
+)
 from skweight.density_ratio._classifier import ClassifierRatio, linear_classifier
 from skweight.density_ratio._kernels import subsample
 from skweight.density_ratio._kliep import KLIEP
@@ -39,7 +45,9 @@ class DensityRatioSearch(BaseDensityRatio):
     .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
 
     which is more accurate than either where both are good and changes nothing
-    otherwise.
+    otherwise. A candidate whose mean ratio over held-out rows of the source is above 2,
+    where it should be 1, has exploded on some rows: the log loss, which no single row
+    moves, does not tell, so it comes last and is not averaged.
 
     Parameters
     ----------
@@ -80,7 +88,8 @@ class DensityRatioSearch(BaseDensityRatio):
         What was chosen and why, as a sentence.
     cv_results_ : dict of ndarray
         ``"candidate"``, ``"mean_test_score"`` (greater is better),
-        ``"standard_error"`` of the difference to the best, ``"rank_test_score"``.
+        ``"standard_error"`` of the difference to the best, ``"rank_test_score"`` (with
+        those that exploded last).
     report_ : RatioReport
         What the ratio says about source and target.
     n_features_in_ : int
@@ -98,9 +107,9 @@ class DensityRatioSearch(BaseDensityRatio):
     Notes
     -----
     Cost: ``cv`` fits of every candidate on at most ``max_selection_rows`` rows, with
-    the width and ridge of one fit on all of them, and one or two final fits. The scores
-    of a classifier are calibrated once, over all folds. With the default candidates all
-    of it is linear in n.
+    the width and ridge of one fit on all of them, and one or two final fits.
+    The scores of a classifier are calibrated once, over all folds. With the default
+    candidates all of it is linear in n.
 
     References
     ----------
@@ -151,11 +160,15 @@ class DensityRatioSearch(BaseDensityRatio):
         rows, fits = self._held_out_scores(source, target, candidates, rng)
         names = list(rows)
         scores = {name: _mean(*rows[name]) for name in names}
-        best = max(names, key=scores.get)
+        # Those that are no ratio come last, and are not averaged with others.
+        exploded = {
+            name: fits[name].mean for name in names if fits[name].mean > LARGEST_MEAN
+        }
+        order = sorted(names, key=lambda name: (name in exploded, -scores[name]))
+        best = order[0]
         errors = {name: _standard_error(rows[best], rows[name]) for name in names}
-        order = sorted(names, key=scores.get, reverse=True)
         chosen = [best]
-        if self.average and len(order) > 1:
+        if self.average and len(order) > 1 and order[1] not in exploded:
             second = order[1]
             if scores[best] - scores[second] <= _STANDARD_ERRORS * errors[second]:
                 chosen.append(second)
@@ -166,20 +179,20 @@ class DensityRatioSearch(BaseDensityRatio):
             "standard_error": np.array([errors[name] for name in names]),
             "rank_test_score": np.array([order.index(name) + 1 for name in names]),
         }
-        self.reason_ = self._reason(order, scores, errors, chosen)
-        self.estimators_, parts = {}, []
+        self.reason_ = self._reason(order, scores, errors, chosen, exploded)
+        self.estimators_, ratios = {}, []
         progress = Progress(self, self.verbose)
-        progress.begin(sum(fits[name][1] is None for name in chosen))
+        progress.begin(sum(fits[name].ratio is None for name in chosen))
         for name in chosen:
-            estimator, ratio = fits[name]
-            if ratio is None:
+            fit = fits[name]
+            if fit.ratio is None:
                 with _quietly():
-                    ratio = progress.call(
-                        f"{name}, all rows", _fit_ratio, estimator, source, target
+                    fit = progress.call(
+                        f"{name}, all rows", _fit_all, fit, source, target
                     )
-            parts.append(ratio)
-            self.estimators_[name] = estimator
-        return _average(parts)
+            ratios.append(fit.ratio)
+            self.estimators_[name] = fit.estimator
+        return _average(ratios)
 
     def _ratio(self, X):
         if self._as_numbers:
@@ -222,7 +235,7 @@ class DensityRatioSearch(BaseDensityRatio):
     def _held_out_scores(self, source, target, candidates, rng):
         """Return the scores of held-out rows, with their shares, by candidate.
 
-        And the estimators to fit on everything, or fitted already, with their ratios.
+        And what was fitted on all of the rows that were chosen on.
         """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)
@@ -252,7 +265,8 @@ class DensityRatioSearch(BaseDensityRatio):
                 continue
             *ratios, fit = result
             rows[name] = (score_rows(*ratios, self.scoring), shares)
-            fits[name] = fit if everything else (clone(fit[0]), None)
+            fit = fit._replace(mean=float(ratios[0] @ shares[0]))
+            fits[name] = fit if everything else fit._replace(ratio=None)
         if not rows:
             raise ValueError(
                 "No candidate could be fitted. "
@@ -260,7 +274,7 @@ class DensityRatioSearch(BaseDensityRatio):
             )
         return rows, fits
 
-    def _reason(self, order, scores, errors, chosen):
+    def _reason(self, order, scores, errors, chosen, exploded):
         others = [
             f"{name} {scores[name] - scores[order[0]]:+.4f} (s.e. {errors[name]:.4f})"
             for name in order[1:]
@@ -273,6 +287,12 @@ class DensityRatioSearch(BaseDensityRatio):
             text += f", against {', '.join(others)}"
         if len(chosen) > 1:
             text += f"; {chosen[1]} is as good and is averaged with it"
+        if exploded:
+            means = " and ".join(f"{name} ({exploded[name]:.3g})" for name in exploded)
+            text += (
+                f"; the mean ratio over held-out rows of the source, which should be "
+                f"1, puts {means} last"
+            )
         return text + "."
 
 
@@ -294,46 +314,60 @@ def default_candidates(X, *, numeric):
     }
 
 
+class _Fit(NamedTuple):
+    """An estimator and the ratio of all source rows; None where it has yet to learn it.
+
+    One that has chosen needs no more than to be fitted again with its choice. ``mean``
+    is that of the ratio over rows of the source that were held out.
+    """
+
+    estimator: object
+    has_chosen: bool
+    ratio: np.ndarray | None
+    mean: float = np.nan
+
+
 def _fit_ratio(estimator, source, target):
     return estimator.fit_ratio(source.X, target.X, source.share, target.share)
 
 
-# Parameters that hold what to choose from, and what was chosen.
-_CHOSEN = {"sigmas": "sigma_", "lambdas": "lambda_"}
+def _fit_all(fit, source, target):
+    """Return the same, fitted on all rows."""
+    if not fit.has_chosen:
+        return fit._replace(ratio=_fit_ratio(fit.estimator, source, target))
+    fitted = fit.estimator._refitted(source, target)
+    ratio = fitted.ratio(source.X)
+    fitted._report(ratio, source, source)
+    return fit._replace(estimator=fitted, ratio=ratio)
 
 
 def _held_out_ratios(estimator, source, target, splits):
     """Return the ratios of held-out rows of both samples, or what went wrong.
 
-    And the estimator with the width and ridge that were chosen, once for all folds, and
-    its ratio, where that took a fit on all rows.
+    And the fit on all rows, where the estimator chooses width and ridge: it does so
+    there, once for all folds.
     """
     try:
         with _quietly():
             if isinstance(estimator, ClassifierRatio):
                 ratios = estimator._held_out_ratios(source, target, splits)
-                return *ratios, (clone(estimator), None)
-            estimator, ratio = clone(estimator), None
-            if _CHOSEN.keys() & estimator.get_params():
-                ratio = _fit_ratio(estimator, source, target)
-                estimator.set_params(**_chosen(estimator))
+                return *ratios, _Fit(estimator, False, None)
+            chooses = getattr(estimator, "_refit", None) is not None
+            ratio = _fit_ratio(estimator, source, target) if chooses else None
+            fit = _Fit(estimator, chooses, ratio)
             at = np.empty(source.n), np.empty(target.n)
-            part = clone(estimator)
             for (train, test), (more, rest) in splits:
-                _fit_ratio(part, source.take(train), target.take(more))
+                samples = source.take(train), target.take(more)
+                if chooses:
+                    part = estimator._refitted(*samples)
+                else:
+                    part = clone(estimator)
+                    _fit_ratio(part, *samples)
                 at[0][test] = part.ratio(take_rows(source.X, test))
                 at[1][rest] = part.ratio(take_rows(target.X, rest))
-            return *at, (estimator, ratio)
+            return *at, fit
     except ValueError as error:
         return str(error)
-
-
-def _chosen(fitted):
-    """Return parameters that leave nothing to choose."""
-    params = _CHOSEN.keys() & fitted.get_params()
-    chosen = {name: getattr(fitted, _CHOSEN[name]) for name in params}
-    # Without kernels there is no width.
-    return {name: [value] for name, value in chosen.items() if not np.isnan(value)}
 
 
 @contextmanager

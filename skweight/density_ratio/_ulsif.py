@@ -170,6 +170,12 @@ class ULSIF(RelativeDensityRatio):
             lambda_=np.tile(lambdas, widths.size),
         )
         self._basis = KernelBasis(kernels, self.sigma_)
+        self._refit(source, target, rng)
+
+    def _refit(self, source, target, rng):
+        """Fit on other rows, with the width and ridge of this fit."""
+        kernels = self._basis.kernels.for_rows(source, target)
+        self._basis = KernelBasis(kernels, self.sigma_)
         moments = []
         for sample, products in ((source, True), (target, self.alpha > 0)):
             sums = self.statistics()

@@ -19,6 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skweight.datasets import make_covariate_shift
 from skweight.density_ratio import (
     KLIEP,
     KMM,
@@ -26,6 +27,7 @@ from skweight.density_ratio import (
     ClassifierRatio,
     DensityRatioSearch,
     KernelLogisticRatio,
+    _kernels,
     _logistic,
 )
 from skweight.density_ratio._kernels import CHUNK_ROWS, GaussianKernels, scale_columns
@@ -426,6 +428,22 @@ def test_a_runner_up_as_good_is_averaged_and_a_worse_one_is_not(rng):
     assert list(one.estimators_) == ["a"]
 
 
+def test_a_ratio_that_explodes_on_some_rows_is_neither_best_nor_averaged():
+    """Its log loss is as good as that of the trees: it forgives single rows."""
+    data = make_covariate_shift(400, 400, n_features=31, kind="narrow", random_state=1)
+    tables = data.X_source, data.X_target
+    search = DensityRatioSearch(random_state=0).fit(*tables)
+    assert list(search.estimators_) == ["boosting"]
+    assert "puts logistic (" in search.reason_
+    worse = dict(zip(*(search.cv_results_[n] for n in CURVE), strict=True))
+    assert worse["logistic"] > worse["KLIEP"]
+    alone = DensityRatioSearch({"line": KernelLogisticRatio(n_centers=0)}).fit(*tables)
+    assert alone.best_name_ == "line"
+
+
+CURVE = ("candidate", "rank_test_score")
+
+
 def test_a_candidate_that_fails_is_passed_over(rng):
     X_source, X_target, _ = shifted(rng, 100, 100)
     candidates = {"small": KMM(max_rows=10), "uLSIF": ULSIF()}
@@ -435,20 +453,42 @@ def test_a_candidate_that_fails_is_passed_over(rng):
         DensityRatioSearch({"small": KMM(max_rows=10)}).fit(X_source, X_target)
 
 
-def test_the_default_search_chooses_once_and_fits_few_trees(rng):
-    """Widths are chosen on all rows, and a fold takes one fit of the trees."""
+@pytest.mark.parametrize("max_selection_rows", [2500, 200])
+def test_the_default_search_chooses_once_and_fits_few_trees(rng, max_selection_rows):
+    """Widths are chosen once for folds and all rows; a fold takes one fit of trees."""
     X_source, X_target, _ = shifted(rng, 300, 300)
     with ExitStack() as stack:
         trees = stack.enter_context(spy(HistGradientBoostingClassifier, "fit"))
+        draws = stack.enter_context(spy(_kernels.GaussianKernels, "__init__"))
         paths = stack.enter_context(
             mock.patch.object(_logistic, "ridge_path", wraps=_logistic.ridge_path)
         )
-        DensityRatioSearch(random_state=0).fit(X_source, X_target)
-    n_lambdas = [call.args[3].size for call in paths.call_args_list]
-    # Two logistic candidates, one with three widths; then three folds of each.
-    assert sum(n > 1 for n in n_lambdas) == 1 + 3
-    assert n_lambdas.count(1) == 2 * 3
-    assert trees.call_count == 3 + 1
+        search = DensityRatioSearch(
+            max_selection_rows=max_selection_rows, random_state=0
+        ).fit(X_source, X_target)
+    assert "boosting" not in search.estimators_
+    # Two logistic candidates, one with three widths; their centres are drawn once.
+    # Those of the others are rows of the target, and held-out rows must not be.
+    assert paths.call_count == 1 + 3
+    assert draws.call_count == 2 + 2 * (1 + 3)
+    assert trees.call_count == 3
+    for model in search.estimators_.values():
+        assert model.cv_results_["mean_test_score"].size > 1
+
+
+def test_a_choice_made_on_few_rows_is_fitted_on_all(rng):
+    X_source, X_target, _ = shifted(rng, 300, 300)
+    for candidate in (KernelLogisticRatio(), ULSIF(0.2, back_transform=True), KLIEP()):
+        search = DensityRatioSearch(
+            {"one": candidate}, max_selection_rows=100, random_state=0
+        ).fit(X_source, X_target)
+        chosen = search.estimators_["one"]
+        again = chosen._refitted(Sample(X_source), Sample(X_target))
+        some = chosen._refitted(Sample(X_source[:100]), Sample(X_target[:100]))
+        ratio = search.ratio(X_source)
+        assert_allclose(again.ratio(X_source), ratio, rtol=1e-6)
+        assert not np.allclose(some.ratio(X_source), ratio, rtol=1e-2)
+        assert chosen.report_.mean_ratio == pytest.approx(ratio.mean(), rel=1e-9)
 
 
 def spy(cls, name):
@@ -458,7 +498,8 @@ def spy(cls, name):
 def test_what_a_search_holds_out_is_what_its_candidate_says_without_those_rows(rng):
     X_source, X_target, _ = shifted(rng, 90, 60)
     model = DensityRatioSearch(
-        {"one": KernelLogisticRatio(n_centers=0, lambdas=[0.1])}, random_state=0
+        {"one": KernelLogisticRatio(n_centers=0, lambdas=[0.1], standardize=False)},
+        random_state=0,
     ).fit(X_source, X_target)
     draws = np.random.RandomState(0)
     draws.randint(2**31 - 1)  # the seed of the candidate
@@ -466,10 +507,10 @@ def test_what_a_search_holds_out_is_what_its_candidate_says_without_those_rows(r
     score = 0.0
     halves = folds.split(X_source), folds.split(X_target)
     for (train, test), (more, rest) in zip(*halves, strict=True):
-        part = KernelLogisticRatio(n_centers=0, lambdas=[0.1], random_state=0)
+        part = KernelLogisticRatio(n_centers=0, lambdas=[0.1], standardize=False)
         part.fit(X_source[train], X_target[more])
         score += part.score(X_source[test], X_target[rest]) / 3
-    assert model.cv_results_["mean_test_score"][0] == pytest.approx(score, rel=1e-9)
+    assert model.cv_results_["mean_test_score"][0] == pytest.approx(score, rel=1e-7)
 
 
 # --- Rows that should not matter ------------------------------------------------------
