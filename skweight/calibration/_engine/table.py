@@ -12,7 +12,7 @@ MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
 REACH = 2.0
 # A table with more knots is simplified, since it is kept with every model: knots that
-# change the log odds by less than the tolerance are left out, and values are stored in
+# change the log odds by less than the tolerance are left out. Values are stored in
 # single precision.
 MANY_KNOTS = 192
 # Intervals narrower than this, in units of the range, are not divided: at the jump of a
@@ -71,7 +71,7 @@ class CurveTable:
 def _simplified(knots, logit):
     """Return a table with fewer knots, by the algorithm of Douglas and Peucker."""
     if knots.shape[0] <= MANY_KNOTS:
-        return knots, logit
+        return knots, logit.astype(np.float32)
     kept = np.zeros(knots.shape[0], dtype=bool)
     kept[[0, -1]] = True
     pieces = [(0, knots.shape[0] - 1)]
