@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 
+from skweight._utils.columns import warn_of_order
 from skweight._utils.roles import in_range
 from skweight._utils.times import times_as_numbers
 from skweight._utils.validation import check_weights, n_rows, say
@@ -127,6 +128,7 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
         n = n_rows(X, f"X_{name}")
         share = None
         if weight is not None:
+            warn_of_order(weight, X)
             weight = check_weights(weight, n, name=f"sample_weight_{name}")
             counted, share = rows_that_count(weight)
         n_counted = n if share is None else share.size

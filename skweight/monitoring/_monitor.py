@@ -8,6 +8,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._held_out.splits import make_splits
+from skweight._utils.columns import warn_of_order
 from skweight._utils.validation import (
     check_bool,
     check_labels,
@@ -251,6 +252,7 @@ class WeightMonitor(BaseEstimator):
         check_rows(X, y)
         (X,) = indexable(X)
         if sample_weight is not None:
+            warn_of_order(sample_weight, X)
             sample_weight = _check_summable(sample_weight, n_rows(X))
         classes, codes = encode_labels(y)
         if classes.size < 2:
@@ -390,6 +392,7 @@ class WeightMonitor(BaseEstimator):
             raise ValueError("WeightMonitor.update needs at least one row; X has none.")
         weight = np.ones(n)
         if sample_weight is not None:
+            warn_of_order(sample_weight, X)
             weight = _check_summable(sample_weight, n)
         codes = self._read_labels(X, y)
         if labels_only and codes is None:

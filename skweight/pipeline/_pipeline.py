@@ -13,6 +13,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.metaestimators import available_if
 
+from skweight._utils.columns import warn_of_order
 from skweight._utils.compat import own_request, run_as_task
 from skweight._utils.roles import RoleWeights, in_range
 from skweight._utils.validation import check_weights, did_you_mean, n_rows, plain
@@ -272,6 +273,7 @@ class Pipeline(FittedSteps):
             )
         if population is not None:
             # The scale is the caller's, unless no learner could sum the weights.
+            warn_of_order(population, X)
             population = in_range(check_weights(population, n_rows(X)))
         if guards:
             # The last step is told the roles of weights, and takes them for granted.

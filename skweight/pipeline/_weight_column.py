@@ -4,7 +4,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skweight._utils.columns import append_column, drop_columns, names_without
+from skweight._utils.columns import (
+    append_column,
+    drop_columns,
+    names_without,
+    warn_of_order,
+)
 from skweight._utils.roles import multiply
 from skweight._utils.validation import check_weights, n_rows
 from skweight.weighting import ColumnWeighting, resolve_weighting
@@ -190,6 +195,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     def _learn(self, X, y, sample_weight):
         weighting = clone(self._resolve())
+        if sample_weight is not None:
+            warn_of_order(sample_weight, X)
         X = self._check(X)
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, n_rows(X))

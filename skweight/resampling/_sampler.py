@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from sklearn.utils import get_tags
 
+from skweight._utils.columns import warn_of_order
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import check_choice, n_rows, say
 from skweight.delivery._arguments import is_row_wise, take_params
@@ -121,6 +122,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         y : array-like of shape (n_resampled,)
             Their labels.
         """
+        warn_of_order(sample_weight, X)
         resampled, fitted = resample_rows(
             self.sampler,
             X,

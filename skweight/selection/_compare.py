@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from skweight._utils.columns import warn_of_order
 from skweight._utils.compat import run_with_callbacks
 from skweight._utils.roles import in_range
 from skweight._utils.validation import (
@@ -217,6 +218,7 @@ def compare_weightings(
     scorers = _scorers(scoring)
     fail = _raises(error_score)
     if sample_weight is not None:
+        warn_of_order(sample_weight, X)
         sample_weight = in_range(check_weights(sample_weight, n_rows(X)))
     weight, whose = _validation_weight(population, X_target, X, y, sample_weight)
     positive = _positive(pos_label, classes, codes, weight)

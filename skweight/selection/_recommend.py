@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import sparse
 
-from skweight._utils.columns import take_column
+from skweight._utils.columns import take_column, warn_of_order
 from skweight._utils.roles import in_range
 from skweight._utils.validation import (
     check_labels,
@@ -146,6 +146,7 @@ def recommend_weighting(
         )
     weight = np.ones(len(y))
     if sample_weight is not None:
+        warn_of_order(sample_weight, X)
         weight = in_range(check_weights(sample_weight, n_rows(X)))
     figures = _figures_of_classes(classes, codes, weight) | _figures_of_columns(X)
     reasons = []

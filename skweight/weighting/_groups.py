@@ -1,6 +1,7 @@
 """Weights by the group of a row: every group counts alike."""
 
 import numpy as np
+import pandas as pd
 
 from skweight._utils.columns import group_index
 from skweight._utils.examples import first_above_one
@@ -46,10 +47,10 @@ class GroupWeighting(BaseWeighting):
     def _learn(self, X, y, sample_weight, **metadata):
         mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
         groups = self._read(X, metadata, counts=mass > 0)
-        self._index = groups[mass > 0].unique()
-        self._index = self._index[np.argsort([repr(group) for group in self._index])]
-        self.groups_ = [plain(group) for group in self._index]
-        rows = self._index.get_indexer(groups)
+        index = groups[mass > 0].unique()
+        index = index[np.argsort([repr(group) for group in index])]
+        self.groups_ = [plain(group) for group in index]
+        rows = index.get_indexer(groups)
         columns, n_columns = np.zeros(mass.size, dtype=int), 1
         if self.needs_classes:
             self.classes_, columns = encode_labels(y)
@@ -74,7 +75,12 @@ class GroupWeighting(BaseWeighting):
         return stable
 
     def _raw(self, X, y, **metadata):
-        rows = self._index.get_indexer(self._read(X, metadata))
+        groups = self._read(X, metadata)
+        # Made anew, since what cannot be kept of a strategy is the index.
+        index = pd.Index(self.groups_, dtype=object)
+        if groups.nlevels > 1:
+            index = pd.MultiIndex.from_tuples(self.groups_)
+        rows = index.get_indexer(groups)
         if (rows < 0).any():
             unknown = self._read(X, metadata)[rows < 0].unique()
             raise ValueError(

@@ -25,6 +25,7 @@ from skweight import (
     WeightedRegressor,
 )
 from skweight import pipeline as ours
+from skweight.weighting import GroupBalancedWeighting, ReweighingWeighting
 
 MARK = 123.456
 
@@ -201,3 +202,17 @@ def test_a_regressor_forgets_the_target_too():
     model.fit(X, X[:, 0])
     assert model.weighting_.X_target is None
     assert not holds_target(model.weighting_, T)
+
+
+@pytest.mark.parametrize("groups", [0, [0, 1]])
+@pytest.mark.parametrize("strategy", [GroupBalancedWeighting, ReweighingWeighting])
+def test_skops_dumps_strategies_of_groups(strategy, groups):
+    sio = pytest.importorskip("skops.io")
+    X = np.column_stack([np.arange(120) % 2, np.arange(120) % 3, np.arange(120) % 5])
+    y = (X[:, 2] > 2).astype(int)
+    clf = WeightedClassifier(weighting=strategy(groups), calibration=None).fit(X, y)
+    kept = sio.dumps(clf)
+    loaded = sio.loads(kept, trusted=sio.get_untrusted_types(data=kept))
+    assert np.array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    weights = clf.weighting_.weigh(X, y)
+    assert np.array_equal(loaded.weighting_.weigh(X, y), weights)

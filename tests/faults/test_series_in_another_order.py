@@ -5,10 +5,19 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 
-from skweight import BalancedWeighting, WeightedClassifier, WeightedRegressor
+from skweight import (
+    BalancedWeighting,
+    WeightedClassifier,
+    WeightedRegressor,
+    WeightMonitor,
+    recommend_weighting,
+)
+from skweight.density_ratio import ULSIF
 from skweight.exceptions import DegenerateWeightsWarning
+from skweight.pipeline import WeightColumn, make_pipeline
+from skweight.resampling import WeightedSampler
 
 rng = np.random.default_rng(0)
 INDICES = {
@@ -29,6 +38,16 @@ FITS = {
     "stream": lambda X, y, w: WeightedClassifier(
         SGDClassifier(loss="log_loss"), calibration=None
     ).partial_fit(X, y, classes=[0, 1], sample_weight=w),
+    "pipeline": lambda X, y, w: make_pipeline(
+        BalancedWeighting(), LogisticRegression()
+    ).fit(X, y, sample_weight=w),
+    "column": lambda X, y, w: WeightColumn().fit(X, y, sample_weight=w),
+    "monitor": lambda X, y, w: WeightMonitor(
+        LogisticRegression(), cv=2, random_state=0
+    ).fit(X, y, sample_weight=w),
+    "sampler": lambda X, y, w: WeightedSampler(random_state=0).fit_resample(X, y, w),
+    "ratio": lambda X, y, w: ULSIF(random_state=0).fit(X, X, w, None),
+    "advice": lambda X, y, w: recommend_weighting(X, y, sample_weight=w),
 }
 
 
