@@ -21,6 +21,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skweight import BalancedWeighting, WeightedClassifier
+from skweight._fit.ask import ask_classifier
+from skweight._fit.calibrate import calibrate
+from skweight._fit.choose import Choice, compared, enter, judge
+from skweight._fit.models import fit_models, plan_models
+from skweight._utils.progress import Progress
 from skweight.datasets import make_imbalanced, make_rare
 from skweight.exceptions import CalibrationWarning, FewerThanAskedWarning
 
@@ -57,8 +62,10 @@ STRENGTHS = (0.0, 0.5, 1.0)
 NAMES = {0.0: "none", 0.5: "half", 1.0: "balanced"}
 LEARNERS = {
     "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-    "boosting": HistGradientBoostingClassifier(max_iter=40, random_state=0),
-    "forest": RandomForestClassifier(50, random_state=0),
+    "boosting": HistGradientBoostingClassifier(
+        max_iter=25, learning_rate=0.15, random_state=0
+    ),
+    "forest": RandomForestClassifier(30, random_state=0),
 }
 # Never more than so many times the loss of none, by problem; and by how much average
 # precision and balanced accuracy may be less, in the mean.
@@ -100,9 +107,8 @@ def problems(options):
     yield "wine, three classes", X, y, 80
 
 
-def judge(clf, X, y):
-    """Return what a fitted classifier is worth on test rows."""
-    proba = clf.predict_proba(X)
+def worth(proba, labels, y):
+    """Return what probabilities and labels of test rows are worth."""
     share = np.bincount(y) / y.size
     truth = np.eye(share.size)[y]
     precision = [
@@ -113,30 +119,63 @@ def judge(clf, X, y):
     return Result(
         log_loss(y, proba) / -(share @ np.log(share)),
         float(precision),
-        balanced_accuracy_score(y, clf.predict(X)),
+        balanced_accuracy_score(y, labels),
     )
 
 
+def finished(contest, judged):
+    """Return how a fit with a candidate predicts that goes on from its folds."""
+    choice = Choice(np.ones(1), 0, judged.passed, None)
+    request, weighed = judged.request, judged.weighed._replace(choice=choice)
+    plan = plan_models(request, weighed)
+    fitted = fit_models(request, weighed, plan, Progress(None, 0))
+    calibrated = calibrate(request, weighed, plan, fitted)
+    multiplier = np.array(contest.weighed.figures["class_multiplier"])
+
+    def predict(X):
+        proba = calibrated.map.of_rows(fitted.models, X)
+        return proba, request.classes[(proba * multiplier).argmax(axis=1)]
+
+    return predict
+
+
 def compare(learner, X, y, n_train, seed):
-    """Return the results of "auto" and of all fixed choices, what was chosen, fits."""
+    """Return the results of all candidates and of the chosen one, and its name.
+
+    The candidates are fitted on the folds once, as by "auto", and then on all rows: a
+    fixed choice is the same fit, at k + 1 fits, and "auto" is the one that it chooses.
+    """
     rows = np.arange(len(y))
     train, test = train_test_split(
         rows, train_size=n_train, stratify=y, random_state=seed
     )
     test = test[:N_TEST]
-    params = {"random_state": seed}
-    auto = WeightedClassifier(learner, weighting="auto", **params)
-    auto.fit(X[train], y[train])
-    [chosen] = [row for row in auto.report_.weightings if row["chosen"]]
-    found = {"auto": judge(auto, X[test], y[test])}
-    for strength in STRENGTHS:
-        weighting = BalancedWeighting(strength) if strength else None
-        fixed = WeightedClassifier(learner, weighting=weighting, **params)
-        fixed.fit(X[train], y[train])
-        found[NAMES[strength]] = judge(fixed, X[test], y[test])
-        if strength == chosen["strength"]:
-            assert np.isclose(found[NAMES[strength]].loss, found["auto"].loss)
-    return found, NAMES[chosen["strength"]], auto.report_.n_fits
+    auto = WeightedClassifier(learner, weighting="auto", random_state=seed)
+    request = ask_classifier(auto, X[train], y[train], None, {})
+    contest = enter(request, request.weighting)
+    judged = list(judge(contest, Progress(None, 0)))
+    found = {
+        NAMES[one.candidate.strength]: worth(*finished(contest, one)(X[test]), y[test])
+        for one in judged
+    }
+    chosen = NAMES[judged[compared(judged)[0]].candidate.strength]
+    return found | {"auto": found[chosen]}, chosen
+
+
+def as_users_do(learner, X, y, n_train, seed, expected):
+    """Return whether fits by public names give the same, and how many "auto" makes."""
+    train, test = train_test_split(
+        np.arange(len(y)), train_size=n_train, stratify=y, random_state=seed
+    )
+    test = test[:N_TEST]
+    same, n_fits = True, 0
+    for name, weighting in (("auto", "auto"), ("half", BalancedWeighting(0.5))):
+        clf = WeightedClassifier(learner, weighting=weighting, random_state=seed)
+        proba = clf.fit(X[train], y[train]).predict_proba(X[test])
+        loss = worth(proba, clf.predict(X[test]), y[test]).loss
+        same &= bool(np.isclose(loss, expected[name].loss))
+        n_fits = max(n_fits, clf.report_.n_fits)
+    return same, n_fits
 
 
 def mean_and_error(values):
@@ -144,7 +183,7 @@ def mean_and_error(values):
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def figures_of(family, results, chosen, n_fits):
+def figures_of(family, results, chosen, same, n_fits):
     """Return the rows of one family of learners; results by problem and name."""
 
     def by_problem(name, figure):
@@ -178,7 +217,8 @@ def figures_of(family, results, chosen, n_fits):
         "chosen: none, half, balanced": ", ".join(
             str(counts.get(name, 0)) for name in NAMES.values()
         ),
-        "most fits": max(n_fits),
+        "fits of auto": n_fits,
+        "as by public names": same,
     }
     claims = {
         "family": family,
@@ -206,7 +246,7 @@ def measure(options):
     means, claims, by_problem = [], [], []
     found = list(problems(options))
     for family, learner in LEARNERS.items():
-        results, chosen, n_fits = {}, [], []
+        results, chosen = {}, []
         for name, X, y, n_train in found:
             results[name] = []
             for seed in seeds:
@@ -214,10 +254,11 @@ def measure(options):
                     # Few positives are the point; that they are few is said of each.
                     warnings.simplefilter("ignore", CalibrationWarning)
                     warnings.simplefilter("ignore", FewerThanAskedWarning)
-                    one, choice, fits = compare(learner, X, y, n_train, seed)
+                    one, choice = compare(learner, X, y, n_train, seed)
+                    if not chosen:
+                        same = as_users_do(learner, X, y, n_train, seed, one)
                 results[name].append(one)
                 chosen.append(choice)
-                n_fits.append(fits)
             last = {
                 key: np.mean([one[key].loss for one in results[name]])
                 for key in ("none", "half", "balanced", "auto")
@@ -228,7 +269,7 @@ def measure(options):
                 | {"chosen": ", ".join(chosen[-len(seeds) :])}
             )
         for rows, row in zip(
-            (means, claims), figures_of(family, results, chosen, n_fits), strict=True
+            (means, claims), figures_of(family, results, chosen, *same), strict=True
         ):
             rows.append(row)
     n_pairs = f"{len(found)} problems x {len(seeds)} seeds"

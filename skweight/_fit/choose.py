@@ -87,6 +87,30 @@ class Choice(NamedTuple):
     judges: np.ndarray | None
 
 
+class Contest(NamedTuple):
+    """Candidates that are to be compared, and on which rows.
+
+    Attributes
+    ----------
+    request : Request
+        What the fit was asked for, the emphasis left open.
+    candidates : list of Candidate
+        The one with least emphasis first.
+    full : Candidate
+        Full strength, which labels follow; not necessarily a candidate.
+    weighed : Weighed
+        The rows at full strength.
+    plan : Plan
+        Which models are fitted for each candidate.
+    """
+
+    request: object
+    candidates: list
+    full: Candidate
+    weighed: object
+    plan: object
+
+
 def choose(request, progress):
     """Learn how much every row counts; choose the emphasis where that was left open.
 
@@ -95,36 +119,41 @@ def choose(request, progress):
     auto = _left_open(request)
     if auto is None:
         return request, weigh(request)
+    contest = enter(request, auto)
+    progress.begin(count_fits(contest.plan, len(contest.candidates)))
+    judged = list(judge(contest, progress))
+    return _chosen(contest, judged) if judged else _least(contest)
+
+
+def enter(request, auto):
+    """Return the contest that a strategy leaves to the held-out rows."""
     request = _decided_by_probabilities(request)
     full, candidates = _candidates(request, auto)
     strongest = _request_for(request, full)
-    of_strongest = weigh(strongest)
-    check_emphasis(strongest, of_strongest, request.calibrator)
-    multiplier = np.array(of_strongest.figures["class_multiplier"])
-    plan = _plan(strongest, of_strongest)
-    progress.begin(count_fits(plan, len(candidates)))
-    judged, folds = [], None
-    for candidate in candidates:
-        trial, weighed = strongest, of_strongest
-        if candidate.strength != 1:
-            trial = _request_for(request, candidate)
-            weighed = weigh(trial)
-        weighed = weighed._replace(splits=plan.splits)
-        if plan.way == "all":  # a class has one row
-            return _least(trial, weighed, candidate, multiplier)
+    weighed = weigh(strongest)
+    check_emphasis(strongest, weighed, request.calibrator)
+    plan = _plan(strongest, weighed)
+    return Contest(request, candidates, full, weighed, plan)
+
+
+def judge(contest, progress):
+    """Fit one candidate after the other on the folds, and yield each with its losses.
+
+    Nothing where a class has too few rows to be held out.
+    """
+    request, plan, folds = contest.request, contest.plan, None
+    for candidate in contest.candidates if plan.way != "all" else []:
+        asked, weighed = _weighed(contest, candidate)
         progress.about = f"{candidate.name}, "
         n_kept = len(plan.splits.pairs) if plan.keeps_fold_models else 1
-        passed = hold_out_rows(trial, weighed, plan, progress, n_kept)
+        passed = hold_out_rows(asked, weighed, plan, progress, n_kept)
         if folds is None:
             folds = _folds_of_calibrators(request, weighed, passed.held_out)
-            if folds.max() < 1:
-                return _least(trial, weighed, candidate, multiplier, passed)
-        losses = _losses(trial, weighed, plan, passed, folds)
+        losses = _losses(asked, weighed, plan, passed, folds)
         if not (plan.keeps_fold_models or plan.way == "oob"):
             passed = passed._replace(models=[])
-        judged.append(Judged(candidate, trial, weighed, passed, losses))
-    progress.about = ""
-    return _chosen(judged, multiplier, folds)
+        progress.about = ""
+        yield Judged(candidate, asked, weighed, passed, losses)
 
 
 # -- what is compared ------------------------------------------------------------------
@@ -142,7 +171,7 @@ def _left_open(request):
             f"weighting={written!r} leaves {len(open_ones)} strengths open, and one is "
             "chosen at a time. Set one of them, as by BalancedWeighting(strength=1)."
         )
-    looking = [factor for factor in factors if getattr(factor, "needs_fits", 0)]
+    looking = [one for one in factors if getattr(one, "needs_fits", 0)]
     if len(looking) > 1:
         looking.remove(open_ones[0])
         raise ValueError(
@@ -186,15 +215,13 @@ def _candidates(request, auto):
 def _check_strategy(strategy, request):
     """Raise unless a strategy is emphasis and weighs all rows of a class alike."""
     if strategy is None or any(
-        getattr(factor, "needs_fits", False) for factor in factors_of(strategy)
+        getattr(one, "needs_fits", False) for one in factors_of(strategy)
     ):
         raise ValueError(
             "AutoWeighting chooses the strength of a strategy that gives all rows of a "
             f"class one weight, such as 'balanced'; got {strategy!r}."
         )
-    population = [
-        factor for factor in factors_of(strategy) if factor.role == "population"
-    ]
+    population = [one for one in factors_of(strategy) if one.role == "population"]
     if population:
         raise ValueError(
             f"AutoWeighting chooses how hard training looks at a class, and "
@@ -217,10 +244,10 @@ def _check_strategy(strategy, request):
 def _request_for(request, candidate):
     """Return what a fit with a candidate is asked for."""
     factors = [
-        candidate.weighting if isinstance(factor, AutoWeighting) else factor
-        for factor in factors_of(request.weighting)
+        candidate.weighting if isinstance(one, AutoWeighting) else one
+        for one in factors_of(request.weighting)
     ]
-    factors = [factor for factor in factors if factor is not None]
+    factors = [one for one in factors if one is not None]
     weighting = ProductWeighting(factors) if len(factors) > 1 else [*factors, None][0]
     return request._replace(weighting=weighting, resampler=candidate.resampler)
 
@@ -355,10 +382,16 @@ def select(losses, weights=None, groups=None):
     return int(np.argmax(excesses <= errors)), means, excesses, errors
 
 
-def _chosen(judged, multiplier, folds):
-    """Return request and rows of the candidate that is chosen."""
-    losses = np.array([judgement.losses for judgement in judged])
-    rows = np.flatnonzero(np.isfinite(losses).all(axis=0))  # of all candidates
+def compared(judged):
+    """Return the position of the chosen candidate, the table, and the rows that judge.
+
+    Rows are those that all candidates have held out. Where there are none, the least is
+    chosen.
+    """
+    losses = np.array([one.losses for one in judged])
+    rows = np.flatnonzero(np.isfinite(losses).all(axis=0))
+    if not rows.size:
+        return 0, [], rows
     first = judged[0]
     groups, weights = (
         None if values is None else np.asarray(values)[rows]
@@ -367,32 +400,58 @@ def _chosen(judged, multiplier, folds):
             first.weighed.population,
         )
     )
-    position, means, excesses, errors = select(losses[:, rows], weights, groups)
+    position, *figures = select(losses[:, rows], weights, groups)
     table = [
         {
-            "name": judgement.candidate.name,
-            "strength": judgement.candidate.strength,
+            "name": one.candidate.name,
+            "strength": one.candidate.strength,
             "log_loss": float(mean),
             "above_lowest": float(excess),
             "standard_error": float(error),
-            "chosen": judgement is judged[position],
+            "chosen": one is judged[position],
         }
-        for judgement, mean, excess, error in zip(
-            judged, means, excesses, errors, strict=True
-        )
+        for one, mean, excess, error in zip(judged, *figures, strict=True)
     ]
+    return position, table, rows
+
+
+def _chosen(contest, judged):
+    """Return request and rows of the candidate that is chosen."""
+    position, table, rows = compared(judged)
     winner = judged[position]
+    judges = np.flatnonzero(np.isin(winner.passed.held_out.rows, rows))
     choice = Choice(
-        multiplier,
-        sum(judgement.passed.n_fits for judgement in judged),
+        np.array(contest.weighed.figures["class_multiplier"]),
+        sum(one.passed.n_fits for one in judged),
         winner.passed,
-        np.flatnonzero(folds[winner.passed.held_out.rows] >= 0),
+        judges if judges.size else None,
     )
-    figures = winner.weighed.figures | {
-        "weightings": table,
-        "choice": _sentence(table, rows.size),
-    }
+    said = _sentence(table, rows.size) if table else _say_least(winner.candidate)
+    figures = winner.weighed.figures | {"weightings": table, "choice": said}
     return winner.request, winner.weighed._replace(choice=choice, figures=figures)
+
+
+def _least(contest):
+    """Return request and rows of the least emphasis, where nothing can be held out."""
+    candidate = contest.candidates[0]
+    request, weighed = _weighed(contest, candidate)
+    multiplier = np.array(contest.weighed.figures["class_multiplier"])
+    figures = weighed.figures | {"choice": _say_least(candidate)}
+    choice = Choice(multiplier, 0, None, None)
+    return request, weighed._replace(choice=choice, figures=figures)
+
+
+def _weighed(contest, candidate):
+    """Return what a fit with a candidate is asked for, and its weighed rows."""
+    request, weighed = _request_for(contest.request, contest.full), contest.weighed
+    if candidate.strength != 1:
+        request = _request_for(contest.request, candidate)
+        weighed = weigh(request)
+    return request, weighed._replace(splits=contest.plan.splits)
+
+
+def _say_least(candidate):
+    return f"{candidate.name}, the least: a class has too few rows to judge by"
 
 
 def _sentence(table, n_rows):
@@ -408,14 +467,4 @@ def _sentence(table, n_rows):
     return (
         f"{said}{chosen['above_lowest']:.2g} above that of {best['name']}, within one "
         f"standard error ({chosen['standard_error']:.2g}), and it emphasises least"
-    )
-
-
-def _least(request, weighed, candidate, multiplier, passed=None):
-    """Return the least emphasis, where no held-out rows can judge."""
-    said = f"{candidate.name}, the least: a class has too few rows to judge by"
-    n_fits = 0 if passed is None else passed.n_fits
-    return request, weighed._replace(
-        choice=Choice(multiplier, n_fits, passed, None),
-        figures=weighed.figures | {"choice": said},
     )
