@@ -35,6 +35,7 @@ NAMES = [
     "groups_and_noise",
     "honest_default",
     "import_time",
+    "label_shift",
     "metrics_speed",
     "known_populations",
     "mini_batches",

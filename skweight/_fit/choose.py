@@ -57,6 +57,8 @@ class Judged(NamedTuple):
     losses : ndarray of shape (n_samples,)
         Log loss of every row by a model and a calibrator that have not seen it; NaN
         where there is none.
+    folds : ndarray of shape (n_samples,)
+        In which fold a calibrator leaves a row out; -1: the row judges nothing.
     """
 
     candidate: Candidate
@@ -64,6 +66,7 @@ class Judged(NamedTuple):
     weighed: object
     passed: Passed
     losses: np.ndarray
+    folds: np.ndarray
 
 
 class Choice(NamedTuple):
@@ -116,7 +119,7 @@ def choose(request, progress):
 
     Returns the request as it is then, and the weighed rows.
     """
-    auto = _left_open(request)
+    auto = left_open(request)
     if auto is None:
         return request, weigh(request)
     contest = enter(request, auto)
@@ -149,17 +152,15 @@ def judge(contest, progress):
         passed = hold_out_rows(asked, weighed, plan, progress, n_kept)
         if folds is None:
             folds = _folds_of_calibrators(request, weighed, passed.held_out)
-        losses = _losses(asked, weighed, plan, passed, folds)
-        if not (plan.keeps_fold_models or plan.way == "oob"):
-            passed = passed._replace(models=[])
+        losses = losses_of(asked, weighed, plan, passed, folds)
         progress.about = ""
-        yield Judged(candidate, asked, weighed, passed, losses)
+        yield Judged(candidate, asked, weighed, passed, losses, folds)
 
 
 # -- what is compared ------------------------------------------------------------------
 
 
-def _left_open(request):
+def left_open(request):
     """Return the strategy that leaves the emphasis open, or None; check the others."""
     factors = factors_of(request.weighting)
     open_ones = [factor for factor in factors if isinstance(factor, AutoWeighting)]
@@ -325,7 +326,7 @@ def _split(request, weighed, rows, n_folds):
     return [] if splits is None else splits.pairs
 
 
-def _losses(request, weighed, plan, passed, folds):
+def losses_of(request, weighed, plan, passed, folds):
     """Return the log loss of every row by what has not learned from it, or NaN."""
     if plan.calibrator is None:  # candidates are on one scale after a calibration only
         plan = plan._replace(calibrator=AutoCalibrator())
@@ -420,10 +421,12 @@ def _chosen(contest, judged):
     position, table, rows = compared(judged)
     winner = judged[position]
     judges = np.flatnonzero(np.isin(winner.passed.held_out.rows, rows))
+    keeps = contest.plan.keeps_fold_models or contest.plan.way == "oob"
+    passed = winner.passed if keeps else winner.passed._replace(models=[])
     choice = Choice(
         np.array(contest.weighed.figures["class_multiplier"]),
         sum(one.passed.n_fits for one in judged),
-        winner.passed,
+        passed,
         judges if judges.size else None,
     )
     said = _sentence(table, rows.size) if table else _say_least(winner.candidate)

@@ -28,6 +28,8 @@ class WeightingAdvice:
         The figures by name.
     emphasis, population : None, str or weighting
         The two parts of `weighting`, by their roles.
+    estimator : classifier or None
+        What it was measured with.
 
     Examples
     --------
@@ -37,8 +39,8 @@ class WeightingAdvice:
     >>> X, y = rng.normal(size=(500, 2)), np.repeat([0, 1], [450, 50])
     >>> advice = recommend_weighting(X, y)
     >>> clf = advice.make_estimator(random_state=0).fit(X, y)
-    >>> clf.weighting_
-    BalancedWeighting()
+    >>> round(clf.threshold_, 3)
+    0.1
     """
 
     weighting: object
@@ -48,6 +50,7 @@ class WeightingAdvice:
     figures: dict
     emphasis: object
     population: object
+    estimator: object = None
 
     def make_estimator(self, estimator=None, **params):
         """Return the classifier that was advised, ready to be fitted.
@@ -55,8 +58,9 @@ class WeightingAdvice:
         Parameters
         ----------
         estimator : classifier, default=None
-            What to wrap. None takes gradient boosting where columns are categorical,
-            sparse or have gaps, and else a logistic regression of scaled columns.
+            What to wrap. None takes what the advice was measured with; if nothing was,
+            gradient boosting where columns are categorical, sparse or have gaps, and
+            else a logistic regression of scaled columns.
         **params : dict
             Further parameters of the wrapper, such as ``random_state``.
 
@@ -65,6 +69,8 @@ class WeightingAdvice:
         classifier : WeightedClassifier or CostSensitiveClassifier
             Unfitted.
         """
+        if estimator is None:
+            estimator = self.estimator
         if estimator is None:
             estimator = self._default_estimator()
         settings = {

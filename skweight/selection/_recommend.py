@@ -1,4 +1,4 @@
-"""`recommend_weighting`: the decision table of the field, with its figures told."""
+"""`recommend_weighting`: what is measured on held-out rows, or has been elsewhere."""
 
 import warnings
 
@@ -18,31 +18,36 @@ from skweight._utils.validation import (
     plain,
     say,
 )
+from skweight.classifier import WeightedClassifier
 from skweight.costs._matrix import as_cost_matrix
 from skweight.density_ratio._classifier import word_columns
 from skweight.inspection import weight_report
 from skweight.selection._advice import WeightingAdvice
+from skweight.selection._measure import measure
+from skweight.selection._reasons import (
+    TOO_FEW,
+    is_rare,
+    resting_on,
+    say_calibration,
+    say_classes,
+    say_half,
+    say_measured,
+    say_unmeasured,
+)
 from skweight.weighting import (
     BalancedWeighting,
     DensityRatioWeighting,
-    EffectiveNumberWeighting,
     LabelShiftWeighting,
 )
 from skweight.weights import effective_sample_size
 
-# Below this ratio of the largest to the smallest class no class is ignored.
-BALANCED_ENOUGH = 3.0
-# From here on full balancing leaves few effective rows, and half the way is a start.
-VERY_RARE = 30.0
-# With fewer rows of a class than this, no weight can make up for those that lack.
-TOO_FEW = 10
-# From so many classes on, the effective number tells large classes from small ones.
-MANY_CLASSES = 10
 # Kernels see distances; in many columns all rows are about as far from each other.
 MANY_COLUMNS = 20
 # A shift that a classifier can hardly see is no reason to weigh rows.
 SMALL_AUC = 0.55
-MISSING = 0.05
+# Share of the target without training rows that is named, and above which weights
+# would stand for another population than that of the target.
+MISSING, MOSTLY_MISSING = 0.05, 0.5
 N_SHIFT_ROWS = 10_000
 
 
@@ -53,30 +58,39 @@ def recommend_weighting(
     X_target=None,
     groups=None,
     *,
+    estimator=None,
+    budget=15,
+    max_seconds=None,
     sample_weight=None,
+    n_jobs=None,
+    verbose=0,
     random_state=None,
 ):
     """Recommend a weighting, a calibration and a decision, and say why.
 
-    A place to start, found without a fit of yours, from the counts of the classes, the
-    kind of the columns, the costs, and a look at whether the target differs from the
-    training rows. Whether it helps your estimator is for `compare_weightings` to find
-    out; the advice names what to compare.
+    With an `estimator` the advice is measured: no weights, half strength and full
+    balance are compared on the same held-out rows, by the log loss after calibration
+    of rows that neither model nor calibrator has seen, and the least emphasis is
+    advised that is within one paired standard error of the best. Calibrators are
+    compared on the same scores, at no further fit.
 
-    The rules, in their order:
+    Without one it goes by a table. Each of its lines was measured, and the reasons name
+    the file:
 
-    - costs are known: decide by them, weigh nothing for them;
-    - a class has fewer than 10 rows: weights make no rows, collect some;
-    - the largest class has less than 3 times the rows of the smallest: weigh nothing;
-    - 10 classes or more: `EffectiveNumberWeighting`, whose limit is the median count;
-    - 30 times or more: `BalancedWeighting` of half strength, since full balancing
-      would leave a small effective sample;
-    - otherwise ``"balanced"``;
-    - besides, where `X_target` can be told from the training rows: weights for label
-      shift if those account for the difference, else for covariate shift, by kernels
-      for up to 20 numeric columns and by a classifier for all else;
-    - calibration wherever training was weighted or costs decide: ``"anchored"`` after
-      emphasis, else ``"sigmoid"``; without a weight or a cost none is needed.
+    - costs are known: decide by them, weigh nothing for them (cost_comparison);
+    - otherwise: no weights. A rare class is served by a cut at its share of the
+      population, on calibrated probabilities: the labels are those of a balanced model
+      (compare_weightings). A class of fewer than 10 rows needs more rows
+      (calibration_choice);
+    - calibration by "auto" in any case, trees without weights as well
+      (calibration_choice).
+
+    In both cases, where `X_target` can be told from the training rows: weights for
+    label shift if those account for the difference (label_shift), else for
+    covariate shift (shift_target_error), by kernels for up to 20 numeric columns and by
+    a classifier for all else (density_ratio_accuracy). Where most of the target lies
+    outside of the training rows no weights are advised: they would stand for another
+    population.
 
     Parameters
     ----------
@@ -91,11 +105,25 @@ def recommend_weighting(
     groups : array-like of shape (n_samples,), default=None
         Sub-populations that the model must serve as well; the advice says which has
         too few rows.
+    estimator : classifier, default=None
+        What is to be weighted; it is cloned. A `WeightedClassifier` stands for what it
+        wraps. None: nothing is fitted but what looks at the target.
+    budget : int, default=15
+        Most fits of `estimator`, at least 4, so that the answer repeats: three
+        candidates on up to five folds, two below 6 fits. Raising it up to 15 makes the
+        comparison surer.
+    max_seconds : float, default=None
+        Seconds after which no further candidate is begun. The advice says so if that
+        happened; it then need not repeat.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
+    n_jobs : int or None, default=None
+        Number of folds that are fitted at a time.
+    verbose : int, default=0
+        Whether to print a line to standard error after each fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the classifiers that look for a shift, and of the strategy that is
-        recommended for one.
+        Seed of the folds, of the classifiers that look for a shift, and of the strategy
+        that is recommended for one.
 
     Returns
     -------
@@ -105,37 +133,86 @@ def recommend_weighting(
     Raises
     ------
     ValueError
-        If rows, labels, weights or costs cannot be used, or y has one class.
+        If rows, labels, weights or costs cannot be used, y has one class, or the
+        estimator balances its classes by itself.
 
     See Also
     --------
-    compare_weightings : To see what the advice is worth on held-out rows.
+    compare_weightings : More strategies and figures, and intervals.
+    skweight.weighting.AutoWeighting : The same choice inside a fit.
 
     Notes
     -----
-    Without a target O(n). With one, two or three small classifiers are fitted on at
-    most 10,000 rows of each side.
+    With an estimator `budget` fits of four fifths of the rows; without one O(n). With a
+    target two or three small classifiers are fitted on at most 10,000 rows of each side
+    besides.
 
     References
     ----------
     .. [1] C. Elkan, The foundations of cost-sensitive learning, IJCAI 2001.
     .. [2] R. van den Goorbergh et al., The harm of class imbalance corrections for
-       risk prediction models, JAMIA 29, 2022: why whatever is weighted is calibrated.
-    .. [3] Y. Cui et al., Class-balanced loss based on effective number of samples,
-       CVPR 2019, section 3.
-    .. [4] D. Lopez-Paz, M. Oquab, Revisiting classifier two-sample tests, ICLR 2017.
+       risk prediction models, JAMIA 29, 2022.
+    .. [3] D. Lopez-Paz, M. Oquab, Revisiting classifier two-sample tests, ICLR 2017.
 
     Examples
     --------
-    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
     >>> from skweight import recommend_weighting
-    >>> X, y = make_classification(1000, weights=[0.9], flip_y=0, random_state=0)
-    >>> advice = recommend_weighting(X, y)
-    >>> advice.weighting, advice.calibration
-    ('balanced', 'anchored')
-    >>> print(advice.reasons[0].partition(";")[0])
-    The largest class has 9.1 times the rows of the smallest, 1, with 99 rows
+    >>> from skweight.datasets import make_imbalanced
+    >>> data = make_imbalanced(1000, prevalence=0.1, random_state=0)
+    >>> advice = recommend_weighting(
+    ...     data.X, data.y, estimator=LogisticRegression(), random_state=0
+    ... )
+    >>> advice.weighting, advice.calibration, advice.decision
+    (None, 'auto', 'balanced')
+    >>> print(advice.reasons[1].partition(".")[0])
+    Weights change nothing measurable here; calibrate, cut at 0
     """
+    y, classes, codes, weight = _check_input(X, y, sample_weight)
+    figures = _figures_of_classes(classes, codes, weight) | _figures_of_columns(X)
+    reasons = []
+    cost = _look_at_cost(cost, classes, X, figures, reasons)
+    if isinstance(estimator, WeightedClassifier):
+        estimator = estimator._get_estimator()
+    measured, ratio = None, None
+    if X_target is not None:
+        ratio = _look_at_target(
+            X, y, sample_weight, X_target, figures, reasons, random_state
+        )
+    if estimator is not None:
+        measured = measure(
+            estimator,
+            X,
+            y,
+            sample_weight,
+            ratio,
+            budget=budget,
+            max_seconds=max_seconds,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            random_state=random_state,
+        )
+    emphasis = _emphasis(measured, estimator, cost, figures, reasons)
+    if groups is not None:
+        _look_at_groups(groups, codes, weight, classes, figures, reasons)
+    weighting = emphasis if ratio is None else ratio
+    if emphasis is not None and ratio is not None:
+        weighting = [ratio, emphasis]
+    balanced = "balanced" if is_rare(figures) else "auto"
+    return WeightingAdvice(
+        weighting=weighting,
+        calibration=_calibration(measured, figures, reasons),
+        decision=balanced if cost is None else cost,
+        reasons=reasons,
+        figures=figures,
+        emphasis=emphasis,
+        population=ratio,
+        estimator=estimator,
+    )
+
+
+def _check_input(X, y, sample_weight):
+    """Return labels, classes, the code of every row, and its weight."""
     y = check_labels(y, owner="recommend_weighting")
     check_rows(X, y)
     classes, codes = encode_labels(y)
@@ -148,31 +225,7 @@ def recommend_weighting(
     if sample_weight is not None:
         warn_of_order(sample_weight, X)
         weight = in_range(check_weights(sample_weight, n_rows(X)))
-    figures = _figures_of_classes(classes, codes, weight) | _figures_of_columns(X)
-    reasons = []
-    cost = _look_at_cost(cost, classes, X, figures, reasons)
-    emphasis = None if cost is not None else _emphasis(figures, reasons)
-    if X_target is None:
-        ratio = None
-    else:
-        ratio = _look_at_target(
-            X, y, sample_weight, X_target, figures, reasons, random_state
-        )
-    if groups is not None:
-        _look_at_groups(groups, codes, weight, classes, figures, reasons)
-    weighting = emphasis if ratio is None else ratio
-    if emphasis is not None and ratio is not None:
-        weighting = [ratio, emphasis]
-    calibration = _calibration(emphasis, ratio, cost, figures, reasons)
-    return WeightingAdvice(
-        weighting=weighting,
-        calibration=calibration,
-        decision="auto" if cost is None else cost,
-        reasons=reasons,
-        figures=figures,
-        emphasis=emphasis,
-        population=ratio,
-    )
+    return y, classes, codes, weight
 
 
 # -- what is looked at -----------------------------------------------------------------
@@ -188,8 +241,6 @@ def _figures_of_classes(classes, codes, weight):
             f"classes; it has some of {say(classes[present])} only."
         )
     rarest = present[np.argmin(masses[present])]
-    # What balancing would leave, in equal rows.
-    balanced = (weight / np.where(masses > 0, masses, 1)[codes])[weight > 0]
     return {
         "n_rows": int(rows.sum()),
         "n_classes": int(present.size),
@@ -197,8 +248,6 @@ def _figures_of_classes(classes, codes, weight):
         "rarest_rows": int(rows[rarest]),
         "rarest_share": float(masses[rarest] / masses.sum()),
         "imbalance_ratio": float(masses.max() / masses[rarest]),
-        "median_rows": float(np.median(rows[present])),
-        "balanced_effective_share": float(effective_sample_size(balanced) / rows.sum()),
     }
 
 
@@ -242,6 +291,7 @@ def _look_at_cost(cost, classes, X, figures, reasons):
             if report.exact
             else ", and could only come close."
         )
+        + f" {resting_on('costs')}"
     )
     if not report.reasonable:
         reasons.append(
@@ -252,46 +302,30 @@ def _look_at_cost(cost, classes, X, figures, reasons):
     return cost
 
 
-def _emphasis(figures, reasons):
-    """Return the emphasis that the counts of the classes ask for."""
-    ratio, rare = figures["imbalance_ratio"], say(figures["rarest_class"])
-    rows = figures["rarest_rows"]
-    if ratio >= BALANCED_ENOUGH and rows < TOO_FEW:
-        reasons.append(
-            f"Class {rare} has {rows} rows. Weights make no rows, and would have the "
-            "model learn these by heart: collect more of them, and until then take the "
-            "probabilities for a ranking."
-        )
+def _emphasis(measured, estimator, cost, figures, reasons):
+    """Return the emphasis that was found to gain, or None."""
+    if cost is None or measured is not None:
+        reasons.append(say_classes(figures))
+    rare = is_rare(figures)
+    if measured is None:
+        if cost is None and rare and figures["rarest_rows"] >= TOO_FEW:
+            reasons.append(say_unmeasured(figures))
+            reasons.append(say_half(figures))
+        if estimator is not None:
+            reasons.append(
+                "Nothing could be measured: a class has too few rows to hold out any."
+            )
         return None
-    times = f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
-    if ratio < BALANCED_ENOUGH:
-        reasons.append(
-            f"The largest class has {times} times the rows of the smallest, {rare}: no "
-            "class is so rare that training would ignore it. Where another trade-off "
-            "of recall and precision is wanted, move the threshold."
-        )
-        return None
-    reasons.append(
-        f"The largest class has {times} times the rows of the smallest, {rare}, with "
-        f"{rows:,} rows; training would pay it little attention."
-    )
-    if figures["n_classes"] >= MANY_CLASSES:
-        median = max(figures["median_rows"], 2.0)
-        reasons.append(
-            f"There are {figures['n_classes']} classes. The effective number of rows "
-            f"treats those of many more than {median:,.0f} rows, the median, alike, "
-            "and does not blow up the smallest."
-        )
-        return EffectiveNumberWeighting(beta=1 - 1 / median)
-    if ratio >= VERY_RARE:
-        share = figures["balanced_effective_share"]
-        reasons.append(
-            f"Full balancing would leave {share:.0%} of the rows in effect, so that "
-            "the model would rest on few; half the strength is the place to start. "
-            "Raise it for more recall, and pay in precision."
-        )
-        return BalancedWeighting(strength=0.5)
-    return "balanced"
+    reasons.append(say_measured(measured, figures, estimator))
+    figures["weightings"] = measured.weightings
+    figures["calibrations"] = measured.calibrations
+    figures["n_fits"], figures["seconds"] = measured.n_fits, measured.seconds
+    if rare and len(measured.weightings) > 2:
+        reasons.append(say_half(figures))
+    strength = measured.strength
+    if strength in (0, 1):
+        return "balanced" if strength else None
+    return BalancedWeighting(strength=strength)
 
 
 def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_state):
@@ -322,6 +356,12 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
             "weight can stand in for them: weight_report names these rows, collect "
             "some like them."
         )
+    if missing > MOSTLY_MISSING:
+        reasons.append(
+            f"{shifted}, and weights of the rows that are there would stand for the "
+            "smaller part of it: none are advised."
+        )
+        return None
     after = _after_label_shift(X, y, sample_weight, X_target, figures, seed)
     if after is not None and after - 0.5 < max(2.33 * spread, 0.25 * (auc - 0.5)):
         shares = ", ".join(
@@ -330,7 +370,8 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         )
         reasons.append(
             f"{shifted}; other class frequencies account for it ({shares} in the "
-            f"target; AUC {after:.2f} with weights for them)."
+            f"target; AUC {after:.2f} with weights for them) "
+            f"{resting_on('label shift')}."
         )
         return LabelShiftWeighting(X_target, random_state=random_state)
     numeric = not (
@@ -339,7 +380,9 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
     if numeric and figures["n_columns"] <= MANY_COLUMNS:
         reasons.append(
             f"{shifted}, and not by class frequencies alone. With "
-            f"{figures['n_columns']} numeric columns kernels can estimate the ratio."
+            f"{figures['n_columns']} numeric columns kernels can estimate the ratio "
+            f"{resting_on('kernels')}; weights for it gain where the model cannot "
+            f"follow the truth {resting_on('covariate shift')}."
         )
         return DensityRatioWeighting(X_target, random_state=random_state)
     what = (
@@ -349,7 +392,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
     )
     reasons.append(
         f"{shifted}, and not by class frequencies alone. With {what} a classifier "
-        "estimates the ratio; distances would mean little."
+        f"estimates the ratio; distances would mean little {resting_on('classifier')}."
     )
     return DensityRatioWeighting(
         X_target, estimator="classifier", random_state=random_state
@@ -431,34 +474,18 @@ def _look_at_groups(groups, codes, weight, classes, figures, reasons):
         + (
             "That is too few to be judged by: collect more of them."
             if few
-            else "Judge strategies by their worst group as well."
+            else "Judge strategies by their worst group as well "
+            f"{resting_on('groups')}."
         )
     )
 
 
-def _calibration(emphasis, ratio, cost, figures, reasons):
-    if emphasis is None and ratio is None and cost is None:
+def _calibration(measured, figures, reasons):
+    if figures["rarest_rows"] < 2:
         reasons.append(
-            "Nothing that training does has to be taken out of the probabilities "
-            "again: no calibration is needed for that."
+            f"With one row of {say(figures['rarest_class'])} there is none to "
+            "calibrate on."
         )
         return None
-    if emphasis is not None:
-        reasons.append(
-            "Emphasis makes the probabilities of rare classes too high; they are "
-            "calibrated on rows that were not weighted, from the inversion of the "
-            "weights on."
-        )
-        return "anchored"
-    if figures["rarest_rows"] < TOO_FEW:
-        reasons.append(
-            f"With {figures['rarest_rows']} rows of {say(figures['rarest_class'])} "
-            "there are too few to calibrate on."
-        )
-        return None
-    reasons.append(
-        "Probabilities are calibrated, so that they can be acted upon as they are."
-        if cost is not None
-        else "Probabilities are calibrated on rows weighted for the target."
-    )
-    return "sigmoid"
+    reasons.append(say_calibration(measured))
+    return "auto" if measured is None else measured.calibration

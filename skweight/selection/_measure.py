@@ -1,0 +1,146 @@
+"""What weights and calibrations are worth to an estimator, on held-out rows."""
+
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from skweight._fit.ask import ask_classifier
+from skweight._fit.choose import compared, enter, judge, left_open, losses_of, select
+from skweight._utils.progress import Progress
+from skweight._utils.validation import check_number
+from skweight.calibration._resolve import resolve_calibrator
+from skweight.classifier import WeightedClassifier
+from skweight.weighting import AutoWeighting
+
+MOST_FOLDS = 5
+# Calibrations that "auto" is compared with, at no further fit of the estimator; and the
+# paired standard errors by which one of them has to be better. They are several, so
+# that one error would often be chance.
+CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
+CLEARLY = 2.0
+
+
+class Measured(NamedTuple):
+    """What was found on held-out rows.
+
+    Attributes
+    ----------
+    strength : float
+        The least strength of balancing that ties with the best.
+    weightings : list of dict
+        The candidates, as in ``report_.weightings``.
+    calibrations : list of dict
+        "name", "log_loss", what it is "above_auto", and the "standard_error" of that.
+    n_fits, n_planned, n_folds, n_rows : int
+        Fits that were made and wanted, folds, and rows by which was judged.
+    seconds : float
+        How long it took.
+    """
+
+    strength: float
+    weightings: list
+    calibrations: list
+    n_fits: int
+    n_planned: int
+    n_folds: int
+    n_rows: int
+    seconds: float
+
+    @property
+    def calibration(self):
+        """The calibration to take: "auto" unless another is clearly better."""
+        better = [
+            row
+            for row in self.calibrations
+            if row["above_auto"] < -CLEARLY * row["standard_error"]
+        ]
+        return (
+            min(better, key=lambda row: row["log_loss"])["name"] if better else "auto"
+        )
+
+
+def measure(
+    estimator,
+    X,
+    y,
+    sample_weight,
+    population,
+    *,
+    budget,
+    max_seconds=None,
+    n_jobs=None,
+    verbose=0,
+    random_state=None,
+):
+    """Return what balancing and calibrations are worth; `budget` is a number of fits.
+
+    None where a class has too few rows to be held out.
+    """
+    strengths, n_folds = _share_out(budget)
+    if max_seconds is not None:
+        check_number(max_seconds, name="max_seconds", low=0, include="neither")
+    auto = AutoWeighting(strengths=strengths)
+    wrapper = WeightedClassifier(
+        estimator,
+        weighting=auto if population is None else [population, auto],
+        cv=n_folds,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    request = ask_classifier(wrapper, X, y, sample_weight, {})
+    contest = enter(request, left_open(request))
+    progress, start = Progress(wrapper, verbose), perf_counter()
+    if contest.plan.way == "all":
+        return None
+    n_folds = len(contest.plan.splits.pairs)
+    n_planned = n_folds * len(strengths)
+    progress.begin(n_planned)
+    judged = []
+    for one in judge(contest, progress):
+        judged.append(one)
+        if max_seconds is not None and perf_counter() - start >= max_seconds:
+            break
+    position, table, rows = compared(judged)
+    if not rows.size:
+        return None
+    winner = judged[position]
+    return Measured(
+        winner.candidate.strength,
+        table,
+        compare_calibrations(winner, contest.plan, rows),
+        n_folds * len(judged),
+        n_planned,
+        n_folds,
+        int(rows.size),
+        perf_counter() - start,
+    )
+
+
+def _share_out(budget):
+    """Return strengths to compare, and the number of folds, for so many fits."""
+    check_number(budget, name="budget", low=4)
+    strengths = (0, 0.5, 1) if budget >= 6 else (0, 1)
+    return strengths, min(int(budget) // len(strengths), MOST_FOLDS)
+
+
+def compare_calibrations(winner, plan, rows):
+    """Return what other calibrations make of the scores that "auto" has seen."""
+    known = winner.request, winner.weighed, plan, winner.passed, winner.folds
+    weights = winner.weighed.population
+    weights = None if weights is None else weights[rows]
+    found = []
+    for name in CALIBRATIONS:
+        other = known[2]._replace(calibrator=resolve_calibrator(name))
+        losses = losses_of(*known[:2], other, *known[3:])[rows]
+        pair = np.array([losses, winner.losses[rows]])
+        _, means, _, errors = select(pair, weights)
+        found.append(
+            {
+                "name": name,
+                "log_loss": float(means[0]),
+                "above_auto": float(means[0] - means[1]),
+                "standard_error": float(errors.max()),
+            }
+        )
+    return found

@@ -1,0 +1,140 @@
+"""The sentences of an advice, and what each of them rests on."""
+
+from skweight._utils.validation import say
+
+# Below this ratio of the largest to the smallest class no class is ignored.
+BALANCED_ENOUGH = 3.0
+# With fewer rows of a class than this, no weight can make up for those that lack.
+TOO_FEW = 10
+HALF = 0.5
+
+# What each line of the advice rests on: a table of benchmarks/results.
+EVIDENCE = {
+    "costs": "cost_comparison",
+    "no weights": "compare_weightings",
+    "calibration": "calibration_choice",
+    "few rows": "calibration_choice",
+    "label shift": "label_shift",
+    "covariate shift": "shift_target_error",
+    "kernels": "density_ratio_accuracy",
+    "classifier": "density_ratio_accuracy",
+    "groups": "groups_and_noise",
+}
+
+
+def resting_on(line):
+    """Return where a line of the advice was measured, in brackets."""
+    return f"(benchmarks/results/{EVIDENCE[line]}.md)"
+
+
+def is_rare(figures):
+    """Return whether a class is so rare that training might ignore it."""
+    return figures["imbalance_ratio"] >= BALANCED_ENOUGH
+
+
+def say_classes(figures):
+    """Return how frequent the classes are."""
+    ratio, rare = figures["imbalance_ratio"], say(figures["rarest_class"])
+    rows = figures["rarest_rows"]
+    if rows < TOO_FEW:
+        return (
+            f"Class {rare} has {rows} row{'s' if rows > 1 else ''}. Weights make no "
+            "rows, and would have the model learn these by heart: collect more of "
+            "them, and until then take the probabilities for a ranking "
+            f"{resting_on('few rows')}."
+        )
+    times = f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
+    said = f"The largest class has {times} times the rows of the smallest, {rare}"
+    if is_rare(figures):
+        return f"{said}, with {rows:,} rows."
+    return (
+        f"{said}: no class is so rare that training would ignore it. Where another "
+        "trade-off of recall and precision is wanted, move the threshold."
+    )
+
+
+def say_unmeasured(figures):
+    """Return why weights are not advised where they have not been measured."""
+    return (
+        "Weights were not measured on these rows: pass estimator= for that. Elsewhere "
+        "they gained next to nothing once the model was calibrated, and the labels "
+        f"were the same {resting_on('no weights')}. Calibrate, and {say_cut(figures)}."
+    )
+
+
+def say_cut(figures):
+    """Return how labels follow from calibrated probabilities without weights."""
+    if figures["n_classes"] == 2:
+        return f"cut at {figures['rarest_share']:.3g}"
+    return "take the class whose probability is largest relative to its share"
+
+
+def say_half(figures):
+    """Return what half strength trades, where labels follow it."""
+    share = figures["rarest_share"]
+    said = "Half strength trades recall of the rare class for precision"
+    if figures["n_classes"] == 2:
+        half = share**HALF / (share**HALF + (1 - share) ** HALF)
+        said += f": labels that follow it (decision='auto') are cut at {half:.3g}"
+        return f"{said}, where balance cuts at {share:.3g}."
+    return f"{said}, where labels follow it (decision='auto')."
+
+
+def say_measured(measured, figures, estimator):
+    """Return what weights have done to the log loss of held-out rows."""
+    losses = ", ".join(
+        f"{row['log_loss']:.4g} {_name_of(row['strength'])}"
+        for row in measured.weightings
+    )
+    spread = max(row["standard_error"] for row in measured.weightings)
+    lowest = min(measured.weightings, key=lambda row: row["log_loss"])
+    dearer = [
+        row
+        for row in measured.weightings
+        if row["strength"] and row["above_lowest"] > row["standard_error"]
+    ]
+    if len(measured.weightings) == 1:
+        said = "No weights were compared"
+    elif measured.strength:
+        said = "Weights gain here"
+    elif lowest["strength"] == 0 and len(dearer) == len(measured.weightings) - 1:
+        said = "Weights cost here"
+    else:
+        said = "Weights change nothing measurable here"
+    does = "take them, calibrate" if measured.strength else "calibrate"
+    cut = say_cut(figures) if is_rare(figures) else "and decide as you will"
+    spread = f" (± {spread:.2g})" if spread else ""
+    said += (
+        f"; {does}, {cut}. Log loss of {measured.n_rows:,} held-out rows after "
+        f"calibration: {losses}{spread}, by {measured.n_fits} fits of "
+        f"{type(estimator).__name__} on {measured.n_folds} folds."
+    )
+    if measured.n_fits < measured.n_planned:
+        said += (
+            f" It was stopped by max_seconds after {measured.n_fits} of "
+            f"{measured.n_planned} fits: run it longer for an answer that repeats."
+        )
+    return said
+
+
+def say_calibration(measured=None):
+    """Return why to calibrate, and by what."""
+    if measured is None:
+        return (
+            "Calibrate in any case, trees without weights as well: 'auto' was at or "
+            f"below every single calibrator {resting_on('calibration')}."
+        )
+    best = min(measured.calibrations, key=lambda row: row["log_loss"])
+    compared = (
+        f"the best of {say([row['name'] for row in measured.calibrations])} is "
+        f"{best['name']!r}, {best['above_auto']:+.2g} ± {best['standard_error']:.2g} "
+        "in log loss against 'auto'"
+    )
+    if measured.calibration == "auto":
+        return f"Calibrate by 'auto': {compared}."
+    return f"Calibrate by {measured.calibration!r}, which beats 'auto': {compared}."
+
+
+def _name_of(strength):
+    names = {0: "without weights", 0.5: "at half strength", 1: "in full balance"}
+    return names[strength]
