@@ -96,9 +96,9 @@ class Result(NamedTuple):
 def problems(options):
     """Yield name, features, labels and rows to train on."""
     made = dict(list(MADE.items())[-2:]) if options.quick else MADE
-    for name, (n_train, asked) in made.items():
+    for name, (n_train, params) in made.items():
         n_train = 300 if options.quick else n_train
-        data = make_imbalanced(n_train + N_TEST, random_state=3, **asked)
+        data = make_imbalanced(n_train + N_TEST, random_state=3, **params)
         yield name, data.X, data.y, n_train
     if options.quick:
         return
@@ -187,9 +187,9 @@ def compare(learner, X, y, n_train, seed):
     chosen = NAMES[judged[position].candidate.strength]
     multiplier = np.array(contest.weighed.figures["class_multiplier"])
     results, losses = {}, {}
-    for one in judged:
-        name = NAMES[one.candidate.strength]
-        for calibration, proba in probabilities(finished(one), X[test]):
+    for judgement in judged:
+        name = NAMES[judgement.candidate.strength]
+        for calibration, proba in probabilities(finished(judgement), X[test]):
             losses[name, calibration] = log_loss(y[test], proba)
             if calibration == "auto":
                 labels = request.classes[(proba * multiplier).argmax(axis=1)]
@@ -305,10 +305,10 @@ def _spread(values, form):
 def measure(options):
     seeds = range(1 if options.quick else N_SEEDS)
     tables, by_problem = ([], [], []), []
-    asked = list(problems(options))
+    tasks = list(problems(options))
     for family, learner in LEARNERS.items():
         cells, same = {}, None
-        for name, X, y, n_train in asked:
+        for name, X, y, n_train in tasks:
             cells[name] = []
             for seed in seeds:
                 with warnings.catch_warnings():
@@ -334,7 +334,7 @@ def measure(options):
         for rows, row in zip(tables, figures_of(family, cells, *same), strict=True):
             rows.append(row)
     means, claims, advice = tables
-    n_pairs = f"{len(asked)} problems x {len(seeds)} seeds"
+    n_pairs = f"{len(tasks)} problems x {len(seeds)} seeds"
     yield f"## Log loss over that of the class frequencies, {n_pairs}"
     yield table(means)
     yield "## What is claimed of the choice; ± one standard error over problems"

@@ -39,13 +39,13 @@ def losses(learner, share, n_rows, seed):
         "LabelShiftWeighting": LabelShiftWeighting(X_target, random_state=seed),
         "the true frequencies": PriorWeighting({0: 1 - share, 1: share}),
     }
-    found = {}
+    by_name = {}
     for name, weighting in weightings.items():
         clf = WeightedClassifier(learner, weighting=weighting, random_state=seed)
-        found[name] = log_loss(y_new, clf.fit(X, y).predict_proba(X_new))
+        by_name[name] = log_loss(y_new, clf.fit(X, y).predict_proba(X_new))
         if name == "LabelShiftWeighting":
             estimated = float(clf.weighting_.target_prior_[1])
-    return found, estimated
+    return by_name, estimated
 
 
 def measure(options):
@@ -55,7 +55,7 @@ def measure(options):
     for name, learner in LEARNERS.items():
         for share in SHARES[:1] if options.quick else SHARES:
             runs = [losses(learner, share, n_rows, seed) for seed in range(n_seeds)]
-            plain = np.array([found["none"] for found, _ in runs])
+            plain = np.array([values["none"] for values, _ in runs])
             row = {"learner": name, "share in the target": f"{share:.0%}"}
             estimates = [estimate for _, estimate in runs]
             row["estimated"] = Figure(
@@ -63,7 +63,7 @@ def measure(options):
             )
             row["log loss, none"] = Figure(plain.mean(), ".4f")
             for other in ("LabelShiftWeighting", "the true frequencies"):
-                apart = np.array([found[other] for found, _ in runs]) - plain
+                apart = np.array([values[other] for values, _ in runs]) - plain
                 error = apart.std(ddof=1) / np.sqrt(n_seeds)
                 row[other] = Figure(apart.mean(), "+.4f", error)
             rows.append(row)

@@ -146,15 +146,15 @@ def judge(contest, progress):
     """
     request, plan, folds = contest.request, contest.plan, None
     for candidate in contest.candidates if plan.way != "all" else []:
-        asked, weighed = _weighed(contest, candidate)
+        trial, weighed = _weighed(contest, candidate)
         progress.about = f"{candidate.name}, "
         n_kept = len(plan.splits.pairs) if plan.keeps_fold_models else 1
-        passed = hold_out_rows(asked, weighed, plan, progress, n_kept)
+        passed = hold_out_rows(trial, weighed, plan, progress, n_kept)
         if folds is None:
             folds = _folds_of_calibrators(request, weighed, passed.held_out)
-        losses = losses_of(asked, weighed, plan, passed, folds)
+        losses = losses_of(trial, weighed, plan, passed, folds)
         progress.about = ""
-        yield Judged(candidate, asked, weighed, passed, losses, folds)
+        yield Judged(candidate, trial, weighed, passed, losses, folds)
 
 
 # -- what is compared ------------------------------------------------------------------
@@ -172,7 +172,7 @@ def left_open(request):
             f"weighting={written!r} leaves {len(open_ones)} strengths open, and one is "
             "chosen at a time. Set one of them, as by BalancedWeighting(strength=1)."
         )
-    looking = [one for one in factors if getattr(one, "needs_fits", 0)]
+    looking = [factor for factor in factors if getattr(factor, "needs_fits", 0)]
     if len(looking) > 1:
         looking.remove(open_ones[0])
         raise ValueError(
@@ -216,13 +216,15 @@ def _candidates(request, auto):
 def _check_strategy(strategy, request):
     """Raise unless a strategy is emphasis and weighs all rows of a class alike."""
     if strategy is None or any(
-        getattr(one, "needs_fits", False) for one in factors_of(strategy)
+        getattr(factor, "needs_fits", False) for factor in factors_of(strategy)
     ):
         raise ValueError(
             "AutoWeighting chooses the strength of a strategy that gives all rows of a "
             f"class one weight, such as 'balanced'; got {strategy!r}."
         )
-    population = [one for one in factors_of(strategy) if one.role == "population"]
+    population = [
+        factor for factor in factors_of(strategy) if factor.role == "population"
+    ]
     if population:
         raise ValueError(
             f"AutoWeighting chooses how hard training looks at a class, and "
@@ -245,10 +247,10 @@ def _check_strategy(strategy, request):
 def _request_for(request, candidate):
     """Return what a fit with a candidate is asked for."""
     factors = [
-        candidate.weighting if isinstance(one, AutoWeighting) else one
-        for one in factors_of(request.weighting)
+        candidate.weighting if isinstance(factor, AutoWeighting) else factor
+        for factor in factors_of(request.weighting)
     ]
-    factors = [one for one in factors if one is not None]
+    factors = [factor for factor in factors if factor is not None]
     weighting = ProductWeighting(factors) if len(factors) > 1 else [*factors, None][0]
     return request._replace(weighting=weighting, resampler=candidate.resampler)
 
@@ -389,7 +391,7 @@ def compared(judged):
     Rows are those that all candidates have held out. Where there are none, the least is
     chosen.
     """
-    losses = np.array([one.losses for one in judged])
+    losses = np.array([judgement.losses for judgement in judged])
     rows = np.flatnonzero(np.isfinite(losses).all(axis=0))
     if not rows.size:
         return 0, [], rows
@@ -404,14 +406,14 @@ def compared(judged):
     position, *figures = select(losses[:, rows], weights, groups)
     table = [
         {
-            "name": one.candidate.name,
-            "strength": one.candidate.strength,
+            "name": judgement.candidate.name,
+            "strength": judgement.candidate.strength,
             "log_loss": float(mean),
             "above_lowest": float(excess),
             "standard_error": float(error),
-            "chosen": one is judged[position],
+            "chosen": judgement is judged[position],
         }
-        for one, mean, excess, error in zip(judged, *figures, strict=True)
+        for judgement, mean, excess, error in zip(judged, *figures, strict=True)
     ]
     return position, table, rows
 
@@ -425,7 +427,7 @@ def _chosen(contest, judged):
     passed = winner.passed if keeps else winner.passed._replace(models=[])
     choice = Choice(
         np.array(contest.weighed.figures["class_multiplier"]),
-        sum(one.passed.n_fits for one in judged),
+        sum(judgement.passed.n_fits for judgement in judged),
         passed,
         judges if judges.size else None,
     )

@@ -97,8 +97,8 @@ def measure(
     n_planned = n_folds * len(strengths)
     progress.begin(n_planned)
     judged = []
-    for one in judge(contest, progress):
-        judged.append(one)
+    for judgement in judge(contest, progress):
+        judged.append(judgement)
         if max_seconds is not None and perf_counter() - start >= max_seconds:
             break
     position, table, rows = compared(judged)
@@ -129,13 +129,13 @@ def compare_calibrations(winner, plan, rows):
     known = winner.request, winner.weighed, plan, winner.passed, winner.folds
     weights = winner.weighed.population
     weights = None if weights is None else weights[rows]
-    found = []
+    table = []
     for name in CALIBRATIONS:
         other = known[2]._replace(calibrator=resolve_calibrator(name))
         losses = losses_of(*known[:2], other, *known[3:])[rows]
         pair = np.array([losses, winner.losses[rows]])
         _, means, _, errors = select(pair, weights)
-        found.append(
+        table.append(
             {
                 "name": name,
                 "log_loss": float(means[0]),
@@ -143,4 +143,4 @@ def compare_calibrations(winner, plan, rows):
                 "standard_error": float(errors.max()),
             }
         )
-    return found
+    return table

@@ -274,7 +274,7 @@ class Watches(SigmoidCalibrator):
         return super().predict_proba(scores)
 
 
-def asked(clf, X, y, **fit_params):
+def chosen_by(clf, X, y, **fit_params):
     request = ask_classifier(clf, X, y, None, fit_params)
     return choose(request, Progress(None, 0))
 
@@ -284,7 +284,7 @@ def test_neither_model_nor_calibrator_has_learned_from_the_rows_that_judge(cv):
     X, y = rare()
     Watches.calls = []
     clf = make(Remembers(), calibration=Watches(), cv=cv)
-    asked(clf, X, y)
+    chosen_by(clf, X, y)
     n_held_out = 400 if cv == 3 else 80
     assert len(Watches.calls) == 3 * 5
     for learned, judged in Watches.calls:
@@ -296,7 +296,7 @@ def test_rows_that_sets_of_labels_rest_on_judge_nothing():
     X, y = rare()
     for calibration in ("sigmoid", None, "prior"):
         clf = make(cv="auto", conformal="split", calibration=calibration)
-        request, weighed = asked(clf, X, y)
+        request, weighed = chosen_by(clf, X, y)
         plan = plan_models(request, weighed)
         passed, judges = weighed.choice.passed, weighed.choice.judges
         [(learned, scored)] = _cuts(request, weighed, plan, passed.held_out, "split")
@@ -323,7 +323,7 @@ def test_rows_that_are_watched_judge_nothing():
     X, y = rare()
     learner = Seen(max_iter=5, early_stopping=True, n_iter_no_change=2)
     clf = make(learner, validation_fraction=0.25, weighting="auto", cv=3)
-    _, weighed = asked(clf, X, y)
+    _, weighed = chosen_by(clf, X, y)
     assert len(Seen.fitted) == 9
     rows = set(X[:, 0])
     for fitted, watched in zip(Seen.fitted, Seen.watched, strict=True):
@@ -337,7 +337,7 @@ def test_groups_are_held_out_together_from_models_and_from_calibrators():
     group_of = dict(zip(np.round(X[:, 0], 6), groups, strict=True))
     Watches.calls = []
     clf = make(Remembers(), calibration=Watches())
-    _, weighed = asked(clf, X, y, groups=groups)
+    _, weighed = chosen_by(clf, X, y, groups=groups)
     for train, test in weighed.splits.pairs:
         assert np.intersect1d(groups[train], groups[test]).size == 0
     assert len(Watches.calls) == 15
