@@ -11,7 +11,7 @@ HALF = 0.5
 # What each line of the advice rests on: a table of benchmarks/results.
 EVIDENCE = {
     "costs": "cost_comparison",
-    "no weights": "compare_weightings",
+    "no weights": "does_weighting_help",
     "calibration": "calibration_choice",
     "few rows": "calibration_choice",
     "label shift": "label_shift",

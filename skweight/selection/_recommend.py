@@ -80,7 +80,7 @@ def recommend_weighting(
     - costs are known: decide by them, weigh nothing for them (cost_comparison);
     - otherwise: no weights. A rare class is served by a cut at its share of the
       population, on calibrated probabilities: the labels are those of a balanced model
-      (compare_weightings). A class of fewer than 10 rows needs more rows
+      (does_weighting_help). A class of fewer than 10 rows needs more rows
       (calibration_choice);
     - calibration by "auto" in any case, trees without weights as well
       (calibration_choice).
