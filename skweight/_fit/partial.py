@@ -28,6 +28,7 @@ from skweight._utils.validation import (
 )
 from skweight.calibration import AutoCalibrator, PriorCalibrator
 from skweight.calibration._resolve import resolve_calibrator
+from skweight.delivery._balancing import balances_itself
 from skweight.delivery._deliver import deliver_partial
 from skweight.exceptions import UnsupportedWeightsError
 from skweight.stabilizers import resolve_stabilizer
@@ -148,7 +149,15 @@ class PartialFit:
             check_outputs(request, weighed, plan, fitted)
         calibrated = calibrate(request, weighed, plan, fitted)
         decided = decide(request, weighed, plan, fitted, calibrated)
-        report = report_on(request, weighed, fitted, calibrated, decided, {})
+        report = report_on(
+            request,
+            weighed,
+            fitted,
+            calibrated,
+            decided,
+            {},
+            balancing=stream.balancing,
+        )
         keep(self, request, weighed, fitted, calibrated, decided, report, stream=stream)
         check_multipliers(request, weighed, plan, fitted, calibrated)
         return self
@@ -203,7 +212,13 @@ def begin_stream(wrapper, request):
         return stream.copy(), models[0]
     streaming = clone(resolve_streaming(wrapper.streaming))
     streaming.check()
-    stream = Stream(request.classes, request.weighting, streaming, wrapper.random_state)
+    stream = Stream(
+        request.classes,
+        request.weighting,
+        streaming,
+        wrapper.random_state,
+        balances_itself(request.estimator),
+    )
     if not models:
         return stream, clone_learner(request.estimator)
     stream.resume(
@@ -247,7 +262,13 @@ def learn_chunk(request, weighed, stream, model, deliveries):
         if rows is not None:
             X, y = _safe_indexing(X, rows), y[rows]
         deliveries = deliver_partial(
-            model, X, y, weights, request.classes, drawn=rows is not None
+            model,
+            X,
+            y,
+            weights,
+            request.classes,
+            takes_weights=stream.takes_weights,
+            drawn=rows is not None,
         )
     multipliers = multipliers_of(request, [model], weighed.figures)
     return Fitted([model], deliveries, 1, None, multipliers)

@@ -22,9 +22,22 @@ from skweight.inspection._report import (
 
 
 def report_on(
-    request, weighed, fitted, calibrated, decided, tails, warned=(), conformal=None
+    request,
+    weighed,
+    fitted,
+    calibrated,
+    decided,
+    tails,
+    warned=(),
+    conformal=None,
+    balancing=None,
 ):
-    """Return the report of a classifier's fit, which has `warned` in sentences."""
+    """Return the report of a classifier's fit, which has `warned` in sentences.
+
+    `balancing` is what `balances_itself` says of the estimator, where that is known.
+    """
+    if balancing is None:
+        balancing = balances_itself(request.estimator)
     multipliers = fitted.multipliers
     n_looks = 0 if weighed.training is None else weighed.training.n_fits
     n_choice = 0 if weighed.choice is None else weighed.choice.n_fits
@@ -34,9 +47,7 @@ def report_on(
     }
     return FitReport(
         **figures,
-        weighting=describe_weighting(
-            weighed.weighting, balances_itself(request.estimator)
-        ),
+        weighting=describe_weighting(weighed.weighting, balancing),
         classes=labels_of(request.classes),
         deliveries=fitted.deliveries,
         decision=describe_decision(decided.decision),

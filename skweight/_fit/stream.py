@@ -82,9 +82,11 @@ class Stream:
         How to weigh rows.
     random_state : int, RandomState instance or None
         Seed of what is drawn.
+    balancing : list of tuple
+        What `balances_itself` says of the learner at its start.
     """
 
-    def __init__(self, classes, weighting, streaming, random_state):
+    def __init__(self, classes, weighting, streaming, random_state, balancing=()):
         self.classes = classes
         self.streaming = streaming
         self.rng = check_random_state(random_state)
@@ -99,6 +101,8 @@ class Stream:
         self.given = self.counted = self.population = zeros
         self.training = self.squares = self.full = zeros
         self.largest = 0.0
+        # By which parameters the learner balances, and whether it takes weights.
+        self.balancing, self._takes_weights = balancing, None
 
     def copy(self):
         """Return a copy that can take a chunk while this one stays as it is.
@@ -153,13 +157,19 @@ class Stream:
         mean = (of_class ** strength[:, np.newaxis]) @ share
         return emphasis**strength * (of_class @ share) ** strength / mean
 
+    def takes_weights(self, model):
+        """Return whether the learner takes weights, which is looked up only once."""
+        if self._takes_weights is None:
+            self._takes_weights = learns_with_weights(model)
+        return self._takes_weights
+
     def draw(self, weights, model, unsupported):
         """Return which rows of a chunk to learn from, and with which weights.
 
         None stands for every row once, and for no weights.
         """
         drawn = DRAWN_SHARE[self.streaming.mode]
-        if unsupported == "resample" and not learns_with_weights(model):
+        if unsupported == "resample" and not self.takes_weights(model):
             drawn = 1.0
         if weights is None or not drawn:
             return None, weights

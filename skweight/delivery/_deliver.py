@@ -335,7 +335,7 @@ def learns_with_weights(estimator):
     return own_request(estimator, "sample_weight", "partial_fit") is not False
 
 
-def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
+def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=False):
     """Call ``partial_fit`` with a chunk of rows, with weights if there are any.
 
     Parameters
@@ -347,7 +347,10 @@ def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
     weights : ndarray of shape (n_samples,) or None
         Weights of the rows; None means equal weights.
     classes : ndarray
-        All labels of the stream.
+        All labels of the stream; the estimator hears of them in its first chunk, as
+        each time costs it a look for labels among them.
+    takes_weights : function
+        What `learns_with_weights` says of the estimator.
     drawn : bool, default=False
         Whether the rows were drawn in proportion to some of their weights.
 
@@ -357,10 +360,11 @@ def deliver_partial(estimator, X, y, weights, classes, *, drawn=False):
         Which estimators got weights, and how.
     """
     arguments = {}
-    if "classes" in signature(estimator.partial_fit).parameters:
+    is_new = not hasattr(estimator, "classes_")
+    if is_new and "classes" in signature(estimator.partial_fit).parameters:
         arguments["classes"] = classes
     if weights is not None:
-        if not learns_with_weights(estimator):
+        if not takes_weights(estimator):
             raise UnsupportedWeightsError(
                 f"The partial_fit of {name_of(estimator)} takes no sample_weight. Pass "
                 "unsupported='resample' or streaming='sample', which draw rows in "

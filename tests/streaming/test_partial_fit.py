@@ -1,6 +1,7 @@
 """Weights in a stream: running class masses, forgetting, drawing for weighing."""
 
 import pickle
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from skweight import (
     Streaming,
     WeightedClassifier,
 )
+from skweight._fit import partial as _partial
+from skweight._fit import stream as _stream
 from skweight.exceptions import UnsupportedWeightsError
 
 
@@ -281,6 +284,30 @@ def test_classes_are_told_once_and_stay(rows):
         clf.partial_fit(X, words, ["rare", "common"])
     with pytest.raises(ValueError, match="partial_fit"):
         clf.partial_fit(X, np.where(y == 1, "other", "common"))
+
+
+def test_what_stays_of_a_learner_is_looked_up_once(rows):
+    """Its routing, its balancing parameters, and labels among all classes."""
+    X, y = rows[:2]
+    clf = WeightedClassifier(SGDClassifier(random_state=0), calibration=None)
+    with (
+        mock.patch.object(
+            _stream, "learns_with_weights", wraps=_stream.learns_with_weights
+        ) as asked,
+        mock.patch.object(
+            _partial, "balances_itself", wraps=_partial.balances_itself
+        ) as balancing,
+        mock.patch.object(
+            SGDClassifier,
+            "partial_fit",
+            autospec=True,
+            side_effect=SGDClassifier.partial_fit,
+        ) as learned,
+    ):
+        for start in range(0, 60, 20):
+            clf.partial_fit(X[start : start + 20], y[start : start + 20], np.unique(y))
+    assert asked.call_count == balancing.call_count == 1
+    assert ["classes" in call.kwargs for call in learned.call_args_list] == [1, 0, 0]
 
 
 def test_a_class_that_is_still_to_come_holds_its_place(rows):
