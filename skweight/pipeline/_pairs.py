@@ -22,7 +22,7 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of columns of X: those of the first thing and those of the second.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, where X has any.
 
     Raises
