@@ -1,6 +1,6 @@
 """
-How much emphasis, if any? Ask the held-out rows
-================================================
+How much emphasis, if any?
+==========================
 
 Class weights are the custom for a rare class. Whether they gain anything on a table of
 yours is a matter of a few fits: :func:`skweight.recommend_weighting` measures it, and
