@@ -32,6 +32,7 @@ NAMES = [
     "early_stopping_watches",
     "fit_counts",
     "focal_loss",
+    "framework_overhead",
     "groups_and_noise",
     "honest_default",
     "import_time",
@@ -40,6 +41,7 @@ NAMES = [
     "known_populations",
     "mini_batches",
     "monitor_alarms",
+    "network_patience",
     "no_weights_at_all",
     "overhead",
     "own_watched_rows",
@@ -61,6 +63,8 @@ NAMES = [
 NEEDS = {
     "early_stopping_watches": "xgboost",
     "focal_loss": "xgboost",
+    "framework_overhead": "xgboost",
+    "network_patience": "torch",
     "scale_scores": "pyarrow",
 }
 SCRIPTS = [BENCHMARKS / f"{name}.py" for name in NAMES]
