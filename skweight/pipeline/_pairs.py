@@ -106,6 +106,7 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of shape (n_features,)
+            One for each column that `transform` returns.
         """
         check_is_fitted(self, "n_features_in_")
         names = input_features

@@ -114,7 +114,7 @@ def test_blocks_of_rows_are_predicted_as_one(monkeypatch, calibrator, n_classes)
         warnings.simplefilter("ignore")
         calibrator.fit(scores, y)
     whole = calibrator.predict_proba(scores)
-    monkeypatch.setattr(base, "_BLOCK", 700)
+    monkeypatch.setattr(base, "BLOCK", 700)
     assert_allclose(calibrator.predict_proba(scores), whole, rtol=1e-13)
     assert calibrator.predict_proba(scores[:0]).shape == (0, n_classes)
 

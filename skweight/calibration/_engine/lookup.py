@@ -49,6 +49,8 @@ def interpolate(scores, knots, values):
     """Return what ``numpy.interp(scores, knots, values)`` returns, to rounding."""
     if scores.shape[0] < _FEW_SCORES:
         return np.interp(scores, knots, values)
+    # Values may be kept in single precision; numpy does not compute in it.
+    values = np.asarray(values, dtype=np.float64)
     slope = np.diff(values) / np.diff(knots)
     slope = np.concatenate([[0.0], slope, [0.0]])
     at = positions(knots, scores)
