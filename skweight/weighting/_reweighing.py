@@ -4,6 +4,8 @@ import numpy as np
 
 from skweight._utils.examples import first_above_one
 from skweight._utils.validation import check_number
+from skweight._utils.warn import warn
+from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._groups import GroupWeighting
 
 
@@ -56,7 +58,8 @@ class ReweighingWeighting(GroupWeighting):
     Warns
     -----
     DegenerateWeightsWarning
-        If a row alone in its cell counts as more than ten average rows.
+        If a row alone in its cell counts as more than ten average rows, or a group has
+        no row of some label.
 
     See Also
     --------
@@ -65,7 +68,8 @@ class ReweighingWeighting(GroupWeighting):
     Notes
     -----
     O(n log n) for the labels of the groups. Any number of groups and classes, with
-    weighted counts. Where a cell has no row, independence cannot be reached exactly.
+    weighted counts. Where a group has no row of some label, no weights can make label
+    and group independent; the fit warns and weighs the cells that have rows.
 
     References
     ----------
@@ -94,8 +98,20 @@ class ReweighingWeighting(GroupWeighting):
     def _cell_weights(self, masses):
         check_number(self.strength, name="strength", low=0)
         joint = masses / masses.sum()
+        if self.strength > 0 and (joint == 0).any():
+            self._warn_of_empty_cells(joint)
         apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
         return (apart / np.where(joint > 0, joint, 1.0)) ** self.strength
+
+    def _warn_of_empty_cells(self, joint):
+        group, column = np.argwhere(joint == 0)[0]
+        warn(
+            f"No row is of {self._say_cell(group, np.array([column]), 0)}; "
+            f"{np.count_nonzero(joint == 0)} of {joint.size} combinations of group and "
+            "label have no row, so that weights cannot make the label independent of "
+            "the group. Merge rare groups, or collect such rows.",
+            DegenerateWeightsWarning,
+        )
 
     @classmethod
     def _instances(cls, labels):

@@ -23,6 +23,15 @@ X = pd.DataFrame({"group": np.repeat(["a", "b"], [100, 50]), "x": np.arange(150.
 CELLS = [0, 30, 100, 105]
 
 
+def test_a_label_that_a_group_never_has_is_told():
+    never = np.where(X["group"] == "b", 0, Y)
+    empty = "group 'b' with the label 1; 1 of 4"
+    with pytest.warns(DegenerateWeightsWarning, match=empty):
+        weights = ReweighingWeighting("group").fit_weigh(X, never)
+    assert weights.min() > 0
+    ReweighingWeighting("group", strength=0).fit_weigh(X, never)
+
+
 def test_balanced_cells_have_the_weights_of_the_reference():
     weights = GroupBalancedWeighting("group").fit_weigh(X, Y)
     assert_allclose(weights[CELLS], [1.25, 0.535714, 7.5, 0.833333], atol=5e-7)
