@@ -20,6 +20,9 @@ from skweight.metrics import RefinedLogLoss
 # What a report calls the watch that is set here.
 REFINED = "RefinedLogLoss"
 _NAME_OF_WATCH = "refined_log_loss"
+# CatBoost says that a metric in Python is slow: without numba, and with it, if the
+# metric is a method.
+_SLOW_METRIC = "Failed to import numba|Can't optimze method"
 
 
 class Family:
@@ -195,8 +198,7 @@ class CatBoost(Family):
     @contextmanager
     def quiet(self):
         with warnings.catch_warnings():
-            # A metric in Python is slower without numba.
-            warnings.filterwarnings("ignore", message="Failed to import numba")
+            warnings.filterwarnings("ignore", message=_SLOW_METRIC)
             yield
 
 

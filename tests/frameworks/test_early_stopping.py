@@ -94,7 +94,7 @@ def by_hand_of(learner, X, y, weight, rows):
         from catboost import Pool
 
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Failed to import numba")
+            warnings.filterwarnings("ignore", message="Failed to import|Can't optimze")
             learner.set_params(eval_metric=RefinedLogLoss()).fit(
                 X, y, sample_weight=weight, eval_set=Pool(X_val, y_val, weight=w_val)
             )

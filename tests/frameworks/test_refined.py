@@ -133,7 +133,7 @@ def test_catboost_stops_where_a_loop_by_hand_does(parts):
     )
     with warnings.catch_warnings():
         # It says that a metric in Python is slower without numba.
-        warnings.filterwarnings("ignore", message="Failed to import numba")
+        warnings.filterwarnings("ignore", message="Failed to import|Can't optimze")
         model.fit(X, y, eval_set=catboost.Pool(X_val, y_val, weight=weight))
     watched = model.evals_result_["validation"]["RefinedLogLoss"]
     scores = np.asarray(model.predict(X_val, prediction_type="RawFormulaVal"))
