@@ -30,6 +30,8 @@ class WeightingAdvice:
         The two parts of `weighting`, by their roles.
     estimator : classifier or None
         What it was measured with.
+    unsupported : str
+        For ``unsupported=``, if that takes no weights.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class WeightingAdvice:
     emphasis: object
     population: object
     estimator: object = None
+    unsupported: str = "raise"
 
     def make_estimator(self, estimator=None, **params):
         """Return the classifier that was advised, ready to be fitted.
@@ -76,6 +79,7 @@ class WeightingAdvice:
         settings = {
             "weighting": self.weighting,
             "calibration": self.calibration,
+            "unsupported": self.unsupported,
             **params,
         }
         if self._has_cost:

@@ -67,6 +67,7 @@ def measure(
     sample_weight,
     population,
     *,
+    unsupported="raise",
     budget,
     max_seconds=None,
     n_jobs=None,
@@ -85,6 +86,7 @@ def measure(
         estimator,
         weighting=auto if population is None else [population, auto],
         cv=n_folds,
+        unsupported=unsupported,
         n_jobs=n_jobs,
         random_state=random_state,
     )

@@ -107,7 +107,8 @@ def recommend_weighting(
         too few rows.
     estimator : classifier, default=None
         What is to be weighted; it is cloned. A `WeightedClassifier` stands for what it
-        wraps. None: nothing is fitted but what looks at the target.
+        wraps; its `unsupported` says what to do if that takes no weights, as nearest
+        neighbours. None: nothing is fitted but what looks at the target.
     budget : int, default=15
         Most fits of `estimator`, at least 4, so that the answer repeats: three
         candidates on up to five folds, two below 6 fits. Raising it up to 15 makes the
@@ -135,6 +136,9 @@ def recommend_weighting(
     ValueError
         If rows, labels, weights or costs cannot be used, y has one class, or the
         estimator balances its classes by itself.
+    UnsupportedWeightsError
+        If the estimator takes no weights, and comes without a `WeightedClassifier` that
+        says by `unsupported` how to fit it.
 
     See Also
     --------
@@ -172,7 +176,9 @@ def recommend_weighting(
     figures = _figures_of_classes(classes, codes, weight) | _figures_of_columns(X)
     reasons = []
     cost = _look_at_cost(cost, classes, X, figures, reasons)
+    unsupported = "raise"
     if isinstance(estimator, WeightedClassifier):
+        unsupported = estimator.unsupported
         estimator = estimator._get_estimator()
     measured, ratio = None, None
     if X_target is not None:
@@ -186,6 +192,7 @@ def recommend_weighting(
             y,
             sample_weight,
             ratio,
+            unsupported=unsupported,
             budget=budget,
             max_seconds=max_seconds,
             n_jobs=n_jobs,
@@ -208,6 +215,7 @@ def recommend_weighting(
         emphasis=emphasis,
         population=ratio,
         estimator=estimator,
+        unsupported=unsupported,
     )
 
 

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 
 from skweight import (
     BalancedWeighting,
@@ -25,7 +26,7 @@ from skweight import (
     recommend_weighting,
 )
 from skweight.datasets import make_imbalanced
-from skweight.exceptions import FewerThanAskedWarning
+from skweight.exceptions import FewerThanAskedWarning, UnsupportedWeightsError
 from skweight.selection._measure import Measured
 from skweight.selection._reasons import EVIDENCE, say_calibration
 
@@ -508,3 +509,16 @@ def test_a_shift_by_age_in_real_data_is_found(shared_data):
     )
     assert advice.figures["shift_auc"] > 0.7
     assert advice.population.estimator == "classifier"
+
+
+def test_a_wrapper_says_how_to_fit_what_takes_no_weights():
+    data = make_imbalanced(400, prevalence=0.15, random_state=0)
+    neighbours = KNeighborsClassifier(10)
+    with pytest.raises(UnsupportedWeightsError, match="unsupported='resample'"):
+        recommend_weighting(data.X, data.y, estimator=neighbours, random_state=0)
+    wrapper = WeightedClassifier(neighbours, unsupported="resample")
+    advice = recommend_weighting(data.X, data.y, estimator=wrapper, random_state=0)
+    assert advice.figures["n_fits"] == 15
+    clf = advice.make_estimator(random_state=0)
+    assert clf.unsupported == "resample"
+    assert clf.fit(data.X, data.y).predict_proba(data.X).shape == (400, 2)
