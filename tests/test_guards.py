@@ -501,7 +501,8 @@ def test_a_sampler_inside_the_estimator(rare):
     sentence = (
         r"'randomundersampler', inside .* rows \(sampling_strategy='auto'\).* Class 1 "
         r"is 4\.7% of the rows and, to go by class_multiplier_, 4\.7% of what the "
-        r"model saw.*calibration='prior' goes by .*use calibration='sigmoid'"
+        r"model saw.*calibration='prior' goes by .*skweight\.pipeline\.Pipeline.*"
+        r"use calibration='sigmoid'.*decision='balanced'"
     )
     with pytest.warns(DoubleCountingWarning, match=sentence):
         make(inner, weighting=None, calibration="prior").fit(*rare)

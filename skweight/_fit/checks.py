@@ -411,9 +411,11 @@ def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multip
         f"weights were computed. Class {plain(classes[rarest])!r} is "
         f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, "
         f"{trained:.1%} of what the model saw, whatever the sampler has made of it. "
-        f"calibration={calibration!r} goes by class_multiplier_. Take out the sampler "
-        "and balance by weighting= or resampler=, or use calibration='sigmoid', which "
-        "learns the shift from held-out rows.",
+        f"calibration={calibration!r} goes by class_multiplier_. Build a Pipeline with "
+        "samplers by skweight.pipeline.Pipeline, which counts what they do; take out "
+        "the sampler and balance by weighting= or resampler=; or use calibration="
+        "'sigmoid', which learns the shift from held-out rows, together with decision="
+        "'balanced', so that labels follow it.",
         DoubleCountingWarning,
     )
 
