@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import sklearn
 
 import skweight
 
@@ -47,6 +48,10 @@ def same_words_and_close_numbers(expected, printed):
         return False
     pairs = zip(_NUMBER.findall(expected), _NUMBER.findall(printed), strict=True)
     return all(_close(left, right) for left, right in pairs)
+
+
+def _numbers(version):
+    return [int(number) for number in version.split(".")[:2]]
 
 
 def _close(expected, printed):
@@ -106,8 +111,11 @@ class Block:
         return printed.getvalue()
 
     def missing_package(self):
-        """Name an optional package that is imported and not installed."""
+        """Name an optional package, or a version, that is needed and not installed."""
         code = self.source
+        for needed in re.findall(r"# Needs scikit-learn (\d+\.\d+) or later", code):
+            if _numbers(sklearn.__version__) < _numbers(needed):
+                return f"scikit-learn {needed}"
         if ">>> " in code:
             examples = doctest.DocTestParser().get_examples(code)
             code = "".join(example.source for example in examples)
