@@ -94,7 +94,7 @@ def row_values(source, X, metadata, *, owner):
     metadata : dict
         Metadata by name.
     owner : str
-        Who asks, for the message.
+        The caller's name, for the message.
 
     Returns
     -------
@@ -229,7 +229,7 @@ def take_column(X, column, *, owner):
     column : str or int
         Name, or position.
     owner : str
-        Who asks, for the message.
+        The caller's name, for the message.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def drop_columns(X, columns, *, width=None):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Table of rows. Never changed.
+        Table of rows. It is never changed.
     columns : list of str or int
         Names or positions.
     width : int, default=None
@@ -342,7 +342,7 @@ def append_column(X, values, name):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Table of rows. Never changed.
+        Table of rows. It is never changed.
     values : ndarray of shape (n_samples,)
         The column.
     name : str
@@ -387,7 +387,7 @@ def group_index(source, X, metadata, *, owner, counts=None):
     metadata : dict
         Metadata by name.
     owner : str
-        Who asks, for the message.
+        The caller's name, for the message.
     counts : ndarray of shape (n_samples,), default=None
         Which rows count; others may have no group.
 

@@ -109,11 +109,11 @@ class BaseWeighting(Documented, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels, or values of any kind where `needs_classes` is False.
+            Class labels, or values of any kind if `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -131,11 +131,11 @@ class BaseWeighting(Documented, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels, or values of any kind where `needs_classes` is False.
+            Class labels, or values of any kind if `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -159,7 +159,7 @@ class BaseWeighting(Documented, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Their class labels, for strategies that need them.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -245,11 +245,11 @@ class BaseWeighting(Documented, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels, or values of any kind where `needs_classes` is False.
+            Class labels, or values of any kind if `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -278,7 +278,7 @@ class BaseWeighting(Documented, BaseEstimator):
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator, or another strategy, sees X.
+            They are dropped before X reaches the wrapped estimator or another strategy.
         """
         return columns_of(self._sources()) if getattr(self, "drop", False) else []
 
@@ -373,7 +373,7 @@ class BaseWeighting(Documented, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         return [] if cls is BaseWeighting else [cls()]
 
 
@@ -464,8 +464,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         Returns
         -------
         routing : MetadataRouter
-            Routing of scikit-learn. What a factor gets as `sample_weight` is computed,
-            so no request of it is needed.
+            Metadata routing of scikit-learn. The `sample_weight` of a factor is
+            computed, so it needs no request.
         """
         return route_to_factors(self, factors_of(self))
 
@@ -546,7 +546,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
+            They are dropped before X reaches the wrapped estimator.
         """
         return [c for factor in factors_of(self) for c in factor.side_columns()]
 

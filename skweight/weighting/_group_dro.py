@@ -44,21 +44,22 @@ class GroupDROWeighting(BaseModelWeighting):
         How fast weights follow losses, :math:`\eta`. Raising it suits few rounds.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        If False, the estimator may learn from them, and they must be present at
+        prediction.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted by a
+        The model whose probabilities are used. None: the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds where `fit_weigh` is called by itself; fewer where a class has
-        fewer rows. In the fit of a classifier its ``cv`` decides.
+        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
+        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
     n_jobs : int or None, default=None
-        Number of models to fit at a time where `fit_weigh` is called by itself.
+        Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, where the content of the rows does not decide them.
+        Seed of the folds, if the content of the rows does not determine them.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -73,7 +74,7 @@ class GroupDROWeighting(BaseModelWeighting):
     reference_loss_ : ndarray of shape (n_groups,)
         :math:`R_g`.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 

@@ -34,19 +34,19 @@ class HardExampleWeighting(BaseModelWeighting):
         :class:`NoiseAwareWeighting` says, keep their weight of one. They are the wrong
         labels, or the hardest examples, and nobody can tell.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted by a
+        The model whose probabilities are used. None: the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds where `fit_weigh` is called by itself; fewer where a class has
-        fewer rows. In the fit of a classifier its ``cv`` decides.
+        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
+        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
     n_jobs : int or None, default=None
-        Number of models to fit at a time where `fit_weigh` is called by itself.
+        Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, where the content of the rows does not decide them.
+        Seed of the folds, if the content of the rows does not determine them.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class HardExampleWeighting(BaseModelWeighting):
     hard_ : ndarray of shape (n_samples,), dtype bool
         Rows that count `factor`.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -64,8 +64,8 @@ class HardExampleWeighting(BaseModelWeighting):
     ValueError
         In `fit`, if there is no model, or a class has a single row.
     TypeError
-        In `fit`, if the model has no probabilities; in `weigh`, which has no meaning
-        for rows that were not in training.
+        In `fit`, if the model has no probabilities. Always in `weigh`, because it has
+        no meaning for rows that were not in training.
 
     Warns
     -----

@@ -38,8 +38,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it, so a search
-        does not copy it. None: passed to `fit` as ``X_target``.
+        Unlabelled rows of the target. They are kept by reference: clones share them, so
+        a search does not copy them. None: pass them to `fit` as ``X_target``.
     estimator : classifier, default=None
         Classifier to look at the target with; None is ``LogisticRegression()``. A
         ``FrozenEstimator`` is not fitted, and its scores are taken as held out.
@@ -52,13 +52,13 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         Number of folds for held-out scores of the training rows, at least 2; fewer
         where a class has fewer rows.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ class BaseModelWeighting(BaseWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 

@@ -37,8 +37,9 @@ class RakingWeighting(BaseWeighting):
     max_iter : int, default=10_000
         Largest number of sweeps over the margins.
     drop : bool, default=False
-        Whether the columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        Whether the columns are hidden from the estimator and from other strategies. If
+        False, the estimator may learn from them, and they must be present at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a

@@ -36,12 +36,12 @@ class RecencyWeighting(BaseWeighting):
         weight, since these have mean one. None: the newest training row that counts,
         and later rows at `weigh` count more.
     drop : bool, default=False
-        Whether a time column is hidden from the estimator and from other strategies.
-        False lets it learn from it; it must then be there at prediction.
+        Whether a time column is hidden from the estimator and from other strategies. If
+        False, the estimator may learn from it, and it must be present at prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------

@@ -30,7 +30,8 @@ class ReweighingWeighting(GroupWeighting):
         round. Raising it narrows the gap between groups further, at some accuracy.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        If False, the estimator may learn from them, and they must be present at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -39,24 +40,24 @@ class ReweighingWeighting(GroupWeighting):
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples where several columns make a group.
+        Labels of the groups; tuples if several columns form a group.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, the mean over the training rows being one; NaN
-        for a cell without rows.
+        Weight of a row of each cell, with mean one over the training rows. NaN for a
+        cell without rows.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if a row has no group, or the column is not there.
+        In `fit`, if a row has no group, or the column is missing.
 
     Warns
     -----
     DegenerateWeightsWarning
-        If a row alone in its cell counts as more than ten average rows.
+        If the only row of a cell counts as more than ten average rows.
 
     See Also
     --------

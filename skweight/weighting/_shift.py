@@ -122,8 +122,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it, so a search
-        does not copy it. None: passed to `fit` as ``X_target``.
+        Unlabelled rows of the target. They are kept by reference: clones share them, so
+        a search does not copy them. None: pass them to `fit` as ``X_target``.
     estimator : str or estimator, default="search"
         How the ratio is learned:
 
