@@ -278,7 +278,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     def _learn(self, X, y, sample_weight, X_target=None):
         check_number(self.exponent, name="exponent", low=0, high=1)
         if not self._bounds_by_default():
-            resolve_stabilizer(self.stabilizer)  # before the fit, which takes its time
+            resolve_stabilizer(self.stabilizer)  # before the long fit
         X_target = self._resolve_target(X_target)
         fit_ratio = check_memory(self.memory).cache(_fit_ratio)
         self.estimator_, ratio = fit_ratio(
