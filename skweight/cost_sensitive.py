@@ -114,7 +114,7 @@ class CostSensitiveClassifier(WeightedClassifier):
     n_features_in_ : int
         Number of features that `estimator_` saw, if it has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these features, if it has this attribute.
+        Names of these, if available.
 
     Raises
     ------

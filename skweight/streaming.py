@@ -114,7 +114,7 @@ class Streaming(BaseEstimator):
         self.schedule = schedule
 
     def check(self):
-        """Raise an error if a parameter has a value that cannot be used."""
+        """Raise if a parameter has an invalid value."""
         check_choice(self.mode, list(DRAWN_SHARE), name="streaming.mode")
         if self.half_life is not None:
             check_number(self.half_life, name="half_life", low=0, include="neither")

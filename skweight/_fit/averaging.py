@@ -34,7 +34,7 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
     of_trees : bool
         Whether the model consists of trees. Other models count as linear.
     n_features : int
-        Number of features that the learner was fitted on.
+        Number of features of the learner.
     n_rare : float
         Effective rows of the rarest class.
     """

@@ -264,17 +264,17 @@ def check_probabilities(
     Parameters
     ----------
     decision, calibrator : object
-        The calibrator that will be used; None for no calibrator.
+        The calibrator in use; None for no calibrator.
     estimator : estimator
         The wrapped estimator, which may balance by itself or resample its rows.
     weighting : object
-        The parameter that the user passed, for the message.
+        The parameter as passed, for the message.
     emphasis : ndarray of shape (n_samples,) or None
         Weights of the fit that are not population weights.
     y : ndarray of shape (n_samples,)
         Labels.
     resampler : object, default=None
-        The parameter that the user passed, for the message.
+        The parameter as passed, for the message.
     """
     if not getattr(decision, "needs_true_probabilities", False):
         return
@@ -556,7 +556,7 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
             continue
         said = w @ proba[clipped, code] / w.sum()
         frequency = w @ (codes[clipped] == code) / w.sum()
-        # The largest standard error that a frequency between the two values can have.
+        # The frequency between the two with the largest standard error.
         between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True

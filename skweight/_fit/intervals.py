@@ -105,7 +105,7 @@ def _pairs(request, weighed, X, y):
         groups = None if groups is None else np.asarray(groups)[rows]
         drawn = _splitter(request.params, rows.size, groups).split(rows, groups=groups)
         pairs = [(rows[train], rows[test]) for train, test in drawn]
-    else:  # the splitter may depend on positions
+    else:  # may depend on positions
         drawn = check_cv(cv).split(X, y, **metadata)
         pairs = [(np.asarray(train), np.asarray(test)) for train, test in drawn]
         pairs = [(train, test[counts[test]]) for train, test in pairs]

@@ -140,7 +140,7 @@ class LookingTraining(Training):
     def of(self, rows, n_samples):
         """Return the training for a part of the rows, with weights of their own."""
         part = super().of(rows, n_samples)
-        with warnings.catch_warnings():  # the fit has warned for all rows
+        with warnings.catch_warnings():  # warned for all rows
             warnings.simplefilter("ignore", DegenerateWeightsWarning)
             warnings.simplefilter("ignore", FewerThanAskedWarning)
             view = self._view_of(rows) if self._by_row else self._fits

@@ -141,7 +141,7 @@ class PartialFit:
         if getattr(self, "_stream", None) is None:
             check_emphasis(request, weighed, plan.calibrator)
         if goes_on:
-            output_of(request, plan)(model)  # raises an error before the model changes
+            output_of(request, plan)(model)  # raises before the model changes
         with unchanged_if_refused(stream, goes_on):
             before = self.report_.deliveries if goes_on else []
             fitted = learn_chunk(request, weighed, stream, model, before)

@@ -39,7 +39,7 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     Parameters
     ----------
     training : Training
-        How an estimator is fitted on rows at given positions.
+        How to fit on rows at given positions.
     X, y : array-like
         Rows and labels.
     pair : tuple of ndarray

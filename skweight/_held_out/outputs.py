@@ -182,8 +182,8 @@ def _check_columns(outputs, estimator, method, known):
 def _compares_pairs(estimator, method, classes):
     """Return whether decision values are for pairs of classes.
 
-    For three classes the number of columns does not show it, because there are three
-    pairs. The parameter of the estimator shows it, anywhere in a composite.
+    Three classes have three pairs, so the number of columns does not show it. The
+    parameter of the estimator shows it, also in a composite.
     """
     if method != "decision_function" or classes.size != 3:
         return False

@@ -195,7 +195,7 @@ class CrossFits:
         Returns
         -------
         proba : ndarray of shape (n_rows, n_classes)
-            Probabilities in the order of the rows of this view.
+            Rows are in the order of this view.
         """
         beside = () if self.left_out is None else (self.left_out,)
         folds = [fold for fold in range(self.n_folds) if fold not in beside]

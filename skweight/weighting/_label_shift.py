@@ -21,7 +21,7 @@ METHODS = ("em", "bbse")
 LARGEST_ERROR = 0.2
 # Smallest likelihood of a row, relative to its largest; smaller ones are raised to it.
 _LEAST_LIKELY = 1e-100
-# Less information than this counts as none.
+# Less information counts as none.
 _SMALLEST = 1e-9
 
 

@@ -269,7 +269,7 @@ def _distinct(codes, mass, sizes):
 
 
 def _contradiction(cells, masses, factors, shares, names):
-    """Return a message that says where, and how much, margins contradict each other."""
+    """Return a message on where, and how much, margins contradict each other."""
     weights = masses / masses.sum()
     for codes, factor in zip(cells.T, factors, strict=True):
         weights = weights * factor[codes]
