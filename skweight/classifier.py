@@ -410,7 +410,7 @@ class WeightedClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
         **params : dict
             ``base_margin`` of XGBoost, if `fit` was given one.
 
@@ -431,7 +431,7 @@ class WeightedClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
         **params : dict
             ``base_margin`` of XGBoost, if `fit` was given one.
 
@@ -458,7 +458,7 @@ class WeightedClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
 
         Returns
         -------

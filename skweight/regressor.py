@@ -87,7 +87,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     feature_importances_ : ndarray of shape (n_features,)
         The attributes of `estimator_`, if it has them.
     coef_ : ndarray
-        The same of coefficients.
+        Coefficients of `estimator_`.
     n_features_in_ : int
         Number of features that `estimator_` saw, if it has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)

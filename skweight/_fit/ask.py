@@ -33,7 +33,7 @@ from skweight.weighting._base import factors_of
 
 
 class Request(NamedTuple):
-    """What a fit was asked for.
+    """The request of a fit.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class Request(NamedTuple):
 
 
 def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
-    """Resolve and check what a classifier's fit was asked for.
+    """Resolve and check the request of a classifier's fit.
 
     Everything that can be refused without a fit is refused here. The exception is what
     depends on weights. `sample_weight` holds population weights, or `RoleWeights`.
@@ -180,7 +180,7 @@ def _encode(y, estimator):
 
 
 def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
-    """Resolve and check what a regressor's fit was asked for."""
+    """Resolve and check the request of a regressor's fit."""
     estimator, weighting = _resolve_shared(wrapper)
     if is_classifier(estimator):
         raise TypeError(

@@ -91,7 +91,7 @@ class Passed(NamedTuple):
     models : list of tuple
         Pairs of a kept model and its deliveries.
     n_fits : int
-        Fits that were made.
+        Number of fits.
     """
 
     held_out: HeldOut
@@ -105,7 +105,7 @@ class Fitted(NamedTuple):
     Attributes
     ----------
     models : list of estimator
-        Those that predict.
+        Models that predict.
     deliveries : list of Delivery
         The deliveries of the first model.
     n_fits : int

@@ -33,7 +33,7 @@ class PredictInterval:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
         **params : dict
             ``base_margin`` of XGBoost, if `fit` was given one.
 

@@ -71,7 +71,7 @@ class Training:
     weighting : weighting or None, default=None
         The strategy; None uses `sample_weight` alone.
     stabilizer : object, default=None
-        What ``stabilizer=`` takes.
+        Value of ``stabilizer=``.
     resampler : WeightedSampler or None, default=None
         The sampler that changes the rows, inside every fit.
     normalize : bool, default=False

@@ -207,7 +207,7 @@ def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidde
     passed : tuple or None
         ``validation`` of `fit`.
     estimator : estimator
-        What will be fitted.
+        The estimator to fit.
     arguments : dict of dict
         Arguments of `fit`, grouped by receiver.
     classes : ndarray or None
@@ -313,9 +313,9 @@ def describe_early_stopping(validation, estimator, arguments, models):
     Parameters
     ----------
     validation : Cut, ValidationRows or None
-        What was watched.
+        The monitored rows.
     estimator : estimator
-        As it was written.
+        The unfitted estimator.
     arguments : dict
         Arguments of its fit.
     models : list of estimator

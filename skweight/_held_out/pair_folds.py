@@ -309,7 +309,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     population : ndarray of shape (n_samples,), default=None
         Rows of weight zero do not count.
     random_state : int, RandomState instance or None, default=None
-        Seed where chance decides.
+        Seed of random folds.
 
     Returns
     -------

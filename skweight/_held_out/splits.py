@@ -92,7 +92,7 @@ def _positions(rows):
     rows = np.asarray(rows)
     if rows.dtype == bool:
         return np.flatnonzero(rows)
-    return rows if rows.size else rows.astype(np.intp)  # [] is of floats
+    return rows if rows.size else rows.astype(np.intp)  # [] has type float
 
 
 def _own_splits(cv, classes, codes, counted, random_state, groups):

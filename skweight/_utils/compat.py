@@ -67,7 +67,7 @@ class NoCallbacks:
         return nullcontext()
 
     def call_on_fit_task_begin(self, **_):
-        """Tell nobody."""
+        """Report nothing."""
 
     call_on_fit_task_end = call_on_fit_task_begin
 
@@ -378,7 +378,7 @@ def _with_quick_bins(fit):
     the choice is made earlier: between the method and a copy of it that finds another
     function under the same name.
     """
-    if fit.__closure__:  # somebody else's already
+    if fit.__closure__:  # already replaced
         return fit
     names = fit.__globals__ | {"_find_binning_thresholds": quick_thresholds}
     quick = FunctionType(fit.__code__, names, fit.__name__, fit.__defaults__)

@@ -53,7 +53,7 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X, y=None):
-        """Count the columns.
+        """Store the column count.
 
         Parameters
         ----------

@@ -226,7 +226,7 @@ class Flow:
     unsorted : dict
         The same arguments before they were sorted.
     context : callback context
-        Told of every step.
+        Informed of each step.
     """
 
     def __init__(self, pipeline, X, y, weights, params, unsorted, context):
@@ -460,7 +460,7 @@ class Flow:
             label = plain(label)
             self.multipliers[label] = (self.multipliers[label] if known else 1) * ratio
 
-    # What the steps share.
+    # Shared by the steps.
 
     def _population_of(self, name):
         return self.own.get(name, self.population)

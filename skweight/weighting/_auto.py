@@ -64,7 +64,7 @@ class AutoWeighting(BaseWeighting):
     See Also
     --------
     skweight.BalancedWeighting : One strength, at k + 1 fits.
-    skweight.compare_weightings : The same question with more figures.
+    skweight.compare_weightings : The same question with more statistics.
 
     Notes
     -----
@@ -118,7 +118,7 @@ class AutoWeighting(BaseWeighting):
         Returns
         -------
         strengths : list of float
-            Each once.
+            Each value once.
 
         Raises
         ------

@@ -224,7 +224,7 @@ class GroupBalancedWeighting(GroupWeighting):
 
     @property
     def needs_classes(self):
-        """Whether labels are looked at."""
+        """Whether labels are used."""
         return bool(self.by_label)
 
     def _cell_weights(self, masses):

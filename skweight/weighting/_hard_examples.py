@@ -53,7 +53,7 @@ class HardExampleWeighting(BaseModelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     hard_ : ndarray of shape (n_samples,), dtype bool
-        Rows that count `factor`.
+        Rows of weight `factor`.
     n_fits_ : int
         Number of models fitted for the weights.
     scale_ : float

@@ -37,7 +37,7 @@ def resolve_weighting(spec):
     Parameters
     ----------
     spec : None, str, dict, callable, strategy, or list of these
-        What the user passed.
+        The value of ``weighting=``.
 
     Returns
     -------
