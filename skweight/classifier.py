@@ -1,4 +1,4 @@
-"""`WeightedClassifier`: weights in, honest probabilities out."""
+"""`WeightedClassifier`: weighted fits with calibrated probabilities."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def _resolve_sampler(spec):
-    """Return a sampler with parameters for what ``resampler=`` takes."""
+    """Return a sampler with parameters for a value of ``resampler=``."""
     if not isinstance(spec, str):
         return spec
     from skweight.resampling._names import sampler_of_name
@@ -57,9 +57,10 @@ class WeightedClassifier(
     TakesCallbacks,
     WeightedWrapper,
 ):
-    r"""Weight the rows of a classifier's fit, and keep its probabilities honest.
+    r"""Weight the rows of a classifier's fit, and calibrate its probabilities.
 
-    Wraps any classifier, Pipeline, search or ensemble. Most users need five parameters:
+    It wraps any classifier, Pipeline, search or ensemble. Most users need five
+    parameters:
 
     - `estimator`: what to fit.
     - `weighting`: how much each row counts in the fit, such as ``"balanced"``.
@@ -67,98 +68,101 @@ class WeightedClassifier(
     - `decision`: how probabilities become labels, such as ``{"fraud": 0.2}``.
     - `cv`: which rows are held out for calibration and decision.
 
-    Weights that say how many rows of the population a row stands for are not a
-    parameter: pass them as `sample_weight` of `fit`. They count in every step. The
-    emphasis that `weighting` adds counts in the fit alone.
+    Population weights say how many rows of the population a row stands for. They are
+    not a parameter: pass them to `fit` as `sample_weight`. They count in every step.
+    The emphasis that `weighting` adds counts only in the fit.
 
     Parameters
     ----------
     estimator : estimator, default=None
-        Classifier, Pipeline, search or ensemble to fit; None is
+        Classifier, Pipeline, search or ensemble to fit. None is
         ``LogisticRegression()``. It is cloned, never changed. A ``FrozenEstimator`` is
-        not fitted but calibrated; `weighting` then says how it was weighted.
+        calibrated but not fitted; `weighting` then describes how it was weighted.
     weighting : None, str, dict, callable, weighting or list, default="balanced"
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
-        ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None
-        weighs all rows alike; ``"auto"`` chooses: `AutoWeighting`, at 3 k + 1 fits.
+        ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None weighs
+        all rows equally. ``"auto"`` chooses by `AutoWeighting`, at 3 k + 1 fits.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. Applied once to the population weights and once to the emphasis.
+        stabilizer. It is applied once to the population weights and once to the
+        emphasis.
     resampler : None, str or sampler, default=None
-        Changes the rows in each fit, and in no other step: ``"smote"``,
+        Resamples the rows in each fit, and in no other step: ``"smote"``,
         ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn, or a
         :class:`~skweight.resampling.WeightedSampler`. Weights that differ from row to
-        row are computed before it and resampled together with the rows; class weights
-        are computed after it. It counts as emphasis.
+        row are computed before resampling and resampled together with the rows. Class
+        weights are computed after it. Resampling counts as emphasis.
     calibration : None, str or calibrator, default="auto"
         Maps scores to probabilities. ``"auto"`` mixes families of maps by their loss on
-        held-out rows; in `partial_fit`, which has none, it means ``"prior"``.
-        ``"anchored"``, ``"sigmoid"``, ``"isotonic"`` and others of
-        :mod:`skweight.calibration` are one family each; ``"prior"`` inverts the
+        held-out rows. In `partial_fit` there are no held-out rows, and it means
+        ``"prior"``. ``"anchored"``, ``"sigmoid"``, ``"isotonic"`` and others of
+        :mod:`skweight.calibration` are one family each. ``"prior"`` inverts the
         emphasis in closed form, without further fits. None keeps the probabilities of
-        the weighted model, with one fit: use it for labels alone, or inside a search.
+        the weighted model, with one fit. Use it if you need only labels, or inside a
+        search.
     decision : str, float, dict, CostMatrix or decision, default="auto"
-        How labels follow from calibrated probabilities. ``"auto"``: the emphasis
-        decides, :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall;
-        without calibration, what the estimator predicts. ``"argmax"``: the most
-        probable class. ``"balanced"``: the class whose probability is largest relative
-        to its share of the population. A dict ``{label: threshold}``: that label
-        wherever its probability reaches the threshold; raising it trades recall for
-        precision. A float: the same for the second of two classes. A `CostMatrix`: the
-        lowest expected cost. ``"tuned"`` or a `TunedDecision`: thresholds found on the
-        held-out rows. ``"balanced"`` and costs need a calibration if there is emphasis.
+        How labels follow from calibrated probabilities. ``"auto"`` uses the emphasis,
+        :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall; without
+        calibration, it uses the labels of the estimator. ``"argmax"``: the most
+        probable class. ``"balanced"``: the class with the largest probability relative
+        to its share of the population. A dict ``{label: threshold}``: this label if its
+        probability reaches the threshold. Raising it trades recall for precision. A
+        float: the same for the second of two classes. A `CostMatrix`: the lowest
+        expected cost. ``"tuned"`` or a `TunedDecision`: thresholds tuned on the
+        held-out rows. With emphasis, ``"balanced"`` and costs need a calibration.
     conformal : {None, "split", "cross"}, default=None
-        Whether to keep held-out rows for `predict_set`, whose sets of labels hold the
-        true one with a probability that you choose. ``"split"``: half of the rows of a
-        hold-out (``cv="auto"`` then means one); the coverage is guaranteed.
-        ``"cross"``: the held-out rows of all folds, for smaller data, at k fits.
+        Whether to keep held-out rows for `predict_set`. Its sets of labels contain the
+        true label with a probability that you choose. ``"split"`` uses half of the rows
+        of a hold-out (``cv="auto"`` then means one), and the coverage is guaranteed.
+        ``"cross"`` uses the held-out rows of all folds, for smaller data, at k fits.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
-        Which rows are held out for calibrator and decision. ``"auto"``, or None: five
-        shuffled stratified folds; above 100,000 rows ``"holdout"``: a stratified fifth
-        of the rows, at most 100,000, on which the model is not fitted. A number: so
-        many folds; raising it makes fold models more like the final one, at one more
-        fit each. ``"oob"``: the votes of the trees of a bagged forest for rows that
-        they did not draw, without a further fit; or a single fit on a subsample of four
-        fifths. Folds made here keep the ``groups`` of `fit` together; a splitter, or
-        pairs of row positions, is used as it is.
+        Which rows are held out for calibrator and decision. ``"auto"`` or None: five
+        shuffled stratified folds; above 100,000 rows, ``"holdout"``. ``"holdout"``: a
+        stratified fifth of the rows, at most 100,000, on which the model is not fitted.
+        A number: the number of folds. Raising it makes fold models more similar to the
+        final model, and each fold costs one fit. ``"oob"``: the votes of the trees of a
+        bagged forest for rows that they did not draw, without a further fit; or a
+        single fit on a subsample of four fifths. Folds made here keep the ``groups`` of
+        `fit` together. A splitter, or pairs of row positions, is used as it is.
     ensemble : {"auto", True, False}, default=False
-        What predicts after k folds were fitted for their scores. False: one model,
-        fitted on all rows: k + 1 fits. True: the k fold models, whose calibrated
-        probabilities are averaged: k fits, and k times the time and memory of a
-        prediction; a hold-out keeps the one model it has, as with `conformal` in any
-        case. Trees gain .010 of log loss by it in the mean of our problems, linear
-        models with a feature for every ten rows of the rarest class .005, others next
-        to nothing, and it loses where labels are all but known. ``"auto"``: True for
-        trees and such linear models, unless the held-out log loss is below 0.3 of that
-        of the class frequencies, or a fold learned from less than half of the rows; at
-        most k + 1 fits. Without calibration there is one model.
+        Which models predict after k folds were fitted for their scores. False: one
+        model, fitted on all rows, at k + 1 fits. True: the k fold models, whose
+        calibrated probabilities are averaged. This costs k fits, and k times the time
+        and memory of a prediction. A hold-out keeps its one model; with `conformal` it
+        always does. Averaging improves the log loss of trees by .010 in the mean of our
+        problems, that of linear models with a feature for every ten rows of the rarest
+        class by .005, and that of others by next to nothing. It is worse if labels are
+        nearly certain. ``"auto"``: True for trees and such linear models, unless the
+        held-out log loss is below 0.3 of that of the class frequencies, or a fold
+        learned from less than half of the rows; at most k + 1 fits. Without calibration
+        there is one model.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that takes no weights: raise, or fit it on rows
-        drawn by them, with replacement (``"resample"``) or without.
+        What to do with an estimator that accepts no weights: raise an error, or fit it
+        on rows drawn by weight, with replacement (``"resample"``) or without.
     normalize : bool, default=True
-        Whether weights are delivered with mean 1 over the rows that count, so that
-        the scale of `sample_weight` changes nothing. False keeps it: a row of weight
-        two is then exactly the same row twice, also to a regularised loss.
+        Whether weights are delivered with mean 1 over the rows with positive weight, so
+        that the scale of `sample_weight` has no effect. False keeps the scale: a weight
+        of two is then the same as duplicating the row, also for a regularised loss.
     streaming : {"weight", "sample", "hybrid"} or Streaming, default="weight"
         How `partial_fit` weighs the rows of a stream: by weights, by drawing rows, or
-        half by each, and how soon it forgets; see :class:`~skweight.Streaming`.
+        half of each, and how fast it forgets. See :class:`~skweight.Streaming`.
     validation_fraction : float or None, default=None
-        Share of the rows of every fit, in (0, 1), that a learner which stops early
-        watches and is not fitted on: XGBoost, LightGBM, CatBoost,
-        HistGradientBoosting, skorch and scikeras, alone or last in a Pipeline. They are
-        cut before any resampling, have population weights alone, and are judged by
-        :class:`~skweight.metrics.RefinedLogLoss` unless the learner has a metric. Its
-        own patience must be set. Raising the share stops nearer to the best round, and
-        leaves fewer rows to train on.
+        Share of the rows of every fit, in (0, 1), that an early-stopping learner
+        monitors instead of being fitted on them. Supported are XGBoost, LightGBM,
+        CatBoost, HistGradientBoosting, skorch and scikeras, alone or last in a
+        Pipeline. These rows are cut before any resampling and have only population
+        weights. They are judged by :class:`~skweight.metrics.RefinedLogLoss` unless the
+        learner has a metric. The patience of the learner must be set. Raising the share
+        stops nearer to the best round, but leaves fewer rows for training.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     verbose : int, default=0
         Whether to print a line to standard error after each fit: what was fitted, k of
-        n, and the seconds. scikit-learn 1.9's `set_callbacks` works as well.
+        n, and the seconds. `set_callbacks` of scikit-learn 1.9 is supported as well.
     random_state : int, RandomState instance or None, default=None
-        Seed of folds, validation rows and bootstrap; not passed to the estimator.
+        Seed of folds, validation rows and bootstrap. It is not passed to the estimator.
 
     Attributes
     ----------
@@ -167,20 +171,20 @@ class WeightedClassifier(
     estimators_ : list of estimator
         The fitted clones of `estimator` that predict: one, or one for each fold.
     estimator_ : estimator
-        The only one of them; not there where several are averaged.
+        The only item of `estimators_`. It does not exist if several are averaged.
     weighting_, calibrator_, decision_ : object or None
-        The fitted strategy, calibrator and decision. The decision is None where labels
-        are what `estimator_` predicts.
+        The fitted strategy, calibrator and decision. The decision is None if
+        `estimator_` predicts the labels.
     threshold_ : float
-        With two classes, the probability of the second one from which it is predicted.
+        With two classes, the probability from which on the second class is predicted.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Training mass of each class as the learner saw it, over its population mass.
+        Training mass of each class for the learner, over its population mass.
     prevalence_ : dict or None
         Class frequencies set by `set_prevalence`.
     report_ : FitReport
-        What the fit did to the rows, in words and figures.
+        What the fit did to the rows, in words and numbers.
     feature_importances_, coef_ : ndarray
-        Means over `estimators_`, if all of them have it.
+        Means over `estimators_`, if all of them have the attribute.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
         Number and names of the features that `estimator_` saw, if it has them.
 
@@ -196,14 +200,15 @@ class WeightedClassifier(
     -----
     CalibrationWarning
         In `fit`, if calibrated probabilities differ from the frequencies on held-out
-        rows, rest on too few rows, or come from scores that rank the classes wrongly.
+        rows, are based on too few rows, or come from scores that rank the classes
+        wrongly.
     DoubleCountingWarning
-        If `sample_weight` looks like class weights, or rows look resampled.
+        If `sample_weight` looks like class weights, or if rows look resampled.
     FewerThanAskedWarning
         If a class has fewer rows than there are folds.
     DegenerateWeightsWarning
-        If `sample_weight` has the index labels of X in another order; weights are
-        taken by position.
+        If `sample_weight` has the index labels of X in another order. Weights are
+        assigned by position.
 
     See Also
     --------
@@ -213,11 +218,11 @@ class WeightedClassifier(
 
     Notes
     -----
-    Calibration with k folds costs k + 1 fits, or k if fold models are averaged; a
-    hold-out costs two, or one if its model is kept; out-of-bag votes cost one. A
-    strategy that needs a model adds k fits, and k (k - 1) / 2 where rows are held out,
+    Calibration with k folds costs k + 1 fits, or k if fold models are averaged. A
+    hold-out costs two fits, or one if its model is kept. Out-of-bag votes cost one fit.
+    A strategy that needs a model adds k fits, and k (k - 1) / 2 if rows are held out,
     see :class:`~skweight.weighting.BaseModelWeighting`. All other work is O(n) in time
-    and memory. If a fit fails, the fitted attributes of the fit before stay.
+    and memory. If a fit fails, the fitted attributes of the previous fit stay.
 
     References
     ----------
@@ -292,8 +297,8 @@ class WeightedClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows: anything that the estimator takes, passed on untouched but
-            for columns that only the weighting may see.
+            Training rows: anything that the estimator accepts. They are passed on
+            unchanged, without the columns that only the weighting may see.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -301,13 +306,13 @@ class WeightedClassifier(
             They count in the fit, the calibration and the decision. Zero leaves a row
             out.
         validation : tuple (X, y) or (X, y, sample_weight), default=None
-            Rows that a learner which stops early watches, instead of those that
+            Rows that an early-stopping learner monitors, instead of those that
             `validation_fraction` cuts. They have the columns and labels of the training
             rows, and population weights.
         **fit_params : dict
-            ``groups``, one for each row, which folds, hold-outs and validation rows
-            keep together; and row-wise information that the weighting or the decision
-            asks for by name. The rest goes to the `fit` of the estimator.
+            ``groups``, one for each row: folds, hold-outs and validation rows keep them
+            together. Row-wise information that the weighting or the decision requests
+            by name. All other arguments go to the `fit` of the estimator.
 
         Returns
         -------
@@ -345,16 +350,16 @@ class WeightedClassifier(
         return self.fit(X, y, RoleWeights(population, emphasis), **fit_params)
 
     def predict(self, X, **params):
-        """Return class labels, as `decision` has them follow from the probabilities.
+        """Return the class labels that `decision` derives from the probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to label. Columns that only weighting or decision may see are dropped
-            where they are still there.
+            Rows to label. Columns that only the weighting or the decision may see are
+            dropped if they are present.
         **params : dict
-            Row-wise arrays that the decision asks for by name, such as costs; and
-            ``base_margin``, where the fit was given one.
+            Row-wise arrays that the decision requests by name, such as costs; and
+            ``base_margin``, if `fit` was given one.
 
         Returns
         -------
@@ -376,7 +381,7 @@ class WeightedClassifier(
         return self.decision_.decide(proba, **metadata)
 
     def score(self, X, y, sample_weight=None):
-        """Return the accuracy; a decision that is not a label is never right.
+        """Return the accuracy; a decision that is not a label is never correct.
 
         Parameters
         ----------
@@ -390,7 +395,7 @@ class WeightedClassifier(
         Returns
         -------
         accuracy : float
-            Share of the rows that are decided for their label.
+            Share of the rows whose decision equals their label.
         """
         further = getattr(self.decision_, "decisions_", ())[len(self.classes_) :]
         if not len(further):
@@ -400,14 +405,14 @@ class WeightedClassifier(
 
     @available_if(has_predict_proba)
     def predict_proba(self, X, **params):
-        """Return class probabilities, calibrated where a calibration was asked for.
+        """Return class probabilities, calibrated if a calibration is set.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
         **params : dict
-            ``base_margin`` of XGBoost, where the fit was given one.
+            ``base_margin`` of XGBoost, if `fit` was given one.
 
         Returns
         -------
@@ -426,9 +431,9 @@ class WeightedClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
         **params : dict
-            ``base_margin`` of XGBoost, where the fit was given one.
+            ``base_margin`` of XGBoost, if `fit` was given one.
 
         Returns
         -------
@@ -453,12 +458,12 @@ class WeightedClassifier(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
 
         Returns
         -------
         values : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            What ``estimator_.decision_function`` returns. Not available with a
+            Result of ``estimator_.decision_function``. Not available with a
             calibration: rank by its probabilities.
         """
         check_fitted(self, "estimators_")
@@ -467,7 +472,7 @@ class WeightedClassifier(
 
     @property
     def estimator_(self):
-        """The fitted clone of `estimator`, where predictions are of one model."""
+        """The fitted clone of `estimator`, if one model predicts."""
         check_fitted(self, "estimators_")
         if len(self.estimators_) > 1:
             raise AttributeError(
@@ -479,7 +484,7 @@ class WeightedClassifier(
 
     @property
     def threshold_(self):
-        """Probability of the second of two classes that decides."""
+        """The probability threshold for the second of two classes."""
         check_fitted(self, "estimators_")
         if self.decision_ is None:
             raise AttributeError(
@@ -494,8 +499,8 @@ class WeightedClassifier(
         Returns
         -------
         routing : MetadataRouter
-            Routing of scikit-learn. `sample_weight` is used by the classifier itself;
-            what its estimator gets is computed.
+            Metadata routing of scikit-learn. The classifier itself uses `sample_weight`
+            and computes the weights of its estimator.
         """
         return (
             super()
@@ -545,17 +550,17 @@ class WeightedClassifier(
         return resolve_decision(self.decision, labels)
 
     def _learn_from_labels(self, classes):
-        """Return further attributes, which follow from the labels alone."""
+        """Return further attributes, which depend on the labels alone."""
         return {}
 
     def _holds_out_rows(self):
-        """Return whether calibrator, decision or sets see rows that a fit left out."""
+        """Return whether calibrator, decision or sets use rows that a fit left out."""
         return learns_from_held_out_rows(
             self._make_calibrator(), self._make_decision(), self.conformal
         )
 
     def _guard_passed(self, X, y, sample_weight):
-        """Warn of what a caller passed to a Pipeline whose last step this is."""
+        """Warn of bad arguments to a Pipeline whose last step is this classifier."""
         if self.calibration is None and not self._holds_out_rows():
             return
         y = check_labels(y, owner=type(self).__name__)
@@ -568,7 +573,7 @@ class WeightedClassifier(
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         from sklearn.linear_model import LogisticRegression, RidgeClassifier
         from sklearn.naive_bayes import GaussianNB
         from sklearn.pipeline import make_pipeline

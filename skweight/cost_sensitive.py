@@ -1,4 +1,4 @@
-"""`CostSensitiveClassifier`: decide by what mistakes cost."""
+"""`CostSensitiveClassifier`: decide by the costs of mistakes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,65 +18,64 @@ if TYPE_CHECKING:
 
 
 class CostSensitiveClassifier(WeightedClassifier):
-    r"""Let a classifier decide by what mistakes cost.
+    r"""Let a classifier decide by the costs of mistakes.
 
-    Wraps any classifier, Pipeline, search or ensemble. It is fitted as it is, its
-    probabilities are calibrated on rows it was not fitted on, and every row is decided
-    so as to cost the least on average:
+    It wraps any classifier, Pipeline, search or ensemble. The classifier is fitted
+    without weights from the costs. Its probabilities are calibrated on rows that it was
+    not fitted on. Every row then gets the decision with the lowest expected cost:
 
     .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
 
-    This is :class:`WeightedClassifier` with other defaults. Costs decide, weights do
-    not: weighting by cost as well would count the costs twice, and is an error unless a
-    calibration takes the weights out again.
+    This is :class:`WeightedClassifier` with other defaults. Costs affect decisions, not
+    weights. Weighting by cost as well would count the costs twice. This raises an error
+    unless a calibration removes the weights again.
 
     Parameters
     ----------
     estimator : estimator
         Classifier, Pipeline, search or ensemble to fit. It is cloned, never changed.
     cost : CostMatrix, dict or DataFrame
-        What mistakes cost, maybe per row, and maybe what a decision costs that is no
-        label, such as to ask a human: best a `CostMatrix`. A dict with ``fp`` and
+        The costs of mistakes, maybe per row, and maybe of decisions that are no label,
+        such as asking a human. A `CostMatrix` is recommended. A dict with ``fp`` and
         ``fn`` (and ``pos_label``), a nested dict ``{true: {decided: cost}}`` and a
-        DataFrame with axes named "true" and "predicted" can be read in one way only
-        and are taken, too.
+        DataFrame with axes named "true" and "predicted" are unambiguous, so they are
+        accepted, too.
     decision : str, float or decision, default="expected_cost"
         ``"expected_cost"``: the cheapest decision for each row. ``"tuned"``: the
-        thresholds that cost least on held-out rows, the same for all rows; for
-        probabilities that cannot be trusted. ``"argmax"`` and everything else that
-        `WeightedClassifier` takes leave the costs out of the decision.
+        thresholds that cost least on held-out rows, the same for all rows, for
+        probabilities that cannot be trusted. ``"argmax"`` and all other values of
+        `WeightedClassifier` ignore the costs.
     weighting : None, str, dict, callable, weighting, or list of these, default=None
-        How much every row counts in the fit, as in `WeightedClassifier`;
+        How much every row counts in the fit, as in `WeightedClassifier`. Use
         ``CostWeighting(cost)`` for a learner that is too simple for its data.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights, as in `WeightedClassifier`.
     resampler : None, str or sampler, default=None
-        What changes the rows inside every fit, as in `WeightedClassifier`.
+        Resamples the rows inside every fit, as in `WeightedClassifier`.
     calibration : None, str or calibrator, default="auto"
-        What maps outputs to probabilities, as in `WeightedClassifier`. ``"auto"``
-        mixes families of maps by their loss on rows they have not seen. None takes the
-        probabilities of the estimator as they are, at no additional fit.
+        Maps outputs to probabilities, as in `WeightedClassifier`. ``"auto"`` mixes
+        families of maps by their loss on held-out rows. None uses the probabilities of
+        the estimator unchanged, without an additional fit.
     drop : bool, default=False
-        Whether columns of X that carry costs are hidden from the estimator. False lets
-        it learn from them: what is at stake is often informative. They must be there
-        at prediction in any case.
+        Whether columns of X that contain costs are hidden from the estimator. False
+        lets it learn from them, because costs are often informative. The columns must
+        be present at prediction in both cases.
     conformal : {None, "split", "cross"}, default=None
         Which rows are kept for `predict_set`, as in `WeightedClassifier`.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
-        Where the held-out scores come from that calibrator and decision see, as in
-        `WeightedClassifier`.
+        Which rows are held out for calibrator and decision, as in `WeightedClassifier`.
     ensemble : {"auto", True, False}, default=False
         Whether fold models are averaged, as in `WeightedClassifier`.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that takes no weights, where there are any, as in
-        `WeightedClassifier`.
+        What to do with an estimator that accepts no weights, if there are weights, as
+        in `WeightedClassifier`.
     normalize : bool, default=True
-        Whether weights are delivered with mean 1 over the rows that count.
+        Whether weights are delivered with mean 1 over rows with positive weight.
     validation_fraction : float or None, default=None
-        Share of the rows of every fit, in (0, 1), that a learner which stops early
-        watches, as in `WeightedClassifier`.
+        Share of the rows of every fit, in (0, 1), that an early-stopping learner
+        monitors, as in `WeightedClassifier`.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     verbose : int, default=0
         Whether to print a line to standard error after each fit.
     random_state : int, RandomState instance or None, default=None
@@ -91,7 +90,7 @@ class CostSensitiveClassifier(WeightedClassifier):
     estimators_ : list of estimator
         The fitted clones of `estimator` that predict: one, or one for each fold.
     estimator_ : estimator
-        The only one of them; not there where several are averaged.
+        The only item of `estimators_`. It does not exist if several are averaged.
     weighting_ : weighting or None
         The fitted strategy.
     calibrator_ : calibrator or None
@@ -99,31 +98,32 @@ class CostSensitiveClassifier(WeightedClassifier):
     decision_ : decision or None
         The fitted decision.
     threshold_ : float
-        Probability of the second of two classes that decides, where one does: with
-        constant costs of labels alone, or tuned. It can be given to scikit-learn's
-        ``FixedThresholdClassifier``.
+        Probability threshold for the second of two classes, if one threshold decides:
+        with constant costs of labels alone, or tuned. It can be passed to
+        scikit-learn's ``FixedThresholdClassifier``.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Training mass of each class as the learner saw it, over its population mass.
+        Training mass of each class for the learner, over its population mass.
     prevalence_ : dict or None
         Class frequencies set by `set_prevalence`.
     report_ : FitReport
-        What the fit did to the rows, in words and figures.
+        What the fit did to the rows, in words and numbers.
     feature_importances_ : ndarray of shape (n_features,)
-        Mean over `estimators_`, where all of them have it.
+        Mean over `estimators_`, if all of them have the attribute.
     coef_ : ndarray
-        The same of coefficients, which are of the scores before a calibration.
+        The mean of their coefficients, which refer to scores before a calibration.
     n_features_in_ : int
-        Number of features that `estimator_` saw, where it says so.
+        Number of features that `estimator_` saw, if it has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where it says so.
+        Names of these, if available.
 
     Raises
     ------
     ValueError
-        In `fit`, if labels of the costs are missing or unknown, costs cannot be had
-        from the rows, or an emphasis would count twice; before anything is fitted.
+        In `fit`, before anything is fitted, if labels of the costs are missing or
+        unknown, if costs cannot be read from the rows, or if an emphasis would count
+        twice.
     TypeError
-        In `fit`, if the costs are an array, whose axes have no names.
+        In `fit`, if the costs are an array, because its axes have no names.
 
     Warns
     -----
@@ -138,9 +138,9 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     Notes
     -----
-    At most k + 1 fits for k folds, or one without calibration; all other work is
-    O(n K^2) for n rows and K classes. Population weights (`sample_weight` of `fit`)
-    count in the fit, the calibration and a tuned threshold.
+    At most k + 1 fits for k folds, or one without calibration. All other work is O(n
+    K^2) for n rows and K classes. Population weights (`sample_weight` of `fit`) count
+    in the fit, the calibration and a tuned threshold.
 
     References
     ----------
@@ -152,7 +152,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     Examples
     --------
-    Frauds cost their amount, a false alarm costs 10:
+    A missed fraud costs its amount, a false alarm costs 10:
 
     >>> import numpy as np
     >>> import pandas as pd
@@ -217,32 +217,32 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     @available_if(has_predict_proba)
     def expected_cost(self, X, **params):
-        """Return what every decision would cost on average.
+        """Return the expected cost of every possible decision.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, with the columns that carry costs.
+            Rows, with the columns that contain costs.
         **params : dict
             Row-wise arrays that the costs name.
 
         Returns
         -------
         risk : ndarray of shape (n_samples, n_decisions)
-            Column j is the expected cost of ``cost_.decisions[j]``: of ``classes_[j]``
-            first, then of other decisions.
+            Column j is the expected cost of ``cost_.decisions[j]``: first the decisions
+            for ``classes_[j]``, then other decisions.
         """
         check_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)
 
     @available_if(has_predict_proba)
     def decision_report(self, X, **params):
-        """Return what is known of every row, what a decision may cost, and the choice.
+        """Return probabilities, expected costs and the decision of every row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, with the columns that carry costs.
+            Rows, with the columns that contain costs.
         **params : dict
             Row-wise arrays that the costs name.
 
@@ -250,11 +250,11 @@ class CostSensitiveClassifier(WeightedClassifier):
         -------
         report : pandas.DataFrame
             One row per row of X, with its index: the probability ``p(label)`` of each
-            class, the expected ``cost(decision)`` of all that can be decided, and the
-            ``decision``. With two classes and no other decision also the ``threshold``
-            on the probability of the second from which on it is the cheaper one for
-            this row; NaN where one decision is the cheaper one whatever the
-            probability.
+            class, the expected ``cost(decision)`` of each possible decision, and the
+            ``decision``. With two classes and no other decision, also the
+            ``threshold``: from this probability of the second class on, the second
+            class is the cheaper decision for this row. It is NaN if one decision is
+            cheaper for all probabilities.
         """
         import pandas as pd
 
@@ -302,7 +302,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.naive_bayes import GaussianNB
 
@@ -316,7 +316,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
 
 class _CostsOfAnyLabels(CostMatrix):
-    """Costs for whatever labels come, as the checks of scikit-learn bring many."""
+    """Costs for any labels, because the checks of scikit-learn use many."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""`WeightedRegressor`: weights into the fit of any regressor."""
+"""`WeightedRegressor`: weights for the fit of any regressor."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,57 +23,58 @@ if TYPE_CHECKING:
 class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     r"""Weight the rows of a regressor's fit.
 
-    Wraps any regressor, Pipeline or search, as :class:`~skweight.WeightedClassifier`
-    wraps classifiers: a weighting decides how much every row counts, and the weights
-    are passed to the estimator in the way that it supports. For weights that need no
-    classes: covariate shift, survey weights, your own weights.
+    It wraps any regressor, Pipeline or search, as :class:`~skweight.WeightedClassifier`
+    wraps classifiers. A weighting decides how much every row counts, and the weights
+    are passed to the estimator in the way that it supports. Use it for weights that
+    need no classes: covariate shift, survey weights, your own weights.
 
     .. math:: \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i)
 
-    with :math:`p_i` population weights and :math:`e_i` emphasis. Emphasis
-    biases the predicted mean towards the emphasised rows. There is no calibration of a
-    regressor that would correct this.
+    with :math:`p_i` population weights and :math:`e_i` emphasis. Emphasis biases the
+    predicted mean towards the emphasised rows. No calibration of a regressor would
+    correct this.
 
     Parameters
     ----------
     estimator : estimator, default=None
-        Regressor, Pipeline or search to fit; None is ``LinearRegression()``. It is
+        Regressor, Pipeline or search to fit. None is ``LinearRegression()``. It is
         cloned, never changed.
     weighting : None, callable, weighting or list, default=None
-        How much every row counts: a strategy that does not look at classes, such as
+        How much every row counts: a strategy that does not use classes, such as
         :class:`~skweight.DensityRatioWeighting`, a callable ``(X, y) -> weights``, or a
-        list, meaning the product. None weighs by `sample_weight` alone.
+        list, meaning the product. None uses `sample_weight` alone.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. Applied once to the population weights and once to the emphasis.
+        stabilizer. It is applied once to the population weights and once to the
+        emphasis.
     conformal : {None, "split", "cross"}, default=None
-        Whether residuals of held-out rows are kept for `predict_interval`, whose
-        intervals hold the value with a probability that is asked for. ``"split"``: the
-        model is fitted on the other rows, and the coverage is guaranteed. ``"cross"``:
-        residuals of all rows from fold models, and one model fitted on all: k + 1 fits,
-        and an approximation.
+        Whether to keep residuals of held-out rows for `predict_interval`. Its intervals
+        contain the value with a requested probability. ``"split"``: the model is fitted
+        on the other rows, and the coverage is guaranteed. ``"cross"``: residuals of all
+        rows from fold models, and one model fitted on all rows. This costs k + 1 fits,
+        and the coverage is approximate.
     cv : int, splitter, iterable or None, default=None
         Which rows are held out for `conformal`. None: a fifth of the rows for
-        ``"split"``, five shuffled folds for ``"cross"``, which keep ``groups`` together
-        where `fit` is given them. Rows of a time series need splits of time.
+        ``"split"``, five shuffled folds for ``"cross"``. Both keep ``groups`` together
+        if they are passed to `fit`. Rows of a time series need splits by time.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that takes no weights at all: raise, or fit it on
-        rows drawn in proportion to their weights: ``"resample"``, a systematic
-        bootstrap; ``"subsample"``, no row twice: each is kept with the probability
-        weight / largest weight, so that one large weight leaves few.
+        What to do with an estimator that accepts no weights: raise an error, or fit it
+        on rows drawn in proportion to their weights. ``"resample"`` is a systematic
+        bootstrap. ``"subsample"`` draws no row twice: each row is kept with the
+        probability weight / largest weight, so that one large weight leaves few rows.
     normalize : bool, default=True
-        Whether weights are delivered with mean 1 over the rows that count, so that
-        the scale of `sample_weight` changes nothing. False keeps it: a row of weight
-        two is then exactly the same row twice, also to a regularised loss.
+        Whether weights are delivered with mean 1 over the rows with positive weight, so
+        that the scale of `sample_weight` has no effect. False keeps the scale: a weight
+        of two is then the same as duplicating the row, also for a regularised loss.
     validation_fraction : float or None, default=None
-        Share of the rows, in (0, 1), that the regressor watches to stop early and is
-        not fitted on; see :class:`~skweight.WeightedClassifier`.
+        Share of the rows, in (0, 1), that the regressor monitors for early stopping and
+        is not fitted on; see :class:`~skweight.WeightedClassifier`.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the bootstrap, of validation rows and of rows held out; not passed to
-        the estimator.
+        Seed of the bootstrap, of validation rows and of held-out rows. It is not passed
+        to the estimator.
 
     Attributes
     ----------
@@ -82,15 +83,15 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     weighting_ : weighting or None
         The fitted strategy.
     report_ : RegressionReport
-        What the fit did to the rows, in words and figures.
+        What the fit did to the rows, in words and numbers.
     feature_importances_ : ndarray of shape (n_features,)
-        Those of `estimator_`, where it has them.
+        The attributes of `estimator_`, if it has them.
     coef_ : ndarray
-        The same of coefficients.
+        Coefficients of `estimator_`.
     n_features_in_ : int
-        Number of features that `estimator_` saw, where it says so.
+        Number of features that `estimator_` saw, if it has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where it says so.
+        Names of these, if available.
 
     Raises
     ------
@@ -109,8 +110,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     Notes
     -----
-    One fit of the strategy and one of the estimator, k more for ``conformal="cross"``;
-    all other work is O(n log n).
+    One fit of the strategy and one fit of the estimator, and k more for
+    ``conformal="cross"``. All other work is O(n log n).
 
     References
     ----------
@@ -120,7 +121,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     Examples
     --------
-    A straight line where the truth is bent fits best where most of the weight is:
+    A straight line cannot follow a curve. It fits best where most of the weight is:
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LinearRegression
@@ -168,19 +169,19 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows: anything that the estimator takes, passed on untouched but
-            for columns that only the weighting may see.
+            Training rows: anything that the estimator accepts. They are passed on
+            unchanged, without the columns that only the weighting may see.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Values.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
             Zero leaves a row out.
         validation : tuple (X, y) or (X, y, sample_weight), default=None
-            Rows that a regressor which stops early watches, with population weights.
+            Rows that an early-stopping regressor monitors, with population weights.
         **fit_params : dict
-            ``groups``, one for each row, which `validation_fraction` and the splits of
-            `conformal` keep together; row-wise information that the weighting asks for
-            by name; the rest goes to the `fit` of the estimator.
+            ``groups``, one for each row: `validation_fraction` and the splits of
+            `conformal` keep them together. Row-wise information that the weighting
+            requests by name. All other arguments go to the `fit` of the estimator.
 
         Returns
         -------
@@ -202,13 +203,13 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         return keep_regression(self, request, weighed, fitted, report, intervals)
 
     def predict(self, X):
-        """Return what the fitted estimator predicts.
+        """Return the predictions of the fitted estimator.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at. Columns that only the weighting may see are dropped where
-            they are still there.
+            Rows to predict. Columns that only the weighting may see are dropped if they
+            are present.
 
         Returns
         -------
@@ -239,7 +240,7 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         from sklearn.linear_model import LinearRegression, Ridge
 
         return [cls(LinearRegression()), cls(Ridge(), normalize=False)]

@@ -1,12 +1,12 @@
-"""Stabilizers keep weights sane: clip, cap, temper or smooth them, then mean 1.
+"""Stabilizers clip, cap, temper or smooth weights, and set their mean to 1.
 
 A stabilizer is a scikit-learn estimator without data: it has parameters, can be cloned
-and searched over, and has the one method ``stabilize(weights)``. Whoever calls it gives
-it the raw weights of one role, once; population and emphasis are stabilized apart.
+and searched over, and has one method, ``stabilize(weights)``. The caller passes the raw
+weights of one role, once. Population weights and emphasis are stabilized separately.
 
-The order inside is always the same: temper or smooth the raw weights, cap them, so
-that the cap still holds at the end, and leave them with mean 1 over the rows of
-non-zero weight. The work is done by the functions of :mod:`skweight.weights`.
+The order is always the same: temper or smooth the raw weights, then cap them, so that
+the cap holds at the end. The result has mean 1 over the rows of non-zero weight. The
+functions of :mod:`skweight.weights` do the work.
 """
 
 from numbers import Real
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class BaseStabilizer(Documented, BaseEstimator):
-    """The part all stabilizers share; each says how in ``_reshape``."""
+    """The base class of all stabilizers; each one implements ``_reshape``."""
 
     def stabilize(self, weights):
         """Return stabilized weights with mean 1 over the rows of non-zero weight.
@@ -47,8 +47,8 @@ class BaseStabilizer(Documented, BaseEstimator):
         Returns
         -------
         stabilized : ndarray of shape (n_samples,)
-            Weights in average rows. Zeros stay zero, larger weights stay larger or
-            become equal.
+            Weights with mean 1. Zeros stay zero, larger weights stay larger or become
+            equal.
 
         Raises
         ------
@@ -62,25 +62,25 @@ class BaseStabilizer(Documented, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         return [cls()]
 
 
 class ClipStabilizer(BaseStabilizer):
-    """Cut the largest weights off at a threshold found from the weights.
+    """Limit the largest weights to a threshold computed from the weights.
 
     The simplest way to limit a few large weights. The threshold is applied to the raw
-    weights, and normalising multiplies all of them afterwards. Use
-    :class:`CapStabilizer` for a bound that holds in the fit.
+    weights. Normalising afterwards multiplies all of them. Use :class:`CapStabilizer`
+    for a bound that holds in the fit.
 
     Parameters
     ----------
     method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
-        Where the threshold comes from, see :func:`~skweight.weights.clip_weights`.
+        How the threshold is computed, see :func:`~skweight.weights.clip_weights`.
         ``"truncated"`` is the square root of n times the mean.
     limit : float, default=None
-        Quantile in (0, 1], or multiple > 0, in the unit of the method. Raising it
-        clips less. None means the default of the method.
+        Quantile in (0, 1], or multiple > 0, in the unit of the method. Raising it clips
+        less. None means the default of the method.
 
     See Also
     --------
@@ -107,16 +107,16 @@ class ClipStabilizer(BaseStabilizer):
 
 
 class CapStabilizer(BaseStabilizer):
-    """Bound weights at a multiple of an average row, exactly.
+    """Bound weights exactly at a multiple of their mean.
 
-    The choice when you can say how much one row may count at most. Other weights
-    rise together until the mean is 1 again.
+    Use it if you know how much one row may count at most. The other weights rise
+    together until the mean is 1 again.
 
     Parameters
     ----------
     cap : float, default=10.0
-        Largest weight of the result, in average rows; at least 1. Lowering it
-        flattens more; 1 makes all non-zero weights equal.
+        Largest weight of the result, as a multiple of the mean; at least 1. Lowering it
+        flattens more. 1 makes all non-zero weights equal.
 
     Notes
     -----
@@ -133,7 +133,7 @@ class CapStabilizer(BaseStabilizer):
         self.cap = cap
 
     def _reshape(self, weights):
-        # None would mean "no cap" to the others; here it would do nothing in silence.
+        # None means "no cap" in other stabilizers; here it would silently do nothing.
         check_number(self.cap, name="cap", low=1)
         return weights
 
@@ -142,13 +142,13 @@ class ParetoStabilizer(BaseStabilizer):
     """Replace the largest weights by their expectation under a fitted tail.
 
     Pareto smoothing for estimated density ratios. Weights without a continuous tail,
-    such as weights per class, and fewer than 25 of them, are only normalised.
+    such as weights per class, are only normalised. So are fewer than 25 weights.
 
     Parameters
     ----------
     cap : float, default=None
-        Largest weight after smoothing, in average rows; at least 1. Lowering it
-        flattens more. None means no cap.
+        Largest weight after smoothing, as a multiple of the mean; at least 1. Lowering
+        it flattens more. None means no cap.
 
     See Also
     --------
@@ -156,8 +156,8 @@ class ParetoStabilizer(BaseStabilizer):
 
     Notes
     -----
-    O(n), or O(n log n) with a cap. A single large weight that is right is shrunk as
-    well; compare the effective sample size before and after.
+    O(n), or O(n log n) with a cap. A single large weight is shrunk even if it is
+    correct. Compare the effective sample size before and after.
 
     References
     ----------
@@ -186,20 +186,20 @@ class ParetoStabilizer(BaseStabilizer):
 class TemperStabilizer(BaseStabilizer):
     """Flatten weights by a power, as little as an effective sample size allows.
 
-    Use it to say what weighting may cost: ``fraction=0.5`` keeps the information of
-    half the rows. All weights move, not only the largest.
+    Use it to limit the cost of weighting: ``fraction=0.5`` keeps the information of
+    half the rows. All weights change, not only the largest ones.
 
     Parameters
     ----------
     fraction : float, default=0.5
         Effective sample size to keep, as a share of the non-zero rows, in (0, 1].
-        Raising it flattens more. Weights that have as much already stay as they are.
+        Raising it flattens more. Weights that already reach it are unchanged.
     exponent : float, default=None
         A fixed power in [0, 1] instead: 0 makes all non-zero weights equal, 1 leaves
-        them as they are. ``fraction`` is then not looked at.
+        them unchanged. ``fraction`` is then ignored.
     cap : float, default=None
-        Largest weight after tempering, in average rows; at least 1. None means no
-        cap.
+        Largest weight after tempering, as a multiple of the mean; at least 1. None
+        means no cap.
 
     See Also
     --------
@@ -243,15 +243,15 @@ _BY_NAME = {
 
 
 def resolve_stabilizer(spec):
-    """Turn what a user writes for ``stabilizer=`` into a stabilizer, or None.
+    """Return the stabilizer for a value of ``stabilizer=``, or None.
 
     Parameters
     ----------
     spec : None, str, float or object
-        None for no stabilizing; ``"clip"``, ``"pareto"`` or ``"temper"`` for the
-        stabilizer of that name with its defaults; a number of at least 1 for an
-        exact cap at that multiple of an average row; or any object with a method
-        ``stabilize``, which is returned as it is.
+        None for no stabilizing. ``"clip"``, ``"pareto"`` or ``"temper"`` for the
+        stabilizer of that name with its defaults. A number of at least 1 for an exact
+        cap at that multiple of the mean. Or any object with a method ``stabilize``,
+        which is returned unchanged.
 
     Returns
     -------
@@ -263,7 +263,7 @@ def resolve_stabilizer(spec):
     ValueError
         If a name is unknown or a number is below 1 or not finite.
     TypeError
-        If it is none of these, such as a class instead of an object.
+        If it has another type, such as a class instead of an object.
 
     Notes
     -----
@@ -308,10 +308,10 @@ def resolve_stabilizer(spec):
 
 
 def map_of(raw, stable):
-    """Return the points of a map that does to any weight what a stabilizer did.
+    """Return the points of a map that repeats the effect of a stabilizer.
 
-    Stabilizers keep the order of the weights, so the map is increasing: straight lines
-    between the points. A clip or a cap has three of them, whatever the number of rows.
+    Stabilizers keep the order of the weights, so the map is increasing, and linear
+    between the points. A clip or a cap has three points, whatever the number of rows.
 
     Parameters
     ----------
@@ -321,13 +321,13 @@ def map_of(raw, stable):
     Returns
     -------
     points : tuple of two ndarrays, or None
-        For ``numpy.interp``; None where all weights were multiplied by one number.
+        For ``numpy.interp``; None if all weights were multiplied by one number.
     """
     at, first = np.unique(raw, return_index=True)
     to = stable[first]
     at, to = (at, to) if at[0] == 0 else (np.r_[0.0, at], np.r_[0.0, to])
-    # Weights that were multiplied by one number, from the first on, and weights that
-    # all ended at the same bound.
+    # The leading weights that were multiplied by one number, and the trailing weights
+    # that ended at one bound, need no inner points.
     scaled = np.isclose(to[1:] / at[1:], to[1] / at[1], rtol=1e-12, atol=0)
     bounded = np.isclose(to[1:], to[-1], rtol=1e-12, atol=0)
     if scaled.all():

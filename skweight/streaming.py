@@ -1,4 +1,4 @@
-"""Rows that arrive in chunks: the weights of a stream, and mini-batches with quotas."""
+"""Rows that arrive in chunks: weights for a stream, and mini-batches with quotas."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,10 +21,10 @@ from skweight.delivery._draw import systematic_resample
 __all__ = ["BalancedBatches", "Streaming"]
 
 
-# How much of the total weight of a row is expressed by drawing it.
+# Which power of the total weight of a row becomes its number of draws.
 DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
 
-# Strength of the emphasis by the share of the warm-up that is over.
+# Strength of the emphasis as a function of the finished share of the warm-up.
 _SCHEDULES = {
     "linear": lambda share: share,
     "step": np.floor,
@@ -35,30 +35,31 @@ _SCHEDULES = {
 class Streaming(BaseEstimator):
     r"""How ``partial_fit`` weighs the rows of a stream.
 
-    What ``WeightedClassifier(streaming=...)`` takes. A row of total weight w is drawn
-    :math:`w^s` times on average and given the weight :math:`w^{1-s}` each time, so that
-    its mean contribution is w whatever s is.
+    Pass it as ``WeightedClassifier(streaming=...)``. A row of total weight w is drawn
+    :math:`w^s` times on average, and gets the weight :math:`w^{1-s}` each time. Its
+    mean contribution is therefore w for every s.
 
     Parameters
     ----------
     mode : {"weight", "sample", "hybrid"}, default="weight"
-        ``"weight"`` (s = 0): every row once, with its weight; exact, and right for
-        learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows
-        drawn by their weights; for stochastic gradients, which large weights make
-        uneven and at a large learning rate unstable [1]_. ``"hybrid"`` (s = 1/2): half
-        of each.
+        ``"weight"`` (s = 0): every row once, with its weight. This is exact, and suits
+        learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows are
+        drawn by their weights. This suits stochastic gradients: large weights make
+        their steps uneven, and unstable at a large learning rate [1]_. ``"hybrid"`` (s
+        = 1/2): half of each.
     half_life : float, default=None
-        Rows after which a row counts half in the class masses. Lowering it follows
-        class shares that change, at the price of noise. None: nothing is forgotten.
+        Number of rows after which a row counts half in the class masses. Lowering it
+        follows changes of class shares faster, but adds noise. None: nothing is
+        forgotten.
     warmup : int, default=None
-        Rows over which emphasis grows from none to all that the strategy gives. A
-        learner of gradients then finds its features on original rows before it
-        turns to rare classes (deferred re-weighting [3]_). Population weights are in
-        force from the first row on. Rows that a `fit` saw before count. None: all
+        Number of rows over which emphasis grows from none to the full weights of the
+        strategy. A gradient-based learner then first learns its features on original
+        rows, before rare classes dominate (deferred re-weighting [3]_). Population
+        weights apply from the first row on. Rows of an earlier `fit` count. None: full
         emphasis from the first row.
     schedule : {"linear", "step", "cosine"}, default="linear"
         How emphasis grows: evenly; all at once after `warmup` rows; slowly at both
-        ends. Looked at where there is a `warmup`.
+        ends. Only used with a `warmup`.
 
     See Also
     --------
@@ -67,14 +68,14 @@ class Streaming(BaseEstimator):
 
     Notes
     -----
-    Class shares are ratios of faded sums, :math:`\sum_i \lambda^{n-i} [y_i = k]` over
-    their sum over k. That is a moving average with its start corrected, as in Adam
-    [2]_: the first rows are not outweighed by an empty past.
+    Class shares are ratios of decaying sums, :math:`\sum_i \lambda^{n-i} [y_i = k]`
+    over their sum over k. That is a moving average whose start is corrected, as in Adam
+    [2]_: no empty past outweighs the first rows.
 
     With `warmup` T, row t has the emphasis :math:`e_t^{a(t)}`, divided by its mean over
-    the population, with :math:`a(t) = t / T`, :math:`[t \ge T]`, or
-    :math:`(1 - \cos(\pi t / T)) / 2`, and 1 from T on. An inversion by
-    ``calibration="prior"`` takes back what all rows together have been given.
+    the population, with :math:`a(t) = t / T`, :math:`[t \ge T]`, or :math:`(1 -
+    \cos(\pi t / T)) / 2`, and 1 from T on. ``calibration="prior"`` inverts the total
+    emphasis of all rows so far.
 
     References
     ----------
@@ -113,7 +114,7 @@ class Streaming(BaseEstimator):
         self.schedule = schedule
 
     def check(self):
-        """Raise unless the parameters can be used."""
+        """Raise if a parameter has an invalid value."""
         check_choice(self.mode, list(DRAWN_SHARE), name="streaming.mode")
         if self.half_life is not None:
             check_number(self.half_life, name="half_life", low=0, include="neither")
@@ -122,12 +123,12 @@ class Streaming(BaseEstimator):
             check_number(self.warmup, name="warmup", low=1)
 
     def strength(self, rows):
-        """Return the share of the emphasis that is applied after so many rows.
+        """Return the exponent of the emphasis after so many rows.
 
         Parameters
         ----------
         rows : array-like
-            Numbers of rows that came before.
+            Numbers of previous rows.
 
         Returns
         -------
@@ -141,7 +142,7 @@ class Streaming(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         return [cls(), cls("sample", half_life=100), cls(warmup=50)]
 
 
@@ -160,16 +161,16 @@ def resolve_streaming(spec):
 class BalancedBatches:
     r"""Row numbers of mini-batches in which every class has its quota.
 
-    For learners that are fitted batch by batch: loops over ``partial_fit``, and the
-    ``DataLoader`` of PyTorch, to which it is a ``batch_sampler`` (PyTorch itself is not
+    Use it for learners that are fitted batch by batch: loops over ``partial_fit``, and
+    the ``DataLoader`` of PyTorch, as its ``batch_sampler`` (PyTorch itself is not
     needed). Weights on the rows of a batch make the steps of gradient descent uneven,
-    up to instability; drawing the rows in proportion to their weights has the same mean
+    or even unstable. Drawing rows in proportion to their weights has the same mean
     gradient and even steps [1]_.
 
     A batch of m rows has :math:`m \, q_k / \sum_j q_j` rows of class k, with quotas
-    :math:`q`. If that is not a whole number, the batches take turns, so that none is a
-    row off and their total is not either. Over an epoch, row i of class k with
-    :math:`m_k` draws comes
+    :math:`q`. If this is not a whole number, it is rounded up in some batches and down
+    in others, so that no batch and no total is off by a row. Over an epoch, row i of
+    class k with :math:`m_k` draws comes
 
     .. math:: \lfloor m_k w_i / \textstyle\sum_{j \in k} w_j \rfloor
 
@@ -182,24 +183,24 @@ class BalancedBatches:
     batch_size : int
         Rows in a batch. Raising it makes steps less noisy and fewer.
     weights : array-like of shape (n_samples,), default=None
-        How often rows of one class are drawn relative to each other. They move no
-        class share unless `quotas` is ``"proportional"``. None: all alike. A row of
-        weight zero is never drawn.
+        How often rows of one class are drawn relative to each other. Class shares
+        depend on them only if `quotas` is ``"proportional"``. None: all rows alike. A
+        row of weight zero is never drawn.
     quotas : None, "proportional" or dict, default=None
-        Shares of the classes in every batch. None: all classes alike.
-        ``"proportional"``: as the total weights of the classes. A dict
-        ``{label: share}`` gives rows per batch or any other measure of them.
+        Shares of the classes in every batch. None: equal shares. ``"proportional"``: in
+        proportion to the total weights of the classes. A dict ``{label: share}`` gives
+        rows per batch, or shares in any other unit.
     n_batches : int, default=None
-        Batches in an epoch. None: as many as it takes to draw as many rows as `y` has,
+        Batches in an epoch. None: as many as needed to draw as many rows as `y` has,
         over all ranks.
     rank : int, default=0
-        Number of this process in distributed training, from 0. Each rank gets batches
-        of its own out of the same epoch; quotas hold in each of them.
+        Number of this process in distributed training, from 0. Each rank gets its own
+        batches of the same epoch. The quotas hold for each rank.
     world_size : int, default=1
         Number of processes.
     random_state : int, RandomState instance or None, default=None
-        Seed. Epochs differ from each other, and are the same under the same seed. With
-        several ranks it must be an integer, the same on all.
+        Seed. Epochs differ from each other, and the same seed gives the same epochs.
+        With several ranks it must be an integer, equal on all ranks.
 
     Attributes
     ----------
@@ -208,8 +209,9 @@ class BalancedBatches:
     quotas_ : ndarray of shape (n_classes,)
         Rows of every class in a batch, on average.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Share of every class in the batches, over its share of the total weight: what
-        a :class:`~skweight.calibration.PriorCalibrator` has to take back.
+        Share of every class in the batches, over its share of the total weight. A
+        :class:`~skweight.calibration.PriorCalibrator` needs it to correct
+        probabilities.
     epoch : int
         Number of the next epoch.
 
@@ -291,7 +293,7 @@ class BalancedBatches:
         self.epoch = 0
 
     def set_epoch(self, epoch):
-        """Say which epoch the next iteration is, to go on with one or to repeat it.
+        """Set the epoch of the next iteration, to continue with it or to repeat it.
 
         Parameters
         ----------
@@ -321,8 +323,9 @@ class BalancedBatches:
             for rows, total in zip(self._rows, seats.sum(axis=0), strict=True)
         ]
         ends = np.cumsum(seats, axis=0)
-        # The batches of one step follow each other, so that together they keep to the
-        # quotas; ranks take turns within a step, so that each of them does as well.
+        # The batches of one step are consecutive, so that together they keep the
+        # quotas. The ranks take turns within a step, so that each rank keeps the quotas
+        # too.
         steps = np.arange(self.n_batches)
         mine = steps * self.world_size + (self.rank + steps) % self.world_size
         for batch_number in mine:
@@ -358,15 +361,15 @@ class BalancedBatches:
         return shares / shares.sum()
 
     def _draw(self, rows, n_draws, rng):
-        """Return rows of one class as often as their weights say, evenly spread."""
+        """Return rows of one class as often as their weights ask, evenly spread."""
         rows = rng.permutation(rows)
         weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
         if not n_draws:
             return rows[:0]
         drawn = systematic_resample(weights, n_draws, random_state=rng)
         times = np.bincount(drawn, minlength=rows.size)
-        # Draw j of c is in the j-th of c equal parts of the epoch, so that a row that
-        # is drawn often is not twice in one batch.
+        # Draw j of c lies in the j-th of c equal parts of the epoch. A row that is
+        # drawn often is thus not twice in one batch.
         first = np.cumsum(times) - times
         turn = np.arange(drawn.size) - first[drawn]
         place = (turn + rng.uniform(size=rows.size)[drawn]) / times[drawn]
@@ -374,7 +377,7 @@ class BalancedBatches:
 
 
 def apportion(quotas, n_batches):
-    """Return whole numbers of rows per batch and class that keep to fractional quotas.
+    """Return rows per batch and class: whole numbers that keep to fractional quotas.
 
     Parameters
     ----------
@@ -386,20 +389,21 @@ def apportion(quotas, n_batches):
     Returns
     -------
     seats : ndarray of shape (n_batches, n_classes), dtype int
-        Every row has the sum of `quotas`.
+        The sum of every row is the sum of `quotas`.
     """
     size = round(quotas.sum())
     seats = np.empty((n_batches, quotas.size), dtype=np.intp)
     due = np.zeros(quotas.size)
     for batch in range(n_batches):
         due = due + quotas
-        # What rounding errors leave of a whole number counts as that.
+        # A value counts as a whole number if it differs from one by rounding errors
+        # only.
         counts = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
         rest = size - counts.sum()
         if rest > 0:
             counts[np.argsort(counts - due, kind="stable")[:rest]] += 1
         elif rest < 0:
-            # Classes that are ahead have given nothing back; others have to wait.
+            # Classes that are ahead cannot give rows back, so the other classes wait.
             ahead = np.where(counts > 0, due - counts, np.inf)
             counts[np.argsort(ahead, kind="stable")[:-rest]] -= 1
         seats[batch] = counts

@@ -1,12 +1,12 @@
 """Pure functions on weight vectors: normalise, measure, clip, cap, temper, smooth.
 
-Weights fail silently: a handful of rows can carry a fit without a single error. These
-functions measure that, and correct it. None needs an estimator, none changes its input,
-and each costs O(n log n) at most.
+Weights fail silently: a few rows can dominate a fit without any error. These functions
+measure and correct this. None needs an estimator, none changes its input, and each
+costs O(n log n) at most.
 
 Rows of weight zero count as absent: they stay zero, and means, medians and quantiles
-are taken over the others. The three exceptions say so: the design effect, the size of
-the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
+are computed from the other rows. Three exceptions are documented: the design effect,
+the size of the Pareto tail, and :func:`normalize_weights` with ``sample_weight``.
 """
 
 import numpy as np
@@ -39,10 +39,10 @@ _CLIP_LIMITS = {"truncated": None, "quantile": 0.99, "median": 10, "mean": 20, "
 def normalize_weights(weights, *, by=None, sample_weight=None):
     r"""Scale weights to mean 1, overall or within every class or group.
 
-    Regularisation strengths, leaf sizes and bootstrap draws read the scale of the
-    weights, so do this last, before weights reach an estimator. Only ratios between
-    rows (of one group) survive; a ratio estimate's mean, which tells how much of the
-    target is missing, does not.
+    Regularisation strengths, leaf sizes and bootstrap draws depend on the scale of the
+    weights. So normalise last, before weights reach an estimator. Only ratios between
+    rows (of one group) are preserved. The mean of density ratios is lost; it shows how
+    much of the target is missing.
 
     .. math:: v_i = w_i \frac{\sum_{j \in g(i)} s_j}{\sum_{j \in g(i)} s_j w_j}
 
@@ -54,24 +54,24 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     by : array-like of shape (n_samples,), default=None
-        Class or group of every row. Each gets mean 1, so its share of the total is
-        its share of the rows again. A group without any weight, or without any
-        ``sample_weight``, is zero.
+        Class or group of every row. Each group gets mean 1, so its share of the total
+        equals its share of the rows again. A group without any weight, or without any
+        ``sample_weight``, gets zero.
     sample_weight : array-like of shape (n_samples,), default=None
-        How many rows each row stands for in the mean. Rows then count by it alone,
-        also those of weight 0. None counts every row of non-zero weight once.
+        How many rows each row stands for in the mean. Only this weight counts then,
+        also for rows of weight 0. None counts every row of non-zero weight once.
 
     Returns
     -------
     normalized : ndarray of shape (n_samples,)
-        Weights in average rows; zeros stay zero.
+        Weights relative to an average row. Zeros stay zero.
 
     Raises
     ------
     ValueError
-        If weights are negative, not finite, all zero, or of another length than
-        ``by`` or ``sample_weight``, or if all rows with weight have a
-        ``sample_weight`` of zero.
+        If weights are negative, not finite, all zero, or of another length than ``by``
+        or ``sample_weight``. Also if all rows with weight have a ``sample_weight`` of
+        zero.
 
     Notes
     -----
@@ -109,7 +109,7 @@ def effective_sample_size(weights, *, log=False, by=None):
 
     A weighted mean has the variance of an unweighted mean over that many rows. Compare
     it with n: if it is a tenth of n, nine of ten rows add no information. It cannot
-    detect that a part of the population is missing from the rows.
+    detect that rows for a part of the population are missing.
 
     .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
 
@@ -118,11 +118,11 @@ def effective_sample_size(weights, *, log=False, by=None):
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     log : bool, default=False
-        Whether ``weights`` are natural logarithms of weights; minus infinity is a
+        Whether ``weights`` are natural logarithms of weights. Minus infinity is a
         weight of zero. Nothing overflows.
     by : array-like of shape (n_samples,), default=None
-        Class or group of every row, to get one number for each. The smallest of them
-        says more than the overall one.
+        Class or group of every row, to get one number for each group. The smallest
+        number is more informative than the overall number.
 
     Returns
     -------
@@ -171,8 +171,8 @@ def design_effect(weights, *, log=False, by=None):
 
     .. math:: d = n / n_{eff} = 1 + \mathrm{CV}^2(w)
 
-    with CV the standard deviation of the weights over their mean. Rows of weight
-    zero count in n, because they were collected and do not help.
+    with CV the standard deviation of the weights over their mean. Rows of weight zero
+    count in n: they were collected but add no information.
 
     Parameters
     ----------
@@ -222,38 +222,39 @@ def design_effect(weights, *, log=False, by=None):
 
 
 def clip_weights(weights, *, method="truncated", limit=None):
-    r"""Cut weights off at a threshold that is found from the weights themselves.
+    r"""Limit weights to a threshold that is computed from the weights.
 
-    Trades variance for bias: the rows above the threshold count less than they
-    should. Weights keep their unit, and are not normalised. Normalising afterwards
-    lifts the largest weight above the threshold again, see :func:`cap_weights`.
+    This trades variance for bias: the rows above the threshold count less than they
+    should. Weights keep their unit and are not normalised. Normalising afterwards
+    raises the largest weight above the threshold again; see :func:`cap_weights`.
 
     .. math:: v_i = \min(w_i, \tau)
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Non-negative weights in any unit. Look at :func:`pareto_diagnostics` of the
-        raw weights first: after clipping it sees no tail.
+        Non-negative weights in any unit. Run :func:`pareto_diagnostics` on the raw
+        weights first: clipping hides their tail.
     method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
-        Where the threshold :math:`\tau` comes from. All look at non-zero weights.
+        How the threshold :math:`\tau` is computed. All methods use non-zero weights
+        only.
 
-        - ``"truncated"``: :math:`\sqrt{n}` times the mean. The threshold grows with
-          n, so estimates stay consistent; the choice for density ratios.
+        - ``"truncated"``: :math:`\sqrt{n}` times the mean. The threshold grows with n,
+          so estimates stay consistent. Recommended for density ratios.
         - ``"quantile"``: the quantile ``limit``, with linear interpolation.
-        - ``"median"``: ``limit`` times the median, a habit of survey statistics.
-          Large weights do not move it.
+        - ``"median"``: ``limit`` times the median, common in survey statistics. Large
+          weights do not change it.
         - ``"mean"``: ``limit`` times the mean.
-        - ``"iqr"``: the median and ``limit`` times the inter-quartile range.
+        - ``"iqr"``: the median plus ``limit`` times the inter-quartile range.
     limit : float, default=None
-        Quantile in (0, 1], or multiple > 0. Raising it clips less. None means 0.99
-        for ``"quantile"``, 10 for ``"median"``, 20 for ``"mean"``, 6 for ``"iqr"``;
+        Quantile in (0, 1], or multiple > 0. Raising it clips less. None means 0.99 for
+        ``"quantile"``, 10 for ``"median"``, 20 for ``"mean"``, 6 for ``"iqr"``.
         ``"truncated"`` has no limit.
 
     Returns
     -------
     clipped : ndarray of shape (n_samples,)
-        Weights of at most :math:`\tau`; those below are unchanged.
+        Weights of at most :math:`\tau`. Smaller weights are unchanged.
 
     Raises
     ------
@@ -316,9 +317,9 @@ def clip_weights(weights, *, method="truncated", limit=None):
 def cap_weights(weights, cap):
     r"""Bound weights at a multiple of their mean, exactly, and normalise to mean 1.
 
-    Clipping and then normalising breaks its own bound, because the mean falls when
-    the top is cut. Here all other rows rise together until the mean is 1 and no row
-    counts more than ``cap`` average rows ("water-filling").
+    If you clip and then normalise, the bound no longer holds, because clipping lowers
+    the mean. Here all other rows rise together until the mean is 1 and no row counts
+    more than ``cap`` average rows ("water-filling").
 
     .. math:: v_i = \min(s w_i, c), \quad s:\ \mathrm{mean}(v) = 1
 
@@ -327,8 +328,8 @@ def cap_weights(weights, cap):
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     cap : float
-        Largest weight c of the result, in average rows; at least 1. Lowering it
-        flattens more; 1 makes all non-zero weights equal.
+        Largest weight c of the result, as a multiple of the mean; at least 1. Lowering
+        it flattens more. 1 makes all non-zero weights equal.
 
     Returns
     -------
@@ -350,7 +351,7 @@ def cap_weights(weights, cap):
 
     Notes
     -----
-    O(n log n): one sort, then the number of capped rows j is the smallest for which
+    O(n log n) for one sort. The number of capped rows j is then the smallest for which
     :math:`s_j = (n - c j) / \sum_{i > j} w_{(i)}`, with weights in descending order,
     leaves :math:`s_j w_{(j+1)} \le c`.
 
@@ -369,13 +370,14 @@ def cap_weights(weights, cap):
             "multiples of an average row."
         )
     relative = weights / weights.max()
-    # The smallest first: sums of the uncapped rows are then sums of a beginning.
+    # Ascending order: sums over uncapped rows are then cumulative sums from the start.
     ordered = np.sort(relative[relative > 0])
     n = ordered.size
     uncapped_total = np.cumsum(ordered)
     n_capped = n - 1 - np.arange(n)
     mass_left = n - cap * n_capped
-    # The number of capped rows falls along this array, so the last that fits is wanted.
+    # The number of capped rows decreases along this array, so the last valid one is
+    # used.
     fits = mass_left * ordered <= cap * uncapped_total
     last = n - 1 - int(np.argmax(fits[::-1]))
     # Shares before the product: the total may be too small to divide by.
@@ -386,9 +388,8 @@ def cap_weights(weights, cap):
 def temper_weights(weights, exponent):
     r"""Flatten weights by a power between 0 (all equal) and 1 (as they are).
 
-    The bridge between ignoring the weights and believing them: half-way often has
-    most of the bias removed at a fraction of the variance. Zeros stay zero, also at
-    exponent 0.
+    A compromise between no weights and full weights. Half-way, most of the bias is
+    often removed with a fraction of the variance. Zeros stay zero, also at exponent 0.
 
     .. math:: v_i = w_i^\tau
 
@@ -397,8 +398,8 @@ def temper_weights(weights, exponent):
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     exponent : float
-        The power :math:`\tau` in [0, 1]. The effective sample size never rises with
-        it.
+        The power :math:`\tau` in [0, 1]. Raising it never raises the effective sample
+        size.
 
     Returns
     -------
@@ -440,10 +441,10 @@ def temper_weights(weights, exponent):
 
 
 def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False):
-    r"""Flatten weights as little as an effective sample size allows.
+    r"""Flatten weights as little as needed to keep an effective sample size.
 
-    Use it to say what the weights may cost instead of guessing a power: 0.5 keeps
-    the information of half the rows.
+    Use it to set the cost of the weights instead of guessing a power: 0.5 keeps the
+    information of half the rows.
 
     .. math:: \tau = \max \{ t \in [0, 1] : n_{eff}(w^t) \ge \rho n \}
 
@@ -452,16 +453,16 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     fraction : float
-        The effective sample size to keep, as a share :math:`\rho` of the non-zero
-        rows, in (0, 1]. Raising it flattens more.
+        The effective sample size to keep, as a share :math:`\rho` of the non-zero rows,
+        in (0, 1]. Raising it flattens more.
     return_exponent : bool, default=False
         Whether to return the exponent too.
 
     Returns
     -------
     tempered : ndarray of shape (n_samples,)
-        The weights to the power :math:`\tau`, not normalised; a copy when they are
-        even enough.
+        The weights to the power :math:`\tau`, not normalised. A copy if the weights
+        already meet the bound.
     exponent : float
         The power :math:`\tau`, only if ``return_exponent`` is True.
 
@@ -479,9 +480,9 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
 
     Notes
     -----
-    O(n) per step of a bisection in log space, 40 steps. The effective sample size
-    falls as the exponent rises, so there is one answer; the end of the bracket that
-    keeps the bound is returned.
+    O(n) per step of a bisection in log space, 40 steps. The effective sample size falls
+    as the exponent rises, so the solution is unique. The end of the bracket that keeps
+    the bound is returned.
 
     Examples
     --------
@@ -518,12 +519,12 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
 
 
 def weighted_quantile(values, weights, quantile):
-    """Return the smallest value up to which so large a share of the weight lies.
+    """Return the smallest value at which the cumulative weight reaches a share.
 
-    Rounding of the sum does not decide between a row twice and a row of weight two.
-    ``quantile`` may be an array.
+    Rounding of the sum makes no difference between two equal rows and one row of weight
+    two. ``quantile`` may be an array.
     """
-    order = np.argsort(values)  # whatever the order of ties, their value is one
+    order = np.argsort(values)  # tied values are equal, so their order does not matter
     mass = np.cumsum(weights[order])
     at = np.searchsorted(mass, np.multiply(quantile, mass[-1] * (1 - 1e-12)))
     return values[order[np.minimum(at, order.size - 1)]]
@@ -555,9 +556,9 @@ def _tempered_kish(log_weights, exponent):
 
 
 def _relative_weights(weights, codes, n_groups, *, log=False):
-    """Return weights relative to the largest one of their group.
+    """Return weights relative to the largest weight of their group.
 
-    Squares and sums of numbers in [0, 1] neither overflow nor vanish.
+    Squares and sums of numbers in [0, 1] neither overflow nor underflow.
     """
     if n_groups == 1:
         largest = weights.max()
@@ -571,6 +572,6 @@ def _relative_weights(weights, codes, n_groups, *, log=False):
 
 def _sum_by(values, codes, n_groups):
     """Return the sum of the values of every group."""
-    if n_groups == 1:  # pairwise summation, a digit or two better than bincount
+    if n_groups == 1:  # pairwise summation is one or two digits better than bincount
         return values.sum(keepdims=True)
     return np.bincount(codes, weights=values, minlength=n_groups)

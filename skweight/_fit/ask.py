@@ -1,4 +1,4 @@
-"""The first step of a fit: what was asked for, resolved, checked and routed."""
+"""The first step of a fit: resolve, check and route what the user asked for."""
 
 from typing import NamedTuple
 
@@ -33,14 +33,14 @@ from skweight.weighting._base import factors_of
 
 
 class Request(NamedTuple):
-    """What a fit was asked for.
+    """The request of a fit.
 
     Attributes
     ----------
     X : array-like of shape (n_samples, n_features)
-        Rows as they came, with the columns that only a strategy may see.
+        Rows as passed, with the columns that only a strategy may use.
     y : array-like of shape (n_samples,)
-        Labels, or values of a regression.
+        Labels, or target values of a regression.
     classes : ndarray of shape (n_classes,) or None
         Labels, sorted; None for a regression.
     codes : ndarray of shape (n_samples,) or None
@@ -48,22 +48,22 @@ class Request(NamedTuple):
     weights : RoleWeights
         Weights of the rows as the caller passed them, by role.
     roles_are_known : bool
-        Whether the caller is a Pipeline or a wrapper of this library, which knows the
-        role of its weights, so that nobody need guess.
+        Whether the caller is a Pipeline or a wrapper of this library. They know the
+        role of their weights, so the role need not be guessed.
     estimator, weighting, resampler, calibrator, decision : object
-        The parts, resolved from what the user wrote; unfitted, the decision a clone.
-        None: no such part.
+        The parts, resolved from the parameters. They are unfitted; the decision is a
+        clone. None: there is no such part.
     params : dict
         The parameters of the wrapper as the user wrote them.
     arguments : dict of dict
-        Arguments of `fit` by who gets them: "weighting", "decision", "estimator",
+        Arguments of `fit`, grouped by receiver: "weighting", "decision", "estimator",
         "splitter".
     hidden : list of str or int
-        Columns of `X` that the estimator is not to see.
+        Columns of `X` that the estimator must not see.
     validation : Cut, ValidationRows or None
-        Rows that a learner watches to stop early; None: it watches none of ours.
+        Validation rows for early stopping. None: the library passes no validation rows.
     learned : dict
-        Attributes of the wrapper that follow from the labels alone.
+        Attributes of the wrapper that depend on the labels alone.
     """
 
     X: object
@@ -85,12 +85,12 @@ class Request(NamedTuple):
 
     @property
     def is_frozen(self):
-        """Whether the estimator is not to be fitted."""
+        """Whether the estimator is frozen and is not fitted again."""
         return isinstance(self.estimator, FrozenEstimator)
 
     @property
     def says_how_it_was_fitted(self):
-        """Whether `weighting` says how a frozen estimator was weighted in its fit."""
+        """Whether `weighting` describes the weights of a frozen estimator."""
         return self.is_frozen and self.params["weighting"] is not None
 
     @property
@@ -107,10 +107,10 @@ class Request(NamedTuple):
 
 
 def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
-    """Resolve and check what a classifier's fit was asked for.
+    """Resolve and check the request of a classifier's fit.
 
-    Everything that can be refused without a fit is refused here, apart from what
-    depends on weights. `sample_weight` are population weights, or `RoleWeights`.
+    Everything that can be refused without a fit is refused here. The exception is what
+    depends on weights. `sample_weight` holds population weights, or `RoleWeights`.
     """
     estimator, weighting = _resolve_shared(wrapper)
     if is_regressor(estimator):
@@ -171,7 +171,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
 
 
 def _encode(y, estimator):
-    """Return the classes, those of a frozen model as it knows them, and their codes."""
+    """Return the classes and the codes of `y`. A frozen model gives its own classes."""
     if not isinstance(estimator, FrozenEstimator):
         return encode_labels(y)
     check_is_fitted(estimator)
@@ -180,7 +180,7 @@ def _encode(y, estimator):
 
 
 def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
-    """Resolve and check what a regressor's fit was asked for."""
+    """Resolve and check the request of a regressor's fit."""
     estimator, weighting = _resolve_shared(wrapper)
     if is_classifier(estimator):
         raise TypeError(
@@ -202,7 +202,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
             "sample_weight=."
         )
     warn_of_order(sample_weight, X)
-    if y is not None:  # its absence is for the estimator to speak of
+    if y is not None:  # the estimator raises its own error if `y` is missing
         check_rows(X, y)
     check_intervals(wrapper, y)
     hidden = wrapper._find_side_columns(weighting)
@@ -236,7 +236,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
 
 
 def _ask_validation(wrapper, X, passed, estimator, arguments, classes, hidden):
-    """Return the validation rows that the fits will watch, or None."""
+    """Return the validation rows that the fits will monitor, or None."""
     return resolve_validation(
         wrapper.validation_fraction,
         passed,
@@ -249,7 +249,7 @@ def _ask_validation(wrapper, X, passed, estimator, arguments, classes, hidden):
 
 
 def check_models(wrapper):
-    """Raise unless the parameters about fold models are of the kinds they can be."""
+    """Raise unless the parameters about fold models have allowed types."""
     check_word(wrapper.cv)
     ensemble = wrapper.ensemble
     if not (isinstance(ensemble, bool | np.bool_) or ensemble == "auto"):
@@ -257,7 +257,7 @@ def check_models(wrapper):
 
 
 def _resolve_shared(wrapper):
-    """Check what every wrapper has; return the estimator and the strategy."""
+    """Check the parameters of every wrapper; return the estimator and the strategy."""
     check_choice(wrapper.unsupported, POLICIES, name="unsupported")
     estimator = wrapper._get_estimator()
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
@@ -270,7 +270,7 @@ def _resolve_shared(wrapper):
 
 
 def _check_looks(wrapper, weighting, estimator):
-    """Raise if a strategy looks at a model where that has no meaning."""
+    """Raise if a strategy depends on a fitted model where this has no meaning."""
     looking = [f for f in factors_of(weighting) if getattr(f, "needs_fits", False)]
     if not looking:
         return
@@ -300,7 +300,7 @@ def _check_looks(wrapper, weighting, estimator):
 
 
 def make_resampler(spec, seed):
-    """Return what changes the rows, for what ``resampler=`` takes; None for None."""
+    """Return the object that resamples rows, from ``resampler=``; None for None."""
     if spec is None:
         return None
     from skweight.resampling._sampler import resolve_resampler

@@ -1,4 +1,4 @@
-"""A step of a fit: whether the fold models are averaged, where that is left to data."""
+"""A step of a fit: decide whether to average the fold models, if data must decide."""
 
 import numpy as np
 
@@ -10,42 +10,43 @@ from skweight._utils.warn import unheard
 from skweight.exceptions import CalibrationWarning
 from skweight.weights import effective_sample_size
 
-# Ratio of the held-out log loss to that of the class frequencies. Below it, the model
-# predicts nearly all labels rightly, and averaging several models makes it worse.
+# Ratio of the held-out log loss to the log loss of the class frequencies. Below this
+# ratio, the model predicts nearly all labels correctly, and averaging makes it worse.
 NEARLY_KNOWN = 0.3
-# Features per effective row of the rarest class. From this ratio on, linear models of
-# different folds differ enough for their average to be better.
+# Features per effective row of the rarest class. Above this ratio, linear models of
+# different folds differ so much that their average is better.
 FEATURES_PER_RARE_ROW = 0.1
 
 
 def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
-    """Return whether averages of fold models have the lower log loss.
+    """Return whether averaging the fold models lowers the log loss.
 
     Averaging helps models of high variance: trees, and linear models with many features
-    per row. For other models the average is nearly the same model at k times the cost.
-    Where the classes are nearly separable, averaging is worse. The thresholds were
-    measured by benchmarks/calibration_choice.py.
+    per row. For other models, the average is nearly the same as one model but costs k
+    times as much. If the classes are nearly separable, averaging is worse. The
+    thresholds were measured by benchmarks/calibration_choice.py.
 
     Parameters
     ----------
     relative_loss : float
-        Calibrated log loss on held-out rows, divided by that of the class frequencies.
+        Calibrated log loss on held-out rows, divided by the log loss of the class
+        frequencies.
     of_trees : bool
-        Whether the model is made of trees; else it counts as linear.
+        Whether the model consists of trees. Other models count as linear.
     n_features : int
-        Features that the learner saw.
+        Number of features of the learner.
     n_rare : float
         Effective rows of the rarest class.
     """
-    if not relative_loss >= NEARLY_KNOWN:  # NaN where nothing could be held out
+    if not relative_loss >= NEARLY_KNOWN:  # NaN if no row could be held out
         return False
     return bool(of_trees or n_features >= FEATURES_PER_RARE_ROW * n_rare)
 
 
 def choose_models(request, weighed, plan, fitted, progress):
-    """Fit one model on all rows where the average of the fold models does not pay.
+    """Fit one model on all rows if averaging the fold models does not improve it.
 
-    Nothing to do unless the plan leaves it open; at most one further fit.
+    This does nothing unless the plan leaves the choice open. It adds at most one fit.
     """
     if not plan.asks_whether_to_average:
         return fitted
@@ -63,8 +64,8 @@ def choose_models(request, weighed, plan, fitted, progress):
 
 
 def _relative_loss(request, weighed, plan, fitted, codes, weights):
-    """Return the calibrated log loss on held-out rows over that of the frequencies."""
-    with unheard(CalibrationWarning):  # said once, when the fit calibrates
+    """Return held-out calibrated log loss / log loss of the frequencies."""
+    with unheard(CalibrationWarning):  # the fit warns later
         mapped = map_outputs(request, weighed, plan, fitted)
         proba = mapped.of_outputs(fitted.held_out.outputs)
     loss = -np.log(proba[np.arange(codes.size), codes])

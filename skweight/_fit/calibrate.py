@@ -1,4 +1,4 @@
-"""The fourth and fifth step of a fit: from outputs to probabilities, and to labels."""
+"""The fourth and fifth step of a fit: from outputs to probabilities, then to labels."""
 
 from copy import copy
 from inspect import signature
@@ -20,14 +20,15 @@ from skweight.weights import effective_sample_size
 
 
 class Calibrated(NamedTuple):
-    """How outputs become probabilities, and what is known of it from held-out rows.
+    """How outputs become probabilities, and what held-out rows say about this map.
 
     Attributes
     ----------
     map : ProbabilityMap
-        From outputs of a model to probabilities.
+        Map from outputs of a model to probabilities.
     proba : ndarray of shape (n_held_out, n_classes) or None
-        Probabilities of the held-out rows, in their order; None where there are none.
+        Probabilities of the held-out rows, in the order of these rows. None without
+        any.
     figures : dict
         Arguments of the report.
     """
@@ -43,9 +44,9 @@ class Decided(NamedTuple):
     Attributes
     ----------
     decision : decision or None
-        The fitted decision; None where labels are what the estimator predicts.
+        The fitted decision. None if the estimator predicts the labels.
     looks_at_rows : bool
-        Whether the decision asks for the rows besides their probabilities.
+        Whether the decision needs the rows in addition to their probabilities.
     """
 
     decision: object
@@ -53,7 +54,7 @@ class Decided(NamedTuple):
 
 
 def calibrate(request, weighed, plan, fitted):
-    """Fit a clone of the calibrator, on held-out scores and population weights."""
+    """Fit a clone of the calibrator on held-out scores with population weights."""
     model, held_out = fitted.models[0], fitted.held_out
     if plan.calibrator is None:
         raw = ProbabilityMap(output_of(request, plan)(model), request.classes)
@@ -73,9 +74,9 @@ def calibrate(request, weighed, plan, fitted):
 
 
 def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
-    """Return the map of a calibrator that is fitted on some of the held-out rows.
+    """Return the map of a calibrator that is fitted on a part of the held-out rows.
 
-    `kept` are their positions among the held-out rows.
+    `kept` are the positions of these rows among the held-out rows.
     """
     model, held_out = fitted.models[0], fitted.held_out
     method = output_of(request, plan)(model) if held_out is None else held_out.method
@@ -105,7 +106,7 @@ def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
 
 
 def decide(request, weighed, plan, fitted, calibrated):
-    """Fit the decision; without calibration the estimator may decide by itself."""
+    """Fit the decision. Without calibration, the estimator may predict labels."""
     if estimator_decides(request, plan):
         return Decided(None, False)
     learned_from = {}
@@ -127,26 +128,26 @@ def decide(request, weighed, plan, fitted, calibrated):
         class_multiplier=_emphasis_of_labels(weighed, plan, fitted),
         **learned_from,
     )
-    # A decision that looks at probabilities alone need not know of rows.
+    # A decision that uses probabilities only does not need the rows.
     return Decided(decision, "X" in signature(decision.decide).parameters)
 
 
 def _emphasis_of_labels(weighed, plan, fitted):
-    """Return how much more labels count the classes than the probabilities do."""
+    """Return the emphasis of labels on each class over that of probabilities."""
     in_all, choice = fitted.multipliers.in_all, weighed.choice
     if choice is None:
         return in_all
-    # Probabilities that nothing calibrates have the emphasis of the fit in them.
+    # Without calibration, probabilities contain the emphasis of the fit.
     return choice.multiplier / in_all if plan.calibrator is None else choice.multiplier
 
 
 def rows_of(weights, held_out):
-    """Return the weights of the held-out rows; None stands for ones."""
+    """Return the weights of the held-out rows; None means weights of one."""
     return held_out.weigh(weights)
 
 
 def _figures(calibrator, held_out, y, weights, proba, classes):
-    """Return what a report says of a calibrator that learned from held-out rows."""
+    """Return the report entries about a calibrator that learned from held-out rows."""
     codes = positions_of(y, classes, owner="The calibrator")
     mass = np.bincount(codes, weights=weights, minlength=classes.size)
     effective = _effective_rows(codes, weights)
@@ -170,7 +171,7 @@ def _figures(calibrator, held_out, y, weights, proba, classes):
 
 
 def _effective_rows(codes, weights):
-    """Return the effective rows of all classes, each counted by its own weights."""
+    """Return the sum of the effective rows of all classes."""
     if weights is None:
         return codes.size
     counted = weights > 0

@@ -1,4 +1,4 @@
-"""Which methods of prediction a classifier has, before a fit and after it."""
+"""Which prediction methods a classifier has, before and after a fit."""
 
 from skweight._fit.models import calibrated_method
 from skweight._held_out.outputs import no_probabilities
@@ -6,13 +6,13 @@ from skweight._utils.families import gives_raw_scores
 
 
 def _check_learner(self, method):
-    # Raises the AttributeError of the wrapped estimator, which says more than ours.
+    # Raises the AttributeError of the wrapped estimator: its message is more precise.
     getattr(self._delegate(), method)
     return True
 
 
 def calibrator_in_force(self):
-    """Return the calibrator of the last fit, or before one what is asked for."""
+    """Return the fitted calibrator, or before a fit the requested one."""
     learned = vars(self)
     if "calibrator_" in learned:
         return learned["calibrator_"]
@@ -35,7 +35,7 @@ def has_predict_proba(self):
     if calibrator is None:
         return _check_learner(self, "predict_proba")
     if "calibrator_" in vars(self):
-        return True  # the fit has seen to it
+        return True  # the fit has checked this
     try:
         calibrated_method(self._delegate(), calibrator)
     except TypeError as error:

@@ -1,8 +1,8 @@
-"""What a fit checks and warns of: once before any model is fitted, and once after.
+"""Checks and warnings of a fit: once before any model is fitted, and once after.
 
-Most are signs that calibrated probabilities will be wrong. Every check looks at
-something that the fit has at hand, in O(n), and asks two things: is the deviation
-large, and is it more than chance? Small data alone is no reason to warn.
+Most warnings mean that calibrated probabilities will be wrong. Every check uses values
+that the fit has already computed, in O(n). It asks two questions: is the deviation
+large, and is it larger than chance explains? Few rows alone cause no warning.
 """
 
 import numpy as np
@@ -31,27 +31,27 @@ from skweight.delivery._balancing import balances_itself, warn_of_two_counts
 from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 from skweight.inspection._tails import look_at_weights
 
-# Training rows whose probabilities are looked at where no row is held out.
+# Number of training rows whose probabilities are checked if no row is held out.
 ROWS_LOOKED_AT = 256
-# Range of the mean probability over the prevalence without a warning, and the number of
-# standard errors that a deviation must exceed.
+# Allowed range of mean probability / prevalence. A warning also needs a deviation of
+# more than this number of standard errors.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
-# Effective rows of a calibration set below which weights are said to cost too much.
+# Below so many effective rows in the calibration set, weights cost too much.
 FEW_EFFECTIVE_ROWS = 200
-# Rows of one class at the end of y that chance does not put there.
+# So many rows of one class at the end of y are not there by chance.
 LONG_TAIL = 20
-# Weights of two classes that differ less move the mean of a forest by little, whether
-# its votes follow them or not.
+# If the weights of two classes differ by less than this factor, the mean of a forest
+# changes little, whether or not its votes follow the weights.
 LEAST_INVERTED = 2.0
-# The same for boosted trees, which are less far off.
+# The same factor for boosted trees, whose error is smaller.
 LEAST_INVERTED_OF_BOOSTING = 4.0
 
 
 def check_before_fit(request, weighed, plan):
-    """Warn and raise wherever weights alone show that something will go wrong.
+    """Warn or raise if the weights alone show that something will go wrong.
 
-    Returns what a report says of tails and target.
+    Returns the report entries about tails and target.
     """
     calibrator, stabilizer = plan.calibrator, request.params["stabilizer"]
     figures = look_at_weights(
@@ -71,7 +71,7 @@ def check_before_fit(request, weighed, plan):
 
 
 def _warn_of_own_wrapper_of_keras(estimator):
-    """Warn of the wrapper of Keras itself, which forgets what it was told."""
+    """Warn if the estimator is Keras' own wrapper: clones lose parameters."""
     learner = learner_of(estimator)
     if packages_of(learner)[0] != "keras":
         return
@@ -85,7 +85,7 @@ def _warn_of_own_wrapper_of_keras(estimator):
 
 
 def check_emphasis(request, weighed, calibrator):
-    """Warn and raise where emphasis would count twice."""
+    """Warn or raise if emphasis would be applied twice."""
     written = request.params
     check_probabilities(
         request.decision,
@@ -101,7 +101,7 @@ def check_emphasis(request, weighed, calibrator):
 
 
 def check_after_fit(request, weighed, plan, fitted, calibrated):
-    """Warn of what the models and their held-out scores show."""
+    """Warn of problems that the models and their held-out scores show."""
     check_outputs(request, weighed, plan, fitted)
     check_multipliers(request, weighed, plan, fitted, calibrated)
     if plan.calibrator is None:
@@ -123,16 +123,16 @@ def check_after_fit(request, weighed, plan, fitted, calibrated):
 
 
 def check_multipliers(request, weighed, plan, fitted, calibrated):
-    """Warn where the class multipliers may be wrong, or cannot be inverted."""
+    """Warn if the class multipliers may be wrong, or cannot be inverted."""
     _check_counts(request, fitted, weighed.figures)
     if plan.calibrator is not None and fitted.held_out is None:
         _check_inversion(fitted, calibrated.map.calibrator, weighed.figures)
 
 
 def check_outputs(request, weighed, plan, fitted):
-    """Raise if what should be probabilities are none.
+    """Raise if outputs used as probabilities are not probabilities.
 
-    Held-out outputs are looked at where there are any, else those of a few of the
+    The check uses held-out outputs. If there are none, it uses the outputs of a few
     training rows.
     """
     model = fitted.models[0]
@@ -153,14 +153,14 @@ def check_outputs(request, weighed, plan, fitted):
 
 
 def _check_estimator(request, weighed, calibrator):
-    """Warn if the estimator resamples, and the calibrator would not know of it."""
+    """Warn if the estimator resamples and the calibrator would not know this."""
     if calibrator is None or not has_fit_parameter(calibrator, "class_multiplier"):
         return
     estimator = request.estimator
-    # A Pipeline of this library knows what its steps did, except for the last one.
+    # A Pipeline of this library knows the effect of its steps, except for the last one.
     while hasattr(estimator, "_multiplier_of"):
         estimator = estimator.steps[-1][1]
-    # A classifier of ours that calibrates has warned of its own samplers already.
+    # A wrapped classifier of this library that calibrates has already warned.
     if getattr(estimator, "calibration", None) is None:
         warn_of_inner_sampler(
             estimator,
@@ -173,11 +173,11 @@ def _check_estimator(request, weighed, calibrator):
 
 
 def _check_counts(request, fitted, figures):
-    """Warn of learners that balance, and may count rows or weights."""
+    """Warn of learners that balance by themselves, and may count rows or weights."""
     by_rows = fitted.multipliers.by_rows
     weighted = np.ptp(by_rows) > 1e-9 * by_rows.max()
     if weighted or request.says_how_it_was_fitted:
-        return  # emphasis that counts twice has been warned of
+        return  # double emphasis has its own warning
     rows = np.array(figures.get("training_rows", figures["rows"]))
     mass = by_rows * np.array(figures["population_share"])
     for model in fitted.models:
@@ -185,9 +185,9 @@ def _check_counts(request, fitted, figures):
 
 
 def _check_inversion(fitted, calibrator, figures):
-    """Warn of trees that are inverted unseen, unless rows were dropped for balance.
+    """Warn of trees whose weights are inverted without a check on held-out rows.
 
-    Such trees were fitted on other rows, and not on weighted ones.
+    There is no warning if rows were dropped for balance: such trees had no weights.
     """
     model, rows = fitted.models[0], figures["rows"]
     dropped = sum(figures.get("training_rows", rows)) < sum(rows)
@@ -197,11 +197,11 @@ def _check_inversion(fitted, calibrator, figures):
 
 
 def _check_linear_inversion(request, weighed, plan, fitted):
-    """Warn of a linear model for which the inversion is wrong on its own rows.
+    """Warn if the inversion is wrong for a linear model on its own training rows.
 
     There is no check if rows were resampled, or weighted by steps of a Pipeline of this
-    library, because the training rows of the model are then not known; nor if the
-    closed form is used because a class has a single row.
+    library: the training rows of the model are then not known. There is also no check
+    if the closed form is used because a class has a single row.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)
@@ -231,11 +231,11 @@ def _check_linear_inversion(request, weighed, plan, fitted):
         warn_of_inverted_line(model, verdict)
 
 
-# -- emphasis that would count twice ---------------------------------------------------
+# -- emphasis that would be applied twice ----------------------------------------------
 
 
 def warn_of_double_counting(estimator, weighting):
-    """Warn if an estimator that is given weights balances by itself as well."""
+    """Warn if an estimator that receives weights also balances by itself."""
     for name, value in balances_itself(estimator):
         is_sampler = hasattr(value, "fit_resample")
         remedy = (
@@ -256,25 +256,25 @@ def check_probabilities(
 ):
     """Raise if expected costs would use the probabilities of a weighted fit.
 
-    The closed form takes out weights per class only, and only those it knows of;
-    weights of the rows of a class that differ are left to a calibrator that looks at
-    rows. Dividing them out row by row is no better: it was measured to cost more than
-    it saves, since no learner follows them that closely.
+    The closed form removes only class weights that it knows of. If weights differ
+    between rows of one class, use a calibrator that learns from held-out rows. Dividing
+    out the weight of each row is no better: in our measurements it cost more than it
+    saved, since no learner follows such weights closely.
 
     Parameters
     ----------
     decision, calibrator : object
-        What will be used; no calibrator is None.
+        The calibrator in use; None for no calibrator.
     estimator : estimator
-        The wrapped one, which may balance by itself or resample its rows.
+        The wrapped estimator, which may balance by itself or resample its rows.
     weighting : object
-        What the user passed, for the message.
+        The parameter as passed, for the message.
     emphasis : ndarray of shape (n_samples,) or None
         Weights of the fit that are not population weights.
     y : ndarray of shape (n_samples,)
         Labels.
     resampler : object, default=None
-        What the user passed, for the message.
+        The parameter as passed, for the message.
     """
     if not getattr(decision, "needs_true_probabilities", False):
         return
@@ -311,7 +311,7 @@ def check_probabilities(
 
 
 def warn_of_passed(sample_weight, codes, classes):
-    """Warn of what a caller passed and calibration would take at its word."""
+    """Warn of weights or rows of the caller that would mislead the calibration."""
     if sample_weight is not None:
         weight = np.asarray(sample_weight, dtype=np.float64)
         warn_of_class_weights(weight, codes, classes)
@@ -321,12 +321,13 @@ def warn_of_passed(sample_weight, codes, classes):
 def warn_of_class_weights(sample_weight, codes, classes):
     """Warn if the caller's weights look like emphasis passed as population weights.
 
-    They do if they are a function of the label, and of two rows of different classes
-    that of the rarer class counts more, in the mean of their log ratios over all such
-    pairs. However strong they are they do, which no look at the shares they make could
-    say: weights far beyond balance make another class rare. Weights that correct the
-    frequencies of a sample count the class less that was over-sampled, and pass; so do
-    those of a sample of about as many rows per class, in which no class is rarer.
+    The check has two conditions. The weights are a function of the label. For two rows
+    of different classes, the row of the rarer class has the larger weight, in the mean
+    of their log ratios over all such pairs. This holds for any strength of emphasis.
+    Class shares cannot show it, because weights far beyond balance make another class
+    rare. Two kinds of weights pass: weights that correct the frequencies of a sample,
+    because they lower the over-sampled class, and weights of a sample with about as
+    many rows per class, where no class is rarer.
     """
     raised = find_raised_class(sample_weight, codes, classes)
     if raised is None:
@@ -346,10 +347,10 @@ def warn_of_class_weights(sample_weight, codes, classes):
 
 
 def warn_of_resampled_rows(codes, classes):
-    """Warn if rows of one class were added at the end, as samplers add them.
+    """Warn if rows of one class were added at the end, as samplers do.
 
-    Elsewhere in y the class must be a minority that is mixed among the others, so that
-    sorted labels and recordings in blocks pass.
+    In the rest of y this class must be a minority mixed among the others. Sorted labels
+    and recordings in blocks therefore pass.
     """
     if codes.size < 4 * LONG_TAIL:
         return
@@ -380,8 +381,9 @@ def warn_of_resampled_rows(codes, classes):
 def samplers_in(estimator):
     """Return the steps and ensembles inside an estimator that resample their rows.
 
-    They are pairs of a name and what has it. An ensemble of imbalanced-learn, such as
-    BalancedRandomForestClassifier, has a ``sampling_strategy`` of its own.
+    Each is a pair of its name and the object that contains it. An ensemble of
+    imbalanced-learn, such as BalancedRandomForestClassifier, has its own
+    ``sampling_strategy``.
     """
     steps = getattr(estimator, "steps", None) or []
     samplers = []
@@ -395,7 +397,7 @@ def samplers_in(estimator):
 
 
 def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
-    """Warn if a sampler inside the estimator changes classes behind our back."""
+    """Warn if a sampler inside the estimator changes class frequencies unnoticed."""
     samplers = samplers_in(estimator)
     if not samplers:
         return
@@ -421,7 +423,7 @@ def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multip
 
 
 def warn_of_few_rows(effective, n_rows):
-    """Warn if weights leave a calibrator with less than half of few rows."""
+    """Warn if weights leave less than half of the few rows of a calibrator."""
     if effective >= FEW_EFFECTIVE_ROWS or effective >= n_rows / 2:
         return
     warn(
@@ -434,12 +436,12 @@ def warn_of_few_rows(effective, n_rows):
 
 
 def warn_of_mean(proba, codes, weight, classes, calibrator=None):
-    """Warn if the mean probability of a class is not its frequency on held-out rows.
+    """Warn if the mean probability of a class differs from its held-out frequency.
 
-    By the delta method the log odds of a weighted frequency have the variance
-    1 / n + 1 / m, with n and m the effective rows of the class and of all others after
-    Kish. One effective size for all rows would be about 1 where classes have weights of
-    their own, as in a case-control sample.
+    By the delta method, the log odds of a weighted frequency have the variance 1 / n +
+    1 / m. Here n is Kish's effective number of rows of the class, and m that of all
+    other rows. One effective size for all rows would be about 1 if classes have
+    different weights, as in a case-control sample.
     """
     weight = np.ones(codes.size) if weight is None else weight
     mass = np.bincount(codes, weight, classes.size)
@@ -451,7 +453,7 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         ratio = np.where(mass > 0, mean / frequency, np.inf)
         error = np.sqrt(square / mass**2 + square_of_others / others**2)
         far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
-        # No row of a class is chance where few were to be expected.
+        # No row of a class can be chance if few rows were expected.
         expected = mean * others**2 / square_of_others
     far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
     off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))
@@ -467,7 +469,7 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
 
 
 def _sums_of_others(values):
-    """Return the sum of all values but one, for each, without cancellation."""
+    """Return, for each value, the sum of all other values, without cancellation."""
     before, after = np.cumsum(values), np.cumsum(values[::-1])[::-1]
     return np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)
 
@@ -492,11 +494,11 @@ def _remedy(calibrator):
 
 
 def warn_of_inverted_trees(model, multiplier):
-    """Warn if weights are divided out of trees whose outputs nobody has looked at.
+    """Warn if weights are divided out of trees whose held-out outputs were not checked.
 
-    An average of trees does not move as far as its weights ask for, and boosted ones
-    are surer of the rows they have seen than of others, which the mean over the
-    training rows does not show.
+    An average of trees moves less than its weights ask for. Boosted trees are more
+    confident on rows that they were fitted on. The mean over the training rows does not
+    show this.
     """
     factor = multiplier.max() / multiplier.min()
     if factor >= LEAST_INVERTED_OF_BOOSTING and boosts_trees(model):
@@ -525,7 +527,7 @@ def warn_of_inverted_trees(model, multiplier):
 
 
 def warn_of_inverted_line(model, verdict):
-    """Warn that the mean of inverted probabilities of a linear model may be off."""
+    """Warn that the mean of inverted probabilities of a linear model may be wrong."""
     warn(
         "The closed-form inversion may not hold for this "
         f"{type(learner_of(model)).__name__}: on rows that it has not seen, the mean "
@@ -539,10 +541,10 @@ def warn_of_inverted_line(model, verdict):
 
 
 def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
-    """Warn if rows without any vote for a class get a probability that is wrong.
+    """Warn if rows without any vote for a class get a wrong probability.
 
-    Shares of votes are clipped before their logarithm is taken. A map that is straight
-    on the log scale may then miss the many rows that sit on the floor.
+    Shares of votes are clipped before their logarithm is taken. A map that is linear on
+    the log scale may then be wrong for the many rows at the clipping value.
     """
     weight = np.ones(codes.size) if weight is None else weight
     votes = np.asarray(outputs).reshape(codes.size, -1)
@@ -556,7 +558,7 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
             continue
         said = w @ proba[clipped, code] / w.sum()
         frequency = w @ (codes[clipped] == code) / w.sum()
-        # The widest spread that a share between the two can have.
+        # The frequency between the two with the largest standard error.
         between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True

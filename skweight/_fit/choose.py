@@ -1,8 +1,8 @@
-"""The second step of a fit, where it was left open: how much emphasis training gets.
+"""The second step of a fit, if it was left open: choose the emphasis of training.
 
-Candidates share the held-out rows. Each is judged by the population's log loss of rows
-from which neither its models nor its calibrator have learned; the held-out scores of
-the chosen one then serve the fit as its own.
+All candidates use the same held-out rows. A candidate is judged by the population log
+loss of rows that neither its models nor its calibrator have learned from. The fit
+reuses the held-out scores of the chosen candidate.
 """
 
 from typing import NamedTuple
@@ -31,12 +31,12 @@ from skweight.weighting import AutoWeighting, ProductWeighting, resolve_weightin
 from skweight.weighting._auto import at_strength
 from skweight.weighting._base import factors_of
 
-# Over so many folds of the held-out rows a calibrator is judged.
+# Number of folds of held-out rows that judge a calibrator.
 FOLDS_OF_CALIBRATOR = 5
 
 
 class Candidate(NamedTuple):
-    """One way to emphasise: a power of the class weights, or a sampler."""
+    """One kind of emphasis: a power of the class weights, or a sampler."""
 
     name: str
     strength: float | None
@@ -51,14 +51,14 @@ class Judged(NamedTuple):
     ----------
     candidate : Candidate
     request : Request
-        What a fit with it is asked for.
+        The request of a fit with this candidate.
     weighed : Weighed
     passed : Passed
     losses : ndarray of shape (n_samples,)
-        Log loss of every row by a model and a calibrator that have not seen it; NaN
-        where there is none.
+        Log loss of every row, by a model and a calibrator that have not seen the row.
+        NaN if there is none.
     folds : ndarray of shape (n_samples,)
-        In which fold a calibrator leaves a row out; -1: the row judges nothing.
+        The fold in which a calibrator leaves the row out. -1: the row judges nothing.
     """
 
     candidate: Candidate
@@ -70,18 +70,18 @@ class Judged(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """How much emphasis was chosen, and what is known from choosing.
+    """How much emphasis was chosen, and the results of the choice.
 
     Attributes
     ----------
     multiplier : ndarray of shape (n_classes,)
-        Class multipliers of the strategy at full strength, which labels follow.
+        Class multipliers of the strategy at full strength; labels use them.
     n_fits : int
-        Fits that were made for it.
+        Number of fits made for the choice.
     passed : Passed or None
-        Those of the chosen candidate; None where no row could be held out.
+        Fits of the chosen candidate. None if no row could be held out.
     judges : ndarray or None
-        Positions among the held-out rows of those by which it was chosen.
+        Positions, among the held-out rows, of the rows that judged the candidates.
     """
 
     multiplier: np.ndarray
@@ -91,16 +91,16 @@ class Choice(NamedTuple):
 
 
 class Contest(NamedTuple):
-    """Candidates that are to be compared, and on which rows.
+    """The candidates to compare, and the rows to compare them on.
 
     Attributes
     ----------
     request : Request
-        What the fit was asked for, the emphasis left open.
+        The request of the fit, with the emphasis left open.
     candidates : list of Candidate
-        The one with least emphasis first.
+        The candidates, the least emphasis first.
     full : Candidate
-        Full strength, which labels follow; not necessarily a candidate.
+        Full strength, which labels use. It need not be a candidate.
     weighed : Weighed
         The rows at full strength.
     plan : Plan
@@ -115,9 +115,9 @@ class Contest(NamedTuple):
 
 
 def choose(request, progress):
-    """Learn how much every row counts; choose the emphasis where that was left open.
+    """Learn how much every row counts; choose the emphasis if it was left open.
 
-    Returns the request as it is then, and the weighed rows.
+    Returns the request with the chosen emphasis, and the weighed rows.
     """
     auto = left_open(request)
     if auto is None:
@@ -129,7 +129,7 @@ def choose(request, progress):
 
 
 def enter(request, auto):
-    """Return the contest that a strategy leaves to the held-out rows."""
+    """Return the candidates of a strategy that leaves the emphasis open."""
     request = _decided_by_probabilities(request)
     full, candidates = _candidates(request, auto)
     strongest = _request_for(request, full)
@@ -140,9 +140,9 @@ def enter(request, auto):
 
 
 def judge(contest, progress):
-    """Fit one candidate after the other on the folds, and yield each with its losses.
+    """Fit each candidate on the folds, and yield it with its losses.
 
-    Nothing where a class has too few rows to be held out.
+    Yields nothing if a class has too few rows to be held out.
     """
     request, plan, folds = contest.request, contest.plan, None
     for candidate in contest.candidates if plan.way != "all" else []:
@@ -157,7 +157,7 @@ def judge(contest, progress):
         yield Judged(candidate, trial, weighed, passed, losses, folds)
 
 
-# -- what is compared ------------------------------------------------------------------
+# -- the candidates --------------------------------------------------------------------
 
 
 def left_open(request):
@@ -192,7 +192,7 @@ def left_open(request):
 
 
 def _candidates(request, auto):
-    """Return full strength, and the candidates, that with least emphasis first."""
+    """Return full strength, and the candidates from the least emphasis on."""
     strategy = resolve_weighting(auto.strategy)
     _check_strategy(strategy, request)
     full = Candidate("strength 1", 1.0, strategy, request.resampler)
@@ -214,7 +214,7 @@ def _candidates(request, auto):
 
 
 def _check_strategy(strategy, request):
-    """Raise unless a strategy is emphasis and weighs all rows of a class alike."""
+    """Raise unless a strategy is emphasis and gives all rows of a class one weight."""
     if strategy is None or any(
         getattr(factor, "needs_fits", False) for factor in factors_of(strategy)
     ):
@@ -245,7 +245,7 @@ def _check_strategy(strategy, request):
 
 
 def _request_for(request, candidate):
-    """Return what a fit with a candidate is asked for."""
+    """Return the request of a fit with a candidate."""
     factors = [
         candidate.weighting if isinstance(factor, AutoWeighting) else factor
         for factor in factors_of(request.weighting)
@@ -256,9 +256,9 @@ def _request_for(request, candidate):
 
 
 def _decided_by_probabilities(request):
-    """Return a request whose labels follow full strength without a calibrator, too.
+    """Return a request whose labels use full strength, also without a calibrator.
 
-    What the estimator predicts would follow the emphasis that is chosen.
+    Predictions of the estimator itself would use the chosen emphasis instead.
     """
     written = request.params["decision"]
     if request.calibrator is not None or written != "auto":
@@ -274,13 +274,13 @@ def _decided_by_probabilities(request):
     return request
 
 
-# -- how they are judged ---------------------------------------------------------------
+# -- how candidates are judged ---------------------------------------------------------
 
 
 def _plan(request, weighed):
     """Return which models are fitted to judge a candidate.
 
-    Where nothing else would hold out rows, one model is fitted on all of them later.
+    If the fit itself holds out no rows, it later fits one model on all rows.
     """
     if request.holds_out_rows:
         return plan_models(request, weighed)
@@ -290,9 +290,9 @@ def _plan(request, weighed):
 
 
 def _folds_of_calibrators(request, weighed, held_out):
-    """Return for every row in which fold its calibrator leaves it out; -1: in none.
+    """Return for every row the fold in which its calibrator leaves it out, else -1.
 
-    Rows that sets of labels are going to rest on judge nothing.
+    Rows that are reserved for label sets do not judge candidates.
     """
     folds, rows = np.full(len(request.y), -1), held_out.rows
     if request.params.get("conformal") == "split":
@@ -306,7 +306,7 @@ def _folds_of_calibrators(request, weighed, held_out):
 
 
 def _split(request, weighed, rows, n_folds):
-    """Return stratified pairs of positions among some rows; none where that fails."""
+    """Return stratified pairs of positions among some rows; none if that fails."""
     groups, population = (
         None if values is None else np.asarray(values)[rows]
         for values in (
@@ -329,8 +329,8 @@ def _split(request, weighed, rows, n_folds):
 
 
 def losses_of(request, weighed, plan, passed, folds):
-    """Return the log loss of every row by what has not learned from it, or NaN."""
-    if plan.calibrator is None:  # candidates are on one scale after a calibration only
+    """Return the log loss of every row by a map that did not see it, or NaN."""
+    if plan.calibrator is None:  # candidates are on one scale only after a calibration
         plan = plan._replace(calibrator=AutoCalibrator())
     held_out, models = passed.held_out, [model for model, _ in passed.models]
     multipliers = multipliers_of(request, models, weighed.figures)
@@ -340,7 +340,7 @@ def losses_of(request, weighed, plan, passed, folds):
     for fold in range(folds.max() + 1):
         scored = of_row == fold
         kept = np.flatnonzero((of_row >= 0) & ~scored)
-        with unheard(CalibrationWarning):  # said once, of the calibrator that is kept
+        with unheard(CalibrationWarning):  # only the kept one warns
             mapped = map_outputs(request, weighed, plan, fitted, kept)
         proba = mapped.of_outputs(held_out.outputs[scored])
         rows = held_out.rows[scored]
@@ -353,16 +353,16 @@ def losses_of(request, weighed, plan, passed, folds):
 
 
 def select(losses, weights=None, groups=None):
-    """Return the position of the least that ties with the best, and why.
+    """Return the first candidate that ties with the best, and the statistics behind it.
 
     Parameters
     ----------
     losses : ndarray of shape (n_candidates, n_rows)
-        Losses of the rows, the candidate to be preferred first.
+        Losses of the rows. The preferred candidate comes first.
     weights : ndarray of shape (n_rows,), default=None
         Population weights.
     groups : array-like of shape (n_rows,), default=None
-        Rows of one group count as one piece of evidence.
+        All rows of one group count as one observation.
 
     Returns
     -------
@@ -370,8 +370,8 @@ def select(losses, weights=None, groups=None):
         Position of the first whose loss is within one paired standard error of the
         lowest.
     means, excesses, errors : ndarray of shape (n_candidates,)
-        Mean losses, what they are above the lowest, and the paired standard errors of
-        that.
+        Mean losses, their excess over the lowest mean, and the paired standard errors
+        of this excess.
     """
     weights = np.ones(losses.shape[1]) if weights is None else weights
     means = losses @ weights / weights.sum()
@@ -388,8 +388,8 @@ def select(losses, weights=None, groups=None):
 def compared(judged):
     """Return the position of the chosen candidate, the table, and the rows that judge.
 
-    Rows are those that all candidates have held out. Where there are none, the least is
-    chosen.
+    These are the rows that all candidates have held out. If there are none, the
+    candidate with the least emphasis is chosen.
     """
     losses = np.array([judgement.losses for judgement in judged])
     rows = np.flatnonzero(np.isfinite(losses).all(axis=0))
@@ -419,7 +419,7 @@ def compared(judged):
 
 
 def _chosen(contest, judged):
-    """Return request and rows of the candidate that is chosen."""
+    """Return the request and the rows of the chosen candidate."""
     position, table, rows = compared(judged)
     winner = judged[position]
     judges = np.flatnonzero(np.isin(winner.passed.held_out.rows, rows))
@@ -437,7 +437,7 @@ def _chosen(contest, judged):
 
 
 def _least(contest):
-    """Return request and rows of the least emphasis, where nothing can be held out."""
+    """Return request and rows of the least emphasis; no row can be held out."""
     candidate = contest.candidates[0]
     request, weighed = _weighed(contest, candidate)
     multiplier = np.array(contest.weighed.figures["class_multiplier"])
@@ -447,7 +447,7 @@ def _least(contest):
 
 
 def _weighed(contest, candidate):
-    """Return what a fit with a candidate is asked for, and its weighed rows."""
+    """Return the request of a fit with a candidate, and its weighed rows."""
     request, weighed = _request_for(contest.request, contest.full), contest.weighed
     if candidate.strength != 1:
         request = _request_for(contest.request, candidate)

@@ -1,8 +1,9 @@
-"""Sets of labels that hold the true one with a probability that is asked for.
+"""Sets of labels that contain the true label with a requested probability.
 
-Conformity scores are one minus the calibrated probability of the label, of rows that
-neither the model nor its calibrator was fitted on, weighted by the population. A new
-row is compared with them, its own weight counted in (Tibshirani et al. 2019).
+The conformity score of a label is one minus its calibrated probability. Scores come
+from rows that neither the model nor its calibrator was fitted on, with population
+weights. A new row is compared with these scores, and its own weight is included
+(Tibshirani et al. 2019).
 """
 
 from typing import NamedTuple
@@ -30,25 +31,26 @@ from skweight.weighting import FunctionWeighting, ProductWeighting
 from skweight.weighting._base import fitted_factors_of
 from skweight.weights import effective_sample_size
 
-# Folds over which a calibrator is learned anew where there are none of models.
+# Number of folds to fit the calibrator anew, if there are no folds of models.
 _FOLDS_OF_CALIBRATOR = 5
-# Share of new rows up to which it is no news that their sets are everything.
+# If at most this share of new rows gets all labels, there is no warning.
 FEW = 0.01
 
 
 class Part(NamedTuple):
-    """Scores of rows by one model, and how new rows are scored by it.
+    """Held-out scores of one model, and how this model scores new rows.
 
     Attributes
     ----------
     map : ProbabilityMap
-        From outputs of the model to probabilities.
+        Map from outputs of the model to probabilities.
     model : int
-        Position of the model among those that predict.
+        Position of the model among the models that predict.
     scores : list of Scores
-        Those of the rows of each class.
+        Scores of the rows of each class.
     rows : list of tuple of two ndarrays
-        Probabilities and weights of rows of each class, for other class frequencies.
+        Probabilities and weights of the rows of each class, to adapt the scores to
+        other class frequencies.
     """
 
     map: ProbabilityMap
@@ -57,9 +59,9 @@ class Part(NamedTuple):
     rows: list
 
     def at(self, shift, X, models):
-        """Return the scores of each class, and those of new rows for every label.
+        """Return the scores of each class, and the scores of new rows for every label.
 
-        `shift` is how much more frequent each class has become.
+        `shift` is the factor by which each class has become more frequent.
         """
         proba = self.map.of_rows(models, X)
         if (shift == 1).all():
@@ -72,25 +74,25 @@ class Part(NamedTuple):
 
 
 def _shifted(proba, shift):
-    """Return probabilities where classes are so much more frequent."""
+    """Return probabilities for classes that are more frequent by these factors."""
     proba = proba * shift
     total = proba.sum(axis=1, keepdims=True)
     return np.divide(proba, total, out=np.zeros_like(proba), where=total > 0)
 
 
 class NewWeights(NamedTuple):
-    """How much new rows count in the population, on the scale of the training rows.
+    """The population weight of new rows, on the scale of the training rows.
 
     Attributes
     ----------
     weighting : weighting or None
         The fitted strategy.
     factors : list of weighting
-        Its parts of role population.
+        Its parts with the role population.
     unit : float or None
-        What `sample_weight` was divided by in the fit; None if none was given.
+        The divisor of `sample_weight` in the fit; None if no weights were passed.
     points : tuple of two ndarrays, or None
-        What the stabilizer of the wrapper did to the weights.
+        The effect of the stabilizer of the wrapper on the weights.
     """
 
     weighting: object
@@ -99,7 +101,7 @@ class NewWeights(NamedTuple):
     points: tuple | None
 
     def of(self, wrapper, X, sample_weight, classes=None):
-        """Return the weights of new rows: (n,), or (n, n_classes) by their label."""
+        """Return the weights of new rows: (n,), or (n, n_classes) for each label."""
         weights = np.ones(n_rows(X))
         if sample_weight is not None:
             weights = check_weights(sample_weight, n_rows(X)) / (self.unit or 1.0)
@@ -126,7 +128,7 @@ class NewWeights(NamedTuple):
         return weights if self.points is None else np.interp(weights, *self.points)
 
     def _weigh(self, factor, wrapper, X, classes, is_given):
-        """Return the weights that a strategy gives; None where it can give none."""
+        """Return the weights of a strategy; None if it cannot weigh new rows."""
         whole = isinstance(self.weighting, ProductWeighting)
         if whole and any(map(reads_all, self.weighting.factors_)):
             X = self.weighting._rows_for(factor, X)
@@ -149,16 +151,16 @@ class NewWeights(NamedTuple):
 
 
 class Conformal(NamedTuple):
-    """What sets of labels are made from.
+    """The data from which sets of labels are made.
 
     Attributes
     ----------
     parts : list of Part
-        Scores of held-out rows: one part, or one for each fold model.
+        Scores of held-out rows: one part, or one part for each fold model.
     new_weights : NewWeights
-        How new rows are weighed.
+        How new rows get their weights.
     figures : dict
-        What a report says of them.
+        Report entries about these rows.
     """
 
     parts: list
@@ -167,7 +169,7 @@ class Conformal(NamedTuple):
 
 
 def conform(request, weighed, plan, fitted, calibrated):
-    """Return what sets of labels are made from; None if nobody asked for them."""
+    """Return the data for sets of labels; None if ``conformal`` is None."""
     kind, held_out = request.params.get("conformal"), fitted.held_out
     if kind is None:
         return None
@@ -202,7 +204,7 @@ def conform(request, weighed, plan, fitted, calibrated):
 
 
 def weights_of_new_rows(request, weighed):
-    """Return how new rows are weighed, from how those of the fit were."""
+    """Return how new rows are weighed, based on how the fit weighed its rows."""
     population, unit = request.weights.population, None
     if population is not None:
         population, unit = np.asarray(population, dtype=np.float64), 1.0
@@ -220,25 +222,25 @@ def weights_of_new_rows(request, weighed):
 
 
 def describe_rows(weights, n_rows):
-    """Return the figures of a report on the rows that scores are of."""
+    """Return the statistics of the scored rows for a report."""
     effective, total, mean = float(n_rows), float(n_rows), 1.0
     if weights is not None:
         effective = float(effective_sample_size(weights))
         total = float(weights.sum())
-        mean = float(weights @ weights / total)  # of a row drawn from the population
+        mean = float(weights @ weights / total)  # if drawn by weight
     return {
         "n_rows": int(n_rows),
         "effective_rows": effective,
-        # Above it the set of a row of mean weight is everything.
+        # Above this coverage, the set of a row of mean weight contains all labels.
         "largest_coverage": total / (total + mean),
     }
 
 
 def _cuts(request, weighed, plan, held_out, kind):
-    """Return pairs of held-out rows: to learn a calibrator from, and to score.
+    """Return pairs of held-out rows: for the calibrator, and for the scores.
 
-    They are positions among the held-out rows. The first is None where the calibrator
-    learns from none.
+    Both are positions among the held-out rows. The first is None if the calibrator
+    learns from no row.
     """
     everything = np.arange(held_out.rows.size)
     if kind == "cross" and plan.way == "folds" and len(plan.splits.pairs) > 1:
@@ -249,7 +251,7 @@ def _cuts(request, weighed, plan, held_out, kind):
         return [(np.setdiff1d(everything, rows), rows) for rows in scored]
     choice, learns = weighed.choice, needs_held_out_scores(plan.calibrator)
     if kind == "split" and choice is not None and choice.judges is not None:
-        # A model that was chosen by these rows is no longer independent of them.
+        # These rows chose the model, so it is not independent of them.
         others = np.setdiff1d(everything, choice.judges)
         return [(choice.judges if learns else None, others)]
     if not learns:
@@ -273,7 +275,7 @@ def _cuts(request, weighed, plan, held_out, kind):
 
 
 def _by_class(proba, codes, weights, n_knots):
-    """Return the scores of the rows of each class, and the rows, at most so many."""
+    """Return the scores and the rows of each class, up to a maximum number."""
     n_own = max(n_knots // proba.shape[1], 1)
     scores, kept = [], []
     for code in range(proba.shape[1]):
@@ -313,61 +315,64 @@ class PredictSet:
 
     @available_if(_has_predict_set)
     def predict_set(self, X, coverage=0.9, *, by_class=False, sample_weight=None):
-        r"""Return for each row the labels that hold the true one as often as asked.
+        r"""Return for each row a set of labels with the requested coverage.
 
-        Available with ``conformal="split"`` or ``"cross"``. A label k is in the set of
-        x if held-out rows that conform better than k would, :math:`s_i < 1 - p_k(x)`
-        with :math:`s_i = 1 - p_{y_i}(x_i)`, have not yet the weight that is asked for:
+        Available with ``conformal="split"`` or ``"cross"``. Held-out rows have the
+        scores :math:`s_i = 1 - p_{y_i}(x_i)`. A label k is in the set of x if the
+        held-out rows that conform better, :math:`s_i < 1 - p_k(x)`, have less than the
+        requested share of the weight:
 
         .. math::
 
             \sum_i w_i \, [s_i < 1 - p_k(x)] < c \, \Bigl(\sum_i w_i + w(x, k)\Bigr)
 
-        with w population weights. Sets are small where the model is sure, and the
-        coverage is that of the population that the weights stand for. After
-        `set_prevalence` rows of each class count as often as they do there, and all
-        probabilities are those of that prevalence.
+        with w population weights. If the model is confident, sets are small. The
+        coverage holds for the population that the weights describe. After
+        `set_prevalence`, each class counts with its new frequency, and all
+        probabilities use it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at, with the columns that population weights are read from.
+            Rows to predict, with the columns that population weights are computed from.
         coverage : float, default=0.9
-            Share of rows whose set holds their label, in (0, 1). Raising it makes sets
-            larger.
+            Share of rows whose set contains their label, in (0, 1). Raising it makes
+            sets larger.
         by_class : bool, default=False
-            Whether the coverage holds for the rows of each class by itself. Sets grow,
-            and rare classes need many held-out rows: with n of them a coverage above
-            n / (n + 1) puts the class into every set.
+            Whether the coverage holds for the rows of each class separately. If True,
+            sets grow, and rare classes need many held-out rows: with n of them, a
+            coverage above n / (n + 1) puts the class into every set.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for, on the scale of the
-            fit. Needed where the fit was given some, or where a strategy of role
-            population cannot weigh new rows, which it then stands for.
+            Number of population rows that each row represents, on the scale of the fit.
+            Required if the fit had `sample_weight`, or if a strategy of role population
+            cannot weigh new rows. In the second case it replaces the weights of this
+            strategy.
 
         Returns
         -------
         sets : ndarray of shape (n_samples, n_classes), dtype bool
-            Columns follow ``classes_``. A set may be empty: no label conforms.
+            Columns follow ``classes_``. A set is empty if no label conforms.
 
         Raises
         ------
         ValueError
-            If the fit had population weights, and those of the new rows are neither
-            passed nor can be computed.
+            If the fit had population weights, and the weights of the new rows are
+            neither passed nor can be computed.
 
         Warns
         -----
         CalibrationWarning
-            If the held-out rows are too few, or weigh too little against a new row, for
-            the coverage: its set is then all labels, or holds a class always.
+            If the held-out rows are too few, or their weight is too small against a new
+            row, for the coverage. The set then contains all labels, or always contains
+            some class.
 
         Notes
         -----
-        With ``"split"`` and the model of a hold-out the coverage is guaranteed for
-        exchangeable rows and weights that are known, on average over fits. With fold
-        models of ``"cross"`` it is at least 2 c - 1, and close to c in practice. With
-        one refitted model it is an approximation. O((n + m) log m) for m kept scores,
-        at most 10,000.
+        With ``"split"`` and the model of a hold-out, the coverage is guaranteed on
+        average over fits, for exchangeable rows and known weights. With the fold models
+        of ``"cross"`` it is at least 2 c - 1 for a coverage of c, and close to c in
+        practice. With one refitted model it is an approximation. O((n + m) log m) for m
+        kept scores, at most 10,000.
 
         References
         ----------
@@ -416,7 +421,7 @@ class PredictSet:
             models = self.estimators_
             if len(models) > 1 and part.model >= 0:
                 models = [models[part.model]]
-            # Within a class it does not matter how frequent the class is.
+            # Within one class, the class frequency has no effect.
             moved = np.ones_like(shift) if by_class else shift
             all_scores, new = part.at(moved, X, models)
             for code, scores in enumerate(all_scores):

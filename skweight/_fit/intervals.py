@@ -1,7 +1,8 @@
-"""Intervals that hold the value with a probability that is asked for.
+"""Intervals that contain the value with a requested probability.
 
-Conformity scores are absolute residuals of rows that no model was fitted on, weighted
-by the population; a new row is compared with them, its own weight counted in.
+Conformity scores are absolute residuals of rows that no model was fitted on, with
+population weights. A new row is compared with these scores, and its own weight is
+included.
 """
 
 from typing import NamedTuple
@@ -30,16 +31,16 @@ _HOLDOUT, _FOLDS = 0.2, 5
 
 
 class Intervals(NamedTuple):
-    """What intervals are made from.
+    """The data from which intervals are made.
 
     Attributes
     ----------
     scores : Scores
         Absolute residuals of held-out rows.
     new_weights : NewWeights
-        How new rows are weighed.
+        How new rows get their weights.
     figures : dict
-        What a report says of them.
+        Report entries about these rows.
     """
 
     scores: Scores
@@ -62,12 +63,12 @@ def check_intervals(wrapper, y):
 
 
 def fit_with_intervals(request, weighed):
-    """Fit a regressor and look at the residuals of held-out rows.
+    """Fit a regressor and compute the residuals of held-out rows.
 
-    Returns what was fitted, and what intervals are made from.
+    Returns the fitted models, and the data for intervals.
     """
     params, training, y = request.params, weighed.training, request.y
-    (X,) = indexable(weighed.X)  # some sparse formats have no rows to take
+    (X,) = indexable(weighed.X)  # some sparse formats cannot be indexed by rows
     kind, n_samples = params["conformal"], n_rows(X)
     pairs = _pairs(request, weighed, X, y)
     final = training.fit(X, y) if kind == "cross" else None
@@ -90,7 +91,7 @@ def fit_with_intervals(request, weighed):
 
 
 def _pairs(request, weighed, X, y):
-    """Return pairs of training and held-out rows, of which none has weight zero."""
+    """Return pairs of training and held-out rows, without rows of weight zero."""
     kind, population = request.params["conformal"], weighed.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
     rows = np.flatnonzero(counts)
@@ -104,7 +105,7 @@ def _pairs(request, weighed, X, y):
         groups = None if groups is None else np.asarray(groups)[rows]
         drawn = _splitter(request.params, rows.size, groups).split(rows, groups=groups)
         pairs = [(rows[train], rows[test]) for train, test in drawn]
-    else:  # it may know of positions
+    else:  # may depend on positions
         drawn = check_cv(cv).split(X, y, **metadata)
         pairs = [(np.asarray(train), np.asarray(test)) for train, test in drawn]
         pairs = [(train, test[counts[test]]) for train, test in pairs]
@@ -114,14 +115,14 @@ def _pairs(request, weighed, X, y):
             f"{len(pairs)} of them. Give one pair of rows, or set conformal='cross'."
         )
     held_out = np.zeros(counts.size, dtype=bool)
-    for position, (train, test) in enumerate(pairs):  # each row is one row of evidence
+    for position, (train, test) in enumerate(pairs):  # a group for each row
         pairs[position] = train, test[~held_out[test]]
         held_out[test] = True
     return [pair for pair in pairs if pair[1].size]
 
 
 def _splitter(params, n_counted, groups):
-    """Return what cuts the rows by default, or into so many; groups stay together."""
+    """Return the default splitter, or one with so many folds; groups stay whole."""
     cv, seed = params["cv"], params["random_state"]
     if cv is None and params["conformal"] == "split":
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
@@ -154,44 +155,45 @@ class PredictInterval:
 
     @available_if(_has_predict_interval)
     def predict_interval(self, X, coverage=0.9, *, sample_weight=None):
-        r"""Return for each row an interval that holds its value as often as asked.
+        r"""Return for each row an interval with the requested coverage.
 
-        Available with ``conformal="split"`` or ``"cross"``. The interval is
-        :math:`\hat y(x) \pm q(x)`, with q the weighted quantile of the absolute
-        residuals :math:`r_i` of held-out rows, the weight of the new row counted in:
+        Available with ``conformal="split"`` or ``"cross"``. The interval is :math:`\hat
+        y(x) \pm q(x)`. Here q is the weighted quantile of the absolute residuals
+        :math:`r_i` of held-out rows, including the weight of the new row:
 
         .. math::
 
             q(x) = \min \Bigl\{ t : \sum_i w_i [r_i \le t] \ge
             c \, \Bigl( \sum_i w_i + w(x) \Bigr) \Bigr\}
 
-        with w population weights. The coverage is that of the population that they
-        stand for. All intervals are about as wide: they say nothing of rows whose
-        values scatter more than those of others.
+        with w population weights. The coverage holds for the population that the
+        weights describe. All intervals have about the same width: they do not show
+        which rows have values that scatter more.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at, with the columns that population weights are read from.
+            Rows to predict, with the columns that population weights are computed from.
         coverage : float, default=0.9
-            Share of rows whose interval holds their value, in (0, 1). Raising it makes
-            intervals wider.
+            Share of rows whose interval contains their value, in (0, 1). Raising it
+            makes intervals wider.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for, on the scale of the
-            fit. Needed where the fit was given some, or where a strategy of role
-            population cannot weigh new rows, which it then stands for.
+            Number of population rows that each row represents, on the scale of the fit.
+            Required if the fit had `sample_weight`, or if a strategy of role population
+            cannot weigh new rows. In the second case it replaces the weights of this
+            strategy.
 
         Returns
         -------
         intervals : ndarray of shape (n_samples, 2)
-            Lower and upper ends, in the unit of y; infinite if there are too few
+            Lower and upper ends, in the unit of y. Infinite if there are too few
             held-out rows for the coverage.
 
         Raises
         ------
         ValueError
-            If weights of new rows can neither be computed nor are given, although the
-            fit had population weights.
+            If the fit had population weights, and the weights of new rows are neither
+            passed nor can be computed.
 
         Warns
         -----
@@ -200,8 +202,8 @@ class PredictInterval:
 
         Notes
         -----
-        With ``"split"`` the coverage is guaranteed for exchangeable rows and weights
-        that are known, on average over fits; with the refitted model of ``"cross"`` it
+        With ``"split"``, the coverage is guaranteed on average over fits, for
+        exchangeable rows and known weights. With the refitted model of ``"cross"`` it
         is an approximation. O(n log m) for m kept residuals, at most 10,000.
 
         References

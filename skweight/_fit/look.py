@@ -1,9 +1,9 @@
-"""Weights that follow from a model, without a leak into the scores of held-out rows.
+"""Weights that depend on a fitted model, without a leak into held-out scores.
 
-Strategies that look at a model get out-of-fold probabilities of one partition of the
-rows. Weights that are learned from a label must not be used to train the model that
-scores the row of that label; so they are learned anew for the training rows of every
-fold, from models that saw these rows alone.
+Some strategies need out-of-fold probabilities of a model, from one partition of the
+rows. Weights learned from the label of a row must not train the model that scores this
+row. So these weights are learned anew for the training rows of every fold, from models
+that saw only these rows.
 """
 
 import warnings
@@ -39,7 +39,7 @@ from skweight.weighting._metadata import asks_for
 
 
 class WatchingModel(NamedTuple):
-    """A model that watches validation rows, as in the fit that it is looked at for."""
+    """A model with validation rows, as in the fit that needs its probabilities."""
 
     estimator: object
     random_state: int | None
@@ -48,7 +48,7 @@ class WatchingModel(NamedTuple):
     validation: object
 
     def of(self, rows):
-        """Return how a model is fitted on some of the rows."""
+        """Return how a model is fitted on a part of the rows."""
         return self._replace(validation=self.validation.of(rows))
 
     def fit(self, X, y, weights, population, fit_params):
@@ -66,11 +66,12 @@ class WatchingModel(NamedTuple):
 
 
 class LookingTraining(Training):
-    """A training some of whose strategies look at a model.
+    """A training with strategies that depend on a fitted model.
 
-    Strategies without a model are learned first, by `weigh`; strategies with a model by
-    `look`, on the population that `weigh` has found. `of` learns strategies whose
-    weights depend on single labels again, from models of the rows of the part.
+    `weigh` first learns the strategies without a model. `look` then learns the
+    strategies with a model, on the population weights from `weigh`. `of` learns
+    strategies whose weights depend on single labels again, from models of the given
+    rows.
     """
 
     def __init__(self, estimator, *, weighting, **options):
@@ -82,29 +83,29 @@ class LookingTraining(Training):
 
     @property
     def n_fits(self):
-        """Models that were fitted for the weights, those of all folds together."""
+        """Number of models fitted for the weights, for all folds together."""
         return self._fits.n_fits
 
     def weigh(self, X, y, weights, metadata):
-        """Learn the weights of the strategies that look at no model."""
+        """Learn the weights of the strategies that need no model."""
         self.looking = [clone(factor) for factor in self.looking]
         return super().weigh(
             X, y, weights, _asked_by(factors_of(self.by_row), metadata)
         )
 
     def look(self, request, X, folds, draw):
-        """Learn the weights of the strategies that look at a model.
+        """Learn the weights of the strategies that depend on a model.
 
         Parameters
         ----------
         request : Request
-            What the fit was asked for.
+            The request of the fit.
         X : array-like of shape (n_samples, n_visible)
-            Rows without the columns that the estimator is not to see.
+            Rows without the columns that the estimator must not see.
         folds : ndarray of shape (n_samples,)
-            Fold of every row, -1 for those that no weight is learned from.
+            Fold of every row; -1 for rows that no weight is learned from.
         draw : callable
-            Returns the same for some of the rows, given which.
+            Function that takes a part of the rows and returns folds for them.
         """
         self._request, self._X, self._draw = request, X, draw
         how = self.estimator, self.random_state, self.unsupported, request.classes
@@ -123,7 +124,7 @@ class LookingTraining(Training):
             normalize=self.normalize,
         )
         fitted, weights = self._learn(self.looking, self._fits)
-        self._known = self.raw.emphasis  # what holds for the rows of any fold
+        self._known = self.raw.emphasis  # valid for every fold
         self._by_row, by_row = [], None
         for strategy, learned in zip(fitted, weights, strict=True):
             if getattr(strategy, "by_row", True):
@@ -137,9 +138,9 @@ class LookingTraining(Training):
         self.weighting_ = self._joined(fitted, scale)
 
     def of(self, rows, n_samples):
-        """Return the same way for some of the rows, with weights of their own."""
+        """Return the training for a part of the rows, with weights of their own."""
         part = super().of(rows, n_samples)
-        with warnings.catch_warnings():  # said once, of all rows
+        with warnings.catch_warnings():  # warned for all rows
             warnings.simplefilter("ignore", DegenerateWeightsWarning)
             warnings.simplefilter("ignore", FewerThanAskedWarning)
             view = self._view_of(rows) if self._by_row else self._fits
@@ -154,7 +155,7 @@ class LookingTraining(Training):
         return part
 
     def _view_of(self, rows):
-        """Return fits that saw none but these rows, or all there are if they may."""
+        """Return fits that saw only these rows, or all fits if that is allowed."""
         folds, population = self._fits.folds, self.by_role.population
         inside = np.zeros(folds.size, dtype=bool)
         inside[rows] = True
@@ -164,14 +165,14 @@ class LookingTraining(Training):
         if -1 not in kept and left.size == 0:
             return self._fits
         is_fold = -1 not in kept and left.size == 1 and left[0] not in kept
-        if is_fold and self._fits.n_folds > 2:  # of two, no pair leaves a row
+        if is_fold and self._fits.n_folds > 2:  # with two folds, no pair leaves a row
             return self._fits.without(left[0])
         return self._fits.inside(self._draw(inside))
 
     def _learn(self, strategies, view):
-        """Return fitted clones, and their weights of all rows, by the fits of a view.
+        """Return fitted clones, and their weights of all rows, from the fits of a view.
 
-        Rows outside of the view get the mean weight of their class.
+        Rows outside the view get the mean weight of their class.
         """
         request, rows, n_samples = self._request, view.rows, self._fits.folds.size
         codes, population = request.codes, self.by_role.population
@@ -197,7 +198,7 @@ class LookingTraining(Training):
         return fitted, weights
 
     def _mean_one_of(self, by_row, rows):
-        """Return the emphasis in all with mean one over some rows, and its mean."""
+        """Return emphasis with mean one over some of the rows, and its mean before."""
         emphasis, population = multiply(self._known, by_row), self.by_role.population
         mass = None if population is None else population[rows]
         mean = float(np.average(emphasis[rows], weights=mass))
@@ -207,7 +208,7 @@ class LookingTraining(Training):
         return emphasis / mean, mean
 
     def _settle(self, emphasis):
-        """Return the emphasis as it is delivered, that of the caller included."""
+        """Return the emphasis as delivered, including the emphasis of the caller."""
         if self.resampler is None:
             emphasis = self._stabilize(emphasis, self.by_role.population)
         return multiply(self._request.weights.emphasis, emphasis)
@@ -216,7 +217,7 @@ class LookingTraining(Training):
         return [*super()._strategies(), *self.looking]
 
     def _joined(self, looking, scale):
-        """Return the fitted strategies, in the order in which they were asked for."""
+        """Return the fitted strategies in the order of the parameter."""
         static = fitted_factors_of(self.weighting_)
         if not static and len(looking) == 1:
             return looking[0]
@@ -232,10 +233,10 @@ class LookingTraining(Training):
 
 
 def look(request, training, X):
-    """Let strategies look at models of one partition; return its splits.
+    """Fit strategies that depend on a model, on one partition; return its splits.
 
-    The partition is that of the splitter or the groups of the user, if there are any;
-    else folds by the content of the rows. None stands for no splits.
+    The partition comes from the splitter or the groups of the user. Without them, folds
+    are made by the content of the rows. None means no splits.
     """
     population = training.by_role.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
@@ -249,7 +250,7 @@ def look(request, training, X):
 
 
 def reads_all(strategy):
-    """Return whether a strategy reads columns of X that an estimator may not see."""
+    """Return whether a strategy reads columns of X that an estimator must not see."""
     return bool(getattr(strategy, "_sources", list)())
 
 
@@ -258,7 +259,7 @@ def _looks(strategy):
 
 
 def _asked_by(strategies, metadata):
-    """Return the metadata that any of some strategies asks for."""
+    """Return the metadata that these strategies request."""
     return {
         name: value
         for name, value in metadata.items()
@@ -267,7 +268,7 @@ def _asked_by(strategies, metadata):
 
 
 def _partition(request, X, population, counts, draw):
-    """Return the fold of every row, and the splits from which held-out scores come."""
+    """Return the fold of every row, and the splits that give the held-out scores."""
     params, metadata = request.params, request.arguments["splitter"]
     cv, everywhere = check_word(params["cv"]), np.ones(counts.size, dtype=bool)
     arguments = X, request.y, population, params["random_state"], metadata
@@ -276,7 +277,7 @@ def _partition(request, X, population, counts, draw):
         folds = np.full(counts.size, -1)
         for fold, (_, test) in enumerate(splits.pairs if splits else []):
             folds[test] = fold
-        if (folds[counts] < 0).any():  # splits of time, or drawn anew
+        if (folds[counts] < 0).any():  # splits by time, or with repeated draws
             folds = draw(everywhere)
         return _place_others(folds, everywhere), splits
     if not request.holds_out_rows or cv == "oob":
@@ -285,7 +286,7 @@ def _partition(request, X, population, counts, draw):
         splits = make_splits(cv, *arguments)
         if splits is not None:
             inside = everywhere
-            if params["ensemble"]:  # nothing else is fitted than the model of the split
+            if params["ensemble"]:  # only the model of the split is fitted
                 inside = np.isin(np.arange(counts.size), splits.pairs[0][0])
             return draw(inside), splits
     folds = draw(everywhere)
@@ -298,7 +299,7 @@ def _partition(request, X, population, counts, draw):
 
 
 def _draw_folds(request, X, counts, inside):
-    """Return folds of some of the rows, -1 for the others."""
+    """Return folds of a part of the rows, -1 for the others."""
     cv, metadata = check_word(request.params["cv"]), request.arguments["splitter"]
     n_folds = DEFAULT_FOLDS
     if takes_groups(cv) and not isinstance(cv, str):
@@ -308,7 +309,7 @@ def _draw_folds(request, X, counts, inside):
     if metadata.get("groups") is None:
         alone = np.zeros(counts.size, dtype=bool)
         if not inside.all():
-            # Without the one row of a class in a part, no model would know the class.
+            # If the only row of a class were held out, no model would know the class.
             n_rows_of = np.bincount(request.codes, counted, request.classes.size)
             alone = (counted > 0) & (n_rows_of == 1)[request.codes]
             counted[alone] = 0
@@ -338,5 +339,5 @@ def _draw_folds(request, X, counts, inside):
 
 
 def _place_others(folds, inside):
-    """Return folds in which rows of weight zero inside the view are in fold 0."""
+    """Return folds; rows of weight zero inside the view are put into fold 0."""
     return np.where(inside & (folds < 0), 0, folds)

@@ -1,4 +1,4 @@
-"""Metadata of fit and predict, sorted by the object that asks for them."""
+"""Metadata of fit and predict, sorted by the object that requests them."""
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
@@ -19,12 +19,12 @@ _CALLEES = {
 }
 
 
-# What strategies for shift take, and nothing else does.
+# Arguments that only strategies for shift take.
 _OF_TARGET = ("X_target", "sample_weight_target")
 
 
 def takes_in_fit(estimator, name):
-    """Return whether an estimator asks for an argument of fit by name."""
+    """Return whether an estimator requests an argument of fit by name."""
     routing = None if estimator is None else routing_of(estimator)
     return routing is not None and bool(routing.consumes("fit", [name]))
 
@@ -37,12 +37,12 @@ def sort_fit_params(
     Parameters
     ----------
     router : estimator
-        The wrapper, whose metadata routing is asked where routing is on.
+        The wrapper. Its metadata routing is used if routing is enabled.
     fit_params : dict
         Keyword arguments of its `fit`.
     weighting, decision, cv, estimator : object
-        Its parts; what none of the others asks for is the estimator's, and so is what
-        it has splits of its own for.
+        Its parts. An argument that no part requests goes to the estimator; so does one
+        for which the estimator makes its own splits.
 
     Returns
     -------
@@ -86,10 +86,10 @@ def sort_fit_params(
 
 
 def sort_predict_params(router, params, decision, offsets):
-    """Return the arguments of predict for the decision, and those for the estimator.
+    """Return the arguments of predict for the decision and for the estimator.
 
-    `offsets` are the names of the offsets of the fit, which are added to the scores of
-    each row; predictions need them too.
+    `offsets` are the names of the offsets passed to `fit`. They are added to the scores
+    of each row, so predictions need them too.
     """
     if not params and not offsets:
         return {}, {}

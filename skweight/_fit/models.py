@@ -1,4 +1,4 @@
-"""The third step of a fit: fold models and the final one, as few as will do."""
+"""The third step of a fit: the fold models and the final model, as few as possible."""
 
 from copy import copy
 from functools import partial
@@ -30,7 +30,7 @@ from skweight.calibration import PriorCalibrator
 from skweight.delivery._arguments import offsets_of
 from skweight.delivery._balancing import inner_multiplier
 
-# What the report says after the source of held-out rows.
+# The report appends this to the source of the held-out rows.
 AVERAGED = ", whose models are averaged"
 
 
@@ -40,18 +40,17 @@ class Plan(NamedTuple):
     Attributes
     ----------
     way : {"all", "frozen", "oob", "folds"}
-        Whether held-out scores come from nowhere, the frozen model, the trees that did
-        not draw a row (with splits: the one model that was not given it), or fold
-        models.
+        Source of held-out scores: none, the frozen model, the trees that did not draw a
+        row (with splits: the one model that was not given the row), or fold models.
     splits : Splits or None
-        Pairs of positions of training and held-out rows; None without any.
+        Pairs of positions of training and held-out rows; None if there are none.
     keeps_fold_models : bool
-        Whether fold models predict, and none is fitted on all rows.
+        Whether the fold models predict. If True, no model is fitted on all rows.
     calibrator : calibrator or None
-        What will calibrate: the closed form where no row can be held out.
+        The calibrator to use. It is the closed form if no row can be held out.
     asks_whether_to_average : bool
-        Whether fold models are kept only as long as their average pays, which the
-        held-out rows say.
+        Whether the fit keeps fold models only if the held-out rows show that their
+        average is better.
     """
 
     way: str
@@ -62,14 +61,14 @@ class Plan(NamedTuple):
 
 
 class Multipliers(NamedTuple):
-    """By how much the classes count more in training than in the population.
+    """The factor by which each class counts more in training than in the population.
 
     Attributes
     ----------
     by_rows : ndarray of shape (n_classes,)
-        Training mass of the rows that the learner was given, over population mass.
+        Training mass of the rows given to the learner, over their population mass.
     inner : ndarray of shape (n_classes,)
-        What the learner multiplies that by, by parameters of its own.
+        Factors that the learner applies by its own parameters.
     in_all : ndarray of shape (n_classes,)
         The product of the two.
     training_share : ndarray of shape (n_classes,)
@@ -83,16 +82,16 @@ class Multipliers(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """What is known of rows that models were not fitted on, before the final fit.
+    """Results on rows that models were not fitted on, before the final fit.
 
     Attributes
     ----------
     held_out : HeldOut
         Outputs on these rows.
     models : list of tuple
-        Pairs of a model and its deliveries: those that are kept.
+        Pairs of a kept model and its deliveries.
     n_fits : int
-        Fits that were made.
+        Number of fits.
     """
 
     held_out: HeldOut
@@ -106,15 +105,15 @@ class Fitted(NamedTuple):
     Attributes
     ----------
     models : list of estimator
-        Those that predict.
+        Models that predict.
     deliveries : list of Delivery
-        What the first of them was given.
+        The deliveries of the first model.
     n_fits : int
-        Fits of the estimator in all.
+        Number of fits of the estimator.
     held_out : HeldOut or None
-        Outputs on held-out rows; None where none are wanted, or none can be had.
+        Outputs on held-out rows. None if they are not needed or not possible.
     multipliers : Multipliers or None
-        Of the classes; None for a regression.
+        Multipliers of the classes; None for a regression.
     """
 
     models: list
@@ -125,11 +124,11 @@ class Fitted(NamedTuple):
 
 
 def plan_models(request, weighed):
-    """Decide which models are fitted; draw the folds where there are any."""
+    """Decide which models are fitted; make the folds if any are needed."""
     calibrator, params = request.calibrator, request.params
     wanted = request.holds_out_rows
     if request.is_frozen:
-        # Whether an inversion holds for a frozen model costs one prediction to know.
+        # For a frozen model, one prediction shows whether an inversion is correct.
         way = "frozen" if wanted or calibrator is not None else "all"
         return Plan(way, None, False, calibrator)
     if not wanted:
@@ -154,7 +153,7 @@ def plan_models(request, weighed):
         splits = splits._replace(is_holdout=True)
     ensemble = params["ensemble"]
     if params.get("conformal") is not None and splits.is_holdout:
-        ensemble = True  # coverage is that of the model whose scores were held out
+        ensemble = True  # the coverage holds for the model whose scores were held out
     keeps = _keeps(
         ensemble,
         splits,
@@ -163,7 +162,8 @@ def plan_models(request, weighed):
         request.estimator,
     )
     if not keeps:
-        # A pair whose rows have all been tested by others is there for its model.
+        # A pair without test rows (earlier pairs test them) is only there for its
+        # model.
         pairs = [pair for pair in splits.pairs if pair[1].size]
         splits = splits._replace(pairs=pairs)
     asks = keeps and ensemble == "auto" and not splits.is_holdout
@@ -172,10 +172,10 @@ def plan_models(request, weighed):
 
 
 def fit_models(request, weighed, plan, progress=None):
-    """Fit the final model, and those of the folds; keep the ones that predict.
+    """Fit the final model and the fold models; keep the ones that predict.
 
-    At most k + 1 fits for k folds, and k where fold models are kept; less what has been
-    fitted for a choice. `progress` hears of each.
+    At most k + 1 fits for k folds, and k if fold models are kept. Fits that were made
+    for a choice are reused. `progress` reports each fit.
     """
     training, X, y = weighed.training, weighed.X, request.y
     progress = Progress(None, 0) if progress is None else progress
@@ -207,14 +207,14 @@ def fit_models(request, weighed, plan, progress=None):
 
 
 def count_fits(plan, n_candidates=1):
-    """Return how many fits `fit_models` makes, for so many candidates of a choice."""
+    """Return the number of fits of `fit_models`, for a number of candidates."""
     n_folds = len(plan.splits.pairs) if plan.way == "folds" else plan.way == "oob"
     final = plan.way != "oob" and not plan.keeps_fold_models
     return n_candidates * n_folds + final
 
 
 def hold_out_rows(request, weighed, plan, progress, n_kept):
-    """Return outputs on rows that models were not fitted on, and so many of these."""
+    """Return outputs on held-out rows, and up to `n_kept` of the models."""
     training, X, y = weighed.training, weighed.X, request.y
     if plan.way == "oob" and plan.splits is None:
         return progress.call("all rows", _fit_out_of_bag, training, X, y)
@@ -236,7 +236,7 @@ def hold_out_rows(request, weighed, plan, progress, n_kept):
 
 
 def fit_all_rows(request, weighed, fitted, progress):
-    """Return what was fitted with one model on all rows in the place of the folds'."""
+    """Replace the fold models by one model that is fitted on all rows."""
     progress.begin_more(1)
     model, deliveries = progress.call(
         "all rows", weighed.training.fit, weighed.X, request.y
@@ -252,7 +252,7 @@ def fit_all_rows(request, weighed, fitted, progress):
 
 
 def _score_frozen(model, request, weighed, plan):
-    """Return the outputs of a frozen model on all rows that count."""
+    """Return the outputs of a frozen model on all rows with positive weight."""
     method, population = output_of(request, plan)(model), weighed.population
     rows = np.arange(len(request.y)) if population is None else population.nonzero()[0]
     offsets = offsets_of(weighed.training.fit_params, slice(None), len(request.y))
@@ -261,7 +261,7 @@ def _score_frozen(model, request, weighed, plan):
 
 
 def output_of(request, plan):
-    """Return a function that chooses which method of a model gives its scores.
+    """Return a function that selects the method of a model that gives its scores.
 
     It is pickled for the processes that fit the folds, so it must not hold rows.
     """
@@ -274,7 +274,7 @@ def output_of(request, plan):
 
 
 def calibrated_method(model, calibrator):
-    """Return the method of an estimator whose outputs a calibrator should see."""
+    """Return the method of an estimator whose outputs a calibrator uses."""
     closed_form = not needs_held_out_scores(calibrator)
     takes_scores = getattr(calibrator, "takes_raw_scores", False)
     if closed_form and takes_scores and gives_raw_scores(model):
@@ -297,7 +297,7 @@ def _output_method(model, *, calibrator, decision):
 
 
 def estimator_decides(request, plan):
-    """Return whether labels are those that the wrapped estimator predicts."""
+    """Return whether the wrapped estimator predicts the labels."""
     decision = request.params["decision"]
     named = isinstance(decision, str) and decision in ("auto", "argmax")
     return named and plan.calibrator is None
@@ -306,7 +306,7 @@ def estimator_decides(request, plan):
 def multipliers_of(request, models, figures):
     """Return the class multipliers, which the models know better than the weights.
 
-    A Pipeline may have resampled, and a learner may balance by its parameters.
+    A Pipeline may have resampled, and a learner may balance by its own parameters.
     """
     classes = request.classes
     multiplier = np.array(figures["class_multiplier"])
@@ -325,12 +325,12 @@ def multipliers_of(request, models, figures):
 
 
 def _keeps(ensemble, splits, n_samples, averages, estimator):
-    """Return whether the models of the splits are kept, and none is fitted on all rows.
+    """Return whether fold models are kept, and no model is fitted on all rows.
 
-    An average can be worth its price where models change much with their rows; and
-    where no fold has learned from much less than there is, as the early ones of a time
-    series have. Without a calibrator (`averages` is False) outputs of several models
-    are not on one scale.
+    An average of models can be worth its cost if two conditions hold. The models change
+    much with their rows, and every fold is trained on at least half of the rows; early
+    folds of a time series are not. Without a calibrator (`averages` is False), outputs
+    of several models are not on one scale.
     """
     if not ensemble:
         return False
@@ -350,7 +350,7 @@ def _keeps(ensemble, splits, n_samples, averages, estimator):
 
 
 def _without_held_out_rows(request):
-    """Return the calibrator to use where a class is too rare to be held out."""
+    """Return the calibrator to use if a class is too rare to be held out."""
     params, estimator = request.params, request.estimator
     if params.get("conformal") is not None:
         raise ValueError(
@@ -377,7 +377,7 @@ def _without_held_out_rows(request):
 
 
 def _plan_left_out(request, weighed):
-    """Return the plan of one fit whose left-out rows calibrate it."""
+    """Return the plan of one fit whose left-out rows fit the calibrator."""
     params = request.params
     check_leaves_out(request.estimator)
     asked = "conformal" if params.get("conformal") is not None else None

@@ -1,4 +1,4 @@
-"""What ``partial_fit`` does with a chunk of rows: the steps of a fit, on faded sums."""
+"""``partial_fit`` on a chunk of rows: the steps of a fit, with decaying sums."""
 
 from contextlib import contextmanager
 
@@ -37,8 +37,8 @@ from skweight.weighting import resolve_weighting
 
 
 def check_learns_in_chunks(wrapper):
-    """Raise an AttributeError unless a wrapper can learn from a stream."""
-    # Raises the AttributeError of the wrapped estimator, which says more than ours.
+    """Raise an AttributeError if a wrapper cannot learn from a stream."""
+    # Raises the AttributeError of the wrapped estimator: its message is more precise.
     wrapper._get_estimator().partial_fit  # noqa: B018
     if wrapper.resampler is not None:
         raise AttributeError(
@@ -74,9 +74,9 @@ def check_learns_in_chunks(wrapper):
 
 
 def calibrator_of_stream(wrapper):
-    """Return what calibrates a stream: for "auto" the inversion of the weights.
+    """Return the calibrator of a stream: for "auto", the inversion of the weights.
 
-    A learner without probabilities has none to invert; it says labels alone.
+    A learner without probabilities has nothing to invert; it predicts labels only.
     """
     calibrator = resolve_calibrator(wrapper.calibration)
     if not isinstance(calibrator, AutoCalibrator):
@@ -90,25 +90,25 @@ class PartialFit:
 
     @available_if(check_learns_in_chunks)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        r"""Learn from a chunk of rows, weighted by all that came so far.
+        r"""Learn from a chunk of rows, weighted by all rows up to now.
 
-        For estimators that have `partial_fit`. Class weights are computed from running
+        The estimator must have `partial_fit`. Class weights are computed from running
         class masses, which include the chunk:
 
         .. math::
 
             n_k \leftarrow \lambda^m n_k + \sum_{i=1}^m \lambda^{m-i} s_i [y_i = k]
 
-        with m the rows of the chunk, s their `sample_weight`, and
+        with m the number of rows of the chunk, s their `sample_weight`, and
         :math:`\lambda = 2^{-1/h}` from the half-life h of `streaming`. Without a
-        half-life :math:`\lambda = 1`, and a single chunk is weighted as in `fit`. After
-        `fit`, learning continues from the fitted model.
+        half-life, :math:`\lambda = 1`, and a single chunk is weighted as in `fit`.
+        After `fit`, learning continues from the fitted model.
 
-        Strategies that weigh by class, or each row by itself, can be used, and their
-        products; strategies that need all rows at once raise an error. A resampler, or
-        a calibration or decision that needs held-out rows, raises an error too.
-        ``calibration="prior"`` needs none, and ``"auto"`` means ``"prior"`` here (None
-        for a learner without `predict_proba`).
+        Strategies that weigh by class, or each row independently, are supported, and so
+        are their products. Strategies that need all rows at once raise an error. A
+        resampler raises an error too, and so does a calibration or decision that needs
+        held-out rows. ``calibration="prior"`` needs no held-out rows. Here ``"auto"``
+        means ``"prior"`` (None for a learner without `predict_proba`).
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class PartialFit:
         y : array-like of shape (n_samples,)
             Their class labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels there will ever be; required in the first call.
+            All labels that can occur in the stream. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
 
@@ -129,9 +129,9 @@ class PartialFit:
         Raises
         ------
         ValueError
-            If labels are not among `classes`, or those are missing or change.
+            If a label is not among `classes`, or if `classes` is missing or changes.
         TypeError
-            If the strategy has to see all rows at once.
+            If the strategy needs all rows at once.
         """
         request = ask_chunk(self, X, y, classes, sample_weight)
         goes_on = hasattr(self, "estimators_")
@@ -141,7 +141,7 @@ class PartialFit:
         if getattr(self, "_stream", None) is None:
             check_emphasis(request, weighed, plan.calibrator)
         if goes_on:
-            output_of(request, plan)(model)  # raises before the model moves
+            output_of(request, plan)(model)  # raises before the model changes
         with unchanged_if_refused(stream, goes_on):
             before = self.report_.deliveries if goes_on else []
             fitted = learn_chunk(request, weighed, stream, model, before)
@@ -164,7 +164,7 @@ class PartialFit:
 
 
 def ask_chunk(wrapper, X, y, classes, sample_weight):
-    """Resolve and check what a call of partial_fit was asked for."""
+    """Resolve and check the request of a call of partial_fit."""
     weighting, estimator = (
         resolve_weighting(wrapper.weighting),
         wrapper._get_estimator(),
@@ -202,11 +202,11 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
 
 
 def _check_nothing(X, classes):
-    """Stand in for the check of a decision that has none."""
+    """Replace the check of a decision that has none."""
 
 
 def begin_stream(wrapper, request):
-    """Return the sums of a stream so far, in a copy, and the model that learns."""
+    """Return a copy of the sums of the stream, and the model that learns."""
     stream, models = getattr(wrapper, "_stream", None), _fitted_models(wrapper)
     if stream is not None:
         return stream.copy(), models[0]
@@ -228,7 +228,7 @@ def begin_stream(wrapper, request):
 
 
 def weigh_chunk(request, stream):
-    """Count a chunk into the sums of a stream; return how much its rows count."""
+    """Add a chunk to the sums of a stream; return the weights of its rows."""
     params = request.params
     population, emphasis = stream.weigh(
         request.X,
@@ -251,9 +251,9 @@ def weigh_chunk(request, stream):
 
 
 def learn_chunk(request, weighed, stream, model, deliveries):
-    """Let a model learn from the rows of a chunk, or from some drawn by weight.
+    """Fit a model on the rows of a chunk, or on some of them drawn by weight.
 
-    `deliveries` are those of the chunk before, for one of which no row is drawn.
+    `deliveries` are those of the previous chunk. They are returned if no row is drawn.
     """
     X, y = weighed.X, request.y
     weights = multiply(weighed.population, weighed.emphasis)
@@ -276,10 +276,10 @@ def learn_chunk(request, weighed, stream, model, deliveries):
 
 @contextmanager
 def unchanged_if_refused(stream, learns_on):
-    """Give the generator of a stream its state back if its learner raises.
+    """Restore the random generator of a stream if its learner raises an error.
 
-    If the learner was fitted before, it may have learned from a part of the chunk, and
-    the error says so.
+    If the learner was fitted before, it may have learned from a part of the chunk. The
+    error then says so.
     """
     state = stream.rng.get_state()
     try:
@@ -297,7 +297,7 @@ def unchanged_if_refused(stream, learns_on):
 
 
 def _fitted_models(wrapper):
-    """Return the models of the fit that a stream goes on from, if there was one."""
+    """Return the models of the previous fit that a stream continues from, if any."""
     models = getattr(wrapper, "estimators_", [])
     if len(models) > 1:
         raise ValueError(
@@ -308,7 +308,7 @@ def _fitted_models(wrapper):
 
 
 def _classes_of_stream(wrapper, classes):
-    """Return all labels of the stream: those of earlier calls, or `classes`."""
+    """Return all labels of the stream, from earlier calls or from `classes`."""
     before = wrapper.classes_ if _fitted_models(wrapper) else None
     if before is None and classes is None:
         raise ValueError(

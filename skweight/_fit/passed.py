@@ -1,19 +1,19 @@
-"""Whether weights of rows look like class weights, which have another role."""
+"""Whether row weights look like class weights, which have another role."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# Weights per class: the ratio of heaviest to lightest from which they say anything; how
-# much they may differ within a class, relative to between classes; and how many times
-# as many rows a class has at most that is rarer than another.
+# Thresholds for class weights: the smallest ratio of heaviest to lightest that matters;
+# the largest variation within a class, relative to that between classes; and the
+# largest ratio of class sizes at which the smaller class counts as rarer.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
-# Rows whose weights are a function of the label by no chance.
+# With so many rows, weights are not a function of the label by chance.
 FEWEST_ROWS = 30
 
 
 class RaisedClass(NamedTuple):
-    """A rarer class that weights count more, and what that makes of its share."""
+    """A rarer class with larger weights, and its share before and after weighting."""
 
     label: object
     factor: float
@@ -22,7 +22,7 @@ class RaisedClass(NamedTuple):
 
 
 def find_raised_class(sample_weight, codes, classes):
-    """Return the class that weights raise as emphasis does, or None."""
+    """Return the class whose weights are raised as by emphasis, or None."""
     counted = sample_weight > 0
     codes, log_weight = codes[counted], np.log(sample_weight[counted])
     n_rows = np.bincount(codes, minlength=classes.size)
@@ -38,7 +38,7 @@ def find_raised_class(sample_weight, codes, classes):
     between = share @ (lift - share @ lift) ** 2
     if noise @ noise > NOISE**2 * between * codes.size:
         return None
-    # How much every class is raised above all that are clearly more frequent.
+    # How much every class is raised above all classes that are clearly more frequent.
     first = np.searchsorted(RARER * n, n, side="right")
     above, lifted = (
         np.append(np.cumsum(x[::-1])[::-1], 0.0) for x in (share, share * lift)
@@ -46,7 +46,7 @@ def find_raised_class(sample_weight, codes, classes):
     raised = share * (lift * above[first] - lifted[first])
     if raised.sum() <= 1e-12:
         return None
-    # Of the classes that are raised, the one that counts most against all others.
+    # Among the raised classes, the one with the largest weight against all others.
     weight = np.exp(lift - lift.max())
     mass = share * weight
     others = np.maximum(mass.sum() - mass, 1e-300) / (1 - share)

@@ -1,4 +1,4 @@
-"""How far one more label could move a probability: ``predict_interval``."""
+"""How far one more label could change a probability: ``predict_interval``."""
 
 from skweight._fit.can_predict import calibrator_in_force, has_predict_proba
 from skweight._fit.metadata import sort_predict_params
@@ -20,33 +20,34 @@ class PredictInterval:
 
     @available_if(_has_predict_interval)
     def predict_interval(self, X, **params):
-        """Return how far one more label could move each probability.
+        """Return how far one more label could change each probability.
 
         Available only with a calibration that has intervals, such as
-        ``calibration="venn_abers"``. The ends are the probabilities of the class if the
-        row itself were added to the calibration rows, once with another label and once
-        with this one. With two classes `predict_proba` lies between them. With more
-        classes, each class is calibrated against the rest, and `predict_proba` divides
-        by the sum over the classes, so that it may lie outside.
+        ``calibration="venn_abers"``. For each end, the row itself is added to the
+        calibration rows: once with another label, once with this class as its label.
+        The end is the resulting probability of the class. With two classes,
+        `predict_proba` lies between the ends. With more classes, each class is
+        calibrated against the rest, and `predict_proba` divides by the sum over the
+        classes, so it may lie outside.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to predict.
         **params : dict
-            ``base_margin`` of XGBoost, where the fit was given one.
+            ``base_margin`` of XGBoost, if `fit` was given one.
 
         Returns
         -------
         lower, upper : ndarray of shape (n_samples, n_classes)
-            Ends of the intervals, in [0, 1]; columns follow ``classes_``. Means of the
-            ends, where several fold models predict.
+            Ends of the intervals, in [0, 1]. Columns follow ``classes_``. With several
+            fold models, each end is a mean over the models.
 
         Raises
         ------
         ValueError
-            With three or more classes after `set_prevalence`, which changes the mixture
-            of the other classes.
+            With three or more classes after `set_prevalence`, because it changes the
+            mixture of the other classes.
 
         Examples
         --------

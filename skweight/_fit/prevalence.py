@@ -1,4 +1,4 @@
-"""Predict for a population of other class frequencies: ``set_prevalence``."""
+"""Predict for a population with other class frequencies: ``set_prevalence``."""
 
 from dataclasses import replace
 
@@ -14,33 +14,33 @@ class SetPrevalence:
     def set_prevalence(self, prevalence):
         r"""Predict for a population in which classes are more or less frequent.
 
-        Use it at deployment, if the frequencies of the classes are known to differ from
-        those of the training rows, and the rows of each class look the same. No rows
-        are needed and nothing is fitted. With :math:`\pi` the frequencies in training
-        and :math:`\pi'` those passed, probabilities become
+        Use it at deployment, if the class frequencies are known to differ from those of
+        the training rows, but the rows within each class are the same. It needs no rows
+        and fits nothing. With :math:`\pi` the frequencies in training and :math:`\pi'`
+        those passed, probabilities become
 
         .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
 
-        and labels follow from them by the same decision as before.
+        Labels follow from these probabilities by the same decision as before.
 
         Parameters
         ----------
         prevalence : dict, LabelShiftWeighting or None
-            ``{label: frequency}``, each in [0, 1]; classes that are left out share the
-            rest as they do in training. A fitted :class:`~skweight.LabelShiftWeighting`
-            gives the frequencies that it estimated from unlabelled rows. None undoes
-            it; so does the next `fit`.
+            ``{label: frequency}``, each in [0, 1]. Classes that are left out share the
+            rest in the proportions of training. A fitted
+            :class:`~skweight.LabelShiftWeighting` gives the frequencies that it
+            estimated from unlabelled rows. None, or the next `fit`, removes the change.
 
         Returns
         -------
         self : object
-            The classifier, whose `prevalence_` holds the frequencies.
+            The classifier, with the frequencies in `prevalence_`.
 
         Raises
         ------
         ValueError
-            If the frequencies cannot be those of the classes, or the probabilities are
-            those of a weighted fit and nothing has calibrated them.
+            If the frequencies do not fit the classes, or if the probabilities come from
+            a weighted fit without a calibration.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""From the outputs of a fitted estimator to probabilities that mean what they say."""
+"""From outputs of a fitted estimator to calibrated probabilities."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ def needs_held_out_scores(calibrator):
 
 
 def learns_from_held_out_rows(calibrator, decision, conformal):
-    """Return whether anything learns from rows that no model was fitted on."""
+    """Return whether any part learns from rows that no model was fitted on."""
     return (
         needs_held_out_scores(calibrator)
         or getattr(decision, "needs_held_out_rows", False)
@@ -29,20 +29,20 @@ def learns_from_held_out_rows(calibrator, decision, conformal):
 
 @dataclass(frozen=True)
 class ProbabilityMap:
-    """What stands between the outputs of an estimator and its probabilities.
+    """The map between the outputs of an estimator and its probabilities.
 
     Attributes
     ----------
     method : str
-        Method of the estimator whose outputs are mapped.
+        Method of the estimator that gives the outputs.
     classes : ndarray of shape (n_classes,)
         Labels.
     calibrator : calibrator or None
-        The fitted calibrator; None where outputs are taken as probabilities.
+        The fitted calibrator. None if the outputs are used as probabilities.
     clip : float
-        Smallest probability that is told apart before its logarithm is taken.
+        Smaller probabilities are clipped to this value before their logarithm is taken.
     shift : PriorCalibrator or None
-        What takes the probabilities to other class frequencies.
+        The map from the probabilities to other class frequencies.
     """
 
     method: str
@@ -60,9 +60,9 @@ class ProbabilityMap:
         )
 
     def of_rows(self, models, X, offsets=None):
-        """Return probabilities for rows, the mean over models where there are more.
+        """Return probabilities for rows; with several models, their mean.
 
-        `offsets` are further arguments of the method of the models.
+        `offsets` are further arguments of the prediction method of the models.
         """
         proba = self._mean(self.of_outputs, models, X, offsets)
         return proba if self.shift is None else self._shifted(proba)
@@ -70,12 +70,12 @@ class ProbabilityMap:
     def interval_of_rows(self, models, X, offsets=None):
         """Return the ends of the calibrator's intervals, shape (2, n_rows, n_classes).
 
-        Of several models they are the means of the ends.
+        With several models, each end is the mean over the models.
         """
         ends = self._mean(self._interval_of_outputs, models, X, offsets)
         if self.shift is None:
             return ends
-        # An end for one of two classes is the other end for the other.
+        # With two classes, the end for one class determines the end for the other.
         (none, low), (some, high) = (
             self._shifted(np.column_stack([1 - end[:, 1], end[:, 1]])).T for end in ends
         )
@@ -86,7 +86,7 @@ class ProbabilityMap:
         return np.stack(self.calibrator.predict_interval(scores))
 
     def _mean(self, read, models, X, offsets):
-        """Return the mean over models of what ``read`` makes of their outputs."""
+        """Return the mean over models of ``read`` applied to their outputs."""
 
         def read_model(model):
             return read(outputs_of(model, X, self.method, self.classes, offsets))
@@ -101,11 +101,11 @@ class ProbabilityMap:
 
 
 def prevalence_shift(prevalence, classes, population_share):
-    """Return the inversion that takes probabilities to other class frequencies.
+    """Return the inversion that adapts probabilities to other class frequencies.
 
-    It is that of class weights: against the target, a class counts
-    ``population_share / prevalence`` times as much as it should. Also returned are the
-    frequencies, by class.
+    It inverts class weights: relative to the target, a class counts ``population_share
+    / prevalence`` times as much as it should. The frequencies are returned too, by
+    class.
     """
     target = complete_prevalence(prevalence, classes, population_share)
     shift = PriorCalibrator().fit(
@@ -117,7 +117,7 @@ def prevalence_shift(prevalence, classes, population_share):
 def complete_prevalence(prevalence, classes, population_share):
     """Return class frequencies in the order of the classes, with sum one.
 
-    Classes that are not named share the rest as they do in the population.
+    Classes that are not named share the rest in their population proportions.
     """
     if hasattr(prevalence, "target_prior_"):
         prevalence._warn_of_error()
@@ -138,8 +138,8 @@ def complete_prevalence(prevalence, classes, population_share):
         )
     target = np.zeros(classes.size)
     for label, value in prevalence.items():
-        # An estimate may say that a class has gone; its probability is then as good
-        # as zero, and never exactly that.
+        # An estimate may be zero, if a class has disappeared. Its probability then
+        # becomes almost zero, but never exactly zero.
         check_number(value, name=f"prevalence[{label!r}]", low=0, high=1)
         target[position[plain(label)]] = max(value, _NO_CLIP)
     named = np.isin(np.arange(classes.size), [position[plain(k)] for k in prevalence])

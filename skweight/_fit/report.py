@@ -1,4 +1,4 @@
-"""The last step of a fit: say what was done, and take over what was learned."""
+"""The last step of a fit: write the report, and set the learned attributes."""
 
 import platform
 import sys
@@ -32,9 +32,9 @@ def report_on(
     conformal=None,
     balancing=None,
 ):
-    """Return the report of a classifier's fit, which has `warned` in sentences.
+    """Return the report of a classifier's fit; `warned` holds its warnings.
 
-    `balancing` is what `balances_itself` says of the estimator, where that is known.
+    `balancing` is the result of `balances_itself` for the estimator, if it is known.
     """
     if balancing is None:
         balancing = balances_itself(request.estimator)
@@ -70,7 +70,7 @@ def report_on(
 
 
 def _reliability(request, weighed, fitted, calibrated):
-    """Return how frequent each class is among held-out rows of like probability."""
+    """Return the class frequencies of held-out rows, in bins of the probability."""
     held_out = fitted.held_out
     if calibrated.proba is None:
         return []
@@ -79,13 +79,13 @@ def _reliability(request, weighed, fitted, calibrated):
 
 
 def _costs(decision):
-    """Return the costs by which a decision decides, in sentences."""
+    """Return the costs that a decision uses, in sentences."""
     costs = getattr(decision, "cost_", getattr(decision, "cost", None))
     return costs.describe().splitlines() if hasattr(costs, "describe") else []
 
 
 def _versions(model):
-    """Return the versions of what was at work."""
+    """Return the versions of the packages in use."""
     packages = {"skweight": "skweight", "sklearn": "scikit-learn", "numpy": "numpy"}
     learner = type(learner_of(model)).__module__.partition(".")[0]
     packages.setdefault(learner, learner)
@@ -107,7 +107,7 @@ def _early_stopping(request, fitted):
 
 
 def report_on_regression(request, weighed, fitted, tails, warned=(), intervals=None):
-    """Return the report of a regressor's fit, which has `warned` in sentences."""
+    """Return the report of a regressor's fit; `warned` holds its warnings."""
     return RegressionReport(
         **weighed.figures,
         weighting=describe_weighting(weighed.weighting),
@@ -133,7 +133,7 @@ def keep(
     stream=None,
     conformal=None,
 ):
-    """Take over all that the fit of a classifier has learned, all at once."""
+    """Set all attributes that the fit of a classifier has learned, all at once."""
     population = request.weights.population
     return set_learned(
         wrapper,
@@ -151,7 +151,7 @@ def keep(
         _offsets=sorted(offsets_of(request.arguments["estimator"], [], 0)),
         _decides_by_rows=decided.looks_at_rows,
         _inner_multiplier=fitted.multipliers.inner,
-        # Sum of the weights as they came, from which a stream goes on.
+        # Sum of the weights as passed; a stream continues from it.
         _mass=_total(len(request.y), population),
         _stream=stream,
         _conformal=conformal,
@@ -160,7 +160,7 @@ def keep(
 
 
 def _total(n_samples, weights):
-    """Return the sum of the weights as they came, at most the largest float."""
+    """Return the sum of the weights as passed, at most the largest float."""
     if weights is None:
         return float(n_samples)
     largest = np.finfo(np.float64).max / n_samples
@@ -168,7 +168,7 @@ def _total(n_samples, weights):
 
 
 def keep_regression(wrapper, request, weighed, fitted, report, intervals=None):
-    """Take over all that the fit of a regressor has learned, all at once."""
+    """Set all attributes that the fit of a regressor has learned, all at once."""
     return set_learned(
         wrapper,
         fitted.models[0],

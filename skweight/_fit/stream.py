@@ -1,8 +1,8 @@
 """Weights for rows that arrive in chunks.
 
-What a strategy learns from all rows at once is here kept up to date in sums that fade:
-class masses, and the mean of the raw weights. A chunk is weighed by the sums that
-already hold it, so that a stream of one chunk gives the weights of a fit.
+A strategy normally learns from all rows at once. Here it uses decaying sums: class
+masses, and the mean of the raw weights. The sums already contain the chunk that they
+weigh. A stream of one chunk therefore gives the weights of a fit.
 """
 
 from copy import copy
@@ -25,7 +25,7 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class Fade:
-    """How much the rows of a chunk, and all rows before it, count by its end."""
+    """The decay of each row of a chunk, and of all earlier rows, at its end."""
 
     def __init__(self, n_samples, half_life):
         self.before, self.within = 1.0, None
@@ -35,13 +35,13 @@ class Fade:
             self.before = 2.0 ** (-n_samples / half_life)
 
     def by_class(self, sums, codes, values):
-        """Return sums per class with those of a chunk added."""
+        """Return sums per class, with the sums of a chunk added."""
         values = multiply(values, self.within)
         return self.before * sums + np.bincount(codes, values, sums.size)
 
 
 class _Factor:
-    """One strategy in a stream, and the sums that it needs."""
+    """One strategy in a stream, with the sums that it needs."""
 
     def __init__(self, weighting, classes):
         self.weighting = clone(weighting)
@@ -49,13 +49,13 @@ class _Factor:
         self.raw = np.zeros(classes.size)
 
     def copy(self):
-        """Return a copy; learning from a chunk does not change the original."""
+        """Return a copy, so that learning from a chunk does not change the original."""
         twin = copy(self)
         twin.weighting = copy(self.weighting)
         return twin
 
     def weigh(self, X, y, codes, classes, known, unit, fade):
-        """Return the weights of a chunk, by sums that hold it."""
+        """Return the weights of a chunk, from sums that include it."""
         strategy = self.weighting
         self.masses = fade.by_class(self.masses, codes, known)
         raw = strategy._raw_in_stream(X, y, classes, self.masses / unit)
@@ -70,20 +70,20 @@ class _Factor:
 
 
 class Stream:
-    """What a classifier remembers of the rows that it has learned from.
+    """The state of a classifier after the chunks that it has learned from.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
-        All labels there will be.
+        All labels that can occur.
     weighting : weighting or None
         The strategy.
     streaming : Streaming
         How to weigh rows.
     random_state : int, RandomState instance or None
-        Seed of what is drawn.
+        Seed of random draws.
     balancing : list of tuple
-        What `balances_itself` says of the learner at its start.
+        Result of `balances_itself` for the learner at the start.
     """
 
     def __init__(self, classes, weighting, streaming, random_state, balancing=()):
@@ -105,16 +105,16 @@ class Stream:
         self.balancing, self._takes_weights = balancing, None
 
     def copy(self):
-        """Return a copy that can take a chunk while this one stays as it is.
+        """Return a copy that can learn a chunk while the original stays unchanged.
 
-        The generator of what is drawn is the same one.
+        The copy shares the random generator.
         """
         twin = copy(self)
         twin.factors = [factor.copy() for factor in self.factors]
         return twin
 
     def weigh(self, X, y, sample_weight, normalize, stabilizer):
-        """Return the weights of a chunk apart by role, and count it."""
+        """Return the weights of a chunk by role, and add it to the sums."""
         codes = positions_of(y, self.classes, owner="partial_fit")
         fade = Fade(codes.size, self.streaming.half_life)
         unit = 1.0
@@ -122,7 +122,7 @@ class Stream:
             self.given = fade.by_class(self.given, codes, sample_weight)
             self.counted = fade.by_class(self.counted, codes, sample_weight > 0)
             unit = self.given.sum() / self.counted.sum()
-        # Sums are of weights as they came: their mean is not known to the end.
+        # Sums use weights as passed: their mean is only known at the end.
         weights = dict.fromkeys(ROLES)
         weights["population"] = sample_weight
         for factor in sorted(
@@ -140,10 +140,10 @@ class Stream:
         return None if population is None else population / unit, emphasis
 
     def _warmed_up(self, codes, population, emphasis, fade):
-        """Return the part of the emphasis that is applied by now.
+        """Return the emphasis after the warm-up so far.
 
-        Its mean is one where that of all emphasis is, which it is but for the classes
-        of rows that were weighed when fewer of them were known.
+        Its mean equals that of the full emphasis, which is one. Small deviations come
+        from rows that were weighed when fewer rows of their class were known.
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis
@@ -158,33 +158,33 @@ class Stream:
         return emphasis**strength * (of_class @ share) ** strength / mean
 
     def takes_weights(self, model):
-        """Return whether the learner takes weights, which is looked up only once."""
+        """Return whether the learner takes weights. This is looked up only once."""
         if self._takes_weights is None:
             self._takes_weights = learns_with_weights(model)
         return self._takes_weights
 
     def draw(self, weights, model, unsupported):
-        """Return which rows of a chunk to learn from, and with which weights.
+        """Return which rows of a chunk to learn from, and their weights.
 
-        None stands for every row once, and for no weights.
+        None means every row once, or no weights.
         """
         drawn = DRAWN_SHARE[self.streaming.mode]
         if unsupported == "resample" and not self.takes_weights(model):
             drawn = 1.0
         if weights is None or not drawn:
             return None, weights
-        # A comb with teeth one apart: row i is drawn floor(w_i ** s) times or once
-        # more, and exactly so often in the mean.
+        # Systematic sampling: row i is drawn floor(w_i ** s) times or once more, and
+        # w_i ** s times on average.
         ends = np.floor(np.cumsum(weights**drawn) + self.rng.uniform())
         if ends[-1] == 0 and not self.n_learned:
-            ends[np.argmax(weights) :] = 1  # a model that saw nothing cannot predict
+            ends[np.argmax(weights) :] = 1  # a model without any row cannot predict
         times = np.diff(ends, prepend=0).astype(np.intp)
         rows = self.rng.permutation(np.repeat(np.arange(weights.size), times))
         self.n_learned += rows.size
         return rows, None if drawn == 1 else (weights ** (1 - drawn))[rows]
 
     def figures(self):
-        """Return the figures of a report."""
+        """Return the statistics for a report."""
         population, training = self.population, self.training
         present = population > 0
         multiplier = np.divide(
@@ -222,7 +222,8 @@ class Stream:
     def resume(self, report, weighting, mass, inner_multiplier):
         """Start from the report of a fit, its strategy, and the sum of its weights.
 
-        What the estimator multiplies by itself is in the report, and not in the sums.
+        The factors that the estimator applies itself are in the report, not in the
+        sums.
         """
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out
         self.rows, self.n_learned = np.array(report.rows), report.n_rows
@@ -248,7 +249,7 @@ class Stream:
         return self
 
     def weighting(self, weighting):
-        """Return a fitted copy of the strategy, as it is by now."""
+        """Return a fitted copy of the strategy in its present state."""
         if weighting is None:
             return None
         fitted = [factor.weighting for factor in self.factors]

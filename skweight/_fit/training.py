@@ -1,9 +1,9 @@
-"""The first half of the way of the data: from rows and weights to a fitted estimator.
+"""The first half of the data flow: from rows and weights to a fitted estimator.
 
-Weigh the rows by role, stabilize, resample, set the mean to one, deliver. One object
-knows that way, for the whole training set and for the training rows of every fold, so
-that a fold model differs from the final one by its rows alone. Nothing here needs class
-labels unless the strategy or the resampler does.
+The steps are: weigh the rows by role, stabilize, resample, set the mean to one,
+deliver. One object applies them to the whole training set and to the training rows of
+every fold. A fold model thus differs from the final model only by its rows. Only the
+strategy and the resampler may need class labels.
 """
 
 from typing import NamedTuple
@@ -36,10 +36,11 @@ from skweight.weighting._class_level import join_levels, split_by_level
 
 
 class Rows(NamedTuple):
-    """What an estimator is fitted on.
+    """The data that an estimator is fitted on.
 
-    Weights of None are ones. ``kept`` are the positions of the training rows, before
-    any resampling, if some rows are held out for early stopping; None means all.
+    None as weights means weights of one. ``kept`` holds the positions of the training
+    rows before any resampling, if some rows are held out for early stopping. None means
+    all rows.
     """
 
     X: object
@@ -57,42 +58,41 @@ class Rows(NamedTuple):
 
 
 class Training:
-    """How an estimator is fitted with weights: on all rows, or on those of a fold.
+    """How an estimator is fitted with weights, on all rows or on those of a fold.
 
-    With a resampler, weights of rows are learned before it and resampled together with
-    the rows. Emphasis that depends on the class alone is learned after it, on the rows
-    that the estimator will see, and emphasis is stabilized when it is complete.
+    With a resampler, row weights are learned before resampling, and are resampled with
+    the rows. Emphasis that depends on the class alone is learned after resampling, on
+    the rows that the estimator will see. Emphasis is stabilized when it is complete.
 
     Parameters
     ----------
     estimator : estimator
-        What to fit; cloned for every fit, never changed.
+        The estimator; it is cloned for every fit and never changed.
     weighting : weighting or None, default=None
-        The strategy; None weighs by `sample_weight` alone.
+        The strategy; None uses `sample_weight` alone.
     stabilizer : object, default=None
-        What ``stabilizer=`` takes.
+        Value of ``stabilizer=``.
     resampler : WeightedSampler or None, default=None
-        What changes the rows, inside every fit.
+        The sampler that changes the rows, inside every fit.
     normalize : bool, default=False
-        Whether weights are delivered with mean one over the rows that count.
+        Whether weights are delivered with mean one over the rows with positive weight.
     unsupported, random_state
         As in :func:`~skweight.delivery.deliver`.
 
     Attributes
     ----------
     weighting_ : weighting or None
-        The fitted strategy, after `weigh`, and after `prepare` where there is a
-        resampler.
+        The fitted strategy, available after `weigh`; with a resampler, after `prepare`.
     raw : RoleWeights
         The same as `by_role`, before the stabilizer.
     by_role : RoleWeights
-        Weights of the original rows, apart by role; None stands for ones.
+        Weights of the original rows, separated by role; None means ones.
     fit_params : dict
         Further arguments of the estimator's `fit`.
     n_fits : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     validation : Cut, ValidationRows or None
-        Which rows a learner that stops early watches.
+        Which rows an early-stopping learner monitors.
     labels : ndarray or None
         All labels; None for a regression.
     """
@@ -126,10 +126,10 @@ class Training:
         self._prepared = None
 
     def weigh(self, X, y, passed, metadata):
-        """Learn how much every row counts, apart by role, and keep it sane.
+        """Learn the weights of the rows, separated by role, and stabilize them.
 
-        X still has the columns that only the strategy may see. `given` are the weights
-        of the caller, by role.
+        X still has the columns that only the strategy may see. `given` holds the
+        weights of the caller, by role.
         """
         sample_weight = self._check_sample_weight(passed.population, X)
         learned = RoleWeights(None, None)
@@ -145,8 +145,8 @@ class Training:
         return self
 
     def of(self, rows, n_samples):
-        """Return the same way for some of the rows, with the weights they have."""
-        self._prepared = None  # if all rows are fitted at all, they have been
+        """Return the training of some of the rows, with the weights they have."""
+        self._prepared = None  # if all rows are fitted at all, this is done
         part = Training(
             self.estimator,
             stabilizer=self.stabilizer,
@@ -172,14 +172,14 @@ class Training:
 
     @property
     def delivered(self):
-        """Weights that a fit on all original rows is given; None for ones."""
+        """Weights that a fit on all original rows receives; None for ones."""
         return self._mean_one(self.weights, self.by_role.population)
 
     def prepare(self, X, y):
-        """Return the rows that an estimator will see, to be used by the next `fit`.
+        """Return the rows that an estimator will see; the next `fit` uses them.
 
-        Rows to be watched are cut off here; the others are resampled, and weighed by
-        what the resampling has made of the classes.
+        Validation rows are separated here. The other rows are resampled, and weighed by
+        the class frequencies after resampling.
         """
         rows, validation = Rows(X, y, *self.by_role, self.fit_params), None
         if self.validation is not None:
@@ -196,7 +196,7 @@ class Training:
         return self._prepared
 
     def drawn(self, X, y):
-        """Return the positions of the rows that the next `fit` will draw of these."""
+        """Return the positions of these rows that the next `fit` will draw."""
         rows = self.prepare(X, y)
         weights = self._mean_one(rows.weights, rows.population)
         return systematic_subsample(weights, rows.y, random_state=self.random_state)
@@ -210,23 +210,23 @@ class Training:
 
     @staticmethod
     def rows_drawn(rows):
-        """Return how many rows of each class present such a classifier is fitted on."""
+        """Return how many rows of each class such a classifier is fitted on."""
         return subsample_sizes(rows.weights, encode_labels(np.asarray(rows.y))[1])
 
     @staticmethod
     def _weigh_as_drawn(rows):
-        """Return rows whose classes weigh as much as the rows that are drawn of them.
+        """Return rows with the class masses of the rows that will be drawn.
 
-        There is no half a row, and the inversion needs to know of the rounding.
+        The number of drawn rows is rounded, and the inversion must know the result.
         """
         codes = encode_labels(np.asarray(rows.y))[1]
         factor = whole_rows(rows.weights, codes)
         return rows._replace(emphasis=multiply(rows.emphasis, factor[codes]))
 
     def fit(self, X, y):
-        """Return an estimator fitted on rows that were weighed, and the deliveries."""
+        """Return an estimator fitted on weighed rows, and the deliveries."""
         rows = self._prepared or self.prepare(X, y)
-        self._prepared = None  # a second copy of the rows
+        self._prepared = None  # frees a second copy of the rows
         return deliver(
             self.estimator,
             rows.X,
@@ -241,7 +241,7 @@ class Training:
         )
 
     def _weigh_classes(self, X, y, population, emphasis):
-        """Return emphasis times that of the classes, with mean one where it counts."""
+        """Return emphasis times class emphasis, with mean one over the population."""
         by_class = clone(self.by_class)
         emphasis = multiply(emphasis, by_class.fit_weigh(X, y, population))
         mean = float(np.average(emphasis, weights=population))
@@ -249,7 +249,7 @@ class Training:
         return emphasis / mean
 
     def _resample(self, rows):
-        """Return resampled rows, with weights and arguments of fit that followed."""
+        """Return resampled rows, with their weights and arguments of fit."""
         from skweight.resampling._sampler import resample_training
 
         by_role = RoleWeights(rows.population, rows.emphasis)
@@ -262,13 +262,13 @@ class Training:
             return None
         sample_weight = check_weights(sample_weight, n_rows(X))
         if not self.normalize:
-            return in_range(sample_weight)  # no learner could sum others
-        # The largest first: a sum of weights near the largest float overflows.
+            return in_range(sample_weight)  # learners can sum these
+        # Divide first: the sum of weights near the largest float overflows.
         sample_weight = sample_weight / sample_weight.max()
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
 
     def _stabilize_once(self):
-        """Clone the strategy, keep it from stabilizing by default; warn if told to."""
+        """Clone the strategy without its default stabilizer; warn of another one."""
         self.weighting_ = None if self.by_row is None else clone(self.by_row)
         if self.stabilizer is None:
             return
@@ -294,7 +294,7 @@ class Training:
         return [self.weighting_, self.by_class]
 
     def _stabilize(self, weights, population):
-        """Return weights as the stabilizer has them, by the rows that count alone."""
+        """Return stabilized weights, computed from the rows with positive weight."""
         stabilizer = resolve_stabilizer(self.stabilizer)
         if stabilizer is None or weights is None:
             return weights
@@ -305,14 +305,14 @@ class Training:
         return stable
 
     def _stabilize_population(self, population):
-        """Return population weights of the same total, stabilized."""
+        """Return stabilized population weights with the same total."""
         stable = self._stabilize(population, population)
         if stable is not population:
             stable *= population.sum() / stable.sum()
         return stable
 
     def _mean_one(self, weights, population):
-        """Return weights of mean 1 over the rows that count in the population."""
+        """Return weights of mean 1 over the rows with positive population weight."""
         if weights is None or not self.normalize:
             return weights
         n_counted = weights.size if population is None else np.count_nonzero(population)

@@ -1,7 +1,7 @@
-"""Rows that a learner watches to stop early: cut from a fit's own, or from the user.
+"""Validation rows for early stopping: cut from the training rows, or passed.
 
-They stand for the population: they have its weights and no emphasis, and are neither
-resampled nor trained on. In a Pipeline they go through the fitted transformers.
+They represent the population: they have its weights and no emphasis. They are neither
+resampled nor trained on. In a Pipeline, the fitted transformers are applied to them.
 """
 
 from contextlib import contextmanager
@@ -29,20 +29,20 @@ from skweight.delivery._composite import is_composite
 
 @dataclass(frozen=True)
 class ValidationRows:
-    """Rows that a learner watches while it is fitted.
+    """Validation rows that a learner monitors while it is fitted.
 
     Attributes
     ----------
     X, y : array-like
-        Rows as transformers take them, and labels as the learner takes them.
+        Rows as input of the transformers, and labels as input of the learner.
     weight : ndarray of shape (n_rows,) or None
         Population weights; None stands for ones.
     offsets : dict
-        What the scores of these rows are added to, by the name of the argument.
+        Offsets that are added to the scores of these rows, by argument name.
     pipelines : list of Pipeline
-        Those whose steps come before the learner, from the outside in.
+        Pipelines whose steps come before the learner, the outermost first.
     X_train, y_train : array-like
-        What the learner is fitted on, once that is known.
+        The data that the learner is fitted on, when they are known.
     """
 
     X: object
@@ -54,29 +54,30 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return what fits on some of the training rows watch: the same."""
+        """Return the validation rows for fits on some training rows: the same."""
         return self
 
     def apart(self, rows, random_state):
-        """Return the training rows and those to watch: all, and these."""
+        """Return the training rows (all) and the validation rows (these)."""
         return rows, self
 
     def encoded(self, labels):
-        """Return the rows with the positions of their labels instead of the labels."""
+        """Return the rows with label positions instead of the labels."""
         return replace(self, y=positions_of(self.y, labels, owner="validation"))
 
     def inside(self, estimator):
-        """Return the rows as they reach what learns in an estimator about to be fitted.
+        """Return the rows with the steps that precede the learner in this estimator.
 
-        The steps before it are looked up when it is fitted, and they are, too.
+        The steps are looked up just before the estimator is fitted. The fit then fits
+        them, too.
         """
         return replace(self, pipelines=pipelines_of(estimator)[0])
 
     @contextmanager
     def given_to(self, learner, arguments, X, y):
-        """Let a learner watch the rows; yield further arguments of its fit.
+        """Set the learner to monitor these rows; yield further arguments of its fit.
 
-        The parameters that this needs hold within this block only.
+        The required parameters are set only within this block.
         """
         family = family_of(learner)
         params = learner.get_params(deep=False)
@@ -84,7 +85,7 @@ class ValidationRows:
         rows = self.X
         for pipeline in self.pipelines:
             for _, step in pipeline.steps[:-1]:
-                if hasattr(step, "transform"):  # no "passthrough", and no sampler
+                if hasattr(step, "transform"):  # skips "passthrough" and samplers
                     rows = step.transform(rows)
         rows = replace(self, X=rows, X_train=X, y_train=y)
         metric = refined_loss(learner) if refined else None
@@ -98,14 +99,14 @@ class ValidationRows:
 
 @dataclass(frozen=True)
 class Cut:
-    """A share of every fit's own training rows, to be watched.
+    """A share of the training rows of every fit, used for validation.
 
     Attributes
     ----------
     fraction : float
         Share of the rows, in (0, 1).
     stratify : bool
-        Whether y holds classes, each of which has its share.
+        Whether y holds classes. The share is then taken from each class.
     groups : ndarray of shape (n_samples,) or None
         Rows of one group stay together.
     """
@@ -115,13 +116,13 @@ class Cut:
     groups: np.ndarray | None
 
     def of(self, rows):
-        """Return how fits on some of the training rows cut those."""
+        """Return the cut for fits on some of the training rows."""
         if self.groups is None:
             return self
         return replace(self, groups=self.groups[rows])
 
     def apart(self, rows, random_state):
-        """Return the training rows that are left, and those to watch."""
+        """Return the remaining training rows, and the validation rows."""
         n_samples, population = n_rows(rows.X), rows.population
         counted = np.arange(n_samples)
         if population is not None:
@@ -153,7 +154,7 @@ class Cut:
         return rows, validation
 
     def _choose(self, y, counted, random_state):
-        """Return the positions, among the rows that count, of those to watch."""
+        """Return positions of validation rows among those of positive weight."""
         codes = np.zeros(counted.size, dtype=np.intp)
         classes = None
         if self.stratify:
@@ -186,7 +187,7 @@ class Cut:
 
 
 def pipelines_of(estimator):
-    """Return the Pipelines around what learns, from the outside in, and that."""
+    """Return the Pipelines around the learner, the outermost first, and the learner."""
     pipelines = []
     while hasattr(estimator, "steps") and not hasattr(estimator, "_fit_with_roles"):
         pipelines.append(estimator)
@@ -195,7 +196,7 @@ def pipelines_of(estimator):
 
 
 def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidden, X):
-    """Return the validation rows that the fits of a wrapper will watch, or None.
+    """Return the validation rows that the fits of a wrapper will use, or None.
 
     Everything that can be refused before any fit is refused here.
 
@@ -206,15 +207,15 @@ def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidde
     passed : tuple or None
         ``validation`` of `fit`.
     estimator : estimator
-        What will be fitted.
+        The estimator to fit.
     arguments : dict of dict
-        Arguments of `fit` by who gets them.
+        Arguments of `fit`, grouped by receiver.
     classes : ndarray or None
         Labels; None for a regression.
     hidden : list
-        Columns of X that the estimator is not to see.
+        Columns of X that the estimator must not see.
     X : array-like of shape (n_samples, n_features)
-        Training rows, with those columns.
+        Training rows, including those columns.
 
     Returns
     -------
@@ -307,23 +308,23 @@ def _check_given(passed, fit_params, classes, hidden, X_train):
 
 
 def describe_early_stopping(validation, estimator, arguments, models):
-    """Return what a report says of validation rows and rounds.
+    """Return the report entries about validation rows and rounds.
 
     Parameters
     ----------
     validation : Cut, ValidationRows or None
-        What was watched.
+        The monitored rows.
     estimator : estimator
-        As it was written.
+        The unfitted estimator.
     arguments : dict
         Arguments of its fit.
     models : list of estimator
-        The fitted ones that predict.
+        The fitted models that predict.
 
     Returns
     -------
     figures : dict
-        Arguments of a report: "early_stopping" and "rounds"; empty without.
+        Report entries "early_stopping" and "rounds". Empty without validation rows.
     """
     if validation is None:
         return {}

@@ -1,8 +1,9 @@
-"""Warnings of which rows a learner watches to stop early, and which it learns from.
+"""Warnings about the rows that a learner monitors for early stopping or draws.
 
-Those watched should be original rows, with population weights. Copies of rows that it
-trains on never look worse, and class weights have it stop far too soon. Those that are
-drawn for a learner without weights should not be few for the sake of one of them.
+Validation rows should be original rows with population weights. If they contain copies
+of training rows, their loss never gets worse. If they have class weights, training
+stops far too soon. If a learner without weights gets a subsample of rows, a few large
+weights should not make it small.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ from skweight.weights import effective_sample_size
 
 
 def check_watched_rows(request, weighed):
-    """Warn where what a learner is going to watch has copies in it, or emphasis."""
+    """Warn if the monitored rows of a learner contain copies, or have emphasis."""
     if request.is_frozen:
         return
     learner = learner_of(request.estimator)
@@ -42,7 +43,7 @@ def check_watched_rows(request, weighed):
 
 
 def _warn_of_emphasis(request, y, weight, what):
-    """Warn if weights of rows to be watched raise a rarer class."""
+    """Warn if the weights of validation rows raise a rarer class."""
     if request.classes is None or y is None or weight is None:
         return
     classes, codes = encode_labels(np.asarray(y).ravel())
@@ -63,7 +64,7 @@ def _warn_of_emphasis(request, y, weight, what):
 
 
 def _warn_of_own_rows(request, weighed, learner, family):
-    """Warn if copies of training rows get among those that a learner holds out."""
+    """Warn if a learner may hold out copies of training rows for validation."""
     figures = weighed.figures
     rows = figures.get("rows", [figures["n_rows"]])
     trained = figures.get("training_rows", rows)
@@ -95,9 +96,9 @@ def _warn_of_own_rows(request, weighed, learner, family):
 
 
 def _warn_of_weighted_accuracy(learner, off):
-    """Warn if a learner is going to stop by the accuracy of rows with emphasis.
+    """Warn if a learner will stop by the accuracy of rows with emphasis.
 
-    Boosted trees, which stop by their loss, were measured to lose nothing by it.
+    Boosted trees stop by their loss. In measurements they lost nothing by it.
     """
     if not stops_by_accuracy(learner):
         return
@@ -112,9 +113,9 @@ def _warn_of_weighted_accuracy(learner, off):
 
 
 def warn_of_small_subsample(request, weighed):
-    """Warn if a few large weights leave a subsample with few of the rows they are of.
+    """Warn if a few large weights leave too few rows of a class in a subsample.
 
-    Class weights never do: rows of the class that has the largest are all drawn.
+    Class weights never cause this: the class with the largest weight keeps all rows.
     """
     weights = weighed.training.weights
     if request.params["unsupported"] != "subsample" or weights is None:

@@ -1,8 +1,8 @@
-"""How learners that stop early take validation rows: a class for each family.
+"""How early-stopping learners take validation rows: one class for each family.
 
-All differences between the libraries are here: the names of the arguments for
-validation rows and their weights, the parameter for the patience, the default metric,
-and the number of rounds that a fitted model has kept.
+All differences between the libraries are here: the argument names of validation rows
+and their weights, the parameter for the patience, the default metric, and the number of
+rounds of a fitted model.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from skweight._utils.compat import reset_params
 from skweight._utils.families import gives_raw_scores, packages_of
 from skweight.metrics import RefinedLogLoss
 
-# What a report calls the watch that is set here.
+# Name of this metric in a report.
 REFINED = "RefinedLogLoss"
 _NAME_OF_WATCH = "refined_log_loss"
 # CatBoost says that a metric in Python is slow: without numba, and with it, if the
@@ -26,16 +26,16 @@ _SLOW_METRIC = "Failed to import numba|Can't optimze method"
 
 
 class Family:
-    """A family of learners that stop early by rows from outside.
+    """A family of learners that can monitor validation rows passed to them.
 
     Attributes
     ----------
     patience : str
         The parameter that sets the patience, with an example value.
     names : set of str
-        Arguments of its `fit` with validation rows or their weights.
+        Arguments of its `fit` for validation rows or their weights.
     weights : set of str
-        The arguments among them that are weights.
+        The arguments among `names` that are weights.
     """
 
     patience = ""
@@ -43,7 +43,7 @@ class Family:
     weights = frozenset()
 
     def is_patient(self, params, arguments):
-        """Return whether a learner says after how many rounds it stops."""
+        """Return whether the learner has a patience."""
         raise NotImplementedError
 
     def chosen_watch(self, params, arguments):
@@ -51,13 +51,13 @@ class Family:
         return None
 
     def takes_refined(self, learner, params, arguments):
-        """Return whether a learner will watch the refined loss."""
+        """Return whether a learner will monitor the refined loss."""
         return is_classifier(learner) and self.chosen_watch(params, arguments) is None
 
     def settings(self, learner, rows, arguments, refined):
-        """Return parameters, and further arguments of fit, that bring the rows in.
+        """Return parameters and fit arguments that pass the validation rows.
 
-        `refined` is the metric to watch, or None.
+        `refined` is the metric to monitor, or None.
         """
         raise NotImplementedError
 
@@ -66,15 +66,15 @@ class Family:
         return iter(())
 
     def restore(self, learner, before):
-        """Give a fitted learner back what it was written with."""
+        """Reset the parameters of a fitted learner to their original values."""
         reset_params(learner, before)
 
     def rounds(self, model):
-        """Return how many rounds a fitted model predicts with."""
+        """Return the number of rounds that a fitted model predicts with."""
         raise NotImplementedError
 
     def quiet(self):
-        """Return a context in which the library does not speak of our metric."""
+        """Return a context without messages of the library about our metric."""
         return nullcontext()
 
 
@@ -99,7 +99,7 @@ class XGBoost(Family):
         if "base_margin" in rows.offsets:
             kwargs["base_margin_eval_set"] = [rows.offsets["base_margin"]]
         if "verbose" not in arguments:
-            kwargs["verbose"] = False  # it would print every round
+            kwargs["verbose"] = False  # avoids a print for every round
         return {} if refined is None else {"eval_metric": refined}, kwargs
 
     def weights_passed(self, arguments):
@@ -124,7 +124,8 @@ _METRIC_OF_LIGHTGBM = ("metric", "metrics", "metric_types")
 class LightGBM(Family):
     """``eval_X`` and ``eval_y``, or ``eval_set`` before version 4.7.
 
-    It stops by the first metric that no longer falls, so that its own is switched off.
+    It stops at the first metric that no longer falls, so its own metric is switched
+    off.
     """
 
     patience = "early_stopping_round=50"
@@ -163,7 +164,7 @@ class LightGBM(Family):
 
 
 class CatBoost(Family):
-    """Rows with weights make a ``Pool``, which must be told of columns of words."""
+    """Rows with weights need a ``Pool``, and it must know the text columns."""
 
     patience = "early_stopping_rounds=50"
     names = frozenset({"eval_set"})
@@ -229,12 +230,12 @@ class HistGradientBoosting(Family):
         return model.n_iter_
 
 
-# What a callback of skorch watches unless it is told to watch something else.
+# The metric that a callback of skorch monitors by default.
 _DEFAULT_MONITOR = "valid_loss"
 
 
 class Skorch(Family):
-    """A split of known rows; the metric is a callback before the one that stops."""
+    """A predefined split; the metric is a callback before early stopping."""
 
     patience = "callbacks=[EarlyStopping(patience=20)]"
 
@@ -273,7 +274,7 @@ class Skorch(Family):
         return params | {"callbacks": callbacks}, {}
 
     def restore(self, learner, before):
-        # Setting callbacks would begin those anew that have run.
+        # Setting `callbacks` would restart the callbacks that have run.
         known = vars(learner).get("callbacks_", [])
         super().restore(learner, before)
         learner.callbacks_ = [item for item in known if item[0] != _NAME_OF_WATCH]
@@ -288,8 +289,8 @@ class Skorch(Family):
 class Keras(Family):
     """``validation_data``, encoded as scikeras encodes the training rows.
 
-    Metrics of Keras are means over batches, which the refined loss is not: what is
-    watched is ``val_loss``, weighted as the population.
+    Keras metrics are means over batches, but the refined loss is not. So the fit
+    monitors ``val_loss`` with population weights.
     """
 
     patience = "callbacks=[keras.callbacks.EarlyStopping(patience=20)]"
@@ -305,7 +306,7 @@ class Keras(Family):
 
     def settings(self, learner, rows, arguments, refined):
         if "KerasClassifier" in _names(learner):
-            vars(learner).setdefault("classes_", None)  # as its fit does first
+            vars(learner).setdefault("classes_", None)  # as its own fit does first
         X = learner.feature_encoder.fit(rows.X_train).transform(np.asarray(rows.X))
         y = learner.target_encoder.fit(np.asarray(rows.y_train))
         y = y.transform(np.asarray(rows.y))
@@ -328,10 +329,10 @@ _BY_PACKAGE = {
     "scikeras": Keras(),
 }
 _HIST = HistGradientBoosting()
-# By name, as everywhere: to load scikit-learn's ensembles takes time.
+# By name, as in other modules: importing scikit-learn's ensembles takes time.
 _HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
-# Those that hold out rows by themselves and take none: by which parameter, and the
-# value that has them not do it.
+# Learners that hold out rows themselves and accept none: the parameter for it, and the
+# value that switches it off.
 _BY_THEMSELVES = {
     "BaseGradientBoosting": ("n_iter_no_change", None),
     "BaseMultilayerPerceptron": ("early_stopping", False),
@@ -346,7 +347,7 @@ _INSTEAD = (
 
 
 def family_of(learner):
-    """Return the family of a learner that stops early by rows from outside, or None."""
+    """Return the family of a learner that can monitor validation rows, or None."""
     if _names(learner) & _HISTS:
         return _HIST if "X_val" in signature(learner.fit).parameters else None
     families = [_BY_PACKAGE.get(package) for package in packages_of(learner)]
@@ -354,9 +355,9 @@ def family_of(learner):
 
 
 def own_rows_off(learner, n_rows):
-    """Return what keeps a learner from holding out rows itself; None if nothing must.
+    """Return the setting that stops a learner from holding out rows, or None.
 
-    Only those count by which it stops. `n_rows` is how many it is given.
+    Only rows that are used for early stopping matter. `n_rows` is the number of rows.
     """
     names, params = _names(learner), learner.get_params(deep=False)
     if names & _HISTS:
@@ -376,7 +377,7 @@ def own_rows_off(learner, n_rows):
 
 
 def stops_by_accuracy(learner):
-    """Return whether a learner that holds out rows itself judges them by accuracy."""
+    """Return whether a learner judges its own held-out rows by accuracy."""
     return bool(_names(learner) & {"BaseMultilayerPerceptron", "BaseSGD"})
 
 
@@ -396,13 +397,13 @@ def no_validation_rows(learner):
 
 
 def refined_loss(learner):
-    """Return the metric to watch, for what the library will pass to it."""
+    """Return the metric to monitor, for the outputs that the library passes to it."""
     objective = learner.get_params(deep=False).get("objective")
     return RefinedLogLoss(raw=callable(objective) or gives_raw_scores(learner))
 
 
 def _said(params, *names):
-    """Return which of the names has a value, with that value, or None."""
+    """Return the first name that has a value, with this value, or None."""
     said = [f"{name}={params[name]!r}" for name in names if params.get(name)]
     return said[0] if said else None
 
@@ -418,7 +419,7 @@ def _names(value):
 
 
 def _of_name(callbacks, name):
-    """Return the callbacks of a class of that name, in whatever holds them."""
+    """Return the callbacks of a class with this name, in any container."""
     if callbacks is None or isinstance(callbacks, str):
         return []
     if isinstance(callbacks, dict):

@@ -1,4 +1,4 @@
-"""The second step of a fit: how much every row counts, apart by role."""
+"""The second step of a fit: how much every row counts, separated by role."""
 
 from typing import NamedTuple
 
@@ -31,27 +31,28 @@ class Weighed(NamedTuple):
     X : array-like of shape (n_samples, n_visible)
         Rows without the columns that the estimator must not use.
     width : int or None
-        Number of columns including these; None if no column is hidden.
+        Number of columns including hidden ones; None if no column is hidden.
     training : Training
-        How an estimator is fitted on these rows, or on those of a fold.
+        How an estimator is fitted on these rows, or on the rows of a fold.
     weighting : weighting or None
         The fitted strategy.
     population : ndarray of shape (n_samples,) or None
         Population weights: rows of the population per row; None stands for ones.
     emphasis : ndarray of shape (n_samples,) or None
-        What the fit multiplies them by, resampling included, which counts as a
-        factor for each class.
+        The factor on top of the population weights in the fit. It includes resampling,
+        as a factor for each class.
     raw : RoleWeights or None
-        Weights before the stabilizer; None once they have been looked at.
+        Weights before the stabilizer; None after the checks have used them.
     is_weighted : bool
-        Whether the learner is given any emphasis by weights.
+        Whether the learner receives any emphasis by weights.
     figures : dict
-        Arguments of the report that follow from the weights: numbers of rows, shares
-        in [0, 1], effective rows.
+        Report arguments that follow from the weights: numbers of rows, shares in [0,
+        1], effective rows.
     splits : Splits or None
-        Pairs of training and held-out rows, where the weights depend on them.
+        Pairs of training and held-out rows, if the weights depend on them.
     choice : Choice or None
-        How the emphasis was chosen, and the fits made for it; None where nothing was.
+        How the emphasis was chosen, and the fits made for this choice. None if nothing
+        was chosen.
     """
 
     X: object
@@ -68,7 +69,7 @@ class Weighed(NamedTuple):
 
 
 def weigh(request):
-    """Learn how much every row counts, and resample where that was asked for."""
+    """Learn how much every row counts, and resample if a resampler is set."""
     params, hidden = request.params, request.hidden
     looks = getattr(request.weighting, "needs_fits", False)
     X = drop_columns(request.X, hidden)
@@ -121,7 +122,7 @@ def _without_columns(weighting, hidden, width):
 
 
 def _figures(request, training, X):
-    """Return the figures of a report from what the estimator will see."""
+    """Return the report statistics about the rows that the estimator will see."""
     population = training.by_role.population
     if request.classes is None:
         return row_figures(n_rows(X), population, training.weights)
@@ -129,8 +130,8 @@ def _figures(request, training, X):
     codes, n_classes = request.codes, request.classes.size
     of_all, trained = {}, None
     if prepared.kept is not None:
-        # What the classes are is read from all rows, what was done to them from those
-        # that are trained on.
+        # The classes are read from all rows. The statistics of each class are read from
+        # the training rows.
         figures = weight_figures(codes, n_classes, population, population)
         of_all = {name: figures[name] for name in _OF_ALL_ROWS}
         codes = codes[prepared.kept]
@@ -148,7 +149,7 @@ def _figures(request, training, X):
 
 
 def _of_subsample(classes, training, seen):
-    """Return the figures of the rows that are left where each counts once or never."""
+    """Return the statistics of the remaining rows if each counts once or never."""
     sizes = np.zeros(classes.size, dtype=np.intp)
     present = np.unique(positions_of(seen.y, classes, owner="The subsample"))
     sizes[present] = training.rows_drawn(seen)

@@ -1,7 +1,7 @@
-"""What every estimator has in common that wraps another one to give it weights.
+"""The common base of all estimators that wrap another one to give it weights.
 
-Parts that may be given by a short name, the routing of metadata to them, the tags of
-the wrapped estimator, and columns that it is not to see.
+It handles parts given by a short name, the routing of metadata to the parts, the tags
+of the wrapped estimator, and columns that this estimator must not see.
 """
 
 from copy import copy
@@ -26,10 +26,10 @@ from skweight.weighting._base import factors_of, fitted_factors_of
 
 
 class LearnedInFit:
-    """An attribute that a fit sets on the instance, which then comes before this."""
+    """A placeholder; the attribute that a fit sets on the instance replaces it."""
 
     def __get__(self, instance, owner):
-        """Say that there has been no fit."""
+        """Raise an error if no fit has been made."""
         if instance is None:
             return self
         raise NotFittedError(
@@ -41,7 +41,7 @@ class LearnedInFit:
 class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimator):
     """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
-    A subclass implements ``_default_estimator`` and lists in ``_resolvers`` which of
+    A subclass implements ``_default_estimator``. It lists in ``_resolvers`` which of
     its parameters may be given by a short name.
     """
 
@@ -62,8 +62,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         self : object
             The wrapper.
         """
-        # "balanced" and None stand for objects with parameters; a search that tunes
-        # them reaches through the short name.
+        # "balanced" and None stand for objects with parameters. A search can tune these
+        # parameters through the short name.
         for name, resolve in self._resolvers:
             nested = [key for key in params if key.startswith(f"{name}__")]
             if nested:
@@ -85,7 +85,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         try:
             return super().__sklearn_clone__()
         except RuntimeError:
-            learner = clone_learner(self.estimator)  # raises where there is no remedy
+            learner = clone_learner(self.estimator)  # may raise an error
             bare = copy(self)
             bare.estimator = None
             return clone(bare).set_params(estimator=learner)
@@ -96,11 +96,11 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         Returns
         -------
         routing : MetadataRouter
-            Routing of scikit-learn. `sample_weight` is used by the wrapper itself;
-            what its estimator gets is computed.
+            Metadata routing of scikit-learn. The wrapper itself uses `sample_weight`
+            and computes the weights of its estimator.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        # Weights are computed, not passed: no request of theirs is needed.
+        # Weights are computed, not passed, so they need no request.
         weighting = get_routing_for_object(resolve_weighting(self.weighting))
         if hasattr(weighting, "fit"):
             weighting.fit.add_request(param="sample_weight", alias=False)
@@ -121,7 +121,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self._get_estimator())
-        # What the estimator takes, the wrapper takes.
+        # The wrapper takes what its estimator takes.
         for name in ("sparse", "allow_nan", "categorical", "string", "positive_only"):
             setattr(tags.input_tags, name, getattr(inner.input_tags, name))
         tags.input_tags.pairwise = inner.input_tags.pairwise
@@ -139,7 +139,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         return self._mean_over_models("coef_")
 
     def _parts(self):
-        """Return the parts as pairs of a role and an object or words, for a diagram."""
+        """Return the parts for a diagram: pairs of a role and an object or a text."""
         fitted = vars(self)
         weighting = fitted.get("weighting_") or self._resolved("weighting")
         parts = [("weighting", weighting)]
@@ -156,18 +156,18 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         return getattr(self, "estimators_", None) or [self.estimator_]
 
     def _resolved(self, name):
-        """Return the part that a parameter stands for, or what it says in words."""
+        """Return the part that a parameter stands for, or the parameter as text."""
         value = getattr(self, name)
         try:
             part = dict(self._resolvers)[name](value)
-        except Exception:  # a fit will say what is wrong with it
+        except Exception:  # a fit will report the error
             part = value
         return part if hasattr(part, "get_params") else repr(part)
 
     def _mean_over_models(self, name):
-        """Return an attribute that all fitted models have, averaged.
+        """Return the mean of an attribute over all fitted models.
 
-        Coefficients are those of the scores before a calibration.
+        Coefficients refer to the scores before a calibration.
         """
         check_is_fitted(self, "report_")
         models = self._models()
@@ -197,14 +197,14 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         return self._default_estimator() if self.estimator is None else self.estimator
 
     def _get_splitter(self):
-        """Return what is asked which metadata the splits need; None: no splits."""
+        """Return the object whose metadata requests the splits use; None: no splits."""
         return getattr(self, "cv", None)
 
     def _delegate(self):
         return getattr(self, "estimator_", None) or self._get_estimator()
 
     def _find_side_columns(self, *strategies):
-        """Return the columns of X that the estimator is not to see."""
+        """Return the columns of X that the estimator must not see."""
         return [
             column
             for strategy in strategies
@@ -218,7 +218,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
 def check_fitted(wrapper, attribute):
     """Raise unless a wrapper is fitted.
 
-    That of scikit-learn asks for the tags of all that is wrapped first, which takes
+    The check of scikit-learn first collects the tags of all wrapped objects. This takes
     longer than the wrapper's part of a prediction for one row.
     """
     if attribute not in vars(wrapper):
@@ -226,11 +226,11 @@ def check_fitted(wrapper, attribute):
 
 
 def set_learned(wrapper, model, weighed, hidden, **learned):
-    """Set all attributes that a fit has learned, in one go and at its very end.
+    """Set all attributes that a fit has learned, all at once at its very end.
 
-    Until then the attributes of the fit before stay, so that a fit that fails
-    changes nothing; the models of both are in memory meanwhile. What the fitted
-    `model` says of its features is taken over.
+    Until then, the attributes of the previous fit stay, so a failed fit changes
+    nothing. Meanwhile the models of both fits are in memory. Attributes of the fitted
+    `model` about its features are copied.
     """
     of_features = ("n_features_in_", "feature_names_in_")
     learned |= {
@@ -248,7 +248,7 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
 def _without_targets(weighting):
     """Remove the target rows from a fitted strategy; only its fit needs them.
 
-    They may be confidential, and a stored model must not contain them.
+    They may be confidential, so a stored model must not contain them.
     """
     for factor in [*fitted_factors_of(weighting), *factors_of(weighting)]:
         held = factor.get_params(deep=False)

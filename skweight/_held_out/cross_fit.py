@@ -1,7 +1,7 @@
-"""Scores of rows that the model was not fitted on: one pass of fits, used by all.
+"""Scores of rows that the model was not fitted on: one set of fits for all uses.
 
-The calibrator, the decision and the report share the same held-out scores, so that
-k + 1 fits do what nested wrappers do in k x (k + 1).
+The calibrator, the decision and the report share the same held-out scores. This needs k
++ 1 fits; nested wrappers would need k x (k + 1).
 """
 
 from typing import NamedTuple
@@ -19,10 +19,10 @@ from skweight.delivery._arguments import offsets_of
 class HeldOut(NamedTuple):
     """Outputs of fold models on rows they were not fitted on.
 
-    ``rows`` are the positions of those rows, in the order of ``outputs``; a row is
-    there more than once where the splits test it more than once. ``source`` says in
-    words where the outputs come from. ``factor`` is what rows count beside their
-    population weights, because some were held out more likely; None for ones.
+    ``rows`` are the positions of these rows, in the order of ``outputs``. A row appears
+    more than once if several splits test it. ``source`` says in words where the outputs
+    come from. ``factor`` multiplies the population weights, because some rows were held
+    out with a higher probability; None means ones.
     """
 
     outputs: np.ndarray
@@ -41,16 +41,16 @@ class HeldOut(NamedTuple):
 def cross_fit(
     training, X, y, splits, method, classes, *, n_jobs, n_kept=0, progress=None
 ):
-    """Fit once for every split: outputs on the rows left out, and the models.
+    """Fit once for every split: return outputs on the rows left out, and the models.
 
     A split without held-out rows is fitted for its model alone. ``method`` is the name
-    of the method for the outputs, or a function that returns the name for a fitted
-    model. Models are a list of pairs of a fitted estimator and its deliveries, for the
-    first ``n_kept`` splits. ``progress`` reports each fit, if it is not None.
+    of the output method, or a function that returns the name for a fitted model. Models
+    are a list of pairs of a fitted estimator and its deliveries, for the first
+    ``n_kept`` splits. ``progress`` reports each fit, if it is not None.
     """
-    (X,) = indexable(X)  # some sparse formats have no rows to take
+    (X,) = indexable(X)  # some sparse formats cannot be indexed by rows
     n_samples = n_rows(X)
-    # All before the first fit: some learn their weights here, by fits of their own.
+    # Before the first fit: some trainings fit models here to learn their weights.
     parts = [training.of(train, n_samples) for train, _ in splits]
     k = len(splits)
     calls = (

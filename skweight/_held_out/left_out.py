@@ -1,9 +1,9 @@
-"""One fit of a learner that is given a part of the rows; those left out calibrate it.
+"""One fit on a part of the rows; the rows left out calibrate the model.
 
-A subsample leaves out rows of the frequent classes, and none of the class that weighs
-most. Some of every class are held out before, as in a hold-out, so that there are all
-kinds; those that the draw leaves out join them, and all are weighed back to what the
-population is.
+A subsample leaves out rows of frequent classes, and no row of the class with the
+largest weights. So some rows of every class are held out before, as in a hold-out. The
+rows that the draw leaves out are added to them. All of these are weighted to represent
+the population.
 """
 
 import numpy as np
@@ -32,20 +32,20 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
 
     A row of class :math:`k` that is drawn with the probability :math:`\pi_i` is held
     out with :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of
-    its class that the pair tests. In what learns from held-out rows it counts
-    :math:`c_k / h_i`, with :math:`c_k` such that each class has its share of the
-    population, and none of these factors is above one.
+    its class that the pair tests. In steps that learn from held-out rows, the row has
+    the factor :math:`c_k / h_i`. With :math:`c_k`, each class has its share of the
+    population, and no factor is above one.
 
     Parameters
     ----------
     training : Training
-        How to fit on rows of given positions.
+        How to fit on rows at given positions.
     X, y : array-like
         Rows and labels.
     pair : tuple of ndarray
         Positions of training and test rows.
     method : callable
-        Returns the method of a fitted model whose outputs are wanted.
+        Function that returns the output method of a fitted model.
     classes : ndarray
         Labels.
     seed : int
@@ -54,7 +54,7 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     Returns
     -------
     model, deliveries
-        The fitted estimator, and what it was given.
+        The fitted estimator, and its deliveries.
     held_out : HeldOut
         Outputs on the rows that the fit was not given.
     """

@@ -7,36 +7,36 @@ import numpy as np
 from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
-# How many out-of-bag trees a row of the class that has fewest must have, as a share
-# of those that a row of the class with most has.
+# Smallest number of out-of-bag trees per row in the class with the fewest, as a share
+# of that in the class with the most.
 _FEWEST_SHARE = 0.5
 
 
 def out_of_bag(training, X, y):
-    """Fit a forest and return it, with the votes of trees for rows they did not draw.
+    """Fit a forest; return it with the votes of trees for rows they did not draw.
 
     Parameters
     ----------
     training : Training
-        How to fit it; its estimator, which is not shared with anyone, is told to
-        score out of bag.
+        How the forest is fitted. Its estimator is not shared with other objects, and
+        `oob_score` is set on it.
     X, y : array-like
         Rows and labels.
 
     Returns
     -------
     model, deliveries
-        The forest, and what it was given.
+        The forest, and its deliveries.
     outputs : ndarray of shape (n_rows, n_classes)
         Shares of votes.
     rows : ndarray of shape (n_rows,)
-        Positions of the rows that some tree did not draw.
+        Positions of the rows that at least one tree did not draw.
 
     Raises
     ------
     ValueError
-        If the estimator has no out-of-bag votes, or rows of some class are drawn into
-        almost every tree.
+        If the estimator has no out-of-bag votes, or if almost every tree draws the rows
+        of some class.
     """
     forest = training.estimator
     _check_forest(forest)

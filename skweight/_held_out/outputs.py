@@ -1,6 +1,6 @@
 """Outputs of a fitted estimator: the method, the order of columns, and the scale.
 
-Columns are taken by the estimator's own ``classes_``, whatever their order.
+The order of the columns follows the estimator's own ``classes_``.
 """
 
 import warnings
@@ -15,20 +15,20 @@ from skweight.calibration._engine.numerics import log_scale
 from skweight.weights import weighted_quantile
 
 SMALLEST_CLIP = 1e-7
-# Quantile of the probabilities that occur which is taken for a small one; measured by
-# benchmarks/vote_floor.py.
+# This quantile of the positive probabilities counts as a small probability. It was
+# measured by benchmarks/vote_floor.py.
 SMALL_SHARE = 0.01
-# Stands for the predict_proba of a learner that returns raw scores by it.
+# Stands for predict_proba of a learner that returns raw scores from it.
 RAW_SCORES = "raw scores"
-# How far probabilities may be outside of [0, 1], and their sum from 1.
+# Allowed distance of probabilities from [0, 1], and of their sum from 1.
 _OUTSIDE, _OFF = 1e-6, 1e-3
 
 
 def output_method(estimator, *, probabilities):
-    """Return the method of an estimator whose outputs a calibrator should see.
+    """Return the method of an estimator whose outputs a calibrator uses.
 
-    Decision values come first: they are on the scale of log odds, which calibrators
-    work on, and no probability has been rounded to 0 or 1 on the way. A closed-form
+    Decision values are preferred: they are on the scale of log odds, which calibrators
+    use, and they contain no probability that was rounded to 0 or 1. A closed-form
     calibrator needs probabilities.
     """
     wanted = ["predict_proba"] if probabilities else ["decision_function"]
@@ -58,7 +58,7 @@ def output_method(estimator, *, probabilities):
 
 
 def no_probabilities(estimator):
-    """Return a sentence that says why predict_proba is not what its name says."""
+    """Return a sentence that says why predict_proba returns no probabilities."""
     return (
         f"{type(learner_of(estimator)).__name__} with a callable objective returns raw "
         "scores as predict_proba, and no probabilities. Set calibration='sigmoid' or "
@@ -69,14 +69,14 @@ def no_probabilities(estimator):
 def outputs_of(estimator, X, method, classes, offsets=None):
     """Return the outputs of a fitted estimator, with one column for every class.
 
-    Two classes and decision values give one column, (n,). A class that the estimator
-    has not seen, because its fold had no row of it, gets the lowest output there is.
+    Two classes and decision values give one column, (n,). If the fold had no row of a
+    class, the estimator has not seen this class, and it gets the lowest output.
     `offsets` are further arguments of the method.
     """
     name = "predict_proba" if method == RAW_SCORES else method
     predict = partial(getattr(estimator, name), X, **(offsets or {}))
     if method == RAW_SCORES:
-        with warnings.catch_warnings():  # LightGBM warns of what is known here
+        with warnings.catch_warnings():  # LightGBM warns of known facts
             warnings.filterwarnings("ignore", "Cannot compute class prob", UserWarning)
             outputs = np.asarray(predict())
     else:
@@ -96,7 +96,7 @@ def outputs_of(estimator, X, method, classes, offsets=None):
 
 
 def align_columns(outputs, known, classes, method):
-    """Return outputs, whose columns are `known` classes, in the order of `classes`."""
+    """Return outputs for `known` classes, with columns in the order of `classes`."""
     is_proba = method == "predict_proba"
     if outputs.ndim == 2 and outputs.shape[1] == 1 and not is_proba:
         outputs = outputs[:, 0]
@@ -108,7 +108,7 @@ def align_columns(outputs, known, classes, method):
     if known.size == classes.size == 2 and outputs.ndim == 1:
         return outputs if columns[0] == 0 else -outputs
     if outputs.ndim == 1:
-        # The margin between two of more classes, or of one class alone.
+        # The margin between two of several classes, or of one class alone.
         outputs = np.column_stack([-outputs, outputs])[:, -known.size :]
     lowest = 0.0 if is_proba else outputs.min() - 1.0
     aligned = np.full((outputs.shape[0], classes.size), lowest)
@@ -180,10 +180,10 @@ def _check_columns(outputs, estimator, method, known):
 
 
 def _compares_pairs(estimator, method, classes):
-    """Return whether decision values are of pairs of classes; three have three pairs.
+    """Return whether decision values are for pairs of classes.
 
-    The number of columns gives no sign then, but the parameter does, wherever in a
-    composite the estimator sits.
+    Three classes have three pairs, so the number of columns does not show it. The
+    parameter of the estimator shows it, also in a composite.
     """
     if method != "decision_function" or classes.size != 3:
         return False
@@ -196,7 +196,7 @@ def _compares_pairs(estimator, method, classes):
 def smallest_probability(outputs, method, weights=None):
     """Return where to clip probabilities before their logarithm is taken.
 
-    Zeros of tree ensembles and neighbours mean "no vote", not "impossible". They are
+    In tree ensembles and neighbours, zeros mean "no vote", not "impossible". They are
     replaced by half of a small probability that occurs. The smallest one is not used:
     it belongs to a single row, and would determine all rows without a vote.
     """
@@ -214,7 +214,7 @@ def smallest_probability(outputs, method, weights=None):
 
 
 def log_scores(outputs, method, clip):
-    """Return the log-scale scores that calibrators take."""
+    """Return the log-scale scores that calibrators use."""
     if method == "predict_proba":
         return log_scale(np.asarray(outputs, dtype=np.float64), clip)
     return outputs

@@ -1,10 +1,10 @@
-"""Out-of-fold probabilities for strategies that look at a model, every fit counted.
+"""Out-of-fold probabilities for strategies that use a model; all fits are counted.
 
-Weights that are learned from a model which saw the label of a row tell of that label. A
-model of fold f that is trained with such weights knows the labels of fold f, and its
-scores there are too good. So the weights for that model are learned from models that
-saw neither fold f nor the row that is weighed: one model for every pair of folds, which
-serves both.
+If a model saw the label of a row, weights learned from this model contain information
+about the label. If such weights train the model of fold f, this model has information
+about the labels of fold f, and its scores there are too good. So the weights for this
+model are learned from models that saw neither fold f nor the weighed row. One model for
+every pair of folds serves both folds.
 """
 
 import pickle
@@ -24,16 +24,16 @@ from skweight._utils.validation import n_rows
 from skweight.delivery import deliver
 from skweight.delivery._arguments import offsets_of, take_params
 
-# Identical rows are kept in one fold if at least this share of the distinct rows has
-# one label only, and there are this many distinct rows for every fold.
+# Identical rows are kept in one fold if two conditions hold: at least this share of the
+# distinct rows has one label only, and there are this many distinct rows per fold.
 _OWN_CONTENT = 0.9
 _CONTENTS_PER_FOLD = 4
-# Fold of rows that every model is fitted on and none scores.
+# Fold of rows that every model is fitted on and that no model scores.
 IN_EVERY_MODEL = -2
 
 
 class WeightedModel(NamedTuple):
-    """How a model is fitted on some rows with weights: picklable, for several jobs."""
+    """How a model is fitted on some rows with weights; it can be pickled."""
 
     estimator: object
     random_state: int | None = None
@@ -41,7 +41,7 @@ class WeightedModel(NamedTuple):
     labels: object = None
 
     def of(self, rows):
-        """Return how a model is fitted on some of the rows: the same way."""
+        """Return how a model is fitted on a part of the rows: the same way."""
         return self
 
     def fit(self, X, y, weights, population, fit_params=None):
@@ -65,32 +65,32 @@ class CrossFits:
     Parameters
     ----------
     model : WeightedModel
-        How a model is fitted, or what has its methods and parameters.
+        How a model is fitted; any object with its methods and parameters.
     X : array-like of shape (n_samples, n_features)
-        Rows as the estimator is to see them: without side columns.
+        Rows for the estimator, without side columns.
     y : array-like of shape (n_samples,)
         Labels.
     classes : ndarray of shape (n_classes,)
         All labels, in the order of the columns of the probabilities.
     folds : ndarray of shape (n_samples,)
         Fold of every row, 0 to k - 1; each row is scored by models without its fold.
-        Rows of fold -1 are in no view: no model is fitted on them or scores them.
-        Rows of fold -2 are scored by none, and every model is fitted on them.
+        Rows of fold -1 are in no view: no model is fitted on them or scores them. Rows
+        of fold -2 are in every model, and no model scores them.
     population : ndarray of shape (n_samples,), default=None
-        How many rows each row stands for. Rows of weight zero train no model.
+        How many rows each row stands for. No model is trained on rows of weight zero.
     n_jobs : int or None, default=None
-        Number of models to fit at a time.
+        Number of models to fit in parallel.
     fit_params : dict, default=None
-        Further arguments of the `fit` of the model, those with an entry for each row
-        among them.
+        Further arguments of the `fit` of the model, including arguments with an entry
+        for each row.
     normalize : bool, default=True
-        Whether a model is fitted with weights of mean one. False: with weights whose
-        sum is that of the population weights.
+        Whether models are fitted with weights of mean one. If False, the sum of the
+        weights is that of the population weights.
 
     Attributes
     ----------
     n_fits : int
-        Models fitted so far, for all views of this object together.
+        Number of models fitted so far, for all views of this object together.
     rows : ndarray
         Positions of the rows of this view among all rows.
     """
@@ -125,7 +125,7 @@ class CrossFits:
 
     @property
     def n_fits(self):
-        """Models fitted so far, for all views together."""
+        """Number of models fitted so far, for all views together."""
         return self._counter[0]
 
     @property
@@ -147,7 +147,7 @@ class CrossFits:
     def with_estimator(self, estimator):
         """Return the same for another estimator, over the same folds.
 
-        It is given no further arguments, which are for the one before.
+        It gets no further arguments, because these are for the previous estimator.
         """
         before = self.model
         model = WeightedModel(
@@ -156,7 +156,7 @@ class CrossFits:
         return self._view(estimator, model=model, fit_params={})
 
     def inside(self, folds):
-        """Return a view on some rows alone, over folds of their own.
+        """Return a view on a part of the rows, with its own folds.
 
         Parameters
         ----------
@@ -168,9 +168,9 @@ class CrossFits:
     def without(self, fold):
         """Return a view on the rows outside a fold, by models that never saw the fold.
 
-        What `proba` of the view returns is from one model for each pair of folds. A
-        model of a pair serves both of its folds, so that the views of all k folds
-        together cost k (k - 1) / 2 fits.
+        `proba` of the view returns probabilities from one model for each pair of folds.
+        A model of a pair serves both of its folds, so the views of all k folds together
+        cost k (k - 1) / 2 fits.
         """
         if self.n_folds < 3:
             raise ValueError(
@@ -185,18 +185,17 @@ class CrossFits:
         return view
 
     def proba(self, emphasis=None):
-        """Return probabilities by models without the row, and the fold left out.
+        """Return probabilities by models without the row and without the fold left out.
 
         Parameters
         ----------
         emphasis : ndarray of shape (n_rows,), default=None
-            How hard training looks at each row of this view, beside its population
-            weight.
+            Emphasis of each row of this view, in addition to its population weight.
 
         Returns
         -------
         proba : ndarray of shape (n_rows, n_classes)
-            In the order of the rows of this view.
+            Rows are in the order of this view.
         """
         beside = () if self.left_out is None else (self.left_out,)
         folds = [fold for fold in range(self.n_folds) if fold not in beside]
@@ -242,7 +241,7 @@ class CrossFits:
         return dict(zip(keys, fitted, strict=True))
 
     def _weights_without(self, key, emphasis):
-        """Return the rows of a model, their weights, and those in the population."""
+        """Return the rows of a model, their weights, and their population weights."""
         weights = multiply(self.population, emphasis)
         counts = ~np.isin(self.folds, [-1, *key])
         for vector in (self.population, weights):
@@ -262,7 +261,7 @@ class CrossFits:
 
 
 def _name_of(content):
-    """Return what tells contents apart; one that cannot be pickled is like no other."""
+    """Return a key for content; without pickling, the key is unique."""
     try:
         return joblib.hash(content)
     except (pickle.PicklingError, AttributeError, TypeError):
@@ -270,7 +269,7 @@ def _name_of(content):
 
 
 def _fit_without(model, X, y, classes, trained, out, fit_params):
-    """Return probabilities of the rows left out, by a model of the others."""
+    """Return probabilities of the rows left out, by a model of the other rows."""
     (train, weights, population), test = trained, np.flatnonzero(out)
     fitted = model.of(train).fit(
         _safe_indexing(X, train),
@@ -292,12 +291,12 @@ def _fit_without(model, X, y, classes, trained, out, fit_params):
 
 
 def make_folds(X, y, n_folds, *, population=None, random_state=None):
-    """Return the fold of every row: by its content where that is safe, else by chance.
+    """Return the fold of every row: by its content if that is safe, else random.
 
-    Folds by content keep copies of a row together, and do not change with the order of
-    the rows, with their repetition, or with rows that do not count. They are not safe
-    where content is a few cells, each with several labels: a model of the other cells
-    knows nothing of the cell that is left out.
+    Folds by content keep copies of a row together. They do not depend on the order of
+    the rows, on repeated rows, or on rows of weight zero. They are not safe if rows
+    have only a few distinct contents, each with several labels: a model of the other
+    contents knows nothing of the content that is left out.
 
     Parameters
     ----------
@@ -306,11 +305,11 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     y : ndarray of shape (n_samples,)
         Labels.
     n_folds : int
-        Number of folds, less where the rarest class has fewer rows.
+        Number of folds. It is reduced if the rarest class has fewer rows.
     population : ndarray of shape (n_samples,), default=None
         Rows of weight zero do not count.
     random_state : int, RandomState instance or None, default=None
-        Seed where chance decides.
+        Seed of random folds.
 
     Returns
     -------
@@ -353,19 +352,19 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
 
 
 def _deal(content, label_of, n_folds):
-    """Deal the contents of each class, in the order of their hashes, out to folds."""
+    """Distribute the contents of each class over folds, in the order of hashes."""
     order = np.lexsort((label_of.index.to_numpy(), label_of.to_numpy()))
     fold_of = pd.Series(
         np.arange(order.size) % n_folds, index=label_of.index.to_numpy()[order]
     )
     folds = fold_of.reindex(content).to_numpy(dtype=float, copy=True)
-    unseen = np.isnan(folds)  # rows that do not count
+    unseen = np.isnan(folds)  # rows of weight zero
     folds[unseen] = content[unseen] % n_folds
     return folds.astype(int)
 
 
 def hash_rows(X):
-    """Return a number for the content of each row, or None where there is none.
+    """Return a number for the content of each row, or None if this is not possible.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Weighted cross-fitting of an estimator, for all who need its held-out scores.
+"""Weighted cross-fitting of an estimator, for all uses of its held-out scores.
 
-What a strategy, a density ratio or a report asks of a model is asked here: fit it with
-weights, on all rows and once for every fold, and return scores of rows that the model
-was not fitted on.
+Strategies, density ratios and reports use this module for their models. It fits an
+estimator with weights, on all rows and once for every fold, and returns scores of rows
+that the model was not fitted on.
 """
 
 from functools import partial
@@ -30,12 +30,12 @@ class WeightedFit(NamedTuple):
     random_state: int
 
     def of(self, rows, n_samples):
-        """Return the same for some of the rows."""
+        """Return the same for a part of the rows."""
         weights = None if self.weights is None else self.weights[rows]
         return self._replace(weights=weights)
 
     def fit(self, X, y):
-        """Return a fitted clone, and what got which weights."""
+        """Return a fitted clone, and its deliveries."""
         return deliver(
             self.estimator,
             X,
@@ -47,11 +47,11 @@ class WeightedFit(NamedTuple):
 
 
 class CrossFitScores(NamedTuple):
-    """Scores of held-out rows, and how to score others in the same way.
+    """Scores of held-out rows, and the way to score other rows in the same way.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``.
-    ``model`` was fitted on all rows; None where nobody asked for it. ``clip`` is the
-    probability from which on probabilities are clipped before their logarithm.
+    ``model`` was fitted on all rows, or is None if it was not requested. Probabilities
+    below ``clip`` are clipped before their logarithm is taken.
     """
 
     outputs: np.ndarray
@@ -82,7 +82,7 @@ class CrossFitScores(NamedTuple):
 
 
 def stratified_splits(y, cv, rng):
-    """Return shuffled folds that keep the class shares; never more than a class has."""
+    """Return shuffled stratified folds; at most as many as a class has rows."""
     fewest = int(np.unique(y, return_counts=True)[1].min())
     folds = StratifiedKFold(
         min(cv, fewest), shuffle=True, random_state=rng.randint(2**31 - 1)
@@ -108,21 +108,21 @@ def cross_fit_scores(
     Parameters
     ----------
     estimator : estimator
-        Classifier to clone and fit; a ``FrozenEstimator`` scores as it is.
+        Classifier to clone and fit. A ``FrozenEstimator`` is not fitted again.
     X, y : array-like
         Rows and labels.
     weights : ndarray of shape (n_samples,) or None
-        What every row counts in the fits.
+        Weights of the rows in the fits.
     splits : list of (ndarray, ndarray)
-        Rows to fit on and rows to score. Together the second ones are all rows.
+        Rows to fit on and rows to score. Together, the rows to score are all rows.
     classes : ndarray of shape (n_classes,)
         All labels, in the order of the columns of the outputs.
     random_state : int
-        Seed of the delivery of the weights.
+        Seed for the delivery of the weights.
     probabilities : bool, default=False
-        Whether probabilities are wanted; else decision values come first.
+        Whether probabilities are needed. If False, decision values are preferred.
     refit : bool, default=True
-        Whether a model is fitted on all rows, too.
+        Whether a model is also fitted on all rows.
     n_jobs : int, default=None
         Number of folds that are fitted at a time.
 

@@ -1,4 +1,4 @@
-"""From what a user writes as ``cv=`` to rows that a fold model does not see."""
+"""From the value of ``cv=`` to the rows that a fold model does not see."""
 
 import warnings
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
-# Rows above which one hold-out is enough, and the most that it holds.
+# Above this number of rows one hold-out is enough; and its largest size.
 MANY_ROWS = 100_000
 WORDS = ("auto", "holdout", "oob")
 
@@ -25,14 +25,14 @@ class Splits(NamedTuple):
 
 
 def is_one_hold_out(cv, n_counted):
-    """Return whether ``cv`` stands for a single hold-out, for so many rows."""
+    """Return whether ``cv`` means a single hold-out for this number of rows."""
     return isinstance(cv, str) and (
         cv == "holdout" or (cv == "auto" and n_counted > MANY_ROWS)
     )
 
 
 def check_word(cv):
-    """Return ``cv``, None read as "auto"; a word must be one that is known."""
+    """Return ``cv``, with None read as "auto"; an unknown word raises an error."""
     if cv is None:
         return "auto"
     if isinstance(cv, str) and cv not in WORDS:
@@ -44,19 +44,19 @@ def check_word(cv):
 
 
 def takes_groups(cv):
-    """Return whether splits are made here, and so can keep groups together."""
+    """Return whether splits are made here, so that they can keep groups together."""
     return cv is None or isinstance(cv, str | int | np.integer)
 
 
 def make_splits(cv, X, y, population, random_state, metadata):
-    """Return the splits, or None where a class is too rare to be held out.
+    """Return the splits, or None if a class is too rare to be held out.
 
-    A number of folds is reduced to the rows of the rarest class. Rows whose population
-    weight is zero do not count: were they held out, they would decide which others are
-    held out together. They stay in training, as in the final fit, for the classes that
-    they alone have. A row that several pairs test is held out once, by the first of
-    them: it is no further evidence, and no less dependent on its copies. The other
-    pairs stay, without rows to test.
+    The number of folds is at most the number of rows of the rarest class. Rows of
+    population weight zero are not held out: they would influence which other rows are
+    held out together. They stay in training, as in the final fit, because a class may
+    have no other rows. If several pairs test a row, only the first pair holds it out: a
+    second test adds no evidence, and the copies are dependent. The other pairs stay,
+    without rows to test.
     """
     cv = check_word(cv)
     n_samples = len(y)
@@ -66,7 +66,7 @@ def make_splits(cv, X, y, population, random_state, metadata):
     if takes_groups(cv):
         counted = None if population is None else np.flatnonzero(untested)
         splits = _own_splits(cv, classes, codes, counted, random_state, groups)
-        # Stratified pairs without groups have every class, and test no row twice.
+        # Stratified pairs without groups contain every class, and test no row twice.
         if splits is None or groups is None:
             return splits
     else:
@@ -92,13 +92,13 @@ def _positions(rows):
     rows = np.asarray(rows)
     if rows.dtype == bool:
         return np.flatnonzero(rows)
-    return rows if rows.size else rows.astype(np.intp)  # an empty list is of floats
+    return rows if rows.size else rows.astype(np.intp)  # [] has type float
 
 
 def _own_splits(cv, classes, codes, counted, random_state, groups):
-    """Return the splits that a word or a number stands for, or None.
+    """Return the splits for a word or a number, or None.
 
-    `counted` are the rows that count; None means all of them.
+    `counted` are the rows with positive weight; None means all rows.
     """
     if not isinstance(cv, str):
         if cv == 1 and not isinstance(cv, bool):
@@ -138,7 +138,7 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
 
 
 def check_groups(groups, n_samples):
-    """Return groups, one for every row, or say what is wrong with them."""
+    """Return groups, one for every row, or raise if they are invalid."""
     groups = np.asarray(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
@@ -156,13 +156,13 @@ def check_groups(groups, n_samples):
 
 
 def _with_two_classes(pairs, classes, codes, counted):
-    """Return the pairs that a classifier can be fitted on, or None if they will not do.
+    """Return the pairs that a classifier can be fitted on, or None if they fail.
 
-    Groups and times may leave training rows of a single class. Only rows that count
-    are looked at.
+    Groups and times may leave training rows of a single class. Only rows with positive
+    weight are checked.
     """
     n_classes = codes.dtype.type(classes.size)
-    codes = np.where(counted, codes, n_classes)  # those that do not count come last
+    codes = np.where(counted, codes, n_classes)  # rows of weight zero come last
 
     def present(rows):
         return np.bincount(codes[rows], minlength=classes.size)[: classes.size] > 0
@@ -172,7 +172,7 @@ def _with_two_classes(pairs, classes, codes, counted):
         return pairs
     everywhere = present(slice(None))
     if everywhere.sum() < 2:
-        return pairs  # rows of one class are for the estimator to refuse
+        return pairs  # the estimator raises an error for rows of one class
     tested = [present(test) for _, test in fit]
     missing = classes[everywhere & ~np.any(tested, axis=0)]
     instead = "those pairs are left out"
@@ -193,7 +193,7 @@ def _with_two_classes(pairs, classes, codes, counted):
 
 
 def _no_more_than_the_rarest(n_folds, classes, counts, needed):
-    """Return a number of folds that every class can serve, or None; warn of fewer."""
+    """Return a number of folds that every class allows, or None; warn of fewer."""
     fewest = int(counts[counts > 0].min())
     if fewest >= needed:
         return n_folds
@@ -216,8 +216,8 @@ def _no_more_than_the_rarest(n_folds, classes, counts, needed):
 def hold_out(codes, counts, random_state, share=None):
     """Return training and held-out rows, with some of every class on both sides.
 
-    `counts` are the rows of each class; `share` is that of the rows held out, None for
-    that of a hold-out.
+    `counts` are the rows of each class. `share` is the share of held-out rows; None
+    uses that of a hold-out.
     """
     draws = check_random_state(random_state).random_sample(codes.size)
     if share is None:
@@ -242,7 +242,7 @@ def hold_out(codes, counts, random_state, share=None):
 
 
 def group_folds(n_folds, y, groups, random_state):
-    """Return stratified folds of whole groups, fewer where there are fewer groups."""
+    """Return stratified folds of whole groups, fewer if there are fewer groups."""
     n_groups = np.unique(groups).size
     if n_groups < 2:
         raise ValueError(
@@ -259,6 +259,6 @@ def group_folds(n_folds, y, groups, random_state):
         min(n_folds, n_groups), shuffle=True, random_state=random_state
     )
     with warnings.catch_warnings():
-        # A class with fewer rows than folds: here the groups decide who is where.
+        # If a class has fewer rows than folds, the groups determine the folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [pair for pair in splitter.split(y, y, groups) if pair[1].size]

@@ -1,1 +1,1 @@
-"""What every room may use: checks of input, warnings, roles, columns, compatibility."""
+"""Shared by all modules: input checks, warnings, roles, columns, compatibility."""

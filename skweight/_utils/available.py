@@ -1,4 +1,4 @@
-"""Methods that are there only where a check says so, and say why they are not."""
+"""Methods that exist only if a check passes, with an error that says why not."""
 
 from functools import update_wrapper, wraps
 from types import MethodType
@@ -27,9 +27,9 @@ class _Available:
 
 
 def available_if(check):
-    """Make a method available where ``check(self)`` raises no AttributeError.
+    """Make a method available if ``check(self)`` raises no AttributeError.
 
-    As scikit-learn's function of that name, but the error is the one of the check,
-    whose sentence says what to do; there it is hidden behind another one.
+    Like scikit-learn's function of that name, but the error is the one that the check
+    raises. Its sentence says what to do; in scikit-learn, another error hides it.
     """
     return lambda method: _Available(method, check)

@@ -1,7 +1,7 @@
 """Row-wise side information: from a column of X, a callable of X, or metadata.
 
-Works on tables (pandas, polars, pyarrow and others that narwhals knows) by name or
-position, and on arrays and sparse matrices by position.
+Columns of tables (pandas, polars, pyarrow and others that narwhals supports) are found
+by name or position, columns of arrays and sparse matrices by position.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from skweight.exceptions import DegenerateWeightsWarning
 
 @dataclass(frozen=True)
 class RowMetadata:
-    """An array that comes with the fit under a name, one entry for each row."""
+    """An array with one entry per row that is passed to `fit` by name."""
 
     name: str
 
@@ -25,20 +25,21 @@ class RowMetadata:
 def metadata(name):
     """Name an array with one value per row that will be passed to `fit`.
 
-    For information that is not in X: ``GroupBalancedWeighting(metadata("segment"))`` is
-    fitted with ``fit(X, y, segment=array)``. Strategies, decisions and costs accept it
-    instead of the name of a column. With metadata routing, no request is needed.
+    Use it for information that is not in X:
+    ``GroupBalancedWeighting(metadata("segment"))`` is fitted with ``fit(X, y,
+    segment=array)``. Strategies, decisions and costs accept it instead of the name of a
+    column. With metadata routing, no request is needed.
 
     Parameters
     ----------
     name : str
-        Name of the argument: a Python name, but not ``"groups"``, which a splitter
-        reads, nor ``"sample_weight"``.
+        Name of the argument. It must be a Python name, but not ``"groups"`` (used by
+        splitters) or ``"sample_weight"``.
 
     Returns
     -------
     source : RowMetadata
-        To be passed instead of the name of a column.
+        An object to pass instead of the name of a column.
 
     Raises
     ------
@@ -90,11 +91,11 @@ def row_values(source, X, metadata, *, owner):
     source : str, int, callable or RowMetadata
         The name or position of a column of X, a callable of X, or `metadata(name)`.
     X : array-like of shape (n_samples, n_features) or None
-        Rows; None where the source is metadata and there are none.
+        Rows. None if the source is metadata and there are no rows.
     metadata : dict
         Metadata by name.
     owner : str
-        Who asks, for the message.
+        The caller's name, for the message.
 
     Returns
     -------
@@ -145,7 +146,7 @@ def as_vector(values):
 
 
 def check_same_index(values, X, what):
-    """Raise unless the pandas index of values, if they have one, is that of X."""
+    """Raise if values have a pandas index that differs from the index of X."""
     index, rows = getattr(values, "index", None), getattr(X, "index", None)
     if not (hasattr(index, "equals") and hasattr(rows, "equals")):
         return
@@ -162,7 +163,8 @@ def check_same_index(values, X, what):
 def warn_of_order(weights, X):
     """Warn if `sample_weight` has the index of X in another order.
 
-    A default index, as that of a list that became a Series, says nothing of an order.
+    A default index, such as that of a Series made from a list, says nothing about
+    order.
     """
     index, rows = getattr(weights, "index", None), getattr(X, "index", None)
     if not (hasattr(index, "equals") and hasattr(rows, "equals")):
@@ -182,10 +184,10 @@ def warn_of_order(weights, X):
 
 
 def as_table(X):
-    """Return a table of pandas as it is, any other as one of narwhals, else None.
+    """Return a pandas table unchanged, any other table by narwhals, else None.
 
-    pandas by itself takes a column five times as fast, knows duplicate names, and keeps
-    times with a zone.
+    Without narwhals, pandas reads a column five times as fast, allows duplicate names,
+    and keeps times with a zone.
     """
     if not hasattr(X, "columns") or hasattr(X, "iloc"):
         return X if hasattr(X, "columns") else None
@@ -200,7 +202,7 @@ def _names(X):
 
 
 def _position(X, column, *, owner):
-    """Return the position of a column in X, or None if X has none of that name."""
+    """Return the position of a column in X, or None if X has no such name."""
     names = _names(X)
     if isinstance(column, str):
         if names is None:
@@ -229,7 +231,7 @@ def take_column(X, column, *, owner):
     column : str or int
         Name, or position.
     owner : str
-        Who asks, for the message.
+        The caller's name, for the message.
 
     Returns
     -------
@@ -255,10 +257,10 @@ def take_column(X, column, *, owner):
 
 
 def with_rows(X):
-    """Return a table of which rows can be taken.
+    """Return a table that can be indexed by rows.
 
-    Sparse formats without such rows become CSR, and what can only be made an array
-    becomes one.
+    Sparse formats without row indexing become CSR. Other objects that cannot be indexed
+    become an array.
     """
     if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):
         return np.asarray(X)
@@ -268,18 +270,18 @@ def with_rows(X):
 
 
 def drop_columns(X, columns, *, width=None):
-    """Return X without the named columns; those already gone are passed over.
+    """Return X without the named columns; columns that are already missing are ignored.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Table of rows. Never changed.
+        Table of rows. It is never changed.
     columns : list of str or int
         Names or positions.
     width : int, default=None
-        Number of columns that X had with all of them. Positions are dropped only
-        from an X of this width, since in a narrower one they are gone. None means
-        that X is whole.
+        Number of columns of the complete X. Positions are dropped only if X has this
+        width, because in a narrower X these columns are already missing. None means
+        that X is complete.
 
     Returns
     -------
@@ -296,7 +298,7 @@ def drop_columns(X, columns, *, width=None):
     drop = set()
     for column in columns:
         if not whole and _names(X) is None:
-            # An array in place of the DataFrame of the fit, without the column.
+            # An array replaces the DataFrame of the fit, already without the column.
             continue
         position = _position(X, column, owner="The weighting")
         by_name = _names(X) is not None and column in _names(X)
@@ -320,7 +322,7 @@ def names_without(names, columns):
     names : array-like of str
         Names of all columns.
     columns : list of str or int
-        Names or positions of those that go; names that are not there are passed over.
+        Names or positions of the dropped columns; unknown names are ignored.
 
     Returns
     -------
@@ -342,11 +344,11 @@ def append_column(X, values, name):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Table of rows. Never changed.
+        Table of rows. It is never changed.
     values : ndarray of shape (n_samples,)
         The column.
     name : str
-        Its name, where columns have names.
+        Name of the new column, if columns have names.
 
     Returns
     -------
@@ -376,20 +378,20 @@ def append_column(X, values, name):
 
 
 def group_index(source, X, metadata, *, owner, counts=None):
-    """Return the group of every row as a pandas index; several columns intersect.
+    """Return the group of every row as a pandas index; several columns are combined.
 
     Parameters
     ----------
     source : str, int, callable, RowMetadata or list of these
-        Where groups are read; a list means the combinations of what each gives.
+        The source of the groups. A list means the combinations of its sources.
     X : array-like of shape (n_samples, n_features)
         Rows.
     metadata : dict
         Metadata by name.
     owner : str
-        Who asks, for the message.
+        The caller's name, for the message.
     counts : ndarray of shape (n_samples,), default=None
-        Which rows count; others may have no group.
+        Rows with positive weight; other rows may have no group.
 
     Returns
     -------
@@ -420,7 +422,7 @@ def group_index(source, X, metadata, *, owner, counts=None):
 
 
 def say_source(source):
-    """Return where row-wise information is read, in words."""
+    """Return the source of row-wise information, in words."""
     if columns_of(source):
         return f"the column {source!r}"
     if isinstance(source, RowMetadata):

@@ -1,4 +1,4 @@
-"""The only file that touches private names of scikit-learn, each with its reason."""
+"""The only file that uses private names of scikit-learn, each with its reason."""
 
 import os
 import re
@@ -21,10 +21,10 @@ _VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
 
 def weights_need_support(name):
-    """Return whether an ensemble hands its sample_weight to the estimators inside it.
+    """Return whether an ensemble passes its sample_weight to the estimators inside it.
 
-    Then these must support it. From scikit-learn 1.8 on, a bagging ensemble draws its
-    rows by weight instead.
+    If True, these must support it. From scikit-learn 1.8 on, a bagging ensemble draws
+    its rows by weight instead.
     """
     return name == "AdaBoostClassifier" or (
         name == "BaggingClassifier" and _VERSION < (1, 8)
@@ -32,10 +32,10 @@ def weights_need_support(name):
 
 
 def run_as_task(estimator, task, n_subtasks, body):
-    """Run ``body(context)`` as a task of which the callbacks of an estimator hear.
+    """Run ``body(context)`` as a task reported to callbacks of an estimator.
 
-    Callbacks came with scikit-learn 1.9, for whom an estimator begins a task by a
-    method that is documented and yet has an underscore. Before, nobody listens.
+    Callbacks came with scikit-learn 1.9. An estimator begins a task by a method that is
+    documented, although its name has an underscore. Earlier versions have no callbacks.
     """
     if not (hasattr(estimator, "_init_callback_context") and has_callbacks(estimator)):
         return body(NoCallbacks())
@@ -50,13 +50,13 @@ def run_as_task(estimator, task, n_subtasks, body):
 
 
 def has_callbacks(estimator):
-    """Return whether a callback was set on an estimator, or reaches it from outside."""
+    """Return whether callbacks are set on an estimator, or reach it from outside."""
     names = ("_skl_callbacks", "_parent_callback_ctx")
     return any(getattr(estimator, name, None) for name in names)
 
 
 class NoCallbacks:
-    """The callback context of scikit-learn versions that have none."""
+    """Replaces the callback context in scikit-learn versions without callbacks."""
 
     def subcontext(self, **_):
         """Return the context of a part of the task."""
@@ -67,7 +67,7 @@ class NoCallbacks:
         return nullcontext()
 
     def call_on_fit_task_begin(self, **_):
-        """Tell nobody."""
+        """Report nothing."""
 
     call_on_fit_task_end = call_on_fit_task_begin
 
@@ -76,14 +76,14 @@ if _VERSION == (1, 8):
     from sklearn.preprocessing import FunctionTransformer
 
     class PassthroughRemainder(FunctionTransformer):
-        """What a ColumnTransformer makes of ``remainder="passthrough"``, made before.
+        """Replaces ``remainder="passthrough"`` of a ColumnTransformer before the fit.
 
-        scikit-learn 1.8 forgets to route to it, and fails with a KeyError.
+        scikit-learn 1.8 does not route metadata to it, and fails with a KeyError.
         """
 
 
 def make_remainder(columns):
-    """Make what passes the remaining columns through, where routing would forget it."""
+    """Create the transformer of the remaining columns, if routing would miss it."""
     remainder = getattr(columns, "remainder", None)
     if _VERSION == (1, 8) and isinstance(remainder, str) and remainder == "passthrough":
         columns.remainder = PassthroughRemainder(
@@ -92,7 +92,7 @@ def make_remainder(columns):
 
 
 def forget_remainder(value):
-    """Leave of `make_remainder` only what scikit-learn would have made."""
+    """Keep only the part of `make_remainder` that scikit-learn would have created."""
     if _VERSION != (1, 8):
         return
     if isinstance(getattr(value, "remainder", None), PassthroughRemainder):
@@ -102,13 +102,14 @@ def forget_remainder(value):
 
 
 def asks_to_print():
-    """Return whether scikit-learn asks the caller for parameters in order to print.
+    """Return whether scikit-learn reads the parameters in order to print.
 
-    It prints an estimator inside another one without asking its ``__repr__``, and asks
-    `get_params` instead, as `clone` does, which must get the values themselves.
+    It prints an estimator inside another one without its ``__repr__``, from
+    `get_params`. But `clone` also calls `get_params`, and must get the values
+    themselves.
     """
     frame = sys._getframe(2)
-    while frame.f_code.co_name == "get_params":  # of an estimator around this one
+    while frame.f_code.co_name == "get_params":  # of an outer estimator
         frame = frame.f_back
     printer = frame.f_globals.get("__name__") == "sklearn.utils._pprint"
     return printer or frame.f_code.co_name == "_get_params_html"
@@ -117,9 +118,9 @@ def asks_to_print():
 class ShownByParts:
     """An estimator whose diagram shows its parts side by side, by their roles.
 
-    scikit-learn draws any estimator inside another one that is given as an object; a
-    part that goes by a name, such as ``calibration="sigmoid"``, has to be told of by a
-    method with an underscore. What it returns is looked at by its attributes.
+    scikit-learn draws any nested estimator that is passed as an object. A part that is
+    given by name, such as ``calibration="sigmoid"``, must be returned by a method with
+    an underscore. scikit-learn reads the attributes of the result.
     """
 
     def _sk_visual_block_(self):
@@ -138,8 +139,8 @@ class ShownByParts:
 class Documented:
     """An estimator whose diagram links to its page in the documentation.
 
-    scikit-learn asks a method with an underscore for it. The address is that of the
-    installed package; as long as it has none, there is no link.
+    scikit-learn calls a method with an underscore for it. The address comes from the
+    installed package. Without an address, there is no link.
     """
 
     def _get_doc_link(self):
@@ -159,7 +160,7 @@ def _is_public(word):
 
 @cache
 def _address_of_documentation():
-    """Return the address that the metadata of the package name, or an empty text."""
+    """Return the address in the metadata of the package, or an empty text."""
     try:
         addresses = metadata("skweight").get_all("Project-URL") or []
     except PackageNotFoundError:  # imported from a folder
@@ -169,10 +170,10 @@ def _address_of_documentation():
 
 
 def routing_of(estimator):
-    """Return the metadata routing of an estimator, or None where it has none.
+    """Return the metadata routing of an estimator, or None if it has none.
 
-    Some estimators raise an error (AdaBoostClassifier), and one recurses without end:
-    RidgeClassifierCV without ``scoring`` is its own scorer.
+    Some estimators raise an error (AdaBoostClassifier). RidgeClassifierCV without
+    ``scoring`` recurses without end, because it is its own scorer.
     """
     try:
         return get_routing_for_object(estimator)
@@ -181,13 +182,13 @@ def routing_of(estimator):
 
 
 def own_requests(estimator, method="fit"):
-    """Return what an estimator has requested for itself: True, False, an alias, None.
+    """Return the request of an estimator for itself: True, False, an alias, None.
 
-    A composite that uses a metadata itself and also routes it on, as
-    ``CalibratedClassifierCV`` does with ``sample_weight``, keeps its own request in a
-    private attribute of the router; the public `consumes` mixes in its children.
-    What a class requests by default takes a tenth of a small fit to find out, and is
-    found once.
+    Some composites use a metadata themselves and also route it, as
+    ``CalibratedClassifierCV`` does with ``sample_weight``. Their own request is in a
+    private attribute of the router; the public `consumes` includes their children.
+    Reading the default requests of a class takes a tenth of a small fit, so they are
+    cached.
     """
     cls = type(estimator)
     getter = getattr(cls, "get_metadata_routing", None)
@@ -209,22 +210,22 @@ def _requests_of(estimator, method):
     return dict(getattr(getattr(routing, method, None), "requests", {}))
 
 
-# What instances request that have made no request of their own, by class and method.
+# Default requests of instances without requests of their own, by class and method.
 _KNOWN_REQUESTS = WeakKeyDictionary()
 
 
 def own_request(estimator, name, method="fit"):
-    """Return what an estimator has requested for itself of one metadata."""
+    """Return the request of an estimator for itself for one metadata."""
     return own_requests(estimator, method).get(name)
 
 
 def clone_learner(value):
-    """Clone an estimator, also one that hands out copies of its parameters.
+    """Clone an estimator, also one that returns copies of its parameters.
 
-    CatBoost does so with lists and dicts, which `clone` takes for a constructor that
-    changes what it is given, and refuses. Where the parameters of the new estimator are
-    equal to those of the old one, it is what a clone should be. What `clone` keeps of
-    metadata requests and output containers is in two private attributes.
+    CatBoost copies lists and dicts among its parameters. `clone` then assumes that the
+    constructor changed them, and raises an error. Here, the new estimator is accepted
+    if its parameters equal the old ones. Metadata requests and output containers are
+    copied from two private attributes, as `clone` does.
     """
     try:
         return clone(value, safe=False)
@@ -247,7 +248,7 @@ def clone_learner(value):
 def forget_requests(estimator):
     """Remove an estimator's record of requests if it equals that of its class.
 
-    ``set_fit_request`` makes one, which some packages that store models cannot read.
+    ``set_fit_request`` creates it, and some packages that store models cannot read it.
     """
     record = vars(estimator).pop("_metadata_request", None)
     if record is None:
@@ -261,11 +262,11 @@ NO_PARAMETER = object()
 
 
 def reset_params(learner, before):
-    """Give a fitted learner the parameters back that it was written with.
+    """Reset the parameters of a fitted learner to their original values.
 
-    `before` maps names to values; `NO_PARAMETER` stands for a name that was not there.
-    CatBoost refuses to change parameters of a fitted model, and LightGBM keeps any name
-    that it has ever been given; both have them in a private dict.
+    `before` maps names to values; `NO_PARAMETER` stands for a missing name. CatBoost
+    does not allow changes of parameters after a fit, and LightGBM keeps every name that
+    was ever set. Both store parameters in a private dict.
     """
     stored = vars(learner).get("_init_params")  # of CatBoost
     stored = vars(learner).get("_other_params", stored)  # of LightGBM
@@ -286,16 +287,16 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 class TakesCallbacks(CallbackSupportMixin or object):
-    """An estimator whose fits callbacks hear of, where scikit-learn has callbacks."""
+    """An estimator that reports its fits to callbacks, if scikit-learn has them."""
 
 
 def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
-    """Call ``take`` on every step there is, and tell callbacks of each.
+    """Call ``take`` on every step, and report each call to callbacks.
 
-    The hooks of a callback are called by the estimator that it is set on. What has no
-    estimator gets one here, of the given name; its one private method is the one that
-    scikit-learn documents for estimators of third parties. The steps end early where
-    a callback says so.
+    Hooks of a callback are called by the estimator that it is set on. If there is no
+    estimator, one is made here, with the given name. Its one private method is the one
+    that scikit-learn documents for estimators of third parties. The steps end early if
+    a callback requests it.
     """
     if not callbacks:
         for step in steps:
@@ -324,8 +325,8 @@ def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
 
 # -- bins of weighted rows ---------------------------------------------------------
 
-# Releases that sort every column once per bin where rows have weights. Mended in
-# scikit-learn #34248; `tests/test_binning.py` fails where this list is out of date.
+# Releases that sort every column once per bin if rows have weights. Fixed in
+# scikit-learn #34248; `tests/test_binning.py` fails if this list is out of date.
 SLOW_BINNING = ("1.9.0", "1.9.1")
 
 _BINNING = "sklearn.ensemble._hist_gradient_boosting.binning"
@@ -338,9 +339,9 @@ _binning_everywhere = {"fits": 0, "theirs": None, "ours": None}
 def quick_binning():
     """Let histogram gradient boosting bin weighted rows in one sort per column.
 
-    The bins are the same, bit for bit, and so is the model. In force for the fits of
-    this thread alone, and within this block: every other fit keeps scikit-learn's own
-    code. Nothing happens in releases that do not need it, where the boosting was never
+    The bins are the same, bit for bit, and so is the model. It applies only to the fits
+    of this thread, and only within this block. Every other fit uses scikit-learn's own
+    code. It does nothing in releases that do not need it, if the boosting was never
     imported, or with ``SKWEIGHT_QUICK_BINNING=0`` in the environment.
     """
     needed = sklearn.__version__ in SLOW_BINNING and _BINNING in sys.modules
@@ -358,26 +359,26 @@ def quick_binning():
 
 
 def _count_binning_fits(change):
-    """Install with the first fit of all threads, and remove with the last."""
+    """Install with the first fit of all threads, and remove with the last fit."""
     mapper, state = sys.modules[_BINNING]._BinMapper, _binning_everywhere
     with _binning_lock:
         if state["fits"] == 0:
             state["theirs"] = mapper.fit
             state["ours"] = mapper.fit = _with_quick_bins(mapper.fit)
         state["fits"] += change
-        # What somebody else has put there meanwhile is theirs.
+        # A function that other code installed meanwhile is kept.
         if state["fits"] == 0 and mapper.fit is state["ours"]:
             mapper.fit = state["theirs"]
 
 
 def _with_quick_bins(fit):
-    """Return the ``fit`` of the bin mapper, which looks whose thread it is in.
+    """Return the ``fit`` of the bin mapper, which depends on the present thread.
 
-    The columns are binned in threads of joblib's, which do not know who asked. So the
-    choice is made before, between the method and a copy of it that finds another
+    The columns are binned in joblib threads, which do not know the calling thread. So
+    the choice is made earlier: between the method and a copy of it that finds another
     function under the same name.
     """
-    if fit.__closure__:  # somebody else's already
+    if fit.__closure__:  # already replaced
         return fit
     names = fit.__globals__ | {"_find_binning_thresholds": quick_thresholds}
     quick = FunctionType(fit.__code__, names, fit.__name__, fit.__defaults__)
@@ -390,9 +391,9 @@ def _with_quick_bins(fit):
 
 
 def quick_thresholds(column, max_bins, sample_weight=None):
-    """Return what scikit-learn's ``_find_binning_thresholds`` does, bit for bit.
+    """Return the result of scikit-learn's ``_find_binning_thresholds``, bit for bit.
 
-    It takes the percentiles one by one, and sorts and accumulates for each.
+    That function computes percentiles one by one, and sorts and accumulates for each.
     """
     binning = sys.modules[_BINNING]
     theirs = binning._find_binning_thresholds
@@ -406,7 +407,8 @@ def quick_thresholds(column, max_bins, sample_weight=None):
     if n_distinct <= max_bins:  # no percentiles
         return theirs(column, max_bins, sample_weight)
     if n_distinct < values.size:
-        # Sorting again moves the weights of ties, and so the rounding of their sum.
+        # A second sort would reorder the weights of ties, and change the rounding of
+        # their sum.
         order = np.argsort(values[:, np.newaxis], axis=0)[:, 0]
         values, weights = values[order], weights[order]
     mass = np.cumsum(weights)

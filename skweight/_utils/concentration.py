@@ -1,6 +1,6 @@
-"""When a few rows carry nearly all of the weight: one rule, for every room.
+"""When a few rows have nearly all of the weight: one rule for all modules.
 
-The limits were calibrated by ``benchmarks/degenerate_weights.py``: of harmless weights
+The limits were calibrated by ``benchmarks/degenerate_weights.py``: for harmless weights
 (exponential, lognormal, gamma, ...) at most 5 % of draws are reported.
 """
 
@@ -8,15 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Effective rows, as a share and as a number, below both of which weights cost too much.
+# If the effective rows are below both this share and this number, weights cost too
+# much.
 SMALLEST_SHARE, FEW_EFFECTIVE_ROWS = 0.1, 50
-# Share of one row in the mass that is too much, among at least so many rows; a smaller
-# class is known by its number of rows, whatever their weights.
+# Largest harmless share of one row in the total weight, and the smallest number of rows
+# for this rule. Smaller classes are reported by their number of rows, whatever their
+# weights.
 LARGEST_SHARE, FEWEST_ROWS = 0.5, 10
 
 
 class Concentration(NamedTuple):
-    """Rows of which a few carry nearly all of the weight.
+    """Rows among which a few have nearly all of the weight.
 
     Attributes
     ----------
@@ -25,9 +27,9 @@ class Concentration(NamedTuple):
     rows : int
         Rows of positive weight.
     effective : float
-        Kish's effective number of them.
+        Kish's effective number of these rows.
     largest : float
-        Share of the largest one in their weight.
+        Share of the largest weight in their total weight.
     """
 
     code: int | None
@@ -39,15 +41,15 @@ class Concentration(NamedTuple):
 def find_concentration(weights, codes=None):
     """Return the worst concentration of weights in a class or in all rows, or None.
 
-    Factors that are constant within a class say how much classes count, and not rows;
-    they move nothing here.
+    Factors that are constant within a class weigh classes, not rows, and have no effect
+    here.
 
     Parameters
     ----------
     weights : ndarray of shape (n_samples,)
         Finite, 0 or more, not all zero.
     codes : ndarray of shape (n_samples,), default=None
-        Positions of the classes of the rows; None: all are judged together.
+        Positions of the classes of the rows. None: all rows are judged together.
     """
     counted = weights > 0
     if np.count_nonzero(counted) < FEWEST_ROWS:
@@ -58,7 +60,7 @@ def find_concentration(weights, codes=None):
         codes = np.zeros(weights.size, dtype=np.intp)
     peaks = np.zeros(int(codes.max()) + 1)
     np.maximum.at(peaks, codes, weights)
-    # Relative to the largest of the class, so that no weight overflows.
+    # Relative to the largest weight of the class, so that no weight overflows.
     relative = weights / peaks[codes]
     rows = np.bincount(codes)
     mass = np.maximum(np.bincount(codes, relative), 1.0)
@@ -78,8 +80,8 @@ def find_concentration(weights, codes=None):
 def _one_row(relative, codes, rows):
     """Return the concentration in the heaviest row, unless its whole class is heavy.
 
-    In a small class that is heavy as a whole, one row may have more than half of the
-    total weight. So the row is also compared with the lower median of its class.
+    If a small class is heavy as a whole, one row may have more than half of the total
+    weight. So the row is also compared with the lower median of its class.
     """
     top = int(np.argmax(relative))
     total = relative.sum()

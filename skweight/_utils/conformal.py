@@ -1,12 +1,12 @@
-"""Weighted distributions of conformity scores, from which sets and intervals follow."""
+"""Weighted distributions of conformity scores, for sets and intervals."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# Scores that are kept of a distribution.
+# Largest number of scores in a distribution.
 MOST_KNOTS = 10_000
-# Sums of weights that differ by less are the same.
+# Sums of weights that differ by less count as equal.
 _ROUNDING = 1e-12
 
 
@@ -18,7 +18,7 @@ class Scores(NamedTuple):
     values : ndarray of shape (n_knots,)
         Scores, increasing.
     mass : ndarray of shape (n_knots,)
-        Total weight of the rows up to each of them.
+        Cumulative weight of the rows up to each score.
     """
 
     values: np.ndarray
@@ -26,7 +26,7 @@ class Scores(NamedTuple):
 
     @classmethod
     def of(cls, scores, weights=None, *, n_knots=MOST_KNOTS):
-        """Return the distribution of scores, of at most so many knots.
+        """Return the distribution of scores, with a maximum number of knots.
 
         If there are more scores, neighbouring scores are replaced by the largest of
         them. This makes sets larger, never smaller.
@@ -35,7 +35,7 @@ class Scores(NamedTuple):
         values = np.asarray(scores, dtype=np.float64)[order]
         weights = np.ones(values.size) if weights is None else weights[order]
         mass = np.cumsum(weights)
-        last = np.flatnonzero(np.diff(values, append=np.inf))  # of those that are equal
+        last = np.flatnonzero(np.diff(values, append=np.inf))  # of equal scores
         if last.size > n_knots:
             bins = np.ceil(mass[last] / mass[-1] * n_knots * (1 - _ROUNDING))
             last = last[np.flatnonzero(np.diff(bins, append=np.inf))]
@@ -47,15 +47,15 @@ class Scores(NamedTuple):
         return float(self.mass[-1]) if self.mass.size else 0.0
 
     def below(self, scores):
-        """Return the total weight of the rows whose score is less."""
+        """Return the total weight of the rows with a smaller score."""
         mass = np.concatenate([np.zeros(1), self.mass])
         return mass[np.searchsorted(self.values, scores, side="left")]
 
     def quantile(self, coverage, weight):
-        r"""Return the quantile for new rows, infinite where the scores do not reach.
+        r"""Return the quantile for new rows; infinite if the scores do not reach it.
 
-        With :math:`w_i` the weights of the rows, :math:`w` that of the new row, and c
-        the coverage,
+        With :math:`w_i` the weights of the rows, :math:`w` the weight of the new row,
+        and c the coverage,
 
         .. math::
 
@@ -68,10 +68,10 @@ class Scores(NamedTuple):
 
 
 def thin(scores, weights, n_rows):
-    """Return at most so many rows that stand for all, and the weight of each.
+    """Return a limited number of rows that represent all, and the weight of each.
 
-    More rows are drawn in proportion to their weight, evenly over the order of their
-    scores.
+    If there are more, rows are drawn in proportion to their weight, evenly over the
+    order of their scores.
     """
     weights = np.ones(scores.size) if weights is None else weights
     if scores.size <= n_rows:
@@ -83,5 +83,5 @@ def thin(scores, weights, n_rows):
 
 
 def wanted(coverage, total, weight):
-    """Return the weight that scores must reach, that of the new row counted in."""
+    """Return the cumulative weight that scores must reach, including the new row."""
     return coverage * (total + weight) * (1 - _ROUNDING)

@@ -1,14 +1,14 @@
-"""What the examples are made of that a class gives of itself to the common tests.
+"""Parts of the example instances that a class gives to the common tests.
 
-Every public class says in ``_instances(labels)`` how it is made, so that a new one is
-tested without a list that somebody has to remember.
+Every public class defines its examples in ``_instances(labels)``. A new class is
+therefore tested without an entry in a list.
 """
 
 import numpy as np
 
 
 def example_target():
-    """Return rows of a target that the rows of the common tests overlap with."""
+    """Return target rows that overlap with the rows of the common tests."""
     return np.random.RandomState(4).uniform(0.7, 1.7, size=(30, 3))
 
 
@@ -34,14 +34,14 @@ def first_above_one(X):
 
 
 def exact_classifier():
-    """Return a classifier to which a row of weight two is the same row twice."""
+    """Return a classifier for which a weight of two equals duplicating the row."""
     from sklearn.naive_bayes import GaussianNB
 
     return GaussianNB(var_smoothing=1e-30)
 
 
 def dearer_costs(labels, last):
-    """Return costs that are higher for later labels, and `last` for the last one."""
+    """Return costs that are higher for later labels, and `last` for the last label."""
     return {
         true: {
             decided: last if true == labels[-1] else 1.0 + position

@@ -1,11 +1,11 @@
-"""What kind of model an estimator is, where calibration has to know."""
+"""What kind of model an estimator is, for the choices of calibration."""
 
 from functools import lru_cache
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-# By name: importing scikit-learn's ensembles takes a tenth of our own import.
+# By name: importing scikit-learn's ensembles takes a tenth of our own import time.
 _FORESTS = {"RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier"}
 _VOTERS = _FORESTS | {"DecisionTreeClassifier"}
 _TREES = _VOTERS | {
@@ -29,9 +29,8 @@ _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 def learner_of(estimator):
     """Return the estimator that does the learning inside frozen models and Pipelines.
 
-    A search stands for the estimator it tunes, or for the one that it found.
-    Everything else is its own learner: what an ensemble is made of does not say how
-    its average behaves.
+    For a search, it is the tuned estimator, or the best one found. Any other estimator
+    is its own learner: the members of an ensemble do not show how its average behaves.
     """
     while True:
         if hasattr(estimator, "steps"):
@@ -47,9 +46,9 @@ def learner_of(estimator):
 
 
 def packages_of(learner):
-    """Return the packages that the class of a learner and its bases are of, in order.
+    """Return the packages of the class of a learner and of its bases, in order.
 
-    A class derived from one of another package is of both.
+    A class derived from a class of another package belongs to both.
     """
     return _packages_of_class(type(learner))
 
@@ -62,8 +61,8 @@ def _packages_of_class(cls):
 def takes_codes(estimator, labels):
     """Return whether a classifier takes positions of labels instead of labels.
 
-    XGBoost refuses all labels but 0, 1, and so on; its ``classes_`` are those. A
-    Pipeline of this library has steps that look at labels, and is given them.
+    XGBoost accepts only the labels 0, 1, and so on, and its ``classes_`` are these. A
+    Pipeline of this library gets the labels, because its steps use them.
     """
     if "xgboost" not in packages_of(learner_of(estimator)):
         return False
@@ -79,7 +78,7 @@ _OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
 def gives_raw_scores(estimator):
     """Return whether the predict_proba of an estimator returns raw scores.
 
-    That of LightGBM does, where the objective is a function: it does not know the link.
+    LightGBM does so if the objective is a function, because it does not know the link.
     """
     learner = learner_of(estimator)
     if "lightgbm" not in packages_of(learner):
@@ -89,14 +88,14 @@ def gives_raw_scores(estimator):
 
 
 def is_of_trees(estimator):
-    """Return whether a model is made of trees, and so changes much with its rows."""
+    """Return whether a model consists of trees, and so changes much with its rows."""
     learner = learner_of(estimator)
     of_package = _PACKAGES_OF_TREES.intersection(packages_of(learner))
     return _is_any(learner, _TREES) or bool(of_package)
 
 
 def is_linear(estimator):
-    """Return whether the scores of a model are linear in the features it is given."""
+    """Return whether the scores of a model are linear in its features."""
     return _is_any(learner_of(estimator), _LINEAR)
 
 
@@ -108,7 +107,7 @@ def is_forest(model):
 def averages_trees(estimator):
     """Return whether the probabilities of a model are means over many trees.
 
-    Those of a single tree follow the weights in its leaves.
+    Probabilities of a single tree follow the weights in its leaves.
     """
     learner = learner_of(estimator)
     inner = getattr(learner, "estimator", None)
@@ -123,8 +122,8 @@ def boosts_trees(estimator):
 def counts_votes(estimator):
     """Return whether the probabilities of a model are shares of votes.
 
-    They do not minimise a proper loss, so the closed-form inversion of weights is not
-    correct for them, and a share of zero means "no vote", not "impossible".
+    Such models do not minimise a proper loss, so the closed-form inversion of weights
+    is not correct for them. A share of zero means "no vote", not "impossible".
     """
     return _is_any(learner_of(estimator), _VOTERS)
 

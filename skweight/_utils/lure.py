@@ -1,4 +1,4 @@
-"""Weights that take the choice of an active learner out of an average."""
+"""Weights that remove the selection of an active learner from an average."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from skweight._utils.validation import check_number
 def lure_weights(probability, pool_size, *, order=None):
     r"""Return the weights under which actively chosen rows estimate the pool's risk.
 
-    Active learning labels the rows that teach most, so that a mean over them is not
-    that of the pool. With these weights it is, without bias, whatever the proposal
-    looked at, earlier labels included. Pass them as ``sample_weight`` with
+    Active learning labels the most informative rows, so a mean over them is not the
+    mean of the pool. With these weights it is unbiased. The proposal may depend on
+    anything, including earlier labels. Pass the weights as ``sample_weight`` with
     ``normalize=False``, or average losses with them.
 
     .. math::
@@ -18,11 +18,11 @@ def lure_weights(probability, pool_size, *, order=None):
         v_m = 1 + \frac{N - M}{N - m} \left(\frac{1}{(N - m + 1)\, q_m} - 1\right),
         \qquad \hat R = \frac{1}{M} \sum_{m=1}^{M} v_m \ell_m
 
-    **Their mean must not be made one.** It is one in expectation, not in each sample,
-    and dividing by it multiplies every estimate by a random number that depends on
-    which rows were drawn: :math:`E[\sum v \ell / \sum v]` is not
-    :math:`E[\sum v \ell] / M`. That is why this is a function and not a strategy, whose
-    weights have mean one. Divide by the number of rows, never by the sum of weights.
+    **Do not divide by their mean.** It is one in expectation, but not in each sample.
+    Dividing by it multiplies every estimate by a random number that depends on the
+    drawn rows: :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`. So
+    this is a function and not a strategy, because weights of a strategy have mean one.
+    Divide by the number of rows, never by the sum of weights.
 
     Parameters
     ----------
@@ -30,16 +30,16 @@ def lure_weights(probability, pool_size, *, order=None):
         Probability with which each row was proposed when it was drawn, among the rows
         that were still unlabelled; in (0, 1].
     pool_size : int
-        Number of rows N in the pool, labelled ones included.
+        Number of rows N in the pool, including labelled rows.
     order : array-like of shape (n_labelled,), default=None
-        Position at which each row was drawn, 1 being the first. None: rows are in the
-        order in which they were drawn.
+        Position at which each row was drawn; 1 is the first. None: rows are in the
+        order of the draws.
 
     Returns
     -------
     weights : ndarray of shape (n_labelled,)
-        Positive weights, of expected mean one, not normalised. All are one where rows
-        were drawn uniformly, or the whole pool is labelled.
+        Positive weights of expected mean one, not normalised. All are one if rows were
+        drawn uniformly, or if the whole pool is labelled.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def lure_weights(probability, pool_size, *, order=None):
 
     Notes
     -----
-    O(n). The variance is that of the proposal: a row that was drawn at a tiny
+    O(n). The variance depends on the proposal: a row that was drawn with a tiny
     probability gets a huge weight.
 
     References
@@ -100,7 +100,7 @@ def lure_weights(probability, pool_size, *, order=None):
                 f"row among the draws; got {order!r}."
             )
         step = order
-    # Of the last draw from the whole pool nothing is left to correct.
+    # For the last draw from the whole pool, no correction is left.
     unseen = np.maximum(pool_size - step, 1)
     share = (pool_size - n_labelled) / unseen
     return 1 + share * (1 / ((pool_size - step + 1) * probability) - 1)

@@ -1,4 +1,4 @@
-"""The one door to packages that skweight can do without."""
+"""All imports of optional packages of skweight."""
 
 from importlib import import_module
 
@@ -13,7 +13,8 @@ def import_optional(module, *, extra, feature):
     extra : str
         The extra of skweight that installs the package.
     feature : str
-        What needs the package, in the user's words; it opens the error sentence.
+        The feature that needs the package, in the user's words; it starts the error
+        message.
 
     Returns
     -------

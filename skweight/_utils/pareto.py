@@ -10,17 +10,17 @@ import numpy as np
 
 from skweight._utils.validation import check_choice, check_weights
 
-# Below this many positive weights the tail has fewer than five points to learn from,
-# and the shrinkage of k-hat towards 0.5 would decide the verdict by itself.
+# With fewer positive weights, the tail has fewer than five points, and the shrinkage of
+# k-hat towards 0.5 would alone determine the verdict.
 _MIN_WEIGHTS = 25
 _MIN_TAIL = 5
 
-# The shape that harmless weights have at most, and the quantile of the normal that
-# keeps 95 % of their estimates below the verdict (benchmarks/degenerate_weights.py).
+# The largest shape of harmless weights, and the normal quantile that keeps 95 % of
+# their estimates below the verdict (benchmarks/degenerate_weights.py).
 _HARMLESS, _QUANTILE = 0.3, 1.75
 
-# Weights whose relative difference is below this are one value: a table of weights
-# per class or cell, computed along two routes, differs in the last digits.
+# Weights whose relative difference is smaller count as equal: weights per class or
+# cell, computed in two ways, differ in the last digits.
 _SAME = 1e-12
 
 _TINY = np.finfo(np.float64).tiny
@@ -28,14 +28,14 @@ _EPS = np.finfo(np.float64).eps
 
 
 def pareto_smooth(weights, *, log=False, ties="average"):
-    r"""Replace the largest weights by what their own tail leads one to expect.
+    r"""Replace the largest weights by their expectation under a fitted tail.
 
-    Pareto-smoothed importance sampling: a generalised Pareto distribution is fitted
-    to the tail, and its quantiles take the place of the largest weights, none above
-    the largest raw one. Unlike a clip it needs no threshold from you. Weights that
-    have no continuous tail (weights per class, few rows) come back unchanged.
+    Pareto-smoothed importance sampling: a generalised Pareto distribution is fitted to
+    the tail. Its quantiles replace the largest weights, and none exceeds the largest
+    raw weight. Unlike clipping, it needs no threshold from you. Weights without a
+    continuous tail (weights per class, few rows) are unchanged.
 
-    A large weight that is right is shrunk as well, so compare the effective sample size
+    A large weight is shrunk even if it is correct, so compare the effective sample size
     before and after.
 
     Parameters
@@ -46,14 +46,14 @@ def pareto_smooth(weights, *, log=False, ties="average"):
         Whether ``weights`` are natural logarithms of weights (not of likelihoods,
         whose sign would be the opposite). The result is on the same scale.
     ties : {"average", "order"}, default="average"
-        What rows of equal weight get: the mean of their quantiles, so that equal
-        rows stay equal, or each the next one in the order of the rows, as the
-        published algorithm does. Without ties in the tail both are the same.
+        Values for rows of equal weight: the mean of their quantiles, so that equal rows
+        stay equal, or the next quantile for each in the order of the rows, as in the
+        published algorithm. Without ties in the tail, both are the same.
 
     Returns
     -------
     smoothed : ndarray of shape (n_samples,)
-        Not normalised; only the tail differs from the input.
+        Not normalised. Only the tail differs from the input.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def pareto_smooth(weights, *, log=False, ties="average"):
 
     Notes
     -----
-    O(n). The tail are the weights strictly above the (M + 1)-th largest, with
+    O(n). The tail contains the weights strictly above the (M + 1)-th largest, with
     :math:`M = \lceil \min(n / 5, 3 \sqrt n) \rceil`. Rows of weight zero count in n.
 
     References
@@ -103,10 +103,10 @@ def pareto_smooth(weights, *, log=False, ties="average"):
 def pareto_khat(weights, *, log=False):
     """Return the shape of the weights' tail: how many moments exist.
 
-    Below 0.5 the variance of a weighted mean is finite; from 1 on not even the mean
-    exists, and the estimate hangs on its largest weight. It sees the tail of the
-    rows that are there, not a sub-population that is missing, and must see the raw
-    weights: clipping hides the tail.
+    Below 0.5, the variance of a weighted mean is finite. From 1 on, not even the mean
+    exists, and the estimate depends on its largest weight. It describes the tail of the
+    present rows, and cannot detect a missing sub-population. Pass raw weights: clipping
+    hides the tail.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def pareto_khat(weights, *, log=False):
     Returns
     -------
     khat : float
-        The shape, shrunk towards 0.5 in small tails. NaN where the question does not
-        apply: fewer than 25 positive weights, or an atomic tail (few distinct
-        values, such as one weight per class). NaN is never an alarm.
+        The shape, shrunk towards 0.5 in small tails. NaN if it is not defined: fewer
+        than 25 positive weights, or an atomic tail (few distinct values, such as one
+        weight per class). NaN is never an alarm.
 
     Raises
     ------
@@ -150,19 +150,19 @@ def pareto_khat(weights, *, log=False):
 
 
 class ParetoDiagnostics(NamedTuple):
-    """What :func:`pareto_diagnostics` found out about a tail of weights.
+    """Results of :func:`pareto_diagnostics` for a tail of weights.
 
     Attributes
     ----------
     khat : float
-        Shape of the tail; NaN where the question does not apply.
+        Shape of the tail; NaN if it is not defined.
     verdict : str
         ``"good"``, ``"usable"``, ``"unreliable"``, ``"infinite mean"``,
         ``"tied tail"`` or ``"not applicable"``.
     reason : str
-        The verdict as a sentence, with its figures.
+        The verdict as a sentence, with its values.
     threshold : float
-        The largest ``khat`` that is usable with so many rows.
+        The largest ``khat`` that is usable with this number of rows.
     n_required : float
         Number of rows at which this ``khat`` would be usable; infinity from 1 on.
     n_tail : int
@@ -174,8 +174,8 @@ class ParetoDiagnostics(NamedTuple):
     n_effective : float
         Effective sample size of the raw weights.
     n_effective_smoothed : float
-        The same after smoothing. Much larger than ``n_effective`` means that the
-        smoothing took away what the raw weights rest on.
+        Effective sample size after smoothing. If it is much larger than
+        ``n_effective``, smoothing removed weights that dominate the raw estimate.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def pareto_diagnostics(weights, *, log=False):
     Returns
     -------
     diagnostics : ParetoDiagnostics
-        Figures, a verdict in a word, and its reason in a sentence.
+        Statistics, a verdict in a word, and its reason in a sentence.
 
     Raises
     ------
@@ -227,12 +227,12 @@ def pareto_diagnostics(weights, *, log=False):
 
     Notes
     -----
-    O(n). A tail of which at least 5 % repeat another weight was rounded, clipped or
-    resampled; its ``khat`` is given, with the verdict "tied tail".
+    O(n). If at least 5 % of a tail repeat another weight, it was rounded, clipped or
+    resampled. Its ``khat`` is given, with the verdict "tied tail".
 
     A few rows show a heavy tail by chance: of 30 exponential weights 44 % have a
-    ``khat`` above the threshold. The verdict is "unreliable" only where a tail of shape
-    0.3 would show such a ``khat`` in less than about 5 % of draws.
+    ``khat`` above the threshold. The verdict is "unreliable" only if a tail of shape
+    0.3 would have such a ``khat`` in less than about 5 % of draws.
 
     References
     ----------
@@ -291,8 +291,8 @@ def _effective(relative):
 def _by_chance(n_tail):
     """Return the k-hat that at most 5 % of harmless weights exceed.
 
-    Harmless is a shape of .3, which exponential weights and lognormal ones of scale 1
-    show; the error of the shape is that of maximum likelihood, shrunk as k-hat is.
+    Harmless means a shape of .3, as for exponential weights and lognormal weights of
+    scale 1. The error of the shape is that of maximum likelihood, shrunk like k-hat.
     """
     shape = _HARMLESS + _QUANTILE * (1 + _HARMLESS) / np.sqrt(n_tail)
     return _shrunk(shape, n_tail)
@@ -329,7 +329,7 @@ def _judge(tail, threshold, tied_share, n):
 
 
 def check_log_weights(log_weights):
-    """Return log weights as a float64 vector, or say what is wrong with them."""
+    """Return log weights as a float64 vector, or raise if they are invalid."""
     array = np.asarray(log_weights, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
@@ -366,15 +366,15 @@ class _Tail:
     n_distinct: int
     khat: float = np.nan
     sigma: float = np.nan
-    problem: str = ""  # why there is no k-hat; empty when there is one
+    problem: str = ""  # why k-hat is not defined; empty if it is
 
 
 def _fit_tail(relative):
     """Fit the tail of weights that are given relative to their largest value.
 
-    Everything happens in weight space: a tail sits within a few hundred orders of
-    magnitude below the largest weight, or it is no tail, so logarithms of a million
-    weights would be paid for the same digits.
+    The computation uses weights, not logarithms. A tail is at most a few hundred orders
+    of magnitude below the largest weight. Logarithms of a million weights would cost
+    time and give the same digits.
     """
     n = relative.size
     size = int(np.ceil(min(n / 5, 3 * np.sqrt(n))))
@@ -382,7 +382,7 @@ def _fit_tail(relative):
     if size < n:
         position = n - size - 1
         cutoff = max(float(np.partition(relative, position)[position]), _TINY)
-    # Strictly above: rows tied with the cutoff are not known to be extreme.
+    # Strictly above: rows tied with the cutoff may not be extreme.
     rows = np.flatnonzero(relative > cutoff)
     rows = rows[np.argsort(relative[rows], kind="stable")]
     values = relative[rows]
@@ -404,8 +404,8 @@ def _fit_tail(relative):
                 "are needed to learn a tail"
             ),
         )
-    # A Pareto tail is continuous. Class weights are atoms: their "tail" is a handful
-    # of values, each held by many rows, and says nothing about moments.
+    # A Pareto tail is continuous. Class weights are discrete: their "tail" is a few
+    # values, each repeated in many rows, and has no information about moments.
     if n_distinct < _MIN_TAIL or 3 * n_distinct < values.size:
         return _Tail(
             **tail,
@@ -426,9 +426,8 @@ def _fit_tail(relative):
 def _fit_generalized_pareto(excess):
     """Return shape and scale of a generalised Pareto distribution.
 
-    The profile-posterior mean of Zhang and Stephens (2009), with the shape shrunk
-    towards 0.5 as if ten more observations had been seen; the scale is taken before
-    the shrinkage.
+    The profile-posterior mean of Zhang and Stephens (2009). The shape is shrunk towards
+    0.5 as if ten more observations had been seen; the scale is computed before this.
 
     Parameters
     ----------
@@ -439,8 +438,8 @@ def _fit_generalized_pareto(excess):
     n_grid = 30 + int(np.sqrt(n))
     quartile = excess[int(n / 4 + 0.5) - 1]
     grid = np.arange(1, n_grid + 1) - 0.5
-    # Tails over more than 300 orders of magnitude overflow; the caller asks whether
-    # the result is finite, so numpy need not speak of it as well.
+    # Tails over more than 300 orders of magnitude overflow. The caller checks for
+    # finite results, so warnings of numpy are not needed.
     with np.errstate(all="ignore"):
         theta = 1 / excess[-1] + (1 - np.sqrt(n_grid / grid)) / (3 * quartile)
         shape = np.array([np.log1p(-candidate * excess).mean() for candidate in theta])
@@ -457,7 +456,7 @@ def _fit_generalized_pareto(excess):
 
 
 def _smoothed_values(tail):
-    """Return what the ordered tail would be if it were the fitted distribution.
+    """Return the expected order statistics of the tail under the fitted distribution.
 
     Relative to the largest weight, ascending, never above 1.
     """
@@ -472,7 +471,7 @@ def _smoothed_values(tail):
 
 
 def _average_ties(values, smoothed):
-    """Return the smoothed values with their mean in every run of equal values."""
+    """Return the smoothed values, with their mean in every run of equal values."""
     starts = np.flatnonzero(np.r_[True, np.diff(values) > _SAME * values[1:]])
     counts = np.diff(np.r_[starts, values.size])
     return np.repeat(np.add.reduceat(smoothed, starts) / counts, counts)

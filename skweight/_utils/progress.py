@@ -1,4 +1,4 @@
-"""Long work shows itself: what was fitted, k of n, and the seconds that it took."""
+"""Progress of long work: what was fitted, k of n, and the seconds."""
 
 import sys
 from time import perf_counter
@@ -9,7 +9,7 @@ from skweight._utils.compat import NoCallbacks, has_callbacks
 
 
 class Progress:
-    """Reports fits as they end: as lines on standard error, and to callbacks.
+    """Reports each finished fit: by a line on standard error, and to callbacks.
 
     Parameters
     ----------
@@ -26,23 +26,23 @@ class Progress:
         self.verbose = verbose
         self.context = NoCallbacks() if context is None else context
         self.n_fits = self.n_done = 0
-        self.about = ""  # what the next fits are for, before the name of each
+        self.about = ""  # name of the next fits, which precedes the name of each fit
 
     def begin(self, n_fits):
-        """Say how many fits there will be."""
+        """Set the number of fits to come."""
         self.n_fits, self.n_done = n_fits, 0
 
     def begin_more(self, n_fits):
-        """Say that further fits have turned out to be needed."""
+        """Add further fits to the number to come."""
         self.n_fits += n_fits
 
     def run(self, function, calls, names, *, n_jobs=None):
-        """Call a function on each of some arguments, and tell of each as it ends.
+        """Call a function on each of several arguments, and report each finished call.
 
         Returns
         -------
         results : list
-            What the function returned, in the order of the calls.
+            Results of the function, in the order of the calls.
         """
         calls = list(calls)
         if not (self.verbose or has_callbacks(self.owner)):
@@ -61,7 +61,7 @@ class Progress:
         return results
 
     def call(self, name, function, *args):
-        """Call a function here and now, and tell of it."""
+        """Call a function in this process, and report the call."""
         name = f"{self.about}{name}"
         task = self.context.subcontext(task_name=name)
         task.call_on_fit_task_begin(estimator=self.owner)
@@ -79,7 +79,7 @@ class Progress:
 
 
 def line_of(owner, message, seconds):
-    """Return a line as scikit-learn's Pipeline prints it."""
+    """Return a line in the format of scikit-learn's Pipeline."""
     end = f" {message}, total={seconds:6.1f}s"
     return f"[{owner}] ".ljust(70 - len(end), ".") + end
 

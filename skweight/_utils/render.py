@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Table(NamedTuple):
-    """A table of text: a caption (may be empty), a header, and rows of cells."""
+    """A table as text: a caption (may be empty), a header, and rows of cells."""
 
     caption: str
     header: list
@@ -15,7 +15,7 @@ class Table(NamedTuple):
 
 
 def json_ready(value):
-    """Return a report's attributes as what JSON knows: records as dicts, no NaN."""
+    """Return a report's attributes as JSON types: records as dicts, no NaN."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
@@ -24,7 +24,7 @@ def json_ready(value):
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [json_ready(item) for item in value]
-    # None where there is no number, also an infinite one: JSON has neither.
+    # None replaces NaN and infinity: JSON has neither.
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
@@ -51,10 +51,10 @@ def as_html(title, lines, tables=(), items=()):
 
 
 def in_notebook(body):
-    """Return an element with its style, which takes its colours from around it.
+    """Return an element with a style that uses the colours of the page around it.
 
-    So it is right in the light and the dark theme of any notebook: letters have the
-    colour of the page's, lines are a transparent grey, and the ground is the page's.
+    It therefore fits light and dark notebook themes. Text and background have the
+    colours of the page, and lines are a transparent grey.
     """
     return f"<div class='skweight'><style>{_TABLES}</style>{body}</div>"
 
@@ -72,7 +72,7 @@ def facts(lines):
 
 
 def table(caption, header, rows):
-    """Return a table; where it is wider than the page, it alone can be moved."""
+    """Return a table. If it is wider than the page, it scrolls by itself."""
     caption = f"<caption>{escape(caption)}</caption>" if caption else ""
     head = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
     body = "".join(
@@ -86,14 +86,14 @@ def table(caption, header, rows):
 
 
 def listing(sentences, style=""):
-    """Return sentences as a list, or nothing where there are none."""
+    """Return sentences as a list, or nothing if there are none."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     style = f" class='{style}'" if style else ""
     return f"<ul{style}>{items}</ul>" if items else ""
 
 
 def page(title, body, path=None):
-    """Return a page of its own, in one file, and write it where a path is given.
+    """Return a complete page in one file; write it if a path is given.
 
     It follows the light or dark mode of the reader's system.
     """

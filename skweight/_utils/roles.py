@@ -17,7 +17,7 @@ class RoleWeights(NamedTuple):
     population : ndarray of shape (n_samples,) or None
         How many rows of the population each row stands for.
     emphasis : ndarray of shape (n_samples,) or None
-        How hard training should look at each row.
+        Emphasis: how strongly training should count each row.
 
     Examples
     --------
@@ -43,31 +43,31 @@ def multiply(first, second):
     try:
         with np.errstate(over="raise"):
             return first * second
-    except FloatingPointError:  # no learner could tell other sizes apart
+    except FloatingPointError:  # for learners, other sizes make no difference
         return in_range(first) * in_range(second)
 
 
 def without_rounding_noise(weights):
     """Return weights rounded to their first 32 binary digits.
 
-    Weights that are multiplied by 1000 and divided by their mean differ in the last
-    bits. A forest breaks ties by these bits, so they are rounded away.
+    If weights are multiplied by 1000 and divided by their mean, their last bits change.
+    A forest breaks ties by these bits, so they are rounded away.
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)
 
 
 def in_range(weights, *others):
-    """Return weight vectors, times a power of two where sums of squares would overflow.
+    """Return weight vectors, rescaled by a power of two if squares could overflow.
 
-    All get the same factor, so that they can be compared; None stays None. Weights of
-    a size that anybody uses come back as they are.
+    All vectors get the same factor, so that they stay comparable; None stays None.
+    Weights of usual size are unchanged.
     """
     vectors = (weights, *others)
     present = [vector for vector in vectors if vector is not None]
     exponent = int(np.frexp(max((float(v.max()) for v in present), default=1.0))[1])
     if abs(exponent) > _LARGEST_EXPONENT:
-        # In two steps, since the power itself may be no number.
+        # In two steps, because the power itself may overflow.
         half = exponent // 2
         vectors = [
             None if v is None else np.ldexp(np.ldexp(v, -half), half - exponent)

@@ -1,4 +1,4 @@
-"""Sums over rows that come in any order and from anywhere, each partition once."""
+"""Sums over rows in any order and from any source; each partition counts once."""
 
 import copy
 
@@ -8,17 +8,17 @@ from skweight._utils.validation import check_weights, plain, say
 
 
 class Sums:
-    """Base of all statistics that are sums over rows.
+    """Base class of all statistics that are sums over rows.
 
     A subclass has an `update` that verifies a chunk, sums it to a dict of arrays and
-    hands that to `_take`; `_totals` returns the sums of all rows. Nothing is added
-    before all of a chunk has been verified.
+    passes this dict to `_take`. `_totals` returns the sums of all rows. Nothing is
+    added before the whole chunk is verified.
 
-    Sums with a key are those of a whole partition. They are stored separately, so that
-    a repeated partition replaces the first one, until `_close` adds them up.
+    Sums with a key belong to a whole partition. They are stored separately, so that a
+    repeated partition replaces the first one, until `_close` adds them up.
     """
 
-    # What may not differ between objects that are merged.
+    # Attributes that must be equal when objects are merged.
     _alike = ()
 
     def __init__(self):
@@ -32,12 +32,12 @@ class Sums:
         return self._closed | set(self._partials)
 
     def merge(self, other):
-        """Add what another object of the same kind has counted.
+        """Add the counts of another object of the same class.
 
         Parameters
         ----------
         other : object
-            Statistics of other rows. Never changed.
+            Statistics of other rows. They are never changed.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class Sums:
         Raises
         ------
         TypeError
-            If `other` is of another kind.
+            If `other` is of another class.
         ValueError
             If it was made with other parameters, or both contain the same partition.
         """
@@ -77,13 +77,13 @@ class Sums:
         return self
 
     def _before_merge(self, other):
-        """Adopt the form of the chunks of the other sums; may raise."""
+        """Adopt the form of the chunks of the other sums; may raise an error."""
 
     def _agree(self, labels):
-        """Raise if labels do not go with those that have been counted."""
+        """Raise if labels do not match those that have been counted."""
 
     def _take(self, sums, key=None):
-        """Add the sums of a chunk, or put those of a partition in their place."""
+        """Add the sums of a chunk, or replace those of a partition."""
         self._refuse_closed(key)
         self._agree(sums)
         if key is None:
@@ -126,14 +126,14 @@ class Sums:
         return labels
 
     def _close(self):
-        """Add the partitions up: they may not be replaced from here on."""
+        """Add the partitions up; they cannot be replaced afterwards."""
         for sums in self._partials.values():
             self._plus(sums)
         self._closed |= set(self._partials)
         self._partials = {}
 
     def _empty(self):
-        """Return statistics of the same form that have counted nothing."""
+        """Return statistics of the same form without any counts."""
         empty = copy.copy(self)
         Sums.__init__(empty)
         return empty
@@ -175,7 +175,7 @@ def chunk_weights(sample_weight, n_rows):
 
 
 def kind_of(label):
-    """Return what a label is, where labels of different kinds cannot be sorted."""
+    """Return the type of a label; labels of different types cannot be sorted."""
     if label is None:
         return "missing"
     if isinstance(label, bool | int | float):
@@ -184,7 +184,7 @@ def kind_of(label):
 
 
 def check_one_kind(labels, *, name="y"):
-    """Raise if labels of a column are of several kinds, such as 1 and "1"."""
+    """Raise if a column has labels of several types, such as 1 and "1"."""
     kinds = {}
     for label in labels:
         kinds.setdefault(kind_of(plain(label)), plain(label))

@@ -1,7 +1,7 @@
 """Small pictures inside a page, drawn without matplotlib.
 
-Lines and letters have the colour of the text around them, so that one picture is
-right in a light and in a dark page. What is filled takes the colour ``--accent``.
+Lines and letters have the colour of the surrounding text, so one picture fits light and
+dark pages. Filled shapes have the colour ``--accent``.
 """
 
 from html import escape
@@ -14,7 +14,7 @@ _ACCENT = "var(--accent, #0072b2)"
 
 
 class Dot(NamedTuple):
-    """A value with its interval; ends that are not finite are not drawn."""
+    """A value with its interval; infinite or NaN ends are not drawn."""
 
     name: str
     value: float
@@ -24,9 +24,9 @@ class Dot(NamedTuple):
 
 
 def intervals(title, dots, reference):
-    """Return a picture of dots with intervals below each other, each under its name.
+    """Return a picture of dots with intervals, one named row for each.
 
-    The dashed line stands at ``reference``, where that is finite.
+    The dashed line is at ``reference``, if this is finite.
     """
     ends = [end for dot in dots for end in (dot.value, dot.low, dot.high)]
     ticks = _ticks([end for end in [*ends, reference] if isfinite(end)])
@@ -58,7 +58,7 @@ def reliability(title, points):
     """Return a picture of frequencies against probabilities, both in [0, 1].
 
     ``points`` are tuples of a probability, a frequency, and the ends of its interval.
-    The dashed line is where both are equal.
+    On the dashed line both are equal.
     """
     left, top, side = 34, 8, 240
     across, up = _scale([0, 1], left, left + side), _scale([0, 1], top + side, top)
@@ -96,13 +96,13 @@ def _ticks(values):
 
 
 def _scale(ticks, start, end):
-    """Return the function that places a value between two ends of the drawing."""
+    """Return the function that maps a value to a position between two ends."""
     per_unit = (end - start) / (ticks[-1] - ticks[0])
     return lambda value: start + per_unit * (value - ticks[0])
 
 
 def _text(x, y, text, anchor="start"):
-    # Letters stand on a rim of the ground, so that no line runs through them.
+    # Letters have an outline in the background colour, so that no line crosses them.
     return (
         f"<text x='{x:.1f}' y='{y:.1f}' font-size='11' text-anchor='{anchor}' "
         "stroke-width='4' fill='currentColor' "

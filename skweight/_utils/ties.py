@@ -1,4 +1,4 @@
-"""Rows in the order of a value, where rows of equal value are one observation."""
+"""Rows sorted by a value; rows of equal value count as one observation."""
 
 from functools import cached_property
 
@@ -9,15 +9,15 @@ class Ties:
     """Groups of rows of equal value, in ascending order.
 
     Within a group the rows are in any order, which takes a quarter of the time of a
-    stable sort: what is asked of a group does not depend on it, but for the rounding of
-    its sums.
+    stable sort. Results for a group do not depend on this order, except for the
+    rounding of sums.
 
     Attributes
     ----------
     order : ndarray of shape (n,)
         Rows by ascending value.
     starts : ndarray of shape (n_groups,)
-        Where in `order` each group begins.
+        Position in `order` at which each group begins.
     """
 
     def __init__(self, values):
@@ -40,7 +40,7 @@ class Ties:
         return np.add.reduceat(values[self.order], self.starts)
 
     def rows(self, of_groups):
-        """Return for every row what belongs to its group."""
+        """Return for every row the value of its group."""
         by_row = np.empty(self.order.size, dtype=of_groups.dtype)
         by_row[self.order] = np.repeat(of_groups, self.sizes)
         return by_row

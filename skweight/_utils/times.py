@@ -15,9 +15,10 @@ _DURATIONS = (timedelta, np.timedelta64)
 def times_as_numbers(X):
     """Return a table in which every column of times holds numbers.
 
-    Dates and times are seconds since 1970 in UTC, those without a zone as if they were
-    UTC; periods are their beginnings; durations are seconds; gaps are NaN. A table
-    without such columns is returned as it is, and no table is changed.
+    Dates and times become seconds since 1970 in UTC; without a zone they are read as
+    UTC. Periods become the time of their beginning, durations become seconds, and
+    missing values become NaN. A table without such columns is returned unchanged, and
+    the input is never changed.
 
     Parameters
     ----------
@@ -40,14 +41,14 @@ def times_as_numbers(X):
 
 
 def are_times(values):
-    """Return whether all entries of a vector that are there are times or durations."""
+    """Return whether all entries except missing ones are times or durations."""
     if values.dtype.kind in "mM":
         return True
     return values.dtype.kind == "O" and _of_objects(values) is not None
 
 
 def seconds_of(values):
-    """Return dates or durations of NumPy as seconds, gaps as NaN."""
+    """Return dates or durations of NumPy as seconds, missing values as NaN."""
     kind = "datetime64[us]" if values.dtype.kind == "M" else "timedelta64[us]"
     seconds = values.astype(kind).astype(np.int64) / 1e6
     return np.where(np.isnat(values), np.nan, seconds)
@@ -61,7 +62,7 @@ def _in_pandas(X):
             seconds[position] = numbers
     if not seconds:
         return X
-    # By position, since names may come twice.
+    # By position, because names may be duplicated.
     parts = [
         pd.Series(seconds[position], index=X.index)
         if position in seconds
@@ -74,7 +75,7 @@ def _in_pandas(X):
 
 
 def _of_series(column, dtype):
-    """Return a column of times as numbers, None where it holds none."""
+    """Return a column of times as numbers; None if it contains no times."""
     kind = getattr(dtype, "kind", "O")
     if kind in "biufcSU" or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
         return None
@@ -87,7 +88,7 @@ def _of_series(column, dtype):
 
 
 def _of_objects(values, kind=None):
-    """Return objects that are times as numbers, None where some are not."""
+    """Return objects that are times as numbers; None if some are not."""
     there = ~find_missing(values)
     if kind is None:
         entries = values[there].tolist()

@@ -1,6 +1,6 @@
-"""Types of what constructors take, for type checkers alone: no module imports them.
+"""Types of constructor arguments, only for type checkers: no module imports them.
 
-Strategies, calibrators and resamplers are known by their methods, not by their class.
+Strategies, calibrators and resamplers are recognised by their methods, not their class.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every input rule and every error sentence that more than one module needs."""
+"""All input checks and error messages that more than one module needs."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-# Labels are looked up in a table when they are integers spread over a range this
-# small; sorting a million of them would cost more than a fast linear fit.
+# Integer labels in a range this small are looked up in a table. Sorting a million of
+# them would take longer than a fast linear fit.
 _LOOKUP_RANGE = 1 << 16
 
 
 def say(value, limit=8):
-    """Write labels or names so that a reader can tell 1 from "1"."""
+    """Write labels or names so that a reader can distinguish 1 from "1"."""
     if isinstance(value, np.ndarray | list | tuple | set | frozenset):
         items = [plain(item) for item in value]
         shown = ", ".join(repr(item) for item in items[:limit])
@@ -22,13 +22,13 @@ def say(value, limit=8):
 
 
 def plain(label):
-    """Return the Python value of a NumPy scalar, anything else as it is."""
+    """Return the Python value of a NumPy scalar, anything else unchanged."""
     return label.item() if isinstance(label, np.generic) else label
 
 
 def did_you_mean(word, names):
     """Return a hint that names the closest valid word, or an empty string."""
-    # In small letters, since difflib holds "SMOTE" and "smote" for strangers.
+    # In small letters, because difflib finds no similarity between "SMOTE" and "smote".
     small = {str(name).lower(): str(name) for name in names}
     close = difflib.get_close_matches(str(word).lower(), small, n=1)
     return f" Did you mean {small[close[0]]!r}?" if close else ""
@@ -37,8 +37,8 @@ def did_you_mean(word, names):
 def n_rows(X, name="X"):
     """Return the number of rows of any two-dimensional container.
 
-    Lazy and distributed containers are refused by name: scikit-learn would either
-    fail on them far from here or load all of them in silence.
+    Lazy and distributed containers raise an error here. scikit-learn would fail on them
+    later, or silently load all of them.
     """
     root = type(X).__module__.partition(".")[0]
     if root == "polars" and type(X).__name__ == "LazyFrame":
@@ -78,16 +78,16 @@ def check_rows(X, y):
 
 
 def check_weights(weights, n_samples=None, *, name="sample_weight"):
-    """Return weights as a float64 vector, or say what is wrong with them.
+    """Return weights as a float64 vector, or raise if they are invalid.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Weights to check. Never modified; the result may share memory with it.
+        Weights to check. They are never modified; the result may share their memory.
     n_samples : int, default=None
-        Number of rows that the weights belong to; None accepts any length.
+        Number of rows for these weights; None accepts any length.
     name : str, default="sample_weight"
-        What to call the weights in the message.
+        Name of the weights for the message.
 
     Returns
     -------
@@ -102,8 +102,8 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     try:
         if not hasattr(getattr(weights, "dtype", None), "kind"):
             weights = np.asarray(weights)
-        # NumPy reads numbers out of strings and dates, and drops imaginary parts; a
-        # column that holds those was hardly meant to weigh anything.
+        # NumPy converts strings and dates to numbers, and drops imaginary parts. Such a
+        # column is probably not meant as weights.
         if weights.dtype.kind in "cmMSUV" or _holds_strings(weights):
             raise TypeError(f"they are of dtype {weights.dtype}")
         array = np.asarray(weights, dtype=np.float64)
@@ -155,14 +155,14 @@ def _holds_strings(values):
 
 
 def check_labels(y, *, owner):
-    """Return class labels as a one-dimensional array, or say what is wrong.
+    """Return class labels as a one-dimensional array, or raise if they are invalid.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Class labels of any dtype.
     owner : str
-        Name of the estimator that asks, for the message.
+        Name of the calling estimator, for the message.
 
     Returns
     -------
@@ -185,14 +185,14 @@ def check_labels(y, *, owner):
         raise ValueError(f"{owner} needs at least one row; got an empty y.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise _missing_labels(~np.isfinite(y), owner)
-    # Integers and booleans are classes by nature; the sort that would tell so costs
-    # more than some fits.
+    # Integers and booleans are always classes; checking this by a sort would take
+    # longer than some fits.
     if y.dtype.kind not in "iub":
         try:
             check_classification_targets(y)
         except (TypeError, ValueError) as error:
-            # Labels that cannot be sorted: looked at one by one only now, since a
-            # million Python objects take their time.
+            # Only labels that cannot be sorted are checked one by one, because a
+            # million Python objects take time.
             raise _say_why_unsorted(y, owner) or error from error
     return y
 
@@ -207,7 +207,7 @@ def _missing_labels(missing, owner):
 
 def find_missing(values):
     """Return which entries of a vector are None, NaN, NaT or NA."""
-    # NaN and NaT differ from themselves, and NA does not know.
+    # NaN and NaT differ from themselves, and NA gives no answer.
     if values.dtype.kind != "O":
         return values != values
     return np.array(
@@ -217,7 +217,7 @@ def find_missing(values):
 
 
 def _say_why_unsorted(y, owner):
-    """Return the error for labels of which some are missing or of another type."""
+    """Return the error for labels that are partly missing or of different types."""
     if y.dtype.kind != "O":
         return None
     missing = find_missing(y)
@@ -236,8 +236,8 @@ def _say_why_unsorted(y, owner):
 def encode_labels(y):
     """Return the sorted classes of y and the position of every label among them.
 
-    The positions use the smallest integer type that holds them, because they live
-    beside the data during a fit.
+    The positions use the smallest integer type, because they stay in memory during a
+    fit.
     """
     if y.dtype.kind == "b":
         y = y.view(np.uint8)
@@ -246,7 +246,8 @@ def encode_labels(y):
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low == 1:
-            # Two neighbours are both there: no row need be counted, or looked up.
+            # Two neighbouring integers both occur, so no row must be counted or looked
+            # up.
             return np.array([low, high], dtype=y.dtype), (y != low).view(np.uint8)
         if high - low < _LOOKUP_RANGE:
             if high <= np.iinfo(np.intp).max:
@@ -260,8 +261,8 @@ def encode_labels(y):
             offsets = np.flatnonzero(present)
             table = np.zeros(present.size, dtype=np.min_scalar_type(offsets.size))
             table[offsets] = np.arange(offsets.size)
-            # A small integer type may not hold the distance from the lowest label,
-            # but wraps to the right sum.
+            # The distance from the lowest label may overflow a small integer type, but
+            # the final sum is right again.
             return offsets.astype(y.dtype) + y.min(), table[shifted]
     classes, codes = np.unique(y, return_inverse=True)
     return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
@@ -280,7 +281,7 @@ def encode_groups(by, n_samples):
     if by.dtype != object:
         labels, codes = encode_labels(by)
         return [plain(label) for label in labels], codes, labels.size
-    # Labels of mixed types, None among them, have no order to sort by.
+    # Mixed types, including None, have no order to sort by.
     positions = {}
     codes = np.array(
         [positions.setdefault(plain(label), len(positions)) for label in by]
@@ -292,7 +293,7 @@ def positions_of(y, classes, *, owner):
     """Return the position of every label of y among classes; unknown ones raise."""
     known = {plain(label): position for position, label in enumerate(classes)}
     if y.dtype.kind == "O":
-        # Hashed and not sorted: text and numbers may stand side by side.
+        # Hashed and not sorted: text and numbers may occur together.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}
         labels, codes = list(order), np.array([order[label] for label in y], np.intp)
     else:
@@ -310,8 +311,8 @@ def positions_of(y, classes, *, owner):
 def values_by_label(values, classes, *, name, strict=True, default=None):
     """Return the values of a {label: value} mapping in the order of classes.
 
-    Labels are matched by value, so that ``1``, ``np.int64(1)``, ``1.0`` and ``True``
-    are one key, and ``"1"`` is another.
+    Labels are matched by value: ``1``, ``np.int64(1)``, ``1.0`` and ``True`` are one
+    key, and ``"1"`` is another.
 
     Parameters
     ----------
@@ -320,11 +321,11 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
     classes : ndarray of shape (n_classes,)
         Labels of y.
     name : str
-        What to call the mapping in the message.
+        Name of the mapping for the message.
     strict : bool, default=True
         Whether unknown and missing labels are errors.
     default : float, default=None
-        Value of labels without a key when not strict.
+        Value of labels without a key if not strict.
 
     Returns
     -------
@@ -397,8 +398,8 @@ def check_bool(value, *, name):
 def check_number(value, *, name, low=None, high=None, include="both"):
     """Raise if value is not a finite number inside the stated range.
 
-    ``include`` says which ends belong to the range: ``"both"``, ``"left"``,
-    ``"right"`` or ``"neither"``.
+    ``include`` says which ends belong to the range: ``"both"``, ``"left"``, ``"right"``
+    or ``"neither"``.
     """
     ends = (
         ("[" if include in ("both", "left") else "(")
@@ -431,5 +432,5 @@ def check_count(value, *, name, low=1):
 
 
 def is_sequence(value):
-    """Return whether value is a list or tuple of things, and no string."""
+    """Return whether value is a list or tuple, but not a string."""
     return isinstance(value, Iterable) and isinstance(value, list | tuple)

@@ -1,4 +1,4 @@
-"""Warnings that point to the caller's line, however deep in the library they arise."""
+"""Warnings that point to the caller's line, from any depth in the library."""
 
 import sys
 import warnings
@@ -13,9 +13,9 @@ _notebooks = ContextVar("notebooks", default=())
 
 @contextmanager
 def note_warnings():
-    """Write down, in a list, what the library warns of meanwhile in this thread.
+    """Collect in a list the warnings of the library in this thread.
 
-    Whatever becomes of the warnings themselves, which a caller may have silenced.
+    This also works for warnings that a caller has silenced.
     """
     sentences = []
     token = _notebooks.set((*_notebooks.get(), sentences))
@@ -27,7 +27,7 @@ def note_warnings():
 
 @contextmanager
 def unheard(category):
-    """Let warnings of a category pass unsaid and unnoted, of what is done for trial."""
+    """Suppress and do not collect warnings of a category, during trial computations."""
     token = _notebooks.set(())
     try:
         with warnings.catch_warnings():
@@ -40,14 +40,14 @@ def unheard(category):
 def warn(message, category):
     """Warn, and point to the line outside of this package that called it.
 
-    A number of frames that is counted by hand is wrong as soon as a call is moved, or
-    comes by another way. Lines of scikit-learn and joblib, such as those of a search
-    around us, are not the caller's either; in a process of theirs there is no other.
+    A fixed number of frames becomes wrong when a call is moved, or is reached in
+    another way. Lines of scikit-learn and joblib, such as a search around us, are not
+    the caller's line either. In a worker process there are no other lines.
 
     Parameters
     ----------
     message : str
-        What was seen, with the figure, and what to do.
+        The problem with its value, and what to do.
     category : type
         Class of the warning.
     """

@@ -61,8 +61,8 @@ NO_ROWS_OF_X = frozenset(
 _TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
 
 
-# Arguments of fit that are added to the scores of each row, and those that learners do
-# not accept at prediction.
+# Arguments of fit that are added to the scores of each row; and those among them that
+# learners do not accept at prediction.
 OFFSETS = frozenset({"base_margin"})
 
 
@@ -75,14 +75,14 @@ def base_name(name):
 
 
 def take_params(params, rows, n_samples):
-    """Return arguments of fit for some of the rows."""
+    """Return arguments of fit for a part of the rows."""
     return {
         name: take_rows(value, rows, n_samples, name) for name, value in params.items()
     }
 
 
 def offsets_of(params, rows, n_samples):
-    """Return the offsets of some rows, by the name of the argument."""
+    """Return the offsets of a part of the rows, by the name of the argument."""
     return {
         base_name(name): take_rows(value, rows, n_samples)
         for name, value in params.items()
@@ -145,7 +145,7 @@ def is_row_wise(value, n_samples, name=""):
     """Return whether a fit argument has one entry per row of X."""
     if base_name(name) in NO_ROWS_OF_X:
         return False
-    # A list may hold anything, such as pairs (X, y) of an eval_set.
+    # A list may contain anything, such as pairs (X, y) of an eval_set.
     if isinstance(value, list | tuple):
         return len(value) == n_samples
     return len(getattr(value, "shape", ())) > 0 and n_rows(value) == n_samples

@@ -1,7 +1,7 @@
 """Class weights that are parameters of an estimator.
 
-They are emphasis too. Weights in addition to them would count twice, and the inversion
-of the emphasis must include them, because they change the class masses of the training.
+They are emphasis too. Additional weights would count twice. The inversion of the
+emphasis must include them, because they change the class masses in training.
 """
 
 import re
@@ -16,7 +16,7 @@ from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 
-# Largest ratio of class masses by weights and by rows that is ignored.
+# Larger ratios of class masses by weights and by rows cause a warning.
 _CLEARLY = 1.1
 
 
@@ -160,7 +160,7 @@ def _resamples_classes(sampler):
 
 
 def _class_weight(value, classes, share):
-    """As of scikit-learn, LightGBM and, as a list, CatBoost and PyTorch."""
+    """In the format of scikit-learn, LightGBM and, as a list, CatBoost and PyTorch."""
     if isinstance(value, str):
         balanced = value in ("balanced", "balanced_subsample")
         return _even(share) if balanced else np.ones(classes.size)
@@ -172,14 +172,14 @@ def _class_weight(value, classes, share):
 
 
 def _weight_by_position(value, classes, share):
-    """As of Keras: a dict from the position of a class to its weight."""
+    """In the format of Keras: a dict from the position of a class to its weight."""
     if not isinstance(value, dict):
         return _class_weight(value, classes, share)
     return np.array([value.get(i, 1.0) for i in range(classes.size)], float)
 
 
 def _scale_pos_weight(value, classes, share):
-    """As of XGBoost, LightGBM and CatBoost: a factor of the second of two classes."""
+    """As in XGBoost, LightGBM and CatBoost: a factor for the second of two classes."""
     return np.array([1.0, value]) if classes.size == 2 else np.ones(classes.size)
 
 
@@ -192,7 +192,7 @@ def _balanced(value, classes, share):
 
 
 def _balanced_pair(value, classes, share):
-    """As of LightGBM, for two classes."""
+    """In the format of LightGBM, for two classes."""
     return _even(share) if classes.size == 2 else np.ones(classes.size)
 
 
@@ -203,14 +203,14 @@ def _auto_class_weights(value, classes, share):
 
 
 def _of_criterion(value, classes, share):
-    """Of a criterion of PyTorch: ``weight`` of all classes, ``pos_weight`` of one."""
+    """As in criteria of PyTorch: ``weight`` of all classes, ``pos_weight`` of one."""
     if np.size(value) == classes.size > 1:
         return _class_weight(np.ravel(value), classes, share)
     return _scale_pos_weight(float(np.ravel(value)[0]), classes, share)
 
 
 def _of_batches(value, classes, share):
-    """As of balanced batches, which have ``class_multiplier_``; else ones."""
+    """Balanced batches, by their ``class_multiplier_``; ones if it is missing."""
     multiplier = getattr(value, "class_multiplier_", None)
     fits = multiplier is not None and np.shape(multiplier) == classes.shape
     return np.array(multiplier) if fits else np.ones(classes.size)

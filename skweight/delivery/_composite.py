@@ -62,11 +62,12 @@ _MADE_BY_DEFAULT = {
 # pass on metadata without a request.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 
-# Composites whose members are fitted on other labels, each for several classes.
+# Composites that fit each member on other labels, derived from several classes.
 _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
-# Composites whose own sample_weight is for a calibrator, not for the learner. Other
-# composites with sample_weight, such as bagging ensembles, get it like any estimator.
+# Composites that use their own sample_weight for a calibrator, not for the learner.
+# Other composites with sample_weight, such as bagging ensembles, get it like any
+# estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
 # Composites that had a sample_weight before scikit-learn 1.7, only to pass it on.
@@ -132,8 +133,8 @@ def is_composite(estimator):
         return False
     routing = routing_of(estimator)
     if routing is None:
-        # The estimator does not support routing, or a child does not, which gets an
-        # adapter.
+        # The estimator does not support routing, or one of its children does not. Such
+        # a child gets an adapter.
         return any(routing_of(child) is None for child in below)
     return isinstance(routing, MetadataRouter)
 
@@ -349,7 +350,7 @@ class Plan:
         estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        """Request one of our weight vectors, unless the user passes another.
+        """Request one of the two weight vectors, unless the user passes another one.
 
         An alias of the user is ignored if nothing was passed under it.
         """

@@ -1,8 +1,8 @@
 """Fit any estimator with weights. No other module fits a wrapped estimator.
 
 A single estimator gets weights in the first way that it supports. A composite, such as
-a Pipeline, a search or an ensemble, is traversed from the outside in: learners get
-population x emphasis; transformers, calibrators and scorers get population only. The
+a Pipeline, a search or an ensemble, is traversed from the outside in. Learners get
+population x emphasis. Transformers, calibrators and scorers get population only. The
 requests for this are set on a private clone, which is fitted with metadata routing
 switched on for this fit. Estimators that routing cannot reach are wrapped by an adapter
 during the fit.
@@ -58,16 +58,16 @@ def deliver(
 ):
     """Fit a clone of an estimator with weights, in any way that it supports.
 
-    The ways, in this order: the ``sample_weight`` of `fit`; the parameter
+    The ways are tried in this order: the ``sample_weight`` of `fit`; the parameter
     ``class_weight``, if weights are constant per class; the ``priors`` of a
-    discriminant analysis, likewise; then the policy `unsupported`. A request
-    ``set_fit_request(sample_weight=False)`` is respected. The result does not depend on
-    whether metadata routing is on, and the setting does not change.
+    discriminant analysis, under the same condition; then the policy `unsupported`. A
+    request ``set_fit_request(sample_weight=False)`` is respected. The result does not
+    depend on whether metadata routing is on, and the setting does not change.
 
     Parameters
     ----------
     estimator : estimator
-        Classifier, Pipeline, search, ensemble or other composite. Never changed.
+        Classifier, Pipeline, search, ensemble or other composite. It is never changed.
     X : array-like of shape (n_samples, n_features)
         Training rows, passed on unchanged.
     y : array-like of shape (n_samples,)
@@ -78,18 +78,18 @@ def deliver(
         Population weights, for transformers, calibrators and scorers inside a
         composite. None means ones.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        For estimators that support no weights: raise, or fit on rows drawn in
-        proportion to their weights, as many as there are (``"resample"``) or none of
-        them twice (``"subsample"``).
+        For estimators that support no weights: raise an error, or fit on rows drawn in
+        proportion to their weights. ``"resample"`` draws as many rows as there are;
+        ``"subsample"`` draws no row twice.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
     fit_params : dict, default=None
         Further arguments of `fit`, passed on as in scikit-learn.
     validation : ValidationRows, default=None
-        Rows that a learner watches to stop early, alone or last in Pipelines.
+        Rows that an early-stopping learner monitors, alone or last in Pipelines.
     labels : ndarray of shape (n_classes,), default=None
-        All labels, in order. XGBoost is given their positions where they are not 0, 1,
-        and so on. None: y is passed on untouched.
+        All labels, in order. XGBoost gets their positions if the labels are not 0, 1,
+        and so on. None: y is passed on unchanged.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def deliver(
 
     Notes
     -----
-    The cost is that of the fit, plus O(n).
+    The cost is the cost of the fit, plus O(n).
 
     Examples
     --------
@@ -347,10 +347,10 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     weights : ndarray of shape (n_samples,) or None
         Weights of the rows; None means equal weights.
     classes : ndarray
-        All labels of the stream; the estimator hears of them in its first chunk, as
-        each time costs it a look for labels among them.
+        All labels of the stream. The estimator gets them only with its first chunk,
+        because each time it checks the labels of the chunk against them.
     takes_weights : function
-        What `learns_with_weights` says of the estimator.
+        Result of `learns_with_weights` for the estimator.
     drawn : bool, default=False
         Whether the rows were drawn in proportion to some of their weights.
 
@@ -385,7 +385,7 @@ def routing_without_weights(estimator, forbidden=(None, True)):
 
     The classifier around it delivers weights itself. A consumer of sample_weight inside
     would override ``set_fit_request(sample_weight=False)`` of that classifier. Requests
-    in `forbidden` are set to False; with only None forbidden, requests of the user
+    in `forbidden` are set to False. If only None is forbidden, requests of the user
     stay.
     """
 

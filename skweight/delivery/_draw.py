@@ -1,7 +1,7 @@
-"""Rows drawn by their weights, for learners that take no weights at all.
+"""Rows drawn by their weights, for learners that accept no weights.
 
-``unsupported="resample"`` draws as many rows as there are, some of them more than once;
-``"subsample"`` leaves rows out, and repeats none.
+``unsupported="resample"`` draws as many rows as there are, and may repeat rows.
+``"subsample"`` leaves rows out and repeats none.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from skweight._utils.validation import encode_labels
 
-# What to do with a learner that takes no weights.
+# What to do with a learner that accepts no weights.
 POLICIES = ("raise", "resample", "subsample")
 
 
@@ -23,16 +23,16 @@ def draw(policy, weights, y, random_state):
 def systematic_resample(weights, n_draws=None, *, random_state=None):
     r"""Draw row positions in proportion to weights, by systematic resampling.
 
-    Points at equal distances, with one uniform random offset, are placed on the
-    cumulated weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor`
-    times or once more. Independent draws would vary more.
+    Equidistant points with one uniform random offset are placed on the cumulative
+    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or once
+    more. Independent draws would vary more.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
         Non-negative weights, not all zero.
     n_draws : int, default=None
-        Number of draws :math:`m`; None draws as many as there are rows.
+        Number of draws :math:`m`. None: as many as there are rows.
     random_state : int, RandomState instance or None, default=None
         Seed of the offset.
 
@@ -75,30 +75,30 @@ def systematic_subsample(weights, y=None, *, random_state=None):
        u = W_h / \lfloor W_h / \max_i w_i \rfloor ,
 
     with :math:`W_k` the total weight of the class and :math:`h` the class of the
-    largest weight. The number :math:`m_k` of rows of each class is fixed. Class weights
-    keep all rows of the class that has the largest. Weights that differ within it
-    keep a row in proportion to its weight, so that the draw follows all of the weights
-    and a few large ones make it small.
+    largest weight. The number :math:`m_k` of rows of each class is fixed. With class
+    weights, the class with the largest weight keeps all its rows. If weights differ
+    within this class, a row is kept in proportion to its weight. The draw then follows
+    all weights, and a few large weights make it small.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
         Non-negative weights, not all zero.
     y : array-like of shape (n_samples,), default=None
-        Class labels; None draws as if all rows were of one class.
+        Class labels. None: all rows are drawn as one class.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
 
     Returns
     -------
     indices : ndarray of shape (n_draws,)
-        Row positions, ascending. Rows of weight zero are never drawn; of every class
-        with a positive weight there is at least one.
+        Row positions, ascending. Rows of weight zero are never drawn. Every class with
+        a positive weight has at least one row.
 
     Notes
     -----
-    Rows of a class are put into random order, and drawn systematically. O(n) time and
-    memory, but for the order.
+    Rows of a class are shuffled, and drawn systematically. O(n) time and memory, except
+    for the sort.
 
     References
     ----------
@@ -124,22 +124,22 @@ def systematic_subsample(weights, y=None, *, random_state=None):
 
 
 def subsample_sizes(weights, codes):
-    """Return how many rows of each class a subsample has."""
+    """Return the number of rows of each class in a subsample."""
     return _sizes(weights, codes)[0]
 
 
 def whole_rows(weights, codes):
-    """Return the factor of each class that makes the draw follow weights to the row.
+    """Return a factor for each class that corrects the rounding of its drawn rows.
 
-    Weights times these have classes of masses as the numbers of rows that are drawn.
-    The draw is the same with them.
+    With these factors, the total weights of the classes are proportional to the drawn
+    rows. The draw itself does not change.
     """
     sizes, masses, unit = _sizes(weights, codes)
     return np.divide(sizes * unit, masses, out=np.ones_like(masses), where=masses > 0)
 
 
 def _sizes(weights, codes):
-    """Return rows to draw and mass of each class, and the mass of one row drawn."""
+    """Return rows to draw and mass of each class, and the mass per drawn row."""
     masses = np.bincount(codes, weights=weights)
     heaviest = np.argmax(weights)
     unit = masses[codes[heaviest]] / _floor(masses[codes[heaviest]] / weights[heaviest])
@@ -148,14 +148,14 @@ def _sizes(weights, codes):
 
 
 def _floor(numbers):
-    """Round down, but numbers that are whole up to rounding errors to those."""
+    """Round down, except if rounding errors alone separate a number from the next."""
     return np.floor(np.asarray(numbers) * (1 + 1e-9))
 
 
 def _subsample(rows, weights, size, rng):
-    """Return so many of the rows of one class, in proportion to their weights."""
+    """Return `size` of the rows of one class, drawn in proportion to their weights."""
     w = weights[rows]
-    sure = w >= w.sum() / size * (1 - 1e-9)  # else a rounding error would draw twice
+    sure = w >= w.sum() / size * (1 - 1e-9)  # avoids that rounding draws a row twice
     n_left = size - np.count_nonzero(sure)
     if n_left <= 0 or sure.all():
         return rows[sure][:size]

@@ -1,8 +1,9 @@
 """Fit a single estimator with weights, and an adapter for composites.
 
 The ways, best first: the ``sample_weight`` of `fit`; the parameter ``class_weight``, if
-weights are constant per class; the ``priors`` of a discriminant analysis, likewise;
-rows drawn by their weights, with or without replacement, if the caller allows it.
+weights are constant per class; the ``priors`` of a discriminant analysis, under the
+same condition; rows drawn by their weights, with or without replacement, if the caller
+allows it.
 """
 
 from contextlib import contextmanager
@@ -58,8 +59,8 @@ def takes_sample_weight(estimator):
 def takes_roles(estimator):
     """Return whether an estimator needs population and emphasis separately.
 
-    An estimator that calibrates, decides or transforms must not use emphasis for that.
-    Such an estimator has a method ``_fit_with_roles(X, y, population, emphasis,
+    An estimator that calibrates, decides or transforms must not use emphasis in these
+    steps. Such an estimator has a method ``_fit_with_roles(X, y, population, emphasis,
     **fit_params)``.
     """
     return hasattr(estimator, "_fit_with_roles")
@@ -102,7 +103,7 @@ def no_way_in(estimator, path=""):
 
 
 def is_drawn_for(estimator, y, weights):
-    """Return whether a single learner takes no weights such as these in any way."""
+    """Return whether rows must be drawn for a learner that cannot use such weights."""
     if takes_roles(estimator):
         return False
     ways = ways_in(estimator)
@@ -175,8 +176,8 @@ def check_no_second_weight(estimator, names):
         )
 
 
-# Estimators that choose a parameter by held-out scores within fit, and would weight
-# those scores by the training weights.
+# Estimators that choose a parameter by held-out scores within fit. They would weight
+# these scores by the training weights.
 _TUNES_ITSELF = {"LogisticRegressionCV"}
 
 
@@ -280,9 +281,9 @@ def by_class_or_none(y, weights):
 
 @contextmanager
 def watching(validation, estimator, fit_params, X, y):
-    """Let an estimator watch validation rows, if any; yield the arguments of its fit.
+    """Pass validation rows to an estimator, if any; yield the arguments of its fit.
 
-    What is watched holds within this block only.
+    The settings for this hold only within this block.
     """
     if validation is None:
         yield fit_params
@@ -315,7 +316,7 @@ class WeightAdapter(BaseEstimator):
     unsupported, random_state
         As in `fit_one`.
     validation : ValidationRows, default=None
-        Rows that the estimator watches to stop early.
+        Rows that an early-stopping estimator monitors.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Leave no trace of a delivery in what it has fitted."""
+"""Remove all traces of a delivery from the fitted objects."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator

@@ -1,4 +1,4 @@
-"""What a Pipeline does after its fit: predict with the steps that still count."""
+"""A fitted Pipeline: predictions with the steps that are used after the fit."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline as PlainPipeline
@@ -9,10 +9,11 @@ from skweight.pipeline._steps import is_sampler, is_weighting
 
 
 def _used_has(method):
-    """Return whether the steps that count after the fit have a method."""
+    """Return whether the steps used after the fit have a method."""
 
     def check(self):
-        # Raises the AttributeError of the step that lacks it, which says more.
+        # Raises the AttributeError of the step that lacks it: its message is more
+        # precise.
         try:
             getattr(self._used(), method)
         except AttributeError as error:
@@ -23,14 +24,14 @@ def _used_has(method):
 
 
 class FittedSteps(PlainPipeline):
-    """A Pipeline whose predictions pass samplers and weightings by.
+    """A Pipeline whose predictions skip samplers and weightings.
 
-    Columns that only a weighting may see are dropped where it stands. `_side_widths`
-    holds the number of columns that came to such a weighting in the fit.
+    Columns that only a weighting may see are dropped at the position of this weighting.
+    `_side_widths` holds the number of columns of its input in the fit.
     """
 
     def _used(self):
-        """Return the steps that count after the fit, as a Pipeline of scikit-learn."""
+        """Return the steps used after the fit, as a Pipeline of scikit-learn."""
         widths = getattr(self, "_side_widths", {})
         steps = []
         for name, step in self.steps:
@@ -44,20 +45,20 @@ class FittedSteps(PlainPipeline):
 
     @available_if(_used_has("predict"))
     def predict(self, X, **params):
-        """Transform rows and let the last step predict.
+        """Transform rows and predict with the last step.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows.
         **params : dict
-            Arguments of the ``predict`` of the last step; with metadata routing those
-            that the steps have requested.
+            Arguments of the ``predict`` of the last step. With metadata routing, the
+            arguments that the steps have requested.
 
         Returns
         -------
         y : ndarray
-            What the last step predicts.
+            Predictions of the last step.
         """
         return self._used().predict(X, **params)
 
@@ -117,7 +118,7 @@ class FittedSteps(PlainPipeline):
 
     @available_if(_used_has("score_samples"))
     def score_samples(self, X):
-        """Transform rows and return how likely the last step finds them.
+        """Transform rows and return their ``score_samples`` from the last step.
 
         Parameters
         ----------
@@ -142,7 +143,7 @@ class FittedSteps(PlainPipeline):
         y : array-like of shape (n_samples,), default=None
             True labels or values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights; emphasis has no place in a score.
+            Population weights. Emphasis is not used in scores.
         **params : dict
             Arguments, with metadata routing only.
 
@@ -185,18 +186,18 @@ class FittedSteps(PlainPipeline):
         Returns
         -------
         X_original : array-like of shape (n_samples, n_features)
-            Rows as the first step takes them; columns that only a weighting has seen
-            are not among them.
+            Rows as input of the first step, without columns that only a weighting has
+            seen.
         """
         return self._used().inverse_transform(X, **params)
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that come out of the transformers.
+        """Return the names of the output columns of the transformers.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns that go in.
+            Names of the input columns.
 
         Returns
         -------
@@ -234,7 +235,7 @@ class FittedSteps(PlainPipeline):
 
 
 class _ColumnDropper(TransformerMixin, BaseEstimator):
-    """What is left of a weighting after the fit: columns that only it may see go."""
+    """Replaces a weighting after the fit: drops the columns that only it may see."""
 
     def __init__(self, columns, width=None):
         self.columns = columns

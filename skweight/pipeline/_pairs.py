@@ -1,4 +1,4 @@
-"""Differences of the two things in a row, for models of preferences."""
+"""Differences of the two items in a row, for preference models."""
 
 import numpy as np
 from scipy import sparse
@@ -9,21 +9,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 class PairwiseDifference(TransformerMixin, BaseEstimator):
     r"""Turn rows of two things, side by side, into the difference of the two.
 
-    For preferences: somebody has said which of two answers, products or players is the
-    better one. With this step, a linear classifier without an intercept is the model of
-    Bradley and Terry, whose coefficients are those of a reward:
+    For preferences: a person has chosen the better one of two answers, products or
+    players. With this step, a linear classifier without an intercept is the
+    Bradley-Terry model. Its coefficients are those of a reward:
 
     .. math:: P(a \succ b) = \sigma\bigl(r(a) - r(b)\bigr), \qquad
               r(x) = \beta^\top x, \qquad (a, b) \mapsto a - b
 
-    How many people agreed, or how sure they are, is a `sample_weight`.
+    Use `sample_weight` for the number of people who agreed, or for their confidence.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of columns of X: those of the first thing and those of the second.
+        Number of columns of X: the columns of the first and of the second thing.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where X has any.
+        Names of these columns, if X has any.
 
     Raises
     ------
@@ -36,9 +36,9 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    O(n d). Whether a pair is written as (a, b) with label 1 or as (b, a) with label 0
-    does not matter to a model without an intercept, nor whether it is written both
-    ways at half of its weight.
+    O(n d). For a model without an intercept, (a, b) with label 1 and (b, a) with label
+    0 are the same pair. It also makes no difference if a pair is written both ways at
+    half of its weight.
 
     References
     ----------
@@ -53,12 +53,12 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X, y=None):
-        """Count the columns.
+        """Store the column count.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, 2 * n_features)
-            The columns of the first thing, and then those of the second in the same
+            The columns of the first thing, then the columns of the second in the same
             order.
         y : object, default=None
             Ignored.
@@ -101,12 +101,12 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X; None takes those of the fit.
+            Names of the columns of X; None uses the names of the fit.
 
         Returns
         -------
         names : ndarray of shape (n_features,)
-            One for each column that `transform` returns.
+            Names of the columns of the first thing.
         """
         check_is_fitted(self, "n_features_in_")
         names = input_features

@@ -48,64 +48,64 @@ def _last_has(*methods):
 class Pipeline(FittedSteps):
     r"""Chain transformers, samplers and weightings with an estimator at the end.
 
-    Replaces the Pipelines of scikit-learn and imbalanced-learn. A step may also be a
-    weighting, such as ``BalancedWeighting()``. Weights are passed on with the rows,
-    through samplers and in any order of the steps, to the last step.
+    It replaces the Pipelines of scikit-learn and imbalanced-learn. A step may also be a
+    weighting, such as ``BalancedWeighting()``. Weights are passed on with the rows to
+    the last step, through samplers and for any order of the steps.
 
-    What a weight means decides where it goes. *Population* weights, the caller's
-    `sample_weight` times those of weightings with that role, are given to every
-    transformer that takes weights. *Emphasis*, of the other weightings, is for the last
-    step alone, which is fitted with the product
+    The role of a weight decides which steps use it. *Population* weights are the
+    caller's `sample_weight` times the weights of weightings with this role. Every
+    transformer that accepts weights gets them. *Emphasis* comes from the other
+    weightings. Only the last step gets it, and is fitted with the product
 
     .. math:: w_i = p_i \, e_i.
 
-    A last step that keeps the roles apart, such as
-    :class:`~skweight.WeightedClassifier`, is given both, so that no emphasis reaches
-    its calibrator. Weightings and samplers are used only in `fit`, not in
+    Some last steps keep the roles separate, such as
+    :class:`~skweight.WeightedClassifier`. They get both vectors, so that no emphasis
+    reaches their calibrator. Weightings and samplers are used only in `fit`, not in
     predictions.
 
     Parameters
     ----------
     steps : list of tuple (str, object)
-        Names and steps in their order. Every step but the last has ``transform``,
+        Names and steps in their order. Every step except the last has ``transform``,
         ``fit_resample`` or ``fit_weigh_by_role``; ``"passthrough"`` and None do
-        nothing. A weighting counts rows as they are where it stands: balancing after a
-        sampler balances what the sampler has left unbalanced.
+        nothing. A weighting uses the rows at its position: balancing after a sampler
+        balances only what the sampler has left unbalanced.
     transform_input : list of str, default=None
-        Names of further tables among the arguments of `fit`, such as a validation set,
-        that a step is to get as the steps before it transform them. Only with
-        metadata routing. The `X_target` of a weighting is always transformed so,
-        whether it was passed to its constructor or to `fit`.
+        Names of further tables among the arguments of `fit`, such as a validation set.
+        A step gets them transformed by the steps before it. Only with metadata routing.
+        The `X_target` of a weighting is always transformed like this, from its
+        constructor or from `fit`.
     memory : str or object with the interface of joblib.Memory, default=None
-        Where to keep the work of every step but the last, so that a fit on the same
-        rows with the same weights does not repeat it.
+        Cache for the work of every step except the last, so that a fit on the same rows
+        with the same weights does not repeat it.
     verbose : bool, default=False
         Whether to print how long each step took.
 
     Attributes
     ----------
     named_steps : Bunch
-        The steps by their names; after `fit` the fitted ones.
+        The steps by their names. After `fit`, these are the fitted steps.
     classes_ : ndarray of shape (n_classes,)
-        Class labels, where the last step is a classifier.
+        Class labels, if the last step is a classifier.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Mass of each class as the last step saw it, over its mass in the population:
-        what samplers and emphasis have done together.
+        Mass of each class in the last step, over its mass in the population: the
+        combined effect of samplers and emphasis.
     deliveries_ : list of Delivery
-        What got which weights, and how.
+        Which steps got which weights, and how.
     n_features_in_ : int
-        Number of columns of X in `fit`, where the first step says so.
+        Number of columns of X in `fit`, if the first step has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where the first step says so.
+        Names of these columns, if the first step has them.
 
     Raises
     ------
     TypeError
-        In `fit`, if a step is of none of the kinds above.
+        In `fit`, if a step is of none of these kinds.
     ValueError
-        In `fit`, if arguments cannot be given to any step, or weights cannot be used.
+        In `fit`, if no step accepts an argument, or weights cannot be used.
     UnsupportedWeightsError
-        In `fit`, if the last step takes no weights and there are some.
+        In `fit`, if the last step accepts no weights and there are some.
 
     See Also
     --------
@@ -116,18 +116,18 @@ class Pipeline(FittedSteps):
     Notes
     -----
     The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply it by
-    numbers of mean one. Like with `memory`, a step is cloned before the fit where
-    giving it weights would change its parameters or requests (a composite, or a
-    classifier that takes weights as ``class_weight``): look for fitted steps in
-    ``named_steps``. All of it costs O(n) besides the steps.
+    factors of mean one. As with `memory`, some steps are cloned before the fit: those
+    whose parameters or requests would change (a composite, or a classifier that takes
+    weights as ``class_weight``). So read fitted steps from ``named_steps``. The
+    Pipeline itself costs O(n) in addition to the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
-    take the place of the population weights in that step. Samplers resample them
-    together with the rows as well.
+    replace the population weights in that step. Samplers resample them together with
+    the rows, too.
 
-    With metadata routing, ask for the weights once,
-    ``pipe.set_fit_request(sample_weight=True)``. Steps are given what is computed and
-    need no request; an explicit False is obeyed.
+    With metadata routing, request the weights once,
+    ``pipe.set_fit_request(sample_weight=True)``. Steps get computed weights and need no
+    request, but an explicit False is respected.
 
     References
     ----------
@@ -158,12 +158,12 @@ class Pipeline(FittedSteps):
     # -- fitting -----------------------------------------------------------------------
 
     def fit(self, X, y=None, sample_weight=None, **params):
-        """Fit all steps one after the other, and the last one with the weights.
+        """Fit all steps in order; the last step is fitted with the weights.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, as the first step takes them.
+            Training rows, as input of the first step.
         y : array-like of shape (n_samples,), default=None
             Labels or values.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -184,7 +184,7 @@ class Pipeline(FittedSteps):
     def fit_transform(self, X, y=None, sample_weight=None, **params):
         """Fit all steps and return the training rows as the last step transforms them.
 
-        Where a step resamples, those are the resampled rows; ``fit(X, y).transform(X)``
+        If a step resamples, these are the resampled rows; ``fit(X, y).transform(X)``
         transforms the original rows.
 
         Parameters
@@ -207,7 +207,7 @@ class Pipeline(FittedSteps):
 
     @available_if(_last_has("fit_predict"))
     def fit_predict(self, X, y=None, sample_weight=None, **params):
-        """Fit all steps and return what the last one predicts for the training rows.
+        """Fit all steps and return predictions of the last one for the training rows.
 
         Parameters
         ----------
@@ -253,11 +253,11 @@ class Pipeline(FittedSteps):
         return self._fit_steps("fit_resample", X, y, sample_weight, None, params)
 
     def _fit_with_roles(self, X, y, population, emphasis, **params):
-        """Fit with weights that are apart by role already."""
+        """Fit with weights that are already separated by role."""
         self._fit_steps("fit", X, y, population, emphasis, params)
 
     def _guard_passed(self, X, y, sample_weight):
-        """Warn of what a caller passed, if the last step would calibrate by it."""
+        """Warn of bad arguments if they would mislead the calibrator at the end."""
         guard = getattr(self.steps[-1][1], "_guard_passed", None)
         if guard is not None:
             guard(X, y, sample_weight)
@@ -272,11 +272,11 @@ class Pipeline(FittedSteps):
                 "is enabled: sklearn.set_config(enable_metadata_routing=True)."
             )
         if population is not None:
-            # The scale is the caller's, unless no learner could sum the weights.
+            # The scale is the caller's, except if learners could not sum the weights.
             warn_of_order(population, X)
             population = in_range(check_weights(population, n_rows(X)))
         if guards:
-            # The last step is told the roles of weights, and takes them for granted.
+            # The last step gets the weights by role, and does not check the roles.
             self._guard_passed(X, y, population)
         by_step = self._sort_params(method, params, routing, population)
 
@@ -285,7 +285,7 @@ class Pipeline(FittedSteps):
             flow = Flow(
                 self, X, y, RoleWeights(population, emphasis), by_step, params, context
             )
-            # Slices of this Pipeline transform tables meanwhile.
+            # Meanwhile, slices of this Pipeline transform tables.
             self._side_widths = flow.widths
             result = flow.prepare().finish(method)
             context.call_on_fit_task_end(estimator=self, X=flow.X, y=flow.y)
@@ -310,7 +310,7 @@ class Pipeline(FittedSteps):
             )
             for name in names:
                 for callee in METHODS:
-                    # In a fit the steps are given weights by what these mean.
+                    # In a fit, steps get weights by role.
                     by_step[name][callee] = {
                         key: value
                         for key, value in routed[name].get(callee, {}).items()
@@ -336,7 +336,7 @@ class Pipeline(FittedSteps):
     def _multiplier_of(self, classes):
         """Return `class_multiplier_` for given classes.
 
-        None where the last step keeps roles apart, and has undone it if told to.
+        None if the last step keeps roles separate: it inverts them itself if needed.
         """
         if takes_roles(self.steps[-1][1]):
             return None
@@ -349,29 +349,29 @@ class Pipeline(FittedSteps):
 
     @property
     def named_steps(self):
-        """The steps by their names; after `fit` the fitted ones."""
+        """The steps by their names. After `fit`, these are the fitted steps."""
         return super().named_steps
 
     @property
     def classes_(self):
-        """Class labels, where the last step is a classifier."""
+        """Class labels, if the last step is a classifier."""
         return super().classes_
 
     @property
     def class_multiplier_(self):
-        """Mass of each class as the last step saw it, over its population mass."""
+        """Mass of each class in the last step, over its population mass."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
         multiplier = self._multiplier_of(self.classes_)
         return self.steps[-1][1].class_multiplier_ if multiplier is None else multiplier
 
-    # -- what scikit-learn asks a Pipeline ---------------------------------------------
+    # -- what scikit-learn asks of a Pipeline ------------------------------------------
 
     def __sklearn_tags__(self):
         try:
             used = self._used() if self.steps else None
         except (TypeError, ValueError):
-            used = None  # steps that are not a list of pairs are refused by fit
+            used = None  # fit raises an error if steps are not pairs
         if used is None:
             return super().__sklearn_tags__()
         tags = get_tags(used)
@@ -386,8 +386,8 @@ class Pipeline(FittedSteps):
         Returns
         -------
         routing : MetadataRouter
-            Routing of scikit-learn. `sample_weight` is used by the Pipeline itself;
-            what the steps get of it in `fit` is computed.
+            Metadata routing of scikit-learn. The Pipeline itself uses `sample_weight`,
+            and computes the weights of its steps in `fit`.
         """
         router = MetadataRouter(owner=self).add_self_request(self._own_request())
         used = {
@@ -412,7 +412,7 @@ class Pipeline(FittedSteps):
     def _own_request(self):
         """Return the request of weights for `fit`: the user's, or that of a step.
 
-        A Pipeline of scikit-learn asks for what one of its steps asks for.
+        A Pipeline of scikit-learn requests what one of its steps requests.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         _, pair = next(iter(router))
@@ -429,7 +429,7 @@ class Pipeline(FittedSteps):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.preprocessing import StandardScaler
 
@@ -463,8 +463,8 @@ def make_pipeline(*steps, transform_input=None, memory=None, verbose=False):
     Returns
     -------
     pipeline : Pipeline
-        The names are those that scikit-learn gives: the type in small letters, with a
-        number where it comes more than once.
+        The names follow scikit-learn: the type in small letters, with a number if it
+        occurs more than once.
 
     See Also
     --------

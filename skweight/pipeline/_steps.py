@@ -45,7 +45,7 @@ def is_sampler(step):
 
 
 def is_weighting(step):
-    """Return whether a step decides how much rows count."""
+    """Return whether a step weighs the rows."""
     return hasattr(step, "fit_weigh_by_role")
 
 
@@ -57,9 +57,9 @@ def is_transformer(step):
 
 
 def only_prepares(step, weighted):
-    """Return whether a last step is a transformer, which emphasis must not reach.
+    """Return whether a last step is a transformer; emphasis must not reach it.
 
-    Without weights the answer does not matter, and the tags are not read.
+    Without weights this makes no difference, and the tags are not read.
     """
     if not is_transformer(step) or takes_roles(step):
         return False
@@ -67,7 +67,7 @@ def only_prepares(step, weighted):
 
 
 def check_params(pipeline):
-    """Raise unless the parameters of a Pipeline are of the kinds that they can be."""
+    """Raise if a parameter of a Pipeline has a wrong type."""
     memory, names = pipeline.memory, pipeline.transform_input
     for name, what, holds in (
         ("steps", "a list of pairs", isinstance(pipeline.steps, list | tuple)),
@@ -88,7 +88,7 @@ def check_params(pipeline):
 
 
 def check_steps(steps):
-    """Raise unless steps are named, and every one is of a kind that can stand there."""
+    """Raise unless every step has a name and a type that is allowed at its position."""
     if not steps:
         raise ValueError("The pipeline is empty. Please add steps.")
     names = [name for name, _ in steps]
@@ -148,7 +148,7 @@ def _check_inner(name, step):
             )
 
 
-# -- what one step does ----------------------------------------------------------------
+# -- the work of one step --------------------------------------------------------------
 
 
 def run_step(work, step, arguments, around):
@@ -167,15 +167,15 @@ def transform(step, X, y, population, params):
 
 
 def resample(step, X, y, vectors, params):
-    """Resample; return rows, labels, what became of the vectors, and row numbers.
+    """Resample; return rows, labels, resampled vectors, and row numbers.
 
-    Row numbers are -1 for rows that were not there before, or None where the sampler
-    does not tell and nobody needs to know. What else than mass a sampler has been told
-    to preserve comes back as one vector more.
+    Row numbers are -1 for new rows. They are None if the sampler does not give them and
+    they are not needed. A sampler may preserve other totals than the mass; these add
+    one more vector.
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)
-    # imbalanced-learn knows arrays, sparse matrices and pandas.
+    # imbalanced-learn accepts arrays, sparse matrices and pandas.
     foreign = hasattr(X, "columns") and not hasattr(X, "iloc")
     if not (vectors or weighted or foreign):
         X_new, y_new = step.fit_resample(X, y, **params)
@@ -184,7 +184,7 @@ def resample(step, X, y, vectors, params):
     together = np.column_stack(vectors) if vectors else None
     X_new, y_new = sampler.fit_resample(X, y, together, **params)
     if not weighted:
-        # The search for neighbours in its parameters is not the one it was given.
+        # The parameters contain another neighbour search than the user passed.
         for name, value in vars(sampler.sampler_).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(step, name, value)
@@ -194,7 +194,7 @@ def resample(step, X, y, vectors, params):
 
 
 def weigh(step, X, y, population, targets, params):
-    """Learn the weights of the rows, apart by role.
+    """Learn the weights of the rows, separated by role.
 
     `targets` are tables that the earlier steps have transformed. They are restored
     after the fit, because a second fit would transform them again.
@@ -207,18 +207,18 @@ def weigh(step, X, y, population, targets, params):
         step.set_params(**{name: before[name] for name in targets})
 
 
-# -- the way through all of them -------------------------------------------------------
+# -- all steps in order ----------------------------------------------------------------
 
 
 class Flow:
-    """Rows, labels and weights between two steps of a Pipeline that is being fitted.
+    """Rows, labels and weights between two steps of a Pipeline during its fit.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Its ``steps`` are replaced by the fitted ones.
+        The Pipeline; its ``steps`` are replaced by the fitted ones.
     X, y : object
-        Rows and labels as they came.
+        Rows and labels as passed.
     weights : RoleWeights
         Weights of the original rows.
     params : dict {str: dict {str: dict}}
@@ -226,7 +226,7 @@ class Flow:
     unsorted : dict
         The same arguments before they were sorted.
     context : callback context
-        Told of every step.
+        Informed of each step.
     """
 
     def __init__(self, pipeline, X, y, weights, params, unsorted, context):
@@ -240,7 +240,7 @@ class Flow:
         self.widths = {}
         self.resampled = None
         self.multipliers = defaultdict(lambda: 1.0)
-        # Weights passed to one step by its name stand for the population there.
+        # Weights passed to one step by its name replace the population weights there.
         self.own = {}
         for name, methods in params.items():
             for method in ("fit", "fit_transform", "fit_predict", "fit_resample"):
@@ -255,7 +255,7 @@ class Flow:
     # The steps before the last.
 
     def prepare(self):
-        """Let every step but the last do its work."""
+        """Run every step except the last."""
         for position, (name, step) in enumerate(self.pipeline.steps[:-1]):
             context = self.context.subcontext(task_name=f"fit-transform-{name}")
             with told(self.pipeline, position):
@@ -315,7 +315,7 @@ class Flow:
             list(vectors.values()),
             self._params_of(position),
         )
-        # A sampler may weigh rows that had no weights, to keep the mass of a class.
+        # To keep the mass of a class, a sampler may weigh rows that had no weights.
         carried = dict(zip(vectors or ["emphasis"], carried, strict=False))
         self.population = carried.pop("population", None)
         self.emphasis = carried.pop("emphasis", None)
@@ -358,7 +358,7 @@ class Flow:
     # The last step.
 
     def finish(self, method):
-        """Fit the last step; return what the method of the Pipeline returns of it."""
+        """Fit the last step; return the result of its method."""
         pipeline = self.pipeline
         position = len(pipeline.steps) - 1
         name, last = pipeline.steps[position]
@@ -439,7 +439,7 @@ class Flow:
         )
 
     def _resampling_as_emphasis(self, population, emphasis):
-        """Return weights of which the population has the class masses from before."""
+        """Return weights; the population part has the class masses from before."""
         if not self.multipliers:
             return population, emphasis
         classes, codes = self._encoded()
@@ -447,7 +447,7 @@ class Flow:
         return multiply(population, 1 / factor), multiply(emphasis, factor)
 
     def _count_multipliers(self, last, population, weights):
-        """Count how much heavier each class has become on its way."""
+        """Compute by how much the mass of each class has changed."""
         changed = weights is not None and weights is not population
         if not changed or not is_classifier(last) or self._encoded() is None:
             return
@@ -460,7 +460,7 @@ class Flow:
             label = plain(label)
             self.multipliers[label] = (self.multipliers[label] if known else 1) * ratio
 
-    # What the steps share.
+    # Shared by the steps.
 
     def _population_of(self, name):
         return self.own.get(name, self.population)
@@ -469,14 +469,14 @@ class Flow:
         return [step for _, step in self.pipeline.steps if is_weighting(step)]
 
     def _encoded(self):
-        """Return classes and the class of each row; None where y is a table."""
+        """Return classes and the class of each row; None if y is a table."""
         y = np.asarray(self.y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         return encode_labels(y) if y.ndim == 1 else None
 
     def _masses(self):
-        """Return how much of the population each class is; empty without classes."""
+        """Return the population mass of each class; empty without classes."""
         last = self.pipeline.steps[-1][1]
         if is_nothing(last) or not is_classifier(last) or self._encoded() is None:
             return {}
@@ -499,7 +499,7 @@ class Flow:
         context.call_on_fit_task_end(estimator=self.pipeline, X=self.X, y=self.y)
 
     def _params_of(self, position):
-        """Return the arguments of a step, transformed where `transform_input` asks."""
+        """Return the arguments of a step; transform those in `transform_input`."""
         name, _ = self.pipeline.steps[position]
         params = {key: {} for key in METHODS} | self.params.get(name, {})
         names = self.pipeline.transform_input
@@ -523,7 +523,7 @@ class Flow:
         }
 
     def _carry_params(self, position, rows, n_before):
-        """Take row-wise arguments of later steps through a sampler."""
+        """Resample the row-wise arguments of later steps."""
         for name, _ in self.pipeline.steps[position + 1 :]:
             for method, arguments in self.params.get(name, {}).items():
                 carried = {}
@@ -558,7 +558,7 @@ def _around(context, pipeline, X, y):
 
 @contextmanager
 def told(pipeline, position):
-    """Print how long a step took, where ``verbose=True`` asks for it."""
+    """Print how long a step took, if ``verbose=True``."""
     start = time.perf_counter()
     yield
     if pipeline.verbose:

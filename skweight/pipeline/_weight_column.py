@@ -1,4 +1,4 @@
-"""Weights that travel through a Pipeline of scikit-learn as a column of X."""
+"""Weights as a column of X, for Pipelines of scikit-learn."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -19,38 +19,38 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     r"""Append the weights of a strategy to X as its last column.
 
     For the Pipelines of scikit-learn, whose steps pass on rows but no weights. Put it
-    right before a :class:`~skweight.WeightedClassifier` whose `weighting` is what
-    `consumer` returns: that takes the column off again, and knows its role.
+    right before a :class:`~skweight.WeightedClassifier` whose `weighting` is the result
+    of `consumer`. This weighting removes the column again, and has the right role.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
 
-    :class:`skweight.pipeline.Pipeline` needs none of this: there a weighting is a step.
+    :class:`skweight.pipeline.Pipeline` does not need this: a weighting is a step there.
 
     Parameters
     ----------
     weighting : str, dict, callable, weighting or list, default="balanced"
-        Strategy, or whatever else ``weighting=`` takes. All of its factors must have
-        one role; write two of these for both.
+        Strategy, or any other value of ``weighting=``. All of its factors must have one
+        role. For both roles, use two of these steps.
     column : str, default="weight"
-        Name of the new column, where X has names.
+        Name of the new column, if X has names.
 
     Attributes
     ----------
     weighting_ : weighting
         The fitted strategy.
     role_ : {"population", "emphasis"}
-        What the numbers in the column mean.
+        Role of the numbers in the column.
     n_features_in_ : int
         Number of columns of X, before the new one.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, where X has any.
+        Names of these columns, if X has any.
 
     Raises
     ------
     ValueError
-        In `fit`, if weights have both roles, X has a column of that name already, or
-        the strategy cannot use the rows.
+        In `fit`, if weights have both roles, if X already has a column of that name, or
+        if the strategy cannot use the rows.
 
     See Also
     --------
@@ -59,9 +59,9 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    O(n) time; X is copied once. Weights are a matter of training alone: `transform`
-    appends ones, so that `fit_transform` differs from ``fit(X, y).transform(X)``, as
-    for a target encoder.
+    O(n) time; X is copied once. Weights are used in training only: `transform` appends
+    ones. So `fit_transform` differs from ``fit(X, y).transform(X)``, as for a target
+    encoder.
 
     Examples
     --------
@@ -87,12 +87,12 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         self.column = column
 
     def consumer(self):
-        """Return the weighting that takes the column, with the role of the strategy.
+        """Return the weighting that reads the column, with the role of the strategy.
 
         Returns
         -------
         weighting : ColumnWeighting
-            For ``WeightedClassifier(weighting=...)``. It takes the last column, so no
+            For ``WeightedClassifier(weighting=...)``. It reads the last column, so no
             step may append another one in between.
         """
         return ColumnWeighting(-1, role=self._resolve().role)
@@ -107,8 +107,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. The strategy counts rows by them; they are not part of
-            the column, but of the `sample_weight` that the classifier is given.
+            Population weights. The strategy uses them to count rows. They are not part
+            of the column, but of the `sample_weight` of the classifier.
 
         Returns
         -------
@@ -133,13 +133,13 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_weighted : array-like of shape (n_samples, n_features + 1)
-            The rows, of the type that they came in, with their weights.
+            The rows with their weights, in the same type of container.
         """
         weights = self._learn(X, y, sample_weight)
         return self._append(self._check(X), weights)
 
     def transform(self, X):
-        """Append ones: weights count in training alone.
+        """Append ones, because weights count in training only.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X; None takes those of the fit.
+            Names of the columns of X; None uses the names of the fit.
 
         Returns
         -------
@@ -211,7 +211,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         return multiply(*learned)
 
     def _check(self, X, reset=True):
-        """Return X; a DataFrame stays one, with the types of its columns."""
+        """Return X; a DataFrame stays a DataFrame, with the types of its columns."""
         if hasattr(X, "columns"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
@@ -231,5 +231,5 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         return [cls()]

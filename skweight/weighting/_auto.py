@@ -1,4 +1,4 @@
-"""How much emphasis, left to the held-out rows of a fit."""
+"""How much emphasis a fit uses, chosen by its held-out rows."""
 
 import numpy as np
 from sklearn.base import clone
@@ -9,78 +9,78 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class AutoWeighting(BaseWeighting):
-    r"""Choose by held-out rows how much emphasis a training gets, none included.
+    r"""Choose the amount of training emphasis, possibly none, by held-out rows.
 
-    What ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier` means. Class
-    weights rarely improve calibrated probabilities, and sometimes cost them dearly; on
-    a few tables they gain. This measures it on yours, and takes weights only where they
-    gain more than chance explains. Role: emphasis.
+    This is ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier`. Class
+    weights rarely improve calibrated probabilities, and sometimes make them much worse;
+    on a few tables they help. This strategy measures it on your data. It uses weights
+    only if they improve the loss by more than chance explains. Role: emphasis.
 
-    Candidate s trains with the weights :math:`w_k^s` of `strategy`. Of m held-out rows
-    with population weights :math:`v_i` its loss is
+    Candidate s trains with the weights :math:`w_k^s` of `strategy`. On m held-out rows
+    with population weights :math:`v_i`, its loss is
 
     .. math::
         L_s = \frac{\sum_i v_i \, \ell_{is}}{\sum_i v_i}, \qquad
         \ell_{is} = -\log p_s^{(-i)}(y_i \mid x_i),
 
     where neither the model nor the calibrator of :math:`p_s^{(-i)}` has learned from
-    row i. The choice is the least s whose loss is within one paired standard error of
-    the lowest,
+    row i. The smallest s is chosen whose loss is within one paired standard error of
+    the lowest loss,
 
     .. math::
         L_s - L_* \le \frac{1}{\sum_i v_i}
         \sqrt{\sum_i v_i^2 (\ell_{is} - \ell_{i*} - L_s + L_*)^2} .
 
-    Whatever is chosen, ``decision="auto"`` follows :math:`w_k`, what `strategy` at full
-    strength asks for: :math:`\arg\max_k w_k p_k`, for ``"balanced"`` the label wherever
-    its probability is above its prevalence. Emphasis in training and labels are two
-    questions.
+    Whichever candidate is chosen, ``decision="auto"`` uses :math:`w_k` of `strategy` at
+    full strength: :math:`\arg\max_k w_k p_k`. For ``"balanced"``, a label is predicted
+    if its probability is above its prevalence. Emphasis in training and labels are two
+    separate choices.
 
     Parameters
     ----------
     strategy : str, dict, weighting or list, default="balanced"
-        Whose weights are candidates: any that gives all rows of a class one weight, of
-        role emphasis.
+        The strategy whose weights are candidates. It must give all rows of a class one
+        weight, and have the role emphasis.
     strengths : sequence of float, default=(0, 0.5, 1)
-        Powers of these weights that are compared, each in [0, inf). 0 is no weights,
-        and should be among them; 1 is `strategy` as it is. More of them cost as many
-        fits each as there are folds.
+        Powers of these weights to compare, each in [0, inf). 0 means no weights, and
+        should be included; 1 is `strategy` unchanged. Each further power costs one fit
+        per fold.
     sampler : None, str or sampler, default=None
-        One more candidate: rows changed inside every fit, as `resampler` of the
-        classifier takes it, in the place of weights. It counts as more emphasis than
-        any strength. With `resampler` of the classifier, whose rows all candidates
-        are trained on, it is refused.
+        One more candidate: rows are resampled inside every fit instead of weighted, as
+        by `resampler` of the classifier. It counts as more emphasis than any strength.
+        It is refused if the classifier has a `resampler`, because this one already
+        changes the rows of all candidates.
 
     Raises
     ------
     TypeError
-        In any `fit` or `weigh` of its own: there is no model to judge by. So are a
-        `FrozenEstimator` and `partial_fit`, which have nothing to choose.
+        In its own `fit` or `weigh`, because there is no model to judge by. Also with a
+        `FrozenEstimator` or in `partial_fit`, where there is nothing to choose.
     ValueError
-        In the fit of the classifier, if `strategy` has the role population or differs
-        within a class, if `strengths` are no numbers, or the estimator balances its
-        classes by itself.
+        In the fit of the classifier, if `strategy` has the role population or its
+        weights differ within a class, if `strengths` are not numbers, or if the
+        estimator balances its classes by itself.
 
     See Also
     --------
     skweight.BalancedWeighting : One strength, at k + 1 fits.
-    skweight.compare_weightings : The same question with more figures.
+    skweight.compare_weightings : The same question with more statistics.
 
     Notes
     -----
-    Cost: with c candidates and k folds c k fits whose held-out scores serve for the
-    choice, and those of the chosen one for calibrator, decision and report as well;
-    then one fit on all rows, none where fold models are averaged. With a hold-out or
-    out-of-bag votes k is 1. Each loss needs five fits of the calibrator besides.
-    Candidates are held out on the same rows and calibrated as `calibration` says;
-    without a calibration, judged after ``"auto"``. Rows that a learner watches to stop
-    early, and those that ``conformal="split"`` keeps, judge no candidate. With `groups`
-    the standard error is that of whole groups. Where a class has a single row, nothing
-    can be held out, and the least strength is taken.
+    Cost: with c candidates and k folds, c k fits. Their held-out scores serve for the
+    choice, and those of the chosen candidate also for calibrator, decision and report.
+    One fit on all rows follows, unless fold models are averaged. With a hold-out or
+    out-of-bag votes, k is 1. Each loss also needs five fits of the calibrator. All
+    candidates are held out on the same rows and calibrated with `calibration`; without
+    a calibration, ``"auto"`` is used for the comparison. Validation rows for early
+    stopping, and rows kept for ``conformal="split"``, judge no candidate. With
+    `groups`, the standard error is that of whole groups. If a class has a single row,
+    nothing can be held out, and the smallest strength is used.
 
-    The table of candidates is ``report_.weightings`` of the classifier, and
-    ``report_.choice`` the sentence. The loss of the chosen one is that of the best of
-    a few, and flatters it by less than a standard error.
+    ``report_.weightings`` of the classifier is the table of candidates, and
+    ``report_.choice`` the sentence about the choice. The loss of the chosen candidate
+    is the best of a few, so it is optimistic by less than a standard error.
 
     References
     ----------
@@ -113,17 +113,17 @@ class AutoWeighting(BaseWeighting):
         self.sampler = sampler
 
     def checked_strengths(self):
-        """Return the strengths as numbers, the least first.
+        """Return the strengths as numbers in ascending order.
 
         Returns
         -------
         strengths : list of float
-            Each once.
+            Each value once.
 
         Raises
         ------
         ValueError
-            If they are no sequence of numbers from 0 on.
+            If they are not a sequence of numbers of at least 0.
         """
         if not is_sequence(self.strengths) or not len(self.strengths):
             raise ValueError(
@@ -158,9 +158,9 @@ class TemperedWeighting(ClassLevelWeighting):
     Parameters
     ----------
     strategy : weighting
-        Which gives all rows of a class one weight.
+        A strategy that gives all rows of a class one weight.
     strength : float
-        The power, from 0 on.
+        The power, at least 0.
     """
 
     def __init__(self, strategy, strength):

@@ -9,26 +9,26 @@ from skweight.weighting._class_level import ClassLevelWeighting
 class BalancedWeighting(ClassLevelWeighting):
     r"""Give rare classes more weight, up to the same total for every class.
 
-    The first thing to try when the rare class is the one that matters. It moves the
-    model's attention, not its knowledge: probabilities of the weighted model are
-    those of a world in which all classes are equally frequent, until they are
-    calibrated. Role: emphasis.
+    Try this first if the rare class is the important one. It changes the focus of the
+    model, not its information. Until they are calibrated, the probabilities of the
+    weighted model are those of a population with equal class frequencies. Role:
+    emphasis.
 
     .. math:: w_c \propto \left( \frac{n}{k \, n_c} \right)^{\text{strength}}
 
     with :math:`n_c` the weighted count of class :math:`c`, :math:`n` their sum and
-    :math:`k` the number of classes that have any; then mean one.
+    :math:`k` the number of non-empty classes. Weights are then divided by their mean.
 
     Parameters
     ----------
     strength : float, default=1.0
-        How far to go, in [0, inf). 0 leaves the classes as they are, 0.5 weighs by
-        the square root, 1 gives every class the same total; above 1 the rare classes
+        Amount of balancing, in [0, inf). 0 leaves the classes unchanged, 0.5 weighs by
+        the square root, 1 gives every class the same total. Above 1, the rare classes
         dominate. Raising it trades precision of the rare classes for recall.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -52,10 +52,10 @@ class BalancedWeighting(ClassLevelWeighting):
 
     Notes
     -----
-    Counts are weighted by `sample_weight`, so that a row of weight two and the same
-    row twice give the same weights. At strength 1 and without `sample_weight` the
-    weights are those of ``class_weight="balanced"`` in scikit-learn. O(n) time for
-    integer labels, O(n log n) for others.
+    Counts are weighted by `sample_weight`, so duplicating a row gives the same weights
+    as a weight of two. At strength 1 and without `sample_weight`, the weights are those
+    of ``class_weight="balanced"`` in scikit-learn. O(n) time for integer labels, O(n
+    log n) for others.
 
     References
     ----------
@@ -95,23 +95,22 @@ class BalancedWeighting(ClassLevelWeighting):
 class EffectiveNumberWeighting(ClassLevelWeighting):
     r"""Balance classes by their effective number of rows.
 
-    Rows of a large class are similar, so each new row adds less information. The
-    effective number is about the count for small classes and at most
-    :math:`1/(1-\beta)`; classes with more rows get nearly equal weights. Use it if full
-    balancing gives very rare classes too much weight. Role: emphasis.
+    Rows of a large class are similar, so each new row adds less information. For small
+    classes, the effective number is close to the count. It is at most
+    :math:`1/(1-\beta)`, so classes with more rows get nearly equal weights. Use it if
+    full balancing gives very rare classes too much weight. Role: emphasis.
 
     .. math:: w_c \propto \frac{1}{E_c}, \qquad E_c = \frac{1-\beta^{n_c}}{1-\beta}
 
     Parameters
     ----------
     beta : float, default=0.999
-        In [0, 1]. 0 leaves the classes as they are, 1 is full balancing. Raising it
-        moves the count at which a class is large enough, :math:`1/(1-\beta)` rows,
-        further up.
+        In [0, 1]. 0 leaves the classes unchanged, 1 is full balancing. Raising it
+        raises the count at which a class is large enough, :math:`1/(1-\beta)` rows.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -135,8 +134,8 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 
     Notes
     -----
-    Counts are sums of `sample_weight`, so here their scale matters: it says how many
-    rows there are. ``WeightedClassifier(normalize=True)`` sets their mean to one
+    Counts are sums of `sample_weight`. Their scale matters here, because it says how
+    many rows there are. ``WeightedClassifier(normalize=True)`` sets their mean to one
     first. Computed as ``-expm1(n log beta)``, exact for beta close to one. O(n) time.
 
     References
@@ -183,8 +182,8 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 class ClassWeighting(ClassLevelWeighting):
     r"""Give each class the weight that you choose.
 
-    Role: emphasis. For the cost of mistakes or a known deployment mix there are
-    strategies that say so; this one is for weights found by hand or by a search.
+    Role: emphasis. Use it for weights found by hand or by a search. For the costs of
+    mistakes or known class frequencies in deployment, use the strategies made for them.
 
     .. math:: w_i \propto \text{class\_weight}[y_i]
 
@@ -195,12 +194,12 @@ class ClassWeighting(ClassLevelWeighting):
         value: ``1``, ``1.0`` and ``True`` are one label, ``"1"`` is another.
     strict : bool, default=True
         Whether a label that y does not contain, or a class without a weight, is an
-        error. With False unknown labels are ignored and classes without a weight get
-        1, which a cross-validation needs whose folds may lack a class.
+        error. With False, unknown labels are ignored, and classes without a weight get
+        1. A cross-validation needs this if its folds may lack a class.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -216,8 +215,8 @@ class ClassWeighting(ClassLevelWeighting):
     TypeError
         In `fit`, if `class_weight` is not a dict of numbers.
     ValueError
-        In `fit`, if labels are unknown or missing, or a weight is negative, NaN or
-        infinite, or all rows would weigh nothing.
+        In `fit`, if labels are unknown or missing, if a weight is negative, NaN or
+        infinite, or if all rows would have weight zero.
 
     See Also
     --------
@@ -263,13 +262,13 @@ class ClassWeighting(ClassLevelWeighting):
 
 
 class PriorWeighting(ClassLevelWeighting):
-    r"""Weigh rows so that classes are as frequent as where the model will be used.
+    r"""Weigh rows so that classes are as frequent as in deployment.
 
-    For training data collected at other class frequencies than deployment has: case
-    control studies, enriched samples, a dump of all frauds with some of the rest.
-    Role: population, because the weighted rows then stand for the deployment
-    population; calibration, thresholds and scores use these weights too, and no
-    calibration divides them out again.
+    Use it if the training data have other class frequencies than deployment: case
+    control studies, enriched samples, or all frauds with a sample of the other rows.
+    Role: population. The weighted rows stand for the deployment population, so
+    calibration, thresholds and scores use these weights too, and no calibration removes
+    them.
 
     .. math:: w_c = \frac{\pi_c}{n_c / n}
 
@@ -280,11 +279,11 @@ class PriorWeighting(ClassLevelWeighting):
     ----------
     target_prior : dict {label: float}
         Frequency of every class in deployment: numbers in [0, 1] with sum 1. Raising
-        one class's frequency raises the probabilities predicted for it.
+        the frequency of a class raises its predicted probabilities.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -298,8 +297,8 @@ class PriorWeighting(ClassLevelWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if the frequencies do not sum to one, labels are unknown or missing,
-        or a class is expected in deployment that has no training row.
+        In `fit`, if the frequencies do not sum to one, if labels are unknown or
+        missing, or if a class has a positive frequency but no training row.
 
     See Also
     --------
@@ -307,7 +306,7 @@ class PriorWeighting(ClassLevelWeighting):
 
     Notes
     -----
-    Right when only the class frequencies differ and the rows within a class do not
+    Correct if only the class frequencies differ, and the rows within a class do not
     (label shift). O(n) time.
 
     References

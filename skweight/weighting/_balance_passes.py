@@ -1,4 +1,4 @@
-"""Entropy balancing of rows that are nowhere together: a pass for each Newton step."""
+"""Entropy balancing of rows that are not in memory: one pass for each Newton step."""
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,9 @@ class TiltedSums(Sums):
     Parameters
     ----------
     moments : Moments
-        Which moments of a row are taken.
+        The moments of a row that are used.
     origin, per_sd : ndarray of shape (n_moments,)
-        What z is counted from, and its scale.
+        The centre and the scale of z.
     coef : ndarray of shape (n_moments,)
         Multipliers l.
     """
@@ -62,7 +62,7 @@ class TiltedSums(Sums):
 
 
 class Passes:
-    """Sums for given multipliers; each needs one pass over all rows."""
+    """Sums for given multipliers. Each evaluation needs one pass over all rows."""
 
     def __init__(self, fill, moments, origin):
         self.fill, self.moments, self.origin = fill, moments, origin
@@ -72,7 +72,7 @@ class Passes:
         self._at = None
 
     def sums(self, coef):
-        """Return the sums at multipliers of those moments that vary."""
+        """Return the sums at multipliers of the moments that vary."""
         if self._at is None or not np.array_equal(self._at, coef):
             full = np.zeros(self.origin.size)
             full[self.varies] = coef
@@ -105,7 +105,7 @@ class Passes:
 
 
 def moments_without_rows(weighting, share):
-    """Return the moments and their values in the target, no training row being here."""
+    """Return the moments and their target values, without any training row."""
     if weighting.moments is None:
         target = weighting.X_target
         return moments_of_rows(
@@ -115,7 +115,7 @@ def moments_without_rows(weighting, share):
             degree=int(weighting.degree),
             interactions=weighting.interactions,
         )
-    # Columns are read from a table that has every value of the target.
+    # Columns are read from a table that contains every value of the target.
     values = {
         column: list(known)
         if hasattr(known, "items")

@@ -1,13 +1,13 @@
-"""The contract that every weighting strategy keeps, and the product of strategies.
+"""The contract of every weighting strategy, and the product of strategies.
 
 A strategy learns one non-negative number per row. Its *role* says what the number
-means, and with that where it may go:
+means, and which steps may use it:
 
 ``"population"``
-    How many rows of the population of interest a row stands for. Goes into the fit,
-    the calibrator, the threshold and the score.
+    How many rows of the population of interest a row stands for. Used by the fit, the
+    calibrator, the threshold and the score.
 ``"emphasis"``
-    How hard training should look at a row. Goes into the fit and nowhere else.
+    How strongly training should count a row. Used by the fit only.
 
 A new strategy implements two methods, `_learn` and `_raw`.
 """
@@ -45,29 +45,31 @@ from skweight.weighting._metadata import route_to_factors, sort_metadata
 class BaseWeighting(Documented, BaseEstimator):
     r"""Base class of all weighting strategies.
 
-    Derive from it to write a strategy of your own, then test it with
+    Derive your own strategy from this class, then test it with
     :func:`skweight.testing.check_weighting`. A subclass sets `role` and implements
 
-    - ``_learn(X, y, sample_weight, **metadata)``: learn from the training rows and
-      return their raw weights, or None to have `_raw` called on them;
+    - ``_learn(X, y, sample_weight, **metadata)``: learn from the training rows, and
+      return their raw weights, or None to compute these with `_raw`;
     - ``_raw(X, y)``: the raw weights of any rows.
 
-    A strategy that reads row-wise side information (a group, a time) names the
-    parameters that say where it comes from in ``_side_information``; columns among them
-    are hidden from the estimator if the strategy has a parameter `drop` that is true.
+    A strategy may read row-wise side information (a group, a time). It lists in
+    ``_side_information`` the parameters that name the source. If the strategy has a
+    parameter `drop` that is true, columns among these sources are hidden from the
+    estimator.
 
-    Set `needs_fits` to True for a strategy that looks at a model: its `fit_weigh` then
-    takes ``fits``, as :class:`~skweight.weighting.BaseModelWeighting` explains. Set
-    `needs_classes` to False where y is not looked at or may be values of any kind:
-    the strategy then serves regressors too.
+    Set `needs_fits` to True if the strategy depends on a fitted model: `fit_weigh` then
+    receives ``fits``, see :class:`~skweight.weighting.BaseModelWeighting`. Set
+    `needs_classes` to False if the strategy ignores y or accepts any values of y. It
+    then works for regressors too.
 
     Raw weights may have any scale. `fit_weigh` and `weigh` divide them by one number
     learned in `fit`, so that the training rows have mean one,
 
     .. math:: \sum_i s_i w_i = \sum_i s_i,
 
-    with :math:`s` the caller's ``sample_weight``. A strategy whose constructor stores
-    a `stabilizer` has its raw weights stabilized first, those of other rows likewise.
+    with :math:`s` the caller's ``sample_weight``. If the constructor stores a
+    `stabilizer`, the raw weights are stabilized first, for training rows and for other
+    rows.
 
     Attributes
     ----------
@@ -96,9 +98,9 @@ class BaseWeighting(Documented, BaseEstimator):
     needs_fits = False
     # Whether `weigh` has a meaning for rows that were not in training.
     weighs_new_rows = True
-    # Parameters that say where row-wise side information comes from.
+    # Parameters that name the source of row-wise side information.
     _side_information = ()
-    # Whether cells are enough: one row per combination of values, with its mass.
+    # Whether one row per combination of values, with its mass, is enough to learn from.
     _learns_from_cells = False
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -109,11 +111,11 @@ class BaseWeighting(Documented, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels, or values of any kind where `needs_classes` is False.
+            Class labels, or values of any kind if `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -131,11 +133,11 @@ class BaseWeighting(Documented, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels, or values of any kind where `needs_classes` is False.
+            Class labels, or values of any kind if `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -145,7 +147,7 @@ class BaseWeighting(Documented, BaseEstimator):
         Raises
         ------
         ValueError
-            If the input or the weights that follow from it cannot be used.
+            If the input, or the weights computed from it, cannot be used.
         """
         return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
 
@@ -159,26 +161,27 @@ class BaseWeighting(Documented, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Their class labels, for strategies that need them.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Non-negative weights. Their mean is one on the training rows; on others it
-            may differ.
+            Non-negative weights. Their mean is one on the training rows, but may differ
+            on other rows.
         """
         check_is_fitted(self, "scale_")
         y = y if y is None else self._check_y(X, y)
         return self._weigh(with_rows(X), y, **metadata)
 
     def fit_statistics(self, statistics):
-        """Learn the weights from sums over rows that are nowhere together.
+        """Learn the weights from sums over rows that are not in memory.
 
         Parameters
         ----------
         statistics : ClassMasses or CellMasses
-            Sums over the training rows: masses of the classes for strategies that weigh
-            by class, masses of the cells for those that weigh by group or margin.
+            Sums over the training rows. Strategies that weigh by class need masses of
+            the classes; strategies that weigh by group or margin need masses of the
+            cells.
 
         Returns
         -------
@@ -188,9 +191,10 @@ class BaseWeighting(Documented, BaseEstimator):
         Raises
         ------
         TypeError
-            If sums are not enough for the strategy, or they are of the other kind.
+            If sums are not enough for the strategy, or if they are sums of the wrong
+            kind.
         ValueError
-            If a `stabilizer` is set, which looks at the weights of all rows.
+            If a `stabilizer` is set, because it needs the weights of all rows.
         """
         if self._learns_from_cells:
             return self.fit(*rows_of_cells(statistics, self))
@@ -198,7 +202,7 @@ class BaseWeighting(Documented, BaseEstimator):
         return self
 
     def _learn_masses(self, known):
-        """Learn from the masses of the classes, by strategies that need no more."""
+        """Learn from the masses of the classes, if the strategy needs no more."""
         raise TypeError(
             f"{self._name} learns from the rows themselves, not from sums. Fit it on a "
             "sample of the rows and weigh the others with weigh(X, y)."
@@ -207,7 +211,7 @@ class BaseWeighting(Documented, BaseEstimator):
     def class_weight_dict(self):
         """Return the weight of every label, for strategies that weigh by class.
 
-        For use outside of Python: a SQL ``CASE``, ``create_map`` of Spark.
+        Use it outside of Python: a SQL ``CASE``, ``create_map`` of Spark.
 
         Returns
         -------
@@ -238,18 +242,18 @@ class BaseWeighting(Documented, BaseEstimator):
         return self.classes_
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
-        """Learn the weights and return them apart by role.
+        """Learn the weights and return them separated by role.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,)
-            Class labels, or values of any kind where `needs_classes` is False.
+            Class labels, or values of any kind if `needs_classes` is False.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy asks for by name.
+            Row-wise side information that the strategy requests by name.
 
         Returns
         -------
@@ -260,7 +264,7 @@ class BaseWeighting(Documented, BaseEstimator):
         return self._fit_by_role(X, y, sample_weight, **metadata)
 
     def _raw_in_stream(self, X, y, classes, masses):
-        """Return raw weights of a chunk of rows, of which more are to come.
+        """Return raw weights of a chunk of rows when more chunks will follow.
 
         `masses` are the total weights of the classes so far, the chunk included.
         """
@@ -278,18 +282,18 @@ class BaseWeighting(Documented, BaseEstimator):
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator, or another strategy, sees X.
+            They are dropped before X reaches the wrapped estimator or another strategy.
         """
         return columns_of(self._sources()) if getattr(self, "drop", False) else []
 
     def get_metadata_routing(self):
-        """Return what the strategy asks for when it is fitted.
+        """Return the metadata that the strategy requests when it is fitted.
 
         Returns
         -------
         routing : MetadataRequest
-            Requests of scikit-learn. Arrays that a parameter names, as in
-            ``metadata("segment")``, are requested by that alone.
+            Metadata requests of scikit-learn. Arrays named by a parameter, as
+            ``metadata("segment")``, are requested automatically.
         """
         request = super().get_metadata_routing()
         for name in metadata_names_of(self._sources()):
@@ -297,7 +301,7 @@ class BaseWeighting(Documented, BaseEstimator):
         return request
 
     def _sources(self):
-        """Return where row-wise side information is read from, one entry a source."""
+        """Return the sources of row-wise side information, one entry for each."""
         return [getattr(self, name) for name in self._side_information]
 
     def __mul__(self, other):
@@ -348,7 +352,7 @@ class BaseWeighting(Documented, BaseEstimator):
         return self._follow(raw) / self.scale_
 
     def _stabilize(self, raw, sample_weight):
-        """Return stabilized weights, and keep in mind how other rows follow them."""
+        """Return stabilized weights, and store the map for those of other rows."""
         self._points = None
         stabilizer = resolve_stabilizer(getattr(self, "stabilizer", None))
         if stabilizer is not None:
@@ -373,17 +377,17 @@ class BaseWeighting(Documented, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return examples for the common tests, given the labels of their data."""
         return [] if cls is BaseWeighting else [cls()]
 
 
 class ProductWeighting(FactorsByPosition, BaseWeighting):
-    r"""Multiply strategies, each keeping its role.
+    r"""Multiply strategies; each one keeps its role.
 
-    Written ``a * b``, or as a list wherever a weighting is asked for. Factors of role
-    population are learned first, in their order, each on rows that already count as
-    the earlier ones say; factors of role emphasis are then learned on that
-    population, independently of each other.
+    Written ``a * b``, or as a list for any ``weighting=``. Factors of role population
+    are learned first, in their order. Each one is fitted on rows with the weights of
+    the previous ones. Factors of role emphasis are then learned on that population,
+    independently of each other.
 
     .. math:: w_i = \prod_{a \in \mathrm{population}} w_i^{(a)}
               \prod_{b \in \mathrm{emphasis}} w_i^{(b)}
@@ -391,15 +395,14 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     Parameters
     ----------
     factors : list of weightings
-        Strategies; None stands for no strategy. Names, dicts and callables become
-        strategies where a ``weighting=`` is asked for, which takes lists of them.
-        Parameters of factors are reached by position, as in
-        ``product.set_params(**{"1__strength": 0.5})``.
+        Strategies; None stands for no strategy. Names, dicts and callables are not
+        accepted here, but in a list for ``weighting=``. Parameters of factors are set
+        by position, as in ``product.set_params(**{"1__strength": 0.5})``.
 
     Attributes
     ----------
     factors_ : list of BaseWeighting
-        The fitted strategies, in the order of `factors`, products taken apart.
+        The fitted strategies, in the order of `factors`. Nested products are flattened.
     scale_ : float
         Mean of the product of the emphasis factors over the population.
 
@@ -434,23 +437,23 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def role(self):
-        """Role of the product: "population" only where every factor has that role."""
+        """Role of the product: "population" only if every factor has this role."""
         roles = {factor.role for factor in factors_of(self)}
         return "population" if roles == {"population"} else "emphasis"
 
     @property
     def needs_classes(self):
-        """Whether any factor looks at the classes of the rows."""
+        """Whether any factor uses the classes of the rows."""
         return any(factor.needs_classes for factor in factors_of(self))
 
     @property
     def needs_fits(self):
-        """Whether any factor looks at a model."""
+        """Whether any factor depends on a fitted model."""
         return any(getattr(factor, "needs_fits", False) for factor in factors_of(self))
 
     @property
     def by_row(self):
-        """Whether a factor that looks at a model weighs each row by its own label."""
+        """Whether a factor with a model weighs each row by its own label."""
         return any(getattr(factor, "by_row", False) for factor in factors_of(self))
 
     @property
@@ -464,8 +467,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         Returns
         -------
         routing : MetadataRouter
-            Routing of scikit-learn. What a factor gets as `sample_weight` is computed,
-            so no request of it is needed.
+            Metadata routing of scikit-learn. The `sample_weight` of a factor is
+            computed, so it needs no request.
         """
         return route_to_factors(self, factors_of(self))
 
@@ -476,7 +479,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         known = sample_weight
         fits = metadata.pop("fits", None)
         by_factor = sort_metadata(self, self.factors_, metadata)
-        # Sorting by role is stable: population first, each in the order given.
+        # Sorting by role is stable: population first, then emphasis, each in its own
+        # order.
         for factor, arguments in sorted(
             zip(self.factors_, by_factor, strict=True),
             key=lambda pair: ROLES.index(pair[0].role),
@@ -488,7 +492,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
-        # Each factor of emphasis has mean one; their product need not.
+        # Each emphasis factor has mean one, but the product need not.
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)
@@ -526,9 +530,9 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         return weights / self.scale_
 
     def _rows_for(self, factor, X):
-        """Return X without the columns that other factors alone may see.
+        """Return X without the columns that only other factors may see.
 
-        A factor that reads columns by name or position gets X as it came.
+        A factor that reads columns by name or position gets X unchanged.
         """
         if getattr(factor, "_sources", list)():
             return X
@@ -546,7 +550,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
+            They are dropped before X reaches the wrapped estimator.
         """
         return [c for factor in factors_of(self) for c in factor.side_columns()]
 
@@ -556,7 +560,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
 
 def factors_of(weighting):
-    """Return the strategies that a weighting multiplies, products taken apart."""
+    """Return the factors of a weighting; nested products are flattened."""
     if not isinstance(weighting, ProductWeighting):
         return [] if weighting is None else [weighting]
     factors = weighting.factors
@@ -581,7 +585,7 @@ def factors_of(weighting):
 
 
 def fitted_factors_of(weighting):
-    """Return the fitted strategies whose product a fitted weighting is."""
+    """Return the fitted factors of a fitted weighting."""
     if isinstance(weighting, ProductWeighting):
         return weighting.factors_
     return [] if weighting is None else [weighting]

@@ -1,4 +1,4 @@
-"""Parameters of the factors of a product, reached by their position."""
+"""Parameters of the factors of a product, accessed by position."""
 
 from sklearn.base import BaseEstimator
 
@@ -6,10 +6,10 @@ from skweight._utils.validation import is_sequence
 
 
 class FactorsByPosition(BaseEstimator):
-    """Base of what has a list `factors`, with parameters such as ``1__strength``."""
+    """Base of objects with a list `factors` and parameters like ``1__strength``."""
 
     def get_params(self, deep=True):
-        """Return the parameters, those of the factors under their position.
+        """Return the parameters; the position is the prefix of a factor's parameters.
 
         Parameters
         ----------
@@ -31,7 +31,7 @@ class FactorsByPosition(BaseEstimator):
         return params
 
     def set_params(self, **params):
-        """Set parameters; a position replaces a factor or reaches into it.
+        """Set parameters; a position replaces a factor or sets a parameter of it.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Strategies that weigh classes, and products taken apart into rows and classes."""
+"""Strategies that weigh classes, and how to split products into rows and classes."""
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class ClassLevelWeighting(BaseWeighting):
         if type(self)._learn is not ClassLevelWeighting._learn:
             return super()._raw_in_stream(X, y, classes, masses)
         self.classes_ = classes
-        # Classes that are still to come hold the places of theirs.
+        # Classes that may still appear have a place, too.
         self.class_weight_ = self._of_mean_one(np.maximum(masses, 1e-9 * masses.sum()))
         return self._raw(X, y)
 
@@ -102,9 +102,9 @@ class ClassLevelWeighting(BaseWeighting):
 
 
 def split_by_level(weighting):
-    """Return the factors by row, and the factors by class, of a strategy, or None.
+    """Return the factors by row and the factors by class of a strategy, or None.
 
-    Factors by class are emphasis that is the same for all rows of a class, and is
+    Factors by class are emphasis that is equal for all rows of a class, and that is
     learned from the class counts.
     """
     by_level = {True: [], False: []}
@@ -118,9 +118,9 @@ def split_by_level(weighting):
 
 
 def join_levels(by_row, by_class, mean):
-    """Return one fitted strategy of the two that `split_by_level` gave.
+    """Return one fitted strategy from the two parts of `split_by_level`.
 
-    ``mean`` is that of the product of their emphasis, over the rows that it is of.
+    ``mean`` is the mean of their emphasis product over their rows.
     """
     if by_row is None:
         return by_class

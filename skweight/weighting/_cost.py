@@ -1,4 +1,4 @@
-"""Weights from what mistakes cost."""
+"""Weights from the costs of mistakes."""
 
 import numpy as np
 
@@ -11,37 +11,37 @@ LEVELS = ("auto", "class", "instance")
 
 
 class CostWeighting(BaseWeighting):
-    r"""Weigh rows by what is at stake in them.
+    r"""Weigh rows by the cost of a mistake in each row.
 
     For a learner that should focus on expensive mistakes. Try the expected-cost
-    decision on calibrated probabilities first (``decision=cost``): it needs no weights,
-    and weights help beyond it only where the model is too simple for its data. Use both
-    together only with a calibration in between. Role: emphasis.
+    decision on calibrated probabilities first (``decision=cost``): it needs no weights.
+    Weights improve it only if the model is too simple for its data. Use both together
+    only with a calibration in between. Role: emphasis.
 
     .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
 
-    with the costs of row :math:`i` at level "instance"; at level "class" every class
+    with the costs of row :math:`i` at level "instance". At level "class", every class
     has the weight that comes closest to the costs, see `CostMatrix.class_weight`.
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, maybe per row; a dict with ``fp`` and ``fn``, a nested dict ``{true:
-        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" can
-        be read in one way only and are taken, too.
+        Costs, maybe per row. A dict with ``fp`` and ``fn``, a nested dict ``{true:
+        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" are
+        unambiguous, so they are accepted, too.
     level : {"auto", "class", "instance"}, default="auto"
         Whether all rows of a class weigh the same. ``"auto"``: only if they cost the
         same.
     method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
-        How class weights are found where three classes or more have costs that no
-        weights can express; see `CostMatrix.class_weight`.
+        How class weights are computed if the costs of three or more classes cannot be
+        expressed by weights; see `CostMatrix.class_weight`.
     drop : bool, default=False
-        Whether columns of X that carry costs are hidden from the estimator. False lets
-        it learn from them; they must then be there at prediction.
+        Whether columns of X that contain costs are hidden from the estimator. If False,
+        the estimator may learn from them, and they must be present at prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -60,14 +60,14 @@ class CostWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if labels are missing or unknown, costs cannot be read from the rows,
-        or no decision costs more than another.
+        In `fit`, if labels are missing or unknown, if costs cannot be read from the
+        rows, or if no decision costs more than another.
 
     Warns
     -----
     DecisionWarning
-        If no class weights can say the same as the costs, or rows are cheaper decided
-        otherwise than their label says; those get weight zero.
+        If no class weights can express the costs, or if another decision than the label
+        is cheaper for some rows. These rows get weight zero.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Entropy balancing: weights under which moments are exactly those of a target."""
+"""Entropy balancing: weights under which moments exactly equal those of a target."""
 
 from typing import NamedTuple
 
@@ -22,17 +22,17 @@ from skweight.weighting._shift import SharedTarget
 
 # Largest distance to a moment that counts as reached, in standard deviations.
 _REACHED = 1e-8
-# Ridge with which the distance to a target that cannot be reached is measured.
+# Ridge for measuring the distance to a target that cannot be reached.
 _FAR = 1e-6
 
 
 class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
-    r"""Weight training rows so that their moments are exactly those of a target.
+    r"""Weight training rows so that their moments exactly equal those of a target.
 
-    For a population of which rows, or published means and shares, are known. Of all
-    weights with the moments of the target these are closest to the ones the rows have,
-    by relative entropy. Milliseconds where a density ratio takes seconds, and right
-    where the ratio is log-linear in the moments; a target that differs otherwise needs
+    Use it if rows of the target, or its published means and shares, are known. Among
+    all weights with these moments, the strategy finds those closest to the present
+    weights, by relative entropy. It takes milliseconds; a density ratio takes seconds.
+    It is correct if the ratio is log-linear in the moments. For other targets, use
     `degree`, `interactions` or :class:`~skweight.DensityRatioWeighting`. Role:
     population.
 
@@ -48,37 +48,38 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it. Columns of a
-        DataFrame are matched by name, and columns of X that it lacks are not balanced.
-        Numbers are balanced by their mean, text and categories by the share of every
-        value; missing categories are a value of their own.
+        Unlabelled rows of the target. They are kept by reference: clones share them.
+        Columns of a DataFrame are matched by name, and columns of X that it lacks are
+        not balanced. Numbers are balanced by their mean, text and categories by the
+        share of every value. Missing categories count as a separate value.
     moments : dict, default=None
         Known moments, instead of `X_target`: ``{column: mean}``, ``{column:
         [mean, mean of squares, ...]}`` or ``{column: {value: share}}``, columns by name
         or position.
     degree : int, default=1
         Highest power of a number whose mean is balanced: 2 adds variances. Raising it
-        comes closer to the target and leaves fewer effective rows.
+        brings the rows closer to the target and leaves fewer effective rows.
     interactions : bool, default=False
-        Whether means of the products of two columns are balanced, too: covariances,
-        and the joint shares of two categories.
+        Whether means of products of two columns are balanced, too. These are
+        covariances, and joint shares of two categories.
     ridge : float, default=0.0
         Penalty :math:`\rho` on the multipliers :math:`\lambda`, in units of
-        standardised moments. 0 meets the moments exactly, or refuses. Raising it
-        leaves a gap of :math:`\rho\lambda` and more effective rows, and serves targets
-        out of reach.
+        standardised moments. 0 meets the moments exactly, or raises an error. Raising
+        it leaves a gap of :math:`\rho\lambda` and more effective rows. Targets out of
+        reach need it.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are; any other breaks the moments.
+        stabilizer. None leaves the weights unchanged. With any other value, the moments
+        are no longer exact.
 
     Attributes
     ----------
     moments_ : list of Moment
         ``name``, ``target`` and ``weighted`` of each moment: its mean in the target and
-        over the weighted training rows. Powers and products are about the means.
+        over the weighted training rows. Powers and products are centred at the means.
     coef_ : ndarray of shape (n_moments,)
         Multipliers :math:`\lambda` of the standardised moments.
     gap_ : float
@@ -93,8 +94,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     ------
     ValueError
         In `fit`, if no weights have these moments (the message gives the gap and the
-        moment), a column is constant at another value than in the target, there are as
-        many moments as rows, or values are missing.
+        moment), if a column is constant at another value than in the target, if there
+        are as many moments as rows, or if values are missing.
 
     See Also
     --------
@@ -103,10 +104,10 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 
     Notes
     -----
-    The dual is smooth and convex; Newton's method needs about ten passes over the rows,
-    each O(n d^2) for d moments. Values that the target never shows weigh nothing. Rows
-    outside the range of the training rows have weights by the same exponential, which
-    grows fast there: set a `stabilizer`.
+    The dual is smooth and convex. Newton's method needs about ten passes over the rows,
+    each O(n d^2) for d moments. Rows with a value that the target never has get weight
+    zero. Rows outside the range of the training rows get weights by the same
+    exponential, which grows fast there: set a `stabilizer`.
 
     References
     ----------
@@ -165,7 +166,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         return weights
 
     def _learn_of(self, X, mass):
-        """Learn from rows that count, and return their weights."""
+        """Learn from rows with positive weight, and return their weights."""
         if self.moments is None:
             self._moments, wanted = moments_of_rows(
                 X,
@@ -194,27 +195,27 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         return raw
 
     def fit_statistics(self, statistics):
-        """Learn the weights of rows that do not fit into memory, by passes over them.
+        """Learn the weights of rows that do not fit into memory, in several passes.
 
         Parameters
         ----------
         statistics : callable
-            Fills the object that it is given by one pass over the rows, and returns
-            it: ``lambda sums: summarize(rows, sums, X=columns)``. It is called about
-            ten times.
+            Function that fills its argument by one pass over the rows, and returns it:
+            ``lambda sums: summarize(rows, sums, X=columns)``. It is called about ten
+            times.
 
         Returns
         -------
         self : object
-            The fitted strategy, the same as by `fit` on the rows.
+            The fitted strategy, equal to the result of `fit` on the rows.
 
         Raises
         ------
         TypeError
             If `statistics` cannot be called.
         ValueError
-            If no weights have these moments, a mean of the target is at the end of what
-            the rows have, or a `stabilizer` is set.
+            If no weights have these moments, if a mean of the target is at the end of
+            the range of the rows, or if a `stabilizer` is set.
         """
         self._check_parameters()
         if not callable(statistics):
@@ -280,14 +281,14 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         ]
 
 
-# -- the dual: knows masses of distinct rows and their moments, nothing of tables ------
+# -- the dual: uses masses and moments of distinct rows, not tables --------------------
 
 
 class Balance(NamedTuple):
     """The solution: multipliers of standardised moments, and moments at an edge.
 
-    ``edges`` are pairs of a moment and a value: the smallest or largest value that the
-    rows have. The target has no other value, so other rows have weight zero.
+    ``edges`` are pairs of a moment and a value: the smallest or largest value of the
+    rows. The target has no other value, so all other rows get weight zero.
     """
 
     coef: np.ndarray
@@ -306,11 +307,11 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """The dual has no minimum, because no weights have the moments of the target."""
+    """Raised if no weights have the moments of the target: the dual has no minimum."""
 
 
 class _Dual:
-    """``log sum b exp(z'l)`` of standardised moments z, less those of the target."""
+    """``log sum b exp(z'l)`` of standardised moments z, minus those of the target."""
 
     def __init__(self, z, share, lowest):
         self.z, self.share, self.lowest = z, share, lowest
@@ -333,10 +334,10 @@ class _Dual:
 
 
 class _Bounded:
-    """A dual that stops a search where it is too small for any weights to exist.
+    """A dual that stops a search when its value is too small for any weights to exist.
 
-    Where weights w exist, the value is at least minus their relative entropy, and so
-    at least the logarithm of the smallest share.
+    If weights w exist, the value is at least minus their relative entropy. So it is at
+    least the logarithm of the smallest share.
     """
 
     def __init__(self, dual, lowest):
@@ -351,7 +352,7 @@ class _Bounded:
 
 
 def balance(values, share, wanted, names, ridge=0.0):
-    """Return the weights closest to `share` under which the mean of `values` is wanted.
+    """Return the weights closest to `share` for which `values` have the wanted mean.
 
     A row may represent several identical rows; `share` is then their total.
 
@@ -364,7 +365,7 @@ def balance(values, share, wanted, names, ridge=0.0):
     wanted : ndarray of shape (n_moments,)
         Means in the target.
     names : list of str
-        What the moments are called in messages.
+        Names of the moments for messages.
     ridge : float, default=0.0
         Penalty on the multipliers.
 
@@ -376,7 +377,7 @@ def balance(values, share, wanted, names, ridge=0.0):
     values, share = values[counts], share[counts]
     edges = []
     while not ridge:
-        # On an edge fewer rows are left, and another moment may be on its edge there.
+        # At an edge fewer rows remain, and another moment may then be at its edge.
         further = _find_edges(values, share, wanted, names)
         if not further:
             break
@@ -413,10 +414,10 @@ _REMEDY = (
 
 
 def balance_in_passes(passes, names, ridge, *, given):
-    """Return the solution for rows that are seen by passes, and the last sums.
+    """Return the solution for rows that are read in passes, and the last sums.
 
     `given` says that the target names all values. Rows with other values are then an
-    error; otherwise they are rows outside of the target.
+    error; otherwise they are rows outside the target.
     """
     sums, wanted = passes.start(), passes.origin
     if given and sums["mass"] < sums["total"] * (1 - 1e-12):
@@ -460,7 +461,7 @@ def _solve(z, share, names, ridge):
 
 
 def _minimum(dual, names, ridge):
-    """Return the minimum of a dual, or say by what moment there is none."""
+    """Return the minimum of a dual, or raise an error that names a moment."""
     start = np.zeros(len(names))
     if not start.size:
         return start
@@ -469,7 +470,7 @@ def _minimum(dual, names, ridge):
         coef = newton(_Bounded(pulled, dual.lowest), start)
     except _OutOfReachError:
         _refuse(dual, names)
-    for _ in range(2):  # to the last digit: Newton stops where its objective is flat
+    for _ in range(2):  # to full precision: Newton stops where its objective is flat
         coef = coef + newton_step(*pulled.slopes(coef))
     if not ridge and np.abs(dual.slopes(coef)[0]).max() > _REACHED:
         _refuse(dual, names)
@@ -477,7 +478,7 @@ def _minimum(dual, names, ridge):
 
 
 def _refuse(dual, names):
-    """Say how far the target is from all that weights can reach, and by what moment."""
+    """Return a message about the distance of the target from all possible weights."""
     start = np.zeros(len(names))
     pulled = Ridge(dual, _FAR * np.eye(start.size), start)
     gap = pulled.objective.slopes(newton(pulled, start))[0]
@@ -491,7 +492,7 @@ def _refuse(dual, names):
 
 
 def _find_edges(values, share, wanted, names):
-    """Return the moments at an end of their range, or say which is beyond."""
+    """Return the moments at an end of their range, or raise for one beyond it."""
     edges = []
     low, high = values.min(axis=0), values.max(axis=0)
     margin = _rounding(np.maximum(np.abs(low), np.abs(high)))
@@ -528,7 +529,7 @@ def _on_edges(values, edges):
 
 
 def _check_constant(varies, centre, wanted, size, names):
-    """Raise where the training rows know one value alone, and the target another."""
+    """Raise if the training rows have one value only, and the target another."""
     off = ~varies & (np.abs(centre - wanted) > 1e-8 * np.maximum(size, 1e-8))
     if off.any():
         moment = int(np.flatnonzero(off)[0])

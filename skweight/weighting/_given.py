@@ -1,4 +1,4 @@
-"""Strategies whose weights are given: in a column of X, or by a function."""
+"""Strategies whose weights are given, in a column of X or by a function."""
 
 import numpy as np
 
@@ -10,29 +10,29 @@ from skweight.weighting._base import BaseWeighting
 class ColumnWeighting(BaseWeighting):
     r"""Take the weights from a column of X, which the estimator never sees.
 
-    A weight that is a column travels with its row: through ``train_test_split``,
-    through any cross-validation and any search, with metadata routing on or off. Use
-    it for survey, exposure or frequency weights, and for weights computed elsewhere.
+    A weight in a column stays with its row: through ``train_test_split``, through any
+    cross-validation and any search, with or without metadata routing. Use it for
+    survey, exposure or frequency weights, and for weights computed elsewhere.
     :class:`~skweight.WeightedClassifier` drops the column before its estimator is
-    fitted, and again in `predict` where it is still there.
+    fitted, and again in `predict` if it is present.
 
     .. math:: w_i \propto X_{i,\text{column}}
 
     Parameters
     ----------
     column : str, int, callable or metadata
-        Name of the column of a DataFrame, or position of it in an array (negative
-        positions count from the end); a callable of X; or ``metadata("name")``, an
-        array that comes with the fit.
+        Name of a DataFrame column, or position in an array (negative positions count
+        from the end); a callable of X; or ``metadata("name")``, an array that is passed
+        to `fit`.
     role : {"population", "emphasis"}, default="population"
-        What the numbers mean. ``"population"``: how many rows of the population the
-        row stands for. ``"emphasis"``: how hard training should look at it.
+        Meaning of the numbers. ``"population"``: how many rows of the population the
+        row stands for. ``"emphasis"``: how strongly training should count it.
     drop : bool, default=True
         Whether the column is hidden from the estimator and from other strategies.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class ColumnWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if X has no such column, or it holds negative, missing or infinite
-        values or zeros alone.
+        In `fit`, if X has no such column, or if it contains negative, missing or
+        infinite values, or only zeros.
 
     See Also
     --------
@@ -80,10 +80,10 @@ class ColumnWeighting(BaseWeighting):
 
 
 class FunctionWeighting(BaseWeighting):
-    r"""Compute the weights with a function of your own.
+    r"""Compute the weights with your own function.
 
-    What ``weighting=callable`` means. The function is called with the training rows
-    and labels as they came, and must return one non-negative number per row.
+    This is ``weighting=callable``. The function is called with the training rows and
+    labels as passed, and must return one non-negative number per row.
 
     .. math:: w = \text{func}(X, y)
 
@@ -93,12 +93,12 @@ class FunctionWeighting(BaseWeighting):
         ``func(X, y) -> array-like of shape (n_samples,)``. A module-level function
         keeps the strategy picklable; a lambda does not.
     role : {"emphasis", "population"}, default="emphasis"
-        What the numbers mean. ``"emphasis"``: how hard training should look at a row.
-        ``"population"``: how many rows of the population the row stands for.
+        Meaning of the numbers. ``"emphasis"``: how strongly training should count a
+        row. ``"population"``: how many rows of the population the row stands for.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -110,8 +110,8 @@ class FunctionWeighting(BaseWeighting):
     TypeError
         In `fit`, if `func` cannot be called.
     ValueError
-        In `fit`, if it returns negative, missing or infinite weights, zeros alone, or
-        another number of weights than rows.
+        In `fit`, if it returns negative, missing or infinite weights, only zeros, or a
+        wrong number of weights.
 
     See Also
     --------
@@ -120,7 +120,7 @@ class FunctionWeighting(BaseWeighting):
 
     Notes
     -----
-    Costs one call of `func` for a fit.
+    One call of `func` for each fit.
 
     Examples
     --------
@@ -141,7 +141,7 @@ class FunctionWeighting(BaseWeighting):
         self.stabilizer = stabilizer
 
     def _sources(self):
-        return [self.func]  # it reads what it likes, and so gets X as it came
+        return [self.func]  # it may read any column, and so gets X unchanged
 
     def _raw(self, X, y):
         if not callable(self.func):

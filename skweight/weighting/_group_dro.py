@@ -1,4 +1,4 @@
-"""Group weights found by out-of-fold losses: distributionally robust over groups."""
+"""Group weights from out-of-fold losses: distributionally robust over groups."""
 
 import numpy as np
 
@@ -11,22 +11,22 @@ _SMALLEST_PROBABILITY = 1e-7
 
 
 class GroupDROWeighting(BaseModelWeighting):
-    r"""Find the weights of groups under which the worst group fares best.
+    r"""Find the group weights that give the worst group the lowest loss.
 
-    Groups that are hard get more weight than groups that are merely rare. Each round
-    fits with the weights so far and looks at the out-of-fold loss of every group; the
-    weights are the mean over the rounds. Where
-    :class:`GroupBalancedWeighting` in one fit is not enough: it comes close. Wrong
-    labels look hard, too; ``reference="per_group"`` forgives a group what no model
-    could do better. Role: emphasis.
+    Hard groups get more weight than groups that are only rare. Each round fits with the
+    present weights and computes the out-of-fold loss of every group. The result is the
+    mean of the weights over the rounds. Use it if :class:`GroupBalancedWeighting` is
+    not enough; that strategy comes close with one fit. Rows with wrong labels look
+    hard, too. ``reference="per_group"`` subtracts the loss that no model could avoid.
+    Role: emphasis.
 
     .. math::
 
         q_g^{(t+1)} \propto q_g^{(t)} \exp\bigl(\eta\,(L_g^{(t)} - R_g)\bigr), \qquad
         w_i = \frac{n}{n_{g(i)}} \, \frac{1}{T} \sum_{t=1}^{T} q_{g(i)}^{(t)}
 
-    with :math:`L_g` the mean out-of-fold log loss of group g and :math:`R_g` that of
-    its reference, zero without one.
+    with :math:`L_g` the mean out-of-fold log loss of group g. :math:`R_g` is that of
+    its reference, or zero without a reference.
 
     Parameters
     ----------
@@ -36,36 +36,38 @@ class GroupDROWeighting(BaseModelWeighting):
     by_label : bool, default=True
         Whether the groups of the formula are combinations of group and label.
     reference : None or "per_group", default=None
-        ``"per_group"``: the loss of a model fitted on the group alone, with its labels
-        balanced where `by_label` is true: the minimax excess loss of DoReMi.
+        ``"per_group"``: the loss of a model fitted on the group alone, with balanced
+        labels if `by_label` is true. This is the minimax excess loss of DoReMi.
     n_rounds : int, default=10
         Number T of rounds. Raising it finds better weights, at k fits a round.
     step : float, default=1.0
-        How fast weights follow losses, :math:`\eta`. Raising it suits few rounds.
+        Step size :math:`\eta`: how fast weights follow losses. With few rounds, raise
+        it.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        If False, the estimator may learn from them, and they must be present at
+        prediction.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted by a
+        The model whose probabilities are used. None: the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds where `fit_weigh` is called by itself; fewer where a class has
-        fewer rows. In the fit of a classifier its ``cv`` decides.
+        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
+        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
     n_jobs : int or None, default=None
-        Number of models to fit at a time where `fit_weigh` is called by itself.
+        Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, where the content of the rows does not decide them.
+        Seed of the folds, if the content of the rows does not determine them.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     groups_ : list
-        Groups of the formula; tuples where several columns, or the label, make one.
+        Groups of the formula; tuples if several columns, or the label, form a group.
     group_share_ : ndarray of shape (n_groups,)
         Mean of :math:`q_g` over the rounds.
     loss_ : ndarray of shape (n_rounds, n_groups)
@@ -73,15 +75,15 @@ class GroupDROWeighting(BaseModelWeighting):
     reference_loss_ : ndarray of shape (n_groups,)
         :math:`R_g`.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no model, a row has no group, or a group has fewer than
-        two rows that count, so that its loss cannot be held out.
+        In `fit`, if there is no model, if a row has no group, or if a group has fewer
+        than two rows of positive weight, so that its loss cannot be held out.
     TypeError
         In `fit`, if the model has no probabilities.
 
@@ -92,8 +94,8 @@ class GroupDROWeighting(BaseModelWeighting):
     Notes
     -----
     ``n_rounds * k`` fits, and k more per group for references. The mean over the rounds
-    converges, the last round does not. Training losses cannot be used: those of
-    flexible models are zero for every group.
+    converges; the last round does not. Training losses cannot be used, because flexible
+    models have a loss of zero for every group.
 
     References
     ----------

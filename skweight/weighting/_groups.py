@@ -1,4 +1,4 @@
-"""Weights by the group of a row: every group counts alike."""
+"""Weights by group: every group gets the same total weight."""
 
 import numpy as np
 import pandas as pd
@@ -18,27 +18,27 @@ from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import BaseWeighting
 
-# A row alone in its cell that counts as many average rows deserves a word.
+# A single row in its cell that counts as so many average rows causes a warning.
 _MANY_ROWS = 10
 
 
 class GroupWeighting(BaseWeighting):
-    """Base class of strategies that weigh all rows of a group, and label, alike.
+    """Base class of strategies with one weight for each group, or group and label.
 
-    A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``:
-    the raw weight of each cell, from its total ``sample_weight``, both of shape
-    (n_groups, n_classes), or (n_groups, 1) where `needs_classes` is False. Its
+    A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``.
+    It returns the raw weight of each cell from its total ``sample_weight``. Both have
+    shape (n_groups, n_classes), or (n_groups, 1) if `needs_classes` is False. Its
     values for cells without rows are ignored.
 
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples where several columns make a group.
+        Labels of the groups; tuples if several columns form a group.
     classes_ : ndarray of shape (n_classes,)
-        Class labels, where `needs_classes` is true.
+        Class labels, if `needs_classes` is true.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, the mean over the training rows being one; NaN
-        for a cell without rows.
+        Weight of a row of each cell, with mean one over the training rows. NaN for a
+        cell without rows.
     """
 
     _side_information = ("groups",)
@@ -76,7 +76,7 @@ class GroupWeighting(BaseWeighting):
 
     def _raw(self, X, y, **metadata):
         groups = self._read(X, metadata)
-        # Made anew, since what cannot be kept of a strategy is the index.
+        # Made anew, because an index cannot be stored with every strategy.
         index = pd.Index(self.groups_, dtype=object)
         if groups.nlevels > 1:
             index = pd.MultiIndex.from_tuples(self.groups_)
@@ -134,13 +134,13 @@ class GroupWeighting(BaseWeighting):
 
 
 class GroupBalancedWeighting(GroupWeighting):
-    r"""Let every group, or every group and label, count alike.
+    r"""Give every group, or every group and label, the same total weight.
 
-    For a model that must be good on small groups too: a hospital, a dialect, birds in
+    For a model that must also be good on small groups: a hospital, a dialect, birds in
     front of water. One fit with these weights is nearly as good as group DRO with 26 to
     51 fits, and better than every rule without group labels. Choose the strength by
-    :func:`~skweight.metrics.worst_group_scorer`. The aim is the worst group. Equal
-    rates of decisions are another aim, which balancing can make worse, see
+    :func:`~skweight.metrics.worst_group_scorer`. The aim is a low loss of the worst
+    group. Equal decision rates are another aim, and balancing can make them worse, see
     :class:`ReweighingWeighting`. Role: emphasis.
 
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
@@ -153,40 +153,41 @@ class GroupBalancedWeighting(GroupWeighting):
         Group of each row: a column of X by name or position, a callable of X, or
         ``metadata("segment")``. A list of several means their combinations.
     by_label : bool, default=True
-        Whether cells are combinations of group and label. True also breaks the link of
-        a group with its frequent label, which is what a spurious feature lives on.
-        False serves regressors.
+        Whether cells are combinations of group and label. True also removes the link
+        between a group and its frequent label, which spurious features rely on. False
+        is for regressors.
     strength : float, default=1.0
-        0 is no weighting, 1 full balance; raising it beyond lets rare cells lead.
+        0 is no weighting, 1 full balance. Above 1, rare cells dominate.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        If False, the estimator may learn from them, and they must be present at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples where several columns make a group.
+        Labels of the groups; tuples if several columns form a group.
     classes_ : ndarray of shape (n_classes,)
         Class labels, with `by_label`.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, the mean over the training rows being one; NaN
-        for a cell without rows. One column without `by_label`.
+        Weight of a row of each cell, with mean one over the training rows. NaN for a
+        cell without rows. There is one column if `by_label` is False.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if a row has no group, or the column is not there.
+        In `fit`, if a row has no group, or the column is missing.
 
     Warns
     -----
     DegenerateWeightsWarning
-        If a row alone in its cell counts as more than ten average rows.
+        If the only row of a cell counts as more than ten average rows.
 
     See Also
     --------
@@ -196,8 +197,7 @@ class GroupBalancedWeighting(GroupWeighting):
 
     Notes
     -----
-    O(n log n) for the labels of the groups. A cell without rows is left out of the
-    count C.
+    O(n log n) for the labels of the groups. Cells without rows do not count in C.
 
     References
     ----------
@@ -224,7 +224,7 @@ class GroupBalancedWeighting(GroupWeighting):
 
     @property
     def needs_classes(self):
-        """Whether labels are looked at."""
+        """Whether labels are used."""
         return bool(self.by_label)
 
     def _cell_weights(self, masses):

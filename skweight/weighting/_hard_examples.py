@@ -1,4 +1,4 @@
-"""Weights that look harder at what a model gets wrong."""
+"""Weights that emphasise rows that a model gets wrong."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ class HardExampleWeighting(BaseModelWeighting):
     r"""Emphasise rows that a first model gets wrong ("just train twice").
 
     For unknown groups. With known groups, :class:`GroupBalancedWeighting` was better in
-    every case we tried. Rows with wrong labels are emphasised, too: without
+    every case we tried. This strategy also emphasises rows with wrong labels. Without
     `noise_guard` this can invert a model (we saw an AUC of .29), so each fit warns. Use
     it as a last resort, and evaluate it on held-out rows with verified labels. Role:
     emphasis.
@@ -27,35 +27,35 @@ class HardExampleWeighting(BaseModelWeighting):
     Parameters
     ----------
     factor : float, default=5.0
-        How many rows a row counts that the first model gets wrong; at least 1. Raising
-        it lets fewer rows lead.
+        Weight of a row that the first model gets wrong; at least 1. Raising it makes
+        fewer rows dominate.
     noise_guard : bool, default=True
-        Whether rows of which the model is confident that they have another label, as
-        :class:`NoiseAwareWeighting` says, keep their weight of one. They are the wrong
-        labels, or the hardest examples, and nobody can tell.
+        Whether rows keep the weight one if the model is confident of another label
+        (:class:`NoiseAwareWeighting` says when). These rows have wrong labels, or are
+        the hardest examples; the model cannot tell which.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted by a
+        The model whose probabilities are used. None: the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds where `fit_weigh` is called by itself; fewer where a class has
-        fewer rows. In the fit of a classifier its ``cv`` decides.
+        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
+        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
     n_jobs : int or None, default=None
-        Number of models to fit at a time where `fit_weigh` is called by itself.
+        Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, where the content of the rows does not decide them.
+        Seed of the folds, if the content of the rows does not determine them.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     hard_ : ndarray of shape (n_samples,), dtype bool
-        Rows that count `factor`.
+        Rows of weight `factor`.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -64,13 +64,13 @@ class HardExampleWeighting(BaseModelWeighting):
     ValueError
         In `fit`, if there is no model, or a class has a single row.
     TypeError
-        In `fit`, if the model has no probabilities; in `weigh`, which has no meaning
-        for rows that were not in training.
+        In `fit`, if the model has no probabilities. Always in `weigh`, because it has
+        no meaning for rows that were not in training.
 
     Warns
     -----
     DegenerateWeightsWarning
-        In each fit: how many rows carry how much of the training.
+        In each fit: how many rows have which share of the total weight.
 
     See Also
     --------
@@ -79,8 +79,8 @@ class HardExampleWeighting(BaseModelWeighting):
 
     Notes
     -----
-    k fits; where a calibrator or a threshold follows, k (k - 1) / 2 more for pairs of
-    folds, without which held-out scores are wrong.
+    k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits for pairs of
+    folds; without these, held-out scores would be wrong.
 
     References
     ----------

@@ -16,49 +16,49 @@ from skweight.weighting._shift import SharedTarget
 
 METHODS = ("em", "bbse")
 
-# Standard error of a frequency from which on the target says too little about it. The
-# spread of a frequency of which nothing is known is 0.29.
+# Largest standard error of a frequency. Above it, the target says too little about the
+# frequency. An unknown frequency has the spread 0.29.
 LARGEST_ERROR = 0.2
-# Likelihoods of a row that are less, relative to its largest, are as good as this.
+# Smallest likelihood of a row, relative to its largest; smaller ones are raised to it.
 _LEAST_LIKELY = 1e-100
-# Information below this is none.
+# Less information counts as none.
 _SMALLEST = 1e-9
 
 
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     r"""Weight classes so that they are as frequent as in an unlabelled target.
 
-    For label shift: the frequencies of the classes differ where the model is used, but
-    the rows of each class look the same (a disease in season, spam in a campaign). The
-    frequencies are estimated from the predictions of a classifier, fitted on the
-    training rows, for the rows of the target:
+    For label shift: class frequencies differ in deployment, but the rows of each class
+    look the same (a disease in season, spam in a campaign). A classifier is fitted on
+    the training rows. The frequencies are estimated from its predictions for the rows
+    of the target:
 
     .. math:: w_k = p_{target}(k) / p_{source}(k)
 
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it, so a search
-        does not copy it. None: passed to `fit` as ``X_target``.
+        Unlabelled rows of the target. They are kept by reference: clones share them, so
+        a search does not copy them. None: pass them to `fit` as ``X_target``.
     estimator : classifier, default=None
-        Classifier to look at the target with; None is ``LogisticRegression()``. A
-        ``FrozenEstimator`` is not fitted, and its scores are taken as held out.
+        Classifier that predicts the target rows. None is ``LogisticRegression()``. A
+        ``FrozenEstimator`` is not fitted, and its scores count as held out.
     method : {"em", "bbse"}, default="em"
-        ``"em"``: the class frequencies under which the calibrated probabilities of the
-        target are most likely; the more accurate one. ``"bbse"``: those that explain
-        how often each class is predicted, given the confusion matrix; needs labels
-        alone.
+        ``"em"``: the class frequencies that maximise the likelihood of the calibrated
+        probabilities of the target; more accurate. ``"bbse"``: the frequencies that
+        explain how often each class is predicted, given the confusion matrix. It needs
+        only labels.
     cv : int, default=5
-        Number of folds for held-out scores of the training rows, at least 2; fewer
-        where a class has fewer rows.
+        Number of folds for held-out scores of the training rows, at least 2. It is
+        reduced if a class has fewer rows.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -71,24 +71,24 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight per class; the mean over the training rows is one.
     target_prior_error_ : ndarray of shape (n_classes,)
-        Standard errors of these frequencies, of source and target rows together.
-        Above 1 where the scores do not tell classes apart.
+        Standard errors of these frequencies, from source and target rows together.
+        Above 1 if the scores do not separate the classes.
     estimator_ : classifier
-        Fitted on all training rows.
+        Classifier of all training rows.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no target, or a class has too few rows to hold any out.
+        In `fit`, if there is no target, or if a class has too few rows to hold any out.
 
     Warns
     -----
     OverlapWarning
-        In `fit`, if a frequency cannot be found: its standard error is above 0.2, as
-        where the confusion matrix is nearly singular or features say nothing of the
-        label.
+        In `fit`, if a frequency cannot be estimated: its standard error is above 0.2.
+        This happens if the confusion matrix is nearly singular or features do not
+        predict the label.
 
     See Also
     --------
@@ -98,8 +98,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     Notes
     -----
     ``cv + 1`` fits of the classifier. Expectation maximisation needs calibrated
-    probabilities, so the scores are calibrated on held-out rows first; its likelihood
-    is concave in the frequencies, so there is one answer. The confusion equation is
+    probabilities, so the scores are calibrated on held-out rows first. Its likelihood
+    is concave in the frequencies, so the solution is unique. The confusion equation is
     solved by least squares on the simplex of frequencies.
 
     References
@@ -160,8 +160,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the source population each row stands for.
         X_target : array-like of shape (n_target, n_features), default=None
-            Rows of the target. None takes those of the constructor, which is the
-            place for them inside a search.
+            Rows of the target. None uses those of the constructor. Inside a search,
+            pass them to the constructor.
 
         Returns
         -------
@@ -265,7 +265,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         )
 
     def _calibrated(self, held, target, y, weight, classes):
-        """Return probabilities of the target that mean what they say on the source."""
+        """Return probabilities of the target that are calibrated on the source."""
         two = classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         calibrator.fit(held, y, sample_weight=weight, classes=classes)
@@ -285,10 +285,10 @@ def predicted_codes(scores):
 
 
 def most_likely_prior(proba, prior, *, tol=1e-10):
-    """Return the class frequencies under which probabilities of rows are most likely.
+    """Return the class frequencies that maximise the likelihood of probabilities.
 
-    The likelihood of a row is proportional to the sum over classes of its probability
-    times new over old frequency: proportions of a mixture.
+    The likelihood of a row is proportional to a sum over classes: its probability times
+    new over old frequency. This is the problem of mixture proportions.
     """
     present = prior > 0
     A = in_reach(proba[:, present] / prior[present])
@@ -299,10 +299,10 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 
 
 def in_reach(likelihoods):
-    """Return likelihoods of rows whose squares are numbers.
+    """Return likelihoods of rows whose squares do not overflow or vanish.
 
-    Only ratios within a row matter. They are changed only if a class with almost no
-    weight makes some of them huge.
+    Only ratios within a row matter. They change only if a class with almost no weight
+    makes some of them huge.
     """
     if likelihoods.max() < 1 / _LEAST_LIKELY:
         return likelihoods
@@ -315,8 +315,8 @@ def error_of_mixture(proba, prior, frequencies, weight):
     """Return the standard errors of the frequencies of a mixture.
 
     Computed from the information per row of the target. The calibration was learned
-    from the source and has an error too. So the number of rows in the formula is
-    1 / (1 / n_target + 1 / n_source).
+    from the source and has an error too. So the number of rows in the formula is 1 / (1
+    / n_target + 1 / n_source).
     """
     present = np.flatnonzero(prior > 0)
     errors = np.zeros(prior.size)
@@ -324,7 +324,8 @@ def error_of_mixture(proba, prior, frequencies, weight):
         return errors
     A = in_reach(proba[:, present] / prior[present])
     A /= np.maximum(A @ frequencies[present], _LEAST_LIKELY)[:, None]
-    # Coordinates on the simplex: all frequencies but one, which follows from the rest.
+    # Coordinates on the simplex: all frequencies except one, which follows from the
+    # rest.
     base = int(np.argmax(frequencies[present]))
     free = np.delete(np.arange(present.size), base)
     slopes = A[:, free] - A[:, [base]]
@@ -340,19 +341,19 @@ def error_of_mixture(proba, prior, frequencies, weight):
 def error_of_confusion(confusion, n_source, frequencies, n_target):
     """Return the standard errors of frequencies that solve the confusion equation.
 
-    By the delta method, of the predicted shares of the target and of every column of
-    the matrix.
+    By the delta method, applied to the predicted shares of the target and to every
+    column of the matrix.
     """
 
     def spread(p, n):
         return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
 
-    # As if each cell had a share of one more row, since none is known to be empty.
+    # One row is spread over all cells, because no cell is known to be empty.
     confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
     noise = spread(confusion @ frequencies, n_target)
     for k, share in enumerate(frequencies):
         noise = noise + share**2 * spread(confusion[:, k], n_source[k])
-    # On the simplex: one class is what the others leave over, in rows as in columns.
+    # On the simplex, one class is determined by the others, in rows and in columns.
     slopes = (confusion[:, :-1] - confusion[:, [-1]])[:-1]
     left, values, right = np.linalg.svd(slopes)
     inverse = (right.T / np.maximum(values, _SMALLEST)) @ left.T
@@ -362,9 +363,10 @@ def error_of_confusion(confusion, n_source, frequencies, n_target):
 
 
 def prior_from_confusion(confusion, shares):
-    """Return frequencies q >= 0, summing to one, with confusion @ q next to shares."""
+    """Return frequencies q >= 0 with sum one and confusion @ q closest to shares."""
     k = shares.size
-    # The sum is asked for as one more, heavier equation, and then made exact.
+    # The sum is one more equation with a large weight. The final division makes it
+    # exact.
     A = np.vstack([confusion, 1e3 * np.ones(k)])
     b = np.append(shares, 1e3)
     H = A.T @ A + 1e-9 * np.eye(k)

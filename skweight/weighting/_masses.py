@@ -1,7 +1,7 @@
-"""What strategies that weigh by class learn from, where the rows are nowhere together.
+"""The input of strategies that weigh by class when the rows are not in memory.
 
-Any object with the classes and their masses works, so this package does not import
-``skweight.scale``, which counts them.
+Any object with the classes and their masses is accepted. So this package does not
+import ``skweight.scale``, which counts the masses.
 """
 
 from typing import NamedTuple
@@ -35,7 +35,7 @@ def rows_of_cells(statistics, weighting):
 
 
 def refuse_stabilizer(weighting, what):
-    """Raise if a strategy has a stabilizer, which sums cannot serve."""
+    """Raise if a strategy has a stabilizer, because sums are not enough for it."""
     if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
         same = f": all rows of a {what} weigh the same" if what != "table" else ""
         raise ValueError(
@@ -45,7 +45,7 @@ def refuse_stabilizer(weighting, what):
 
 
 def masses_of(statistics, weighting):
-    """Return classes and masses, or say why the strategy cannot learn from them."""
+    """Return classes and masses, or raise if the strategy cannot learn from them."""
     name = type(weighting).__name__
     if not (hasattr(statistics, "classes_") and hasattr(statistics, "mass_")):
         raise TypeError(

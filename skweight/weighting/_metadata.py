@@ -1,4 +1,4 @@
-"""Which strategy asks for which row-wise array."""
+"""Which strategy requests which row-wise array."""
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import (
@@ -13,8 +13,8 @@ from sklearn.utils.validation import has_fit_parameter
 def asks_for(weighting, name):
     """Return whether a strategy's fit takes the row-wise array of that name.
 
-    Its `fit` names the array, or, where the name is the user's choice, its metadata
-    routing does.
+    Its `fit` has an argument of this name. If the user chose the name, the metadata
+    routing of the strategy contains it.
     """
     if has_fit_parameter(weighting, name):
         return True
@@ -35,7 +35,7 @@ def route_to_factors(product, factors):
 
 
 def sort_metadata(product, factors, metadata):
-    """Return for each factor of a product the metadata that it asks for."""
+    """Return for each factor of a product the metadata that it requests."""
     if metadata and get_config()["enable_metadata_routing"]:
         routed = process_routing(product, "fit", **metadata)
         return [

@@ -1,4 +1,4 @@
-"""The contract of strategies that look at a model: out-of-fold probabilities."""
+"""The contract of strategies that use out-of-fold probabilities of a model."""
 
 import numpy as np
 
@@ -15,34 +15,33 @@ from skweight.weighting._base import BaseWeighting
 
 
 class BaseModelWeighting(BaseWeighting):
-    """Base class of strategies that look at a model.
+    """Base class of strategies that depend on a fitted model.
 
-    They learn from out-of-fold probabilities: of the estimator that they are to serve,
-    or of an `estimator` of their own. A subclass has the parameters ``estimator``,
-    ``cv``, ``n_jobs`` and ``random_state`` and implements
-    ``_learn_from(fits, X, codes, mass, **metadata)``, which returns the raw weights of
-    the training rows:
+    They learn from out-of-fold probabilities, either of the estimator that uses the
+    weights, or of their own `estimator`. A subclass has the parameters ``estimator``,
+    ``cv``, ``n_jobs`` and ``random_state`` and implements ``_learn_from(fits, X, codes,
+    mass, **metadata)``, which returns the raw weights of the training rows:
 
-    - ``fits.proba(emphasis=None)`` is an array (n_samples, n_classes) of probabilities
-      of each row by a model without its fold, fitted on population x emphasis, at k
-      fits a call; ``fits.n_fits`` counts them;
-    - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` the
-      population weight of each row, ones without any.
+    - ``fits.proba(emphasis=None)`` is an array (n_samples, n_classes): the
+      probabilities of each row by a model without its fold, fitted on population x
+      emphasis. Each call costs k fits, and ``fits.n_fits`` counts them;
+    - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` holds the
+      population weights of the rows, or ones.
 
-    Weights learned from a model that saw the labels must not be seen by scores that are
-    held out. In the fit of a :class:`~skweight.WeightedClassifier`, whose estimator is
-    the model, and where a calibrator or a threshold follows, it is called once more
-    for each fold, on the rows outside of it and with ``fits.without(fold)``, whose
+    Weights that use labels would leak into held-out scores. In the fit of a
+    :class:`~skweight.WeightedClassifier`, the estimator of the classifier is the model.
+    If a calibrator or a threshold follows, ``_learn_from`` is called once more for each
+    fold. It then gets the rows outside the fold and ``fits.without(fold)``, whose
     probabilities come from models that saw neither the row nor the fold. Set `by_row`
-    to False where a weight is that of a whole group, which tells nothing of the label
-    of one row.
+    to False if all rows of a group have one weight, because such a weight does not
+    reveal the label of a row.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -74,7 +73,7 @@ class BaseModelWeighting(BaseWeighting):
 
     def _learn(self, X, y, sample_weight, fits=None, **metadata):
         self.classes_, codes = encode_labels(y)
-        # Rows of a fold need not have all classes, and probabilities do.
+        # A fold may lack some classes, but probabilities have all of them.
         if fits is not None:
             self.classes_ = fits.classes
         if self.classes_.size < 2:
@@ -96,7 +95,7 @@ class BaseModelWeighting(BaseWeighting):
         return raw
 
     def _own_fits(self, X, y, sample_weight):
-        """Return fits of the estimator that the strategy was given."""
+        """Return fits of the strategy's own estimator."""
         check_number(self.cv, name="cv", low=2)
         if self.estimator is None:
             raise ValueError(

@@ -1,7 +1,8 @@
 """Moments of a table: means of numbers, of their powers and products, shares of values.
 
-A moment is a product of factors. A factor is a number about its mean in the target,
-raised to a power, or one where a column has a certain value and zero elsewhere.
+A moment is the mean of a product of factors. A factor is either a power of a number,
+centred at its mean in the target, or an indicator: one for a certain value of a column,
+and zero for others.
 """
 
 from math import comb
@@ -20,7 +21,7 @@ _MISSING = "(missing)"
 
 
 class Power(NamedTuple):
-    """A number less `centre`, raised to a power."""
+    """A number minus `centre`, raised to a power."""
 
     column: object
     centre: float
@@ -28,7 +29,7 @@ class Power(NamedTuple):
 
     @property
     def name(self):
-        """What the factor is called."""
+        """Name of the factor."""
         name = _name_of(self.column)
         return name if self.power == 1 else f"{name}^{self.power}"
 
@@ -38,7 +39,7 @@ class Power(NamedTuple):
 
 
 class Level(NamedTuple):
-    """One where a column has the value at `position` of its levels."""
+    """One if a column has the value at `position` of its levels, else zero."""
 
     column: object
     levels: tuple
@@ -46,7 +47,7 @@ class Level(NamedTuple):
 
     @property
     def name(self):
-        """What the factor is called."""
+        """Name of the factor."""
         return f"{_name_of(self.column)}={self.levels[self.position]!r}"
 
     def values(self, read):
@@ -55,7 +56,7 @@ class Level(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One moment: what it is called, its mean in the target and after weighting."""
+    """One moment: its name, its mean in the target and its mean after weighting."""
 
     name: str
     target: float
@@ -63,14 +64,14 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """Which moments are balanced, and the values that the target shows at all.
+    """Which moments are balanced, and which values occur in the target.
 
     Parameters
     ----------
     terms : list of tuple of factors
-        One tuple for each moment: its value is their product.
+        A tuple of factors for each moment; the moment is their product.
     levels : dict
-        For each column of categories the values with a positive share in the target.
+        For each column of categories, the values with a positive share in the target.
     """
 
     def __init__(self, terms, levels):
@@ -92,7 +93,7 @@ class Moments:
     def compare(self, wanted, reached):
         """Return the means of each moment in the target and after weighting.
 
-        A number itself is told as it is; powers and products are about the mean.
+        A number itself is not centred; powers and products are.
         """
         away = [
             term[0].centre
@@ -108,7 +109,7 @@ class Moments:
         ]
 
     def shown(self, X):
-        """Return which rows have values that the target shows in every column."""
+        """Return which rows have only values that occur in the target."""
         read = Reader(X)
         rows = np.ones(read.n_rows, dtype=bool)
         for column, levels in self.levels.items():
@@ -132,13 +133,13 @@ class Reader:
         self.n_rows = self.X.shape[0]
 
     def columns(self):
-        """Return what the columns are called: names, or positions."""
+        """Return the names of the columns, or their positions."""
         if column_names(self.X) is None:
             return list(range(self.X.shape[1]))
         return list(self.X.columns)
 
     def raw(self, column):
-        """Return a column as it is."""
+        """Return a column unchanged."""
         return np.asarray(
             take_column(self.X, column, owner="EntropyBalancingWeighting")
         )
@@ -160,7 +161,7 @@ class Reader:
         )
 
     def numbers(self, column):
-        """Return a column as floats, or say that it has gaps or text."""
+        """Return a column as floats, or raise if it has missing values or text."""
         values = self.raw(column)
         try:
             values = values.astype(np.float64)
@@ -180,7 +181,7 @@ class Reader:
         return values
 
     def categories(self, column):
-        """Return a column as objects, missing ones under a name of their own."""
+        """Return a column as objects; missing values get a name."""
         values = self.raw(column).astype(object)
         values[find_missing(values)] = _MISSING
         return values
@@ -191,14 +192,14 @@ class Reader:
 
 
 def moments_of_rows(X, X_target, share, *, degree, interactions):
-    """Return which moments the rows of a target ask for, and their values there.
+    """Return the moments for the rows of a target, and their values there.
 
     Parameters
     ----------
     X, X_target : array-like
-        Training rows, of which only the columns are looked at, and rows of the target.
+        Training rows, of which only the columns are used, and rows of the target.
     share : ndarray of shape (n_target,)
-        Share of the target that each of its rows has.
+        Share of each row in the target.
     degree : int
         Highest power.
     interactions : bool
@@ -223,7 +224,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
         by_column.append(factors)
     terms = [(factor,) for factors in by_column for factor in factors]
     if interactions:
-        # Of a number its first power alone: higher ones are asked for by degree.
+        # With products, only the first power of a number; `degree` adds higher powers.
         bases = [
             [f for f in factors if getattr(f, "power", 1) == 1] for factors in by_column
         ]
@@ -239,7 +240,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
 
 
 def moments_given(X, means):
-    """Return which moments a dict asks for, and their values.
+    """Return the moments for a dict, and their values.
 
     Parameters
     ----------
@@ -279,7 +280,7 @@ def moments_given(X, means):
 
 
 def check_shares(shares, values, name):
-    """Return the positive shares of a margin, or say what is wrong with them.
+    """Return the positive shares of a margin, or raise for an invalid margin.
 
     Parameters
     ----------
@@ -288,12 +289,12 @@ def check_shares(shares, values, name):
     values : array-like
         Values of the training rows, repeated or not.
     name : str
-        What the column is called.
+        Name of the column.
 
     Returns
     -------
     shares : dict {value: share}
-        Those that are positive, with sum one.
+        The positive shares, with sum one.
     """
     checked = {}
     for value, share in shares.items():
@@ -323,7 +324,7 @@ def check_shares(shares, values, name):
 
 
 def _common_columns(source, target):
-    """Return the columns of the target, each of which the training rows must have."""
+    """Return the columns of the target; the training rows must have each of them."""
     named = [column_names(table.X) is not None for table in (source, target)]
     if all(named):
         known = source.columns()
@@ -343,10 +344,10 @@ def _common_columns(source, target):
 
 
 def _levels_of(column, shares, source):
-    """Return a factor for each value but one, and all values.
+    """Return a factor for each value except one, and all values.
 
-    Shares sum to one, so that one of them follows from the others: the largest of those
-    that training rows have.
+    Shares sum to one, so one of them follows from the others. It is the largest share
+    among the values of the training rows.
     """
     levels = tuple(sorted(shares, key=repr))
     there = set(pd.unique(source.categories(column)))

@@ -10,9 +10,9 @@ from skweight.weighting._model_based import BaseModelWeighting
 
 
 class Confident(NamedTuple):
-    """What confident learning says of labels.
+    """The results of confident learning about labels.
 
-    ``suggested`` is the label that probabilities are confident of, -1 for none.
+    ``suggested`` is the label that the probabilities are confident of, or -1.
     """
 
     thresholds: np.ndarray
@@ -44,7 +44,7 @@ def confident_labels(proba, codes, mass):
     present = of_class > 0
     agreeing = np.bincount(codes, mass * proba[rows, codes], n_classes)
     thresholds[present] = agreeing[present] / of_class[present]
-    # A rounding error below the threshold is at the threshold.
+    # A rounding error below the threshold counts as reaching the threshold.
     above = proba >= thresholds - 1e-12
     suggested = np.where(above, proba, -1.0).argmax(axis=1)
     suggested[~above.any(axis=1)] = -1
@@ -61,14 +61,14 @@ def confident_labels(proba, codes, mass):
 
 
 class NoiseAwareWeighting(BaseModelWeighting):
-    r"""Look less at rows whose label a model doubts.
+    r"""Reduce the weight of rows whose label a model doubts.
 
     For labels that are partly wrong: crowds, rules, old records. Each row is judged by
-    a model that did not see it, against the mean that this class gets where it is the
-    given label (confident learning). With 20 % of the labels flipped it gains most of
-    what cleanlab gains; on clean labels it costs a little. As wrong labels are a matter
-    of training, the role is emphasis: taken for population weights they make
-    probabilities worse.
+    a model that did not see it. Its probability is compared with the mean probability
+    of the class among rows with this label (confident learning). With 20 % of the
+    labels flipped, it gains most of what cleanlab gains. On clean labels it costs a
+    little. Role: emphasis, because wrong labels concern training only. As population
+    weights, these weights would make probabilities worse.
 
     .. math::
 
@@ -79,24 +79,24 @@ class NoiseAwareWeighting(BaseModelWeighting):
     Parameters
     ----------
     method : {"soft", "prune"}, default="soft"
-        ``"soft"``: the weight above. ``"prune"``: 0 for rows of which the model is
-        confident that they have another label (:math:`\hat p_j \ge t_j`, the largest
-        such j not being the given label), 1 for all others. Pruning gains more where
-        much is wrong, and loses rare, difficult rows where little is.
+        ``"soft"``: the weight above. ``"prune"``: 0 for rows if the model is confident
+        of another label (:math:`\hat p_j \ge t_j`, and the largest such j is not the
+        given label), 1 for all others. Pruning is better if many labels are wrong. If
+        few are wrong, it removes rare, difficult rows.
     estimator : classifier, default=None
-        The model to look at. None: the one that is weighted by a
+        The model whose probabilities are used. None: the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds where `fit_weigh` is called by itself; fewer where a class has
-        fewer rows. In the fit of a classifier its ``cv`` decides.
+        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
+        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
     n_jobs : int or None, default=None
-        Number of models to fit at a time where `fit_weigh` is called by itself.
+        Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, where the content of the rows does not decide them.
+        Seed of the folds, if the content of the rows does not determine them.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -107,11 +107,11 @@ class NoiseAwareWeighting(BaseModelWeighting):
     joint_ : ndarray of shape (n_classes, n_classes)
         Estimated share of each pair of given label (row) and true label (column).
     noise_share_ : float
-        Estimated share of wrong labels, by the pairs off the diagonal.
+        Estimated share of wrong labels: the sum off the diagonal of the joint shares.
     doubtful_ : ndarray of shape (n_samples,), dtype bool
-        Rows of which the model is confident that they have another label. Look at them.
+        Rows for which the model is confident of another label. Inspect them.
     n_fits_ : int
-        Models that were fitted for the weights.
+        Number of models fitted for the weights.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -120,8 +120,8 @@ class NoiseAwareWeighting(BaseModelWeighting):
     ValueError
         In `fit`, if there is no model, or a class has a single row.
     TypeError
-        In `fit`, if the model has no probabilities; in `weigh`, which has no meaning
-        for rows that were not in training.
+        In `fit`, if the model has no probabilities. Always in `weigh`, because it has
+        no meaning for rows that were not in training.
 
     See Also
     --------
@@ -129,8 +129,8 @@ class NoiseAwareWeighting(BaseModelWeighting):
 
     Notes
     -----
-    k fits; where a calibrator or a threshold follows, k (k - 1) / 2 more for pairs of
-    folds, without which held-out scores are too good.
+    k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits for pairs of
+    folds; without these, held-out scores would be too good.
 
     References
     ----------

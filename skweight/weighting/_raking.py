@@ -1,4 +1,4 @@
-"""Raking: weights under which the shares of several columns are known ones."""
+"""Raking: weights under which several columns have known shares."""
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,16 @@ from skweight._utils.validation import check_number, n_rows, plain, say
 from skweight.weighting._base import BaseWeighting
 from skweight.weighting._moments import check_shares
 
-# Largest distance of a share to its margin at the end.
+# Largest distance of a share to its margin at convergence.
 _REACHED = 1e-10
 
 
 class RakingWeighting(BaseWeighting):
-    r"""Weight rows so that the shares of several columns are exactly known ones.
+    r"""Weight rows so that several columns have exactly the known shares.
 
-    The survey statistician's tool: margins out of a census ("51 % women, 22 % under
-    30") without their joint table. Rows are multiplied column by column until all
-    margins hold, which keeps the odds ratios between columns as they are in the rows.
+    A standard tool of survey statistics. It uses the margins of a census ("51 % women,
+    22 % under 30") without their joint table. Rows are multiplied column by column
+    until all margins hold. This keeps the odds ratios between columns as in the rows.
     Role: population.
 
     .. math::
@@ -30,19 +30,21 @@ class RakingWeighting(BaseWeighting):
     ----------
     margins : dict {column: {value: share}}
         Shares of the values of every column in the population; each sums to one. Share
-        0 leaves the rows of a value out. A column is named by name or position; a
-        callable of X or ``metadata("name")`` will do as well.
+        0 gives the rows of a value weight zero. A column is given by name or position,
+        by a callable of X, or by ``metadata("name")``.
     tol : float, default=1e-12
-        Largest distance of a share to its margin at which to stop.
+        Largest allowed distance of a share to its margin at convergence.
     max_iter : int, default=10_000
         Largest number of sweeps over the margins.
     drop : bool, default=False
-        Whether the columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        Whether the columns are hidden from the estimator and from other strategies. If
+        False, the estimator may learn from them, and they must be present at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are; any other breaks the margins.
+        stabilizer. None leaves the weights unchanged. With any other value, the margins
+        are no longer exact.
 
     Attributes
     ----------
@@ -58,9 +60,9 @@ class RakingWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if shares do not sum to one, a value of the rows has no share, a
-        value with a share has no row, a value is missing, or the margins contradict
-        each other given the cells that have rows.
+        In `fit`, if shares do not sum to one, if a value of the rows has no share, if a
+        value with a share has no row, if a value is missing, or if the margins
+        contradict each other for the cells that have rows.
 
     See Also
     --------
@@ -70,8 +72,9 @@ class RakingWeighting(BaseWeighting):
     Notes
     -----
     Iterative proportional fitting over the distinct cells of the margins: O(n) to find
-    them, O(cells x margins) for a sweep. It is the minimum of the relative entropy to
-    the weights that rows have. New rows are weighed by the product of the multipliers.
+    them, O(cells x margins) for a sweep. The solution minimises the relative entropy to
+    the present weights of the rows. New rows are weighed by the product of the
+    multipliers.
 
     References
     ----------
@@ -172,7 +175,7 @@ class RakingWeighting(BaseWeighting):
             )
 
     def _check_margin(self, source, margin, column, mass):
-        """Return the positive shares of a margin, or say what is wrong with it."""
+        """Return the positive shares of a margin, or raise for an invalid margin."""
         name = _name_of(source)
         codes, values = column
         missing = np.count_nonzero((codes < 0) & (mass > 0))
@@ -200,10 +203,10 @@ class RakingWeighting(BaseWeighting):
 
 
 def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
-    """Return the multipliers under which the cells have the given margins.
+    """Return the multipliers for which the cells have the given margins.
 
-    Needs only the total weight of every distinct cell, not its rows, so totals may be
-    summed over parts of the data.
+    It needs only the total weight of every distinct cell, not its rows. So the totals
+    may be summed over parts of the data.
 
     Parameters
     ----------
@@ -266,7 +269,7 @@ def _distinct(codes, mass, sizes):
 
 
 def _contradiction(cells, masses, factors, shares, names):
-    """Say by how much margins contradict each other, and where."""
+    """Return a message on where, and how much, margins contradict each other."""
     weights = masses / masses.sum()
     for codes, factor in zip(cells.T, factors, strict=True):
         weights = weights * factor[codes]

@@ -1,4 +1,4 @@
-"""Weights that fade with the age of a row."""
+"""Weights that decrease with the age of a row."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -16,7 +16,7 @@ _LARGEST_EXPONENT = 500.0
 class RecencyWeighting(BaseWeighting):
     r"""Halve the weight of a row with every half-life of its age.
 
-    For data that change with time: the population of interest is the present one, and
+    For data that change with time. The population of interest is the present one, and
     an old row represents fewer rows of it. Role: population.
 
     .. math:: w_i \propto 2^{-(t_{now} - t_i) / h}
@@ -24,29 +24,30 @@ class RecencyWeighting(BaseWeighting):
     Parameters
     ----------
     time : str, int, callable or metadata
-        When each row was seen, later being larger: a column of X by name or position, a
+        Time of each row; larger means later. A column of X by name or position, a
         callable of X, or ``metadata("name")``. Numbers in any unit, or dates and times,
-        with a time zone or without.
+        with or without a time zone.
     half_life : float, timedelta or str
-        Age at which a row counts half, in the unit of `time`; for dates and times a
-        duration, such as ``timedelta(days=90)`` or ``"90D"``. Raising it flattens the
-        weights and leaves more effective rows; too short a one fits a few rows.
+        Age at which a row counts half, in the unit of `time`. For dates and times, a
+        duration such as ``timedelta(days=90)`` or ``"90D"``. Raising it makes the
+        weights more equal and leaves more effective rows. If it is too short, only a
+        few rows determine the fit.
     now : float, datetime or str, default=None
-        What ages are counted from; rows later than it are refused. It changes no
-        weight, since these have mean one. None: the newest training row that counts,
-        and later rows at `weigh` count more.
+        Reference time of the ages; later rows raise an error. It changes no weight,
+        because the weights have mean one. None: the newest training row of positive
+        weight; later rows in `weigh` then count more.
     drop : bool, default=False
-        Whether a time column is hidden from the estimator and from other strategies.
-        False lets it learn from it; it must then be there at prediction.
+        Whether a time column is hidden from the estimator and from other strategies. If
+        False, the estimator may learn from it, and it must be present at prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are.
+        stabilizer. None leaves the weights unchanged.
 
     Attributes
     ----------
     now_ : float
-        What ages are counted from; for dates in seconds since 1970, in UTC.
+        Reference time of the ages. For dates, in seconds since 1970, in UTC.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -65,8 +66,8 @@ class RecencyWeighting(BaseWeighting):
 
     Notes
     -----
-    O(n). Rows of equal age spread have ``(1 + q) / (1 - q)`` effective rows, with
-    ``q = 2**(-step / half_life)``: about 2.9 half-lives' worth of rows.
+    O(n). Rows at equal steps of age have ``(1 + q) / (1 - q)`` effective rows, with ``q
+    = 2**(-step / half_life)``: about as many as in 2.9 half-lives.
 
     References
     ----------
@@ -131,7 +132,7 @@ class RecencyWeighting(BaseWeighting):
     def _times(self, X, metadata, sample_weight):
         """Return times as floats, and whether they were dates.
 
-        Rows that do not count may lack one.
+        Rows of weight zero may lack a time.
         """
         values = row_values(self.time, X, metadata, owner="RecencyWeighting")
         missing = find_missing(values)
@@ -152,7 +153,7 @@ class RecencyWeighting(BaseWeighting):
 
 
 def _as_floats(values, name):
-    """Return numbers as they are and dates as seconds since 1970, and which it was."""
+    """Return numbers unchanged and dates as seconds since 1970, and which it was."""
     if values.dtype.kind in "iuf":
         return values.astype(np.float64), False
     if values.dtype.kind == "M":
@@ -181,7 +182,7 @@ def _as_floats(values, name):
 
 
 def _seconds(moment):
-    """Return seconds since 1970; a moment without a zone is read as UTC."""
+    """Return seconds since 1970; a time without a zone is read as UTC."""
     if isinstance(moment, np.datetime64):
         return moment.astype("datetime64[us]").astype(np.int64) / 1e6
     if not isinstance(moment, datetime):

@@ -1,4 +1,4 @@
-"""What ``weighting=`` takes: words, dicts, callables and lists become strategies."""
+"""How ``weighting=`` is resolved: names, dicts, callables and lists to strategies."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ NAMES = {
     "effective_number": EffectiveNumberWeighting,
 }
 
-# Words that belong elsewhere, and where.
+# Names that belong to other parameters, and to which.
 _RATIOS = ("kliep", "ulsif", "kmm", "logistic", "classifier", "search")
 _SAMPLERS = {
     "smote": "smote",
@@ -32,17 +32,17 @@ _SAMPLERS = {
 
 
 def resolve_weighting(spec):
-    """Turn anything that ``weighting=`` takes into a strategy, or None.
+    """Return the strategy for any value of ``weighting=``, or None.
 
     Parameters
     ----------
     spec : None, str, dict, callable, strategy, or list of these
-        What the user passed.
+        The value of ``weighting=``.
 
     Returns
     -------
     weighting : BaseWeighting or None
-        A strategy; objects are returned as they are, not cloned.
+        A strategy. Objects are returned unchanged, not cloned.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def resolve_weighting(spec):
 
 
 def _where_it_belongs(name):
-    """Return a hint for a word that means something, though no strategy."""
+    """Return a hint for a known name that is not a strategy."""
     word = name.lower()
     if word in _RATIOS:
         return (

@@ -1,4 +1,4 @@
-"""Reweighing: group and label made independent."""
+"""Reweighing: make group and label independent."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from skweight.weighting._groups import GroupWeighting
 class ReweighingWeighting(GroupWeighting):
     r"""Weight rows so that group and label are independent.
 
-    Kamiran and Calders' preprocessing for demographic parity: under the weights every
-    group has the base rate of all. A model that is fitted with them decides more alike
-    for the groups. How far that carries depends on what else tells the group, so choose
-    `strength` on held-out rows by the gap that is left. It serves parity, not the group
-    that fares worst; see :class:`GroupBalancedWeighting`. Role: emphasis: a calibration
-    afterwards keeps the gap that the weighted model has, while its mean is that of the
-    population.
+    Kamiran and Calders' preprocessing for demographic parity. Under the weights, every
+    group has the base rate of all rows. A model fitted with them makes more equal
+    decisions for the groups. The effect depends on other features that reveal the
+    group, so choose `strength` on held-out rows by the remaining gap. The aim is
+    parity, not the group with the largest loss; see :class:`GroupBalancedWeighting`.
+    Role: emphasis. A later calibration keeps the gap of the weighted model, and
+    restores the population mean.
 
     .. math:: w_{sy} = \left(\frac{P(s)\, P(y)}{P(s, y)}\right)^{\text{strength}}
 
@@ -28,37 +28,39 @@ class ReweighingWeighting(GroupWeighting):
         Group of each row: a column of X by name or position, a callable of X, or
         ``metadata("segment")``. A list of several means their combinations.
     strength : float, default=1.0
-        0 is no weighting, 1 makes group and label independent, more turns the link
-        round. Raising it narrows the gap between groups further, at some accuracy.
+        0 is no weighting, 1 makes group and label independent, more reverses their
+        link. Raising it narrows the gap between groups further, but costs accuracy.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        False lets it learn from them; they must then be there at prediction.
+        If False, the estimator may learn from them, and they must be present at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights as they are; any other leaves some link.
+        stabilizer. None leaves the weights unchanged. With any other value, some link
+        remains.
 
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples where several columns make a group.
+        Labels of the groups; tuples if several columns form a group.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, the mean over the training rows being one; NaN
-        for a cell without rows.
+        Weight of a row of each cell, with mean one over the training rows. NaN for a
+        cell without rows.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if a row has no group, or the column is not there.
+        In `fit`, if a row has no group, or the column is missing.
 
     Warns
     -----
     DegenerateWeightsWarning
-        If a row alone in its cell counts as more than ten average rows, or a group has
+        If the only row of a cell counts as more than ten average rows, or a group has
         no row of some label.
 
     See Also
@@ -67,9 +69,9 @@ class ReweighingWeighting(GroupWeighting):
 
     Notes
     -----
-    O(n log n) for the labels of the groups. Any number of groups and classes, with
-    weighted counts. Where a group has no row of some label, no weights can make label
-    and group independent; the fit warns and weighs the cells that have rows.
+    O(n log n) for the labels of the groups. The number of groups and classes is not
+    limited, and counts are weighted. If a group has no row of some label, no weights
+    can make label and group independent; the fit warns, and weighs the other cells.
 
     References
     ----------

@@ -21,7 +21,7 @@ from skweight.density_ratio import (
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import BaseWeighting
 
-# The words that ``estimator=`` takes.
+# The names that ``estimator=`` accepts.
 ESTIMATORS = {
     "search": DensityRatioSearch,
     "logistic": KernelLogisticRatio,
@@ -33,7 +33,7 @@ ESTIMATORS = {
 
 
 class _Shown:
-    """Stands for a table where a strategy is printed."""
+    """Replaces a table when a strategy is printed."""
 
     def __init__(self, table):
         shape = getattr(table, "shape", None) or np.shape(table)
@@ -44,11 +44,11 @@ class _Shown:
 
 
 class SharedTarget(BaseEstimator):
-    """Keep a target table by reference: a clone shares it instead of copying it.
+    """Keep a target table by reference, so that clones share it.
 
     scikit-learn's `clone` copies arrays among the parameters, once for every candidate
-    and fold of a search. A target table is only ever read, so here `clone` passes on
-    the table itself. Pickling (``n_jobs=2``) writes it as any other parameter.
+    and fold of a search. A target table is only read. So here `clone` passes on the
+    table itself. Pickling (``n_jobs=2``) writes it like any other parameter.
     """
 
     def __sklearn_clone__(self):
@@ -58,7 +58,7 @@ class SharedTarget(BaseEstimator):
         return cloned.set_params(**shared)
 
     def __repr__(self, **kwargs):
-        # Not that of scikit-learn itself, which would break the lines of a report.
+        # The `__repr__` of scikit-learn would break the lines of a report.
         return super().__repr__(**kwargs)
 
     def get_params(self, deep=True):
@@ -67,7 +67,7 @@ class SharedTarget(BaseEstimator):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to return those of estimators among the parameters, too.
+            Whether to include the parameters of estimators among the parameters.
 
         Returns
         -------
@@ -113,56 +113,57 @@ class SharedTarget(BaseEstimator):
 class DensityRatioWeighting(SharedTarget, BaseWeighting):
     r"""Weight training rows so that they stand for a target population.
 
-    For covariate shift: features are distributed otherwise where the model is used,
-    while labels depend on features as before. The default tries several methods on
-    held-out rows, takes the best, and says which and why.
+    For covariate shift: the distribution of the features differs in deployment, while
+    labels depend on features as before. The default compares several methods on
+    held-out rows, uses the best, and reports which and why.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
 
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. Kept by reference: clones share it, so a search
-        does not copy it. None: passed to `fit` as ``X_target``.
+        Unlabelled rows of the target. They are kept by reference: clones share them, so
+        a search does not copy them. None: pass them to `fit` as ``X_target``.
     estimator : str or estimator, default="search"
         How the ratio is learned:
 
         - ``"search"``: the best of several, by held-out rows
           (:class:`~skweight.density_ratio.DensityRatioSearch`);
-        - ``"logistic"``: the log ratio as a line plus Gaussian bumps, the most accurate
-          single method for numbers
+        - ``"logistic"``: the log ratio is linear plus Gaussian kernels. The most
+          accurate single method for numbers
           (:class:`~skweight.density_ratio.KernelLogisticRatio`);
-        - ``"ulsif"``: uLSIF, least squares in closed form, the fastest for many rows;
-          the relative ratio with ``alpha=0.2``, mapped back to the plain one
-          (:class:`~skweight.density_ratio.ULSIF`);
+        - ``"ulsif"``: uLSIF, least squares in closed form, the fastest for many rows.
+          It estimates the relative ratio with ``alpha=0.2`` and maps it back to the
+          plain ratio (:class:`~skweight.density_ratio.ULSIF`);
         - ``"kliep"``: KLIEP, largest likelihood, for strong shifts in a few features
           (:class:`~skweight.density_ratio.KLIEP`);
         - ``"kmm"``: kernel mean matching, for some hundreds of rows
           (:class:`~skweight.density_ratio.KMM`);
-        - ``"classifier"``: the odds of boosted trees that tell target from source, for
-          categories, gaps and many columns
+        - ``"classifier"``: the odds of boosted trees that separate target from source,
+          for categories, missing values and many columns
           (:class:`~skweight.density_ratio.ClassifierRatio`);
-        - an estimator of :mod:`skweight.density_ratio` with parameters of your own;
-        - a classifier of scikit-learn, which then tells target from source.
+        - an estimator of :mod:`skweight.density_ratio` with your own parameters;
+        - a classifier of scikit-learn, which then separates target from source.
     exponent : float, default=1.0
-        Flattening exponent in [0, 1]: 1 takes the ratio as it is, which is consistent
-        and has the largest variance; 0 weighs all rows alike.
+        Flattening exponent in [0, 1]. 1 uses the ratio unchanged, which is consistent
+        and has the largest variance. 0 weighs all rows equally.
     stabilizer : None, str, float or stabilizer, default="auto"
         Limits the influence of a few large weights, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (the largest weight, in multiples of the
         mean), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
-        and steps back for a stabilizer of the classifier around it.
+        unless the classifier around it has a stabilizer.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything drawn, where the estimator has none of its own.
+        Seed of all random draws, if the estimator has no seed of its own.
     memory : str, joblib.Memory or None, default=None
-        Where fitted ratios are kept: a folder, as `memory` of a scikit-learn
+        Where fitted ratios are cached: a folder, as `memory` of a scikit-learn
         :class:`~sklearn.pipeline.Pipeline`. Candidates of a search that differ in other
-        parameters learn the ratio of the same fold once. Of 21 ratios that four
-        candidates and five folds need, six are different. A kept ratio raises its
-        warnings once, when it is learned. Files hold what the estimator holds, such as
-        centres among the target rows; delete them with the folder.
+        parameters then learn the ratio of a fold only once. For example, four
+        candidates and five folds need 21 ratios, of which six are different. A cached
+        ratio gives its warnings once, when it is learned. The files contain the data of
+        the estimator, such as centres among the target rows; delete them with the
+        folder.
 
     Attributes
     ----------
@@ -171,7 +172,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     report_ : RatioReport
         Effective sample size, k-hat and missing target mass of the ratio.
     reason_ : str
-        What was chosen and why, where `estimator` is a search.
+        What was chosen and why, if `estimator` is a search.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -181,12 +182,12 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         In `fit`, if `estimator` is neither a name, nor an estimator of ratios, nor a
         classifier.
     ValueError
-        In `fit`, if there is no target, or it does not fit to the training rows.
+        In `fit`, if there is no target, or if it does not match the training rows.
 
     Warns
     -----
     OverlapWarning
-        If a large share of the target lies where the training rows have none.
+        If a large share of the target lies where there are no training rows.
     DegenerateWeightsWarning
         If few rows carry nearly all of the weight.
 
@@ -197,7 +198,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     Notes
     -----
-    The cost is that of the estimator; weighing other rows is linear.
+    The cost of a fit is the cost of the estimator. Weighing other rows is linear.
 
     References
     ----------
@@ -220,8 +221,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     """
 
     role = "population"
-    # What stabilizer="auto" bounds ratios at, in multiples of their mean. Counted in
-    # the population and not in rows, so that a row of weight two is the same row twice.
+    # stabilizer="auto" bounds ratios at this multiple of their mean. The mean uses
+    # population weights, so duplicating a row equals a row of weight two.
     _bound = 20.0
     needs_classes = False
 
@@ -252,13 +253,13 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         X : array-like of shape (n_samples, n_features)
             Training rows: the source.
         y : array-like of shape (n_samples,), default=None
-            Labels or values; not looked at.
+            Labels or values; they are ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the source population each row stands for.
         X_target : array-like of shape (n_target, n_features), default=None
-            Rows of the target. None takes those of the constructor. Inside a search
-            or a cross-validation use the constructor: scikit-learn would cut
-            metadata of as many rows as X into folds.
+            Rows of the target. None uses those of the constructor. Inside a search or a
+            cross-validation, use the constructor: scikit-learn would split metadata
+            into folds if they have as many rows as X.
 
         Returns
         -------
@@ -270,14 +271,14 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     @property
     def report_(self):
-        """What the ratio says about source and target."""
+        """Statistics of the ratio for source and target."""
         check_is_fitted(self, "estimator_")
         return self.estimator_.report_
 
     def _learn(self, X, y, sample_weight, X_target=None):
         check_number(self.exponent, name="exponent", low=0, high=1)
         if not self._bounds_by_default():
-            resolve_stabilizer(self.stabilizer)  # before the fit, which takes its time
+            resolve_stabilizer(self.stabilizer)  # before the long fit
         X_target = self._resolve_target(X_target)
         fit_ratio = check_memory(self.memory).cache(_fit_ratio)
         self.estimator_, ratio = fit_ratio(
@@ -304,7 +305,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         return self._follow(raw)
 
     def _flatten(self, ratio):
-        # 0 ** 0 is 1, and a row that the target never shows stays at zero.
+        # 0 ** 0 is 1, but a row that the target never shows must stay at zero.
         return np.where(ratio > 0, ratio**self.exponent, 0.0)
 
     def _ratio_estimator(self):
@@ -312,7 +313,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         if getattr(estimator, "random_state", 0) is None:
             seed = self.random_state
             if self.memory is not None and isinstance(seed, np.random.RandomState):
-                # A generator would not move on where a ratio is taken from memory.
+                # A cached ratio would not advance a random generator.
                 seed = seed.randint(2**31 - 1)
             estimator.set_params(random_state=seed)
         return estimator
@@ -324,8 +325,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     @classmethod
     def _instances(cls, labels):
-        # What is chosen by leaving out rows is given here: to such a choice a row of
-        # weight two is one row, and to the fit that follows it is two.
+        # Hyperparameters are fixed here. A choice that leaves out rows treats a row of
+        # weight two as one row, but the fit that follows treats it as two rows.
         near = fitted_on([0, 1], shift=0.05)
         estimators = {
             KernelLogisticRatio(n_centers=0, lambdas=0.01): 0.5,
@@ -347,7 +348,7 @@ def _fit_ratio(estimator, X, X_target, sample_weight, sample_weight_target):
 
 
 def _ratio_of(spec):
-    """Return an unfitted estimator of ratios for what ``estimator=`` takes."""
+    """Return an unfitted estimator of ratios for a value of ``estimator=``."""
     if isinstance(spec, str):
         if spec not in ESTIMATORS:
             raise ValueError(
