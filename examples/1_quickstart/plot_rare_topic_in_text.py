@@ -2,14 +2,15 @@
 How do I find a rare topic in text?
 ===================================
 
-Few of the messages are complaints. Words become sparse columns, a linear model learns
-them, and probabilities must say how many complaints there are.
+Few of the messages are complaints. A linear model is trained on sparse word counts. The
+sum of its probabilities should equal the number of complaints.
 """
 
 # %%
 # Messages
 # --------
-# Made on the spot: 3 % are complaints, whose words are a little different.
+# The messages are simulated: 3 % are complaints, and their words are a little
+# different.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,7 +42,7 @@ print(f"{y.mean():.1%} complaints, such as: {texts[int(np.argmax(y))]}")
 # %%
 # Balanced, with and without calibration
 # --------------------------------------
-# The Pipeline is wrapped as it is; texts stay a list.
+# The Pipeline is wrapped without changes; the texts can stay a list.
 
 pipe = make_pipeline(TfidfVectorizer(), LogisticRegression())
 models = {
@@ -63,8 +64,9 @@ figure.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()
 
 # %%
-# Orange points lie far below the diagonal: of messages with 80 %, few are complaints.
-# Blue ones are on it. The labels hardly change, since they follow the weights in
-# both; what changes is that the probabilities now add up to the number of complaints.
+# Orange points (without calibration) lie far below the diagonal: of messages with a
+# probability of 80 %, few are complaints. Blue points (with calibration) are on the
+# diagonal. The labels hardly change, because they use the emphasis in both models. But
+# now the sum of the probabilities equals the number of complaints.
 
 print(f"complaints expected over those that came: {p.sum() / y_new.sum():.2f}")

@@ -2,22 +2,21 @@
 Why are my probabilities so high?
 =================================
 
-One handwritten digit in twenty is an eight. A plain model misses more than half of
-them. Balanced weights find most, and in return report eights that are not there: the
-mean predicted probability is more than twice the frequency. Calibration on rows that
-were *not* weighted keeps what the weights have found and makes the probabilities true
-again.
+One handwritten digit in twenty is an eight. A plain model misses more than half of the
+eights. With balanced weights the model finds most eights, but its probabilities are too
+high: the mean predicted probability is more than twice the frequency. Calibration on
+rows *without* these weights keeps the recall and corrects the probabilities.
 
-The script prints a table and saves the picture, as ``reliability.png`` unless another
-file is named on the command line.
+The script prints a table and saves the picture. The file is ``reliability.png``, unless
+you pass another name on the command line.
 """
 
 # %%
 # Data with a rare class
 # ----------------------
-# The 1797 digits that come with scikit-learn, with the question "is it an eight?".
-# 174 of them are; :func:`skweight.datasets.make_rare` leaves rows out at random, until
-# one in twenty is an eight.
+# The data are the 1797 digits that come with scikit-learn. The question is "is it an
+# eight?", and 174 digits are eights. :func:`skweight.datasets.make_rare` removes eights
+# at random, until one digit in twenty is an eight.
 
 import sys
 
@@ -50,8 +49,8 @@ print(f"{y.size} digits, {y.sum()} eights: {prevalence:.1%}")
 # %%
 # Three models
 # ------------
-# The same logistic regression each time. Calibration, which is the default, costs five
-# more fits in training and nothing in prediction.
+# All three models use the same logistic regression. Calibration, which is the default,
+# needs five more fits in training and no additional time in prediction.
 
 estimator = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
 models = {
@@ -65,8 +64,9 @@ models = {
 # %%
 # What they predict for digits they have not seen
 # -----------------------------------------------
-# Half of the rows train and the other half are predicted, twenty times: a single split
-# has some forty eights to judge by, which is too few.
+# Half of the rows are used for training and the other half for evaluation. This is
+# repeated twenty times, because a single split has only about forty eights for the
+# evaluation.
 
 splits = StratifiedShuffleSplit(n_splits=20, test_size=0.5, random_state=0)
 probabilities = {name: [] for name in models}
@@ -94,23 +94,24 @@ table = pd.DataFrame(rows).groupby("model", sort=False).mean()
 print(table.round(3).to_string())
 
 # %%
-# The weighted model finds the eights that the plain one misses, but its probabilities
+# The weighted model finds the eights that the plain model misses, but its probabilities
 # are far too high: log loss and Brier score are twice those of the plain model. After
-# calibration both are as low as the plain model's, and the mean probability is the
-# frequency.
+# calibration both scores are as low as for the plain model, and the mean probability
+# equals the frequency.
 #
-# The labels of the calibrated model follow the weights, not one half: with one eight in
-# twenty, a digit is called an eight from a probability of about 5 % on, as balanced
-# weights ask. That finds nine eights in ten, at the price of two false alarms for each.
-# Who finds that too many passes ``decision=0.3``, a threshold that now means something.
+# The threshold of the calibrated model is not one half, but follows from the weights.
+# With one eight in twenty and balanced weights, a digit is labelled as an eight from a
+# probability of about 5 % on. This finds nine eights in ten, with two false alarms for
+# each. If these are too many, pass a threshold such as ``decision=0.3``, which refers
+# to the calibrated probability.
 #
 # Reliability
 # -----------
 # Of the digits that were given a probability of 40 %, how many are eights?
 # :class:`~skweight.inspection.ReliabilityDisplay` pools rows with similar predictions,
-# as many in each point, here those of all twenty splits together. It would draw a band
-# for chance, too, but takes every prediction for one of another digit, which these are
-# not.
+# with the same number of rows in each point. Here the rows of all twenty splits are
+# pooled. The display could also draw a band for chance. But the band assumes that every
+# prediction is for a different digit, and here each digit has several predictions.
 
 COLOURS = {"plain": "0.45", "weighted": "#d55e00", "weighted + calibrated": "#0072b2"}
 figure, (left, right) = plt.subplots(

@@ -2,10 +2,10 @@
 When should a human decide?
 ===========================
 
-A bank decides on credit applications. A loan that is not paid back costs its amount, a
-good customer who is refused costs 8 % of the amount. A clerk who looks into the case
-costs 60 in any case. To ask the clerk is a decision, but not a label: no application is
-truly "ask".
+A bank decides on credit applications. A loan that is not paid back costs its amount. A
+good customer who is refused costs 8 % of the amount. A clerk who checks the application
+always costs 60. Asking the clerk is a decision, but not a label: no application has the
+true label "ask".
 """
 
 # %%
@@ -32,9 +32,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # %%
 # The costs, and one more decision
 # --------------------------------
-# ``with_decision`` adds a decision that is not a label. It costs 60 for either label; a
-# dict ``{"bad": ..., "good": ...}`` would give a cost for each. ``check`` says what the
-# matrix implies: for small applications the clerk never pays.
+# ``with_decision`` adds a decision that is not a label. It costs 60 for both labels; a
+# dict ``{"bad": ..., "good": ...}`` would give a cost for each label. ``check`` shows
+# what the matrix implies: for small applications the clerk is always too expensive.
 
 
 def margin(X):
@@ -49,8 +49,8 @@ print(with_clerk.check(X_train))
 # %%
 # What the clerk saves
 # --------------------
-# The classifier decides row by row. ``classes_`` and probabilities know two labels,
-# ``predict`` returns three words.
+# The classifier decides row by row. ``classes_`` and the probabilities have two labels,
+# and ``predict`` returns three different decisions.
 
 alone = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
 asks = CostSensitiveClassifier(LogisticRegression(), cost=with_clerk, random_state=0)
@@ -65,8 +65,9 @@ print(asks.decision_report(X_test.head(4)).round(2).to_string())
 # %%
 # Where it asks, and what a clerk may cost
 # ----------------------------------------
-# The left picture is one fitted model, as it decides. On the right the fee varies. No
-# model is fitted again for that: any matrix can decide by the same probabilities.
+# The left picture shows the decisions of one fitted model. On the right the fee varies.
+# For this no model is fitted again, because any matrix can be applied to the same
+# probabilities.
 
 report = asks.decision_report(X_test)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -116,10 +117,10 @@ right.legend(
 plt.show()
 
 # %%
-# Left, the clerk sees doubtful cases of some size (orange). Small applications are
-# decided by the model, whatever they are: a clerk costs more than the mistake. Right,
-# the dearer the clerk, the fewer cases he sees; the cost stays below that of the model
-# alone.
+# Left: the clerk gets doubtful applications with a large enough amount (orange). Small
+# applications are always decided by the model, because a clerk costs more than the
+# mistake. Right: the more expensive the clerk, the fewer applications are checked. The
+# cost stays below the cost of the model alone.
 
 total = {
     name: cost_score(y_test, model.predict(X_test), with_clerk, X=X_test)

@@ -2,9 +2,9 @@
 Which transactions are worth a check?
 =====================================
 
-A missed fraud costs its amount, a check costs 10. No single threshold is right for all
-amounts: a doubtful transaction of 5 is let through, one of 5000 is checked. The
-expected-cost decision draws that curve by itself.
+A missed fraud costs its amount, and a check costs 10. No single threshold is right for
+all amounts: a doubtful transaction of 5 is accepted, and a doubtful transaction of 5000
+is checked. The expected-cost decision computes a threshold for each amount.
 """
 
 # %%
@@ -45,7 +45,7 @@ print(cost.align(["fraud", "genuine"]).describe())
 # %%
 # Four models, one currency
 # -------------------------
-# The scorer reads the amounts from the rows it is given.
+# The scorer reads the amounts from the rows that it gets.
 
 learner = HistGradientBoostingClassifier(max_iter=50, random_state=0)
 models = {
@@ -97,14 +97,15 @@ right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False
 plt.show()
 
 # %%
-# Left: a transaction of 5 is let through whatever its probability, one of 5000 is
-# checked at one per cent. One tuned threshold, the grey line, is right for neither.
+# Left: a transaction of 5 is accepted whatever its probability, and a transaction of
+# 5000 is checked at one per cent. One tuned threshold, the grey line, is right for
+# neither.
 #
 # Right, the cost curve shows the scores at every ratio of costs. Its horizontal axis is
 # the *probability cost*: the share of the positives in the cost if every row were
-# decided wrongly, p·fn / (p·fn + (1 - p)·fp). At the left end only false alarms cost,
-# at the right end only misses. The grey triangle is what is lost without a model; the
-# distance from the curve up to it is what the scores are worth there.
+# decided wrongly, p·fn / (p·fn + (1 - p)·fp). At the left end only false alarms have a
+# cost, at the right end only misses. The grey triangle is the cost without a model. The
+# distance from the curve to the triangle is the cost that the scores save.
 
 best = saved(models["expected cost"], X_test, y_test)
 print(f"deciding by expected cost saves {best:.0%} of what no model would cost")

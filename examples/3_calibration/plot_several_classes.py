@@ -2,8 +2,9 @@
 What do weights do to several classes?
 ======================================
 
-Four classes, of which two are rare. Balanced weights move all probabilities at once,
-and a calibration brings every class back to its frequency.
+There are four classes, and two of them are rare. Balanced weights change the
+probabilities of all classes, and a calibration corrects the mean probability of every
+class to its frequency.
 """
 
 # %%
@@ -54,9 +55,10 @@ figure.legend(loc="outside upper center", ncols=4, frameon=False)
 plt.show()
 
 # %%
-# Blue bars are as high as black ones: the calibrated probabilities are frequencies.
-# Orange ones are not, and the rarest class is off the most. The labels of the balanced
-# model, and its balanced accuracy, stay.
+# Blue bars are as high as black bars: the mean calibrated probabilities equal the
+# frequencies. Orange bars differ from black bars, and the difference is largest for the
+# rarest class. The labels of the balanced model, and its balanced accuracy, do not
+# change.
 
 error = np.abs(means["balanced, calibrated"] - means["frequency"]).max()
 print(f"largest error of a mean after calibration: {error:.3f}")

@@ -2,12 +2,12 @@
 When should a balanced model stop?
 ==================================
 
-A boosted model with class weights starts miscalibrated. The loss that it is trained by,
-watched on rows held out, tells it to stop long before it has learned what calibration
-will keep. Here three losses are followed round by round, and the rounds marked at which
-each would stop.
+A boosted model with class weights is miscalibrated. If the training loss is monitored
+on held-out rows, it stops training far too early: the loss after calibration would
+still improve. This example follows three losses round by round, and marks the round at
+which each would stop.
 
-The picture is saved as ``stop_early.png`` unless another file is named on the command
+The picture is saved as ``stop_early.png``, unless you pass another name on the command
 line.
 """
 
@@ -36,9 +36,9 @@ calibrate, new = slice(4500, 6000), slice(6000, None)
 # %%
 # One fit, watched in three ways
 # ------------------------------
-# With the class weights of training, with none, and after a sigmoid that is refitted
-# every round. What counts in the end is the loss after calibration on other rows, by
-# the true probabilities of new ones.
+# The three losses are: with the class weights of training, without weights, and after a
+# sigmoid that is refitted every round. The aim is a low loss after calibration on other
+# rows. It is computed on new rows, with their true probabilities.
 
 weight = BalancedWeighting().fit(data.X[train], data.y[train])
 model = HistGradientBoostingClassifier(max_iter=200, early_stopping=False)
@@ -68,8 +68,9 @@ for name, curve in curves.items():
     print(f"{name}: stops at round {best + 1}, regret after calibration {regret:.4f}")
 
 # %%
-# The same in one line is ``WeightedClassifier(..., validation_fraction=0.15)`` around a
-# learner that stops early: XGBoost, LightGBM, CatBoost, HistGradientBoosting, skorch.
+# In one line, this is ``WeightedClassifier(..., validation_fraction=0.15)`` around a
+# learner with early stopping: XGBoost, LightGBM, CatBoost, HistGradientBoosting,
+# skorch.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 axes.plot(truth, color="black", label="loss after calibration, new rows")
@@ -83,8 +84,9 @@ figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "stop_early.png", dpi=150)
 
 # %%
-# The loss of training, with class weights, stops far too early: the black curve, what a
-# calibration keeps, is still falling there. The refined loss stops near its bottom.
+# The training loss, with class weights, stops far too early: the black curve, the loss
+# after calibration, is still falling there. The refined loss stops near the minimum of
+# the black curve.
 
 best = int(np.argmin(curves["refined"]))
 print(f"loss above the best round, by the refined loss: {truth[best] - min(truth):.4f}")

@@ -2,20 +2,20 @@
 Which repair do balanced probabilities need?
 ============================================
 
-Balanced weights make a model answer for a world in which both classes are equally
-frequent. How far its probabilities are off, and what brings them back, depends on the
-model: a formula is enough for a logistic regression, and boosted trees must be looked
-at on rows they have not seen.
+With balanced weights, a model predicts for a population in which both classes are
+equally frequent. The size of the error in its probabilities, and the correction, depend
+on the model. A formula is enough for a logistic regression. Boosted trees need a
+calibrator that is fitted on held-out rows.
 
 The true probabilities of the problem are known, so the picture shows them instead of
-bins of labels. It is saved as ``three_repairs.png`` unless another file is named on the
-command line.
+bins of labels. The picture is saved as ``three_repairs.png``, unless you pass another
+name on the command line.
 """
 
 # %%
 # A rare class with known probabilities
 # -------------------------------------
-# Two rows in a hundred are positive. Half of the rows train.
+# Two rows in a hundred are positive. Half of the rows are used for training.
 
 import sys
 import warnings
@@ -40,12 +40,12 @@ X_new, y_new, truth = data.X[12_000:], data.y[12_000:], data.proba[12_000:, 1]
 # %%
 # One balanced model, and three repairs
 # -------------------------------------
-# 1. *Invert the weights.* A class that counted 49 times as much has odds that are 49
-#    times too high. No row and no fit is needed, and it is right where the model is at
+# 1. *Invert the weights.* A class with 49 times the weight has odds that are 49 times
+#    too high. The inversion needs no rows and no fit. It is correct if the model is at
 #    the minimum of its loss.
 # 2. *Learn the map* from the scores to probabilities, on rows that the model has not
 #    seen and that are not weighted.
-# 3. *Do not weight.* Fit as it is, and move the threshold instead of the classes.
+# 3. *Do not weight.* Fit without weights, and change the threshold instead.
 
 LEARNERS = {
     "logistic regression": LogisticRegression(),
@@ -97,25 +97,26 @@ table = pd.DataFrame(rows).set_index(["learner", "repair"])
 print(table.round(4).to_string())
 
 # %%
-# Both balanced models report the rare class more than ten times as often as it occurs.
-# Inverting the weights repairs the logistic regression for nothing. For the boosted
-# trees it is not enough: they were grown past the minimum of their loss and are too
-# sure of themselves, while an inversion moves all log odds by one number. The map that
-# is learned is right for both; for trees with ``ensemble="auto"``, which averages the
-# fold models that it was learned by: one model of all rows is a little surer than they
-# are. Not weighting is right for the logistic regression, whose weights change little
-# but the intercept, and leaves the trees too sure.
+# In both balanced models the mean probability of the rare class is more than ten times
+# its frequency. Inverting the weights corrects the logistic regression without any
+# further fit. For the boosted trees the inversion is not enough: they overfit and are
+# too sure, and an inversion only shifts all log odds by one number. The learned map is
+# right for both models. For trees it needs ``ensemble="auto"``, which averages the fold
+# models whose scores fitted the map; one model on all rows would be a little surer than
+# the fold models. Not weighting is right for the logistic regression, because weights
+# change little except for its intercept. It leaves the trees too sure.
 #
-# Labels need none of this. The logistic regressions find about the same positives, each
-# with the threshold that goes with its probabilities. The trees of the learned map find
-# more than the others: the balanced trees are so sure of the rows they know that one
-# half is too high a threshold for new ones; a map that is learned on such rows sees it.
+# The labels do not need these corrections. The logistic regressions find about the same
+# positives, each with the threshold that fits its probabilities. The trees with the
+# learned map find more positives than the other trees. The balanced trees are so sure
+# of their training rows that one half is too high a threshold for new rows. The learned
+# map is fitted on rows that are new to the trees, and corrects this.
 #
 # What a probability means
 # ------------------------
-# Rows are ranked by the predicted probability and pooled by 300; their true mean
-# probability is on the other axis. On the diagonal a model means what it says. Both
-# axes are log odds: weights move a curve along them, and over-confidence tilts it.
+# Rows are ranked by the predicted probability and pooled in groups of 300; the other
+# axis is their true mean probability. On the diagonal the probabilities are correct.
+# Both axes are log odds: weights shift a curve, and over-confidence changes its slope.
 
 STYLES = {  # told apart without colour, too
     "balanced": {"color": "0.45", "linestyle": ":"},

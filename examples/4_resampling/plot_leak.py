@@ -2,14 +2,15 @@
 Why does SMOTE look so good in my cross-validation?
 ===================================================
 
-SMOTE makes rows between rows. Whoever resamples first and splits afterwards has rows in
-training that were made from rows of the test fold, or the other way round, and a model
-that remembers rows recognises them. Here the features are noise and the labels are
-drawn at random: there is nothing to learn, and an honest AUC is one half.
+SMOTE makes new rows between existing rows. If you resample first and split afterwards,
+the training rows contain rows that were made from rows of the test fold, or the other
+way round. A model that memorises rows recognises them. In this example the features are
+noise and the labels are random. There is nothing to learn, and the true AUC is one
+half.
 """
 
 # %%
-# The data: a thousand rows of noise, one in ten of the rarer class.
+# The data are a thousand rows of noise. One row in ten has the rarer class.
 
 import warnings
 
@@ -33,8 +34,9 @@ models = {
 }
 
 # %%
-# Resampled first and split afterwards, both models look excellent. Resampled inside
-# every training fold, which is what ``resampler=`` does, they are as good as a coin.
+# If the rows are resampled first and split afterwards, both models look excellent. If
+# they are resampled inside every training fold, as ``resampler=`` does, the models are
+# as good as chance.
 
 
 def auc(estimator, X, y):
@@ -54,11 +56,11 @@ for name, model in models.items():
     print(f"{name}: {leaking[name]:.2f} leaking, {honest[name]:.2f} honest")
 
 # %%
-# The same happens to a calibrator or a threshold that is given resampled rows: it
-# learns probabilities of rows that will never come. Inside a
-# :class:`~skweight.WeightedClassifier` they see the original rows. Of noise the
-# calibrator says what there is to say, the prevalence, and it warns that the scores of
-# held-out rows tell nothing.
+# The same error occurs if a calibrator or a threshold is fitted on resampled rows:
+# their class frequencies do not occur in new data. In a
+# :class:`~skweight.WeightedClassifier` calibrator and threshold are fitted on the
+# original rows. For noise, the calibrator predicts the prevalence, and warns that the
+# scores of held-out rows contain no information.
 
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
@@ -87,7 +89,7 @@ fig.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()
 
 # %%
-# A blue bar that is longer than its orange one is a leak.
+# If a blue bar is longer than its orange bar, there is a leak.
 
 leak = leaking["random forest"] - honest["random forest"]
 print(f"AUC that the random forest owes to the leak: {leak:.2f}")

@@ -2,14 +2,16 @@
 SMOTE or class weights?
 =======================
 
-Both make a learner look at a rare class. What they find is compared here on the same
-splits, by a ranking, which no threshold moves, and by the probabilities.
+Both methods raise the importance of a rare class in training. This example compares
+them on the same splits, by a ranking metric, which does not depend on a threshold, and
+by the probabilities.
 """
 
 # %%
 # A rare digit
 # ------------
-# One handwritten digit in twenty is an eight. Half of the digits train, six times.
+# One handwritten digit in twenty is an eight. Half of the digits are used for training,
+# in six repetitions.
 
 import warnings
 
@@ -43,7 +45,8 @@ emphasis = {
 # %%
 # The same splits, the same calibration
 # -------------------------------------
-# SMOTE makes rows inside of every fit only, never in the rows that calibrate or judge.
+# SMOTE makes rows only inside every fit, and never in the rows for calibration or
+# evaluation.
 
 rows = []
 splits = StratifiedShuffleSplit(6, test_size=0.5, random_state=0)
@@ -69,9 +72,10 @@ print(means.round(2).to_string())
 # %%
 # Two pictures
 # ------------
-# Left, the ranking: bars of a learner are level. Right, the mean probability over the
-# frequency: either way of looking harder tells too many eights (naive Bayes does by
-# itself), and a calibration on rows as they came brings it back to about one.
+# Left: the ranking. The bars of a learner are equally long. Right: the mean probability
+# divided by the frequency. With both methods the probabilities are too high (those of
+# naive Bayes always are). A calibration on the original rows brings this ratio back to
+# about one.
 
 COLOURS = ("0.65", "#0072b2", "#d55e00")
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -101,8 +105,8 @@ figure.legend(
 plt.show()
 
 # %%
-# Weights keep every row, make none, and cost nothing: start with them, if with
-# anything. :ref:`What was measured <does-it-help>` on more tables says the same.
+# Weights keep every row, make no new rows, and take no time: if you need one of the
+# two, start with weights. :ref:`Measurements <does-it-help>` on more data sets agree.
 
 best = means.xs("calibrated", level="kind")["average precision"].unstack("emphasis")
 gain = (best["SMOTE"] - best["class weights"]).max()

@@ -2,16 +2,17 @@
 How do I make a survey match a census?
 ======================================
 
-A survey reached the young and the men. Of the population nothing is known but a few
-figures: mean and spread of the age, and the share of women. Entropy balancing finds the
-weights closest to equal ones under which the survey has exactly these figures.
+A survey reached mostly young people and men. Only a few statistics of the population
+are known: mean and standard deviation of the age, and the share of women. Entropy
+balancing finds weights with which the survey has exactly these statistics. Among such
+weights, it takes those closest to equal weights.
 """
 
 # %%
 # A survey and a census
 # ---------------------
-# What people spend rises with age, and women spend more than men. The truth is known
-# here, because the population is made up.
+# The spending increases with age, and women spend more than men. The truth is known
+# here, because the population is simulated.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,9 +37,10 @@ print(f"{len(survey):,} answers; the truth is {spending.mean():.2f}")
 # %%
 # Two figures, or three
 # ---------------------
-# Raking the sexes leaves the age as it came. The mean of the age does nearly all of the
-# rest, since who answered depends on the age as an exponential; the mean of the squares
-# gives the spread, too.
+# Raking by sex does not correct the age. Matching the mean of the age removes nearly
+# all of the remaining error, because the probability of an answer is an exponential
+# function of the age. Matching the mean of the squares also corrects the standard
+# deviation.
 
 mean, squares = population["age"].mean(), (population["age"] ** 2).mean()
 women = float((population["sex"] == "f").mean())
@@ -63,8 +65,8 @@ for name, strategy in strategies.items():
 # %%
 # What the weights do
 # -------------------
-# They are an exponential of the moments, so that they are smooth, and the fewer rows
-# are worth, the further they had to reach.
+# The weights are an exponential function of the moments, so they are smooth. The larger
+# the difference between survey and population, the fewer effective rows are left.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 bins = np.linspace(18, 90, 25)
@@ -88,8 +90,8 @@ axes[1].set(xlabel="mean spending, truth dashed")
 plt.show()
 
 # %%
-# Left, the solid line lies on the population. Right, the longer the list of figures
-# that are matched, the closer the bar is to the truth.
+# Left: the solid line agrees with the population. Right: the more statistics are
+# matched, the closer the bar is to the truth.
 
 error = estimates["mean, square and sex"] / spending.mean() - 1
 print(f"error of the mean spending, three figures matched: {error:.2%}")

@@ -2,16 +2,16 @@
 How do I fit a model for where it will be used?
 ===============================================
 
-The toy experiment of the KLIEP paper [1]_: inputs of training are drawn to the left of
-those a model will be used on, the truth is a curve, and the model is a straight line.
-The density ratio, learned from inputs alone, tells which training rows to look at.
+This is the toy experiment of the KLIEP paper [1]_. The training inputs lie to the left
+of the inputs in deployment. The truth is a curve, and the model is a straight line. The
+density ratio is learned from inputs only, and gives the weights of the training rows.
 """
 
 # %%
 # The problem
 # -----------
-# Training inputs are N(1, 1/4), those of the target N(2, 1/16); values follow
-# sin(πx) / (πx), with noise, in both.
+# Training inputs are N(1, 1/4) and target inputs are N(2, 1/16). In both, the values
+# are sin(πx) / (πx), with noise.
 
 import warnings
 
@@ -33,11 +33,12 @@ y_target = np.sinc(X_target[:, 0]) + 0.25 * rng.normal(size=1000)
 # %%
 # The ratio
 # ---------
-# KLIEP as published (``alpha=0``) with three widths, as in figure 2 of the paper: one
-# too narrow, one about right, one too wide. Leaving out rows scores each width, and
-# the default, which counts a tenth of the target in the denominator, chooses by that.
-# The ratio is drawn as far as training rows, the ticks on the axis, go: beyond them it
-# could only be guessed, and no row would be weighted by it.
+# KLIEP is fitted as published (``alpha=0``) with three widths, as in figure 2 of the
+# paper: one is too narrow, one about right, one too wide. Each width has a
+# leave-one-out score. The default, with a tenth of the target in the denominator,
+# chooses the width by this score. The ratio is drawn only in the range of the training
+# rows, the ticks on the axis: beyond this range the ratio is extrapolated, and not used
+# for weights.
 
 published = {"alpha": 0.0, "standardize": False, "random_state": 0}
 with warnings.catch_warnings():
@@ -72,15 +73,16 @@ axes[2].set(title="Left-out likelihood", xlabel="width", ylabel="nats")
 axes[2].legend(loc="lower left", frameon=False)
 
 # %%
-# Middle: too narrow a kernel (dotted) is spikes, too wide a one (dashed) is flat. The
-# default (dash-dotted) follows the truth, until rows become few near the right end.
-# Right: the likelihood falls on both sides of the width that was chosen, or is level.
+# Middle: a kernel that is too narrow (dotted) gives spikes, and a kernel that is too
+# wide (dashed) is flat. The default (dash-dotted) follows the truth, except near the
+# right end, where there are few rows. Right: the likelihood falls on both sides of the
+# chosen width, or stays constant.
 
 # %%
 # The fit
 # -------
-# Each dot is as large as its weight. The weighted line is wrong on the left, where
-# nobody will use it, and right where it will be used.
+# The size of each dot shows its weight. The weighted line is wrong on the left, where
+# it is not used, and right in the region of the target.
 
 plain = WeightedRegressor(LinearRegression()).fit(X, y)
 weighted = WeightedRegressor(
@@ -104,7 +106,7 @@ for name, model in (("unweighted", plain), ("weighted", weighted)):
     print(f"{name:<10}  mean squared error on the target {errors[name]:.3f}")
 
 # %%
-# What the fit says about itself: how many rows it is worth after weighting.
+# The report of the fit shows the number of effective rows after weighting.
 
 print(weighted.report_)
 

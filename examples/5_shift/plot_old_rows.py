@@ -2,15 +2,16 @@
 How much should old rows count?
 ===============================
 
-The world drifts: what told five years ago which customers leave tells less today. All
-rows alike are many and partly wrong, the last months alone are right and few.
-:class:`~skweight.weighting.RecencyWeighting` is the scale in between.
+Data change over time: the features that predicted five years ago which customers leave
+are less predictive today. With equal weights there are many rows, but old rows are
+partly wrong. The last months alone are right, but have few rows.
+:class:`~skweight.weighting.RecencyWeighting` is a compromise between the two.
 """
 
 # %%
 # Sixty months
 # ------------
-# The direction that tells the classes apart turns by a right angle in sixty months.
+# The direction that separates the classes rotates by a right angle in sixty months.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,8 +33,8 @@ X = pd.DataFrame(features, columns=list("abcdef")).assign(month=month)
 # %%
 # Every month is predicted from those before it
 # ---------------------------------------------
-# Time goes forward in the evaluation, too: a random split would let a model learn from
-# the months that it is to predict. ``drop=True`` hides the month from the learner.
+# The evaluation also respects time: with a random split, a model would be trained on
+# the months that it should predict. ``drop=True`` hides the month from the learner.
 
 half_lives = [1, 2, 4, 8, 16, 1_000]  # the last: all rows as good as alike
 
@@ -58,7 +59,7 @@ judged = losses.loc[50:].mean()
 print(f"half-life of least loss in months 40 to 49: {chosen} months")
 
 # %%
-# The half-life is chosen by ten months, and judged by the ten that follow.
+# The half-life is chosen on ten months, and evaluated on the following ten months.
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 places = range(len(half_lives))
@@ -74,9 +75,10 @@ figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
 plt.show()
 
 # %%
-# Left, hardly a hundred rows are in effect, and the model is noise. Right, it has all
-# rows, and the world of two years ago. A search cannot choose here, since its folds do
-# not go forward; a loop over the months as above does.
+# Left: there are hardly a hundred effective rows, and the model is noisy. Right: the
+# model uses all rows, and describes the data of two years ago. A search cannot choose
+# the half-life here, because its folds do not respect time; use a loop over the months
+# as above.
 
 gain = 1 - judged[chosen] / judged[1_000]
 print(f"log loss against all rows alike, in the last ten months: {-gain:.1%}")

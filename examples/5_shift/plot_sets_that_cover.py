@@ -2,16 +2,18 @@
 Do my prediction sets still cover after a shift?
 ================================================
 
-A model is trained where labels are easy to tell, and used where they are hard. Sets of
-labels that hold the truth for 90 % of the training population hold it less often there;
-with weights that lead to the target they hold it as often as they say.
+A model is trained where labels are easy to predict, and used where they are hard to
+predict. Prediction sets that contain the true label for 90 % of the training population
+contain it less often in the target. With weights for the target, the sets have the
+stated coverage in the target.
 """
 
 # %%
 # A target that is harder than the training rows
 # ----------------------------------------------
-# Labels follow the first feature, closely where it is small and loosely where it is
-# large, and there the target has most of its rows. Its rows have no labels.
+# Labels depend on the first feature: strongly if it is small, and weakly if it is
+# large. Most rows of the target have a large first feature. The rows of the target have
+# no labels.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,9 +37,9 @@ def draw(n, mean):
 # %%
 # Sets with and without weights
 # -----------------------------
-# The held-out rows that a calibrator sees give the sets as well. With a strategy of
-# role population each of them counts for as many rows of the target as it stands for,
-# and so does the new row.
+# The sets are computed from held-out rows, like a calibrator. With a strategy of role
+# population, each held-out row has its population weight for the target, and the new
+# row has its weight too.
 
 strategies = {
     "no weights": None,
@@ -65,8 +67,8 @@ for name, weighting in strategies.items():
 # %%
 # The price
 # ---------
-# Sets that cover are larger, since the labels are harder to tell. The unweighted sets
-# were small because they left out labels that are possible.
+# Sets with the right coverage are larger, because the labels are harder to predict. The
+# unweighted sets were small because they left out possible labels.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
 for (name, values), style in zip(covered.items(), ("o:", "s-", "^--"), strict=True):
@@ -79,7 +81,7 @@ axes[1].set(xlabel="coverage asked for", ylabel="labels in a set, on average")
 plt.show()
 
 # %%
-# Left: on the grey line a set holds the true label as often as it was asked to. The
-# dotted line, without weights, lies below it.
+# Left: on the grey line, the coverage equals the requested coverage. The dotted line,
+# without weights, lies below the grey line.
 
 print(f"coverage with entropy balancing: {covered['entropy balancing'][2]:.1%}")

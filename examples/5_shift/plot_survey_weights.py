@@ -2,8 +2,8 @@
 My rows come from a survey with weights. Where do they go?
 ==========================================================
 
-Young people were asked three times as often as old ones. Each row stands for so many
-people, and everything has to know it: fit, calibration and score.
+Young people were asked three times as often as old people. So rows represent different
+numbers of people, and fit, calibration and score must use these numbers as weights.
 """
 
 # %%
@@ -30,9 +30,9 @@ print(f"ill: {ill.mean():.3f} of the population, {y.mean():.3f} of the survey")
 # %%
 # The weight travels as a column
 # ------------------------------
-# :class:`~skweight.ColumnWeighting` reads it, hides it from the learner, and takes it
-# into calibration and report. Income alone is a feature here, so that the model cannot
-# tell the young from the old.
+# :class:`~skweight.ColumnWeighting` reads the column, hides it from the learner, and
+# uses it in calibration and report. Income is the only feature here, so the model
+# cannot distinguish young and old people.
 
 trees = HistGradientBoostingClassifier(max_iter=40, random_state=0)
 common = {"calibration": "sigmoid", "ensemble": False, "random_state": 0}
@@ -51,8 +51,9 @@ ax.set(xlabel="share that is ill")
 plt.show()
 
 # %%
-# The blue bar is as long as the black one; without weights the share is that of the
-# young. :func:`~skweight.weights.effective_sample_size` says what the weights cost.
+# The blue bar is as long as the black bar. Without weights, the share is mostly that of
+# young people. :func:`~skweight.weights.effective_sample_size` shows the effective
+# number of rows that is left.
 
 rows = weighted.report_.effective_sample_size
 print(f"{len(X)} answers are worth {rows:.0f} equal ones")

@@ -2,17 +2,18 @@
 How many features can a density ratio bear?
 ===========================================
 
-The experiments of the uLSIF paper [1]_: a ratio between two shifted normal densities,
-as the number of features grows while only the first of them shifts, and as the number
-of training rows grows.
+These are the experiments of the uLSIF paper [1]_. The ratio is between two shifted
+normal densities. In one experiment the number of features grows, and only the first
+feature shifts. In the other, the number of training rows grows.
 """
 
 # %%
 # One feature
 # -----------
 # uLSIF fits the ratio by least squares, in closed form. The relative ratio, mapped
-# back, is steadier. The log ratio is linear here, which suits the logistic method.
-# Curves are drawn as far as there are training rows, the ticks on the axis.
+# back, has a smaller variance. The log ratio is linear here, which suits the logistic
+# method. Curves are drawn only in the range of the training rows, the ticks on the
+# axis.
 
 import warnings
 
@@ -40,18 +41,19 @@ axis.set(xlabel="x", ylabel="ratio", ylim=(-0.3, 12), title="N(1, 1) over N(0, 1
 axis.legend(loc="upper left", frameon=False)
 
 # %%
-# Three curves lie on the truth up to 2, and near it beyond. That of uLSIF does not, and
-# this is no accident: the ratio grows without a bound on the right, its square has a
-# large variance there, and narrow kernels with large coefficients of both signs look
-# good in the rows at hand, also in those left out. The relative ratio is bounded by
-# 1 / 0.2, which mends that: take ``alpha > 0``, or another method.
+# Three curves agree with the truth up to 2, and are close to it beyond. The curve of
+# uLSIF does not agree, for a systematic reason: the ratio is unbounded on the right,
+# and its square has a large variance there. Narrow kernels with large coefficients of
+# both signs then have a good score, also on the rows that are left out. The relative
+# ratio is bounded by 1 / 0.2, which fixes this problem: use ``alpha > 0``, or another
+# method.
 
 # %%
 # The chosen width and ridge
 # --------------------------
 # Every pair of a width and a ridge gets its exact leave-one-out score from one
-# eigendecomposition for each width. Here those of the relative ratio: the highest point
-# is chosen.
+# eigendecomposition for each width. The picture shows the scores of the relative ratio;
+# the highest point is chosen.
 
 ulsif = methods["relative uLSIF, mapped back"]
 curve = ulsif.cv_results_
@@ -70,9 +72,10 @@ print(f"chose sigma = {ulsif.sigma_:.2f}, lambda = {ulsif.lambda_:g}")
 # %%
 # More features, more rows
 # ------------------------
-# Squared error of the normalised ratio at the training rows, over that of equal
-# weights: at 1 a ratio is useless. Left, as in the paper, 100 training and 1000 target
-# rows in more and more dimensions; right, more and more training rows in ten.
+# The vertical axis is the squared error of the normalised ratio at the training rows,
+# divided by the error of equal weights: at 1 a ratio is useless. Left: as in the paper,
+# 100 training and 1000 target rows with a growing number of dimensions. Right: a
+# growing number of training rows in ten dimensions.
 
 
 def error(model, n, d, seed):
@@ -108,10 +111,10 @@ fig.legend(
 )
 
 # %%
-# Sums of kernels that may not cancel, as those of KLIEP, grow stiff in many dimensions.
-# Where no method is known to be right,
-# :class:`~skweight.density_ratio.DensityRatioSearch` chooses among all of these on rows
-# held out.
+# Sums of kernels with non-negative coefficients, as in KLIEP, are not flexible enough
+# in many dimensions. If you do not know which method is right,
+# :class:`~skweight.density_ratio.DensityRatioSearch` chooses among all of them on
+# held-out rows.
 #
 # .. rubric:: References
 #

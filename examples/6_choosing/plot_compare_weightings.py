@@ -2,16 +2,16 @@
 Which weighting is best for my data?
 ====================================
 
-One handwritten digit in twenty is an eight. Does it help to weigh eights more, and how
-much more? :func:`skweight.recommend_weighting` names a place to start, and
-:func:`skweight.compare_weightings` holds it against its neighbours, on the same folds
-and on rows that no model has seen.
+One handwritten digit in twenty is an eight. Does it help to give eights a larger
+weight, and how large should it be? :func:`skweight.recommend_weighting` recommends a
+strategy to start with. :func:`skweight.compare_weightings` compares it with similar
+strategies, on the same folds and on rows that no model has seen.
 """
 
 # %%
 # A place to start
 # ----------------
-# The advice comes with the figures that it rests on.
+# The advice includes the values on which it is based.
 
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -30,8 +30,8 @@ print(advice)
 # %%
 # Side by side
 # ------------
-# Three strengths of balancing, each with and without calibration. Folds are repeated:
-# a single fold has some sixteen eights to judge by.
+# Three strengths of balancing are compared, each with and without calibration. Folds
+# are repeated, because a single fold has only about sixteen eights.
 
 comparison = compare_weightings(
     make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),
@@ -48,26 +48,26 @@ print(comparison.summary(["recall", "precision", "log_loss"]).to_string())
 # In a picture
 # ------------
 # Bars are intervals at 95 %, corrected for the rows that folds share. A point is filled
-# where the difference to the baseline, paired by fold, is more than chance explains.
+# if the difference to the baseline, paired by fold, is larger than chance explains.
 
 figure = comparison.plot()
 
 # %%
-# Weights find eights that the plain model misses, and call more other digits eights:
-# the average precision, which no threshold moves, is the same within its noise. Where
-# the weights are not taken out of the probabilities again, those are too high;
-# calibration puts them right whatever the weights were.
+# With weights, the model finds eights that the plain model misses, and also labels more
+# other digits as eights. The average precision, which does not depend on a threshold,
+# is the same within its noise. Without calibration, the probabilities of the weighted
+# models are too high; calibration corrects them for any weights.
 #
 # For readers who read no code
 # ----------------------------
-# ``comparison.to_html("which_weighting.html")`` writes the same as a page in one file,
-# with what was found in sentences:
+# ``comparison.to_html("which_weighting.html")`` writes the same results as a page in
+# one file, and explains them in sentences:
 
 for sentence in comparison.sentences():
     print("-", sentence)
 
 # %%
-# What a search or a test of your own would read are numbers:
+# A search or a test of your own can read the numbers:
 
 loss = comparison.summary(["log_loss"], errors=False).iloc[:, 0]
 gain = loss.loc["none + sigmoid"] - loss.loc["balanced + sigmoid"]

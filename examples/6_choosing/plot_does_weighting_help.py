@@ -2,9 +2,9 @@
 Does weighting help on your table?
 ==================================
 
-A class is rare. Do balanced weights make the model better, or is it enough to calibrate
-its probabilities and to cut them at the share of the class? One call of
-:func:`skweight.compare_weightings` answers for the table at hand. Put your own ``X``,
+A class is rare. Do balanced weights make the model better? Or is it enough to calibrate
+its probabilities and to use the share of the class as threshold? One call of
+:func:`skweight.compare_weightings` gives the answer for your data. Put your own ``X``,
 ``y`` and ``model`` into the first block.
 """
 
@@ -28,9 +28,10 @@ model = make_pipeline(StandardScaler(), LogisticRegression())
 # %%
 # One call
 # --------
-# No weights, half of the balance and all of it meet the same folds, each calibrated.
-# With ``decision="balanced"`` a row is called an eight where its probability is above
-# the share of eights, whatever the weights were: that rule needs none.
+# No weights, half balance and full balance are compared on the same folds, and each is
+# calibrated. With ``decision="balanced"`` a row is labelled as an eight if its
+# probability is above the share of eights. This rule does not depend on the weights and
+# needs none.
 
 comparison = compare_weightings(
     WeightedClassifier(model, decision="balanced"),
@@ -46,16 +47,16 @@ print(comparison.summary(metrics).to_string())
 # %%
 # In a picture
 # ------------
-# A point is filled where its difference to no weights is more than chance explains.
+# A point is filled if its difference to no weights is larger than chance explains.
 
 figure = comparison.plot(metrics)
 
 # %%
 # What to do
 # ----------
-# Weights are worth their while if they lower the log loss, or raise the average
-# precision, by more than chance. Both are judged on rows that no model has seen, paired
-# by fold and adjusted for the number of strategies.
+# Weights are useful if they lower the log loss, or raise the average precision, by more
+# than chance explains. Both are evaluated on rows that no model has seen. The
+# differences are paired by fold and adjusted for the number of strategies.
 
 table = comparison.to_frame()
 judged = table[table["metric"].isin(["log_loss", "average_precision"])]

@@ -2,17 +2,17 @@
 How much emphasis, if any?
 ==========================
 
-Class weights are the custom for a rare class. Whether they gain anything on a table of
-yours is a matter of a few fits: :func:`skweight.recommend_weighting` measures it, and
-``weighting="auto"`` makes the choice inside of a fit.
+Class weights are common for a rare class. A few fits show whether they improve a model
+on your data: :func:`skweight.recommend_weighting` measures this, and
+``weighting="auto"`` makes the choice inside a fit.
 """
 
 # %%
 # Two tables
 # ----------
-# In the first the truth is a line, and a logistic regression learns it from 150 rows of
-# the rare class or so. The second asks for one handwritten digit in twenty, with 64
-# columns for 85 rows of it.
+# In the first table the truth is linear, and a logistic regression learns it from about
+# 150 rows of the rare class. In the second table the rare class is one handwritten
+# digit in twenty, with 64 columns and 85 rows of this digit.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -34,8 +34,8 @@ learner = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 # %%
 # Advice in one call
 # ------------------
-# Fifteen fits: three strengths on five folds. The labels need no weights: they follow
-# from calibrated probabilities and a cut.
+# The advice needs fifteen fits: three strengths on five folds. The labels need no
+# weights: they follow from calibrated probabilities and a threshold.
 
 for name, (X, y) in tables.items():
     advice = recommend_weighting(X, y, estimator=learner, random_state=0)
@@ -44,7 +44,8 @@ for name, (X, y) in tables.items():
 # %%
 # The choice inside of a fit
 # --------------------------
-# The same comparison, and then one fit on all rows. ``report_`` has the table.
+# The fit makes the same comparison, and then fits one model on all rows. ``report_``
+# has the table.
 
 reports = {}
 for name, (X, y) in tables.items():
@@ -55,8 +56,9 @@ for name, (X, y) in tables.items():
 # %%
 # In a picture
 # ------------
-# How much log loss each strength has above the lowest, with one paired standard error.
-# The filled point is the choice: the least strength whose bar reaches zero.
+# The picture shows the log loss of each strength minus the lowest log loss, with one
+# paired standard error. The filled point is the choice: the smallest strength whose bar
+# reaches zero.
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 for ax, (name, report) in zip(axes, reports.items(), strict=True):
@@ -75,7 +77,7 @@ for ax, (name, report) in zip(axes, reports.items(), strict=True):
 axes[0].set_ylabel("log loss above the lowest")
 
 # %%
-# In figures: what full balance costs or gains on each table.
+# These numbers show the effect of full balance on each table.
 
 for name, report in reports.items():
     none, _, full = (row["log_loss"] for row in report.weightings)

@@ -2,17 +2,17 @@
 Is my model in production still right?
 ======================================
 
-A classifier was trained with balanced weights and calibrated. Batches come in; for ten
-weeks nothing changes, then the rare class becomes more frequent, and later a feature
-stops to tell the classes apart. :class:`skweight.WeightMonitor` may be looked at every
-week: the chance that it ever raises an alarm while nothing changes is at most
+A classifier was trained with balanced weights and calibrated. Then batches arrive. For
+ten weeks nothing changes, then the rare class becomes more frequent, and later a
+feature no longer separates the classes. You can look at :class:`skweight.WeightMonitor`
+every week: if nothing changes, the probability that it ever raises an alarm is at most
 ``alpha``.
 """
 
 # %%
 # The model and its monitor
 # -------------------------
-# The reference are rows that the model was not fitted on: fold models see to that.
+# The reference consists of out-of-fold predictions, so each row is new to its model.
 
 import copy
 
@@ -42,8 +42,8 @@ unlabelled = copy.deepcopy(monitor)  # a stream of its own
 # %%
 # Thirty weeks
 # ------------
-# 800 rows a week. From week 11 on the class is half as frequent again, and from week 21
-# on the first feature tells nothing.
+# There are 800 rows per week. From week 11 on the rare class is 1.5 times as frequent,
+# and from week 21 on the first feature contains no information.
 
 weeks = np.arange(1, 31)
 reports, without_labels = [], []
@@ -61,9 +61,9 @@ for name, found in [("with labels", reports), ("without", without_labels)]:
 # %%
 # The figures and their bands
 # ---------------------------
-# A week raises an alarm by itself where its figure leaves the band. The band is wide:
-# all weeks and six figures share one ``alpha``. Weeks that are all on one side raise an
-# alarm together, long before one of them leaves the band.
+# A single week raises an alarm if its value is outside the band. The band is wide,
+# because all weeks and six monitored values share one ``alpha``. Several weeks on the
+# same side raise an alarm together, long before a single week is outside the band.
 
 panels = ["class frequency", "mean probability", "calibration slope", "recall"]
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.5), sharex=True, layout="constrained")
@@ -95,17 +95,19 @@ handles, names = axes[0, 0].get_legend_handles_labels()
 figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
 
 # %%
-# A slope below zero is not to be taken by the word: it is a first step from 1, which
-# overshoots when the slope is far from there.
+# A slope below zero should not be taken literally: the estimate is a first step from 1,
+# and overshoots if the slope is far from 1.
 #
-# In the second ten weeks the class is more frequent, and nothing else: its recall and
-# the slope stay where they were. In the last ten the features tell less, which the
-# mean probability alone would not show: it falls back while the class stays frequent.
+# In the second ten weeks only the frequency of the class changes: its recall and the
+# slope stay the same. In the last ten weeks the features contain less information. The
+# mean probability alone would not show this: it falls again while the class stays
+# frequent.
 #
 # What to do
 # ----------
-# The report says it in sentences, and as a dict for an alert. An alarm stays; after the
-# first change was dealt with in week 15, say, ``restart`` would begin a new stream.
+# The report gives the advice in sentences, and as a dict for an alert. An alarm stays
+# on. If you had reacted to the first change in week 15, ``restart`` would begin a new
+# stream.
 
 for week in (15, 25):
     print(f"week {week}")
@@ -113,12 +115,12 @@ for week in (15, 25):
         print("-", sentence)
 
 # %%
-# Without labels, as they are in the week itself:
+# This is the report without labels, because labels are not yet known in the same week:
 
 print(without_labels[24])
 
 # %%
-# How long did it take? The class became more frequent in week 11.
+# How long did the detection take? The class became more frequent in week 11.
 
 first = next(r for r in reports if r.alarms)
 print(f"first alarm, with labels: week {weeks[reports.index(first)]}")

@@ -2,9 +2,10 @@
 How do I protect the group that fares worst?
 ============================================
 
-An attribute agrees with the label in nearly all training rows, and means nothing later.
-A model leans on it, and fails whoever does not have it. Balanced groups repair that in
-one fit, and the score of the group that fares worst says how far to go.
+An attribute agrees with the label in nearly all training rows, but not in later rows. A
+model relies on the attribute, and its predictions are bad for rows whose attribute
+contradicts the label. Balanced groups correct this in one fit, and the score of the
+worst group helps to choose the strength.
 """
 
 # %%
@@ -36,8 +37,9 @@ X_new, y_new = draw(4000, agreement=0.5, seed=1)
 # %%
 # How strong?
 # -----------
-# A search over ``strength`` chooses by the attribute's group that fares worst; balanced
-# accuracy, so that the frequent label of a group cannot hide the other one.
+# A search over ``strength`` uses the score of the worst group of the attribute. The
+# score is the balanced accuracy, so that both labels of a group have the same
+# importance.
 
 search = GridSearchCV(
     WeightedClassifier(
@@ -53,8 +55,9 @@ print(search.best_params_)
 # %%
 # What becomes of the groups
 # --------------------------
-# Accuracy of the four combinations of attribute and label, on rows where the attribute
-# means nothing. Without weights two of them are worse than a coin.
+# The picture shows the accuracy of the four combinations of attribute and label, on
+# rows in which the attribute has no relation to the label. Without weights two of them
+# are worse than chance.
 
 accuracy = {}
 for strength in search.param_grid["weighting__strength"]:
@@ -79,7 +82,7 @@ plt.show()
 
 # %%
 # Dashed lines are the groups whose attribute contradicts the label. They start below
-# the grey line, a coin; balanced groups bring all four together.
+# the grey line, which is chance. With balanced groups all four have a similar accuracy.
 
 chosen = search.best_params_["weighting__strength"]
 print(f"worst group at strength {chosen:g}: accuracy {accuracy.loc[chosen].min():.2f}")

@@ -2,16 +2,18 @@
 Do my weights bring the training rows to the target?
 ====================================================
 
-Weights for covariate shift have one task that can be seen: weighted training rows are
-to look like the target. :class:`~skweight.inspection.BalanceDisplay` shows it feature
-by feature, and :func:`~skweight.inspection.weight_report` says what no weights can do.
+With weights for covariate shift, the weighted training rows should look like the
+target. :class:`~skweight.inspection.BalanceDisplay` shows this feature by feature, and
+:func:`~skweight.inspection.weight_report` shows which part of the target weights cannot
+reach.
 """
 
 # %%
 # Two hospitals
 # -------------
-# Tumours of the Wisconsin breast cancer data. The one hospital, where labels are, sees
-# mostly small ones; the other, where the model is to work, gets the large ones sent.
+# The rows are tumours of the Wisconsin breast cancer data. The first hospital has
+# labels and mostly small tumours. In the second hospital the model will be used, and it
+# gets the large tumours.
 
 import warnings
 
@@ -40,9 +42,9 @@ print(f"{len(X)} rows with labels, {len(X_target)} of the target")
 # %%
 # Before and after
 # ----------------
-# Hollow marks: how far the means are from each other in standard deviations of the
-# target. Filled ones: the same after weighting. Left of the dotted line, a tenth of a
-# standard deviation, a difference is commonly passed over.
+# Hollow marks are the differences of the means before weighting, in standard deviations
+# of the target. Filled marks are the differences after weighting. Differences to the
+# left of the dotted line, a tenth of a standard deviation, are commonly ignored.
 
 weighting = DensityRatioWeighting(X_target, estimator="logistic", random_state=0).fit(X)
 BalanceDisplay.from_estimator(weighting, X, X_target)
@@ -50,8 +52,9 @@ BalanceDisplay.from_estimator(weighting, X, X_target)
 # %%
 # What is missing
 # ---------------
-# Now the one hospital sends *every* large tumour on. Weights can lift rows that are
-# there; of those that are not, the report says how many they are, and which to collect.
+# Now the first hospital sends *every* large tumour to the second. Weights can only
+# raise the importance of existing rows. The report shows how many target rows have no
+# similar training rows, and which rows to collect.
 
 large = data["mean radius"] > 17
 X, X_target = data.loc[~sent & ~large, columns], data.loc[sent | large, columns]
@@ -64,7 +67,7 @@ with warnings.catch_warnings():
 print(report)
 
 # %%
-# The rows to collect:
+# These are the rows to collect:
 
 print(X_target.iloc[report.orphans].describe().loc[["count", "min", "50%"]].round(2))
 print(f"rows of the target that no weight can stand for: {len(report.orphans)}")

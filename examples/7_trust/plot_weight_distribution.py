@@ -2,16 +2,17 @@
 Do a few rows carry everything?
 ===============================
 
-Weights fail silently: a fit runs, and nothing says that one row in a hundred has a
-third of all weight. :class:`~skweight.inspection.WeightDistributionDisplay` shows it,
-and what each remedy costs.
+Bad weights cause no error: a fit does not tell you that one row in a hundred has a
+third of all weight. :class:`~skweight.inspection.WeightDistributionDisplay` shows such
+weights, and the effect of each remedy.
 """
 
 # %%
 # Heavy weights
 # -------------
-# The true density ratio of a shift by one and a half standard deviations in two
-# features. It is correct, and still hardly of use: its tail is heavy.
+# The weights are the true density ratio of a shift by one and a half standard
+# deviations in two features. The ratio is correct, but hardly useful, because its tail
+# is heavy.
 
 import warnings
 
@@ -36,9 +37,9 @@ with warnings.catch_warnings():
 # %%
 # Three remedies
 # --------------
-# A clip at the square root of n times the mean stops only the very largest. A cap says
-# what one row may count, tempering what the weights may cost. All of these are
-# ``stabilizer=`` of a strategy or a classifier.
+# A clip at the square root of n times the mean changes only the very largest weights. A
+# cap limits the weight of a single row. Tempering sets the effective number of rows.
+# All three can be used as ``stabilizer=`` of a strategy or a classifier.
 
 remedies = {
     "ratio": None,
@@ -55,11 +56,12 @@ for name, remedy in remedies.items():
     axes = display.axes_
 
 # %%
-# On the left, the lightest nine rows of ten have but a quarter of the weight of the raw
-# ratio. On the right, its tail goes on to a row that counts as nearly three hundred;
-# k-hat is about the inverse of its slope: from 0.7 on, means by these weights cannot be
-# relied on, and from 1 on there is no mean. A cap ends it at a wall, which k-hat cannot
-# judge any more ("tied tail"): look at raw weights first.
+# Left: with the raw ratio, the nine lightest rows of ten have only a quarter of the
+# weight. Right: the tail of the raw ratio ends at a row with a weight of nearly three
+# hundred. K-hat is about the inverse of the slope of the tail. From 0.7 on, means with
+# these weights are not reliable, and from 1 on the mean does not exist. A cap cuts the
+# tail, and k-hat cannot be computed any more ("tied tail"): check the raw weights
+# first.
 
 heaviest = np.sort(ratio)[-len(ratio) // 100 :].sum() / ratio.sum()
 print(f"share of all weight that the heaviest row in a hundred has: {heaviest:.0%}")

@@ -2,16 +2,16 @@
 How strong should weights be?
 =============================
 
-Balanced weights are one end of a scale whose other end is no weights at all.
-:class:`~skweight.inspection.WeightSensitivityDisplay` shows what a little more strength
-gains, and what it costs in rows.
+The strength of class weights can be varied from no weights to full balance.
+:class:`~skweight.inspection.WeightSensitivityDisplay` shows how the metrics and the
+effective number of rows change with the strength.
 """
 
 # %%
 # A rare class
 # ------------
-# One handwritten digit in twenty is an eight, and a balanced fit sees both classes
-# alike. Strength 0.5 weighs by the square root.
+# One handwritten digit in twenty is an eight. In a balanced fit both classes have the
+# same total weight. Strength 0.5 uses the square root of the weights.
 
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -42,10 +42,10 @@ display = WeightSensitivityDisplay.from_estimator(
 )
 
 # %%
-# Recall is bought with precision all the way, and the ranking behind both, average
-# precision, gains nothing. What falls all the time is the effective number of rows:
-# at full strength four in five are as good as gone. Half the strength, or none and a
-# lower threshold, is the better deal here.
+# With every increase of the strength, recall rises and precision falls. The average
+# precision, which measures the ranking, does not improve. The effective number of rows
+# always falls: at full strength it is only about a fifth of the rows. Half the strength
+# is better here, or no weights and a lower threshold.
 
 for strength, share in zip(display.strengths, display.effective_share, strict=True):
     print(f"strength {strength:.2f}: {share:.0%} of the rows in effect")

@@ -2,10 +2,10 @@
 How do I train in mini-batches when a class is rare?
 ====================================================
 
-One row in a hundred is positive, so that a batch of 64 has one of them, or none. A
-weight of fifty on it makes one long step, at which stochastic gradients overshoot.
-Batches in which both classes have their quota have the same mean gradient, and even
-steps.
+One row in a hundred is positive, so a batch of 64 rows has one positive row, or none.
+If this row has a weight of fifty, the gradient step is very long and overshoots. In
+batches with quotas, both classes have a fixed number of rows. The mean gradient is the
+same, and all steps have a similar length.
 """
 
 # %%
@@ -39,8 +39,8 @@ def regret(scores):
 # %%
 # Two epochs, twice
 # -----------------
-# The learner and its learning rate are the same, and the share of each class in what
-# it sees is, too.
+# The learner and its learning rate are the same in both runs, and so is the share of
+# each class in the total weight.
 
 
 def weighted_batches():
@@ -83,9 +83,9 @@ figure.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()
 
 # %%
-# Orange jumps whenever a positive row comes, and every jump is paid for until the next.
-# Blue settles. In PyTorch, :class:`~skweight.BalancedBatches` is the ``batch_sampler``
-# of a ``DataLoader``.
+# The orange line jumps whenever a positive row comes, and the loss does not recover
+# before the next jump. The blue line converges. In PyTorch,
+# :class:`~skweight.BalancedBatches` is the ``batch_sampler`` of a ``DataLoader``.
 
 ratio = np.mean(curves["weights"][-100:]) / np.mean(curves["quotas"][-100:])
 print(f"regret with weights over that with quotas: {ratio:.1f}")

@@ -4,14 +4,14 @@ How do I learn a rare class from a stream?
 
 Rows arrive in chunks, one class is rare, and halfway it becomes five times as frequent.
 ``WeightedClassifier.partial_fit`` balances the classes by their shares so far. With a
-half-life it forgets, and follows.
+half-life, old rows lose their influence, and the weights follow the change.
 """
 
 # %%
 # The stream
 # ----------
-# Two features tell a little about the class. Of the first 20,000 rows two in a hundred
-# are of the rare class, of the others ten.
+# Two features contain a little information about the class. The rare class has two rows
+# in a hundred among the first 20,000 rows, and ten in a hundred among the other rows.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,8 +29,8 @@ chunks = [slice(start, start + 400) for start in range(0, 40_000, 400)]
 # %%
 # Learn, and look at each chunk before learning from it
 # -----------------------------------------------------
-# Before a chunk is learned from, it is a test: which share of the rare class, and which
-# weight of a rare row, would have been right for it?
+# Each chunk is used for a test before it is used for learning: which share of the rare
+# class, and which weight of a rare row, would have been right for this chunk?
 
 models = {
     "every row counts": None,
@@ -56,9 +56,9 @@ for name, values in found.items():
 # %%
 # What the weights follow
 # -----------------------
-# Without forgetting the class shares are means over everything, and 20,000 rows after
-# the change the rare class still has the weight of a rarer one. With a half-life they
-# are noisier before, and right soon after.
+# Without a half-life, the class shares are means over all rows so far. Even 20,000 rows
+# after the change, the weight of the rare class is still too large. With a half-life
+# the shares are noisier before the change, and correct soon after it.
 
 at = np.array([rows.start for rows in chunks[1:]])
 fig, (above, below) = plt.subplots(
@@ -84,8 +84,8 @@ fig.legend(
 plt.show()
 
 # %%
-# The step is at row 20,000. The line with a half-life reaches the grey one within two
-# half-lives; the other one is still on its way at the end.
+# The step is at row 20,000. The line with a half-life reaches the grey line within two
+# half-lives. The other line has not reached it at the end.
 
 share_seen = found["half-life of 2,000 rows"][-1][0]
 print(f"share of the rare class at the end, 10 % in truth: {share_seen:.1%}")

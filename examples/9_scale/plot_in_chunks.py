@@ -2,15 +2,15 @@
 How do I weigh and calibrate what does not fit into memory?
 ===========================================================
 
-Rows come in chunks, from files say. One pass counts the classes, a second one trains, a
-third one sums the scores of rows that were held out. No pass keeps a row; weights,
-calibration, threshold and figures follow from the sums.
+Rows come in chunks, for example from files. The first pass counts the classes, the
+second pass trains the model, and the third pass sums the scores of held-out rows. No
+pass keeps a row. Weights, calibration, threshold and metrics follow from the sums.
 """
 
 # %%
 # Chunks
 # ------
-# Made on the spot here; a chunk could be a file.
+# The chunks are simulated here; a chunk could also be a file.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,8 +34,8 @@ def chunks(numbers):
 # %%
 # Three passes
 # ------------
-# The rows held out are those whose key has the hash 0 of five: the same ones in every
-# pass, in whatever order the files are read.
+# Rows are held out if the hash of their key, modulo five, is 0. So the same rows are
+# held out in every pass, in whatever order the files are read.
 
 masses = ClassMasses()
 for _, _, y in chunks(range(20)):
@@ -62,8 +62,8 @@ print(f"AUC {statistics.auc():.2f}, threshold by cost {threshold:.3f}")
 # %%
 # The curve, from sums
 # --------------------
-# Orange is the weighted model: of rows with 60 %, few are positive. Blue, on the
-# diagonal, is the same model after the calibration.
+# Orange is the weighted model: of the rows with a probability of 60 %, few are
+# positive. Blue is the same model after the calibration, and lies on the diagonal.
 
 figure, ax = plt.subplots(figsize=(5, 4.4), layout="constrained")
 ax.plot([0, 1], [0, 1], color="0.8", linewidth=1)
