@@ -16,6 +16,7 @@ from skweight._fit.checks import check_emphasis
 from skweight._fit.models import (
     Fitted,
     Passed,
+    check_out_of_bag,
     count_fits,
     hold_out_rows,
     multipliers_of,
@@ -123,7 +124,10 @@ def choose(request, progress):
     if auto is None:
         return request, weigh(request)
     contest = enter(request, auto)
-    progress.begin(count_fits(contest.plan, len(contest.candidates)))
+    n_fits = count_fits(contest.plan, len(contest.candidates))
+    # A forest that only judged is fitted once more: nothing asks for its votes.
+    again = contest.plan.way == "oob" and not request.holds_out_rows
+    progress.begin(n_fits + again)
     judged = list(judge(contest, progress))
     return _chosen(contest, judged) if judged else _least(contest)
 
@@ -136,6 +140,8 @@ def enter(request, auto):
     weighed = weigh(strongest)
     check_emphasis(strongest, weighed, request.calibrator)
     plan = _plan(strongest, weighed)
+    if plan.way == "oob":
+        _check_votes(request, plan, candidates)
     return Contest(request, candidates, full, weighed, plan)
 
 
@@ -289,6 +295,18 @@ def _plan(request, weighed):
     return plan._replace(calibrator=calibrator, keeps_fold_models=False)
 
 
+def _check_votes(request, plan, candidates):
+    """Raise if some candidates would be judged by rows that others have seen."""
+    if plan.splits is not None:
+        raise ValueError(
+            "cv='oob' with unsupported='subsample' leaves out other rows at every "
+            f"strength that weighting={request.params['weighting']!r} compares, and "
+            "none without weights. Use cv='auto'."
+        )
+    for candidate in candidates:
+        check_out_of_bag(_request_for(request, candidate))
+
+
 def _folds_of_calibrators(request, weighed, held_out):
     """Return for every row the fold in which its calibrator leaves it out, else -1.
 
@@ -314,7 +332,7 @@ def _split(request, weighed, rows, n_folds):
             weighed.population,
         )
     )
-    if not rows.size:
+    if not rows.size or (groups is not None and np.unique(groups).size < 2):
         return []
     with unheard(FewerThanAskedWarning):
         splits = make_splits(
@@ -456,7 +474,10 @@ def _weighed(contest, candidate):
 
 
 def _say_least(candidate):
-    return f"{candidate.name}, the least: a class has too few rows to judge by"
+    return (
+        f"{candidate.name}, the least: a class has too few rows to judge by, or the "
+        "held-out rows too few groups"
+    )
 
 
 def _sentence(table, n_rows):

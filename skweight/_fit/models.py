@@ -135,7 +135,7 @@ def plan_models(request, weighed):
         return Plan("all", None, False, calibrator)
     cv, metadata = check_word(params["cv"]), request.arguments["splitter"]
     if isinstance(cv, str) and cv == "oob":
-        _check_out_of_bag(request, metadata)
+        check_out_of_bag(request)
         if weighed.training.unsupported != "subsample" or is_forest(request.estimator):
             return Plan("oob", None, False, calibrator)
         return _plan_left_out(request, weighed)
@@ -413,8 +413,9 @@ def _fit_and_leave_out(request, weighed, plan):
     return Passed(held_out, [(model, deliveries)], 1)
 
 
-def _check_out_of_bag(request, metadata):
-    if metadata.get("groups") is not None:
+def check_out_of_bag(request):
+    """Raise if no tree can judge rows that it did not draw."""
+    if request.arguments["splitter"].get("groups") is not None:
         raise ValueError(
             "cv='oob' cannot keep groups together: models that did not draw a row "
             "drew others of its group. Use cv='auto', or leave out groups."

@@ -28,6 +28,10 @@ _LABELS = np.array([0.0, 1.0])
 # With a smaller standard deviation of the log odds, the slope cannot be estimated.
 _NARROW = 1e-6
 
+# With a larger one, as a single far score makes it, the prior of the slope would be
+# lost in rounding beside that of the intercept, if scores were centred.
+_WIDE = 1e5
+
 
 class AnchoredCalibrator(BaseCalibrator):
     r"""Start from the inversion of the training weights, and correct it by rows.
@@ -267,6 +271,8 @@ class AnchoredCalibrator(BaseCalibrator):
         standard = standardise(z, rows.weight)
         standard = Standard(standard.centre, max(standard.scale, _NARROW))
         bends = self.shape == "quadratic"
+        if standard.scale > _WIDE and not bends:
+            standard = Standard(0.0, np.hypot(standard.centre, standard.scale))
         basis = Bend(standard, z) if bends else Affine(standard)
         objective = LogisticObjective(
             basis, z, rows.codes, rows.weight, _LABELS, standard

@@ -375,3 +375,14 @@ def test_a_wrong_multiplier(rows):
             AnchoredCalibrator().fit(*rows, class_multiplier=multiplier)
         with pytest.raises(ValueError, match="AnchoredCalibrator: class_multiplier"):
             AnchoredCalibrator().fit(classes=[0, 1], class_multiplier=multiplier)
+
+
+@pytest.mark.parametrize("far", [1e4, 1e7, 1e9])
+def test_a_single_far_score_does_not_take_the_slope_from_the_others(far):
+    rng = np.random.default_rng(0)
+    scores = 2 * rng.normal(size=40)
+    y = (rng.random(40) < 1 / (1 + np.exp(-scores))).astype(int)
+    scores[0], y[0] = -far, 0  # certain, and right
+    calibrator = AnchoredCalibrator(bounded=False).fit(scores, y)
+    assert_allclose(calibrator.slope_, 0.9539563780619544, rtol=1e-6)
+    assert_allclose(calibrator.intercept_, 0.17112775000312297, rtol=1e-6)
