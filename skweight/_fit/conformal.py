@@ -367,7 +367,10 @@ class PredictSet:
         exchangeable rows and weights that are known, on average over fits. With fold
         models of ``"cross"`` it is at least 2 c - 1, and close to c in practice. With
         one refitted model it is an approximation. O((n + m) log m) for m kept scores,
-        at most 10,000.
+        at most 10,000, an equal number for each class (and fold model). Of more, scores
+        are merged such that sets only grow. After `set_prevalence` the sets then come
+        from as many held-out rows of each class, drawn evenly over their scores in
+        proportion to their weight, which may also make sets a little smaller.
 
         References
         ----------
