@@ -731,7 +731,7 @@ def test_the_guide_goes_from_the_file_to_the_money(shared_data, monkeypatch):
     exec(code, names)
     for expression, figure in quoted:
         assert eval(expression, names) == pytest.approx(float(figure), abs=0.05)
-    assert names["clf"].report_.n_fits == 5
+    assert names["clf"].report_.n_fits == 6
 
 
 # -- what learners and labels there are ------------------------------------------------

@@ -385,6 +385,17 @@ def test_the_rarer_class_counts_more_whatever_the_strength(strength, share, rare
         warn_of_class_weights(np.where(codes == 1, factor, 1.0), codes, labels)
 
 
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(20, "20"), (12345, "12,345"), (1e8, "1e+08"), (1e250, "1e+250")],
+)
+def test_a_factor_is_not_written_in_hundreds_of_digits(factor, said):
+    codes = (np.arange(1000) % 10 == 0).astype(int)
+    weight = np.where(codes == 1, float(factor), 1.0)
+    with pytest.warns(DoubleCountingWarning, match=re.escape(f"count {said} times")):
+        warn_of_class_weights(weight, codes, np.array([0, 1]))
+
+
 @pytest.mark.parametrize("strength", [0.1, 0.5, 1, 1.5, 4])
 @pytest.mark.parametrize(
     ("n_rows", "by_class", "named"),

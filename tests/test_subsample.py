@@ -1,5 +1,7 @@
 """Learners that take no weights at all, and are fitted on a part of the rows."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -24,6 +26,7 @@ from skweight.delivery._draw import (
     whole_rows,
 )
 from skweight.exceptions import (
+    CalibrationWarning,
     DegenerateWeightsWarning,
     DoubleCountingWarning,
     FewerThanAskedWarning,
@@ -291,6 +294,29 @@ def test_one_fit_is_refused_where_a_row_may_have_been_seen(data, params, why):
         clf.fit(data.X, data.y)
     with pytest.raises(ValueError, match="cannot keep groups together"):
         subsampled(cv="oob").fit(data.X, data.y, groups=np.arange(2100) // 3)
+
+
+@pytest.mark.parametrize("without", ["emphasis", "population"])
+def test_left_out_rows_of_a_class_that_no_row_is_drawn_of_count(data, without):
+    """None of its rows has a chance to be drawn, so that all of them are left out."""
+    y, weight = np.where(np.arange(2100) % 7 == 5, 2, data.y), None
+    weighting = {0: 1.0, 1: 3.0, 2: 1.0}
+    if without == "emphasis":
+        weighting[2] = 0.0
+    else:
+        weight = (y != 2).astype(float)
+    clf = subsampled(InContext(2100), calibration="sigmoid", cv="oob")
+    clf.set_params(weighting=weighting)
+    says = nullcontext() if weight is None else pytest.warns(CalibrationWarning)
+    with says as caught:
+        clf.fit(data.X, y, sample_weight=weight)
+    assert weight is None or len(caught) == 1
+    assert 2 not in clf.estimator_.classes_
+    drawn = rows_of(data.X, clf.estimator_.X_)
+    n_counted = 2100 if weight is None else np.count_nonzero(weight)
+    assert clf.report_.held_out["n_rows"] == n_counted - drawn.size
+    share = np.bincount(y, weight) / n_counted
+    assert_allclose(clf.report_.held_out["prevalence"], share)
 
 
 def test_a_class_of_one_row_is_inverted_instead(data):

@@ -332,7 +332,8 @@ def warn_of_class_weights(sample_weight, codes, classes):
     raised = find_raised_class(sample_weight, codes, classes)
     if raised is None:
         return
-    times = f"{raised.factor:.3g}" if raised.factor < 1000 else f"{raised.factor:,.0f}"
+    is_long = 1000 <= raised.factor < 1e6  # beyond, digits say nothing
+    times = f"{raised.factor:,.0f}" if is_long else f"{raised.factor:.3g}"
     warn(
         f"sample_weight depends on the label alone: rows of class "
         f"{plain(raised.label)!r} count {times} times as much as others, "

@@ -372,7 +372,11 @@ class PredictSet:
         average over fits, for exchangeable rows and known weights. With the fold models
         of ``"cross"`` it is at least 2 c - 1 for a coverage of c, and close to c in
         practice. With one refitted model it is an approximation. O((n + m) log m) for m
-        kept scores, at most 10,000.
+        kept scores, at most 10,000, an equal number for each class (and fold model). If
+        there are more, scores are merged in such a way that sets can only become
+        larger. After `set_prevalence`, as many held-out rows of each class are used
+        instead, drawn evenly over their scores in proportion to their weight, which may
+        also make sets a little smaller.
 
         References
         ----------

@@ -18,6 +18,7 @@ from skweight._fit.weigh import Weighed
 from skweight._utils.available import available_if
 from skweight._utils.columns import drop_columns, warn_of_order
 from skweight._utils.compat import clone_learner
+from skweight._utils.differ import differ
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import (
     check_labels,
@@ -129,7 +130,8 @@ class PartialFit:
         Raises
         ------
         ValueError
-            If a label is not among `classes`, or if `classes` is missing or changes.
+            If a label is not among `classes`, if `classes` is missing or changes, or if
+            `estimator`, `weighting` or `streaming` changed since the first call.
         TypeError
             If the strategy needs all rows at once.
         """
@@ -208,9 +210,15 @@ def _check_nothing(X, classes):
 def begin_stream(wrapper, request):
     """Return a copy of the sums of the stream, and the model that learns."""
     stream, models = getattr(wrapper, "_stream", None), _fitted_models(wrapper)
+    parts = {
+        "estimator": request.estimator,
+        "weighting": request.weighting,
+        "streaming": resolve_streaming(wrapper.streaming),
+    }
     if stream is not None:
+        _check_unchanged(stream.begun_with, parts)
         return stream.copy(), models[0]
-    streaming = clone(resolve_streaming(wrapper.streaming))
+    streaming = clone(parts["streaming"])
     streaming.check()
     stream = Stream(
         request.classes,
@@ -218,6 +226,7 @@ def begin_stream(wrapper, request):
         streaming,
         wrapper.random_state,
         balances_itself(request.estimator),
+        {name: clone_learner(part) for name, part in parts.items()},
     )
     if not models:
         return stream, clone_learner(request.estimator)
@@ -225,6 +234,18 @@ def begin_stream(wrapper, request):
         wrapper.report_, wrapper.weighting_, wrapper._mass, wrapper._inner_multiplier
     )
     return stream, models[0]
+
+
+def _check_unchanged(before, now):
+    """Raise if parameters were set that a stream has read at its start for good."""
+    changed = [name for name, part in before.items() if differ(part, now[name])]
+    if changed:
+        raise ValueError(
+            f"{' and '.join(changed)} changed since the first call of partial_fit, and "
+            "a stream goes on with the learner, the sums and the draws that it began "
+            f"with. Set {' and '.join(f'{name}={before[name]!r}' for name in changed)}"
+            " again, or begin a new stream on a clone of the classifier."
+        )
 
 
 def weigh_chunk(request, stream):

@@ -49,7 +49,11 @@ def find_raised_class(sample_weight, codes, classes):
     # Among the raised classes, the one with the largest weight against all others.
     weight = np.exp(lift - lift.max())
     mass = share * weight
-    others = np.maximum(mass.sum() - mass, 1e-300) / (1 - share)
+    # The total less a class that is nearly all of it would be a rounding error.
+    others = (
+        np.cumsum(np.append(0, mass[:-1])) + np.cumsum(np.append(0, mass[:0:-1]))[::-1]
+    )
+    others = np.maximum(others, np.finfo(float).tiny) / (1 - share)
     most = np.argmax(np.where(raised > 0, weight / others, 0))
     factor = weight[most] / others[most]
     after = mass[most] / mass.sum()

@@ -84,10 +84,15 @@ class Stream:
         Seed of random draws.
     balancing : list of tuple
         Result of `balances_itself` for the learner at the start.
+    begun_with : dict
+        Copies, by name, of the wrapper's parameters that no later chunk may change.
     """
 
-    def __init__(self, classes, weighting, streaming, random_state, balancing=()):
+    def __init__(
+        self, classes, weighting, streaming, random_state, balancing=(), begun_with=None
+    ):
         self.classes = classes
+        self.begun_with = begun_with or {}
         self.streaming = streaming
         self.rng = check_random_state(random_state)
         if isinstance(random_state, np.random.RandomState):
@@ -240,12 +245,14 @@ class Stream:
         )
         self.largest = report.largest_share * self.training.sum()
         self.given, self.counted = self.population, self.rows.astype(float)
-        for factor, fitted in zip(
-            self.factors, fitted_factors_of(weighting), strict=False
-        ):
+        fitted = fitted_factors_of(weighting)
+        for position, factor in enumerate(self.factors):
             before = factor.weighting.role == "population"
             factor.masses = self.counted if before else self.population
-            factor.raw = fitted.scale_ * factor.masses
+            # Of a strategy that is new since the fit no more is known than the rows.
+            of_fit = fitted[position] if position < len(fitted) else None
+            is_same = type(of_fit) is type(factor.weighting)
+            factor.raw = (of_fit.scale_ if is_same else 1.0) * factor.masses
         return self
 
     def weighting(self, weighting):

@@ -65,7 +65,10 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     drawn = train[part.drawn(X_train, y_train)]
     model, deliveries = part.fit(X_train, y_train)
     weights, codes = training.weights, encode_labels(y)[1]
-    is_left = weights > 0
+    population = training.by_role.population
+    population = np.ones(len(y)) if population is None else population
+    # A row that counts and has no emphasis is never drawn, and held out for sure.
+    is_left = population > 0
     is_left[drawn] = is_left[test] = False
     rows = np.concatenate([test, np.flatnonzero(is_left)])
 
@@ -74,8 +77,8 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
         return np.bincount(codes[positions], vector, minlength=classes.size)
 
     tested = of_class(test)
-    share = tested / (tested + of_class(train[weights[train] > 0]))
-    chance = (of_class(drawn) / of_class(train, weights))[codes] * weights
+    share = _ratio(tested, tested + of_class(train[population[train] > 0]))
+    chance = _ratio(of_class(drawn), of_class(train, weights))[codes] * weights
     held = share[codes] + (1 - share[codes]) * (1 - np.minimum(chance, 1))
     name = method(model)
     outputs = outputs_of(model, _safe_indexing(X, rows), name, classes)
@@ -83,11 +86,13 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
         f"one fit on {drawn.size:,} rows, {rows.size - test.size:,} that it left out "
         "among them"
     )
-    population = training.by_role.population
-    population = np.ones(len(y)) if population is None else population
     factor = 1 / held
-    factor *= (of_class(slice(None), population) / of_class(rows, population * factor))[
-        codes
-    ]
+    mass = of_class(slice(None), population)
+    factor *= _ratio(mass, of_class(rows, population * factor))[codes]
     factor = factor[rows] / factor[rows].max()
     return model, deliveries, HeldOut(outputs, rows, name, source, factor)
+
+
+def _ratio(of_classes, to):
+    """Return the ratio of each class; zero for one of which there is nothing."""
+    return np.divide(of_classes, to, out=np.zeros(to.size), where=to > 0)

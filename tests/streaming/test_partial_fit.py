@@ -386,6 +386,62 @@ def test_a_stream_is_pickled_in_the_middle(rows):
     assert not hasattr(clone(clf), "_stream")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("weighting", None),
+        ("weighting", {0: 1.0, 1: 9.0}),
+        ("weighting__strength", 0.5),
+        ("estimator", GaussianNB(var_smoothing=0.1)),
+        ("estimator__alpha", 0.1),
+        ("streaming", "sample"),
+        ("streaming__half_life", 10.0),
+    ],
+)
+def test_what_a_stream_began_with_cannot_be_set_to_something_else(rows, name, value):
+    X, y, _ = rows
+    clf = WeightedClassifier(
+        SGDClassifier(alpha=1e-3, random_state=np.random.RandomState(0)),
+        weighting=BalancedWeighting() * FunctionWeighting(lambda X, y: np.ones(len(y)))
+        if name == "weighting"
+        else BalancedWeighting(),
+        streaming=Streaming(),
+        calibration=None,
+    )
+    clf.partial_fit(X, y, [0, 1])
+    before = clf.get_params()[name]
+    clf.set_params(**{name: value})
+    multiplier = clf.class_multiplier_
+    changed = name.partition("__")[0]
+    with pytest.raises(ValueError, match=f"^{changed} changed since the first call"):
+        clf.partial_fit(X, y)
+    assert clf.class_multiplier_ is multiplier
+    clf.set_params(**{name: before}).partial_fit(X, y)  # set back, it goes on
+    clf.set_params(calibration="prior", normalize=True)  # read for every chunk
+
+
+def test_no_strategy_cannot_become_one_in_a_stream(rows):
+    X, y, _ = rows
+    clf = WeightedClassifier(GaussianNB(), weighting=None).partial_fit(X, y, [0, 1])
+    clf.set_params(weighting="balanced")
+    with pytest.raises(ValueError, match="weighting=None again"):
+        clf.partial_fit(X, y)
+    y_all = np.concatenate([y, y])
+    anew = clone(clf).partial_fit(np.concatenate([X, X]), y_all, [0, 1])
+    assert isinstance(anew.weighting_, BalancedWeighting)
+
+
+@pytest.mark.parametrize("weighting", [None, EffectiveNumberWeighting(0.9)])
+def test_a_strategy_that_is_new_since_the_fit_knows_the_rows_of_the_fit(weighting):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 2)), np.repeat([0, 1], [270, 30])
+    last = np.concatenate([np.arange(20), np.arange(280, 300)])  # as many of each
+    clf = WeightedClassifier(Learner(), weighting=weighting, calibration=None)
+    clf.fit(X, y).set_params(weighting="balanced").partial_fit(X[last], y[last])
+    weights = clf.estimator_.chunks_[-1][2]
+    assert weights[-1] / weights[0] == pytest.approx(290 / 50)
+
+
 def test_its_parameters_are_searched(rows):
     X, y, _ = rows
     clf = WeightedClassifier(SGDClassifier(), calibration=None)

@@ -1,0 +1,34 @@
+"""Whether a parameter has been set to something else since it was copied."""
+
+from numbers import Number
+from types import BuiltinFunctionType, FunctionType
+
+import numpy as np
+
+# What a copy of is equal, or the thing itself.
+_KEPT_BY_COPIES = str | bytes | type | FunctionType | BuiltinFunctionType | np.ufunc
+
+
+def differ(before, now):
+    """Return whether values of a parameter clearly differ, one a copy of earlier.
+
+    Estimators are compared by their parameters, collections by their entries. Objects
+    of one type that say nothing of their content, such as generators, pass as the same.
+    """
+    if before is now:
+        return False
+    if isinstance(before, Number) and isinstance(now, Number):
+        return before != now and not (before != before and now != now)  # NaN
+    if type(before) is not type(now):
+        return True
+    if hasattr(before, "get_params") and not isinstance(before, type):
+        before, now = before.get_params(deep=False), now.get_params(deep=False)
+    if isinstance(before, dict):
+        return before.keys() != now.keys() or any(
+            differ(value, now[key]) for key, value in before.items()
+        )
+    if isinstance(before, list | tuple):
+        return len(before) != len(now) or any(map(differ, before, now))
+    if isinstance(before, np.ndarray):
+        return not np.array_equal(before, now)
+    return isinstance(before, _KEPT_BY_COPIES) and before != now
