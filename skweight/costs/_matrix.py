@@ -269,7 +269,7 @@ class CostMatrix(Immutable):
         """
         return self._of(self._cells.with_decision(plain(decision), cost))
 
-    # -- what it is --------------------------------------------------------------------
+    # -- attributes --------------------------------------------------------------------
 
     @property
     def labels(self):
@@ -351,7 +351,7 @@ class CostMatrix(Immutable):
         """
         return self._of(self._cells.in_order(classes))
 
-    # -- what it costs -----------------------------------------------------------------
+    # -- costs -------------------------------------------------------------------------
 
     def resolve(self, X=None, **metadata):
         """Return the costs as numbers, ``[..., true, decided]``.

@@ -29,8 +29,8 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# Factor of the variance of a reference of fold models: their figures also contain the
-# noise of the fits. Measured by benchmarks/monitor_alarms.py.
+# Factor of the variance of a reference of fold models, because their statistics also
+# contain the noise of the fits. Measured by benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 _LARGEST_WEIGHT = 1e70
@@ -39,11 +39,11 @@ _LARGEST_WEIGHT = 1e70
 class WeightMonitor(BaseEstimator):
     r"""Test a stream of batches for changes since a classifier was trained.
 
-    `fit` learns statistics of held-out rows as the reference: class frequencies, mean
-    probabilities, calibration, recall and quantiles of the weights. `update` adds a
-    batch to the stream, with labels or without, and returns a report. You may read the
-    report after every batch: the probability that an unchanged stream ever raises an
-    alarm is at most `alpha`, for any number of batches.
+    `fit` computes statistics of held-out rows, called figures in the report, as the
+    reference: class frequencies, mean probabilities, calibration, recall and quantiles
+    of the weights. `update` adds a batch to the stream, with labels or without, and
+    returns a report. You may read the report after every batch: the probability that an
+    unchanged stream ever raises an alarm is at most `alpha`, for any number of batches.
 
     Each statistic is a weighted mean over rows. After each batch, the rows of several
     windows are compared with the reference: the newest block, the two newest blocks,

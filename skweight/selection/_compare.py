@@ -368,7 +368,7 @@ def _fit_and_measure(candidate, train, test, task):
     }
 
 
-# -- what is asked for -----------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------
 
 
 def _raises(error_score):
@@ -481,7 +481,7 @@ def _validation_weight(population, X_target, X, y, sample_weight):
     return multiply(sample_weight, learned), whose
 
 
-# -- what is there already -------------------------------------------------------------
+# -- earlier results -------------------------------------------------------------------
 
 
 def _fingerprint(X, y, weight, sample_weight, splits):

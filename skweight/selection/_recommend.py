@@ -139,7 +139,7 @@ def recommend_weighting(
 
     See Also
     --------
-    compare_weightings : More strategies and figures, and intervals.
+    compare_weightings : More strategies and metrics, with intervals.
     skweight.weighting.AutoWeighting : The same choice inside a fit.
 
     Notes
@@ -229,7 +229,7 @@ def _check_input(X, y, sample_weight):
     return y, classes, codes, weight
 
 
-# -- what is looked at -----------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------
 
 
 def _figures_of_classes(classes, codes, weight):
