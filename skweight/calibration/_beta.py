@@ -94,8 +94,9 @@ class BetaCalibrator(BentCalibrator):
 
     Attributes
     ----------
-    One curve for two classes: that of the second class. For more classes, one curve for
-        each class against the rest. ``theta`` of a curve holds a, b and c.
+    curves_ : list of LogitCurve
+        One curve for two classes: that of the second class. For more classes, one curve
+        for each class against the rest. ``theta`` of a curve holds a, b and c.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
         The joint map before the curves, for three or more classes; else 1 and 0.
     classes_ : ndarray of shape (n_classes,)

@@ -60,8 +60,9 @@ def resolve_calibrator(spec):
 
     Returns
     -------
-    A new calibrator for a name, the object itself otherwise. Clone the object before
-    fitting it.
+    calibrator : object or None
+        A new calibrator for a name, the object itself otherwise. Clone the object
+        before fitting it.
 
     Raises
     ------

@@ -48,8 +48,9 @@ class RatioReport(NamedTuple):
     mean_ratio : float
         Mean of the ratio over the source, before any normalising. It estimates the
         share of the target that lies where the source has rows.
-    One minus ``mean_ratio``: the share of the target that no source row can represent.
-        NaN if the method fixes the mean by construction.
+    missing_target_mass : float
+        One minus ``mean_ratio``: the share of the target that no source row can
+        represent. NaN if the method fixes the mean by construction.
     effective_sample_size : float
         Kish effective number of source rows after weighting with the ratio.
     effective_share : float

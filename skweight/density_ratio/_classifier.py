@@ -157,8 +157,9 @@ class ClassifierRatio(BaseDensityRatio):
         ----------
         source, target : Sample
             Checked rows.
-        For every fold two pairs, one for each sample: positions of training rows, and
-            positions of held-out rows.
+        splits : list
+            For every fold two pairs, one for each sample: positions of training rows,
+            and positions of held-out rows.
         """
         pairs = [
             (np.r_[train, source.n + more], np.r_[test, source.n + rest])

@@ -36,8 +36,8 @@ class FitReport:
         Share of each class in the population weights.
     training_share : list of float
         Share of each class in the training weights (population x emphasis).
-    Training mass divided by population mass of each class. Calibrators invert it.
-        inverts.
+    class_multiplier : list of float
+        Training mass divided by population mass of each class. Calibrators invert it.
     effective_rows : list of float
         Kish's effective sample size of each class, from population x emphasis.
     effective_sample_size : float
