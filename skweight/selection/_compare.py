@@ -161,7 +161,7 @@ def compare_weightings(
 
     See Also
     --------
-    recommend_weighting : Gives advice without any setup.
+    recommend_weighting : Gives advice; needs no fit by the user.
     skweight.inspection.weight_report : Diagnostics of the weights of one strategy.
 
     Notes
