@@ -1,7 +1,7 @@
 """Simulated classification problems with known true probabilities.
 
-In real data the true probability of a row is not known, so that calibration can be
-tested only in bins. These functions return the true probabilities with the rows.
+In real data the true probability of a row is not known. Calibration can then be tested
+only in bins. These functions return the true probabilities with the rows.
 """
 
 from functools import partial
@@ -57,7 +57,7 @@ def make_imbalanced(
         Number of features; all are informative.
     prevalence : float or array-like of shape (n_classes,), default=0.1
         Expected share of every class, each above 0, with sum 1. A number is the share
-        of the last class; the others have equal shares of the rest.
+        of the last class; the other classes share the rest equally.
     n_classes : int, default=2
         Number of classes.
     class_sep : float, default=2.0
@@ -95,7 +95,7 @@ def make_imbalanced(
 
     Notes
     -----
-    O(n). A class with an expected count near zero may have no row.
+    The time is O(n). A class with an expected count near zero may have no row.
 
     Examples
     --------
@@ -167,8 +167,9 @@ def make_covariate_shift(
         How source and target differ.
 
         - ``"mean"``: :math:`N(0, I)` and :math:`N(s e_1, I)`. The log ratio is linear.
-        - ``"narrow"``: the first feature is :math:`N(1, 1/4)` and :math:`N(2, 1/16)`,
-          the target a narrow peak in a tail of the source; others are standard normal.
+        - ``"narrow"``: the first feature is :math:`N(1, 1/4)` in the source and
+          :math:`N(2, 1/16)` in the target, which is a narrow peak in a tail of the
+          source. Other features are standard normal.
         - ``"nonlinear"``: :math:`N(0, A A^\top)` for a fixed matrix, times
           :math:`(1 + 0.7\,\mathrm{sign}\, u_1)(1 + 0.8 \tanh 2 u_2 u_3)` with :math:`u
           = A^{-1} x`: a step and an interaction, which linear models cannot detect.
@@ -198,7 +199,8 @@ def make_covariate_shift(
 
     Notes
     -----
-    O(n). The problems ``"mean"`` and ``"narrow"`` are those of [1]_ and [2]_.
+    The time is O(n). The problems ``"mean"`` and ``"narrow"`` are those of [1]_ and
+    [2]_.
 
     References
     ----------
@@ -258,8 +260,8 @@ def make_covariate_shift(
 def make_rare(X, y, *, target, random_state=None, return_indices=False):
     """Remove rows at random to reach a stated imbalance.
 
-    Turns well-known balanced data into a reproducible rare-class problem. The remaining
-    rows keep their order and their values.
+    Use it to turn well-known balanced data into a reproducible rare-class problem. The
+    remaining rows keep their order and their values.
 
     Parameters
     ----------
@@ -268,10 +270,10 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     y : array-like or Series of shape (n_samples,)
         Labels.
     target : dict
-        What to keep of a class, by label: an int is a number of rows, a float in (0, 1)
-        the share of the result, rounded to whole rows. Classes without a key keep all
-        rows. If every class has a share, the shares must sum to 1, and as many rows as
-        possible are kept.
+        The rows to keep of a class, by label. An int is a number of rows. A float in
+        (0, 1) is the share of the result, rounded to whole rows. Classes without a key
+        keep all rows. If every class has a share, the shares must sum to 1, and as many
+        rows as possible are kept.
     random_state : int, RandomState instance or None, default=None
         Seed of the choice of rows.
     return_indices : bool, default=False
@@ -390,10 +392,10 @@ def _draw_directions(n_features, rng):
 def _solve_intercepts(scores, prevalence):
     """Return intercepts for which the mean softmax of the scores is the prevalence.
 
-    Newton's method on the logarithm of the mean probabilities, which is almost linear
-    for a rare class. If no Newton step improves the result, a fixed-point step is used:
-    it adds the missing part on the log scale to every intercept, and converges slowly
-    but always.
+    Newton's method is used on the logarithm of the mean probabilities, which is almost
+    linear for a rare class. If no Newton step improves the result, a fixed-point step
+    is used. It adds the missing part on the log scale to every intercept. It converges
+    slowly but always.
     """
     n = len(scores)
     log_prevalence = np.log(prevalence)

@@ -1,8 +1,8 @@
 """The warnings and errors of skweight: six categories of warnings, to filter by.
 
-Every message gives the figure it rests on and the remedy. A category that has several
-topics names them, with the first words of their messages: a filter takes these as
-``warnings.filterwarnings("ignore", "The index of", DegenerateWeightsWarning)``.
+Every message gives the value that caused it and the remedy. Some categories have
+several topics and list the first words of the messages. A filter can use these words,
+as in ``warnings.filterwarnings("ignore", "The index of", DegenerateWeightsWarning)``.
 """
 
 __all__ = [
@@ -20,11 +20,11 @@ class CalibrationWarning(UserWarning):
     """Calibrated probabilities may be wrong, or scores could not be used as asked.
 
     Among the reasons are: the mean probability of a class is not its frequency on
-    held-out rows (the ratio is outside [0.8, 1.25], and further than chance takes it);
-    scores rank the classes the wrong way round, or not at all; weights leave the
-    calibrator less than 200 effective rows, and less than half of its rows; rows
-    without a single vote for a class get a wrong probability. The message gives the
-    ratio or the share, and says what was done instead.
+    held-out rows (the ratio is outside [0.8, 1.25], by more than chance explains);
+    scores rank the classes in the wrong direction, or not at all; the weights leave
+    less than 200 effective rows for the calibrator, and less than half of its rows;
+    rows without a single vote for a class get a wrong probability. The message gives
+    the ratio or the share, and says what was done instead.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class CalibrationWarning(UserWarning):
 
 
 class DecisionWarning(UserWarning):
-    """Costs or thresholds say something that is rarely meant.
+    """Costs or thresholds have a meaning that is rarely intended.
 
     Examples are a reward that outweighs every cost, and costs that weights cannot
     express. The message says how the label is chosen now.
@@ -51,18 +51,18 @@ class DecisionWarning(UserWarning):
 
 
 class DegenerateWeightsWarning(UserWarning):
-    """Weights do not do what weights are for.
+    """Weights do not have the intended effect.
 
     Few rows carry most of the weight: the effective rows of a class are below a tenth
-    of its rows, and below 50; or one of at least ten rows has above half of the weight
-    of its class, or of all rows. This is checked for each role, without factors that
-    are the same for a whole class; the message gives the number of effective rows. Or
-    the tail of the weights has no mean, or the mean ratio of two densities is far above
-    one.
+    of its rows, and below 50; or one of at least ten rows has more than half of the
+    weight of its class, or of all rows. This is checked for each role, without factors
+    that are the same for a whole class. The message gives the number of effective rows.
+    Other reasons: the tail of the weights has no mean, or the mean ratio of two
+    densities is far above one.
 
-    Or weights have the index labels of X in another order ("The index of
-    sample_weight ..."): they are taken by position, as everywhere in scikit-learn, and
-    the message names the ways to say which of the two was meant.
+    Another reason: weights have the index labels of X in another order ("The index of
+    sample_weight ..."). They are used by position, as everywhere in scikit-learn. The
+    message explains how to state which order was intended.
 
     Examples
     --------
@@ -76,11 +76,10 @@ class DegenerateWeightsWarning(UserWarning):
 class DoubleCountingWarning(UserWarning):
     """The same emphasis may be applied twice.
 
-    Examples are an estimator that balances by itself while weights are injected as
-    well; rows that were resampled before the fit, or inside the estimator; a
-    `sample_weight` that raises rare classes, and so looks like emphasis; a stabilizer
-    of the strategy and another of the classifier around it. The message names the
-    parameter to reset.
+    Examples are an estimator that balances by itself while weights are passed as well;
+    rows that were resampled before the fit, or inside the estimator; a `sample_weight`
+    that raises rare classes, and so looks like emphasis; a stabilizer in both the
+    strategy and the classifier around it. The message names the parameter to reset.
 
     Examples
     --------
@@ -92,10 +91,10 @@ class DoubleCountingWarning(UserWarning):
 
 
 class FewerThanAskedWarning(UserWarning):
-    """Less was done than was asked for, because there are too few rows.
+    """Less was done than requested, because there are too few rows.
 
-    A class has fewer rows than there should be folds or neighbours, or a comparison
-    was interrupted from the keyboard. The message says what was done instead.
+    A class has fewer rows than the number of folds or neighbours, or a comparison was
+    interrupted from the keyboard. The message says what was done instead.
 
     Examples
     --------
@@ -122,10 +121,10 @@ class OverlapWarning(UserWarning):
 
 
 class UnsupportedWeightsError(TypeError, ValueError):
-    """Weights cannot be brought into the wrapped estimator.
+    """Weights cannot be passed to the wrapped estimator.
 
-    It takes neither ``sample_weight`` nor anything that says the same, and the policy
-    ``unsupported="raise"`` forbids to drop the weights or to draw rows by them.
+    The estimator supports neither ``sample_weight`` nor an equivalent, and the policy
+    ``unsupported="raise"`` does not allow to drop the weights or to draw rows by them.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from skweight.calibration._focal import log_share
 
 __all__ = ["FocalObjective"]
 
-# Smallest Hessian of a row. The focal loss is not convex: for confidently wrong
+# Smallest Hessian of a row. The focal loss is not convex. For confidently wrong
 # predictions the second derivative is negative, and a Newton step would increase the
 # loss.
 _FLOOR = 1e-6
@@ -30,9 +30,9 @@ _FAR = 700.0
 class FocalObjective:
     r"""Focal loss as the objective of XGBoost and LightGBM.
 
-    Rows that a model predicts well count less, by the factor :math:`(1 - p_t)^\gamma`,
-    where :math:`p_t` is the probability of the label of the row [1]_. The loss is not
-    proper: its probabilities are too close to equal.
+    Rows that a model predicts well have a smaller weight in the loss: the factor is
+    :math:`(1 - p_t)^\gamma`, where :math:`p_t` is the probability of the label of the
+    row [1]_. The loss is not proper: its probabilities are too close to equal.
     :class:`~skweight.calibration.FocalCalibrator` (``calibration="focal"``) corrects
     them exactly. On tabular data the focal loss was not better than the log loss: read
     :doc:`/user_guide/focal_loss` before using it.
@@ -56,9 +56,9 @@ class FocalObjective:
     Notes
     -----
     Gradient and Hessian (for several classes its diagonal) are exact. A Hessian below
-    1e-6 is raised to that before it is multiplied by the weight of the row, so that a
-    row of weight 2 counts as two rows, and a row of weight 0 is ignored. O(n k) time,
-    and no memory except the result.
+    1e-6 is raised to this value before it is multiplied by the weight of the row. A row
+    of weight 2 therefore counts as two rows, and a row of weight 0 is ignored. The time
+    is O(n k), without memory except for the result.
 
     CatBoost has this loss for two classes:
     ``loss_function="Focal:focal_alpha=0.5;focal_gamma=2"``.
@@ -102,7 +102,7 @@ class FocalObjective:
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes)
             Raw scores: log odds of class 1, or a logit per class.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights; None are ones.
+            Weights; None means ones.
 
         Returns
         -------
@@ -207,15 +207,15 @@ class FocalObjective:
     def base_score(self, y, sample_weight=None):
         """Return the best constant model, for ``base_score=`` of XGBoost.
 
-        Without it, boosting needs its first rounds to learn the class frequencies.
-        LightGBM has no such parameter, and starts from zero.
+        Without this start, boosting needs its first rounds to learn the class
+        frequencies. LightGBM has no such parameter, and starts from zero.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,)
             Labels of any type.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the fit, class weights included; None are ones.
+            Weights of the fit, including class weights; None means ones.
 
         Returns
         -------
@@ -256,8 +256,8 @@ class FocalObjective:
                 low, high = np.where(above, low, middle), np.where(above, middle, high)
             return (low + high) / 2
 
-        # The frequencies are proportional to p / v(p); find the factor for which p sums
-        # to 1.
+        # The frequencies are proportional to p / v(p). Find the factor for which the
+        # values of p sum to 1.
         far = _FAR / 2
         shift = brentq(lambda c: expit(odds(c)).sum() - 1, -far, far, xtol=1e-12)
         return log_expit(odds(shift))

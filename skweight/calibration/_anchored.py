@@ -1,4 +1,4 @@
-"""The anchored map: the inversion of the training weights, corrected by rows."""
+"""The anchored map: invert the training weights, then correct the result with rows."""
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from skweight.calibration._engine.softmax import SoftmaxObjective, fit_softmax
 from skweight.calibration._quadratic import Bend, fit_bend
 from skweight.calibration._rows import check_class_multiplier, check_classes
 
-# The targets are the labels themselves: the prior keeps the map finite.
+# The labels are the targets without smoothing, because the prior keeps the map
+# finite.
 _LABELS = np.array([0.0, 1.0])
 
 # With a smaller standard deviation of the log odds, the slope cannot be estimated.
@@ -34,15 +35,15 @@ _WIDE = 1e5
 
 
 class AnchoredCalibrator(BaseCalibrator):
-    r"""Start from the inversion of the training weights, and correct it by rows.
+    r"""Start from the inversion of the training weights, and correct it with rows.
 
-    The first choice after class weights or resampling. The closed-form inversion of
-    ``PriorCalibrator`` is right for a model at the minimum of a proper loss and wrong
-    for most others; a ``SigmoidCalibrator`` is right for both but needs rows. This
-    calibrator is a maximum a-posteriori estimate with the inversion as its prior.
-    Without rows, the map is the inversion. As rows are added, the map moves towards the
-    sigmoid. Of the parametric maps it has the lowest regret where the rare class has
-    some tens of rows.
+    Use it first for models with class weights or resampling. The closed-form inversion
+    of ``PriorCalibrator`` is right for a model at the minimum of a proper loss, and
+    wrong for most other models. A ``SigmoidCalibrator`` is right for both kinds of
+    models but needs rows. This calibrator is a maximum a-posteriori estimate with the
+    inversion as its prior. Without rows, the map is the inversion. As rows are added,
+    the map moves towards the sigmoid. If the rare class has some tens of rows, this map
+    has the lowest regret of the parametric maps.
 
     With :math:`w_k` the training mass of class k over its population mass, and
     :math:`z = s - \log(w_1 / w_0)` the inverted log odds,
@@ -51,10 +52,10 @@ class AnchoredCalibrator(BaseCalibrator):
        \min_{a, b, c} \sum_i v_i\, \ell(y_i, p_i) + \frac{(a - 1)^2}{2 \sigma_a^2}
        + \frac{b^2}{2 \sigma_b^2} + \frac{c^2}{2 \sigma_c^2},
 
-    where :math:`\ell` is the log loss and :math:`v` are the weights, of which the total
-    is the effective number of rows. :math:`c = 0` unless ``shape="quadratic"``, and
-    then :math:`q(z) = u^2 - 1` with :math:`u` the standardised z. With more classes,
-    :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
+    where :math:`\ell` is the log loss and :math:`v` are the weights, whose sum is the
+    effective number of rows. With ``shape="affine"``, :math:`c = 0`. With
+    ``shape="quadratic"``, :math:`q(z) = u^2 - 1` with :math:`u` the standardised z.
+    With more classes, :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
 
     .. math:: p(\cdot \mid s) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0.
 
@@ -66,23 +67,23 @@ class AnchoredCalibrator(BaseCalibrator):
         over-fitted trees. The quadratic term needs hundreds of rows of the rare class.
         With three or more classes the map is always affine.
     slope_scale : float, default=0.5
-        How far the slope may be from 1 before rows are needed to say so; 0.5 suits
-        scores that are log odds, 1 those that are not: votes of forests, margins, or
+        How far the slope may be from 1 before rows are needed to confirm it. 0.5 suits
+        scores that are log odds. 1 suits other scores: votes of forests, margins, or
         models trained on synthetic rows. Raising it lets fewer rows move the slope. It
         is the standard deviation :math:`\sigma_a` of the prior, in (0, inf).
     intercept_scale : float, default=1.0
-        How far, in log odds, the inversion of the weights may be off; 1 suits scores
-        that are log odds, 2 those that are not. Raising it trusts the inversion less.
+        How far, in log odds, the inversion of the weights may be off. 1 suits scores
+        that are log odds, 2 suits other scores. Raising it trusts the inversion less.
         It is the standard deviation :math:`\sigma_b` of the prior, in (0, inf).
     curvature_scale : float, default=0.25
-        How much the map may bend before rows are needed to say so. Raising it lets
+        How much the map may bend before rows are needed to confirm it. Raising it lets
         fewer rows bend the map. It is the standard deviation :math:`\sigma_c` of the
         prior of the curvature around 0, in (0, inf).
     ridge : float, default=1.0
-        Three or more classes: how strongly the slopes of the classes are pulled towards
-        a common slope, in (0, inf). Raising it helps when classes are rare. Their
-        deviations from a common slope have the prior variance
-        :math:`1 / (2 \lambda k)`; the common slope has :math:`\sigma_a^2`.
+        For three or more classes: how strongly the slopes of the classes are pulled
+        towards a common slope, in (0, inf). Raising it helps when classes are rare. The
+        deviations of the slopes from the common slope have the prior variance :math:`1
+        / (2 \lambda k)`. The common slope has the prior variance :math:`\sigma_a^2`.
     bounded : bool, default=True
         Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
 
@@ -118,16 +119,17 @@ class AnchoredCalibrator(BaseCalibrator):
 
     *The tails are bounded by what the rows can support.* For example, 300 rows without
     an error cannot support a probability of one in a million. On the problems of the
-    user guide the bounds reduce the regret by a sixth to a quarter for fewer than a
-    thousand rows. Without calibration rows there are no bounds.
+    user guide, the bounds reduce the regret by a sixth to a quarter if there are fewer
+    than a thousand rows. Without calibration rows there are no bounds.
 
     *A slope of zero or less* is refused with a ``CalibrationWarning``. Every row then
     gets about the class frequencies. With three or more classes, if only some slopes
     are not positive, all classes share one slope.
 
-    *Cost.* Newton, exact to rounding: :math:`O(n)` for two classes (a first fit on
-    cells of the score leaves one pass over the rows), :math:`O(n k^2)` for more.
-    Deterministic; rows of weight zero are as if removed.
+    *Cost.* Newton's method, exact to rounding. For two classes, the cost is
+    :math:`O(n)`: a first fit on cells of the score leaves one pass over the rows. For
+    more classes, it is :math:`O(n k^2)`. Deterministic; rows of weight zero are
+    ignored.
 
     References
     ----------
@@ -140,8 +142,8 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model that weighted the second class 19 times and is a little over-confident. The
-    slope and the intercept with no rows (the inversion), with 10 rows and with 20,000:
+    A model weighted the second class 19 times and is a little over-confident. The table
+    shows the slope and the intercept with 0 (inversion), 10 and 20,000 rows:
 
     >>> import numpy as np
     >>> from skweight.calibration import AnchoredCalibrator
@@ -194,15 +196,15 @@ class AnchoredCalibrator(BaseCalibrator):
             calibrator: log odds of the second class, or one score per class. Without
             rows (None or empty, with ``classes``) the map is the inversion.
         y : array-like of shape (n_samples,), default=None
-            Labels of those rows, of any type.
+            Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. Only their ratios matter; rows of weight zero are as if
-            removed. Never pass weights that emphasise a class.
+            Population weights. Only their ratios matter; rows of weight zero are
+            ignored. Never pass weights that emphasise a class.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. None is a model that was not weighted.
+            mass; positive, in any unit. None means that the model was not weighted.
 
         Returns
         -------
@@ -339,13 +341,13 @@ class AnchoredCalibrator(BaseCalibrator):
         self._anchor(rows.class_multiplier)
         n_classes = self.classes_.shape[0]
         data = (self._inverted(rows.scores), rows.codes, rows.weight)
-        # Deviations from a common slope, and the common slope: one covariance.
+        # The prior of the deviations and that of the common slope, in one covariance.
         covariance = np.eye(n_classes) / (2 * self.ridge * n_classes)
         covariance += self.slope_scale**2
         precision = np.zeros((2 * n_classes, 2 * n_classes))
         precision[:n_classes, :n_classes] = np.linalg.inv(covariance)
-        # The intercept of two classes is a difference of two intercepts: half the
-        # variance.
+        # With two classes, the intercept is a difference of two intercepts, so each
+        # has half the variance.
         diagonal = np.arange(n_classes, 2 * n_classes)
         precision[diagonal, diagonal] = 2 / self.intercept_scale**2
         precision /= rows.weight.sum()

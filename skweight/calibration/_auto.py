@@ -1,4 +1,4 @@
-"""The calibrator that averages the others by their cross-fitted log loss."""
+"""The calibrator that averages the other calibrators by their cross-fitted log loss."""
 
 import warnings
 from copy import copy
@@ -26,25 +26,26 @@ FEWEST_ROWS = 5
 # ratio of two shares by a factor of e. With 1 the noise of few rows would decide; with
 # infinity the loss would not matter. See benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
-# The isotonic regression with flat blocks, and the factor of its share in the prior:
-# this candidate is far better on some problems and worse on most.
+# The isotonic regression with flat blocks, and the factor of its share in the prior.
+# This candidate is far better on some problems and worse on most problems.
 FLAT = "flat isotonic"
 PRIOR_OF_FLAT = 0.3
 # With more classes, matrix scaling takes too long.
 MOST_CLASSES = 20
-# Smaller shares are set to zero: they would cost time at prediction and gain nothing.
+# Smaller shares are set to zero, because they take time at prediction and gain
+# nothing.
 SMALLEST_SHARE = 0.02
 
 
 class AutoCalibrator(BaseCalibrator):
     r"""Average several calibrators, weighted by their cross-fitted log loss.
 
-    The first choice where nothing is known about the model, in particular for one that
-    was weighted or resampled. Which map is best depends on the number of rows and on
-    the model: an affine map for few rows, a quadratic one for trees and misspecified
-    models, an isotonic one for many rows. Candidates m = 1, ..., M are fitted, and
-    their probabilities are averaged with shares that follow from their cross-fitted log
-    loss,
+    Use it first if nothing is known about the model, in particular if the model was
+    weighted or resampled. The best map depends on the number of rows and on the model:
+    an affine map for few rows, a quadratic map for trees and misspecified models, an
+    isotonic map for many rows. Candidates m = 1, ..., M are fitted, and their
+    probabilities are averaged. The shares in the average follow from the cross-fitted
+    log loss of each candidate,
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
@@ -53,28 +54,28 @@ class AutoCalibrator(BaseCalibrator):
     with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
     folds), :math:`v` the weights, scaled to effective rows, :math:`T = 4`, and
     :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance
-    of the candidates' losses of row i: 1 for equal weights, and less where a few rows
-    of large weight decide. With few rows all candidates have a share, which is better
-    than any of them alone. With many rows the best candidate has nearly the whole
-    share.
+    of the candidates' losses of row i. For equal weights :math:`\eta` is 1. It is
+    smaller if a few rows of large weight decide. With few rows all candidates have a
+    share, and the average is better than any single candidate. With many rows the best
+    candidate has nearly the whole share.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
 
     ================================  ==================================================
     two classes                       anchored, quadratic, isotonic, and the flat blocks
-                                      of isotonic regression, whose share is 0.3 of what
-                                      the formula says: they are far ahead where rows
-                                      repeat, and behind elsewhere
-    three classes and more            temperature with a bias, vector, and up to 20
-                                      classes matrix scaling
+                                      of isotonic regression; the share of the blocks is
+                                      0.3 times the formula, since they are far better
+                                      if rows repeat, and worse otherwise
+    three classes and more            temperature with a bias, vector scaling, and up to
+                                      20 classes matrix scaling
     below 5 rows of the rarest class  the anchored map alone
-    shares of votes, as of forests    anchored at the inversion of the weights loosely,
-                                      and scaled without it: it is far off for them
+    shares of votes, as of forests    anchored with a weak prior, and scaling without
+                                      the inversion, which is far off for votes
     ================================  ==================================================
 
-    Next to flat blocks, the best other candidate has a share of at least 0.02, so that
-    rows with different scores do not tie.
+    Where the flat blocks have a share, the best other candidate has a share of at least
+    0.02. Rows with different scores therefore do not tie.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
     candidate, because it cannot undo class weights.
@@ -106,13 +107,13 @@ class AutoCalibrator(BaseCalibrator):
     their losses. Folds are stratified and drawn with a fixed seed from the sorted rows,
     so that the result does not depend on the order of the rows.
 
-    *Cost.* Two classes: one sort and 20 fits on at most 2048 bins of the score, whose
-    time does not grow with the number of rows, and one fit of each candidate with a
-    share. Three or more classes: five folds; above 20,000 rows, three folds of 20,000
-    rows. A prediction for two classes interpolates linearly in a table of some hundred
-    knots. The log odds of the table differ from those of the average by at most 0.002,
-    except where flat blocks jump between neighbouring scores. The table extends beyond
-    the calibration scores by twice their range on either side.
+    *Cost.* For two classes: one sort, 20 fits on at most 2048 bins of the score, and
+    one fit of each candidate with a share. The time of the 20 fits does not grow with
+    the number of rows. For three or more classes: five folds; above 20,000 rows, three
+    folds of 20,000 rows. A prediction for two classes interpolates linearly in a table
+    of some hundred knots. The log odds of the table differ from those of the average by
+    at most 0.002, except where flat blocks jump between neighbouring scores. The table
+    extends beyond the calibration scores by twice their range on either side.
 
     References
     ----------
@@ -156,17 +157,17 @@ class AutoCalibrator(BaseCalibrator):
                 (n_samples, n_classes)
             Log-scale scores of rows that the model has not been fitted on.
         y : array-like of shape (n_samples,)
-            Labels of those rows, of any type.
+            Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights; None weighs all rows equally. Never pass weights that
             emphasise a class.
         classes : array-like of shape (n_classes,), default=None
-            All labels, sorted, where the rows may lack some; None takes those of y.
+            All labels, sorted, if the rows may lack some. None takes the labels of y.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the model saw it over its population mass;
-            None is a model that was not weighted.
+            Training mass of each class as the model saw it, divided by its population
+            mass. None means that the model was not weighted.
         votes : bool, default=False
-            Whether the scores come from shares of votes, as those of a forest.
+            Whether the scores come from shares of votes, such as those of a forest.
 
         Returns
         -------
@@ -216,7 +217,7 @@ class AutoCalibrator(BaseCalibrator):
         if rows.class_count.min() < FEWEST_ROWS:
             candidates = {"anchored": self._anchored()}
         else:
-            # For shares of votes, a bias that is learned is better than the inversion.
+            # For shares of votes, a learned bias is better than the inversion.
             tempered = {"inversion": not self._votes}
             candidates = {
                 "temperature": TemperatureCalibrator(),
@@ -234,7 +235,7 @@ class AutoCalibrator(BaseCalibrator):
         self.calibrators_ = {}
         refused = []
         with warnings.catch_warnings(record=True) as caught:
-            # Every candidate would repeat the warning in every fold, and the warning
+            # Every candidate would repeat the warning in every fold. The warning
             # about a missing class has been issued already.
             warnings.simplefilter("always", CalibrationWarning)
             self._set_shares(candidates, rows)
@@ -271,7 +272,7 @@ class AutoCalibrator(BaseCalibrator):
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
             if is_flat.any():
                 # Next to flat blocks, a strictly increasing map keeps the ranking
-                # inside them.
+                # inside the blocks.
                 rising = np.where(is_flat, np.inf, total).argmin()
                 shares[rising] = max(shares[rising], SMALLEST_SHARE)
             shares /= shares.sum()
@@ -279,7 +280,7 @@ class AutoCalibrator(BaseCalibrator):
         self.chosen_ = max(self.shares_, key=self.shares_.get)
 
     def _kinks(self):
-        """Return the scores where the mixture of two classes is not smooth."""
+        """Return the scores at which the mixture of two classes is not smooth."""
         curves = [
             calibrator.curves_[0].scores
             for calibrator in self.calibrators_.values()

@@ -59,22 +59,22 @@ class BaseCalibrator(Documented, BaseEstimator):
 
     Notes
     -----
-    Weights are rescaled to effective rows. Only the ratios of weights matter then, and
-    every use of a row count (target smoothing, bounds, ridge) reflects the information
-    in the rows. With :math:`W_k` the total weight of class k, and
-    :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` its effective sample size after Kish,
-    the counts are :math:`N_k = c\, W_k`, where
+    Weights are rescaled to effective rows. After that only the ratios of weights
+    matter, and every use of a row count (target smoothing, bounds, ridge) reflects the
+    information in the rows. Let :math:`W_k` be the total weight of class k, and
+    :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` its effective sample size after Kish. The
+    counts are :math:`N_k = c\, W_k`, where
 
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
 
     so that the class frequencies have the precision of a sample with :math:`N_k`
     unweighted rows of class k. For two classes the sum is the variance of the log odds
-    of the frequency. Weights that do not depend on the label give Kish's effective
-    sample size of all rows. Where the weights depend on the class, as in a case-control
-    sample, 1000 rows of a rare class still count as hundreds, although the other class
-    has a much larger total weight. A class in which one row has nearly all of the
-    weight counts as one row. Positive weights below 1e-13 of the largest are raised to
-    that.
+    of the frequency. If the weights do not depend on the label, the counts add up to
+    Kish's effective sample size of all rows. If the weights depend on the class, as in
+    a case-control sample, 1000 rows of a rare class still count as hundreds, although
+    the other class has a much larger total weight. A class in which one row has nearly
+    all of the weight counts as one row. Positive weights below 1e-13 of the largest
+    weight are raised to that value.
 
     References
     ----------
@@ -97,12 +97,12 @@ class BaseCalibrator(Documented, BaseEstimator):
     array([[0.6, 0.4]])
     """
 
-    # Whether the scores must come from rows that the model was not fitted on. Where
-    # this is False no additional fits are made for the calibrator.
+    # Whether the scores must come from rows that the model was not fitted on. If
+    # False, no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
-    # Whether binned sums of the scores are enough for the fit, and whether only the
-    # order of the scores matters, so that each bin has one score.
+    # Whether binned sums of the scores are enough for the fit; and whether only the
+    # order of the scores matters, so that one score represents each bin.
     _learns_from_sums = True
     _learns_from_ranks = False
 
@@ -117,21 +117,21 @@ class BaseCalibrator(Documented, BaseEstimator):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes)
-            Log-scale scores of rows that the model has not been fitted on. Two
-            classes: log odds or decision values of the second class. More: one
-            log-probability or decision value per class, in the order of the classes.
-            ``scores_from_proba`` makes them from probabilities.
+            Log-scale scores of rows that the model has not been fitted on. For two
+            classes: log odds or decision values of the second class. For more classes:
+            one log-probability or decision value per class, in the order of the
+            classes. ``scores_from_proba`` computes scores from probabilities.
         y : array-like of shape (n_samples,)
-            Labels of those rows, of any type.
+            Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population a row stands for. Only
-            their ratios matter; rows of weight zero are as if removed. Never pass
-            weights that emphasise a class: the probabilities would be those of a
-            population in which that class is as frequent as its weight. None weights
-            all rows equally.
+            their ratios matter; rows of weight zero are ignored. Never pass weights
+            that emphasise a class: the probabilities would then be right for a
+            population in which the class is more frequent. None weights all rows
+            equally.
         classes : array-like of shape (n_classes,), default=None
-            All labels, sorted as by ``numpy.unique``, where the rows may lack some.
-            None takes the labels of ``y``, those of zero-weight rows included.
+            All labels, sorted as by ``numpy.unique``, if the rows may lack some. None
+            takes the labels of ``y``, including labels of rows with zero weight.
 
         Returns
         -------
@@ -160,11 +160,11 @@ class BaseCalibrator(Documented, BaseEstimator):
         Parameters
         ----------
         statistics : ScoreStatistics
-            Sums over held-out rows of two classes. They include what effective rows are
-            computed from, so binning does not change the effective number of rows.
+            Sums over held-out rows of two classes. The sums include the values from
+            which effective rows are computed, so binning does not change their number.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class over its population mass, for calibrators
-            whose ``fit`` takes it.
+            Training mass of each class over its population mass, for calibrators whose
+            ``fit`` has this parameter.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class BaseCalibrator(Documented, BaseEstimator):
         ------
         TypeError
             If this calibrator needs the rows themselves, or `class_multiplier` is
-            passed and its ``fit`` does not take it.
+            passed and ``fit`` does not have this parameter.
 
         Warns
         -----
@@ -243,11 +243,11 @@ class BaseCalibrator(Documented, BaseEstimator):
         return proba
 
     def _check_scores(self, scores):
-        """Return scores to predict for, of shape (n,) for two classes."""
+        """Return the scores to predict from, of shape (n,) for two classes."""
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:
-            # The AttributeError is suppressed: it tells the reader nothing more.
+            # The AttributeError is suppressed, because it would not help the reader.
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
@@ -265,7 +265,7 @@ class BaseCalibrator(Documented, BaseEstimator):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            # Broadcast from one number, by which fits recognise equal weights.
+            # Broadcast from one number: fits recognise equal weights by this.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
             counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
@@ -386,8 +386,9 @@ def warn_reversed(
 def _lowest(rows, scores, among):
     """Return the smallest difference of mean scores between a class and the others.
 
-    Weighted means are compared, in weighted standard deviations of the score. The
-    position of the class is returned too. A single score belongs to the second class.
+    Weighted means are compared. The unit is the weighted standard deviation of the
+    score. The position of the class is returned too. If there is a single score, it
+    belongs to the second class.
     """
     distances = []
     for code in [1] if scores.ndim == 1 else among:

@@ -12,8 +12,8 @@ from skweight.calibration._engine.logistic import (
 
 _LOG_2 = np.log(2.0)
 
-# Log odds are clipped to this size in the fit: a single value of 1e7 would leave no
-# digits for the others.
+# Log odds are clipped to this size in the fit. Otherwise a single value of 1e7 would
+# leave no digits for the other values.
 _FAR = 1e4
 
 
@@ -22,10 +22,10 @@ class OddAndEven:
 
     With :math:`q = \sigma(s)`, :math:`a \log q - b \log(1 - q)` is :math:`m s + d
     \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
-    small scores the two logarithms are nearly collinear; the odd and the even function
-    never are. Both are computed from the log odds, because a probability close to 1
-    loses digits. Both are divided by the spread of the scores, so that the tolerance of
-    the steps has the same meaning at any scale.
+    small scores the two logarithms are nearly collinear. The odd and the even function
+    never are. Both functions are computed from the log odds, because a probability
+    close to 1 loses digits. Both are divided by the spread of the scores, so that the
+    tolerance of the steps has the same meaning at any scale.
     """
 
     def __init__(self, unit):
@@ -51,8 +51,8 @@ class OddAndEven:
 class TwoLogs:
     r"""The features :math:`\log q` and :math:`-\log(1 - q)`, of one sign each.
 
-    With two slopes of zero or more, the sum is increasing in floating point as well.
-    The odd and the even function of large scores would cancel where one slope is zero.
+    If both slopes are zero or more, the sum is increasing in floating point as well.
+    With the odd and the even function, large scores would cancel if one slope is zero.
     """
 
     def __call__(self, scores):
@@ -75,7 +75,7 @@ class BetaCalibrator(BentCalibrator):
 
     Use it where the reliability curve bends, and the rare class has hundreds of
     calibration rows, for models whose scores are log odds. The map has one slope for
-    small and one for large probabilities, and is monotone by its form. The identity is
+    small and one for large probabilities, and it is always increasing. The identity is
     one of the maps, so that a calibrated model stays calibrated. With fewer rows use
     ``AnchoredCalibrator``.
 
@@ -95,10 +95,10 @@ class BetaCalibrator(BentCalibrator):
     Attributes
     ----------
     curves_ : list of LogitCurve
-        One curve, of the second class, for two classes; one for each class against the
-        rest otherwise. ``theta`` of a curve holds a, b and c.
+        One curve for two classes: that of the second class. For more classes, one curve
+        for each class against the rest. ``theta`` of a curve holds a, b and c.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map under the curves of three classes and more; 1 and 0 for two.
+        The joint map before the curves, for three or more classes; else 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -113,18 +113,19 @@ class BetaCalibrator(BentCalibrator):
     -----
     *Slopes are not negative.* If the best fit has a negative slope, that slope is set
     to zero and the other parameters are fitted again. The problem is convex, so the
-    better of the two edges is the best map. If both slopes would be zero, every row
-    gets the class frequencies, with a ``CalibrationWarning``.
+    better of the two fits with one slope of zero is the best map. If both slopes would
+    be zero, every row gets the class frequencies, with a ``CalibrationWarning``.
 
     *Scores must be log odds*: the map is not invariant to a shift of the scores. Use
     ``SigmoidCalibrator`` or ``QuadraticCalibrator`` for margins. The logarithms are
     computed from the log odds directly, so that scores above 37, whose probability is 1
     in floating point, keep their order.
 
-    *Three or more classes.* As in ``IsotonicCalibrator``.
+    *Three or more classes* are handled as in ``IsotonicCalibrator``.
 
-    *Cost.* Newton on cells of the score and one pass over the rows: :math:`O(n)`, times
-    k for more classes. Deterministic; rows of weight zero are as if removed.
+    *Cost.* Newton's method on cells of the score and one pass over the rows:
+    :math:`O(n)`, times k for more classes. Deterministic; rows of weight zero are
+    ignored.
 
     References
     ----------

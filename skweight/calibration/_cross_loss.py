@@ -1,8 +1,8 @@
 """Cross-fitted losses of calibrators.
 
-For two classes the rows are merged into bins of the score, one row for each bin and
-class, so that the time hardly grows with the number of rows. For three or more classes
-a subset of the rows is used if there are very many.
+For two classes the rows are merged into bins of the score. Each bin has one row for
+each class, so that the time hardly grows with the number of rows. For three or more
+classes, a subset is used if there are very many rows.
 """
 
 from dataclasses import replace
@@ -15,11 +15,12 @@ from skweight.calibration._rows import CalibrationRows
 
 N_FOLDS = 5
 # Up to this many rows of two classes, every row has its own bin. With more rows, half
-# of the bins are by rank and half by score width.
+# of the bins have equal numbers of rows, and half have equal widths of the score.
 MANY_ROWS = 1 << 11
 _HALF_OF_CELLS = 1 << 10
-# Largest number of rows that are compared for three or more classes; above it there are
-# three folds. Two thirds of so many rows are enough to compare candidates.
+# Largest number of rows that are compared for three or more classes. Above this
+# number there are three folds: two thirds of so many rows are enough to compare
+# candidates.
 MOST_ROWS = 20_000
 N_FOLDS_OF_MANY = 3
 
@@ -35,8 +36,8 @@ class Comparison(NamedTuple):
         Total weight of the rows compared.
     rows_per_weight : float
         Effective rows per unit of weight for the comparison, :math:`\eta` of
-        `AutoCalibrator`: 1 for equal weights, less where a few rows of large weight
-        decide.
+        `AutoCalibrator`. It is 1 for equal weights, and less if a few rows of large
+        weight decide.
     """
 
     losses: dict
@@ -73,7 +74,8 @@ def compare(candidates, rows):
 def fit_on(candidate, rows, *, resumed=False):
     """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1.
 
-    ``resumed`` says that it has been fitted on similar rows, and may start from there.
+    If ``resumed``, the candidate was fitted on similar rows, and may start from that
+    fit.
     """
     if resumed:
         rows = replace(rows, resumed=True)
@@ -98,7 +100,8 @@ def draw_folds(rows, n_folds):
     fold = np.empty(rows.codes.size, dtype=np.intp)
     for code in range(rows.class_count.size):
         block = np.flatnonzero(rows.codes == code)
-        # A single score of two classes is high for the second and low for the first.
+        # With two classes, a single score is high for the second class, low for the
+        # first.
         first_of_two = rows.scores.ndim == 1 and code == 0
         sort_key = -scores[block] if first_of_two else scores[block]
         if all_equal(rows.weight):
@@ -139,8 +142,8 @@ class _CellFolds:
 
     def train(self, k):
         """Return the rows of all folds but one."""
-        # Summed over the other folds: a subtraction would leave rounding errors in
-        # empty bins.
+        # The other folds are summed. A subtraction from the total would leave
+        # rounding errors in empty bins.
         in_training = np.arange(self.n_folds) != k
         mass, squares = (
             self.mass[in_training].sum(axis=0),

@@ -14,18 +14,18 @@ _CERTAIN = 37.0
 class FocalCalibrator(PriorCalibrator):
     r"""Turn the scores of a focal loss into probabilities, in closed form.
 
-    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss: at its
-    minimum the outputs of a model are not class probabilities but closer to equal.
-    These outputs have an exact inverse for any number of classes [1]_. Use it around a
-    model that was trained with :class:`~skweight.objectives.FocalObjective`, with
-    CatBoost's ``Focal`` or with a focal loss in PyTorch. No calibration rows and no
-    additional fits are needed. With :math:`p` the sigmoid or softmax of the scores, the
-    probability of class k is
+    The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss. At its
+    minimum the outputs of a model are not the class probabilities but are closer to
+    equal. For any number of classes, these outputs have an exact inverse [1]_. Use this
+    calibrator for a model that was trained with
+    :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
+    focal loss in PyTorch. It needs no calibration rows and no additional fits. With
+    :math:`p` the sigmoid or softmax of the scores, the probability of class k is
 
     .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
        v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.
 
-    Class weights are taken out after the focal loss: with :math:`w_k` the multiplier of
+    Class weights are inverted after the focal loss: with :math:`w_k` the multiplier of
     class k, :math:`\eta_k \propto p_k / (v(p_k)\, w_k)`.
 
     Parameters
@@ -101,7 +101,7 @@ class FocalCalibrator(PriorCalibrator):
         Parameters
         ----------
         scores : array-like, default=None
-            Not used, present for the contract of calibrators.
+            Not used, present for API consistency.
         y : array-like of shape (n_samples,), default=None
             Used only to find the labels if ``classes`` is None.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -110,10 +110,10 @@ class FocalCalibrator(PriorCalibrator):
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. None is a model without class weights.
+            mass; positive, in any unit. None means a model without class weights.
         focal_gamma : float, default=None
-            Exponent that the model was trained with; an error if it differs from
-            ``gamma``. None if it is not known.
+            Exponent that the model was trained with. It is an error if it differs from
+            ``gamma``. None means that it is not known.
 
         Returns
         -------
@@ -148,8 +148,8 @@ class FocalCalibrator(PriorCalibrator):
 def focal_inverse(scores, gamma):
     """Return log-scale scores with the focal loss inverted.
 
-    Log odds of shape (n,) for two classes, log p + constant of shape (n, k) for more,
-    on both sides.
+    The input and the result are log odds of shape (n,) for two classes, and log p +
+    constant of shape (n, k) for more classes.
     """
     if scores.ndim == 1:
         return log_share(scores, gamma) - log_share(-scores, gamma)

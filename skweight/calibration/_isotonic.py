@@ -16,7 +16,7 @@ from skweight.calibration._engine.merged import (
 from skweight.calibration._engine.numerics import binary_proba
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-# Largest number of Newton steps to the mean; usually a few are enough.
+# Largest number of Newton steps to match the mean; usually a few are enough.
 _MOST_STEPS = 60
 
 
@@ -46,7 +46,7 @@ class LogOddsCurve(NamedTuple):
     Attributes
     ----------
     scores, log_odds : ndarray of shape (n_knots,)
-        Strictly increasing, and never decreasing.
+        The scores are strictly increasing, the log odds never decreasing.
     """
 
     scores: np.ndarray
@@ -81,7 +81,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     Use it when the rare class has hundreds of calibration rows and the reliability
     curve does not have the form of a sigmoid. With fewer rows isotonic regression
-    overfits, and ``SigmoidCalibrator`` is better even for such a curve.
+    overfits. Then ``SigmoidCalibrator`` is better even for such a curve.
 
     The curve minimises the weighted squared error
 
@@ -91,31 +91,31 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
-    where :math:`N_\pm` is the effective number of rows with and without the label: the
-    smallest and the largest probability that so many rows can support. Where weights
-    differ between the classes, the additional row of a class has the weight of one
-    effective row of that class. No probability is ever 0 or 1.
+    where :math:`N_+` is the effective number of rows with the label, and :math:`N_-` is
+    that without. These are the smallest and the largest probability that so many rows
+    can support. If weights differ between the classes, the additional row of a class
+    has the weight of one effective row of that class. No probability is ever 0 or 1.
 
     Parameters
     ----------
     centered : bool, default=True
-        True: a curve that rises everywhere, so that ranking and AUC do not change; on
-        the problems of the user guide its regret in log loss is about half of that of
-        flat blocks. False: flat blocks, as scikit-learn has them, in which all scores
-        have the same probability. The rising curve is centred isotonic regression: one
-        knot at the mean score of every block, and linear interpolation of the log odds
-        between the knots. One pseudo-positive is added at the lowest score and one
-        pseudo-negative at the highest, and the curve is shifted so that the mean
+        True: a curve that rises everywhere, so that ranking and AUC do not change. Its
+        regret in log loss is about half of that of flat blocks, on the problems of the
+        user guide. False: flat blocks, as in scikit-learn: all scores in a block have
+        the same probability. The rising curve is centred isotonic regression. It has
+        one knot at the mean score of every block, and interpolates the log odds
+        linearly between the knots. One pseudo-positive is added at the lowest score and
+        one pseudo-negative at the highest. The curve is shifted so that the mean
         probability is the frequency of the class.
 
     Attributes
     ----------
     curves_ : list of LogOddsCurve or Curve
-        Knots (``scores`` and ``log_odds``, or ``proba`` if not centred): one curve, of
-        the second class, for two classes; one for each class against the rest
-        otherwise.
+        Knots: ``scores`` and ``log_odds``, or ``proba`` if not centred. For two
+        classes, one curve, that of the second class. Otherwise one curve for each class
+        against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map under the curves of three classes and more; 1 and 0 for two.
+        The joint map before the curves, for three or more classes; else 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -138,9 +138,9 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     curve is constant, because the scores rank no better than chance, there is a
     ``CalibrationWarning``.
 
-    *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest, times k;
-    prediction is :math:`O(\log n)` per score. Deterministic; rows of weight zero are as
-    if removed.
+    *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest, times k.
+    Prediction is :math:`O(\log n)` per score. Deterministic; rows of weight zero are
+    ignored.
 
     References
     ----------
@@ -177,7 +177,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         knots, mass, hits = merged
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
-            # One pseudo-row of the opposite class at either end of the range.
+            # One pseudo-row of the opposite class at each end of the range.
             negative_row, positive_row = rows.row_mass
             mass[0] += positive_row
             hits[0] += positive_row
@@ -188,7 +188,7 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         if self.centered:
             block_mass = np.add.reduceat(mass, start)
             x = np.add.reduceat(knots * mass, start) / block_mass
-            # Rounding must not move the mean of a block outside the block.
+            # Rounding must not move the mean score of a block outside the block.
             x = np.clip(x, knots[start], knots[end])
             x, p = _rising_tails(x, value, knots, block_mass, low, high)
         else:
@@ -210,8 +210,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 def _rising_tails(x, p, knots, block_mass, low, high):
     """Extend a centred curve from its outer knots to the ends of the range.
 
-    The slope there is that of one row in the outer block: enough to keep the ranking,
-    and too little to change the mean of the block.
+    The slope of an extension is that of one row in the outer block. It is enough to
+    keep the ranking, and too small to change the mean of the block.
     """
     if knots[0] < x[0]:
         x = np.append(knots[0], x)

@@ -1,9 +1,9 @@
 """Calibrators with one curve of the log odds per class.
 
-For three or more classes the joint map of ``TemperatureCalibrator`` is applied first,
-then one curve per class to the log odds against the rest. The first step is necessary
-after class weighting: the weights change the mix of the other classes, so that the log
-odds against the rest no longer rank the rows correctly.
+For three or more classes the joint map of ``TemperatureCalibrator`` is applied first.
+Then one curve per class is applied to the log odds of the class against the rest. The
+first step is necessary after class weighting: the weights change the mix of the other
+classes, so that the log odds against the rest no longer rank the rows correctly.
 """
 
 import numpy as np
@@ -22,8 +22,9 @@ class OneVersusRestCalibrator(BaseCalibrator):
     """Base of the calibrators whose map is a curve.
 
     A subclass defines ``_fit_curve(rows)`` for rows of two classes. The method returns
-    a callable from scores of shape (n,) to probabilities of both classes of shape (n,
-    2), and whether that curve is "constant", "nearly constant" or increasing ("").
+    two values. The first is a callable from scores of shape (n,) to probabilities of
+    both classes of shape (n, 2). The second says whether that curve is "constant",
+    "nearly constant" or increasing ("").
     """
 
     def _fit_binary(self, rows):

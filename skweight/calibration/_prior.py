@@ -14,17 +14,17 @@ from skweight.calibration._rows import (
 class PriorCalibrator(BaseCalibrator):
     r"""Undo class weights in closed form, without calibration rows.
 
-    A model that minimises a proper loss in which class k counts :math:`w_k` times
-    learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`. Hence
+    Consider a model that minimises a proper loss in which class k has the weight
+    :math:`w_k`. It learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`. Hence
 
     .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
 
     which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use it for
-    logistic regression and other models that reach the minimum of the log loss. No
-    calibration rows and no additional fits are needed. Trees, boosting and forests are
-    not at that minimum, scores of hinge losses are not log odds, and synthetic rows
-    change more than class frequencies: use a calibrator that learns from rows for
-    these.
+    logistic regression and other models that reach the minimum of the log loss. It
+    needs no calibration rows and no additional fits. Use a calibrator that learns from
+    rows in three other cases: trees, boosting and forests are not at that minimum,
+    scores of hinge losses are not log odds, and synthetic rows change more than class
+    frequencies.
 
     Attributes
     ----------
@@ -39,9 +39,9 @@ class PriorCalibrator(BaseCalibrator):
 
     Notes
     -----
-    Only ratios of the multipliers matter. The scores must be log odds or logits of
-    probabilities (a softmax or sigmoid of them is what the model predicts); decision
-    values of a margin model are treated as log odds.
+    Only ratios of the multipliers matter. The scores must be log odds or logits: the
+    softmax or sigmoid of the scores is what the model predicts. Decision values of a
+    margin model are treated as log odds.
 
     References
     ----------
@@ -53,8 +53,8 @@ class PriorCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model weights the second class 99 times. Its probability of 50 % is 1 % in the
-    population:
+    A model weights the second class 99 times. A probability of 50 % from this model is
+    1 % in the population:
 
     >>> from skweight.calibration import PriorCalibrator
     >>> calibrator = PriorCalibrator()
@@ -79,7 +79,7 @@ class PriorCalibrator(BaseCalibrator):
         Parameters
         ----------
         scores : array-like, default=None
-            Not used, present for the contract of calibrators.
+            Not used, present for API consistency.
         y : array-like of shape (n_samples,), default=None
             Used only to find the labels if ``classes`` is None.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -19,9 +19,9 @@ _FLATTEST = 0.02
 class Bend:
     """The standardised score u, and u * u - 1 within a range, with straight tails.
 
-    Outside the range, which is that of the calibration scores but at most five standard
-    deviations to either side, the square is continued along its tangent: a parabola
-    would reverse the ranking beyond its vertex.
+    The range is that of the calibration scores, but at most five standard deviations to
+    either side. Outside the range the square is continued along its tangent, because a
+    parabola would reverse the ranking beyond its vertex.
     """
 
     def __init__(self, standard, scores):
@@ -50,9 +50,9 @@ class Bend:
 def fit_bend(objective, start, *, shape=None):
     """Return (slope, curvature, intercept) of the best increasing map, or None.
 
-    The best map that increases at both ends of the range is either the unrestricted
-    best map, or has the smallest allowed slope at one end. The latter is a fit with one
-    parameter less.
+    The best map that increases at both ends of the range is one of two maps. It is the
+    unrestricted best map, or it has the smallest allowed slope at one end. The second
+    map is a fit with one parameter less.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -74,8 +74,8 @@ class QuadraticCalibrator(BentCalibrator):
     Use it where the reliability curve bends, as for over-fitted trees and forests, and
     the rare class has hundreds of calibration rows. The map has one parameter more than
     ``SigmoidCalibrator``, and needs a tenth of the rows of ``IsotonicCalibrator``. With
-    fewer rows use ``AnchoredCalibrator("quadratic")``, whose limit for many rows is
-    this map.
+    fewer rows use ``AnchoredCalibrator("quadratic")``. For many rows it becomes this
+    map.
 
     With u the score minus its mean, divided by its standard deviation,
 
@@ -92,10 +92,10 @@ class QuadraticCalibrator(BentCalibrator):
     Attributes
     ----------
     curves_ : list of LogitCurve
-        One curve, of the second class, for two classes; one for each class against the
-        rest otherwise. ``theta`` of a curve holds a, c and b.
+        One curve for two classes: that of the second class. For more classes, one curve
+        for each class against the rest. ``theta`` of a curve holds a, c and b.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map under the curves of three classes and more; 1 and 0 for two.
+        The joint map before the curves, for three or more classes; else 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -104,22 +104,23 @@ class QuadraticCalibrator(BentCalibrator):
     See Also
     --------
     AnchoredCalibrator : The same map with the inversion as its prior.
-    BetaCalibrator : Two slopes; monotone by its form.
+    BetaCalibrator : Two slopes; always increasing.
     SigmoidCalibrator : The affine map.
 
     Notes
     -----
     *The map is increasing.* A parabola would reverse the ranking beyond its vertex.
     Here the square is used over the range of the calibration scores (at most five
-    standard deviations to either side) and continued along its tangent outside. If the
-    best parabola is not increasing inside that range, the best increasing one is
-    fitted. That problem is convex, and its solution has at one end a slope of 2 % of
-    the slope in the middle. So the ranking and the AUC do not change.
+    standard deviations to either side). Outside this range it is continued along its
+    tangent. If the best parabola is not increasing inside the range, the best
+    increasing one is fitted. That problem is convex. The slope of its solution at one
+    end is 2 % of the slope in the middle. So the ranking and the AUC do not change.
 
-    *Three or more classes.* As in ``IsotonicCalibrator``.
+    *Three or more classes* are handled as in ``IsotonicCalibrator``.
 
-    *Cost.* Newton on cells of the score and one pass over the rows: :math:`O(n)`, times
-    k for more classes. Deterministic; rows of weight zero are as if removed.
+    *Cost.* Newton's method on cells of the score and one pass over the rows:
+    :math:`O(n)`, times k for more classes. Deterministic; rows of weight zero are
+    ignored.
 
     References
     ----------

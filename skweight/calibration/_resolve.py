@@ -1,4 +1,4 @@
-"""From the value of ``calibration=`` to a calibrator."""
+"""Turn the value of ``calibration=`` into a calibrator."""
 
 import inspect
 
@@ -34,7 +34,7 @@ CALIBRATORS = {
     "venn_abers": VennAbersCalibrator,
 }
 
-# Names of the literature that are too different for a spelling suggestion.
+# Names in the literature that are too different for a spelling suggestion.
 _OTHER_WORDS = {
     "inversion": "prior",
     "logistic": "sigmoid",
@@ -49,7 +49,7 @@ _OTHER_WORDS = {
 
 
 def resolve_calibrator(spec):
-    """Return the calibrator that a specification stands for.
+    """Return the calibrator for a specification.
 
     Parameters
     ----------
@@ -61,15 +61,15 @@ def resolve_calibrator(spec):
     Returns
     -------
     calibrator : object or None
-        A new calibrator for a name, the object itself otherwise: clone it before
-        fitting.
+        A new calibrator for a name, the object itself otherwise. Clone the object
+        before fitting it.
 
     Raises
     ------
     ValueError
         If the name is unknown.
     TypeError
-        If it is neither a name nor a calibrator.
+        If the specification is neither a name nor a calibrator.
 
     Examples
     --------

@@ -7,14 +7,14 @@ import numpy as np
 from skweight._utils.validation import check_labels, encode_labels, plain, say
 from skweight.calibration._engine.numerics import Tails
 
-# Probabilities predicted at a time: temporary arrays stay in the processor's cache.
+# Number of probabilities per call: temporary arrays stay in the processor's cache.
 BLOCK = 1 << 16
 
 # Smallest positive weight, relative to the largest: smaller weights are raised to it,
 # so that they still change a sum in floating point.
 _LIGHTEST = 1e-13
 
-# Partial sums of a weighted count, added at the end.
+# Number of partial sums of a weighted count. They are added at the end.
 _LANES = 8
 
 # Log odds are clipped to this size, so that their squares and their products with
@@ -41,8 +41,9 @@ class CalibrationRows:
     class_multiplier : ndarray of shape (n_classes,) or None
         What :func:`check_class_multiplier` returned, for calibrators that ask for it.
     resumed : bool
-        Whether a fit may start from the parameters that the calibrator has, which are
-        those of similar rows. It saves steps, and changes the result by rounding only.
+        Whether a fit may start from the present parameters of the calibrator, which
+        were fitted on similar rows. This saves steps, and changes the result by
+        rounding only.
     """
 
     scores: np.ndarray
@@ -58,7 +59,7 @@ class CalibrationRows:
         """Return rows that may each be a sum of several rows, scaled to effective rows.
 
         ``mass`` and ``squares`` are the sums of the weights, and of the squared
-        weights, of the rows that were added.
+        weights, of the rows in each sum.
         """
         scale, class_count, row_mass = _effective_counts(
             np.bincount(codes, mass, n_classes), np.bincount(codes, squares, n_classes)
@@ -117,7 +118,7 @@ def check_shape(scores, n_classes):
 
 
 def check_finite(scores):
-    """Return scores whose squares are finite as well; infinite ones raise."""
+    """Return the scores; raise if they are infinite. Squares are finite as well."""
     # True for no rows as well; comparisons with NaN are false.
     if scores.size == 0 or -_FAR <= scores.min() <= scores.max() <= _FAR:
         return scores
@@ -199,13 +200,14 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return weights as effective rows, and by class: their total, one row's weight."""
+    """Return weights as effective rows; per class their total and one row's weight."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
     for start in range(0, codes.shape[0], BLOCK):
         part = weight[start : start + BLOCK]
-        # Neighbouring rows go to different sums: bincount is slow if they share one.
+        # Neighbouring rows are added to different sums: bincount is slow for equal
+        # ones.
         lane_codes = codes[start : start + BLOCK] + n_classes * (
             np.arange(part.shape[0]) % _LANES
         )
@@ -218,7 +220,7 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the scale to effective rows, and by class: total, one row's weight."""
+    """Return the scale to effective rows; per class total and one row's weight."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)

@@ -21,8 +21,8 @@ from skweight.calibration._engine.softmax import (
     strides,
 )
 
-# Pseudo-rows that keep the temperature finite where the scores separate the classes;
-# too few to change other fits.
+# Pseudo-rows that keep the temperature finite if the scores separate the classes.
+# They are too few to change other fits.
 _TRACE = 1e-6
 
 
@@ -50,8 +50,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         closer to the result of the first two steps.
     inversion : bool, default=True
         Whether to invert the training weights first, if ``class_multiplier`` is passed
-        to ``fit``. False is better for the votes of forests, for which the inversion is
-        far off: the biases then learn the whole shift.
+        to ``fit``. False is better for the votes of forests, because the inversion is
+        far off for votes. The biases then learn the whole shift.
 
     Attributes
     ----------
@@ -70,16 +70,16 @@ class VectorScalingCalibrator(BaseCalibrator):
     --------
     StructuredMatrixScalingCalibrator : Slopes between the classes too.
     AnchoredCalibrator : The inversion as a prior, without a temperature.
-    SigmoidCalibrator : A ridge towards a common slope; biases are free.
+    SigmoidCalibrator : A ridge towards a common slope; the biases have no ridge.
 
     Notes
     -----
-    Before the third step the probabilities are mixed with 1 / k at the rate
-    1 / (n + 1), so that a probability of zero costs a finite loss. With two classes the
-    map is one of ``BetaCalibrator``, which rises as long as both slopes are positive;
-    if one is not, the classes share a slope, with a ``CalibrationWarning``.
+    Before the third step the probabilities are mixed with 1 / k at the rate 1 / (n +
+    1), so that a probability of zero has a finite loss. With two classes the map is one
+    of ``BetaCalibrator``. It increases as long as both slopes are positive. If a slope
+    is not positive, the classes share a slope, with a ``CalibrationWarning``.
 
-    Cost: Newton, exact to rounding, :math:`O(n k^2)`. Deterministic.
+    Cost: Newton's method, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
     References
     ----------
@@ -90,7 +90,7 @@ class VectorScalingCalibrator(BaseCalibrator):
 
     Examples
     --------
-    Three classes, which the model was trained on as if they were equally frequent:
+    The model was trained on three classes as if they were equally frequent:
 
     >>> import numpy as np
     >>> from skweight.calibration import VectorScalingCalibrator
@@ -123,15 +123,15 @@ class VectorScalingCalibrator(BaseCalibrator):
             Log-scale scores of rows that the model has not been fitted on, as for any
             calibrator.
         y : array-like of shape (n_samples,)
-            Labels of those rows, of any type.
+            Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. Only their ratios matter; rows of weight zero are as if
-            removed. Never pass weights that emphasise a class.
+            Population weights. Only their ratios matter; rows of weight zero are
+            ignored. Never pass weights that emphasise a class.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
             Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. None is a model that was not weighted.
+            mass; positive, in any unit. None means that the model was not weighted.
 
         Returns
         -------
@@ -177,8 +177,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         targets = smoothed_targets(rows.class_count, _TRACE)
         shared = fit_shared_slope(*data, *targets, bias=False)
         if shared.refused:
-            # The cause may be a shift of the scores, not their ranking: try with a
-            # bias.
+            # The cause may be a shift of the scores, not their ranking. Try again
+            # with a bias.
             shared = fit_shared_slope(*data, *targets)
         self.temperature_ = 1 / shared.slope if shared.slope > 0 else np.inf
         if shared.refused:
@@ -187,7 +187,8 @@ class VectorScalingCalibrator(BaseCalibrator):
             return
         z = self._tempered(rows.scores)
         slope = self._fit_slopes(z, rows.codes, rows.weight)
-        # A missing class has its own warning, and its slope has no meaning.
+        # A missing class has its own warning, and the slope of this class has no
+        # meaning.
         if slope.min() <= 0 and (rows.class_count > 0).all():
             warn_reversed(self, rows, "all classes share one slope", slope=slope)
 
@@ -233,7 +234,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # `_tempered` and `_logits` for two classes, with fewer calls for a single row.
+        # As `_tempered` and `_logits` for two classes, with fewer calls for a single
+        # row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -253,10 +255,10 @@ class VectorScalingCalibrator(BaseCalibrator):
 class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     r"""Calibrate by a matrix and a bias, with a ridge (matrix scaling).
 
-    Use it where the model confuses classes in a way that one slope per class cannot
-    correct, with thousands of calibration rows. With fewer rows the ridge keeps the map
-    close to that of ``VectorScalingCalibrator``. The first two steps are those of that
-    class, and the third is
+    Use it if the model confuses classes in a way that one slope per class cannot
+    correct, and there are thousands of calibration rows. With fewer rows the ridge
+    keeps the map close to that of ``VectorScalingCalibrator``. The first two steps are
+    the same as in that class. The third step is
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}((I + \mathrm{diag}(v) + M) z + b),
 
@@ -295,9 +297,9 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     With two classes M is zero, since v has the same effect: the map is that of
     ``VectorScalingCalibrator``.
 
-    Cost: :math:`O(n k^2)` per step of a Newton method without an explicit Hessian,
-    which would have :math:`O(k^4)` entries. With many rows, a first fit on every s-th
-    row leaves a few steps on all rows. Deterministic.
+    Cost: :math:`O(n k^2)` per step. The Newton method does not compute the Hessian,
+    which would have :math:`O(k^4)` entries. With many rows, the first fit uses every
+    s-th row. After that, a few steps on all rows are enough. Deterministic.
 
     References
     ----------
@@ -353,14 +355,14 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 class _MatrixFit:
     """The ridge problem of a full matrix, solved by Hessian-vector products.
 
-    The parameters phi are scaled so that the Hessian is close to the identity: rows of
-    the matrix by the variance of their class, columns by the covariance of the scores.
-    A step then needs only a few products.
+    The parameters phi are scaled so that the Hessian is close to the identity. Rows of
+    the matrix are scaled by the variance of their class, columns by the covariance of
+    the scores. A step then needs only a few products.
     """
 
     def __init__(self, z, codes, weight, strength):
         n_rows, self.k = z.shape
-        # Classes first, as in SoftmaxObjective; the last row is the intercept's.
+        # Classes first, as in SoftmaxObjective; the last row is for the intercept.
         self.z = np.ones((self.k + 1, n_rows))
         self.z[:-1] = z.T
         self.weight = weight / weight.sum()

@@ -25,45 +25,44 @@ class SigmoidCalibrator(BaseCalibrator):
     r"""Calibrate by an affine map of the log odds (Platt scaling).
 
     A good choice for most problems, in particular when the rare class has fewer than a
-    few hundred calibration rows: two parameters cannot overfit much. Class weights
-    shift the log odds of a well-specified model by a constant, which this map undoes
-    exactly. An affine map cannot correct a reliability curve that bends;
-    ``IsotonicCalibrator`` can.
+    few hundred calibration rows, because two parameters cannot overfit much. In a
+    well-specified model, class weights shift the log odds by a constant. This map
+    removes that shift exactly. An affine map cannot correct a reliability curve that
+    bends; ``IsotonicCalibrator`` can.
 
     With two classes and score :math:`s`
 
     .. math:: p(1 \mid s) = \sigma(a s + b), \qquad a > 0,
 
-    and with more, where :math:`z` is the log-softmax of the row of scores,
+    and with more classes, where :math:`z` is the log-softmax of the row of scores,
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0,
 
-    with a slope :math:`a_k` and an intercept :math:`b_k` for every class: one joint
-    map, not one-versus-rest.
+    with a slope :math:`a_k` and an intercept :math:`b_k` for every class. This is one
+    joint map, not one-versus-rest.
 
     Parameters
     ----------
     smoothing : float, default=1.0
-        How strongly probabilities are kept away from 0 and 1, in (0, inf): 1 is Platt's
-        rule, one pseudo-row per class for two classes, ``2 * smoothing`` in all for any
-        number of classes. It keeps the slope finite where the scores separate the
-        classes perfectly. Raising it pulls further from 0 and 1. The targets are
-        :math:`(N_k + m) / (N_k + 2 m)` for a row's own class and an equal part of the
-        rest for the others, where :math:`N_k` counts effective rows and :math:`m` is
-        ``2 * smoothing / k``.
+        How strongly probabilities are kept away from 0 and 1, in (0, inf). 1 is Platt's
+        rule: one pseudo-row per class for two classes. For any number of classes, there
+        are ``2 * smoothing`` pseudo-rows in all. Smoothing keeps the slope finite if
+        the scores separate the classes perfectly. Raising it moves probabilities
+        further away from 0 and 1. The targets are :math:`(N_k + m) / (N_k + 2 m)` for a
+        row's own class and an equal part of the rest for the other classes, where
+        :math:`N_k` counts effective rows and :math:`m` is ``2 * smoothing / k``.
     ridge : float, default=4.0
-        Three classes and more: how strongly the slopes are pulled towards the common
+        For three or more classes: how strongly the slopes are pulled towards the common
         slope of ``TemperatureCalibrator``, in [0, inf). Raising it helps when classes
-        are rare; 0 fits all slopes freely. The default had the lowest mean log loss of
-        1, 2, 4 and 8 over weighted linear, tree, forest and naive Bayes models. The
-        penalty on the mean cross-entropy is
-        :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it fades as the
-        effective number of rows :math:`n` grows.
+        are rare; 0 fits all slopes freely. Of 1, 2, 4 and 8, the default had the lowest
+        mean log loss over weighted linear, tree, forest and naive Bayes models. The
+        penalty on the mean cross-entropy is :math:`\lambda \frac{k}{n} \sum_j (a_j /
+        \beta - 1)^2`, so it decreases as the effective number of rows :math:`n` grows.
     bounded : bool, default=True
-        Whether probabilities more extreme than so many rows can support are held back,
-        with the ranking kept; False applies Platt's formula as it is. Outside Laplace's
-        bounds :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]` log odds then grow only
-        logarithmically. Two classes only.
+        Whether to bound probabilities that are more extreme than so many rows can
+        support. The ranking does not change. False applies Platt's formula without
+        bounds. Outside Laplace's bounds :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`
+        log odds then grow only logarithmically. Two classes only.
 
     Attributes
     ----------
@@ -80,26 +79,26 @@ class SigmoidCalibrator(BaseCalibrator):
     --------
     TemperatureCalibrator : One slope for all classes.
     IsotonicCalibrator : Any increasing map, for thousands of rare rows.
-    PriorCalibrator : No rows needed.
+    PriorCalibrator : Needs no rows.
 
     Notes
     -----
     *Slopes of zero or less are refused.* If the fitted slope is not positive, the best
-    map that keeps the ranking is the constant one: every row gets the class
-    frequencies, with a ``CalibrationWarning``. If with three or more classes only some
+    map that keeps the ranking is the constant map: every row gets the class
+    frequencies, with a ``CalibrationWarning``. With three or more classes, if only some
     slopes are not positive, all classes share one slope, with the same warning. If the
     slope cannot be estimated (one class only, or a single score), it is 1.
 
     *Rows of scores are normalised.* A constant added to all scores of a row carries no
     information, but would change a map with unequal slopes. The log-softmax removes the
     constant, so logits and log-probabilities of a model give the same map. Subtracting
-    the mean instead adds the noise of very small probabilities to every class, and had
-    a higher log loss at a few hundred rows.
+    the mean instead would add the noise of very small probabilities to every class. It
+    had a higher log loss with a few hundred rows.
 
-    *Cost.* Newton with line search on standardised scores, exact to rounding:
-    :math:`O(n)` for two classes (a first fit on 2048 cells of the scores leaves one
-    pass over the rows), :math:`O(n k^2)` for more. Deterministic; rows of weight
-    zero are as if removed.
+    *Cost.* Newton's method with line search on standardised scores, exact to rounding.
+    For two classes, the cost is :math:`O(n)`: a first fit on 2048 cells of the scores
+    leaves one pass over the rows. For more classes, it is :math:`O(n k^2)`.
+    Deterministic; rows of weight zero are ignored.
 
     References
     ----------
@@ -112,8 +111,8 @@ class SigmoidCalibrator(BaseCalibrator):
 
     Examples
     --------
-    The scores of a model trained as if both classes were equally frequent are too high
-    by ``log(9)`` in a population with one positive in ten:
+    A model was trained as if both classes were equally frequent. In a population with
+    one positive in ten, its scores are too high by ``log(9)``:
 
     >>> import numpy as np
     >>> from skweight.calibration import SigmoidCalibrator
@@ -163,7 +162,8 @@ class SigmoidCalibrator(BaseCalibrator):
         if shared.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
             return
-        # Slopes are in units of the shared slope, which the ridge pulls them towards.
+        # Slopes are in units of the shared slope: the ridge pulls them towards that
+        # slope.
         centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / rows.class_count.sum()
 

@@ -19,11 +19,11 @@ from skweight.exceptions import CalibrationWarning
 class TemperatureCalibrator(BaseCalibrator):
     r"""Calibrate by one slope for all classes, and a bias for each.
 
-    Use it for many classes or few calibration rows: one slope and k - 1 free biases are
-    all it fits. Classical temperature scaling has no bias and therefore cannot undo
-    class weights, which shift the log odds; here a bias is fitted by default.
+    Use it for many classes or few calibration rows, because it fits only one slope and
+    k - 1 free biases. Classical temperature scaling has no bias and therefore cannot
+    undo class weights, which shift the log odds. Here a bias is fitted by default.
 
-    With two classes and score :math:`s`, or with more and :math:`z` the row of scores,
+    With two classes, :math:`s` is the score. With more, :math:`z` is the row of scores:
 
     .. math::
 
@@ -31,8 +31,8 @@ class TemperatureCalibrator(BaseCalibrator):
         p(\cdot \mid z) = \mathrm{softmax}(\beta z + b), \quad \sum_k b_k = 0.
 
     With two classes and a bias this is the same map as ``SigmoidCalibrator``, and gives
-    the same numbers. With three or more, ``SigmoidCalibrator`` has a slope per class:
-    it can correct a single over-confident class, but needs more rows.
+    the same numbers. With three or more classes, ``SigmoidCalibrator`` has a slope per
+    class. It can correct a single over-confident class, but needs more rows.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class TemperatureCalibrator(BaseCalibrator):
         class cannot be corrected. Use False only where no class was weighted or
         resampled in training.
     smoothing : float, default=1.0
-        Pseudo-rows, ``2 * smoothing`` in all, spread over the classes; in (0, inf). It
-        keeps the slope finite where the scores separate the classes perfectly, as in
-        ``SigmoidCalibrator``. Raising it pulls probabilities away from 0 and 1.
+        Number of pseudo-rows: ``2 * smoothing`` in all, spread over the classes; in (0,
+        inf). They keep the slope finite if the scores separate the classes perfectly,
+        as in ``SigmoidCalibrator``. Raising it pulls probabilities away from 0 and 1.
     bounded : bool, default=True
         Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
 
@@ -66,11 +66,11 @@ class TemperatureCalibrator(BaseCalibrator):
 
     Notes
     -----
-    The problem is convex and solved to rounding by Newton with line search in
-    :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope that would be
-    zero or negative is refused: every row then gets the class frequencies, or equal
-    probabilities without ``bias``, with a ``CalibrationWarning``. If the slope cannot
-    be estimated (one class only, or a single row of scores), it is 1.
+    The problem is convex. Newton's method with line search solves it to rounding, in
+    :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope of zero or less
+    is refused: every row then gets the class frequencies, or equal probabilities
+    without ``bias``, with a ``CalibrationWarning``. If the slope cannot be estimated
+    (one class only, or a single row of scores), it is 1.
 
     References
     ----------
@@ -136,7 +136,7 @@ class TemperatureCalibrator(BaseCalibrator):
         if self.bias:
             warn_reversed(self, rows, "every row gets the class frequencies")
         else:
-            # Without a bias the usual cause is not the ranking but a shift: class
+            # Without a bias, the usual cause is a shift and not the ranking: class
             # weights move the scores so far that no positive slope fits.
             warn(
                 f"{type(self).__name__}: no positive slope fits these scores better "

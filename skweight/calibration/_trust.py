@@ -1,7 +1,7 @@
-"""Whether the closed-form inversion can be trusted for a linear model, without a fit.
+"""Whether to trust the closed-form inversion for a linear model, without a fit.
 
 `PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
-model with few positives per feature, or a misspecified one, is not there, and its
+model is not at this minimum if it is misspecified or has few positives per feature. Its
 training rows do not show the error. Each row therefore gets its approximate
 leave-one-out score, in closed form.
 """
@@ -14,14 +14,14 @@ from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
-# Largest tolerated ratio of the mean probability and the frequency, and the probability
-# of a larger one from which on the fit warns. See benchmarks/prior_trust.py.
+# Largest tolerated ratio of the mean probability and the frequency. The fit warns if
+# a larger ratio has at least this probability. See benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
 # With more features, the Hessian costs more than a fit.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
-# Leverage is clipped to this: at 1 the model fits the row exactly.
+# Leverage is clipped to this. At a leverage of 1, the model fits the row exactly.
 _MOST_LEVERAGE = 0.999
 
 
@@ -57,7 +57,7 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
     Parameters
     ----------
     scores : ndarray of shape (n,)
-        Log odds of rows that the model has not seen, or of
+        Log odds of rows that the model has not been fitted on, or the result of
         :func:`scores_without_each_row`.
     codes : ndarray of shape (n,)
         0 or 1.
@@ -69,7 +69,7 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
     Returns
     -------
     verdict : Verdict
-        Complexity is O(n).
+        The result; the complexity is O(n).
     """
     weight = np.ones(codes.shape[0]) if sample_weight is None else sample_weight
     shift = np.log(class_multiplier[1]) - np.log(class_multiplier[0])
@@ -93,8 +93,8 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
 def scores_without_each_row(features, codes, weight, scores, penalty):
     r"""Return approximate leave-one-out scores of a logistic regression.
 
-    One Newton step from the fitted model: with :math:`H` the Hessian of its loss and
-    :math:`q_i = x_i^\top H^{-1} x_i`,
+    One Newton step from the fitted model gives, with :math:`H` the Hessian of its loss
+    and :math:`q_i = x_i^\top H^{-1} x_i`,
 
     .. math:: z_i^{(-i)} = z_i + \frac{q_i w_i (p_i - y_i)}{1 - q_i w_i p_i (1 - p_i)}.
 
@@ -114,7 +114,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     Returns
     -------
     scores : ndarray of shape (n,)
-        Complexity is :math:`O(n d^2)`, as of one step of a fit.
+        The scores; the complexity is :math:`O(n d^2)`, that of one step of a fit.
 
     References
     ----------
@@ -128,7 +128,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     for part in _blocks(n_rows, n_features):
         design = _with_intercept(features[part])
         hessian += (design * curve[part, np.newaxis]).T @ design
-    # A tiny ridge, for collinear columns.
+    # A tiny ridge, because columns may be collinear.
     trace = np.full(n_features + 1, 1e-10 * np.trace(hessian) / n_features + 1e-12)
     trace[:-1] += penalty
     hessian[np.diag_indices_from(hessian)] += trace
@@ -153,9 +153,9 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
         models with more than 1000 features, are judged by their scores of the training
         rows.
     X : array-like of shape (n, n_features)
-        The rows it was fitted on.
+        The rows that the model was fitted on.
     codes : ndarray of shape (n,)
-        Position of their labels in ``model.classes_``.
+        Position of the labels of the rows in ``model.classes_``.
     fit_weight : ndarray of shape (n,)
         Weights as the learner received them, times its ``class_weight``.
     population : ndarray of shape (n,) or None
@@ -166,7 +166,7 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     Returns
     -------
     verdict : Verdict or None
-        None if the model is not linear, or has other than two classes.
+        None if the model is not linear, or does not have two classes.
     """
     learner, features = model, X
     if hasattr(model, "steps"):

@@ -1,4 +1,4 @@
-"""Venn-Abers calibration: two isotonic fits per new row, all of them at once."""
+"""Venn-Abers calibration: two isotonic fits per new row, computed all at once."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class IntervalCurve(NamedTuple):
         Scores at which the steps of ``p1`` end, and their values; ``p1`` is 1 above the
         last.
     share : float or None
-        Position of the probability between ``p0`` (0) and ``p1`` (1); None is the
+        Position of the probability between ``p0`` (0) and ``p1`` (1). None means the
         minimax value.
     """
 
@@ -40,8 +40,8 @@ class IntervalCurve(NamedTuple):
 
     def interval(self, scores):
         """Return the probabilities (p0, p1): the fits with the new label 0, and 1."""
-        # A new score between two old ones is pooled with the one below if its label is
-        # 0, and with the one above if it is 1.
+        # A new score may lie between two old scores. It is pooled with the lower one
+        # if its label is 0, and with the upper one if its label is 1.
         below = positions(self.lower_scores, scores, side="right")
         above = positions(self.upper_scores, scores, side="left")
         return np.append(0.0, self.lower)[below], np.append(self.upper, 1.0)[above]
@@ -60,35 +60,36 @@ class IntervalCurve(NamedTuple):
 class VennAbersCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by two isotonic fits, one for each possible label of the new row.
 
-    Use it where a probability must come with a measure of its uncertainty.
-    ``predict_interval`` returns two probabilities of isotonic regression: with the new
-    row added to the calibration rows with label 0, and with label 1. One of the two is
-    calibrated in any finite sample. The interval is narrow where there are many rows
-    and wide where there are few. The interval shows how far one label can move the fit;
-    it is not a confidence interval. The point prediction needs thousands of rows of the
-    rare class, as ``IsotonicCalibrator`` does.
+    Use it where a probability needs a measure of its uncertainty. ``predict_interval``
+    returns two probabilities of isotonic regression: with the new row added to the
+    calibration rows with label 0, and with label 1. One of the two is calibrated in any
+    finite sample. The interval is narrow where there are many rows and wide where there
+    are few. The interval shows how far one label can move the fit; it is not a
+    confidence interval. The point prediction needs thousands of rows of the rare class,
+    as ``IsotonicCalibrator`` does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
     which is the value within the interval with the smallest worst-case regret in log
-    loss. Its mean is too large for a rare class: by a fifth below 40 rows of the class,
-    by a tenth below 160. ``point="mean"`` uses :math:`p_0 + t (p_1 - p_0)` instead,
-    with t such that the mean over the calibration rows is right, at about the same log
-    loss.
+    loss. The mean of this value is too large for a rare class: by a fifth below 40 rows
+    of the class, by a tenth below 160. ``point="mean"`` uses :math:`p_0 + t (p_1 -
+    p_0)` instead. Here t is chosen so that the mean over the calibration rows is right.
+    The log loss is about the same.
 
     Parameters
     ----------
     point : {"minimax", "mean"}, default="minimax"
-        The probability within the interval: that with the smallest worst-case regret,
-        or that whose mean over the calibration rows is the frequency of the class.
+        The probability within the interval. "minimax" has the smallest worst-case
+        regret. "mean" makes the mean over the calibration rows the frequency of the
+        class.
 
     Attributes
     ----------
     curves_ : list of IntervalCurve
-        Steps of the two fits: one curve, of the second class, for two classes; one for
-        each class against the rest otherwise.
+        Steps of the two fits. For two classes, one curve, that of the second class.
+        Otherwise one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map under the curves of three classes and more; 1 and 0 for two.
+        The joint map before the curves, for three or more classes; else 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted; the columns of ``predict_proba`` follow them.
     class_count_ : ndarray of shape (n_classes,)
@@ -103,21 +104,21 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     *The added row has the weight of one effective row of its class.* With equal weights
     this is the weight of every other row.
 
-    *Exact, for weights and ties, in* :math:`O(n \log n)`. In the cumulative diagram
-    :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)` of the sorted scores, a
-    row of label 1 added at the i-th score leads there to the value
+    *Exact, for weights and ties, in* :math:`O(n \log n)`. The cumulative diagram of the
+    sorted scores is :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)`. A row
+    of label 1 added at the i-th score gives at that score the value
 
     .. math:: p_1(i) = \max_{a < i}\ \min_{b \ge i}\
        \mathrm{slope}\bigl(P_a - (1, 1),\ P_b\bigr).
 
-    Adding a positive raises the fit, so the minimum is always reached at the end of a
+    Adding a positive raises the fit. So the minimum is always reached at the end of a
     block of the ordinary isotonic fit, and the maximum in the block of i. The inner
     minimum is therefore a tangent from a point to one convex chain, found for all
-    points at once by bisection, and the outer one a running maximum. For the label 0
+    points at once by bisection. The outer maximum is a running maximum. For the label 0
     the diagram is rotated by 180 degrees. The result is exact, without n isotonic fits.
 
-    *Three or more classes.* As in ``IsotonicCalibrator``. The intervals are those of
-    each class against the rest.
+    *Three or more classes* are handled as in ``IsotonicCalibrator``. Each interval is
+    that of one class against the rest.
 
     References
     ----------
@@ -152,7 +153,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         np.cumsum(merged.hits, out=y[1:])
         corner = np.append(start, x.shape[0] - 1)
         upper = _values_with_a_positive(x, y, corner, value, positive_row)
-        # Rotated by 180 degrees, an added negative is an added positive.
+        # After a rotation by 180 degrees, an added negative is an added positive.
         np.subtract(x, y, out=y)
         lower = _values_with_a_positive(
             x[-1] - x[::-1],
@@ -187,8 +188,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         -------
         lower, upper : ndarray of shape (n_samples, n_classes), dtype float64
             In [0, 1]: probability of the class by isotonic regression, if the row is
-            added to the calibration rows without that label (lower), and with it
-            (upper). Columns follow ``classes_``.
+            added to the calibration rows without the label of the class (lower), and
+            with it (upper). Columns follow ``classes_``.
         """
         scores = self._check_scores(scores)
         if self.classes_.shape[0] == 2:
@@ -214,25 +215,26 @@ def _share_of_mean(merged, lower, upper):
 def _values_with_a_positive(x, y, corner, value, added):
     """Return the isotonic value at every score when a positive is added there.
 
-    ``added`` is its weight, ``x`` and ``y`` are the cumulative diagram, n + 1 points,
-    and ``corner`` the positions of the corners of its greatest convex minorant, the
-    first and the last point among them; ``value`` holds the isotonic value of each
-    block between them.
+    ``added`` is the weight of the positive. ``x`` and ``y`` are the cumulative diagram,
+    with n + 1 points. ``corner`` holds the positions of the corners of its greatest
+    convex minorant, including the first and the last point. ``value`` holds the
+    isotonic value of each block between two corners.
     """
     chain_x, chain_y = x[corner], y[corner]
     last_corner = corner.shape[0] - 1
-    # For each point but the last, shifted by the added positive, find the tangent to
-    # the chain. The tangent touches the chain at the first corner, starting with the
-    # end of the block of the point, after which the chain is at least as steep as the
-    # line to that corner. For nearly all points this is the end of their block; for the
-    # others the corner is found by bisection, for all at once.
+    # For each point except the last, shifted by the added positive, find the tangent
+    # to the chain. The search starts at the end of the block of the point. The tangent
+    # touches the chain at the first corner after which the chain is at least as steep
+    # as the line to that corner. For nearly all points this is the end of their block.
+    # For the other points, bisection finds the corner, for all points at once.
     size = np.diff(corner)
     slope, run = np.repeat(chain_y[1:], size), np.repeat(chain_x[1:], size)
     for difference, origin in ((slope, y), (run, x)):
         difference -= origin[:-1]
         difference += added
     slope /= run
-    # Not computed from the chain: rows of nearly zero weight would divide by zero.
+    # Not computed from the chain, because rows of nearly zero weight would divide by
+    # 0.
     steepness = np.append(value, np.inf)
     point = np.flatnonzero(np.repeat(steepness[1:], size) < slope)
     low = np.searchsorted(corner, point, side="right") + 1

@@ -1,4 +1,4 @@
-"""What mistakes cost: the matrix, its rules, and the report on it."""
+"""Costs of mistakes: the matrix, its rules, and its report."""
 
 from skweight.costs._matrix import CostMatrix
 

@@ -1,4 +1,4 @@
-"""The cells of a cost matrix, and the names of what is true and what is decided."""
+"""The cells of a cost matrix, and the names of true labels and decisions."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,19 +25,19 @@ from skweight.costs._labels import (
 
 @dataclass(frozen=True)
 class Cells:
-    """Where the cost of every cell comes from.
+    """The source of the cost of every cell.
 
     Attributes
     ----------
     entries : tuple of tuple of Entry
-        ``entries[k][j]`` is the cost of deciding j where k is true.
+        ``entries[k][j]`` is the cost of deciding j if k is true.
     labels : tuple or None
-        What can be true, in the order of the rows. None for two rows, negative first,
-        whose other label is not known yet.
+        True labels, in the order of the rows. None for two rows, negative first, if the
+        other label is not known yet.
     pos_label : object
-        The positive label, where it was given.
+        The positive label, if it was given.
     further : tuple
-        What can be decided and is not a label; the last columns.
+        Decisions that are not labels; the last columns.
     """
 
     entries: tuple
@@ -47,16 +47,16 @@ class Cells:
 
     @property
     def decisions(self):
-        """What can be decided: the labels, then other decisions."""
+        """All decisions: the labels, then other decisions."""
         return None if self.labels is None else (*self.labels, *self.further)
 
     def sources(self, kind):
-        """Return the distinct sources of one kind that costs are read from."""
+        """Return the distinct sources of one kind from which costs are read."""
         cells = [cell for row in self.entries for cell in row if cell.kind == kind]
         return list(dict.fromkeys(cell.source for cell in cells))
 
     def names(self):
-        """Return the true labels in words."""
+        """Return the true labels as text."""
         if self.labels is not None:
             return [say(label) for label in self.labels]
         if self.pos_label is None:
@@ -124,10 +124,10 @@ class Cells:
         return replace(self, entries=entries, labels=tuple(classes))
 
     def with_labels_of(self, *vectors):
-        """Return the cells with both labels known, as far as the rows can tell.
+        """Return the cells with both labels, if the rows contain them.
 
-        Labels that are looked up one vector at a time would let a misspelt decision
-        pass for the other label.
+        All vectors are searched together. With one vector at a time, a misspelt
+        decision would be accepted as the other label.
         """
         if self.labels is not None:
             return self
@@ -163,14 +163,14 @@ class Cells:
         return replace(cells, entries=entries, further=further)
 
     def negated(self):
-        """Return the cells with every sign flipped."""
+        """Return the cells with every sign changed."""
         entries = tuple(tuple(-entry for entry in row) for row in self.entries)
         return replace(self, entries=entries)
 
     def codes(self, y):
-        """Return the position of every label among those of the matrix.
+        """Return the position of every label among the labels of the matrix.
 
-        Negative is 0 and positive 1 where the other label is not known.
+        If the other label is not known, negative is 0 and positive is 1.
         """
         y = check_labels(y, owner="CostMatrix")
         present = [plain(label) for label in encode_labels(y)[0]]
@@ -186,10 +186,10 @@ class Cells:
         return positions_of(y, np.array(self.labels), owner="The cost matrix")
 
     def codes_of_decisions(self, y):
-        """Return the position of every decision among those of the matrix."""
+        """Return the position of every decision among the decisions of the matrix."""
         if not self.further:
             return self.codes(y)
-        # Text and numbers may stand side by side, and cannot be sorted.
+        # Text and numbers may be mixed, and cannot be sorted.
         y = column_or_1d(y if hasattr(y, "dtype") else np.array(y, dtype=object))
         names = self.known().decisions
         return positions_of(y.astype(object), names, owner="The cost matrix")

@@ -1,4 +1,4 @@
-"""One cell of a cost matrix: a number, or where the number of every row comes from."""
+"""One cell of a cost matrix: a number, or the source of one number per row."""
 
 from dataclasses import dataclass, replace
 
@@ -9,17 +9,17 @@ from skweight._utils.columns import RowMetadata, row_values
 
 @dataclass(frozen=True)
 class Entry:
-    """Where the cost of one cell comes from.
+    """The source of the cost of one cell.
 
     Attributes
     ----------
     kind : {"number", "column", "callable", "metadata"}
-        Where from.
+        Type of the source.
     source : object
         The number, the name or position of the column, the callable, or the name of
         the metadata.
     factor : float
-        What the source is multiplied with; -1 makes a cost of a benefit.
+        Factor of the source; -1 turns a benefit into a cost.
     """
 
     kind: str
@@ -28,12 +28,12 @@ class Entry:
 
     def __neg__(self):
         if self.kind == "number":
-            # -0.0 would be shown as such.
+            # -0.0 would be printed with its sign.
             return replace(self, source=0.0 - self.source)
         return replace(self, factor=-self.factor)
 
     def say(self):
-        """Return the cost in words."""
+        """Return the cost as text."""
         if self.kind == "number":
             return f"{self.source:g}"
         name = getattr(self.source, "__name__", None) or repr(self.source)
@@ -54,7 +54,7 @@ class Entry:
         metadata : dict
             Row-wise arrays by name.
         cell : str
-            What the cell is, for messages.
+            Name of the cell, for messages.
 
         Returns
         -------
@@ -87,14 +87,14 @@ class Entry:
 
 
 def as_entry(value, *, cell):
-    """Turn what a user writes for a cell into an entry.
+    """Turn the value of a cell, as written by the user, into an entry.
 
     Parameters
     ----------
     value : float, str, callable, RowMetadata or Entry
-        What was written; a string is the name of a column.
+        The value; a string is the name of a column.
     cell : str
-        What the cell is, for messages.
+        Name of the cell, for messages.
 
     Returns
     -------

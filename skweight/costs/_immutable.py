@@ -1,4 +1,4 @@
-"""Objects that never change: equal by value, hashable, and copies of themselves."""
+"""Objects that never change: equal by value, hashable, and returned as own copies."""
 
 
 class Immutable:
@@ -23,7 +23,8 @@ class Immutable:
     def __delattr__(self, name):
         self.__setattr__(name, None)
 
-    # pickle and skops store the object by its state, and set it past __setattr__.
+    # pickle and skops store the object by its state, and restore it without
+    # __setattr__.
     def __getstate__(self):
         return {"_cells": self._cells}
 

@@ -1,4 +1,4 @@
-"""The labels of a cost matrix: which one is positive, and what cells are called."""
+"""The labels of a cost matrix: the positive label, and the names of cells."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from skweight._utils.validation import did_you_mean, say
 
 
 def distinct(labels):
-    """Return labels as a tuple if they are different."""
+    """Return labels as a tuple; raise if they are not distinct."""
     if len(set(labels)) != len(labels) or len(labels) < 2:
         raise ValueError(
             f"A cost matrix needs two or more different labels; got {say(labels)}."
@@ -15,10 +15,10 @@ def distinct(labels):
 
 
 def join_labels(labels, further):
-    """Return labels, and what can be decided and is not a label, in one array.
+    """Return labels, and decisions that are not labels, in one array.
 
-    Where text and numbers meet it is one of objects, so that every label keeps its
-    type: NumPy by itself would make "0" of 0.
+    If text and numbers are mixed, the array has dtype object, so that every label keeps
+    its type. By default NumPy would convert 0 to "0".
     """
     if not further:
         return labels
@@ -41,19 +41,19 @@ def refuse_further(cost, owner):
 
 
 def cell_name(true, decided):
-    """Return what to call a cell in a message."""
+    """Return the name of a cell for a message."""
     return f"true {say(true)} decided {say(decided)}"
 
 
 def find_pos_label(pos_label, classes):
-    """Return the positive label, which is obvious for 0/1, -1/1 and booleans only.
+    """Return the positive label, which has a default for 0/1, -1/1 and booleans only.
 
     Parameters
     ----------
     pos_label : object
-        What the user said; None for nothing.
+        The label from the user, or None.
     classes : list
-        Labels at hand, as plain Python values. One of the two may be missing.
+        Known labels, as plain Python values. One of the two may be missing.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def order_of_two(pos_label, classes):
 
 
 def positive_among(pos_label, labels):
-    """Return the positive label of those at hand, of which there are two at most."""
+    """Return the positive label among the known labels, two at most."""
     positive = find_pos_label(pos_label, labels)
     others = [label for label in labels if label != positive]
     if len(others) > 1:
@@ -109,7 +109,7 @@ def positive_among(pos_label, labels):
 
 
 def hint_at_positions(classes):
-    """Return a hint where labels may have been replaced without the user's doing."""
+    """Return a hint if labels may have been replaced unintentionally."""
     if list(classes) != list(range(len(classes))):
         return ""
     return (
@@ -119,7 +119,7 @@ def hint_at_positions(classes):
 
 
 def hint_at_spelling(missing, unknown):
-    """Return a hint at labels of y that the unknown labels of costs look like."""
+    """Return a hint about labels of y that are similar to unknown labels of costs."""
     words = [label for label in missing if isinstance(label, str)]
     hints = {
         label: did_you_mean(label, words) for label in unknown if isinstance(label, str)

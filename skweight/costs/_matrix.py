@@ -1,4 +1,4 @@
-"""`CostMatrix`: what every mistake costs, under names that cannot be mixed up."""
+"""`CostMatrix`: the cost of every mistake, with named axes."""
 
 import numpy as np
 
@@ -14,13 +14,13 @@ from skweight.costs._weights import closest_weights, stakes
 
 
 class CostMatrix(Immutable):
-    r"""What it costs to decide for a label when another one is true.
+    r"""Costs of decisions, given the true label.
 
-    All constructors name what is true and what is decided; an array by itself is
-    refused, because half of the field writes it the other way round. Immutable. A cost
-    is a number, the name of a column of X, a callable of X, or row-wise metadata, so
-    that costs may differ from row to row. What can be decided are the labels, and maybe
-    something that is not a label, such as to ask a human.
+    All constructors name the true labels and the decisions. A plain array raises an
+    error, because both orders of its axes are common. The object is immutable. A cost
+    is a number, the name of a column of X, a callable of X, or row-wise metadata. Costs
+    may therefore differ between rows. A decision is a label, or something that is not a
+    label, such as to ask a human.
 
     The expected cost of deciding :math:`j`, and the decision, are
 
@@ -37,22 +37,22 @@ class CostMatrix(Immutable):
     Attributes
     ----------
     labels : tuple or None
-        Class labels. None for a binary matrix that does not know the other label yet.
+        Class labels. None for a binary matrix if the other label is not known yet.
     decisions : tuple or None
-        What can be decided: the labels, in their order, then other decisions.
+        All decisions: the labels, in their order, then other decisions.
     pos_label : object
         Positive label of a binary matrix, to which `fp` and `fn` refer.
     columns : list of str or int
-        Columns of X that costs are read from.
+        Columns of X from which costs are read.
     metadata_names : list of str
-        Metadata that costs are read from.
+        Metadata from which costs are read.
     is_constant : bool
         Whether all costs are numbers.
 
     Raises
     ------
     TypeError
-        If it is called with an array, whose axes have no names.
+        If it is called with an array, because its axes have no names.
 
     See Also
     --------
@@ -61,19 +61,19 @@ class CostMatrix(Immutable):
 
     Notes
     -----
-    Costs may be negative, and a wrong decision may be cheaper than the right one.
-    Adding a constant to the costs of one *true* class changes no decision; adding one
-    to those of a decision does. Decisions of labels and of names that are no label,
-    where the types differ, are returned in an array of dtype object. Time and memory
-    are O(n K D) for n rows, K classes and D decisions.
+    Costs may be negative, and a wrong decision may be cheaper than the right one. A
+    constant that is added to the costs of one *true* class changes no decision. A
+    constant that is added to the costs of a decision may change it. If labels and other
+    decisions have different types, decisions are returned in an array of dtype object.
+    Time and memory are O(n K D) for n rows, K classes and D decisions.
 
     References
     ----------
     .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
        equations 1 and 2.
     .. [2] Chow, C. (1970). On optimum recognition error and reject tradeoff. IEEE
-       Transactions on Information Theory 16(1), equation 4, for the decision that is
-       no label.
+       Transactions on Information Theory 16(1), equation 4, for a decision that is not
+       a label.
 
     Examples
     --------
@@ -114,16 +114,16 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         pos_label : object, default=None
-            The positive label. None is 1 (True) for labels that are 0 and 1, -1 and 1,
-            or False and True, and an error for all others.
+            The positive label. None means 1 (True) for labels that are 0 and 1, -1 and
+            1, or False and True, and an error for other labels.
         fp : float, str or callable
             Cost of deciding positive when negative is true: a false alarm.
         fn : float, str or callable
             Cost of deciding negative when positive is true: a miss.
         tp : float, str or callable, default=0.0
-            Cost of deciding positive rightly, such as a phone call.
+            Cost of correctly deciding positive, such as a phone call.
         tn : float, str or callable, default=0.0
-            Cost of deciding negative rightly.
+            Cost of correctly deciding negative.
 
         Returns
         -------
@@ -134,15 +134,15 @@ class CostMatrix(Immutable):
 
     @classmethod
     def from_dict(cls, costs, *, default_correct=0.0):
-        """Return the costs of a nested dict, outer keys true, inner keys decided.
+        """Create costs from a nested dict: outer keys are true, inner keys are decided.
 
         Parameters
         ----------
         costs : dict {true label: {decided label: cost}}
             Costs of all wrong decisions. An inner key that is not an outer key, such as
-            "ask", is a decision that is not a label; every row must have its cost.
+            "ask", is a decision that is not a label. Every outer key needs its cost.
         default_correct : float, default=0.0
-            Cost of right decisions that are not there.
+            Cost of right decisions that are not in the dict.
 
         Returns
         -------
@@ -153,14 +153,14 @@ class CostMatrix(Immutable):
 
     @classmethod
     def from_frame(cls, frame):
-        """Return the costs of a DataFrame whose axes are named "true" and "predicted".
+        """Create costs from a DataFrame whose axes are named "true" and "predicted".
 
         Parameters
         ----------
         frame : pandas.DataFrame
             ``frame.index.name`` and ``frame.columns.name`` are "true" and "predicted",
-            either way round; index and columns hold the labels. Further columns, of the
-            axis "predicted", are decisions that are not labels.
+            in either order. Index and columns hold the labels. Further values on the
+            axis "predicted" are decisions that are not labels.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def from_array(cls, costs, *, labels, rows):
-        """Return the costs of a square array, whose reading is stated.
+        """Create costs from a square array, given the meaning of its rows.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class CostMatrix(Immutable):
         labels : array-like of shape (n_classes,)
             Labels of rows and columns.
         rows : {"true", "predicted"}
-            What a row of the array stands for.
+            Meaning of a row of the array.
 
         Returns
         -------
@@ -191,15 +191,15 @@ class CostMatrix(Immutable):
 
     @classmethod
     def from_benefits(cls, benefits):
-        """Return the costs that are the negative of benefits.
+        """Create costs that are the negative of benefits.
 
-        State all benefits against one baseline, such as doing nothing, or a gain is
-        counted twice: once as a benefit and once as a cost forgone.
+        Use the same baseline for all benefits, such as doing nothing. Otherwise a gain
+        is counted twice: as a benefit and as an avoided cost.
 
         Parameters
         ----------
         benefits : dict, DataFrame with named axes, or CostMatrix
-            What `from_dict` or `from_frame` takes, or a matrix of benefits, as of
+            An input of `from_dict` or `from_frame`, or a matrix of benefits, such as
             ``CostMatrix.binary(pos_label=1, tp=9, fp=-1, fn=0)``.
 
         Returns
@@ -223,7 +223,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Symmetric costs, zero where the decision is right.
+            Symmetric costs, zero for a right decision.
         """
         check_number(power, name="power", low=0, include="neither")
         labels = list(labels)
@@ -238,46 +238,47 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         name : str or int
-            Name of the column, or its position in an array; a string alone does too.
+            Name of the column, or its position in an array. A plain string works as
+            well.
 
         Returns
         -------
         cost : object
-            To be given to a constructor instead of a number.
+            Argument for a constructor, instead of a number.
         """
         return Entry("column", name)
 
     def with_decision(self, decision, cost):
-        """Return the costs with one more decision, which is not a label.
+        """Return the costs with an additional decision that is not a label.
 
-        For example, to ask a human. It is chosen for the rows in which its expected
-        cost is lower than that of every label.
+        An example is to ask a human. This decision is chosen for rows in which its
+        expected cost is lower than that of every label.
 
         Parameters
         ----------
         decision : str or int
-            What `predict` returns there; none of the labels.
+            Value that `predict` returns for this decision; not one of the labels.
         cost : float, str, callable or dict
-            What it costs, as in :meth:`binary`: whatever is true, or by true label
-            ``{true label: cost}``. Raising it makes the decision rarer.
+            Cost of the decision, as in :meth:`binary`: one cost for all true labels, or
+            a dict ``{true label: cost}``. Raising it makes the decision rarer.
 
         Returns
         -------
         cost : CostMatrix
-            This one does not change.
+            A new matrix; this one does not change.
         """
         return self._of(self._cells.with_decision(plain(decision), cost))
 
-    # -- what it is --------------------------------------------------------------------
+    # -- attributes --------------------------------------------------------------------
 
     @property
     def labels(self):
-        """Class labels, or None where the other label is not known yet."""
+        """Class labels, or None if the other label is not known yet."""
         return self._cells.labels
 
     @property
     def decisions(self):
-        """What can be decided: the labels, then other decisions."""
+        """All decisions: the labels, then other decisions."""
         return self._cells.decisions
 
     @property
@@ -287,12 +288,12 @@ class CostMatrix(Immutable):
 
     @property
     def columns(self):
-        """Columns of X that costs are read from."""
+        """Columns of X from which costs are read."""
         return self._cells.sources("column")
 
     @property
     def metadata_names(self):
-        """Names of the metadata that costs are read from."""
+        """Names of the metadata from which costs are read."""
         return self._cells.sources("metadata")
 
     @property
@@ -350,7 +351,7 @@ class CostMatrix(Immutable):
         """
         return self._of(self._cells.in_order(classes))
 
-    # -- what it costs -----------------------------------------------------------------
+    # -- costs -------------------------------------------------------------------------
 
     def resolve(self, X=None, **metadata):
         """Return the costs as numbers, ``[..., true, decided]``.
@@ -358,7 +359,7 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), default=None
-            Rows, where costs are read from columns or computed.
+            Rows, if costs are read from columns or computed.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
@@ -366,8 +367,8 @@ class CostMatrix(Immutable):
         -------
         costs : ndarray of shape (n_classes, n_decisions) or \
                 (n_samples, n_classes, n_decisions)
-            Per row only if some cost is. A binary matrix that does not know its labels
-            has the negative class first.
+            One matrix per row only if a cost differs between rows. If a binary matrix
+            does not know its labels, the negative class is first.
         """
         cells = self._cells.values(X, metadata)
         flat = np.broadcast_arrays(*(cost for row in cells for cost in row))
@@ -383,7 +384,7 @@ class CostMatrix(Immutable):
             True probabilities; columns follow `labels`. Probabilities of a model that
             was fitted with class weights must be corrected first.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, where costs differ from row to row.
+            The same rows, if costs differ between rows.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
@@ -399,7 +400,7 @@ class CostMatrix(Immutable):
                 f"proba must have one column for each of {say(labels)}, in this "
                 f"order; got shape {proba.shape}."
             )
-        # Cell by cell: the (n, K, D) array is never made.
+        # Cell by cell, so that the (n, K, D) array is never created.
         risk = np.zeros((len(proba), len(self.decisions)))
         for k, row in enumerate(self._cells.values(X, metadata)):
             for j, cost in enumerate(row):
@@ -408,35 +409,35 @@ class CostMatrix(Immutable):
         return risk
 
     def decide(self, proba, X=None, **metadata):
-        """Return the decision of least expected cost.
+        """Return the decision with the lowest expected cost.
 
         Parameters
         ----------
         proba : array-like of shape (n_samples, n_classes)
             True probabilities; columns follow `labels`.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, where costs differ from row to row.
+            The same rows, if costs differ between rows.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
         Returns
         -------
         decisions : ndarray of shape (n_samples,)
-            Of equally cheap ones the more probable label, then the first.
+            Ties go to the more probable label, then to the first.
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
         return join_labels(np.array(self.labels), self._cells.further)[decided]
 
     def incurred(self, y_true, y_pred, X=None, **metadata):
-        """Return what every decision has cost.
+        """Return the cost of every decision.
 
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_samples,)
             True labels, and decisions.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, where costs differ from row to row.
+            The same rows, if costs differ between rows.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
@@ -450,14 +451,14 @@ class CostMatrix(Immutable):
         return rules.taken(*codes, cells.values(X, metadata))
 
     def of_decisions(self, y_true, X=None, **metadata):
-        """Return what every possible decision would have cost.
+        """Return the cost of every possible decision in every row.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
             True labels.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, where costs differ from row to row.
+            The same rows, if costs differ between rows.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
@@ -475,22 +476,22 @@ class CostMatrix(Immutable):
     # -- weights -----------------------------------------------------------------------
 
     def class_weight(self, method="auto", X=None, *, sample_weight=None, **metadata):
-        """Return the class weights that come closest to the costs.
+        """Return the class weights that are closest to the costs.
 
         Weights can express a matrix exactly only if all mistakes about a true class
-        cost the same, as with two classes. Costs that differ from row to row are
-        averaged first. Decisions that are no label are left out.
+        cost the same, as with two classes. Costs that differ between rows are averaged
+        first. Decisions that are not labels are ignored.
 
         Parameters
         ----------
         method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
             ``"log_ls"``: ratios closest to the cost ratios of all pairs on the log
             scale. ``"sum"`` and ``"max"``: total and largest cost of the mistakes about
-            a class. ``"zhou_liu"``: the weights that meet all pairs, an error if there
-            are none. ``"auto"``: exact where that is possible, else ``"log_ls"`` with a
-            warning.
+            a class. ``"zhou_liu"``: the weights that match the ratios of all pairs; an
+            error if there are none. ``"auto"``: exact weights if they exist, else
+            ``"log_ls"`` with a warning.
         X : array-like of shape (n_samples, n_features), default=None
-            Rows over which costs are averaged, where they differ.
+            Rows over which costs are averaged, if costs differ between rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights of those rows.
         **metadata : dict
@@ -499,7 +500,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         class_weight : dict {label: float}
-            Weights of mean one over the classes.
+            Class weights with a mean of one over the classes.
 
         Raises
         ------
@@ -508,8 +509,7 @@ class CostMatrix(Immutable):
 
         Warns
         -----
-        DecisionWarning
-            If ``"auto"`` finds that no weights say exactly the same.
+        If ``"auto"`` finds that no class weights are equivalent to the costs.
         """
         costs = rules.of_labels(self._of(self._cells.known()).resolve(X, **metadata))
         if costs.ndim == 3:
@@ -518,53 +518,55 @@ class CostMatrix(Immutable):
         return dict(zip(self.labels, weights.tolist(), strict=True))
 
     def sample_weight(self, X, y, *, normalize=True, **metadata):
-        """Return what is at stake in every row: regret weights of mean one.
+        """Return row weights from the costs (regret), with a mean of one.
 
-        The weight of a row is the cost of the worst label minus that of the right one.
-        Rows in which another label is cheaper get zero, and a warning counts them.
+        The weight of a row is the cost of the worst label minus the cost of the true
+        label. If another label is cheaper than the true label, the weight is zero, and
+        a warning counts such rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or None
-            Rows; None where costs are numbers.
+            Rows; None if all costs are numbers.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Labels of the rows.
         normalize : bool, default=True
-            Whether the mean is set to one; False leaves the weights in money.
+            Whether to scale the weights to a mean of one. False returns amounts of
+            money.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Weights, of mean one if normalised.
+            Weights, with a mean of one if normalised.
 
         Warns
         -----
         DecisionWarning
-            If some rows are cheaper decided otherwise than their label says.
+            If in some rows another decision is cheaper than the label.
         """
         costs = self.of_decisions(y, X, **metadata)[:, : len(self._cells.entries)]
         weights = stakes(costs, self._cells.codes(y))
         return weights / weights.mean() if normalize else weights
 
     def check(self, X=None, y=None, **metadata):
-        """Return what the matrix implies.
+        """Return a report on the consequences of the matrix.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), default=None
-            Rows, where costs differ from row to row.
+            Rows, if costs differ between rows.
         y : array-like of shape (n_samples,), default=None
-            Labels of those rows, to count the rows in which nothing is at stake or
-            another decision is cheaper.
+            Labels of the rows. They are needed to count rows in which all decisions
+            cost the same or another decision is cheaper.
         **metadata : dict
             Row-wise arrays that the matrix names.
 
         Returns
         -------
         report : CostReport
-            Printing it gives sentences.
+            The report; it prints as sentences.
         """
         costs = self.resolve(X, **metadata)
         names = self.decisions or ("negative", "positive", *self._cells.further)
@@ -572,7 +574,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def _instances(cls, labels):
-        """Return costs under which mistakes about later labels are dearer."""
+        """Return costs under which mistakes about later labels cost more."""
         return [
             cls.from_dict(dearer_costs(labels, last)) for last in (9.0, cls.column(0))
         ]
@@ -584,7 +586,7 @@ class CostMatrix(Immutable):
 def as_cost_matrix(spec, *, labels=None, name="cost"):
     """Return a `CostMatrix` for a dict or DataFrame; refuse ambiguous arrays.
 
-    ``labels`` are those at hand, for the message that refuses an array.
+    ``labels`` are the known labels, for the error message about an array.
     """
     if isinstance(spec, CostMatrix):
         return spec

@@ -1,4 +1,4 @@
-"""Read what costs are written as: nested dicts, tables and arrays."""
+"""Read costs from nested dicts, tables and arrays."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from skweight.costs._labels import cell_name, distinct
 
 
 def read(costs, labels, name):
-    """Return the cells of a dict or DataFrame; refuse ambiguous arrays.
+    """Return the cells of a dict or DataFrame; raise for ambiguous arrays.
 
     Parameters
     ----------
     costs : dict or DataFrame
-        What `CostMatrix` takes.
+        Input of `CostMatrix`.
     labels : array-like or None
-        Labels at hand, for the message that refuses an array.
+        Known labels, for the error message about an array.
     name : str
-        What to call the costs in messages.
+        Name of the costs in messages.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def read_frame(frame):
 
 
 def read_array(costs, labels, rows):
-    """Return the nested dict of a square array; ``rows`` says what its rows are."""
+    """Return the nested dict of a square array; ``rows`` is the meaning of its rows."""
     labels = [plain(label) for label in labels]
     check_choice(rows, ("true", "predicted"), name="rows")
     cells = [list(row) for row in costs]
@@ -114,7 +114,7 @@ def read_array(costs, labels, rows):
 
 
 def two_readings(costs, labels=None, name="cost"):
-    """Return the sentence that refuses an array and shows both ways to read it."""
+    """Return the error message for an array, with both ways to read it."""
     table = np.asarray(costs, dtype=object)
     square = table.ndim == 2 and table.shape[0] == table.shape[1] and len(table) > 1
     if not square:
@@ -126,7 +126,7 @@ def two_readings(costs, labels=None, name="cost"):
     if labels is None or len(labels) != len(table):
         labels = [f"label {position}" for position in range(len(table))]
     labels = [plain(label) for label in labels]
-    # The cells that the two readings disagree about are those to compare.
+    # Show the cells that differ between the two readings.
     k, j = next(
         (
             (k, j)

@@ -1,4 +1,4 @@
-"""What a cost matrix implies: is it reasonable, and can weights express it."""
+"""Report whether a cost matrix is reasonable, and whether weights express it."""
 
 from dataclasses import asdict, dataclass
 
@@ -11,36 +11,39 @@ from skweight.costs._weights import is_row_constant, pair_rank, regret_weights
 
 @dataclass(frozen=True, repr=False)
 class CostReport:
-    """What a cost matrix implies; made by :meth:`skweight.CostMatrix.check`.
+    """Report on a cost matrix; returned by :meth:`skweight.CostMatrix.check`.
 
     Attributes
     ----------
     labels : list
         Class labels.
     kind : {"insensitive", "class", "instance"}
-        Whether all mistakes cost the same, whether the cost depends on the classes
-        alone, or whether it differs from row to row.
+        "insensitive" if all mistakes cost the same, "class" if costs depend on the
+        classes only, "instance" if they differ between rows.
     n_rows : int
-        Rows looked at; 1 for a matrix that is the same for all.
+        Number of rows checked; 1 for a matrix that is the same for all rows.
     n_unreasonable : int
-        Rows in which some wrong decision costs less than the right one.
+        Rows in which a wrong decision costs less than the right one.
     n_dominated : dict {decision: int}
-        Rows in which the decision is never better than all others; it is not chosen
-        there, whatever the probabilities. With three classes and more a row is counted
-        only where one other decision is enough to see it.
+        Rows in which the decision is never better than all others. It is not chosen in
+        these rows, for any probabilities. With three or more classes, a row is counted
+        only if a single other decision is never worse.
     exact : bool
-        Whether class weights (row weights, for costs per row) can say the same as the
-        matrix: every mistake about a true class costs the same, and all decisions are
-        labels.
+        Whether class weights (row weights, for costs per row) are equivalent to the
+        matrix. This is so if every mistake about a true class costs the same, and all
+        decisions are labels.
     consistent : bool or None
-        Whether one set of class weights meets the cost ratio of every pair of classes.
-        Necessary for `exact`, not sufficient. None for costs per row.
+        Whether one set of class weights matches the cost ratio of every pair of
+        classes. This is necessary for `exact`, but not sufficient. None for costs per
+        row.
     rank : int or None
-        Rank of the system of all pairs; below the number of classes if `consistent`.
+        Rank of the system of all pairs. It is below the number of classes if
+        `consistent`.
     n_zero : int or None
-        Rows in which nothing is at stake for their label; None without labels.
+        Rows in which all decisions cost the same given their label; None without
+        labels.
     n_flipped : int or None
-        Rows in which another decision is cheaper than their label.
+        Rows in which another decision is cheaper than the label.
 
     Examples
     --------
@@ -62,7 +65,7 @@ class CostReport:
 
     @property
     def reasonable(self):
-        """Whether the right decision is the cheapest one everywhere."""
+        """Whether the right decision is the cheapest one in all rows."""
         return self.n_unreasonable == 0
 
     def to_dict(self):

@@ -1,23 +1,23 @@
-"""The arithmetic of cost matrices: risks, decisions, and the weights closest to them.
+"""The arithmetic of cost matrices: risks, decisions, and the closest weights.
 
-Everywhere ``costs[..., k, j]`` is the cost of deciding j where k is true. Labels,
-columns and messages are the business of `CostMatrix`.
+In all functions ``costs[..., k, j]`` is the cost of deciding j if k is true.
+`CostMatrix` handles labels, columns and messages.
 """
 
 from itertools import combinations
 
 import numpy as np
 
-# Risks closer than this, relative to the largest cost, are a tie: 0.3 * 3 + 0.2 * 6 and
-# 0.5 + 0.2 * 8 are the same number, and not the same double.
+# Risks closer than this, relative to the largest cost, are a tie. For example, the sum
+# 0.3 * 3 + 0.2 * 6 is the same number as 0.5 + 0.2 * 8, but not the same double.
 TIE = 1e-12
 
 
 def regret(costs):
-    """Return what a decision costs beyond that of the right one.
+    """Return the cost of each decision minus the cost of the right decision.
 
-    A constant added to the costs of one true class changes no decision, so this is
-    the form in which two matrices can be compared.
+    A constant added to the costs of one true class changes no decision. Two matrices
+    can therefore be compared in this form.
     """
     costs = np.asarray(costs, dtype=np.float64)
     return costs - np.diagonal(costs, axis1=-2, axis2=-1)[..., None]
@@ -29,7 +29,7 @@ def of_labels(costs):
 
 
 def choose(risk, proba):
-    """Return the column of least risk; ties go to the more probable label, then first.
+    """Return the column of lowest risk; ties go to the more probable label, then first.
 
     Parameters
     ----------
@@ -47,18 +47,18 @@ def choose(risk, proba):
     least = risk.min(axis=1, keepdims=True)
     slack = TIE * np.maximum(np.abs(risk).max(axis=1, keepdims=True), 1e-300)
     tied = risk <= least + slack
-    # Nothing that is no label has a probability: a label that costs the same wins.
+    # Decisions that are not labels have no probability: a label of equal cost wins.
     merit = np.full(risk.shape, -1.0)
     merit[:, : proba.shape[1]] = proba
     return np.where(tied, merit, -np.inf).argmax(axis=1)
 
 
 def dominated(costs):
-    """Return which decisions never pay, whatever the probabilities.
+    """Return which decisions are never the best, for any probabilities.
 
-    Decision m is dominated where some decision n costs no more whatever is true, and
-    less for at least one truth. With two classes it also never pays where the others,
-    each where it is the cheapest, are cheaper at every probability.
+    Decision m is dominated if some decision n never costs more, and costs less for at
+    least one true class. With two classes, m is also dominated if at every probability
+    some other decision is cheaper.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ def dominated(costs):
 
 
 def _never_cheapest(difference, m):
-    """Return where one decision costs more than the others at every probability.
+    """Return whether a decision costs more than the best other at every probability.
 
-    ``difference[..., k, n]`` is what it costs beyond decision n if k is true. The best
-    it can do, over the probability p of the second class, is at 0, at 1 or where two of
-    the others cost the same.
+    ``difference[..., k, n]`` is its cost minus the cost of decision n if k is true. Its
+    smallest excess over the best other decision is at a probability of the second class
+    of 0 or 1, or where two of the other decisions cost the same.
     """
     others = np.delete(difference, m, axis=-1)
     best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))
@@ -104,14 +104,14 @@ def off_diagonal(n_classes):
 
 
 def unreasonable(costs):
-    """Return for every matrix whether some wrong label is the cheaper one."""
+    """Return for every matrix whether a wrong label is cheaper than the right one."""
     excess = regret(of_labels(costs))
     wrong = excess[..., off_diagonal(excess.shape[-1])]
     return (wrong < 0).any(axis=-1)
 
 
 def check_length(cost, n_rows, where):
-    """Raise if a cost per row is not that of these rows."""
+    """Raise if a cost per row does not have the length of these rows."""
     if np.ndim(cost) and np.size(cost) != n_rows:
         raise ValueError(
             f"{where} and the costs have {np.size(cost)}. Pass the X of exactly these "
@@ -120,7 +120,7 @@ def check_length(cost, n_rows, where):
 
 
 def taken(true, decided, cells):
-    """Return the cost of every row, given positions of what is true and decided."""
+    """Return the cost of every row, given the positions of true label and decision."""
     costs = np.empty(true.size)
     for k, row in enumerate(cells):
         for j, cost in enumerate(row):

@@ -1,6 +1,6 @@
-"""The weights that come closest to what a cost matrix says.
+"""The weights that are closest to a cost matrix.
 
-Everywhere ``costs[..., k, j]`` is the cost of deciding for the label j where k is true.
+In all functions ``costs[..., k, j]`` is the cost of deciding label j if k is true.
 """
 
 import numpy as np
@@ -66,9 +66,9 @@ def _weights(method, costs, labels):
 
 
 def stakes(costs, codes):
-    """Return what is at stake in every row; warn of rows that contradict their label.
+    """Return the regret weight of every row; warn if another decision is cheaper.
 
-    Parameters and weights are those of `regret_weights`.
+    Parameters and weights are as in `regret_weights`.
     """
     weights, flipped = regret_weights(costs, codes)
     if flipped.any():
@@ -91,7 +91,7 @@ def stakes(costs, codes):
 def is_row_constant(costs):
     """Return whether every mistake about a true class costs the same.
 
-    Exactly then class weights say the same as the matrix.
+    Only in this case class weights are equivalent to the matrix.
     """
     excess = regret(costs)
     n_classes = excess.shape[-1]
@@ -103,9 +103,9 @@ def is_row_constant(costs):
 
 
 def pair_matrix(costs):
-    """Return the linear system that weights equivalent to the costs would solve.
+    """Return the linear system whose solution are weights equivalent to the costs.
 
-    The row of classes i < j says ``w_i c_ji = w_j c_ij``.
+    The row for classes i < j is ``w_i c_ji = w_j c_ij``.
 
     References
     ----------
@@ -122,7 +122,7 @@ def pair_matrix(costs):
 
 
 def pair_rank(costs):
-    """Return the rank of the system, and its null vector where there is one."""
+    """Return the rank of the system, and its null vector if there is one."""
     system = pair_matrix(costs)
     lengths = np.linalg.norm(system, axis=1, keepdims=True)
     system = system / np.where(lengths > 0, lengths, 1.0)
@@ -134,8 +134,8 @@ def pair_rank(costs):
 def log_least_squares(costs):
     """Return weights whose ratios are closest to the cost ratios on the log scale.
 
-    Minimises the sum over pairs of ``(log w_i - log w_j - log(c_ij / c_ji))^2``, in
-    closed form. All mistakes must cost something.
+    The weights minimise the sum over pairs of ``(log w_i - log w_j - log(c_ij /
+    c_ji))^2``, in closed form. All costs of mistakes must be positive.
     """
     excess = regret(costs)
     np.fill_diagonal(excess, 1.0)
@@ -144,12 +144,12 @@ def log_least_squares(costs):
 
 
 def regret_weights(costs, codes):
-    """Return what is at stake in every row, and which rows contradict their label.
+    """Return the regret weight of every row, and the rows with a cheaper decision.
 
     Parameters
     ----------
     costs : ndarray of shape (n_samples, n_classes) of the rows' own true classes
-        ``costs[i, j]`` is what deciding j costs in row i.
+        ``costs[i, j]`` is the cost of deciding j in row i.
     codes : ndarray of shape (n_samples,)
         Position of the label of every row.
 

@@ -1,9 +1,9 @@
 """From probabilities to labels.
 
-An honest probability of a rare class is hardly ever above one half, so that the label
-of largest probability would throw away what weighting was for. A decision says how
-labels follow instead: by the emphasis of the fit, by a threshold, or by what mistakes
-cost.
+A calibrated probability of a rare class is hardly ever above one half. The most
+probable label would therefore ignore the purpose of weighting. A decision defines
+labels in another way: by the emphasis of the fit, by a threshold, or by the costs of
+mistakes.
 """
 
 from skweight.decision._base import BaseDecision, HeldOutRows

@@ -15,20 +15,20 @@ from skweight.costs._labels import join_labels
 
 
 class HeldOutRows(NamedTuple):
-    """Rows that the model was not fitted on, as a decision learns from them.
+    """Held-out rows from which a decision learns.
 
     Attributes
     ----------
     proba : ndarray of shape (n_samples, n_classes) or None
-        Probabilities, calibrated where the classifier calibrates.
+        Probabilities, calibrated if the classifier calibrates.
     y : ndarray of shape (n_samples,) or None
         Labels.
     sample_weight : ndarray of shape (n_samples,) or None
-        Population weights; None stands for ones.
+        Population weights; None means ones.
     X : array-like of shape (n_samples, n_features) or None
         The rows, with all their columns.
     metadata : dict
-        Row-wise arrays that the decision asked for.
+        Row-wise arrays that the decision requested.
 
     Examples
     --------
@@ -44,12 +44,12 @@ class HeldOutRows(NamedTuple):
     metadata: dict = {}  # noqa: RUF012 - never written to
 
     def counted(self):
-        """Return the rows of positive weight: the others are as if absent.
+        """Return the rows of positive weight; other rows are ignored.
 
         Returns
         -------
         rows : HeldOutRows
-            The same object where every row counts.
+            The same object if every row has positive weight.
         """
         if self.sample_weight is None or self.sample_weight.all():
             return self
@@ -65,21 +65,21 @@ class HeldOutRows(NamedTuple):
 class BaseDecision(Documented, BaseEstimator):
     """Base class of decisions: map probabilities to labels.
 
-    A subclass implements ``_positions(proba, X, metadata)``, the position of the
-    chosen class in every row. If it learns anything it implements ``_learn(held_out,
-    class_multiplier)``, and says with ``needs_held_out_rows = True`` that it learns
-    from :class:`HeldOutRows`; the classifier then makes them, once for the calibrator
-    and the decision. Where the rule is one threshold on the probability of the second
-    of two classes, it sets ``threshold_``. A rule that may decide for something that is
-    no label, such as to ask a human, returns its names from ``_further()``; their
-    positions follow those of the classes.
+    A subclass implements ``_positions(proba, X, metadata)``, which returns the position
+    of the chosen class in every row. A subclass that learns from data implements
+    ``_learn(held_out, class_multiplier)``. If it learns from :class:`HeldOutRows`, it
+    sets ``needs_held_out_rows = True``. The classifier then computes these rows once
+    for the calibrator and the decision. If the rule is a threshold on the probability
+    of the second of two classes, the subclass sets ``threshold_``. If decisions may be
+    other than labels, such as to ask a human, ``_further()`` returns their names. Their
+    positions follow the positions of the classes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        What `decide` returns: the labels, then other decisions.
+        The possible results of `decide`: the labels, then other decisions.
 
     Examples
     --------
@@ -97,11 +97,11 @@ class BaseDecision(Documented, BaseEstimator):
     # Whether `fit` learns from probabilities of rows the model was not fitted on.
     needs_held_out_rows = False
 
-    # Whether the rule takes probabilities at their word, so that emphasis which was
-    # not divided out of them would count twice.
+    # Whether the rule requires probabilities of the population. Emphasis that was not
+    # removed from the probabilities would then count twice.
     needs_true_probabilities = False
 
-    # The classifier hands over everything but what a decision names as metadata.
+    # The classifier passes everything except the metadata that a decision names.
     __metadata_request__fit: ClassVar = dict.fromkeys(
         ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )
@@ -125,21 +125,21 @@ class BaseDecision(Documented, BaseEstimator):
         proba : array-like of shape (n_samples, n_classes), default=None
             Probabilities of held-out rows, for rules that learn from them.
         y : array-like of shape (n_samples,), default=None
-            Labels of those rows.
+            Labels of the held-out rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of those rows. Never emphasis.
+            Population weights of the held-out rows. Never emphasis.
         classes : array-like of shape (n_classes,)
             All labels, in the order of the columns of `proba`.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the learner saw it over its population
-            mass; None stands for ones.
+            Training mass of each class as the learner saw it over its population mass;
+            None means ones.
         prevalence : array-like of shape (n_classes,), default=None
-            Share of each class in the population. None: that of `y` and
-            `sample_weight`, where they are given.
+            Share of each class in the population. None computes it from `y` and
+            `sample_weight`, if they are given.
         X : array-like of shape (n_samples, n_features), default=None
-            The held-out rows themselves, for rules that look at their columns.
+            The held-out rows themselves, for rules that use their columns.
         **metadata : dict
-            Row-wise arrays that the rule asks for by name.
+            Row-wise arrays that the rule requests by name.
 
         Returns
         -------
@@ -191,14 +191,14 @@ class BaseDecision(Documented, BaseEstimator):
         proba : array-like of shape (n_samples, n_classes)
             Probabilities; columns follow ``classes_``.
         X : array-like of shape (n_samples, n_features), default=None
-            The rows themselves, for rules that look at their columns.
+            The rows themselves, for rules that use their columns.
         **metadata : dict
-            Row-wise arrays that the rule asks for by name.
+            Row-wise arrays that the rule requests by name.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Chosen of ``decisions_``, and of its dtype.
+            Elements of ``decisions_``, with the same dtype.
         """
         check_is_fitted(self, "classes_")
         proba = np.asarray(proba)
@@ -210,7 +210,7 @@ class BaseDecision(Documented, BaseEstimator):
         return self.decisions_[self._positions(proba, X, metadata)]
 
     def check_rows(self, X, classes, **metadata):
-        """Raise if the rule cannot be applied to such rows; called before any fit.
+        """Raise if the rule cannot be applied to the rows; called before any fit.
 
         Parameters
         ----------
@@ -219,38 +219,38 @@ class BaseDecision(Documented, BaseEstimator):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            Row-wise arrays that the rule asks for by name.
+            Row-wise arrays that the rule requests by name.
         """
 
     def side_columns(self):
-        """Return the columns of X that only the decision may see.
+        """Return the columns of X that only the decision uses.
 
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
+            The columns are dropped before the wrapped estimator gets X.
         """
         return []
 
     def metadata_names(self):
-        """Return the names of the row-wise arrays that the rule asks for.
+        """Return the names of the row-wise arrays that the rule requests.
 
         Returns
         -------
         names : list of str
-            Arguments of `fit` and `predict` of the classifier that are meant for the
+            Arguments of `fit` and `predict` of the classifier that are passed to the
             decision.
         """
         return []
 
     def get_metadata_routing(self):
-        """Return what the decision asks for when it is fitted and when it decides.
+        """Return the metadata that the decision requests in its fit and its decisions.
 
         Returns
         -------
         routing : MetadataRequest
-            Requests of scikit-learn; ``predict`` stands for `decide`. What a rule
-            names is requested by that alone.
+            Requests of scikit-learn; ``predict`` means `decide`. Naming an array in a
+            rule requests this array.
         """
         request = MetadataRequest(owner=type(self).__name__)
         for name in self.metadata_names():
@@ -259,7 +259,7 @@ class BaseDecision(Documented, BaseEstimator):
         return request
 
     def describe(self):
-        """Return in one sentence how labels follow from probabilities.
+        """Describe in one sentence how labels follow from probabilities.
 
         Returns
         -------
@@ -287,7 +287,7 @@ class BaseDecision(Documented, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return instances for the common tests, which use these labels."""
         return [] if cls is BaseDecision else [cls()]
 
 
@@ -300,9 +300,9 @@ def _as_weights(sample_weight):
 
 
 def positions_decided(fitted, X, classes, *, owner):
-    """Return the position of what a classifier predicts for every row of X.
+    """Return the position of the prediction of a classifier for every row of X.
 
-    Positions beyond the classes stand for decisions that are not labels.
+    Positions beyond the classes are decisions that are not labels.
     """
     names = getattr(getattr(fitted, "decision_", None), "decisions_", classes)
     return positions_of(np.asarray(fitted.predict(X)), names, owner=owner)

@@ -1,4 +1,4 @@
-"""The expected-cost decision: decide what is cheapest, given the probabilities."""
+"""The expected-cost decision: the cheapest decision, given the probabilities."""
 
 from skweight._utils.validation import say
 from skweight._utils.warn import warn
@@ -9,49 +9,51 @@ from skweight.exceptions import DecisionWarning
 
 
 class ExpectedCostDecision(BaseDecision):
-    r"""Choose the decision of least expected cost.
+    r"""Choose the decision with the lowest expected cost.
 
-    What ``decision=CostMatrix(...)`` means, also called Bayes minimum risk. The
-    probabilities must be those of the population: after a weighted fit, the effect of
-    the weights must be removed first.
+    This is the meaning of ``decision=CostMatrix(...)``, also called Bayes minimum risk.
+    The probabilities must be those of the population. After a weighted fit, the effect
+    of the weights must be removed first.
 
     .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, maybe per row; a dict with ``fp`` and ``fn``, a nested dict ``{true:
-        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" can
-        be read in one way only and are taken, too.
+        Costs, possibly per row. Other inputs are allowed if they are unambiguous: a
+        dict with ``fp`` and ``fn``, a nested dict ``{true: {decided: cost}}``, and a
+        DataFrame with axes named "true" and "predicted".
     drop : bool, default=False
-        Whether columns of X that carry costs are hidden from the estimator. False lets
-        it learn from them: what is at stake is often informative. They must be there
-        at prediction in any case.
+        Whether columns of X with costs are hidden from the estimator. False lets the
+        estimator use them as features, because costs are often informative. The columns
+        are needed at prediction in both cases.
     accept_weighted : bool, default=False
-        Whether to decide by the probabilities of a weighted fit as they are. That
-        counts the emphasis twice and usually loses money; it is an error otherwise.
+        Whether to use the probabilities of a weighted fit without correction. This
+        counts the emphasis twice and usually loses money. False raises an error
+        instead.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        What `decide` returns: the labels, then other decisions of the costs, such as
-        "ask". If their types differ the dtype is object, see the notes of `CostMatrix`.
+        The possible results of `decide`: the labels, then other decisions of the costs,
+        such as "ask". If their types differ the dtype is object, see the notes of
+        `CostMatrix`.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     n_unreasonable_ : int
-        Training rows in which a wrong decision costs less than the right one, where
-        costs differ from row to row. Set by `check_rows`, which a classifier calls.
+        Training rows in which a wrong decision costs less than the right one, if costs
+        differ between rows. Set by `check_rows`, which a classifier calls.
     threshold_ : float
-        With two classes, no other decision and constant, reasonable costs: the
-        probability of the second class from which on it is chosen, ``(fp - tn) / (fp -
-        tn + fn - tp)``.
+        With two classes, no other decision and constant, reasonable costs: the smallest
+        probability of the second class for which it is chosen, ``(fp - tn) / (fp - tn +
+        fn - tp)``.
 
     Raises
     ------
     ValueError
-        In `fit`, if labels are missing or unknown; in `decide`, if costs are.
+        In `fit`, if labels are missing or unknown; in `decide`, if costs are missing.
 
     Warns
     -----
@@ -66,8 +68,8 @@ class ExpectedCostDecision(BaseDecision):
 
     Notes
     -----
-    Risks are compared, never divided. Equally cheap decisions go to the more probable
-    label, then to the first. O(n K D) time, O(n D) memory for K classes and D
+    Risks are compared, never divided. Ties go to the more probable label, then to the
+    first decision. The time is O(n K D) and the memory O(n D) for K classes and D
     decisions.
 
     References
@@ -88,7 +90,7 @@ class ExpectedCostDecision(BaseDecision):
     >>> round(decision.threshold_, 4)  # of 'good', the second class
     0.8333
 
-    To look into a case costs 0.5, whatever is true:
+    Asking costs 0.5, for any true label:
 
     >>> asking = ExpectedCostDecision(cost.with_decision("ask", 0.5))
     >>> asking.fit(classes=["bad", "good"]).decide([[0.09, 0.91], [0.17, 0.83]])
@@ -102,11 +104,11 @@ class ExpectedCostDecision(BaseDecision):
 
     @property
     def needs_true_probabilities(self):
-        """Whether emphasis that is left in the probabilities is an error."""
+        """Whether emphasis in the probabilities is an error."""
         return not self.accept_weighted
 
     def check_rows(self, X, classes, **metadata):
-        """Raise if the costs do not name the labels, or cannot be had from the rows.
+        """Raise if the costs do not name the labels, or cannot be read from the rows.
 
         Parameters
         ----------
@@ -120,17 +122,17 @@ class ExpectedCostDecision(BaseDecision):
         self.n_unreasonable_ = check_costs(self.cost, X, classes, metadata)
 
     def side_columns(self):
-        """Return the columns that carry costs, where they are to be hidden.
+        """Return the columns with costs, if they are hidden from the estimator.
 
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
+            The columns are dropped before the wrapped estimator gets X.
         """
         return as_cost_matrix(self.cost).columns if self.drop else []
 
     def metadata_names(self):
-        """Return the names of the row-wise arrays that carry costs.
+        """Return the names of the row-wise arrays with costs.
 
         Returns
         -------
@@ -140,7 +142,7 @@ class ExpectedCostDecision(BaseDecision):
         return as_cost_matrix(self.cost).metadata_names
 
     def describe(self):
-        """Return in one sentence how labels follow from probabilities.
+        """Describe in one sentence how labels follow from probabilities.
 
         Returns
         -------
@@ -164,7 +166,7 @@ class ExpectedCostDecision(BaseDecision):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
             self.classes_
         )
-        # A decision may be fitted again with other costs.
+        # The decision may have been fitted before, with other costs.
         vars(self).pop("threshold_", None)
         if len(self.cost_.decisions) == 2 and self.cost_.is_constant:
             excess = rules.regret(self.cost_.resolve())
@@ -183,7 +185,7 @@ class ExpectedCostDecision(BaseDecision):
 
 
 def check_costs(cost, X, classes, metadata):
-    """Raise if costs cannot be had, and count rows in which a mistake is the cheaper.
+    """Raise if costs cannot be read; count rows in which a mistake is cheaper.
 
     Parameters
     ----------
@@ -213,8 +215,8 @@ def check_costs(cost, X, classes, metadata):
             "print(cost.check(X, y)).",
             DecisionWarning,
         )
-    # In some rows it is business as usual: who checks a fraud of 5 for 10? In most of
-    # them it is a sign turned round.
+    # In some rows this is normal: checking a fraud of 5 for 10 is not worth it. In most
+    # rows it usually means a wrong sign.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""

@@ -1,4 +1,4 @@
-"""What a threshold can be tuned for: scores of labels, as functions of running sums."""
+"""Objectives for thresholds: scores of labels, as functions of running sums."""
 
 import warnings
 
@@ -9,13 +9,13 @@ from sklearn.metrics import get_scorer
 
 from skweight._utils.validation import did_you_mean, say
 
-# Scorers that are not one of FORMULAS are called once for every candidate; with three
-# classes and more, where there is a search per class and sweep, for so many at most.
+# Other scorers than FORMULAS are called once for every candidate. With three or more
+# classes there is a search per class and sweep, with at most this many candidates.
 MOST_CALLS = 50
 
 
 def _over(numerator, denominator):
-    """Return the quotient, 0 where there is nothing to divide by, as scikit-learn."""
+    """Return the quotient, 0 if the denominator is 0, as in scikit-learn."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
 
@@ -49,14 +49,14 @@ def _matthews(hits, decided, true):
     total = true.sum()
     covariance = hits.sum(axis=1) * total - decided @ true
     spread = (total**2 - (decided**2).sum(axis=1)) * (total**2 - true @ true)
-    # Rounding leaves a trace of spread where every row is decided alike.
+    # If all rows have the same decision, rounding may leave a tiny spread.
     spread[spread < 1e-12 * total**4] = 0.0
     return _over(covariance, np.sqrt(spread))
 
 
 def _averaged(per_class):
     def mean(hits, decided, true):
-        # Like scikit-learn, over the classes that occur, in truth or as a decision.
+        # As in scikit-learn, the mean is over classes that occur as label or decision.
         occurs = (true > 0) | (decided > 0)
         return _over((per_class(hits, decided, true) * occurs).sum(1), occurs.sum(1))
 
@@ -84,7 +84,7 @@ FORMULAS = {
     **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
-# Scores of one class, the positive one of two.
+# Scores of one class, the positive class of two.
 ONE_CLASS = _PER_CLASS
 
 
@@ -106,7 +106,7 @@ def by_formula(name, positive=None):
 
 
 class _Labels(ClassifierMixin, BaseEstimator):
-    """Stand-in for a classifier, which "predicts" the labels it is given."""
+    """Stand-in for a classifier, which "predicts" given labels."""
 
     def __init__(self, classes_, labels):
         self.classes_ = classes_
@@ -120,20 +120,19 @@ class _Labels(ClassifierMixin, BaseEstimator):
 
 
 def by_scorer(scorer, classes, *, weighted):
-    """Return the objective of any scorer that judges labels.
+    """Return the objective of any scorer of labels.
 
-    A score of labels sees no more of the rows than how much of every true class was
-    decided for which, so that it is computed on one weighted row per cell of the
-    confusion matrix.
+    A score of labels depends only on the weight in each cell of the confusion matrix.
+    The score is therefore computed on one weighted row per cell.
 
     Parameters
     ----------
     scorer : callable
-        A scorer as :func:`sklearn.metrics.make_scorer` returns it.
+        A scorer from :func:`sklearn.metrics.make_scorer`.
     classes : ndarray of shape (n_classes,)
         All labels.
     weighted : bool
-        Whether the rows have population weights that are not all alike.
+        Whether the rows have population weights that are not all equal.
 
     Returns
     -------
@@ -150,7 +149,7 @@ def by_scorer(scorer, classes, *, weighted):
         except TypeError as error:
             if weighted or "sample_weight" not in str(error):
                 raise
-        # Not a score that takes weights: every row by itself.
+        # The score does not support weights: use every row separately.
         times = np.rint(mass).astype(np.intp)
         return _call(scorer, classes, true.repeat(times), decided.repeat(times), None)
 
@@ -170,7 +169,7 @@ def _call(scorer, classes, true, decided, mass):
     labels = _Labels(classes, classes[decided])
     weights = {} if mass is None else {"sample_weight": mass}
     with warnings.catch_warnings():
-        # A candidate that decides all rows alike has no precision; it loses by its 0.
+        # A candidate with the same decision for all rows has no precision; it gets 0.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
 
@@ -178,7 +177,8 @@ def _call(scorer, classes, true, decided, mass):
 def check_scorer(scorer, classes):
     """Raise if a scorer uses probabilities or scores, which a threshold cannot change.
 
-    Other errors of a scorer that is tried on made-up rows say nothing of the real ones.
+    Other errors of a scorer on artificial rows are ignored: they may not occur on real
+    rows.
     """
     if isinstance(scorer, str):
         return
@@ -198,7 +198,7 @@ def check_scorer(scorer, classes):
 
 
 def resolve_scorer(scoring):
-    """Return the name of a formula, or a scorer that judges labels.
+    """Return the name of a formula, or a scorer of labels.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From what a user writes as ``decision=`` to a decision."""
+"""Turn the value of ``decision=`` into a decision."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from skweight.decision._rules import (
 )
 from skweight.decision._tuned import TunedDecision
 
-# A new decision becomes a name by one row here.
+# Add a row here to give a new decision a name.
 DECISIONS = {
     "auto": EmphasisDecision,
     "argmax": ArgmaxDecision,
@@ -24,7 +24,7 @@ DECISIONS = {
 
 
 def resolve_decision(spec, labels=None):
-    """Turn what ``decision=`` takes into a decision.
+    """Return the decision for a value of ``decision=``.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def resolve_decision(spec, labels=None):
         ``{label: threshold}`` of one label, a cost matrix, or an object with `fit` and
         `decide`.
     labels : array-like, default=None
-        Labels at hand, for the message that refuses an array of costs.
+        Known labels, for the error message about an array of costs.
 
     Returns
     -------
     decision : decision
-        Objects are returned as they are, not cloned.
+        Objects are returned unchanged, not cloned.
 
     Examples
     --------

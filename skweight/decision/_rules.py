@@ -1,4 +1,4 @@
-"""Decisions that need nothing but probabilities."""
+"""Decisions that need only probabilities."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from skweight.exceptions import DecisionWarning
 class ArgmaxDecision(BaseDecision):
     r"""Choose the most probable class.
 
-    Right where every mistake costs the same. On a rare class with honest
-    probabilities it hardly ever chooses that class.
+    Use it if all mistakes cost the same. With calibrated probabilities, a rare class is
+    hardly ever chosen.
 
     .. math:: \hat y = \arg\max_k p_k
 
@@ -21,7 +21,7 @@ class ArgmaxDecision(BaseDecision):
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes 0.5: the second is chosen above it.
+        0.5 with two classes: the second class is chosen above it.
 
     Notes
     -----
@@ -43,19 +43,20 @@ class ArgmaxDecision(BaseDecision):
 
 
 class EmphasisDecision(BaseDecision):
-    r"""Let labels follow the emphasis of the fit, applied to honest probabilities.
+    r"""Choose labels by the emphasis of the fit, from calibrated probabilities.
 
-    A model whose classes were weighted by :math:`w_k` and then calibrated chooses
+    If classes were weighted by :math:`w_k` and the model was then calibrated, it
+    chooses
 
     .. math:: \hat y = \arg\max_k w_k p_k,
 
-    which is what the weighted model chooses by itself wherever calibration is the
-    exact inversion of the weights: its probabilities are proportional to
-    :math:`w_k p_k`. With two classes the second is chosen where
+    The weighted model makes the same choice if calibration is the exact inversion of
+    the weights, because its probabilities are then proportional to :math:`w_k p_k`.
+    With two classes the second class is chosen if
 
     .. math:: p > \frac{w_0}{w_0 + w_1},
 
-    and for balanced classes that threshold is the prevalence of the second class.
+    For balanced classes this threshold is the prevalence of the second class.
 
     Attributes
     ----------
@@ -64,11 +65,11 @@ class EmphasisDecision(BaseDecision):
     class_multiplier_ : ndarray of shape (n_classes,)
         The :math:`w_k`: training mass of each class over its population mass.
     threshold_ : float
-        With two classes :math:`w_0 / (w_0 + w_1)`: the second is chosen above it.
+        With two classes :math:`w_0 / (w_0 + w_1)`: the second class is chosen above it.
 
     Notes
     -----
-    The first of several classes with the same product is chosen.
+    If several classes have the same product, the first of them is chosen.
 
     References
     ----------
@@ -77,7 +78,7 @@ class EmphasisDecision(BaseDecision):
 
     Examples
     --------
-    A fit that gave the rare class 19 times the weight of the common one:
+    A fit gave the rare class 19 times the weight of the common class:
 
     >>> from skweight.decision import EmphasisDecision
     >>> decision = EmphasisDecision().fit(
@@ -103,10 +104,10 @@ class BalancedDecision(BaseDecision):
 
     .. math:: \hat y = \arg\max_k p_k / \pi_k
 
-    What ``decision="balanced"`` means: the labels of a balanced model, from honest
-    probabilities, whatever weights the training used. With two classes the second is
-    chosen where :math:`p > \pi`, its prevalence. That is the rule of largest balanced
-    accuracy, if the probabilities are right.
+    This is the meaning of ``decision="balanced"``: the labels of a balanced model, from
+    calibrated probabilities, for any weights in training. With two classes the second
+    class is chosen if :math:`p > \pi`, its prevalence. If the probabilities are right,
+    this rule has the largest balanced accuracy.
 
     Attributes
     ----------
@@ -115,22 +116,22 @@ class BalancedDecision(BaseDecision):
     prevalence_ : ndarray of shape (n_classes,)
         Share of each class in the population.
     threshold_ : float
-        With two classes the prevalence of the second, which is chosen above it.
+        With two classes the prevalence of the second class, which is chosen above it.
 
     Raises
     ------
     ValueError
-        In `fit`, if nothing says how frequent the classes are.
+        In `fit`, if the class frequencies are not given.
 
     See Also
     --------
-    EmphasisDecision : Asks for what the weights of the training asked for.
+    EmphasisDecision : Uses the emphasis of the training weights.
 
     Notes
     -----
-    ``WeightedClassifier.set_prevalence`` changes no label: probability and prevalence
-    move together. A class that no row of the population has is never chosen. The first
-    of several classes with the same ratio is chosen.
+    ``WeightedClassifier.set_prevalence`` changes no label, because it changes
+    probability and prevalence together. A class without rows in the population is never
+    chosen. If several classes have the same ratio, the first of them is chosen.
 
     References
     ----------
@@ -161,7 +162,7 @@ class BalancedDecision(BaseDecision):
         self.follow_prevalence(self._prevalence)
 
     def follow_prevalence(self, prevalence):
-        """Compare with other shares of the classes from now on.
+        """Compare with other class frequencies from now on.
 
         Parameters
         ----------
@@ -185,47 +186,49 @@ class BalancedDecision(BaseDecision):
 
 
 class ThresholdDecision(BaseDecision):
-    r"""Choose one label wherever its probability reaches a threshold.
+    r"""Choose one label if its probability reaches a threshold.
 
     .. math:: \hat y = k \iff p_k \ge \text{threshold}
 
-    and the most probable of the other labels elsewhere. What ``decision={"fraud":
-    0.05}`` and ``decision=0.05`` mean.
+    If not, the most probable of the other labels is chosen. This is the meaning of
+    ``decision={"fraud": 0.05}`` and ``decision=0.05``.
 
     Parameters
     ----------
     threshold : float, default=0.5
-        In [0, 1]. Raising it trades recall of the label for precision.
+        In [0, 1]. Raising it increases the precision of the label and reduces its
+        recall.
     label : object, default=None
-        Whose probability it is. None is the second of two classes in sorted order, as
-        in scikit-learn, which is the positive one for labels that are 0 and 1, -1 and
-        1, or False and True; for other labels say which.
+        Label of the threshold. None means the second of two classes in sorted order, as
+        in scikit-learn. This is the positive class for labels that are 0 and 1, -1 and
+        1, or False and True. For other labels, name the label.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes the probability of the second from which on it is chosen.
+        With two classes the smallest probability of the second class for which it is
+        chosen.
     threshold_label_ : object
-        The label that the given threshold is about.
+        The label to which the given threshold applies.
 
     Raises
     ------
     ValueError
-        In `fit`, if the label is none of the classes, if there are more than two
+        In `fit`, if the label is not one of the classes, if there are more than two
         classes and no label, or if the threshold is outside [0, 1].
 
     Warns
     -----
     DecisionWarning
         In `check_rows`, which a classifier calls once before it fits, if labels are
-        neither 0 and 1, nor -1 and 1, nor booleans, and `label` is not given: the
-        message says whose threshold it is.
+        neither 0 and 1, nor -1 and 1, nor booleans, and `label` is not given. The
+        message names the label of the threshold.
 
     Notes
     -----
-    With two classes the same rule as scikit-learn's ``FixedThresholdClassifier``.
+    With two classes the rule is that of scikit-learn's ``FixedThresholdClassifier``.
 
     Examples
     --------
@@ -242,7 +245,7 @@ class ThresholdDecision(BaseDecision):
         self.label = label
 
     def check_rows(self, X, classes, **metadata):
-        """Raise if the label is none of the classes; warn if it is not said whose.
+        """Raise if the label is not one of the classes; warn if no label was given.
 
         Parameters
         ----------
@@ -251,7 +254,7 @@ class ThresholdDecision(BaseDecision):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            None.
+            Not used.
         """
         labels = [plain(label) for label in classes]
         self._find_label(labels)
@@ -268,7 +271,7 @@ class ThresholdDecision(BaseDecision):
     def _learn(self, held_out, class_multiplier):
         self._position = self._find_label([plain(label) for label in self.classes_])
         self.threshold_label_ = plain(self.classes_[self._position])
-        # A decision may be fitted again with other classes.
+        # The decision may have been fitted before, with other classes.
         vars(self).pop("threshold_", None)
         if self.classes_.size == 2:
             named = float(self.threshold)
@@ -293,7 +296,7 @@ class ThresholdDecision(BaseDecision):
         return 1
 
     def describe(self):
-        """Return in one sentence how labels follow from probabilities.
+        """Describe in one sentence how labels follow from probabilities.
 
         Returns
         -------

@@ -1,37 +1,37 @@
-"""Exact search for thresholds: every candidate is looked at, after one sort.
+"""Exact search for thresholds: every candidate is evaluated, after one sort.
 
-A threshold matters only by which rows it takes, so that the values between two
-neighbouring scores are one candidate. Going through the candidates from the highest
-down, one group of tied rows after another changes its decision, and whatever an
-objective needs is a running sum.
+The effect of a threshold depends only on which rows are above it. All values between
+two neighbouring scores are therefore one candidate. The search goes from the highest
+candidate down. At each step one group of tied rows changes its decision. Every quantity
+of an objective is then a running sum.
 
-An objective maps what the candidates do, :class:`Outcomes`, to one number each, the
-higher the better.
+An objective maps the results of the candidates, :class:`Outcomes`, to one number for
+each candidate. Higher is better.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-# Where a threshold that takes every row, or none, would otherwise be 0 or infinite.
+# Replaces thresholds of 0 or infinity, which choose all rows or no row.
 SMALLEST = 1e-300
-# An improvement smaller than this share of the objective is rounding.
+# Improvements smaller than this share of the objective are rounding errors.
 IMPROVEMENT = 1e-12
 
 
 class Outcomes(NamedTuple):
-    """What each of m candidates does, in population weights.
+    """Results of each of m candidates, in population weights.
 
     Attributes
     ----------
     hits : ndarray of shape (m, n_classes)
-        Weight of the rows of each class that are decided rightly.
+        Weight of the rows of each class with the right decision.
     decided : ndarray of shape (m, n_classes)
-        Weight of the rows that are decided for each class.
+        Weight of the rows with the decision for each class.
     true : ndarray of shape (n_classes,)
         Weight of the rows of each class.
     cost : ndarray of shape (m,) or None
-        Total cost, where decisions have one.
+        Total cost, if decisions have costs.
     cells : callable
         ``cells(i)`` is the (n_classes, n_classes) confusion matrix of candidate i.
     """
@@ -65,19 +65,19 @@ class Rows(NamedTuple):
 
 
 def outcomes_along(rows, before, after, order, ends):
-    """Return what happens when rows change their decision in the given order.
+    """Return the outcomes if rows change their decision in the given order.
 
     Parameters
     ----------
     rows : Rows
         The rows.
     before, after : ndarray of shape (n_samples,)
-        Decision of every row until it changes, and from then on.
+        Decision of every row before and after its change.
     order : ndarray of shape (n_samples,)
         The order in which rows change.
     ends : ndarray of shape (m - 1,)
-        Number of rows that have changed, for every candidate but the first, of which
-        none has.
+        Number of changed rows, for every candidate except the first, for which no row
+        has changed.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def outcomes_along(rows, before, after, order, ends):
     positions = np.arange(codes.size)
 
     def running(start, gained, lost):
-        # A class at a time: sums along long rows are several times faster.
+        # One class at a time, because sums along long rows are several times faster.
         total = np.empty((n_classes, ends.size + 1))
         for k, of_class in enumerate(total):
             change = np.subtract(_of_class(new, k, gained), _of_class(old, k, lost))
@@ -132,7 +132,7 @@ def _all_equal(classes):
 
 
 def _of_class(classes, k, mass):
-    """Return the mass where the class is k, and zero elsewhere."""
+    """Return the mass if the class is k, and zero elsewhere."""
     if _all_equal(classes):
         return mass if classes[0] == k else np.broadcast_to(0.0, mass.shape)
     return np.where(classes == k, mass, 0.0)
@@ -152,10 +152,10 @@ def best_threshold(rows, objective):
     Returns
     -------
     threshold : float
-        Midway between the scores on either side of it, so that new rows near them
-        fall where the held-out ones did.
+        The middle between the neighbouring scores. New rows with scores near them then
+        get the same decision as the held-out rows.
     best : float
-        The objective there.
+        The objective at the threshold.
     """
     scores = rows.proba[:, 1]
     order, ends = groups(scores)
@@ -167,10 +167,10 @@ def best_threshold(rows, objective):
     above = max(levels[0], 1.0) if best == 0 else levels[best - 1]
     below = levels[0] if best == 0 else levels[best] if best < levels.size else 0.0
     if best == 0:
-        # Above the largest score, also where that is 1 already.
+        # Above the largest score, also if it is 1 already.
         return float(np.nextafter(above, np.inf)), float(values[best])
     threshold = (above + below) / 2
-    # Neighbouring doubles have no number between them.
+    # There is no number between two neighbouring doubles.
     return float(threshold if below < threshold else above), float(values[best])
 
 
@@ -180,10 +180,10 @@ def decided_by(proba, thresholds):
 
 
 def best_thresholds(rows, objective, starts, *, max_sweeps=50):
-    """Return one threshold per class, none of which can be improved by itself.
+    """Return one threshold per class, none of which can be improved alone.
 
-    Classes are gone through in turn, each time with the exact search for the threshold
-    of one class while the others stay, until a whole sweep changes nothing.
+    The exact search finds the threshold of one class, while the other thresholds are
+    fixed. It is repeated for all classes until a whole sweep changes nothing.
 
     Parameters
     ----------
@@ -192,16 +192,16 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     objective : callable
         Maps `Outcomes` to one number per candidate.
     starts : list of ndarray of shape (n_classes,)
-        Thresholds to start from; the best end is returned.
+        Thresholds to start from; the best result is returned.
     max_sweeps : int, default=50
-        Sweeps for one start.
+        Largest number of sweeps for one start.
 
     Returns
     -------
     thresholds : ndarray of shape (n_classes,)
-        They sum to one; only ratios matter.
+        Their sum is one; only ratios matter.
     best : float
-        The objective there.
+        The objective at the thresholds.
     """
     ends = []
     for start in starts:
@@ -223,12 +223,12 @@ def _one_class(rows, objective, thresholds, code):
     ratios[:, code] = -np.inf
     otherwise = ratios.argmax(axis=1)
     rival = np.maximum(ratios.max(axis=1), SMALLEST)
-    # The class is chosen by the rows whose level is above its threshold.
+    # The class is chosen in rows whose level is above its threshold.
     level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
     order, ends = groups(level)
     outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)
     values = objective(outcomes)
-    # The present threshold is a candidate, too: it stays unless another is better.
+    # The present threshold is a candidate too: it stays unless another is better.
     now = int(np.count_nonzero(level[order][ends - 1] > thresholds[code]))
     chosen = int(np.argmax(values))
     if values[now] >= values[chosen] - IMPROVEMENT * abs(values[chosen]):

@@ -1,4 +1,4 @@
-"""Thresholds found on rows that the model was not fitted on."""
+"""Thresholds tuned on rows that the model was not fitted on."""
 
 import numpy as np
 
@@ -20,19 +20,20 @@ from skweight.decision._search import Rows, best_threshold, best_thresholds, dec
 
 
 class TunedDecision(BaseDecision):
-    r"""Find the thresholds that score best, or cost least, on held-out rows.
+    r"""Tune thresholds for the best score or the lowest cost on held-out rows.
 
-    What ``decision="tuned"`` means. The rows are those that served the calibrator, so
-    that tuning needs no further fit; without calibration they are made once. All
-    candidates are looked at, not a grid of them.
+    This is the meaning of ``decision="tuned"``. The rows are the held-out rows of the
+    calibrator, so tuning needs no further fits. Without calibration, they are computed
+    once. All candidates are evaluated, not a grid.
 
-    Two classes have one threshold, :math:`\hat y = 1 \iff p \ge t`. More have one each,
+    With two classes there is one threshold, :math:`\hat y = 1 \iff p \ge t`. With more
+    classes, each class has one,
 
     .. math:: \hat y = \arg\max_k p_k / t_k,
 
-    found class by class until none can be improved by itself. If costs differ
-    from row to row, one threshold for all rows is worse than the expected-cost
-    decision; use that one.
+    and they are tuned class by class until none can be improved alone. If costs differ
+    between rows, one threshold for all rows is worse than the expected-cost decision.
+    Use that decision instead.
 
     Parameters
     ----------
@@ -40,45 +41,46 @@ class TunedDecision(BaseDecision):
         Score of labels to maximise: the name of a scorer of scikit-learn, or a scorer
         made by :func:`sklearn.metrics.make_scorer`. Not used with `cost`.
     cost : CostMatrix, dict or DataFrame, default=None
-        Costs whose sum over the rows to minimise.
+        Costs; their sum over the rows is minimised.
     drop : bool, default=False
-        Whether columns of X that carry costs are hidden from the estimator. They are
-        not needed at prediction.
+        Whether columns of X with costs are hidden from the estimator. They are not
+        needed at prediction.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes: the probability of the second from which on it is chosen.
+        With two classes: the smallest probability of the second class for which it is
+        chosen.
     thresholds_ : ndarray of shape (n_classes,)
-        Thresholds of all classes, of sum one; only their ratios matter.
+        Thresholds of all classes, with a sum of one; only their ratios matter.
     best_score_ : float
-        The score on the held-out rows, or minus the mean cost. Optimistic, since the
-        thresholds were chosen by it.
+        The score on the held-out rows, or minus the mean cost. It is optimistic,
+        because the thresholds were chosen by it.
 
     Raises
     ------
     ValueError
-        In `fit`, if there are no held-out rows, the score or the costs do not fit the
+        In `fit`, if there are no held-out rows, the score or the costs do not match the
         labels, or the costs name a decision that is not a label.
 
     See Also
     --------
     ExpectedCostDecision : Decides row by row, with the costs of that row.
-    sklearn.model_selection.TunedThresholdClassifierCV : Tries a grid, two classes
-        only, in fits of its own.
+    sklearn.model_selection.TunedThresholdClassifierCV : Evaluates a grid, for two
+        classes only, with its own fits.
 
     Notes
     -----
-    A threshold lies midway between the scores on either side of it; of several that
-    score the same the highest is taken. Costs, accuracy, balanced accuracy, Matthews'
-    coefficient, and precision, recall, F1 and Jaccard (of the positive class, "_macro"
-    or "_weighted") take O(n log n) time for two classes, and O(n (log n + K)) per class
-    and sweep for K. Other scorers are called once per candidate, each time on the
-    weighted cells of the confusion matrix; with three classes and more for 50
-    candidates per class and sweep, no longer for all. Population weights count
-    throughout.
+    A threshold is the middle between the neighbouring scores. If several thresholds
+    have the same score, the highest is used. Costs, accuracy, balanced accuracy,
+    Matthews' coefficient, and precision, recall, F1 and Jaccard (of the positive class,
+    "_macro" or "_weighted") take O(n log n) time for two classes, and O(n (log n + K))
+    per class and sweep for K. Other scorers are called once per candidate, each time on
+    the weighted cells of the confusion matrix. With three or more classes there are
+    only 50 candidates per class and sweep for these scorers. Population weights are
+    always used.
 
     References
     ----------
@@ -106,7 +108,7 @@ class TunedDecision(BaseDecision):
         self.drop = drop
 
     def check_rows(self, X, classes, **metadata):
-        """Raise if the costs or the score do not fit the labels.
+        """Raise if the costs or the score do not match the labels.
 
         Parameters
         ----------
@@ -126,19 +128,19 @@ class TunedDecision(BaseDecision):
             check_scorer(resolve_scorer(self.scoring), np.asarray(classes))
 
     def side_columns(self):
-        """Return the columns that carry costs, where they are to be hidden.
+        """Return the columns with costs, if they are hidden from the estimator.
 
         Returns
         -------
         columns : list of str or int
-            They are dropped before the wrapped estimator sees X.
+            The columns are dropped before the wrapped estimator gets X.
         """
         if self.cost is None or not self.drop:
             return []
         return as_cost_matrix(self.cost).columns
 
     def metadata_names(self):
-        """Return the names of the row-wise arrays that carry costs.
+        """Return the names of the row-wise arrays with costs.
 
         Returns
         -------
@@ -148,7 +150,7 @@ class TunedDecision(BaseDecision):
         return [] if self.cost is None else as_cost_matrix(self.cost).metadata_names
 
     def describe(self):
-        """Return in one sentence how labels follow from probabilities.
+        """Describe in one sentence how labels follow from probabilities.
 
         Returns
         -------

@@ -1,7 +1,7 @@
 """Ratios of two densities, p_target / p_source, from a sample of each.
 
-Usable by themselves: ``fit(X_source, X_target)``, then ``ratio(X)`` for any rows. The
-weighting strategies for covariate shift are these estimators in another dress.
+These estimators can be used alone: call ``fit(X_source, X_target)``, then ``ratio(X)``
+for any rows. The weighting strategies for covariate shift use these estimators.
 """
 
 from skweight.density_ratio._base import BaseDensityRatio

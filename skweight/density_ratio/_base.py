@@ -1,4 +1,4 @@
-"""What all density-ratio estimators share: fit, held-out score, diagnostics."""
+"""The base of all density-ratio estimators: fit, held-out score, diagnostics."""
 
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -27,11 +27,11 @@ from skweight.density_ratio._tables import (
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 from skweight.weights import effective_sample_size, pareto_diagnostics
 
-# The figures about a fit are taken on at most so many source rows.
+# Largest number of source rows from which the statistics of a fit are computed.
 _REPORT_ROWS = 10_000
 
-# From here on a fit warns. With some hundreds of rows, and no target mass missing, the
-# mean ratio of every method stays within .2 of one; tests hold that.
+# From this value on, a fit warns. With some hundreds of rows and full coverage of the
+# target, the mean ratio of every method differs from one by less than .2 (tested).
 _MISSING_MASS = 0.3
 LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
@@ -41,7 +41,7 @@ SCORES = ("log_loss", "ukl", "lsif")
 
 
 class RatioReport(NamedTuple):
-    """What a fitted ratio says about source and target.
+    """Diagnostics of a fitted ratio for the source and the target.
 
     Parameters
     ----------
@@ -49,18 +49,19 @@ class RatioReport(NamedTuple):
         Mean of the ratio over the source, before any normalising. It estimates the
         share of the target that lies where the source has rows.
     missing_target_mass : float
-        What is lacking to 1: the share of the target that no source row can stand
-        for. NaN where a method fixes the mean by construction.
+        One minus ``mean_ratio``: the share of the target that no source row can
+        represent. NaN if the method fixes the mean by construction.
     effective_sample_size : float
         Kish effective number of source rows after weighting with the ratio.
     effective_share : float
-        The same as a share of the effective number of source rows before.
+        ``effective_sample_size`` as a share of the effective number of source rows
+        before.
     largest_share : float
         Share of the largest single row in the sum of all weights.
     khat : float
-        Shape of the tail of the ratio; NaN where there is no tail.
+        Shape of the tail of the ratio; NaN if there is no tail.
     verdict : str
-        What :func:`skweight.weights.pareto_diagnostics` says about it.
+        Verdict of :func:`skweight.weights.pareto_diagnostics` on the ratio.
 
     Examples
     --------
@@ -85,9 +86,9 @@ class RatioReport(NamedTuple):
 class BaseDensityRatio(Documented, BaseEstimator):
     """Base class of estimators of the ratio p_target / p_source.
 
-    A subclass implements ``_fit(source, target, rng)`` for two checked samples, which
-    may return out-of-fold ratios of the source rows, and ``_ratio(X)`` for checked
-    rows; see the source of :class:`ULSIF`.
+    A subclass implements ``_fit(source, target, rng)`` for two checked samples, and
+    ``_ratio(X)`` for checked rows. ``_fit`` may return out-of-fold ratios of the source
+    rows. See the source of :class:`ULSIF`.
 
     Examples
     --------
@@ -96,14 +97,14 @@ class BaseDensityRatio(Documented, BaseEstimator):
     True
     """
 
-    # Whether tables must be numeric without missing values; classifiers decide that.
+    # Whether tables must be numeric without missing values; if not, classifiers check.
     _numeric = True
-    # Libraries that are to use one thread during a fit.
+    # Libraries that must use one thread during a fit.
     _one_thread = ("blas",)
-    # Whether the mean of the ratio is one by construction, and says nothing.
+    # Whether the mean of the ratio is one by construction, and has no information.
     _mean_is_fixed = False
-    # Takes source, target and rng, and fits on other rows with what was chosen by the
-    # fit before; None where that takes as much as a fit.
+    # A function of source, target and rng that fits on other rows with the choices of
+    # the earlier fit. None if this takes as long as a fit.
     _refit = None
 
     def fit(
@@ -118,7 +119,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Parameters
         ----------
         X_source : array-like of shape (n_source, n_features)
-            Rows as they come in training: the denominator.
+            Rows from the training distribution: the denominator.
         X_target : array-like of shape (n_target, n_features)
             Rows of the population of interest: the numerator.
         sample_weight_source : array-like of shape (n_source,), default=None
@@ -150,12 +151,13 @@ class BaseDensityRatio(Documented, BaseEstimator):
     ):
         """Learn the ratio and return it for the source rows.
 
-        The same as ``fit(...).ratio(X_source)``, unless the estimator says otherwise.
+        The result equals ``fit(...).ratio(X_source)``, unless the estimator documents a
+        difference.
 
         Parameters
         ----------
         X_source : array-like of shape (n_source, n_features)
-            Rows as they come in training: the denominator.
+            Rows from the training distribution: the denominator.
         X_target : array-like of shape (n_target, n_features)
             Rows of the population of interest: the numerator.
         sample_weight_source : array-like of shape (n_source,), default=None
@@ -176,7 +178,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         self._report(counted, source, source)
         if source.n == n_rows(X_source):
             return counted
-        # Rows of weight zero took no part, but they have a ratio too.
+        # Rows of weight zero were not used in the fit, but they have a ratio too.
         ratio = self.ratio(X_source)
         weight = np.asarray(sample_weight_source, dtype=np.float64)
         ratio[rows_that_count(weight)[0]] = counted
@@ -188,7 +190,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to compute the ratio for.
 
         Returns
         -------
@@ -206,7 +208,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         *,
         scoring="log_loss",
     ):
-        r"""Return how well the ratio fits rows that it was not learned from.
+        r"""Return how well the ratio fits held-out rows.
 
         Greater is better. With :math:`w` the ratio,
 
@@ -227,7 +229,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         sample_weight_target : array-like of shape (n_target,), default=None
             How many rows of the target population each row stands for.
         scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
-            Which of the three.
+            Name of the score.
 
         Returns
         -------
@@ -244,7 +246,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         )
 
     def _refitted(self, source, target):
-        """Return a copy, fitted on other checked rows with what this fit has chosen."""
+        """Return a copy, fitted on other checked rows with the choices of this fit."""
         other = copy(self)
         owner = type(self).__name__
         samples = [
@@ -258,7 +260,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         return other
 
     def _renew(self, target, rng):
-        """Draw anew what must come from the rows of a new fit alone."""
+        """Draw again everything that must come only from the rows of a new fit."""
 
     # -- for subclasses ----------------------------------------------------------------
 
@@ -292,11 +294,11 @@ class BaseDensityRatio(Documented, BaseEstimator):
             return source, self._fit(source, target, rng)
 
     def _for_coverage(self, ratio):
-        """Return the ratio whose mean over the source tells what is missing."""
+        """Return the ratio whose mean over the source shows the missing share."""
         return ratio
 
     def _report(self, ratio, seen, source):
-        """Set the figures that say whether the ratio can be trusted, and warn."""
+        """Set the statistics that say whether the ratio can be trusted, and warn."""
         name = type(self).__name__
         share = seen.shares()
         mean = float(self._for_coverage(ratio) @ share)
@@ -350,12 +352,12 @@ class BaseDensityRatio(Documented, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels they will meet."""
+        """Return instances for the common tests, which use these labels."""
         return [] if cls is BaseDensityRatio else [cls()]
 
 
 def has_warned(report):
-    """Return whether the fit with this report has warned of it."""
+    """Return whether the fit with this report has issued a warning."""
     missing, mean = report.missing_target_mass, report.mean_ratio
     far = missing > _MISSING_MASS or mean > LARGEST_MEAN
     return bool(far or _few_look_like_target(report))
@@ -369,7 +371,7 @@ def _few_look_like_target(report):
 
 def score_rows(at_source, at_target, scoring):
     """Return the contribution of each held-out row to the score of a ratio."""
-    # Zero would make the logarithm infinite for a single row.
+    # A ratio of zero would make the score infinite for a single row.
     at_target = np.maximum(at_target, 1e-6)
     if scoring == "lsif":
         return -(at_source**2) / 2, at_target
@@ -401,9 +403,9 @@ def in_chunks(X, function):
 def one_thread(*libraries):
     """Keep numerical libraries to one thread.
 
-    Products of a chunk with a hundred centres are too small to share. On a machine
-    whose cores are busy, threads that wait for one another made a fit forty times as
-    slow.
+    Products of a chunk with a hundred centres are too small for several threads. On a
+    machine with busy cores, threads that wait for each other made a fit forty times
+    slower.
     """
     with ExitStack() as stack:
         for library in libraries:
@@ -413,5 +415,5 @@ def one_thread(*libraries):
 
 @cache
 def _controller():
-    # Looking for loaded libraries takes longer than some fits, so it is done once.
+    # The search for loaded libraries takes longer than some fits, so it runs once.
     return ThreadpoolController()

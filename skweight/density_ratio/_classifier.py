@@ -1,4 +1,4 @@
-"""The density ratio as the odds of a classifier that tells target rows from source."""
+"""The density ratio as the odds of a classifier of target rows against source rows."""
 
 import warnings
 
@@ -25,9 +25,10 @@ from skweight.density_ratio._kernels import subsample
 from skweight.density_ratio._tables import _all_numbers, _is_numeric, column_names
 from skweight.exceptions import CalibrationWarning
 
-# A probability this close to 0 or 1 is a statement about the model.
+# A probability this close to 0 or 1 reflects the model and not the data.
 _SMALLEST_PROBABILITY = 1e-6
-# Below this number of rows, boosted trees are grown shallow; below that, by one thread.
+# Below the first number of rows, boosted trees are shallow; below the second, the fit
+# uses one thread.
 _SMALL_ROWS = 10_000
 _FEW_ROWS = 20_000
 _CLASSES = np.array([0, 1])
@@ -36,32 +37,32 @@ _CLASSES = np.array([0, 1])
 class ClassifierRatio(BaseDensityRatio):
     r"""Estimate the density ratio by a classifier of target rows against source rows.
 
-    Works with any scikit-learn classifier, and so with any table: mixed types, missing
-    values, categories, text in a Pipeline. The scores of the training rows are
-    out-of-fold, because a classifier is too sure of the rows it was fitted on. They are
-    calibrated with a total weight of one half for the source and one half for the
-    target, so that the odds are the density ratio for any numbers of rows:
+    Works with any scikit-learn classifier, and therefore with any table: mixed types,
+    missing values, categories, text in a Pipeline. The scores of the training rows are
+    out-of-fold, because a classifier is over-confident on its training rows. In the
+    calibration of the scores, source and target have a total weight of one half each.
+    The odds are therefore the density ratio for any numbers of rows:
 
     .. math:: w(x) = \frac{p(\text{target} \mid x)}{p(\text{source} \mid x)}
 
     Parameters
     ----------
     estimator : classifier, default=None
-        Cloned, never changed. None is histogram gradient boosting, after an encoder
-        for columns of text.
+        The classifier; a clone of it is fitted. None means histogram gradient boosting,
+        after an encoder for columns of text.
     calibration : None, str or calibrator, default="sigmoid"
-        What maps out-of-fold scores to probabilities: ``"sigmoid"``, ``"isotonic"``, or
-        a calibrator. None uses the probabilities of the classifier, corrected for the
-        numbers of rows; with boosted trees the ratio can then be wrong by orders of
-        magnitude.
+        The calibrator from out-of-fold scores to probabilities: ``"sigmoid"``,
+        ``"isotonic"``, or a calibrator. None uses the probabilities of the classifier,
+        corrected for the numbers of rows. With boosted trees the ratio can then be
+        wrong by orders of magnitude.
     cv : int, default=5
         Number of folds, at least 2.
     max_fit_rows : int, default=None
-        Rows of each sample to fit on, a random sample where there are more; None takes
-        all. All ratios are then those of the final classifier, which has seen few of
-        the rows.
+        Largest number of rows of each sample in the fit. If there are more rows, a
+        random sample is used; None uses all rows. With a limit, all ratios are those of
+        the final classifier, which was fitted on few of the rows.
     n_jobs : int or None, default=None
-        Number of fold fits to run at a time.
+        Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, and of the default classifier.
 
@@ -72,7 +73,7 @@ class ClassifierRatio(BaseDensityRatio):
     calibrator_ : calibrator or None
         Fitted on out-of-fold scores.
     report_ : RatioReport
-        What the out-of-fold ratio says about source and target.
+        Diagnostics of the out-of-fold ratio.
     n_features_in_ : int
         Number of features.
 
@@ -81,7 +82,7 @@ class ClassifierRatio(BaseDensityRatio):
     TypeError
         If `estimator` is not a classifier.
     ValueError
-        If the tables do not fit together.
+        If the two tables do not have the same columns.
 
     Warns
     -----
@@ -96,8 +97,8 @@ class ClassifierRatio(BaseDensityRatio):
 
     Notes
     -----
-    ``cv + 1`` fits of the classifier. `fit_ratio` returns the out-of-fold ratio of the
-    source rows, `ratio` that of the classifier fitted on all rows.
+    The fit makes ``cv + 1`` fits of the classifier. `fit_ratio` returns the out-of-fold
+    ratio of the source rows. `ratio` uses the classifier fitted on all rows.
 
     References
     ----------
@@ -147,18 +148,18 @@ class ClassifierRatio(BaseDensityRatio):
         return ratio if source is everything else None
 
     def _held_out_ratios(self, source, target, splits):
-        """Return the ratios of the rows of two samples that folds of them hold out.
+        """Return the held-out ratios of the rows of two samples.
 
-        The scores of all folds are calibrated together, so that a fold takes one fit,
-        and no model is fitted on all rows.
+        The scores of all folds are calibrated together. Each fold therefore takes one
+        fit, and no model is fitted on all rows.
 
         Parameters
         ----------
         source, target : Sample
             Checked rows.
         splits : list
-            For every fold two pairs, one for either sample: positions of training
-            rows, and of rows held out.
+            For every fold two pairs, one for each sample: positions of training rows,
+            and positions of held-out rows.
         """
         pairs = [
             (np.r_[train, source.n + more], np.r_[test, source.n + rest])
@@ -169,7 +170,7 @@ class ClassifierRatio(BaseDensityRatio):
         return ratio[: source.n], ratio[source.n :]
 
     def _fit_stacked(self, source, target, rng, pairs=None):
-        """Return the held-out ratios of all rows, of given folds or of ones drawn."""
+        """Return the held-out ratios of all rows, of given folds or of drawn folds."""
         X = stack(source.X, target.X)
         y = np.repeat(_CLASSES, [source.n, target.n])
         # For small trees, several threads are slower than one.
@@ -204,16 +205,17 @@ class ClassifierRatio(BaseDensityRatio):
             n_jobs=self.n_jobs,
         ).in_row_order()
         self.estimator_ = fitted.model
-        # What scores new rows need not know of the held-out ones.
+        # Scores of new rows do not need the held-out scores.
         self._fitted = fitted._replace(outputs=None, rows=None)
-        # Source and target count half each, so the odds need no prior correction; where
-        # nothing is calibrated, the classifier has seen them in these numbers.
+        # Source and target have a weight of one half each, so the odds need no prior
+        # correction. Without calibration, the classifier was fitted on these numbers of
+        # rows.
         self._prior_odds = target.n / source.n
         self.calibrator_ = None
         if calibrator is not None:
             halves = np.concatenate([one.shares() / 2 for one in (source, target)])
             with warnings.catch_warnings():
-                # A classifier that cannot tell them apart has found the ratio 1.
+                # If a classifier cannot separate the samples, the ratio is 1.
                 warnings.simplefilter("ignore", CalibrationWarning)
                 self.calibrator_ = calibrator.fit(
                     fitted.scores, y, sample_weight=halves * y.size
@@ -239,7 +241,7 @@ class ClassifierRatio(BaseDensityRatio):
 
 
 def stack(first, second):
-    """Return the rows of one table above those of another of the same kind."""
+    """Return one table with the rows of both tables, the first table first."""
     kinds = {type(one).__module__.partition(".")[0] for one in (first, second)}
     if sparse.issparse(first) or sparse.issparse(second):
         return sparse.vstack([first, second], format="csr")
@@ -266,7 +268,7 @@ def _stack_pandas(first, second):
 
 
 def word_columns(X):
-    """Return the columns that are not numbers, as a ColumnTransformer takes them."""
+    """Return the columns that are not numbers, in the form for a ColumnTransformer."""
     if column_names(X) is not None:
         pairs = zip(X.columns, X.dtypes, strict=True)
         return [column for column, dtype in pairs if not _is_numeric(dtype)]
@@ -276,17 +278,18 @@ def word_columns(X):
 
 
 def default_classifier(X, random_state):
-    """Return boosted trees that take the columns of X as they are."""
+    """Return boosted trees that accept the columns of X without encoding."""
     read = times_as_numbers(X)
     if read is not X:
         trees = default_classifier(read, random_state)
         return make_pipeline(FunctionTransformer(times_as_numbers), trees)
-    # Here, because they take long to import and few need them.
+    # Imported here, because the import takes long and few users need it.
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     words = word_columns(X)
-    # Few rows bear small trees only; calibration cannot repair an overfitted ranking.
+    # Few rows are enough for small trees only; calibration cannot repair an overfitted
+    # ranking.
     small = n_rows(X) < _SMALL_ROWS
     trees = HistGradientBoostingClassifier(
         learning_rate=0.05 if small else 0.1,
@@ -305,7 +308,8 @@ def default_classifier(X, random_state):
             handle_unknown="use_encoded_value",
             unknown_value=np.nan,
             encoded_missing_value=np.nan,
-            # Boosted trees take up to 255; the rarest share one.
+            # Boosted trees accept up to 255 categories; the rarest categories share one
+            # code.
             max_categories=200,
         ),
     )
@@ -314,7 +318,7 @@ def default_classifier(X, random_state):
 
 
 def linear_classifier(X):
-    """Return a logistic regression that takes words and gaps."""
+    """Return a logistic regression that accepts text columns and missing values."""
     read = times_as_numbers(X)
     if read is not X:
         columns = FunctionTransformer(times_as_numbers)
@@ -339,7 +343,7 @@ def _to_dense(X):
 
 
 def _objects(X):
-    """Return columns of words as objects, whose gaps are all NaN."""
+    """Return text columns as objects; all missing values are NaN."""
     if column_names(X) is not None:
         X = np.column_stack([np.asarray(X[name], dtype=object) for name in X.columns])
     X = np.array(X, dtype=object)

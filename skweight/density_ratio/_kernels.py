@@ -1,12 +1,12 @@
 """Gaussian kernels on centres, a chunk of rows at a time.
 
-Distances are taken in float64, because they are differences of large numbers, and by a
-single matrix product; only sums over very many rows, and their ratios, take them in
-float32. Kernels are float32 where many rows are summed or only a choice
-hangs on them, because on most machines their exponential is several times as fast; a
-small fit affords float64, so that the last digits of its input do not matter. No step
-mixes rows, so the kernels of a row are the same whatever chunk it comes in: that is
-what makes sums over chunks mergeable.
+Squared distances are computed in float64, because they are differences of large
+numbers, and by a single matrix product. Only sums over very many rows, and the ratios
+from these sums, use float32 distances. Kernels are float32 if many rows are summed or
+only a choice depends on them, because on most machines the exponential is then several
+times faster. A small fit uses float64, so that the last digits of its input do not
+matter. No step mixes rows, so the kernels of a row do not depend on its chunk. Sums
+over chunks can therefore be merged.
 """
 
 from copy import copy
@@ -18,27 +18,29 @@ from sklearn.utils.random import sample_without_replacement
 from skweight._utils.validation import check_number
 from skweight.weights import weighted_quantile
 
-# The kernels of so many rows stay in a core's cache; larger chunks are slower.
+# The kernels of this many rows stay in the cache of a core; larger chunks are slower.
 CHUNK_ROWS = 1024
 
-# From so many rows on, kernels are float32.
+# From this many rows on, kernels are float32.
 _MANY_ROWS = 30_000
 
-# A chunk of a wide table has fewer rows, so that it never holds more values than this.
+# A chunk of a wide table has fewer rows, so that it has at most this many values.
 _CHUNK_VALUES = 1 << 21
 
 # Widths of the default grid, as powers of two times the median distance.
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 
-# Where a term of an exponent or a squared norm is larger, float32 will not do.
+# If a term of an exponent or a squared norm is larger, float32 is not accurate enough.
 _LARGEST_TERM = 1e2
 _LARGEST_NORM = 1e30
 
-# A column whose deviation is this many times what its middle rows show has outliers.
+# A column has outliers if its standard deviation is this many times that of its middle
+# rows.
 _OUTLIERS = 5.0
 
-# Rows of each sample that are looked at for that, the share of them at either end that
-# may be outliers, and how many deviations of a normal distribution lie between.
+# Rows of each sample in the test for outliers; the share of rows at each end that may
+# be outliers; and the width of the middle part of a normal distribution, in standard
+# deviations.
 _ROBUST_ROWS = 10_000
 _TAIL = 0.1
 _BETWEEN_TAILS = 2.563
@@ -48,7 +50,7 @@ _LARGEST_RELATIVE = 0.9
 
 
 def chunks(X):
-    """Yield slices that cut the rows of X into chunks of bounded size."""
+    """Yield slices that split the rows of X into chunks of bounded size."""
     n, width = X.shape
     size = CHUNK_ROWS
     if not sparse.issparse(X):
@@ -71,7 +73,7 @@ def moments(sample):
     X = sample.X
     first = np.zeros(X.shape[1])
     second = np.zeros(X.shape[1])
-    # Relative to some row, so that the square of a large mean cancels nothing.
+    # Relative to one row, so that the square of a large mean causes no cancellation.
     origin = 0.0 if sparse.issparse(X) else np.asarray(X[0], dtype=np.float64)
     for rows in chunks(X):
         share = sample.share_of(rows)
@@ -89,14 +91,15 @@ def moments(sample):
 def scale_columns(source, target, *, standardize):
     """Return the shift and the scale of every column, each sample counting half.
 
-    Constant columns get scale 1, and raise where there are no others. A sparse table is
-    not shifted, which no distance notices. A column with far outliers, such as a number
-    that stands for a missing one, is scaled by its middle rows.
+    Constant columns get scale 1. If all columns are constant, an error is raised. A
+    sparse table is not shifted, because a shift does not change distances. A column
+    with far outliers, such as a number that stands for a missing value, is scaled by
+    its middle rows.
     """
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
-    # Not the spread between the two, which would shrink the very direction of the
-    # shift, except where it is all there is.
+    # The spread between the samples is not included, because it would shrink the
+    # direction of the shift. It is used only if there is no other spread.
     variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
@@ -107,7 +110,7 @@ def scale_columns(source, target, *, standardize):
         far = (spread > 0) & (variance > _OUTLIERS**2 * spread)
         variance = np.where(far, spread, variance)
         mean = np.where(far, np.mean(middles, axis=0), mean)
-    # What rounding leaves of a constant column is no spread.
+    # A constant column may have a tiny variance from rounding, which is ignored.
     largest = np.maximum(np.abs(mean_source), np.abs(mean_target))
     constant = variance <= np.maximum((1e-13 * largest) ** 2, 1e-300)
     if constant.all():
@@ -123,7 +126,7 @@ def scale_columns(source, target, *, standardize):
 
 
 def _middle(sample):
-    """Return median and variance of every column, as its middle rows show them."""
+    """Return median and variance of every column, estimated from its middle rows."""
     step = -(-sample.n // _ROBUST_ROWS)
     rows = np.asarray(sample.X[::step], dtype=np.float64)
     share = sample.shares()[::step]
@@ -136,16 +139,18 @@ def _middle(sample):
 def choose_centers(sample, n_centers, rng):
     """Return the positions of distinct rows, drawn in proportion to their share.
 
-    Where there are not more distinct rows than centres are asked for, all of them are
-    taken, and nothing is left to chance.
+    If there are at most as many distinct rows as requested centres, all of them are
+    returned, without randomness.
     """
     X = sample.X
     n = X.shape[0]
     if sample.share is None and n > _MANY_ROWS:
-        # A few spare ones make up for repeated rows without a number for every row.
+        # A few additional draws make up for repeated rows, without a number for every
+        # row.
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
-        # Exponential clocks: the first to ring are a draw in proportion to the rates.
+        # Exponential clocks: the first clocks that ring are a draw in proportion to the
+        # rates.
         rates = 1.0 if sample.share is None else np.maximum(sample.share, 1e-300)
         rows = np.argsort(rng.exponential(size=n) / rates)
         rows = rows[: max(4 * n_centers, 20_000)]
@@ -163,9 +168,9 @@ class GaussianKernels:
     centers : array-like or sparse matrix of shape (n_centers, n_features)
         Centres in the units of the data.
     mean, scale : ndarray of shape (n_features,)
-        What the columns are shifted and divided by.
+        Shift and divisor of every column.
     dtype : dtype, default=np.float64
-        Of the kernels.
+        Type of the kernels.
     """
 
     def __init__(self, centers, mean, scale, dtype=np.float64):
@@ -177,13 +182,14 @@ class GaussianKernels:
         if sparse.issparse(self.centers):
             self.centers = self.centers.toarray()
         norms = np.einsum("ij,ij->i", self.centers, self.centers)
-        # One product of these with [z, |z|^2, 1] gives all squared distances of a row.
+        # The product of these factors with [z, |z|^2, 1] gives all squared distances of
+        # a row.
         self._to_distances = np.vstack(
             [-2 * self.centers.T, np.ones(norms.size), norms]
         )
 
     def for_rows(self, source, target):
-        """Return the same centres, with kernels as quick as so many rows ask for."""
+        """Return the same centres, with float32 kernels if there are many rows."""
         other = copy(self)
         other.dtype = np.float32 if many_rows(source, target) else np.float64
         return other
@@ -199,7 +205,7 @@ class GaussianKernels:
         return (X - self.mean) * self._inverse_scale
 
     def linear(self, X, reach=np.inf):
-        """Return a constant and the standardised columns up to some size, dense."""
+        """Return a constant and the clipped standardised columns, dense."""
         Z = self._standardized(X)
         Z = Z.toarray() if sparse.issparse(Z) else Z
         return np.hstack([np.ones((Z.shape[0], 1)), np.clip(Z, -reach, reach)])
@@ -237,19 +243,19 @@ class GaussianKernels:
     def kernels(self, distances, sigma, dtype=None):
         """Return the kernels of given distances as a new array."""
         K = np.empty(distances.shape, dtype=self.dtype if dtype is None else dtype)
-        # A distance too large for float32 is a kernel of zero.
+        # A distance that is too large for float32 gives a kernel of zero.
         with np.errstate(over="ignore", under="ignore"):
             np.multiply(distances, -0.5 / sigma**2, out=K, casting="same_kind")
             return np.exp(K, out=K)
 
 
 def many_rows(source, target):
-    """Return whether kernels are to be float32 for speed."""
+    """Return whether kernels should be float32 for speed."""
     return max(source.n, target.n) > _MANY_ROWS
 
 
 def all_distances(kernels, X):
-    """Return the squared distances of all rows, for tables known to be small."""
+    """Return the squared distances of all rows, for small tables only."""
     parts = [kernels.sq_distances(X[rows]) for rows in chunks(X)]
     return np.concatenate(parts)
 
@@ -261,7 +267,7 @@ class KernelBasis:
         self.kernels = kernels
         self.sigma = sigma
         self._factors = kernels.to_exponents(sigma)
-        # Exponents in float32 are off by the last digit of their largest term.
+        # The error of float32 exponents is the last digit of their largest term.
         self._quick = (
             kernels.dtype == np.float32 and -self._factors[-1].min() < _LARGEST_TERM
         )
@@ -274,7 +280,7 @@ class KernelBasis:
     def features(self, X):
         """Return the basis functions of the rows of one chunk, in float64.
 
-        They are the same whatever chunk a row comes in, to more than ten digits.
+        They do not depend on the chunk of a row, to more than ten digits.
         """
         features = np.empty((X.shape[0], self.size))
         exponents = self.kernels._products(X, self._factors)
@@ -283,7 +289,7 @@ class KernelBasis:
         return features
 
     def quick_features(self, X):
-        """Return the same to five digits, in float32, where there are many rows."""
+        """Return the features to five digits, in float32, if there are many rows."""
         if not self._quick or sparse.issparse(X):
             return self.features(X)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -294,7 +300,7 @@ class KernelBasis:
             return np.exp(exponents, out=exponents)
 
     def combination(self, coef):
-        """Return the function of a chunk of rows that has these coefficients."""
+        """Return the linear combination with these coefficients, for a chunk."""
         single = coef.astype(np.float32)
 
         def combine(X):
@@ -304,7 +310,7 @@ class KernelBasis:
         return combine
 
     def same_as(self, other):
-        """Return whether another basis is made of the same functions."""
+        """Return whether another basis has the same functions."""
         return self.sigma == other.sigma and all(
             np.array_equal(getattr(self.kernels, name), getattr(other.kernels, name))
             for name in ("centers", "mean", "scale")
@@ -312,7 +318,7 @@ class KernelBasis:
 
 
 def with_constant(kernels):
-    """Return kernels behind a column of ones."""
+    """Return kernels with a column of ones in front."""
     features = np.empty((kernels.shape[0], kernels.shape[1] + 1), dtype=kernels.dtype)
     features[:, 0] = 1
     features[:, 1:] = kernels
@@ -322,8 +328,8 @@ def with_constant(kernels):
 def plain_ratio(relative, alpha):
     """Return p_target / p_source from the ratio relative to a mixture of the two.
 
-    At its bound, 1 / alpha, the plain ratio is infinite, so the relative one is cut off
-    a little below.
+    At its bound, 1 / alpha, the plain ratio is infinite. The relative ratio is
+    therefore clipped slightly below this bound.
     """
     if alpha == 0:
         return relative
@@ -332,13 +338,13 @@ def plain_ratio(relative, alpha):
 
 
 def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
-    """Return the widths to choose from, ascending.
+    """Return the candidate widths, ascending.
 
     Parameters
     ----------
     sigmas : None, float or array-like
-        What the user asked for; None is a grid around the median distance between
-        rows and centres, each sample counting half.
+        The parameter of the user. None means a grid around the median distance between
+        rows and centres, in which each sample has a weight of one half.
     distances : list of ndarray of shape (n_rows, n_centers)
         Squared distances of the rows of source and target.
     shares : list of ndarray of shape (n_rows,)
@@ -350,7 +356,7 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
         return check_grid(sigmas, None, name="sigmas")
     values, weights = [], []
     for part, share in zip(distances, shares, strict=True):
-        # A median needs no more than some ten thousands of distances.
+        # Some ten thousands of distances are enough for a median.
         step = max(1, part.shape[0] // 300)
         part, share = part[::step], share[::step]
         values.append(part.ravel())
@@ -362,20 +368,20 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 def _weighted_median(values, weights):
     """Return the smallest positive value with at least half of the weight below."""
     order = np.argsort(values)
-    # The distance of a centre to itself is zero but for rounding; that to an outlier
-    # says nothing about what a small distance is.
+    # The distance of a centre to itself is zero except for rounding. The distance to an
+    # outlier does not show which distances are small.
     typical = values[order[round(0.9 * (order.size - 1))]] or values.max()
     order = order[values[order] > 1e-12 * typical]
     if order.size == 0:
         return 1.0
     cumulated = np.cumsum(weights[order])
-    # The tolerance keeps ties where rounding would break them.
+    # The tolerance keeps ties that rounding would break.
     position = np.searchsorted(cumulated, cumulated[-1] * (0.5 - 1e-9))
     return float(values[order[position]])
 
 
 def check_grid(values, default, *, name):
-    """Return what to choose from as an ascending array of positive numbers."""
+    """Return the candidate values as an ascending array of positive numbers."""
     if values is None:
         return default
     grid = np.unique(np.asarray(values, dtype=np.float64))
@@ -388,29 +394,29 @@ def check_grid(values, default, *, name):
 
 
 def kernel_setup(model, source, target, rng, exponents=_WIDTH_EXPONENTS):
-    """Return what every kernel method begins with.
+    """Return the inputs that all kernel methods share.
 
     Parameters
     ----------
     model : estimator
-        With the parameters that all of them have.
+        An estimator with the parameters that all kernel methods have.
     source, target : Sample
         All rows.
     rng : RandomState
-        Source of centres and rows.
+        Generator for the draw of centres and rows.
     exponents : ndarray
-        Of the default grid of widths, see `width_grid`.
+        Exponents of the default grid of widths, see `width_grid`.
 
     Returns
     -------
     kernels : GaussianKernels
         Kernels on centres drawn from the target.
     widths : ndarray
-        Widths to choose from.
+        Candidate widths.
     samples : list of Sample
-        Rows of source and target to choose them on.
+        Rows of source and target for the choice of the width.
     distances : list of ndarray
-        Squared distances of these rows to the centres: once for all widths.
+        Squared distances of these rows to the centres, computed once for all widths.
     """
     check_number(model.n_centers, name="n_centers", low=1)
     check_number(model.max_selection_rows, name="max_selection_rows", low=10)

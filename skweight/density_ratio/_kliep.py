@@ -1,4 +1,4 @@
-"""KLIEP: the density ratio of largest likelihood, as a convex problem."""
+"""KLIEP: the density ratio of maximum likelihood, as a convex problem."""
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -17,12 +17,13 @@ from skweight.density_ratio._kernels import (
 from skweight.density_ratio._mixture import fit_mixture
 from skweight.density_ratio._relative import RelativeDensityRatio
 
-# A sum of wide kernels that may not cancel is nearly constant, so none are tried.
+# A sum of wide kernels without negative coefficients is nearly constant, so no wide
+# kernels are tried.
 _WIDTH_EXPONENTS = np.arange(-3, 3) / 2
 
 
 class KLIEP(RelativeDensityRatio):
-    r"""Fit the density ratio by largest likelihood (KLIEP), to the optimum.
+    r"""Fit the density ratio by maximum likelihood (KLIEP), to the optimum.
 
     The ratio is a non-negative combination of a constant and of Gaussian kernels on
     centres drawn from the target. It maximises the likelihood of the target:
@@ -32,42 +33,42 @@ class KLIEP(RelativeDensityRatio):
         \quad \text{with} \quad \overline{\theta^\top \varphi} = 1
         \text{ in the denominator.}
 
-    Scaled kernels make this the likelihood of mixture proportions, a convex problem
-    that sequential quadratic programming solves in about ten steps. The strength of
-    KLIEP is few dimensions and strong shifts; above five or so the non-negative sum is
-    too stiff.
+    After scaling of the kernels, this is the likelihood of mixture proportions. The
+    problem is convex, and sequential quadratic programming solves it in about ten
+    steps. KLIEP is good for few dimensions and strong shifts. Above about five
+    dimensions the non-negative sum is not flexible enough.
 
     Parameters
     ----------
     alpha : float, default=0.1
-        How much the ratio is bounded: 0 is KLIEP as published, 0.1 bounds the relative
-        ratio by ``1 / alpha = 10`` and steadies the choice of the width. Raising it
-        flattens more. It is the share of the target in the denominator, in [0, 1). At
-        0, narrow kernels where the source has no row cost nothing, and the ratio
-        explodes there.
+        How much the ratio is bounded. 0 is KLIEP as published. 0.1 bounds the relative
+        ratio by ``1 / alpha = 10`` and makes the choice of the width more stable.
+        Raising it makes the ratio flatter. It is the share of the target in the
+        denominator, in [0, 1). At 0, narrow kernels are not penalised where the source
+        has no row, and the ratio is very large there.
     back_transform : bool, default=True
-        Whether `ratio` maps the relative ratio back to the plain one.
+        Whether `ratio` maps the relative ratio back to the plain ratio.
     n_centers : int, default=200
-        Number of kernels, at most the number of distinct target rows. Raising it
-        follows finer detail; most coefficients are zero in the end.
+        Number of kernels, at most the number of distinct target rows. Raising it fits
+        finer detail. Most coefficients of the result are zero.
     sigmas : float or array-like, default=None
-        Width of the kernels, or several to choose from, in units of the standardised
-        features. None tries six around the median distance of rows to centres.
+        Width of the kernels, or several candidates, in units of the standardised
+        features. None tries six widths around the median distance of rows to centres.
     cv : int, default=None
-        Folds of the likelihood cross-validation that chooses the width. None scores
-        each width by leaving out single rows of both samples to first order, at the
-        cost of one fit instead of ``cv``.
+        Number of folds of the likelihood cross-validation that chooses the width. None
+        scores each width by a first-order approximation of leaving out single rows of
+        both samples. It takes one fit instead of ``cv``.
     standardize : bool, default=True
-        Whether every column is divided by its standard deviation, in which source and
-        target count half each.
+        Whether every column is divided by its standard deviation. Source and target
+        have a weight of one half each in this deviation.
     tol : float, default=1e-08
         Largest violation of the optimality conditions of the final fit, in nats.
     max_selection_rows : int, default=2000
-        Rows of each sample to choose the width on; at least 10.
+        Rows of each sample for the choice of the width; at least 10.
     max_fit_rows : int, default=10000
-        Rows of the target in the final fit, a random sample where there are more; None
-        takes all, and memory for all of them times the centres. The source always
-        counts in full.
+        Largest number of target rows in the final fit. If there are more, a random
+        sample is used. None uses all rows; the memory is then their number times the
+        number of centres. All source rows are always used.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres, samples and folds.
 
@@ -84,16 +85,16 @@ class KLIEP(RelativeDensityRatio):
     n_iter_ : int
         Steps of the final fit.
     report_ : RatioReport
-        What the ratio says about source and target. With ``alpha=0`` the mean ratio is
-        one by construction, and the missing mass NaN.
+        Diagnostics of the ratio for source and target. With ``alpha=0`` the mean ratio
+        is one by construction, and the missing mass is NaN.
     n_features_in_ : int
         Number of features.
 
     Raises
     ------
     ValueError
-        If the tables do not fit together, have non-numeric columns or gaps, or all
-        features are constant.
+        If the two tables do not have the same columns, have non-numeric columns or
+        missing values, or all features are constant.
 
     Warns
     -----
@@ -104,12 +105,12 @@ class KLIEP(RelativeDensityRatio):
 
     See Also
     --------
-    ULSIF : Closed form, and more accurate in more than a few dimensions.
+    ULSIF : Has a closed form; more accurate in more than a few dimensions.
 
     Notes
     -----
-    :math:`O(n b (d + b))` time with b centres; memory for a chunk of source rows and
-    `max_fit_rows` target rows times the centres.
+    Time is :math:`O(n b (d + b))` with b centres. Memory holds a chunk of source rows,
+    and `max_fit_rows` target rows times the centres.
 
     References
     ----------
@@ -255,10 +256,10 @@ class KLIEP(RelativeDensityRatio):
 
 
 def mixture_unit(mean_source, mean_target, alpha):
-    """Return what makes the mean of each basis function one in the denominator.
+    """Return the factors that make each basis function's mean in the denominator one.
 
-    Basis functions that no source row sees, which would make the likelihood infinite,
-    get zero.
+    A basis function that is zero for all source rows would make the likelihood
+    infinite. Its factor is zero.
     """
     mean = (1 - alpha) * mean_source + alpha * mean_target
     seen = mean > 1e-12
@@ -276,17 +277,17 @@ def leave_one_out_score(
     start=None,
     tol=1e-5,
 ):
-    r"""Return the likelihood with rows left out, to first order, and the proportions.
+    r"""Return the first-order leave-one-out likelihood, and the proportions.
 
-    Leaving out a target row lowers its own likelihood by a factor one minus its
-    leverage; leaving out a source row moves the normalising constant. Both follow from
+    Leaving out a target row multiplies its own likelihood by one minus its leverage.
+    Leaving out a source row changes the normalising constant. Both effects follow from
     the Hessian at the optimum, so one fit for each width is enough:
 
     .. math::
         \sum_j g_j (\log r_j + \log(1 - \ell_j))
         - \frac{\mathrm{tr}(H^{-1} H_s) - 1}{n_s - 1}
 
-    over target rows that are not centres.
+    where the first sum is over target rows that are not centres.
     """
     unit = mixture_unit(share_source @ source, share_target @ target, alpha)
     unit = unit.astype(target.dtype)
@@ -304,10 +305,10 @@ def leave_one_out_score(
     own = (source[:, support] * unit[support]).astype(np.float64)
     products = (own * share_source[:, np.newaxis]).T @ own
     share = float(share_source @ share_source)
-    # One row may have the whole share, but for what rounding leaves of the others.
+    # One row may have the whole share, except for rounding errors of the other rows.
     rest = max(1 - share, np.finfo(np.float64).eps)
     penalty = (np.sum(inverse * products) - 1) * share / rest
-    # The kernel of a centre looks at its own row too closely to judge it.
+    # The kernel of a centre fits its own row too closely for an evaluation.
     judged = share_target * ~is_center
     if not judged.any():
         judged = share_target

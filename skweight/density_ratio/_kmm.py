@@ -1,4 +1,4 @@
-"""Kernel mean matching: weights that make two kernel means meet."""
+"""Kernel mean matching: weights that make two kernel means equal."""
 
 import numpy as np
 
@@ -25,59 +25,61 @@ class KMM(BaseDensityRatio):
         \min_w \tfrac12 w^\top K w - \kappa^\top w + \tfrac{\lambda}{2} \|w - 1\|^2
         \quad \text{with} \quad 0 \le w_i \le B,
 
-    where :math:`K` holds the mean-one kernel products of source rows and
-    :math:`\kappa` the mean kernel of each with the target. For small data: time and
-    memory grow with the square of the source. Without the ridge, which pulls weights
-    towards one, the solution is a few spikes; published implementations have none, and
-    were worse than no weighting on all problems we tried.
+    where :math:`K` holds the mean-one kernel products of source rows and :math:`\kappa`
+    the mean kernel of each source row with the target. Use it for small data: time and
+    memory grow with the square of the number of source rows. The ridge pulls weights
+    towards one. Without it, the solution is a few very large weights. Published
+    implementations have no ridge. On all problems we tried, they were worse than no
+    weighting.
 
     Parameters
     ----------
     ridge : float, default=0.01
-        The :math:`\lambda` above, above 0. Raising it makes weights more even; the
-        default did best of 0.01, 0.1 and one over the root of n on eleven problems.
+        The :math:`\lambda` above, in (0, inf). Raising it makes weights more even. On
+        eleven problems the default was better than 0.1 and one over the root of n.
     bound : float, default=50.0
         Largest weight B, at least 1.
     sigma : float, default=None
-        Width of the kernels, in units of the standardised features; None is half of the
-        median distance between rows.
+        Width of the kernels, in units of the standardised features. None means half of
+        the median distance between rows.
     standardize : bool, default=True
         Whether every column is divided by its standard deviation first.
     max_rows : int, default=4000
-        Largest number of source rows. More raise, with the memory they would take;
-        raising it is up to you.
+        Largest number of source rows. If there are more, an error states the memory
+        they would need; you can then raise the limit.
     max_target_rows : int, default=20000
-        Rows of the target that its kernel mean is taken over, a random sample of them
-        where there are more.
+        Largest number of target rows for the kernel mean. If there are more rows, a
+        random sample is used.
     random_state : int, RandomState instance or None, default=None
-        Seed of that sample.
+        Seed of the random sample.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_source,)
-        The solution at the source rows that count.
+        The solution for the source rows with positive weight.
     sigma_ : float
         Width of the kernels.
     n_iter_ : int
         Number of gradient steps taken.
     report_ : RatioReport
-        What the ratio says about source and target.
+        Diagnostics of the ratio for source and target.
     n_features_in_ : int
         Number of features.
 
     Raises
     ------
     ValueError
-        If the source has more than `max_rows` rows, or the tables do not fit together.
+        If the source has more than `max_rows` rows, or the two tables do not match.
 
     See Also
     --------
-    ULSIF : Closed form, linear in the number of rows.
+    ULSIF : Has a closed form and is linear in the number of rows.
 
     Notes
     -----
-    :math:`O(n^2 d)` time, :math:`8 n^2` bytes. The optimality conditions of the problem
-    give the ratio of any row, and that of a source row is its weight:
+    The method takes :math:`O(n^2 d)` time and :math:`8 n^2` bytes. The optimality
+    conditions of the problem give the ratio of any row. The ratio of a source row is
+    its weight:
 
     .. math::
         w(x) = \min\Bigl(B, \max\Bigl(0, 1 + \frac1\lambda \bigl(\kappa(x) -
@@ -142,7 +144,7 @@ class KMM(BaseDensityRatio):
         K = self._source.kernels(distances, self.sigma_)
         self._target_share = target.shares()
         kappa = in_chunks(source.X, self._target_mean)
-        # Rows in proportion to their share, so that a row of weight two is two rows.
+        # Rows in proportion to their share: a weight of two is the same as two rows.
         root = np.sqrt(share)
         K *= root[:, np.newaxis]
         K *= root
@@ -169,11 +171,11 @@ class KMM(BaseDensityRatio):
 def _box_minimum(K, c, ridge, upper, *, tol=1e-12):
     """Return the minimum of u' (K + ridge I) u / 2 - c' u over 0 <= u <= upper.
 
-    Accelerated projected gradients, restarted whenever the step turns against the
-    gradient; the ridge makes convergence linear.
+    Accelerated projected gradients are used, with a restart whenever the step has a
+    positive product with the gradient. The ridge makes convergence linear.
     """
-    # The largest eigenvalue is at most the trace, which is one; a few power steps do
-    # better.
+    # The largest eigenvalue is at most the trace, which is one. A few power steps give
+    # a better bound.
     v = np.full(c.size, 1 / np.sqrt(c.size))
     for _ in range(10):
         v = K @ v

@@ -1,4 +1,4 @@
-"""Kernel logistic ratio: the log ratio as a linear function plus Gaussian bumps."""
+"""Kernel logistic ratio: the log ratio as a linear function plus Gaussian kernels."""
 
 import numpy as np
 from scipy import sparse
@@ -21,45 +21,47 @@ from skweight.density_ratio._kernels import (
 _LAMBDAS = 10.0 ** np.arange(-5, 1)
 _WIDTHS = np.array([-1.0, 0.0, 1.0])
 
-# Larger ratios than e to this power depend on the model, not on the data.
+# Ratios larger than e to this power depend on the model, not on the data.
 _LARGEST_LOG_RATIO = 30.0
 
-# The linear part takes columns up to so many deviations.
+# The linear part clips columns at this many standard deviations.
 _REACH = 5.0
 
 
 class KernelLogisticRatio(BaseDensityRatio):
-    r"""Fit the log ratio as a linear function plus Gaussian bumps, by logistic loss.
+    r"""Fit the log ratio as a linear function plus Gaussian kernels, by logistic loss.
 
-    A logistic regression tells rows of the target from rows of the source, each sample
-    counting half, so that its log odds are the log ratio and need no prior correction:
+    A logistic regression separates target rows from source rows. Each sample has a
+    weight of one half, so that the log odds are the log ratio and need no prior
+    correction:
 
     .. math::
         \log w(x) = \beta_0 + \beta^\top z(x) + \gamma^\top \varphi(x)
 
     with standardised features z and kernels :math:`\varphi` on centres from both
-    samples. The most accurate single method of this module where the log ratio is
-    smooth, in one dimension and in twenty.
+    samples. If the log ratio is smooth, this is the most accurate single method of this
+    module, in one dimension and in twenty.
 
     Parameters
     ----------
     n_centers : int, default=100
-        Number of kernels, half of them on rows of each sample. 0 leaves a plain ridge
-        logistic regression, which is hard to beat where the log ratio is linear.
+        Number of kernels; each sample gives half of the centres. 0 means a plain ridge
+        logistic regression, which is hard to improve if the log ratio is linear.
     sigmas : float or array-like, default=None
-        Width of the kernels, or several to choose from, in units of the standardised
+        Width of the kernels, or several candidates, in units of the standardised
         features. None tries a half, one and two median distances.
     lambdas : float or array-like, default=None
-        Ridge on all coefficients but the constant's, or several to choose from.
-        Raising it moves the ratio towards one. None tries six from 1e-5 to 1.
+        Ridge on all coefficients except the constant, or several candidates. Raising it
+        moves the ratio towards one. None tries six values from 1e-5 to 1.
     standardize : bool, default=True
-        Whether every column is divided by its standard deviation, in which source and
-        target count half each.
+        Whether every column is divided by its standard deviation. Source and target
+        have a weight of one half each in this deviation.
     max_selection_rows : int, default=2000
-        Rows of each sample to choose width and ridge on; at least 10.
+        Rows of each sample for the choice of width and ridge; at least 10.
     max_fit_rows : int, default=10000
-        Rows of each sample in the final fit, a random sample where there are more; None
-        takes all, and memory for all of them times features and centres.
+        Largest number of rows of each sample in the final fit. If there are more, a
+        random sample is used. None uses all rows; the memory is then their number times
+        features and centres.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres and samples.
 
@@ -75,15 +77,15 @@ class KernelLogisticRatio(BaseDensityRatio):
         ``"param_sigma"``, ``"param_lambda"``, ``"mean_test_score"`` (leave-one-out log
         likelihood to first order), ``"rank_test_score"``.
     report_ : RatioReport
-        What the ratio says about source and target.
+        Diagnostics of the ratio for source and target.
     n_features_in_ : int
         Number of features.
 
     Raises
     ------
     ValueError
-        If the tables do not fit together, have non-numeric columns or gaps, or all
-        features are constant.
+        If the two tables do not have the same columns, have non-numeric columns or
+        missing values, or all features are constant.
 
     Warns
     -----
@@ -94,12 +96,13 @@ class KernelLogisticRatio(BaseDensityRatio):
 
     See Also
     --------
-    ClassifierRatio : The same idea around any classifier.
+    ClassifierRatio : The same idea with any classifier.
 
     Notes
     -----
-    :math:`O(n (d + b)^2)` for each ridge and width on the rows to choose on. A sparse
-    table becomes dense a chunk at a time, so this is for a moderate number of columns.
+    Each ridge and width takes :math:`O(n (d + b)^2)` time on the rows for the choice. A
+    sparse table becomes dense one chunk at a time, so the number of columns should be
+    moderate.
 
     References
     ----------
@@ -149,7 +152,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
-        # Only a choice hangs on these; float32 takes half the time.
+        # Only a choice depends on these kernels; float32 takes half the time.
         linear = np.concatenate([self._linear(one.X) for one in samples])
         linear = linear.astype(np.float32)
         distances = [all_distances(self._kernels, one.X) for one in samples]
@@ -192,7 +195,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         self.coef_ = _newton(F, s, v, self.lambda_, self.coef_, tol=1e-14)[0]
 
     def _draw_kernels(self, source, target, mean, scale, rng):
-        """Return kernels on centres of which each sample gives half."""
+        """Return kernels on centres; each sample gives half of them."""
         tables = []
         n_target = (self.n_centers + 1) // 2
         for sample, n in ((target, n_target), (source, self.n_centers - n_target)):
@@ -207,7 +210,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         return np.hstack([self._linear(X), kernels])
 
     def _linear(self, X):
-        # One row a million deviations away would have all the say about a slope.
+        # One row a million deviations away would otherwise determine a slope.
         return self._kernels.linear(X, _REACH if self.standardize else np.inf)
 
     def _ratio(self, X):
@@ -224,18 +227,18 @@ def ridge_path(F, s, v, lambdas):
     Parameters
     ----------
     F : ndarray of shape (n_rows, n_features)
-        Features, the first of which is constant; float32 or float64.
+        Features; the first is constant; float32 or float64.
     s : ndarray of shape (n_rows,)
         1 for rows of the target, 0 for the source.
     v : ndarray of shape (n_rows,)
-        Share of each row; each sample has one half.
+        Share of each row; the shares of each sample add up to one half.
     lambdas : ndarray of shape (n_lambdas,)
-        Ridges on all coefficients but the constant's.
+        Ridges on all coefficients except the constant.
 
     Returns
     -------
     scores : ndarray of shape (n_lambdas,)
-        Mean log likelihood with each row left out, to first order; greater is better.
+        First-order leave-one-out mean log likelihood; greater is better.
     coefs : ndarray of shape (n_lambdas, n_features)
         Coefficients.
     """
@@ -258,7 +261,7 @@ def ridge_path(F, s, v, lambdas):
 def _newton(F, s, v, ridge, coef, *, tol=1e-9, max_iter=50):
     """Return the coefficients of a ridge logistic regression, scores, and Hessian.
 
-    Products with the features are in their dtype, and all else in float64.
+    Products with the features have their dtype; everything else is float64.
     """
     penalty = np.full(F.shape[1], ridge)
     penalty[0] = 1e-12

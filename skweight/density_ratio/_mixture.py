@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Relative ridge on the Hessian, which two nearly equal centres make singular. It
-# changes the steps, but not the minimum.
+# Relative ridge on the Hessian, because two nearly equal centres make it singular. The
+# ridge changes the steps, but not the minimum.
 _RIDGE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}
 
-# So many proportions of zero may become positive in one step.
+# At most this many proportions of zero may become positive in one step.
 _NEWCOMERS = 30
 
-# A proportion below this is what rounding leaves of zero.
+# A proportion below this is zero except for rounding.
 _SMALLEST = 1e-12
 
 
@@ -29,14 +29,14 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
 
     .. math:: \max_{t \ge 0,\ \sum_l t_l = 1} \sum_j g_j \log (A t)_j
 
-    The logarithm makes the constraint on the sum superfluous: the minimum of
+    The logarithm makes the constraint on the sum unnecessary. The minimum of
 
     .. math:: f(t) = -\sum_j g_j \log (A t)_j + \sum_l t_l, \qquad t \ge 0
 
-    has it by itself. Each step minimises the quadratic model of f on the non-negative
-    orthant, which puts most proportions to zero for good, and is halved until f falls.
-    A step moves only the proportions that are positive and those of the steepest
-    descent among the others, so that its cost is that of the few that matter.
+    satisfies the constraint. Each step minimises the quadratic model of f over the
+    non-negative orthant, which sets most proportions to zero permanently. The step is
+    halved until f decreases. A step changes only the positive proportions, and of the
+    others those of steepest descent. Its cost therefore depends on few proportions.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     share : ndarray of shape (n_rows,)
         Share of each row, summing to one.
     start : ndarray of shape (n_components,), default=None
-        Where to begin; None is equal proportions.
+        Start of the iteration; None means equal proportions.
     tol : float, default=1e-8
-        Largest violation of the optimality conditions, which is also the most that the
-        mean log likelihood can be short of its maximum.
+        Largest violation of the optimality conditions. The mean log likelihood differs
+        from its maximum by at most this value.
     max_iter : int, default=100
         Largest number of steps; four to ten are usual.
 
@@ -58,20 +58,21 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     mixture : Mixture
         Proportions, mean log likelihood, violation, number of steps.
     """
-    # A component that is zero in all rows can only be in the way.
+    # A component that is zero in all rows cannot improve the likelihood.
     even = A.any(axis=0).astype(np.float64)
     even /= even.sum()
     t = even if start is None else start / start.sum()
     likelihood = _likelihood(A, t)
     if not likelihood.min() > 0:
-        # A little of everything, so that no row of a warm start is impossible.
+        # Add a little of every component, so that no row of a warm start has density
+        # zero.
         t = 0.999 * t + 0.001 * even
         likelihood = _likelihood(A, t)
     value = _objective(likelihood, share, t)
     gap = np.inf
     for n_iter in range(max_iter + 1):
         gradient = 1 - ((share / likelihood).astype(A.dtype) @ A).astype(np.float64)
-        # Zero where a proportion is positive, not negative elsewhere.
+        # Zero if a proportion is positive, not negative otherwise.
         gap = max(float(-gradient.min()), float(np.abs(gradient @ t)))
         if gap <= tol or n_iter == max_iter:
             break
@@ -105,7 +106,7 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
 
 
 def _likelihood(A, t):
-    """Return A t in float64, from the columns that count."""
+    """Return A t in float64, from the columns with positive proportions."""
     at = np.flatnonzero(t)
     table = A if 2 * at.size > t.size else A[:, at]
     proportions = t if table is A else t[at]
@@ -119,8 +120,9 @@ def _objective(likelihood, share, t):
 def nonnegative_quadratic(H, c, *, start):
     """Return the minimum of y' H y / 2 - c' y over y >= 0, by active sets.
 
-    Lawson and Hanson's method on the normal equations: the free set grows by the
-    steepest variable and sheds those that a step would make negative.
+    This is the method of Lawson and Hanson on the normal equations. The variable of
+    steepest descent enters the free set. Variables that a step would make negative
+    leave it.
     """
     n = c.size
     free = start > 1e-9
@@ -142,7 +144,8 @@ def nonnegative_quadratic(H, c, *, start):
             bad = solved <= 0
             ratios = old[bad] / np.maximum(old[bad] - solved[bad], 1e-300)
             new = old + ratios.min() * (solved - old)
-            # Those at the boundary leave, and so does whatever began outside.
+            # Variables at the boundary leave the free set, and so do those that began
+            # outside.
             new[bad & (new <= 1e-14 * scale)] = 0.0
             leaving = bad & (new <= 0.0)
             if not leaving.any():

@@ -1,4 +1,4 @@
-"""Ratios relative to a mixture of both populations, and the way back from them."""
+"""Ratios relative to a mixture of both populations, and their map to plain ratios."""
 
 from skweight.density_ratio._base import BaseDensityRatio
 from skweight.density_ratio._kernels import (
@@ -12,8 +12,8 @@ from skweight.density_ratio._kernels import (
 class RelativeDensityRatio(BaseDensityRatio):
     """Base of the estimators that learn the ratio relative to a mixture.
 
-    A subclass has the parameters ``alpha`` and ``back_transform`` and fills
-    ``_relative(X)``, the relative ratio of rows that were checked.
+    A subclass has the parameters ``alpha`` and ``back_transform`` and implements
+    ``_relative(X)``, which returns the relative ratio of checked rows.
     """
 
     def relative_ratio(self, X):
@@ -22,12 +22,12 @@ class RelativeDensityRatio(BaseDensityRatio):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to compute the ratio for.
 
         Returns
         -------
         ratio : ndarray of shape (n_samples,)
-            At most ``1 / alpha``; the plain ratio where ``alpha`` is 0.
+            At most ``1 / alpha``; the plain ratio if ``alpha`` is 0.
         """
         return self._relative(self._check_rows(X))
 
@@ -37,18 +37,18 @@ class RelativeDensityRatio(BaseDensityRatio):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to look at.
+            Rows to compute the ratio for.
 
         Returns
         -------
         ratio : ndarray of shape (n_samples,)
-            The plain ratio, whatever ``alpha`` and ``back_transform`` are.
+            The plain ratio, for any ``alpha`` and ``back_transform``.
         """
         return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
 
     def _renew(self, target, rng):
-        # Where a row is a centre, sums of kernels of the target rise. One that is held
-        # out must not be among the centres, or it would look better than it is.
+        # Sums of kernels on target rows are larger at a row that is a centre. A
+        # held-out row must not be a centre, because its score would be too good.
         kernels = self._basis.kernels
         centers = target.X[choose_centers(target, self.n_centers, rng)]
         kernels = GaussianKernels(centers, kernels.mean, kernels.scale)

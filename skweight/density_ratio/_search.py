@@ -1,4 +1,4 @@
-"""Choose among density-ratio estimators by how they do on held-out rows."""
+"""Choose among density-ratio estimators by their score on held-out rows."""
 
 import warnings
 from contextlib import contextmanager
@@ -25,91 +25,92 @@ from skweight.density_ratio._tables import Sample, numbers, take_rows
 from skweight.density_ratio._ulsif import ULSIF
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 
-# A runner-up this many standard errors of the paired difference behind is as good.
+# A runner-up is as good as the best if its paired difference to it is below this many
+# standard errors.
 _STANDARD_ERRORS = 2.0
 
-# Logarithms of ratios are averaged inside these bounds, which zeros would break.
+# Logarithms of ratios are averaged within these bounds, because zeros are infinite.
 _BOUNDS = (1e-3, 1e3)
 
 
 class DensityRatioSearch(BaseDensityRatio):
-    r"""Choose the density-ratio estimator that does best on held-out rows.
+    r"""Choose the density-ratio estimator with the best score on held-out rows.
 
-    The default of the library. No method is best everywhere: a logistic ratio is
-    unbeatable where the log ratio is linear and worse than no weighting where it is
-    not. Here each candidate is fitted on folds of source and target and scored on the
-    rows left out; the best is fitted on everything. A runner-up that cannot be told
-    from the best, within two standard errors of their paired difference, is averaged
-    with it,
+    The default of the library. No method is always the best: a logistic ratio is the
+    best if the log ratio is linear, and worse than no weighting if it is not. Here each
+    candidate is fitted on folds of source and target and scored on the held-out rows.
+    The best candidate is fitted on all rows. If the paired difference between the
+    runner-up and the best is within two standard errors, the two are averaged,
 
     .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
 
-    which is more accurate than either where both are good and changes nothing
-    otherwise. A candidate whose mean ratio over held-out rows of the source is above 2,
-    where it should be 1, has exploded on some rows: the log loss, which no single row
-    moves, does not tell, so it comes last and is not averaged.
+    The average is more accurate than either if both are good, and otherwise makes no
+    difference. The mean ratio over held-out source rows should be 1. If it is above 2,
+    the ratio is far too large on some rows. The log loss does not show this, because a
+    single row hardly changes it. Such a candidate therefore comes last and is not
+    averaged.
 
     Parameters
     ----------
     candidates : dict, default=None
-        Estimators with `fit` and `ratio`, by name. None tries, on tables of numbers, a
+        Estimators with `fit` and `ratio`, by name. None tries, for numeric tables, a
         logistic ratio, :class:`KernelLogisticRatio`, relative :class:`ULSIF` mapped
-        back, :class:`KLIEP`, and calibrated boosted trees in :class:`ClassifierRatio`;
-        on sparse tables a logistic regression, relative uLSIF and KLIEP; on tables with
-        categories or missing values boosted trees and a logistic regression.
+        back, :class:`KLIEP`, and calibrated boosted trees in :class:`ClassifierRatio`.
+        For sparse tables it tries a logistic regression, relative uLSIF and KLIEP. For
+        tables with categories or missing values it tries boosted trees and a logistic
+        regression.
     scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
         Score of the held-out rows, see :meth:`score`. The log loss is bounded for
         every ratio, so that no single row decides.
     cv : int, default=3
-        Number of folds, at least 2. Raising it makes the fits more like the final one,
-        at one more fit of every candidate each.
+        Number of folds, at least 2. Raising it makes the fits more similar to the final
+        one. Each fold takes one more fit of every candidate.
     average : bool, default=True
-        Whether a runner-up as good as the best is averaged with it.
+        Whether a runner-up that is as good as the best is averaged with it.
     max_selection_rows : int, default=2500
-        Rows of each sample to choose on; at least 10. The final fit takes what its
-        estimator takes.
-        Raising it tells close candidates apart.
+        Rows of each sample for the choice; at least 10. The final fit uses as many rows
+        as its estimator allows. Raising it helps to distinguish close candidates.
     n_jobs : int or None, default=None
-        Number of fits to run at a time.
+        Number of fits to run in parallel.
     verbose : int, default=0
         Whether to print a line to standard error after each candidate, and after each
         final fit: what was fitted, k of n, and the seconds.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, and of every candidate without one.
+        Seed of the folds, and of every candidate without a seed.
 
     Attributes
     ----------
     best_name_ : str
         Name of the best candidate.
     estimators_ : dict
-        The fitted estimators that make the ratio: the best, and the runner-up where it
-        is averaged.
+        The fitted estimators of the ratio: the best one, and the runner-up if it is
+        averaged.
     reason_ : str
-        What was chosen and why, as a sentence.
+        The choice and its reason, as a sentence.
     cv_results_ : dict of ndarray
-        ``"candidate"``, ``"mean_test_score"`` (greater is better),
-        ``"standard_error"`` of the difference to the best, ``"rank_test_score"`` (with
-        those that exploded last).
+        ``"candidate"``, ``"mean_test_score"`` (greater is better), ``"standard_error"``
+        of the difference to the best, ``"rank_test_score"`` (candidates with a mean
+        ratio above 2 come last).
     report_ : RatioReport
-        What the ratio says about source and target.
+        Diagnostics of the ratio for source and target.
     n_features_in_ : int
         Number of features.
 
     Raises
     ------
     ValueError
-        If the tables do not fit together, or no candidate can be fitted.
+        If the two tables do not match, or no candidate can be fitted.
 
     See Also
     --------
-    skweight.DensityRatioWeighting : The same as a weighting strategy.
+    skweight.DensityRatioWeighting : Uses this search as a weighting strategy.
 
     Notes
     -----
-    Cost: ``cv`` fits of every candidate on at most ``max_selection_rows`` rows, with
-    the width and ridge of one fit on all of them, and one or two final fits.
+    The cost is ``cv`` fits of every candidate on at most ``max_selection_rows`` rows,
+    and one or two final fits. Width and ridge come from one fit on all of these rows.
     The scores of a classifier are calibrated once, over all folds. With the default
-    candidates all of it is linear in n.
+    candidates, the time is linear in n.
 
     References
     ----------
@@ -160,7 +161,7 @@ class DensityRatioSearch(BaseDensityRatio):
         rows, fits = self._held_out_scores(source, target, candidates, rng)
         names = list(rows)
         scores = {name: _mean(*rows[name]) for name in names}
-        # Those that are no ratio come last, and are not averaged with others.
+        # Candidates whose result is not a ratio come last, and are not averaged.
         exploded = {
             name: fits[name].mean for name in names if fits[name].mean > LARGEST_MEAN
         }
@@ -200,7 +201,7 @@ class DensityRatioSearch(BaseDensityRatio):
         return _average([one.ratio(X) for one in self.estimators_.values()])
 
     def _candidates(self, source, target, rng):
-        """Return the samples as the candidates take them, and the candidates."""
+        """Return the samples in the form for the candidates, and the candidates."""
         numeric = True
         try:
             tables = [
@@ -211,7 +212,7 @@ class DensityRatioSearch(BaseDensityRatio):
             numeric = False
         self._as_numbers = numeric and self.candidates is None
         if self._as_numbers:
-            # Once for all fits, instead of once in each.
+            # Converted once for all fits, instead of once in each fit.
             source, target = (
                 Sample(X, one.share)
                 for X, one in zip(tables, (source, target), strict=True)
@@ -235,7 +236,7 @@ class DensityRatioSearch(BaseDensityRatio):
     def _held_out_scores(self, source, target, candidates, rng):
         """Return the scores of held-out rows, with their shares, by candidate.
 
-        And what was fitted on all of the rows that were chosen on.
+        Also return the fits on all rows that were used for the choice.
         """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)
@@ -315,10 +316,10 @@ def default_candidates(X, *, numeric):
 
 
 class _Fit(NamedTuple):
-    """An estimator and the ratio of all source rows; None where it has yet to learn it.
+    """An estimator and its ratio of all source rows; None if it must still be fitted.
 
-    One that has chosen needs no more than to be fitted again with its choice. ``mean``
-    is that of the ratio over rows of the source that were held out.
+    An estimator that has chosen its parameters is fitted again with this choice.
+    ``mean`` is the mean of the ratio over held-out rows of the source.
     """
 
     estimator: object
@@ -342,10 +343,10 @@ def _fit_all(fit, source, target):
 
 
 def _held_out_ratios(estimator, source, target, splits):
-    """Return the ratios of held-out rows of both samples, or what went wrong.
+    """Return the ratios of held-out rows of both samples, or the error.
 
-    And the fit on all rows, where the estimator chooses width and ridge: it does so
-    there, once for all folds.
+    Also return the fit on all rows, if the estimator chooses width and ridge. It makes
+    this choice on all rows, once for all folds.
     """
     try:
         with _quietly():
@@ -372,7 +373,7 @@ def _held_out_ratios(estimator, source, target, splits):
 
 @contextmanager
 def _quietly():
-    """Silence what a candidate says about a ratio that is not the final one."""
+    """Suppress warnings of candidates about a ratio that is not final."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OverlapWarning)
         warnings.simplefilter("ignore", DegenerateWeightsWarning)

@@ -1,4 +1,4 @@
-"""Sums of kernels over rows; sums of parts of the data can be added."""
+"""Sums of kernels over rows; sums over parts of the data can be added."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class KernelMoments(NamedTuple):
     mean : ndarray of shape (n_basis,)
         Mean of each basis function.
     gram : ndarray of shape (n_basis, n_basis)
-        Mean of each product of two.
+        Mean of each product of two basis functions.
     mass : float
         Sum of the weights of the rows; their number without weights.
     n_rows : int
@@ -38,20 +38,20 @@ class KernelMoments(NamedTuple):
 
 
 class KernelStatistics(Sums):
-    r"""Sum basis functions over rows that come in chunks, from any number of places.
+    r"""Sum basis functions over rows in chunks, from any number of machines.
 
     .. math::
         m = \sum_i s_i, \qquad b = \sum_i s_i \varphi(x_i), \qquad
         G = \sum_i s_i \varphi(x_i) \varphi(x_i)^\top
 
-    All that :class:`ULSIF` needs to know about a population, in a few kilobytes.
-    Chunks may come in any order and on any machine: `merge` adds what others have
-    counted. The result is that of all rows at once, to rounding in float64.
+    The sums are all that :class:`ULSIF` needs from a population, in a few kilobytes.
+    Chunks may come in any order and on any machine. `merge` adds the sums of other
+    machines. The result equals that of all rows at once, to rounding in float64.
 
     Parameters
     ----------
     basis : object
-        Basis functions of a fitted estimator. Not made by hand; ask
+        Basis functions of a fitted estimator. Do not create this object directly; call
         :meth:`ULSIF.statistics`.
 
     See Also
@@ -60,12 +60,12 @@ class KernelStatistics(Sums):
 
     Notes
     -----
-    O(n b (d + b)) time, O(b (b + chunk)) memory, with b basis functions. Kernels are
-    float32 and sums float64.
+    The time is O(n b (d + b)) and the memory O(b (b + chunk)), with b basis functions.
+    Kernels are float32 and sums are float64.
 
     Examples
     --------
-    Choose on a sample, then fit on all rows, chunk by chunk:
+    Choose the parameters on a sample, then fit on all rows, chunk by chunk:
 
     >>> import numpy as np
     >>> from skweight.density_ratio import ULSIF
@@ -89,7 +89,7 @@ class KernelStatistics(Sums):
         self.basis = basis
 
     def update(self, X, sample_weight=None, *, key=None):
-        """Count the rows of a chunk.
+        """Add the rows of a chunk to the sums.
 
         Parameters
         ----------
@@ -98,8 +98,9 @@ class KernelStatistics(Sums):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         key : hashable, default=None
-            Name of the partition that the chunk is all of. One that comes again
-            replaces its twin. None adds.
+            Name of the partition, if the chunk is a whole partition. A partition with
+            the same name replaces the earlier one. With None, the rows are always
+            added.
 
         Returns
         -------
@@ -112,7 +113,7 @@ class KernelStatistics(Sums):
         return self._count(X, chunk_weights(sample_weight, n_rows(X)), key=key)
 
     def _count(self, X, weight, *, products=True, quick=False, key=None):
-        """Count rows that have been checked already."""
+        """Add rows that have been checked already."""
         basis = self.basis.quick_features if quick else self.basis.features
         mass, mean = 0.0, np.zeros(self.basis.size)
         gram = np.zeros((self.basis.size, self.basis.size))
@@ -139,12 +140,12 @@ class KernelStatistics(Sums):
             )
 
     def finalize(self):
-        """Return the means over all rows counted so far.
+        """Return the means over all rows added so far.
 
         Returns
         -------
         moments : KernelMoments
-            Means; counting may go on afterwards.
+            The means; more rows may be added afterwards.
         """
         sums = self._totals()
         mass = float(sums.get("mass", 0.0))

@@ -1,4 +1,4 @@
-"""Two tables that must fit together, and the sentences where they do not."""
+"""Two tables that must have the same columns, and the errors if they do not."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from skweight._utils.roles import in_range
 from skweight._utils.times import times_as_numbers
 from skweight._utils.validation import check_weights, n_rows, say
 
-# Fewer rows than this say nothing about a density.
+# With fewer rows than this, a density cannot be estimated.
 MIN_ROWS = 5
 
 
 class Sample(NamedTuple):
-    """Rows of one population, and the share of it that each stands for."""
+    """Rows of one population, and the share of the population for each row."""
 
     X: object
     share: np.ndarray | None = None
@@ -42,7 +42,7 @@ class Sample(NamedTuple):
         return self.share_of(slice(0, self.n))
 
     def take(self, rows):
-        """Return some of the rows as a sample of its own."""
+        """Return some of the rows as a new sample."""
         if self.share is None:
             return Sample(take_rows(self.X, rows))
         share = self.share[rows]
@@ -55,7 +55,7 @@ def take_rows(X, rows):
 
 
 def column_names(X):
-    """Return the names of the columns, or None where they have none."""
+    """Return the names of the columns, or None if there are none."""
     columns = getattr(X, "columns", None)
     return None if columns is None else [str(name) for name in columns]
 
@@ -79,7 +79,7 @@ def width(X, name):
 
 
 def check_same_columns(X, names, n_columns, *, name, reference):
-    """Raise if a table does not have the columns of another, and say which."""
+    """Raise if a table does not have the columns of another table; name the columns."""
     columns = column_names(X)
     if columns is not None and names is not None:
         lacks = [column for column in names if column not in columns]
@@ -111,7 +111,7 @@ def check_same_columns(X, names, n_columns, *, name, reference):
 
 
 def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numeric):
-    """Return source and target as samples of rows that count, or say what is wrong."""
+    """Return source and target as samples of rows with positive weight, or raise."""
     n_columns = width(X_source, "X_source")
     check_same_columns(
         X_target,
@@ -147,17 +147,17 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
 def rows_that_count(weight):
     """Return the positions of rows that have a share of the weight, and the shares.
 
-    A row may weigh so little beside another that its share is no number but zero.
+    The share of a row may be zero because its weight is tiny compared to another row.
     """
     weight = in_range(weight)
-    # Summed without zeros, which would move the rounding of the sum.
+    # Summed without zeros, because zeros would change the rounding of the sum.
     counted = np.flatnonzero(weight)
     share = weight[counted] / weight[counted].sum()
     return counted[share > 0], share[share > 0]
 
 
 def plain_table(X):
-    """Return a table of which rows can be taken; lists become arrays."""
+    """Return a table whose rows can be selected; lists become arrays."""
     return X if hasattr(X, "shape") else np.asarray(X)
 
 
@@ -232,7 +232,8 @@ def _columns_with_gaps(X):
         return np.unique(X.indices[~np.isfinite(X.data)])
     finite = np.ones(X.shape[1], dtype=bool)
     for rows in chunks(X):
-        # A sum is finite unless a value is not, but for overflow, which is looked at.
+        # A sum is finite if all values are finite, except for overflow, which is
+        # checked.
         with np.errstate(over="ignore", invalid="ignore"):
             total = np.einsum("ij->", X[rows])
         if not np.isfinite(total):

@@ -37,34 +37,35 @@ class ULSIF(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.0
-        0 estimates the plain ratio, as published; 0.1 or 0.2 is steadier where the
-        ratio is large in places. Raising it flattens more. It is the share of the
-        target in the denominator, in [0, 1): above 0 the ratio is the relative one
-        :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most
-        :math:`1 / \alpha` and can be estimated where the plain ratio has no finite
-        variance. At 0 the target counts through its mean kernel alone, and a part of it
-        that the source does not cover can go unnoticed.
+        0 estimates the plain ratio, as published. 0.1 or 0.2 is more stable if the
+        ratio is large in places. Raising it makes the ratio flatter. It is the share of
+        the target in the denominator, in [0, 1). Above 0 the ratio is the relative
+        ratio :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most :math:`1 /
+        \alpha`. It can be estimated even if the plain ratio has no finite variance. At
+        0 the target is used only in the mean of the kernels. A part of the target that
+        the source does not cover may then go unnoticed.
     back_transform : bool, default=False
-        Whether `ratio` maps the relative ratio back to the plain one. With ``alpha`` of
-        0.1 or 0.2 this is more accurate than ``alpha=0``. The map is
-        :math:`(1 - \alpha) r / (1 - \alpha r)`.
+        Whether `ratio` maps the relative ratio back to the plain ratio. With ``alpha``
+        of 0.1 or 0.2 this is more accurate than ``alpha=0``. The map is :math:`(1 -
+        \alpha) r / (1 - \alpha r)`.
     n_centers : int, default=100
-        Number of kernels, at most the number of distinct target rows. Raising it
-        resolves more, at quadratic cost.
+        Number of kernels, at most the number of distinct target rows. Raising it fits
+        finer detail, at quadratic cost.
     sigmas : float or array-like, default=None
-        Width of the kernels, or several to choose from, in units of the standardised
-        features. None tries eleven around the median distance of rows to centres.
+        Width of the kernels, or several candidates, in units of the standardised
+        features. None tries eleven widths around the median distance of rows to
+        centres.
     lambdas : float or array-like, default=None
-        Ridge, or several to choose from. Raising it makes the ratio smoother and
-        smaller. None tries seven from 1e-5 to 10.
+        Ridge, or several candidates. Raising it makes the ratio smoother and smaller.
+        None tries seven values from 1e-5 to 10.
     standardize : bool, default=True
-        Whether every column is divided by its standard deviation, in which source and
-        target count half each.
+        Whether every column is divided by its standard deviation. Source and target
+        have a weight of one half each in this deviation.
     max_selection_rows : int, default=5000
-        Rows of each sample to choose width and ridge on; at least 10. The fit itself
-        takes all rows.
+        Rows of each sample for the choice of width and ridge; at least 10. The fit
+        itself uses all rows.
     random_state : int, RandomState instance or None, default=None
-        Seed of the centres, and of the rows to choose on.
+        Seed of the centres, and of the rows for the choice.
 
     Attributes
     ----------
@@ -78,15 +79,15 @@ class ULSIF(RelativeDensityRatio):
         ``"param_sigma"``, ``"param_lambda"``, ``"mean_test_score"`` (greater is
         better), ``"rank_test_score"``: the leave-one-out curve.
     report_ : RatioReport
-        What the ratio says about source and target.
+        Diagnostics of the ratio for source and target.
     n_features_in_ : int
         Number of features.
 
     Raises
     ------
     ValueError
-        If the tables do not fit together, have non-numeric columns or gaps, or all
-        features are constant.
+        If the two tables do not have the same columns, have non-numeric columns or
+        missing values, or all features are constant.
 
     Warns
     -----
@@ -97,13 +98,13 @@ class ULSIF(RelativeDensityRatio):
 
     See Also
     --------
-    KLIEP : Largest likelihood instead of least squares; never negative.
+    KLIEP : Maximum likelihood instead of least squares; never negative.
     DensityRatioSearch : Chooses the method.
 
     Notes
     -----
-    :math:`O(n b (d + b))` time with b centres, and memory for a chunk of rows times
-    the centres, whatever n is. Tables on disk (memory maps) are read chunk by chunk.
+    Time is :math:`O(n b (d + b))` with b centres. Memory is a chunk of rows times the
+    centres, for any n. Tables on disk (memory maps) are read chunk by chunk.
 
     References
     ----------
@@ -189,12 +190,12 @@ class ULSIF(RelativeDensityRatio):
         Returns
         -------
         statistics : KernelStatistics
-            To be filled with rows of source or target, in chunks, anywhere.
+            Empty sums. Add rows of source or target, in chunks, on any machine.
         """
         return KernelStatistics(self._basis)
 
     def fit_statistics(self, source, target):
-        """Fit again on sums over rows, keeping centres, width and ridge.
+        """Fit again from sums over rows, with the same centres, width and ridge.
 
         Parameters
         ----------
@@ -206,8 +207,7 @@ class ULSIF(RelativeDensityRatio):
         Returns
         -------
         self : object
-            The fitted estimator. Its report is that of the sample it was fitted on
-            first.
+            The fitted estimator. Its report is still that of the first fit.
         """
         for sums in (source, target):
             if not self._basis.same_as(sums.basis):
@@ -223,7 +223,7 @@ class ULSIF(RelativeDensityRatio):
         if self.alpha > 0:
             H = H + self.alpha * target.gram
         values, vectors = np.linalg.eigh(H)
-        # Negative eigenvalues of a matrix of squares are rounding.
+        # Negative eigenvalues of a matrix of squares come from rounding.
         values = np.maximum(values, 0.0) + self.lambda_
         self.coef_ = vectors @ ((vectors.T @ target.mean) / values)
 
@@ -236,10 +236,11 @@ class ULSIF(RelativeDensityRatio):
 def leave_one_out_scores(source, target, share_source, share_target, *, alpha, lambdas):
     r"""Return the leave-one-out score for every ridge, from one eigendecomposition.
 
-    Each row is left out of the sums of its own sample, and the ratio is then looked at
-    in that row. With :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`, leaving one
-    row out changes H by a matrix of rank one, so all the refits follow from the inner
-    products of a row with itself and with h in the metric :math:`H^{-1}`.
+    Each row is left out of the sums of its own sample. The ratio of the row is then
+    computed without it. With :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`,
+    leaving one row out changes H by a matrix of rank one. All refits therefore follow
+    from inner products in the metric :math:`H^{-1}`: of a row with itself, and of a row
+    with h.
 
     Parameters
     ----------
@@ -260,7 +261,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     as64 = np.float64
     H_source = _gram(source, share_source)
     h = share_target.astype(as64) @ target
-    # What is left of the mass of a sample without one of its rows.
+    # Remaining mass of a sample without one of its rows.
     rest_source = max(1 - share_source @ share_source, 1e-12)
     rest_target = max(1 - share_target @ share_target, 1e-12)
 
@@ -272,7 +273,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
             (1 - alpha) * H_source + alpha / rest_target * H_target
         )
     else:
-        # One matrix but for a factor: its axes are found once.
+        # The matrices differ by a factor only, so the eigenvectors are computed once.
         values, vectors = without_target = np.linalg.eigh(H_source)
         without_source = shrunk * values, vectors
 

@@ -1,4 +1,4 @@
-"""A model card: a page on what a fit did, for readers without code."""
+"""A model card: a page about a fit, for readers without code."""
 
 from html import escape
 
@@ -8,15 +8,15 @@ from skweight._utils.render import facts, listing, page, table
 from skweight._utils.svg import reliability
 from skweight._utils.validation import say
 
-# Of more classes the curves of the rarest are drawn.
+# With more classes, only the curves of the rarest classes are drawn.
 _N_CURVES = 6
 _N_SIDE_BY_SIDE = 4
 
 
 def classifier_card(report, of_rows, path, title):
-    """Return the card of a classifier, and write it where a path is given.
+    """Return the card of a classifier, and write it if there is a path.
 
-    `of_rows` is what the report says of its rows, as names and sentences.
+    `of_rows` are pairs (name, sentence) about the rows of the fit.
     """
     labels = ", ".join(say(label) for label in report.classes)
     body = [
@@ -42,7 +42,7 @@ def classifier_card(report, of_rows, path, title):
 
 
 def regressor_card(report, of_rows, path, title):
-    """Return the card of a regressor, and write it where a path is given."""
+    """Return the card of a regressor, and write it if there is a path."""
     body = [
         "<p class='lead'>A regressor, fitted with weights.</p>",
         _warned(report),
@@ -54,7 +54,7 @@ def regressor_card(report, of_rows, path, title):
 
 
 def _classes(per_class):
-    """Return the table of the classes; few of them side by side, for narrow pages."""
+    """Return the table of the classes, with few side by side, for narrow pages."""
     cells = [per_class.header, *per_class.rows]
     if len(per_class.rows) <= _N_SIDE_BY_SIDE:
         cells = list(zip(*cells, strict=True))
@@ -80,7 +80,7 @@ def _calibration(report):
             "that learns, such as calibration=&#x27;auto&#x27;, does.</p>"
         )
     rarest = np.argsort(report.population_share, kind="stable")
-    # Of two classes one curve is the mirror of the other.
+    # With two classes, one curve is the mirror image of the other.
     shown = sorted(rarest[: 1 if rarest.size == 2 else _N_CURVES])
     curves = "".join(
         reliability(

@@ -9,9 +9,9 @@ from skweight.metrics import cost_curve
 class CostCurveDisplay:
     """Draw the lowest cost of decisions by a score, at every operating point.
 
-    The shaded triangle is the cost of the best constant decision. The distance of the
-    curve below it is what the model saves. Create it by `from_predictions` or
-    `from_estimator`.
+    The shaded triangle is the cost of the best constant decision. The saving of the
+    model is the distance from the triangle's edge down to the curve. Create it by
+    `from_predictions` or `from_estimator`.
 
     Parameters
     ----------

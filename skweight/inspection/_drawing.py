@@ -126,7 +126,7 @@ def weights_of(owner, takes, estimator, X, y, sample_weight):
 
 
 def _kind_of(estimator):
-    """Return what was passed as an estimator, in words."""
+    """Return a description of the argument that was passed as an estimator."""
     fitted = " that is not fitted" if hasattr(estimator, "fit") else ""
     learned = [name for name in getattr(estimator, "__dict__", ()) if name[-1] == "_"]
     return f"{type(estimator).__name__}{'' if learned else fitted}"

@@ -11,9 +11,9 @@ from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
-# A target row is an orphan if the probability of a training row is below this, with
-# training and target rows counting half each: each training row there would have to
-# stand for a hundred target rows.
+# A target row is an orphan if the probability of a training row is below this, with a
+# total weight of one half for each sample. Each training row there would have to stand
+# for a hundred target rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
@@ -23,7 +23,8 @@ class Overlap(NamedTuple):
     """Results of a classifier between training rows and target rows.
 
     ``orphans`` holds positions of target rows without similar training rows, the most
-    extreme first; ``missing`` is their share of the target, with ``interval``.
+    extreme first. ``missing`` is the share of these rows in the target, and
+    ``interval`` its confidence interval.
     """
 
     auc_before: float
@@ -45,12 +46,12 @@ def measure_overlap(
     n_jobs,
     random_state,
 ):
-    """Return the overlap of source and target, which count half each.
+    """Return the overlap of source and target, with equal total weights.
 
-    Scores are out-of-fold, and those before weighting are calibrated. The missing mass
-    is the share of orphans among the target rows. One minus the mean ratio over the
-    training rows estimates the same, but is not robust: a single training row with an
-    overestimated ratio can change that mean by any amount.
+    Scores are out-of-fold, and the scores before weighting are calibrated. The missing
+    mass is the share of orphans among the target rows. One minus the mean ratio over
+    the training rows estimates the same value, but is not robust: a single training row
+    with an overestimated ratio can change the mean by any amount.
     """
     rng = check_random_state(random_state)
     X = stack(source.X, target.X)
@@ -83,8 +84,8 @@ def measure_overlap(
     after = before
     if np.ptp(weights / source.shares()) > 0:
         _, _, after = scores_with(weights / weights.sum())
-    # Isotonic, because an affine map would be determined by the many rows in the common
-    # region, not by the extreme ones.
+    # Isotonic: an affine map would be determined by the many rows in the common region,
+    # not by the extreme rows.
     alone = 1 - recalibrate(scores, y, counted)[source.n :]
     share = target.shares()
     is_orphan = alone < ORPHAN_SHARE

@@ -1,11 +1,11 @@
-"""What a report says of probabilities: what they are, and how true on held-out rows."""
+"""The probabilities in a report: their meaning, and their calibration."""
 
 import numpy as np
 
 from skweight._utils.validation import say
 from skweight.metrics._calibration import frequency_interval
 
-# Narrow where probabilities of rare and of common classes are.
+# Bins are narrow where probabilities of rare and of common classes are.
 _EDGES = np.array(
     [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
 )
@@ -14,7 +14,7 @@ _EDGES = np.array(
 def reliability_bins(codes, proba, weights):
     """Return bins of held-out rows by their probability, for each class.
 
-    Bins have fixed edges, so that they cost O(n) for a class; the interval is
+    Bins have fixed edges, so that the time for a class is O(n). The interval is
     Wilson's, with Kish's effective number of rows.
 
     Parameters
@@ -24,7 +24,7 @@ def reliability_bins(codes, proba, weights):
     proba : ndarray of shape (n_held_out, n_classes)
         Probabilities, in [0, 1].
     weights : ndarray of shape (n_held_out,) or None
-        Population weights; None stands for ones.
+        Population weights; None means ones.
 
     Returns
     -------
@@ -58,9 +58,9 @@ def reliability_bins(codes, proba, weights):
 
 
 def _farthest(mean, frequency):
-    """Return the class whose mean is the farthest from its frequency, in ratio.
+    """Return the class with the largest ratio between its mean and its frequency.
 
-    Of two alike it is the rarer one.
+    If two classes have the same ratio, it is the rarer one.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.nan_to_num(np.abs(np.log(mean / frequency)))
@@ -69,9 +69,9 @@ def _farthest(mean, frequency):
 
 
 def describe_probabilities(classes, multipliers, figures, has_them):
-    """Return in words what the probabilities of a classifier are.
+    """Describe in words the probabilities of a classifier.
 
-    `figures` are what a calibration says of itself.
+    `figures` are the values in the report of the calibration.
     """
     if figures["calibration"] is not None:
         held_out = figures.get("held_out")
@@ -107,7 +107,7 @@ def describe_probabilities(classes, multipliers, figures, has_them):
 
 
 def _shares(classes, multipliers):
-    """Return the shares of the classes in training and in the population, in words."""
+    """Return class shares in training and in the population, in words."""
     training, multiplier = multipliers.training_share, multipliers.in_all
     population = np.divide(
         training, multiplier, out=np.zeros(len(training)), where=multiplier > 0

@@ -10,11 +10,11 @@ from skweight.metrics import calibration_error, reliability_curve
 class ReliabilityDisplay:
     """Draw a reliability diagram: predicted probability against frequency.
 
-    Of rows predicted at 10 %, about 10 % should be positive. Points above the diagonal
-    mean that probabilities are too low, points below that they are too high. Bins have
-    equal mass, and the band is the confidence interval of each frequency. Create it by
-    `from_predictions` or `from_estimator`. To compare models, pass the `ax_` of one
-    display as `ax` of another.
+    Of rows with a prediction of 10 %, about 10 % should be positive. Points above the
+    diagonal mean that probabilities are too low. Points below the diagonal mean that
+    they are too high. Bins have equal mass, and the band is the confidence interval of
+    each frequency. Create it by `from_predictions` or `from_estimator`. To compare
+    models, pass the `ax_` of one display as `ax` of another.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`FitReport`: what a fit did to the rows."""
+"""`FitReport`: the effect of a fit on the rows."""
 
 from dataclasses import dataclass, field
 
@@ -15,10 +15,10 @@ _TITLE = "What the fit did to the rows"
 
 @dataclass(frozen=True, repr=False)
 class FitReport:
-    """What a fit did to the rows.
+    """The effect of a fit on the rows.
 
-    The attribute ``report_`` of :class:`~skweight.WeightedClassifier`. Prints as text;
-    notebooks show tables; `to_html` writes a model card.
+    This is the attribute ``report_`` of :class:`~skweight.WeightedClassifier`. Prints
+    as text; notebooks show tables; `to_html` writes a model card.
 
     Attributes
     ----------
@@ -37,12 +37,11 @@ class FitReport:
     training_share : list of float
         Share of each class in the training weights (population x emphasis).
     class_multiplier : list of float
-        Training mass divided by population mass of each class, which a calibrator
-        inverts.
+        Training mass divided by population mass of each class. Calibrators invert it.
     effective_rows : list of float
         Kish's effective sample size of each class, from population x emphasis.
     effective_sample_size : float
-        The same over all rows.
+        Kish's effective sample size of all rows.
     largest_share : float
         Share of the largest single weight in the total.
     deliveries : list of Delivery
@@ -52,10 +51,10 @@ class FitReport:
     decision : str
         How labels follow from probabilities.
     n_fits : int
-        Total number of fits of the wrapped estimator, and of models that a strategy
-        looks at.
+        Total number of fits of the wrapped estimator, and of the models that a strategy
+        uses.
     held_out : dict
-        Figures of the held-out rows of the calibrator: their number, their effective
+        Values from the held-out rows of the calibrator: their number, their effective
         number, and per class the prevalence and the mean calibrated probability. Empty
         if no held-out rows were needed.
     candidates : dict
@@ -64,41 +63,42 @@ class FitReport:
     weightings : list of dict
         With ``weighting="auto"`` the candidates, the one with least emphasis first:
         "name", "strength" (None for a sampler), "log_loss" on held-out rows after
-        calibration, in nats, what it is "above_lowest", the paired "standard_error" of
-        that, and whether it was "chosen". Empty else.
+        calibration, in nats, its difference "above_lowest", the paired "standard_error"
+        of this difference, and whether it was "chosen". Empty otherwise.
     choice : str or None
-        Which of them was chosen, and why, in one sentence.
+        The chosen candidate, and the reason for the choice, in one sentence.
     resampling : str or None
         The sampler inside every fit, and the numbers of rows before and after.
     training_rows : list of int
         Rows of each class after resampling; empty without a resampler.
     early_stopping : str or None
-        What a learner that stops early has watched, and on which rows; None where it
-        was given none by `validation_fraction` or `validation`.
+        The loss and the rows that a learner with early stopping monitored; None if it
+        got no validation rows from `validation_fraction` or `validation`.
     rounds : list of int
-        Rounds, trees or epochs that each of the models predicts with; empty without.
+        Number of rounds, trees or epochs of each model at prediction; empty without.
     tails : dict
         Tail of the weights of each role before the stabilizer, with k-hat and a
         verdict: ``{role: ParetoDiagnostics}``. "not applicable" for weights per class.
     target : dict or None
         The report of a density ratio about the target, with its missing mass; None
         without a density ratio. :func:`~skweight.inspection.weight_report` computes
-        more, such as which rows to collect, by additional fits.
+        more with additional fits, such as which rows to collect.
     probabilities : str
-        What the probabilities of the classifier are, in one sentence.
+        Meaning of the probabilities of the classifier, in one sentence.
     reliability : list of list of dict
-        For each class, bins of the held-out rows by their probability of it: "rows"
-        (a number), their mean "probability", the "frequency" of the class among them,
-        and "low" and "high", the ends of its 95 % interval. Probabilities and
-        frequencies are in [0, 1], by population weights. Empty without held-out rows.
+        For each class, bins of the held-out rows by their probability of this class:
+        "rows" (a number), their mean "probability", the "frequency" of the class in the
+        bin, and "low" and "high", the ends of its 95 % interval. Probabilities and
+        frequencies are in [0, 1], with population weights. Empty without held-out rows.
     costs : list of str
-        What each decision costs, a sentence each; empty where costs do not decide.
+        Sentences about the cost of each decision; empty if decisions do not use costs.
     conformal : dict
-        What sets of labels rest on: the "method", the number of held-out rows that
-        calibrate nothing, their effective number, the "models" they are scores of, and
-        the "largest_coverage" at which a set is not yet everything. Empty without.
+        The basis of prediction sets: the "method", the number of held-out rows that are
+        not used for calibration, their effective number, the "models" of the scores,
+        and the "largest_coverage" for which a set does not always hold all labels.
+        Empty without.
     warnings : list of str
-        What the fit has warned of.
+        The warnings of the fit.
     versions : dict
         ``{package: version}`` of the fit.
 
@@ -141,14 +141,14 @@ of the population
     training_rows: list = field(default_factory=list)
     early_stopping: str | None = None
     rounds: list = field(default_factory=list)
-    # Not compared: a NaN is not equal to itself.
+    # Not compared, because a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
     probabilities: str = ""
     reliability: list = field(default_factory=list)
     costs: list = field(default_factory=list)
     conformal: dict = field(default_factory=dict)
-    # Not compared: they are of the circumstances.
+    # Not compared, because they depend on the circumstances of the fit.
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
 
@@ -168,31 +168,31 @@ of the population
         return json_ready(vars(self))
 
     def to_html(self, path=None, *, title="Model card"):
-        """Write a model card: what a reader without code should know of the model.
+        """Write a model card for readers without code.
 
-        What the probabilities are, data, weights, the calibration curve on held-out
-        rows, how labels follow and at which costs, the warnings of the fit, and the
-        versions.
+        It shows the meaning of the probabilities, data, weights, the calibration curve
+        on held-out rows, how labels follow and at which costs, the warnings of the fit,
+        and the versions.
 
         Parameters
         ----------
         path : str or path-like, default=None
-            Where to write; None only returns the page.
+            File to write; None only returns the page.
         title : str, default="Model card"
             Heading of the page.
 
         Returns
         -------
         page : str
-            HTML in one file, light or dark as the reader's system asks. It has no
-            script and loads nothing; pictures are drawn without matplotlib.
+            HTML in one file, light or dark as in the reader's system. It has no script
+            and loads nothing; pictures are drawn without matplotlib.
         """
         from skweight.inspection._card import classifier_card
 
         return classifier_card(self, describe_rows(self), path, title)
 
     def to_frame(self):
-        """Return the figures per class as a table.
+        """Return the values per class as a table.
 
         Returns
         -------
@@ -287,10 +287,10 @@ of the population
 
 @dataclass(frozen=True, repr=False)
 class RegressionReport:
-    """What the fit of a regressor did to the rows.
+    """The effect of the fit of a regressor on the rows.
 
-    The attribute ``report_`` of :class:`~skweight.WeightedRegressor`. Prints as text;
-    notebooks show a table; `to_html` writes a model card.
+    This is the attribute ``report_`` of :class:`~skweight.WeightedRegressor`. Prints as
+    text; notebooks show a table; `to_html` writes a model card.
 
     Attributes
     ----------
@@ -307,9 +307,9 @@ class RegressionReport:
     deliveries : list of Delivery
         Which estimators got which weights, and how; empty without weights.
     early_stopping : str or None
-        What a learner that stops early has watched, and on which rows.
+        The loss and the rows that a learner with early stopping monitored.
     rounds : list of int
-        Rounds, trees or epochs that the model predicts with; empty without.
+        Number of rounds, trees or epochs of the model at prediction; empty without.
     tails : dict
         The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
     target : dict or None
@@ -321,7 +321,7 @@ class RegressionReport:
         effective number, the "models" of the residuals, and the "largest_coverage" for
         which intervals are finite. Empty without intervals.
     warnings : list of str
-        What the fit has warned of.
+        The warnings of the fit.
     versions : dict
         ``{package: version}`` of the fit.
 
@@ -342,7 +342,7 @@ class RegressionReport:
     deliveries: list
     early_stopping: str | None = None
     rounds: list = field(default_factory=list)
-    # Not compared: a NaN is not equal to itself.
+    # Not compared, because a NaN is not equal to itself.
     tails: dict = field(default_factory=dict, compare=False)
     target: dict | None = field(default=None, compare=False)
     n_fits: int = 1
@@ -361,12 +361,12 @@ class RegressionReport:
         return json_ready(vars(self))
 
     def to_html(self, path=None, *, title="Model card"):
-        """Write what a reader without code should know of the fit.
+        """Write a page about the fit for readers without code.
 
         Parameters
         ----------
         path : str or path-like, default=None
-            Where to write; None only returns the page.
+            File to write; None only returns the page.
         title : str, default="Model card"
             Heading of the page.
 
@@ -394,7 +394,7 @@ class RegressionReport:
 
 
 def describe_conformal(figures):
-    """Return what sets or intervals rest on, in words."""
+    """Describe in words the basis of sets or intervals."""
     return (
         f"{figures['method']}, on {figures['n_rows']:,} held-out rows "
         f"({figures['effective_rows']:,.1f} effective) against {figures['models']}; "
@@ -436,7 +436,7 @@ def describe_rows(report):
 
 
 def row_figures(n_rows, population, weights):
-    """Return the figures over all rows; see `weight_figures`."""
+    """Return the values over all rows; see `weight_figures`."""
     if weights is None:
         weights = np.ones(n_rows)
     weights = in_range(weights)
@@ -451,7 +451,7 @@ def row_figures(n_rows, population, weights):
 
 
 def weight_figures(codes, n_classes, population, weights, trained=None):
-    """Return the figures of a report that follow from the weights.
+    """Return the values of a report that follow from the weights.
 
     Parameters
     ----------
@@ -492,8 +492,9 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     learned = codes if trained is None else trained
     scaled = weights
     if weights is not None:
-        # Effective sizes have no scale. A power of two changes no digit, and keeps the
-        # squares of very large and very small weights within the range of numbers.
+        # Effective sizes have no scale. Division by a power of two changes no digit,
+        # and keeps the squares of very large and very small weights in the range of
+        # doubles.
         scaled = np.ldexp(weights, -np.frexp(weights.max())[1])
     mass = total(scaled, learned)
     squares = total(None if weights is None else scaled * scaled, learned)
@@ -535,16 +536,16 @@ def describe_weighting(weighting, own_parameters=()):
 
 
 def resampling_figures(sampler, classes, rows, trained):
-    """Return the figures of a report about a resampler.
+    """Return the values of a report about a resampler.
 
     Parameters
     ----------
     sampler : sampler
-        What resampled.
+        The sampler of the fit.
     classes : ndarray of shape (n_classes,)
         Labels.
     rows : list of int
-        Rows of each class before.
+        Rows of each class before resampling.
     trained : ndarray of shape (n_trained,)
         Class code of every row after resampling.
 

@@ -123,7 +123,7 @@ class WeightSensitivityDisplay:
         )
         handles, labels = ax.get_legend_handles_labels()
         more_handles, more_labels = twin.get_legend_handles_labels()
-        # Above the axes, where the legend hides no line.
+        # Above the axes, so that the legend hides no line.
         ax.legend(
             handles + more_handles,
             labels + more_labels,

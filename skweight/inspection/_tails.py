@@ -18,10 +18,10 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 
 
 def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
-    """Return the figures of a report about raw weights by role, and warn.
+    """Return the values of a report about raw weights by role, and warn.
 
-    Weights per class have no tail. For other weights, in O(n), the tail is computed
-    before the stabilizer, and the concentration on few rows after it.
+    Weights per class have no tail. For other weights, the tail is computed before the
+    stabilizer, and the concentration on few rows after it, in O(n).
 
     Parameters
     ----------

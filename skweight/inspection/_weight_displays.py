@@ -95,7 +95,7 @@ class WeightDistributionDisplay:
             xlim=(0, 1),
             ylim=(0, 1),
         )
-        # Above the axes, where legends hide no line.
+        # Above the axes, so that legends hide no line.
         left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
         # All of the largest weights are drawn, and a subset of the others.
         rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))

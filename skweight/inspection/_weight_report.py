@@ -21,8 +21,8 @@ from skweight.inspection._overlap import measure_overlap
 from skweight.weights import design_effect, effective_sample_size, pareto_diagnostics
 
 _TITLE = "What the weights are worth"
-# Thresholds of concerns. Weights per class keep all effective rows of every class, so
-# they raise no concern.
+# Thresholds of concerns. With weights per class, every class keeps all its effective
+# rows, so these weights raise no concern.
 _SMALL_SHARE = 0.1
 _LARGE_ROW = 0.1
 _MISSING = 0.05
@@ -31,7 +31,7 @@ _LARGE_DIFFERENCE = 0.1
 
 @dataclass(frozen=True)
 class PartOfWeights:
-    """Figures of the weights in one class or group.
+    """Values about the weights in one class or group.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class WeightReport:
     never_seen : list of str or None
         Values of categorical columns that occur in the target only.
     concerns : list of str
-        Problems, each with its figure and a remedy; also issued as warnings.
+        Problems, each with its value and a remedy; also issued as warnings.
 
     Examples
     --------
@@ -144,7 +144,7 @@ class WeightReport:
         Returns
         -------
         report : dict
-            Every attribute under its name; None if a figure is not defined.
+            Every attribute under its name; None if a value is not defined.
         """
         values = vars(self).copy()
         for name in ("classes", "groups"):
@@ -152,7 +152,7 @@ class WeightReport:
         return json_ready(values)
 
     def to_frame(self):
-        """Return the figures of rows, classes and groups as one table.
+        """Return the values of rows, classes and groups as one table.
 
         Returns
         -------
@@ -308,19 +308,19 @@ def weight_report(
 
     Three problems have no visible symptom: a few rows have nearly all the weight, the
     tail of the weights is too heavy, or a part of the target has no training rows. The
-    first two follow from the weights; for the third pass `X` and `X_target`.
+    first two follow from the weights. To check the third, pass `X` and `X_target`.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Raw weights in any unit, before clipping or smoothing, which would hide the
+        Raw weights in any unit, before clipping or smoothing, because these hide the
         tail. If rows have a `sample_weight`, pass the product.
     y : array-like of shape (n_samples,), default=None
-        Labels, for figures per class.
+        Labels, for values per class.
     groups : array-like of shape (n_samples,), default=None
-        Groups, for figures per group.
+        Groups, for values per group.
     X : array-like of shape (n_samples, n_features), default=None
-        Training rows, for figures about a target.
+        Training rows, for values about a target.
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target.
     adversary : classifier, default=None
@@ -370,19 +370,19 @@ def weight_report(
 
     Notes
     -----
-    Without a target O(n log n). With a target, up to two times `cv` fits of the
-    adversary.
+    Without a target, the time is O(n log n). With a target, there are up to two times
+    `cv` fits of the adversary.
 
     The missing mass is the share of target rows at which the calibrated out-of-fold
-    probability (isotonic) of being a training row is below 0.01, where both populations
-    count half:
+    probability (isotonic) of being a training row is below 0.01. Both populations have
+    the same total weight in this probability:
 
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
 
     One minus the mean of the ratio (truncated at 99) over the training rows estimates
-    the same, but is not robust: a single training row with an overestimated ratio can
-    change that mean by any amount.
+    the same value, but is not robust: a single training row with an overestimated ratio
+    can change the mean by any amount.
 
     References
     ----------
@@ -392,7 +392,7 @@ def weight_report(
 
     Examples
     --------
-    Two groups of customers, one of which has no training rows:
+    There are two groups of customers, and one group has no training rows:
 
     >>> import warnings
     >>> import numpy as np
@@ -462,7 +462,7 @@ def weight_report(
 
 
 def _parts(weights, by):
-    """Return the figures of every class or group."""
+    """Return the values of every class or group."""
     if by is None:
         return []
     labels, codes, n_parts = encode_groups(by, weights.size)

@@ -1,7 +1,7 @@
 """Calibration errors: in bins, smoothed, and by local regression.
 
 ``sample_weight`` holds population weights. Only their ratios matter, and rows of weight
-zero are as if removed.
+zero are ignored.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from skweight._utils.validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
 from skweight.weights import weighted_quantile
 
-# Bins of [0, 1] for the smooth error: narrower than any error that a sample can show.
+# Bins of [0, 1] for the smooth error. They are narrower than any detectable error.
 _N_CELLS = 1 << 14
 # Points of a local regression; values between them are interpolated.
 _N_KNOTS = 512
@@ -30,7 +30,7 @@ class ReliabilityCurve(NamedTuple):
     mean_proba : ndarray of shape (n_used,)
         Weighted mean prediction of each bin, ascending.
     frequency : ndarray of shape (n_used,)
-        Weighted share of rows that are of the class.
+        Weighted frequency of the class.
     low, high : ndarray of shape (n_used,)
         Confidence interval of the frequency.
     share : ndarray of shape (n_used,)
@@ -65,8 +65,9 @@ def reliability_curve(
 ):
     r"""Return mean prediction and frequency in bins of equal mass.
 
-    The numbers of a reliability diagram. Every bin has the same share of the weight.
-    Bins of equal width would hold very different numbers of rows if one class is rare.
+    These are the numbers of a reliability diagram. Every bin has the same share of the
+    weight. Bins of equal width would hold very different numbers of rows if one class
+    is rare.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def reliability_curve(
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -98,8 +99,8 @@ def reliability_curve(
 
     Notes
     -----
-    O(n log n). Wilson's interval, with Kish's effective number of rows as the number of
-    trials.
+    The time is O(n log n). Intervals are Wilson's, with Kish's effective number of rows
+    as the number of trials.
 
     References
     ----------
@@ -162,9 +163,9 @@ def calibration_error(
 ):
     r"""Return the distance between predictions and frequencies in bins of equal mass.
 
-    The plain distance is never zero, not even for a perfect model: the noise of the
-    frequencies counts as an error, and grows with fewer rows and more bins. The default
-    subtracts the expectation of that noise.
+    The plain distance is never zero, even for a perfect model: the noise of the
+    frequencies counts as an error. This noise grows with fewer rows and more bins. The
+    default subtracts the expectation of the noise.
 
     .. math::
         E_2^2 = \sum_b W_b \, \frac
@@ -190,8 +191,8 @@ def calibration_error(
         ``"l2"``, the only norm with an unbiased estimate.
     squared : bool, default=False
         Whether to return the square of the error, for ``"l2"``. The debiased square is
-        an unbiased estimate and may be negative; without ``squared``, negative values
-        give an error of zero.
+        an unbiased estimate and may be negative. Without ``squared``, the error is zero
+        if the square is negative.
     relative : bool, default=False
         Whether to divide by the frequency of the class. If one row in a hundred is
         positive, every absolute error is small.
@@ -202,7 +203,7 @@ def calibration_error(
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
     labels : array-like of shape (n_classes,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -225,14 +226,14 @@ def calibration_error(
 
     Notes
     -----
-    O(n log n). For rows of equal weight the correction subtracts from :math:`\bar
-    d_b^2` the sample variance of :math:`d` over the number of rows. That is unbiased
-    for any predictions in a bin. The better known :math:`\bar y (1 - \bar y) / (n - 1)`
-    assumes equal predictions, and subtracts too much in the bin of the largest
-    predictions of a rare class.
+    The time is O(n log n). For rows of equal weight the correction subtracts from
+    :math:`\bar d_b^2` the sample variance of :math:`d` over the number of rows. This is
+    unbiased for any predictions in a bin. The better known correction
+    :math:`\bar y (1 - \bar y) / (n - 1)` assumes equal predictions. It subtracts too
+    much in the bin of the largest predictions of a rare class.
 
-    Weights are not numbers of observations: for a debiased error a row of weight 2 is
-    one observation, and the same row twice is two.
+    Weights are not numbers of observations. For a debiased error, a row of weight 2 is
+    one observation, while a duplicated row is two observations.
 
     References
     ----------
@@ -300,7 +301,8 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
         return np.abs(miss / mass).max()
     if not debias:
         return share @ (miss / mass) ** 2
-    # The noise of a bin with one row cannot be estimated: merge with a neighbour.
+    # The noise of a bin with one row cannot be estimated: merge the bin with a
+    # neighbour.
     merged = []
     for sums in zip(mass, squares, miss, miss_squares, strict=True):
         if merged and min(_pairs(merged[-1]), _pairs(sums)) <= 0:
@@ -333,8 +335,9 @@ def smooth_calibration_error(
 ):
     r"""Return a calibration error without bins, with a data-driven bandwidth.
 
-    This error is continuous in the predictions, while an error in bins jumps when bin
-    edges move. Residuals are smoothed with a Gaussian kernel reflected at 0 and 1,
+    This error is continuous in the predictions. An error in bins, in contrast, jumps
+    when bin edges move. Residuals are smoothed with a Gaussian kernel reflected at 0
+    and 1,
 
     .. math::
         E_h = \int_0^1 \Bigl| \frac{1}{W} \sum_i w_i K_h(t, p_i) (y_i - p_i) \Bigr| dt,
@@ -355,7 +358,7 @@ def smooth_calibration_error(
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
     labels : array-like of shape (n_classes,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -370,8 +373,8 @@ def smooth_calibration_error(
 
     Notes
     -----
-    O(n): rows are summed in 16384 bins, and smoothed by a cosine transform. The error
-    differs from the integral by at most :math:`10^{-4}`.
+    The time is O(n): rows are summed in 16384 bins, and smoothed by a cosine transform.
+    The error differs from the integral by at most :math:`10^{-4}`.
 
     References
     ----------
@@ -424,8 +427,8 @@ def integrated_calibration_index(
 ):
     r"""Return the mean distance of predictions from a smooth calibration curve.
 
-    The index of clinical prediction models. The curve :math:`\hat c` is a local
-    quadratic regression (loess) of outcomes on predictions:
+    This index is used for clinical prediction models. The curve :math:`\hat c` is a
+    local quadratic regression (loess) of outcomes on predictions:
 
     .. math:: \mathrm{ICI} = \frac{1}{W} \sum_i w_i \, |p_i - \hat c(p_i)|
 
@@ -448,7 +451,7 @@ def integrated_calibration_index(
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
     labels : array-like of shape (n_classes,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -463,8 +466,8 @@ def integrated_calibration_index(
 
     Notes
     -----
-    O(n log n). With more than 512 different predictions, the regressions use the means
-    of 512 groups of equal mass.
+    The time is O(n log n). With more than 512 different predictions, the regressions
+    use the means of 512 groups of equal mass.
 
     References
     ----------
@@ -510,14 +513,14 @@ def _local_regression(rows, span):
     within = np.cumsum(mass[order], axis=1) >= span * mass.sum() * (1 - 1e-12)
     farthest = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
     reach = np.take_along_axis(distance, farthest, axis=1)
-    # If one prediction alone has that share of the weight, only its rows are used.
+    # If a single prediction has this share of the weight, only its rows are used.
     reach = np.where(reach > 0, reach, 1e-12)
     u = offset / reach
     kernel = mass * np.maximum(1 - np.abs(u) ** 3, 0.0) ** 3
     moments = [(kernel * u**power).sum(axis=1) for power in range(5)]
     normal = np.array([[moments[i + j] for j in range(3)] for i in range(3)])
     right = np.array([(kernel * u**power) @ y for power in range(3)])
-    # With one or two distinct predictions there are many solutions: the smallest.
+    # With one or two distinct predictions there are many solutions; take the smallest.
     inverse = np.linalg.pinv(normal.transpose(2, 0, 1), rcond=1e-10, hermitian=True)
     fitted = np.einsum("ij,ji->i", inverse[:, 0, :], right)
     return x, np.clip(fitted, 0.0, 1.0)
@@ -526,7 +529,7 @@ def _local_regression(rows, span):
 def equal_mass_bins(proba, weight, n_bins, ties=None):
     """Return the bin of every row, of about equal mass, numbered without gaps.
 
-    The bin follows from the middle of the weight of a prediction value, so that rows of
+    The bin of a prediction value follows from the middle of its weight, so that rows of
     equal prediction share a bin. ``ties`` holds the ties of the predictions, if known.
     """
     check_number(n_bins, name="n_bins", low=1)
@@ -536,7 +539,7 @@ def equal_mass_bins(proba, weight, n_bins, ties=None):
     middle = mass / -2
     middle += total
     middle *= n_bins / total[-1]
-    # The first group of each bin that is not empty.
+    # The first group of each non-empty bin.
     first = np.unique(np.searchsorted(middle, np.arange(n_bins)))
     first = ties.starts[first[first < middle.size]]
     bins = np.empty(proba.size, dtype=np.intp)

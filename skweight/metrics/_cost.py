@@ -80,8 +80,8 @@ def savings_score(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : "best_constant" or decision, default="best_constant"
-        The decision without a model: the cheapest constant decision, or always this
-        one, which need not be a label.
+        The decision without a model: the cheapest constant decision, or a given
+        decision for all rows, which need not be a label.
     **metadata : dict
         Arrays with one value per row that the costs refer to by name.
 
@@ -102,8 +102,8 @@ def savings_score(
 
     Notes
     -----
-    This is a ratio of sums over all rows: the mean of the savings of several folds
-    differs from the savings on all of their rows.
+    This is a ratio of sums over all rows. The mean of the savings of several folds
+    therefore differs from the savings on all rows of the folds.
 
     References
     ----------
@@ -160,8 +160,8 @@ def profit_score(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : None, "best_constant" or decision, default=None
-        What the profit is compared with: nothing (None), the cheapest constant
-        decision, or always this decision, which need not be a label.
+        Reference of the profit: nothing (None), the cheapest constant decision, or a
+        given decision for all rows, which need not be a label.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
@@ -178,7 +178,7 @@ def profit_score(
 
     Examples
     --------
-    A campaign in which a call costs 1 and a customer won brings 10:
+    In a campaign, a call costs 1 and a new customer brings 10:
 
     >>> from skweight import CostMatrix
     >>> from skweight.metrics import profit_score
@@ -206,8 +206,8 @@ def expected_cost_loss(
 
     .. math:: \frac{1}{n} \sum_i \sum_j p_{ij} \, C_i(y_i, j)
 
-    A differentiable version of the cost. This loss is not proper: its minimum has all
-    probability on the cheapest decision.
+    This is a differentiable version of the cost. The loss is not proper: at its
+    minimum, the cheapest decision has all the probability.
 
     Parameters
     ----------

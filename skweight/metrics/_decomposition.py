@@ -64,8 +64,9 @@ def brier_decomposition(
 ):
     r"""Decompose the Brier score into miscalibration, discrimination, uncertainty.
 
-    Two models with the same score may differ: one is miscalibrated, which a calibrator
-    can correct, and the other discriminates badly, which no calibrator can correct.
+    Two models with the same score may differ. One may be miscalibrated, which a
+    calibrator can correct. The other may discriminate badly, which no calibrator can
+    correct.
 
     .. math::
         S(p) = \underbrace{S(p) - S(r)}_{miscalibration}
@@ -84,14 +85,14 @@ def brier_decomposition(
     method : {"isotonic", "bins"}, default="isotonic"
         How predictions are recalibrated on these rows: by isotonic regression, or by
         the frequency in bins of equal mass. With bins, miscalibration and
-        discrimination are Murphy's reliability and resolution; differences inside a bin
+        discrimination are Murphy's reliability and resolution. Differences inside a bin
         count as miscalibration.
     n_bins : int, default=15
         Number of bins, for ``"bins"``.
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -106,8 +107,8 @@ def brier_decomposition(
 
     Notes
     -----
-    O(n log n). Miscalibration contains the noise of the recalibration, so it is
-    positive for a perfect model too; `calibration_error` removes that noise.
+    The time is O(n log n). Miscalibration contains the noise of the recalibration, so
+    it is positive for a perfect model too. `calibration_error` removes this noise.
 
     References
     ----------
@@ -145,9 +146,9 @@ def log_loss_decomposition(
 ):
     r"""Decompose the log loss into miscalibration, discrimination, uncertainty.
 
-    As `brier_decomposition`, with :math:`S(p)` the weighted mean of :math:`-y \log p -
-    (1 - y) \log(1 - p)`. The log loss is sensitive to errors of small probabilities;
-    the Brier score hardly is.
+    This is like `brier_decomposition`, with :math:`S(p)` the weighted mean of :math:`-y
+    \log p - (1 - y) \log(1 - p)`. The log loss is sensitive to errors of small
+    probabilities. The Brier score is hardly sensitive to them.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def log_loss_decomposition(
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -250,14 +251,14 @@ class CoxCalibration(NamedTuple):
     Attributes
     ----------
     slope : float
-        Below 1: predictions are too extreme, as those of an overfitted model. Above 1:
+        Below 1: predictions are too extreme, as in an overfitted model. Above 1:
         predictions are not extreme enough. 0 or less: the ranking of the rows is no
         better than chance.
     intercept : float
         Shift of all predicted log odds that corrects the mean prediction. Negative:
         predictions are too high, as after balancing.
     slope_error, intercept_error : float
-        Their standard errors, valid for weighted rows too.
+        Standard errors of both; also valid for weighted rows.
 
     Examples
     --------
@@ -283,8 +284,8 @@ def cox_calibration(
 ):
     r"""Return the calibration slope and intercept.
 
-    Training weights that were not inverted give an intercept far from 0; overfitting
-    gives a slope below 1. With :math:`s` the predicted log odds,
+    The intercept is far from 0 if training weights were not inverted. The slope is
+    below 1 if the model overfits. With :math:`s` the predicted log odds,
 
     .. math::
         \operatorname{logit} P(y = 1) = \alpha + \beta s \;\Rightarrow\; \text{slope }
@@ -303,7 +304,7 @@ def cox_calibration(
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -320,8 +321,9 @@ def cox_calibration(
 
     Notes
     -----
-    O(n): Newton's method on bins of the log odds, then one step on all rows. Standard
-    errors are those of the sandwich estimator, valid for weights of any kind.
+    The time is O(n): Newton's method on bins of the log odds, then one step on all
+    rows. Standard errors are those of the sandwich estimator, which is valid for any
+    weights.
 
     References
     ----------
@@ -380,7 +382,7 @@ def _cox(rows, clip=1e-12):
 def _log_odds(proba, clip):
     """Return the log odds of probabilities that are clipped to [clip, 1 - clip].
 
-    One logarithm of a ratio takes half the time of two.
+    The logarithm of a ratio takes half the time of two logarithms.
     """
     logit = np.empty(proba.shape)
     for start in range(0, proba.size, BLOCK):
@@ -422,7 +424,7 @@ def _fit_cox(objective, squared, basis, origin=None):
 
     free = fit_logistic(objective, np.zeros(basis.shape[1]), shape=shape)
     at = shape(objective).at(free)
-    # For many rows the Hessian is that of the cells, which is accurate enough here.
+    # For many rows, the Hessian of the cells is used, which is accurate enough here.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
     # If all probabilities are 0 or 1, the Hessian is zero.
     inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
@@ -442,7 +444,7 @@ def calibration_in_the_large(
 ):
     r"""Return the mean prediction of a class divided by its frequency.
 
-    Check this first after weighting: for a class of 1 % of the rows, balanced weights
+    Check this first after weighting. If a class has 1 % of the rows, balanced weights
     that were not inverted give a ratio of about forty.
 
     .. math:: \frac{\sum_i w_i p_i}{\sum_i w_i y_i}
@@ -460,7 +462,7 @@ def calibration_in_the_large(
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
     labels : array-like of shape (n_classes,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 
@@ -471,7 +473,7 @@ def calibration_in_the_large(
 
     See Also
     --------
-    cox_calibration : Its intercept measures the same in log odds.
+    cox_calibration : The intercept measures the same in log odds.
 
     Examples
     --------
@@ -512,7 +514,7 @@ def calibration_metrics(
     pos_label : object, default=None
         The positive label; not needed for 0/1, -1/1, booleans, or two columns.
     labels : array-like of shape (2,), default=None
-        Labels of the columns of `y_proba`; None are the sorted labels of `y_true`.
+        Labels of the columns of `y_proba`; None means the sorted labels of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
 

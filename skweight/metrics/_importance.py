@@ -14,8 +14,8 @@ def importance_weighted_scorer(scorer, weighting=None):
     r"""Return a scorer that estimates the score of a model on a target population.
 
     Cross-validation chooses the model that is best on the population of the training
-    rows. With the density ratio as weights, the scores of held-out rows estimate those
-    on the target population (importance-weighted cross-validation):
+    rows. With the density ratio as weights, the scores of held-out rows estimate the
+    scores on the target population (importance-weighted cross-validation):
 
     .. math:: \frac{\sum_i w(x_i)\, \ell(y_i, \hat f(x_i))}{\sum_i w(x_i)}, \qquad
         w(x) = \frac{p_{target}(x)}{p_{train}(x)}
@@ -50,8 +50,8 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Notes
     -----
-    The estimate is nearly unbiased, with a variance that grows as the effective sample
-    size falls: compare ``std_test_score`` over folds with the differences between
+    The estimate is nearly unbiased. Its variance increases as the effective sample size
+    decreases: compare ``std_test_score`` over folds with the differences between
     models. For ``estimator="classifier"`` the weights are those of `weigh`, not the
     out-of-fold weights of `fit_weigh`.
 

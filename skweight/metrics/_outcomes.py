@@ -14,8 +14,8 @@ from skweight._utils.validation import (
     say,
 )
 
-# Rows that weigh less, relative to the heaviest, count as rows of weight zero: squares
-# of smaller weights are no numbers.
+# Rows with a smaller weight, relative to the largest weight, count as rows of weight
+# zero, because the squares of smaller weights are not finite numbers above zero.
 _NOTHING = 1e-140
 
 
@@ -32,7 +32,7 @@ class Outcomes(NamedTuple):
 
 
 def one_class(data, *, owner):
-    """Return the outcomes of the positive class of two.
+    """Return the outcomes of the positive class of two classes.
 
     ``data`` are the positional arguments of `outcomes_by_class`.
     """
@@ -117,7 +117,8 @@ def outcomes_by_class(
         )
     columns = range(len(labels))
     if len(labels) == 2:
-        # The errors of two classes are equal up to their sign: one class is enough.
+        # The errors of two classes are equal except for their sign: one class is
+        # enough.
         columns = [1 if pos_label is None else _position(pos_label, labels, owner)]
     return [
         Outcomes((y_true == labels[k]).astype(float), proba[:, k], weight)

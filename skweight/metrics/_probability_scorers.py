@@ -38,9 +38,9 @@ _METRICS = {
 def make_calibration_scorer(metric="calibration_error", **options):
     """Return a scorer for the calibration of a classifier.
 
-    Use it together with a score of ranking or loss, in ``scoring={...}``: a model that
-    predicts the prevalence for every row has a perfect calibration. To select by a
-    single score, use the log loss, which includes calibration.
+    Use it together with a score of ranking or loss, in ``scoring={...}``, because a
+    model that predicts the prevalence for every row has a perfect calibration. To
+    select models by a single score, use the log loss, which includes calibration.
 
     Parameters
     ----------

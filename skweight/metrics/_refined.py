@@ -31,21 +31,21 @@ from skweight.calibration._rows import count_rows, to_effective_rows
 class RefinedLogLoss:
     r"""Log loss of the population after a sigmoid fitted to the same rows.
 
-    Watch it on validation rows to stop a boosted or deep model that was trained with
-    emphasis (class weights, resampling, a focal loss) and will be calibrated. The plain
-    log loss of such a model has two parts: the quality of its ranking, and the
-    miscalibration by emphasis, which a calibrator will correct later. The second part
-    hides the first during training. This metric removes it by a sigmoid fitted at every
-    round [1]_:
+    Use it as the validation metric for early stopping of a boosted or deep model that
+    was trained with emphasis (class weights, resampling, a focal loss) and will be
+    calibrated. The plain log loss of such a model has two parts: the quality of its
+    ranking, and the miscalibration by emphasis, which a calibrator will correct later.
+    During training, the second part hides the first. This metric removes the second
+    part with a sigmoid that is fitted at every round [1]_:
 
     .. math:: \min_{a > 0,\, b} \frac{1}{W} \sum_i w_i\,
        \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr),
 
-    with more than two classes the softmax of :math:`a z_i + b`, one slope a for all
-    classes and a bias for each: the fewest parameters that undo class weights. Weights
-    are the population weights of the validation rows, without emphasis. Use a patience
-    of about 100 rounds at a learning rate of 0.1, because the curve is flatter than
-    that of the plain log loss.
+    with more than two classes the softmax of :math:`a z_i + b`. It has one slope a for
+    all classes and a bias for each class: the fewest parameters that undo class
+    weights. Weights are the population weights of the validation rows, without
+    emphasis. Use a patience of about 100 rounds at a learning rate of 0.1, because the
+    curve is flatter than that of the plain log loss.
 
     ============== ==================================================================
     library        where it goes
@@ -62,9 +62,9 @@ class RefinedLogLoss:
     ----------
     raw : bool, default=False
         Whether predictions are raw scores (log odds, logits) and not probabilities.
-        XGBoost and LightGBM pass raw scores where the objective is a function, such as
+        XGBoost and LightGBM pass raw scores if the objective is a function, such as
         :class:`~skweight.objectives.FocalObjective`. CatBoost always passes raw scores,
-        and this parameter has no effect.
+        so this parameter has no effect there.
 
     See Also
     --------
@@ -76,7 +76,7 @@ class RefinedLogLoss:
     Newton's method starts from the result of the previous round, so that most rounds
     need one or two passes over the rows. The result does not depend on the start.
     Targets are smoothed as in Platt scaling, so that separable rows have a finite
-    slope. The start is the only state of the object, and is not pickled.
+    slope. The object stores only the start of the next round, which is not pickled.
 
     HistGradientBoostingClassifier multiplies ``class_weight`` into the weights of its
     validation rows: use ``sample_weight`` for balancing instead (as
@@ -90,8 +90,8 @@ class RefinedLogLoss:
 
     Examples
     --------
-    A model trained as if the classes were equally frequent is as good as any other
-    after calibration:
+    A model was trained as if the classes were equally frequent. After calibration it is
+    as good as any other model:
 
     >>> import numpy as np
     >>> from sklearn.metrics import log_loss
@@ -119,8 +119,8 @@ class RefinedLogLoss:
         return {"raw": self.raw}
 
     def __deepcopy__(self, memo):
-        # As for a function. CatBoost copies its parameters, and scikit-learn's clone
-        # fails if a parameter is not the object that was passed.
+        # Like a function, the object is not copied. CatBoost copies its parameters, and
+        # scikit-learn's clone fails if a parameter is not the same object.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -133,7 +133,7 @@ class RefinedLogLoss:
         y_pred : array-like of shape (n_samples,) or (n_samples, n_classes)
             Probabilities of class 1 or of every class; raw scores with ``raw=True``.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights; rows of weight zero are as if removed.
+            Population weights; rows of weight zero are ignored.
 
         Returns
         -------

@@ -10,8 +10,8 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
     """Return a scorer that selects models by the cost of their decisions.
 
     Pass it as ``scoring=`` to a search or a cross-validation. Costs in columns are read
-    from the X of the scorer and need no routing. Costs in metadata are passed to
-    `predict` of the model as well, which scorers of scikit-learn do not do.
+    from the X of the scorer and need no routing. Costs in metadata are also passed to
+    `predict` of the model. Scorers of scikit-learn do not do this.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
         Costs of decisions.
     kind : {"cost", "savings", "profit"}, default="cost"
         ``"cost"``: minus the total cost of the rows, so that a mean over folds selects
-        by summed cost. ``"profit"``: the total profit over the baseline, which selects
-        the same. ``"savings"``: the share saved, a ratio per fold whose mean weights
-        all folds equally; for reports rather than for selection.
+        by summed cost. ``"profit"``: the total profit over the baseline, which makes
+        the same selection. ``"savings"``: the share saved, a ratio per fold. Its mean
+        weights all folds equally, so it is better for reports than for selection.
     baseline : "best_constant" or label, default="best_constant"
         The decision without a model, for savings and profit; see `savings_score`.
 

@@ -1,6 +1,6 @@
-"""The figures that a monitor watches.
+"""The statistics that a monitor tests.
 
-Every figure is a weighted mean over rows, so that only sums are stored.
+Every statistic is a weighted mean over rows, so that only sums are stored.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from skweight.decision._base import positions_decided
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
-# Probabilities are clipped before their log odds are computed: no votes in a forest
-# must not become infinite log odds.
+# Probabilities are clipped before their log odds are computed, because a class without
+# votes in a forest would have infinite log odds.
 CLIP = 1e-4
-# Log odds with less of a spread are those of a single row, whatever rounding says.
+# With a smaller spread, all log odds are equal except for rounding.
 _LEAST_SPREAD = 1e-60
 # Figures whose tolerance is relative to the frequency of their class.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
@@ -65,8 +65,8 @@ class Predictions(NamedTuple):
 def _row_weights(weighting, X):
     """Return the product of the weights that depend on X only, or None.
 
-    Weights that depend on the class change with the class frequencies, which have their
-    own figures.
+    Weights that depend on the class are not included. They change with the class
+    frequencies, which are monitored separately.
     """
     total = None
     for factor in getattr(weighting, "factors_", [weighting]):
@@ -92,7 +92,7 @@ class Figures:
     ----------
     classes : ndarray of shape (n_classes,)
     shown : list of int
-        Classes with their own figures; of two classes only the rarer one.
+        Classes with their own statistics; of two classes only the rarer one.
     slope_scale : dict {int: (centre, spread)}
         By class: mean and variance of the log odds, weighted by p (1 - p). Empty
         without probabilities.
@@ -176,7 +176,7 @@ class Figures:
 def _scale_of_slope(p, weight):
     """Return centre and spread of the log odds of a class.
 
-    Centred, so that a shift of all log odds does not change the slope.
+    The log odds are centred, so that a shift of all log odds does not change the slope.
     """
     logit, information = log_odds(p), weight * p * (1 - p)
     if not information.any():

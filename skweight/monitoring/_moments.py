@@ -3,12 +3,12 @@
 If nothing has changed, new rows and rows of the reference come from one distribution.
 The difference of the two means then has cumulants that follow from sums over all rows.
 Its distribution is approximated by a gamma distribution (Pearson's type III) for the
-skewness, and by tails of Student's t for the remaining kurtosis. Both matter far out in
-the tails, where a test that is repeated a thousand times has its threshold. If one row
-in a hundred is positive, a normal distribution gives several times too many alarms.
+skewness, and by tails of Student's t for the remaining kurtosis. Both matter in the far
+tails: a test that is repeated a thousand times has its threshold there. If one row in a
+hundred is positive, a normal distribution gives several times too many alarms.
 
-The approximation fails for very few rows. There Cantelli's and Markov's inequalities
-are used: they hold for every distribution, and have less power.
+The approximation fails for very few rows. Cantelli's and Markov's inequalities are used
+in this case. They hold for every distribution, and have less power.
 """
 
 from math import comb

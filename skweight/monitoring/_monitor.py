@@ -29,8 +29,8 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# Factor of the variance of a reference of fold models: their figures also contain the
-# noise of the fits. Measured by benchmarks/monitor_alarms.py.
+# Factor of the variance of a reference of fold models, because their statistics also
+# contain the noise of the fits. Measured by benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 _LARGEST_WEIGHT = 1e70
@@ -39,25 +39,26 @@ _LARGEST_WEIGHT = 1e70
 class WeightMonitor(BaseEstimator):
     r"""Test a stream of batches for changes since a classifier was trained.
 
-    `fit` learns figures of held-out rows as the reference: class frequencies, mean
-    probabilities, calibration, recall and quantiles of the weights. `update` adds a
-    batch to the stream, with labels or without, and returns a report. You may look at
-    the report after every batch: the probability that an unchanged stream ever raises
-    an alarm is at most `alpha`, for any number of batches.
+    `fit` computes statistics of held-out rows, called figures in the report, as the
+    reference: class frequencies, mean probabilities, calibration, recall and quantiles
+    of the weights. `update` adds a batch to the stream, with labels or without, and
+    returns a report. You may read the report after every batch: the probability that an
+    unchanged stream ever raises an alarm is at most `alpha`, for any number of batches.
 
-    Each figure is a weighted mean over rows. After each batch, the rows of several
-    windows are compared with the reference: those of the newest block, of the two
-    newest blocks, and so on in growing steps. The comparison of figure f over window w
-    at look t raises an alarm if its p-value is at most
+    Each statistic is a weighted mean over rows. After each batch, the rows of several
+    windows are compared with the reference: the newest block, the two newest blocks,
+    and so on in growing steps. The comparison of statistic f over window w at look t
+    raises an alarm if its p-value is at most
 
     .. math::
         \frac{\alpha}{F_t} \cdot q_t \cdot r_{w,t}, \qquad
         q_t = \frac{50}{(t + 49)(t + 50)}, \qquad
         \sum_{t \ge 1} q_t = 1, \quad \sum_w r_{w,t} = 1
 
-    with :math:`F_t` the number of figures of the look. The levels add up to
-    :math:`\alpha`. This is a union bound, which needs no independence: all tests share
-    the same reference. Half of the level of a look goes to the newest block.
+    with :math:`F_t` the number of statistics of the look. The levels add up to
+    :math:`\alpha`. This is a union bound. It does not need independence, because all
+    tests share the same reference. Half of the level of a look goes to the newest
+    block.
 
     Each test compares the means of two samples, so that the noise of the reference is
     included. A model that was miscalibrated in the reference is compared with that
@@ -72,15 +73,15 @@ class WeightMonitor(BaseEstimator):
         model was not fitted on.
     alpha : float, default=0.01
         Probability that a stream without changes ever raises an alarm, in (0, 1), over
-        all figures and all batches. Raising it detects changes sooner and gives more
+        all statistics and all batches. Raising it detects changes sooner and gives more
         false alarms.
     tolerance : float, default=0.0
-        Change that is ignored: relative to the frequency of a class for class
-        frequencies and probabilities, absolute for recall, for the slope and for shares
-        of weights. In a long stream even tiny changes become significant; raising
-        `tolerance` ignores them.
+        Change that is ignored. It is relative to the frequency of a class for class
+        frequencies and probabilities, and absolute for recall, for the slope and for
+        shares of weights. In a long stream even tiny changes become significant;
+        raising `tolerance` ignores them.
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
-        Quantiles of the training weights that are watched, if weights depend on X.
+        Quantiles of the training weights to monitor, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None
         Splits for the reference; None means 5 stratified folds, or a single hold-out
         set if there are many rows. `groups` passed to `fit` are kept together.
@@ -128,11 +129,11 @@ class WeightMonitor(BaseEstimator):
     assume a known mean, while here the mean is estimated from the reference, and they
     have less power for a large change in a single batch.
 
-    The monitor stores sums, not rows: it can be stored where the data must not be, and
-    its size is bounded for a stream of any length. `update` costs one prediction of the
-    batch and O(rows). Batches are combined until they have 50 rows, and then tested
-    together. Rows should be independent: for grouped rows (many orders of one customer)
-    the tests are too sensitive.
+    The monitor stores sums, not rows. It can therefore be stored in places where the
+    data are not allowed, and its size is bounded for a stream of any length. `update`
+    takes one prediction of the batch and O(rows). Batches are combined until they have
+    50 rows, and then tested together. Rows should be independent: for grouped rows
+    (many orders of one customer) the tests are too sensitive.
 
     Fold models are fitted on fewer rows than the monitored model, which makes the
     reference slightly too pessimistic for some learners; a ``FrozenEstimator`` with
@@ -333,7 +334,7 @@ class WeightMonitor(BaseEstimator):
             self._figures.sums_with_labels(predictions, codes, weight),
         ]
 
-    # -- watching ----------------------------------------------------------------------
+    # -- monitoring --------------------------------------------------------------------
 
     def restart(self):
         """Begin a new stream with the same reference, for example after an alarm.

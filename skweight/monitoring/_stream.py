@@ -1,10 +1,10 @@
 """A sequential test, valid after every batch of a stream of any length.
 
-A block is one batch, or several small batches with at least `MIN_ROWS` rows. After each
-block, the rows since several earlier blocks (windows) are compared with the reference.
-Each comparison has a share of alpha, fixed in advance. The shares of all figures,
-windows and looks add up to at most 1. By the union bound, the probability of any false
-alarm is at most alpha.
+A block is one batch, or several small batches with at least `MIN_ROWS` rows in total. A
+window holds all rows since an earlier block. After each block, several windows are
+compared with the reference. Each comparison has a share of alpha, fixed in advance. The
+shares of all statistics, windows and looks add up to at most 1. By the union bound, the
+probability of any false alarm is at most alpha.
 
 Half of alpha is spent in the first `HALF_SPENT` looks: t looks spend t / (t +
 HALF_SPENT) of alpha. Half of the level of a look goes to the newest block, so that a
@@ -21,8 +21,8 @@ from skweight.monitoring._report import DriftFigure
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# Windows are kept for all of the newest blocks, for 8 to 16 blocks in every doubling of
-# the age, and beyond the oldest age only for the start of the stream.
+# Number of kept windows: all of the newest blocks, 8 to 16 blocks in every doubling of
+# the age, and beyond the oldest age only the start of the stream.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
@@ -66,10 +66,10 @@ class Stream:
     block : ndarray of shape (n_figures, N_SUMS)
         Sums of the newest block; rows are added until the block is tested.
     p_value : ndarray of shape (n_figures,)
-        The smallest p-value so far, divided by its share of alpha: at most alpha if
-        there was an alarm. ``alarm_at``, ``onset``, ``mean_since`` and ``rows_since``
-        belong to that p-value: the batch of the alarm, the likely first batch of the
-        change, and mean and rows since then.
+        The smallest p-value so far, divided by its share of alpha. It is at most alpha
+        if there was an alarm. ``alarm_at``, ``onset``, ``mean_since`` and
+        ``rows_since`` belong to this p-value: the batch of the alarm, the likely first
+        batch of the change, and the mean and the number of rows since that batch.
     """
 
     def __init__(self, names):

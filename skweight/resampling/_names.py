@@ -65,7 +65,7 @@ def times_in(X):
 
 
 def say_of_times(sampler, X):
-    """Return why a sampler that makes rows cannot do so with times."""
+    """Return why a sampler that creates rows cannot create times."""
     return (
         f"{sampler} makes new rows out of numbers and categories, and the columns "
         f"{say(times_in(X))} hold times. Turn them into numbers first, such as days "

@@ -50,10 +50,10 @@ class ProjectionNeighbors(BaseEstimator):
 
     Notes
     -----
-    :math:`O(T n d (\log n + L))` time for T trees and leaves of L rows, where the exact
-    search in many dimensions costs :math:`O(n^2 d)`; :math:`O(n (d + T))` memory.
-    Distances are computed in single precision on centred rows. The share of true
-    neighbours that are found depends on the data; see the user guide. With at most
+    The time is :math:`O(T n d (\log n + L))` for T trees and leaves of L rows, while
+    the exact search in many dimensions takes :math:`O(n^2 d)`. The memory is :math:`O(n
+    (d + T))`. Distances are computed in single precision on centred rows. The share of
+    true neighbours that are found depends on the data; see the user guide. With at most
     `leaf_size` rows the search is exact.
 
     References

@@ -63,8 +63,8 @@ def resample(
 ):
     r"""Resample rows with their weights, by any sampler of imbalanced-learn.
 
-    A selected or repeated row keeps its weight. A row that a sampler of the SMOTE
-    family interpolates between rows i and j gets the interpolated weight,
+    A selected or repeated row keeps its weight. A sampler of the SMOTE family
+    interpolates a row between rows i and j. This row gets the interpolated weight,
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
 
@@ -86,11 +86,12 @@ def resample(
         Non-negative weights, or several vectors of weights. Rows with a weight of zero
         are removed before resampling.
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
-        Weight of a synthetic row: interpolated between the two rows, that of the nearer
-        of the two rows, or the mean weight of its class. A synthetic row of SMOTEN,
-        which is a vote of neighbours of a drawn row, gets the mean weight of the
-        voters, or the weight of the drawn row. If a sampler extrapolates, as SVMSMOTE
-        does, weights are clipped to the range of the input weights.
+        Weight of a synthetic row. "interpolate": interpolated between the two rows.
+        "parent": the weight of the nearer of the two rows. "class_mean": the mean
+        weight of its class. A synthetic row of SMOTEN is a vote of the neighbours of a
+        drawn row. It gets the mean weight of the voters, or the weight of the drawn
+        row. If a sampler extrapolates, as SVMSMOTE does, weights are clipped to the
+        range of the input weights.
     preserve_mass : bool, default=False
         Whether to scale the weights of every class so that their total does not change.
         False lets the total weight of a class change with its number of rows, which is
@@ -126,9 +127,9 @@ def resample(
     -----
     The cost is that of the sampler, plus O(n) time and memory for each vector. The rule
     "parent" carries :math:`\log_2 n` columns of bits. Without `preserve_mass`, the mean
-    weight of a class does not change: in expectation for the first two rules, if the
-    sampler draws rows uniformly, and exactly for the third. The total weight of a class
-    is then proportional to its number of rows.
+    weight of a class does not change. For the first two rules this holds in
+    expectation, if the sampler draws rows uniformly; for the third rule it is exact.
+    The total weight of a class is then proportional to its number of rows.
 
     References
     ----------

@@ -42,7 +42,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     rows_ : ndarray of shape (n_resampled,)
         Position of the row in the input; -1 for a synthetic row.
     sample_indices_ : ndarray of shape (n_resampled,)
-        The same, if the sampler only selects rows.
+        The same as ``rows_``, if the sampler only selects rows.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -80,7 +80,7 @@ def _counted(batches, progress):
 def write_with(source, to, column, weigh):
     """Write a dataset with a column of weights to a Parquet file.
 
-    The file gets its final name when it is complete.
+    The file is renamed to its final name when it is complete.
     """
     dataset = dataset_of(source)
     pyarrow = import_optional("pyarrow", extra="arrow", feature="Writing Parquet files")

@@ -94,7 +94,7 @@ class Roles(NamedTuple):
 
 
 def names_of(chunk):
-    """Return the names of the columns of a chunk, or None where it has none."""
+    """Return the names of the columns of a chunk, or None if there are none."""
     if engine_of(chunk) == "pyarrow":
         return list(chunk.schema.names)
     if isinstance(chunk, dict):
@@ -151,7 +151,7 @@ def table_of(chunk, columns):
             return chunk[0]
         return chunk
     if isinstance(columns, int):
-        # The position of a whole table in a tuple.
+        # The position of a whole table within a tuple.
         return chunk[columns]
     if isinstance(chunk, np.ndarray) and chunk.dtype.names is None:
         return chunk[:, columns]
@@ -160,7 +160,7 @@ def table_of(chunk, columns):
     return pd.DataFrame({column: column_of(chunk, column) for column in columns})
 
 
-# Labels keep their type: conversion of all labels to strings would be slow.
+# Labels keep their type, because conversion of all labels to strings would be slow.
 _TAKE = {"X": table_of, "y": raw_column_of}
 
 

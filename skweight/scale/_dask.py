@@ -7,7 +7,7 @@ import numpy as np
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
-# With verbose > 0, partitions are computed in so many portions.
+# With verbose > 0, partitions are computed in this many groups.
 _PORTIONS = 10
 
 

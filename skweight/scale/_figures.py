@@ -1,4 +1,4 @@
-"""Metrics of binned scores: a bin and class counts as one row at its mean score."""
+"""Metrics of binned scores: each bin and class is one row at its mean score."""
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -100,13 +100,13 @@ def cost_threshold(binned, calibrator, cost, classes):
     position = np.searchsorted(bins, binned.bins)
     mass = np.zeros((2, bins.size))
     np.add.at(mass, (binned.codes, position), binned.mass)
-    # The second class is chosen from the j-th bin on: false negatives are below it,
-    # false positives above.
+    # The second class is chosen from the j-th bin on. Bins below the j-th contain false
+    # negatives, the other bins false positives.
     missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
     false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
-    # Among equal costs, take the middle of the longest run.
+    # If costs are equal, take the middle of the longest run.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)

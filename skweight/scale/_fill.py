@@ -53,8 +53,8 @@ def partials_of(chunks, statistics, roles):
 def sum_partition(chunks, statistics, roles):
     """Return (pickled sums, None) of a partition, or (None, error message).
 
-    The error is returned, not raised: the engine would only try again, and the results
-    of the other partitions would be lost.
+    The error is returned and not raised. If it were raised, the engine would only try
+    again, and the results of the other partitions would be lost.
     """
     try:
         return pickle.dumps(partials_of(chunks, statistics, roles)), None
@@ -120,7 +120,7 @@ class Progress:
         self.n_parts = self.n_rows = 0
 
     def add(self, n_rows):
-        """Count a chunk or a partition; ``n_rows`` None is unknown."""
+        """Count a chunk or a partition; ``n_rows`` is None if it is not known."""
         self.n_parts += 1
         self.n_rows += n_rows or 0
         if self.verbose and monotonic() - self.last_line >= _EVERY:

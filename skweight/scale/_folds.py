@@ -13,11 +13,11 @@ def hash_folds(key, n_folds=5, *, seed=0):
 
     Use it for held-out scores of data larger than memory: train without fold f, score
     fold f, and calibrate on the scores of all folds, or hold out only one fold. The
-    fold of a row depends only on its key. Hence the fold is the same in every engine,
-    for any partitions and order of the rows, when a lost partition is computed again,
-    and when rows are added. Rows of the same key, such as a customer, stay together. Do
-    not use random numbers: a lazy engine draws new ones at each computation, so that
-    training rows may appear as held out.
+    fold of a row depends only on its key. It is therefore the same in every engine and
+    for any partitions and order of the rows. It does not change if a lost partition is
+    computed again, or if rows are added. Rows of the same key, such as a customer, stay
+    together. Do not use random numbers: a lazy engine draws new numbers at each
+    computation, so that training rows may appear as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -47,8 +47,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
 
     Notes
     -----
-    About a microsecond per row in Python. In SQL: ``conv(substring(md5(concat('0:',
-    key)), 1, 8), 16, 10) % 5``.
+    It takes about a microsecond per row in Python. In SQL:
+    ``conv(substring(md5(concat('0:', key)), 1, 8), 16, 10) % 5``.
 
     Examples
     --------

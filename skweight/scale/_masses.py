@@ -14,8 +14,8 @@ _N_SUMS = 3
 class CellMasses(Sums):
     r"""Total weight of every combination of values of some columns, chunk by chunk.
 
-    Raking, balanced groups and reweighing are fitted on it in place of the rows. A cell
-    is a combination of values that occurs. `margin` gives the shares of a single
+    Raking, balanced groups and reweighing are fitted on these sums instead of the rows.
+    A cell is a combination of values that occurs. `margin` gives the shares of a single
     column.
 
     .. math:: W_c = \sum_{i \in c} s_i
@@ -31,8 +31,8 @@ class CellMasses(Sums):
     Attributes
     ----------
     mass_ : dict {tuple: float}
-        Total weight of every cell. A cell holds the values of `columns` in their order,
-        then the label with `by_label`; None is a missing value.
+        Total weight of every cell. A cell holds the values of `columns` in their order.
+        With `by_label`, the label follows. None is a missing value.
     n_rows_ : int
         Number of rows of positive weight.
     keys : set
@@ -44,8 +44,8 @@ class CellMasses(Sums):
 
     Notes
     -----
-    O(n) time. Sums are float64, so that the order of the chunks changes at most the
-    last digits.
+    The time is O(n). Sums are float64, so that the order of the chunks changes at most
+    the last digits.
 
     Examples
     --------
@@ -150,15 +150,15 @@ class CellMasses(Sums):
         X : DataFrame
             `columns` of every cell of positive weight.
         y : ndarray or None
-            Labels, where they are counted.
+            Labels, if they are counted.
         sample_weight : ndarray
-            Total weight of each cell, divided by its number of rows here.
+            Total weight of each cell, divided by its number of returned rows.
         """
         import pandas as pd
 
         totals = self._totals()
         cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
-        # Strategies warn about cells of a single row, so that these must stay single.
+        # Strategies warn about cells of a single row, so one row must stay one row.
         times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
         rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
         columns = [[row[index] for row in rows] for index in range(len(self.columns))]
@@ -190,10 +190,10 @@ class CellMasses(Sums):
 class ClassMasses(Sums):
     r"""Weighted counts of the rows of every class, chunk by chunk.
 
-    Strategies that weight rows by class are fitted on it in place of the rows:
+    Strategies that weight rows by class are fitted on these sums instead of the rows:
     ``fit_statistics`` of :class:`~skweight.BalancedWeighting`,
-    ``EffectiveNumberWeighting``, ``ClassWeighting``, ``PriorWeighting`` and others. Its
-    size is a few hundred bytes, for any number of rows.
+    ``EffectiveNumberWeighting``, ``ClassWeighting``, ``PriorWeighting`` and others. The
+    object has a size of a few hundred bytes, for any number of rows.
 
     .. math:: n_k, \qquad W_k = \sum_{i \in k} s_i, \qquad \sum_{i \in k} s_i^2
 
@@ -217,8 +217,8 @@ class ClassMasses(Sums):
 
     Notes
     -----
-    O(n) time. Chunks may come in any order and on any machine, and may lack classes.
-    Sums are float64, so that the order changes at most the last digits.
+    The time is O(n). Chunks may come in any order and on any machine, and may lack
+    classes. Sums are float64, so that the order changes at most the last digits.
 
     References
     ----------
@@ -317,7 +317,7 @@ def _sums_of_cells(values, weight):
     for column in values:
         code, level = pd.factorize(column, use_na_sentinel=False)
         codes = codes * len(level) + code
-        # Codes of occurring combinations only, so that nothing overflows.
+        # Codes are for occurring combinations only, so that nothing overflows.
         used, codes = np.unique(codes, return_inverse=True)
         before = used // len(level)
         levels = [labels[before] for labels in levels]

@@ -205,7 +205,7 @@ def _needed(x, y, tol):
     """Return the positions of the knots that linear interpolation needs."""
     needed, start = [0], 0
     while start < x.size - 1:
-        # The farthest knot such that a line is close to all knots in between, found by
+        # Find the farthest knot for which a line is close to all knots in between, by
         # doubling the step and then by bisection.
         good, step = start + 1, 2
         while start + step < x.size and _straight(x, y, start, start + step, tol):

@@ -13,7 +13,7 @@ from skweight.scale._labels import encode
 
 # Rows of a block: temporary arrays stay in the processor's cache.
 _BLOCK = 1 << 15
-# Bins are stored in blocks of so many; empty blocks are not stored.
+# Number of bins in a block; empty blocks are not stored.
 _PER_BLOCK = 64
 # Sums of rows, weights, squared weights, and weights times scores.
 _N_SUMS = 4
@@ -49,14 +49,15 @@ class BinnedScores(NamedTuple):
 class ScoreStatistics(Sums):
     r"""Sum the scores of two classes in bins, chunk by chunk.
 
-    Calibrators are fitted on it by ``fit_statistics`` in place of the rows, and its
-    methods return metrics without a further pass. It stores, for every bin of the log
-    odds and class, the number of rows, :math:`\sum w`, :math:`\sum w^2` and :math:`\sum
-    w z`. Hence effective rows are exact, and the score of a bin is the mean of its
-    scores. Its size is a few hundred kilobytes, for any number of rows.
+    Calibrators are fitted on these sums by ``fit_statistics``, instead of the rows. The
+    methods of the object return metrics without a further pass. For every bin of the
+    log odds and every class, it stores the number of rows, :math:`\sum w`, :math:`\sum
+    w^2` and :math:`\sum w z`. Effective rows are therefore exact, and the score of a
+    bin is the mean of its scores. The size is a few hundred kilobytes, for any number
+    of rows.
 
-    The scores must be of rows that the model was not fitted on (see
-    :func:`hash_folds`), and the weights population weights.
+    The scores must come from rows that the model was not fitted on (see
+    :func:`hash_folds`). The weights must be population weights.
 
     Parameters
     ----------
@@ -65,9 +66,9 @@ class ScoreStatistics(Sums):
         with the square of this number: about 1e-6 for the default, but 0.02 at the
         steps of an isotonic curve.
     limit : float, default=20.0
-        The bins cover scores from ``-limit`` to ``limit``. Scores outside go to two
-        outer bins, whose score is the mean of their scores. Raise it for scores that
-        are not log odds.
+        The bins cover scores from ``-limit`` to ``limit``. Scores outside are added to
+        two outer bins; the score of an outer bin is the mean of its scores. Raise it
+        for scores that are not log odds.
     classes : array-like of shape (2,), default=None
         Both labels, sorted; other labels are an error. None takes the labels of the
         rows.
@@ -99,11 +100,11 @@ class ScoreStatistics(Sums):
 
     Notes
     -----
-    O(n) time. For three or more classes, use one object for each class against the
-    rest, with the log odds of the class and ``y == label``, and divide the calibrated
-    probabilities by their sum. Or fit a calibrator in memory on a sample with a fixed
-    number of rows per class, with ``sample_weight`` equal to the weight of the class
-    divided by its number of sampled rows.
+    The time is O(n). For three or more classes, use one object for each class against
+    the rest, with the log odds of the class and ``y == label``, and divide the
+    calibrated probabilities by their sum. Alternatively, fit a calibrator in memory on
+    a sample with a fixed number of rows per class. Its ``sample_weight`` is the weight
+    of the class divided by its number of sampled rows.
 
     References
     ----------
@@ -294,7 +295,7 @@ class ScoreStatistics(Sums):
         Parameters
         ----------
         calibrator : BaseCalibrator, default=None
-            Fitted calibrator of two classes; None takes the scores as log odds.
+            Fitted calibrator of two classes; None uses the scores as log odds.
 
         Returns
         -------
@@ -309,7 +310,7 @@ class ScoreStatistics(Sums):
         Parameters
         ----------
         calibrator : BaseCalibrator, default=None
-            Fitted calibrator of two classes; None takes the scores as log odds.
+            Fitted calibrator of two classes; None uses the scores as log odds.
         n_bins : int, default=15
             Number of bins of the curve.
         confidence : float, default=0.95
@@ -328,7 +329,7 @@ class ScoreStatistics(Sums):
         Parameters
         ----------
         calibrator : BaseCalibrator, default=None
-            Fitted calibrator of two classes; None takes the scores as log odds.
+            Fitted calibrator of two classes; None uses the scores as log odds.
         n_bins : int, default=15
             Number of bins of equal mass.
         debias : bool, default=True
@@ -351,7 +352,7 @@ class ScoreStatistics(Sums):
             its frequency: the threshold is the prevalence. Costs choose the threshold
             with the lowest total cost on these rows.
         calibrator : BaseCalibrator, default=None
-            Fitted calibrator of two classes; None takes the scores as log odds.
+            Fitted calibrator of two classes; None uses the scores as log odds.
 
         Returns
         -------
@@ -376,7 +377,7 @@ class ScoreStatistics(Sums):
         coverage : float, default=0.9
             In (0, 1).
         calibrator : BaseCalibrator, default=None
-            Fitted calibrator of two classes; None takes the scores as log odds.
+            Fitted calibrator of two classes; None uses the scores as log odds.
         by_class : bool, default=False
             Whether the coverage holds for each class, with one quantile per class.
 

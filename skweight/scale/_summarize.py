@@ -20,8 +20,8 @@ def summarize(
     """Fill statistics with the rows of a file, a table or an engine, in one pass.
 
     Use it for data that are larger than memory, or on other machines. The engine reads
-    and distributes the rows; each worker sums its partitions, and the sums, some
-    kilobytes each, are added here.
+    and distributes the rows. Each worker sums its partitions. The sums, some kilobytes
+    for each partition, are added here.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def summarize(
     ------
     ValueError
         If a chunk cannot be summed, because its columns, labels, scores or weights are
-        not valid. The message names the chunk; the statistics contain the chunks
-        before. Also if a generator is exhausted, or a partition of this source is in
-        the statistics already.
+        not valid. The message names the chunk; the statistics contain the chunks before
+        it. Also if a generator is exhausted, or the statistics already contain a
+        partition of this source.
     TypeError
         If the source is not one of the types above, or labels change their type.
     ImportError
@@ -77,9 +77,9 @@ def summarize(
 
     Notes
     -----
-    One pass, with memory for a chunk of 262,144 rows and for the sums, for any number
-    of rows. Partitions of files and engines have keys: a task that runs twice counts
-    once, and a run after a failed run replaces its partial results.
+    The source is read once. Memory holds a chunk of 262,144 rows and the sums, for any
+    number of rows. Partitions of files and engines have keys: a task that runs twice
+    counts once, and a run after a failed run replaces its partial results.
 
     For this function skweight must be installed on the workers of dask and Spark. It is
     not needed there to apply the results, see :class:`PiecewiseMap`.

@@ -53,10 +53,10 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     ------
     ValueError
         If the weighting was not fitted on a label, a column is missing or exists
-        already, or `to` is missing or not allowed. Lazy tables raise when they are
-        computed.
+        already, or `to` is missing or not allowed. Lazy tables raise the error when
+        they are computed.
     TypeError
-        If the source is not of such a type.
+        If the source is not of a type that :func:`summarize` reads.
 
     See Also
     --------

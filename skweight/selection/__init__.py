@@ -1,4 +1,4 @@
-"""Choose a weighting by what it does on rows that it has not seen."""
+"""Choose a weighting by its results on held-out rows."""
 
 from skweight.selection._advice import WeightingAdvice
 from skweight.selection._compare import compare_weightings

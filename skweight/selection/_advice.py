@@ -1,4 +1,4 @@
-"""The advice that `recommend_weighting` gives."""
+"""The advice of `recommend_weighting`."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,28 @@ from skweight.weighting import BalancedWeighting
 
 @dataclass(frozen=True, repr=False)
 class WeightingAdvice:
-    """What to try, and why; made by :func:`skweight.recommend_weighting`.
+    """Advice with reasons; returned by :func:`skweight.recommend_weighting`.
 
-    Printing it gives text, a notebook shows a list.
+    Prints as text; notebooks show a list.
 
     Attributes
     ----------
     weighting : None, str, weighting or list
-        For ``weighting=`` of `WeightedClassifier`.
+        Value for ``weighting=`` of `WeightedClassifier`.
     calibration : str or None
-        For ``calibration=``.
+        Value for ``calibration=``.
     decision : str or CostMatrix
-        For ``decision=``; the costs where those are known.
+        Value for ``decision=``; the costs if they are known.
     reasons : list of str
-        Why, with the figures that were used.
+        The reasons, with the values that were used.
     figures : dict
-        The figures by name.
+        The values by name.
     emphasis, population : None, str or weighting
         The two parts of `weighting`, by their roles.
     estimator : classifier or None
-        What it was measured with.
+        The classifier of the measurement; None if nothing was measured.
     unsupported : str
-        For ``unsupported=``, if that takes no weights.
+        For ``unsupported=``, if this classifier takes no weights.
 
     Examples
     --------
@@ -56,14 +56,14 @@ class WeightingAdvice:
     unsupported: str = "raise"
 
     def make_estimator(self, estimator=None, **params):
-        """Return the classifier that was advised, ready to be fitted.
+        """Return the advised classifier, ready to be fitted.
 
         Parameters
         ----------
         estimator : classifier, default=None
-            What to wrap. None takes what the advice was measured with; if nothing was,
-            gradient boosting where columns are categorical, sparse or have gaps, and
-            else a logistic regression of scaled columns.
+            Classifier to wrap. None takes the classifier of the measurement. If nothing
+            was measured, None means gradient boosting if columns are categorical,
+            sparse or have missing values, else a logistic regression of scaled columns.
         **params : dict
             Further parameters of the wrapper, such as ``random_state``.
 
@@ -87,13 +87,13 @@ class WeightingAdvice:
         return WeightedClassifier(estimator, decision=self.decision, **settings)
 
     def to_compare(self):
-        """Return the weightings by name that the advice is to be compared with.
+        """Return the weightings, by name, to compare with the advice.
 
         Returns
         -------
         weightings : dict {str: weighting}
-            For ``weightings=`` of :func:`skweight.compare_weightings`: nothing, what
-            was advised, and the neighbours of it.
+            Value for ``weightings=`` of :func:`skweight.compare_weightings`: no
+            weights, the advised weighting, and similar weightings.
         """
         weightings = {"none": None}
         if self.weighting is not None:
@@ -112,7 +112,7 @@ class WeightingAdvice:
         Returns
         -------
         advice : dict
-            Strategies are told by their representation.
+            Strategies are given by their representation.
         """
         return {
             "weighting": _told(self.weighting),
@@ -136,7 +136,7 @@ class WeightingAdvice:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-        # Taking the mean out of sparse columns would fill them.
+        # Centring would turn a sparse table into a dense one.
         scaler = MaxAbsScaler() if self.figures["sparse"] else StandardScaler()
         return make_pipeline(scaler, LogisticRegression(max_iter=1000))
 
@@ -158,7 +158,7 @@ class WeightingAdvice:
 
 
 def _told(weighting):
-    """Return a strategy in one line; a table of rows is not written out."""
+    """Return a strategy in one line, without the rows of a table."""
     if isinstance(weighting, list):
         return f"[{', '.join(map(_told, weighting))}]"
     if hasattr(weighting, "X_target"):

@@ -1,4 +1,4 @@
-"""Which classifiers a comparison fits: every weighting with every calibration."""
+"""The classifiers of a comparison: every weighting with every calibration."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ NOT_CALIBRATED = "not calibrated"
 
 @dataclass(frozen=True)
 class Strategy:
-    """What a comparison remembers of a strategy: no rows, nothing that is fitted."""
+    """What a comparison stores about a strategy: no rows and no fitted objects."""
 
     name: str
     weighting: str
@@ -39,7 +39,7 @@ class Candidate:
     classifier: object
 
     def told(self):
-        """Return what is remembered."""
+        """Return the stored part."""
         return Strategy(
             self.name,
             self.weighting,
@@ -51,10 +51,10 @@ class Candidate:
 
 
 def candidates(estimator, weightings, calibrations, strengths, ablation, X_target):
-    """Return the candidates in the order in which they are to be shown.
+    """Return the candidates in the order of the result.
 
-    Each is a `WeightedClassifier`, also one that weighs nothing: the wrapper brings
-    population weights into an estimator wherever they have to go.
+    Each candidate is a `WeightedClassifier`, also if it has no weighting: the wrapper
+    passes population weights to all parts of an estimator that need them.
     """
     weightings = {
         name: spec if _is_ready(spec) else with_target(spec, X_target)
@@ -68,7 +68,7 @@ def candidates(estimator, weightings, calibrations, strengths, ablation, X_targe
         for c in calibrations
     ]
     if ablation:
-        # Each part is taken away by itself, and both together.
+        # Each part is removed alone, and then both together.
         crossed += [
             candidate
             for w, c, _ in list(crossed)
@@ -106,7 +106,7 @@ def candidates(estimator, weightings, calibrations, strengths, ablation, X_targe
 
 
 def named_weightings(weightings):
-    """Return the weightings by name; one that weighs nothing is always among them."""
+    """Return the weightings by name; no weighting is always among them."""
     if weightings is None:
         weightings = ["balanced"]
     if not hasattr(weightings, "items"):
@@ -130,7 +130,7 @@ def named_weightings(weightings):
 
 
 def named_calibrations(calibrations):
-    """Return the calibrations by name; None stands for one that is not calibrated."""
+    """Return the calibrations by name; None means no calibration."""
     if hasattr(calibrations, "items"):
         return {str(name): spec for name, spec in calibrations.items()}
     specs = calibrations if is_sequence(calibrations) else [calibrations]
@@ -140,9 +140,9 @@ def named_calibrations(calibrations):
 
 
 def with_target(spec, X_target):
-    """Return a weighting whose factors that lack a target table have got this one.
+    """Return a weighting in which factors without a target table get this one.
 
-    A specification that means nothing is refused here, before anything is fitted.
+    An invalid specification raises an error here, before any fit.
     """
     weighting = resolve_weighting(spec)
     if weighting is None or X_target is None:
@@ -157,7 +157,7 @@ def with_target(spec, X_target):
 
 
 def with_strength(classifier, strength):
-    """Return the classifier with its emphasis raised to a power, 1 being as it is."""
+    """Return the classifier with its emphasis raised to a power; 1 changes nothing."""
     weighting = resolve_weighting(classifier.weighting)
     changed, left = _strengthened(clone(weighting), strength)
     classifier = clone(classifier).set_params(weighting=changed)
@@ -178,7 +178,7 @@ def _strengthened(weighting, strength):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}
         for position, factor in enumerate(factors):
-            # Population weights have no strength to vary.
+            # Population weights have no strength to change.
             if factor.role == "emphasis" or "emphasis" not in roles:
                 factors[position], without = _strengthened(clone(factor), strength)
                 left += without
@@ -203,7 +203,7 @@ def _classifier(estimator, weighting, calibration):
 
 
 def _is_ready(spec):
-    """Return whether an entry is a classifier of its own, to be taken as it is."""
+    """Return whether an entry is a complete classifier, to be used unchanged."""
     return hasattr(spec, "fit") and is_classifier(spec)
 
 

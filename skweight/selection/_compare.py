@@ -1,4 +1,4 @@
-"""`compare_weightings`: strategies side by side, on the same folds."""
+"""`compare_weightings`: compare strategies on the same folds."""
 
 import sys
 import time
@@ -64,88 +64,88 @@ def compare_weightings(
     n_jobs=None,
     random_state=None,
 ):
-    r"""Cross-validate weighting strategies side by side, on the same folds.
+    r"""Cross-validate weighting strategies on the same folds.
 
-    Every strategy is fitted on the training rows of every fold and measured on the
-    rows left out. There each row counts what it counts in the population: one, or its
-    `sample_weight`, or the importance that `X_target` gives it. The emphasis of a
-    strategy never gets there, or a balanced model would be praised for its own world.
+    Every strategy is fitted on the training rows of every fold and evaluated on the
+    held-out rows. The weight of a held-out row is its weight in the population: one,
+    its `sample_weight`, or its importance from `X_target`. The emphasis of a strategy
+    is never used there, because it would favour a balanced model.
 
-    Differences to the baseline are paired by fold. Folds share training rows, so that
-    the usual standard error is too small; the corrected one is used [1]_:
+    Differences to the baseline are paired by fold. Folds share training rows, so the
+    usual standard error is too small. The corrected standard error is used [1]_:
 
     .. math:: \sqrt{\left(\frac1J + \frac{n_{test}}{n_{train}}\right) s^2}
 
-    with :math:`s^2` the variance over the :math:`J` folds; intervals and p-values are
+    with :math:`s^2` the variance over the :math:`J` folds. Intervals and p-values are
     those of Student's t with :math:`J - 1` degrees of freedom.
 
     Parameters
     ----------
     estimator : classifier
-        Classifier, Pipeline or search to weigh the rows of. A `WeightedClassifier`
+        Classifier, Pipeline or search whose rows are weighted. A `WeightedClassifier`
         keeps its other settings, such as a stabilizer or a decision.
     X : array-like of shape (n_samples, n_features)
         Rows.
     y : array-like of shape (n_samples,)
         Class labels.
     weightings : dict, list or weighting, default=None
-        Strategies by name: whatever ``weighting=`` of `WeightedClassifier` takes. A
-        classifier among them is taken as it is. None compares ``"balanced"``. Weighing
-        nothing, ``"none"``, is always compared.
+        Strategies by name: any value of ``weighting=`` of `WeightedClassifier`. A
+        classifier among them is used unchanged. None compares ``"balanced"``. No
+        weighting, ``"none"``, is always compared.
     calibrations : None, str, calibrator, list or dict, default="sigmoid"
-        What to calibrate with, one or several; each weighting is crossed with each.
+        One or several calibrators; each weighting is combined with each of them.
     strengths : iterable of float, default=None
-        Strengths at which to try every weighting as well, under the first calibration:
-        its `strength` or `exponent`, or the power that its weights are raised to.
+        Additional strengths of every weighting, with the first calibration. The
+        strength is the `strength` or `exponent` of the weighting, or a power of its
+        weights.
     ablation : bool, default=False
-        Whether to take parts away as well: weights, calibration, and both.
+        Whether to compare without each part as well: weights, calibration, and both.
     baseline : str, default=None
-        Name of the strategy that differences are to; None is the first that weighs
-        nothing.
+        Name of the strategy to which differences are computed. None means the first one
+        without weighting.
     scoring : str, callable, list or dict, default=None
-        Further scorers of scikit-learn. They are given population weights, where there
-        are any.
+        Further scorers of scikit-learn. They get population weights, if there are any.
     cv : int, splitter, iterable or None, default=None
-        Folds. None is 5, a number means shuffled stratified folds, which keep `groups`
-        together where those are given. More folds and repeats make intervals narrower,
-        at one more fit of each strategy.
+        Folds. None means 5. A number means shuffled stratified folds, which keep
+        `groups` together if they are given. More folds and repeats make intervals
+        narrower; each takes one more fit of each strategy.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     population : weighting, default=None
-        Strategy of role population which says what population the figures are to speak
-        of, such as `PriorWeighting`. None is that of `sample_weight`, or with
-        `X_target` the one of ``DensityRatioWeighting(X_target)``.
+        Strategy of role population that defines the population of the results, such as
+        `PriorWeighting`. None means the population of `sample_weight`, or with
+        `X_target` that of ``DensityRatioWeighting(X_target)``.
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the population of interest. Given to every strategy that
-        lacks some.
+        Unlabelled rows of the population of interest. They are passed to every strategy
+        that has no target rows.
     groups : array-like of shape (n_samples,), default=None
-        Rows of one group are never on both sides of a split, neither in a fold nor in
-        the splits of a calibrator.
+        Rows of one group are never on both sides of a split, in the folds and in the
+        splits of a calibrator.
     params : dict, default=None
-        Further arguments of `fit`, row-wise ones cut into folds.
+        Further arguments of `fit`; row-wise arrays are split into folds.
     pos_label : object, default=None
-        Of two classes the one to rank for and to report the probability of; None is
-        the rarer one.
+        Of two classes the one whose ranking and probability are reported; None is the
+        rarer one.
     error_score : "raise" or float, default=nan
-        What a fold counts for in which a strategy fails. The message is kept, and the
-        other strategies go on. ``"raise"`` raises.
+        Value of a fold in which a strategy fails. The message is stored, and the other
+        strategies continue. ``"raise"`` raises the error.
     resume : WeightingComparison, default=None
-        An earlier comparison, of the same rows, whose folds need no fit again: after
-        an interruption, or to add strategies.
+        An earlier comparison of the same rows, whose folds are not fitted again. Use it
+        after an interruption, or to add strategies.
     callbacks : list of callbacks, default=()
-        Callbacks of scikit-learn 1.9 or newer, such as ``ProgressBar()``. One that
-        asks to stop stops the comparison.
+        Callbacks of scikit-learn 1.9 or newer, such as ``ProgressBar()``. The
+        comparison stops if a callback requests it.
     verbose : int, default=0
-        Whether to draw a bar on standard error.
+        Whether to show a progress bar on standard error.
     n_jobs : int or None, default=None
-        Number of fits to run at a time.
+        Number of fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds and of every strategy's splits.
 
     Returns
     -------
     comparison : WeightingComparison
-        Print it, or see its `to_frame`, `plot` and `to_html`.
+        Print it, or use its `to_frame`, `plot` and `to_html`.
 
     Raises
     ------
@@ -155,23 +155,24 @@ def compare_weightings(
     Warns
     -----
     FitFailedWarning
-        If a strategy fails; as in scikit-learn.
+        If a strategy fails, as in scikit-learn.
     FewerThanAskedWarning
-        If interrupted from the keyboard: the folds that are finished are returned.
+        If interrupted from the keyboard; the finished folds are returned.
 
     See Also
     --------
-    recommend_weighting : Advice without a fit of yours.
-    skweight.inspection.weight_report : What one strategy does to the rows.
+    recommend_weighting : Gives advice; needs no fit by the user.
+    skweight.inspection.weight_report : Diagnostics of the weights of one strategy.
 
     Notes
     -----
     The number of fits is folds times strategies, times k + 1 with a calibrator of k
     folds. The calibrator splits the training rows of each fold.
 
-    The many comparisons of a table find something by chance: `to_frame` has p-values
-    adjusted for the strategies (Holm) beside the plain ones. They are not adjusted for
-    the number of metrics; say beforehand which one decides.
+    With many comparisons, some differences are significant by chance. `to_frame` has
+    p-values adjusted for the number of strategies (Holm) in addition to the unadjusted
+    ones. They are not adjusted for the number of metrics: choose the decisive metric in
+    advance.
 
     References
     ----------
@@ -259,7 +260,7 @@ def compare_weightings(
 
 @dataclass(frozen=True)
 class Cell:
-    """One strategy in one fold: its figures, or why there are none."""
+    """One strategy in one fold: its scores, or the reason why there are none."""
 
     strategy: str
     fold: int
@@ -269,7 +270,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class _Task:
-    """What all fits of a comparison have in common."""
+    """The values that all fits of a comparison share."""
 
     X: object
     y: np.ndarray
@@ -321,7 +322,7 @@ def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
 
 
 def _run(candidate, fold, train, test, task):
-    """Fit one strategy on one fold and measure it on the rows left out."""
+    """Fit one strategy on one fold and evaluate it on the held-out rows."""
     try:
         figures = _fit_and_measure(candidate, train, test, task)
     except Exception as error:
@@ -347,7 +348,7 @@ def _fit_and_measure(candidate, train, test, task):
     fitted = time.perf_counter()
     weight = None
     if task.weight is not None:
-        # Rows that stand for nothing are no rows to be measured on.
+        # Rows with a population weight of zero are not evaluated.
         test = test[task.weight[test] > 0]
         weight = task.weight[test]
     figures = {}
@@ -367,7 +368,7 @@ def _fit_and_measure(candidate, train, test, task):
     }
 
 
-# -- what is asked for -----------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------
 
 
 def _raises(error_score):
@@ -379,7 +380,7 @@ def _raises(error_score):
 
 
 def _seed(random_state, resume):
-    """Return one number that all folds follow from; that of an earlier comparison."""
+    """Return the seed of all folds; with `resume` that of the earlier comparison."""
     if resume is not None and random_state is None:
         return resume.design.seed
     if isinstance(random_state, int | np.integer):
@@ -438,7 +439,7 @@ def _baseline(baseline, todo):
 
 
 def _positive(pos_label, classes, codes, weight):
-    """Return the position of the class to report, or None where there are several."""
+    """Return the position of the class to report, or None for more than two classes."""
     if classes.size > 2:
         if pos_label is not None:
             raise ValueError(
@@ -457,9 +458,9 @@ def _positive(pos_label, classes, codes, weight):
 
 
 def _validation_weight(population, X_target, X, y, sample_weight):
-    """Return what each row counts in validation, and in words whose weights they are.
+    """Return the weight of each row in validation, and a description of the weights.
 
-    They are learned once, from all rows, so that all strategies are measured alike.
+    The weights are learned once, from all rows, and are the same for all strategies.
     """
     if population is None and X_target is not None:
         population = DensityRatioWeighting(X_target, random_state=0)
@@ -480,22 +481,22 @@ def _validation_weight(population, X_target, X, y, sample_weight):
     return multiply(sample_weight, learned), whose
 
 
-# -- what is there already -------------------------------------------------------------
+# -- earlier results -------------------------------------------------------------------
 
 
 def _fingerprint(X, y, weight, sample_weight, splits):
-    """Return one short string that other rows, weights or folds would change."""
+    """Return a short string that changes if rows, weights or folds change."""
     if hasattr(X, "tocsr"):
         table = X.tocsr()
         table = (table.data, table.indices, table.indptr)
     else:
-        # The same numbers in another container or layout are the same rows.
+        # Equal numbers in another container or layout are the same rows.
         table = X if hasattr(X, "iloc") else np.ascontiguousarray(X)
     return joblib.hash((table, y, weight, sample_weight, splits))
 
 
 def _finished(resume, design, todo):
-    """Return the cells of an earlier comparison that hold for this one."""
+    """Return the cells of an earlier comparison that can be reused."""
     if resume is None:
         return {}
     if resume.design.fingerprint != design.fingerprint:
@@ -539,7 +540,7 @@ def _look_at_failures(cells, error_score):
 
 
 class _Bar:
-    """A bar on standard error, for versions of scikit-learn without one."""
+    """A progress bar on standard error, for versions of scikit-learn without one."""
 
     width = 30
 

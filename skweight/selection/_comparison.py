@@ -1,4 +1,4 @@
-"""The result of a comparison: tables, differences, and how sure they are."""
+"""The result of a comparison: tables, differences and their uncertainty."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from skweight.selection._statistics import (
 )
 from skweight.selection._words import about, title_of, with_error
 
-# What `summary` shows unless told otherwise.
+# The metrics that `summary` shows by default.
 SHOWN = (
     "recall",
     "precision",
@@ -50,22 +50,22 @@ class Design:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class WeightingComparison:
-    """Strategies side by side; made by :func:`skweight.compare_weightings`.
+    """Result of a comparison; returned by :func:`skweight.compare_weightings`.
 
-    Printing it gives the table of the figures that matter, a notebook shows it as
-    HTML, and `to_html` writes a page for readers who read no code. It holds figures
-    only, neither rows nor models, and can be pickled.
+    Prints as a table of the main metrics; notebooks show it as HTML. `to_html` writes a
+    page for readers who do not read code. The object contains scores only, neither rows
+    nor models, and can be pickled.
 
     Attributes
     ----------
     cells : list
-        The figures of each strategy in each fold, or why there are none.
+        The scores of each strategy in each fold, or the reason why there are none.
     strategies : list
         Name, weighting, calibration and strength of each strategy.
     baseline : str
-        The strategy that differences are to.
+        The strategy to which differences are computed.
     error_score : float
-        What a fold counts for in which a strategy failed.
+        Value of a fold in which a strategy failed.
     design : object
         How the comparison was made: `n_rows`, `classes`, `pos_label`, `weights`,
         `n_folds`, `test_over_train`, `estimator`.
@@ -97,13 +97,13 @@ class WeightingComparison:
         return len(self.cells) == len(self.strategies) * self.design.n_folds
 
     def folds(self):
-        """Return every figure of every fold.
+        """Return every score of every fold.
 
         Returns
         -------
         table : pandas.DataFrame
-            One row for each strategy, fold, metric and class; class is None where a
-            metric is of all classes together. Where a strategy failed, the value is
+            One row for each strategy, fold, metric and class. The class is None if a
+            metric is for all classes together. If a strategy failed, the value is
             `error_score`.
         """
         rows = [
@@ -115,7 +115,7 @@ class WeightingComparison:
         return _frame(rows, columns)
 
     def failures(self):
-        """Return which strategies failed where, and why.
+        """Return the fits that failed, with the reason.
 
         Returns
         -------
@@ -135,19 +135,18 @@ class WeightingComparison:
         Parameters
         ----------
         confidence : float, default=0.95
-            Of the intervals, in (0, 1). Raising it widens them.
+            Coverage of the intervals, in (0, 1). Raising it makes them wider.
 
         Returns
         -------
         table : pandas.DataFrame
             One row for each strategy, metric and class, with ``weighting``,
-            ``calibration``, ``strength``, ``mean``, ``std_error``, ``low``, ``high``,
+            ``calibration``, ``strength``, ``mean``, ``std_error``, ``low``, ``high``;
             ``difference`` to the baseline, paired by fold, with its ``std_error``,
             ``low``, ``high`` and ``p_value``; ``p_adjusted`` for the number of
-            strategies (Holm), and ``n_folds``, the folds that the mean is over: a
-            figure that has no meaning in a fold, such as the recall of a class without
-            rows, is left out there. Standard errors are corrected for the rows that
-            folds share.
+            strategies (Holm); and ``n_folds``, the number of folds of the mean. A fold
+            in which a metric is not defined, such as the recall of a class without
+            rows, is left out. Standard errors are corrected, because folds share rows.
         """
         check_number(confidence, name="confidence", low=0, high=1, include="neither")
         cells = {(cell.strategy, cell.fold): cell for cell in self.cells}
@@ -167,12 +166,12 @@ class WeightingComparison:
         return _frame(rows, list(rows[0]))
 
     def summary(self, metrics=None, *, errors=True):
-        """Return one row per strategy and one column per figure.
+        """Return one row per strategy and one column per metric.
 
         Parameters
         ----------
         metrics : list of str, default=None
-            Metrics to show, in this order; None shows the usual ones.
+            Metrics to show, in this order; None shows the default metrics.
         errors : bool, default=True
             Whether to show text, ``mean ± standard error``. False gives numbers.
 
@@ -203,20 +202,20 @@ class WeightingComparison:
         return pd.DataFrame(columns).reindex(names).rename_axis("strategy")
 
     def effects(self, *, confidence=0.95):
-        """Return what weights and what calibration did, each by itself.
+        """Return the separate effects of weights and of calibration.
 
         Parameters
         ----------
         confidence : float, default=0.95
-            Of the intervals, in (0, 1).
+            Coverage of the intervals, in (0, 1).
 
         Returns
         -------
         table : pandas.DataFrame
-            One row for each part that one strategy has and another lacks, all else
-            being equal: ``strategy``, ``without``, ``part`` ("weights" or
-            "calibration"), and the paired differences as in `to_frame`. Ask for the
-            strategies that lack a part with ``ablation=True``.
+            One row for each part that one strategy has and another, otherwise equal
+            strategy has not: ``strategy``, ``without``, ``part`` ("weights" or
+            "calibration"), and the paired differences as in `to_frame`. Use
+            ``ablation=True`` to add the strategies without a part.
         """
         rows = []
         for strategy in self.strategies:
@@ -238,14 +237,14 @@ class WeightingComparison:
         return pd.concat(rows, ignore_index=True)[columns]
 
     def _figures(self):
-        """Return every (metric, class) that any strategy has, in their order."""
+        """Return every (metric, class) of any strategy, in order."""
         return list(dict.fromkeys(key for cell in self.cells for key in cell.figures))
 
     def _complete_folds(self):
         """Return the folds that every strategy has finished, or all if there is none.
 
-        After an interruption a fold that only some have finished would compare
-        strategies on different rows.
+        After an interruption, only some strategies have finished the last fold. With
+        this fold, strategies would be compared on different rows.
         """
         counts = Counter(cell.fold for cell in self.cells)
         done = [fold for fold, n in counts.items() if n == len(self.strategies)]
@@ -259,13 +258,13 @@ class WeightingComparison:
         )
 
     def _compared(self, key, values, confidence):
-        """Return the rows of one figure, one for each strategy."""
+        """Return the rows of one metric, one row for each strategy."""
         ratio = self.design.test_over_train
         failed = {cell.strategy for cell in self.cells if cell.message is not None}
         rows = []
         for strategy in self.strategies:
-            # A failed fold makes a mean NaN, as in scikit-learn: the folds that are
-            # left may be the easy ones. A figure without a meaning is left out.
+            # A failed fold makes a mean NaN, as in scikit-learn, because the remaining
+            # folds may be easier. A metric that is not defined in a fold is left out.
             lost = strategy.name in failed and np.isnan(self.error_score)
             per_fold = np.full(1, np.nan) if lost else values[strategy.name]
             mean, error, n = corrected_standard_error(per_fold, ratio)
@@ -304,54 +303,54 @@ class WeightingComparison:
     # -- words and pictures ------------------------------------------------------------
 
     def sentences(self):
-        """Return what was found, in sentences.
+        """Return the results as sentences.
 
         Returns
         -------
         sentences : list of str
-            One on each strategy, with the figures that it rests on.
+            One for each strategy, with the scores it is based on.
         """
         from skweight.selection._report import sentences
 
         return sentences(self)
 
     def plot(self, metrics=None, *, confidence=0.95, figure=None):
-        """Draw each figure of each strategy with its interval.
+        """Draw each metric of each strategy with its interval.
 
         Parameters
         ----------
         metrics : list of str, default=None
-            Metrics to draw, one panel each; None draws the usual ones.
+            Metrics to draw, one panel each; None draws the default metrics.
         confidence : float, default=0.95
-            Of the intervals, in (0, 1).
+            Coverage of the intervals, in (0, 1).
         figure : matplotlib Figure, default=None
-            Where to draw; None makes one.
+            Figure to draw on; None creates a figure.
 
         Returns
         -------
         figure : matplotlib Figure
-            One panel per metric; the line marks the baseline. Filled points differ
-            from the baseline by more than chance explains: the paired difference has
-            an interval without zero.
+            One panel per metric; the line marks the baseline. A point is filled if its
+            difference to the baseline is significant: the interval of the paired
+            difference does not contain zero.
         """
         from skweight.selection._report import draw
 
         return draw(self, metrics, confidence, figure)
 
     def to_html(self, path=None, *, title="Which weighting?"):
-        """Write a page that can be read without code, in one file.
+        """Write a single-file HTML page for readers who do not read code.
 
         Parameters
         ----------
         path : str or path-like, default=None
-            Where to write; None only returns the page.
+            File to write; None only returns the page.
         title : str, default="Which weighting?"
             Heading of the page.
 
         Returns
         -------
         page : str
-            HTML with its picture inside; nothing is loaded from elsewhere.
+            HTML that includes its picture; nothing is loaded from other sites.
         """
         from skweight.selection._report import write_page
 

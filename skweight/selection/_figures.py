@@ -1,4 +1,4 @@
-"""What a comparison measures on held-out rows, always by population weights."""
+"""The metrics of a comparison on held-out rows, always with population weights."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from skweight.metrics import calibration_error
 
 
 class Metric(NamedTuple):
-    """What a metric is called, whether more of it is better, and what it says."""
+    """Name of a metric, whether higher is better, and its description."""
 
     title: str
     better: str
@@ -81,7 +81,7 @@ METRICS = {
 
 
 def figures_of(fitted, X, y, weight, classes, positive):
-    """Return {(metric, class): value} of a fitted classifier on rows it has not seen.
+    """Return {(metric, class): value} of a fitted classifier on held-out rows.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
     classes : ndarray of shape (n_classes,)
         All labels, sorted.
     positive : int or None
-        Position of the class of interest of two; None where there are more.
+        Position of the class of interest of two; None for more than two classes.
     """
     codes = positions_of(y, classes, owner="compare_weightings")
     weight = np.ones(codes.size) if weight is None else weight
@@ -114,7 +114,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
 
 
 def outputs(fitted, X, classes):
-    """Return probabilities, and scores to rank by; None where there are none."""
+    """Return probabilities, and scores for the ranking; None if there are none."""
     if hasattr(fitted, "predict_proba"):
         proba = outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba
@@ -128,10 +128,10 @@ def _of_labels(codes, predicted, weight, classes):
         codes[codes == predicted], weight[codes == predicted], len(classes)
     )
     true = np.bincount(codes, weight, len(classes))
-    # What is decided for no label comes after the classes.
+    # Decisions that are not labels come after the classes.
     called = np.bincount(predicted, weight, len(classes))[: len(classes)]
-    # A class that is not there has no recall; one that is never predicted has a
-    # precision of zero, as in scikit-learn, so that all strategies have one.
+    # A class without rows has no recall. A class that is never predicted has a
+    # precision of zero, as in scikit-learn, so that all strategies have a value.
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)
     precision = np.divide(hits, called, out=np.zeros(len(classes)), where=called > 0)
     precision[true == 0] = np.nan

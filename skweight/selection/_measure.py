@@ -1,4 +1,4 @@
-"""What weights and calibrations are worth to an estimator, on held-out rows."""
+"""The effect of weights and calibrations on an estimator, on held-out rows."""
 
 from time import perf_counter
 from typing import NamedTuple
@@ -14,28 +14,28 @@ from skweight.classifier import WeightedClassifier
 from skweight.weighting import AutoWeighting
 
 MOST_FOLDS = 5
-# Calibrations that "auto" is compared with, at no further fit of the estimator; and the
-# paired standard errors by which one of them has to be better. They are several, so
-# that one error would often be chance.
+# Calibrations that are compared with "auto", without another fit of the estimator; and
+# the number of paired standard errors by which a calibration must be better. With
+# several calibrations, a difference of one error would often be chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
 
 
 class Measured(NamedTuple):
-    """What was found on held-out rows.
+    """Results on held-out rows.
 
     Attributes
     ----------
     strength : float
-        The least strength of balancing that ties with the best.
+        The smallest strength of balancing that is as good as the best.
     weightings : list of dict
         The candidates, as in ``report_.weightings``.
     calibrations : list of dict
-        "name", "log_loss", what it is "above_auto", and the "standard_error" of that.
+        "name", "log_loss", the difference "above_auto", and its "standard_error".
     n_fits, n_planned, n_folds, n_rows : int
-        Fits that were made and wanted, folds, and rows by which was judged.
+        Number of fits made and planned, of folds, and of evaluated rows.
     seconds : float
-        How long it took.
+        Duration of the measurement.
     """
 
     strength: float
@@ -49,7 +49,7 @@ class Measured(NamedTuple):
 
     @property
     def calibration(self):
-        """The calibration to take: "auto" unless another is clearly better."""
+        """The advised calibration: "auto" unless another one is clearly better."""
         better = [
             row
             for row in self.calibrations
@@ -74,9 +74,9 @@ def measure(
     verbose=0,
     random_state=None,
 ):
-    """Return what balancing and calibrations are worth; `budget` is a number of fits.
+    """Measure the effect of balancing and calibrations; `budget` is a number of fits.
 
-    None where a class has too few rows to be held out.
+    The result is None if a class has too few rows for held-out rows.
     """
     strengths, n_folds = _share_out(budget)
     if max_seconds is not None:
@@ -127,7 +127,7 @@ def _share_out(budget):
 
 
 def compare_calibrations(winner, plan, rows):
-    """Return what other calibrations make of the scores that "auto" has seen."""
+    """Compare other calibrations on the same scores as "auto"."""
     known = winner.request, winner.weighed, plan, winner.passed, winner.folds
     weights = winner.weighed.population
     weights = None if weights is None else weights[rows]

@@ -1,14 +1,14 @@
-"""The sentences of an advice, and what each of them rests on."""
+"""The sentences of an advice, and the source of each sentence."""
 
 from skweight._utils.validation import say
 
-# Below this ratio of the largest to the smallest class no class is ignored.
+# Below this ratio of the largest to the smallest class, no class is ignored.
 BALANCED_ENOUGH = 3.0
-# With fewer rows of a class than this, no weight can make up for those that lack.
+# With fewer rows of a class than this, weights cannot replace the missing rows.
 TOO_FEW = 10
 HALF = 0.5
 
-# What each line of the advice rests on: a table of benchmarks/results.
+# Source of each line of the advice: a table of benchmarks/results.
 EVIDENCE = {
     "costs": "cost_comparison",
     "no weights": "does_weighting_help",
@@ -23,7 +23,7 @@ EVIDENCE = {
 
 
 def resting_on(line):
-    """Return where a line of the advice was measured, in brackets."""
+    """Return the benchmark of a line of the advice, in brackets."""
     return f"(benchmarks/results/{EVIDENCE[line]}.md)"
 
 
@@ -33,7 +33,7 @@ def is_rare(figures):
 
 
 def say_classes(figures):
-    """Return how frequent the classes are."""
+    """Return a sentence about the class frequencies."""
     ratio, rare = figures["imbalance_ratio"], say(figures["rarest_class"])
     rows = figures["rarest_rows"]
     if rows < TOO_FEW:
@@ -54,7 +54,7 @@ def say_classes(figures):
 
 
 def say_unmeasured(figures):
-    """Return why weights are not advised where they have not been measured."""
+    """Return why weights are not advised if they were not measured."""
     return (
         "Weights were not measured on these rows: pass estimator= for that. Elsewhere "
         "they gained next to nothing once the model was calibrated, and the labels "
@@ -63,14 +63,14 @@ def say_unmeasured(figures):
 
 
 def say_cut(figures):
-    """Return how labels follow from calibrated probabilities without weights."""
+    """Return how to get labels from calibrated probabilities without weights."""
     if figures["n_classes"] == 2:
         return f"cut at {figures['rarest_share']:.3g}"
     return "take the class whose probability is largest relative to its share"
 
 
 def say_half(figures):
-    """Return what half strength trades, where labels follow it."""
+    """Return the effect of half strength, if labels follow the strength."""
     share = figures["rarest_share"]
     said = "Half strength trades recall of the rare class for precision"
     if figures["n_classes"] == 2:
@@ -81,7 +81,7 @@ def say_half(figures):
 
 
 def say_measured(measured, figures, estimator):
-    """Return what weights have done to the log loss of held-out rows."""
+    """Return the effect of weights on the log loss of held-out rows."""
     losses = ", ".join(
         f"{row['log_loss']:.4g} {_name_of(row['strength'])}"
         for row in measured.weightings
@@ -118,7 +118,7 @@ def say_measured(measured, figures, estimator):
 
 
 def say_calibration(measured=None):
-    """Return why to calibrate, and by what."""
+    """Return why to calibrate, and with which calibrator."""
     if measured is None:
         return (
             "Calibrate in any case, trees without weights as well: 'auto' was at or "

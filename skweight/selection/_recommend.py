@@ -1,4 +1,4 @@
-"""`recommend_weighting`: what is measured on held-out rows, or has been elsewhere."""
+"""`recommend_weighting`: advice from held-out rows, or from benchmarks."""
 
 import warnings
 
@@ -41,12 +41,12 @@ from skweight.weighting import (
 )
 from skweight.weights import effective_sample_size
 
-# Kernels see distances; in many columns all rows are about as far from each other.
+# Kernels use distances. With many columns, all rows have about the same distance.
 MANY_COLUMNS = 20
-# A shift that a classifier can hardly see is no reason to weigh rows.
+# A shift that a classifier can hardly detect is no reason for weights.
 SMALL_AUC = 0.55
-# Share of the target without training rows that is named, and above which weights
-# would stand for another population than that of the target.
+# Share of the target without training rows that the advice names; and the share above
+# which weights would represent another population than the target.
 MISSING, MOSTLY_MISSING = 0.05, 0.5
 N_SHIFT_ROWS = 10_000
 
@@ -69,28 +69,28 @@ def recommend_weighting(
     """Recommend a weighting, a calibration and a decision, and say why.
 
     With an `estimator` the advice is measured: no weights, half strength and full
-    balance are compared on the same held-out rows, by the log loss after calibration
-    of rows that neither model nor calibrator has seen, and the least emphasis is
-    advised that is within one paired standard error of the best. Calibrators are
-    compared on the same scores, at no further fit.
+    balance are compared on the same held-out rows. The criterion is the log loss after
+    calibration, on rows that neither model nor calibrator was fitted on. The advice is
+    the least emphasis within one paired standard error of the best. Calibrators are
+    compared on the same scores, without further fits.
 
-    Without one it goes by a table. Each of its lines was measured, and the reasons name
-    the file:
+    Without an estimator, the advice follows the rules below. Each rule was measured,
+    and the reasons name the file:
 
-    - costs are known: decide by them, weigh nothing for them (cost_comparison);
-    - otherwise: no weights. A rare class is served by a cut at its share of the
-      population, on calibrated probabilities: the labels are those of a balanced model
+    - costs are known: use them for the decision, without weights (cost_comparison);
+    - otherwise: no weights. For a rare class, use its share of the population as the
+      threshold, on calibrated probabilities: the labels are those of a balanced model
       (does_weighting_help). A class of fewer than 10 rows needs more rows
       (calibration_choice);
-    - calibration by "auto" in any case, trees without weights as well
+    - calibration by "auto" in any case, also for trees without weights
       (calibration_choice).
 
-    In both cases, where `X_target` can be told from the training rows: weights for
-    label shift if those account for the difference (label_shift), else for
-    covariate shift (shift_target_error), by kernels for up to 20 numeric columns and by
-    a classifier for all else (density_ratio_accuracy). Where most of the target lies
-    outside of the training rows no weights are advised: they would stand for another
-    population.
+    In both cases, weights are advised if `X_target` differs from the training rows. If
+    label shift explains the difference, the advice is weights for label shift
+    (label_shift). Otherwise it is weights for covariate shift (shift_target_error),
+    from kernels for up to 20 numeric columns, and else from a classifier
+    (density_ratio_accuracy). If most of the target is outside the training rows, no
+    weights are advised: they would represent another population.
 
     Parameters
     ----------
@@ -99,32 +99,33 @@ def recommend_weighting(
     y : array-like of shape (n_samples,)
         Class labels.
     cost : CostMatrix, dict or DataFrame, default=None
-        What mistakes cost, where that is known.
+        Costs of mistakes, if they are known.
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the population that the model is for, where it may differ.
+        Unlabelled rows of the population on which the model is used, if it may differ.
     groups : array-like of shape (n_samples,), default=None
-        Sub-populations that the model must serve as well; the advice says which has
-        too few rows.
+        Sub-populations for which the model must be good as well. The advice names
+        groups with too few rows.
     estimator : classifier, default=None
-        What is to be weighted; it is cloned. A `WeightedClassifier` stands for what it
-        wraps; its `unsupported` says what to do if that takes no weights, as nearest
-        neighbours. None: nothing is fitted but what looks at the target.
+        The estimator to be weighted; it is cloned. A `WeightedClassifier` is replaced
+        by the estimator that it wraps; its `unsupported` is kept, for an estimator that
+        takes no weights, such as nearest neighbours. With None, only the classifiers
+        for the target are fitted.
     budget : int, default=15
-        Most fits of `estimator`, at least 4, so that the answer repeats: three
-        candidates on up to five folds, two below 6 fits. Raising it up to 15 makes the
-        comparison surer.
+        Largest number of fits of `estimator`, at least 4. A number of fits makes the
+        answer reproducible. There are three candidates on up to five folds, two below 6
+        fits. Raising it up to 15 makes the comparison more reliable.
     max_seconds : float, default=None
-        Seconds after which no further candidate is begun. The advice says so if that
-        happened; it then need not repeat.
+        Seconds after which no further candidate is started. If this happens, the advice
+        says so, and may not be reproducible.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     n_jobs : int or None, default=None
-        Number of folds that are fitted at a time.
+        Number of folds to fit in parallel.
     verbose : int, default=0
         Whether to print a line to standard error after each fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, of the classifiers that look for a shift, and of the strategy
-        that is recommended for one.
+        Seed of the folds, of the classifiers that detect a shift, and of the strategy
+        that is recommended for a shift.
 
     Returns
     -------
@@ -135,21 +136,21 @@ def recommend_weighting(
     ------
     ValueError
         If rows, labels, weights or costs cannot be used, y has one class, or the
-        estimator balances its classes by itself.
+        estimator balances its classes itself.
     UnsupportedWeightsError
-        If the estimator takes no weights, and comes without a `WeightedClassifier` that
-        says by `unsupported` how to fit it.
+        If the estimator takes no weights, and is not in a `WeightedClassifier` whose
+        `unsupported` says how to fit it.
 
     See Also
     --------
-    compare_weightings : More strategies and figures, and intervals.
+    compare_weightings : More strategies and metrics, with intervals.
     skweight.weighting.AutoWeighting : The same choice inside a fit.
 
     Notes
     -----
-    With an estimator `budget` fits of four fifths of the rows; without one O(n). With a
-    target two or three small classifiers are fitted on at most 10,000 rows of each side
-    besides.
+    With an estimator, there are `budget` fits on four fifths of the rows. Without one
+    the cost is O(n). With a target, two or three small classifiers are fitted in
+    addition, on at most 10,000 rows of each side.
 
     References
     ----------
@@ -220,7 +221,7 @@ def recommend_weighting(
 
 
 def _check_input(X, y, sample_weight):
-    """Return labels, classes, the code of every row, and its weight."""
+    """Return labels, classes, the code of every row, and the weight of every row."""
     y = check_labels(y, owner="recommend_weighting")
     check_rows(X, y)
     classes, codes = encode_labels(y)
@@ -236,7 +237,7 @@ def _check_input(X, y, sample_weight):
     return y, classes, codes, weight
 
 
-# -- what is looked at -----------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------
 
 
 def _figures_of_classes(classes, codes, weight):
@@ -260,7 +261,7 @@ def _figures_of_classes(classes, codes, weight):
 
 
 def _figures_of_columns(X):
-    """Return how many columns there are, and of what kind."""
+    """Return the number of columns and their type."""
     shape = getattr(X, "shape", None) or np.shape(X)
     is_sparse = sparse.issparse(X)
     if not (is_sparse or hasattr(X, "shape")):
@@ -277,7 +278,7 @@ def _figures_of_columns(X):
 
 
 def _look_at_cost(cost, classes, X, figures, reasons):
-    """Return the costs, or None where they make no difference."""
+    """Return the costs, or None if they make no difference."""
     if cost is None:
         return None
     cost = as_cost_matrix(cost)
@@ -311,7 +312,7 @@ def _look_at_cost(cost, classes, X, figures, reasons):
 
 
 def _emphasis(measured, estimator, cost, figures, reasons):
-    """Return the emphasis that was found to gain, or None."""
+    """Return the emphasis that improved the log loss, or None."""
     if cost is None or measured is not None:
         reasons.append(say_classes(figures))
     rare = is_rare(figures)
@@ -337,14 +338,14 @@ def _emphasis(measured, estimator, cost, figures, reasons):
 
 
 def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_state):
-    """Return population weights that bring the rows to the target, or None."""
+    """Return population weights for the target, or None."""
     rng = np.random.default_rng(
         random_state if isinstance(random_state, int | np.integer) else 0
     )
     seed = int(rng.integers(2**31))
-    # With labels of a class that has one row nothing can be held out.
+    # If a class has one row, no rows can be held out with labels.
     auc, missing, n_eff = _overlap(X, X_target, np.ones(n_rows(X)), sample_weight, seed)
-    # Under no shift the AUC has this spread (Mann and Whitney).
+    # Without a shift, the AUC has this standard deviation (Mann and Whitney).
     spread = np.sqrt((1 / n_eff[0] + 1 / n_eff[1]) / 12)
     figures |= {"shift_auc": auc, "shift_auc_error": float(spread)}
     figures["missing_target_mass"] = missing
@@ -408,7 +409,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):
-    """Return AUC after the weights, the missing mass, and effective rows of the two."""
+    """Return AUC after weighting, missing mass, and effective rows before and after."""
     if sample_weight is not None:
         weights = weights * np.asarray(sample_weight, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -429,7 +430,7 @@ def _overlap(X, X_target, weights, sample_weight, seed):
 
 
 def _after_label_shift(X, y, sample_weight, X_target, figures, seed):
-    """Return the AUC that is left with weights for label shift; None if none fit."""
+    """Return the AUC after weights for label shift; None if they cannot be fitted."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     estimator = None

@@ -11,7 +11,7 @@ from skweight._utils.validation import say
 from skweight.selection._figures import METRICS
 from skweight.selection._words import BOTH, about, title_of, with_error
 
-# What the picture shows unless told otherwise.
+# The metrics that the picture shows by default.
 DRAWN = (
     "recall",
     "precision",
@@ -27,7 +27,7 @@ COLUMNS = 3
 
 
 def sentences(comparison):
-    """Return one sentence or more on each strategy, with its figures."""
+    """Return one or more sentences about each strategy, with its scores."""
     table = comparison.to_frame()
     texts = []
     for strategy in comparison.strategies:
@@ -47,7 +47,7 @@ def sentences(comparison):
 
 
 def interesting_class(comparison):
-    """Return the class that one wants to hear of: the positive, or the rarest one."""
+    """Return the class of interest: the positive class, or the rarest one."""
     design = comparison.design
     if design.pos_label is not None:
         return design.pos_label
@@ -88,12 +88,12 @@ def _on_probabilities(comparison, rows):
 
 
 def _versus(row, scale, form):
-    """Return a difference to the baseline in words, or nothing where there is none."""
+    """Return a difference to the baseline in words, or "" if there is none."""
     if np.isnan(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]
     shown, low_told, high_told = (
-        # No "-0": what rounds to nothing has no sign.
+        # No "-0": a value that is rounded to zero has no sign.
         f"{scale * value:+{form}}"
         if float(f"{scale * value:{form}}")
         else f"{0:{form}}"
@@ -128,7 +128,7 @@ def panels(comparison, metrics):
         key
         for metric in wanted
         for key in known
-        # Of many classes, or of two, the one of interest stands for all.
+        # The class of interest represents all classes.
         if key[0] == metric and key[1] in (None, label)
     ]
     values = table.set_index(["metric"])["mean"]
@@ -136,7 +136,7 @@ def panels(comparison, metrics):
 
 
 def draw(comparison, metrics=None, confidence=0.95, figure=None):
-    """Draw one panel per figure: strategies below each other, with intervals."""
+    """Draw one panel per metric, with one line and interval for each strategy."""
     pyplot = import_optional(
         "matplotlib.pyplot", extra="plot", feature="WeightingComparison.plot"
     )
@@ -225,7 +225,7 @@ def _panel_title(design, metric, label):
 
 
 def write_page(comparison, path, title):
-    """Return the page, and write it where a path is given."""
+    """Return the page; also write it if there is a path."""
     body = [_lead(comparison)]
     failed = comparison.failures()
     if not comparison.complete or len(failed):
@@ -249,7 +249,7 @@ def write_page(comparison, path, title):
 
 
 def notebook(comparison):
-    """Return what a notebook shows."""
+    """Return the HTML for a notebook."""
     lines = "<br>".join(escape(line) for line in about(comparison))
     return in_notebook(
         "<strong>Strategies on the same folds</strong><br>"
@@ -320,7 +320,7 @@ def _picture(comparison):
 
 def _figures(comparison):
     shown = comparison.summary()
-    # There are more figures than strategies, and a page is longer than it is wide.
+    # There are more metrics than strategies, and a page is longer than wide.
     header = ["Figure", *shown.index]
     rows = [[name, *shown[name]] for name in shown.columns]
     return header, rows

@@ -1,4 +1,4 @@
-"""How sure a figure is: standard errors of cross-validation, many tests at a time."""
+"""Uncertainty of scores: standard errors of cross-validation, multiple tests."""
 
 import numpy as np
 from scipy import stats
@@ -7,9 +7,9 @@ from scipy import stats
 def corrected_standard_error(values, test_over_train):
     r"""Return the mean of one value per split, its standard error, and the splits.
 
-    Splits share most of their training rows, so that their values are not independent
-    and ``std / sqrt(n)`` is too small. Nadeau and Bengio (2003, section 3.2) correct
-    for it with the ratio of test to training rows:
+    Splits share most of their training rows. Their values are therefore not
+    independent, and ``std / sqrt(n)`` is too small. Nadeau and Bengio (2003, section
+    3.2) correct the error with the ratio of test to training rows:
 
     .. math:: \left(\frac{1}{J} + \frac{n_{test}}{n_{train}}\right) s^2
     """
@@ -20,14 +20,14 @@ def corrected_standard_error(values, test_over_train):
     mean = float(values.mean())
     if values.size == 1:
         return mean, np.nan, 1
-    # Infinities (a log loss of impossible rows) have no spread to speak of.
+    # Infinite values (a log loss of impossible rows) have no standard deviation.
     with np.errstate(invalid="ignore"):
         variance = (1 / values.size + test_over_train) * values.var(ddof=1)
     return mean, float(np.sqrt(variance)), values.size
 
 
 def t_interval(mean, error, n_values, confidence):
-    """Return the two ends of an interval by Student's t."""
+    """Return the low and high end of an interval by Student's t."""
     if n_values < 2 or not np.isfinite(error):
         return np.nan, np.nan
     half = error * stats.t.ppf((1 + confidence) / 2, n_values - 1)

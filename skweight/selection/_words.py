@@ -1,16 +1,16 @@
-"""Words that a comparison prints and those that its report shows."""
+"""Words in the printed output and in the report of a comparison."""
 
 import numpy as np
 
 from skweight._utils.validation import say
 from skweight.selection._figures import METRICS
 
-# Metrics that are told for both of two classes.
+# Metrics that are shown for both of two classes.
 BOTH = ("recall", "precision")
 
 
 def title_of(design, metric, label):
-    """Return what a figure is called; of two classes one is meant unless named."""
+    """Return the name of a metric; the positive of two classes is not named."""
     title = METRICS[metric].title if metric in METRICS else metric
     one_is_meant = design.pos_label is not None and metric not in BOTH
     return title if label is None or one_is_meant else f"{title} {label}"
@@ -27,7 +27,7 @@ def with_error(mean, error):
 
 
 def about(comparison):
-    """Return in lines how the comparison was made."""
+    """Return lines that describe how the comparison was made."""
     design = comparison.design
     done = len({cell.fold for cell in comparison.cells})
     yield (

@@ -14,12 +14,12 @@ from skweight.exceptions import CalibrationWarning
 def check_calibrator(calibrator):
     """Check that a calibrator satisfies the contract of calibrators.
 
-    The checks, with two and with three classes: parameters and clone; probabilities of
-    the right shape that sum to 1 and are never exactly 0 or 1; labels of any type; the
+    The checks use two and three classes: parameters and clone; probabilities of the
+    right shape that sum to 1 and are never exactly 0 or 1; labels of any type; the
     caller's arrays do not change; the order of rows and the scale of weights do not
-    matter; rows of weight zero are as if removed, for any scores; single rows give the
-    same results as all rows together; a missing class; huge scores and weights; errors
-    for invalid weights and scores; pickling.
+    matter; rows of weight zero are ignored, for any scores; single rows give the same
+    results as all rows together; a missing class; huge scores and weights; errors for
+    invalid weights and scores; pickling.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def check_calibrator(calibrator):
     Raises
     ------
     AssertionError
-        If a check fails; the message names it.
+        If a check fails; the message names the check.
 
     Examples
     --------
@@ -217,7 +217,7 @@ def _message_of(calibrator, *rows):
 def _check_pickle(calibrator, scores, y):
     cls = type(calibrator)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by their name, which local classes do not have.
+        # Pickle finds classes by their name, which does not work for local classes.
         return
     copy = _fitted(calibrator, scores, y)
     again = pickle.loads(pickle.dumps(copy)).predict_proba(scores)

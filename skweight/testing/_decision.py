@@ -13,11 +13,11 @@ def check_decision(decision, *, classes=(0, 1)):
     """Check that a decision satisfies the contract of decisions.
 
     The checks: parameters and clone; labels of shape (n,), each one of ``decisions_``
-    (the classes, then decisions that are not labels) and of their type; single rows
+    (the classes, then decisions that are not labels) and of the same type; single rows
     give the same results as all rows together; the caller's arrays do not change;
-    errors for probabilities with another number of columns, and before fit; for
-    decisions that learn from rows, rows of weight zero are as if removed, and the order
-    of rows and the scale of weights do not matter; a description as text; pickling.
+    errors for probabilities with another number of columns, and before fit; a
+    description as text; pickling. For decisions that learn from rows: rows of weight
+    zero are ignored, and the order of rows and the scale of weights do not matter.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def check_decision(decision, *, classes=(0, 1)):
     Raises
     ------
     AssertionError
-        If a check fails; the message names it.
+        If a check fails; the message names the check.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def _check_learning(decision, rows):
 def _check_pickle(decision, rows):
     cls = type(decision)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by their name, which local classes do not have.
+        # Pickle finds classes by their name, which does not work for local classes.
         return
     copy = rows.fit(decision)
     again = pickle.loads(pickle.dumps(copy))

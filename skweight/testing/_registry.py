@@ -1,6 +1,6 @@
 """All public classes of the library, for the common tests.
 
-There is no list of classes: public classes come from ``__all__``, and the method
+There is no list of classes. Public classes come from ``__all__``. The method
 ``_instances(labels)`` of a class returns instances for the common tests.
 """
 
@@ -30,7 +30,7 @@ from skweight.weighting import (
     ProductWeighting,
 )
 
-# The first match counts: a Pipeline may also be a classifier.
+# The first match is used: a Pipeline may also be a classifier.
 KINDS = {
     "choice": AutoWeighting,
     "weighting": BaseWeighting,

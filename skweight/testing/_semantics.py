@@ -1,4 +1,4 @@
-"""What weights mean to a learner, tested by fits."""
+"""The meaning of weights for a learner, tested by fits."""
 
 from dataclasses import dataclass, field
 
@@ -10,8 +10,8 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# Mean square, over rows, of differences in standard errors, above which two means over
-# seeds are different. Its expectation for equal means is 1.
+# Two means over seeds are different if the mean square, over rows, of their differences
+# in standard errors is above this value. For equal means, 1 is expected.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -108,13 +108,14 @@ class WeightSemantics:
 def check_weight_semantics(
     estimator, *, X=None, y=None, n_seeds=20, tol=1e-4, random_state=0
 ):
-    """Test what weights mean to a classifier, by fits.
+    """Test the meaning of weights for a classifier, by fits.
 
-    Do weights change the fit? Does their scale matter? Is a weight of 2 the same as the
-    row twice, a weight of 0 the same as no row, and ``class_weight`` the same as row
-    weights? Libraries differ here, and seldom document it. Weights are passed as by
-    :class:`~skweight.WeightedClassifier`, also through Pipelines and searches;
-    transformers get them as population weights.
+    The function answers these questions: Do weights change the fit? Does their scale
+    matter? Is a weight of 2 the same as duplicating the row? Is a weight of 0 the same
+    as removing it? Is ``class_weight`` the same as row weights? Libraries differ here,
+    and seldom document it. Weights are passed as in
+    :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
+    Transformers get them as population weights.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def check_weight_semantics(
         Labels of two classes; None draws labels.
     n_seeds : int, default=20
         Number of fits per test, if the ``random_state`` of the estimator changes its
-        outputs; means over the fits are compared then. Raising it detects smaller
+        outputs. The test then compares means over the fits. Raising it detects smaller
         differences.
     tol : float, default=1e-4
         Largest difference of outputs that counts as equal, in (0, inf), if the seed
@@ -151,7 +152,7 @@ def check_weight_semantics(
 
     Notes
     -----
-    Between 8 and 10 fits, times `n_seeds` if the seed matters.
+    The function makes between 8 and 10 fits, times `n_seeds` if the seed matters.
 
     Examples
     --------

@@ -12,8 +12,8 @@ def check_weighting(weighting, *, X=None, y=None):
 
     The checks: parameters and clone; weights are finite, not negative, with mean 1;
     `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
-    change; weights follow the order of the rows; a row of weight 2 is the same as the
-    row twice; rows of weight zero are as if removed; the roles are separate; errors for
+    change; weights follow the order of the rows; a row of weight 2 is the same as a
+    duplicated row; rows of weight zero are ignored; the roles are separate; errors for
     invalid `sample_weight`; pickling. A strategy that cannot weight new rows has the
     attribute ``weighs_new_rows = False``.
 
@@ -28,7 +28,7 @@ def check_weighting(weighting, *, X=None, y=None):
 
     Raises
     ------
-    AssertionError
+    If a check fails; the message names the check.
         If a check fails; the message names it.
 
     Examples
@@ -150,7 +150,7 @@ def _check_pickle(weighting, X, y):
 
     cls = type(weighting)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by their name, which local classes do not have.
+        # Pickle finds classes by their name, which does not work for local classes.
         return
     copy = clone(weighting).fit(X, y)
     again = pickle.loads(pickle.dumps(copy))

@@ -22,7 +22,7 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     y : array-like of shape (n_samples,)
         Labels of the training rows, of any type.
     sample_weight : array-like of shape (n_samples,), default=None
-        Population weights of those rows; None are ones.
+        Population weights of the training rows; None means ones.
     dtype : torch.dtype, default=None
         Type of the tensor; None is the default type of PyTorch.
 
@@ -69,10 +69,10 @@ class WeightedLoss(torch.nn.Module):
 
     ``CrossEntropyLoss(weight=...)`` divides the loss of a batch by the total weight of
     its rows. The mean over the batches of an epoch is then not the weighted loss: a
-    batch without a rare row counts as much as a batch with three. With batch size 8 and
-    2 % rare rows, the mean gradient is nearly orthogonal to the full gradient (cosine
-    0.15). Division by the number m of rows gives the right mean at every batch size
-    [1]_:
+    batch without a rare row counts as much as a batch with three rare rows. With batch
+    size 8 and 2 % rare rows, the mean gradient is nearly orthogonal to the full
+    gradient (cosine 0.15). Division by the number m of rows gives the right mean at
+    every batch size [1]_:
 
     .. math:: \frac{1}{m} \sum_{i=1}^m w_i\, c_{y_i}\, \ell(z_i, y_i).
 
@@ -80,8 +80,8 @@ class WeightedLoss(torch.nn.Module):
     ----------
     loss : callable
         Elementwise loss: a criterion with ``reduction="none"``, or a function of input
-        and target that returns a loss for each row (or for each of its elements, whose
-        mean is taken).
+        and target that returns a loss for each row. If the function returns a loss for
+        each element of a row, their mean is used.
     class_weight : torch.Tensor of shape (n_classes,), default=None
         Weight of every class, for example from :func:`class_weight_tensor`; targets are
         codes 0, 1, ... of the classes. The tensor is a buffer of the module.
@@ -93,8 +93,8 @@ class WeightedLoss(torch.nn.Module):
 
     Notes
     -----
-    Weights should have a mean of 1 over all rows, as weights of strategies have;
-    otherwise they scale the learning rate.
+    Weights should have a mean of 1 over all rows, like the weights of strategies.
+    Otherwise they scale the learning rate.
 
     References
     ----------
@@ -134,7 +134,7 @@ class WeightedLoss(torch.nn.Module):
         target : torch.Tensor of shape (n_rows, ...)
             Labels, or codes of labels.
         sample_weight : torch.Tensor of shape (n_rows,), default=None
-            Weight of every row; None are ones.
+            Weight of every row; None means ones.
 
         Returns
         -------

@@ -19,9 +19,9 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
 
     In skorch, row weights do not reach the loss, and ``criterion__weight`` divides a
     batch by the total weight of its rows (see :class:`WeightedLoss`). Here row weights
-    are split, shuffled and batched with the rows, and the loss of a batch of m rows is
-    :math:`\frac{1}{m} \sum_i w_i \ell_i`. So :class:`~skweight.WeightedClassifier` can
-    fit a network with any strategy.
+    are split, shuffled and batched with the rows. The loss of a batch of m rows is
+    :math:`\frac{1}{m} \sum_i w_i \ell_i`. :class:`~skweight.WeightedClassifier` can
+    therefore fit a network with any strategy.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
     Notes
     -----
     The validation loss of ``train_split`` is weighted too. If the weights are emphasis,
-    this is the wrong loss for early stopping: use
+    this loss is wrong for early stopping: use
     :class:`~skweight.metrics.RefinedLogLoss`.
 
-    Do not also set ``criterion__weight``: classes would be balanced twice.
+    Do not also set ``criterion__weight``, because classes would be balanced twice.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         y : array-like of shape (n_samples,)
             Codes of the labels, as for the criterion.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; None are ones.
+            Weights of the rows; None means ones.
         **fit_params : object
             As in skorch.
 
@@ -106,7 +106,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         classes : array-like, default=None
             As in skorch.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; None are ones.
+            Weights of the rows; None means ones.
         **fit_params : object
             As in skorch.
 

@@ -1,1 +1,1 @@
-"""The numerical engine of the calibrators: Newton, its objectives, look-up."""
+"""The numerical engine of the calibrators: Newton's method, objectives and look-up."""

@@ -1,14 +1,14 @@
 r"""Weighted logistic fits of a few features of one score, exact and in one pass.
 
-Every two-class calibrator with a formula is :math:`\sigma(\theta \cdot \phi(s))` for
-some features :math:`\phi` of the score: the score itself, the score and its square, two
-logarithms. They differ in the features (a basis below), in the targets, and in the
-ridge. This file has their common fit.
+The map of every two-class calibrator with a formula is :math:`\sigma(\theta \cdot
+\phi(s))` for some features :math:`\phi` of the score: the score itself, the score and
+its square, or two logarithms. The calibrators differ in the features (a basis below),
+in the targets, and in the ridge. This file contains the fit that they share.
 
 Many rows are first summed in cells (bins) of the score. Newton's method runs on the
-cells, then one step uses the gradient of all rows and the Hessian of the cells. The
-remaining error is the product of two small errors: that of the fit on cells, and the
-relative error of their Hessian.
+cells. Then one step uses the gradient of all rows and the Hessian of the cells. The
+remaining error is the product of two small errors: the error of the fit on cells, and
+the relative error of the Hessian of the cells.
 """
 
 from functools import cached_property
@@ -27,14 +27,14 @@ from skweight.calibration._engine.numerics import (
     soften_tails,
 )
 
-# Above so many rows, a first fit on cells makes the fit cheaper; the number of cells;
-# and their largest range, in standard deviations to either side.
+# With more rows, a first fit on cells makes the fit cheaper; the number of cells; and
+# the largest range of the cells, in standard deviations to either side.
 _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
 _REACH = 12.0
 
-# The fit on cells is accurate to about 1e-5; after a longer last step, Newton runs on
-# all rows instead.
+# The fit on cells is accurate to about 1e-5. If the last step is longer than this,
+# Newton's method runs on all rows instead.
 _AFTER_CELLS = 1e-4
 
 
@@ -53,10 +53,10 @@ class Standard(NamedTuple):
 
 
 def standardise(scores, weight):
-    """Return the :class:`Standard` of the scores; a scale of one if they are equal."""
+    """Return the :class:`Standard` of the scores; the scale is one if all are equal."""
     peak = max(scores.max(), -scores.min())
     if not 1e-100 < peak < 1e100:
-        # Squares stay finite, and do not vanish, in units of the peak.
+        # In units of the peak, squares stay finite and do not vanish.
         unit = max(peak, 1e-290)
         inner = standardise(scores / unit, weight) if peak > 1e-290 else Standard(0, 1)
         return Standard(inner.centre * unit, inner.scale * unit, peak)
@@ -69,7 +69,7 @@ def standardise(scores, weight):
         deviation = scores[part] - centre
         square += (deviation if even else weight[part] * deviation) @ deviation
     scale = np.sqrt(square / total)
-    # Rounding alone gives equal scores a spread.
+    # Equal scores may have a spread from rounding alone.
     return Standard(centre, scale if scale > 1e-13 * peak else 1.0, peak)
 
 
@@ -207,9 +207,9 @@ class LogisticObjective:
     def cells(self):
         """The objective on cells of equal score width.
 
-        Each cell has one row per code, in the middle of the cell, which is accurate
-        enough for a start. Scores outside the range of the cells go to the outermost
-        cells.
+        Each cell has one row per code, in the middle of the cell. This is accurate
+        enough for a start. Scores outside the range of the cells are added to the
+        outermost cells.
         """
         mass = np.zeros(2 * _N_CELLS + 2)
         centre, reach = self.standard.centre, _REACH * self.standard.scale
@@ -246,7 +246,7 @@ class LogisticObjective:
         else:
             positive = self.weight @ self.codes / self.total
         mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
-        # With rows of one class and no smoothing the log odds would be infinite.
+        # With rows of one class and no smoothing, the log odds would be infinite.
         mean = min(max(mean, 1e-9), 1 - 1e-9)
         return np.append(np.zeros(n_features), log_odds(mean))
 
@@ -275,8 +275,8 @@ class _GradientOfRows:
 def fit_logistic(objective, start, *, shape=None):
     """Return the minimum of a :class:`LogisticObjective`.
 
-    ``shape`` is a function that takes an objective and returns it with a ridge or a
-    restriction. The result has the parameters of the returned objective.
+    ``shape`` is a function that takes an objective and returns the objective with a
+    ridge or a restriction. The result has the parameters of the returned objective.
     """
     shape = shape or (lambda objective: objective)
     if objective.summary is not objective:
@@ -290,11 +290,11 @@ def fit_logistic(objective, start, *, shape=None):
 def fit_best_edge(objective, edges, *, near=None, shape=None):
     """Return the best parameters along any of the edges of a cone, or None.
 
-    An edge is a matrix of orthogonal columns from free parameters to all parameters.
-    The first free parameter of the result must be positive. The minimum of a convex
-    objective over a cone with two edges lies inside the cone or on an edge, and on one
-    that the minimum without the cone is beyond. The fit starts where the parameters
-    ``near`` project to; None is the best constant map.
+    An edge is a matrix of orthogonal columns. It maps free parameters to all
+    parameters. The first free parameter of the result must be positive. A convex
+    objective over a cone with two edges has its minimum inside the cone or on an edge.
+    It is then an edge that separates the cone from the unrestricted minimum. The fit
+    starts at the projection of the parameters ``near``; None is the best constant map.
     """
     shape = shape or (lambda objective: objective)
     best, best_value = None, np.inf
@@ -327,8 +327,8 @@ class SlopeFit(NamedTuple):
 def fit_slope(scores, codes, weight, class_count, levels, *, bias=True):
     """Fit sigma(slope * score + intercept) to targets; exact minimum.
 
-    The slope is 1 where the rows cannot determine it. A slope of zero or less is
-    refused: the best map that does not reverse the ranking is then the constant one.
+    If the rows cannot determine the slope, the slope is 1. A slope of zero or less is
+    refused: the best map that does not reverse the ranking is then the constant map.
     """
     rows = (codes, weight, levels)
     refused = False
@@ -361,8 +361,8 @@ def fit_intercept(logit, codes, weight, levels):
     weight = weight / weight.sum()
     base = weight @ levels[codes]
     goal = log_odds(base)
-    # At one end every probability is too small, at the other too large. Bisection is
-    # used because the second derivative vanishes for widely spread scores.
+    # At one end every probability is too small, at the other end too large. Bisection
+    # is used because the second derivative vanishes for widely spread scores.
     low, high = goal - logit.max(), goal - logit.min()
     while high - low > 1e-12 * (1 + abs(low)):
         middle = low + (high - low) / 2
@@ -376,7 +376,7 @@ def fit_intercept(logit, codes, weight, levels):
 def slope_is_known(scores, class_count, bias):
     """Return whether the rows determine a slope.
 
-    Rows of one class do not, nor (with a bias) rows with a single score.
+    Rows of one class do not determine a slope. With a bias, equal scores do not either.
     """
     low, high = scores.min(axis=0), scores.max(axis=0)
     peak = max(np.max(high), -np.min(low))

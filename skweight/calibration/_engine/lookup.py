@@ -1,14 +1,15 @@
-"""Search and interpolation for many scores, ten times faster than numpy.
+"""Search and interpolation for many scores, ten times faster than NumPy.
 
-A binary search mispredicts every other branch, which would take most of the time of a
-prediction. Here the range of the knots is divided into cells of equal width. The cell
-of a score gives the number of knots before that cell. Most cells hold at most one knot,
-and one comparison is enough. Remaining scores use ``numpy.searchsorted``.
+In a binary search the processor mispredicts every other branch, which would take most
+of the time of a prediction. Here the range of the knots is divided into cells of equal
+width. The cell of a score gives the number of knots before that cell. Most cells hold
+at most one knot, so one comparison is enough. For the remaining scores
+``numpy.searchsorted`` is called.
 """
 
 import numpy as np
 
-# With fewer scores, numpy is faster; the smallest number of cells, and cells per knot.
+# With fewer scores, NumPy is faster; the smallest number of cells; cells per knot.
 _FEW_SCORES = 1 << 11
 _FEWEST_CELLS = 1 << 11
 _CELLS_PER_KNOT = 2
@@ -24,7 +25,7 @@ def positions(knots, scores, side="right"):
     scores : ndarray of shape (n,)
         Finite.
     side : {"left", "right"}
-        Whether knots below a score are counted, or those at the score as well.
+        Whether only knots below a score are counted, or also the knots equal to it.
 
     Returns
     -------
@@ -65,10 +66,10 @@ def interpolate(scores, knots, values):
 def _cells_of(knots):
     """Return a function from scores to cells, and two arrays over the cells.
 
-    The arrays hold the number of knots before each cell, and whether it has several
-    knots (None if no cell has). The result is None if the range of the knots is zero or
-    too large. The function is monotone in floating point: knots in earlier cells are
-    smaller than the score.
+    The arrays hold the number of knots before each cell, and whether the cell has
+    several knots (None if no cell has). The result is None if the range of the knots is
+    zero or too large. The function is monotone in floating point: knots in earlier
+    cells are smaller than the score.
     """
     low, high = knots[0], knots[-1]
     n_cells = max(_FEWEST_CELLS, _CELLS_PER_KNOT * knots.shape[0])

@@ -32,10 +32,10 @@ def merge_scores(scores, codes, weight):
 def tie_width(ordered):
     """Return the distance up to which scores are tied: they differ by rounding only.
 
-    Votes of a forest that were averaged in another order would otherwise be ranked by
-    their last bit. The size of rounding errors follows from the third quartile of the
-    scores, so that a few huge scores do not tie all others. The floor keeps the slope
-    between two knots finite.
+    Votes of a forest may be averaged in another order. Without ties such scores would
+    be ranked by their last bit. The size of rounding errors follows from the third
+    quartile of the scores, so that a few huge scores do not tie all others. A lower
+    limit keeps the slope between two knots finite.
     """
     sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
     sizes.sort()
@@ -46,8 +46,8 @@ def tie_width(ordered):
 def isotonic_blocks(mass, hits):
     """Return the values of the weighted isotonic fit, and where its blocks begin.
 
-    Neighbouring blocks of equal mean are pooled. Otherwise rounding would decide, and
-    the centred knots would depend on that.
+    Neighbouring blocks of equal mean are pooled. Otherwise rounding would decide where
+    blocks begin, and the centred knots would depend on rounding.
     """
     fitted = isotonic_regression(hits / mass, weights=mass).x
     start = np.append(0, np.flatnonzero(np.diff(fitted) > 1e-12 * fitted[1:]) + 1)
@@ -57,8 +57,8 @@ def isotonic_blocks(mass, hits):
 def ranks_backwards(merged, class_count):
     """Return whether positives score significantly below the others.
 
-    The AUC is compared with one half minus two standard errors. For scores without
-    information the AUC is below this in 2.3 % of all samples.
+    The AUC is compared with one half minus two standard errors. If the scores have no
+    information, the AUC is below this value in 2.3 % of all samples.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def ranks_backwards(merged, class_count):
 def flatness(n_blocks, n_scores, backwards):
     """Return whether a curve is constant although the scores are not.
 
-    "constant" means one block. "nearly constant" means a reversed ranking, where only a
-    few rows at the ends differ. "" means an increasing curve.
+    "constant" means one block. "nearly constant" means that the ranking is reversed and
+    only a few rows at the ends have other values. "" means an increasing curve.
     """
     if n_blocks == 1 and n_scores > 1:
         return "constant"

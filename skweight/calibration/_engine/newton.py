@@ -1,16 +1,16 @@
 """Newton's method for convex objectives, with ridges and restrictions.
 
-An objective offers ``value(theta)`` and ``slopes(theta)``, which returns the gradient
-and the Hessian, and may offer ``moves(step)``: a bound R with which the third
-derivative along the step is at most R times the second. :class:`Ridge` adds a pull
-towards a point, :class:`Restricted` keeps the parameters in an affine subspace; both
-are objectives again.
+An objective has the methods ``value(theta)`` and ``slopes(theta)``, which returns the
+gradient and the Hessian. It may have ``moves(step)``, which returns a bound R: the
+third derivative along the step is at most R times the second. :class:`Ridge` adds a
+pull towards a point. :class:`Restricted` keeps the parameters in an affine subspace.
+Both are objectives themselves.
 """
 
 import numpy as np
 
-# A step of this relative size is the last: Newton converges quadratically, so the
-# remaining error is of the order of its square.
+# After a step of this relative size, the iteration stops. Newton's method converges
+# quadratically, so the remaining error is of the order of the square of this size.
 TOLERANCE = 1e-6
 
 # A full Newton step of at most this bound decreases the objective by at least 0.28
@@ -72,7 +72,7 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
 
     A step is at most ten times the size of the parameters, since the second derivative
     vanishes where every probability is 0 or 1. The value of the objective is computed
-    only if a step is long enough to need a line search: from a good start, a few
+    only if a step is long enough to need a line search. From a good start, a few
     computations of gradient and Hessian are enough.
     """
     theta = np.array(start, dtype=np.float64)
@@ -84,7 +84,7 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         if size <= tol * reach:
             return theta + step
         if -(gradient @ step) <= 1e-16:
-            # The objective cannot decrease: the step is long only in directions in
+            # The objective cannot decrease. The step is long only in directions in
             # which the objective is flat.
             return theta
         step *= min(1.0, 10 * reach / size)
@@ -98,7 +98,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         while True:
             candidate = theta + length * step
             candidate_value = objective.value(candidate)
-            # Allow for rounding of the value, or the last steps would fail.
+            # Allow for rounding errors of the value. Otherwise the last steps would
+            # fail.
             allowed = 1e-4 * length * decrease + 1e-14 * (1 + abs(value))
             if candidate_value <= value + allowed:
                 break
@@ -122,6 +123,6 @@ def newton_step(gradient, hessian):
 
 
 def _moves(objective, step):
-    """Return what the objective says of a step; infinite if it says nothing."""
+    """Return the bound of the objective for a step; infinite if there is none."""
     moves = getattr(objective, "moves", None)
     return np.inf if moves is None else moves(step)

@@ -1,4 +1,4 @@
-"""Functions of several calibrators: probabilities, log-scale scores, targets."""
+"""Functions for several calibrators: probabilities, log-scale scores, targets."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ from skweight._utils.validation import check_number
 _ALMOST_ONE = np.nextafter(1.0, 0.0)
 _SMALLEST = np.finfo(np.float64).tiny
 
-# Rows of one block: the temporaries of a block stay in the processor's cache, and the
-# memory of a fit does not grow with the rows.
+# Number of rows in a block. The temporary arrays of a block stay in the processor's
+# cache, and the memory of a fit does not grow with the number of rows.
 BLOCK = 1 << 15
 
 # For fewer numbers, one call of SciPy is faster than five calls of NumPy.
@@ -44,7 +44,7 @@ def sigmoid(logit):
     """Return the logistic function of an array, in place.
 
     For many numbers this takes a third of the time of ``scipy.special.expit``, at the
-    same accuracy: the exponential of NumPy is vectorised.
+    same accuracy, because the exponential of NumPy is vectorised.
     """
     if logit.shape[0] < _FEW:
         return expit(logit, out=logit)
@@ -58,9 +58,10 @@ def sigmoid(logit):
 class Tails(NamedTuple):
     r"""Bounds of the log odds that rows can support, and how strictly they hold.
 
-    With equal weights they are Laplace's bounds :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+
-    + 2)]`. In general, the lower odds are one row of the class against all other rows,
-    and the upper odds all rows of the class against one other row.
+    With equal weights the bounds are those of Laplace, :math:`[1 / (N_- + 2), (N_+ + 1)
+    / (N_+ + 2)]`. In general, the lower odds are the odds of one row of the class
+    against all other rows. The upper odds are those of all rows of the class against
+    one other row.
     """
 
     low: float
@@ -83,8 +84,8 @@ class Tails(NamedTuple):
 def soften_tails(logit, tails):
     r"""Let log odds grow only logarithmically outside the bounds, in place.
 
-    Clipping would give all scores outside the same value. Instead, log odds at a
-    distance d beyond a bound are moved to the distance :math:`\log(1 + g d) / g`.
+    Clipping would give all scores outside the bounds the same value. Instead, log odds
+    at a distance d beyond a bound are moved to the distance :math:`\log(1 + g d) / g`.
     """
     low, high, firmness = tails
     if logit.shape[0] == 0:
@@ -135,9 +136,9 @@ def centre_rows(scores):
 def log_normalise(scores):
     """Return the log-softmax of every row, for maps with a slope per class.
 
-    A constant added to all log scores of a row has no information, but would matter for
-    unequal slopes. Subtracting the log-sum-exp makes logits and log-probabilities of a
-    model equal.
+    A constant added to all log scores of a row has no information, but would change the
+    result if slopes are unequal. Subtracting the log-sum-exp makes logits and
+    log-probabilities of a model equal.
     """
     z = by_class(scores)
     z = z - z.max(axis=0)
@@ -148,9 +149,9 @@ def log_normalise(scores):
 def rest_log_odds(scores):
     """Return the log odds of every class against the rest under softmax(scores).
 
-    Shape (n, k) in and out. The sum over "the rest" is formed without the class
-    itself rather than by subtraction from the total, so a class of probability
-    ``1 - 1e-30`` keeps its digits.
+    The input and the result have shape (n, k). The sum over "the rest" is formed
+    without the class itself instead of by subtraction from the total. A class of
+    probability ``1 - 1e-30`` therefore keeps its digits.
     """
     z = by_class(scores)
     top = z.argmax(axis=0), np.arange(z.shape[1])
@@ -170,15 +171,15 @@ def rest_log_odds(scores):
 def scores_from_proba(proba, *, clip=1e-7):
     r"""Turn probabilities into the log-scale scores that calibrators take.
 
-    Use it for estimators that offer ``predict_proba`` only. With two classes the
-    score is the log odds :math:`\log p_1 - \log p_0` of the second class; with more it
-    is :math:`\log p_k` minus its mean over the classes of the row.
+    Use it for estimators that have ``predict_proba`` only. With two classes the score
+    is the log odds :math:`\log p_1 - \log p_0` of the second class. With more classes
+    it is :math:`\log p_k` minus its mean over the classes of the row.
 
     Parameters
     ----------
     proba : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Probabilities. A vector, or a table of one column, holds the probability of the
-        second of two classes.
+        Probabilities. A vector, or a table with one column, holds the probability of
+        the second of two classes.
     clip : float, default=1e-7
         Probabilities are clipped to [clip, 1], in (0, 0.5). Raising it makes extreme
         scores smaller. Use ``1 / (2 * n_trees)`` for the votes of a forest and
@@ -192,7 +193,7 @@ def scores_from_proba(proba, *, clip=1e-7):
     Raises
     ------
     ValueError
-        If an entry is NaN or outside [0, 1], or the shape is not one of these.
+        If an entry is NaN or outside [0, 1], or the shape is not one of those above.
 
     Examples
     --------
@@ -243,10 +244,10 @@ def log_scale(proba, clip):
 def smoothed_targets(class_count, smoothing):
     """Return the target of a row for its own class, and for each other class.
 
-    Platt's target is (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of that
-    rule are divided among the k classes, ``m = 2 * smoothing / k`` each. This is
-    Platt's rule for k = 2, and keeps the effect small for many classes. The class
-    frequencies hardly change, and a class without rows gets m pseudo-rows.
+    Platt's target is (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of
+    Platt's rule are divided among the k classes, ``m = 2 * smoothing / k`` for each
+    class. For k = 2 this is Platt's rule, and for many classes the effect stays small.
+    The class frequencies hardly change, and a class without rows gets m pseudo-rows.
     """
     n_classes = class_count.shape[0]
     m = 2.0 * smoothing / n_classes

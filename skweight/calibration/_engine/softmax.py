@@ -1,8 +1,9 @@
 r"""Weighted softmax fits with a slope and a bias per class.
 
-Every calibrator of three classes and more with a formula is :math:`\mathrm{softmax}(a
-\circ z + b)`; they differ in the restrictions on a and b. With many rows, a first fit
-on every s-th row leaves one or two passes over all rows.
+The map of every calibrator with a formula for three or more classes is
+:math:`\mathrm{softmax}(a \circ z + b)`. The calibrators differ in the restrictions on a
+and b. With many rows, the first fit uses every s-th row. After that, one or two passes
+over all rows are enough.
 """
 
 from functools import cached_property
@@ -12,11 +13,12 @@ import numpy as np
 from skweight.calibration._engine.logistic import SlopeFit, slope_is_known
 from skweight.calibration._engine.newton import Restricted, newton
 
-# Above so many rows, a first fit on a subset makes the fit on all rows cheaper.
+# With more rows than this, a first fit on a subset makes the fit on all rows cheaper.
 _MANY_ROWS = 1 << 14
 
-# Elements of one block of an (n_classes, n_rows) pass: the few temporaries of a block
-# stay in the processor's cache, and the memory of a fit does not grow with the rows.
+# Number of elements in a block of an (n_classes, n_rows) pass. The few temporary
+# arrays of a block stay in the processor's cache, and memory does not grow with the
+# rows.
 _BLOCK = 1 << 17
 
 
@@ -26,17 +28,18 @@ class SoftmaxObjective:
     The target of a row is ``own_target`` for its own class and ``other_target`` for
     each other class, both of shape (k,), indexed by the class of the row.
 
-    Only the log-sum-exp of the loss is not linear in the parameters, so the targets are
-    summed once. Adding a constant to all of b does not change the loss. A ridge on the
-    Hessian along that direction, in which the gradient is zero, makes the system
-    solvable and keeps the mean of b.
+    In the loss, only the log-sum-exp is not linear in the parameters, so the targets
+    are summed once. Adding a constant to all of b does not change the loss, so the
+    gradient is zero in that direction. A ridge on the Hessian in that direction makes
+    the system solvable and keeps the mean of b.
     """
 
     def __init__(self, z, codes, weight, own_target, other_target):
-        # Classes first: a sum over them adds long rows, which is several times faster.
+        # Classes first: a sum over classes adds long rows, which is several times
+        # faster.
         self.z = np.ascontiguousarray(z.T)
         self.weight = weight / weight.sum()
-        # The target of a row is `other_target`, plus the difference on its own class.
+        # The target is `other_target`, plus the difference for the class of the row.
         common = self.weight * other_target[codes]
         extra = self.weight * (own_target - other_target)[codes]
         n_classes, n_rows = self.z.shape
@@ -118,11 +121,11 @@ def fit_shared_slope(
 ):
     """Fit softmax(slope * z + intercept), one slope for all classes; exact minimum.
 
-    The slope is 1, or refused, as in
+    The slope is 1, or refused, in the same cases as in
     :func:`~skweight.calibration._engine.logistic.fit_slope`.
     """
     k = z.shape[1]
-    # Parameters of the shared map: the slope, then (with a bias) the k intercepts.
+    # Parameters of the shared map: the slope, and with a bias the k intercepts.
     share = np.zeros((2 * k, 1 + k if bias else 1))
     share[:k, 0] = 1.0
     if bias:

@@ -6,17 +6,17 @@ from skweight.calibration._engine.lookup import interpolate
 from skweight.calibration._engine.numerics import binary_proba
 
 # The initial and the largest number of knots; the tolerance in log odds; and how far
-# the table extends beyond the scores, in units of their range.
+# the table extends beyond the scores, in units of the range of the scores.
 N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
 REACH = 2.0
-# A table with more knots is simplified, since it is kept with every model: knots that
-# change the log odds by less than the tolerance are left out. Values are stored in
-# single precision.
+# A table with more knots than this is simplified, since it is stored in every model.
+# Knots that change the log odds by less than the tolerance are left out. Values are
+# stored in single precision.
 MANY_KNOTS = 192
-# Intervals narrower than this, in units of the range, are not divided: at the jump of a
-# step function, accuracy does not matter.
+# Intervals narrower than this, in units of the range, are not divided, because
+# accuracy does not matter at the jump of a step function.
 NARROW = 1 / 4096
 
 
@@ -60,7 +60,7 @@ class CurveTable:
         return None
 
     def __call__(self, scores, predict):
-        """Return probabilities of two classes; outside the table by ``predict``."""
+        """Return probabilities of two classes; outside the table call ``predict``."""
         proba = binary_proba(interpolate(scores, self.knots, self.logit))
         outside = (scores < self.knots[0]) | (scores > self.knots[-1])
         if outside.any():
