@@ -10,6 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 # The scripts on the page docs/benchmarks.md.
 NAMES = [
+    "auto_weighting",
     "balanced_linear",
     "cost_calibration",
     "cost_columns",
