@@ -122,3 +122,19 @@ def test_files_stay_readable_in_one_sitting():
         name: len(path.read_text().splitlines()) for name, path in modules().items()
     }
     assert {name: n for name, n in lines.items() if n > 600} == {}
+
+
+def long_bodies(tree):
+    """Return the functions of a file whose body, docstring apart, has over 60 lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            if body and node.end_lineno - body[0].lineno >= 60:
+                yield node.name
+
+
+def test_bodies_of_functions_fit_on_a_screen():
+    files = [ast.parse(path.read_text("utf-8")) for path in modules().values()]
+    assert [name for tree in files for name in long_bodies(tree)] == []
+    assert list(long_bodies(ast.parse("def f():\n" + "    x\n" * 61))) == ["f"]
+    assert not list(long_bodies(ast.parse("def f():\n" + "    x\n" * 60)))

@@ -380,9 +380,16 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         reasons.append(
             f"{shifted}; other class frequencies account for it ({shares} in the "
             f"target; AUC {after:.2f} with weights for them) "
-            f"{resting_on('label shift')}."
+            f"{resting_on('label shift')}. Rows without labels cannot prove this: "
+            "another change of the columns may look alike. Label some target rows and "
+            "compare their frequencies before you rely on it."
         )
         return LabelShiftWeighting(X_target, random_state=random_state)
+    return _ratio_of_columns(shifted, X_target, figures, reasons, random_state)
+
+
+def _ratio_of_columns(shifted, X_target, figures, reasons, random_state):
+    """Return the weights for a target that differs by more than its classes."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
