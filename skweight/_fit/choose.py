@@ -325,13 +325,7 @@ def _folds_of_calibrators(request, weighed, held_out):
 
 def _split(request, weighed, rows, n_folds):
     """Return stratified pairs of positions among some rows; none if that fails."""
-    groups, population = (
-        None if values is None else np.asarray(values)[rows]
-        for values in (
-            request.arguments["splitter"].get("groups"),
-            weighed.population,
-        )
-    )
+    groups, population = _groups_and_population(request, weighed, rows)
     if not rows.size or (groups is not None and np.unique(groups).size < 2):
         return []
     with unheard(FewerThanAskedWarning):
@@ -344,6 +338,17 @@ def _split(request, weighed, rows, n_folds):
             {} if groups is None else {"groups": groups},
         )
     return [] if splits is None else splits.pairs
+
+
+def _groups_and_population(request, weighed, rows):
+    """Return groups and population weights of some rows; None for what is not there."""
+    return (
+        None if values is None else np.asarray(values)[rows]
+        for values in (
+            request.arguments["splitter"].get("groups"),
+            weighed.population,
+        )
+    )
 
 
 def losses_of(request, weighed, plan, passed, folds):
@@ -414,13 +419,7 @@ def compared(judged):
     if not rows.size:
         return 0, [], rows
     first = judged[0]
-    groups, weights = (
-        None if values is None else np.asarray(values)[rows]
-        for values in (
-            first.request.arguments["splitter"].get("groups"),
-            first.weighed.population,
-        )
-    )
+    groups, weights = _groups_and_population(first.request, first.weighed, rows)
     position, *figures = select(losses[:, rows], weights, groups)
     table = [
         {
