@@ -585,10 +585,15 @@ class WeightedClassifier(
             RidgeClassifier(),
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
+        # Every pair of two values, not all triples: nothing depends on three at once.
         uncalibrated = [
-            cls(clone(learner), weighting=strategy, calibration=None, normalize=mean)
-            for learner in learners
-            for strategy in ("balanced", None)
-            for mean in (True, False)
+            cls(
+                clone(learner),
+                weighting="balanced" if balanced else None,
+                calibration=None,
+                normalize=balanced == (position % 2 == 0),
+            )
+            for position, learner in enumerate(learners)
+            for balanced in (True, False)
         ]
         return [*uncalibrated, cls()]

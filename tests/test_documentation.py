@@ -11,6 +11,7 @@ import doctest
 import importlib.util
 import io
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,6 +164,7 @@ def named(pages):
     return [pytest.param(b, id=f"{b.page.stem}-line{b.line}") for b in blocks]
 
 
+@pytest.mark.documentation
 # shap speaks to matplotlib in an old way.
 @pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")
 @pytest.mark.parametrize("block", named(PAGES))
@@ -273,6 +275,22 @@ def test_every_stage_of_ci_is_told_and_exists():
     text = (REPOSITORY / "docs/contributing.md").read_text("utf-8")
     table = text.partition("| stage |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) >= set(stages)
+    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text("utf-8")
+    matrix = re.findall(r'^ +- "(.*)"$', workflow, re.MULTILINE)
+    assert sorted(" ".join(matrix).split()) == sorted(stages)
+
+
+def test_every_lane_that_pytest_leaves_out_is_run_by_ci():
+    """All but the slow one, which is for once a week."""
+    options = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+    options = options["tool"]["pytest"]["ini_options"]["addopts"]
+    lanes = re.findall(r"not (\w+)", next(o for o in options if o.startswith("-m=")))
+    script = (REPOSITORY / ".ci/run").read_text("utf-8")
+    text = (REPOSITORY / "docs/contributing.md").read_text("utf-8")
+    assert "slow" in lanes
+    for lane in lanes:
+        assert f"-m {lane}\n" in text
+        assert lane == "slow" or f"-m {lane}\n" in script
 
 
 def test_the_version_to_cite_is_the_version():
@@ -286,7 +304,8 @@ def test_every_test_file_holds_a_test():
         tree = ast.parse(file.read_text("utf-8"))
         tests = [
             node
-            for node in ast.walk(tree)
+            for parent in [tree, *tree.body]
+            for node in getattr(parent, "body", [])
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
         ]
         assert tests, f"{file} collects no test"

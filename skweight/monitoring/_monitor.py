@@ -490,7 +490,13 @@ class WeightMonitor(BaseEstimator):
     @classmethod
     def _instances(cls, labels):
         """Return instances for the common tests, which use these labels."""
-        return [cls(WeightedClassifier(), random_state=0)]
+        from sklearn.linear_model import LogisticRegression
+
+        weighted = WeightedClassifier(calibration=None)
+        return [
+            cls(estimator, cv=2, random_state=0)
+            for estimator in (weighted, LogisticRegression())
+        ]
 
 
 def _check_summable(sample_weight, n_rows):
