@@ -117,6 +117,24 @@ def say_measured(measured, figures, estimator):
     return said
 
 
+def say_readings(figures):
+    """Return the class frequencies of the target, as each kind of shift reads them."""
+    by_labels = figures.get("target_frequencies_by_labels")
+    by_columns = _say_shares(figures["target_frequencies_by_columns"])
+    if by_labels is None:
+        return f"The target would then have {by_columns}."
+    return (
+        f"Read as other class frequencies, the target has {_say_shares(by_labels)}; "
+        f"read as other columns, {by_columns}. Label some target rows and see which is "
+        "right."
+    )
+
+
+def _say_shares(frequencies):
+    shares = (f"{share:.1%} of {say(label)}" for label, share in frequencies.items())
+    return ", ".join(shares)
+
+
 def say_calibration(measured=None):
     """Return why to calibrate, and with which calibrator."""
     if measured is None:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import clone
 
 from skweight._utils.columns import take_column, warn_of_order
 from skweight._utils.roles import in_range
@@ -32,6 +33,7 @@ from skweight.selection._reasons import (
     say_classes,
     say_half,
     say_measured,
+    say_readings,
     say_unmeasured,
 )
 from skweight.weighting import (
@@ -150,7 +152,13 @@ def recommend_weighting(
     -----
     With an estimator, there are `budget` fits on four fifths of the rows. Without one
     the cost is O(n). With a target, two or three small classifiers are fitted in
-    addition, on at most 10,000 rows of each side.
+    addition, on at most 10,000 rows of each side, and the weights of its columns.
+
+    *Two readings of a target.* Rows without labels cannot tell label shift from
+    covariate shift. So the advice has the class frequencies of the target under both:
+    ``figures["target_frequencies_by_labels"]``, if its columns given the class are
+    those of the training rows, and ``figures["target_frequencies_by_columns"]``, if its
+    classes given the columns are. Label some target rows to see which is right.
 
     References
     ----------
@@ -372,46 +380,65 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         )
         return None
     after = _after_label_shift(X, y, sample_weight, X_target, figures, seed)
+    of_columns, why = _ratio_of_columns(figures, X_target, random_state)
+    _read_as_columns(of_columns, X, y, sample_weight, X_target, figures, seed)
     if after is not None and after - 0.5 < max(2.33 * spread, 0.25 * (auc - 0.5)):
-        shares = ", ".join(
-            f"{say(label)} {share:.1%}"
-            for label, share in figures["target_frequencies"].items()
-        )
         reasons.append(
-            f"{shifted}; other class frequencies account for it ({shares} in the "
-            f"target; AUC {after:.2f} with weights for them) "
-            f"{resting_on('label shift')}. Rows without labels cannot prove this: "
-            "another change of the columns may look alike. Label some target rows and "
-            "compare their frequencies before you rely on it."
+            f"{shifted}; other class frequencies account for it (AUC {after:.2f} with "
+            f"weights for them) {resting_on('label shift')}. Rows without labels "
+            "cannot prove this: another change of the columns may look alike. "
+            f"{say_readings(figures)}"
         )
         return LabelShiftWeighting(X_target, random_state=random_state)
-    return _ratio_of_columns(shifted, X_target, figures, reasons, random_state)
+    reasons.append(
+        f"{shifted}, and not by class frequencies alone. {why} {say_readings(figures)}"
+    )
+    return of_columns
 
 
-def _ratio_of_columns(shifted, X_target, figures, reasons, random_state):
-    """Return the weights for a target that differs by more than its classes."""
+def _ratio_of_columns(figures, X_target, random_state):
+    """Return the weights for a target whose columns differ, and why these."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
     if numeric and figures["n_columns"] <= MANY_COLUMNS:
-        reasons.append(
-            f"{shifted}, and not by class frequencies alone. With "
-            f"{figures['n_columns']} numeric columns kernels can estimate the ratio "
-            f"{resting_on('kernels')}; weights for it gain where the model cannot "
-            f"follow the truth {resting_on('covariate shift')}."
+        weighting = DensityRatioWeighting(X_target, random_state=random_state)
+        return weighting, (
+            f"With {figures['n_columns']} numeric columns kernels can estimate the "
+            f"ratio {resting_on('kernels')}; weights for it gain where the model "
+            f"cannot follow the truth {resting_on('covariate shift')}."
         )
-        return DensityRatioWeighting(X_target, random_state=random_state)
     what = (
         "categories, gaps or sparse columns"
         if not numeric
         else f"{figures['n_columns']} columns"
     )
-    reasons.append(
-        f"{shifted}, and not by class frequencies alone. With {what} a classifier "
-        f"estimates the ratio; distances would mean little {resting_on('classifier')}."
-    )
-    return DensityRatioWeighting(
+    weighting = DensityRatioWeighting(
         X_target, estimator="classifier", random_state=random_state
+    )
+    return weighting, (
+        f"With {what} a classifier estimates the ratio; distances would mean little "
+        f"{resting_on('classifier')}."
+    )
+
+
+def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
+    """Note the class frequencies of the target if its labels depend on X as before."""
+    rng = np.random.default_rng(seed)
+    rows, target = _some(rng, n_rows(X)), _some(rng, n_rows(X_target))
+    classes, codes = encode_labels(_take(y, rows))
+    population = None if sample_weight is None else np.asarray(sample_weight)[rows]
+    some = clone(weighting).set_params(
+        X_target=_take(X_target, target), random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few effective rows: the fit warns of them
+        weights = some.fit_weigh(_take(X, rows), classes[codes], population)
+    if population is not None:
+        weights = weights * population
+    share = np.bincount(codes, weights, classes.size) / weights.sum()
+    figures["target_frequencies_by_columns"] = dict(
+        zip(map(plain, classes), share.tolist(), strict=True)
     )
 
 
@@ -450,7 +477,7 @@ def _after_label_shift(X, y, sample_weight, X_target, figures, seed):
         weights = weighting.fit_weigh(X, y, sample_weight)
     except ValueError:
         return None  # a class of a single row, or columns that no default can read
-    figures["target_frequencies"] = dict(
+    figures["target_frequencies_by_labels"] = dict(
         zip(
             map(plain, weighting.classes_),
             weighting.target_prior_.tolist(),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -332,13 +333,32 @@ def test_other_class_frequencies_are_told_from_other_features():
     X, y, X_target = shifted("labels")
     advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
     assert isinstance(advice.weighting, LabelShiftWeighting)
-    assert advice.figures["target_frequencies"][1] == pytest.approx(0.1, abs=0.05)
+    by_labels = advice.figures["target_frequencies_by_labels"][1]
+    assert by_labels == pytest.approx(0.1, abs=0.05)
     assert said(advice, "other class frequencies account for it")
     X, y, X_target = shifted("features")
     advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
     assert isinstance(advice.weighting, DensityRatioWeighting)
     assert advice.calibration == "auto"
     assert said(advice, "kernels can estimate the ratio")
+
+
+def test_both_readings_of_a_target_are_shown():
+    # The classes depend on the column as before, so that labels have frequency E[p].
+    rng = np.random.default_rng(0)
+    X, X_target = rng.normal(size=(N, 1)), rng.normal(-1, 1, size=(N, 1))
+    y = (rng.random(N) < expit(2 * X[:, 0])).astype(int)
+    population = np.where(y == 1, 2.0, 1.0)
+    advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
+    by_columns = advice.figures["target_frequencies_by_columns"][1]
+    assert by_columns == pytest.approx(expit(2 * X_target).mean(), abs=0.04)
+    by_labels = advice.figures["target_frequencies_by_labels"][1]
+    for share in (by_labels, by_columns):
+        assert said(advice, f"{share:.1%} of 1")
+    weighted = recommend_weighting(
+        X, y, X_target=X_target, sample_weight=population, random_state=0
+    )
+    assert weighted.figures["target_frequencies_by_columns"][1] > by_columns + 0.03
 
 
 def test_a_target_where_nobody_trained_is_named():
