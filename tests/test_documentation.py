@@ -187,6 +187,19 @@ def test_pages_print_what_they_say():
     assert asserting == []
 
 
+def test_no_line_of_code_is_wider_than_a_page():
+    """88 characters fit between the menus; what is wider must be scrolled."""
+    pages = [REPOSITORY / "README.md", *DOCS.rglob("user_guide/**/*.md")]
+    wide = [
+        f"{page.name}, line {start + number}"
+        for page in pages
+        for start, code, _ in fenced(page, "python")
+        for number, line in enumerate(code.splitlines(), 1)
+        if len(line) > 88
+    ]
+    assert wide == []
+
+
 def test_blocks_of_a_page_are_found_run_and_verified(tmp_path):
     """The test above would notice a block that is wrong, in either style."""
     page = tmp_path / "page.md"

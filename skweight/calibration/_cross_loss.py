@@ -92,7 +92,8 @@ def draw_folds(rows, n_folds):
     """Return the fold of every row, independent of the order of rows and classes.
 
     Rows are sorted by the score of their class and then shuffled with a fixed seed.
-    Without the shuffle, held-out rows would lie between training rows too evenly.
+    Without the shuffle, held-out rows would lie between training rows too evenly. Among
+    rows with the same score of their class the other scores decide, then the weight.
     """
     scores = rows.scores
     if scores.ndim == 2:
@@ -104,10 +105,10 @@ def draw_folds(rows, n_folds):
         # first.
         first_of_two = rows.scores.ndim == 1 and code == 0
         sort_key = -scores[block] if first_of_two else scores[block]
-        if all_equal(rows.weight):
-            order = np.argsort(sort_key)
-        else:
-            order = np.lexsort((rows.weight[block], sort_key))
+        order = np.argsort(sort_key)
+        if np.any(np.diff(sort_key[order]) == 0):
+            others = rows.scores[block].T if rows.scores.ndim == 2 else ()
+            order = np.lexsort((rows.weight[block], *others, sort_key))
         shuffled = np.random.default_rng(0).permutation(block[order])
         fold[shuffled] = np.arange(block.size) % n_folds
     return fold

@@ -15,8 +15,8 @@ import numpy as np
 
 # Replaces thresholds of 0 or infinity, which choose all rows or no row.
 SMALLEST = 1e-300
-# Improvements smaller than this share of the objective are rounding errors.
-IMPROVEMENT = 1e-12
+# Smaller differences, relative to the value, are rounding errors.
+ROUNDING = 1e-12
 
 
 class Outcomes(NamedTuple):
@@ -139,11 +139,26 @@ def _of_class(classes, k, mass):
 
 
 def groups(values):
-    """Return the descending order, and the end of each group of equal values."""
-    order = np.argsort(-values)  # ties change their decision together
+    """Return the descending order, and the end of each group of equal values.
+
+    Values that differ by rounding alone are equal. Equal rows change their decision
+    together.
+    """
+    order = np.argsort(-values)
     ordered = values[order]
-    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
+    falls = ordered[:-1] - ordered[1:] > ROUNDING * np.abs(ordered[:-1])
+    ends = np.flatnonzero(np.append(falls, True)) + 1
     return order, ends
+
+
+def first_best(values):
+    """Return the position of the first value that equals the largest but for rounding.
+
+    Candidates often have exactly the same objective. The order of the rows changes the
+    last digits of its sums, and must not choose between them.
+    """
+    best = values.max()
+    return int(np.argmax(values >= best - ROUNDING * abs(best)))
 
 
 def best_threshold(rows, objective):
@@ -162,7 +177,7 @@ def best_threshold(rows, objective):
     nobody, everybody = (np.broadcast_to(np.intp(k), scores.size) for k in (0, 1))
     outcomes = outcomes_along(rows, nobody, everybody, order, ends)
     values = objective(outcomes)
-    best = int(np.argmax(values))
+    best = first_best(values)
     levels = scores[order][ends - 1]
     above = max(levels[0], 1.0) if best == 0 else levels[best - 1]
     below = levels[0] if best == 0 else levels[best] if best < levels.size else 0.0
@@ -210,10 +225,10 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
             before = best
             for code in range(thresholds.size):
                 thresholds[code], best = _one_class(rows, objective, thresholds, code)
-            if not best > before + IMPROVEMENT * abs(best):
+            if not best > before + ROUNDING * abs(best):
                 break
         ends.append((best, thresholds / thresholds.sum()))
-    best, thresholds = max(ends, key=lambda end: end[0])
+    best, thresholds = ends[first_best(np.array([best for best, _ in ends]))]
     return thresholds, best
 
 
@@ -221,17 +236,18 @@ def _one_class(rows, objective, thresholds, code):
     """Return the best threshold of one class given the others, and the objective."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf
-    otherwise = ratios.argmax(axis=1)
     rival = np.maximum(ratios.max(axis=1), SMALLEST)
+    otherwise = (ratios >= rival[:, None] * (1 - ROUNDING)).argmax(axis=1)
     # The class is chosen in rows whose level is above its threshold.
     level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
     order, ends = groups(level)
     outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)
     values = objective(outcomes)
     # The present threshold is a candidate too: it stays unless another is better.
-    now = int(np.count_nonzero(level[order][ends - 1] > thresholds[code]))
-    chosen = int(np.argmax(values))
-    if values[now] >= values[chosen] - IMPROVEMENT * abs(values[chosen]):
+    reached = level[order][ends - 1] > thresholds[code] * (1 + ROUNDING)
+    now = int(np.count_nonzero(reached))
+    chosen = first_best(values)
+    if values[now] >= values[chosen] - ROUNDING * abs(values[chosen]):
         return thresholds[code], float(values[now])
     levels = level[order][ends - 1]
     high = levels[chosen - 1] if chosen else levels[0] * 4

@@ -28,8 +28,8 @@ def check_weighting(weighting, *, X=None, y=None):
 
     Raises
     ------
-    If a check fails; the message names the check.
-        If a check fails; the message names it.
+    AssertionError
+        If a check fails; the message names the check.
 
     Examples
     --------

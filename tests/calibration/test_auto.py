@@ -348,6 +348,18 @@ def test_order_of_rows_is_no_matter():
     assert_allclose(found.predict_proba(scores), again.predict_proba(scores))
 
 
+def test_rows_that_tie_in_one_class_are_told_apart_by_the_others(rng):
+    votes = rng.multinomial(5, [0.5, 0.3, 0.2], size=90) / 5
+    y = np.array([rng.choice(3, p=(row + 0.2) / 1.6) for row in votes])
+    order = rng.permutation(90)
+    first = AutoCalibrator().fit(votes, y)
+    moved = AutoCalibrator().fit(votes[order], y[order])
+    with_weights = AutoCalibrator().fit(votes, y, sample_weight=np.full(90, 7.0))
+    for other in (moved, with_weights):
+        for name, loss_of_name in first.losses_.items():
+            assert other.losses_[name] == pytest.approx(loss_of_name, abs=1e-9)
+
+
 def test_one_warning_where_the_ranking_is_reversed():
     scores, y, _ = draw(400)
     with pytest.warns(CalibrationWarning, match="higher score does not go") as caught:

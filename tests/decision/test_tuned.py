@@ -1,12 +1,14 @@
 """Tuned thresholds are those that trying every candidate would find."""
 
 import tracemalloc
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 from sklearn import metrics
 
 from skweight import CostMatrix
@@ -207,6 +209,24 @@ def test_other_scorers_of_many_classes():
     actual = metrics.cohen_kappa_score(y, tuned.decide(proba))
     assert tuned.best_score_ == pytest.approx(actual)
     assert actual >= metrics.cohen_kappa_score(y, proba.argmax(axis=1))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rounding_chooses_no_threshold(n_classes):
+    thresholds = attrgetter("threshold_" if n_classes == 2 else "thresholds_")
+    rng = np.random.default_rng(0)
+    votes = rng.multinomial(7, np.full(n_classes, 1 / n_classes), size=(20, 60))
+    proba = (votes + 0.3) / (7 + 0.3 * n_classes)
+    codes = rng.integers(0, n_classes, size=(20, 60))
+    weight = rng.integers(1, 10, size=(20, 60)) / 10
+    noise = 1 + 1e-15 * rng.normal(size=proba.shape)
+    for table, y, w, factor in zip(proba, codes, weight, noise, strict=True):
+        order = rng.permutation(60)
+        first, second = TunedDecision(), TunedDecision()
+        first.fit(table, y, w, classes=range(n_classes))
+        moved = (table * factor)[order]
+        second.fit(moved, y[order], w[order], classes=range(n_classes))
+        assert_allclose(thresholds(first), thresholds(second), rtol=1e-9)
 
 
 def test_weights_are_repetitions():

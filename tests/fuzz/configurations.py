@@ -33,7 +33,16 @@ LEARNERS = {
         max_iter=5, early_stopping=False, random_state=0
     ),
     "ridge": RidgeClassifier,
-    "sgd": lambda: SGDClassifier(loss="log_loss", random_state=0),
+    # Small steps and a fixed number of passes. The first steps of the default are so
+    # large that the last digit of a weight changes the model.
+    "sgd": lambda: SGDClassifier(
+        loss="log_loss",
+        learning_rate="constant",
+        eta0=0.01,
+        max_iter=20,
+        tol=None,
+        random_state=0,
+    ),
     "neighbors": lambda: KNeighborsClassifier(5),
     "pipeline": lambda: make_pipeline(StandardScaler(), logistic()),
 }

@@ -4,6 +4,12 @@ Bit for bit, the order of random draws included, under the versions and on the p
 in the first line of ``expected.jsonl``; elsewhere labels (one in twenty may turn over,
 one in ten where rows are drawn by weights), numbers of fits and the weights that
 learners received. ``record.py`` makes the set and takes differences over.
+
+A processor with AVX-512 rounds otherwise. It compares bit for bit as well with::
+
+    export OPENBLAS_CORETYPE=Haswell
+    export NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR"
+    export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F_Usable,-AVX512F
 """
 
 import json
