@@ -52,6 +52,9 @@ def excuse(name, configuration):
     learned = configuration.calibration not in (None, "prior")
     if name == "repetition" and (learned or configuration.decision == "tuned"):
         return EFFECTIVE
+    unweighted = (configuration.weights, configuration.weighting) == ("none", "none")
+    if name == "weight scale" and unweighted and configuration.learner == "forest":
+        return "a forest with weights draws its rows otherwise than one without"
     if name == "weight scale" and not configuration.normalize:
         return "normalize=False says that the scale of weights counts"
     if name == "repetition" and configuration.normalize:
