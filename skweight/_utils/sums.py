@@ -22,6 +22,10 @@ class Sums:
     _alike = ()
 
     def __init__(self):
+        self._reset()
+
+    def _reset(self):
+        """Forget all rows."""
         self._added = {}
         self._partials = {}
         self._closed = set()
@@ -70,9 +74,9 @@ class Sums:
             )
         self._agree(other._all_labels())
         self._before_merge(other)
-        self._plus(other._added)
+        self._put(other._added)
         for key, sums in other._partials.items():
-            self._partials[key] = _copied(sums)
+            self._put(_copied(sums), key)
         self._closed |= other._closed
         return self
 
@@ -86,11 +90,15 @@ class Sums:
         """Add the sums of a chunk, or replace those of a partition."""
         self._refuse_closed(key)
         self._agree(sums)
+        self._put(sums, key)
+        return self
+
+    def _put(self, sums, key=None):
+        """Store verified sums."""
         if key is None:
             self._plus(sums)
         else:
             self._partials[key] = sums
-        return self
 
     def _refuse_closed(self, key):
         if key is not None and key in self._closed:
@@ -135,13 +143,13 @@ class Sums:
     def _empty(self):
         """Return statistics of the same form without any counts."""
         empty = copy.copy(self)
-        Sums.__init__(empty)
+        empty._reset()
         return empty
 
     def _as_partition(self, key):
         """Return these sums as those of one partition."""
         partition = self._empty()
-        partition._partials = {key: self._totals()}
+        partition._put(self._totals(), key)
         return partition
 
 

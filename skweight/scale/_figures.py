@@ -1,4 +1,4 @@
-"""Metrics of binned scores: each bin and class is one row at its mean score."""
+"""Metrics of binned scores: each class of a full bin is one row at its mean score."""
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -22,9 +22,16 @@ def probabilities(scores, calibrator):
     return calibrator.predict_proba(scores)
 
 
-def auc(mass):
-    """Return the area under the ROC curve from masses of shape (2, n_bins)."""
-    negative_mass, positive_mass = mass
+def _masses(binned):
+    """Return the mass of each class at each position, of shape (2, n_positions)."""
+    n_positions = binned.bins[-1] + 1
+    cell = binned.codes * n_positions + binned.bins
+    return np.bincount(cell, binned.mass, 2 * n_positions).reshape(2, n_positions)
+
+
+def auc(binned):
+    """Return the area under the ROC curve."""
+    negative_mass, positive_mass = _masses(binned)
     if not (negative_mass.any() and positive_mass.any()):
         raise ValueError("The AUC needs rows of both classes; got rows of one.")
     below = np.cumsum(negative_mass) - negative_mass / 2
@@ -45,11 +52,10 @@ def log_loss(binned, calibrator):
 def _grouped(binned, calibrator, n_bins):
     """Return probabilities of the second class, and their bins of equal mass."""
     proba = probabilities(binned.scores, calibrator)[:, 1]
-    # Both classes of a score bin are in the same group.
-    bins, position = np.unique(binned.bins, return_inverse=True)
-    mass = np.bincount(position, binned.mass)
-    order = np.arange(bins.size, dtype=np.float64)
-    return proba, equal_mass_bins(order, mass, n_bins)[position]
+    # Both classes of a full bin are in the same group.
+    mass = _masses(binned).sum(axis=0)
+    order = np.arange(mass.size, dtype=np.float64)
+    return proba, equal_mass_bins(order, mass, n_bins)[binned.bins]
 
 
 def reliability(binned, calibrator, n_bins, confidence):
@@ -96,10 +102,8 @@ def cost_threshold(binned, calibrator, cost, classes):
             "ExpectedCostDecision on the calibrated probabilities."
         )
     costs = rules.regret(matrix.resolve())
-    bins, first = np.unique(binned.bins, return_index=True)
-    position = np.searchsorted(bins, binned.bins)
-    mass = np.zeros((2, bins.size))
-    np.add.at(mass, (binned.codes, position), binned.mass)
+    mass = _masses(binned)
+    first = np.flatnonzero(np.append(True, np.diff(binned.bins)))
     # The second class is chosen from the j-th bin on. Bins below the j-th contain false
     # negatives, the other bins false positives.
     missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
@@ -113,7 +117,7 @@ def cost_threshold(binned, calibrator, cost, classes):
     cut = run[run.size // 2]
     if cut == 0:
         return 0.0
-    if cut == bins.size:
+    if cut == first.size:
         return 1.0
     return float((proba[cut - 1] + proba[cut]) / 2)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
 
 from skweight import CostMatrix, metrics
@@ -67,26 +68,58 @@ def test_calibrated_from_sums_is_calibrated_from_rows(calibrator, weighted, rng)
     assert_allclose(calibrator.predict_proba(rows[0]), of_rows, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "calibrator", [IsotonicCalibrator(), IsotonicCalibrator(centered=False)]
-)
-def test_isotonic_curves_differ_at_their_steps_alone(calibrator, rng):
-    rows = held_out(rng, 300_000)
-    of_rows = calibrator.fit(*rows).predict_proba(rows[0])[:, 1]
-    calibrator.fit_statistics(in_chunks(*rows))
-    off = np.abs(calibrator.predict_proba(rows[0])[:, 1] - of_rows)
-    assert off.mean() < 2e-3
-    assert np.quantile(off, 0.995) < 0.02
+def smooth(rng):
+    return held_out(rng, 200_000)
 
 
-def test_where_every_row_has_a_bin_of_its_own_isotonic_is_exact(rng):
-    scores = rng.permutation(np.arange(-400, 400)) / 40 + 0.001
-    y = rng.random(800) < 1 / (1 + np.exp(-scores))
-    statistics = ScoreStatistics().update(scores, y)
-    for calibrator in (IsotonicCalibrator(), VennAbersCalibrator()):
-        of_rows = calibrator.fit(scores, y).predict_proba(scores)
+def rare(rng):
+    logit = rng.normal(-6, 1.5, 200_000)
+    return logit + np.log(99), rng.random(logit.size) < expit(logit), None
+
+
+def weighted(rng):
+    return held_out(rng, 200_000, weighted=True)
+
+
+def of_few_values(rng):
+    logit = rng.normal(-2, 1.5, 200_000).round(1)
+    return logit, rng.random(logit.size) < expit(logit), None
+
+
+def middle_of_steps(curve):
+    """Return the score in the middle of every block of a curve that is not centred."""
+    begins = np.flatnonzero(np.append(True, np.diff(curve.proba) > 0))
+    ends = np.append(begins[1:], curve.proba.size) - 1
+    return (curve.scores[begins] + curve.scores[ends]) / 2
+
+
+@pytest.mark.parametrize("truth", [smooth, rare, weighted, of_few_values])
+def test_isotonic_curves_from_sums_are_those_of_rows(truth, rng):
+    rows = truth(rng)
+    statistics = in_chunks(*rows, size=60_000)
+    # The middle bins are full, so that the sums are not the rows again.
+    assert statistics.binned().scores.size < 0.5 * rows[0].size
+    rising, flat = IsotonicCalibrator(), IsotonicCalibrator(centered=False)
+    for calibrator in (rising, flat):
+        calibrator.fit(*rows)
+        # A curve that rises is compared at every row; of a curve with jumps, which
+        # may move by a bin, the values of the blocks are compared.
+        at = rows[0] if calibrator is rising else middle_of_steps(calibrator.curves_[0])
+        of_rows = calibrator.predict_proba(at)
+        of_sums = calibrator.fit_statistics(statistics).predict_proba(at)
+        assert_allclose(of_sums, of_rows, atol=0.02)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_bins_with_few_rows_lose_nothing(weighted, rng):
+    scores, y, weight = rows = held_out(rng, 5000, weighted=weighted)
+    statistics = in_chunks(*rows, size=900)
+    for calibrator in (IsotonicCalibrator(), VennAbersCalibrator(), BetaCalibrator()):
+        of_rows = calibrator.fit(*rows).predict_proba(scores)
         of_sums = calibrator.fit_statistics(statistics).predict_proba(scores)
-        assert_allclose(of_sums, of_rows, atol=1e-12)
+        assert_allclose(of_sums, of_rows, atol=1e-9)
+    auc = roc_auc_score(y, scores, sample_weight=weight)
+    assert statistics.auc() == pytest.approx(auc, abs=1e-12)
 
 
 def test_the_closed_form_needs_the_labels_alone():
@@ -125,12 +158,16 @@ def test_a_missing_class_and_reversed_scores_are_warned_of(rng):
 def test_scores_beyond_the_bins_keep_their_mean_and_are_warned_of():
     statistics = ScoreStatistics(limit=5).update([-9, -1, 1, 7, 9.0], [0, 0, 1, 1, 1])
     assert statistics.share_beyond_ == pytest.approx(0.6)
+    # Few rows are kept as they are.
+    assert_allclose(statistics.binned().scores, [-9, -1, 1, 7, 9])
+    scores = np.tile([-9, -1, 1, 7, 9.0], 200)
+    statistics.update(scores, np.tile([0, 0, 1, 1, 1], 200))
     with pytest.warns(
-        CalibrationWarning, match=r"60.0% of the weight .* outside the limit of 5"
+        CalibrationWarning, match=r"40.0% of the weight .* outside the limit of 5"
     ):
         binned = statistics.binned()
-    assert_allclose(binned.scores, [-9, -1, 1, 8])
-    assert_allclose(binned.mass, [1, 1, 1, 2])
+    assert_allclose(np.unique(binned.scores), [-9, -1, 1, 8])
+    assert_allclose(binned.mass[-1], 402)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from skweight import (
     LabelShiftWeighting,
     PriorWeighting,
 )
-from skweight.scale import CellMasses, ClassMasses, ScoreStatistics
+from skweight.scale import CellMasses, ClassMasses, ScoreStatistics, _scores
 from skweight.weighting import (
     GroupBalancedWeighting,
     RakingWeighting,
@@ -76,6 +76,54 @@ def test_chunks_merged_in_any_order_are_one_shot(make, seed, cuts):
         merged.merge(pickle.loads(pickle.dumps(objects[position])))
     assert_same(in_turn, update(make(), rows))
     assert_same(merged, update(make(), rows))
+
+
+@given(seed=st.integers(0, 1000), cuts=st.lists(st.integers(0, 300), max_size=6))
+def test_single_rows_remain_in_the_same_bins_in_any_order(seed, cuts):
+    rng = np.random.default_rng(seed)
+    scores, y, weight = rows_of(rng, 300)
+    rows = scores.round(1), y, weight  # some bins become full, in several chunks
+    ends = [0, *sorted(cuts), 300]
+    parts = [slice(a, b) for a, b in itertools.pairwise(ends)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_scores, "_FEW", 5)
+        patch.setattr(_scores, "_MOST_STALE", 30)
+        whole = update(ScoreStatistics(), rows)
+        in_turn, keyed, merged = (ScoreStatistics() for _ in range(3))
+        for part in parts:
+            update(in_turn, rows, part)
+        for position in rng.permutation(len(parts)):
+            part = parts[position]
+            cut_off = max(part.start, part.stop - 1)
+            update(keyed, rows, slice(part.start, cut_off), key=position)
+            update(keyed, rows, part, key=position)  # after a retry
+            other = update(ScoreStatistics(), rows, part)
+            merged.merge(pickle.loads(pickle.dumps(other)))
+        for statistics in (in_turn, keyed, merged):
+            assert_same(statistics, whole)
+        # A single row and a full bin both occur.
+        assert set(whole.binned().n_rows) > {1}
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_single_rows_of_full_bins_are_not_stored(keyed, monkeypatch):
+    monkeypatch.setattr(_scores, "_MOST_STALE", 100)
+    statistics = ScoreStatistics()
+    for number in range(600):
+        key = {"key": number} if keyed else {}
+        scores = [-1.0, 0.0, 0.0, 1.0, number % 100 / 10]
+        statistics.update(scores, [0, 1, 0, 1, 1], **key)
+    stored = [statistics._added, *statistics._partials.values()]
+    n_stored = sum(
+        values.shape[1]
+        for sums in stored
+        for (_, block), values in sums.items()
+        if block == _scores._ROWS
+    )
+    # Of 3000 rows, 588 are not in the three full bins.
+    assert 588 <= n_stored <= 2 * 588
+    assert np.count_nonzero(statistics.binned().n_rows == 1) == 588
+    assert statistics.n_rows_ == 3000
 
 
 @each_kind
