@@ -541,7 +541,7 @@ def test_set_params_reaches_a_named_decision(rare):
         (
             CostMatrix.from_dict({"fraud": {"no": 1}, "no": {"fraud": 5}}),
             ValueError,
-            r"missing are \['ok'\], unknown to y are \['no'\]",
+            r"missing are \['ok'\] and unknown to y are \['no'\]",
         ),
         (
             CostMatrix.binary(pos_label="fraud", fp=1, fn="amuont"),

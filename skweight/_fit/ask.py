@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
@@ -24,9 +25,11 @@ from skweight._utils.validation import (
     encode_labels,
     positions_of,
     say,
+    write_object,
 )
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._arguments import check_offsets
+from skweight.delivery._composite import children
 from skweight.delivery._draw import POLICIES
 from skweight.weighting import resolve_weighting
 from skweight.weighting._base import factors_of
@@ -261,12 +264,26 @@ def _resolve_shared(wrapper):
     check_choice(wrapper.unsupported, POLICIES, name="unsupported")
     estimator = wrapper._get_estimator()
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
-        hint = f" Write {estimator.__name__}()." if isinstance(estimator, type) else ""
         raise TypeError(
             "estimator must be an object with fit, such as LogisticRegression(); got "
-            f"{estimator!r}.{hint}"
+            f"{estimator!r}.{write_object(estimator)}"
         )
+    _check_steps(estimator)
     return estimator, resolve_weighting(wrapper.weighting)
+
+
+def _check_steps(estimator):
+    """Raise if a Pipeline of scikit-learn contains a sampler, which it cannot fit."""
+    for name, child in children(estimator):
+        if hasattr(child, "fit_resample") and type(estimator) is Pipeline:
+            raise TypeError(
+                f"The step {name!r}, {type(child).__name__}, resamples rows, and the "
+                "Pipeline of scikit-learn has only transformers before its last step. "
+                "Take the step out and pass it as resampler=; or build the Pipeline by "
+                "skweight.pipeline.Pipeline, which resamples weights together with "
+                "rows."
+            )
+        _check_steps(child)
 
 
 def _check_looks(wrapper, weighting, estimator):

@@ -291,7 +291,7 @@ def check_probabilities(
             row = ", which differs within a class," if by_row else ""
             also = "" if resampler is None else f" with resampler={resampler!r}"
             left.insert(0, f"weighting={weighting!r}{also}{row}")
-        closed = "" if closed_form or by_row or len(left) > 1 else "'prior', "
+        closed = "" if closed_form or by_row or len(left) > 1 else ", 'prior'"
     else:
         closed = ""
     if left:
@@ -299,7 +299,7 @@ def check_probabilities(
             f"{' and '.join(left)} changes the probabilities, and a decision by "
             "expected cost would take them at their word: the emphasis would count "
             "twice, which usually costs more than it saves. Take it out again with "
-            f"calibration={closed}'sigmoid' or 'isotonic'; or leave it out "
+            f"calibration='auto'{closed} or another calibrator; or leave it out "
             "(weighting=None and an unweighted estimator), so that costs decide "
             "alone; or let the weights decide alone with decision='auto'. To count "
             "twice on purpose, pass decision=ExpectedCostDecision(cost, "

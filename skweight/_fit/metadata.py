@@ -5,8 +5,9 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 from sklearn.utils.validation import has_fit_parameter
 
 from skweight._utils.compat import routing_of
-from skweight._utils.validation import say
-from skweight.delivery._arguments import OFFSETS
+from skweight._utils.families import packages_of
+from skweight._utils.validation import did_you_mean, say
+from skweight.delivery._arguments import OFFSETS, fit_arguments
 from skweight.weighting._base import factors_of
 from skweight.weighting._metadata import asks_for
 
@@ -79,10 +80,36 @@ def sort_fit_params(
                 "look at a target population. Use a strategy that does, such as "
                 "weighting=DensityRatioWeighting()."
             )
+        if not any(list(receives.values())[:3]):
+            _check_known(name, estimator, weighting, decision)
         for who, asks in receives.items():
             if asks:
                 sorted_params[who][name] = value
     return sorted_params
+
+
+def _check_known(name, estimator, weighting, decision):
+    """Raise if the fit of an estimator cannot take an argument; suggest another name.
+
+    An estimator that takes arguments of any name raises its own error. A Pipeline of
+    another package takes only the names of its steps.
+    """
+    arguments = fit_arguments(estimator)
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in arguments.values())
+    if takes_any and hasattr(estimator, "steps") and "__" not in name:
+        takes_any = "skweight" in packages_of(estimator)
+    if name in arguments or takes_any or not arguments:
+        return
+    names = {*arguments, *_OF_TARGET, "sample_weight", "validation", "groups"}
+    names.update(getattr(decision, "metadata_names", list)())
+    for strategy in factors_of(weighting):
+        requests = getattr(get_routing_for_object(strategy), "fit", None)
+        names.update(getattr(requests, "requests", ()))
+    raise TypeError(
+        f"fit got an unexpected keyword argument {name!r}: neither "
+        f"{type(estimator).__name__}.fit nor another part takes it."
+        f"{did_you_mean(name, names - {'X', 'y', 'params'})}"
+    )
 
 
 def sort_predict_params(router, params, decision, offsets):

@@ -7,7 +7,13 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from skweight._utils.validation import check_number, encode_labels, find_missing, say
+from skweight._utils.validation import (
+    check_number,
+    did_you_mean,
+    encode_labels,
+    find_missing,
+    say,
+)
 from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
@@ -39,6 +45,7 @@ def check_word(cv):
         raise ValueError(
             f"cv must be one of {say(list(WORDS))}, an integer, a splitter, an "
             f"iterable of pairs of training and test rows, or None; got {cv!r}."
+            f"{did_you_mean(cv, WORDS)}"
         )
     return cv
 

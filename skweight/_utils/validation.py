@@ -34,6 +34,16 @@ def did_you_mean(word, names):
     return f" Did you mean {small[close[0]]!r}?" if close else ""
 
 
+def write_object(spec):
+    """Return a hint to pass an object where a class was passed, or an empty string."""
+    return f" Write {spec.__name__}()." if isinstance(spec, type) else ""
+
+
+def list_faults(*parts):
+    """Return pairs of words and labels as text, without those that have no labels."""
+    return " and ".join(f"{words} {say(labels)}" for words, labels in parts if labels)
+
+
 def n_rows(X, name="X"):
     """Return the number of rows of any two-dimensional container.
 
@@ -308,7 +318,7 @@ def positions_of(y, classes, *, owner):
     return table[codes]
 
 
-def values_by_label(values, classes, *, name, strict=True, default=None):
+def values_by_label(values, classes, *, name, strict=True, default=None, remedy=""):
     """Return the values of a {label: value} mapping in the order of classes.
 
     Labels are matched by value: ``1``, ``np.int64(1)``, ``1.0`` and ``True`` are one
@@ -326,6 +336,8 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
         Whether unknown and missing labels are errors.
     default : float, default=None
         Value of labels without a key if not strict.
+    remedy : str, default=""
+        What to write for a label that is missing, for the message.
 
     Returns
     -------
@@ -357,6 +369,8 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
         )
         if not hint and unknown and missing:
             hint = did_you_mean(unknown[0], missing)
+        if not hint and missing and by_label and remedy:
+            hint = f" {remedy}"
         raise ValueError(
             f"{name} must have one number for each label of y, {say(classes)}; "
             f"{' and '.join(part for part in parts if part)}.{hint}"
@@ -366,12 +380,13 @@ def values_by_label(values, classes, *, name, strict=True, default=None):
         value = by_label.get(label, default)
         if isinstance(value, str | complex) or not np.isscalar(value):
             raise TypeError(
-                f"{name}[{say(label)}] must be a number; got {value!r} of type "
+                f"{name} must have a number for {say(label)}; got {value!r} of type "
                 f"{type(value).__name__}."
             )
         if not np.isfinite(value) or value < 0:
             raise ValueError(
-                f"{name}[{say(label)}] must be 0 or more and finite; got {value!r}."
+                f"{name} must have a finite number of 0 or more for {say(label)}; got "
+                f"{value!r}."
             )
         result[position] = value
     return result

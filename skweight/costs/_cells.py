@@ -9,6 +9,7 @@ from sklearn.utils.validation import column_or_1d
 from skweight._utils.validation import (
     check_labels,
     encode_labels,
+    list_faults,
     plain,
     positions_of,
     say,
@@ -110,9 +111,12 @@ class Cells:
             missing = [label for label in classes if label not in self.labels]
             extra = [label for label in self.labels if label not in classes]
             if missing or extra:
+                faults = list_faults(
+                    ("missing are", missing), ("unknown to y are", extra)
+                )
                 raise ValueError(
                     f"The cost matrix must name exactly the labels of y, {say(classes)}"
-                    f": missing are {say(missing)}, unknown to y are {say(extra)}. "
+                    f": {faults}. "
                     "Costs cannot be guessed: add or remove those rows and columns, "
                     "with labels of the same type as in y."
                     + (hint_at_positions(classes) or hint_at_spelling(missing, extra))

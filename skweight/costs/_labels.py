@@ -64,7 +64,7 @@ def find_pos_label(pos_label, classes):
             raise ValueError(
                 f"pos_label={say(pos_label)} is not among the labels {say(classes)}. "
                 "Give the label that fp and fn speak of, in the type it has in y."
-                + hint_at_positions(classes)
+                + (hint_at_positions(classes) or did_you_mean(pos_label, classes))
             )
         return pos_label
     numbers = all(isinstance(label, bool | int | float) for label in classes)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skweight._utils.validation import check_choice, plain, say
+from skweight._utils.validation import check_choice, list_faults, plain, say
 from skweight.costs._cells import Cells
 from skweight.costs._entries import as_entry
-from skweight.costs._labels import cell_name, distinct
+from skweight.costs._labels import cell_name, distinct, hint_at_spelling
 
 
 def read(costs, labels, name):
@@ -61,12 +61,18 @@ def read_nested(costs, default_correct=0.0):
         extra = [label for label in row if label not in decisions]
         missing = [label for label in decisions if label not in row and label != true]
         if extra or missing:
+            faults = list_faults(("lack", missing), ("have the unknown", extra))
             raise ValueError(
                 f"The costs of true {say(true)} must name every decision of "
-                f"{say(decisions)} once: they lack {say(missing)} and have the "
-                f"unknown {say(extra)}. A label that is never true still needs a "
-                "row of its own; a decision that is not a label, such as 'ask', needs "
-                "a cost in every row."
+                f"{say(decisions)} once: they {faults}. A label that is never true "
+                "still needs a row of its own; a decision that is not a label, such as "
+                "'ask', needs a cost in every row."
+                + hint_at_spelling(
+                    [label for label in decisions if label not in row], extra
+                )
+                + hint_at_spelling(
+                    [label for label in row if label not in rows], missing
+                )
             )
     entries = tuple(
         tuple(

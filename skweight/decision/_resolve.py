@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._utils.validation import did_you_mean, say
+from skweight._utils.validation import did_you_mean, say, write_object
 from skweight.costs._matrix import CostMatrix
 from skweight.costs._read import two_readings
 from skweight.decision._cost import ExpectedCostDecision
@@ -61,7 +61,9 @@ def resolve_decision(spec, labels=None):
         return spec
     if np.ndim(spec) == 2:
         raise TypeError(two_readings(spec, labels, "decision"))
-    hint = did_you_mean(spec, DECISIONS) if isinstance(spec, str) else ""
+    hint = (
+        did_you_mean(spec, DECISIONS) if isinstance(spec, str) else write_object(spec)
+    )
     raise ValueError(
         f"decision must be one of {say(list(DECISIONS))}, a threshold between 0 and 1, "
         "a dict {label: threshold}, a CostMatrix, or an object with fit and decide; "

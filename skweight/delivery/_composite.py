@@ -195,8 +195,9 @@ class Plan:
         if hasattr(estimator, "fit_resample") and not takes_roles(estimator):
             raise UnsupportedWeightsError(
                 f"{name_of(estimator)} (at {path}) resamples rows, but not their "
-                "weights. Use skweight.pipeline.Pipeline, which resamples both, or "
-                "pass weighting=None and no sample_weight."
+                "weights. Take it out and pass it as resampler=, or build the Pipeline "
+                "by skweight.pipeline.Pipeline; both resample weights together with "
+                "rows. Or leave all weights out: weighting=None, no sample_weight."
             )
         if not is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)

@@ -6,7 +6,7 @@ from sklearn.utils import get_tags
 
 from skweight._utils.columns import warn_of_order
 from skweight._utils.roles import RoleWeights
-from skweight._utils.validation import check_choice, n_rows, say
+from skweight._utils.validation import check_choice, n_rows, say, write_object
 from skweight.delivery._arguments import is_row_wise, take_params
 from skweight.resampling._carry import kind_of
 from skweight.resampling._names import NAMES, sampler_of_name
@@ -189,10 +189,10 @@ def resolve_resampler(spec, random_state=None):
         return spec
     if isinstance(spec, str):
         check_choice(spec, NAMES, name="resampler")
-    elif not hasattr(spec, "fit_resample"):
+    elif isinstance(spec, type) or not hasattr(spec, "fit_resample"):
         raise TypeError(
             f"resampler must be None, one of {say(list(NAMES))}, or a sampler with "
-            f"fit_resample; got {spec!r}."
+            f"fit_resample; got {spec!r}.{write_object(spec)}"
         )
     return WeightedSampler(spec, random_state=random_state)
 

@@ -237,9 +237,9 @@ class ClassWeighting(ClassLevelWeighting):
     >>> ClassWeighting({"ok": 1, "frod": 9}).fit(X, y)
     Traceback (most recent call last):
         ...
-    ValueError: class_weight must have one number for each label of y, ['fraud', 'ok'];
-    it names ['frod'], which y does not contain and it lacks ['fraud']. Did you mean
-    'fraud'?
+    ValueError: The weighting {label: weight} must have one number for each label of y,
+    ['fraud', 'ok']; it names ['frod'], which y does not contain and it lacks ['fraud'].
+    Did you mean 'fraud'?
     """
 
     def __init__(self, class_weight, *, strict=True, stabilizer=None):
@@ -251,9 +251,11 @@ class ClassWeighting(ClassLevelWeighting):
         return values_by_label(
             self.class_weight,
             classes,
-            name="class_weight",
+            name="The weighting {label: weight}",
             strict=self.strict,
             default=1.0,
+            remedy="Give every label a number; 1 leaves the rows of a label as they "
+            "are.",
         )
 
     @classmethod
@@ -332,7 +334,12 @@ class PriorWeighting(ClassLevelWeighting):
         self.stabilizer = stabilizer
 
     def _class_weights(self, classes, masses):
-        prior = values_by_label(self.target_prior, classes, name="target_prior")
+        prior = values_by_label(
+            self.target_prior,
+            classes,
+            name="target_prior",
+            remedy="Name the frequency of every label: together they are 1.",
+        )
         if abs(prior.sum() - 1) > 1e-6:
             raise ValueError(
                 "target_prior must sum to 1, being the class frequencies of the "

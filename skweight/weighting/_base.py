@@ -8,8 +8,6 @@ means, and which steps may use it:
     calibrator, the threshold and the score.
 ``"emphasis"``
     How strongly training should count a row. Used by the fit only.
-
-A new strategy implements two methods, `_learn` and `_raw`.
 """
 
 import numpy as np
@@ -307,8 +305,13 @@ class BaseWeighting(Documented, BaseEstimator):
     def __mul__(self, other):
         """Multiply with another strategy; every factor keeps its role."""
         if not isinstance(other, BaseWeighting):
-            return NotImplemented
+            raise TypeError(
+                f"{self._name} is multiplied by a strategy; got {other!r}. A list is a "
+                f"product, too, also of names and dicts: weighting=[{self!r}, ...]."
+            )
         return ProductWeighting([self, other])
+
+    __rmul__ = __mul__
 
     @property
     def _name(self):
@@ -571,9 +574,8 @@ def factors_of(weighting):
     for factor in factors:
         if factor is not None and not hasattr(factor, "fit_weigh_by_role"):
             raise TypeError(
-                f"ProductWeighting multiplies strategies; got {factor!r}. Names, dicts "
-                "and callables are resolved where a weighting is asked for: pass the "
-                "list itself, weighting=[...], or resolve_weighting([...])."
+                f"ProductWeighting multiplies strategies; got {factor!r}. Pass a list "
+                "with names, dicts or callables as weighting=[...] itself."
             )
     flat = [strategy for factor in factors for strategy in factors_of(factor)]
     if not flat:

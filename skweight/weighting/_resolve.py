@@ -1,5 +1,9 @@
 """How ``weighting=`` is resolved: names, dicts, callables and lists to strategies."""
 
+import re
+import sys
+from difflib import get_close_matches
+
 import numpy as np
 
 from skweight._utils.validation import did_you_mean, is_sequence, say
@@ -18,6 +22,20 @@ NAMES = {
     "effective_number": EffectiveNumberWeighting,
 }
 
+# Words of the literature that are too different for a spelling suggestion.
+_OTHER_WORDS = {
+    "covariateshift": "densityratio",
+    "decay": "recency",
+    "group": "groupbalanced",
+    "groups": "groupbalanced",
+    "importance": "densityratio",
+    "inversefrequency": "balanced",
+    "ipw": "column",
+    "sampleweight": "column",
+    "shift": "densityratio",
+    "survey": "column",
+    "time": "recency",
+}
 # Names that belong to other parameters, and to which.
 _RATIOS = ("kliep", "ulsif", "kmm", "logistic", "classifier", "search")
 _SAMPLERS = {
@@ -95,7 +113,7 @@ def resolve_weighting(spec):
 
 
 def _where_it_belongs(name):
-    """Return a hint for a known name that is not a strategy."""
+    """Return a hint for a word that is not the name of a strategy."""
     word = name.lower()
     if word in _RATIOS:
         return (
@@ -107,4 +125,26 @@ def _where_it_belongs(name):
             f" It makes, repeats or drops rows: resampler={_SAMPLERS[word]!r}, "
             "beside weighting=None."
         )
-    return did_you_mean(name, NAMES)
+    if "cost" in word:
+        return (
+            " Costs of mistakes usually decide labels and weigh nothing: decision="
+            "CostMatrix.binary(fp=..., fn=...), beside weighting=None. For weights, "
+            "pass weighting=CostWeighting(cost)."
+        )
+    # Objects that have no name; `import` would close a circle.
+    known = sys.modules[__package__].__all__
+    objects = {_bare(name): name for name in known if name.endswith("Weighting")}
+    objects = {word: name for word, name in objects.items() if word not in _NAMED}
+    word = _OTHER_WORDS.get(_bare(name), _bare(name))
+    [word] = get_close_matches(word, [*_NAMED, *objects], n=1) or [word]
+    if word in objects:
+        return f" Did you mean {objects[word]}(...) of skweight.weighting?"
+    return did_you_mean(_NAMED.get(word, name), NAMES)
+
+
+def _bare(name):
+    """Return the letters of the name of a strategy that say which one it is."""
+    return re.sub("[^a-z]|weighting", "", name.lower())
+
+
+_NAMED = {_bare(name): name for name in NAMES}

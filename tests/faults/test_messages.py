@@ -1,20 +1,33 @@
 """Words that lead nowhere, and errors that come from too far away to be understood."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import make_scorer, roc_auc_score
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
 
 import skweight
-from skweight import DensityRatioWeighting, WeightedClassifier, WeightedRegressor
+from skweight import (
+    BalancedWeighting,
+    ColumnWeighting,
+    CostMatrix,
+    CostSensitiveClassifier,
+    DensityRatioWeighting,
+    PriorWeighting,
+    WeightedClassifier,
+    WeightedRegressor,
+)
+from skweight.calibration import SigmoidCalibrator
 from skweight.decision import TunedDecision
 from skweight.resampling import WeightedSampler, resample
+from skweight.weighting import metadata
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 3))
@@ -224,3 +237,162 @@ def test_a_wrong_label_of_a_prevalence_is_suggested():
     clf = WeightedClassifier(calibration="sigmoid").fit(X, names)
     with pytest.raises(ValueError, match="Did you mean 'fraud'"):
         clf.set_prevalence({"fruad": 0.1})
+
+
+SMOTE_STEP = Pipeline([("smote", SMOTE()), ("m", LogisticRegression())])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"resampler": SMOTE},
+        {"decision": TunedDecision},
+        {"weighting": DensityRatioWeighting},
+        {"calibration": SigmoidCalibrator},
+        {"estimator": LogisticRegression},
+    ],
+    ids=str,
+)
+def test_a_class_is_no_object(params):
+    [cls] = params.values()
+    with pytest.raises((TypeError, ValueError), match=rf"{cls.__name__}\(\)"):
+        WeightedClassifier(**params).fit(X, y)
+
+
+@pytest.mark.parametrize("weighting", [None, "balanced"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        SMOTE_STEP,
+        GridSearchCV(SMOTE_STEP, {"m__C": [1.0]}),
+        BaggingClassifier(SMOTE_STEP),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_sampler_in_a_pipeline_of_scikit_learn_leads_out(model, weighting):
+    with pytest.raises(TypeError, match=r"'smote'.*resampler=.*skweight\.pipeline"):
+        WeightedClassifier(model, weighting=weighting, calibration=None).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("costs", "sentence"),
+    [
+        ({"fine": {"fraud": 1}, "fraud": {}}, r"they lack \['fine'\]\. "),
+        (
+            {"fine": {"fraud": 1}, "fraud": {"fine": 1, "frau": 2}},
+            r"they have the unknown \['frau'\]\. .*Did you mean 'fraud'",
+        ),
+        ({"fine": {"fraud": 1}, "fruad": {"fine": 1}}, "Did you mean 'fraud'"),
+    ],
+)
+def test_costs_name_what_they_lack_and_nothing_else(costs, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        CostMatrix.from_dict(costs)
+    assert "[]" not in str(caught.value)
+
+
+def test_costs_that_lack_a_label_of_y():
+    cost = CostMatrix.from_dict({"fine": {"fraud": 1}, "fraud": {"fine": 1}})
+    with pytest.raises(ValueError, match=r"missing are \['third'\]\. "):
+        WeightedClassifier(decision=cost).fit(X, [*names[:-1], "third"])
+    wrong = CostMatrix.binary(fp=1, fn=5, pos_label="fruad")
+    with pytest.raises(ValueError, match="Did you mean 'fraud'"):
+        WeightedClassifier(decision=wrong).fit(X, names)
+
+
+@pytest.mark.parametrize("table", [X, pd.DataFrame(X, columns=["a", "b", "c"])])
+def test_a_number_in_quotes_is_no_column(table):
+    cost = CostMatrix.binary(fp="10", fn=5)
+    with pytest.raises(ValueError, match="the number 10, without quotes"):
+        WeightedClassifier(decision=cost).fit(table, y)
+
+
+@pytest.mark.parametrize("other", ["balanced", 2.0, {0: 1, 1: 2}, None])
+def test_a_product_with_what_is_no_strategy_leads_to_the_list(other):
+    strategy = BalancedWeighting()
+    with pytest.raises(TypeError, match=r"weighting=\[BalancedWeighting\(\), \.\.\.\]"):
+        strategy * other
+    with pytest.raises(TypeError, match=r"weighting=\[BalancedWeighting\(\), \.\.\.\]"):
+        other * strategy
+
+
+@pytest.mark.parametrize(
+    ("weighting", "sentence"),
+    [
+        ({0: "1", 1: 1}, r"weighting \{label: weight\} must have a number for 0"),
+        ({1: 10}, r"lacks \[0\]\. .*1 leaves the rows of a label as they are"),
+        ([{0: 1, 1: -2}], r"weighting .* of 0 or more for 1; got -2"),
+        (PriorWeighting({1: 0.1}), r"lacks \[0\]\. .*together they are 1"),
+        (PriorWeighting({0: 0.9, "1": 0.1}), "of type int/str and the labels of"),
+    ],
+    ids=str,
+)
+def test_weights_by_label_are_called_what_the_user_called_them(weighting, sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence) as caught:
+        WeightedClassifier(weighting=weighting, calibration=None).fit(X, y)
+    assert "class_weight" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "strategy"),
+    [
+        ("density_ratio", r"DensityRatioWeighting\(\.\.\.\) of skweight\.weighting"),
+        ("covariate-shift", "DensityRatioWeighting"),
+        ("RakingWeighting", "RakingWeighting"),
+        ("label_shfit", "LabelShiftWeighting"),
+        ("time", "RecencyWeighting"),
+        ("EffectiveNumberWeighting", "'effective_number'"),
+        ("costs", "decision=CostMatrix"),
+    ],
+)
+def test_names_without_a_default_lead_to_the_object(word, strategy):
+    with pytest.raises(ValueError, match=strategy):
+        WeightedClassifier(weighting=word, calibration=None).fit(X, y)
+
+
+@pytest.mark.parametrize("wrapper", [WeightedClassifier, WeightedRegressor])
+@pytest.mark.parametrize("steps", [False, True])
+@pytest.mark.parametrize(
+    ("slip", "name"),
+    [("X_targt", "X_target"), ("sample_weights", "sample_weight"), ("group", "groups")],
+)
+def test_arguments_of_fit_with_a_slip(wrapper, steps, slip, name):
+    inner = (
+        LogisticRegression() if wrapper is WeightedClassifier else LinearRegression()
+    )
+    model = wrapper(make_pipeline(inner) if steps else inner)
+    with pytest.raises(TypeError, match=f"Did you mean '{name}'"):
+        model.fit(X, y, **{slip: X})
+
+
+def test_an_argument_that_a_strategy_named_is_suggested():
+    clf = WeightedClassifier(weighting=ColumnWeighting(metadata("exposure")))
+    with pytest.raises(TypeError, match="Did you mean 'exposure'"):
+        clf.fit(X, y, exposur=np.ones(120))
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "slip", "name"),
+    [
+        (WeightedClassifier, "cost", "decision"),
+        (WeightedClassifier, "weigthing", "weighting"),
+        (WeightedClassifier, "calibrator", "calibration"),
+        (WeightedRegressor, "class_weight", "weighting"),
+        (CostSensitiveClassifier, "costs", "cost"),
+    ],
+)
+def test_parameters_with_a_slip(wrapper, slip, name):
+    with pytest.raises(TypeError, match=rf"no parameter '{slip}'\. .*'{name}'\?"):
+        wrapper(LogisticRegression(), **{slip: 1})
+
+
+def test_costs_on_weighted_probabilities_lead_to_the_default_calibration():
+    cost = CostMatrix.binary(fp=1, fn=5)
+    with pytest.raises(ValueError, match=r"Take it out again with calibration='auto'"):
+        WeightedClassifier(decision=cost, calibration=None).fit(X, y)
+
+
+@pytest.mark.parametrize("word", ["hold-out", "HOLDOUT", "hold_out"])
+def test_words_for_one_cut_are_suggested(word):
+    with pytest.raises(ValueError, match="Did you mean 'holdout'"):
+        WeightedClassifier(calibration="sigmoid", cv=word).fit(X, y)

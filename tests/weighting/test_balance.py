@@ -169,7 +169,8 @@ def test_keys_of_another_type_but_the_same_value_are_the_same_label(y, keys):
 
 def test_digits_and_numbers_are_different_labels():
     sentence = (
-        r"class_weight must have one number for each label of y, \['0', '1'\]; it "
+        r"The weighting \{label: weight\} must have one number for each label of y, "
+        r"\['0', '1'\]; it "
         r"names \[0, 1\], which y does not contain and it lacks \['0', '1'\]\. Its "
         r"keys are of type int and the labels of type str\."
     )
@@ -180,12 +181,12 @@ def test_digits_and_numbers_are_different_labels():
 @pytest.mark.parametrize(
     ("class_weight", "sentence"),
     [
-        ({0: 1}, r"for each label of y, \[0, 1\]; it lacks \[1\]\.$"),
+        ({0: 1}, r"for each label of y, \[0, 1\]; it lacks \[1\]\. Give every"),
         ({0: 1, 1: 2, 7: 9}, r"it names \[7\], which y does not contain\.$"),
         ({}, r"it lacks \[0, 1\]\.$"),
-        ({0: -1, 1: 9}, r"class_weight\[0\] must be 0 or more and finite; got -1\.$"),
-        ({0: 1, 1: np.nan}, r"class_weight\[1\] must be 0 or more .*; got nan\.$"),
-        ({0: np.inf, 1: 1}, r"class_weight\[0\] must be 0 or more .*; got inf\.$"),
+        ({0: -1, 1: 9}, r"must have a finite number of 0 or more for 0; got -1\.$"),
+        ({0: 1, 1: np.nan}, r"must have a finite number of 0 or more for 1; got nan"),
+        ({0: np.inf, 1: 1}, r"must have a finite number of 0 or more for 0; got inf"),
         ({0: 0, 1: 0}, r"ClassWeighting gives weight zero to every class .* no row"),
     ],
 )
@@ -196,13 +197,13 @@ def test_class_weights_that_cannot_be_used(class_weight, sentence):
 
 @pytest.mark.parametrize("value", ["9", None, [1], 1j, np.ones(1)])
 def test_class_weights_are_numbers(value):
-    with pytest.raises(TypeError, match=r"class_weight\[1\] must be a number; got"):
+    with pytest.raises(TypeError, match=r"must have a number for 1; got"):
         ClassWeighting({0: 1, 1: value}).fit(*eight_and_two())
 
 
 @pytest.mark.parametrize("not_a_dict", ["balanced", [1, 2], None, 3.0])
 def test_class_weight_is_a_dict(not_a_dict):
-    sentence = r"class_weight must be a dict \{label: number\}; got"
+    sentence = r"The weighting \{label: weight\} must be a dict \{label: number\}; got"
     with pytest.raises(TypeError, match=sentence):
         ClassWeighting(not_a_dict).fit(*eight_and_two())
 
@@ -263,7 +264,7 @@ def test_prior_weights_bring_weighted_counts_to_the_prior():
         ({0: 0, 1: 0}, r"target_prior must sum to 1, .*; it sums to 0\.$"),
         (
             {0: 1.1, 1: -0.1},
-            r"target_prior\[1\] must be 0 or more and finite; got -0.1",
+            r"target_prior must have a finite number of 0 or more for 1; got -0.1",
         ),
         ({0: 1}, r"target_prior must have one number for each label .* lacks \[1\]"),
         ({0: 0.5, 2: 0.5}, r"it names \[2\], .* and it lacks \[1\]"),
