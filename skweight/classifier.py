@@ -29,7 +29,6 @@ from skweight._utils.available import available_if
 from skweight._utils.compat import TakesCallbacks, run_as_task
 from skweight._utils.progress import Progress
 from skweight._utils.roles import RoleWeights
-from skweight._utils.suggest import suggests_names
 from skweight._utils.validation import check_labels, check_rows, encode_labels
 from skweight._utils.warn import note_warnings
 from skweight.calibration._resolve import resolve_calibrator
@@ -255,7 +254,6 @@ class WeightedClassifier(
         ("streaming", resolve_streaming),
     )
 
-    @suggests_names
     def __init__(
         self,
         estimator: Any = None,

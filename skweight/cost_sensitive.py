@@ -7,7 +7,6 @@ import numpy as np
 from skweight._fit.can_predict import has_predict_proba
 from skweight._fit.wrapper import check_fitted
 from skweight._utils.available import available_if
-from skweight._utils.suggest import suggests_names
 from skweight.classifier import WeightedClassifier
 from skweight.costs import CostMatrix
 from skweight.costs import _rules as rules
@@ -175,7 +174,6 @@ class CostSensitiveClassifier(WeightedClassifier):
            [10., 30.]])
     """
 
-    @suggests_names
     def __init__(
         self,
         estimator: Any,

@@ -14,7 +14,6 @@ from skweight._fit.models import Plan, fit_models
 from skweight._fit.report import keep_regression, report_on_regression
 from skweight._fit.weigh import weigh
 from skweight._fit.wrapper import WeightedWrapper, check_fitted
-from skweight._utils.suggest import suggests_names
 from skweight._utils.warn import note_warnings
 
 if TYPE_CHECKING:
@@ -139,7 +138,6 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     True
     """
 
-    @suggests_names
     def __init__(
         self,
         estimator: Any = None,

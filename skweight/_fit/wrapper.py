@@ -47,6 +47,11 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
 
     _resolvers = (("weighting", resolve_weighting), ("stabilizer", resolve_stabilizer))
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = suggests_names(cls.__init__)
+
     report_ = LearnedInFit()
 
     def set_params(self, **params):

@@ -1,13 +1,9 @@
 """Suggestions for names of parameters that a constructor does not have."""
 
-from collections.abc import Callable
 from functools import wraps
 from inspect import signature
-from typing import TypeVar
 
 from skweight._utils.validation import did_you_mean
-
-Init = TypeVar("Init", bound=Callable)
 
 # Names of other packages for the parameters here.
 _OTHER_NAMES = {
@@ -29,7 +25,7 @@ _OTHER_NAMES = {
 }
 
 
-def suggests_names(init: Init) -> Init:
+def suggests_names(init):
     """Make a constructor suggest a name for a parameter that it does not have."""
     names = [name for name in signature(init).parameters if name != "self"]
 
