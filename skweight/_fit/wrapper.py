@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import Documented, ShownByParts, clone_learner
+from skweight._utils.suggest import suggests_names
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting import resolve_weighting
@@ -47,12 +48,12 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
 
     _resolvers = (("weighting", resolve_weighting), ("stabilizer", resolve_stabilizer))
 
+    report_ = LearnedInFit()
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = suggests_names(cls.__init__)
-
-    report_ = LearnedInFit()
 
     def set_params(self, **params):
         """Set parameters, also of a strategy or calibrator given by its name.
