@@ -7,6 +7,7 @@ Two variables choose a part of the suite, for the lanes of ``.ci/run``:
 - ``SKWEIGHT_TEST_OPTIONAL=1``: what the core packages alone cannot run.
 """
 
+import gc
 import importlib.util
 import inspect
 import os
@@ -15,11 +16,11 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-# Two pytest workers with as many BLAS threads each as there are cores spend their
-# time waiting for one another. It must be said before NumPy is loaded.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+# Threads of fits of a few hundred rows spend their time waiting for one another. It
+# must be said before NumPy is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
@@ -29,8 +30,11 @@ from hypothesis import settings
 
 # A machine shared with others is slow at times, so no deadline. Where CI=true, the
 # same examples every time: a red build must mean that the change broke something.
-settings.register_profile("here", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+# Not a hundred examples: there are fifty such tests, and at home they are others every
+# time.
+_SETTINGS = {"deadline": None, "max_examples": 40}
+settings.register_profile("here", **_SETTINGS)
+settings.register_profile("ci", **_SETTINGS, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -66,6 +70,11 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if _draws(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from walking over all tests, again and again."""
+    gc.freeze()
 
 
 @cache

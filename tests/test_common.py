@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
+from listed_checks import listed
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -78,13 +79,7 @@ def excuses(estimator):
     return by_name
 
 
-def _listed(mark):
-    """Return a mark of scikit-learn's with a list; old ones give pytest a generator."""
-    (names, cases), kwargs = mark.mark.args, mark.mark.kwargs
-    return pytest.mark.parametrize(names, list(cases), **kwargs)
-
-
-@_listed(
+@listed(
     parametrize_with_checks(list(WRAPPERS.values()), expected_failed_checks=excuses)
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -96,7 +96,7 @@ def test_a_number_is_the_share_of_the_last_class():
 def test_class_sep_is_the_deviation_of_the_log_odds():
     for class_sep in 0.0, 1.0, 3.0:
         data = make_imbalanced(
-            200_000, class_sep=class_sep, nonlinearity=0.4, random_state=0
+            50_000, class_sep=class_sep, nonlinearity=0.4, random_state=0
         )
         assert logit(data.proba[:, 1]).std() == pytest.approx(class_sep, rel=0.02)
 
@@ -105,10 +105,10 @@ def test_class_sep_is_the_deviation_of_the_log_odds():
 @pytest.mark.parametrize("nonlinearity", [0.0, 0.3, 1.0])
 def test_nonlinearity_is_the_variance_a_linear_model_misses(n_features, nonlinearity):
     data = make_imbalanced(
-        200_000, n_features=n_features, nonlinearity=nonlinearity, random_state=0
+        50_000, n_features=n_features, nonlinearity=nonlinearity, random_state=0
     )
     log_odds = logit(data.proba[:, 1])
-    design = np.column_stack([np.ones(200_000), data.X])
+    design = np.column_stack([np.ones(50_000), data.X])
     fit = design @ np.linalg.lstsq(design, log_odds, rcond=None)[0]
     missed = 1 - fit.var() / log_odds.var()
     assert missed == pytest.approx(nonlinearity, abs=0.02)

@@ -415,11 +415,11 @@ def assert_weights(seen, expected, what):
 
 
 @pytest.mark.parametrize(
-    ("with_routing", "with_population"),
-    [(False, False), (False, True), (True, True)],
-    ids=["", "population", "population, routing on"],
+    ("with_routing", "with_population", "name"),
+    [(True, True, name) for name in COMPOSITES]
+    # Without routing, one composite has no weights of a population, the next one has.
+    + [(False, bool(i % 2), name) for i, name in enumerate(COMPOSITES)],
 )
-@pytest.mark.parametrize("name", COMPOSITES)
 def test_composite(data, with_routing, with_population, name):
     """Every fit and score in a composite, and what is left of the delivery."""
     estimator = COMPOSITES[name]()

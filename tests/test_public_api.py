@@ -121,41 +121,51 @@ def test_the_number_of_public_names_stays_small():
 # --- What importing costs and does ----------------------------------------------------
 
 
-def test_import_loads_nothing_but_the_standard_library():
-    """Not even NumPy, so it cannot cost more than importing sklearn.base."""
-    loaded = run_fresh(
-        "import sys; before = set(sys.modules); import json, skweight;"
-        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
-        "print(json.dumps(sorted(new - sys.stdlib_module_names)))"
-    )
-    assert loaded == ["skweight"]
-
-
-def test_the_classifier_loads_no_model_of_scikit_learn():
-    """No more of it than CalibratedClassifierCV does, which has no models either."""
-    loaded = run_fresh(
-        "import json, sys, sklearn.calibration, sklearn.pipeline;"
-        "before = set(sys.modules); from skweight import WeightedClassifier;"
-        "new = {name for name in set(sys.modules) - before if name[:7] == 'sklearn'};"
-        "print(json.dumps(sorted(name.split('.')[1] for name in new)))"
-    )
-    assert set(loaded) <= {"utils"}
-
-
-def test_using_every_name_loads_no_optional_package():
-    """Nor pandas and imbalanced-learn, which are for those who pass such things."""
-    code = """
+@pytest.fixture(scope="module")
+def loaded():
+    """Return what three imports load, one after the other in one new interpreter."""
+    return run_fresh("""
 import json, sys
-import sklearn.base, sklearn.model_selection  # old versions import pandas themselves
-before = {name.partition(".")[0] for name in sys.modules}
+
+def new(before):
+    return sorted(set(sys.modules) - before)
+
+bare = set(sys.modules)
+import skweight
+package = new(bare)
+# As CalibratedClassifierCV does; old versions import pandas themselves.
+import sklearn.calibration, sklearn.pipeline
+before = set(sys.modules)
+from skweight import WeightedClassifier
+classifier = new(before)
 from skweight import *
-after = {name.partition(".")[0] for name in sys.modules}
-print(json.dumps(sorted(after - before - sys.stdlib_module_names)))
-"""
+print(json.dumps({"package": package, "classifier": classifier, "all": new(before)}))
+""")
+
+
+def packages_of(names):
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+
+
+def test_import_loads_nothing_but_the_standard_library(loaded):
+    """Not even NumPy, so it cannot cost more than importing sklearn.base."""
+    assert packages_of(loaded["package"]) == {"skweight"}
+
+
+def test_the_classifier_loads_no_model_of_scikit_learn(loaded):
+    """No more of it than CalibratedClassifierCV does, which has no models either."""
+    of_sklearn = {
+        name.split(".")[1] for name in loaded["classifier"] if name[:7] == "sklearn"
+    }
+    assert of_sklearn <= {"utils"}
+    assert "skweight.classifier" in loaded["classifier"]
+
+
+def test_using_every_name_loads_no_optional_package(loaded):
+    """Nor pandas and imbalanced-learn, which are for those who pass such things."""
     heavy = "dask imblearn lightgbm matplotlib pandas polars pyarrow torch xgboost"
-    loaded = run_fresh(code)
-    assert "skweight" in loaded
-    assert not set(loaded) & set(heavy.split())
+    assert "skweight.monitoring" in loaded["all"]
+    assert not packages_of(loaded["all"]) & set(heavy.split())
 
 
 def test_using_every_name_changes_no_global_state():

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,13 +20,19 @@ def modules():
     }
 
 
+@cache
+def nodes_of(path):
+    """Return all nodes of a file, read and parsed once for all tests."""
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imported_by(path, names):
     """Return what a file imports of the package, imports inside functions included.
 
     What a folder exports counts as the folder: who imports `skweight.weighting` may
     import any file of it.
     """
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -40,6 +47,7 @@ def imported_by(path, names):
             yield rest if rest in names or not parent else parent
 
 
+@cache
 def imports():
     """Return which rooms (files and folders of the package) each room imports."""
     names = modules()
@@ -103,7 +111,7 @@ VAGUE = {"one", "found", "own", "told", "seen", "given", "asked"}
 
 def vague_names(path):
     """Return the vague names that a file binds, loops and comprehensions counted."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         binds = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         if binds and node.id in VAGUE:
             yield f"{path.name}:{node.lineno}: {node.id}"
@@ -124,9 +132,9 @@ def test_files_stay_readable_in_one_sitting():
     assert {name: n for name, n in lines.items() if n > 600} == {}
 
 
-def long_bodies(tree):
+def long_bodies(nodes):
     """Return the functions of a file whose body, docstring apart, has over 60 lines."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             if body and node.end_lineno - body[0].lineno >= 60:
@@ -134,7 +142,7 @@ def long_bodies(tree):
 
 
 def test_bodies_of_functions_fit_on_a_screen():
-    files = [ast.parse(path.read_text("utf-8")) for path in modules().values()]
-    assert [name for tree in files for name in long_bodies(tree)] == []
-    assert list(long_bodies(ast.parse("def f():\n" + "    x\n" * 61))) == ["f"]
-    assert not list(long_bodies(ast.parse("def f():\n" + "    x\n" * 60)))
+    files = [nodes_of(path) for path in modules().values()]
+    assert [name for nodes in files for name in long_bodies(nodes)] == []
+    assert list(long_bodies(ast.parse("def f():\n" + "    x\n" * 61).body)) == ["f"]
+    assert not list(long_bodies(ast.parse("def f():\n" + "    x\n" * 60).body))

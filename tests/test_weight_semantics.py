@@ -76,7 +76,7 @@ def test_a_learner_that_ignores_weights_is_found_out():
 
 
 def test_bootstraps_are_compared_in_the_mean():
-    forest = RandomForestClassifier(5, max_depth=3)
+    forest = RandomForestClassifier(2, max_depth=3)
     semantics = check_weight_semantics(forest)
     assert semantics.n_seeds == 20
     assert semantics.is_scale_free
@@ -84,8 +84,8 @@ def test_bootstraps_are_compared_in_the_mean():
     # The means are of trees of which no two are alike.
     assert semantics.differences["absence"] > 0.01
     assert "means over 20 seeds" in str(semantics)
-    same = check_weight_semantics(BaggingClassifier(GaussianNB(), 10), n_seeds=10)
-    assert same.n_seeds == 10
+    same = check_weight_semantics(BaggingClassifier(GaussianNB(), 3), n_seeds=5)
+    assert same.n_seeds == 5
     assert same.reaches_fit
     steps = check_weight_semantics(SGDClassifier(loss="log_loss"))
     assert not steps.is_scale_free

@@ -68,7 +68,7 @@ def importance_weighted_scorer(scorer, weighting=None):
     >>> from skweight import DensityRatioWeighting, WeightedClassifier
     >>> from skweight.datasets import make_covariate_shift
     >>> from skweight.metrics import importance_weighted_scorer
-    >>> data = make_covariate_shift(500, 500, n_features=2, random_state=0)
+    >>> data = make_covariate_shift(300, 300, n_features=2, random_state=0)
     >>> shift = DensityRatioWeighting(
     ...     data.X_target, estimator="logistic", random_state=0
     ... )
@@ -81,7 +81,7 @@ def importance_weighted_scorer(scorer, weighting=None):
     ...     importance_weighted_scorer("neg_log_loss", fitted),
     ... ):
     ...     search = GridSearchCV(
-    ...         model, {"weighting__exponent": [0.0, 1.0]}, scoring=scoring
+    ...         model, {"weighting__exponent": [0.0, 1.0]}, scoring=scoring, cv=2
     ...     )
     ...     print(search.fit(data.X_source, data.y_source).best_params_)
     {'weighting__exponent': 0.0}

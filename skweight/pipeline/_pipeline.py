@@ -439,7 +439,6 @@ class Pipeline(FittedSteps):
             make_pipeline(StandardScaler(), *steps)
             for steps in (
                 [Ridge()],
-                [LogisticRegression()],
                 [BalancedWeighting(), LogisticRegression()],
                 [BalancedWeighting(), BalancedWeighting(0.5), LogisticRegression()],
             )

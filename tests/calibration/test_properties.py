@@ -25,8 +25,8 @@ CALIBRATORS = [
     for calibrator in all_estimators("calibrator").values()
     if getattr(calibrator, "needs_held_out_scores", True)
 ]
-# A dozen calibrators share the examples that two or three had.
-some = settings(max_examples=30)
+# A dozen calibrators share one solver, and so the examples.
+some = settings(max_examples=12)
 each = pytest.mark.parametrize("calibrator", CALIBRATORS, ids=repr)
 
 # Rows without a class or without a ranking are part of "any rows".

@@ -53,8 +53,8 @@ y = (X[:, 0] + rng.normal(size=150) > 0.6).astype(int)
 FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
 
 
-@pytest.mark.parametrize("cls", ["matrix", "array"])
-@pytest.mark.parametrize("form", FORMATS)
+# Matrices and arrays in turn: both are met by every format and by every setting.
+@pytest.mark.parametrize(("position", "form"), [*enumerate(FORMATS)], ids=str)
 @pytest.mark.parametrize(
     "params",
     [
@@ -66,19 +66,17 @@ FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
     ],
     ids=str,
 )
-def test_every_sparse_format_gives_the_same_model(params, form, cls):
-    weights = np.ones(150)
-    weights[:3] = 0
-    expected = WeightedClassifier(**{"calibration": None, "random_state": 0, **params})
-    expected.fit(sp.csr_matrix(X), y, sample_weight=weights)
+def test_every_sparse_format_gives_the_same_model(params, position, form):
+    cls = ["matrix", "array"][(position + len(str(params))) % 2]
     table = getattr(sp, f"{form}_{cls}")(X)
-    clf = WeightedClassifier(**{"calibration": None, "random_state": 0, **params})
-    clf.fit(table, y, sample_weight=weights)
     assert table.format == form
-    proba = clf.predict_proba(sp.csr_matrix(X))
-    np.testing.assert_allclose(
-        proba, expected.predict_proba(sp.csr_matrix(X)), atol=1e-6
+    actual, expected = (
+        WeightedClassifier(**{"calibration": None, "random_state": 0, **params})
+        .fit(rows, y, sample_weight=(np.arange(150) > 2).astype(float))
+        .predict_proba(sp.csr_matrix(X))
+        for rows in (table, sp.csr_matrix(X))
     )
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -92,10 +90,14 @@ def test_every_sparse_format_is_resampled(form):
     np.testing.assert_array_equal(done.X.toarray(), same.X)
 
 
+# Matrices and arrays in turn, and both of the format in which rows are cut.
 CONTAINERS = {
     f"{form}_{cls}": getattr(sp, f"{form}_{cls}")
-    for form in FORMATS
-    for cls in ("array", "matrix")
+    for form, cls in [
+        *zip(FORMATS, ["array", "matrix"] * len(FORMATS), strict=False),
+        ("csr", "array"),
+        ("csr", "matrix"),
+    ]
 }
 CONTAINERS["list"] = np.ndarray.tolist
 
@@ -165,25 +167,24 @@ def test_every_strategy_takes_every_container(name):
 def passes(make):
     """Return what steps beside the fit make of a container."""
     table = make(Z)
-    forest = RandomForestClassifier(30, random_state=0)
-    clf = WeightedClassifier(forest, weighting=None, cv="oob", random_state=0)
+    forest = RandomForestClassifier(12, random_state=0)
+    quick = {"calibration": "sigmoid", "random_state": 0}
+    clf = WeightedClassifier(forest, weighting=None, cv="oob", **quick)
     yield clf.fit(table, y).predict_proba(table)
-    clf = WeightedClassifier(conformal="split", random_state=0).fit(table, y)
+    clf = WeightedClassifier(conformal="split", **quick).fit(table, y)
     yield clf.predict_set(table)
     frozen = FrozenEstimator(LogisticRegression().fit(table, y))
     clf = WeightedClassifier(frozen, calibration="isotonic").fit(table, y)
     yield clf.predict_proba(table)
     clf = WeightedClassifier(SGDClassifier(loss="log_loss", random_state=0))
     yield clf.partial_fit(table, y, classes=[0, 1]).predict_proba(table)
-    clf = WeightedClassifier(
-        KNeighborsClassifier(), unsupported="resample", random_state=0
-    )
+    clf = WeightedClassifier(KNeighborsClassifier(), unsupported="resample", **quick)
     yield clf.fit(table, y).predict_proba(table)
     weighting = NoiseAwareWeighting()
     clf = WeightedClassifier(weighting=weighting, calibration="sigmoid", cv=3)
     yield clf.fit(table, y).predict_proba(table)
     cost = CostMatrix.binary(fp=1, fn=lambda Z: 5 * first(Z))
-    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, **quick)
     yield clf.fit(table, y).predict(table)
     reg = WeightedRegressor(weighting=ColumnWeighting(0, drop=False), conformal="split")
     reg.set_params(random_state=0).fit(table, X[:, 1])
@@ -221,9 +222,13 @@ def test_neighbors_say_that_they_take_sparse_rows():
     assert get_tags(ProjectionNeighbors()).input_tags.sparse
 
 
-@pytest.mark.parametrize("gap", [pd.NA, None, np.nan], ids=str)
+# The search fits the classifier among others.
+@pytest.mark.parametrize(
+    ("gap", "estimator"),
+    [(pd.NA, "search"), (None, "classifier"), (np.nan, "classifier")],
+    ids=str,
+)
 @pytest.mark.parametrize("dtype", ["string", object, "category", "string[pyarrow]"])
-@pytest.mark.parametrize("estimator", ["search", "classifier"])
 def test_gaps_in_words_are_a_value_of_their_own(estimator, dtype, gap):
     if dtype == "string[pyarrow]":
         pytest.importorskip("pyarrow")

@@ -2,6 +2,7 @@
 
 import pytest
 import sklearn
+from listed_checks import listed
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -32,13 +33,7 @@ def excuses(estimator):
     return by_name
 
 
-def _listed(mark):
-    """Return a mark of scikit-learn's with a list; old ones give pytest a generator."""
-    (names, cases), kwargs = mark.mark.args, mark.mark.kwargs
-    return pytest.mark.parametrize(names, list(cases), **kwargs)
-
-
-@_listed(
+@listed(
     parametrize_with_checks(list(PIPELINES.values()), expected_failed_checks=excuses)
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -29,7 +29,7 @@ def draw(rng, n, prior, labels):
 )
 @pytest.mark.parametrize(
     "estimator",
-    [LogisticRegression(), GaussianNB(), RandomForestClassifier(50, random_state=0)],
+    [LogisticRegression(), GaussianNB(), RandomForestClassifier(15, random_state=0)],
     ids=["logistic", "bayes", "forest"],
 )
 def test_the_frequencies_of_the_target_are_recovered(rng, method, labels, estimator):
