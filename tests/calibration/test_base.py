@@ -94,15 +94,18 @@ def test_a_column_of_scores_is_a_vector_of_scores(calibrator, rng):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("named", [False, True])
-def test_labels_of_any_type(calibrator, labels, named, rng):
+def test_labels_of_any_type(calibrator, labels, rng):
     scores, y = two_classes(rng)
-    expected = clone(calibrator).fit(scores, y).predict_proba(scores)
     labels = np.asarray(labels)
-    classes = labels if named else None
-    calibrator = clone(calibrator).fit(scores, labels[y], classes=classes)
-    assert_array_equal(calibrator.classes_, labels)
-    assert_array_equal(calibrator.predict_proba(scores), expected)
+    counted, named = (
+        clone(calibrator).fit(scores, labels[y], classes=classes)
+        for classes in (None, labels)
+    )
+    assert_array_equal(counted.classes_, labels)
+    assert_array_equal(named.classes_, labels)
+    expected = clone(calibrator).fit(scores, y).predict_proba(scores)
+    assert_array_equal(counted.predict_proba(scores), expected)
+    assert_array_equal(named.predict_proba(scores), expected)
 
 
 @each

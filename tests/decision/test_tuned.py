@@ -68,7 +68,7 @@ def candidates(p):
 @pytest.mark.parametrize("name", BINARY)
 def test_named_scores_equal_brute_force(name, digits):
     for seed in range(2):
-        proba, y, weight = problem(seed, digits=digits)
+        proba, y, weight = problem(seed, n=24, digits=digits)
         p = proba[:, 1]
         tuned = TunedDecision(name).fit(proba, y, weight, classes=[0, 1])
         best = max(
