@@ -161,6 +161,44 @@ def test_the_classifier_loads_no_model_of_scikit_learn(loaded):
     assert "skweight.classifier" in loaded["classifier"]
 
 
+def test_the_classifier_loads_only_what_every_fit_needs():
+    """No model of scikit-learn, which CalibratedClassifierCV loads, and few rooms."""
+    loaded = run_fresh(
+        "import json, sys; from skweight import WeightedClassifier;"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    models = "ensemble linear_model neighbors svm tree"
+    assert not {f"sklearn.{room}" for room in models.split()} & set(loaded)
+    ours = [name for name in loaded if name.startswith("skweight.")]
+    rooms = {name.split(".")[1] for name in ours}
+    unneeded = "monitoring pipeline resampling scale selection torch"
+    assert not rooms & set(unneeded.split())
+    for file in ("inspection._weight_displays", "weighting._shift", "metrics._cost"):
+        assert f"skweight.{file}" not in ours
+    assert not any(name.startswith("skweight.density_ratio._") for name in ours)
+    assert len(ours) <= 130
+
+
+@pytest.mark.parametrize(
+    "room", ["density_ratio", "inspection", "metrics", "weighting"]
+)
+def test_a_lazy_room_lists_its_names_for_readers_and_for_type_checkers(room):
+    module = import_module(f"skweight.{room}")
+    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    lazy = next(node for node in tree.body if isinstance(node, ast.If))
+    for_checkers = {
+        alias.name: node.module.rpartition(".")[2]
+        for node in lazy.body
+        for alias in node.names
+    }
+    homes = ast.literal_eval(lazy.orelse[0].value.args[1])
+    assert for_checkers == {name: file for file in homes for name in homes[file]}
+    assert set(for_checkers) <= set(module.__all__) <= set(dir(module))
+    assert all(hasattr(module, name) for name in module.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        module.nothing  # noqa: B018
+
+
 def test_using_every_name_loads_no_optional_package(loaded):
     """Nor pandas and imbalanced-learn, which are for those who pass such things."""
     heavy = "dask imblearn lightgbm matplotlib pandas polars pyarrow torch xgboost"

@@ -12,7 +12,6 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import issparse
 from scipy.special import expit, ndtr
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
 # Largest tolerated ratio of the mean probability and the frequency. The fit warns if
 # a larger ratio has at least this probability. See benchmarks/prior_trust.py.
@@ -184,6 +183,9 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
 
 def _ridge_of(learner):
     """Return the second derivative of the penalty of a logistic regression, or None."""
+    # Here, not above: scikit-learn's linear models take long to import.
+    from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+
     if isinstance(learner, LogisticRegressionCV):
         return float(1 / np.ravel(learner.C_)[0])
     if isinstance(learner, LogisticRegression):

@@ -11,7 +11,6 @@ from skweight._utils.pareto import ParetoDiagnostics
 from skweight._utils.roles import in_range
 from skweight._utils.validation import plain
 from skweight._utils.warn import warn
-from skweight.density_ratio._base import has_warned
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import fitted_factors_of
 from skweight.weights import effective_sample_size, pareto_diagnostics
@@ -57,7 +56,7 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
             continue
         tails[role] = pareto_diagnostics(weights)
         # A density ratio issues its own warning, which also considers the target.
-        if reports[role] is None or not has_warned(reports[role]):
+        if reports[role] is None or not _has_warned(reports[role]):
             used = _used(weighed, role)
             worst = find_concentration(used, codes)
             # With a stabilizer, fewer effective rows are expected.
@@ -159,3 +158,11 @@ def _per_class(weights):
         n_effective=n_effective,
         n_effective_smoothed=n_effective,
     )
+
+
+def _has_warned(report):
+    """Return whether the fit of a density ratio has issued a warning."""
+    # Here, not above: only who fits a ratio needs that room.
+    from skweight.density_ratio._base import has_warned
+
+    return has_warned(report)
