@@ -17,6 +17,7 @@ from skweight._fit.probabilities import learns_from_held_out_rows
 from skweight._fit.validation_rows import resolve_validation
 from skweight._held_out.splits import check_word
 from skweight._utils.columns import warn_of_order, with_rows
+from skweight._utils.lookup import params_of
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import (
     check_choice,
@@ -163,7 +164,7 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
         resampler=make_resampler(wrapper.resampler, wrapper.random_state),
         calibrator=calibrator,
         decision=decision,
-        params=wrapper.get_params(deep=False) | {"cv": cv},
+        params=params_of(wrapper) | {"cv": cv},
         arguments=arguments,
         hidden=hidden,
         validation=_ask_validation(
@@ -228,7 +229,7 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
         resampler=None,
         calibrator=None,
         decision=None,
-        params=wrapper.get_params(deep=False),
+        params=params_of(wrapper),
         arguments=arguments,
         hidden=hidden,
         validation=_ask_validation(

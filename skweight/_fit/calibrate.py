@@ -1,18 +1,17 @@
 """The fourth and fifth step of a fit: from outputs to probabilities, then to labels."""
 
 from copy import copy
-from inspect import signature
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight._fit.models import estimator_decides, output_of
 from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight._utils.families import counts_votes, learner_of
+from skweight._utils.lookup import arguments_of, fit_takes, params_of
 from skweight._utils.validation import positions_of
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._arguments import take_params
@@ -29,13 +28,14 @@ class Calibrated(NamedTuple):
     proba : ndarray of shape (n_held_out, n_classes) or None
         Probabilities of the held-out rows, in the order of these rows. None without
         any.
-    figures : dict
-        Arguments of the report.
+    figures : dict or None
+        Arguments of the report. None for a calibrator in closed form, which
+        `describe_closed_form` describes.
     """
 
     map: ProbabilityMap
     proba: np.ndarray | None
-    figures: dict
+    figures: dict | None
 
 
 class Decided(NamedTuple):
@@ -63,14 +63,19 @@ def calibrate(request, weighed, plan, fitted):
     mapped = map_outputs(request, weighed, plan, fitted)
     proba = None if held_out is None else mapped.of_outputs(held_out.outputs)
     if not needs_held_out_scores(plan.calibrator):
-        said = f"{plan.calibrator!r}, in closed form"
-        if needs_held_out_scores(resolve_calibrator(request.params["calibration"])):
-            wanted = request.params["calibration"]
-            said = f"{said} instead of {wanted!r}: no row could be held out"
-        return Calibrated(mapped, proba, {"calibration": said})
+        return Calibrated(mapped, proba, None)
     y, weights = request.y[held_out.rows], rows_of(weighed.population, held_out)
     figures = _figures(mapped.calibrator, held_out, y, weights, proba, request.classes)
     return Calibrated(mapped, proba, figures)
+
+
+def describe_closed_form(request, calibrated):
+    """Return the report entry about a calibrator that learned from no rows."""
+    said = f"{calibrated.map.calibrator!r}, in closed form"
+    wanted = request.params["calibration"]
+    if needs_held_out_scores(resolve_calibrator(wanted)):
+        said = f"{said} instead of {wanted!r}: no row could be held out"
+    return {"calibration": said}
 
 
 def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
@@ -82,14 +87,14 @@ def map_outputs(request, weighed, plan, fitted, kept=slice(None)):
     method = output_of(request, plan)(model) if held_out is None else held_out.method
     raw = ProbabilityMap(method, request.classes)
     calibrator = clone(plan.calibrator, safe=False)
-    objective = learner_of(model).get_params(deep=False).get("objective")
+    objective = params_of(learner_of(model)).get("objective")
     known = {
         "classes": request.classes,
         "class_multiplier": fitted.multipliers.in_all,
         "votes": raw.method == "predict_proba" and counts_votes(model),
         "focal_gamma": getattr(objective, "gamma", None),
     }
-    options = {k: v for k, v in known.items() if has_fit_parameter(calibrator, k)}
+    options = {k: v for k, v in known.items() if fit_takes(calibrator, k)}
     if not needs_held_out_scores(calibrator):
         calibrator = calibrator.fit(None, request.y, **options)
         return ProbabilityMap(raw.method, request.classes, calibrator)
@@ -119,9 +124,9 @@ def decide(request, weighed, plan, fitted, calibrated):
             "sample_weight": rows_of(weighed.population, fitted.held_out),
             **take_params(metadata, rows, n_samples),
         }
-        if has_fit_parameter(request.decision, "X"):
+        if fit_takes(request.decision, "X"):
             learned_from["X"] = _safe_indexing(request.X, rows)
-    if has_fit_parameter(request.decision, "prevalence"):
+    if fit_takes(request.decision, "prevalence"):
         learned_from["prevalence"] = weighed.figures["population_share"]
     decision = copy(request.decision).fit(
         classes=request.classes,
@@ -129,7 +134,7 @@ def decide(request, weighed, plan, fitted, calibrated):
         **learned_from,
     )
     # A decision that uses probabilities only does not need the rows.
-    return Decided(decision, "X" in signature(decision.decide).parameters)
+    return Decided(decision, "X" in arguments_of(decision.decide))
 
 
 def _emphasis_of_labels(weighed, plan, fitted):

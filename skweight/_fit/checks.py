@@ -7,7 +7,6 @@ large, and is it larger than chance explains? Few rows alone cause no warning.
 
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight._fit.models import output_of
 from skweight._fit.passed import LEAST_FACTOR, find_raised_class
@@ -21,6 +20,7 @@ from skweight._utils.families import (
     learner_of,
     packages_of,
 )
+from skweight._utils.lookup import fit_takes
 from skweight._utils.roles import varies_within
 from skweight._utils.validation import encode_labels, plain, positions_of
 from skweight._utils.warn import warn
@@ -154,7 +154,7 @@ def check_outputs(request, weighed, plan, fitted):
 
 def _check_estimator(request, weighed, calibrator):
     """Warn if the estimator resamples and the calibrator would not know this."""
-    if calibrator is None or not has_fit_parameter(calibrator, "class_multiplier"):
+    if calibrator is None or not fit_takes(calibrator, "class_multiplier"):
         return
     estimator = request.estimator
     # A Pipeline of this library knows the effect of its steps, except for the last one.
@@ -191,7 +191,7 @@ def _check_inversion(fitted, calibrator, figures):
     """
     model, rows = fitted.models[0], figures["rows"]
     dropped = sum(figures.get("training_rows", rows)) < sum(rows)
-    inverts = has_fit_parameter(calibrator, "class_multiplier")
+    inverts = fit_takes(calibrator, "class_multiplier")
     if inverts and not dropped and not samplers_in(model):
         warn_of_inverted_trees(model, fitted.multipliers.in_all)
 

@@ -2,10 +2,10 @@
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight._utils.compat import routing_of
 from skweight._utils.families import packages_of
+from skweight._utils.lookup import fit_takes
 from skweight._utils.validation import did_you_mean, say
 from skweight.delivery._arguments import OFFSETS, fit_arguments
 from skweight.weighting._base import factors_of
@@ -73,7 +73,7 @@ def sort_fit_params(
             receives["splitter"] and takes_in_fit(estimator, name)
         )
         if name in _OF_TARGET and not (
-            receives["weighting"] or has_fit_parameter(estimator, name)
+            receives["weighting"] or fit_takes(estimator, name)
         ):
             raise ValueError(
                 f"fit was given {name}, and weighting={router.weighting!r} does not "

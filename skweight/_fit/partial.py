@@ -1,6 +1,7 @@
 """``partial_fit`` on a chunk of rows: the steps of a fit, with decaying sums."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from sklearn.base import clone
@@ -19,6 +20,7 @@ from skweight._utils.available import available_if
 from skweight._utils.columns import drop_columns, warn_of_order
 from skweight._utils.compat import clone_learner
 from skweight._utils.differ import differ
+from skweight._utils.lookup import params_of
 from skweight._utils.roles import RoleWeights, multiply
 from skweight._utils.validation import (
     check_labels,
@@ -144,23 +146,26 @@ class PartialFit:
             check_emphasis(request, weighed, plan.calibrator)
         if goes_on:
             output_of(request, plan)(model)  # raises before the model changes
-        with unchanged_if_refused(stream, goes_on):
-            before = self.report_.deliveries if goes_on else []
-            fitted = learn_chunk(request, weighed, stream, model, before)
+        draws = stream.may_draw(request.params["unsupported"])
+        with unchanged_if_refused(stream, goes_on, draws):
+            fitted = learn_chunk(request, weighed, stream, model)
         if not goes_on:
             check_outputs(request, weighed, plan, fitted)
         calibrated = calibrate(request, weighed, plan, fitted)
         decided = decide(request, weighed, plan, fitted, calibrated)
-        report = report_on(
-            request,
-            weighed,
+        make_report = partial(
+            report_on,
+            # Without the rows of the chunk, which would stay in memory.
+            request._replace(X=None, y=None, codes=None, weights=None),
+            weighed._replace(X=None, population=None, emphasis=None),
             fitted,
             calibrated,
             decided,
             {},
             balancing=stream.balancing,
         )
-        keep(self, request, weighed, fitted, calibrated, decided, report, stream=stream)
+        learned = (request, weighed, fitted, calibrated, decided, make_report)
+        keep(self, *learned, stream=stream)
         check_multipliers(request, weighed, plan, fitted, calibrated)
         return self
 
@@ -195,7 +200,7 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
         resampler=None,
         calibrator=calibrator_of_stream(wrapper),
         decision=decision,
-        params=wrapper.get_params(deep=False),
+        params=params_of(wrapper),
         arguments={"decision": {}, "estimator": {}},
         hidden=wrapper._find_side_columns(weighting, decision),
         validation=None,
@@ -254,6 +259,7 @@ def weigh_chunk(request, stream):
     population, emphasis = stream.weigh(
         request.X,
         request.y,
+        request.codes,
         request.weights.population,
         params["normalize"],
         resolve_stabilizer(params["stabilizer"]),
@@ -271,10 +277,10 @@ def weigh_chunk(request, stream):
     )
 
 
-def learn_chunk(request, weighed, stream, model, deliveries):
+def learn_chunk(request, weighed, stream, model):
     """Fit a model on the rows of a chunk, or on some of them drawn by weight.
 
-    `deliveries` are those of the previous chunk. They are returned if no row is drawn.
+    If no row is drawn, the deliveries stay those of the previous chunk.
     """
     X, y = weighed.X, request.y
     weights = multiply(weighed.population, weighed.emphasis)
@@ -282,7 +288,7 @@ def learn_chunk(request, weighed, stream, model, deliveries):
     if rows is None or rows.size:
         if rows is not None:
             X, y = _safe_indexing(X, rows), y[rows]
-        deliveries = deliver_partial(
+        stream.deliveries = deliver_partial(
             model,
             X,
             y,
@@ -292,21 +298,22 @@ def learn_chunk(request, weighed, stream, model, deliveries):
             drawn=rows is not None,
         )
     multipliers = multipliers_of(request, [model], weighed.figures)
-    return Fitted([model], deliveries, 1, None, multipliers)
+    return Fitted([model], stream.deliveries, 1, None, multipliers)
 
 
 @contextmanager
-def unchanged_if_refused(stream, learns_on):
+def unchanged_if_refused(stream, learns_on, draws):
     """Restore the random generator of a stream if its learner raises an error.
 
     If the learner was fitted before, it may have learned from a part of the chunk. The
     error then says so.
     """
-    state = stream.rng.get_state()
+    state = stream.rng.get_state() if draws else None
     try:
         yield
     except BaseException as error:
-        stream.rng.set_state(state)
+        if draws:
+            stream.rng.set_state(state)
         if learns_on and not isinstance(error, UnsupportedWeightsError):
             error.add_note(
                 "partial_fit: class counts, class weights, calibration and decision "

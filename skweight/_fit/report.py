@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from skweight._fit.calibrate import rows_of
+from skweight._fit.calibrate import describe_closed_form, rows_of
 from skweight._fit.validation_rows import describe_early_stopping
 from skweight._fit.wrapper import set_learned
 from skweight._utils.families import learner_of
@@ -39,6 +39,7 @@ def report_on(
     if balancing is None:
         balancing = balances_itself(request.estimator)
     multipliers = fitted.multipliers
+    of_calibration = calibrated.figures or describe_closed_form(request, calibrated)
     n_looks = 0 if weighed.training is None else weighed.training.n_fits
     n_choice = 0 if weighed.choice is None else weighed.choice.n_fits
     figures = weighed.figures | {
@@ -55,7 +56,7 @@ def report_on(
         probabilities=describe_probabilities(
             request.classes,
             multipliers,
-            calibrated.figures,
+            of_calibration,
             hasattr(fitted.models[0], "predict_proba"),
         ),
         reliability=_reliability(request, weighed, fitted, calibrated),
@@ -64,7 +65,7 @@ def report_on(
         warnings=list(dict.fromkeys(warned)),
         versions=_versions(fitted.models[0]),
         **_early_stopping(request, fitted),
-        **calibrated.figures,
+        **of_calibration,
         **tails,
     )
 
@@ -133,7 +134,10 @@ def keep(
     stream=None,
     conformal=None,
 ):
-    """Set all attributes that the fit of a classifier has learned, all at once."""
+    """Set all attributes that the fit of a classifier has learned, all at once.
+
+    `report` is the report, or in a stream the function that makes it.
+    """
     population = request.weights.population
     return set_learned(
         wrapper,
@@ -146,7 +150,7 @@ def keep(
         decision_=decided.decision,
         class_multiplier_=fitted.multipliers.in_all,
         prevalence_=None,
-        report_=report,
+        **{"report_" if stream is None else "_make_report": report},
         _map=calibrated.map,
         _offsets=sorted(offsets_of(request.arguments["estimator"], [], 0)),
         _decides_by_rows=decided.looks_at_rows,

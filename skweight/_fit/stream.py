@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skweight._utils.roles import ROLES, multiply
-from skweight._utils.validation import check_weights, n_rows, positions_of
+from skweight._utils.validation import check_weights, n_rows
 from skweight.delivery._deliver import learns_with_weights
 from skweight.streaming import DRAWN_SHARE
 from skweight.weighting._base import (
@@ -100,6 +100,7 @@ class Stream:
         self.factors = [
             _Factor(strategy, classes) for strategy in factors_of(weighting)
         ]
+        self.deliveries = []  # of the last chunk that the learner got
         self.n_rows = self.n_left_out = self.n_learned = 0
         self.rows = np.zeros(classes.size, dtype=np.intp)
         zeros = np.zeros(classes.size)
@@ -118,9 +119,8 @@ class Stream:
         twin.factors = [factor.copy() for factor in self.factors]
         return twin
 
-    def weigh(self, X, y, sample_weight, normalize, stabilizer):
+    def weigh(self, X, y, codes, sample_weight, normalize, stabilizer):
         """Return the weights of a chunk by role, and add it to the sums."""
-        codes = positions_of(y, self.classes, owner="partial_fit")
         fade = Fade(codes.size, self.streaming.half_life)
         unit = 1.0
         if sample_weight is not None and normalize:
@@ -167,6 +167,10 @@ class Stream:
         if self._takes_weights is None:
             self._takes_weights = learns_with_weights(model)
         return self._takes_weights
+
+    def may_draw(self, unsupported):
+        """Return whether rows of a chunk may be drawn at random."""
+        return bool(DRAWN_SHARE[self.streaming.mode]) or unsupported == "resample"
 
     def draw(self, weights, model, unsupported):
         """Return which rows of a chunk to learn from, and their weights.
@@ -230,6 +234,7 @@ class Stream:
         The factors that the estimator applies itself are in the report, not in the
         sums.
         """
+        self.deliveries = report.deliveries
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out
         self.rows, self.n_learned = np.array(report.rows), report.n_rows
         self.population = mass * np.array(report.population_share)

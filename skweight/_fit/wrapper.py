@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import Documented, ShownByParts, clone_learner
+from skweight._utils.lookup import params_of
 from skweight._utils.suggest import suggests_names
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
@@ -27,12 +28,20 @@ from skweight.weighting._base import factors_of, fitted_factors_of
 
 
 class LearnedInFit:
-    """A placeholder; the attribute that a fit sets on the instance replaces it."""
+    """A placeholder; the attribute that a fit sets on the instance replaces it.
+
+    A stream sets a function instead, because most of its reports are never read.
+    """
 
     def __get__(self, instance, owner):
-        """Raise an error if no fit has been made."""
+        """Make the report of a chunk, or raise an error if no fit has been made."""
         if instance is None:
             return self
+        learned = vars(instance)
+        if make := learned.get("_make_report"):
+            learned["report_"] = make()
+            learned.pop("_make_report", None)
+            return learned["report_"]
         raise NotFittedError(
             f"This {owner.__name__} instance is not fitted yet, and a report is about "
             "a fit. Call fit(X, y) first."
@@ -96,6 +105,11 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
             bare.estimator = None
             return clone(bare).set_params(estimator=learner)
 
+    def __getstate__(self):
+        if "_make_report" in vars(self):
+            self.report_  # noqa: B018, a file holds the report, not what it is made of
+        return super().__getstate__()
+
     def get_metadata_routing(self):
         """Return how metadata are routed to the weighting, estimator and splitter.
 
@@ -151,7 +165,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimato
         parts = [("weighting", weighting)]
         if self.stabilizer is not None:
             parts.append(("stabilizer", self._resolved("stabilizer")))
-        if "report_" not in fitted:
+        if not fitted.keys() & {"report_", "_make_report"}:
             return [*parts, ("estimator", self._get_estimator())]
         models = self._models()
         role = "estimator" if len(models) == 1 else f"estimator: 1 of {len(models)}"
@@ -244,7 +258,7 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
     }
     learned |= {"_side_columns": hidden, "_width": weighed.width}
     learned["weighting_"] = _without_targets(weighed.weighting)
-    for name in of_features:
+    for name in (*of_features, "report_", "_make_report"):
         if name not in learned:
             vars(wrapper).pop(name, None)
     vars(wrapper).update(learned)
@@ -257,7 +271,7 @@ def _without_targets(weighting):
     They may be confidential, so a stored model must not contain them.
     """
     for factor in [*fitted_factors_of(weighting), *factors_of(weighting)]:
-        held = factor.get_params(deep=False)
+        held = params_of(factor)
         of_target = ("X_target", "sample_weight_target")
         factor.set_params(**{name: None for name in of_target if name in held})
     return weighting

@@ -5,6 +5,8 @@ from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
 
+from skweight._utils.lookup import params_of
+
 # What a copy of is equal, or the thing itself.
 _KEPT_BY_COPIES = str | bytes | type | FunctionType | BuiltinFunctionType | np.ufunc
 
@@ -22,7 +24,7 @@ def differ(before, now):
     if type(before) is not type(now):
         return True
     if hasattr(before, "get_params") and not isinstance(before, type):
-        before, now = before.get_params(deep=False), now.get_params(deep=False)
+        before, now = params_of(before), params_of(now)
     if isinstance(before, dict):
         return before.keys() != now.keys() or any(
             differ(value, now[key]) for key, value in before.items()

@@ -5,6 +5,8 @@ from functools import lru_cache
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from skweight._utils.lookup import params_of
+
 # By name: importing scikit-learn's ensembles takes a tenth of our own import time.
 _FORESTS = {"RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier"}
 _VOTERS = _FORESTS | {"DecisionTreeClassifier"}
@@ -83,7 +85,7 @@ def gives_raw_scores(estimator):
     learner = learner_of(estimator)
     if "lightgbm" not in packages_of(learner):
         return False
-    params = learner.get_params(deep=False)
+    params = params_of(learner)
     return any(callable(params.get(name)) for name in _OBJECTIVES)
 
 

@@ -190,7 +190,8 @@ def check_labels(y, *, owner):
             f"Wrap the {owner} in sklearn.multioutput.MultiOutputClassifier to weight "
             "every output by itself."
         )
-    y = column_or_1d(y, warn=True)
+    is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub"
+    y = y if is_plain else column_or_1d(y, warn=True)
     if y.shape[0] == 0:
         raise ValueError(f"{owner} needs at least one row; got an empty y.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():

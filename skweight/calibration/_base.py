@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import has_fit_parameter
 
 from skweight._utils.compat import Documented
+from skweight._utils.lookup import fit_takes
 from skweight._utils.validation import check_weights, plain, say
 from skweight._utils.warn import warn
 from skweight.calibration._engine.logistic import standardise
@@ -195,7 +195,7 @@ class BaseCalibrator(Documented, BaseEstimator):
                 f"{type(statistics).__name__}."
             )
         if class_multiplier is not None:
-            if not has_fit_parameter(self, "class_multiplier"):
+            if not fit_takes(self, "class_multiplier"):
                 raise TypeError(
                     f"{owner} takes no class_multiplier. Leave it out, or use a "
                     "calibrator that inverts weights, such as AnchoredCalibrator."

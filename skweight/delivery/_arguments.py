@@ -1,18 +1,17 @@
 """The arguments of a fit: which are row-wise, which are offsets, which hold tables."""
 
-from inspect import signature
-
 import numpy as np
 from sklearn.utils import _safe_indexing
 
 from skweight._utils.columns import drop_columns
+from skweight._utils.lookup import arguments_of
 from skweight._utils.validation import n_rows, say
 
 
 def fit_arguments(estimator):
     """Return the parameters of an estimator's fit, by name, without deprecated ones."""
     try:
-        parameters = signature(estimator.fit).parameters
+        parameters = arguments_of(estimator.fit)
     except (TypeError, ValueError):
         return {}
     return {

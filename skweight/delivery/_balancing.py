@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from skweight._utils.families import learner_of
+from skweight._utils.lookup import params_of
 from skweight._utils.validation import plain
 from skweight._utils.warn import warn
 from skweight.delivery._composite import children
@@ -111,7 +112,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
 
 def _balancing_parameters(estimator):
     """Yield name, value, balancing part of the value, and kind of each parameter."""
-    params = estimator.get_params(deep=False)
+    params = params_of(estimator)
     for name, value in params.items():
         parameter = _PARAMETERS.get(name)
         weight = None if parameter is None else parameter.read(value, params)
@@ -139,7 +140,7 @@ def _is_balanced_ensemble(estimator):
     For example BalancedRandomForestClassifier of imbalanced-learn.
     """
     return hasattr(estimator, "predict") and (
-        "sampling_strategy" in estimator.get_params(deep=False)
+        "sampling_strategy" in params_of(estimator)
     )
 
 

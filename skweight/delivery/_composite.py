@@ -24,6 +24,7 @@ from skweight._utils.compat import (
     own_request,
     routing_of,
 )
+from skweight._utils.lookup import params_of
 from skweight.delivery._arguments import fit_arguments
 from skweight.delivery._one import (
     POPULATION,
@@ -105,7 +106,7 @@ def children(estimator):
     """Yield (parameter name, object) for every direct child estimator."""
     if isinstance(estimator, FrozenEstimator | WeightAdapter):
         return
-    for name, value in estimator.get_params(deep=False).items():
+    for name, value in params_of(estimator).items():
         if is_estimator(value):
             yield name, value
         elif isinstance(value, list | tuple):

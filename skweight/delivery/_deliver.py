@@ -8,8 +8,6 @@ switched on for this fit. Estimators that routing cannot reach are wrapped by an
 during the fit.
 """
 
-from inspect import signature
-
 from sklearn import config_context, get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
@@ -21,6 +19,7 @@ from skweight._utils.compat import (
     quick_binning,
 )
 from skweight._utils.families import takes_codes
+from skweight._utils.lookup import arguments_of
 from skweight._utils.validation import check_choice, positions_of
 from skweight.delivery._arguments import base_name
 from skweight.delivery._composite import (
@@ -240,7 +239,7 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
     deliveries : list of Delivery
         Which estimators got weights, and how.
     """
-    if "sample_weight" in signature(estimator.fit_predict).parameters:
+    if "sample_weight" in arguments_of(estimator.fit_predict):
         labels = estimator.fit_predict(
             X, y, sample_weight=weights, **params["fit_predict"]
         )
@@ -330,7 +329,7 @@ def _prepare(transformer, method, X, y, params, weights=None):
 
 def learns_with_weights(estimator):
     """Return whether ``partial_fit`` takes weights, and no request forbids them."""
-    if "sample_weight" not in signature(estimator.partial_fit).parameters:
+    if "sample_weight" not in arguments_of(estimator.partial_fit):
         return False
     return own_request(estimator, "sample_weight", "partial_fit") is not False
 
@@ -361,7 +360,7 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     """
     arguments = {}
     is_new = not hasattr(estimator, "classes_")
-    if is_new and "classes" in signature(estimator.partial_fit).parameters:
+    if is_new and "classes" in arguments_of(estimator.partial_fit):
         arguments["classes"] = classes
     if weights is not None:
         if not takes_weights(estimator):

@@ -28,6 +28,7 @@ from skweight._utils.compat import (
     own_request,
     weights_need_support,
 )
+from skweight._utils.lookup import params_of
 from skweight._utils.roles import without_rounding_noise
 from skweight._utils.validation import encode_labels, n_rows
 from skweight.delivery._arguments import fit_arguments, take_params
@@ -50,7 +51,7 @@ def takes_sample_weight(estimator):
     """Return whether fit takes sample_weight and no request forbids it."""
     if "sample_weight" not in fit_arguments(estimator):
         return False
-    inner = estimator.get_params(deep=False).get("estimator")
+    inner = params_of(estimator).get("estimator")
     if weights_need_support(name_of(estimator)) and inner is not None:
         return "sample_weight" in fit_arguments(inner)
     return own_request(estimator, "sample_weight") is not False
@@ -69,7 +70,7 @@ def takes_roles(estimator):
 def ways_in(estimator):
     """Return the ways in which an estimator supports weights, best first."""
     ways = ["sample_weight"] if takes_sample_weight(estimator) else []
-    params = estimator.get_params(deep=False)
+    params = params_of(estimator)
     if "class_weight" in params:
         ways.append("class_weight")
     # A string, such as "uniform" of NearestCentroid, ignores class frequencies on

@@ -7,7 +7,8 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import has_fit_parameter
+
+from skweight._utils.lookup import fit_takes
 
 
 def asks_for(weighting, name):
@@ -16,7 +17,7 @@ def asks_for(weighting, name):
     Its `fit` has an argument of this name. If the user chose the name, the metadata
     routing of the strategy contains it.
     """
-    if has_fit_parameter(weighting, name):
+    if fit_takes(weighting, name):
         return True
     routing = get_routing_for_object(weighting)
     return bool(routing.consumes("fit", [name]))
