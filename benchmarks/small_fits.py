@@ -1,4 +1,7 @@
-"""What does the wrapper cost where rows are few: to fit, predict, keep and search?"""
+"""What does the wrapper cost where rows are few: to fit, predict, keep and search?
+
+And in a stream, where they come in chunks?
+"""
 
 import pickle
 
@@ -6,7 +9,7 @@ import numpy as np
 from _common import Figure, alternate, ratio, run, table
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV
 
 from skweight import WeightedClassifier
@@ -73,6 +76,32 @@ def searches(n_rows, n_values, repeats):
     ]
 
 
+def chunks(n_rows, repeats):
+    """Return the row of a stream of chunks, each of `n_rows`."""
+    X, y = make_classification(n_rows, 20, weights=[0.9], random_state=0)
+    weights = np.where(y, 5, 5 / 9)
+    bare = SGDClassifier(loss="log_loss", random_state=0)
+    ours = WeightedClassifier(bare, weighting="balanced")
+    n_calls = max(1, 3200 // n_rows)
+
+    def stream(model, *sample_weight):
+        def learn():
+            for _ in range(n_calls):
+                model.partial_fit(X, y, [0, 1], *sample_weight)
+
+        return learn
+
+    seconds = alternate([stream(ours), stream(bare, weights)], repeats) / n_calls
+    median, interval = ratio(seconds)
+    return {
+        "rows of a chunk": n_rows,
+        "WeightedClassifier, CPU ms": Figure(1e3 * np.median(seconds[:, 0]), ".2f"),
+        "SGDClassifier with weights": Figure(1e3 * np.median(seconds[:, 1]), ".2f"),
+        "ratio": Figure(median, ".2f"),
+        "95 % interval": interval,
+    }
+
+
 def measure(options):
     for n in (300,) if options.quick else (300, 10_000):
         yield f"## {n:,} rows"
@@ -80,6 +109,9 @@ def measure(options):
     n_values = 2 if options.quick else 20
     yield f"## GridSearchCV, {5 * n_values} fits of 300 rows"
     yield table(searches(300, n_values, 1 if options.quick else 3))
+    yield "## partial_fit"
+    sizes = (32, 1_000) if options.quick else (32, 1_000, 10_000)
+    yield table([chunks(n, 2 if options.quick else 41) for n in sizes])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from skweight._fit.can_predict import has_decision_function, has_predict_proba
 from skweight._fit.checks import check_after_fit, check_before_fit, warn_of_passed
 from skweight._fit.choose import choose
 from skweight._fit.conformal import PredictSet, conform
-from skweight._fit.metadata import sort_predict_params
+from skweight._fit.metadata import rows_and_offsets, sort_predict_params
 from skweight._fit.models import fit_models, plan_models
 from skweight._fit.partial import PartialFit
 from skweight._fit.predict_interval import PredictInterval
@@ -420,8 +420,7 @@ class WeightedClassifier(
             Probabilities; columns follow ``classes_``.
         """
         check_fitted(self, "estimators_")
-        _, offsets = sort_predict_params(self, params, None, self._offsets)
-        rows = self._without_side_columns(X)
+        rows, offsets = rows_and_offsets(self, X, params)
         return self._map.of_rows(self.estimators_, rows, offsets)
 
     @available_if(has_predict_proba)

@@ -1,6 +1,7 @@
 """Learners that take no weights at all, and are fitted on a part of the rows."""
 
 from contextlib import nullcontext
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from skweight import (
     WeightedRegressor,
 )
 from skweight.datasets import make_imbalanced
+from skweight.delivery import _draw
 from skweight.delivery._draw import (
     subsample_sizes,
     systematic_subsample,
@@ -245,7 +247,10 @@ def test_no_model_has_seen_the_rows_that_calibrate(data, cv, ensemble):
 
 
 def test_one_fit_is_calibrated_by_all_the_rows_that_it_leaves_out(data):
-    clf = subsampled(calibration="sigmoid", cv="oob").fit(data.X, data.y)
+    clf = subsampled(calibration="sigmoid", cv="oob")
+    with mock.patch.object(_draw, "_subsample", wraps=_draw._subsample) as draws:
+        clf.fit(data.X, data.y)
+    assert draws.call_count == 1  # the rare class is not drawn from
     report = clf.report_
     assert report.n_fits == len(LOG) == 1
     drawn = rows_of(data.X, clf.estimator_.X_)

@@ -140,3 +140,9 @@ def sort_predict_params(router, params, decision, offsets):
             f"asks for {say(names)}."
         )
     return params, named
+
+
+def rows_and_offsets(wrapper, X, params):
+    """Return the rows that the models predict, and the offsets of these rows."""
+    _, offsets = sort_predict_params(wrapper, params, None, wrapper._offsets)
+    return wrapper._without_side_columns(X), offsets

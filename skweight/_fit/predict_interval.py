@@ -1,7 +1,7 @@
 """How far one more label could change a probability: ``predict_interval``."""
 
 from skweight._fit.can_predict import calibrator_in_force, has_predict_proba
-from skweight._fit.metadata import sort_predict_params
+from skweight._fit.metadata import rows_and_offsets
 from skweight._fit.wrapper import check_fitted
 from skweight._utils.available import available_if
 
@@ -66,6 +66,5 @@ class PredictInterval:
                 "set_prevalence, which changes the mixture of the rest: there are "
                 f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
             )
-        _, offsets = sort_predict_params(self, params, None, self._offsets)
-        rows = self._without_side_columns(X)
+        rows, offsets = rows_and_offsets(self, X, params)
         return tuple(self._map.interval_of_rows(self.estimators_, rows, offsets))

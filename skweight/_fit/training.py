@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 
 from skweight._fit.validation_rows import ValidationRows
 from skweight._utils.families import learner_of
@@ -23,12 +24,13 @@ from skweight._utils.validation import check_weights, encode_labels, n_rows
 from skweight._utils.warn import warn
 from skweight.delivery import deliver
 from skweight.delivery._arguments import take_params
+from skweight.delivery._composite import LEARNER, Delivery
 from skweight.delivery._draw import (
     subsample_sizes,
     systematic_subsample,
     whole_rows,
 )
-from skweight.delivery._one import is_drawn_for
+from skweight.delivery._one import check_no_second_weight, is_drawn_for, name_of
 from skweight.exceptions import DoubleCountingWarning
 from skweight.stabilizers import resolve_stabilizer
 from skweight.weighting._base import factors_of
@@ -195,12 +197,6 @@ class Training:
         self._prepared = rows._replace(validation=validation)
         return self._prepared
 
-    def drawn(self, X, y):
-        """Return the positions of these rows that the next `fit` will draw."""
-        rows = self.prepare(X, y)
-        weights = self._mean_one(rows.weights, rows.population)
-        return systematic_subsample(weights, rows.y, random_state=self.random_state)
-
     def subsamples(self, rows):
         """Return whether a classifier is fitted on a part of the rows given to it."""
         asked = self.unsupported == "subsample" and self.labels is not None
@@ -239,6 +235,25 @@ class Training:
             validation=rows.validation,
             labels=self.labels,
         )
+
+    def fit_on_drawn(self, X, y):
+        """Fit a learner that takes no weights on rows drawn by their weights.
+
+        Returns the fitted estimator, the deliveries and the positions of the rows.
+        """
+        rows = self.prepare(X, y)
+        self._prepared = None
+        weights = self._mean_one(rows.weights, rows.population)
+        drawn = systematic_subsample(weights, rows.y, random_state=self.random_state)
+        check_no_second_weight(self.estimator, rows.fit_params)
+        model, _ = deliver(
+            self.estimator,
+            _safe_indexing(rows.X, drawn),
+            _safe_indexing(rows.y, drawn),
+            fit_params=take_params(rows.fit_params, drawn, n_rows(rows.X)),
+            labels=self.labels,
+        )
+        return model, [Delivery(name_of(model), LEARNER, "subsample")], drawn
 
     def _weigh_classes(self, X, y, population, emphasis):
         """Return emphasis times class emphasis, with mean one over the population."""

@@ -61,9 +61,8 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     train, test = pair
     part = training.of(train, len(y))
     part.random_state = seed
-    X_train, y_train = _safe_indexing(X, train), y[train]
-    drawn = train[part.drawn(X_train, y_train)]
-    model, deliveries = part.fit(X_train, y_train)
+    model, deliveries, drawn = part.fit_on_drawn(_safe_indexing(X, train), y[train])
+    drawn = train[drawn]
     weights, codes = training.weights, encode_labels(y)[1]
     population = training.by_role.population
     population = np.ones(len(y)) if population is None else population

@@ -1,6 +1,9 @@
 """Weights in a stream: running class masses, forgetting, drawing for weighing."""
 
+import gc
+import inspect
 import pickle
+import weakref
 from unittest import mock
 
 import numpy as np
@@ -500,3 +503,56 @@ def test_a_stream_goes_on_from_the_population_mass_of_a_fit_and_not_its_rows(rng
         ratio = [model.weighting_.class_weight_ for model in (clf, both)]
         assert_allclose(ratio[0], ratio[1], rtol=1e-9)
         assert_allclose(clf.report_.population_share, both.report_.population_share)
+
+
+# --- What a chunk costs ---------------------------------------------------------------
+
+
+def two_chunks(learner):
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 4 == 0
+    X = rng.normal(size=(40, 2)) + y[:, np.newaxis]
+    clf = WeightedClassifier(learner)
+    return clf.partial_fit(X, y, [False, True]).partial_fit(X, y), X, y
+
+
+def test_a_later_chunk_reads_no_signature():
+    """Reading those of all parts took half of the time of a small chunk."""
+    clf, X, y = two_chunks(Learner())
+    read = inspect.Signature.from_callable
+    with mock.patch.object(inspect.Signature, "from_callable", wraps=read) as counted:
+        clf.partial_fit(X, y)
+        assert counted.call_count == 0
+        clf.get_params()  # scikit-learn reads them
+        assert counted.call_count > 0
+
+
+def test_the_report_of_a_chunk_is_made_when_it_is_asked_for():
+    make = _partial.report_on
+    with mock.patch.object(_partial, "report_on", wraps=make) as counted:
+        clf, X, y = two_chunks(SGDClassifier(loss="log_loss", random_state=0))
+        clf.partial_fit(X, y)
+        clf.predict(X)
+        repr(clf)
+        assert counted.call_count == 0
+        assert clf.report_ is clf.report_
+        assert counted.call_count == 1
+    assert clf.report_.n_rows == 120
+    assert "in closed form" in clf.report_.calibration
+    kept = str(clf.report_)
+    clf.partial_fit(X, y)
+    restored = pickle.loads(pickle.dumps(clf))
+    assert "_make_report" not in vars(restored)
+    assert restored.report_.n_rows == 160
+    assert str(clf.report_) != kept
+    assert clf.fit(X, y).report_.n_rows == 40
+
+
+def test_no_chunk_stays_in_memory():
+    clf, X, y = two_chunks(SGDClassifier(loss="log_loss", random_state=0))
+    chunk = X.copy()
+    kept = weakref.ref(chunk)
+    clf.partial_fit(chunk, y)
+    del chunk
+    gc.collect()
+    assert kept() is None
