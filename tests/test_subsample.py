@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -324,6 +324,8 @@ def test_left_out_rows_of_a_class_that_no_row_is_drawn_of_count(data, without):
     assert_allclose(clf.report_.held_out["prevalence"], share)
 
 
+# One row of the class leaves one row of each other class.
+@pytest.mark.filterwarnings("ignore:unsupported='subsample' draws")
 def test_a_class_of_one_row_is_inverted_instead(data):
     y = np.where(np.arange(2100) == 5, 2, data.y)
     clf = subsampled(calibration="sigmoid", cv="oob")
@@ -418,6 +420,28 @@ def test_one_large_weight_that_leaves_few_rows_is_warned_of(data):
     assert clf.report_.training_rows[1] < 10
     clf.set_params(stabilizer=2.0).fit(data.X, data.y, sample_weight=weight)
     assert clf.report_.training_rows[1] > 40
+
+
+@pytest.mark.filterwarnings("ignore:Few rows carry")
+@pytest.mark.parametrize(
+    ("largest", "label", "rows"), [(1e6, 0, "1 of 2,0"), (60.0, 1, "2 of 98")]
+)
+def test_few_rows_of_a_class_are_warned_of(data, largest, label, rows):
+    """One weight is worth one row, so that effective rows alone say nothing."""
+    weight = np.ones(len(data.y))
+    weight[np.flatnonzero(data.y == label)[0]] = largest
+    clf = subsampled(KNeighborsClassifier(1), weighting=None, calibration=None)
+    with pytest.warns(DegenerateWeightsWarning, match=rf"of {label}: {rows}"):
+        clf.fit(data.X, data.y, sample_weight=weight)
+
+
+def test_a_class_made_light_is_warned_of(data):
+    clf = subsampled(
+        KNeighborsClassifier(1), weighting={0: 0.001, 1: 1}, calibration=None
+    )
+    with pytest.warns(DegenerateWeightsWarning, match=r"weight of 0: 2 of 2,0"):
+        clf.fit(data.X, data.y)
+    clf.set_params(weighting="balanced").fit(data.X, data.y)  # enough are left
 
 
 def test_a_regressor_draws_rows_by_their_weight(data):

@@ -19,6 +19,9 @@ from skweight.delivery._one import is_drawn_for, takes_sample_weight
 from skweight.exceptions import DegenerateWeightsWarning, DoubleCountingWarning
 from skweight.weights import effective_sample_size
 
+# A class that keeps fewer rows than this in a subsample causes a warning.
+FEW_DRAWN = 10
+
 
 def check_watched_rows(request, weighed):
     """Warn if the monitored rows of a learner contain copies, or have emphasis."""
@@ -115,7 +118,8 @@ def _warn_of_weighted_accuracy(learner, off):
 def warn_of_small_subsample(request, weighed):
     """Warn if a few large weights leave too few rows of a class in a subsample.
 
-    Class weights never cause this: the class with the largest weight keeps all rows.
+    With class weights, the class with the largest weight keeps all its rows, but
+    another class may keep almost none.
     """
     weights = weighed.training.weights
     if request.params["unsupported"] != "subsample" or weights is None:
@@ -125,17 +129,27 @@ def warn_of_small_subsample(request, weighed):
     codes = request.codes
     codes = np.zeros(weights.size, np.intp) if codes is None else codes
     heaviest = codes[np.argmax(weights)]
-    of_class = weights[(codes == heaviest) & (weights > 0)]
-    n_drawn = subsample_sizes(weights, codes)[heaviest]
-    effective = effective_sample_size(of_class)
-    if n_drawn >= effective / 2:
+    worst = weights[codes == heaviest].max()
+    sizes = subsample_sizes(weights, codes)
+    for code in sorted(range(sizes.size), key=lambda code: code != heaviest):
+        n_drawn = sizes[code]
+        of_class = weights[(codes == code) & (weights > 0)]
+        if not of_class.size:
+            continue
+        effective = effective_sample_size(of_class)
+        few = n_drawn < min(FEW_DRAWN, of_class.size / 2)
+        if not few and (code != heaviest or n_drawn >= effective / 2):
+            continue
+        names = [""]
+        if request.classes is not None:
+            names = [f" of {plain(label)!r}" for label in request.classes]
+        of, of_heaviest = names[code], names[heaviest]
+        warn(
+            "unsupported='subsample' draws a row with the probability weight / largest "
+            f"weight, and one row{of_heaviest} has {worst / of_class.mean():.3g} times "
+            f"the mean weight{of}: {n_drawn:,} of {of_class.size:,} rows{of} are left, "
+            f"though their weights are worth {effective:,.0f}. Limit the weights by "
+            "stabilizer='clip' or a number such as 3.0, or set unsupported='resample'.",
+            DegenerateWeightsWarning,
+        )
         return
-    of = "" if request.classes is None else f" of {plain(request.classes[heaviest])!r}"
-    warn(
-        "unsupported='subsample' draws a row with the probability weight / largest "
-        f"weight, and one row{of} has {of_class.max() / of_class.mean():.3g} times the "
-        f"mean weight: {n_drawn:,} of {of_class.size:,} rows are left, though the "
-        f"weights are worth {effective:,.0f}. Limit the weights by stabilizer='clip' "
-        "or a number such as 3.0, or set unsupported='resample'.",
-        DegenerateWeightsWarning,
-    )

@@ -33,6 +33,10 @@ _NARROW = 1e-6
 # lost in rounding beside that of the intercept, if scores were centred.
 _WIDE = 1e5
 
+# Log odds this many times as far from zero as those of most rows say no more than
+# nearer ones: the probability is 0 or 1 either way.
+_FAR = 1e4
+
 
 class AnchoredCalibrator(BaseCalibrator):
     r"""Start from the inversion of the training weights, and correct it with rows.
@@ -271,6 +275,9 @@ class AnchoredCalibrator(BaseCalibrator):
         self._anchor(rows.class_multiplier)
         z = self._inverted(rows.scores)
         standard = standardise(z, rows.weight)
+        if standard.scale > _WIDE:
+            z = _without_far(z, rows.weight)
+            standard = standardise(z, rows.weight)
         standard = Standard(standard.centre, max(standard.scale, _NARROW))
         bends = self.shape == "quadratic"
         if standard.scale > _WIDE and not bends:
@@ -381,6 +388,16 @@ class AnchoredCalibrator(BaseCalibrator):
     @classmethod
     def _instances(cls, labels):
         return [cls(), cls("quadratic")]
+
+
+def _without_far(z, weight):
+    """Return log odds in which the few that are far from all others are nearer."""
+    distance = np.abs(z)
+    order = np.argsort(distance)
+    cumulated = np.cumsum(weight[order])
+    middle = distance[order[np.searchsorted(cumulated, cumulated[-1] / 2)]]
+    bound = _FAR * max(1.0, middle)
+    return z.clip(-bound, bound)
 
 
 def _holds_rows(values):

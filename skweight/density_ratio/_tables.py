@@ -6,10 +6,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 
-from skweight._utils.columns import warn_of_order
+from skweight._utils.columns import take_column, warn_of_order
 from skweight._utils.roles import in_range
-from skweight._utils.times import times_as_numbers
+from skweight._utils.times import are_times, times_as_numbers
 from skweight._utils.validation import check_weights, n_rows, say
+from skweight._utils.warn import warn
 
 # With fewer rows than this, a density cannot be estimated.
 MIN_ROWS = 5
@@ -78,6 +79,54 @@ def width(X, name):
     return shape[1]
 
 
+def warn_of_missing_names(X, names, *, name, reference):
+    """Warn if one of two tables has names of columns and the other has none.
+
+    Their columns are then matched by position, which may be wrong.
+    """
+    columns = column_names(X)
+    if _says_nothing(columns) == _says_nothing(names):
+        return
+    without, other = (name, reference) if columns is None else (reference, name)
+    warn(
+        f"The columns of {other} have names and those of {without} have none, so they "
+        "are matched by position. Pass DataFrames with the same names to have the "
+        "order checked, or two arrays.",
+        UserWarning,
+    )
+
+
+def _says_nothing(names):
+    """Return whether there are no names, or only the positions 0, 1 and so on."""
+    return names is None or names == [str(position) for position in range(len(names))]
+
+
+def check_same_kinds(X_source, X_target):
+    """Raise if a column holds numbers in one of two tables, and text in the other."""
+    tables = [X_source, X_target]
+    numeric = [_numeric_columns(X) for X in tables]
+    for position in np.flatnonzero(numeric[0] != numeric[1]):
+        text = 0 if numeric[1][position] else 1
+        column = take_column(tables[text], int(position), owner="X_target")
+        if are_times(column) or _all_numbers(column):
+            continue
+        names = column_names(X_source) or list(range(len(numeric[0])))
+        of = ("X_source", "X_target")
+        raise ValueError(
+            f"The column {names[position]!r} holds numbers in {of[1 - text]} and other "
+            f"values in {of[text]}, such as {say(column[:1])[1:-1]}. Encode it in the "
+            "same way in both tables, or drop it from both."
+        )
+
+
+def _numeric_columns(X):
+    """Return for each column whether its dtype is numeric."""
+    dtypes = getattr(X, "dtypes", None)
+    if column_names(X) is None or dtypes is None:
+        return np.full(X.shape[1], getattr(X.dtype, "kind", "f") in "biuf")
+    return np.array([_is_numeric(dtype) for dtype in dtypes])
+
+
 def check_same_columns(X, names, n_columns, *, name, reference):
     """Raise if a table does not have the columns of another table; name the columns."""
     columns = column_names(X)
@@ -108,6 +157,7 @@ def check_same_columns(X, names, n_columns, *, name, reference):
             f"{name} must have the {n_columns} columns of {reference}; got {n}. "
             "Pass the same features of both populations."
         )
+    warn_of_missing_names(X, names, name=name, reference=reference)
 
 
 def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numeric):
@@ -120,6 +170,8 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
         name="X_target",
         reference="X_source",
     )
+    if not numeric:
+        check_same_kinds(plain_table(X_source), plain_table(X_target))
     samples = []
     for X, weight, name in (
         (X_source, weight_source, "source"),

@@ -5,6 +5,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skweight._utils.validation import say
+
 
 class PairwiseDifference(TransformerMixin, BaseEstimator):
     r"""Turn rows of two things, side by side, into the difference of the two.
@@ -109,11 +111,20 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
             Names of the columns of the first thing.
         """
         check_is_fitted(self, "n_features_in_")
-        names = input_features
-        if names is None:
-            default = [f"x{position}" for position in range(self.n_features_in_)]
-            names = getattr(self, "feature_names_in_", default)
-        return np.asarray(names, dtype=object)[: self.n_features_in_ // 2]
+        default = [f"x{position}" for position in range(self.n_features_in_)]
+        known = list(getattr(self, "feature_names_in_", default))
+        names = known if input_features is None else list(input_features)
+        if len(names) != len(known):
+            raise ValueError(
+                "input_features should have length equal to number of features "
+                f"({len(known)}), got {len(names)}."
+            )
+        if hasattr(self, "feature_names_in_") and names != known:
+            raise ValueError(
+                f"input_features is not equal to feature_names_in_, {say(known)}; got "
+                f"{say(names)}."
+            )
+        return np.asarray(names, dtype=object)[: len(known) // 2]
 
     def _check(self, X, reset):
         X = validate_data(

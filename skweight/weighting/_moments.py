@@ -15,7 +15,11 @@ from scipy import sparse
 from skweight._utils.columns import take_column
 from skweight._utils.times import are_times
 from skweight._utils.validation import find_missing, is_sequence, plain, say
-from skweight.density_ratio._tables import column_names, width
+from skweight.density_ratio._tables import (
+    column_names,
+    warn_of_missing_names,
+    width,
+)
 
 _MISSING = "(missing)"
 
@@ -340,6 +344,9 @@ def _common_columns(source, target):
             f"X_target must have the {source.X.shape[1]} columns of X; got "
             f"{target.X.shape[1]}. Pass two DataFrames to match columns by name."
         )
+    warn_of_missing_names(
+        target.X, column_names(source.X), name="X_target", reference="X"
+    )
     return list(range(source.X.shape[1]))
 
 
@@ -351,6 +358,12 @@ def _levels_of(column, shares, source):
     """
     levels = tuple(sorted(shares, key=repr))
     there = set(pd.unique(source.categories(column)))
+    if not there.intersection(levels):
+        raise ValueError(
+            f"The column {column!r} has no value in both tables: it holds "
+            f"{say(sorted(there, key=repr))} in X and {say(levels)} in X_target. "
+            "Encode it in the same way in both, or drop it from X_target."
+        )
     reference = max(levels, key=lambda value: (value in there, shares[value]))
     factors = [
         Level(column, levels, position)

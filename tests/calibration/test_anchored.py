@@ -386,3 +386,16 @@ def test_a_single_far_score_does_not_take_the_slope_from_the_others(far):
     calibrator = AnchoredCalibrator(bounded=False).fit(scores, y)
     assert_allclose(calibrator.slope_, 0.9539563780619544, rtol=1e-6)
     assert_allclose(calibrator.intercept_, 0.17112775000312297, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["affine", "quadratic"])
+@pytest.mark.parametrize("far", [1e6, -1e8, 1e300, -1e300])
+def test_a_far_score_does_not_flatten_the_map(shape, far):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(-1, 1.5, size=200)
+    y = (rng.random(200) < 1 / (1 + np.exp(-scores))).astype(int)
+    expected = AnchoredCalibrator().fit(scores, y).predict_proba(scores)
+    scores, y = np.append(scores, far), np.append(y, far > 0)
+    calibrator = AnchoredCalibrator(shape).fit(scores, y)
+    assert_allclose(calibrator.predict_proba(scores[:-1]), expected, atol=1e-3)
+    assert calibrator.predict_proba([far])[0, int(far > 0)] > 0.999

@@ -27,7 +27,7 @@ from skweight import (
 from skweight.calibration import SigmoidCalibrator
 from skweight.decision import TunedDecision
 from skweight.resampling import WeightedSampler, resample
-from skweight.weighting import metadata
+from skweight.weighting import EntropyBalancingWeighting, metadata
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 3))
@@ -396,3 +396,28 @@ def test_costs_on_weighted_probabilities_lead_to_the_default_calibration():
 def test_words_for_one_cut_are_suggested(word):
     with pytest.raises(ValueError, match="Did you mean 'holdout'"):
         WeightedClassifier(calibration="sigmoid", cv=word).fit(X, y)
+
+
+FRAME = pd.DataFrame(X, columns=["a", "b", "c"])
+
+
+@pytest.mark.parametrize("strategy", [DensityRatioWeighting, EntropyBalancingWeighting])
+@pytest.mark.parametrize(("rows", "target"), [(FRAME, X + 0.1), (X, FRAME + 0.1)])
+def test_names_on_one_side_warn_that_columns_go_by_position(strategy, rows, target):
+    known = {"estimator": "ulsif"} if strategy is DensityRatioWeighting else {}
+    with pytest.warns(UserWarning, match="matched by position"):
+        strategy(target, **known).fit(rows, y)
+    strategy(FRAME * 0.9, **known).fit(FRAME, y)
+    strategy(pd.DataFrame(X * 0.9), **known).fit(X, y)  # its names are positions
+
+
+@pytest.mark.parametrize("estimator", ["classifier", "search"])
+@pytest.mark.parametrize("in_target", [True, False])
+def test_text_against_numbers_names_the_column(estimator, in_target):
+    text = FRAME.assign(b="north")
+    rows, target = (FRAME, text) if in_target else (text, FRAME)
+    side = "X_target" if in_target else "X_source"
+    with pytest.raises(ValueError, match=rf"'b' holds numbers .*{side}.*'north'"):
+        DensityRatioWeighting(target, estimator=estimator).fit(rows)
+    with pytest.raises(ValueError, match=r"'b' has no value in both tables"):
+        EntropyBalancingWeighting(target).fit(rows, y)

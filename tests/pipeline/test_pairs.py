@@ -86,3 +86,15 @@ def test_scikit_learn_checks_on_columns_that_are_doubled():
     failed = [one["check_name"] for one in results if one["status"] == "failed"]
     assert not failed
     assert len(results) > 30
+
+
+def test_names_of_columns_must_be_those_of_the_fit(pairs):
+    X, _, _ = pairs
+    difference = PairwiseDifference().fit(X)
+    names = ["a", "b", "c", "d", "e", "f"]
+    assert list(difference.get_feature_names_out(names)) == ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"length equal to .* \(6\), got 4"):
+        difference.get_feature_names_out(names[:4])
+    difference.fit(pd.DataFrame(X, columns=names))
+    with pytest.raises(ValueError, match="not equal to feature_names_in_"):
+        difference.get_feature_names_out(names[::-1])
