@@ -1,6 +1,7 @@
 """uLSIF and RuLSIF: the density ratio as a least-squares fit with a closed form."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.validation import check_number
 from skweight.density_ratio._base import in_chunks
@@ -192,6 +193,7 @@ class ULSIF(RelativeDensityRatio):
         statistics : KernelStatistics
             Empty sums. Add rows of source or target, in chunks, on any machine.
         """
+        check_is_fitted(self, "sigma_")
         return KernelStatistics(self._basis)
 
     def fit_statistics(self, source, target):

@@ -17,14 +17,22 @@ def dataset_of(source):
     dataset = import_optional(
         "pyarrow.dataset", extra="arrow", feature="Reading Parquet files"
     )
-    if isinstance(source, list | tuple):
-        return dataset.dataset([os.fspath(path) for path in source])
-    return dataset.dataset(os.fspath(source))
+    several = isinstance(source, list | tuple)
+    paths = [os.fspath(path) for path in source] if several else os.fspath(source)
+    # Folders such as "y=1" hold the values of a column, as for pandas and Spark.
+    return dataset.dataset(paths, partitioning="hive")
 
 
 def parts_of(dataset):
     """Yield the name and the row group, for each row group of each file."""
-    for fragment in dataset.get_fragments():
+    try:
+        fragments = list(dataset.get_fragments())
+    except ValueError as error:
+        raise ValueError(
+            "A filtered dataset of pyarrow cannot be read by its files. Pass its "
+            "batches: dataset.to_batches(columns=[...])."
+        ) from error
+    for fragment in fragments:
         if hasattr(fragment, "split_by_row_group"):
             for group in fragment.split_by_row_group():
                 yield f"{group.path}, row group {group.row_groups[0].id}", group

@@ -34,6 +34,13 @@ def is_table(source):
     return engine_of(source) == "pyarrow" and hasattr(source, "slice")
 
 
+def is_dict_of_dask(source):
+    """Return whether a source is a dict of arrays of dask."""
+    return isinstance(source, dict) and any(
+        engine_of(values) == "dask" for values in source.values()
+    )
+
+
 class Roles(NamedTuple):
     """Names or positions of the columns with labels, scores, ...; None if not given."""
 
@@ -80,7 +87,15 @@ class Roles(NamedTuple):
         ]
         if "X" not in statistic._takes and all(role is None for role in named_roles):
             # Without names, the chunk holds the arguments of `update` in their order.
-            return (tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)), {}
+            columns = tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)
+            if len(columns) < len(statistic._takes) and len(statistic._takes) > 1:
+                raise ValueError(
+                    f"{type(statistic).__name__} needs chunks of "
+                    f"{', '.join(statistic._takes)}; got a {type(chunk).__name__}. "
+                    "Yield tuples of these arrays, or name the columns of the chunks "
+                    f"by {', '.join(f'{role}=' for role in statistic._takes)}."
+                )
+            return columns, {}
         columns, named = [], {}
         for role in statistic._takes:
             column = _TAKE.get(role, column_of)(chunk, getattr(self, role))
@@ -96,7 +111,7 @@ class Roles(NamedTuple):
 def names_of(chunk):
     """Return the names of the columns of a chunk, or None if there are none."""
     if engine_of(chunk) == "pyarrow":
-        return list(chunk.schema.names)
+        return list(chunk.schema.names) if hasattr(chunk, "schema") else None
     if isinstance(chunk, dict):
         return list(chunk)
     if isinstance(chunk, np.ndarray):
@@ -171,7 +186,7 @@ def n_rows_of(chunk):
         return len(next(iter(chunk.values()))) if chunk else 0
     if names is None and isinstance(chunk, tuple | list):
         return len(chunk[0]) if chunk else 0
-    return chunk.num_rows if engine_of(chunk) == "pyarrow" else len(chunk)
+    return len(chunk) if names is None else getattr(chunk, "num_rows", len(chunk))
 
 
 def in_slices(table):

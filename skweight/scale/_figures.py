@@ -1,5 +1,7 @@
 """Metrics of binned scores: each class of a full bin is one row at its mean score."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import expit, log_expit
 
@@ -13,6 +15,29 @@ from skweight.metrics._calibration import (
     error_of_bins,
     frequency_interval,
 )
+
+
+class BinnedScores(NamedTuple):
+    """Single rows, and the pairs of bin and class of full bins, as weighted rows.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_used,)
+        Score, or weighted mean score of the rows.
+    codes : ndarray of shape (n_used,)
+        Position of their class.
+    bins : ndarray of shape (n_used,)
+        Position of the score or the full bin, increasing with the score.
+    n_rows, mass, squares : ndarray of shape (n_used,)
+        Number of rows of positive weight, sum of weights, sum of squared weights.
+    """
+
+    scores: np.ndarray
+    codes: np.ndarray
+    bins: np.ndarray
+    n_rows: np.ndarray
+    mass: np.ndarray
+    squares: np.ndarray
 
 
 def probabilities(scores, calibrator):

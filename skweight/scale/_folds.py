@@ -4,7 +4,7 @@ from hashlib import md5
 
 import numpy as np
 
-from skweight._utils.validation import check_number
+from skweight._utils.validation import check_count
 from skweight.scale._chunks import engine_of
 
 
@@ -30,7 +30,7 @@ def hash_folds(key, n_folds=5, *, seed=0):
     n_folds : int, default=5
         Number of folds, at least 2.
     seed : int, default=0
-        Seed; another seed gives other folds.
+        Seed, at least 0; another seed gives other folds.
 
     Returns
     -------
@@ -56,9 +56,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
     >>> hash_folds(["anna", "ben", "carla", "anna"])
     array([2, 1, 0, 2])
     """
-    check_number(n_folds, name="n_folds", low=2)
-    check_number(seed, name="seed")
-    n_folds, seed = int(n_folds), int(seed)
+    n_folds = check_count(n_folds, name="n_folds", low=2)
+    seed = check_count(seed, name="seed", low=0)
     engine = engine_of(key)
     if engine == "pyspark":
         from skweight.scale._spark import folds
@@ -88,7 +87,7 @@ def _folds(keys, n_folds, seed):
     keys = np.asarray(keys)
     if keys.ndim != 1:
         raise ValueError(f"key must be one value per row; got shape {keys.shape}.")
-    if keys.dtype.kind not in "iuUOT":
+    if keys.size and keys.dtype.kind not in "iuUOT":
         raise TypeError(
             f"Keys must be integers or strings; got dtype {keys.dtype}. Convert them: "
             "engines write other types differently."

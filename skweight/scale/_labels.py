@@ -24,6 +24,8 @@ def encode(y, *, owner):
     codes : ndarray of int
     """
     if engine_of(y) == "pyarrow":
+        if hasattr(y, "combine_chunks"):
+            y = y.combine_chunks()
         encoded = y.dictionary_encode()
         labels, codes = encoded.dictionary.to_pylist(), encoded.indices
         if codes.null_count:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
+from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.validation import check_number, plain, say
 
@@ -99,6 +100,7 @@ class PiecewiseMap:
         check_number(tol, name="tol", low=0, include="neither")
         if not low < high:
             raise ValueError(f"low must be below high; got {low} and {high}.")
+        check_is_fitted(calibrator, "classes_")
         classes = calibrator.classes_
         if classes.shape[0] != 2:
             raise ValueError(

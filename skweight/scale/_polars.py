@@ -21,12 +21,18 @@ def fill(source, statistics, roles, progress):
 
 
 def with_class_weights(frame, y, column, table):
-    """Return a frame with the weight of every label, by an expression."""
+    """Return a frame with the weight of every label, by an expression.
+
+    A label without a weight raises an error in polars.
+    """
     import polars as pl
 
-    return frame.with_columns(
-        pl.col(y).replace_strict(table, return_dtype=pl.Float64).alias(column)
-    )
+    weight = pl.col(y).replace_strict(table, default=None, return_dtype=pl.Float64)
+    # Text that is no number raises an error, which quotes the text.
+    label = pl.col(y).cast(pl.String).fill_null("null")
+    unknown = pl.lit(f"The weighting was fitted on {list(table)}; unknown label ")
+    refuse = pl.when(weight.is_null()).then(unknown + label).cast(pl.Float64)
+    return frame.with_columns(weight.fill_null(refuse).alias(column))
 
 
 def with_weights(frame, column, weigh):

@@ -1,14 +1,13 @@
 """Sums of scores in bins, for calibrators and metrics."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from skweight._utils.sums import Sums, check_one_kind, chunk_weights
-from skweight._utils.validation import check_number, n_rows, plain, say
+from skweight._utils.validation import check_count, check_number, n_rows, plain, say
 from skweight._utils.warn import warn
 from skweight.exceptions import CalibrationWarning
 from skweight.scale import _figures as figures
+from skweight.scale._figures import BinnedScores
 from skweight.scale._labels import encode
 
 # Rows of a block: temporary arrays stay in the processor's cache.
@@ -17,6 +16,8 @@ _BLOCK = 1 << 15
 _PER_BLOCK = 64
 # Sums of rows, weights, squared weights, and weights times scores.
 _N_SUMS = 4
+# Scores are clipped to this size, so that their sums are finite.
+_FAR = 1e100
 # Share of the weight outside the bins above which a warning is issued.
 _MOST_BEYOND = 0.01
 # Block numbers that are no numbers of blocks. The first records a label, even if all
@@ -28,29 +29,6 @@ _FEW = 256
 # after the last time, so that the time per row does not depend on the number of chunks.
 _MOST_STALE = 1 << 16
 _NO_ROWS = np.zeros((2, 0))
-
-
-class BinnedScores(NamedTuple):
-    """Single rows, and the pairs of bin and class of full bins, as weighted rows.
-
-    Attributes
-    ----------
-    scores : ndarray of shape (n_used,)
-        Score, or weighted mean score of the rows.
-    codes : ndarray of shape (n_used,)
-        Position of their class.
-    bins : ndarray of shape (n_used,)
-        Position of the score or the full bin, increasing with the score.
-    n_rows, mass, squares : ndarray of shape (n_used,)
-        Number of rows of positive weight, sum of weights, sum of squared weights.
-    """
-
-    scores: np.ndarray
-    codes: np.ndarray
-    bins: np.ndarray
-    n_rows: np.ndarray
-    mass: np.ndarray
-    squares: np.ndarray
 
 
 class ScoreStatistics(Sums):
@@ -149,9 +127,8 @@ class ScoreStatistics(Sums):
     _alike = ("bins", "limit", "classes")
 
     def __init__(self, bins=4000, *, limit=20.0, classes=None):
-        check_number(bins, name="bins", low=10)
+        self.bins = check_count(bins, name="bins", low=10)
         check_number(limit, name="limit", low=0, include="neither")
-        self.bins = int(bins)
         self.limit = float(limit)
         self.classes = None if classes is None else _two(classes)
         super().__init__()
@@ -581,7 +558,7 @@ def _check_scores(scores):
             "scores must be one number per row, the log odds or decision value of the "
             f"second class; got shape {scores.shape} of dtype {scores.dtype}."
         )
-    if scores.shape[0] and not np.isfinite(scores.min() + scores.max()):
+    if scores.shape[0] and not -_FAR <= scores.min() <= scores.max() <= _FAR:
         n_bad = int(np.count_nonzero(~np.isfinite(scores)))
         if n_bad:
             raise ValueError(
@@ -589,6 +566,7 @@ def _check_scores(scores):
                 f"{scores.shape[0]} rows. The logarithm of a probability of exactly 0 "
                 "is infinite: make scores by scores_from_proba(proba, clip=...)."
             )
+        scores = np.clip(scores, -_FAR, _FAR)
     return scores
 
 

@@ -3,7 +3,13 @@
 from collections.abc import Iterable
 
 from skweight._utils.sums import Sums
-from skweight.scale._chunks import Roles, engine_of, is_dataset, is_table
+from skweight.scale._chunks import (
+    Roles,
+    engine_of,
+    is_dataset,
+    is_dict_of_dask,
+    is_table,
+)
 from skweight.scale._fill import Progress, fill_by_chunks, fill_by_slices
 
 
@@ -123,9 +129,7 @@ def _fill_of(source):
         from skweight.scale._polars import fill
     elif is_dataset(source):
         from skweight.scale._arrow import fill
-    elif isinstance(source, dict) and any(
-        engine_of(values) == "dask" for values in source.values()
-    ):
+    elif is_dict_of_dask(source):
         from skweight.scale._dask import fill
     elif is_table(source):
         return fill_by_slices

@@ -11,6 +11,7 @@ from skweight.scale._chunks import (
     column_of,
     engine_of,
     is_dataset,
+    is_dict_of_dask,
     names_of,
     raw_column_of,
     table_of,
@@ -44,10 +45,10 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     Returns
     -------
     weighted : object
-        By the type of `source`: a DataFrame of pandas or polars, a LazyFrame, a
-        DataFrame of dask or Spark with the new column; an array of dask for a dict of
-        its arrays; the path `to` for Parquet; a generator of one array of weights per
-        chunk for other iterables.
+        By the type of `source`: a DataFrame of pandas or polars, a LazyFrame, a table
+        of pyarrow, a DataFrame of dask or Spark with the new column; an array for a
+        dict of arrays, of dask if they are; the path `to` for Parquet; a generator of
+        one array of weights per chunk for other iterables.
 
     Raises
     ------
@@ -113,18 +114,31 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
             table = weighting.class_weight_dict()
             return with_class_weights(source, y, column, table)
         return with_weights(source, column, weigh)
-    if engine == "dask" or isinstance(source, dict):
+    if engine == "dask" or is_dict_of_dask(source):
         from skweight.scale._dask import with_weights
 
         return with_weights(source, column, weigh)
     if engine == "pandas":
         return source.assign(**{column: weigh(source)})
+    if engine == "pyarrow" and hasattr(source, "append_column"):
+        return source.append_column(column, [weigh(source)])
+    if isinstance(source, dict):
+        return weigh(source)
     if isinstance(source, Iterable) and not isinstance(source, np.ndarray):
-        return (weigh(chunk) for chunk in source)
+        return _weights_of_chunks(weigh, source)
     raise TypeError(
         f"add_weights needs a table with named columns; got "
         f"{type(source).__name__}. For an array, call weighting.weigh(X, y)."
     )
+
+
+def _weights_of_chunks(weigh, chunks):
+    for number, chunk in enumerate(chunks):
+        try:
+            weights = weigh(chunk)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Chunk {number}, counted from 0: {error}") from error
+        yield weights
 
 
 def _names_y(source):

@@ -56,6 +56,36 @@ def test_files_folders_datasets_and_tables_give_the_same_sums(table, folder):
         assert_all_counted(summarize(source, ScoreStatistics(), **NAMES), table)
 
 
+def test_folders_may_hold_the_labels_in_their_names(table, tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = pyarrow.Table.from_pandas(table)
+    pyarrow.parquet.write_to_dataset(rows, tmp_path, partition_cols=["label"])
+    assert_all_counted(summarize(tmp_path, ScoreStatistics(), **NAMES), table)
+
+
+def test_a_filtered_dataset_is_refused_and_its_batches_are_summed(table, folder):
+    import pyarrow.compute
+    import pyarrow.dataset
+
+    positive = pyarrow.compute.field("score") > 0
+    dataset = pyarrow.dataset.dataset(folder).filter(positive)
+    with pytest.raises(ValueError, match=r"Pass its batches: dataset\.to_batches"):
+        summarize(dataset, ScoreStatistics(), **NAMES)
+    statistics = summarize(dataset.to_batches(), ScoreStatistics(), **NAMES)
+    assert_all_counted(statistics, table[table["score"] > 0])
+
+
+def test_arrays_of_pyarrow_are_chunks_of_labels():
+    import pyarrow
+
+    chunks = [pyarrow.array(["a", "b"]), pyarrow.chunked_array([["a"], ["b", "b"]])]
+    masses = summarize(chunks, ClassMasses())
+    assert masses.mass_.tolist() == [2, 3]
+    assert summarize(chunks, ClassMasses(), verbose=1).n_rows_.sum() == 5
+
+
 def test_a_file_that_was_counted_cannot_be_counted_again(table, folder):
     statistics = summarize(folder / "a.parquet", ScoreStatistics(), **NAMES)
     with pytest.raises(ValueError, match=r"a\.parquet, row group 0 .*added up already"):
@@ -92,10 +122,14 @@ def test_labels_that_are_missing_are_counted(table, tmp_path):
 
 
 def test_weights_are_written_from_parquet_to_parquet(table, folder, tmp_path):
+    import pyarrow
+
     masses = summarize(folder, ClassMasses(), y="label")
     weighting = BalancedWeighting().fit_statistics(masses)
     to = tmp_path / "weighted.parquet"
     assert add_weights(folder, weighting, y="label", to=to) == to
+    in_memory = add_weights(pyarrow.Table.from_pandas(table), weighting, y="label")
+    assert_array_equal(in_memory["sample_weight"], pd.read_parquet(to)["sample_weight"])
     weighted = pd.read_parquet(to)
     assert_array_equal(weighted["score"], table["score"])
     assert_allclose(weighted["sample_weight"], weighting.weigh(table, table["label"]))
@@ -144,6 +178,14 @@ def test_lazy_frames_of_polars_are_streamed_and_stay_lazy(table, folder):
     assert_allclose(weighted.collect()["sample_weight"].to_numpy(), expected)
     eager = add_weights(polars.DataFrame(table), weighting, y="label")
     assert_allclose(eager["sample_weight"].to_numpy(), expected)
+
+    for label in ("maybe", None):
+        odd = lazy.with_columns(label=polars.lit(label, polars.String))
+        with pytest.raises(
+            polars.exceptions.InvalidOperationError,
+            match=f"fitted on .* unknown label {label or 'null'}",
+        ):
+            add_weights(odd, weighting, y="label").collect()
 
     by_row = FunctionWeighting(by_score).fit(table, None)
     weighted = add_weights(lazy.select("score"), by_row)

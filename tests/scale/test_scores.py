@@ -187,6 +187,12 @@ def test_scores_that_cannot_be_summed_are_refused(scores, message):
     assert statistics.update([], []).n_rows_ == 0
 
 
+def test_scores_of_any_finite_size_have_a_finite_mean():
+    statistics = ScoreStatistics().update([1e308, -1e308] * 300, [0, 1] * 300)
+    with pytest.warns(CalibrationWarning, match="100.0% of the weight"):
+        assert_allclose(statistics.binned().scores, [-1e100, 1e100])
+
+
 def test_weights_whose_squares_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match="divide all of them by a constant"):
         ClassMasses().update([0, 1], [1.0, 1e200])

@@ -186,6 +186,15 @@ def test_what_cannot_be_summed_is_refused():
         summarize([[0, 1]], ClassMasses)
 
 
+def test_chunks_without_names_hold_all_that_is_needed(table):
+    scores = [part["score"] for part in sliced(table)]
+    for chunks in (scores, [(part,) for part in scores]):
+        with pytest.raises(
+            ValueError, match=r"Chunk 0, .* needs chunks of score, y; got"
+        ):
+            summarize(chunks, ScoreStatistics())
+
+
 def test_progress_goes_to_stderr_and_only_where_asked_for(table, capsys):
     summarize(table, ClassMasses(), y="label")
     assert capsys.readouterr() == ("", "")
@@ -221,6 +230,18 @@ def test_chunks_get_an_array_each(table, weighting):
     tuples = [tuple(part.values()) for part in sliced(table)]
     weights = add_weights(tuples, weighting, y=1)
     assert_array_equal(np.concatenate(list(weights)), whole)
+
+
+def test_a_dict_of_arrays_gets_an_array(table, weighting):
+    whole = weighting.weigh(np.zeros((5000, 1)), table["label"])
+    assert_array_equal(add_weights(table, weighting, y="label"), whole)
+
+
+def test_a_bad_chunk_of_weights_is_named(weighting):
+    weights = add_weights([["no"], ["yes"], ["maybe"]], weighting)
+    assert len(next(weights)) == 1
+    with pytest.raises(ValueError, match=r"Chunk 2, .*does not know \['maybe'\]"):
+        list(weights)
 
 
 def heavier(X, y):
@@ -261,6 +282,9 @@ def test_folds_are_even_and_follow_the_key_alone():
     assert_array_equal(hash_folds(keys[turned], 5), folds[turned])
     assert_array_equal(hash_folds(keys.astype(str), 5), folds)
     assert_array_equal(hash_folds(pd.Series(keys), 5), folds)
+    assert hash_folds([]).shape == (0,)
+    with pytest.raises(ValueError, match=r"n_folds must be a whole number; got 2\.5"):
+        hash_folds(keys, 2.5)
     other = hash_folds(keys, 5, seed=1)
     assert np.mean(other == folds) == pytest.approx(0.2, abs=0.01)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 
 from skweight import (
     BalancedWeighting,
@@ -20,7 +21,15 @@ from skweight import (
     LabelShiftWeighting,
     PriorWeighting,
 )
-from skweight.scale import CellMasses, ClassMasses, ScoreStatistics, _scores
+from skweight.calibration import SigmoidCalibrator
+from skweight.density_ratio import ULSIF
+from skweight.scale import (
+    CellMasses,
+    ClassMasses,
+    PiecewiseMap,
+    ScoreStatistics,
+    _scores,
+)
 from skweight.weighting import (
     GroupBalancedWeighting,
     RakingWeighting,
@@ -280,6 +289,13 @@ def test_missing_values_are_a_cell_of_their_own():
         1.0: 0.5,
         None: 0.5,
     }
+
+
+def test_what_is_not_fitted_is_said():
+    with pytest.raises(NotFittedError):
+        ULSIF().statistics()
+    with pytest.raises(NotFittedError):
+        PiecewiseMap.of(SigmoidCalibrator())
 
 
 def test_a_third_label_is_refused_and_loses_nothing(rng):
