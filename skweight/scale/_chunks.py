@@ -124,6 +124,8 @@ def column_of(chunk, column):
     """Return a column of a chunk as an array."""
     values = raw_column_of(chunk, column)
     if engine_of(values) == "pyarrow":
+        if str(values.type).startswith("decimal"):
+            values = values.cast("double")
         return values.to_numpy(zero_copy_only=False)
     return np.asarray(values)
 

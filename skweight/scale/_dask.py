@@ -5,6 +5,8 @@ from functools import partial
 import numpy as np
 
 from skweight._utils.optional import import_optional
+from skweight._utils.validation import say
+from skweight.scale._chunks import engine_of
 from skweight.scale._fill import sum_partition, take_partitions
 
 # With verbose > 0, partitions are computed in this many groups.
@@ -30,7 +32,8 @@ def partitions_of(source, columns):
             *(np.ravel(array.to_delayed()).tolist() for array in arrays), strict=True
         )
         return [dict(zip(names, part, strict=True)) for part in parts]
-    if hasattr(source, "columns"):
+    n_axes = getattr(source, "ndim", 0)
+    if n_axes == 2 and hasattr(source, "columns"):
         missing = [name for name in columns or () if name not in source.columns]
         if missing:
             raise ValueError(
@@ -39,7 +42,7 @@ def partitions_of(source, columns):
             )
         source = source if columns is None else source[columns]
         return source.to_delayed()
-    if getattr(source, "ndim", 0) == 2:
+    if n_axes == 2:
         return source.rechunk({1: -1}).to_delayed().ravel().tolist()
     raise TypeError(
         "summarize reads DataFrames, two-dimensional arrays and dicts of arrays of "
@@ -49,6 +52,12 @@ def partitions_of(source, columns):
 
 def _check_aligned(arrays):
     """Raise if the columns do not have the same partitions."""
+    in_memory = [name for name in arrays if engine_of(arrays[name]) != "dask"]
+    if in_memory:
+        raise TypeError(
+            f"All columns must be of dask if one is; got {say(in_memory)} in memory. "
+            "Make them arrays of dask: dask.array.from_array(values, chunks=...)."
+        )
     sizes = {
         name: [array.npartitions]
         if not hasattr(array, "chunks") or np.isnan(array.chunks[0]).any()
@@ -94,6 +103,12 @@ def with_weights(source, column, weigh):
     if isinstance(source, dict):
         _check_aligned(source)
         names = list(source)
+        series = [name for name in names if not hasattr(source[name], "chunks")]
+        if series:
+            raise TypeError(
+                f"add_weights needs a dict of arrays of dask; got Series for "
+                f"{say(series)}. Pass the DataFrame that holds them."
+            )
         arrays = [
             array.rechunk({1: -1}) if array.ndim > 1 else array
             for array in source.values()
@@ -110,6 +125,11 @@ def with_weights(source, column, weigh):
                 if any(dask_array.ndim > 1 for dask_array in arrays)
             ],
             chunks=(arrays[0].chunks[0],),
+        )
+    if not hasattr(source, "columns") or source.ndim != 2:
+        raise TypeError(
+            "add_weights needs a DataFrame of dask or a dict of its arrays; got "
+            f"{type(source).__name__}. For one array: {{'y': array}} and y='y'."
         )
     meta = source._meta.assign(**{column: np.zeros(0)})
     return source.map_partitions(partial(_assign, column, weigh), meta=meta)

@@ -25,8 +25,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Parameters
     ----------
     key : array-like of shape (n_samples,), Series, or column of an engine
-        Integers or strings: an array, a Series of pandas, polars or dask, an expression
-        of polars, or a Column of Spark.
+        Integers or strings: an array, a Series of pandas, polars or dask, an array of
+        dask, an expression of polars, or a Column of Spark.
     n_folds : int, default=5
         Number of folds, at least 2.
     seed : int, default=0
@@ -36,7 +36,7 @@ def hash_folds(key, n_folds=5, *, seed=0):
     -------
     folds : ndarray of int, or the type of `key`
         Numbers from 0 to ``n_folds - 1``: an array for arrays and Series in memory, a
-        Series of dask, an expression of polars, a Column of Spark.
+        Series or array of dask, an expression of polars, a Column of Spark.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
         from skweight.scale._spark import folds
 
         return folds(key, n_folds, seed)
+    if engine == "dask" and hasattr(key, "map_blocks"):
+        return key.map_blocks(_folds, n_folds, seed, dtype=np.int64)
     if engine == "dask":
         return key.map_partitions(
             _series_of_folds, n_folds, seed, meta=(key.name, np.int64)

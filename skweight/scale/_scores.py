@@ -558,7 +558,8 @@ def _check_scores(scores):
             "scores must be one number per row, the log odds or decision value of the "
             f"second class; got shape {scores.shape} of dtype {scores.dtype}."
         )
-    if scores.shape[0] and not -_FAR <= scores.min() <= scores.max() <= _FAR:
+    # As floats of Python: small types of numpy cannot be compared with 1e100.
+    if scores.size and not -_FAR <= float(scores.min()) <= float(scores.max()) <= _FAR:
         n_bad = int(np.count_nonzero(~np.isfinite(scores)))
         if n_bad:
             raise ValueError(
@@ -566,7 +567,7 @@ def _check_scores(scores):
                 f"{scores.shape[0]} rows. The logarithm of a probability of exactly 0 "
                 "is infinite: make scores by scores_from_proba(proba, clip=...)."
             )
-        scores = np.clip(scores, -_FAR, _FAR)
+        scores = np.clip(scores.astype(np.float64), -_FAR, _FAR)
     return scores
 
 

@@ -5,6 +5,9 @@ from functools import partial
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
+# Other types are written differently by other engines.
+_TYPES_OF_KEYS = ["string", "tinyint", "smallint", "int", "bigint"]
+
 
 def fill(source, statistics, roles, progress):
     """Sum a DataFrame in one Spark job."""
@@ -87,4 +90,13 @@ def folds(key, n_folds, seed):
     text = functions.concat(functions.lit(f"{seed}:"), key.cast("string"))
     digits = functions.substring(functions.md5(text.cast("binary")), 1, 8)
     number = functions.conv(digits, 16, 10).cast("long")
-    return (number % functions.lit(n_folds)).cast("int")
+    fold = (number % functions.lit(n_folds)).cast("int")
+    kind = functions.typeof(key)
+    refuse = functions.concat(
+        functions.lit("Every row needs a key, an integer or a string; got "),
+        functions.coalesce(key.cast("string"), functions.lit("NULL")),
+        functions.lit(" of type "),
+        kind,
+    )
+    fold = functions.when(kind.isin(_TYPES_OF_KEYS), fold)
+    return functions.coalesce(fold, functions.raise_error(refuse).cast("int"))

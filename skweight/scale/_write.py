@@ -101,7 +101,13 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
             raise ValueError("Parquet needs an output path; got to=None. Pass to=.")
         return write_with(source, to, column, weigh)
     names = None if isinstance(source, dict) else _columns(source)
-    if names is not None and column in names:
+    if engine == "pyspark":
+        # Spark does not distinguish upper and lower case in names.
+        names = [name.lower() for name in names]
+        taken = column.lower() in names
+    else:
+        taken = names is not None and column in names
+    if taken:
         raise ValueError(
             f"The table has a column {column!r} already. Pass another name as column=."
         )

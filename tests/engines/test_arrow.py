@@ -77,6 +77,15 @@ def test_a_filtered_dataset_is_refused_and_its_batches_are_summed(table, folder)
     assert_all_counted(statistics, table[table["score"] > 0])
 
 
+def test_decimal_numbers_are_numbers(table):
+    import pyarrow
+
+    rows = pyarrow.Table.from_pandas(table)
+    decimal = rows["w"].cast(pyarrow.decimal128(30, 20))
+    rows = rows.set_column(rows.schema.get_field_index("w"), "w", decimal)
+    assert_all_counted(summarize(rows, ScoreStatistics(), **NAMES), table)
+
+
 def test_arrays_of_pyarrow_are_chunks_of_labels():
     import pyarrow
 

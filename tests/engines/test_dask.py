@@ -146,6 +146,16 @@ def test_what_dask_cannot_be_summed_by_is_refused(table):
         summarize(frame, ClassMasses(), y="z")
     with pytest.raises(TypeError, match="DataFrames, two-dimensional arrays"):
         summarize(da.zeros(10), ClassMasses(), y=0)
+    with pytest.raises(TypeError, match="DataFrames, two-dimensional arrays"):
+        summarize(frame["label"], ClassMasses(), y="label")
+    mixed = {"y": np.zeros(4000), "score": frame["score"]}
+    with pytest.raises(TypeError, match=r"got \['y'\] in memory"):
+        summarize(mixed, ScoreStatistics(), y="y", score="score")
+    weighting = BalancedWeighting().fit_statistics(ClassMasses().update([0, 1]))
+    with pytest.raises(TypeError, match="DataFrame of dask or a dict of its arrays"):
+        add_weights(da.zeros((4, 2)), weighting, y=0)
+    with pytest.raises(TypeError, match=r"got Series for \['y'\]"):
+        add_weights({"y": frame["label"]}, weighting, y="y")
     arrays = {"y": da.zeros(10, chunks=5), "score": da.zeros(10, chunks=2)}
     with pytest.raises(ValueError, match="have the same partitions"):
         summarize(arrays, ScoreStatistics(), y="y", score="score")
@@ -153,6 +163,8 @@ def test_what_dask_cannot_be_summed_by_is_refused(table):
 
 def test_folds_are_those_of_every_engine(table):
     keys = dd.from_pandas(pd.Series(np.arange(4000), name="id"), npartitions=3)
+    assert_array_equal(hash_folds(keys).compute(), hash_folds(np.arange(4000)))
+    keys = da.arange(4000, chunks=900)
     assert_array_equal(hash_folds(keys).compute(), hash_folds(np.arange(4000)))
 
 

@@ -110,6 +110,11 @@ def test_weights_of_features_and_folds_and_unknown_labels(table, rows):
     balanced = BalancedWeighting().fit_statistics(masses)
     with pytest.raises(Exception, match="unknown label yes"):
         add_weights(rows, balanced, y="label").collect()
+    with pytest.raises(ValueError, match="has a column 'W' already"):
+        add_weights(rows, balanced, y="label", column="W")
+    for key in (F.col("score"), F.lit(None).cast("string")):
+        with pytest.raises(Exception, match="Every row needs a key, an integer or a"):
+            rows.select(hash_folds(key)).collect()
 
 
 def test_calibration_and_decision_run_as_sql(table, rows):

@@ -187,6 +187,13 @@ def test_scores_that_cannot_be_summed_are_refused(scores, message):
     assert statistics.update([], []).n_rows_ == 0
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "bool"])
+def test_scores_may_have_any_type_of_numbers(dtype):
+    scores = np.array([0, 1, 1, 0]).astype(dtype)
+    statistics = ScoreStatistics().update(scores, [0, 1, 0, 0])
+    assert_allclose(statistics.binned().scores, [0, 0, 1, 1])
+
+
 def test_scores_of_any_finite_size_have_a_finite_mean():
     statistics = ScoreStatistics().update([1e308, -1e308] * 300, [0, 1] * 300)
     with pytest.warns(CalibrationWarning, match="100.0% of the weight"):
