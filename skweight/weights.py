@@ -13,6 +13,7 @@ import numpy as np
 
 from skweight._utils.lure import lure_weights
 from skweight._utils.pareto import check_log_weights, pareto_diagnostics, pareto_smooth
+from skweight._utils.quantiles import ValueCells
 from skweight._utils.validation import (
     check_choice,
     check_number,
@@ -521,13 +522,10 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
 def weighted_quantile(values, weights, quantile):
     """Return the smallest value at which the cumulative weight reaches a share.
 
-    Rounding of the sum makes no difference between two equal rows and one row of weight
-    two. ``quantile`` may be an array.
+    ``quantile`` may be an array.
     """
-    order = np.argsort(values)  # tied values are equal, so their order does not matter
-    mass = np.cumsum(weights[order])
-    at = np.searchsorted(mass, np.multiply(quantile, mass[-1] * (1 - 1e-12)))
-    return values[order[np.minimum(at, order.size - 1)]]
+    reached = ValueCells(values).reached(weights, np.atleast_1d(quantile))
+    return reached.reshape(np.shape(quantile))[()]
 
 
 def _kish(weights, log, by):

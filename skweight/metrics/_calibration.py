@@ -11,7 +11,7 @@ from scipy.fft import dct, idct
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from skweight._utils.ties import Ties
+from skweight._utils.quantiles import ValueCells
 from skweight._utils.validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
 from skweight.weights import weighted_quantile
@@ -226,7 +226,8 @@ def calibration_error(
 
     Notes
     -----
-    The time is O(n log n). For rows of equal weight the correction subtracts from
+    The time is O(n log n) at most; for many rows, only those near the edges of bins are
+    sorted. For rows of equal weight the correction subtracts from
     :math:`\bar d_b^2` the sample variance of :math:`d` over the number of rows. This is
     unbiased for any predictions in a bin. The better known correction
     :math:`\bar y (1 - \bar y) / (n - 1)` assumes equal predictions. It subtracts too
@@ -268,15 +269,15 @@ def calibration_error(
         )
 
     def figure(rows):
-        return error_of(rows, Ties(rows.proba), n_bins, norm, debias, squared, relative)
+        return error_of(rows, n_bins, norm, debias, squared, relative)
 
     data = y_true, y_proba, sample_weight, pos_label, labels
     return for_each_class(figure, data, average, owner="calibration_error")
 
 
-def error_of(rows, ties, n_bins, norm="l2", debias=True, squared=False, relative=False):
+def error_of(rows, n_bins, norm="l2", debias=True, squared=False, relative=False):
     """Return the `calibration_error` of the rows of one class."""
-    bins = equal_mass_bins(rows.proba, rows.weight, n_bins, ties)
+    bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
     miss = rows.weight * (rows.y - rows.proba)
     error = error_of_bins(
         np.bincount(bins, rows.weight),
@@ -526,25 +527,18 @@ def _local_regression(rows, span):
     return x, np.clip(fitted, 0.0, 1.0)
 
 
-def equal_mass_bins(proba, weight, n_bins, ties=None):
+def equal_mass_bins(proba, weight, n_bins):
     """Return the bin of every row, of about equal mass, numbered without gaps.
 
     The bin of a prediction value follows from the middle of its weight, so that rows of
-    equal prediction share a bin. ``ties`` holds the ties of the predictions, if known.
+    equal prediction share a bin.
     """
     check_number(n_bins, name="n_bins", low=1)
-    ties = Ties(proba) if ties is None else ties
-    mass = ties.sums(weight)
-    total = np.cumsum(mass)
-    middle = mass / -2
-    middle += total
-    middle *= n_bins / total[-1]
-    # The first group of each non-empty bin.
-    first = np.unique(np.searchsorted(middle, np.arange(n_bins)))
-    first = ties.starts[first[first < middle.size]]
-    bins = np.empty(proba.size, dtype=np.intp)
-    sizes = np.diff(first, append=proba.size)
-    bins[ties.order] = np.repeat(np.arange(first.size), sizes)
+    shares = np.arange(n_bins) / n_bins
+    cells = ValueCells(proba)
+    edges = np.unique(cells.reached(weight, shares, middle=True))
+    bins = cells.positions(edges[np.isfinite(edges)])
+    bins -= 1  # the first edge is the smallest prediction
     return bins
 
 

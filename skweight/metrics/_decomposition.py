@@ -212,13 +212,12 @@ def _log_loss(y, p):
 
 def _decompose(rows, loss, method, n_bins):
     check_choice(method, ("isotonic", "bins"), name="method")
-    ties = Ties(rows.proba)
     if method == "bins":
-        bins = equal_mass_bins(rows.proba, rows.weight, n_bins, ties)
+        bins = equal_mass_bins(rows.proba, rows.weight, n_bins)
         positive_mass = np.bincount(bins, rows.weight * rows.y)
         recalibrated = (positive_mass / np.bincount(bins, rows.weight))[bins]
     else:
-        recalibrated = recalibrate(rows.proba, rows.y, rows.weight, ties)
+        recalibrated = recalibrate(rows.proba, rows.y, rows.weight)
     return _parts(rows, loss, recalibrated)
 
 
@@ -233,13 +232,10 @@ def _parts(rows, loss, recalibrated):
     return ScoreDecomposition(actual, actual - best, without - best, without)
 
 
-def recalibrate(scores, y, weight, ties=None):
-    """Return the isotonic regression of the outcomes on the scores.
-
-    ``ties`` holds the ties of the scores, if known.
-    """
+def recalibrate(scores, y, weight):
+    """Return the isotonic regression of the outcomes on the scores."""
     # Rows of equal score are merged, so that their order does not matter.
-    ties = Ties(scores) if ties is None else ties
+    ties = Ties(scores)
     mass = ties.sums(weight)
     frequency = ties.sums(weight * y) / mass
     return ties.rows(isotonic_regression(frequency, weights=mass).x)
@@ -541,8 +537,7 @@ def calibration_metrics(
     check_number(n_bins, name="n_bins", low=1)
     data = y_true, y_proba, sample_weight, pos_label, labels
     rows = one_class(data, owner="calibration_metrics")
-    ties = Ties(rows.proba)
-    recalibrated = recalibrate(rows.proba, rows.y, rows.weight, ties)
+    recalibrated = recalibrate(rows.proba, rows.y, rows.weight)
     figures = {"prevalence": float(np.average(rows.y, weights=rows.weight))}
     for name, loss in (("log_loss", _log_loss), ("brier", _squared_error)):
         parts = _parts(rows, loss, recalibrated)
@@ -550,7 +545,7 @@ def calibration_metrics(
         for part in parts._fields[1:]:
             figures[f"{name}_{part}"] = getattr(parts, part)
     cox = _cox(rows)
-    figures["calibration_error"] = float(error_of(rows, ties, n_bins))
+    figures["calibration_error"] = float(error_of(rows, n_bins))
     figures["smooth_calibration_error"] = float(smooth_error_of(rows))
     figures["slope"], figures["intercept"] = cox.slope, cox.intercept
     figures["calibration_in_the_large"] = float(_in_the_large(rows))
