@@ -32,7 +32,7 @@ from hypothesis import settings
 # same examples every time: a red build must mean that the change broke something.
 # Not a hundred examples: there are fifty such tests, and at home they are others every
 # time.
-_SETTINGS = {"deadline": None, "max_examples": 40}
+_SETTINGS = {"deadline": None, "max_examples": 30}
 settings.register_profile("here", **_SETTINGS)
 settings.register_profile("ci", **_SETTINGS, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

@@ -77,7 +77,14 @@ def examined():
 EXAMINED = examined()
 
 
-@pytest.mark.parametrize("name", EXAMINED)
+# What has excuses is one more setting of a class.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.checks] * (name in EXCUSES))
+        for name in EXAMINED
+    ],
+)
 def test_what_fails_is_excused(name):
     excuses = EXCUSES.get(name, {})
     with threadpool_limits(1), warnings.catch_warnings():

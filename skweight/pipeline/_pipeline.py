@@ -438,8 +438,8 @@ class Pipeline(FittedSteps):
         return [
             make_pipeline(StandardScaler(), *steps)
             for steps in (
-                [Ridge()],
                 [BalancedWeighting(), LogisticRegression()],
+                [Ridge()],
                 [BalancedWeighting(), BalancedWeighting(0.5), LogisticRegression()],
             )
         ]
