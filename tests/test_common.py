@@ -213,6 +213,17 @@ def test_check_weighting_finds_a_broken_contract():
         def _learn(self, X, y, sample_weight):
             return super()._learn(X, y, None)
 
+    class ByNearRows(BaseWeighting):
+        """The largest distance is taken over all rows, not over those that count."""
+
+        def _learn(self, X, y, sample_weight):
+            self.far_ = np.abs(X).max() if np.abs(X).max() > 1e2 else 1.0
+
+        def _raw(self, X, y):
+            return np.exp(X[:, 0] / self.far_)
+
+    with pytest.raises(AssertionError, match="however far they are"):
+        check_weighting(ByNearRows())
     with pytest.raises(AssertionError, match="weights follow their rows"):
         check_weighting(ByPosition())
     with pytest.raises(AssertionError, match="a row of weight 2"):

@@ -8,6 +8,11 @@ large, and is it larger than chance explains? Few rows alone cause no warning.
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
 
+from skweight._fit.inner_samplers import (
+    samplers_in,
+    warn_of_inner_sampler,
+    warn_of_lost_balance,
+)
 from skweight._fit.models import output_of
 from skweight._fit.passed import LEAST_FACTOR, find_raised_class
 from skweight._fit.probabilities import needs_held_out_scores
@@ -153,15 +158,22 @@ def check_outputs(request, weighed, plan, fitted):
 
 
 def _check_estimator(request, weighed, calibrator):
-    """Warn if the estimator resamples and the calibrator would not know this."""
-    if calibrator is None or not fit_takes(calibrator, "class_multiplier"):
+    """Warn if the estimator resamples, and calibrator or labels do not know this."""
+    if calibrator is None:
         return
     estimator = request.estimator
     # A Pipeline of this library knows the effect of its steps, except for the last one.
     while hasattr(estimator, "_multiplier_of"):
         estimator = estimator.steps[-1][1]
     # A wrapped classifier of this library that calibrates has already warned.
-    if getattr(estimator, "calibration", None) is None:
+    if getattr(estimator, "calibration", None) is not None:
+        return
+    if not fit_takes(calibrator, "class_multiplier"):
+        # A balance by `weighting` is known to the labels, and has its own warning.
+        if not weighed.is_weighted and not request.says_how_it_was_fitted:
+            share = np.array(weighed.figures["population_share"])
+            warn_of_lost_balance(request, estimator, share)
+    else:
         warn_of_inner_sampler(
             estimator,
             request.params["calibration"],
@@ -282,9 +294,8 @@ def check_probabilities(
     if calibrator is not None and not closed_form:
         return
     left = [f"{name}={value!r}" for name, value in balances_itself(estimator)]
-    left += [
-        f"the sampler {name!r} of the estimator" for name, _ in samplers_in(estimator)
-    ]
+    samplers = samplers_in(estimator)
+    left += [f"the sampler {name!r} of the estimator" for name, _ in samplers]
     if emphasis is not None and np.ptp(emphasis) > 0:
         by_row = varies_within(emphasis, encode_labels(y)[1])
         if by_row or not closed_form:
@@ -295,11 +306,14 @@ def check_probabilities(
     else:
         closed = ""
     if left:
+        calibrators = f"'auto'{closed} or another calibrator"
+        if samplers:  # their effect has to be learned
+            calibrators = "'sigmoid' or 'isotonic'"
         raise ValueError(
             f"{' and '.join(left)} changes the probabilities, and a decision by "
             "expected cost would take them at their word: the emphasis would count "
             "twice, which usually costs more than it saves. Take it out again with "
-            f"calibration='auto'{closed} or another calibrator; or leave it out "
+            f"calibration={calibrators}; or leave it out "
             "(weighting=None and an unweighted estimator), so that costs decide "
             "alone; or let the weights decide alone with decision='auto'. To count "
             "twice on purpose, pass decision=ExpectedCostDecision(cost, "
@@ -375,50 +389,6 @@ def warn_of_resampled_rows(codes, classes):
         "added them. Probabilities are calibrated to the share among all rows, "
         f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the original rows and "
         "balance by weighting=, or by a resampler inside the fit.",
-        DoubleCountingWarning,
-    )
-
-
-def samplers_in(estimator):
-    """Return the steps and ensembles inside an estimator that resample their rows.
-
-    Each is a pair of its name and the object that contains it. An ensemble of
-    imbalanced-learn, such as BalancedRandomForestClassifier, has its own
-    ``sampling_strategy``.
-    """
-    steps = getattr(estimator, "steps", None) or []
-    samplers = []
-    for name, step in steps:
-        samples = hasattr(step, "fit_resample")
-        samplers += [(name, step)] if samples else samplers_in(step)
-    if not samplers and hasattr(estimator, "sampling_strategy"):
-        samplers = [(type(estimator).__name__, estimator)]
-    inner = getattr(estimator, "estimator", None)
-    return samplers or ([] if inner is None else samplers_in(inner))
-
-
-def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
-    """Warn if a sampler inside the estimator changes class frequencies unnoticed."""
-    samplers = samplers_in(estimator)
-    if not samplers:
-        return
-    name, sampler = samplers[0]
-    strategy = getattr(sampler, "sampling_strategy", None)
-    detail = "" if strategy is None else f" (sampling_strategy={strategy!r})"
-    mass = np.bincount(codes, weight, classes.size)
-    share = mass / mass.sum()
-    rarest = np.argmin(np.where(share > 0, share, np.inf))
-    trained = share[rarest] * multiplier[rarest] / (share @ multiplier)
-    warn(
-        f"{name!r}, inside the wrapped estimator, resamples rows{detail} after the "
-        f"weights were computed. Class {plain(classes[rarest])!r} is "
-        f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, "
-        f"{trained:.1%} of what the model saw, whatever the sampler has made of it. "
-        f"calibration={calibration!r} goes by class_multiplier_. Build a Pipeline with "
-        "samplers by skweight.pipeline.Pipeline, which counts what they do; take out "
-        "the sampler and balance by weighting= or resampler=; or use calibration="
-        "'sigmoid', which learns the shift from held-out rows, together with decision="
-        "'balanced', so that labels follow it.",
         DoubleCountingWarning,
     )
 

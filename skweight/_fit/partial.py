@@ -132,8 +132,9 @@ class PartialFit:
         Raises
         ------
         ValueError
-            If a label is not among `classes`, if `classes` is missing or changes, or if
-            `estimator`, `weighting` or `streaming` changed since the first call.
+            If a label is not among `classes`, if `classes` is missing or changes, if
+            `estimator`, `weighting` or `streaming` changed since the first call, or if
+            `estimator` changed since a `fit` from which learning continues.
         TypeError
             If the strategy needs all rows at once.
         """
@@ -221,8 +222,11 @@ def begin_stream(wrapper, request):
         "streaming": resolve_streaming(wrapper.streaming),
     }
     if stream is not None:
-        _check_unchanged(stream.begun_with, parts)
+        _check_unchanged(stream.begun_with, parts, "the first call of partial_fit")
         return stream.copy(), models[0]
+    if models:
+        learner = {"estimator": request.estimator}
+        _check_unchanged({"estimator": models[0]}, learner, "the fit")
     streaming = clone(parts["streaming"])
     streaming.check()
     stream = Stream(
@@ -241,12 +245,12 @@ def begin_stream(wrapper, request):
     return stream, models[0]
 
 
-def _check_unchanged(before, now):
+def _check_unchanged(before, now, since):
     """Raise if parameters were set that a stream has read at its start for good."""
     changed = [name for name, part in before.items() if differ(part, now[name])]
     if changed:
         raise ValueError(
-            f"{' and '.join(changed)} changed since the first call of partial_fit, and "
+            f"{' and '.join(changed)} changed since {since}, and "
             "a stream goes on with the learner, the sums and the draws that it began "
             f"with. Set {' and '.join(f'{name}={before[name]!r}' for name in changed)}"
             " again, or begin a new stream on a clone of the classifier."

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skweight.exceptions import CalibrationWarning
+from skweight.testing._methods import assert_has_methods
 
 
 def check_calibrator(calibrator):
@@ -37,6 +38,7 @@ def check_calibrator(calibrator):
     >>> from skweight.testing import check_calibrator
     >>> check_calibrator(SigmoidCalibrator())
     """
+    assert_has_methods(calibrator, ["fit", "predict_proba"])
     for n_classes in (2, 3):
         scores, y = _rows(n_classes)
         for check in (

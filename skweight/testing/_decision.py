@@ -8,6 +8,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import has_fit_parameter
 
+from skweight.testing._methods import assert_has_methods
+
 
 def check_decision(decision, *, classes=(0, 1)):
     """Check that a decision satisfies the contract of decisions.
@@ -37,6 +39,7 @@ def check_decision(decision, *, classes=(0, 1)):
     >>> from skweight.testing import check_decision
     >>> check_decision(ThresholdDecision(0.2))
     """
+    assert_has_methods(decision, ["fit", "decide"])
     classes = np.asarray(classes)
     rows = _Rows(classes)
     for check in (

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skweight._utils.roles import ROLES, multiply
+from skweight.testing._methods import assert_has_methods
 from skweight.weighting._class_level import ClassLevelWeighting
 
 
@@ -13,9 +14,9 @@ def check_weighting(weighting, *, X=None, y=None):
     The checks: parameters and clone; weights are finite, not negative, with mean 1;
     `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
     change; weights follow the order of the rows; a row of weight 2 is the same as a
-    duplicated row; rows of weight zero are ignored; the roles are separate; errors for
-    invalid `sample_weight`; pickling. A strategy that cannot weight new rows has the
-    attribute ``weighs_new_rows = False``.
+    duplicated row; rows of weight zero are ignored, however far they are from the
+    others; the roles are separate; errors for invalid `sample_weight`; pickling. A
+    strategy that cannot weight new rows has the attribute ``weighs_new_rows = False``.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ def check_weighting(weighting, *, X=None, y=None):
     >>> from skweight.testing import check_weighting
     >>> check_weighting(BalancedWeighting(strength=0.7))
     """
+    assert_has_methods(weighting, ["fit", "fit_weigh", "weigh", "fit_weigh_by_role"])
     rng = np.random.RandomState(0)
     if X is None:
         X = rng.uniform(0.5, 1.5, size=(40 if y is None else len(y), 3))
@@ -47,6 +49,7 @@ def check_weighting(weighting, *, X=None, y=None):
         _check_arrays_unchanged,
         _check_row_order,
         _check_repetition,
+        _check_far_rows,
         _check_roles,
         _check_bad_sample_weight,
         _check_pickle,
@@ -115,6 +118,23 @@ def _check_repetition(weighting, X, y):
         once[rows],
         "a row of weight 2 is the row twice, and a row of weight 0 is absent",
     )
+
+
+def _check_far_rows(weighting, X, y):
+    n_samples = len(y)
+    rows = np.r_[:n_samples, 0, n_samples - 1]
+    all_rows = _rows(X, rows)
+    if getattr(getattr(all_rows, "dtype", None), "kind", "") != "f":
+        return  # a table of other values has no far rows
+    for far in (1e3, 1e6):
+        moved = all_rows.copy()
+        moved[n_samples:] += far
+        sample_weight = (np.arange(rows.size) < n_samples).astype(float)
+        _assert_close(
+            clone(weighting).fit_weigh(moved, y[rows], sample_weight)[:n_samples],
+            clone(weighting).fit_weigh(X, y),
+            "rows of weight 0 move nothing, however far they are",
+        )
 
 
 def _check_roles(weighting, X, y):

@@ -1,5 +1,6 @@
 """Emphasis that counts twice, wherever in an estimator it sits."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skweight import BalancedBatches, WeightedClassifier
 from skweight.delivery._balancing import balances_itself, inner_multiplier
-from skweight.exceptions import DoubleCountingWarning
+from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 from skweight.pipeline import make_pipeline as our_pipeline
 
 SHARE = np.array([0.9, 0.1])
@@ -376,3 +377,63 @@ def test_a_weighted_criterion_alone_is_inverted(rows):
     assert logits.shape == (800, 2)
     ratio = clf.class_multiplier_[1] / clf.class_multiplier_[0]
     assert_allclose(ratio, float(weight[1]), rtol=1e-6)
+
+
+# -- labels that lose a balance --------------------------------------------------------
+
+
+def balanced_inside():
+    from imblearn.ensemble import BalancedRandomForestClassifier
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.pipeline import make_pipeline as their_pipeline
+
+    over = their_pipeline(RandomOverSampler(random_state=0), LogisticRegression())
+    return {
+        "pipeline": over,
+        "search": GridSearchCV(over, {"logisticregression__C": [1.0]}, cv=2),
+        "forest": BalancedRandomForestClassifier(5, random_state=0),
+    }
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["fine", "fraud"]])
+@pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("name", ["pipeline", "search", "forest"])
+def test_labels_that_lose_the_balance_of_a_sampler_are_warned_of(
+    name, calibration, labels, rows
+):
+    X, y = rows
+    clf = WeightedClassifier(
+        balanced_inside()[name], weighting=None, calibration=calibration, cv=2
+    )
+    sentence = r"decision='balanced' keeps .* calibration=None"
+    with pytest.warns(CalibrationWarning, match=sentence):
+        clf.fit(X, np.array(labels)[y])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"decision": "balanced"},
+        {"decision": "argmax"},
+        {"calibration": None},
+        {"estimator": LogisticRegression(class_weight="balanced")},
+        {"estimator": our_pipeline(*balanced_inside()["pipeline"])},
+    ],
+    ids=str,
+)
+def test_labels_that_are_what_was_asked_for_are_not_warned_of(params, rows):
+    X, y = rows
+    params = {
+        "estimator": balanced_inside()["pipeline"],
+        "calibration": "sigmoid",
+        **params,
+    }
+    clf = WeightedClassifier(**params, weighting=None, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(X, y)
+        if params["calibration"] is not None and "decision" not in params:
+            return
+        even = np.flatnonzero(y == 1)
+        even = np.r_[even, np.flatnonzero(y == 0)[: even.size]]
+        clf.set_params(decision="auto").fit(X[even], y[even])  # nothing to balance

@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
+from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.metrics import make_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 
 import skweight
@@ -27,6 +29,7 @@ from skweight import (
 from skweight.calibration import SigmoidCalibrator
 from skweight.decision import TunedDecision
 from skweight.resampling import WeightedSampler, resample
+from skweight.testing import check_calibrator, check_decision, check_weighting
 from skweight.weighting import EntropyBalancingWeighting, metadata
 
 rng = np.random.default_rng(0)
@@ -421,3 +424,28 @@ def test_text_against_numbers_names_the_column(estimator, in_target):
         DensityRatioWeighting(target, estimator=estimator).fit(rows)
     with pytest.raises(ValueError, match=r"'b' has no value in both tables"):
         EntropyBalancingWeighting(target).fit(rows, y)
+
+
+class Bare:
+    def fit(self, *args, **kwargs):
+        return self
+
+
+@pytest.mark.parametrize("check", [check_calibrator, check_decision, check_weighting])
+def test_checks_of_parts_say_which_methods_are_missing(check):
+    with pytest.raises(
+        AssertionError, match=r"Bare lacks .*'get_params'.*BaseEstimator"
+    ):
+        check(Bare())
+    with pytest.raises(AssertionError, match=r"not the class Bare\. Write Bare\(\)"):
+        check(Bare)
+
+
+@pytest.mark.parametrize("name", ["estimator", "estimator__alpha"])
+def test_a_stream_after_a_fit_goes_on_with_its_learner(name):
+    learner = SGDClassifier(loss="log_loss", random_state=0)
+    clf = WeightedClassifier(learner, calibration=None).fit(X, y)
+    clf.set_params(**{name: GaussianNB() if name == "estimator" else 1.0})
+    with pytest.raises(ValueError, match="estimator changed since the fit"):
+        clf.partial_fit(X, y)
+    clf.set_params(estimator=clone(learner)).partial_fit(X, y)

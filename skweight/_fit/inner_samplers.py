@@ -1,0 +1,90 @@
+"""Samplers inside the wrapped estimator, whose effect the fit cannot count."""
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from skweight._utils.validation import plain
+from skweight._utils.warn import warn
+from skweight.decision._rules import EmphasisDecision
+from skweight.delivery._balancing import balances_itself
+from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
+
+# If the largest class has less than this number of times the mass of the smallest one,
+# a balance changes few labels.
+LEAST_BALANCED = 1.5
+
+
+def samplers_in(estimator):
+    """Return the steps and ensembles inside an estimator that resample their rows.
+
+    Each is a pair of its name and the object that contains it. An ensemble of
+    imbalanced-learn, such as BalancedRandomForestClassifier, has its own
+    ``sampling_strategy``.
+    """
+    steps = getattr(estimator, "steps", None) or []
+    samplers = []
+    for name, step in steps:
+        samples = hasattr(step, "fit_resample")
+        samplers += [(name, step)] if samples else samplers_in(step)
+    if not samplers and hasattr(estimator, "sampling_strategy"):
+        samplers = [(type(estimator).__name__, estimator)]
+    inner = getattr(estimator, "estimator", None)
+    return samplers or ([] if inner is None else samplers_in(inner))
+
+
+def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
+    """Warn if a sampler inside the estimator changes class frequencies unnoticed."""
+    samplers = samplers_in(estimator)
+    if not samplers:
+        return
+    name, sampler = samplers[0]
+    strategy = getattr(sampler, "sampling_strategy", None)
+    detail = "" if strategy is None else f" (sampling_strategy={strategy!r})"
+    mass = np.bincount(codes, weight, classes.size)
+    share = mass / mass.sum()
+    rarest = np.argmin(np.where(share > 0, share, np.inf))
+    trained = share[rarest] * multiplier[rarest] / (share @ multiplier)
+    warn(
+        f"{name!r}, inside the wrapped estimator, resamples rows{detail} after the "
+        f"weights were computed. Class {plain(classes[rarest])!r} is "
+        f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, "
+        f"{trained:.1%} of what the model saw, whatever the sampler has made of it. "
+        f"calibration={calibration!r} goes by class_multiplier_. Build a Pipeline with "
+        "samplers by skweight.pipeline.Pipeline, which counts what they do; take out "
+        "the sampler and balance by weighting= or resampler=; or use calibration="
+        "'sigmoid', which learns the shift from held-out rows, together with decision="
+        "'balanced', so that labels follow it.",
+        DoubleCountingWarning,
+    )
+
+
+def warn_of_lost_balance(request, estimator, share):
+    """Warn if labels lose the balance that a sampler inside the estimator has made.
+
+    The calibrator learns from held-out rows, so its probabilities are right. Labels by
+    decision="auto" follow the emphasis that is known, and this one is not.
+    """
+    if not isinstance(request.decision, EmphasisDecision):
+        return
+    if isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    samplers = [
+        name
+        for name, value in balances_itself(estimator)
+        if hasattr(value, "fit_resample") or name.endswith("sampling_strategy")
+    ]
+    present = share[share > 0]
+    if not samplers or present.max() < LEAST_BALANCED * present.min():
+        return
+    rarest = np.argmin(np.where(share > 0, share, np.inf))
+    warn(
+        f"The wrapped estimator balances classes by resampling ({samplers[0]}), and "
+        f"calibration={request.params['calibration']!r} takes the balance out of the "
+        "probabilities, as it should. decision='auto' does not know of it, so labels "
+        f"lose it, too: class {plain(request.classes[rarest])!r}, {share[rarest]:.1%} "
+        "of the rows, is predicted only where it is the most probable one. "
+        "decision='balanced' keeps balanced labels, and so does calibration=None, "
+        "which keeps the labels of the estimator; decision='argmax' says that the most "
+        "probable class is meant.",
+        CalibrationWarning,
+    )

@@ -1,0 +1,17 @@
+"""What a part must have before its contract can be checked."""
+
+from skweight._utils.validation import say, write_object
+
+
+def assert_has_methods(part, names):
+    """Raise an AssertionError that says which methods an object lacks."""
+    assert not isinstance(part, type), (
+        f"the checks need an object, not the class {part.__name__}.{write_object(part)}"
+    )
+    names = ["get_params", "set_params", *names]
+    missing = [name for name in names if not callable(getattr(part, name, None))]
+    assert not missing, (
+        f"{type(part).__name__} lacks the methods {say(missing)}. Derive it from "
+        "sklearn.base.BaseEstimator, which has get_params and set_params, and write "
+        "the others as the guide on parts of your own says."
+    )
