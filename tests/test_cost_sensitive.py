@@ -181,13 +181,13 @@ def test_weights_and_an_uncorrected_cost_decision_raise(params, counting, rare):
         clf.fit(X, y)
     assert not Counting.seen, "said before anything is fitted"
     for way_out in (
-        "'sigmoid'",
+        "calibration='auto'",
         "weighting=None",
         "decision='auto'",
         "accept_weighted",
     ):
         assert way_out in str(error.value)
-    assert ("'prior', " in str(error.value)) == (
+    assert ("'prior'" in str(error.value)) == (
         "calibration" not in params and "estimator" not in params
     )
 
