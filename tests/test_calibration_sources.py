@@ -406,7 +406,7 @@ def test_a_forest_that_resamples_by_itself_is_no_source(binary):
         5, sampling_strategy="all", replacement=True, bootstrap=True, random_state=0
     )
     with pytest.raises(ValueError, match="got BalancedRandomForestClassifier"):
-        make(forest, cv="oob", weighting=None).fit(*binary)
+        make(forest, cv="oob", weighting=None, decision="balanced").fit(*binary)
 
 
 # -- anything that comes along ---------------------------------------------------------
