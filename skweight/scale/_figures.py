@@ -44,6 +44,11 @@ def probabilities(scores, calibrator):
     """Return probabilities of both classes, shape (n, 2)."""
     if calibrator is None:
         return np.column_stack([expit(-scores), expit(scores)])
+    if not hasattr(calibrator, "predict_proba"):
+        raise TypeError(
+            "calibrator must be a fitted calibrator of two classes, or None for the "
+            f"scores as log odds; got {calibrator!r}."
+        )
     return calibrator.predict_proba(scores)
 
 

@@ -13,6 +13,14 @@ _FIRST = 81
 _MOST = 4096
 # Intervals narrower than this are not divided: a jump becomes a steep line.
 _NARROWEST = 1e-7
+# Where the curves of calibrators bend, and both sides of their jumps.
+_KINKS = [
+    ("scores", 0.0),
+    ("lower_scores", 0.0),
+    ("lower_scores", -_NARROWEST),
+    ("upper_scores", 0.0),
+    ("upper_scores", _NARROWEST),
+]
 
 
 @dataclass(frozen=True)
@@ -113,9 +121,10 @@ class PiecewiseMap:
             return np.log(proba[:, 1]) - np.log(proba[:, 0])
 
         kinks = [
-            np.asarray(curve.scores)
+            np.asarray(getattr(curve, name)) + shift
             for curve in getattr(calibrator, "curves_", ())
-            if hasattr(curve, "scores")
+            for name, shift in _KINKS
+            if hasattr(curve, name)
         ]
         grid = np.concatenate([np.linspace(low, high, _FIRST), *kinks])
         scores = np.unique(grid[(grid >= low) & (grid <= high)])

@@ -3,7 +3,14 @@
 import numpy as np
 
 from skweight._utils.sums import Sums, check_one_kind, chunk_weights
-from skweight._utils.validation import check_count, check_number, n_rows, plain, say
+from skweight._utils.validation import (
+    check_choice,
+    check_count,
+    check_number,
+    n_rows,
+    plain,
+    say,
+)
 from skweight._utils.warn import warn
 from skweight.exceptions import CalibrationWarning
 from skweight.scale import _figures as figures
@@ -370,7 +377,8 @@ class ScoreStatistics(Sums):
             In [0, 1]: 1 if never choosing the second class is cheapest, and 0 if always
             choosing the second class is cheapest.
         """
-        if isinstance(rule, str) and rule == "balanced":
+        if isinstance(rule, str):
+            check_choice(rule, ("balanced",), name="rule")
             return self.prevalence_
         return figures.cost_threshold(
             self.binned(shared=True), calibrator, rule, self.classes_

@@ -12,6 +12,7 @@ from skweight.calibration import (
     IsotonicCalibrator,
     SigmoidCalibrator,
     TemperatureCalibrator,
+    VennAbersCalibrator,
 )
 from skweight.scale import PiecewiseMap
 
@@ -55,6 +56,15 @@ def test_a_straight_line_needs_two_knots(rows):
     assert_allclose(
         PiecewiseMap.of(other).log_odds, PiecewiseMap.of(calibrator).log_odds
     )
+
+
+def test_jumps_are_kept_on_their_side(rows):
+    scores, y = rows[0][:3000], rows[1][:3000]
+    calibrator = VennAbersCalibrator().fit(scores, y)
+    knots = PiecewiseMap.of(calibrator)
+    at = np.concatenate([scores, scores - 1e-6, scores + 1e-6])
+    off = log_odds(knots.predict_proba(at)) - log_odds(calibrator.predict_proba(at))
+    assert np.abs(off).max() < 2e-3
 
 
 def test_steps_are_kept(rows):

@@ -278,6 +278,14 @@ def test_the_threshold_by_cost_is_the_cheapest_one(rows):
     assert threshold == pytest.approx(0.1, abs=0.03)
 
 
+def test_rules_and_calibrators_that_are_none_are_refused():
+    statistics = ScoreStatistics().update([-1.0, 0.0, 1.0], [0, 1, 0])
+    with pytest.raises(ValueError, match=r"rule must be one of .*; got 'balance'"):
+        statistics.threshold("balance")
+    with pytest.raises(TypeError, match=r"a fitted calibrator .* got 'sigmoid'"):
+        statistics.log_loss("sigmoid")
+
+
 def test_a_threshold_may_be_never_or_always():
     statistics = ScoreStatistics().update([-1.0, 0.0, 1.0], [0, 1, 0])
     costs = {"pos_label": 1, "fp": 100, "fn": 1}
