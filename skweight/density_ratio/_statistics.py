@@ -7,7 +7,7 @@ import numpy as np
 from skweight._utils.sums import Sums, chunk_weights
 from skweight._utils.validation import n_rows
 from skweight.density_ratio._kernels import chunks
-from skweight.density_ratio._tables import numbers
+from skweight.density_ratio._tables import check_same_columns, column_names, numbers
 
 
 class KernelMoments(NamedTuple):
@@ -53,6 +53,10 @@ class KernelStatistics(Sums):
     basis : object
         Basis functions of a fitted estimator. Do not create this object directly; call
         :meth:`ULSIF.statistics`.
+    columns : list or None
+        Names of the columns of the fit, if they have names.
+    n_columns : int
+        Number of columns of the fit.
 
     See Also
     --------
@@ -84,9 +88,10 @@ class KernelStatistics(Sums):
 
     _takes = ("X",)
 
-    def __init__(self, basis):
+    def __init__(self, basis, columns, n_columns):
         super().__init__()
         self.basis = basis
+        self._columns, self._n_columns = columns, n_columns
 
     def update(self, X, sample_weight=None, *, key=None):
         """Add the rows of a chunk to the sums.
@@ -94,7 +99,7 @@ class KernelStatistics(Sums):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, any number of them.
+            Rows, any number of them, with the columns of the fit in their order.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         key : hashable, default=None
@@ -109,6 +114,10 @@ class KernelStatistics(Sums):
         """
         if n_rows(X) == 0:
             return self._take({}, key)
+        # A fit on arrays says nothing about names.
+        names = column_names(X) if self._columns is None else self._columns
+        reference = "the tables of fit"
+        check_same_columns(X, names, self._n_columns, name="X", reference=reference)
         X = numbers(X, owner=type(self).__name__, name="X")
         return self._count(X, chunk_weights(sample_weight, n_rows(X)), key=key)
 

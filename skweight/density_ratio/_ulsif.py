@@ -194,7 +194,7 @@ class ULSIF(RelativeDensityRatio):
             Empty sums. Add rows of source or target, in chunks, on any machine.
         """
         check_is_fitted(self, "sigma_")
-        return KernelStatistics(self._basis)
+        return KernelStatistics(self._basis, self._columns, self.n_features_in_)
 
     def fit_statistics(self, source, target):
         """Fit again from sums over rows, with the same centres, width and ridge.

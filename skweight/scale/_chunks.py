@@ -143,10 +143,10 @@ def raw_column_of(chunk, column):
         if engine_of(chunk) == "pyarrow" and hasattr(values, "combine_chunks"):
             return values.combine_chunks()
         return values
-    if isinstance(column, str):
+    if not isinstance(column, int | np.integer):
         raise ValueError(
-            f"The columns of a {type(chunk).__name__} have no names; got the name "
-            f"{column!r}. Pass the position of the column."
+            f"The columns of a {type(chunk).__name__} have no names; got {column!r}. "
+            "Pass the position of the column, a whole number."
         )
     if not isinstance(chunk, tuple | list):
         chunk = np.asarray(chunk)
@@ -168,8 +168,10 @@ def table_of(chunk, columns):
             return chunk[0]
         return chunk
     if isinstance(columns, int):
-        # The position of a whole table within a tuple.
-        return chunk[columns]
+        if isinstance(chunk, tuple | list):
+            # The position of a whole table within a tuple.
+            return chunk[columns]
+        columns = [columns]
     if isinstance(chunk, np.ndarray) and chunk.dtype.names is None:
         return chunk[:, columns]
     import pandas as pd

@@ -72,6 +72,8 @@ class CellMasses(Sums):
         if isinstance(columns, str | int):
             raise TypeError(f"columns must be a list of columns; got {columns!r}.")
         self.columns = list(columns)
+        if not self.columns:
+            raise ValueError("columns must name at least one column; got none.")
         self.by_label = by_label
 
     @property

@@ -77,7 +77,13 @@ class Passes:
             full = np.zeros(self.origin.size)
             full[self.varies] = coef
             empty = TiltedSums(self.moments, self.origin, self.per_sd, full)
-            self._sums = self.fill(empty)._totals()
+            filled = self.fill(empty)
+            if not isinstance(filled, TiltedSums):
+                raise TypeError(
+                    "The function that fills the sums must return them, as summarize "
+                    f"does; got {type(filled).__name__}."
+                )
+            self._sums = filled._totals()
             self._at = np.array(coef)
         return self._sums
 

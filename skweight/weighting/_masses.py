@@ -31,6 +31,10 @@ def rows_of_cells(statistics, weighting):
             f"{name} looks at the labels: count them as well, with "
             f"CellMasses({statistics.columns!r}, by_label=True)."
         )
+    if not statistics.n_rows_:
+        raise ValueError(
+            "No row of positive weight has been counted. Call update(X) first."
+        )
     return statistics.as_rows()
 
 

@@ -84,6 +84,8 @@ def test_what_is_no_pass_is_refused():
     weighting = EntropyBalancingWeighting(moments={"age": 45.0})
     with pytest.raises(TypeError, match="takes a function that fills sums by a pass"):
         weighting.fit_statistics(3)
+    with pytest.raises(TypeError, match="must return them, as summarize does"):
+        weighting.fit_statistics(lambda sums: None)
     weighting.set_params(stabilizer="clip")
     with pytest.raises(ValueError, match="A stabilizer looks at the weights of all"):
         weighting.fit_statistics(lambda sums: sums)

@@ -171,6 +171,8 @@ def test_a_table_must_say_which_columns_are_meant(table):
         summarize(table, ScoreStatistics(), y="label", score="z")
     with pytest.raises(ValueError, match="have no names"):
         summarize([np.zeros((3, 2))], ClassMasses(), y="label")
+    with pytest.raises(ValueError, match=r"got 1\.0\. Pass the position"):
+        summarize([np.zeros((3, 2))], ClassMasses(), y=1.0)
     with pytest.raises(ValueError, match="lacks the column 5; it has 2"):
         summarize([np.zeros((3, 2))], ClassMasses(), y=5)
     with pytest.raises(

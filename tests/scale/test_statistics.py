@@ -29,6 +29,7 @@ from skweight.scale import (
     PiecewiseMap,
     ScoreStatistics,
     _scores,
+    summarize,
 )
 from skweight.weighting import (
     GroupBalancedWeighting,
@@ -298,6 +299,20 @@ def test_what_is_not_fitted_is_said():
         PiecewiseMap.of(SigmoidCalibrator())
 
 
+def test_kernels_know_the_columns_of_their_fit(rng):
+    X = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
+    statistics = ULSIF(random_state=0).fit(X[:150], X[150:] + 0.3).statistics()
+    turned = [X, X[["b", "a"]]]
+    with pytest.raises(ValueError, match=r"Chunk 1, .*the tables of fit"):
+        summarize(turned, statistics)
+    assert statistics.finalize().n_rows == 300
+    numbers = ULSIF(random_state=0).fit(X.to_numpy()[:150], X.to_numpy()[150:])
+    with pytest.raises(ValueError, match=r"Chunk 0, .*the tables of fit"):
+        summarize([np.zeros((5, 3))], numbers.statistics())
+    one = ULSIF(random_state=0).fit(X[["a"]].to_numpy()[:150], X[["a"]].to_numpy())
+    assert summarize(X.to_numpy(), one.statistics(), X=0).finalize().n_rows == 300
+
+
 def test_a_third_label_is_refused_and_loses_nothing(rng):
     statistics = ScoreStatistics().update([0.0, 1.0], ["a", "b"])
     with pytest.raises(ValueError, match=r"two classes; .*\['a', 'b', 'c'\]"):
@@ -382,6 +397,10 @@ def test_strategies_refuse_what_they_cannot_learn_from():
         BalancedWeighting(stabilizer=5).fit_statistics(ClassMasses().update([0, 1]))
     with pytest.raises(ValueError, match="No row of positive weight"):
         BalancedWeighting().fit_statistics(ClassMasses())
+    with pytest.raises(ValueError, match="No row of positive weight"):
+        RakingWeighting({"a": {0: 0.5, 1: 0.5}}).fit_statistics(CellMasses(["a"]))
+    with pytest.raises(ValueError, match="at least one column"):
+        CellMasses([])
 
 
 def test_weights_by_row_are_no_table_of_labels():
