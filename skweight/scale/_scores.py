@@ -185,7 +185,8 @@ class ScoreStatistics(Sums):
             scores, codes, weight = scores[counted], codes[counted], weight[counted]
         sums, bins = self._sum(scores, codes, weight, len(labels))
         blocks = _in_blocks(sums, labels)
-        few = np.flatnonzero((sums[:, 0].sum(axis=0) <= _FEW).take(bins))
+        few = (sums[:, 0].sum(axis=0) <= _FEW) & ~self._full_elsewhere
+        few = np.flatnonzero(few.take(bins))
         codes = codes[few]
         for code, label in enumerate(labels):
             single = few[codes == code]
@@ -434,6 +435,13 @@ class ScoreStatistics(Sums):
         super()._reset()
         self._n_in_bin = np.zeros(self.bins + 2)
         self._n_single, self._most_single = 0, _MOST_STALE
+        self._full_elsewhere = np.zeros(self.bins + 2, dtype=bool)
+
+    def _empty(self):
+        empty = super()._empty()
+        # These sums will be added to mine, where some bins are full already.
+        empty._full_elsewhere = self._n_in_bin > _FEW
+        return empty
 
     def _put(self, sums, key=None):
         replaced = self._partials.get(key, {})
