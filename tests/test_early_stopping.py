@@ -421,7 +421,7 @@ def test_copies_among_rows_that_the_learner_holds_out_are_warned_of(
     clf = wrap(
         learner, validation_fraction=None, weighting=None, resampler="random_over"
     )
-    with pytest.warns(DoubleCountingWarning, match="copies of the rows") as caught:
+    with pytest.warns(DoubleCountingWarning, match="Copies of training rows") as caught:
         clf.fit(data.X, data.y)
     assert any(parameter in str(warning.message) for warning in caught)
 

@@ -522,9 +522,9 @@ def test_a_sampler_inside_the_estimator(rare):
     under = pytest.importorskip("imblearn.under_sampling").RandomUnderSampler
     inner = pipeline.make_pipeline(under(random_state=0), LogisticRegression())
     sentence = (
-        r"'randomundersampler', inside .* rows \(sampling_strategy='auto'\).* Class 1 "
-        r"is 4\.7% of the rows and, to go by class_multiplier_, 4\.7% of what the "
-        r"model saw.*calibration='prior' goes by .*skweight\.pipeline\.Pipeline.*"
+        r"'randomundersampler', inside .* rows \(sampling_strategy='auto'\).* class 1, "
+        r"4\.7% of the rows, is 4\.7% of the training.*calibration='prior' relies on "
+        r".*skweight\.pipeline\.Pipeline.*"
         r"use calibration='sigmoid'.*decision='balanced'"
     )
     with pytest.warns(DoubleCountingWarning, match=sentence):
@@ -551,7 +551,7 @@ def test_a_sampler_inside_the_estimator(rare):
 def test_an_ensemble_that_resamples_inside(rare, name, params):
     ensemble = pytest.importorskip("imblearn.ensemble")
     model = getattr(ensemble, name)(n_estimators=3, random_state=0, **params)
-    sentence = rf"'{name}', inside the wrapped estimator, resamples.* Class 1 is 4\.7%"
+    sentence = rf"'{name}', inside the wrapped estimator, resamples.* class 1, 4\.7%"
     for estimator in (model, make_pipeline(StandardScaler(), model), plain(model)):
         wrapped = make(estimator, weighting=None, calibration="prior")
         with pytest.warns(DoubleCountingWarning, match=sentence) as caught:
@@ -569,7 +569,7 @@ def test_weights_count_in_what_an_ensemble_is_given(rare):
     forest = ensemble(3, sampling_strategy="all", replacement=True, bootstrap=False)
     weight = np.random.RandomState(0).uniform(0.5, 1.5, rare[1].size)
     weight[rare[1] == 1] /= 2
-    seen = r"Class 1 is 2\.\d% of the rows and, .*, 50\.0% of what the model saw"
+    seen = r"class 1, 2\.\d% of the rows, is 50\.0% of the training"
     with pytest.warns(DoubleCountingWarning) as caught:
         make(forest, calibration="prior").fit(*rare, sample_weight=weight)
     twice, sampled = (str(warning.message) for warning in caught)

@@ -50,11 +50,11 @@ def test_the_report_names_both_means(rare):
     X, y = rare
     clf = WeightedClassifier(random_state=0).fit(X, y)
     mean = clf.report_.held_out["mean_after"][1]
-    sentence = f"of 1 is {mean:.3g}, and its frequency {y.mean():.3g}"
+    sentence = f"mean probability {mean:.3g} and the frequency {y.mean():.3g}"
     assert clf.report_.probabilities.endswith(sentence)
     clf.set_params(calibration=None).fit(X, y)
     assert clf.report_.probabilities.startswith("no frequencies")
-    assert f"1: 50.0% for {y.mean():.1%}" in clf.report_.probabilities
+    assert f"1: 50.0% instead of {y.mean():.1%}" in clf.report_.probabilities
 
 
 @pytest.mark.parametrize("calibration", ["auto", AutoCalibrator()])

@@ -159,8 +159,8 @@ def _figures(calibrator, held_out, y, weights, proba, classes):
     described = getattr(calibrator, "describe", calibrator.__repr__)()
     return {
         "calibration": (
-            f"{described} on {y.size:,} held-out rows as they "
-            f"came ({effective:,.1f} effective), from {held_out.source}"
+            f"{described} on {y.size:,} held-out rows without "
+            f"emphasis ({effective:,.1f} effective), from {held_out.source}"
         ),
         "held_out": {
             "n_rows": int(y.size),

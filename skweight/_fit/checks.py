@@ -256,9 +256,9 @@ def warn_of_double_counting(estimator, weighting):
             else f"Set {name} back to its default, or weighting=None"
         )
         warn(
-            f"The wrapped estimator balances by itself ({name}={value!r}), and "
-            f"weighting={weighting!r} balances it once more, so that emphasis "
-            f"counts double. {remedy}.",
+            f"The wrapped estimator balances classes itself ({name}={value!r}), and "
+            f"weighting={weighting!r} balances them again, so the emphasis counts "
+            f"twice. {remedy}.",
             DoubleCountingWarning,
         )
 

@@ -46,10 +46,10 @@ def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multip
     trained = share[rarest] * multiplier[rarest] / (share @ multiplier)
     warn(
         f"{name!r}, inside the wrapped estimator, resamples rows{detail} after the "
-        f"weights were computed. Class {plain(classes[rarest])!r} is "
-        f"{share[rarest]:.1%} of the rows and, to go by class_multiplier_, "
-        f"{trained:.1%} of what the model saw, whatever the sampler has made of it. "
-        f"calibration={calibration!r} goes by class_multiplier_. Build a Pipeline with "
+        "weights were computed, and class_multiplier_ does not count this: by it, "
+        f"class {plain(classes[rarest])!r}, {share[rarest]:.1%} of the rows, is "
+        f"{trained:.1%} of the training. calibration={calibration!r} relies on "
+        "class_multiplier_, so probabilities may be wrong. Build a Pipeline with "
         "samplers by skweight.pipeline.Pipeline, which counts what they do; take out "
         "the sampler and balance by weighting= or resampler=; or use calibration="
         "'sigmoid', which learns the shift from held-out rows, together with decision="

@@ -90,8 +90,8 @@ def _warn_of_own_rows(request, weighed, learner, family):
         ways.append("weigh in the place of repeating, by weighting='balanced' alone")
     warn(
         f"{type(learner).__name__} stops early by rows that it holds out itself, and "
-        f"{by} repeats rows before: copies of the rows that it trains on are among "
-        "those that it watches, which never look worse, so that it goes on for too "
+        f"{by} repeats rows before that. Copies of training rows are then among the "
+        "held-out rows, so their loss does not rise, and training goes on for too "
         f"long ({off.partition('=')[0]}). To watch original rows, "
         f"{'; or '.join(ways)}.",
         DoubleCountingWarning,

@@ -81,14 +81,14 @@ def describe_probabilities(classes, multipliers, figures, has_them):
             k = _farthest(mean, frequency)
             return (
                 "frequencies of the population, learned from "
-                f"{held_out['n_rows']:,} held-out rows, on which the mean probability "
-                f"of {say(classes[k])} is {mean[k]:.3g}, and its frequency "
+                f"{held_out['n_rows']:,} held-out rows. There, class {say(classes[k])} "
+                f"has the mean probability {mean[k]:.3g} and the frequency "
                 f"{frequency[k]:.3g}"
             )
         return (
-            "frequencies of the population as far as the class weights are the only "
-            f"thing that moved them ({_shares(classes, multipliers)}): these were "
-            "taken out by a formula, which no held-out row has checked"
+            "frequencies of the population, if the model follows its class weights "
+            f"({_shares(classes, multipliers)}): these were taken out by "
+            "a formula, which no held-out row has checked"
         )
     if not has_them:
         return "none: the estimator has no predict_proba, and there is no calibration"
@@ -96,12 +96,11 @@ def describe_probabilities(classes, multipliers, figures, has_them):
     if np.ptp(multiplier) <= 1e-9 * multiplier.max():
         return (
             "those of the estimator, which saw classes as frequent as they are in the "
-            f"population ({_shares(classes, multipliers)}); nothing has checked or "
-            "calibrated them"
+            "population; nothing has checked or calibrated them"
         )
     return (
-        "no frequencies: those of a world in which classes are as frequent as in "
-        f"training ({_shares(classes, multipliers)}); calibration='auto' makes them "
+        "no frequencies of the population: training weights have changed how frequent "
+        f"classes are ({_shares(classes, multipliers)}); calibration='auto' makes them "
         "frequencies of the population"
     )
 
@@ -114,6 +113,6 @@ def _shares(classes, multipliers):
     )
     population = population / population.sum()
     return ", ".join(
-        f"{say(label)}: {trained:.1%} for {share:.1%}"
+        f"{say(label)}: {trained:.1%} instead of {share:.1%}"
         for label, trained, share in zip(classes, training, population, strict=True)
     )

@@ -90,8 +90,8 @@ def test_what_the_calibrator_saw(rows, fitted):
     # Platt scaling with a bias fits the mean: honest up to its own smoothing.
     np.testing.assert_allclose(held_out["mean_after"][1], share, atol=0.02)
     assert fitted.report_.calibration == (
-        f"SigmoidCalibrator() on 111 held-out rows as they came ({effective:,.1f} "
-        "effective), from 3 fits on 3 training folds"
+        f"SigmoidCalibrator() on 111 held-out rows without emphasis "
+        f"({effective:,.1f} effective), from 3 fits on 3 training folds"
     )
 
 
