@@ -12,9 +12,9 @@ functions of :mod:`skweight.weights` do the work.
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from skweight._utils.compat import Documented
+from skweight._utils.lookup import ReadOnce
 from skweight._utils.validation import check_number, check_weights, did_you_mean
 from skweight.weights import (
     cap_weights,
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-class BaseStabilizer(Documented, BaseEstimator):
+class BaseStabilizer(Documented, ReadOnce):
     """The base class of all stabilizers; each one implements ``_reshape``."""
 
     def stabilize(self, weights):

@@ -3,10 +3,13 @@
 Fits are counted, never timed.
 """
 
+import os
 import pickle
+import threading
 from collections import Counter
 from unittest import mock
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -454,6 +457,28 @@ def test_fold_models_come_back_from_other_processes(binary, n_jobs):
     expected = make(model).fit(X, y)
     assert_array_equal(actual.predict_proba(X), expected.predict_proba(X))
     assert actual.report_.deliveries == expected.report_.deliveries
+
+
+class Located(DecisionTreeClassifier):
+    """Remembers the process and the thread that fitted it."""
+
+    def fit(self, X, y, sample_weight=None, check_input=True):
+        self.place_ = os.getpid(), threading.get_ident()
+        return super().fit(X, y, sample_weight, check_input)
+
+
+def test_the_threads_that_a_user_asks_for_are_used(binary):
+    X, y = binary
+    model = Located(max_depth=3, random_state=0)
+    expected = make(model).fit(X, y)
+    with joblib.parallel_config(backend="threading"):
+        actual = make(model, n_jobs=2).fit(X, y)
+    here = os.getpid(), threading.get_ident()
+    assert {fitted.place_ for fitted in expected.estimators_} == {here}
+    places = {fitted.place_ for fitted in actual.estimators_}
+    assert {process for process, _ in places} == {os.getpid()}
+    assert here not in places
+    assert_array_equal(actual.predict_proba(X), expected.predict_proba(X))
 
 
 def test_three_classes_averaged():

@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 
 from skweight._utils.compat import reset_params
 from skweight._utils.families import gives_raw_scores, packages_of
+from skweight._utils.lookup import params_of
 from skweight.metrics import RefinedLogLoss
 
 # Name of this metric in a report.
@@ -359,7 +360,7 @@ def own_rows_off(learner, n_rows):
 
     Only rows that are used for early stopping matter. `n_rows` is the number of rows.
     """
-    names, params = _names(learner), learner.get_params(deep=False)
+    names, params = _names(learner), params_of(learner)
     if names & _HISTS:
         early = params["early_stopping"]
         early = n_rows > _MANY_ROWS if _is_word(early, "auto") else early

@@ -7,7 +7,7 @@ of the wrapped estimator, and columns that this estimator must not see.
 from copy import copy
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import drop_columns
 from skweight._utils.compat import Documented, ShownByParts, clone_learner
-from skweight._utils.lookup import params_of
+from skweight._utils.lookup import ReadOnce, params_of
 from skweight._utils.suggest import suggests_names
 from skweight.delivery._deliver import routing_without_weights
 from skweight.stabilizers import resolve_stabilizer
@@ -48,7 +48,7 @@ class LearnedInFit:
         )
 
 
-class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, BaseEstimator):
+class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
     """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
     A subclass implements ``_default_estimator``. It lists in ``_resolvers`` which of

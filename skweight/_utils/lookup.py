@@ -28,11 +28,35 @@ def fit_takes(estimator, name):
     return hasattr(estimator, "fit") and name in arguments_of(estimator.fit)
 
 
+class ReadOnce(BaseEstimator):
+    """An estimator that reads the names of its parameters once, for all clones."""
+
+    def get_params(self, deep=True):
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of estimators inside.
+
+        Returns
+        -------
+        params : dict
+            Names and values.
+        """
+        return super().get_params() if deep else _read(self)
+
+
 def params_of(estimator):
     """Return the parameters of an estimator, without those of estimators inside."""
+    reader = getattr(type(estimator), "get_params", None)
+    if reader in (BaseEstimator.get_params, ReadOnce.get_params):
+        return _read(estimator)
+    return estimator.get_params(deep=False)
+
+
+def _read(estimator):
     cls = type(estimator)
-    if getattr(cls, "get_params", None) is not BaseEstimator.get_params:
-        return estimator.get_params(deep=False)
     if cls not in _PARAMETERS:  # the names follow from the class alone
-        _PARAMETERS[cls] = tuple(estimator.get_params(deep=False))
+        _PARAMETERS[cls] = tuple(BaseEstimator.get_params(estimator, deep=False))
     return {name: getattr(estimator, name) for name in _PARAMETERS[cls]}

@@ -3,12 +3,11 @@
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import UNUSED
 
 from skweight._utils.compat import Documented
-from skweight._utils.lookup import fit_takes
+from skweight._utils.lookup import ReadOnce, fit_takes
 from skweight._utils.validation import check_weights, plain, say
 from skweight._utils.warn import warn
 from skweight.calibration._engine.logistic import standardise
@@ -26,7 +25,7 @@ from skweight.calibration._rows import (
 from skweight.exceptions import CalibrationWarning
 
 
-class BaseCalibrator(Documented, BaseEstimator):
+class BaseCalibrator(Documented, ReadOnce):
     r"""Common base of the calibrators: maps log-scale scores to probabilities.
 
     Derive from this class to write a calibrator of your own. A subclass stores its

@@ -3,12 +3,12 @@
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.compat import Documented
+from skweight._utils.lookup import ReadOnce
 from skweight._utils.roles import in_range
 from skweight._utils.validation import positions_of, say
 from skweight.costs._labels import join_labels
@@ -62,7 +62,7 @@ class HeldOutRows(NamedTuple):
         return HeldOutRows(*map(take, self[:4]), metadata)
 
 
-class BaseDecision(Documented, BaseEstimator):
+class BaseDecision(Documented, ReadOnce):
     """Base class of decisions: map probabilities to labels.
 
     A subclass implements ``_positions(proba, X, metadata)``, which returns the position

@@ -11,7 +11,7 @@ means, and which steps may use it:
 """
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.columns import (
@@ -22,6 +22,7 @@ from skweight._utils.columns import (
     with_rows,
 )
 from skweight._utils.compat import Documented
+from skweight._utils.lookup import ReadOnce
 from skweight._utils.roles import ROLES, RoleWeights, in_range, multiply
 from skweight._utils.validation import (
     check_bool,
@@ -40,7 +41,7 @@ from skweight.weighting._masses import ClassMass, masses_of, rows_of_cells
 from skweight.weighting._metadata import route_to_factors, sort_metadata
 
 
-class BaseWeighting(Documented, BaseEstimator):
+class BaseWeighting(Documented, ReadOnce):
     r"""Base class of all weighting strategies.
 
     Derive your own strategy from this class, then test it with
