@@ -1,8 +1,10 @@
 """`WeightedClassifier`: what it equals, where it fits in, and what it refuses."""
 
+import inspect
 import io
 import pickle
 import warnings
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -583,6 +585,20 @@ def test_pickle_and_joblib(binary, calibration):
             again.predict_proba(X), classifier.predict_proba(X)
         )
         assert again.report_ == classifier.report_
+
+
+def test_clones_read_no_signature_again():
+    """A search clones each candidate; a constructor has twenty parameters."""
+    clf = WeightedClassifier(weighting=BalancedWeighting())
+    clone(clf)
+    read = inspect.Signature.from_callable
+    with mock.patch.object(inspect.Signature, "from_callable", wraps=read) as counted:
+        copied = clone(clf)
+        assert counted.call_count == 0
+    for deep in (False, True):
+        expected = BaseEstimator.get_params(copied, deep)
+        assert copied.get_params(deep).keys() == expected.keys()
+    assert clone(copied.set_params(weighting__strength=0.5)).weighting.strength == 0.5
 
 
 def test_text_and_html(binary):
