@@ -66,9 +66,8 @@ class BaseWeighting(Documented, ReadOnce):
 
     .. math:: \sum_i s_i w_i = \sum_i s_i,
 
-    with :math:`s` the caller's ``sample_weight``. If the constructor stores a
-    `stabilizer`, the raw weights are stabilized first, for training rows and for other
-    rows.
+    with :math:`s` the caller's ``sample_weight``. A `stabilizer` of the constructor is
+    applied to the raw weights first, for training rows and for other rows.
 
     Attributes
     ----------
