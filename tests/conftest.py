@@ -7,7 +7,6 @@ Two variables choose a part of the suite, for the lanes of ``.ci/run``:
 - ``SKWEIGHT_TEST_OPTIONAL=1``: what the core packages alone cannot run.
 """
 
-import gc
 import importlib.util
 import inspect
 import os
@@ -70,11 +69,6 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if _draws(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def pytest_collection_finish():
-    """Keep the garbage collector from walking over all tests, again and again."""
-    gc.freeze()
 
 
 @cache

@@ -89,8 +89,13 @@ def test_thresholds_are_the_same_bit_for_bit(max_bins, seed):
         "tiny": rng.exponential(size=n) * 1e-320,
         "dominated by one": np.r_[1e9, rng.exponential(size=n - 1)],
     }
-    for name, column in columns.items():
-        for weighting, weights in weightings.items():
+    # Theirs is slow: each pair of a column and weights with one of the three numbers of
+    # bins for a seed, and with another one for the other.
+    turn = [2, 7, 255].index(max_bins) + seed
+    for i, (name, column) in enumerate(columns.items()):
+        for j, (weighting, weights) in enumerate(weightings.items()):
+            if (i + j + turn) % 3:
+                continue
             with np.errstate(all="ignore"):
                 theirs = binning._find_binning_thresholds(column, max_bins, weights)
                 ours = quick_thresholds(column, max_bins, weights)

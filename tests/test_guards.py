@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     BaggingClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -544,7 +545,7 @@ def test_a_sampler_inside_the_estimator(rare):
             {"sampling_strategy": "all", "replacement": True, "bootstrap": False},
         ),
         ("BalancedBaggingClassifier", {}),
-        ("EasyEnsembleClassifier", {}),
+        ("EasyEnsembleClassifier", {"estimator": AdaBoostClassifier(n_estimators=3)}),
         ("RUSBoostClassifier", {}),
     ],
 )
