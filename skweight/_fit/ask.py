@@ -20,6 +20,7 @@ from skweight._utils.columns import warn_of_order, with_rows
 from skweight._utils.lookup import params_of
 from skweight._utils.roles import RoleWeights
 from skweight._utils.validation import (
+    check_bool,
     check_choice,
     check_labels,
     check_rows,
@@ -263,6 +264,7 @@ def check_models(wrapper):
 def _resolve_shared(wrapper):
     """Check the parameters of every wrapper; return the estimator and the strategy."""
     check_choice(wrapper.unsupported, POLICIES, name="unsupported")
+    check_bool(wrapper.normalize, name="normalize")
     estimator = wrapper._get_estimator()
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(

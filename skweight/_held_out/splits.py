@@ -13,6 +13,7 @@ from skweight._utils.validation import (
     encode_labels,
     find_missing,
     say,
+    without_quotes,
 )
 from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
@@ -45,7 +46,7 @@ def check_word(cv):
         raise ValueError(
             f"cv must be one of {say(list(WORDS))}, an integer, a splitter, an "
             f"iterable of pairs of training and test rows, or None; got {cv!r}."
-            f"{did_you_mean(cv, WORDS)}"
+            f"{without_quotes(cv) or did_you_mean(cv, WORDS)}"
         )
     return cv
 

@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from skweight._utils.validation import did_you_mean, find_missing, n_rows, say
+from skweight._utils.validation import (
+    did_you_mean,
+    find_missing,
+    n_rows,
+    say,
+    without_quotes,
+)
 from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 
@@ -209,7 +215,7 @@ def _position(X, column, *, owner):
             raise ValueError(
                 f"{owner} was given the column name {column!r}, but X is a "
                 f"{type(X).__name__}, whose columns have no names. Pass a DataFrame, "
-                f"or the position of the column.{_without_quotes(column)}"
+                f"or the position of the column.{without_quotes(column)}"
             )
         return names.index(column) if column in names else None
     if isinstance(column, bool) or not isinstance(column, int | np.integer):
@@ -219,16 +225,6 @@ def _position(X, column, *, owner):
     if names is not None and column in names:
         return names.index(column)
     return int(column)
-
-
-def _without_quotes(column):
-    """Return a hint for the name of a column that is a number, or an empty string."""
-    try:
-        float(column)
-    except ValueError:
-        return ""
-    is_text = isinstance(column, str)
-    return f" Did you mean the number {column}, without quotes?" if is_text else ""
 
 
 def take_column(X, column, *, owner):
@@ -256,7 +252,7 @@ def take_column(X, column, *, owner):
         held = say(names) if names is not None else f"{width} columns"
         raise ValueError(
             f"{owner} needs the column {column!r}, which X does not have. X has "
-            f"{held}.{_without_quotes(column) or did_you_mean(column, names or [])}"
+            f"{held}.{without_quotes(column) or did_you_mean(column, names or [])}"
         )
     table = as_table(X)
     if table is not None:

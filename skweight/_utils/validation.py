@@ -34,6 +34,17 @@ def did_you_mean(word, names):
     return f" Did you mean {small[close[0]]!r}?" if close else ""
 
 
+def without_quotes(word):
+    """Return a hint for a text that is a number, or an empty string."""
+    if not isinstance(word, str):
+        return ""
+    try:
+        float(word)
+    except ValueError:
+        return ""
+    return f" Did you mean the number {word}, without quotes?"
+
+
 def write_object(spec):
     """Return a hint to pass an object where a class was passed, or an empty string."""
     return f" Write {spec.__name__}()." if isinstance(spec, type) else ""

@@ -2,6 +2,8 @@
 
 import inspect
 
+from sklearn.base import ClassifierMixin
+
 from skweight._utils.validation import did_you_mean
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._auto import AutoCalibrator
@@ -93,6 +95,12 @@ def resolve_calibrator(spec):
         raise TypeError(
             f"calibration must be one of {names}, a calibrator object or None; got the "
             f"class {spec.__name__}. Pass an instance: {spec.__name__}()."
+        )
+    if isinstance(spec, ClassifierMixin):
+        raise TypeError(
+            f"calibration must be one of {names}, None, or a calibrator of scores; got "
+            f"the classifier {spec!r}, which learns from rows. 'sigmoid' is a logistic "
+            "regression on the scores."
         )
     missing = [
         name

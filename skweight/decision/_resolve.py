@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skweight._utils.validation import did_you_mean, say, write_object
+from skweight._utils.validation import did_you_mean, say, without_quotes, write_object
 from skweight.costs._matrix import CostMatrix
 from skweight.costs._read import two_readings
 from skweight.decision._cost import ExpectedCostDecision
@@ -61,9 +61,9 @@ def resolve_decision(spec, labels=None):
         return spec
     if np.ndim(spec) == 2:
         raise TypeError(two_readings(spec, labels, "decision"))
-    hint = (
-        did_you_mean(spec, DECISIONS) if isinstance(spec, str) else write_object(spec)
-    )
+    hint = write_object(spec)
+    if isinstance(spec, str):
+        hint = without_quotes(spec) or did_you_mean(spec, DECISIONS)
     raise ValueError(
         f"decision must be one of {say(list(DECISIONS))}, a threshold between 0 and 1, "
         "a dict {label: threshold}, a CostMatrix, or an object with fit and decide; "

@@ -125,6 +125,8 @@ def _where_it_belongs(name):
             f" It makes, repeats or drops rows: resampler={_SAMPLERS[word]!r}, "
             "beside weighting=None."
         )
+    if word == "none":
+        return " Did you mean None, without quotes?"
     if "cost" in word:
         return (
             " Costs of mistakes usually decide labels and weigh nothing: decision="

@@ -449,3 +449,19 @@ def test_a_stream_after_a_fit_goes_on_with_its_learner(name):
     with pytest.raises(ValueError, match="estimator changed since the fit"):
         clf.partial_fit(X, y)
     clf.set_params(estimator=learner).partial_fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"cv": "5"}, "the number 5, without quotes"),
+        ({"decision": "0.3"}, r"the number 0\.3, without quotes"),
+        ({"weighting": "none"}, "None, without quotes"),
+        ({"normalize": "no"}, "normalize must be True or False"),
+        ({"calibration": LogisticRegression()}, "the classifier LogisticRegression"),
+    ],
+    ids=str,
+)
+def test_values_of_another_type_are_refused_before_a_fit(params, sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        WeightedClassifier(**params).fit(X, y)
