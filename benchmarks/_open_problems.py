@@ -26,6 +26,8 @@ class Split(NamedTuple):
     y: np.ndarray
     X_test: np.ndarray
     y_test: np.ndarray
+    # Probabilities of the test rows, where the problem was drawn from them.
+    truth: np.ndarray | None = None
 
 
 def _halved(X, y, seed):
@@ -65,7 +67,7 @@ def few_digits(target, seed):
 def drawn(n_train, seed, **how):
     """Return rows of make_imbalanced, whose odds are lines and curves."""
     data = make_imbalanced(n_train + N_TEST, random_state=seed, **how)
-    return _cut(data.X, data.y, n_train)
+    return _cut(data.X, data.y, n_train)._replace(truth=data.proba[n_train:])
 
 
 def thinned(draw, share, n_train, seed):

@@ -82,19 +82,25 @@ class Scores(NamedTuple):
     known: dict
 
 
-def problems(options):
-    """Yield name, features, labels (1 is the rarer class) and rows to train on."""
-    missing = True
-    for name, (target, positive, unused, separator, sizes) in REAL.items():
+def tables(options):
+    """Yield name, features and labels (1 is the rarer class) of tables."""
+    for name, (target, positive, unused, separator, _) in REAL.items():
         path = options.data / f"{name}.csv.gz"
         if options.quick or not path.is_file():
             continue
-        missing = False
         X = pd.read_csv(path, na_values="?", sep=separator)
         y = (X[target].astype(str) == positive).to_numpy(int)
         X = pd.get_dummies(X.drop(columns=[target, *unused])).astype(float).fillna(-1)
-        for size in sizes:
-            yield f"{name}, {size}", X.to_numpy(), y, size
+        yield name, X.to_numpy(), y
+
+
+def problems(options):
+    """Yield name, features, labels (1 is the rarer class) and rows to train on."""
+    missing = True
+    for name, X, y in tables(options):
+        missing = False
+        for size in REAL[name][-1]:
+            yield f"{name}, {size}", X, y, size
     if not missing:
         return
     X, y = load_breast_cancer(return_X_y=True)
@@ -153,24 +159,16 @@ def fitted(calibrator, scores):
 
 
 def probcal_maps():
-    """Return the maps of probcal as functions, none where it is not installed."""
+    """Return the calibrators of probcal, none where it is not installed."""
     try:
         import probcal
     except ImportError:
         return {}
-
-    def of(make):
-        def proba(scores):
-            calibrator = make().fit(expit(scores.train), scores.y)
-            return np.asarray(calibrator.predict_proba(expit(scores.test)))
-
-        return proba
-
     return {
-        "probcal spline": of(probcal.SplineCalibrator),
-        "probcal beta": of(probcal.BetaCalibrator),
-        "probcal Platt": of(probcal.PlattCalibrator),
-        "probcal selector": of(probcal.CalibratorSelector),
+        "probcal spline": probcal.SplineCalibrator,
+        "probcal beta": probcal.BetaCalibrator,
+        "probcal Platt": probcal.PlattCalibrator,
+        "probcal selector": probcal.CalibratorSelector,
     }
 
 
@@ -185,8 +183,9 @@ def losses(scores):
     )
     for name, make in OURS.items():
         found[name] = fitted(make(), scores).predict_proba(scores.test)[:, 1]
-    for name, proba in probcal_maps().items():
-        found[name] = proba(scores)
+    for name, make in probcal_maps().items():
+        calibrator = make().fit(expit(scores.train), scores.y)
+        found[name] = np.asarray(calibrator.predict_proba(expit(scores.test)))
     held_out = min(auto.losses_.values()) if auto.losses_ else np.nan
     frequency = scores.y.mean()
     entropy = log_loss(scores.y, np.full(scores.y.size, frequency))

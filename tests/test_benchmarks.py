@@ -26,6 +26,7 @@ NAMES = [
     "calibrator_speed",
     "compare_weightings",
     "conformal_coverage",
+    "default_against_peers",
     "density_ratio_accuracy",
     "density_ratio_scaling",
     "density_ratio_speed",
