@@ -1,6 +1,6 @@
 """
-A training loop of PyTorch, from weights to decisions
-=====================================================
+Where do weights go wrong in my own PyTorch loop?
+=================================================
 
 A loop of one's own has four places where weights go wrong. The loss divides by the
 number of rows of a batch, not by their weights, so that small batches pull where all

@@ -1,6 +1,9 @@
 """
-From weights to decisions on Spark
-==================================
+How do I weigh and calibrate on Spark?
+======================================
+
+This page shows no output of a build: the script needs Spark and Java, which the build
+does not install. The tests run it in the lane ``engines``.
 
 Rows live in DataFrames of Spark. Weights are a column that Spark computes, training is
 that of pyspark.ml or XGBoost, held-out scores are summed in one job, and calibration
