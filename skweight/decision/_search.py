@@ -94,8 +94,10 @@ def outcomes_along(rows, before, after, order, ends):
         # One class at a time, because sums along long rows are several times faster.
         total = np.empty((n_classes, ends.size + 1))
         start = _mass_of_classes(old, lost, n_classes)
+        change = np.empty(codes.size)
         for k, of_class in enumerate(total):
-            change = np.subtract(_of_class(new, k, gained), _of_class(old, k, lost))
+            gain, loss = _of_class(new, k, gained), _of_class(old, k, lost)
+            np.subtract(gain, loss, out=change)
             of_class[0] = start[k]
             np.add(start[k], change.cumsum(out=change)[last], out=of_class[1:])
         return total.T
@@ -159,13 +161,14 @@ def _of_class(classes, k, mass):
 def groups(values):
     """Return the descending order; the end and the least value of each group of equals.
 
-    Values that differ by rounding alone are equal. Equal rows change their decision
-    together.
+    Values are not negative. Those that differ by rounding alone are equal. Equal rows
+    change their decision together.
     """
     negative = -values
     order = np.argsort(negative)
-    ordered = -negative[order]
-    falls = ordered[:-1] - ordered[1:] > ROUNDING * np.abs(ordered[:-1])
+    ordered = negative[order]
+    np.negative(ordered, out=ordered)
+    falls = ordered[1:] < ordered[:-1] * (1 - ROUNDING)
     ends = np.flatnonzero(np.append(falls, True)) + 1
     return order, ends, ordered[_last_of_groups(ends, values.size)]
 
