@@ -1,7 +1,7 @@
-"""Scores of rows that the model was not fitted on: one set of fits for all uses.
+"""Held-out scores, from one set of fits for all uses.
 
 The calibrator, the decision and the report share the same held-out scores. This needs k
-+ 1 fits; nested wrappers would need k x (k + 1).
++ 1 fits; nested wrappers would need k x (k + 1) fits.
 """
 
 from typing import NamedTuple
@@ -21,8 +21,8 @@ class HeldOut(NamedTuple):
 
     ``rows`` are the positions of these rows, in the order of ``outputs``. A row appears
     more than once if several splits test it. ``source`` says in words where the outputs
-    come from. ``factor`` multiplies the population weights, because some rows were held
-    out with a higher probability; None means ones.
+    come from. ``factor`` multiplies the population weights, to correct that some rows
+    were held out with a higher probability. None means factors of one.
     """
 
     outputs: np.ndarray
@@ -41,16 +41,16 @@ class HeldOut(NamedTuple):
 def cross_fit(
     training, X, y, splits, method, classes, *, n_jobs, n_kept=0, progress=None
 ):
-    """Fit once for every split: return outputs on the rows left out, and the models.
+    """Fit once for every split; return outputs on held-out rows, and the models.
 
-    A split without held-out rows is fitted for its model alone. ``method`` is the name
+    For a split without held-out rows, only the model is needed. ``method`` is the name
     of the output method, or a function that returns the name for a fitted model. Models
     are a list of pairs of a fitted estimator and its deliveries, for the first
     ``n_kept`` splits. ``progress`` reports each fit, if it is not None.
     """
     (X,) = indexable(X)  # some sparse formats cannot be indexed by rows
     n_samples = n_rows(X)
-    # Before the first fit: some trainings fit models here to learn their weights.
+    # This comes before the first fit, because some weightings fit models here.
     parts = [training.of(train, n_samples) for train, _ in splits]
     k = len(splits)
     calls = (

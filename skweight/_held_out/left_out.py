@@ -1,9 +1,9 @@
 """One fit on a part of the rows; the rows left out calibrate the model.
 
 A subsample leaves out rows of frequent classes, and no row of the class with the
-largest weights. So some rows of every class are held out before, as in a hold-out. The
-rows that the draw leaves out are added to them. All of these are weighted to represent
-the population.
+largest weights. So some rows of every class are held out first, as in a hold-out. The
+rows that the draw leaves out are added. All held-out rows are weighted to represent the
+population.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from skweight._utils.validation import encode_labels
 
 
 def check_leaves_out(estimator):
-    """Raise unless it is known which rows an estimator has not seen at all."""
+    """Raise if the rows that the estimator has not seen are not known."""
     if learner_of(estimator) is estimator:
         return
     raise ValueError(
@@ -32,9 +32,9 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
 
     A row of class :math:`k` that is drawn with the probability :math:`\pi_i` is held
     out with :math:`h_i = s_k + (1 - s_k)(1 - \pi_i)`, where :math:`s_k` is the share of
-    its class that the pair tests. In steps that learn from held-out rows, the row has
-    the factor :math:`c_k / h_i`. With :math:`c_k`, each class has its share of the
-    population, and no factor is above one.
+    its class that the pair tests. Calibrator and decision weight the row by the factor
+    :math:`c_k / h_i`. The constants :math:`c_k` give each class its share of the
+    population, and keep all factors at most one.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     weights, codes = training.weights, encode_labels(y)[1]
     population = training.by_role.population
     population = np.ones(len(y)) if population is None else population
-    # A row that counts and has no emphasis is never drawn, and held out for sure.
+    # A row of positive population weight and zero emphasis is never drawn, so it is
+    # always held out.
     is_left = population > 0
     is_left[drawn] = is_left[test] = False
     rows = np.concatenate([test, np.flatnonzero(is_left)])
@@ -93,5 +94,5 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
 
 
 def _ratio(of_classes, to):
-    """Return the ratio of each class; zero for one of which there is nothing."""
+    """Return the ratio of each class; zero for a class without rows."""
     return np.divide(of_classes, to, out=np.zeros(to.size), where=to > 0)

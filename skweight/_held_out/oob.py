@@ -7,8 +7,8 @@ import numpy as np
 from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
-# Smallest number of out-of-bag trees per row in the class with the fewest, as a share
-# of that in the class with the most.
+# Limit of the out-of-bag trees per row: the class with the fewest must have this share
+# of the class with the most.
 _FEWEST_SHARE = 0.5
 
 
@@ -18,8 +18,8 @@ def out_of_bag(training, X, y):
     Parameters
     ----------
     training : Training
-        How the forest is fitted. Its estimator is not shared with other objects, and
-        `oob_score` is set on it.
+        How the forest is fitted. The estimator must not be shared with other objects,
+        because `oob_score` is set on it.
     X, y : array-like
         Rows and labels.
 
@@ -35,14 +35,14 @@ def out_of_bag(training, X, y):
     Raises
     ------
     ValueError
-        If the estimator has no out-of-bag votes, or if almost every tree draws the rows
+        If the estimator has no out-of-bag votes, or if almost every tree draws all rows
         of some class.
     """
     forest = training.estimator
     _check_forest(forest)
     forest.set_params(oob_score=True)
     with warnings.catch_warnings():
-        # "Some inputs do not have OOB scores": those rows are left out below.
+        # "Some inputs do not have OOB scores": these rows are left out below.
         warnings.simplefilter("ignore", UserWarning)
         with np.errstate(invalid="ignore", divide="ignore"):
             model, deliveries = training.fit(X, y)

@@ -18,7 +18,7 @@ SMALLEST_CLIP = 1e-7
 # This quantile of the positive probabilities counts as a small probability. It was
 # measured by benchmarks/vote_floor.py.
 SMALL_SHARE = 0.01
-# Stands for predict_proba of a learner that returns raw scores from it.
+# Name used instead of predict_proba if predict_proba returns raw scores.
 RAW_SCORES = "raw scores"
 # Allowed distance of probabilities from [0, 1], and of their sum from 1.
 _OUTSIDE, _OFF = 1e-6, 1e-3
@@ -27,9 +27,9 @@ _OUTSIDE, _OFF = 1e-6, 1e-3
 def output_method(estimator, *, probabilities):
     """Return the method of an estimator whose outputs a calibrator uses.
 
-    Decision values are preferred: they are on the scale of log odds, which calibrators
-    use, and they contain no probability that was rounded to 0 or 1. A closed-form
-    calibrator needs probabilities.
+    Decision values are preferred: they are on the scale of log odds, as calibrators
+    need, and no value was rounded to a probability of 0 or 1. A closed-form calibrator
+    needs probabilities.
     """
     wanted = ["predict_proba"] if probabilities else ["decision_function"]
     for method in [*wanted, "predict_proba"]:
@@ -69,14 +69,13 @@ def no_probabilities(estimator):
 def outputs_of(estimator, X, method, classes, offsets=None):
     """Return the outputs of a fitted estimator, with one column for every class.
 
-    Two classes and decision values give one column, (n,). If the fold had no row of a
-    class, the estimator has not seen this class, and it gets the lowest output.
-    `offsets` are further arguments of the method.
+    Decision values of two classes have shape (n,). If the fold had no row of a class,
+    the class gets the lowest output. `offsets` are further arguments of the method.
     """
     name = "predict_proba" if method == RAW_SCORES else method
     predict = partial(getattr(estimator, name), X, **(offsets or {}))
     if method == RAW_SCORES:
-        with warnings.catch_warnings():  # LightGBM warns of known facts
+        with warnings.catch_warnings():  # these warnings of LightGBM say nothing new
             warnings.filterwarnings("ignore", "Cannot compute class prob", UserWarning)
             outputs = np.asarray(predict())
     else:
@@ -108,7 +107,7 @@ def align_columns(outputs, known, classes, method):
     if known.size == classes.size == 2 and outputs.ndim == 1:
         return outputs if columns[0] == 0 else -outputs
     if outputs.ndim == 1:
-        # The margin between two of several classes, or of one class alone.
+        # The margin is between two of several classes, or belongs to a single class.
         outputs = np.column_stack([-outputs, outputs])[:, -known.size :]
     lowest = 0.0 if is_proba else outputs.min() - 1.0
     aligned = np.full((outputs.shape[0], classes.size), lowest)
@@ -182,8 +181,8 @@ def _check_columns(outputs, estimator, method, known):
 def _compares_pairs(estimator, method, classes):
     """Return whether decision values are for pairs of classes.
 
-    Three classes have three pairs, so the number of columns does not show it. The
-    parameter of the estimator shows it, also in a composite.
+    Three classes have three pairs, so the number of columns is not enough to know. The
+    parameter of the estimator is read instead, also inside a composite.
     """
     if method != "decision_function" or classes.size != 3:
         return False
@@ -196,9 +195,10 @@ def _compares_pairs(estimator, method, classes):
 def smallest_probability(outputs, method, weights=None):
     """Return where to clip probabilities before their logarithm is taken.
 
-    In tree ensembles and neighbours, zeros mean "no vote", not "impossible". They are
-    replaced by half of a small probability that occurs. The smallest one is not used:
-    it belongs to a single row, and would determine all rows without a vote.
+    In tree ensembles and neighbours, zeros mean "no vote", not "impossible". Zeros are
+    replaced by half of a small probability that the model does return. The smallest
+    returned probability is not used: it comes from a single row, and all zeros would
+    depend on it.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP

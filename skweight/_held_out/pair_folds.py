@@ -1,10 +1,10 @@
 """Out-of-fold probabilities for strategies that use a model; all fits are counted.
 
 If a model saw the label of a row, weights learned from this model contain information
-about the label. If such weights train the model of fold f, this model has information
-about the labels of fold f, and its scores there are too good. So the weights for this
-model are learned from models that saw neither fold f nor the weighed row. One model for
-every pair of folds serves both folds.
+about the label. Suppose that such weights are used to fit the model of fold f. Then
+this model has information about the labels of fold f, and its scores on fold f are too
+good. So the weights for this model are learned from models that saw neither fold f nor
+the row to weigh. One model for every pair of folds serves both folds.
 """
 
 import pickle
@@ -41,7 +41,7 @@ class WeightedModel(NamedTuple):
     labels: object = None
 
     def of(self, rows):
-        """Return how a model is fitted on a part of the rows: the same way."""
+        """Return the same way of fitting for a part of the rows."""
         return self
 
     def fit(self, X, y, weights, population, fit_params=None):
@@ -74,8 +74,8 @@ class CrossFits:
         All labels, in the order of the columns of the probabilities.
     folds : ndarray of shape (n_samples,)
         Fold of every row, 0 to k - 1; each row is scored by models without its fold.
-        Rows of fold -1 are in no view: no model is fitted on them or scores them. Rows
-        of fold -2 are in every model, and no model scores them.
+        Rows of fold -1 are in no view: no model is fitted on these rows or scores them.
+        Rows of fold -2 are in every model, and no model scores them.
     population : ndarray of shape (n_samples,), default=None
         How many rows each row stands for. No model is trained on rows of weight zero.
     n_jobs : int or None, default=None
@@ -147,7 +147,8 @@ class CrossFits:
     def with_estimator(self, estimator):
         """Return the same for another estimator, over the same folds.
 
-        It gets no further arguments, because these are for the previous estimator.
+        The new estimator gets no further arguments of fit, because they were meant for
+        the previous estimator.
         """
         before = self.model
         model = WeightedModel(
@@ -156,7 +157,7 @@ class CrossFits:
         return self._view(estimator, model=model, fit_params={})
 
     def inside(self, folds):
-        """Return a view on a part of the rows, with its own folds.
+        """Return a view of a part of the rows, with its own folds.
 
         Parameters
         ----------
@@ -166,7 +167,7 @@ class CrossFits:
         return self._view(folds, folds=folds, rows=np.flatnonzero(folds >= 0))
 
     def without(self, fold):
-        """Return a view on the rows outside a fold, by models that never saw the fold.
+        """Return a view of the rows outside a fold; its models never saw the fold.
 
         `proba` of the view returns probabilities from one model for each pair of folds.
         A model of a pair serves both of its folds, so the views of all k folds together
@@ -291,12 +292,12 @@ def _fit_without(model, X, y, classes, trained, out, fit_params):
 
 
 def make_folds(X, y, n_folds, *, population=None, random_state=None):
-    """Return the fold of every row: by its content if that is safe, else random.
+    """Return the fold of every row: by its content if this is safe, otherwise random.
 
     Folds by content keep copies of a row together. They do not depend on the order of
     the rows, on repeated rows, or on rows of weight zero. They are not safe if rows
-    have only a few distinct contents, each with several labels: a model of the other
-    contents knows nothing of the content that is left out.
+    have only a few distinct contents, each with several labels: a model fitted on the
+    other contents knows nothing about the held-out content.
 
     Parameters
     ----------
@@ -316,7 +317,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     folds : ndarray of shape (n_samples,)
         0 to k - 1; at least two.
     by_content : bool
-        Whether content decided.
+        Whether the folds follow from the content of the rows.
     """
     y = np.unique(np.asarray(y), return_inverse=True)[1]
     counts = np.ones(y.size, dtype=bool) if population is None else population > 0

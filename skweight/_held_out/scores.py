@@ -1,8 +1,8 @@
 """Weighted cross-fitting of an estimator, for all uses of its held-out scores.
 
-Strategies, density ratios and reports use this module for their models. It fits an
-estimator with weights, on all rows and once for every fold, and returns scores of rows
-that the model was not fitted on.
+Strategies, density ratios and reports use this module for their models. An estimator is
+fitted with weights on all rows and once for every fold. The scores of a row come from a
+model that was fitted without this row.
 """
 
 from functools import partial
@@ -47,7 +47,7 @@ class WeightedFit(NamedTuple):
 
 
 class CrossFitScores(NamedTuple):
-    """Scores of held-out rows, and the way to score other rows in the same way.
+    """Scores of held-out rows, and a method to score other rows in the same way.
 
     ``rows`` are the positions of the held-out rows, in the order of ``outputs``.
     ``model`` was fitted on all rows, or is None if it was not requested. Probabilities
@@ -103,7 +103,7 @@ def cross_fit_scores(
     refit=True,
     n_jobs=None,
 ):
-    """Fit an estimator with weights, and score every row by a model without it.
+    """Fit an estimator with weights, and score every row by a model fitted without it.
 
     Parameters
     ----------

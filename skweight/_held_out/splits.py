@@ -19,7 +19,8 @@ from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
-# Above this number of rows one hold-out is enough; and its largest size.
+# Above the first number of rows, one hold-out is enough; the second number is its
+# largest size.
 MANY_ROWS = 100_000
 WORDS = ("auto", "holdout", "oob")
 
@@ -63,7 +64,7 @@ def make_splits(cv, X, y, population, random_state, metadata):
     population weight zero are not held out: they would influence which other rows are
     held out together. They stay in training, as in the final fit, because a class may
     have no other rows. If several pairs test a row, only the first pair holds it out: a
-    second test adds no evidence, and the copies are dependent. The other pairs stay,
+    second test would add a dependent copy and no new evidence. The other pairs stay,
     without rows to test.
     """
     cv = check_word(cv)
@@ -222,10 +223,10 @@ def _no_more_than_the_rarest(n_folds, classes, counts, needed):
 
 
 def hold_out(codes, counts, random_state, share=None):
-    """Return training and held-out rows, with some of every class on both sides.
+    """Return training and held-out rows, with rows of every class on both sides.
 
     `counts` are the rows of each class. `share` is the share of held-out rows; None
-    uses that of a hold-out.
+    uses the usual share of a hold-out.
     """
     draws = check_random_state(random_state).random_sample(codes.size)
     if share is None:
@@ -234,8 +235,8 @@ def hold_out(codes, counts, random_state, share=None):
         min(max(round(share * count), 1), count - 1) if count else 0
         for count in counts.tolist()
     ]
-    # The lowest draws of every class are among the lowest of all rows, unless the class
-    # is very rare.
+    # The rows of a class with the lowest random numbers are also among the lowest of
+    # all rows, unless the class is very rare.
     for limit in (1.2 * share, 1.0):
         lowest = np.flatnonzero(draws < limit)
         available = np.bincount(codes[lowest], minlength=counts.size)

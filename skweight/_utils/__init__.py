@@ -1,1 +1,1 @@
-"""Shared by all modules: input checks, warnings, roles, columns, compatibility."""
+"""Tools for all modules: input checks, warnings, roles, columns, compatibility."""

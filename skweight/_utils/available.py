@@ -17,7 +17,7 @@ class _Available:
             self.check(instance)
             return MethodType(self.method, instance)
 
-        # Looked up on the class: the check waits for the call.
+        # Access on the class returns a function; the check runs when it is called.
         @wraps(self.method)
         def checked(instance, *args, **kwargs):
             self.check(instance)
@@ -29,7 +29,8 @@ class _Available:
 def available_if(check):
     """Make a method available if ``check(self)`` raises no AttributeError.
 
-    Like scikit-learn's function of that name, but the error is the one that the check
-    raises. Its sentence says what to do; in scikit-learn, another error hides it.
+    This is like scikit-learn's function of the same name, but the user sees the error
+    that the check raises, which says what to do. In scikit-learn, another error hides
+    this error.
     """
     return lambda method: _Available(method, check)

@@ -1,4 +1,4 @@
-"""Row-wise side information: from a column of X, a callable of X, or metadata.
+"""Additional data of each row: from a column of X, a callable of X, or metadata.
 
 Columns of tables (pandas, polars, pyarrow and others that narwhals supports) are found
 by name or position, columns of arrays and sparse matrices by position.
@@ -31,7 +31,7 @@ class RowMetadata:
 def metadata(name):
     """Name an array with one value per row that will be passed to `fit`.
 
-    Use it for information that is not in X:
+    Use this function for data that are not in X:
     ``GroupBalancedWeighting(metadata("segment"))`` is fitted with ``fit(X, y,
     segment=array)``. Strategies, decisions and costs accept it instead of the name of a
     column. With metadata routing, no request is needed.
@@ -169,8 +169,7 @@ def check_same_index(values, X, what):
 def warn_of_order(weights, X):
     """Warn if `sample_weight` has the index of X in another order.
 
-    A default index, such as that of a Series made from a list, says nothing about
-    order.
+    A default index, as a Series made from a list has, says nothing about the order.
     """
     index, rows = getattr(weights, "index", None), getattr(X, "index", None)
     if not (hasattr(index, "equals") and hasattr(rows, "equals")):
@@ -190,10 +189,10 @@ def warn_of_order(weights, X):
 
 
 def as_table(X):
-    """Return a pandas table unchanged, any other table by narwhals, else None.
+    """Return a table, by narwhals unless it is from pandas; None for other objects.
 
-    Without narwhals, pandas reads a column five times as fast, allows duplicate names,
-    and keeps times with a zone.
+    For pandas, narwhals is not used: reading a column is five times as fast, duplicate
+    names are allowed, and times keep their zone.
     """
     if not hasattr(X, "columns") or hasattr(X, "iloc"):
         return X if hasattr(X, "columns") else None
@@ -304,7 +303,8 @@ def drop_columns(X, columns, *, width=None):
     drop = set()
     for column in columns:
         if not whole and _names(X) is None:
-            # An array replaces the DataFrame of the fit, already without the column.
+            # X is an array instead of the DataFrame of the fit, and the column is
+            # already missing.
             continue
         position = _position(X, column, owner="The weighting")
         by_name = _names(X) is not None and column in _names(X)
@@ -377,7 +377,7 @@ def append_column(X, values, name):
         return sparse.hstack([X, values[:, np.newaxis]], format=kept)
     X = np.asarray(X)
     if X.dtype.kind not in "fiub":
-        X = X.astype(object)  # numbers stay numbers beside text
+        X = X.astype(object)  # numbers stay numbers next to text
     elif X.dtype.kind == "f":
         values = values.astype(X.dtype)
     return np.column_stack([X, values])

@@ -23,8 +23,8 @@ _VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 def weights_need_support(name):
     """Return whether an ensemble passes its sample_weight to the estimators inside it.
 
-    If True, these must support it. From scikit-learn 1.8 on, a bagging ensemble draws
-    its rows by weight instead.
+    If True, the inner estimators must support `sample_weight`. From scikit-learn 1.8
+    on, a bagging ensemble instead draws its rows by weight.
     """
     return name == "AdaBoostClassifier" or (
         name == "BaggingClassifier" and _VERSION < (1, 8)
@@ -78,7 +78,8 @@ if _VERSION == (1, 8):
     class PassthroughRemainder(FunctionTransformer):
         """Replaces ``remainder="passthrough"`` of a ColumnTransformer before the fit.
 
-        scikit-learn 1.8 does not route metadata to it, and fails with a KeyError.
+        scikit-learn 1.8 does not route metadata to ``"passthrough"``, and fails with a
+        KeyError.
         """
 
 
@@ -104,9 +105,8 @@ def forget_remainder(value):
 def asks_to_print():
     """Return whether scikit-learn reads the parameters in order to print.
 
-    It prints an estimator inside another one without its ``__repr__``, from
-    `get_params`. But `clone` also calls `get_params`, and must get the values
-    themselves.
+    scikit-learn prints a nested estimator from `get_params`, without calling
+    ``__repr__``. But `clone` also calls `get_params`, and must get the real values.
     """
     frame = sys._getframe(2)
     while frame.f_code.co_name == "get_params":  # of an outer estimator
@@ -139,8 +139,8 @@ class ShownByParts:
 class Documented:
     """An estimator whose diagram links to its page in the documentation.
 
-    scikit-learn calls a method with an underscore for it. The address comes from the
-    installed package. Without an address, there is no link.
+    For the link, scikit-learn calls a method whose name starts with an underscore. The
+    address comes from the installed package. Without an address, there is no link.
     """
 
     def _get_doc_link(self):
@@ -184,10 +184,10 @@ def routing_of(estimator):
 def own_requests(estimator, method="fit"):
     """Return the request of an estimator for itself: True, False, an alias, None.
 
-    Some composites use a metadata themselves and also route it, as
-    ``CalibratedClassifierCV`` does with ``sample_weight``. Their own request is in a
-    private attribute of the router; the public `consumes` includes their children.
-    Reading the default requests of a class takes a tenth of a small fit, so they are
+    Some composites both use a metadata and pass it on, as ``CalibratedClassifierCV``
+    does with ``sample_weight``. The request of the composite itself is in a private
+    attribute of the router; the public `consumes` includes the children. Reading the
+    default requests of a class takes a tenth of a small fit, so these requests are
     cached.
     """
     cls = type(estimator)
@@ -210,7 +210,7 @@ def _requests_of(estimator, method):
     return dict(getattr(getattr(routing, method, None), "requests", {}))
 
 
-# Default requests of instances without requests of their own, by class and method.
+# Default requests, by class and method, of instances on which no requests were set.
 _KNOWN_REQUESTS = WeakKeyDictionary()
 
 
@@ -246,9 +246,10 @@ def clone_learner(value):
 
 
 def forget_requests(estimator):
-    """Remove an estimator's record of requests if it equals that of its class.
+    """Remove an estimator's record of requests if it equals the default of its class.
 
-    ``set_fit_request`` creates it, and some packages that store models cannot read it.
+    ``set_fit_request`` creates the record, and some packages that store models cannot
+    read it.
     """
     record = vars(estimator).pop("_metadata_request", None)
     if record is None:
@@ -293,10 +294,10 @@ class TakesCallbacks(CallbackSupportMixin or object):
 def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
     """Call ``take`` on every step, and report each call to callbacks.
 
-    Hooks of a callback are called by the estimator that it is set on. If there is no
-    estimator, one is made here, with the given name. Its one private method is the one
-    that scikit-learn documents for estimators of third parties. The steps end early if
-    a callback requests it.
+    Only an estimator can call the hooks of a callback. If there is no estimator, a
+    small one is created here, with the given name. Its private method is documented by
+    scikit-learn for estimators of third parties. If a callback requests it, the steps
+    end early.
     """
     if not callbacks:
         for step in steps:
@@ -339,10 +340,11 @@ _binning_everywhere = {"fits": 0, "theirs": None, "ours": None}
 def quick_binning():
     """Let histogram gradient boosting bin weighted rows in one sort per column.
 
-    The bins are the same, bit for bit, and so is the model. It applies only to the fits
-    of this thread, and only within this block. Every other fit uses scikit-learn's own
-    code. It does nothing in releases that do not need it, if the boosting was never
-    imported, or with ``SKWEIGHT_QUICK_BINNING=0`` in the environment.
+    The bins are the same, bit for bit, and so is the model. The change applies only to
+    the fits of this thread, and only within this block. Every other fit uses
+    scikit-learn's own code. Nothing changes in releases that do not need it, if the
+    boosting was never imported, or with ``SKWEIGHT_QUICK_BINNING=0`` in the
+    environment.
     """
     needed = sklearn.__version__ in SLOW_BINNING and _BINNING in sys.modules
     if not needed or os.environ.get("SKWEIGHT_QUICK_BINNING") == "0":
@@ -375,8 +377,8 @@ def _with_quick_bins(fit):
     """Return the ``fit`` of the bin mapper, which depends on the present thread.
 
     The columns are binned in joblib threads, which do not know the calling thread. So
-    the choice is made earlier: between the method and a copy of it that finds another
-    function under the same name.
+    the choice is made earlier: the thread gets either the method, or a copy of the
+    method in which the name refers to the faster function.
     """
     if fit.__closure__:  # already replaced
         return fit
@@ -393,7 +395,8 @@ def _with_quick_bins(fit):
 def quick_thresholds(column, max_bins, sample_weight=None):
     """Return the result of scikit-learn's ``_find_binning_thresholds``, bit for bit.
 
-    That function computes percentiles one by one, and sorts and accumulates for each.
+    scikit-learn's function computes one percentile at a time, and sorts all values
+    again for each.
     """
     binning = sys.modules[_BINNING]
     theirs = binning._find_binning_thresholds

@@ -8,28 +8,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-# If the effective rows are below both this share and this number, weights cost too
-# much.
+# Limits, as a share and as a number: a warning needs fewer effective rows than both.
 SMALLEST_SHARE, FEW_EFFECTIVE_ROWS = 0.1, 50
 # Largest harmless share of one row in the total weight, and the smallest number of rows
-# for this rule. Smaller classes are reported by their number of rows, whatever their
-# weights.
+# for this rule. For smaller classes, the number of rows itself is reported as too
+# small.
 LARGEST_SHARE, FEWEST_ROWS = 0.5, 10
 
 
 class Concentration(NamedTuple):
-    """Rows among which a few have nearly all of the weight.
+    """Rows of which a few have nearly all of the weight.
 
     Attributes
     ----------
     code : int or None
-        Position of their class; None stands for all rows.
+        Position of the class of these rows; None if all rows are meant.
     rows : int
         Rows of positive weight.
     effective : float
         Kish's effective number of these rows.
     largest : float
-        Share of the largest weight in their total weight.
+        Share of the largest weight in the total weight of these rows.
     """
 
     code: int | None
@@ -41,15 +40,14 @@ class Concentration(NamedTuple):
 def find_concentration(weights, codes=None):
     """Return the worst concentration of weights in a class or in all rows, or None.
 
-    Factors that are constant within a class weigh classes, not rows, and have no effect
-    here.
+    Factors that are constant within a class do not change the result.
 
     Parameters
     ----------
     weights : ndarray of shape (n_samples,)
         Finite, 0 or more, not all zero.
     codes : ndarray of shape (n_samples,), default=None
-        Positions of the classes of the rows. None: all rows are judged together.
+        Positions of the classes of the rows. None: all rows are examined together.
     """
     counted = weights > 0
     if np.count_nonzero(counted) < FEWEST_ROWS:
@@ -60,7 +58,7 @@ def find_concentration(weights, codes=None):
         codes = np.zeros(weights.size, dtype=np.intp)
     peaks = np.zeros(int(codes.max()) + 1)
     np.maximum.at(peaks, codes, weights)
-    # Relative to the largest weight of the class, so that no weight overflows.
+    # Weights are divided by the largest weight of the class, so that none overflows.
     relative = weights / peaks[codes]
     rows = np.bincount(codes)
     mass = np.maximum(np.bincount(codes, relative), 1.0)

@@ -28,8 +28,8 @@ class Scores(NamedTuple):
     def of(cls, scores, weights=None, *, n_knots=MOST_KNOTS):
         """Return the distribution of scores, with a maximum number of knots.
 
-        If there are more scores, neighbouring scores are replaced by the largest of
-        them. This makes sets larger, never smaller.
+        If there are more scores, each group of neighbouring scores is replaced by its
+        largest score. This can make sets larger, but never smaller.
         """
         order = np.argsort(scores, kind="stable")
         values = np.asarray(scores, dtype=np.float64)[order]
@@ -52,7 +52,7 @@ class Scores(NamedTuple):
         return mass[np.searchsorted(self.values, scores, side="left")]
 
     def quantile(self, coverage, weight):
-        r"""Return the quantile for new rows; infinite if the scores do not reach it.
+        r"""Return the quantile for new rows; infinite if no score is large enough.
 
         With :math:`w_i` the weights of the rows, :math:`w` the weight of the new row,
         and c the coverage,
@@ -68,10 +68,10 @@ class Scores(NamedTuple):
 
 
 def thin(scores, weights, n_rows):
-    """Return a limited number of rows that represent all, and the weight of each.
+    """Return a limited number of rows that represent all rows, with their weights.
 
-    If there are more, rows are drawn in proportion to their weight, evenly over the
-    order of their scores.
+    If there are more rows, some are drawn in proportion to their weight, evenly over
+    the order of their scores.
     """
     weights = np.ones(scores.size) if weights is None else weights
     if scores.size <= n_rows:

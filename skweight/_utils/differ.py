@@ -7,15 +7,15 @@ import numpy as np
 
 from skweight._utils.lookup import params_of
 
-# What a copy of is equal, or the thing itself.
+# Types for which a copy is equal, or is the same object.
 _KEPT_BY_COPIES = str | bytes | type | FunctionType | BuiltinFunctionType | np.ufunc
 
 
 def differ(before, now):
-    """Return whether values of a parameter clearly differ, one a copy of earlier.
+    """Return whether a parameter clearly differs from an earlier copy of its value.
 
     Estimators are compared by their parameters, collections by their entries. Objects
-    of one type that say nothing of their content, such as generators, pass as the same.
+    of the same type whose content is unknown, such as generators, count as equal.
     """
     if before is now:
         return False

@@ -24,12 +24,12 @@ def fitted_on(labels, shift=1.0):
 
 
 def first_feature(X, y):
-    """Return weights that rise with the first feature."""
+    """Return weights that increase with the first feature."""
     return 1 + np.abs(np.asarray(X, dtype=float)[:, 0])
 
 
 def first_above_one(X):
-    """Return a group of each row: whether the first feature is above one."""
+    """Return the group of each row: whether the first feature is above one."""
     return np.asarray(X, dtype=float)[:, 0] > 1
 
 

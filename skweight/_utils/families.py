@@ -7,7 +7,8 @@ from sklearn.frozen import FrozenEstimator
 
 from skweight._utils.lookup import params_of
 
-# By name: importing scikit-learn's ensembles takes a tenth of our own import time.
+# Classes are compared by name, because importing scikit-learn's ensembles takes a tenth
+# of our import time.
 _FORESTS = {"RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier"}
 _VOTERS = _FORESTS | {"DecisionTreeClassifier"}
 _TREES = _VOTERS | {
@@ -31,8 +32,9 @@ _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 def learner_of(estimator):
     """Return the estimator that does the learning inside frozen models and Pipelines.
 
-    For a search, it is the tuned estimator, or the best one found. Any other estimator
-    is its own learner: the members of an ensemble do not show how its average behaves.
+    For a search, this is the tuned estimator, or after the fit the best estimator. Any
+    other estimator is its own learner: the members of an ensemble do not show how its
+    average behaves.
     """
     while True:
         if hasattr(estimator, "steps"):
@@ -63,8 +65,8 @@ def _packages_of_class(cls):
 def takes_codes(estimator, labels):
     """Return whether a classifier takes positions of labels instead of labels.
 
-    XGBoost accepts only the labels 0, 1, and so on, and its ``classes_`` are these. A
-    Pipeline of this library gets the labels, because its steps use them.
+    XGBoost accepts only the labels 0, 1, and so on, and its ``classes_`` are these
+    numbers. A Pipeline of this library gets the labels, because its steps use them.
     """
     if "xgboost" not in packages_of(learner_of(estimator)):
         return False
@@ -80,7 +82,8 @@ _OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
 def gives_raw_scores(estimator):
     """Return whether the predict_proba of an estimator returns raw scores.
 
-    LightGBM does so if the objective is a function, because it does not know the link.
+    LightGBM returns raw scores if the objective is a function, because LightGBM does
+    not know the link function.
     """
     learner = learner_of(estimator)
     if "lightgbm" not in packages_of(learner):
@@ -90,7 +93,7 @@ def gives_raw_scores(estimator):
 
 
 def is_of_trees(estimator):
-    """Return whether a model consists of trees, and so changes much with its rows."""
+    """Return whether a model consists of trees, which change much with the rows."""
     learner = learner_of(estimator)
     of_package = _PACKAGES_OF_TREES.intersection(packages_of(learner))
     return _is_any(learner, _TREES) or bool(of_package)

@@ -8,27 +8,28 @@ from skweight._utils.validation import check_number
 def lure_weights(probability, pool_size, *, order=None):
     r"""Return the weights under which actively chosen rows estimate the pool's risk.
 
-    Active learning labels the most informative rows, so a mean over them is not the
-    mean of the pool. With these weights it is unbiased. The proposal may depend on
-    anything, including earlier labels. Pass the weights as ``sample_weight`` with
-    ``normalize=False``, or average losses with them.
+    Active learning labels the most informative rows, so a mean over these rows differs
+    from the mean of the pool. With the weights of this function, the mean is unbiased.
+    The proposal may depend on anything, including earlier labels. Pass the weights as
+    ``sample_weight`` with ``normalize=False``, or average losses with them.
 
     .. math::
 
         v_m = 1 + \frac{N - M}{N - m} \left(\frac{1}{(N - m + 1)\, q_m} - 1\right),
         \qquad \hat R = \frac{1}{M} \sum_{m=1}^{M} v_m \ell_m
 
-    **Do not divide by their mean.** It is one in expectation, but not in each sample.
-    Dividing by it multiplies every estimate by a random number that depends on the
-    drawn rows: :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum v \ell] / M`. So
-    this is a function and not a strategy, because weights of a strategy have mean one.
-    Divide by the number of rows, never by the sum of weights.
+    **Do not divide the weights by their mean.** The mean is one in expectation, but not
+    in each sample. Dividing by the mean multiplies every estimate by a random number
+    that depends on the drawn rows: :math:`E[\sum v \ell / \sum v]` is not :math:`E[\sum
+    v \ell] / M`. So this is a function and not a strategy, because weights of a
+    strategy have mean one. To average losses, divide by the number of rows, never by
+    the sum of weights.
 
     Parameters
     ----------
     probability : array-like of shape (n_labelled,)
-        Probability with which each row was proposed when it was drawn, among the rows
-        that were still unlabelled; in (0, 1].
+        Probability, in (0, 1], with which each row was drawn from the rows that were
+        still unlabelled at its draw.
     pool_size : int
         Number of rows N in the pool, including labelled rows.
     order : array-like of shape (n_labelled,), default=None
@@ -100,7 +101,7 @@ def lure_weights(probability, pool_size, *, order=None):
                 f"row among the draws; got {order!r}."
             )
         step = order
-    # For the last draw from the whole pool, no correction is left.
+    # The last draw from the whole pool needs no correction.
     unseen = np.maximum(pool_size - step, 1)
     share = (pool_size - n_labelled) / unseen
     return 1 + share * (1 / ((pool_size - step + 1) * probability) - 1)

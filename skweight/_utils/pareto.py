@@ -1,4 +1,4 @@
-"""Pareto smoothing of weights, and the verdict on their tail.
+"""Pareto smoothing of weights, and the verdict about the tail of the weights.
 
 Public as part of :mod:`skweight.weights`.
 """
@@ -15,8 +15,8 @@ from skweight._utils.validation import check_choice, check_weights
 _MIN_WEIGHTS = 25
 _MIN_TAIL = 5
 
-# The largest shape of harmless weights, and the normal quantile that keeps 95 % of
-# their estimates below the verdict (benchmarks/degenerate_weights.py).
+# The largest shape of harmless weights, and the normal quantile for which 95 % of such
+# weights get no bad verdict (benchmarks/degenerate_weights.py).
 _HARMLESS, _QUANTILE = 0.3, 1.75
 
 # Weights whose relative difference is smaller count as equal: weights per class or
@@ -31,9 +31,9 @@ def pareto_smooth(weights, *, log=False, ties="average"):
     r"""Replace the largest weights by their expectation under a fitted tail.
 
     Pareto-smoothed importance sampling: a generalised Pareto distribution is fitted to
-    the tail. Its quantiles replace the largest weights, and none exceeds the largest
-    raw weight. Unlike clipping, it needs no threshold from you. Weights without a
-    continuous tail (weights per class, few rows) are unchanged.
+    the tail. The quantiles of this distribution replace the largest weights, but no
+    value exceeds the largest raw weight. Unlike clipping, smoothing needs no threshold.
+    Weights without a continuous tail (weights per class, few rows) are unchanged.
 
     A large weight is shrunk even if it is correct, so compare the effective sample size
     before and after.
@@ -43,17 +43,19 @@ def pareto_smooth(weights, *, log=False, ties="average"):
     weights : array-like of shape (n_samples,)
         Non-negative raw weights in any unit, before any clipping.
     log : bool, default=False
-        Whether ``weights`` are natural logarithms of weights (not of likelihoods,
-        whose sign would be the opposite). The result is on the same scale.
+        Whether ``weights`` are natural logarithms of weights. Log likelihoods of the
+        source are not weights; their sign must be changed first. The result is on the
+        same scale.
     ties : {"average", "order"}, default="average"
-        Values for rows of equal weight: the mean of their quantiles, so that equal rows
-        stay equal, or the next quantile for each in the order of the rows, as in the
-        published algorithm. Without ties in the tail, both are the same.
+        Values for rows of equal weight. ``"average"``: the mean of the quantiles of
+        these rows, so that equal rows stay equal. ``"order"``: one quantile for each
+        row, in the order of the rows, as in the published algorithm. Without ties in
+        the tail, the results are the same.
 
     Returns
     -------
     smoothed : ndarray of shape (n_samples,)
-        Not normalised. Only the tail differs from the input.
+        Weights, not normalised. Only the tail differs from the input.
 
     Raises
     ------
@@ -104,9 +106,9 @@ def pareto_khat(weights, *, log=False):
     """Return the shape of the weights' tail: how many moments exist.
 
     Below 0.5, the variance of a weighted mean is finite. From 1 on, not even the mean
-    exists, and the estimate depends on its largest weight. It describes the tail of the
-    present rows, and cannot detect a missing sub-population. Pass raw weights: clipping
-    hides the tail.
+    exists, and the estimate depends on its largest weight. The shape describes the tail
+    of the present rows; it cannot detect a missing sub-population. Pass raw weights,
+    because clipping hides the tail.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def pareto_khat(weights, *, log=False):
     khat : float
         The shape, shrunk towards 0.5 in small tails. NaN if it is not defined: fewer
         than 25 positive weights, or an atomic tail (few distinct values, such as one
-        weight per class). NaN is never an alarm.
+        weight per class). NaN does not mean that the weights are bad.
 
     Raises
     ------
@@ -164,7 +166,8 @@ class ParetoDiagnostics(NamedTuple):
     threshold : float
         The largest ``khat`` that is usable with this number of rows.
     n_required : float
-        Number of rows at which this ``khat`` would be usable; infinity from 1 on.
+        Number of rows with which this ``khat`` would be usable; infinite if ``khat`` is
+        at least 1.
     n_tail : int
         Number of rows in the tail.
     tied_share : float
@@ -197,7 +200,7 @@ class ParetoDiagnostics(NamedTuple):
 
 
 def pareto_diagnostics(weights, *, log=False):
-    r"""Judge the tail of raw weights: can estimates with these weights be trusted.
+    r"""Say whether estimates with these weights can be trusted, by their tail.
 
     .. math::
         \hat k_{usable} = \min(1 - 1 / \log_{10} n,\ 0.7), \qquad
@@ -213,7 +216,7 @@ def pareto_diagnostics(weights, *, log=False):
     Returns
     -------
     diagnostics : ParetoDiagnostics
-        Statistics, a verdict in a word, and its reason in a sentence.
+        Statistics, a short verdict, and the reason as a sentence.
 
     Raises
     ------
@@ -223,16 +226,17 @@ def pareto_diagnostics(weights, *, log=False):
     See Also
     --------
     pareto_smooth : The remedy for a usable tail.
-    cap_weights : The remedy for a tail that is not.
+    cap_weights : The remedy for a tail that is not usable.
 
     Notes
     -----
-    O(n). If at least 5 % of a tail repeat another weight, it was rounded, clipped or
-    resampled. Its ``khat`` is given, with the verdict "tied tail".
+    O(n). If at least 5 % of the weights in a tail are repeated, the weights were
+    rounded, clipped or resampled. ``khat`` is then computed, but the verdict is "tied
+    tail".
 
-    A few rows show a heavy tail by chance: of 30 exponential weights 44 % have a
-    ``khat`` above the threshold. The verdict is "unreliable" only if a tail of shape
-    0.3 would have such a ``khat`` in less than about 5 % of draws.
+    With few rows, a tail may look heavy by chance: 44 % of samples of 30 exponential
+    weights have a ``khat`` above the threshold. So the verdict is "unreliable" only if
+    ``khat`` is improbable (about 5 %) for weights of true shape 0.3.
 
     References
     ----------
@@ -283,7 +287,7 @@ def pareto_diagnostics(weights, *, log=False):
 
 
 def _effective(relative):
-    """Return the effective number of weights, however small they are."""
+    """Return the effective number of weights; the weights may be very small."""
     relative = relative / relative.max()
     return float(relative.sum() ** 2 / (relative * relative).sum())
 
@@ -292,7 +296,7 @@ def _by_chance(n_tail):
     """Return the k-hat that at most 5 % of harmless weights exceed.
 
     Harmless means a shape of .3, as for exponential weights and lognormal weights of
-    scale 1. The error of the shape is that of maximum likelihood, shrunk like k-hat.
+    scale 1. The standard error is the error of maximum likelihood, shrunk like k-hat.
     """
     shape = _HARMLESS + _QUANTILE * (1 + _HARMLESS) / np.sqrt(n_tail)
     return _shrunk(shape, n_tail)
@@ -304,7 +308,7 @@ def _shrunk(shape, n):
 
 
 def _judge(tail, threshold, tied_share, n):
-    """Return the verdict on a tail, and its reason."""
+    """Return the verdict about a tail, and the reason."""
     khat, n_tail = tail.khat, tail.values.size
     if khat >= 1:
         return "infinite mean", f"k-hat {khat:.2f} is 1 or more: the tail has no mean"
@@ -366,15 +370,15 @@ class _Tail:
     n_distinct: int
     khat: float = np.nan
     sigma: float = np.nan
-    problem: str = ""  # why k-hat is not defined; empty if it is
+    problem: str = ""  # why k-hat is not defined; empty if k-hat is defined
 
 
 def _fit_tail(relative):
     """Fit the tail of weights that are given relative to their largest value.
 
-    The computation uses weights, not logarithms. A tail is at most a few hundred orders
-    of magnitude below the largest weight. Logarithms of a million weights would cost
-    time and give the same digits.
+    The computation uses weights, not logarithms. Weights in the tail do not underflow,
+    because they are at most a few hundred orders of magnitude below the largest weight.
+    Logarithms would cost time and give the same digits.
     """
     n = relative.size
     size = int(np.ceil(min(n / 5, 3 * np.sqrt(n))))
@@ -404,8 +408,8 @@ def _fit_tail(relative):
                 "are needed to learn a tail"
             ),
         )
-    # A Pareto tail is continuous. Class weights are discrete: their "tail" is a few
-    # values, each repeated in many rows, and has no information about moments.
+    # A Pareto tail is continuous. Class weights are discrete: their "tail" consists of
+    # a few values, each in many rows, and says nothing about moments.
     if n_distinct < _MIN_TAIL or 3 * n_distinct < values.size:
         return _Tail(
             **tail,
@@ -427,7 +431,7 @@ def _fit_generalized_pareto(excess):
     """Return shape and scale of a generalised Pareto distribution.
 
     The profile-posterior mean of Zhang and Stephens (2009). The shape is shrunk towards
-    0.5 as if ten more observations had been seen; the scale is computed before this.
+    0.5 as if there were ten more observations; the scale is computed before shrinking.
 
     Parameters
     ----------
@@ -458,7 +462,7 @@ def _fit_generalized_pareto(excess):
 def _smoothed_values(tail):
     """Return the expected order statistics of the tail under the fitted distribution.
 
-    Relative to the largest weight, ascending, never above 1.
+    Values are relative to the largest weight, ascending, and at most 1.
     """
     n = tail.values.size
     log_survival = np.log1p(-(np.arange(n) + 0.5) / n)

@@ -1,4 +1,4 @@
-"""Progress of long work: what was fitted, k of n, and the seconds."""
+"""Progress of many fits: what was fitted, the number of the fit, and the seconds."""
 
 import sys
 from time import perf_counter

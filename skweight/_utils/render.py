@@ -44,16 +44,16 @@ def as_text(title, lines, tables):
 
 
 def as_html(title, lines, tables=(), items=()):
-    """Return the same as one HTML element, with sentences as a list."""
+    """Return the report as one HTML element, with sentences as a list."""
     parts = [f"<strong>{escape(title)}</strong>", facts(lines)]
     parts += [table(*content) for content in tables]
     return in_notebook("".join(parts) + listing(items))
 
 
 def in_notebook(body):
-    """Return an element with a style that uses the colours of the page around it.
+    """Return an element with a style in the colours of the surrounding page.
 
-    It therefore fits light and dark notebook themes. Text and background have the
+    The element fits light and dark notebook themes: text and background have the
     colours of the page, and lines are a transparent grey.
     """
     return f"<div class='skweight'><style>{_TABLES}</style>{body}</div>"
@@ -95,7 +95,7 @@ def listing(sentences, style=""):
 def page(title, body, path=None):
     """Return a complete page in one file; write it if a path is given.
 
-    It follows the light or dark mode of the reader's system.
+    The page follows the light or dark mode of the reader's system.
     """
     text = (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"

@@ -35,7 +35,7 @@ class RoleWeights(NamedTuple):
 
 
 def multiply(first, second):
-    """Return the product of two weight vectors, either of which may be None."""
+    """Return the product of two weight vectors; each of them may be None."""
     if first is None:
         return second
     if second is None:
@@ -43,15 +43,15 @@ def multiply(first, second):
     try:
         with np.errstate(over="raise"):
             return first * second
-    except FloatingPointError:  # for learners, other sizes make no difference
+    except FloatingPointError:  # if learners get it, the size makes no difference
         return in_range(first) * in_range(second)
 
 
 def without_rounding_noise(weights):
     """Return weights rounded to their first 32 binary digits.
 
-    If weights are multiplied by 1000 and divided by their mean, their last bits change.
-    A forest breaks ties by these bits, so they are rounded away.
+    If weights are multiplied by 1000 and divided by their mean, the last bits change. A
+    forest breaks ties by these bits, so they are rounded off.
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)

@@ -14,8 +14,8 @@ class Sums:
     passes this dict to `_take`. `_totals` returns the sums of all rows. Nothing is
     added before the whole chunk is verified.
 
-    Sums with a key belong to a whole partition. They are stored separately, so that a
-    repeated partition replaces the first one, until `_close` adds them up.
+    Sums with a key belong to a whole partition. Until `_close` adds these sums up, they
+    are stored separately, so that a repeated partition replaces the earlier one.
     """
 
     # Attributes that must be equal when objects are merged.
@@ -53,7 +53,8 @@ class Sums:
         TypeError
             If `other` is of another class.
         ValueError
-            If it was made with other parameters, or both contain the same partition.
+            If `other` was created with other parameters, or if both contain the same
+            partition.
         """
         owner = type(self).__name__
         if type(other) is not type(self):

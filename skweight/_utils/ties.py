@@ -8,9 +8,9 @@ import numpy as np
 class Ties:
     """Groups of rows of equal value, in ascending order.
 
-    Within a group the rows are in any order, which takes a quarter of the time of a
-    stable sort. Results for a group do not depend on this order, except for the
-    rounding of sums.
+    Within a group, the order of the rows is arbitrary; this sort takes a quarter of the
+    time of a stable sort. Results for a group do not depend on this order, except for
+    the rounding of sums.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ _DURATIONS = (timedelta, np.timedelta64)
 def times_as_numbers(X):
     """Return a table in which every column of times holds numbers.
 
-    Dates and times become seconds since 1970 in UTC; without a zone they are read as
+    Dates and times become seconds since 1970 in UTC; times without a zone are read as
     UTC. Periods become the time of their beginning, durations become seconds, and
     missing values become NaN. A table without such columns is returned unchanged, and
     the input is never changed.
@@ -62,7 +62,7 @@ def _in_pandas(X):
             seconds[position] = numbers
     if not seconds:
         return X
-    # By position, because names may be duplicated.
+    # Columns are read by position, because names may be duplicated.
     parts = [
         pd.Series(seconds[position], index=X.index)
         if position in seconds
@@ -88,7 +88,7 @@ def _of_series(column, dtype):
 
 
 def _of_objects(values, kind=None):
-    """Return objects that are times as numbers; None if some are not."""
+    """Return objects that are times as numbers; None if some are not times."""
     there = ~find_missing(values)
     if kind is None:
         entries = values[there].tolist()

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-# Integer labels in a range this small are looked up in a table. Sorting a million of
-# them would take longer than a fast linear fit.
+# If the range of integer labels is at most this large, labels are looked up in a table.
+# Sorting a million labels would take longer than a fast linear fit.
 _LOOKUP_RANGE = 1 << 16
 
 
@@ -22,7 +22,7 @@ def say(value, limit=8):
 
 
 def plain(label):
-    """Return the Python value of a NumPy scalar, anything else unchanged."""
+    """Return the Python value of a NumPy scalar, other values unchanged."""
     return label.item() if isinstance(label, np.generic) else label
 
 
@@ -58,8 +58,8 @@ def list_faults(*parts):
 def n_rows(X, name="X"):
     """Return the number of rows of any two-dimensional container.
 
-    Lazy and distributed containers raise an error here. scikit-learn would fail on them
-    later, or silently load all of them.
+    Lazy and distributed containers raise an error here. scikit-learn would fail later,
+    or silently load all rows.
     """
     root = type(X).__module__.partition(".")[0]
     if root == "polars" and type(X).__name__ == "LazyFrame":
@@ -124,7 +124,7 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
         if not hasattr(getattr(weights, "dtype", None), "kind"):
             weights = np.asarray(weights)
         # NumPy converts strings and dates to numbers, and drops imaginary parts. Such a
-        # column is probably not meant as weights.
+        # column probably does not contain weights.
         if weights.dtype.kind in "cmMSUV" or _holds_strings(weights):
             raise TypeError(f"they are of dtype {weights.dtype}")
         array = np.asarray(weights, dtype=np.float64)
@@ -207,8 +207,8 @@ def check_labels(y, *, owner):
         raise ValueError(f"{owner} needs at least one row; got an empty y.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise _missing_labels(~np.isfinite(y), owner)
-    # Integers and booleans are always classes; checking this by a sort would take
-    # longer than some fits.
+    # Integers and booleans are always classes; a check by sorting would take longer
+    # than some fits.
     if y.dtype.kind not in "iub":
         try:
             check_classification_targets(y)
@@ -229,7 +229,7 @@ def _missing_labels(missing, owner):
 
 def find_missing(values):
     """Return which entries of a vector are None, NaN, NaT or NA."""
-    # NaN and NaT differ from themselves, and NA gives no answer.
+    # NaN and NaT are not equal to themselves, and comparing NA gives NA.
     if values.dtype.kind != "O":
         return values != values
     return np.array(
@@ -268,8 +268,8 @@ def encode_labels(y):
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low == 1:
-            # Two neighbouring integers both occur, so no row must be counted or looked
-            # up.
+            # Only two neighbouring integers are possible and both occur, so no counting
+            # is needed.
             return np.array([low, high], dtype=y.dtype), (y != low).view(np.uint8)
         if high - low < _LOOKUP_RANGE:
             if high <= np.iinfo(np.intp).max:
@@ -277,14 +277,15 @@ def encode_labels(y):
                 if low != 0:
                     shifted = shifted - low
             else:
-                # Only unsigned integers are that large, and they cannot wrap here.
+                # Only unsigned integers are so large, and their difference cannot
+                # overflow.
                 shifted = (y - y.min()).astype(np.intp)
             present = np.bincount(shifted) > 0
             offsets = np.flatnonzero(present)
             table = np.zeros(present.size, dtype=np.min_scalar_type(offsets.size))
             table[offsets] = np.arange(offsets.size)
             # The distance from the lowest label may overflow a small integer type, but
-            # the final sum is right again.
+            # the final sum is correct.
             return offsets.astype(y.dtype) + y.min(), table[shifted]
     classes, codes = np.unique(y, return_inverse=True)
     return classes, codes.astype(np.min_scalar_type(max(classes.size, 1)))
@@ -315,7 +316,7 @@ def positions_of(y, classes, *, owner):
     """Return the position of every label of y among classes; unknown ones raise."""
     known = {plain(label): position for position, label in enumerate(classes)}
     if y.dtype.kind == "O":
-        # Hashed and not sorted: text and numbers may occur together.
+        # Labels are hashed, not sorted, because text and numbers may occur together.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}
         labels, codes = list(order), np.array([order[label] for label in y], np.intp)
     else:
@@ -345,9 +346,9 @@ def values_by_label(values, classes, *, name, strict=True, default=None, remedy=
     name : str
         Name of the mapping for the message.
     strict : bool, default=True
-        Whether unknown and missing labels are errors.
+        Whether unknown and missing labels raise an error.
     default : float, default=None
-        Value of labels without a key if not strict.
+        Value of labels without a key, used if `strict` is False.
     remedy : str, default=""
         What to write for a label that is missing, for the message.
 

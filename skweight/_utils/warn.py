@@ -40,9 +40,9 @@ def unheard(category):
 def warn(message, category):
     """Warn, and point to the line outside of this package that called it.
 
-    A fixed number of frames becomes wrong when a call is moved, or is reached in
-    another way. Lines of scikit-learn and joblib, such as a search around us, are not
-    the caller's line either. In a worker process there are no other lines.
+    A fixed number of stack frames would be wrong for some calls. Lines of scikit-learn
+    and joblib, such as a search that calls us, are also skipped. If there are no other
+    lines, as in a worker process, they are used.
 
     Parameters
     ----------

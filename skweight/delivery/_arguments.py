@@ -60,8 +60,8 @@ NO_ROWS_OF_X = frozenset(
 _TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
 
 
-# Arguments of fit that are added to the scores of each row; and those among them that
-# learners do not accept at prediction.
+# Arguments of fit that are added to the scores of each row; and, of these, the
+# arguments that learners do not accept at prediction.
 OFFSETS = frozenset({"base_margin"})
 
 

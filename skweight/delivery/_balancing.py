@@ -1,7 +1,8 @@
 """Class weights that are parameters of an estimator.
 
-They are emphasis too. Additional weights would count twice. The inversion of the
-emphasis must include them, because they change the class masses in training.
+Such class weights are emphasis, too, so additional weights would count twice. The
+inversion of the emphasis must include these class weights, because they change the
+class masses in training.
 """
 
 import re
@@ -17,7 +18,8 @@ from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 
-# Larger ratios of class masses by weights and by rows cause a warning.
+# Class masses can be computed from weights or from numbers of rows. If the two differ
+# by more than this factor, the fit warns.
 _CLEARLY = 1.1
 
 
@@ -25,8 +27,8 @@ def balances_itself(estimator):
     """Find parameters by which a classifier, or a nested one, balances its classes.
 
     Supported are the class weights of scikit-learn, XGBoost, LightGBM (with its
-    aliases), CatBoost, Keras and of criteria and samplers of PyTorch; balanced
-    ensembles of imbalanced-learn; and samplers that are steps of a Pipeline.
+    aliases), CatBoost, Keras and criteria and samplers of PyTorch; balanced ensembles
+    of imbalanced-learn; and samplers that are steps of a Pipeline.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def inner_multiplier(estimator, classes, mass):
 
 
 def warn_of_two_counts(estimator, classes, mass, counts):
-    """Warn if an estimator balances, and class masses differ by weights and by rows.
+    """Warn if an estimator balances, and weights and rows give other class masses.
 
     Parameters
     ----------
@@ -147,8 +149,8 @@ def _is_balanced_ensemble(estimator):
 def _resamples_classes(sampler):
     """Return whether the purpose of a sampler is to change class frequencies.
 
-    Cleaning samplers such as TomekLinks hardly change them; for FunctionSampler it is
-    not known.
+    Cleaning samplers such as TomekLinks hardly change them; the purpose of a
+    FunctionSampler is not known.
     """
     inner = sampler.get_params(deep=False).get("sampler")
     if inner is not None and hasattr(inner, "get_params"):
@@ -198,7 +200,7 @@ def _balanced_pair(value, classes, share):
 
 
 def _auto_class_weights(value, classes, share):
-    """As of CatBoost."""
+    """In the format of CatBoost."""
     power = {"Balanced": 1.0, "SqrtBalanced": 0.5}.get(value, 0.0)
     return _even(share) ** power
 
@@ -231,7 +233,7 @@ def _unless(*neutral):
     """Return a reader that returns None for neutral values."""
 
     def read(value, params):
-        # The value may be an array, which cannot be compared as a whole.
+        # The value may be an array, so "==" would compare each entry.
         is_neutral = any(
             value is neutral_value or (np.ndim(value) == 0 and value == neutral_value)
             for neutral_value in neutral
@@ -275,7 +277,7 @@ def _tensor(value, params):
 
 
 def _sampler(value, params):
-    """Read a sampler that draws rows with unequal probability."""
+    """Read the weights of a sampler that draws rows with unequal probability."""
     if hasattr(value, "class_multiplier_"):
         return value
     weights = getattr(value, "weights", None)

@@ -59,11 +59,12 @@ _MADE_BY_DEFAULT = {
     ),
 }
 
-# Composites that route metadata twice, where an alias is resolved too early, or that
-# pass on metadata without a request.
+# Composites that route metadata twice (an alias is then resolved too early), and
+# composites that pass on metadata without a request.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 
-# Composites that fit each member on other labels, derived from several classes.
+# Composites that derive new labels from several classes, and fit each member on other
+# labels.
 _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 
 # Composites that use their own sample_weight for a calibrator, not for the learner.
@@ -71,7 +72,7 @@ _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 # estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
-# Composites that had a sample_weight before scikit-learn 1.7, only to pass it on.
+# Composites that, before scikit-learn 1.7, had a sample_weight only to pass it on.
 _PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 LEARNER = "population x emphasis"
@@ -354,7 +355,7 @@ class Plan:
     def _request(self, estimator, path, alias, weights):
         """Request one of the two weight vectors, unless the user passes another one.
 
-        An alias of the user is ignored if nothing was passed under it.
+        An alias of the user is ignored if nothing was passed under this name.
         """
         user_request = own_request(estimator, "sample_weight")
         if isinstance(user_request, str) and user_request in self.passed:
@@ -401,7 +402,7 @@ class Plan:
                 check_no_second_weight(target, [argument])
             alias = f"skweight_argument_{number}"
             if not self._pass(target, argument, alias):
-                # A composite passes it on under the same name.
+                # A composite passes the argument on under the same name.
                 alias = argument
                 for key, child in params.items():
                     if key.startswith(f"{path}__") and is_estimator(child):
@@ -442,7 +443,7 @@ def _loses_in_fit_transform(estimator):
     """Return whether fit of a selector gets metadata that fit_transform does not.
 
     Other composites, such as a ColumnTransformer, keep their own `fit_transform`, which
-    may do more than `fit` and `transform`.
+    may do more than calling `fit` and `transform`.
     """
     if not hasattr(estimator, "transform"):
         return False

@@ -60,8 +60,8 @@ def deliver(
     The ways are tried in this order: the ``sample_weight`` of `fit`; the parameter
     ``class_weight``, if weights are constant per class; the ``priors`` of a
     discriminant analysis, under the same condition; then the policy `unsupported`. A
-    request ``set_fit_request(sample_weight=False)`` is respected. The result does not
-    depend on whether metadata routing is on, and the setting does not change.
+    request ``set_fit_request(sample_weight=False)`` is respected. The result is the
+    same with and without metadata routing, and the setting of the user does not change.
 
     Parameters
     ----------
@@ -78,14 +78,15 @@ def deliver(
         composite. None means ones.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         For estimators that support no weights: raise an error, or fit on rows drawn in
-        proportion to their weights. ``"resample"`` draws as many rows as there are;
-        ``"subsample"`` draws no row twice.
+        proportion to their weights. ``"resample"`` draws as many rows as the training
+        data have; ``"subsample"`` draws no row twice.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
     fit_params : dict, default=None
         Further arguments of `fit`, passed on as in scikit-learn.
     validation : ValidationRows, default=None
-        Rows that an early-stopping learner monitors, alone or last in Pipelines.
+        Rows that an early-stopping learner monitors. The learner stands alone or is the
+        last step of Pipelines.
     labels : ndarray of shape (n_classes,), default=None
         All labels, in order. XGBoost gets their positions if the labels are not 0, 1,
         and so on. None: y is passed on unchanged.
@@ -346,12 +347,12 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     weights : ndarray of shape (n_samples,) or None
         Weights of the rows; None means equal weights.
     classes : ndarray
-        All labels of the stream. The estimator gets them only with its first chunk,
-        because each time it checks the labels of the chunk against them.
+        All labels of the stream. The estimator gets these labels only with its first
+        chunk, because every time it would check the labels of the chunk again.
     takes_weights : function
         Result of `learns_with_weights` for the estimator.
     drawn : bool, default=False
-        Whether the rows were drawn in proportion to some of their weights.
+        Whether the rows were drawn in proportion to a part of their weights.
 
     Returns
     -------
@@ -382,10 +383,10 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
 def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator that does not request sample_weight.
 
-    The classifier around it delivers weights itself. A consumer of sample_weight inside
-    would override ``set_fit_request(sample_weight=False)`` of that classifier. Requests
-    in `forbidden` are set to False. If only None is forbidden, requests of the user
-    stay.
+    The classifier around it delivers weights itself. If a part inside requested
+    sample_weight, this request would override ``set_fit_request(sample_weight=False)``
+    of that classifier. Requests in `forbidden` are set to False. If only None is
+    forbidden, requests of the user stay.
     """
 
     def forbid(routing):

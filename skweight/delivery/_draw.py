@@ -1,7 +1,7 @@
 """Rows drawn by their weights, for learners that accept no weights.
 
-``unsupported="resample"`` draws as many rows as there are, and may repeat rows.
-``"subsample"`` leaves rows out and repeats none.
+``unsupported="resample"`` draws as many rows as the data have, and may repeat rows.
+``"subsample"`` leaves rows out and repeats no row.
 """
 
 import numpy as np
@@ -24,8 +24,8 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
     r"""Draw row positions in proportion to weights, by systematic resampling.
 
     Equidistant points with one uniform random offset are placed on the cumulative
-    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or once
-    more. Independent draws would vary more.
+    weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or one
+    time more. The number would vary more with independent draws.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 
 
 def systematic_subsample(weights, y=None, *, random_state=None):
-    r"""Draw row positions in proportion to weights, none of them twice.
+    r"""Draw row positions in proportion to weights, without repetition.
 
     Row :math:`i` of class :math:`k` is drawn with the probability
 
@@ -78,7 +78,7 @@ def systematic_subsample(weights, y=None, *, random_state=None):
     largest weight. The number :math:`m_k` of rows of each class is fixed. With class
     weights, the class with the largest weight keeps all its rows. If weights differ
     within this class, a row is kept in proportion to its weight. The draw then follows
-    all weights, and a few large weights make it small.
+    all weights, but with a few very large weights, few rows are drawn.
 
     Parameters
     ----------
@@ -129,10 +129,10 @@ def subsample_sizes(weights, codes):
 
 
 def whole_rows(weights, codes):
-    """Return a factor for each class that corrects the rounding of its drawn rows.
+    """Return a factor per class that corrects the rounding of the number of rows.
 
-    With these factors, the total weights of the classes are proportional to the drawn
-    rows. The draw itself does not change.
+    With these factors, the total weight of each class is proportional to its number of
+    drawn rows. The draw itself does not change.
     """
     sizes, masses, unit = _sizes(weights, codes)
     return np.divide(sizes * unit, masses, out=np.ones_like(masses), where=masses > 0)

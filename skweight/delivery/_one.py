@@ -68,7 +68,7 @@ def takes_roles(estimator):
 
 
 def ways_in(estimator):
-    """Return the ways in which an estimator supports weights, best first."""
+    """Return how an estimator supports weights; the best way comes first."""
     ways = ["sample_weight"] if takes_sample_weight(estimator) else []
     params = params_of(estimator)
     if "class_weight" in params:
@@ -177,8 +177,8 @@ def check_no_second_weight(estimator, names):
         )
 
 
-# Estimators that choose a parameter by held-out scores within fit. They would weight
-# these scores by the training weights.
+# Estimators that choose a parameter by held-out scores within fit. Without help, they
+# would weight these scores by the training weights.
 _TUNES_ITSELF = {"LogisticRegressionCV"}
 
 
@@ -221,8 +221,9 @@ def scorer_for(scoring, *, weighted):
 class OwnScore:
     """Scorer that calls the ``score`` of an estimator with the population weights.
 
-    For ``scoring=None`` of a search. Routing is not enough: the ``score`` of a Pipeline
-    accepts weights only as ``sample_weight``, which is not their name in routing.
+    This scorer is for ``scoring=None`` of a search. Routing is not enough: the
+    ``score`` of a Pipeline accepts weights only as ``sample_weight``, but in routing
+    they have another name.
     """
 
     def __call__(self, estimator, X, y, sample_weight=None):
@@ -254,8 +255,8 @@ class OwnScore:
 def fit_called(estimator, X, y, metadata, fit_params=None):
     """Fit a composite directly, with the metadata that it requests.
 
-    Metadata are passed by their names in routing, except those that the composite
-    consumes itself, which are passed by the name of the argument.
+    Metadata are passed by their names in routing. If the composite uses a metadata
+    itself, this metadata is passed by the name of the argument.
     """
     arguments = {}
     user_request = own_request(estimator, "sample_weight")
@@ -297,13 +298,13 @@ class WeightAdapter(BaseEstimator):
     """Wrap an estimator inside a composite that metadata routing cannot reach.
 
     There are six cases: estimators without ``sample_weight`` or without support for
-    routing; estimators in composites that route the same metadata twice, where an alias
-    is resolved too early; selectors whose ``fit_transform`` does not pass metadata on;
-    composites whose parts are replaced by a search after routing; transformers that
-    fail while routing is on; and learners with validation rows, which go through the
-    steps before the learner. The adapter is a router, so that metadata reach it under
-    their names in routing, and fits the estimator as a single estimator. All other
-    attributes and parameters are those of the estimator.
+    routing; estimators in composites that route the same metadata twice, so that an
+    alias is resolved too early; selectors whose ``fit_transform`` does not pass
+    metadata on; composites whose parts are replaced by a search after routing;
+    transformers that fail while routing is on; and learners with validation rows, which
+    go through the steps before the learner. The adapter is a router, so that metadata
+    reach it under their names in routing, and fits the estimator as a single estimator.
+    All other attributes and parameters are those of the estimator.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def _may_hold_traces(value):
     """Return whether an object may contain adapters or requests."""
     if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
         return False
-    # A scorer or a calibrated model is not an estimator, but holds one.
+    # A scorer or a calibrated model is not an estimator, but contains an estimator.
     of_sklearn = type(value).__module__.startswith("sklearn.")
     return of_sklearn or hasattr(value, "get_metadata_routing")
 

@@ -30,8 +30,9 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 # Largest number of source rows from which the statistics of a fit are computed.
 _REPORT_ROWS = 10_000
 
-# From this value on, a fit warns. With some hundreds of rows and full coverage of the
-# target, the mean ratio of every method differs from one by less than .2 (tested).
+# A fit warns if the difference is at least this value. With some hundreds of rows and
+# full coverage of the target, the mean ratio of every method differs from one by less
+# than .2 (tested).
 _MISSING_MASS = 0.3
 LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
@@ -61,7 +62,7 @@ class RatioReport(NamedTuple):
     khat : float
         Shape of the tail of the ratio; NaN if there is no tail.
     verdict : str
-        Verdict of :func:`skweight.weights.pareto_diagnostics` on the ratio.
+        Verdict of :func:`skweight.weights.pareto_diagnostics` about the ratio.
 
     Examples
     --------
@@ -86,9 +87,9 @@ class RatioReport(NamedTuple):
 class BaseDensityRatio(Documented, BaseEstimator):
     """Base class of estimators of the ratio p_target / p_source.
 
-    A subclass implements ``_fit(source, target, rng)`` for two checked samples, and
-    ``_ratio(X)`` for checked rows. ``_fit`` may return out-of-fold ratios of the source
-    rows. See the source of :class:`ULSIF`.
+    A subclass implements ``_fit(source, target, rng)`` and ``_ratio(X)``. Both get data
+    that have been checked. ``_fit`` may return out-of-fold ratios of the source rows.
+    See the source of :class:`ULSIF`.
 
     Examples
     --------
@@ -97,14 +98,15 @@ class BaseDensityRatio(Documented, BaseEstimator):
     True
     """
 
-    # Whether tables must be numeric without missing values; if not, classifiers check.
+    # Whether tables must be numeric without missing values. If False, the classifier
+    # checks the tables.
     _numeric = True
     # Libraries that must use one thread during a fit.
     _one_thread = ("blas",)
-    # Whether the mean of the ratio is one by construction, and has no information.
+    # Whether the mean of the ratio is one by construction and therefore shows nothing.
     _mean_is_fixed = False
-    # A function of source, target and rng that fits on other rows with the choices of
-    # the earlier fit. None if this takes as long as a fit.
+    # Function of source, target and rng. The function fits on other rows and keeps the
+    # parameters chosen by the earlier fit. None if such a fit is not faster.
     _refit = None
 
     def fit(
@@ -178,7 +180,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         self._report(counted, source, source)
         if source.n == n_rows(X_source):
             return counted
-        # Rows of weight zero were not used in the fit, but they have a ratio too.
+        # Rows of weight zero were not used in the fit, but also get a ratio.
         ratio = self.ratio(X_source)
         weight = np.asarray(sample_weight_source, dtype=np.float64)
         ratio[rows_that_count(weight)[0]] = counted
@@ -260,7 +262,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         return other
 
     def _renew(self, target, rng):
-        """Draw again everything that must come only from the rows of a new fit."""
+        """Draw again everything that must depend only on the rows of the new fit."""
 
     # -- for subclasses ----------------------------------------------------------------
 
@@ -294,7 +296,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
             return source, self._fit(source, target, rng)
 
     def _for_coverage(self, ratio):
-        """Return the ratio whose mean over the source shows the missing share."""
+        """Return the ratio; its mean shows the missing share of the target."""
         return ratio
 
     def _report(self, ratio, seen, source):
@@ -403,9 +405,8 @@ def in_chunks(X, function):
 def one_thread(*libraries):
     """Keep numerical libraries to one thread.
 
-    Products of a chunk with a hundred centres are too small for several threads. On a
-    machine with busy cores, threads that wait for each other made a fit forty times
-    slower.
+    The product of a chunk with a hundred centres is too small for several threads. On a
+    busy machine, waiting threads made a fit forty times slower.
     """
     with ExitStack() as stack:
         for library in libraries:

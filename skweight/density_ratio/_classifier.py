@@ -27,8 +27,8 @@ from skweight.exceptions import CalibrationWarning
 
 # A probability this close to 0 or 1 reflects the model and not the data.
 _SMALLEST_PROBABILITY = 1e-6
-# Below the first number of rows, boosted trees are shallow; below the second, the fit
-# uses one thread.
+# With fewer rows than the first number, boosted trees are shallow. With fewer rows than
+# the second, the fit uses one thread.
 _SMALL_ROWS = 10_000
 _FEW_ROWS = 20_000
 _CLASSES = np.array([0, 1])
@@ -59,8 +59,8 @@ class ClassifierRatio(BaseDensityRatio):
         Number of folds, at least 2.
     max_fit_rows : int, default=None
         Largest number of rows of each sample in the fit. If there are more rows, a
-        random sample is used; None uses all rows. With a limit, all ratios are those of
-        the final classifier, which was fitted on few of the rows.
+        random sample is used; None uses all rows. With a limit, all ratios come from
+        the final classifier, not from fold models.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
@@ -69,9 +69,9 @@ class ClassifierRatio(BaseDensityRatio):
     Attributes
     ----------
     estimator_ : classifier
-        Fitted on all rows; class 1 is the target.
+        The classifier, fitted on all rows; class 1 is the target.
     calibrator_ : calibrator or None
-        Fitted on out-of-fold scores.
+        The calibrator, fitted on out-of-fold scores.
     report_ : RatioReport
         Diagnostics of the out-of-fold ratio.
     n_features_in_ : int
@@ -87,13 +87,13 @@ class ClassifierRatio(BaseDensityRatio):
     Warns
     -----
     OverlapWarning
-        If a large share of the target lies where the source has no rows.
+        If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the ratio.
+        If few source rows carry nearly all of the total ratio.
 
     See Also
     --------
-    KernelLogisticRatio : More accurate for smooth ratios of numbers.
+    KernelLogisticRatio : More accurate for numeric columns if the ratio is smooth.
 
     Notes
     -----
@@ -148,7 +148,7 @@ class ClassifierRatio(BaseDensityRatio):
         return ratio if source is everything else None
 
     def _held_out_ratios(self, source, target, splits):
-        """Return the held-out ratios of the rows of two samples.
+        """Return the held-out ratios of all rows of two samples.
 
         The scores of all folds are calibrated together. Each fold therefore takes one
         fit, and no model is fitted on all rows.
@@ -158,8 +158,8 @@ class ClassifierRatio(BaseDensityRatio):
         source, target : Sample
             Checked rows.
         splits : list
-            For every fold two pairs, one for each sample: positions of training rows,
-            and positions of held-out rows.
+            For every fold, a pair for each of the two samples: positions of training
+            rows and positions of held-out rows.
         """
         pairs = [
             (np.r_[train, source.n + more], np.r_[test, source.n + rest])
@@ -170,7 +170,7 @@ class ClassifierRatio(BaseDensityRatio):
         return ratio[: source.n], ratio[source.n :]
 
     def _fit_stacked(self, source, target, rng, pairs=None):
-        """Return the held-out ratios of all rows, of given folds or of drawn folds."""
+        """Return the held-out ratios of all rows; without `splits`, folds are drawn."""
         X = stack(source.X, target.X)
         y = np.repeat(_CLASSES, [source.n, target.n])
         # For small trees, several threads are slower than one.
@@ -208,8 +208,8 @@ class ClassifierRatio(BaseDensityRatio):
         # Scores of new rows do not need the held-out scores.
         self._fitted = fitted._replace(outputs=None, rows=None)
         # Source and target have a weight of one half each, so the odds need no prior
-        # correction. Without calibration, the classifier was fitted on these numbers of
-        # rows.
+        # correction. Without calibration, the odds are divided by the ratio of the
+        # numbers of rows.
         self._prior_odds = target.n / source.n
         self.calibrator_ = None
         if calibrator is not None:

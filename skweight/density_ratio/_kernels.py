@@ -2,11 +2,11 @@
 
 Squared distances are computed in float64, because they are differences of large
 numbers, and by a single matrix product. Only sums over very many rows, and the ratios
-from these sums, use float32 distances. Kernels are float32 if many rows are summed or
-only a choice depends on them, because on most machines the exponential is then several
-times faster. A small fit uses float64, so that the last digits of its input do not
-matter. No step mixes rows, so the kernels of a row do not depend on its chunk. Sums
-over chunks can therefore be merged.
+from these sums, use float32 distances. Kernels are float32 in two cases: many rows are
+summed, or the kernels are used only to choose parameters. On most machines, the
+exponential is then several times faster. A small fit uses float64, so that the last
+digits of its input do not matter. No step mixes rows, so the kernels of a row do not
+depend on its chunk. Sums over chunks can therefore be merged.
 """
 
 from copy import copy
@@ -18,13 +18,14 @@ from sklearn.utils.random import sample_without_replacement
 from skweight._utils.validation import check_number
 from skweight.weights import weighted_quantile
 
-# The kernels of this many rows stay in the cache of a core; larger chunks are slower.
+# Number of rows per chunk. Kernels of so many rows fit in the cache of a core; larger
+# chunks are slower.
 CHUNK_ROWS = 1024
 
 # From this many rows on, kernels are float32.
 _MANY_ROWS = 30_000
 
-# A chunk of a wide table has fewer rows, so that it has at most this many values.
+# Largest number of values in a chunk; chunks of wide tables have fewer rows.
 _CHUNK_VALUES = 1 << 21
 
 # Widths of the default grid, as powers of two times the median distance.
@@ -34,13 +35,13 @@ _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 _LARGEST_TERM = 1e2
 _LARGEST_NORM = 1e30
 
-# A column has outliers if its standard deviation is this many times that of its middle
-# rows.
+# A column has outliers if its standard deviation is more than this multiple of the
+# standard deviation of its middle rows.
 _OUTLIERS = 5.0
 
-# Rows of each sample in the test for outliers; the share of rows at each end that may
-# be outliers; and the width of the middle part of a normal distribution, in standard
-# deviations.
+# For the test for outliers: number of rows of each sample; share of rows at each end
+# that may be outliers; and width, in standard deviations, of the remaining middle part
+# of a normal distribution.
 _ROBUST_ROWS = 10_000
 _TAIL = 0.1
 _BETWEEN_TAILS = 2.563
@@ -73,7 +74,7 @@ def moments(sample):
     X = sample.X
     first = np.zeros(X.shape[1])
     second = np.zeros(X.shape[1])
-    # Relative to one row, so that the square of a large mean causes no cancellation.
+    # Subtract one row first, so that the square of a large mean causes no cancellation.
     origin = 0.0 if sparse.issparse(X) else np.asarray(X[0], dtype=np.float64)
     for rows in chunks(X):
         share = sample.share_of(rows)
@@ -89,7 +90,7 @@ def moments(sample):
 
 
 def scale_columns(source, target, *, standardize):
-    """Return the shift and the scale of every column, each sample counting half.
+    """Return shift and scale of every column; each sample has a weight of one half.
 
     Constant columns get scale 1. If all columns are constant, an error is raised. A
     sparse table is not shifted, because a shift does not change distances. A column
@@ -99,7 +100,7 @@ def scale_columns(source, target, *, standardize):
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
     # The spread between the samples is not included, because it would shrink the
-    # direction of the shift. It is used only if there is no other spread.
+    # direction of the shift. If there is no other spread, it is used.
     variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
@@ -145,8 +146,8 @@ def choose_centers(sample, n_centers, rng):
     X = sample.X
     n = X.shape[0]
     if sample.share is None and n > _MANY_ROWS:
-        # A few additional draws make up for repeated rows, without a number for every
-        # row.
+        # A few additional draws replace repeated rows; this avoids a random number for
+        # every row.
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
         # Exponential clocks: the first clocks that ring are a draw in proportion to the
@@ -231,7 +232,7 @@ class GaussianKernels:
         return Z
 
     def to_exponents(self, sigma):
-        """Return factors that give the exponents of the kernels, and a zero before."""
+        """Return factors for the exponents of the kernels, after a column of zeros."""
         factors = self._to_distances * (-0.5 / sigma**2)
         return np.hstack([np.zeros((factors.shape[0], 1)), factors])
 
@@ -280,7 +281,7 @@ class KernelBasis:
     def features(self, X):
         """Return the basis functions of the rows of one chunk, in float64.
 
-        They do not depend on the chunk of a row, to more than ten digits.
+        To more than ten digits, the values of a row do not depend on its chunk.
         """
         features = np.empty((X.shape[0], self.size))
         exponents = self.kernels._products(X, self._factors)
@@ -344,7 +345,8 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
     ----------
     sigmas : None, float or array-like
         The parameter of the user. None means a grid around the median distance between
-        rows and centres, in which each sample has a weight of one half.
+        rows and centres; source and target each have a weight of one half in the
+        median.
     distances : list of ndarray of shape (n_rows, n_centers)
         Squared distances of the rows of source and target.
     shares : list of ndarray of shape (n_rows,)
@@ -356,7 +358,7 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
         return check_grid(sigmas, None, name="sigmas")
     values, weights = [], []
     for part, share in zip(distances, shares, strict=True):
-        # Some ten thousands of distances are enough for a median.
+        # Some 10,000 distances are enough for a median.
         step = max(1, part.shape[0] // 300)
         part, share = part[::step], share[::step]
         values.append(part.ravel())
@@ -366,7 +368,7 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 
 
 def _weighted_median(values, weights):
-    """Return the smallest positive value with at least half of the weight below."""
+    """Return the weighted median of positive values: the lower one of two."""
     order = np.argsort(values)
     # The distance of a centre to itself is zero except for rounding. The distance to an
     # outlier does not show which distances are small.

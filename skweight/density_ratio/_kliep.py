@@ -41,23 +41,24 @@ class KLIEP(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.1
-        How much the ratio is bounded. 0 is KLIEP as published. 0.1 bounds the relative
-        ratio by ``1 / alpha = 10`` and makes the choice of the width more stable.
-        Raising it makes the ratio flatter. It is the share of the target in the
-        denominator, in [0, 1). At 0, narrow kernels are not penalised where the source
-        has no row, and the ratio is very large there.
+        Share of the target in the denominator, in [0, 1). This share bounds the
+        relative ratio by ``1 / alpha``. 0 is KLIEP as published; 0.1 bounds the ratio
+        by 10 and makes the choice of the width more stable. A larger share makes the
+        ratio flatter. At 0, narrow kernels in regions without source rows are not
+        penalised, and the ratio is very large there.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain ratio.
     n_centers : int, default=200
         Number of kernels, at most the number of distinct target rows. Raising it fits
-        finer detail. Most coefficients of the result are zero.
+        finer detail. Most fitted coefficients are zero.
     sigmas : float or array-like, default=None
         Width of the kernels, or several candidates, in units of the standardised
-        features. None tries six widths around the median distance of rows to centres.
+        features. None tries six widths around the median distance between rows and
+        centres.
     cv : int, default=None
         Number of folds of the likelihood cross-validation that chooses the width. None
         scores each width by a first-order approximation of leaving out single rows of
-        both samples. It takes one fit instead of ``cv``.
+        both samples. This takes one fit instead of ``cv`` fits.
     standardize : bool, default=True
         Whether every column is divided by its standard deviation. Source and target
         have a weight of one half each in this deviation.
@@ -66,9 +67,9 @@ class KLIEP(RelativeDensityRatio):
     max_selection_rows : int, default=2000
         Rows of each sample for the choice of the width; at least 10.
     max_fit_rows : int, default=10000
-        Largest number of target rows in the final fit. If there are more, a random
-        sample is used. None uses all rows; the memory is then their number times the
-        number of centres. All source rows are always used.
+        Largest number of target rows in the final fit. If there are more target rows, a
+        random sample is used. None uses all rows; the memory then grows with the number
+        of target rows times the number of centres. All source rows are always used.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres, samples and folds.
 
@@ -81,7 +82,7 @@ class KLIEP(RelativeDensityRatio):
     cv_results_ : dict of ndarray
         ``"param_sigma"``, ``"mean_test_score"``, ``"rank_test_score"``.
     optimality_gap_ : float
-        How far the mean log likelihood can be from its maximum.
+        Upper bound of the difference between the mean log likelihood and its maximum.
     n_iter_ : int
         Steps of the final fit.
     report_ : RatioReport
@@ -99,9 +100,9 @@ class KLIEP(RelativeDensityRatio):
     Warns
     -----
     OverlapWarning
-        If a large share of the target lies where the source has no rows.
+        If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the ratio.
+        If few source rows carry nearly all of the total ratio.
 
     See Also
     --------
@@ -227,7 +228,7 @@ class KLIEP(RelativeDensityRatio):
         )
 
     def _held_out(self, tables, shares, source_rows, target_rows):
-        """Return the score of one fold, both samples held out."""
+        """Return the score of one fold of held-out source and target rows."""
         (train, test), (train_t, test_t) = source_rows, target_rows
         at_source, at_target = tables
         share, share_t = (
@@ -259,7 +260,7 @@ def mixture_unit(mean_source, mean_target, alpha):
     """Return the factors that make each basis function's mean in the denominator one.
 
     A basis function that is zero for all source rows would make the likelihood
-    infinite. Its factor is zero.
+    infinite. The factor of such a function is zero.
     """
     mean = (1 - alpha) * mean_source + alpha * mean_target
     seen = mean > 1e-12
@@ -279,9 +280,9 @@ def leave_one_out_score(
 ):
     r"""Return the first-order leave-one-out likelihood, and the proportions.
 
-    Leaving out a target row multiplies its own likelihood by one minus its leverage.
-    Leaving out a source row changes the normalising constant. Both effects follow from
-    the Hessian at the optimum, so one fit for each width is enough:
+    Leaving out a target row multiplies the likelihood of the row by one minus its
+    leverage. Leaving out a source row changes the normalising constant. Both effects
+    follow from the Hessian at the optimum, so one fit for each width is enough:
 
     .. math::
         \sum_j g_j (\log r_j + \log(1 - \ell_j))
@@ -305,10 +306,12 @@ def leave_one_out_score(
     own = (source[:, support] * unit[support]).astype(np.float64)
     products = (own * share_source[:, np.newaxis]).T @ own
     share = float(share_source @ share_source)
-    # One row may have the whole share, except for rounding errors of the other rows.
+    # One row may have the whole share; the other rows then have shares of zero up to
+    # rounding.
     rest = max(1 - share, np.finfo(np.float64).eps)
     penalty = (np.sum(inverse * products) - 1) * share / rest
-    # The kernel of a centre fits its own row too closely for an evaluation.
+    # A row that is a centre would be fitted too closely, so it cannot be used to
+    # evaluate.
     judged = share_target * ~is_center
     if not judged.any():
         judged = share_target

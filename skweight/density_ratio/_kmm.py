@@ -18,8 +18,8 @@ _MAX_ITER = 5000
 class KMM(BaseDensityRatio):
     r"""Match the kernel means of source and target (kernel mean matching).
 
-    Weights of the source rows are chosen so that every smooth function has the same
-    mean over the weighted source as over the target:
+    Weights of the source rows are chosen so that every smooth function has about the
+    same mean over the weighted source and over the target:
 
     .. math::
         \min_w \tfrac12 w^\top K w - \kappa^\top w + \tfrac{\lambda}{2} \|w - 1\|^2
@@ -28,15 +28,16 @@ class KMM(BaseDensityRatio):
     where :math:`K` holds the mean-one kernel products of source rows and :math:`\kappa`
     the mean kernel of each source row with the target. Use it for small data: time and
     memory grow with the square of the number of source rows. The ridge pulls weights
-    towards one. Without it, the solution is a few very large weights. Published
-    implementations have no ridge. On all problems we tried, they were worse than no
-    weighting.
+    towards one. Without a ridge, the solution consists of a few very large weights.
+    Published implementations have no ridge; on all problems that we tried, their
+    weights were worse than no weights.
 
     Parameters
     ----------
     ridge : float, default=0.01
-        The :math:`\lambda` above, in (0, inf). Raising it makes weights more even. On
-        eleven problems the default was better than 0.1 and one over the root of n.
+        The :math:`\lambda` above, in (0, inf). A larger ridge makes the weights more
+        equal. On eleven problems, the default was better than 0.1 and better than
+        :math:`1/\sqrt{n}`.
     bound : float, default=50.0
         Largest weight B, at least 1.
     sigma : float, default=None
@@ -45,8 +46,8 @@ class KMM(BaseDensityRatio):
     standardize : bool, default=True
         Whether every column is divided by its standard deviation first.
     max_rows : int, default=4000
-        Largest number of source rows. If there are more, an error states the memory
-        they would need; you can then raise the limit.
+        Largest number of source rows. If there are more rows, the fit raises an error
+        that states the memory needed; you can then raise the limit.
     max_target_rows : int, default=20000
         Largest number of target rows for the kernel mean. If there are more rows, a
         random sample is used.
@@ -144,7 +145,8 @@ class KMM(BaseDensityRatio):
         K = self._source.kernels(distances, self.sigma_)
         self._target_share = target.shares()
         kappa = in_chunks(source.X, self._target_mean)
-        # Rows in proportion to their share: a weight of two is the same as two rows.
+        # Rows are drawn in proportion to their share: a row of weight two counts like
+        # two rows.
         root = np.sqrt(share)
         K *= root[:, np.newaxis]
         K *= root
@@ -171,7 +173,7 @@ class KMM(BaseDensityRatio):
 def _box_minimum(K, c, ridge, upper, *, tol=1e-12):
     """Return the minimum of u' (K + ridge I) u / 2 - c' u over 0 <= u <= upper.
 
-    Accelerated projected gradients are used, with a restart whenever the step has a
+    The method is accelerated projected gradients; it restarts whenever a step has a
     positive product with the gradient. The ridge makes convergence linear.
     """
     # The largest eigenvalue is at most the trace, which is one. A few power steps give

@@ -40,16 +40,17 @@ class KernelLogisticRatio(BaseDensityRatio):
 
     with standardised features z and kernels :math:`\varphi` on centres from both
     samples. If the log ratio is smooth, this is the most accurate single method of this
-    module, in one dimension and in twenty.
+    module, both in one dimension and in twenty dimensions.
 
     Parameters
     ----------
     n_centers : int, default=100
-        Number of kernels; each sample gives half of the centres. 0 means a plain ridge
-        logistic regression, which is hard to improve if the log ratio is linear.
+        Number of kernels; half of the centres come from each sample. 0 means a plain
+        ridge logistic regression; if the log ratio is linear, kernels do not improve
+        it.
     sigmas : float or array-like, default=None
         Width of the kernels, or several candidates, in units of the standardised
-        features. None tries a half, one and two median distances.
+        features. None tries 0.5, 1 and 2 times the median distance.
     lambdas : float or array-like, default=None
         Ridge on all coefficients except the constant, or several candidates. Raising it
         moves the ratio towards one. None tries six values from 1e-5 to 1.
@@ -59,9 +60,9 @@ class KernelLogisticRatio(BaseDensityRatio):
     max_selection_rows : int, default=2000
         Rows of each sample for the choice of width and ridge; at least 10.
     max_fit_rows : int, default=10000
-        Largest number of rows of each sample in the final fit. If there are more, a
-        random sample is used. None uses all rows; the memory is then their number times
-        features and centres.
+        Largest number of rows of each sample in the final fit. If there are more rows,
+        a random sample is used. None uses all rows; the memory then grows with the
+        number of rows times the number of features and centres.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres and samples.
 
@@ -90,9 +91,9 @@ class KernelLogisticRatio(BaseDensityRatio):
     Warns
     -----
     OverlapWarning
-        If a large share of the target lies where the source has no rows.
+        If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the ratio.
+        If few source rows carry nearly all of the total ratio.
 
     See Also
     --------
@@ -100,8 +101,8 @@ class KernelLogisticRatio(BaseDensityRatio):
 
     Notes
     -----
-    Each ridge and width takes :math:`O(n (d + b)^2)` time on the rows for the choice. A
-    sparse table becomes dense one chunk at a time, so the number of columns should be
+    The choice takes :math:`O(n (d + b)^2)` time for each ridge and width. A sparse
+    table becomes dense one chunk at a time, so the number of columns should be
     moderate.
 
     References
@@ -152,7 +153,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
-        # Only a choice depends on these kernels; float32 takes half the time.
+        # These kernels are used only to choose parameters; float32 takes half the time.
         linear = np.concatenate([self._linear(one.X) for one in samples])
         linear = linear.astype(np.float32)
         distances = [all_distances(self._kernels, one.X) for one in samples]
@@ -195,7 +196,7 @@ class KernelLogisticRatio(BaseDensityRatio):
         self.coef_ = _newton(F, s, v, self.lambda_, self.coef_, tol=1e-14)[0]
 
     def _draw_kernels(self, source, target, mean, scale, rng):
-        """Return kernels on centres; each sample gives half of them."""
+        """Return kernels on centres; half of the centres come from each sample."""
         tables = []
         n_target = (self.n_centers + 1) // 2
         for sample, n in ((target, n_target), (source, self.n_centers - n_target)):
@@ -210,7 +211,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         return np.hstack([self._linear(X), kernels])
 
     def _linear(self, X):
-        # One row a million deviations away would otherwise determine a slope.
+        # Otherwise a single row, a million standard deviations away, would determine a
+        # slope.
         return self._kernels.linear(X, _REACH if self.standardize else np.inf)
 
     def _ratio(self, X):

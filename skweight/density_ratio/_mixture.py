@@ -8,10 +8,10 @@ import numpy as np
 # ridge changes the steps, but not the minimum.
 _RIDGE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}
 
-# At most this many proportions of zero may become positive in one step.
+# Largest number of zero proportions that may become positive in one step.
 _NEWCOMERS = 30
 
-# A proportion below this is zero except for rounding.
+# A proportion below this value counts as zero (rounding).
 _SMALLEST = 1e-12
 
 
@@ -34,15 +34,15 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     .. math:: f(t) = -\sum_j g_j \log (A t)_j + \sum_l t_l, \qquad t \ge 0
 
     satisfies the constraint. Each step minimises the quadratic model of f over the
-    non-negative orthant, which sets most proportions to zero permanently. The step is
-    halved until f decreases. A step changes only the positive proportions, and of the
-    others those of steepest descent. Its cost therefore depends on few proportions.
+    non-negative orthant, so most proportions become zero and stay zero. The step is
+    halved until f decreases. To keep steps cheap, a step changes only the positive
+    proportions and those zero proportions that decrease f fastest.
 
     Parameters
     ----------
     A : ndarray of shape (n_rows, n_components)
-        Density of each component in each row, not negative, float32 or float64; no
-        row is all zero.
+        Density of each component in each row, at least zero; float32 or float64. Every
+        row has a positive density.
     share : ndarray of shape (n_rows,)
         Share of each row, summing to one.
     start : ndarray of shape (n_components,), default=None
@@ -72,7 +72,8 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     gap = np.inf
     for n_iter in range(max_iter + 1):
         gradient = 1 - ((share / likelihood).astype(A.dtype) @ A).astype(np.float64)
-        # Zero if a proportion is positive, not negative otherwise.
+        # At the optimum, zero for positive proportions and at least zero for the
+        # others.
         gap = max(float(-gradient.min()), float(np.abs(gradient @ t)))
         if gap <= tol or n_iter == max_iter:
             break
@@ -122,14 +123,15 @@ def nonnegative_quadratic(H, c, *, start):
 
     This is the method of Lawson and Hanson on the normal equations. The variable of
     steepest descent enters the free set. Variables that a step would make negative
-    leave it.
+    leave the free set.
     """
     n = c.size
     free = start > 1e-9
     y = np.zeros(n)
     scale = np.abs(c).max() + 1e-300
     for _ in range(3 * n):
-        # Inner loop: the unconstrained minimum on the free set, cut at the boundary.
+        # Inner loop: go to the unconstrained minimum on the free set, but stop at the
+        # boundary.
         for _ in range(n):
             if not free.any():
                 y[:] = 0.0
@@ -144,8 +146,7 @@ def nonnegative_quadratic(H, c, *, start):
             bad = solved <= 0
             ratios = old[bad] / np.maximum(old[bad] - solved[bad], 1e-300)
             new = old + ratios.min() * (solved - old)
-            # Variables at the boundary leave the free set, and so do those that began
-            # outside.
+            # Variables at the boundary, or outside from the start, leave the free set.
             new[bad & (new <= 1e-14 * scale)] = 0.0
             leaving = bad & (new <= 0.0)
             if not leaving.any():

@@ -47,8 +47,8 @@ class RelativeDensityRatio(BaseDensityRatio):
         return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
 
     def _renew(self, target, rng):
-        # Sums of kernels on target rows are larger at a row that is a centre. A
-        # held-out row must not be a centre, because its score would be too good.
+        # A sum of kernels is larger at a row that is a centre. A held-out row must
+        # therefore not be a centre: its score would be too good.
         kernels = self._basis.kernels
         centers = target.X[choose_centers(target, self.n_centers, rng)]
         kernels = GaussianKernels(centers, kernels.mean, kernels.scale)

@@ -25,8 +25,8 @@ from skweight.density_ratio._tables import Sample, numbers, take_rows
 from skweight.density_ratio._ulsif import ULSIF
 from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 
-# A runner-up is as good as the best if its paired difference to it is below this many
-# standard errors.
+# The runner-up counts as equally good if its paired difference to the best candidate is
+# below this number of standard errors.
 _STANDARD_ERRORS = 2.0
 
 # Logarithms of ratios are averaged within these bounds, because zeros are infinite.
@@ -36,18 +36,19 @@ _BOUNDS = (1e-3, 1e3)
 class DensityRatioSearch(BaseDensityRatio):
     r"""Choose the density-ratio estimator with the best score on held-out rows.
 
-    The default of the library. No method is always the best: a logistic ratio is the
-    best if the log ratio is linear, and worse than no weighting if it is not. Here each
-    candidate is fitted on folds of source and target and scored on the held-out rows.
-    The best candidate is fitted on all rows. If the paired difference between the
-    runner-up and the best is within two standard errors, the two are averaged,
+    This search is the default of the library, because no method is always the best. For
+    example, a logistic ratio is the best method if the log ratio is linear; otherwise
+    it can be worse than no weighting. Each candidate is fitted on folds of source and
+    target and scored on the held-out rows. The best candidate is fitted on all rows. If
+    the paired difference between the runner-up and the best is within two standard
+    errors, the two are averaged,
 
     .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
 
-    The average is more accurate than either if both are good, and otherwise makes no
-    difference. The mean ratio over held-out source rows should be 1. If it is above 2,
-    the ratio is far too large on some rows. The log loss does not show this, because a
-    single row hardly changes it. Such a candidate therefore comes last and is not
+    If both are good, the average is more accurate than each of them. The mean ratio
+    over held-out source rows should be 1. If this mean is above 2, the ratio is far too
+    large on some rows. The log loss hardly changes with a single row, so it does not
+    show such errors. A candidate with a mean above 2 therefore comes last and is not
     averaged.
 
     Parameters
@@ -60,21 +61,21 @@ class DensityRatioSearch(BaseDensityRatio):
         tables with categories or missing values it tries boosted trees and a logistic
         regression.
     scoring : {"log_loss", "ukl", "lsif"}, default="log_loss"
-        Score of the held-out rows, see :meth:`score`. The log loss is bounded for
-        every ratio, so that no single row decides.
+        Score of the held-out rows, see :meth:`score`. The log loss grows slowly, so no
+        single row decides the choice.
     cv : int, default=3
-        Number of folds, at least 2. Raising it makes the fits more similar to the final
-        one. Each fold takes one more fit of every candidate.
+        Number of folds, at least 2. With more folds, the fits are more similar to the
+        final fit. Each fold takes one more fit of every candidate.
     average : bool, default=True
         Whether a runner-up that is as good as the best is averaged with it.
     max_selection_rows : int, default=2500
-        Rows of each sample for the choice; at least 10. The final fit uses as many rows
-        as its estimator allows. Raising it helps to distinguish close candidates.
+        Rows of each sample for the choice; at least 10. More rows help to distinguish
+        similar candidates. The final fit uses as many rows as its estimator allows.
     n_jobs : int or None, default=None
         Number of fits to run in parallel.
     verbose : int, default=0
-        Whether to print a line to standard error after each candidate, and after each
-        final fit: what was fitted, k of n, and the seconds.
+        Whether to print a line to standard error after each candidate and each final
+        fit: the name, the number of the fit, and the seconds.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, and of every candidate without a seed.
 
@@ -108,7 +109,7 @@ class DensityRatioSearch(BaseDensityRatio):
     Notes
     -----
     The cost is ``cv`` fits of every candidate on at most ``max_selection_rows`` rows,
-    and one or two final fits. Width and ridge come from one fit on all of these rows.
+    and one or two final fits. Width and ridge are chosen once, on all of these rows.
     The scores of a classifier are calibrated once, over all folds. With the default
     candidates, the time is linear in n.
 
@@ -161,7 +162,7 @@ class DensityRatioSearch(BaseDensityRatio):
         rows, fits = self._held_out_scores(source, target, candidates, rng)
         names = list(rows)
         scores = {name: _mean(*rows[name]) for name in names}
-        # Candidates whose result is not a ratio come last, and are not averaged.
+        # A candidate whose result is not a ratio comes last and is not averaged.
         exploded = {
             name: fits[name].mean for name in names if fits[name].mean > LARGEST_MEAN
         }
@@ -236,7 +237,7 @@ class DensityRatioSearch(BaseDensityRatio):
     def _held_out_scores(self, source, target, candidates, rng):
         """Return the scores of held-out rows, with their shares, by candidate.
 
-        Also return the fits on all rows that were used for the choice.
+        Also return the fits on all rows used for the choice.
         """
         samples = [
             subsample(one, self.max_selection_rows, rng) for one in (source, target)
@@ -316,9 +317,9 @@ def default_candidates(X, *, numeric):
 
 
 class _Fit(NamedTuple):
-    """An estimator and its ratio of all source rows; None if it must still be fitted.
+    """An estimator, and its ratio of all source rows (None before the final fit).
 
-    An estimator that has chosen its parameters is fitted again with this choice.
+    An estimator that has chosen its parameters is fitted again with these parameters.
     ``mean`` is the mean of the ratio over held-out rows of the source.
     """
 
@@ -333,7 +334,7 @@ def _fit_ratio(estimator, source, target):
 
 
 def _fit_all(fit, source, target):
-    """Return the same, fitted on all rows."""
+    """Return the estimator fitted on all rows, with its ratios."""
     if not fit.has_chosen:
         return fit._replace(ratio=_fit_ratio(fit.estimator, source, target))
     fitted = fit.estimator._refitted(source, target)
@@ -345,8 +346,8 @@ def _fit_all(fit, source, target):
 def _held_out_ratios(estimator, source, target, splits):
     """Return the ratios of held-out rows of both samples, or the error.
 
-    Also return the fit on all rows, if the estimator chooses width and ridge. It makes
-    this choice on all rows, once for all folds.
+    If the estimator chooses width and ridge, also return its fit on all rows. This
+    choice is made once and used in all folds.
     """
     try:
         with _quietly():

@@ -20,7 +20,7 @@ class KernelMoments(NamedTuple):
     gram : ndarray of shape (n_basis, n_basis)
         Mean of each product of two basis functions.
     mass : float
-        Sum of the weights of the rows; their number without weights.
+        Sum of the weights of the rows; without weights, the number of rows.
     n_rows : int
         Number of rows.
 
@@ -46,7 +46,8 @@ class KernelStatistics(Sums):
 
     The sums are all that :class:`ULSIF` needs from a population, in a few kilobytes.
     Chunks may come in any order and on any machine. `merge` adds the sums of other
-    machines. The result equals that of all rows at once, to rounding in float64.
+    machines. The result equals the sums over all rows at once, up to rounding in
+    float64.
 
     Parameters
     ----------

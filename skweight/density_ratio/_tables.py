@@ -197,7 +197,7 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
 
 
 def rows_that_count(weight):
-    """Return the positions of rows that have a share of the weight, and the shares.
+    """Return the positions of rows with a positive share of the weight, and the shares.
 
     The share of a row may be zero because its weight is tiny compared to another row.
     """
@@ -214,7 +214,7 @@ def plain_table(X):
 
 
 def numbers(X, *, owner, name):
-    """Return a table as float array or CSR matrix, or name the columns that are not."""
+    """Return a table as float array or CSR matrix, or raise with bad columns."""
     remedy = (
         "Encode them as numbers, or use ClassifierRatio, which takes any table that "
         "its classifier takes"

@@ -23,9 +23,9 @@ class ULSIF(RelativeDensityRatio):
     r"""Fit the density ratio by least squares, in closed form (uLSIF, RuLSIF).
 
     The ratio is a constant plus a sum of Gaussian kernels, whose centres are drawn from
-    the target. It minimises the squared error under the source. One eigendecomposition
-    per width gives the leave-one-out scores of all ridges, so no parameter needs to be
-    chosen. This is the fastest of the kernel methods.
+    the target. The fit minimises the squared error over the source. One
+    eigendecomposition per width gives the leave-one-out scores of all ridges, so ULSIF
+    chooses width and ridge itself. This is the fastest of the kernel methods.
 
     .. math::
         r(x) = \theta^\top \varphi(x), \qquad
@@ -38,13 +38,13 @@ class ULSIF(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.0
-        0 estimates the plain ratio, as published. 0.1 or 0.2 is more stable if the
-        ratio is large in places. Raising it makes the ratio flatter. It is the share of
-        the target in the denominator, in [0, 1). Above 0 the ratio is the relative
-        ratio :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most :math:`1 /
-        \alpha`. It can be estimated even if the plain ratio has no finite variance. At
-        0 the target is used only in the mean of the kernels. A part of the target that
-        the source does not cover may then go unnoticed.
+        Share of the target in the denominator, in [0, 1). 0 estimates the plain ratio,
+        as published. 0.1 or 0.2 is more stable if some ratios are large. A larger share
+        makes the ratio flatter. Above 0 the result is the relative ratio :math:`p_t /
+        (\alpha p_t + (1 - \alpha) p_s)`, which is at most :math:`1 / \alpha`. The
+        relative ratio can be estimated even if the plain ratio has no finite variance.
+        At 0, the target is used only in the mean of the kernels, so the fit may not
+        notice a part of the target that the source does not cover.
     back_transform : bool, default=False
         Whether `ratio` maps the relative ratio back to the plain ratio. With ``alpha``
         of 0.1 or 0.2 this is more accurate than ``alpha=0``. The map is :math:`(1 -
@@ -54,11 +54,11 @@ class ULSIF(RelativeDensityRatio):
         finer detail, at quadratic cost.
     sigmas : float or array-like, default=None
         Width of the kernels, or several candidates, in units of the standardised
-        features. None tries eleven widths around the median distance of rows to
+        features. None tries eleven widths around the median distance between rows and
         centres.
     lambdas : float or array-like, default=None
-        Ridge, or several candidates. Raising it makes the ratio smoother and smaller.
-        None tries seven values from 1e-5 to 10.
+        Ridge, or several candidates. A larger ridge makes the ratio smoother and
+        smaller. None tries seven values from 1e-5 to 10.
     standardize : bool, default=True
         Whether every column is divided by its standard deviation. Source and target
         have a weight of one half each in this deviation.
@@ -93,9 +93,9 @@ class ULSIF(RelativeDensityRatio):
     Warns
     -----
     OverlapWarning
-        If a large share of the target lies where the source has no rows.
+        If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the ratio.
+        If few source rows carry nearly all of the total ratio.
 
     See Also
     --------
@@ -209,7 +209,7 @@ class ULSIF(RelativeDensityRatio):
         Returns
         -------
         self : object
-            The fitted estimator. Its report is still that of the first fit.
+            The fitted estimator. `report_` is unchanged; it describes the first fit.
         """
         for sums in (source, target):
             if not self._basis.same_as(sums.basis):
@@ -241,7 +241,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     Each row is left out of the sums of its own sample. The ratio of the row is then
     computed without it. With :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`,
     leaving one row out changes H by a matrix of rank one. All refits therefore follow
-    from inner products in the metric :math:`H^{-1}`: of a row with itself, and of a row
+    from two inner products in the metric :math:`H^{-1}`: a row with itself, and a row
     with h.
 
     Parameters
@@ -263,7 +263,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     as64 = np.float64
     H_source = _gram(source, share_source)
     h = share_target.astype(as64) @ target
-    # Remaining mass of a sample without one of its rows.
+    # Mass of a sample without one of its rows.
     rest_source = max(1 - share_source @ share_source, 1e-12)
     rest_target = max(1 - share_target @ share_target, 1e-12)
 
@@ -275,7 +275,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
             (1 - alpha) * H_source + alpha / rest_target * H_target
         )
     else:
-        # The matrices differ by a factor only, so the eigenvectors are computed once.
+        # The matrices differ only by a factor, so the eigenvectors are computed once.
         values, vectors = without_target = np.linalg.eigh(H_source)
         without_source = shrunk * values, vectors
 

@@ -62,7 +62,7 @@ class ClassMix:
 def _errors(ratio, proportions, weight):
     """Return the standard error of each proportion; the others keep their ratios.
 
-    The Fisher information of one proportion is the sum of squared scores.
+    The Fisher information about one proportion is the sum of squared scores.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)

@@ -1,6 +1,6 @@
 """The statistics that a monitor tests.
 
-Every statistic is a weighted mean over rows, so that only sums are stored.
+Every statistic is a weighted mean over rows, so only sums need to be stored.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from skweight.weights import weighted_quantile
 # Probabilities are clipped before their log odds are computed, because a class without
 # votes in a forest would have infinite log odds.
 CLIP = 1e-4
-# With a smaller spread, all log odds are equal except for rounding.
+# With a smaller spread, all log odds count as equal (rounding).
 _LEAST_SPREAD = 1e-60
-# Figures whose tolerance is relative to the frequency of their class.
+# Figures with a tolerance relative to the frequency of their class.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
 COUNTS = ("class frequency", "predicted share", "recall", "weights above quantile")
 
@@ -34,7 +34,8 @@ class FigureName(NamedTuple):
 class Predictions(NamedTuple):
     """Predictions for rows: probabilities, labels, and weights of the strategy.
 
-    Positions in `predicted` beyond the classes are decisions that are not labels.
+    In `predicted`, positions from ``len(classes)`` on are decisions that are not
+    labels.
     """
 
     proba: np.ndarray | None
@@ -65,8 +66,8 @@ class Predictions(NamedTuple):
 def _row_weights(weighting, X):
     """Return the product of the weights that depend on X only, or None.
 
-    Weights that depend on the class are not included. They change with the class
-    frequencies, which are monitored separately.
+    Weights that depend on the class are not included. Such weights change with the
+    class frequencies, and these are monitored separately.
     """
     total = None
     for factor in getattr(weighting, "factors_", [weighting]):
@@ -92,10 +93,11 @@ class Figures:
     ----------
     classes : ndarray of shape (n_classes,)
     shown : list of int
-        Classes with their own statistics; of two classes only the rarer one.
+        Classes with their own statistics. With two classes, only the rarer class is
+        shown.
     slope_scale : dict {int: (centre, spread)}
-        By class: mean and variance of the log odds, weighted by p (1 - p). Empty
-        without probabilities.
+        Mean and variance of the log odds of each class, weighted by p (1 - p). Empty if
+        the model has no probabilities.
     weight_quantiles : dict {float: float}
     """
 
@@ -122,7 +124,7 @@ class Figures:
         return cls(classes, shown, slope_scale, thresholds)
 
     def names(self):
-        """Return the names of the figures without labels, and of those with labels."""
+        """Return the names of figures without labels, and of figures with labels."""
         labels = [plain(self.classes[k]) for k in self.shown]
         figure = "mean probability" if self.slope_scale else "predicted share"
         without_labels = [FigureName(figure, label) for label in labels]

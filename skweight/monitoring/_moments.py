@@ -3,12 +3,13 @@
 If nothing has changed, new rows and rows of the reference come from one distribution.
 The difference of the two means then has cumulants that follow from sums over all rows.
 Its distribution is approximated by a gamma distribution (Pearson's type III) for the
-skewness, and by tails of Student's t for the remaining kurtosis. Both matter in the far
-tails: a test that is repeated a thousand times has its threshold there. If one row in a
-hundred is positive, a normal distribution gives several times too many alarms.
+skewness, and by tails of Student's t for the remaining kurtosis. Skewness and kurtosis
+matter, because a test that is repeated a thousand times has its threshold far out in a
+tail. If 1 % of the rows are positive, a normal distribution gives several times too
+many alarms.
 
 The approximation fails for very few rows. Cantelli's and Markov's inequalities are used
-in this case. They hold for every distribution, and have less power.
+in this case. These inequalities hold for every distribution, but have less power.
 """
 
 from math import comb
@@ -16,17 +17,17 @@ from math import comb
 import numpy as np
 from scipy import special
 
-# Sums of weight^a value^b for the fourth moment of weight (value - mean). They are the
-# last axis of every array of sums, after the number of rows.
+# Sums of weight^a value^b for the fourth moment of weight (value - mean). The last axis
+# of every array of sums holds the number of rows, followed by these sums.
 POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
 COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
 _A = np.array([0, *(a for a, _ in POWERS)])
 N_SUMS = 1 + len(POWERS)
-# Largest skewness, and largest kurtosis in excess of that of the gamma distribution,
-# for which the approximation is used.
+# The approximation is used up to this skewness, and up to this kurtosis above the
+# kurtosis of the gamma distribution.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
-# With less skewness, or less kurtosis, the normal distribution is used.
+# Below these values of skewness and kurtosis, the normal distribution is used.
 NO_SKEWNESS = 1e-3
 NO_KURTOSIS = 1e-6
 
@@ -68,13 +69,13 @@ class Comparison:
     tolerance : ndarray of shape (n_figures,)
         Change of the mean that is ignored.
     inflation : float
-        Factor of the variance of the reference.
+        Factor by which the variance of the reference is multiplied.
 
     Attributes
     ----------
     difference, scale, skewness, kurtosis : ndarray of shape (..., n_figures)
-        Mean of the new rows minus that of the reference; its standard deviation,
-        skewness and excess kurtosis if nothing has changed.
+        Mean of the new rows minus mean of the reference. Standard deviation, skewness
+        and excess kurtosis of this difference if nothing has changed.
     slack : ndarray of shape (..., n_figures)
         Part of the difference that is ignored: half a step, and the tolerance.
     evidence : ndarray of shape (..., n_figures)
@@ -98,7 +99,7 @@ class Comparison:
             for part, rows in ((window, m), (reference, n))
         )
         usable = self._counted & ~self._alike
-        # One degree of freedom was used for the common mean.
+        # The common mean takes one degree of freedom.
         variance = np.where(
             usable, (new[2] + inflation * old[2]) * (m + n) / (m + n - 1), 1.0
         )
@@ -164,7 +165,7 @@ def _pooled_moments(sums):
 
 
 def _cumulants(moments, pooled, part, n):
-    """Return {order: cumulant} of the mean of the rows of one part.
+    """Return the cumulants, by order, of the mean over the rows of one part.
 
     Under the null hypothesis the values of both parts have the same distribution, but
     the weights may differ. The moments of the pooled rows are therefore rescaled to the

@@ -29,8 +29,9 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# Factor of the variance of a reference of fold models, because their statistics also
-# contain the noise of the fits. Measured by benchmarks/monitor_alarms.py.
+# If the reference comes from fold models, its variance is multiplied by this factor,
+# because the statistics also contain the noise of the fits. Measured by
+# benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 _LARGEST_WEIGHT = 1e70
@@ -39,47 +40,48 @@ _LARGEST_WEIGHT = 1e70
 class WeightMonitor(BaseEstimator):
     r"""Test a stream of batches for changes since a classifier was trained.
 
-    `fit` computes statistics of held-out rows, called figures in the report, as the
-    reference: class frequencies, mean probabilities, calibration, recall and quantiles
-    of the weights. `update` adds a batch to the stream, with labels or without, and
-    returns a report. You may read the report after every batch: the probability that an
-    unchanged stream ever raises an alarm is at most `alpha`, for any number of batches.
+    `fit` computes statistics of held-out rows as the reference: class frequencies, mean
+    probabilities, calibration, recall and quantiles of the weights. The report calls
+    these statistics figures. `update` adds a batch, with or without labels, to the
+    stream and returns a report. You may read the report after every batch: the
+    probability that an unchanged stream ever raises an alarm is at most `alpha`, for
+    any number of batches.
 
     Each statistic is a weighted mean over rows. After each batch, the rows of several
     windows are compared with the reference: the newest block, the two newest blocks,
-    and so on in growing steps. The comparison of statistic f over window w at look t
-    raises an alarm if its p-value is at most
+    and so on in growing steps. Look t is the test after block t. At look t, statistic f
+    over window w raises an alarm if its p-value is at most
 
     .. math::
         \frac{\alpha}{F_t} \cdot q_t \cdot r_{w,t}, \qquad
         q_t = \frac{50}{(t + 49)(t + 50)}, \qquad
         \sum_{t \ge 1} q_t = 1, \quad \sum_w r_{w,t} = 1
 
-    with :math:`F_t` the number of statistics of the look. The levels add up to
-    :math:`\alpha`. This is a union bound. It does not need independence, because all
-    tests share the same reference. Half of the level of a look goes to the newest
-    block.
+    with :math:`F_t` the number of statistics in the look. The levels add up to
+    :math:`\alpha`, so the union bound holds. The tests are not independent, because
+    they share the reference; the union bound does not need independence. Half of the
+    level of a look goes to the newest block.
 
     Each test compares the means of two samples, so that the noise of the reference is
-    included. A model that was miscalibrated in the reference is compared with that
-    reference, not with a calibrated model.
+    included. If the model was miscalibrated in the reference, only a change of this
+    miscalibration raises an alarm.
 
     Parameters
     ----------
     estimator : classifier, default=None
         A `WeightedClassifier`, or any other classifier; None means
         ``WeightedClassifier()``. The classifier is fitted once for every fold and once
-        on all rows. A ``FrozenEstimator`` is not fitted; pass rows to `fit` that the
-        model was not fitted on.
+        on all rows. A ``FrozenEstimator`` is not fitted again; pass to `fit` other rows
+        than those used to fit the model.
     alpha : float, default=0.01
         Probability that a stream without changes ever raises an alarm, in (0, 1), over
-        all statistics and all batches. Raising it detects changes sooner and gives more
-        false alarms.
+        all statistics and all batches. A larger alpha detects changes sooner but gives
+        more false alarms.
     tolerance : float, default=0.0
-        Change that is ignored. It is relative to the frequency of a class for class
-        frequencies and probabilities, and absolute for recall, for the slope and for
-        shares of weights. In a long stream even tiny changes become significant;
-        raising `tolerance` ignores them.
+        Size of a change that is ignored. For class frequencies and probabilities, the
+        size is relative to the frequency of the class; for recall, slope and shares of
+        weights, it is absolute. In a long stream, even tiny changes become significant;
+        a larger `tolerance` ignores them.
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights to monitor, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None
@@ -123,22 +125,22 @@ class WeightMonitor(BaseEstimator):
     The tests of one look are in closed form, from four moments [1]_: a gamma
     distribution for the skewness, tails of Student's t for the remaining kurtosis, and
     distribution-free inequalities for very few rows. Alpha is spent over the looks as
-    in [2]_, section 2. Windows grow in geometric steps, so that O(log t) are kept. The
-    estimated first batch of a change has the largest likelihood ratio, as in Page's
-    CUSUM [3]_. E-processes [4]_ [5]_ are an alternative that is valid at any time. They
-    assume a known mean, while here the mean is estimated from the reference, and they
-    have less power for a large change in a single batch.
+    in [2]_, section 2. Windows grow in geometric steps, so only O(log t) windows are
+    kept. The estimated first batch of a change has the largest likelihood ratio, as in
+    Page's CUSUM [3]_. E-processes [4]_ [5]_ are an alternative that is valid at any
+    time. E-processes assume a known mean, but here the mean is estimated from the
+    reference. They also have less power for a large change in a single batch.
 
-    The monitor stores sums, not rows. It can therefore be stored in places where the
-    data are not allowed, and its size is bounded for a stream of any length. `update`
-    takes one prediction of the batch and O(rows). Batches are combined until they have
-    50 rows, and then tested together. Rows should be independent: for grouped rows
-    (many orders of one customer) the tests are too sensitive.
+    The monitor stores sums, not rows. The monitor can therefore be stored in places
+    where the data are not allowed, and its size stays bounded. `update` predicts the
+    batch once, and takes O(rows) time. Small batches are combined until they have 50
+    rows, and then tested together. Rows should be independent: for grouped rows (many
+    orders of one customer) the tests are too sensitive.
 
     Fold models are fitted on fewer rows than the monitored model, which makes the
     reference slightly too pessimistic for some learners; a ``FrozenEstimator`` with
     held-out rows avoids this. The calibration slope is one Newton step from a slope of
-    1. If the true slope is far from 1, the step is too long: a value below zero means
+    1. If the true slope is far from 1, the step is too long: a slope below zero means
     that the features have nearly no information.
 
     References
@@ -234,7 +236,7 @@ class WeightMonitor(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows; for a ``FrozenEstimator``, rows that it was not fitted on.
+            Training rows. For a ``FrozenEstimator``, other rows than its training rows.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -359,17 +361,17 @@ class WeightMonitor(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Rows of the batch, one or more.
         y : array-like of shape (n_samples,), default=None
-            Labels of the rows; None if there are none yet. Rows with a missing value
-            (None, NaN, NaT, NA) count for predictions and weights only.
+            Labels of the rows; None if they are not known yet. Rows with a missing
+            value (None, NaN, NaT, NA) count for predictions and weights only.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of the batch, in the same unit for all batches of the
-            stream. The unit of the reference may differ.
+            Population weights of the batch. All batches of a stream must use the same
+            scale of weights; the reference may use another scale.
         batch : object, default=None
-            Name of the batch in reports, such as its date; None takes its number in the
-            stream, from 1.
+            Name of the batch in reports, such as its date; None means its number in the
+            stream, counted from 1.
         labels_only : bool, default=False
-            True for rows that were passed before without labels, so that they do not
-            count twice for predictions and weights. Batches with late labels form a
+            Set to True if the same rows were passed before without labels; they then do
+            not count twice for predictions and weights. Batches with late labels form a
             separate sequence.
 
         Returns
@@ -450,7 +452,7 @@ class WeightMonitor(BaseEstimator):
         return codes
 
     def _look(self, sums, n_rows, batch):
-        """Add the sums to their streams, and test those with enough rows."""
+        """Add the sums to their streams, and test streams with enough rows."""
         ready = [
             position
             for position, stream in enumerate(self._streams)

@@ -19,19 +19,19 @@ class DriftFigure:
     of : object
         The class or the quantile of the figure.
     reference, observed : float
-        Value in the reference and in the newest rows: the last batch, together with
-        earlier batches that were too small for a test. NaN if the batch had no such
-        rows.
+        Value in the reference, and value in the newest rows. The newest rows are the
+        last batch, together with earlier batches that were too small for a test. NaN if
+        the batch had no rows for this figure.
     low, high : float
-        Band of values for which the newest rows alone raise no alarm at this look. NaN
-        if they are too few for a test. Several batches together may raise an alarm
-        inside the band.
+        Band of values for which the newest rows alone raise no alarm now. NaN if there
+        are too few of these rows for a test. Several batches together may raise an
+        alarm inside the band.
     n_rows : int
         Number of the newest rows that count for the figure.
     p_value : float
-        Anytime-valid p-value: probability that an unchanged stream ever shows such a
-        deviation, over all figures, batches and windows. It never increases, and is at
-        most alpha if there is an alarm.
+        Anytime-valid p-value: upper bound of the probability that an unchanged stream
+        ever shows such a deviation, over all figures, batches and windows. The p-value
+        never increases, and is at most alpha if there is an alarm.
     alarm : bool
         Whether the figure raised an alarm, at this batch or before.
     alarm_at : object or None
@@ -91,9 +91,9 @@ class MonitorReport:
     class_frequencies : dict {label: float}
         Class frequencies of the reference.
     estimated_frequencies : dict or None
-        By label: maximum likelihood estimate of the class frequencies of the last
-        batch, with a 95 % interval, under label shift (each class looks as before).
-        None without probabilities.
+        By label: maximum likelihood estimate of the class frequency in the last batch,
+        with a 95 % interval. The estimate assumes label shift (the rows of each class
+        look as before). None if the model has no probabilities.
 
     Examples
     --------

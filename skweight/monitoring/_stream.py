@@ -6,9 +6,10 @@ compared with the reference. Each comparison has a share of alpha, fixed in adva
 shares of all statistics, windows and looks add up to at most 1. By the union bound, the
 probability of any false alarm is at most alpha.
 
-Half of alpha is spent in the first `HALF_SPENT` looks: t looks spend t / (t +
-HALF_SPENT) of alpha. Half of the level of a look goes to the newest block, so that a
-large change in one batch is detected at once. The other windows share the other half.
+Half of alpha is spent in the first `HALF_SPENT` looks: after t looks, t / (t +
+HALF_SPENT) of alpha is spent. Half of the level of a look goes to the newest block, so
+that a large change in one batch is detected at once. The other windows share the other
+half.
 """
 
 import numpy as np
@@ -21,8 +22,8 @@ from skweight.monitoring._report import DriftFigure
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# Number of kept windows: all of the newest blocks, 8 to 16 blocks in every doubling of
-# the age, and beyond the oldest age only the start of the stream.
+# Which windows are kept: the windows of all newest blocks; then 8 to 16 windows for
+# every doubling of the age; beyond the oldest age, only the window of the whole stream.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
@@ -62,7 +63,7 @@ class Stream:
     windows : ndarray of shape (n_windows, n_figures, N_SUMS)
         Sums of all rows since the block with which each window began.
     first_blocks, batches : lists of length n_windows
-        Number of that block, and the name of its first batch.
+        Number of the first block of each window, and the name of its first batch.
     block : ndarray of shape (n_figures, N_SUMS)
         Sums of the newest block; rows are added until the block is tested.
     p_value : ndarray of shape (n_figures,)
@@ -144,7 +145,7 @@ class Stream:
     def _tested(self):
         """Return the positions of the windows that are tested, the newest first.
 
-        For each age the window of that age, or the next older one.
+        For each age, this is the window of this age or the next older window.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))
@@ -153,8 +154,8 @@ class Stream:
     def figures(self, reference, alpha, is_current, **scales):
         """Return the figures for the report.
 
-        ``is_current`` is whether the last batch had rows for these figures; if not, the
-        observed value and the band are NaN.
+        ``is_current`` says whether the last batch had rows for these figures; if False,
+        the observed value and the band are NaN.
         """
         means = mean_of(reference)
         observed, low, high = np.full((3, len(self.names)), np.nan)

@@ -1,9 +1,9 @@
 """Resample rows together with vectors of numbers, such as weights.
 
 A sampler that selects rows has ``sample_indices_``. A sampler that interpolates gets
-the vectors as additional coordinates, which are hidden from its searches for
-neighbours, so that the new rows are exactly the same. Vectors cannot follow through
-other samplers.
+the vectors as additional columns. These columns are hidden from the search for
+neighbours, so that the new rows are exactly the same as without vectors. Other samplers
+cannot carry vectors.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from skweight.resampling._tables import (
 from skweight.resampling._votes import resample_by_votes
 
 # Samplers of imbalanced-learn that append rows on the line between two existing rows,
-# and their parameters that are searches for neighbours.
+# with the names of their parameters for searches for neighbours.
 _BETWEEN_ROWS = {
     "SMOTE": ("k_neighbors",),
     "BorderlineSMOTE": ("k_neighbors", "m_neighbors"),
@@ -38,8 +38,8 @@ _BETWEEN_ROWS = {
 # Samplers that combine SMOTE with a cleaning step, and the name of that step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# Carried columns are scaled to this size, so that distances between rows, which
-# KMeansSMOTE also computes itself, do not change in any digit.
+# Carried columns are scaled to this size, so that no digit of a distance between rows
+# changes. KMeansSMOTE also computes such distances itself.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
 _SMALLEST = 2.0**-400
 
@@ -83,7 +83,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that follow the rows.
     of_one_row : bool, default=False
-        Whether the vectors encode single rows, so that means have no meaning.
+        Whether the vectors encode single rows, so that they cannot be averaged.
 
     Returns
     -------
@@ -155,8 +155,8 @@ def _between(sampler, X, y, vectors):
 def _used_rows(sampler, X, y):
     """Return the rows that SMOTE uses, and the target counts of classes, or None.
 
-    SMOTE uses only the classes that it adds rows to. Leaving out the others avoids two
-    copies of them.
+    SMOTE uses only the classes to which it adds rows. Leaving out the other classes
+    avoids two copies of their rows.
     """
     if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
         return None
@@ -245,8 +245,8 @@ def _hide(sampler, name, **hidden):
     if isinstance(search, int | np.integer):
         from sklearn.neighbors import NearestNeighbors
 
-        # The number of a sampler excludes the row itself, that of the search includes
-        # it.
+        # The number of neighbours of a sampler excludes the row itself; the number of
+        # the search includes the row.
         search = NearestNeighbors(n_neighbors=search + 1)
     sampler.set_params(**{name: NeighborsHider(search, **hidden)})
 
@@ -280,7 +280,7 @@ class _Columns:
     def __init__(self, vectors, sampler_dtype):
         self.single = sampler_dtype == np.float32
         dtype = np.dtype(np.float32 if self.single else np.float64)
-        # By its power of two, which may itself be no number.
+        # Scaled by its power of two, which may overflow.
         self.exponent = int(np.frexp(np.abs(vectors).max())[1])
         self.unit = _SMALL.get(dtype, _SMALLEST)
         scaled = np.ldexp(vectors, -self.exponent) * self.unit
@@ -328,9 +328,9 @@ def _keep_median(X, y, numeric, coordinates):
     """Return columns that keep the median deviation of SMOTENC unchanged.
 
     SMOTENC uses the median standard deviation over the columns of a class as the
-    distance between two categories. The carried columns are below that median. As many
-    columns above the median keep it unchanged; if the median is zero, these are
-    constant columns.
+    distance between two categories. The carried columns are below that median. To keep
+    the median unchanged, the same number of columns above the median is added; if the
+    median is zero, these are constant columns.
     """
     values = _safe_indexing(X, numeric, axis=1)
     if not sparse.issparse(values):

@@ -2,9 +2,9 @@
 
 A sampler of the SMOTE family creates a row on the line between two other rows,
 coordinate by coordinate. A column that is appended to X is interpolated by the same
-factor as the features. This requires that the search for neighbours, the clusterer and
-the support vector machine do not use the column. These helpers are parameters of the
-sampler, so they can be replaced by wrappers that remove the column.
+factor as the features. But the search for neighbours, the clusterer and the support
+vector machine must not use this column. These helpers are parameters of the sampler, so
+they can be replaced by wrappers that remove the column.
 """
 
 import numpy as np

@@ -15,8 +15,8 @@ def sampler_of_name(name, X=None, random_state=None):
     Parameters
     ----------
     name : {"smote", "random_over", "random_under"}
-        ``"smote"`` is SMOTENC if X is a DataFrame with non-numeric columns, and SMOTEN
-        if no column is numeric.
+        ``"smote"`` is SMOTE if all columns are numeric, SMOTEN if X is a DataFrame
+        without numeric columns, and SMOTENC if X is a DataFrame with both.
     X : DataFrame, default=None
         Rows, for the choice of the SMOTE variant.
     random_state : int, RandomState instance or None, default=None
@@ -65,7 +65,7 @@ def times_in(X):
 
 
 def say_of_times(sampler, X):
-    """Return why a sampler that creates rows cannot create times."""
+    """Return a message that a sampler cannot create times."""
     return (
         f"{sampler} makes new rows out of numbers and categories, and the columns "
         f"{say(times_in(X))} hold times. Turn them into numbers first, such as days "

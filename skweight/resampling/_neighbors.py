@@ -120,8 +120,9 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows to find neighbours of; a row of the fit is its own neighbour. None
-            means the rows of the fit, without the row itself as a neighbour.
+            Rows to find neighbours of; if a query is a row of the fit, this row is its
+            first neighbour. None means all rows of the fit, without counting a row as
+            its own neighbour.
         n_neighbors : int, default=None
             Number of neighbours; None takes the parameter of the constructor.
         return_distance : bool, default=True

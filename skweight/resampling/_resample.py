@@ -31,7 +31,8 @@ class Resampled(NamedTuple):
     y : array-like of shape (n_resampled,)
         Their labels.
     sample_weight : ndarray or None
-        Weights, with the number of columns of the input; None without weights.
+        Weights, with as many columns as the input weights; None if there were no
+        weights.
     rows : ndarray of shape (n_resampled,)
         Position of the row in the input; -1 for a synthetic row.
 
@@ -88,10 +89,10 @@ def resample(
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
         Weight of a synthetic row. "interpolate": interpolated between the two rows.
         "parent": the weight of the nearer of the two rows. "class_mean": the mean
-        weight of its class. A synthetic row of SMOTEN is a vote of the neighbours of a
-        drawn row. It gets the mean weight of the voters, or the weight of the drawn
-        row. If a sampler extrapolates, as SVMSMOTE does, weights are clipped to the
-        range of the input weights.
+        weight of its class. SMOTEN creates a row by a vote of the neighbours of a drawn
+        row: with "interpolate", this row gets the mean weight of the voters; with
+        "parent", the weight of the drawn row. If a sampler extrapolates, as SVMSMOTE
+        does, weights are clipped to the range of the input weights.
     preserve_mass : bool, default=False
         Whether to scale the weights of every class so that their total does not change.
         False lets the total weight of a class change with its number of rows, which is
@@ -107,8 +108,7 @@ def resample(
     Raises
     ------
     UnsupportedWeightsError
-        If the sampler does not support the rule; the message names rules that are
-        supported.
+        If the sampler does not support the rule; the message lists the supported rules.
     ValueError
         If the rows cannot be resampled, because of missing values, categories or a
         single class.
@@ -125,9 +125,9 @@ def resample(
 
     Notes
     -----
-    The cost is that of the sampler, plus O(n) time and memory for each vector. The rule
-    "parent" carries :math:`\log_2 n` columns of bits. Without `preserve_mass`, the mean
-    weight of a class does not change. For the first two rules this holds in
+    The cost is the cost of the sampler, plus O(n) time and memory for each vector. The
+    rule "parent" carries :math:`\log_2 n` columns of bits. Without `preserve_mass`, the
+    mean weight of a class does not change. For the first two rules this holds in
     expectation, if the sampler draws rows uniformly; for the third rule it is exact.
     The total weight of a class is then proportional to its number of rows.
 

@@ -16,9 +16,9 @@ from skweight.resampling._resample import resample_rows
 class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     """A sampler of imbalanced-learn that resamples weights together with rows.
 
-    Use it to choose the rule for the weights, as in
-    ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``, or
-    instead of any other sampler.
+    Use this class to choose the rule for the weights, as in
+    ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``. It
+    can also replace any other sampler.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     Notes
     -----
-    The cost is that of the sampler, and O(n) for the weights.
+    The cost is the cost of the sampler, plus O(n) for the weights.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """SMOTEN with vectors that follow the rows.
 
-SMOTEN draws a row of a class. Every column of the new row is the most frequent category
-among the nearest neighbours of the drawn row, including that row. SMOTEN does not
-expose the drawn rows, which weights need, and calls functions that SciPy 1.18
+SMOTEN draws a row of a class. Every column of the new row gets the most frequent
+category among the drawn row and its nearest neighbours. The weights need the drawn
+rows, but SMOTEN does not expose them. SMOTEN also calls functions that SciPy 1.18
 deprecates and SciPy 1.20 removes. This module repeats the same steps with the same
 draws and exactly the same distances.
 """

@@ -21,7 +21,7 @@ class WeightingAdvice:
     calibration : str or None
         Value for ``calibration=``.
     decision : str or CostMatrix
-        Value for ``decision=``; the costs if they are known.
+        Value for ``decision=``. These are the costs, if they are known.
     reasons : list of str
         The reasons, with the values that were used.
     figures : dict
@@ -29,7 +29,7 @@ class WeightingAdvice:
     emphasis, population : None, str or weighting
         The two parts of `weighting`, by their roles.
     estimator : classifier or None
-        The classifier of the measurement; None if nothing was measured.
+        The classifier of the measurement; None if no fit was made.
     unsupported : str
         For ``unsupported=``, if this classifier takes no weights.
 
@@ -61,9 +61,10 @@ class WeightingAdvice:
         Parameters
         ----------
         estimator : classifier, default=None
-            Classifier to wrap. None takes the classifier of the measurement. If nothing
-            was measured, None means gradient boosting if columns are categorical,
-            sparse or have missing values, else a logistic regression of scaled columns.
+            Classifier to wrap. None means the classifier of the measurement. Without a
+            measurement, None means gradient boosting if columns are categorical, sparse
+            or have missing values, and otherwise a logistic regression on scaled
+            columns.
         **params : dict
             Further parameters of the wrapper, such as ``random_state``.
 

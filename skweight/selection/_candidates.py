@@ -53,8 +53,8 @@ class Candidate:
 def candidates(estimator, weightings, calibrations, strengths, ablation, X_target):
     """Return the candidates in the order of the result.
 
-    Each candidate is a `WeightedClassifier`, also if it has no weighting: the wrapper
-    passes population weights to all parts of an estimator that need them.
+    Each candidate is a `WeightedClassifier`, even without a weighting, because this
+    wrapper passes population weights to all parts that need them.
     """
     weightings = {
         name: spec if _is_ready(spec) else with_target(spec, X_target)
@@ -140,7 +140,7 @@ def named_calibrations(calibrations):
 
 
 def with_target(spec, X_target):
-    """Return a weighting in which factors without a target table get this one.
+    """Return a weighting; its factors without a target table get this table.
 
     An invalid specification raises an error here, before any fit.
     """

@@ -69,7 +69,7 @@ def compare_weightings(
     Every strategy is fitted on the training rows of every fold and evaluated on the
     held-out rows. The weight of a held-out row is its weight in the population: one,
     its `sample_weight`, or its importance from `X_target`. The emphasis of a strategy
-    is never used there, because it would favour a balanced model.
+    is never used to evaluate, because it would favour a balanced model.
 
     Differences to the baseline are paired by fold. Folds share training rows, so the
     usual standard error is too small. The corrected standard error is used [1]_:
@@ -99,39 +99,41 @@ def compare_weightings(
         strength is the `strength` or `exponent` of the weighting, or a power of its
         weights.
     ablation : bool, default=False
-        Whether to compare without each part as well: weights, calibration, and both.
+        Whether to compare also without parts: without weights, without calibration, and
+        without both.
     baseline : str, default=None
-        Name of the strategy to which differences are computed. None means the first one
-        without weighting.
+        Name of the strategy to which differences are computed. None means the first
+        strategy without weighting.
     scoring : str, callable, list or dict, default=None
-        Further scorers of scikit-learn. They get population weights, if there are any.
+        Further scorers of scikit-learn. Scorers get the population weights, if there
+        are any.
     cv : int, splitter, iterable or None, default=None
-        Folds. None means 5. A number means shuffled stratified folds, which keep
-        `groups` together if they are given. More folds and repeats make intervals
-        narrower; each takes one more fit of each strategy.
+        Folds. None means 5. A number means shuffled stratified folds; rows of the same
+        group (`groups`) stay in the same fold. More folds and repeats make intervals
+        narrower; each fold takes one more fit of each strategy.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     population : weighting, default=None
         Strategy of role population that defines the population of the results, such as
-        `PriorWeighting`. None means the population of `sample_weight`, or with
-        `X_target` that of ``DensityRatioWeighting(X_target)``.
+        `PriorWeighting`. None means the population of `sample_weight`. With `X_target`,
+        None means ``DensityRatioWeighting(X_target)``.
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the population of interest. They are passed to every strategy
         that has no target rows.
     groups : array-like of shape (n_samples,), default=None
-        Rows of one group are never on both sides of a split, in the folds and in the
-        splits of a calibrator.
+        Rows of the same group are never on both sides of a split. This holds for the
+        folds and for the splits of a calibrator.
     params : dict, default=None
         Further arguments of `fit`; row-wise arrays are split into folds.
     pos_label : object, default=None
-        Of two classes the one whose ranking and probability are reported; None is the
-        rarer one.
+        With two classes, the class whose ranking and probability are reported. None
+        means the rarer class.
     error_score : "raise" or float, default=nan
         Value of a fold in which a strategy fails. The message is stored, and the other
         strategies continue. ``"raise"`` raises the error.
     resume : WeightingComparison, default=None
-        An earlier comparison of the same rows, whose folds are not fitted again. Use it
-        after an interruption, or to add strategies.
+        An earlier comparison of the same rows. Its finished folds are not fitted again.
+        Use it after an interruption, or to add strategies.
     callbacks : list of callbacks, default=()
         Callbacks of scikit-learn 1.9 or newer, such as ``ProgressBar()``. The
         comparison stops if a callback requests it.
@@ -161,18 +163,18 @@ def compare_weightings(
 
     See Also
     --------
-    recommend_weighting : Gives advice; needs no fit by the user.
+    recommend_weighting : Gives advice instead of a table.
     skweight.inspection.weight_report : Diagnostics of the weights of one strategy.
 
     Notes
     -----
-    The number of fits is folds times strategies, times k + 1 with a calibrator of k
-    folds. The calibrator splits the training rows of each fold.
+    The number of fits is folds times strategies. If the calibrator uses k folds,
+    multiply this by k + 1. The calibrator splits the training rows of each fold.
 
     With many comparisons, some differences are significant by chance. `to_frame` has
     p-values adjusted for the number of strategies (Holm) in addition to the unadjusted
-    ones. They are not adjusted for the number of metrics: choose the decisive metric in
-    advance.
+    ones. P-values are not adjusted for the number of metrics: choose the decisive
+    metric in advance.
 
     References
     ----------
@@ -260,7 +262,7 @@ def compare_weightings(
 
 @dataclass(frozen=True)
 class Cell:
-    """One strategy in one fold: its scores, or the reason why there are none."""
+    """One strategy in one fold: the scores, or the reason why there are no scores."""
 
     strategy: str
     fold: int
@@ -372,7 +374,7 @@ def _fit_and_measure(candidate, train, test, task):
 
 
 def _raises(error_score):
-    """Return whether a failing fit raises; check what it is counted as otherwise."""
+    """Return whether a failing fit raises an error; check `error_score`."""
     fail = isinstance(error_score, str) and error_score == "raise"
     if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
         check_number(error_score, name="error_score")
@@ -380,7 +382,7 @@ def _raises(error_score):
 
 
 def _seed(random_state, resume):
-    """Return the seed of all folds; with `resume` that of the earlier comparison."""
+    """Return the seed of all folds; with `resume`, the seed of that comparison."""
     if resume is not None and random_state is None:
         return resume.design.seed
     if isinstance(random_state, int | np.integer):

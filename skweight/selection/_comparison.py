@@ -59,7 +59,7 @@ class WeightingComparison:
     Attributes
     ----------
     cells : list
-        The scores of each strategy in each fold, or the reason why there are none.
+        The scores of each strategy in each fold, or the reason why there are no scores.
     strategies : list
         Name, weighting, calibration and strength of each strategy.
     baseline : str
@@ -103,7 +103,7 @@ class WeightingComparison:
         -------
         table : pandas.DataFrame
             One row for each strategy, fold, metric and class. The class is None if a
-            metric is for all classes together. If a strategy failed, the value is
+            metric describes all classes together. If a strategy failed, the value is
             `error_score`.
         """
         rows = [
@@ -143,10 +143,11 @@ class WeightingComparison:
             One row for each strategy, metric and class, with ``weighting``,
             ``calibration``, ``strength``, ``mean``, ``std_error``, ``low``, ``high``;
             ``difference`` to the baseline, paired by fold, with its ``std_error``,
-            ``low``, ``high`` and ``p_value``; ``p_adjusted`` for the number of
-            strategies (Holm); and ``n_folds``, the number of folds of the mean. A fold
-            in which a metric is not defined, such as the recall of a class without
-            rows, is left out. Standard errors are corrected, because folds share rows.
+            ``low``, ``high`` and ``p_value``; ``p_adjusted``, the p-value adjusted for
+            the number of strategies (Holm); and ``n_folds``, the number of folds of the
+            mean. A fold in which a metric is not defined, such as the recall of a class
+            without rows, is left out. Standard errors are corrected, because folds
+            share rows.
         """
         check_number(confidence, name="confidence", low=0, high=1, include="neither")
         cells = {(cell.strategy, cell.fold): cell for cell in self.cells}
@@ -212,10 +213,10 @@ class WeightingComparison:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each part that one strategy has and another, otherwise equal
-            strategy has not: ``strategy``, ``without``, ``part`` ("weights" or
-            "calibration"), and the paired differences as in `to_frame`. Use
-            ``ablation=True`` to add the strategies without a part.
+            One row for each pair of strategies that differ only by one part:
+            ``strategy``, ``without``, ``part`` ("weights" or "calibration"), and the
+            paired differences as in `to_frame`. Use ``ablation=True`` to add the
+            strategies without a part.
         """
         rows = []
         for strategy in self.strategies:
@@ -243,8 +244,8 @@ class WeightingComparison:
     def _complete_folds(self):
         """Return the folds that every strategy has finished, or all if there is none.
 
-        After an interruption, only some strategies have finished the last fold. With
-        this fold, strategies would be compared on different rows.
+        After an interruption, only some strategies have finished the last fold. If this
+        fold were used, strategies would be compared on different rows.
         """
         counts = Counter(cell.fold for cell in self.cells)
         done = [fold for fold, n in counts.items() if n == len(self.strategies)]
@@ -308,7 +309,7 @@ class WeightingComparison:
         Returns
         -------
         sentences : list of str
-            One for each strategy, with the scores it is based on.
+            One sentence for each strategy, with its scores.
         """
         from skweight.selection._report import sentences
 
@@ -350,7 +351,7 @@ class WeightingComparison:
         Returns
         -------
         page : str
-            HTML that includes its picture; nothing is loaded from other sites.
+            HTML that includes the picture; nothing is loaded from other sites.
         """
         from skweight.selection._report import write_page
 

@@ -94,7 +94,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
     classes : ndarray of shape (n_classes,)
         All labels, sorted.
     positive : int or None
-        Position of the class of interest of two; None for more than two classes.
+        With two classes, the position of the class of interest; otherwise None.
     """
     codes = positions_of(y, classes, owner="compare_weightings")
     weight = np.ones(codes.size) if weight is None else weight
@@ -114,7 +114,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
 
 
 def outputs(fitted, X, classes):
-    """Return probabilities, and scores for the ranking; None if there are none."""
+    """Return probabilities and scores for the ranking; each may be None."""
     if hasattr(fitted, "predict_proba"):
         proba = outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba
@@ -131,7 +131,7 @@ def _of_labels(codes, predicted, weight, classes):
     # Decisions that are not labels come after the classes.
     called = np.bincount(predicted, weight, len(classes))[: len(classes)]
     # A class without rows has no recall. A class that is never predicted has a
-    # precision of zero, as in scikit-learn, so that all strategies have a value.
+    # precision of zero, as in scikit-learn, so that every strategy has a value.
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)
     precision = np.divide(hits, called, out=np.zeros(len(classes)), where=called > 0)
     precision[true == 0] = np.nan
@@ -159,7 +159,7 @@ def _of_probabilities(codes, proba, weight, classes, shown):
     of_label = np.clip(proba[rows, codes], np.finfo(np.float64).eps, 1)
     squares = (proba**2).sum(axis=1) - 2 * proba[rows, codes] + 1
     if len(classes) == 2:
-        squares = squares / 2  # of the one class of interest, as is usual
+        squares = squares / 2  # of the class of interest only, as usual
     figures = {
         ("log_loss", None): np.average(-np.log(of_label), weights=weight),
         ("brier", None): np.average(squares, weights=weight),

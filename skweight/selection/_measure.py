@@ -16,7 +16,7 @@ from skweight.weighting import AutoWeighting
 MOST_FOLDS = 5
 # Calibrations that are compared with "auto", without another fit of the estimator; and
 # the number of paired standard errors by which a calibration must be better. With
-# several calibrations, a difference of one error would often be chance.
+# several calibrations, a difference of one standard error often occurs by chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
 
@@ -27,7 +27,8 @@ class Measured(NamedTuple):
     Attributes
     ----------
     strength : float
-        The smallest strength of balancing that is as good as the best.
+        The smallest strength of balancing that is not clearly worse than the best
+        strength.
     weightings : list of dict
         The candidates, as in ``report_.weightings``.
     calibrations : list of dict
@@ -76,7 +77,7 @@ def measure(
 ):
     """Measure the effect of balancing and calibrations; `budget` is a number of fits.
 
-    The result is None if a class has too few rows for held-out rows.
+    The result is None if a class has too few rows to hold out some of them.
     """
     strengths, n_folds = _share_out(budget)
     if max_seconds is not None:

@@ -2,9 +2,10 @@
 
 from skweight._utils.validation import say
 
-# Below this ratio of the largest to the smallest class, no class is ignored.
+# If the largest class has less than this multiple of the smallest class, training
+# ignores no class.
 BALANCED_ENOUGH = 3.0
-# With fewer rows of a class than this, weights cannot replace the missing rows.
+# A class with fewer rows needs more rows; weights do not help.
 TOO_FEW = 10
 HALF = 0.5
 

@@ -47,8 +47,9 @@ from skweight.weights import effective_sample_size
 MANY_COLUMNS = 20
 # A shift that a classifier can hardly detect is no reason for weights.
 SMALL_AUC = 0.55
-# Share of the target without training rows that the advice names; and the share above
-# which weights would represent another population than the target.
+# The advice mentions the share of the target without training rows from the first value
+# on. Above the second value, weights would represent another population than the
+# target.
 MISSING, MOSTLY_MISSING = 0.05, 0.5
 N_SHIFT_ROWS = 10_000
 
@@ -72,9 +73,9 @@ def recommend_weighting(
 
     With an `estimator` the advice is measured: no weights, half strength and full
     balance are compared on the same held-out rows. The criterion is the log loss after
-    calibration, on rows that neither model nor calibrator was fitted on. The advice is
-    the least emphasis within one paired standard error of the best. Calibrators are
-    compared on the same scores, without further fits.
+    calibration, on rows that were used to fit neither the model nor the calibrator. The
+    advice is the least emphasis within one paired standard error of the best.
+    Calibrators are compared on the same scores, without further fits.
 
     Without an estimator, the advice follows the rules below. Each rule was measured,
     and the reasons name the file:
@@ -82,17 +83,17 @@ def recommend_weighting(
     - costs are known: use them for the decision, without weights (cost_comparison);
     - otherwise: no weights. For a rare class, use its share of the population as the
       threshold, on calibrated probabilities: the labels are those of a balanced model
-      (does_weighting_help). A class of fewer than 10 rows needs more rows
+      (does_weighting_help). If a class has fewer than 10 rows, collect more rows
       (calibration_choice);
     - calibration by "auto" in any case, also for trees without weights
       (calibration_choice).
 
     In both cases, weights are advised if `X_target` differs from the training rows. If
     label shift explains the difference, the advice is weights for label shift
-    (label_shift). Otherwise it is weights for covariate shift (shift_target_error),
-    from kernels for up to 20 numeric columns, and else from a classifier
-    (density_ratio_accuracy). If most of the target is outside the training rows, no
-    weights are advised: they would represent another population.
+    (label_shift). Otherwise the advice is weights for covariate shift
+    (shift_target_error): from kernels if there are at most 20 numeric columns, or else
+    from a classifier (density_ratio_accuracy). If most of the target is outside the
+    training rows, no weights are advised: they would represent another population.
 
     Parameters
     ----------
@@ -110,12 +111,13 @@ def recommend_weighting(
     estimator : classifier, default=None
         The estimator to be weighted; it is cloned. A `WeightedClassifier` is replaced
         by the estimator that it wraps; its `unsupported` is kept, for an estimator that
-        takes no weights, such as nearest neighbours. With None, only the classifiers
-        for the target are fitted.
+        accepts no weights, such as nearest neighbours. With None, no estimator is
+        measured; only classifiers that detect a shift are fitted.
     budget : int, default=15
-        Largest number of fits of `estimator`, at least 4. A number of fits makes the
-        answer reproducible. There are three candidates on up to five folds, two below 6
-        fits. Raising it up to 15 makes the comparison more reliable.
+        Largest number of fits of `estimator`, at least 4. Unlike a time limit, a number
+        of fits makes the answer reproducible. Three candidates (two if `budget` is
+        below 6) are fitted on up to five folds. A larger budget, up to 15, makes the
+        comparison more reliable.
     max_seconds : float, default=None
         Seconds after which no further candidate is started. If this happens, the advice
         says so, and may not be reproducible.
@@ -140,8 +142,8 @@ def recommend_weighting(
         If rows, labels, weights or costs cannot be used, y has one class, or the
         estimator balances its classes itself.
     UnsupportedWeightsError
-        If the estimator takes no weights, and is not in a `WeightedClassifier` whose
-        `unsupported` says how to fit it.
+        If the estimator accepts no weights. To allow such an estimator, pass a
+        `WeightedClassifier` with a value for `unsupported`.
 
     See Also
     --------
@@ -451,7 +453,7 @@ def _overlap(X, X_target, weights, sample_weight, seed):
     rows = rows[weights[rows] > 0]
     target = _some(rng, n_rows(X_target))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the advice says the same in its own words
+        warnings.simplefilter("ignore")  # the advice contains the same information
         report = weight_report(
             weights[rows],
             X=_take(X, rows),

@@ -211,7 +211,7 @@ def _draw_panel(ax, rows, baseline):
 
 
 def _differs(row):
-    """Return whether a strategy differs from the baseline by more than chance."""
+    """Return whether a strategy differs significantly from the baseline."""
     return row["difference_low"] > 0 or row["difference_high"] < 0
 
 

@@ -5,7 +5,7 @@ from scipy import stats
 
 
 def corrected_standard_error(values, test_over_train):
-    r"""Return the mean of one value per split, its standard error, and the splits.
+    r"""Return the mean over the splits, its standard error, and the number of splits.
 
     Splits share most of their training rows. Their values are therefore not
     independent, and ``std / sqrt(n)`` is too small. Nadeau and Bengio (2003, section

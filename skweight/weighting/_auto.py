@@ -13,8 +13,9 @@ class AutoWeighting(BaseWeighting):
 
     This is ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier`. Class
     weights rarely improve calibrated probabilities, and sometimes make them much worse;
-    on a few tables they help. This strategy measures it on your data. It uses weights
-    only if they improve the loss by more than chance explains. Role: emphasis.
+    on a few tables they help. This strategy measures on your data whether they help. It
+    uses weights only if they improve the loss by more than chance explains. Role:
+    emphasis.
 
     Candidate s trains with the weights :math:`w_k^s` of `strategy`. On m held-out rows
     with population weights :math:`v_i`, its loss is
@@ -23,9 +24,9 @@ class AutoWeighting(BaseWeighting):
         L_s = \frac{\sum_i v_i \, \ell_{is}}{\sum_i v_i}, \qquad
         \ell_{is} = -\log p_s^{(-i)}(y_i \mid x_i),
 
-    where neither the model nor the calibrator of :math:`p_s^{(-i)}` has learned from
-    row i. The smallest s is chosen whose loss is within one paired standard error of
-    the lowest loss,
+    :math:`p_s^{(-i)}` comes from a model and a calibrator that have not learned from
+    row i. The strategy chooses the smallest s with a loss within one paired standard
+    error of the lowest loss,
 
     .. math::
         L_s - L_* \le \frac{1}{\sum_i v_i}
@@ -33,29 +34,30 @@ class AutoWeighting(BaseWeighting):
 
     Whichever candidate is chosen, ``decision="auto"`` uses :math:`w_k` of `strategy` at
     full strength: :math:`\arg\max_k w_k p_k`. For ``"balanced"``, a label is predicted
-    if its probability is above its prevalence. Emphasis in training and labels are two
-    separate choices.
+    if its probability is above its prevalence. The emphasis in training and the rule
+    for labels are two separate choices.
 
     Parameters
     ----------
     strategy : str, dict, weighting or list, default="balanced"
-        The strategy whose weights are candidates. It must give all rows of a class one
-        weight, and have the role emphasis.
+        The strategy whose weights are candidates. The strategy must give all rows of a
+        class the same weight, and must have the role emphasis.
     strengths : sequence of float, default=(0, 0.5, 1)
-        Powers of these weights to compare, each in [0, inf). 0 means no weights, and
-        should be included; 1 is `strategy` unchanged. Each further power costs one fit
-        per fold.
+        Powers of these weights to compare, each in [0, inf). 0 means no weights;
+        include it. 1 is `strategy` unchanged. Each further power costs one fit per
+        fold.
     sampler : None, str or sampler, default=None
-        One more candidate: rows are resampled inside every fit instead of weighted, as
-        by `resampler` of the classifier. It counts as more emphasis than any strength.
-        It is refused if the classifier has a `resampler`, because this one already
-        changes the rows of all candidates.
+        One more candidate, which resamples the rows inside every fit instead of
+        weighting them, like `resampler` of the classifier. This candidate counts as
+        more emphasis than any strength. If the classifier has a `resampler`, `sampler`
+        raises an error, because `resampler` already changes the rows of all candidates.
 
     Raises
     ------
     TypeError
-        In its own `fit` or `weigh`, because there is no model to judge by. Also with a
-        `FrozenEstimator` or in `partial_fit`, where there is nothing to choose.
+        If `fit` or `weigh` of the strategy is called directly, because there is no
+        model that can compare candidates. Also with a `FrozenEstimator` or in
+        `partial_fit`, because there is nothing to choose.
     ValueError
         In the fit of the classifier, if `strategy` has the role population or its
         weights differ within a class, if `strengths` are not numbers, or if the
@@ -68,15 +70,16 @@ class AutoWeighting(BaseWeighting):
 
     Notes
     -----
-    Cost: with c candidates and k folds, c k fits. Their held-out scores serve for the
-    choice, and those of the chosen candidate also for calibrator, decision and report.
-    One fit on all rows follows, unless fold models are averaged. With a hold-out or
-    out-of-bag votes, k is 1. Each loss also needs five fits of the calibrator. All
-    candidates are held out on the same rows and calibrated with `calibration`; without
-    a calibration, ``"auto"`` is used for the comparison. Validation rows for early
-    stopping, and rows kept for ``conformal="split"``, judge no candidate. With
-    `groups`, the standard error is that of whole groups. If a class has a single row,
-    nothing can be held out, and the smallest strength is used.
+    Cost: with c candidates and k folds, c k fits. The held-out scores decide the
+    choice. Calibrator, decision and report use the held-out scores of the chosen
+    candidate. One fit on all rows follows, unless fold models are averaged. With a
+    single hold-out or with out-of-bag votes, k is 1. Each loss also needs five fits of
+    the calibrator. All candidates are held out on the same rows and calibrated with
+    `calibration`; without a calibration, ``"auto"`` is used for the comparison.
+    Validation rows for early stopping, and rows kept for ``conformal="split"``, are not
+    used to compare candidates. With `groups`, the standard error treats a group as one
+    observation. If a class has a single row, nothing can be held out, and the smallest
+    strength is used.
 
     ``report_.weightings`` of the classifier is the table of candidates, and
     ``report_.choice`` the sentence about the choice. The loss of the chosen candidate
@@ -103,7 +106,7 @@ class AutoWeighting(BaseWeighting):
     """
 
     needs_fits = True
-    # A weight per class tells nothing of the label of one row.
+    # A weight per class does not reveal the label of a row.
     by_row = False
     weighs_new_rows = False
 
@@ -123,7 +126,7 @@ class AutoWeighting(BaseWeighting):
         Raises
         ------
         ValueError
-            If they are not a sequence of numbers of at least 0.
+            If `strengths` is not a sequence of numbers of at least 0.
         """
         if not is_sequence(self.strengths) or not len(self.strengths):
             raise ValueError(
@@ -177,7 +180,7 @@ class TemperedWeighting(ClassLevelWeighting):
 
 
 def at_strength(strategy, strength):
-    """Return a strategy whose class weights are raised to a power; None for zero."""
+    """Return a strategy with class weights raised to a power; None for power zero."""
     if strength == 0:
         return None
     if strength == 1:

@@ -10,9 +10,8 @@ class BalancedWeighting(ClassLevelWeighting):
     r"""Give rare classes more weight, up to the same total for every class.
 
     Try this first if the rare class is the important one. It changes the focus of the
-    model, not its information. Until they are calibrated, the probabilities of the
-    weighted model are those of a population with equal class frequencies. Role:
-    emphasis.
+    model, not its information. Without calibration, the weighted model returns the
+    probabilities for a population with equal class frequencies. Role: emphasis.
 
     .. math:: w_c \propto \left( \frac{n}{k \, n_c} \right)^{\text{strength}}
 
@@ -35,8 +34,8 @@ class BalancedWeighting(ClassLevelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row of each class; the mean over the training rows is one. Zero
-        for a class whose rows all have `sample_weight` zero.
+        Weight of a row of each class; the mean over the training rows is one. The
+        weight is zero if all rows of the class have `sample_weight` zero.
     scale_ : float
         Mean weight of the training rows before it was set to one.
 
@@ -134,9 +133,10 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 
     Notes
     -----
-    Counts are sums of `sample_weight`. Their scale matters here, because it says how
-    many rows there are. ``WeightedClassifier(normalize=True)`` sets their mean to one
-    first. Computed as ``-expm1(n log beta)``, exact for beta close to one. O(n) time.
+    Counts are sums of `sample_weight`. The scale of `sample_weight` matters here,
+    because the sums stand for numbers of rows. ``WeightedClassifier(normalize=True)``
+    first sets the mean of `sample_weight` to one. Computed as ``-expm1(n log beta)``,
+    exact for beta close to one. O(n) time.
 
     References
     ----------
@@ -182,8 +182,9 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 class ClassWeighting(ClassLevelWeighting):
     r"""Give each class the weight that you choose.
 
-    Role: emphasis. Use it for weights found by hand or by a search. For the costs of
-    mistakes or known class frequencies in deployment, use the strategies made for them.
+    Role: emphasis. Use this strategy for weights found by hand or by a search. For the
+    costs of mistakes or known class frequencies in deployment, use
+    :class:`CostWeighting` or :class:`PriorWeighting`.
 
     .. math:: w_i \propto \text{class\_weight}[y_i]
 
@@ -193,9 +194,10 @@ class ClassWeighting(ClassLevelWeighting):
         Weight of a row of each class; only ratios matter. Labels are matched by
         value: ``1``, ``1.0`` and ``True`` are one label, ``"1"`` is another.
     strict : bool, default=True
-        Whether a label that y does not contain, or a class without a weight, is an
-        error. With False, unknown labels are ignored, and classes without a weight get
-        1. A cross-validation needs this if its folds may lack a class.
+        Whether to raise an error if y lacks a label of `class_weight`, or if a class
+        has no weight. With False, unknown labels are ignored, and classes without a
+        weight get
+        1. A cross-validation needs False if a fold may lack a class.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -269,8 +271,8 @@ class PriorWeighting(ClassLevelWeighting):
     Use it if the training data have other class frequencies than deployment: case
     control studies, enriched samples, or all frauds with a sample of the other rows.
     Role: population. The weighted rows stand for the deployment population, so
-    calibration, thresholds and scores use these weights too, and no calibration removes
-    them.
+    calibration, thresholds and scores use these weights too. Calibration does not undo
+    these weights.
 
     .. math:: w_c = \frac{\pi_c}{n_c / n}
 

@@ -1,4 +1,4 @@
-"""Entropy balancing of rows that are not in memory: one pass for each Newton step."""
+"""Entropy balancing of rows that are not in memory, with one pass per Newton step."""
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,12 @@ from skweight.weighting._moments import moments_given, moments_of_rows
 
 
 class TiltedSums(Sums):
-    """Sums over rows that weigh ``s exp(z'l)``, where z are their scaled moments.
+    """Sums over rows of weight ``s exp(z'l)``; z are the scaled moments of a row.
 
     Parameters
     ----------
     moments : Moments
-        The moments of a row that are used.
+        The moments to compute for each row.
     origin, per_sd : ndarray of shape (n_moments,)
         The centre and the scale of z.
     coef : ndarray of shape (n_moments,)
@@ -62,7 +62,7 @@ class TiltedSums(Sums):
 
 
 class Passes:
-    """Sums for given multipliers. Each evaluation needs one pass over all rows."""
+    """Sums for given multipliers; each evaluation needs one pass over all rows."""
 
     def __init__(self, fill, moments, origin):
         self.fill, self.moments, self.origin = fill, moments, origin
@@ -72,7 +72,7 @@ class Passes:
         self._at = None
 
     def sums(self, coef):
-        """Return the sums at multipliers of the moments that vary."""
+        """Return the sums for multipliers of those moments that are not constant."""
         if self._at is None or not np.array_equal(self._at, coef):
             full = np.zeros(self.origin.size)
             full[self.varies] = coef
@@ -98,12 +98,12 @@ class Passes:
         return sums
 
     def value(self, coef):
-        """Return the dual at multipliers."""
+        """Return the value of the dual function for the multipliers."""
         with np.errstate(over="ignore"):
             return np.log(self.sums(coef)["mass"] / self.mass)
 
     def slopes(self, coef):
-        """Return gradient and Hessian of the dual."""
+        """Return gradient and Hessian of the dual function."""
         sums, kept = self.sums(coef), self.varies
         mean = sums["mean"][kept] / sums["mass"]
         second = sums["gram"][np.ix_(kept, kept)] / sums["mass"]
@@ -121,7 +121,7 @@ def moments_without_rows(weighting, share):
             degree=int(weighting.degree),
             interactions=weighting.interactions,
         )
-    # Columns are read from a table that contains every value of the target.
+    # The types of the columns come from a table with every value of the target.
     values = {
         column: list(known)
         if hasattr(known, "items")

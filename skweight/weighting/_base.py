@@ -1,13 +1,13 @@
 """The contract of every weighting strategy, and the product of strategies.
 
-A strategy learns one non-negative number per row. Its *role* says what the number
-means, and which steps may use it:
+A strategy learns one non-negative number per row. The *role* of the strategy says what
+the number means, and which steps use it:
 
 ``"population"``
-    How many rows of the population of interest a row stands for. Used by the fit, the
-    calibrator, the threshold and the score.
+    The number says how many rows of the population of interest a row stands for. The
+    fit, the calibrator, the threshold and the score use this number.
 ``"emphasis"``
-    How strongly training should count a row. Used by the fit only.
+    The number says how strongly training should count a row. Only the fit uses it.
 """
 
 import numpy as np
@@ -48,13 +48,14 @@ class BaseWeighting(Documented, ReadOnce):
     :func:`skweight.testing.check_weighting`. A subclass sets `role` and implements
 
     - ``_learn(X, y, sample_weight, **metadata)``: learn from the training rows, and
-      return their raw weights, or None to compute these with `_raw`;
-    - ``_raw(X, y)``: the raw weights of any rows.
+      return the raw weights of these rows. If the method returns None, `_raw` computes
+      them;
+    - ``_raw(X, y)``: return the raw weights of any rows.
 
-    A strategy may read row-wise side information (a group, a time). It lists in
-    ``_side_information`` the parameters that name the source. If the strategy has a
-    parameter `drop` that is true, columns among these sources are hidden from the
-    estimator.
+    A strategy may read additional data of each row (a group, a time).
+    ``_side_information`` then lists the parameters that say where these data are. If
+    the strategy has a parameter `drop` with the value True, the estimator does not see
+    the columns that contain these data.
 
     Set `needs_fits` to True if the strategy depends on a fitted model: `fit_weigh` then
     receives ``fits``, see :class:`~skweight.weighting.BaseModelWeighting`. Set
@@ -94,11 +95,11 @@ class BaseWeighting(Documented, ReadOnce):
     needs_classes = True
     # Whether `fit_weigh` takes ``fits``, out-of-fold probabilities of a model.
     needs_fits = False
-    # Whether `weigh` has a meaning for rows that were not in training.
+    # Whether `weigh` works for rows that were not in training.
     weighs_new_rows = True
-    # Parameters that name the source of row-wise side information.
+    # Parameters that say where additional data of each row are (a group, a time).
     _side_information = ()
-    # Whether one row per combination of values, with its mass, is enough to learn from.
+    # Whether one row, with a mass, per combination of values is enough to learn.
     _learns_from_cells = False
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -113,7 +114,7 @@ class BaseWeighting(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy requests by name.
+            Arrays with one entry per row that the strategy requests by name.
 
         Returns
         -------
@@ -124,7 +125,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self
 
     def fit_weigh(self, X, y, sample_weight=None, **metadata):
-        """Learn the weights and return those of the training rows.
+        """Learn the weights and return the weights of the training rows.
 
         Parameters
         ----------
@@ -135,7 +136,7 @@ class BaseWeighting(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy requests by name.
+            Arrays with one entry per row that the strategy requests by name.
 
         Returns
         -------
@@ -145,7 +146,7 @@ class BaseWeighting(Documented, ReadOnce):
         Raises
         ------
         ValueError
-            If the input, or the weights computed from it, cannot be used.
+            If the input cannot be used, or the weights computed from the input.
         """
         return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
 
@@ -157,9 +158,9 @@ class BaseWeighting(Documented, ReadOnce):
         X : array-like of shape (n_samples, n_features)
             Rows to weigh.
         y : array-like of shape (n_samples,), default=None
-            Their class labels, for strategies that need them.
+            Class labels of the rows, for strategies that need labels.
         **metadata : dict
-            Row-wise side information that the strategy requests by name.
+            Arrays with one entry per row that the strategy requests by name.
 
         Returns
         -------
@@ -177,9 +178,8 @@ class BaseWeighting(Documented, ReadOnce):
         Parameters
         ----------
         statistics : ClassMasses or CellMasses
-            Sums over the training rows. Strategies that weigh by class need masses of
-            the classes; strategies that weigh by group or margin need masses of the
-            cells.
+            Sums over the training rows. Pass `ClassMasses` to strategies that weigh by
+            class, and `CellMasses` to strategies that weigh by group or margin.
 
         Returns
         -------
@@ -189,8 +189,7 @@ class BaseWeighting(Documented, ReadOnce):
         Raises
         ------
         TypeError
-            If sums are not enough for the strategy, or if they are sums of the wrong
-            kind.
+            If the strategy needs more than sums, or other sums.
         ValueError
             If a `stabilizer` is set, because it needs the weights of all rows.
         """
@@ -200,7 +199,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self
 
     def _learn_masses(self, known):
-        """Learn from the masses of the classes, if the strategy needs no more."""
+        """Learn from the masses of the classes, if the strategy needs nothing else."""
         raise TypeError(
             f"{self._name} learns from the rows themselves, not from sums. Fit it on a "
             "sample of the rows and weigh the others with weigh(X, y)."
@@ -209,12 +208,12 @@ class BaseWeighting(Documented, ReadOnce):
     def class_weight_dict(self):
         """Return the weight of every label, for strategies that weigh by class.
 
-        Use it outside of Python: a SQL ``CASE``, ``create_map`` of Spark.
+        Use it outside of Python, as in a SQL ``CASE`` or in ``create_map`` of Spark.
 
         Returns
         -------
         weights : dict {label: float}
-            Weight of a row of each class, as `weigh` gives it.
+            Weight of a row of each class, the same as from `weigh`.
 
         Raises
         ------
@@ -233,14 +232,14 @@ class BaseWeighting(Documented, ReadOnce):
 
     @property
     def _by_class(self):
-        """Whether all rows of a class have one weight."""
+        """Whether all rows of a class have the same weight."""
         return False
 
     def _labels(self):
         return self.classes_
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
-        """Learn the weights and return them separated by role.
+        """Learn the weights and return a product of weights per role.
 
         Parameters
         ----------
@@ -251,12 +250,13 @@ class BaseWeighting(Documented, ReadOnce):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         **metadata : dict
-            Row-wise side information that the strategy requests by name.
+            Arrays with one entry per row that the strategy requests by name.
 
         Returns
         -------
         weights : RoleWeights
-            ``weights.population`` and ``weights.emphasis``; None stands for ones.
+            ``weights.population`` and ``weights.emphasis``. None means that all weights
+            are one.
         """
         X, y, sample_weight = self._check_input(X, y, sample_weight)
         return self._fit_by_role(X, y, sample_weight, **metadata)
@@ -299,7 +299,7 @@ class BaseWeighting(Documented, ReadOnce):
         return request
 
     def _sources(self):
-        """Return the sources of row-wise side information, one entry for each."""
+        """Return where the additional data of each row are, one entry per source."""
         return [getattr(self, name) for name in self._side_information]
 
     def __mul__(self, other):
@@ -355,7 +355,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self._follow(raw) / self.scale_
 
     def _stabilize(self, raw, sample_weight):
-        """Return stabilized weights, and store the map for those of other rows."""
+        """Return stabilized weights, and store the map for other rows."""
         self._points = None
         stabilizer = resolve_stabilizer(getattr(self, "stabilizer", None))
         if stabilizer is not None:
@@ -385,12 +385,12 @@ class BaseWeighting(Documented, ReadOnce):
 
 
 class ProductWeighting(FactorsByPosition, BaseWeighting):
-    r"""Multiply strategies; each one keeps its role.
+    r"""Multiply strategies; each strategy keeps its role.
 
     Written ``a * b``, or as a list for any ``weighting=``. Factors of role population
-    are learned first, in their order. Each one is fitted on rows with the weights of
-    the previous ones. Factors of role emphasis are then learned on that population,
-    independently of each other.
+    are learned first, in the order of the list. Each of these factors is fitted on rows
+    weighted by the factors before it. Factors of role emphasis are learned next, on
+    rows weighted by all population factors, and independently of each other.
 
     .. math:: w_i = \prod_{a \in \mathrm{population}} w_i^{(a)}
               \prod_{b \in \mathrm{emphasis}} w_i^{(b)}
@@ -399,8 +399,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     ----------
     factors : list of weightings
         Strategies; None stands for no strategy. Names, dicts and callables are not
-        accepted here, but in a list for ``weighting=``. Parameters of factors are set
-        by position, as in ``product.set_params(**{"1__strength": 0.5})``.
+        accepted here; pass them in a list for ``weighting=``. Parameters of factors are
+        set by position, as in ``product.set_params(**{"1__strength": 0.5})``.
 
     Attributes
     ----------
@@ -420,7 +420,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     Notes
     -----
-    Cost: that of the factors, and O(n) for each product.
+    The cost is the cost of the factors, plus O(n) for each product.
 
     Examples
     --------
@@ -470,8 +470,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         Returns
         -------
         routing : MetadataRouter
-            Metadata routing of scikit-learn. The `sample_weight` of a factor is
-            computed, so it needs no request.
+            Metadata routing of scikit-learn. The product computes the `sample_weight`
+            of each factor, so `sample_weight` needs no request.
         """
         return route_to_factors(self, factors_of(self))
 
@@ -482,8 +482,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         known = sample_weight
         fits = metadata.pop("fits", None)
         by_factor = sort_metadata(self, self.factors_, metadata)
-        # Sorting by role is stable: population first, then emphasis, each in its own
-        # order.
+        # Population factors come first, then emphasis factors. Within a role, the order
+        # of the list stays.
         for factor, arguments in sorted(
             zip(self.factors_, by_factor, strict=True),
             key=lambda pair: ROLES.index(pair[0].role),
@@ -533,7 +533,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         return weights / self.scale_
 
     def _rows_for(self, factor, X):
-        """Return X without the columns that only other factors may see.
+        """Return X without the columns that are reserved for other factors.
 
         A factor that reads columns by name or position gets X unchanged.
         """
@@ -594,7 +594,7 @@ def fitted_factors_of(weighting):
 
 
 def fitted_product(factors, scale):
-    """Return the fitted product of fitted strategies, divided by a number."""
+    """Return the product of fitted strategies; its weights are divided by a number."""
     product = ProductWeighting([clone(factor) for factor in factors])
     product.factors_, product.scale_ = list(factors), scale
     return product

@@ -9,7 +9,7 @@ class FactorsByPosition(BaseEstimator):
     """Base of objects with a list `factors` and parameters like ``1__strength``."""
 
     def get_params(self, deep=True):
-        """Return the parameters; the position is the prefix of a factor's parameters.
+        """Return the parameters; those of a factor start with its position.
 
         Parameters
         ----------
@@ -31,7 +31,7 @@ class FactorsByPosition(BaseEstimator):
         return params
 
     def set_params(self, **params):
-        """Set parameters; a position replaces a factor or sets a parameter of it.
+        """Set parameters: a factor by its position, or a parameter of a factor.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Strategies that weigh classes, and how to split products into rows and classes."""
+"""Strategies that weigh classes, and the split of a product into two parts."""
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from skweight.weighting._base import (
 class ClassLevelWeighting(BaseWeighting):
     """Base class of strategies that give all rows of a class the same weight.
 
-    A subclass implements ``_class_weights(classes, masses)``: the raw weight of each
-    class, from its total ``sample_weight`` (its number of rows without one). Classes
-    whose total is zero get weight zero.
+    A subclass implements ``_class_weights(classes, masses)``, which returns the raw
+    weight of each class. ``masses`` are the total ``sample_weight`` of each class, or
+    its number of rows if there is no ``sample_weight``. Classes whose total is zero get
+    weight zero.
 
     Attributes
     ----------
@@ -63,12 +64,12 @@ class ClassLevelWeighting(BaseWeighting):
         if type(self)._learn is not ClassLevelWeighting._learn:
             return super()._raw_in_stream(X, y, classes, masses)
         self.classes_ = classes
-        # Classes that may still appear have a place, too.
+        # Classes that may appear later are included.
         self.class_weight_ = self._of_mean_one(np.maximum(masses, 1e-9 * masses.sum()))
         return self._raw(X, y)
 
     def _of_mean_one(self, masses):
-        """Return the weight of each class; the mean over the masses is one."""
+        """Return the weight of each class, with mean one over the masses."""
         raw = np.asarray(self._class_weights(self.classes_, masses), dtype=np.float64)
         raw = np.where(masses > 0, raw, 0.0)
         mean = raw @ masses / masses.sum()
@@ -102,7 +103,7 @@ class ClassLevelWeighting(BaseWeighting):
 
 
 def split_by_level(weighting):
-    """Return the factors by row and the factors by class of a strategy, or None.
+    """Split a strategy into a part by row and a part by class; a part may be None.
 
     Factors by class are emphasis that is equal for all rows of a class, and that is
     learned from the class counts.
@@ -120,7 +121,7 @@ def split_by_level(weighting):
 def join_levels(by_row, by_class, mean):
     """Return one fitted strategy from the two parts of `split_by_level`.
 
-    ``mean`` is the mean of their emphasis product over their rows.
+    ``mean`` is the mean, over the rows, of the product of the emphasis factors.
     """
     if by_row is None:
         return by_class

@@ -13,10 +13,10 @@ LEVELS = ("auto", "class", "instance")
 class CostWeighting(BaseWeighting):
     r"""Weigh rows by the cost of a mistake in each row.
 
-    For a learner that should focus on expensive mistakes. Try the expected-cost
-    decision on calibrated probabilities first (``decision=cost``): it needs no weights.
-    Weights improve it only if the model is too simple for its data. Use both together
-    only with a calibration in between. Role: emphasis.
+    For a learner that should focus on expensive mistakes. First try the expected-cost
+    decision on calibrated probabilities (``decision=cost``), which needs no weights.
+    Cost weights improve on this decision only if the model is too simple for its data.
+    If you use both, calibrate the probabilities. Role: emphasis.
 
     .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
 
@@ -26,18 +26,20 @@ class CostWeighting(BaseWeighting):
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, maybe per row. A dict with ``fp`` and ``fn``, a nested dict ``{true:
-        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" are
-        unambiguous, so they are accepted, too.
+        Costs, possibly per row. Also accepted: a dict with ``fp`` and ``fn``, a nested
+        dict ``{true: {decided: cost}}``, and a DataFrame with axes named "true" and
+        "predicted".
     level : {"auto", "class", "instance"}, default="auto"
-        Whether all rows of a class weigh the same. ``"auto"``: only if they cost the
-        same.
+        ``"class"``: all rows of a class have the same weight. ``"instance"``: each row
+        has its own weight. ``"auto"``: ``"class"`` if all rows of a class have the same
+        costs, otherwise ``"instance"``.
     method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
-        How class weights are computed if the costs of three or more classes cannot be
-        expressed by weights; see `CostMatrix.class_weight`.
+        How class weights are computed if no class weights express the costs exactly
+        (three or more classes only); see `CostMatrix.class_weight`.
     drop : bool, default=False
         Whether columns of X that contain costs are hidden from the estimator. If False,
-        the estimator may learn from them, and they must be present at prediction.
+        the estimator may learn from these columns, and X must contain them at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -66,8 +68,8 @@ class CostWeighting(BaseWeighting):
     Warns
     -----
     DecisionWarning
-        If no class weights can express the costs, or if another decision than the label
-        is cheaper for some rows. These rows get weight zero.
+        If no class weights can express the costs exactly. Also if, for some rows,
+        another decision is cheaper than the correct label; these rows get weight zero.
 
     See Also
     --------
@@ -76,7 +78,8 @@ class CostWeighting(BaseWeighting):
 
     Notes
     -----
-    Weights of a class do not depend on its frequency. O(n K^2) time, O(n K) memory.
+    The weight of a class does not depend on its frequency. O(n K^2) time, O(n K)
+    memory.
 
     References
     ----------

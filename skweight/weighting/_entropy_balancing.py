@@ -20,9 +20,9 @@ from skweight.weighting._masses import refuse_stabilizer
 from skweight.weighting._moments import moments_given, moments_of_rows
 from skweight.weighting._shift import SharedTarget
 
-# Largest distance to a moment that counts as reached, in standard deviations.
+# A moment counts as reached up to this distance, in standard deviations.
 _REACHED = 1e-8
-# Ridge for measuring the distance to a target that cannot be reached.
+# Ridge that is used to measure how far away an unreachable target is.
 _FAR = 1e-6
 
 
@@ -31,10 +31,10 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 
     Use it if rows of the target, or its published means and shares, are known. Among
     all weights with these moments, the strategy finds those closest to the present
-    weights, by relative entropy. It takes milliseconds; a density ratio takes seconds.
-    It is correct if the ratio is log-linear in the moments. For other targets, use
-    `degree`, `interactions` or :class:`~skweight.DensityRatioWeighting`. Role:
-    population.
+    weights, by relative entropy. A fit takes milliseconds; a density ratio takes
+    seconds. The weights are correct if the log of the density ratio is linear in the
+    moments. Otherwise, use `degree`, `interactions` or
+    :class:`~skweight.DensityRatioWeighting`. Role: population.
 
     .. math::
 
@@ -48,45 +48,47 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. They are kept by reference: clones share them.
-        Columns of a DataFrame are matched by name, and columns of X that it lacks are
-        not balanced. Numbers are balanced by their mean, text and categories by the
-        share of every value. Missing categories count as a separate value.
+        Unlabelled rows of the target. The rows are not copied: clones share them.
+        Columns of a DataFrame are matched by name; columns of X that `X_target` lacks
+        are not balanced. For numbers, the mean is balanced; for text and categories,
+        the share of every value. A missing category counts as a separate value.
     moments : dict, default=None
         Known moments, instead of `X_target`: ``{column: mean}``, ``{column:
         [mean, mean of squares, ...]}`` or ``{column: {value: share}}``, columns by name
         or position.
     degree : int, default=1
-        Highest power of a number whose mean is balanced: 2 adds variances. Raising it
-        brings the rows closer to the target and leaves fewer effective rows.
+        Highest power of a numeric column to balance. With 2, variances are balanced,
+        too. Raising it brings the rows closer to the target and lowers the number of
+        effective rows.
     interactions : bool, default=False
-        Whether means of products of two columns are balanced, too. These are
-        covariances, and joint shares of two categories.
+        Whether to balance also the means of products of two columns. These are
+        covariances of numbers and joint shares of categories.
     ridge : float, default=0.0
         Penalty :math:`\rho` on the multipliers :math:`\lambda`, in units of
-        standardised moments. 0 meets the moments exactly, or raises an error. Raising
-        it leaves a gap of :math:`\rho\lambda` and more effective rows. Targets out of
-        reach need it.
+        standardised moments. With 0, the moments are met exactly, or the fit raises an
+        error. A larger ridge leaves a gap of :math:`\rho\lambda` and more effective
+        rows. Use a ridge if no weights can reach the target.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged. With any other value, the moments
+        stabilizer. None leaves the weights unchanged. With a stabilizer, the moments
         are no longer exact.
 
     Attributes
     ----------
     moments_ : list of Moment
-        ``name``, ``target`` and ``weighted`` of each moment: its mean in the target and
-        over the weighted training rows. Powers and products are centred at the means.
+        Each moment has a ``name``, its mean in the target (``target``) and its mean
+        over the weighted training rows (``weighted``). Powers and products are centred
+        at the means.
     coef_ : ndarray of shape (n_moments,)
         Multipliers :math:`\lambda` of the standardised moments.
     gap_ : float
         Largest distance between a weighted moment and the target, in standard
         deviations of the training rows.
     effective_sample_size_ : float
-        How many equal rows the weighted rows are worth.
+        Number of equally weighted rows that contain as much information.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -94,8 +96,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     ------
     ValueError
         In `fit`, if no weights have these moments (the message gives the gap and the
-        moment), if a column is constant at another value than in the target, if there
-        are as many moments as rows, or if values are missing.
+        moment), if a column has one constant value in the rows and another in the
+        target, if there are as many moments as rows, or if values are missing.
 
     See Also
     --------
@@ -106,8 +108,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     -----
     The dual is smooth and convex. Newton's method needs about ten passes over the rows,
     each O(n d^2) for d moments. Rows with a value that the target never has get weight
-    zero. Rows outside the range of the training rows get weights by the same
-    exponential, which grows fast there: set a `stabilizer`.
+    zero. New rows outside the range of the training rows can get very large weights,
+    because the exponential grows fast; a `stabilizer` limits these weights.
 
     References
     ----------
@@ -166,7 +168,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         return weights
 
     def _learn_of(self, X, mass):
-        """Learn from rows with positive weight, and return their weights."""
+        """Learn from rows of positive weight, and return the weights of these rows."""
         if self.moments is None:
             self._moments, wanted = moments_of_rows(
                 X,
@@ -200,22 +202,22 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         Parameters
         ----------
         statistics : callable
-            Function that fills its argument by one pass over the rows, and returns it:
-            ``lambda sums: summarize(rows, sums, X=columns)``. It is called about ten
-            times.
+            Function that adds all rows to the sums that it receives, and returns the
+            sums: ``lambda sums: summarize(rows, sums, X=columns)``. The function is
+            called about ten times.
 
         Returns
         -------
         self : object
-            The fitted strategy, equal to the result of `fit` on the rows.
+            The fitted strategy, the same as after `fit` on the rows.
 
         Raises
         ------
         TypeError
             If `statistics` cannot be called.
         ValueError
-            If no weights have these moments, if a mean of the target is at the end of
-            the range of the rows, or if a `stabilizer` is set.
+            If no weights have these moments, if a mean of the target equals the
+            smallest or largest value of the rows, or if a `stabilizer` is set.
         """
         self._check_parameters()
         if not callable(statistics):
@@ -288,7 +290,8 @@ class Balance(NamedTuple):
     """The solution: multipliers of standardised moments, and moments at an edge.
 
     ``edges`` are pairs of a moment and a value: the smallest or largest value of the
-    rows. The target has no other value, so all other rows get weight zero.
+    rows. In the target, every row has this value, so all training rows with another
+    value get weight zero.
     """
 
     coef: np.ndarray
@@ -307,7 +310,7 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """Raised if no weights have the moments of the target: the dual has no minimum."""
+    """Raised if no weights have the moments of the target; the dual has no minimum."""
 
 
 class _Dual:
@@ -334,10 +337,10 @@ class _Dual:
 
 
 class _Bounded:
-    """A dual that stops a search when its value is too small for any weights to exist.
+    """A dual that stops the search once its value proves that no weights exist.
 
-    If weights w exist, the value is at least minus their relative entropy. So it is at
-    least the logarithm of the smallest share.
+    If weights w exist, the value of the dual is at least minus the relative entropy of
+    w, and therefore at least the logarithm of the smallest share.
     """
 
     def __init__(self, dual, lowest):
@@ -352,16 +355,16 @@ class _Bounded:
 
 
 def balance(values, share, wanted, names, ridge=0.0):
-    """Return the weights closest to `share` for which `values` have the wanted mean.
+    """Return the weights closest to `share` that give `values` the wanted mean.
 
-    A row may represent several identical rows; `share` is then their total.
+    A row may represent several identical rows; `share` is then the total of these rows.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_moments)
         Moments of each row.
     share : ndarray of shape (n_rows,)
-        Share of the population that each row has; zero leaves it out.
+        Share of each row in the population; a row of share zero is left out.
     wanted : ndarray of shape (n_moments,)
         Means in the target.
     names : list of str
@@ -377,7 +380,7 @@ def balance(values, share, wanted, names, ridge=0.0):
     values, share = values[counts], share[counts]
     edges = []
     while not ridge:
-        # At an edge fewer rows remain, and another moment may then be at its edge.
+        # A moment at its edge removes rows, and then another moment may be at its edge.
         further = _find_edges(values, share, wanted, names)
         if not further:
             break
@@ -416,8 +419,8 @@ _REMEDY = (
 def balance_in_passes(passes, names, ridge, *, given):
     """Return the solution for rows that are read in passes, and the last sums.
 
-    `given` says that the target names all values. Rows with other values are then an
-    error; otherwise they are rows outside the target.
+    `given` is true if the user listed all values of the target. Rows with other values
+    then raise an error; otherwise these rows get weight zero.
     """
     sums, wanted = passes.start(), passes.origin
     if given and sums["mass"] < sums["total"] * (1 - 1e-12):
@@ -461,7 +464,7 @@ def _solve(z, share, names, ridge):
 
 
 def _minimum(dual, names, ridge):
-    """Return the minimum of a dual, or raise an error that names a moment."""
+    """Return the minimum of a dual, or raise an error that says which moment fails."""
     start = np.zeros(len(names))
     if not start.size:
         return start
@@ -470,7 +473,7 @@ def _minimum(dual, names, ridge):
         coef = newton(_Bounded(pulled, dual.lowest), start)
     except _OutOfReachError:
         _refuse(dual, names)
-    for _ in range(2):  # to full precision: Newton stops where its objective is flat
+    for _ in range(2):  # to full precision: Newton stops early if the objective is flat
         coef = coef + newton_step(*pulled.slopes(coef))
     if not ridge and np.abs(dual.slopes(coef)[0]).max() > _REACHED:
         _refuse(dual, names)
@@ -478,7 +481,7 @@ def _minimum(dual, names, ridge):
 
 
 def _refuse(dual, names):
-    """Return a message about the distance of the target from all possible weights."""
+    """Return a message that says how far the target is out of reach."""
     start = np.zeros(len(names))
     pulled = Ridge(dual, _FAR * np.eye(start.size), start)
     gap = pulled.objective.slopes(newton(pulled, start))[0]
@@ -492,7 +495,7 @@ def _refuse(dual, names):
 
 
 def _find_edges(values, share, wanted, names):
-    """Return the moments at an end of their range, or raise for one beyond it."""
+    """Return the moments at an end of their range; raise if a moment is outside."""
     edges = []
     low, high = values.min(axis=0), values.max(axis=0)
     margin = _rounding(np.maximum(np.abs(low), np.abs(high)))
@@ -529,7 +532,7 @@ def _on_edges(values, edges):
 
 
 def _check_constant(varies, centre, wanted, size, names):
-    """Raise if the training rows have one value only, and the target another."""
+    """Raise if the training rows have a single value, and the target another value."""
     off = ~varies & (np.abs(centre - wanted) > 1e-8 * np.maximum(size, 1e-8))
     if off.any():
         moment = int(np.flatnonzero(off)[0])

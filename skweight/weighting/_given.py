@@ -14,19 +14,19 @@ class ColumnWeighting(BaseWeighting):
     cross-validation and any search, with or without metadata routing. Use it for
     survey, exposure or frequency weights, and for weights computed elsewhere.
     :class:`~skweight.WeightedClassifier` drops the column before its estimator is
-    fitted, and again in `predict` if it is present.
+    fitted, and in `predict` if X still contains the column.
 
     .. math:: w_i \propto X_{i,\text{column}}
 
     Parameters
     ----------
     column : str, int, callable or metadata
-        Name of a DataFrame column, or position in an array (negative positions count
-        from the end); a callable of X; or ``metadata("name")``, an array that is passed
-        to `fit`.
+        Name of a DataFrame column; position in an array (negative positions count from
+        the end); a callable of X; or ``metadata("name")``, an array that is passed to
+        `fit`.
     role : {"population", "emphasis"}, default="population"
         Meaning of the numbers. ``"population"``: how many rows of the population the
-        row stands for. ``"emphasis"``: how strongly training should count it.
+        row stands for. ``"emphasis"``: how strongly training should count the row.
     drop : bool, default=True
         Whether the column is hidden from the estimator and from other strategies.
     stabilizer : None, str, float or stabilizer, default=None
@@ -82,8 +82,8 @@ class ColumnWeighting(BaseWeighting):
 class FunctionWeighting(BaseWeighting):
     r"""Compute the weights with your own function.
 
-    This is ``weighting=callable``. The function is called with the training rows and
-    labels as passed, and must return one non-negative number per row.
+    ``weighting=callable`` creates this strategy. The function is called with the
+    training rows and labels as passed, and must return one non-negative number per row.
 
     .. math:: w = \text{func}(X, y)
 
@@ -110,13 +110,13 @@ class FunctionWeighting(BaseWeighting):
     TypeError
         In `fit`, if `func` cannot be called.
     ValueError
-        In `fit`, if it returns negative, missing or infinite weights, only zeros, or a
-        wrong number of weights.
+        In `fit`, if `func` returns negative, missing or infinite weights, only zeros,
+        or a wrong number of weights.
 
     See Also
     --------
     ColumnWeighting : Weights that are a column of X already.
-    BaseWeighting : Base class of strategies with parameters to learn or to tune.
+    BaseWeighting : Base class of strategies that learn or have parameters to tune.
 
     Notes
     -----
@@ -141,7 +141,7 @@ class FunctionWeighting(BaseWeighting):
         self.stabilizer = stabilizer
 
     def _sources(self):
-        return [self.func]  # it may read any column, and so gets X unchanged
+        return [self.func]  # the function may read any column, so X is unchanged
 
     def _raw(self, X, y):
         if not callable(self.func):

@@ -15,48 +15,51 @@ class GroupDROWeighting(BaseModelWeighting):
 
     Hard groups get more weight than groups that are only rare. Each round fits with the
     present weights and computes the out-of-fold loss of every group. The result is the
-    mean of the weights over the rounds. Use it if :class:`GroupBalancedWeighting` is
-    not enough; that strategy comes close with one fit. Rows with wrong labels look
-    hard, too. ``reference="per_group"`` subtracts the loss that no model could avoid.
-    Role: emphasis.
+    mean of the weights over the rounds. First try :class:`GroupBalancedWeighting`,
+    which is nearly as good and needs one fit. Groups with many wrong labels look hard,
+    too; ``reference="per_group"`` subtracts the loss that no model could avoid. Role:
+    emphasis.
 
     .. math::
 
         q_g^{(t+1)} \propto q_g^{(t)} \exp\bigl(\eta\,(L_g^{(t)} - R_g)\bigr), \qquad
         w_i = \frac{n}{n_{g(i)}} \, \frac{1}{T} \sum_{t=1}^{T} q_{g(i)}^{(t)}
 
-    with :math:`L_g` the mean out-of-fold log loss of group g. :math:`R_g` is that of
-    its reference, or zero without a reference.
+    with :math:`L_g` the mean out-of-fold log loss of group g. :math:`R_g` is the loss
+    of the reference model of group g, or zero without a reference.
 
     Parameters
     ----------
     groups : str, int, callable, metadata, or list of these
         Group of each row: a column of X by name or position, a callable of X, or
-        ``metadata("segment")``. A list of several means their combinations.
+        ``metadata("segment")``. With a list, each combination of values is a group.
     by_label : bool, default=True
         Whether the groups of the formula are combinations of group and label.
     reference : None or "per_group", default=None
         ``"per_group"``: the loss of a model fitted on the group alone, with balanced
-        labels if `by_label` is true. This is the minimax excess loss of DoReMi.
+        labels if `by_label` is true. The result then minimises the largest excess loss,
+        as in DoReMi.
     n_rounds : int, default=10
-        Number T of rounds. Raising it finds better weights, at k fits a round.
+        Number T of rounds. Raising it finds better weights, at the cost of k fits per
+        round.
     step : float, default=1.0
-        Step size :math:`\eta`: how fast weights follow losses. With few rounds, raise
-        it.
+        Step size :math:`\eta`: how fast weights change with the losses. Raise the step
+        if there are few rounds.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        If False, the estimator may learn from them, and they must be present at
+        If False, the estimator may learn from these columns, and X must contain them at
         prediction.
     estimator : classifier, default=None
-        The model whose probabilities are used. None: the estimator of the
+        The model that computes the probabilities. None is the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
-        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
+        Number of folds if `fit_weigh` is called directly. The number is reduced if a
+        class has fewer rows. In the fit of a classifier, the ``cv`` of the classifier
+        is used.
     n_jobs : int or None, default=None
         Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, if the content of the rows does not determine them.
+        Seed of the folds. Folds that follow from the content of the rows need no seed.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -67,7 +70,8 @@ class GroupDROWeighting(BaseModelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     groups_ : list
-        Groups of the formula; tuples if several columns, or the label, form a group.
+        Groups of the formula. A group is a tuple if several columns, or columns and the
+        label, define it.
     group_share_ : ndarray of shape (n_groups,)
         Mean of :math:`q_g` over the rounds.
     loss_ : ndarray of shape (n_rounds, n_groups)
@@ -83,9 +87,9 @@ class GroupDROWeighting(BaseModelWeighting):
     ------
     ValueError
         In `fit`, if there is no model, if a row has no group, or if a group has fewer
-        than two rows of positive weight, so that its loss cannot be held out.
+        than two rows of positive weight, so that no held-out loss exists.
     TypeError
-        In `fit`, if the model has no probabilities.
+        In `fit`, if the model has no `predict_proba`.
 
     See Also
     --------
@@ -93,9 +97,10 @@ class GroupDROWeighting(BaseModelWeighting):
 
     Notes
     -----
-    ``n_rounds * k`` fits, and k more per group for references. The mean over the rounds
-    converges; the last round does not. Training losses cannot be used, because flexible
-    models have a loss of zero for every group.
+    ``n_rounds * k`` fits, and k more per group as references. The mean of the weights
+    over the rounds converges; the weights of the last round do not. The losses are
+    out-of-fold, because on its training rows a flexible model has a loss of zero for
+    every group.
 
     References
     ----------

@@ -18,22 +18,22 @@ from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import BaseWeighting
 
-# A single row in its cell that counts as so many average rows causes a warning.
+# Limit of a warning: the weight, in average rows, of a row that is alone in its cell.
 _MANY_ROWS = 10
 
 
 class GroupWeighting(BaseWeighting):
-    """Base class of strategies with one weight for each group, or group and label.
+    """Base class of strategies with one weight per group, or per group and label.
 
     A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``.
-    It returns the raw weight of each cell from its total ``sample_weight``. Both have
-    shape (n_groups, n_classes), or (n_groups, 1) if `needs_classes` is False. Its
-    values for cells without rows are ignored.
+    ``masses`` are the total ``sample_weight`` of each cell; the method returns the raw
+    weight of each cell. Both arrays have shape (n_groups, n_classes), or (n_groups, 1)
+    if `needs_classes` is False. Returned values for cells without rows are ignored.
 
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples if several columns form a group.
+        Labels of the groups; a label is a tuple if several columns define the group.
     classes_ : ndarray of shape (n_classes,)
         Class labels, if `needs_classes` is true.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
@@ -76,7 +76,7 @@ class GroupWeighting(BaseWeighting):
 
     def _raw(self, X, y, **metadata):
         groups = self._read(X, metadata)
-        # Made anew, because an index cannot be stored with every strategy.
+        # Created in every call, because not every strategy can store an index.
         index = pd.Index(self.groups_, dtype=object)
         if groups.nlevels > 1:
             index = pd.MultiIndex.from_tuples(self.groups_)
@@ -136,12 +136,12 @@ class GroupWeighting(BaseWeighting):
 class GroupBalancedWeighting(GroupWeighting):
     r"""Give every group, or every group and label, the same total weight.
 
-    For a model that must also be good on small groups: a hospital, a dialect, birds in
-    front of water. One fit with these weights is nearly as good as group DRO with 26 to
-    51 fits, and better than every rule without group labels. Choose the strength by
-    :func:`~skweight.metrics.worst_group_scorer`. The aim is a low loss of the worst
-    group. Equal decision rates are another aim, and balancing can make them worse, see
-    :class:`ReweighingWeighting`. Role: emphasis.
+    For a model that must also be good on small groups, such as one hospital or one
+    dialect. One fit with these weights is nearly as good as group DRO with 26 to 51
+    fits, and better than all methods that do not use groups. Choose the strength by
+    :func:`~skweight.metrics.worst_group_scorer`. The aim is a low loss in the worst
+    group. Equal decision rates are a different aim, and balancing can make these rates
+    less equal; see :class:`ReweighingWeighting`. Role: emphasis.
 
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
 
@@ -151,16 +151,16 @@ class GroupBalancedWeighting(GroupWeighting):
     ----------
     groups : str, int, callable, metadata, or list of these
         Group of each row: a column of X by name or position, a callable of X, or
-        ``metadata("segment")``. A list of several means their combinations.
+        ``metadata("segment")``. With a list, each combination of values is a group.
     by_label : bool, default=True
-        Whether cells are combinations of group and label. True also removes the link
-        between a group and its frequent label, which spurious features rely on. False
-        is for regressors.
+        Whether cells are combinations of group and label. With True, group and label
+        become independent, so features that reveal only the group help less. Use False
+        for regressors.
     strength : float, default=1.0
         0 is no weighting, 1 full balance. Above 1, rare cells dominate.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        If False, the estimator may learn from them, and they must be present at
+        If False, the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
@@ -170,9 +170,9 @@ class GroupBalancedWeighting(GroupWeighting):
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples if several columns form a group.
+        Labels of the groups; a label is a tuple if several columns define the group.
     classes_ : ndarray of shape (n_classes,)
-        Class labels, with `by_label`.
+        Class labels, if `by_label` is true.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
         Weight of a row of each cell, with mean one over the training rows. NaN for a
         cell without rows. There is one column if `by_label` is False.
@@ -197,7 +197,7 @@ class GroupBalancedWeighting(GroupWeighting):
 
     Notes
     -----
-    O(n log n) for the labels of the groups. Cells without rows do not count in C.
+    O(n log n) for the labels of the groups. C counts only cells with rows.
 
     References
     ----------

@@ -13,11 +13,11 @@ from skweight.weighting._noise import confident_labels
 class HardExampleWeighting(BaseModelWeighting):
     r"""Emphasise rows that a first model gets wrong ("just train twice").
 
-    For unknown groups. With known groups, :class:`GroupBalancedWeighting` was better in
-    every case we tried. This strategy also emphasises rows with wrong labels. Without
-    `noise_guard` this can invert a model (we saw an AUC of .29), so each fit warns. Use
-    it as a last resort, and evaluate it on held-out rows with verified labels. Role:
-    emphasis.
+    For groups that matter but are unknown. With known groups,
+    :class:`GroupBalancedWeighting` was better in every case we tried. This strategy
+    also emphasises rows with wrong labels. Without `noise_guard`, a model can become
+    worse than random (we saw an AUC of 0.29), so each fit warns. Use it as a last
+    resort, and evaluate it on held-out rows with verified labels. Role: emphasis.
 
     .. math::
 
@@ -27,22 +27,23 @@ class HardExampleWeighting(BaseModelWeighting):
     Parameters
     ----------
     factor : float, default=5.0
-        Weight of a row that the first model gets wrong; at least 1. Raising it makes
-        fewer rows dominate.
+        Weight of a row that the first model gets wrong; at least 1. With a larger
+        factor, fewer rows dominate the fit.
     noise_guard : bool, default=True
-        Whether rows keep the weight one if the model is confident of another label
-        (:class:`NoiseAwareWeighting` says when). These rows have wrong labels, or are
-        the hardest examples; the model cannot tell which.
+        Whether rows keep the weight one if the model is confident of another label, as
+        defined in :class:`NoiseAwareWeighting`. These rows have wrong labels, or they
+        are the hardest examples; the model cannot distinguish the two cases.
     estimator : classifier, default=None
-        The model whose probabilities are used. None: the estimator of the
+        The model that computes the probabilities. None is the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
-        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
+        Number of folds if `fit_weigh` is called directly. The number is reduced if a
+        class has fewer rows. In the fit of a classifier, the ``cv`` of the classifier
+        is used.
     n_jobs : int or None, default=None
         Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, if the content of the rows does not determine them.
+        Seed of the folds. Folds that follow from the content of the rows need no seed.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -62,25 +63,26 @@ class HardExampleWeighting(BaseModelWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if there is no model, or a class has a single row.
+        In `fit`, if there is no model, or if a class has a single row.
     TypeError
-        In `fit`, if the model has no probabilities. Always in `weigh`, because it has
-        no meaning for rows that were not in training.
+        In `fit`, if the model has no `predict_proba`. Always in `weigh`, because rows
+        that were not in training have no out-of-fold probabilities.
 
     Warns
     -----
     DegenerateWeightsWarning
-        In each fit: how many rows have which share of the total weight.
+        In each fit. The warning says how many rows are emphasised, and their share of
+        the total weight.
 
     See Also
     --------
     GroupBalancedWeighting : Where the groups are known.
-    NoiseAwareWeighting : The opposite: looks less at labels that a model doubts.
+    NoiseAwareWeighting : The opposite: less weight for labels that a model doubts.
 
     Notes
     -----
-    k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits for pairs of
-    folds; without these, held-out scores would be wrong.
+    The cost is k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits
+    for pairs of folds are needed; without these fits, held-out scores would be wrong.
 
     References
     ----------

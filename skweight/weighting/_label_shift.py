@@ -16,12 +16,14 @@ from skweight.weighting._shift import SharedTarget
 
 METHODS = ("em", "bbse")
 
-# Largest standard error of a frequency. Above it, the target says too little about the
-# frequency. An unknown frequency has the spread 0.29.
+# Largest standard error of a frequency. Above this limit, the frequency counts as
+# unknown. For comparison: a number that is uniform in [0, 1] has the standard deviation
+# 0.29.
 LARGEST_ERROR = 0.2
-# Smallest likelihood of a row, relative to its largest; smaller ones are raised to it.
+# Smallest likelihood within a row, relative to the largest of the row. Smaller values
+# are raised to this limit.
 _LEAST_LIKELY = 1e-100
-# Less information counts as none.
+# Information below this limit counts as zero.
 _SMALLEST = 1e-9
 
 
@@ -29,28 +31,29 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     r"""Weight classes so that they are as frequent as in an unlabelled target.
 
     For label shift: class frequencies differ in deployment, but the rows of each class
-    look the same (a disease in season, spam in a campaign). A classifier is fitted on
-    the training rows. The frequencies are estimated from its predictions for the rows
-    of the target:
+    look the same (flu in winter, spam during a campaign). A classifier is fitted on the
+    training rows. The frequencies are estimated from its predictions for the rows of
+    the target:
 
     .. math:: w_k = p_{target}(k) / p_{source}(k)
 
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. They are kept by reference: clones share them, so
-        a search does not copy them. None: pass them to `fit` as ``X_target``.
+        Unlabelled rows of the target. The rows are not copied, not even by a search:
+        clones share them. If None, pass the rows to `fit` as ``X_target``.
     estimator : classifier, default=None
         Classifier that predicts the target rows. None is ``LogisticRegression()``. A
-        ``FrozenEstimator`` is not fitted, and its scores count as held out.
+        ``FrozenEstimator`` is not fitted again, and its scores are used as held-out
+        scores.
     method : {"em", "bbse"}, default="em"
-        ``"em"``: the class frequencies that maximise the likelihood of the calibrated
-        probabilities of the target; more accurate. ``"bbse"``: the frequencies that
-        explain how often each class is predicted, given the confusion matrix. It needs
-        only labels.
+        ``"em"``: the class frequencies with the largest likelihood, computed from
+        calibrated probabilities of the target rows. This method is more accurate.
+        ``"bbse"``: the class frequencies that explain how often each class is
+        predicted, given the confusion matrix. This method needs only predicted labels.
     cv : int, default=5
-        Number of folds for held-out scores of the training rows, at least 2. It is
-        reduced if a class has fewer rows.
+        Number of folds for held-out scores of the training rows, at least 2. The number
+        is reduced if a class has fewer rows.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
@@ -71,34 +74,34 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight per class; the mean over the training rows is one.
     target_prior_error_ : ndarray of shape (n_classes,)
-        Standard errors of these frequencies, from source and target rows together.
-        Above 1 if the scores do not separate the classes.
+        Standard errors of the estimated frequencies, from source and target rows
+        together. They are above 1 if the scores do not separate the classes.
     estimator_ : classifier
-        Classifier of all training rows.
+        Classifier fitted on all training rows.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no target, or if a class has too few rows to hold any out.
+        In `fit`, if there is no target, or if a class has a single row, so that no row
+        can be held out.
 
     Warns
     -----
     OverlapWarning
-        In `fit`, if a frequency cannot be estimated: its standard error is above 0.2.
-        This happens if the confusion matrix is nearly singular or features do not
-        predict the label.
+        In `fit`, if the standard error of a frequency is above 0.2. This happens if the
+        confusion matrix is nearly singular or if the features do not predict the label.
 
     See Also
     --------
-    PriorWeighting : Where the class frequencies of the target are known.
-    DensityRatioWeighting : Where features shift instead of labels.
+    PriorWeighting : If the class frequencies of the target are known.
+    DensityRatioWeighting : If features shift instead of labels.
 
     Notes
     -----
     ``cv + 1`` fits of the classifier. Expectation maximisation needs calibrated
-    probabilities, so the scores are calibrated on held-out rows first. Its likelihood
+    probabilities, so the scores are calibrated on held-out rows first. The likelihood
     is concave in the frequencies, so the solution is unique. The confusion equation is
     solved by least squares on the simplex of frequencies.
 
@@ -149,7 +152,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         self.stabilizer = stabilizer
 
     def fit(self, X, y, sample_weight=None, X_target=None):
-        """Learn the class frequencies of the target, and weights from them.
+        """Learn the class frequencies of the target, and compute weights from them.
 
         Parameters
         ----------
@@ -160,8 +163,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the source population each row stands for.
         X_target : array-like of shape (n_target, n_features), default=None
-            Rows of the target. None uses those of the constructor. Inside a search,
-            pass them to the constructor.
+            Rows of the target. None uses the rows of the constructor. Inside a search,
+            pass the rows to the constructor.
 
         Returns
         -------
@@ -239,7 +242,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         return weights
 
     def _cross_fit(self, X, y, sample_weight, classes):
-        """Return held-out scores of the training rows, and a model of all of them."""
+        """Return held-out scores of the training rows, and a model fitted on all."""
         rng = check_random_state(self.random_state)
         estimator = self.estimator
         if estimator is None:
@@ -287,8 +290,9 @@ def predicted_codes(scores):
 def most_likely_prior(proba, prior, *, tol=1e-10):
     """Return the class frequencies that maximise the likelihood of probabilities.
 
-    The likelihood of a row is proportional to a sum over classes: its probability times
-    new over old frequency. This is the problem of mixture proportions.
+    The likelihood of a row is proportional to a sum over the classes: probability of
+    the class times new frequency, divided by old frequency. To maximise it is the
+    problem of mixture proportions.
     """
     present = prior > 0
     A = in_reach(proba[:, present] / prior[present])
@@ -301,8 +305,8 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 def in_reach(likelihoods):
     """Return likelihoods of rows whose squares do not overflow or vanish.
 
-    Only ratios within a row matter. They change only if a class with almost no weight
-    makes some of them huge.
+    Only the ratios within a row matter. This function changes these ratios only if a
+    class of almost no weight makes some of them huge.
     """
     if likelihoods.max() < 1 / _LEAST_LIKELY:
         return likelihoods
@@ -314,9 +318,9 @@ def in_reach(likelihoods):
 def error_of_mixture(proba, prior, frequencies, weight):
     """Return the standard errors of the frequencies of a mixture.
 
-    Computed from the information per row of the target. The calibration was learned
-    from the source and has an error too. So the number of rows in the formula is 1 / (1
-    / n_target + 1 / n_source).
+    The errors follow from the information per row of the target. The calibration was
+    learned from the source and adds an error. Therefore the formula uses 1 / (1 /
+    n_target + 1 / n_source) as the number of rows.
     """
     present = np.flatnonzero(prior > 0)
     errors = np.zeros(prior.size)
@@ -324,8 +328,8 @@ def error_of_mixture(proba, prior, frequencies, weight):
         return errors
     A = in_reach(proba[:, present] / prior[present])
     A /= np.maximum(A @ frequencies[present], _LEAST_LIKELY)[:, None]
-    # Coordinates on the simplex: all frequencies except one, which follows from the
-    # rest.
+    # Coordinates on the simplex: all frequencies except one, because frequencies sum to
+    # one.
     base = int(np.argmax(frequencies[present]))
     free = np.delete(np.arange(present.size), base)
     slopes = A[:, free] - A[:, [base]]
@@ -341,19 +345,21 @@ def error_of_mixture(proba, prior, frequencies, weight):
 def error_of_confusion(confusion, n_source, frequencies, n_target):
     """Return the standard errors of frequencies that solve the confusion equation.
 
-    By the delta method, applied to the predicted shares of the target and to every
+    The delta method is applied to the predicted shares of the target and to every
     column of the matrix.
     """
 
     def spread(p, n):
         return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
 
-    # One row is spread over all cells, because no cell is known to be empty.
+    # Add one row, spread over all cells: an empty cell in the sample may have a small
+    # true share.
     confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
     noise = spread(confusion @ frequencies, n_target)
     for k, share in enumerate(frequencies):
         noise = noise + share**2 * spread(confusion[:, k], n_source[k])
-    # On the simplex, one class is determined by the others, in rows and in columns.
+    # Frequencies sum to one, so one class follows from the others, in rows and in
+    # columns.
     slopes = (confusion[:, :-1] - confusion[:, [-1]])[:-1]
     left, values, right = np.linalg.svd(slopes)
     inverse = (right.T / np.maximum(values, _SMALLEST)) @ left.T
@@ -365,8 +371,8 @@ def error_of_confusion(confusion, n_source, frequencies, n_target):
 def prior_from_confusion(confusion, shares):
     """Return frequencies q >= 0 with sum one and confusion @ q closest to shares."""
     k = shares.size
-    # The sum is one more equation with a large weight. The final division makes it
-    # exact.
+    # "Frequencies sum to one" is one more equation, with a large weight. The final
+    # division makes the sum exact.
     A = np.vstack([confusion, 1e3 * np.ones(k)])
     b = np.append(shares, 1e3)
     H = A.T @ A + 1e-9 * np.eye(k)

@@ -1,7 +1,7 @@
 """The input of strategies that weigh by class when the rows are not in memory.
 
-Any object with the classes and their masses is accepted. So this package does not
-import ``skweight.scale``, which counts the masses.
+The strategies accept any object with the classes and their masses. So this package does
+not import ``skweight.scale``, where masses are counted.
 """
 
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def rows_of_cells(statistics, weighting):
 
 
 def refuse_stabilizer(weighting, what):
-    """Raise if a strategy has a stabilizer, because sums are not enough for it."""
+    """Raise if a strategy has a stabilizer, which needs the weights of all rows."""
     if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
         same = f": all rows of a {what} weigh the same" if what != "table" else ""
         raise ValueError(

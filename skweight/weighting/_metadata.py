@@ -1,4 +1,4 @@
-"""Which strategy requests which row-wise array."""
+"""Which strategy requests which array of row-wise data."""
 
 from sklearn import get_config
 from sklearn.utils.metadata_routing import (
@@ -14,8 +14,8 @@ from skweight._utils.lookup import fit_takes
 def asks_for(weighting, name):
     """Return whether a strategy's fit takes the row-wise array of that name.
 
-    Its `fit` has an argument of this name. If the user chose the name, the metadata
-    routing of the strategy contains it.
+    The name is an argument of the strategy's `fit`. Or the user chose the name, and
+    then the metadata routing of the strategy contains the name.
     """
     if fit_takes(weighting, name):
         return True

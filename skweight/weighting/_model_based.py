@@ -17,24 +17,26 @@ from skweight.weighting._base import BaseWeighting
 class BaseModelWeighting(BaseWeighting):
     """Base class of strategies that depend on a fitted model.
 
-    They learn from out-of-fold probabilities, either of the estimator that uses the
-    weights, or of their own `estimator`. A subclass has the parameters ``estimator``,
-    ``cv``, ``n_jobs`` and ``random_state`` and implements ``_learn_from(fits, X, codes,
-    mass, **metadata)``, which returns the raw weights of the training rows:
+    The model is either the estimator that uses the weights, or the parameter
+    `estimator` of the strategy. The strategy learns from out-of-fold probabilities of
+    the model. A subclass has the parameters ``estimator``, ``cv``, ``n_jobs`` and
+    ``random_state`` and implements ``_learn_from(fits, X, codes, mass, **metadata)``,
+    which returns the raw weights of the training rows:
 
     - ``fits.proba(emphasis=None)`` is an array (n_samples, n_classes): the
-      probabilities of each row by a model without its fold, fitted on population x
-      emphasis. Each call costs k fits, and ``fits.n_fits`` counts them;
+      probabilities of each row, from a model fitted without the fold of the row, with
+      the weights population x emphasis. Each call costs k fits, and ``fits.n_fits``
+      counts them;
     - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` holds the
       population weights of the rows, or ones.
 
     Weights that use labels would leak into held-out scores. In the fit of a
     :class:`~skweight.WeightedClassifier`, the estimator of the classifier is the model.
     If a calibrator or a threshold follows, ``_learn_from`` is called once more for each
-    fold. It then gets the rows outside the fold and ``fits.without(fold)``, whose
-    probabilities come from models that saw neither the row nor the fold. Set `by_row`
-    to False if all rows of a group have one weight, because such a weight does not
-    reveal the label of a row.
+    fold. This call gets the rows outside the fold and ``fits.without(fold)``. The
+    models of ``fits.without(fold)`` are fitted neither on the fold nor on the row that
+    they predict. Set `by_row` to False if all rows of a group have the same weight,
+    because such a weight does not reveal the label of a row.
 
     Attributes
     ----------
@@ -73,7 +75,7 @@ class BaseModelWeighting(BaseWeighting):
 
     def _learn(self, X, y, sample_weight, fits=None, **metadata):
         self.classes_, codes = encode_labels(y)
-        # A fold may lack some classes, but probabilities have all of them.
+        # A fold may lack some classes, but probabilities have a column for every class.
         if fits is not None:
             self.classes_ = fits.classes
         if self.classes_.size < 2:

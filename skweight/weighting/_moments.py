@@ -1,8 +1,8 @@
-"""Moments of a table: means of numbers, of their powers and products, shares of values.
+"""Moments of a table: means of numbers, powers and products; shares of categories.
 
 A moment is the mean of a product of factors. A factor is either a power of a number,
-centred at its mean in the target, or an indicator: one for a certain value of a column,
-and zero for others.
+centred at its mean in the target, or an indicator, which is one for a certain value of
+a column and zero for other values.
 """
 
 from math import comb
@@ -43,7 +43,7 @@ class Power(NamedTuple):
 
 
 class Level(NamedTuple):
-    """One if a column has the value at `position` of its levels, else zero."""
+    """One if a column has the value at `position` of its levels; otherwise zero."""
 
     column: object
     levels: tuple
@@ -68,7 +68,7 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """Which moments are balanced, and which values occur in the target.
+    """The moments to balance, and the values that occur in the target.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class Reader:
         )
 
     def is_number(self, column):
-        """Return whether a column holds numbers; truth values are numbers, 0 and 1."""
+        """Return whether a column holds numbers; True and False count as 1 and 0."""
         values = self.raw(column)
         if are_times(values):
             raise ValueError(
@@ -196,18 +196,18 @@ class Reader:
 
 
 def moments_of_rows(X, X_target, share, *, degree, interactions):
-    """Return the moments for the rows of a target, and their values there.
+    """Return the moments for the rows of a target, and their values in the target.
 
     Parameters
     ----------
     X, X_target : array-like
-        Training rows, of which only the columns are used, and rows of the target.
+        Training rows, used only for their columns, and rows of the target.
     share : ndarray of shape (n_target,)
         Share of each row in the target.
     degree : int
         Highest power.
     interactions : bool
-        Whether products of two columns are moments, too.
+        Whether to add products of two columns as moments.
 
     Returns
     -------
@@ -228,7 +228,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
         by_column.append(factors)
     terms = [(factor,) for factors in by_column for factor in factors]
     if interactions:
-        # With products, only the first power of a number; `degree` adds higher powers.
+        # Products use only the first power of a number; `degree` adds higher powers.
         bases = [
             [f for f in factors if getattr(f, "power", 1) == 1] for factors in by_column
         ]
@@ -289,7 +289,7 @@ def check_shares(shares, values, name):
     Parameters
     ----------
     shares : dict {value: share}
-        Shares of the values of one column in the target.
+        Share of each value of the column in the target.
     values : array-like
         Values of the training rows, repeated or not.
     name : str
@@ -328,7 +328,7 @@ def check_shares(shares, values, name):
 
 
 def _common_columns(source, target):
-    """Return the columns of the target; the training rows must have each of them."""
+    """Return the columns of the target; raise if the training rows lack a column."""
     named = [column_names(table.X) is not None for table in (source, target)]
     if all(named):
         known = source.columns()
@@ -351,10 +351,10 @@ def _common_columns(source, target):
 
 
 def _levels_of(column, shares, source):
-    """Return a factor for each value except one, and all values.
+    """Return a factor for each value except one, and the list of all values.
 
-    Shares sum to one, so one of them follows from the others. It is the largest share
-    among the values of the training rows.
+    Shares sum to one, so one of them follows from the others. The value without a
+    factor is the one with the largest share among the values of the training rows.
     """
     levels = tuple(sorted(shares, key=repr))
     there = set(pd.unique(source.categories(column)))

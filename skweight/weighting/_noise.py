@@ -1,4 +1,4 @@
-"""Weights that trust a label as far as out-of-fold probabilities support it."""
+"""Weights that reduce the influence of labels that out-of-fold probabilities doubt."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ from skweight.weighting._model_based import BaseModelWeighting
 class Confident(NamedTuple):
     """The results of confident learning about labels.
 
-    ``suggested`` is the label that the probabilities are confident of, or -1.
+    ``suggested`` is the label of which the probabilities are confident, or -1 if there
+    is no such label.
     """
 
     thresholds: np.ndarray
@@ -63,12 +64,13 @@ def confident_labels(proba, codes, mass):
 class NoiseAwareWeighting(BaseModelWeighting):
     r"""Reduce the weight of rows whose label a model doubts.
 
-    For labels that are partly wrong: crowds, rules, old records. Each row is judged by
-    a model that did not see it. Its probability is compared with the mean probability
-    of the class among rows with this label (confident learning). With 20 % of the
-    labels flipped, it gains most of what cleanlab gains. On clean labels it costs a
-    little. Role: emphasis, because wrong labels concern training only. As population
-    weights, these weights would make probabilities worse.
+    For labels that are partly wrong, such as labels from crowds, from rules or from old
+    records. Each row is judged by a model that did not see it. The probability of the
+    row's label is compared with its mean over all rows of this label (confident
+    learning). With 20 % of the labels flipped, the strategy gains most of what cleanlab
+    gains. With correct labels, the strategy costs a little accuracy. Role: emphasis,
+    because wrong labels concern training only. Used as population weights, they would
+    make probabilities worse.
 
     .. math::
 
@@ -79,20 +81,22 @@ class NoiseAwareWeighting(BaseModelWeighting):
     Parameters
     ----------
     method : {"soft", "prune"}, default="soft"
-        ``"soft"``: the weight above. ``"prune"``: 0 for rows if the model is confident
-        of another label (:math:`\hat p_j \ge t_j`, and the largest such j is not the
-        given label), 1 for all others. Pruning is better if many labels are wrong. If
-        few are wrong, it removes rare, difficult rows.
+        ``"soft"``: the weight above. ``"prune"``: weight 0 if the model is confident of
+        another label, otherwise 1. The model is confident of the label j with the
+        largest :math:`\hat p_j` among those with :math:`\hat p_j \ge t_j`. Pruning is
+        better if many labels are wrong. If few are wrong, it removes rare, difficult
+        rows.
     estimator : classifier, default=None
-        The model whose probabilities are used. None: the estimator of the
+        The model that computes the probabilities. None is the estimator of the
         :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds if `fit_weigh` is called directly; fewer if a class has fewer
-        rows. In the fit of a classifier, the ``cv`` of the classifier is used.
+        Number of folds if `fit_weigh` is called directly. The number is reduced if a
+        class has fewer rows. In the fit of a classifier, the ``cv`` of the classifier
+        is used.
     n_jobs : int or None, default=None
         Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds, if the content of the rows does not determine them.
+        Seed of the folds. Folds that follow from the content of the rows need no seed.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -103,11 +107,12 @@ class NoiseAwareWeighting(BaseModelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     thresholds_ : ndarray of shape (n_classes,)
-        Mean out-of-fold probability :math:`t_j` of each class where it is the label.
+        Mean out-of-fold probability :math:`t_j` of each class over the rows with this
+        label.
     joint_ : ndarray of shape (n_classes, n_classes)
-        Estimated share of each pair of given label (row) and true label (column).
+        Estimated share of rows with each given label (row) and true label (column).
     noise_share_ : float
-        Estimated share of wrong labels: the sum off the diagonal of the joint shares.
+        Estimated share of wrong labels: the sum of `joint_` outside the diagonal.
     doubtful_ : ndarray of shape (n_samples,), dtype bool
         Rows for which the model is confident of another label. Inspect them.
     n_fits_ : int
@@ -118,19 +123,20 @@ class NoiseAwareWeighting(BaseModelWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if there is no model, or a class has a single row.
+        In `fit`, if there is no model, or if a class has a single row.
     TypeError
-        In `fit`, if the model has no probabilities. Always in `weigh`, because it has
-        no meaning for rows that were not in training.
+        In `fit`, if the model has no `predict_proba`. Always in `weigh`, because rows
+        that were not in training have no out-of-fold probabilities.
 
     See Also
     --------
-    HardExampleWeighting : The opposite: looks harder at what a model gets wrong.
+    HardExampleWeighting : The opposite: more weight for rows that a model gets wrong.
 
     Notes
     -----
-    k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits for pairs of
-    folds; without these, held-out scores would be too good.
+    The cost is k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits
+    for pairs of folds are needed; without these fits, held-out scores would be too
+    good.
 
     References
     ----------

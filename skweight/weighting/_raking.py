@@ -9,17 +9,17 @@ from skweight._utils.validation import check_number, n_rows, plain, say
 from skweight.weighting._base import BaseWeighting
 from skweight.weighting._moments import check_shares
 
-# Largest distance of a share to its margin at convergence.
+# At convergence, shares differ from their margins by at most this value.
 _REACHED = 1e-10
 
 
 class RakingWeighting(BaseWeighting):
     r"""Weight rows so that several columns have exactly the known shares.
 
-    A standard tool of survey statistics. It uses the margins of a census ("51 % women,
-    22 % under 30") without their joint table. Rows are multiplied column by column
-    until all margins hold. This keeps the odds ratios between columns as in the rows.
-    Role: population.
+    Raking is a standard tool of survey statistics. It uses the margins of a census ("51
+    % women, 22 % under 30"); no joint table is needed. Weights are multiplied column by
+    column until all margins hold. The odds ratios between columns stay the same. Role:
+    population.
 
     .. math::
 
@@ -29,21 +29,21 @@ class RakingWeighting(BaseWeighting):
     Parameters
     ----------
     margins : dict {column: {value: share}}
-        Shares of the values of every column in the population; each sums to one. Share
-        0 gives the rows of a value weight zero. A column is given by name or position,
-        by a callable of X, or by ``metadata("name")``.
+        Shares of the values of every column in the population; the shares of a column
+        sum to one. Rows with a value of share 0 get weight zero. A column is given by
+        name or position, by a callable of X, or by ``metadata("name")``.
     tol : float, default=1e-12
-        Largest allowed distance of a share to its margin at convergence.
+        At convergence, shares differ from their margins by at most this value.
     max_iter : int, default=10_000
-        Largest number of sweeps over the margins.
+        Largest number of sweeps; a sweep adjusts each margin once.
     drop : bool, default=False
         Whether the columns are hidden from the estimator and from other strategies. If
-        False, the estimator may learn from them, and they must be present at
+        False, the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged. With any other value, the margins
+        stabilizer. None leaves the weights unchanged. With a stabilizer, the margins
         are no longer exact.
 
     Attributes
@@ -60,21 +60,21 @@ class RakingWeighting(BaseWeighting):
     Raises
     ------
     ValueError
-        In `fit`, if shares do not sum to one, if a value of the rows has no share, if a
-        value with a share has no row, if a value is missing, or if the margins
-        contradict each other for the cells that have rows.
+        In `fit`, if shares do not sum to one, if a value of the rows has no share, if
+        no row has a value of positive share, if a value is missing, or if the margins
+        contradict each other (some combinations of values have no row).
 
     See Also
     --------
-    EntropyBalancingWeighting : Means of numbers, too, and joint shares.
+    EntropyBalancingWeighting : Also for means of numbers and joint shares.
     skweight.PriorWeighting : The same for the classes.
 
     Notes
     -----
-    Iterative proportional fitting over the distinct cells of the margins: O(n) to find
-    them, O(cells x margins) for a sweep. The solution minimises the relative entropy to
-    the present weights of the rows. New rows are weighed by the product of the
-    multipliers.
+    The method is iterative proportional fitting over the distinct combinations of
+    values (cells). Finding the cells takes O(n), and a sweep takes O(cells x margins).
+    The solution minimises the relative entropy to the present weights of the rows. New
+    rows are weighed by the product of the multipliers.
 
     References
     ----------
@@ -205,8 +205,8 @@ class RakingWeighting(BaseWeighting):
 def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     """Return the multipliers for which the cells have the given margins.
 
-    It needs only the total weight of every distinct cell, not its rows. So the totals
-    may be summed over parts of the data.
+    Only the total weight of every distinct cell is needed. So the totals may be summed
+    over parts of the data.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
 
 
 def _codes(columns, by_value):
-    """Return the position of every row's value in every margin; -1 for others."""
+    """Return the position of every row's value in every margin, or -1."""
     out = []
     for (codes, values), known in zip(columns, by_value, strict=True):
         positions = {value: position for position, value in enumerate(known)}

@@ -17,28 +17,30 @@ class RecencyWeighting(BaseWeighting):
     r"""Halve the weight of a row with every half-life of its age.
 
     For data that change with time. The population of interest is the present one, and
-    an old row represents fewer rows of it. Role: population.
+    an old row stands for fewer rows of this population. Role: population.
 
     .. math:: w_i \propto 2^{-(t_{now} - t_i) / h}
 
     Parameters
     ----------
     time : str, int, callable or metadata
-        Time of each row; larger means later. A column of X by name or position, a
-        callable of X, or ``metadata("name")``. Numbers in any unit, or dates and times,
-        with or without a time zone.
+        Time of each row; larger means later. Pass a column of X by name or position, a
+        callable of X, or ``metadata("name")``. Times may be numbers in any unit, or
+        dates and times with or without a time zone.
     half_life : float, timedelta or str
-        Age at which a row counts half, in the unit of `time`. For dates and times, a
-        duration such as ``timedelta(days=90)`` or ``"90D"``. Raising it makes the
-        weights more equal and leaves more effective rows. If it is too short, only a
-        few rows determine the fit.
+        Age at which a row counts half, in the unit of `time`. If times are dates, pass
+        a duration such as ``timedelta(days=90)`` or ``"90D"``. A longer half-life makes
+        the weights more equal and leaves more effective rows. If the half-life is too
+        short, only a few rows determine the fit.
     now : float, datetime or str, default=None
-        Reference time of the ages; later rows raise an error. It changes no weight,
-        because the weights have mean one. None: the newest training row of positive
-        weight; later rows in `weigh` then count more.
+        Ages are counted back from this time; later rows raise an error. The value
+        changes no weight, because weights are divided by their mean. None means the
+        time of the newest training row of positive weight; later rows in `weigh` then
+        count more.
     drop : bool, default=False
         Whether a time column is hidden from the estimator and from other strategies. If
-        False, the estimator may learn from it, and it must be present at prediction.
+        False, the estimator may learn from this column, and X must contain it at
+        prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -47,15 +49,15 @@ class RecencyWeighting(BaseWeighting):
     Attributes
     ----------
     now_ : float
-        Reference time of the ages. For dates, in seconds since 1970, in UTC.
+        Time from which ages are counted. For dates, seconds since 1970 in UTC.
     scale_ : float
         Mean raw weight of the training rows.
 
     Raises
     ------
     ValueError
-        In `fit`, if times are missing, are text, lie after `now`, or have a time zone
-        in some rows only.
+        In `fit`, if times are missing, are text, are later than `now`, or have a time
+        zone in some rows only.
     TypeError
         In `fit`, if `half_life` is a number and times are dates, or the other way
         round.
@@ -66,8 +68,9 @@ class RecencyWeighting(BaseWeighting):
 
     Notes
     -----
-    O(n). Rows at equal steps of age have ``(1 + q) / (1 - q)`` effective rows, with ``q
-    = 2**(-step / half_life)``: about as many as in 2.9 half-lives.
+    O(n) time. If ages increase in equal steps, the number of effective rows is ``(1 +
+    q) / (1 - q)`` with ``q = 2**(-step / half_life)``. This is about the number of rows
+    in 2.9 half-lives.
 
     References
     ----------
@@ -153,7 +156,7 @@ class RecencyWeighting(BaseWeighting):
 
 
 def _as_floats(values, name):
-    """Return numbers unchanged and dates as seconds since 1970, and which it was."""
+    """Return numbers, or seconds since 1970 for dates, and whether they were dates."""
     if values.dtype.kind in "iuf":
         return values.astype(np.float64), False
     if values.dtype.kind == "M":

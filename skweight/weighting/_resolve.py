@@ -36,7 +36,7 @@ _OTHER_WORDS = {
     "survey": "column",
     "time": "recency",
 }
-# Names that belong to other parameters, and to which.
+# Names that belong to other parameters, with these parameters.
 _RATIOS = ("kliep", "ulsif", "kmm", "logistic", "classifier", "search")
 _SAMPLERS = {
     "smote": "smote",

@@ -12,13 +12,13 @@ from skweight.weighting._groups import GroupWeighting
 class ReweighingWeighting(GroupWeighting):
     r"""Weight rows so that group and label are independent.
 
-    Kamiran and Calders' preprocessing for demographic parity. Under the weights, every
-    group has the base rate of all rows. A model fitted with them makes more equal
-    decisions for the groups. The effect depends on other features that reveal the
-    group, so choose `strength` on held-out rows by the remaining gap. The aim is
-    parity, not the group with the largest loss; see :class:`GroupBalancedWeighting`.
-    Role: emphasis. A later calibration keeps the gap of the weighted model, and
-    restores the population mean.
+    This is the preprocessing of Kamiran and Calders for demographic parity. With the
+    weights, every group has the base rate of all rows. A model fitted with these
+    weights makes more equal decisions for the groups. Other features may still reveal
+    the group, so choose `strength` on held-out rows by the remaining gap. The aim is
+    parity. For a low loss in the worst group, see :class:`GroupBalancedWeighting`.
+    Role: emphasis. A later calibration restores the mean of the population, and keeps
+    the gap between groups of the weighted model.
 
     .. math:: w_{sy} = \left(\frac{P(s)\, P(y)}{P(s, y)}\right)^{\text{strength}}
 
@@ -26,24 +26,25 @@ class ReweighingWeighting(GroupWeighting):
     ----------
     groups : str, int, callable, metadata, or list of these
         Group of each row: a column of X by name or position, a callable of X, or
-        ``metadata("segment")``. A list of several means their combinations.
+        ``metadata("segment")``. With a list, each combination of values is a group.
     strength : float, default=1.0
-        0 is no weighting, 1 makes group and label independent, more reverses their
-        link. Raising it narrows the gap between groups further, but costs accuracy.
+        0 is no weighting, 1 makes group and label independent. Above 1, their relation
+        is reversed. A higher strength reduces the gap between groups, but costs
+        accuracy.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
-        If False, the estimator may learn from them, and they must be present at
+        If False, the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged. With any other value, some link
-        remains.
+        stabilizer. None leaves the weights unchanged. With a stabilizer, group and
+        label do not become fully independent.
 
     Attributes
     ----------
     groups_ : list
-        Labels of the groups; tuples if several columns form a group.
+        Labels of the groups; a label is a tuple if several columns define the group.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
@@ -60,18 +61,19 @@ class ReweighingWeighting(GroupWeighting):
     Warns
     -----
     DegenerateWeightsWarning
-        If the only row of a cell counts as more than ten average rows, or a group has
-        no row of some label.
+        If the only row of a cell counts as more than ten average rows, or if a group
+        has no row of some label.
 
     See Also
     --------
-    GroupBalancedWeighting : For the group that fares worst.
+    GroupBalancedWeighting : For a low loss in the worst group.
 
     Notes
     -----
-    O(n log n) for the labels of the groups. The number of groups and classes is not
-    limited, and counts are weighted. If a group has no row of some label, no weights
-    can make label and group independent; the fit warns, and weighs the other cells.
+    O(n log n) for the labels of the groups. There may be any number of groups and
+    classes. Counts are weighted by `sample_weight`. If a group has no row of some
+    label, no weights can make label and group independent; the fit warns, and weighs
+    the other cells.
 
     References
     ----------

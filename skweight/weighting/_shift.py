@@ -48,7 +48,7 @@ class SharedTarget(BaseEstimator):
 
     scikit-learn's `clone` copies arrays among the parameters, once for every candidate
     and fold of a search. A target table is only read. So here `clone` passes on the
-    table itself. Pickling (``n_jobs=2``) writes it like any other parameter.
+    table itself. Pickling (``n_jobs=2``) still writes the table.
     """
 
     def __sklearn_clone__(self):
@@ -93,7 +93,7 @@ class SharedTarget(BaseEstimator):
         return other
 
     def _resolve_target(self, X_target):
-        """Return the target of the fit, else that of the constructor."""
+        """Return the target passed to `fit`, or otherwise to the constructor."""
         if X_target is None:
             X_target = self.X_target
         if isinstance(X_target, str):
@@ -115,29 +115,29 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     For covariate shift: the distribution of the features differs in deployment, while
     labels depend on features as before. The default compares several methods on
-    held-out rows, uses the best, and reports which and why.
+    held-out rows and uses the best; `reason_` says which method, and why.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
 
     Parameters
     ----------
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the target. They are kept by reference: clones share them, so
-        a search does not copy them. None: pass them to `fit` as ``X_target``.
+        Unlabelled rows of the target. The rows are not copied, not even by a search:
+        clones share them. If None, pass the rows to `fit` as ``X_target``.
     estimator : str or estimator, default="search"
         How the ratio is learned:
 
-        - ``"search"``: the best of several, by held-out rows
+        - ``"search"``: the best of several methods, chosen on held-out rows
           (:class:`~skweight.density_ratio.DensityRatioSearch`);
-        - ``"logistic"``: the log ratio is linear plus Gaussian kernels. The most
-          accurate single method for numbers
+        - ``"logistic"``: the log ratio is a linear function plus Gaussian kernels. This
+          is the most accurate single method for numeric columns
           (:class:`~skweight.density_ratio.KernelLogisticRatio`);
         - ``"ulsif"``: uLSIF, least squares in closed form, the fastest for many rows.
           It estimates the relative ratio with ``alpha=0.2`` and maps it back to the
           plain ratio (:class:`~skweight.density_ratio.ULSIF`);
-        - ``"kliep"``: KLIEP, largest likelihood, for strong shifts in a few features
+        - ``"kliep"``: KLIEP, maximum likelihood, for strong shifts in a few features
           (:class:`~skweight.density_ratio.KLIEP`);
-        - ``"kmm"``: kernel mean matching, for some hundreds of rows
+        - ``"kmm"``: kernel mean matching, for a few hundred rows
           (:class:`~skweight.density_ratio.KMM`);
         - ``"classifier"``: the odds of boosted trees that separate target from source,
           for categories, missing values and many columns
@@ -150,19 +150,19 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     stabilizer : None, str, float or stabilizer, default="auto"
         Limits the influence of a few large weights, after flattening: ``"clip"``,
         ``"pareto"``, ``"temper"``, a number (the largest weight, in multiples of the
-        mean), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean,
-        unless the classifier around it has a stabilizer.
+        mean), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean;
+        if the classifier has a `stabilizer`, ``"auto"`` does nothing.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
         Seed of all random draws, if the estimator has no seed of its own.
     memory : str, joblib.Memory or None, default=None
         Where fitted ratios are cached: a folder, as `memory` of a scikit-learn
-        :class:`~sklearn.pipeline.Pipeline`. Candidates of a search that differ in other
-        parameters then learn the ratio of a fold only once. For example, four
-        candidates and five folds need 21 ratios, of which six are different. A cached
-        ratio gives its warnings once, when it is learned. The files contain the data of
-        the estimator, such as centres among the target rows; delete them with the
+        :class:`~sklearn.pipeline.Pipeline`. In a search, candidates that differ only in
+        other parameters then share the ratio of each fold. For example, four candidates
+        and five folds need 21 ratios, but only six are learned. A ratio gives its
+        warnings only when it is learned, not when it is loaded. The files contain data,
+        such as target rows that are centres of kernels; to remove the data, delete the
         folder.
 
     Attributes
@@ -172,7 +172,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     report_ : RatioReport
         Effective sample size, k-hat and missing target mass of the ratio.
     reason_ : str
-        What was chosen and why, if `estimator` is a search.
+        The chosen method and the reason, if `estimator` is a search.
     scale_ : float
         Mean raw weight of the training rows.
 
@@ -193,12 +193,13 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     See Also
     --------
-    skweight.weighting.EntropyBalancingWeighting : Where means are known, or suffice.
-    skweight.LabelShiftWeighting : Where the classes are of another frequency.
+    skweight.weighting.EntropyBalancingWeighting : If means are known, or are enough.
+    skweight.LabelShiftWeighting : If class frequencies differ in deployment.
 
     Notes
     -----
-    The cost of a fit is the cost of the estimator. Weighing other rows is linear.
+    The cost of a fit is the cost of the estimator. Weighing other rows takes linear
+    time.
 
     References
     ----------
@@ -222,7 +223,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     role = "population"
     # stabilizer="auto" bounds ratios at this multiple of their mean. The mean uses
-    # population weights, so duplicating a row equals a row of weight two.
+    # population weights, so that two equal rows count like one row of weight two.
     _bound = 20.0
     needs_classes = False
 
@@ -257,9 +258,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the source population each row stands for.
         X_target : array-like of shape (n_target, n_features), default=None
-            Rows of the target. None uses those of the constructor. Inside a search or a
-            cross-validation, use the constructor: scikit-learn would split metadata
-            into folds if they have as many rows as X.
+            Rows of the target. None uses the rows of the constructor. Inside a search
+            or a cross-validation, use the constructor: scikit-learn splits an argument
+            of `fit` into folds if it has as many rows as X.
 
         Returns
         -------
@@ -305,7 +306,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         return self._follow(raw)
 
     def _flatten(self, ratio):
-        # 0 ** 0 is 1, but a row that the target never shows must stay at zero.
+        # 0 ** 0 is 1, but the weight of a row outside the target must stay zero.
         return np.where(ratio > 0, ratio**self.exponent, 0.0)
 
     def _ratio_estimator(self):
@@ -313,20 +314,20 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         if getattr(estimator, "random_state", 0) is None:
             seed = self.random_state
             if self.memory is not None and isinstance(seed, np.random.RandomState):
-                # A cached ratio would not advance a random generator.
+                # A ratio from the cache would not advance a random generator.
                 seed = seed.randint(2**31 - 1)
             estimator.set_params(random_state=seed)
         return estimator
 
     @property
     def reason_(self):
-        """What was chosen and why."""
+        """The chosen method and the reason."""
         return self.estimator_.reason_
 
     @classmethod
     def _instances(cls, labels):
-        # Hyperparameters are fixed here. A choice that leaves out rows treats a row of
-        # weight two as one row, but the fit that follows treats it as two rows.
+        # Hyperparameters are fixed here. Leave-one-out scores treat a row of weight two
+        # as one row, but the next fit treats it as two rows.
         near = fitted_on([0, 1], shift=0.05)
         estimators = {
             KernelLogisticRatio(n_centers=0, lambdas=0.01): 0.5,
