@@ -113,9 +113,9 @@ class FitReport:
     >>> report.training_share
     [0.5, 0.5]
     >>> print(report.probabilities)
-    no frequencies: those of a world in which classes are as frequent as in training \
-(0: 50.0% for 80.0%, 1: 50.0% for 20.0%); calibration='auto' makes them frequencies \
-of the population
+    no frequencies of the population: training weights have changed how frequent
+    classes are (0: 50.0% instead of 80.0%, 1: 50.0% instead of 20.0%);
+    calibration='auto' makes them frequencies of the population
     """
 
     n_rows: int
