@@ -1,7 +1,7 @@
 """Calibrators: from log-scale scores to calibrated probabilities.
 
-A calibrator learns on scores of rows that the model was not fitted on. It uses
-population weights, never weights that emphasise a class. See the user guide for which
+A calibrator learns from scores of rows that the model was not fitted on. It uses
+population weights, never weights that emphasise a class. The user guide shows which
 calibrator to choose.
 """
 

@@ -22,19 +22,19 @@ from skweight.calibration._engine.softmax import SoftmaxObjective, fit_softmax
 from skweight.calibration._quadratic import Bend, fit_bend
 from skweight.calibration._rows import check_class_multiplier, check_classes
 
-# The labels are the targets without smoothing, because the prior keeps the map
-# finite.
+# The targets are the labels, without smoothing, because the prior keeps the map finite.
 _LABELS = np.array([0.0, 1.0])
 
 # With a smaller standard deviation of the log odds, the slope cannot be estimated.
 _NARROW = 1e-6
 
-# With a larger one, as a single far score makes it, the prior of the slope would be
-# lost in rounding beside that of the intercept, if scores were centred.
+# Scores are not centred if their standard deviation is larger than this, for example
+# because of a single far score. With centred scores, the prior of the slope would be
+# lost in rounding beside the prior of the intercept.
 _WIDE = 1e5
 
-# Log odds this many times as far from zero as those of most rows say no more than
-# nearer ones: the probability is 0 or 1 either way.
+# Log odds are clipped to this many times their median size. Beyond this size, the
+# probability is 0 or 1 in any case.
 _FAR = 1e4
 
 
@@ -46,20 +46,20 @@ class AnchoredCalibrator(BaseCalibrator):
     wrong for most other models. A ``SigmoidCalibrator`` is right for both kinds of
     models but needs rows. This calibrator is a maximum a-posteriori estimate with the
     inversion as its prior. Without rows, the map is the inversion. As rows are added,
-    the map moves towards the sigmoid. If the rare class has some tens of rows, this map
-    has the lowest regret of the parametric maps.
+    the map moves towards the sigmoid. If the rare class has a few tens of rows, this
+    map has the lowest regret of the parametric maps.
 
-    With :math:`w_k` the training mass of class k over its population mass, and
+    With :math:`w_k` the training mass of class k divided by its population mass, and
     :math:`z = s - \log(w_1 / w_0)` the inverted log odds,
 
     .. math:: p(1 \mid s) = \sigma(b + a z + c\, q(z)), \qquad
        \min_{a, b, c} \sum_i v_i\, \ell(y_i, p_i) + \frac{(a - 1)^2}{2 \sigma_a^2}
        + \frac{b^2}{2 \sigma_b^2} + \frac{c^2}{2 \sigma_c^2},
 
-    where :math:`\ell` is the log loss and :math:`v` are the weights, whose sum is the
-    effective number of rows. With ``shape="affine"``, :math:`c = 0`. With
-    ``shape="quadratic"``, :math:`q(z) = u^2 - 1` with :math:`u` the standardised z.
-    With more classes, :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
+    where :math:`\ell` is the log loss. The weights :math:`v` sum to the effective
+    number of rows. With ``shape="affine"``, :math:`c = 0`. With ``shape="quadratic"``,
+    :math:`q(z) = u^2 - 1` where :math:`u` is the standardised z. With more classes,
+    :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
 
     .. math:: p(\cdot \mid s) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0.
 
@@ -73,23 +73,23 @@ class AnchoredCalibrator(BaseCalibrator):
     slope_scale : float, default=0.5
         How far the slope may be from 1 before rows are needed to confirm it. 0.5 suits
         scores that are log odds. 1 suits other scores: votes of forests, margins, or
-        models trained on synthetic rows. Raising it lets fewer rows move the slope. It
-        is the standard deviation :math:`\sigma_a` of the prior, in (0, inf).
+        models trained on synthetic rows. Raising it lets fewer rows move the slope. The
+        value is the standard deviation :math:`\sigma_a` of the prior, in (0, inf).
     intercept_scale : float, default=1.0
         How far, in log odds, the inversion of the weights may be off. 1 suits scores
         that are log odds, 2 suits other scores. Raising it trusts the inversion less.
-        It is the standard deviation :math:`\sigma_b` of the prior, in (0, inf).
+        The value is the standard deviation :math:`\sigma_b` of the prior, in (0, inf).
     curvature_scale : float, default=0.25
         How much the map may bend before rows are needed to confirm it. Raising it lets
-        fewer rows bend the map. It is the standard deviation :math:`\sigma_c` of the
-        prior of the curvature around 0, in (0, inf).
+        fewer rows bend the map. The value is the standard deviation :math:`\sigma_c` of
+        the prior of the curvature around 0, in (0, inf).
     ridge : float, default=1.0
         For three or more classes: how strongly the slopes of the classes are pulled
         towards a common slope, in (0, inf). Raising it helps when classes are rare. The
         deviations of the slopes from the common slope have the prior variance :math:`1
         / (2 \lambda k)`. The common slope has the prior variance :math:`\sigma_a^2`.
     bounded : bool, default=True
-        Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
+        For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
 
     Attributes
     ----------
@@ -98,19 +98,19 @@ class AnchoredCalibrator(BaseCalibrator):
     intercept_ : float or ndarray of shape (n_classes,)
         Intercept :math:`b`; a float for two classes.
     curvature_ : float
-        Bend :math:`c`; two classes only.
+        Curvature :math:`c`; only for two classes.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class multipliers that were inverted; ones if none were passed.
+        Inverted class multipliers; all are 1 if none were passed.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
     See Also
     --------
-    PriorCalibrator : The inversion alone.
-    SigmoidCalibrator : The limit of many rows.
-    QuadraticCalibrator : The limit of many rows with a bend.
+    PriorCalibrator : Only the inversion, without rows.
+    SigmoidCalibrator : The limit for many rows, with ``shape="affine"``.
+    QuadraticCalibrator : The limit for many rows, with ``shape="quadratic"``.
 
     Notes
     -----
@@ -118,7 +118,7 @@ class AnchoredCalibrator(BaseCalibrator):
     the scores separate the classes, so the labels themselves are the targets. The
     influence of the prior decreases like 1 / n.
 
-    *The map is increasing.* The quadratic term is guarded as in
+    *The map is increasing.* The quadratic term is restricted as in
     ``QuadraticCalibrator``, so that the ranking and the AUC do not change.
 
     *The tails are bounded by what the rows can support.* For example, 300 rows without
@@ -127,13 +127,13 @@ class AnchoredCalibrator(BaseCalibrator):
     than a thousand rows. Without calibration rows there are no bounds.
 
     *A slope of zero or less* is refused with a ``CalibrationWarning``. Every row then
-    gets about the class frequencies. With three or more classes, if only some slopes
-    are not positive, all classes share one slope.
+    gets approximately the class frequencies as probabilities. With three or more
+    classes, if only some slopes are not positive, all classes share one slope.
 
     *Cost.* Newton's method, exact to rounding. For two classes, the cost is
-    :math:`O(n)`: a first fit on cells of the score leaves one pass over the rows. For
-    more classes, it is :math:`O(n k^2)`. Deterministic; rows of weight zero are
-    ignored.
+    :math:`O(n)`: after a first fit on cells of the score, one pass over the rows is
+    enough. For more classes, it is :math:`O(n k^2)`. Deterministic; rows of weight zero
+    are ignored.
 
     References
     ----------
@@ -146,7 +146,7 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model weighted the second class 19 times and is a little over-confident. The table
+    A model weighted the second class with 19, and is a little over-confident. The table
     shows the slope and the intercept with 0 (inversion), 10 and 20,000 rows:
 
     >>> import numpy as np
@@ -198,7 +198,7 @@ class AnchoredCalibrator(BaseCalibrator):
                 (n_samples, n_classes), default=None
             Log-scale scores of rows that the model has not been fitted on, as for any
             calibrator: log odds of the second class, or one score per class. Without
-            rows (None or empty, with ``classes``) the map is the inversion.
+            rows (None or empty), ``classes`` is required, and the map is the inversion.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -207,8 +207,9 @@ class AnchoredCalibrator(BaseCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. None means that the model was not weighted.
+            Training mass of each class (with emphasis and resampling), divided by the
+            population mass of the class; positive, in any unit. None means that the
+            model was not weighted.
 
         Returns
         -------
@@ -227,7 +228,7 @@ class AnchoredCalibrator(BaseCalibrator):
         CalibrationWarning
             If a class has no row of positive weight.
         CalibrationWarning
-            If the scores do not rank the classes in the direction they should.
+            If the scores rank the classes in the wrong direction.
         """
         self._check_parameters()
         if classes is not None and not _holds_rows(scores) and not _holds_rows(y):
@@ -348,7 +349,8 @@ class AnchoredCalibrator(BaseCalibrator):
         self._anchor(rows.class_multiplier)
         n_classes = self.classes_.shape[0]
         data = (self._inverted(rows.scores), rows.codes, rows.weight)
-        # The prior of the deviations and that of the common slope, in one covariance.
+        # One covariance holds the prior of the deviations and the prior of the common
+        # slope.
         covariance = np.eye(n_classes) / (2 * self.ridge * n_classes)
         covariance += self.slope_scale**2
         precision = np.zeros((2 * n_classes, 2 * n_classes))
@@ -391,7 +393,7 @@ class AnchoredCalibrator(BaseCalibrator):
 
 
 def _without_far(z, weight):
-    """Return log odds in which the few that are far from all others are nearer."""
+    """Return log odds after clipping the few values that are far from all others."""
     distance = np.abs(z)
     order = np.argsort(distance)
     cumulated = np.cumsum(weight[order])

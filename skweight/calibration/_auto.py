@@ -1,4 +1,4 @@
-"""The calibrator that averages the other calibrators by their cross-fitted log loss."""
+"""The calibrator that averages other calibrators, weighted by cross-fitted log loss."""
 
 import warnings
 from copy import copy
@@ -22,12 +22,13 @@ from skweight.exceptions import CalibrationWarning
 
 # With fewer effective rows of the rarest class, candidates cannot be compared.
 FEWEST_ROWS = 5
-# A difference of this many nats of held-out log loss, summed over the rows, changes the
-# ratio of two shares by a factor of e. With 1 the noise of few rows would decide; with
-# infinity the loss would not matter. See benchmarks/calibration_regret.py.
+# If the held-out log losses of two candidates, summed over the rows, differ by this
+# many nats, the ratio of their shares changes by a factor of e. With the value 1, the
+# noise of few rows would decide. With infinity, the loss would not matter. See
+# benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
-# The isotonic regression with flat blocks, and the factor of its share in the prior.
-# This candidate is far better on some problems and worse on most problems.
+# The isotonic regression with flat blocks, and the factor by which its share is
+# multiplied. This candidate is far better on some problems and worse on most problems.
 FLAT = "flat isotonic"
 PRIOR_OF_FLAT = 0.3
 # With more classes, matrix scaling takes too long.
@@ -49,15 +50,15 @@ class AutoCalibrator(BaseCalibrator):
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
-        \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big),
+        \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big).
 
-    with :math:`\ell_{im}` the loss of row i under a map that was not fitted on it (five
-    folds), :math:`v` the weights, scaled to effective rows, :math:`T = 4`, and
-    :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance
-    of the candidates' losses of row i. For equal weights :math:`\eta` is 1. It is
-    smaller if a few rows of large weight decide. With few rows all candidates have a
-    share, and the average is better than any single candidate. With many rows the best
-    candidate has nearly the whole share.
+    Here :math:`\ell_{im}` is the loss of row i under a map that was fitted without this
+    row (five folds). The weights :math:`v` are scaled to effective rows, and :math:`T =
+    4`. The factor is :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where
+    :math:`d_i` is the variance of the losses of row i over the candidates. For equal
+    weights, :math:`\eta` is 1. The factor is smaller if a few rows of large weight
+    decide. With few rows all candidates have a share, and the average is better than
+    any single candidate. With many rows the best candidate has nearly the whole share.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
@@ -93,7 +94,7 @@ class AutoCalibrator(BaseCalibrator):
         The candidates with a positive share, fitted on all rows; their labels are
         positions in ``classes_``.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -103,17 +104,17 @@ class AutoCalibrator(BaseCalibrator):
 
     Notes
     -----
-    A mean of increasing maps is increasing, and its log loss is at most the mean of
-    their losses. Folds are stratified and drawn with a fixed seed from the sorted rows,
-    so that the result does not depend on the order of the rows.
+    A mean of increasing maps is increasing. The log loss of this mean is at most the
+    mean of the log losses. Folds are stratified and drawn with a fixed seed from the
+    sorted rows, so that the result does not depend on the order of the rows.
 
     *Cost.* For two classes: one sort, 20 fits on at most 2048 bins of the score, and
     one fit of each candidate with a share. The time of the 20 fits does not grow with
     the number of rows. For three or more classes: five folds; above 20,000 rows, three
     folds of 20,000 rows. A prediction for two classes interpolates linearly in a table
-    of some hundred knots. The log odds of the table differ from those of the average by
-    at most 0.002, except where flat blocks jump between neighbouring scores. The table
-    extends beyond the calibration scores by twice their range on either side.
+    of some hundred knots. The log odds of the table differ from the log odds of the
+    average by at most 0.002, except where flat blocks jump between neighbouring scores.
+    The table extends beyond the calibration scores by twice their range on either side.
 
     References
     ----------
@@ -159,15 +160,15 @@ class AutoCalibrator(BaseCalibrator):
         y : array-like of shape (n_samples,)
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights; None weighs all rows equally. Never pass weights that
+            Population weights; None weights all rows equally. Never pass weights that
             emphasise a class.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted, if the rows may lack some. None takes the labels of y.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the model saw it, divided by its population
-            mass. None means that the model was not weighted.
+            Training mass of each class (with emphasis and resampling), divided by the
+            population mass of the class. None means that the model was not weighted.
         votes : bool, default=False
-            Whether the scores come from shares of votes, such as those of a forest.
+            Whether the scores come from shares of votes, for example of a forest.
 
         Returns
         -------
@@ -177,15 +178,15 @@ class AutoCalibrator(BaseCalibrator):
         Raises
         ------
         ValueError
-            As in any calibrator: scores that are not finite, labels that are not among
-            the classes, weights that cannot be used.
+            If scores are not finite, a label is not among the classes, or weights are
+            not usable.
 
         Warns
         -----
         CalibrationWarning
             If a class has no row of positive weight.
         CalibrationWarning
-            If the scores do not rank the classes in the direction they should.
+            If the scores rank the classes in the wrong direction.
         """
         self._votes = bool(votes)
         return self._fit(scores, y, sample_weight, classes, class_multiplier)
@@ -196,7 +197,7 @@ class AutoCalibrator(BaseCalibrator):
         Returns
         -------
         words : str
-            The candidates with a positive share, the largest first.
+            The candidates with a positive share, the largest share first.
         """
         shares = sorted(self.shares_.items(), key=lambda pair: -pair[1])
         named = [f"{name} {share:.0%}" for name, share in shares if share > 0]
@@ -251,7 +252,7 @@ class AutoCalibrator(BaseCalibrator):
             self._warn_again(max(refused, key=self.shares_.get), rows)
 
     def _warn_again(self, name, rows):
-        """Fit a candidate again, so that its warning names the labels of the user."""
+        """Fit a candidate again, so that the warning names the user's labels."""
         candidate = copy(self.calibrators_[name])
         candidate.classes_ = self.classes_
         if rows.scores.ndim == 1:
@@ -271,7 +272,7 @@ class AutoCalibrator(BaseCalibrator):
             shares = softmax(prior - compared.rows_per_weight * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
             if is_flat.any():
-                # Next to flat blocks, a strictly increasing map keeps the ranking
+                # Averaged with flat blocks, a strictly increasing map keeps the ranking
                 # inside the blocks.
                 rising = np.where(is_flat, np.inf, total).argmin()
                 shares[rising] = max(shares[rising], SMALLEST_SHARE)

@@ -37,17 +37,18 @@ class BaseCalibrator(Documented, ReadOnce):
         ``rows.codes``, the position of every label among ``classes_``; ``rows.weight``,
         scaled to effective rows; and ``rows.class_count``, the total weight per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
-        Return probabilities of shape (n, 2) or (n, k) for scores of shape (n,) or
-        (n, k), strictly between 0 and 1.
+        Return probabilities, strictly between 0 and 1. The shape is (n, 2) for scores
+        of shape (n,), and (n, k) for scores of shape (n, k).
 
     A calibrator that starts from the closed-form inversion overrides ``fit`` with the
     additional keyword ``class_multiplier`` and passes that keyword to ``_fit``.
-    ``WeightedClassifier`` passes the keyword only to calibrators whose ``fit`` has it.
+    ``WeightedClassifier`` passes the keyword only to calibrators whose ``fit`` accepts
+    this keyword.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -61,8 +62,8 @@ class BaseCalibrator(Documented, ReadOnce):
     Weights are rescaled to effective rows. After that only the ratios of weights
     matter, and every use of a row count (target smoothing, bounds, ridge) reflects the
     information in the rows. Let :math:`W_k` be the total weight of class k, and
-    :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` its effective sample size after Kish. The
-    counts are :math:`N_k = c\, W_k`, where
+    :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` Kish's effective sample size of the
+    class. The counts are :math:`N_k = c\, W_k`, where
 
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
 
@@ -70,10 +71,10 @@ class BaseCalibrator(Documented, ReadOnce):
     unweighted rows of class k. For two classes the sum is the variance of the log odds
     of the frequency. If the weights do not depend on the label, the counts add up to
     Kish's effective sample size of all rows. If the weights depend on the class, as in
-    a case-control sample, 1000 rows of a rare class still count as hundreds, although
-    the other class has a much larger total weight. A class in which one row has nearly
-    all of the weight counts as one row. Positive weights below 1e-13 of the largest
-    weight are raised to that value.
+    a case-control sample, 1000 rows of a rare class still count as hundreds of rows,
+    although the other class has a much larger total weight. A class in which one row
+    has nearly all of the weight counts as one row. Positive weights below 1e-13 of the
+    largest weight are raised to that value.
 
     References
     ----------
@@ -100,8 +101,8 @@ class BaseCalibrator(Documented, ReadOnce):
     # False, no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
-    # Whether binned sums of the scores are enough for the fit; and whether only the
-    # order of the scores matters, so that one score represents each bin.
+    # The first flag: binned sums of the scores are enough for the fit. The second flag:
+    # only the order of the scores matters, so that one score represents each bin.
     _learns_from_sums = True
     _learns_from_ranks = False
 
@@ -149,7 +150,7 @@ class BaseCalibrator(Documented, ReadOnce):
         CalibrationWarning
             If a class has no row of positive weight.
         CalibrationWarning
-            If the scores do not rank the classes in the direction they should.
+            If the scores rank the classes in the wrong direction.
         """
         return self._fit(scores, y, sample_weight, classes)
 
@@ -160,10 +161,11 @@ class BaseCalibrator(Documented, ReadOnce):
         ----------
         statistics : ScoreStatistics
             Sums over held-out rows of two classes. The sums include the values from
-            which effective rows are computed, so binning does not change their number.
+            which effective rows are computed, so binning does not change the number of
+            effective rows.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class over its population mass, for calibrators whose
-            ``fit`` has this parameter.
+            Training mass of each class divided by its population mass, for calibrators
+            whose ``fit`` has this parameter.
 
         Returns
         -------
@@ -179,8 +181,8 @@ class BaseCalibrator(Documented, ReadOnce):
         Warns
         -----
         CalibrationWarning
-            If a class has no row of positive weight, or the scores do not rank the
-            classes in the direction they should.
+            If a class has no row of positive weight, or the scores rank the classes in
+            the wrong direction.
         """
         owner = type(self).__name__
         if not self._learns_from_sums:
@@ -264,7 +266,8 @@ class BaseCalibrator(Documented, ReadOnce):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            # Broadcast from one number: fits recognise equal weights by this.
+            # The weights are broadcast from one number, by which fits recognise equal
+            # weights.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
             counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
@@ -342,16 +345,16 @@ def warn_reversed(
     calibrator : BaseCalibrator
         The calibrator that warns.
     rows : CalibrationRows
-        The rows of its fit. There is no warning if they are of a single class.
+        The rows of the fit. There is no warning if all rows have the same class.
     consequence : str
-        What the calibrator does instead.
+        What the calibrator returns in this case, as a part of the message.
     scores : ndarray of shape (n_rows, n_classes), default=None
-        Scores that ranked the rows; None takes ``rows.scores``.
+        The scores to judge; None takes ``rows.scores``.
     among : ndarray of int, default=None
         Positions of the classes that may be named in the warning; None allows all.
     slope : ndarray of shape (n_classes,), default=None
         The fitted slope of every class, if some are not positive. None compares the
-        mean score of each class with that of the other rows.
+        mean score of each class with the mean score of the other rows.
     """
     present = np.flatnonzero(rows.class_count)
     if present.size < 2:
@@ -386,8 +389,8 @@ def _lowest(rows, scores, among):
     """Return the smallest difference of mean scores between a class and the others.
 
     Weighted means are compared. The unit is the weighted standard deviation of the
-    score. The position of the class is returned too. If there is a single score, it
-    belongs to the second class.
+    score. The position of the class is returned too. A single score per row is a score
+    of the second class.
     """
     distances = []
     for code in [1] if scores.ndim == 1 else among:

@@ -22,10 +22,10 @@ class OddAndEven:
 
     With :math:`q = \sigma(s)`, :math:`a \log q - b \log(1 - q)` is :math:`m s + d
     \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
-    small scores the two logarithms are nearly collinear. The odd and the even function
-    never are. Both functions are computed from the log odds, because a probability
-    close to 1 loses digits. Both are divided by the spread of the scores, so that the
-    tolerance of the steps has the same meaning at any scale.
+    small scores, the two logarithms are nearly collinear, but the odd and the even
+    function are not. Both functions are computed from the log odds, because a
+    probability close to 1 loses digits. Both are divided by the spread of the scores,
+    so that the tolerance of the steps has the same meaning at any scale.
     """
 
     def __init__(self, unit):
@@ -49,10 +49,11 @@ class OddAndEven:
 
 
 class TwoLogs:
-    r"""The features :math:`\log q` and :math:`-\log(1 - q)`, of one sign each.
+    r"""The features :math:`\log q` and :math:`-\log(1 - q)`, each of one sign.
 
     If both slopes are zero or more, the sum is increasing in floating point as well.
-    With the odd and the even function, large scores would cancel if one slope is zero.
+    With the odd and the even function, the two terms would cancel for large scores if
+    one slope is zero.
     """
 
     def __call__(self, scores):
@@ -73,10 +74,10 @@ _EDGES = [np.array([[1.0, 0.0], [d, 0.0], [0.0, 1.0]]) for d in (2.0, -2.0)]
 class BetaCalibrator(BentCalibrator):
     r"""Calibrate by the ratio of two beta densities.
 
-    Use it where the reliability curve bends, and the rare class has hundreds of
-    calibration rows, for models whose scores are log odds. The map has one slope for
-    small and one for large probabilities, and it is always increasing. The identity is
-    one of the maps, so that a calibrated model stays calibrated. With fewer rows use
+    Use it for models whose scores are log odds, if the reliability curve bends and the
+    rare class has hundreds of calibration rows. The map has one slope for small and one
+    for large probabilities, and it is always increasing. The identity is one of the
+    maps, so that a calibrated model stays calibrated. With fewer rows use
     ``AnchoredCalibrator``.
 
     With :math:`q = \sigma(s)` the probability of the score,
@@ -95,12 +96,13 @@ class BetaCalibrator(BentCalibrator):
     Attributes
     ----------
     curves_ : list of LogitCurve
-        One curve for two classes: that of the second class. For more classes, one curve
-        for each class against the rest. ``theta`` of a curve holds a, b and c.
+        For two classes: the curve of the second class. For more classes: one curve for
+        each class against the rest. ``theta`` of a curve holds a, b and c.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map before the curves, for three or more classes; else 1 and 0.
+        Slope and intercept of the joint map before the curves, for three or more
+        classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -124,8 +126,8 @@ class BetaCalibrator(BentCalibrator):
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 
     *Cost.* Newton's method on cells of the score and one pass over the rows:
-    :math:`O(n)`, times k for more classes. Deterministic; rows of weight zero are
-    ignored.
+    :math:`O(n)`, or :math:`O(n k)` for k classes. Deterministic; rows of weight zero
+    are ignored.
 
     References
     ----------

@@ -35,9 +35,9 @@ class Comparison(NamedTuple):
     mass : float
         Total weight of the rows compared.
     rows_per_weight : float
-        Effective rows per unit of weight for the comparison, :math:`\eta` of
-        `AutoCalibrator`. It is 1 for equal weights, and less if a few rows of large
-        weight decide.
+        Effective rows per unit of weight for the comparison: the factor :math:`\eta` of
+        `AutoCalibrator`. The factor is 1 for equal weights, and less than 1 if a few
+        rows of large weight decide.
     """
 
     losses: dict
@@ -92,8 +92,9 @@ def draw_folds(rows, n_folds):
     """Return the fold of every row, independent of the order of rows and classes.
 
     Rows are sorted by the score of their class and then shuffled with a fixed seed.
-    Without the shuffle, held-out rows would lie between training rows too evenly. Among
-    rows with the same score of their class the other scores decide, then the weight.
+    Without the shuffle, held-out rows would lie between training rows too evenly. Rows
+    with the same score of their class are sorted by the other scores, then by the
+    weight.
     """
     scores = rows.scores
     if scores.ndim == 2:
@@ -155,7 +156,7 @@ class _CellFolds:
         )
 
     def test(self, k):
-        """Return scores, codes, weights and their squares of a fold."""
+        """Return the scores, codes, weights and squared weights of a fold."""
         return self._flat(self.mass[k], self.squares[k])
 
 
@@ -166,7 +167,7 @@ class _RowFolds:
         self.rows = rows
         n_parts = -(-rows.codes.size // MOST_ROWS)
         self.n_folds = N_FOLDS if n_parts == 1 else N_FOLDS_OF_MANY
-        # Rows of the folds from n_folds on are not used.
+        # Rows with a fold number of n_folds or more are not used.
         self.fold = draw_folds(rows, self.n_folds * n_parts)
 
     def _flat(self, part):
@@ -182,7 +183,7 @@ class _RowFolds:
         )
 
     def test(self, k):
-        """Return scores, codes, weights and their squares of a fold."""
+        """Return the scores, codes, weights and squared weights of a fold."""
         return self._flat(self.fold == k)
 
 

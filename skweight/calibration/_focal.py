@@ -15,9 +15,9 @@ class FocalCalibrator(PriorCalibrator):
     r"""Turn the scores of a focal loss into probabilities, in closed form.
 
     The focal loss :math:`-(1 - p_t)^\gamma \log p_t` is not a proper loss. At its
-    minimum the outputs of a model are not the class probabilities but are closer to
-    equal. For any number of classes, these outputs have an exact inverse [1]_. Use this
-    calibrator for a model that was trained with
+    minimum the outputs of a model are not the class probabilities, but are closer to
+    equal probabilities. For any number of classes, these outputs can be inverted
+    exactly [1]_. Use this calibrator for a model that was trained with
     :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
     focal loss in PyTorch. It needs no calibration rows and no additional fits. With
     :math:`p` the sigmoid or softmax of the scores, the probability of class k is
@@ -32,15 +32,15 @@ class FocalCalibrator(PriorCalibrator):
     ----------
     gamma : float, default=2.0
         Exponent of the loss that the model was trained with, in [0, inf). Raising it
-        moves probabilities further away from equal ones. 0 is the log loss:
+        moves probabilities further away from equal probabilities. 0 is the log loss:
         probabilities do not change.
 
     Attributes
     ----------
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class weights that were inverted; ones if none were passed.
+        Inverted class weights; all are 1 if none were passed.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
 
     See Also
     --------
@@ -109,11 +109,12 @@ class FocalCalibrator(PriorCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. None means a model without class weights.
+            Training mass of each class (with emphasis and resampling), divided by the
+            population mass of the class; positive, in any unit. None means a model
+            without class weights.
         focal_gamma : float, default=None
-            Exponent that the model was trained with. It is an error if it differs from
-            ``gamma``. None means that it is not known.
+            Exponent that the model was trained with. A value that differs from
+            ``gamma`` is an error. None means that it is not known.
 
         Returns
         -------
@@ -123,8 +124,9 @@ class FocalCalibrator(PriorCalibrator):
         Raises
         ------
         ValueError
-            If ``gamma`` is negative or not that of the model, or ``class_multiplier``
-            has another shape than the classes or is not positive and finite.
+            If ``gamma`` is negative or differs from ``focal_gamma``, or
+            ``class_multiplier`` has another shape than the classes or is not positive
+            and finite.
         """
         check_number(self.gamma, name="gamma", low=0)
         if focal_gamma is not None and focal_gamma != self.gamma:

@@ -57,9 +57,9 @@ class LogOddsCurve(NamedTuple):
         return binary_proba(interpolate(scores, self.scores, self.log_odds))
 
     def of_mean(self, scores, mass, hits, room):
-        """Return the curve, shifted so that its mean over rows is their frequency.
+        """Return the curve, shifted so that its mean is the frequency in the rows.
 
-        ``room`` holds the smallest and the largest shift.
+        ``room`` holds the smallest and the largest allowed shift.
         """
         logit = interpolate(scores, self.scores, self.log_odds)
         goal = hits.sum()
@@ -92,18 +92,19 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
     where :math:`N_+` is the effective number of rows with the label, and :math:`N_-` is
-    that without. These are the smallest and the largest probability that so many rows
-    can support. If weights differ between the classes, the additional row of a class
-    has the weight of one effective row of that class. No probability is ever 0 or 1.
+    the effective number of rows without the label. These are the smallest and the
+    largest probability that so many rows can support. If weights differ between the
+    classes, the additional row of a class has the weight of one effective row of that
+    class. No probability is ever 0 or 1.
 
     Parameters
     ----------
     centered : bool, default=True
-        True: a curve that rises everywhere, so that ranking and AUC do not change. Its
-        regret in log loss is about half of that of flat blocks, on the problems of the
-        user guide. False: flat blocks, as in scikit-learn: all scores in a block have
-        the same probability. The rising curve is centred isotonic regression. It has
-        one knot at the mean score of every block, and interpolates the log odds
+        True: a curve that rises everywhere, so that ranking and AUC do not change. On
+        the problems of the user guide, the regret in log loss is about half as large as
+        with flat blocks. False: flat blocks, as in scikit-learn: all scores in a block
+        have the same probability. The rising curve is centred isotonic regression. It
+        has one knot at the mean score of every block, and interpolates the log odds
         linearly between the knots. One pseudo-positive is added at the lowest score and
         one pseudo-negative at the highest. The curve is shifted so that the mean
         probability is the frequency of the class.
@@ -111,13 +112,14 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     Attributes
     ----------
     curves_ : list of LogOddsCurve or Curve
-        Knots: ``scores`` and ``log_odds``, or ``proba`` if not centred. For two
-        classes, one curve, that of the second class. Otherwise one curve for each class
-        against the rest.
+        The knots of a curve are ``scores`` and ``log_odds``, or ``scores`` and
+        ``proba`` if not centred. For two classes: the curve of the second class. For
+        more classes: one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map before the curves, for three or more classes; else 1 and 0.
+        Slope and intercept of the joint map before the curves, for three or more
+        classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -131,16 +133,17 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     applied. Then one curve per class is fitted to the log odds of the class against the
     rest, and the k probabilities are divided by their sum. The first step is necessary
     after class weighting: the weights change the mix of the other classes, so that the
-    log odds against the rest no longer rank the rows correctly. After the division the
-    ranking within a class is no longer exactly that of its curve.
+    log odds against the rest no longer rank the rows correctly. After the division, the
+    ranking by the probability of a class is no longer exactly the ranking by the curve
+    of this class.
 
     *Outside the range* of the calibration scores the curve is constant. If the whole
     curve is constant, because the scores rank no better than chance, there is a
     ``CalibrationWarning``.
 
-    *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest, times k.
-    Prediction is :math:`O(\log n)` per score. Deterministic; rows of weight zero are
-    ignored.
+    *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest; for k classes,
+    k times as much. Prediction is :math:`O(\log n)` per score. Deterministic; rows of
+    weight zero are ignored.
 
     References
     ----------
@@ -210,8 +213,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 def _rising_tails(x, p, knots, block_mass, low, high):
     """Extend a centred curve from its outer knots to the ends of the range.
 
-    The slope of an extension is that of one row in the outer block. It is enough to
-    keep the ranking, and too small to change the mean of the block.
+    The slope of an extension corresponds to a single row of the outer block. This slope
+    is enough to keep the ranking, and too small to change the mean of the block.
     """
     if knots[0] < x[0]:
         x = np.append(knots[0], x)

@@ -29,9 +29,9 @@ class PriorCalibrator(BaseCalibrator):
     Attributes
     ----------
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class multipliers that were inverted.
+        Inverted class multipliers.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
 
     See Also
     --------
@@ -53,8 +53,8 @@ class PriorCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model weights the second class 99 times. A probability of 50 % from this model is
-    1 % in the population:
+    A model weights the second class with 99. A probability of 50 % from this model
+    is 1 % in the population:
 
     >>> from skweight.calibration import PriorCalibrator
     >>> calibrator = PriorCalibrator()
@@ -87,8 +87,9 @@ class PriorCalibrator(BaseCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. It is required: None is an error.
+            Training mass of each class (with emphasis and resampling), divided by the
+            population mass of the class; positive, in any unit. The argument is
+            required: None is an error.
 
         Returns
         -------

@@ -50,9 +50,9 @@ class Bend:
 def fit_bend(objective, start, *, shape=None):
     """Return (slope, curvature, intercept) of the best increasing map, or None.
 
-    The best map that increases at both ends of the range is one of two maps. It is the
-    unrestricted best map, or it has the smallest allowed slope at one end. The second
-    map is a fit with one parameter less.
+    The best map that increases at both ends of the range is one of two maps. The first
+    is the unrestricted best map. The second has the smallest allowed slope at one end.
+    The fit of the second map has one parameter less.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -74,10 +74,10 @@ class QuadraticCalibrator(BentCalibrator):
     Use it where the reliability curve bends, as for over-fitted trees and forests, and
     the rare class has hundreds of calibration rows. The map has one parameter more than
     ``SigmoidCalibrator``, and needs a tenth of the rows of ``IsotonicCalibrator``. With
-    fewer rows use ``AnchoredCalibrator("quadratic")``. For many rows it becomes this
-    map.
+    fewer rows use ``AnchoredCalibrator("quadratic")``. With many rows, that calibrator
+    gives nearly the same map.
 
-    With u the score minus its mean, divided by its standard deviation,
+    With u the score, standardised to mean 0 and standard deviation 1,
 
     .. math:: p(1 \mid s) = \sigma\left(b + a u + c\, (u^2 - 1)\right).
 
@@ -92,12 +92,13 @@ class QuadraticCalibrator(BentCalibrator):
     Attributes
     ----------
     curves_ : list of LogitCurve
-        One curve for two classes: that of the second class. For more classes, one curve
-        for each class against the rest. ``theta`` of a curve holds a, c and b.
+        For two classes: the curve of the second class. For more classes: one curve for
+        each class against the rest. ``theta`` of a curve holds a, c and b.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map before the curves, for three or more classes; else 1 and 0.
+        Slope and intercept of the joint map before the curves, for three or more
+        classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -111,16 +112,17 @@ class QuadraticCalibrator(BentCalibrator):
     -----
     *The map is increasing.* A parabola would reverse the ranking beyond its vertex.
     Here the square is used over the range of the calibration scores (at most five
-    standard deviations to either side). Outside this range it is continued along its
-    tangent. If the best parabola is not increasing inside the range, the best
-    increasing one is fitted. That problem is convex. The slope of its solution at one
-    end is 2 % of the slope in the middle. So the ranking and the AUC do not change.
+    standard deviations to either side). Outside this range the parabola is continued
+    along its tangent. If the best parabola is not increasing inside the range, the best
+    increasing parabola is fitted, which is a convex problem. At one end, the slope of
+    the solution is 2 % of the slope in the middle. So the ranking and the AUC do not
+    change.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 
     *Cost.* Newton's method on cells of the score and one pass over the rows:
-    :math:`O(n)`, times k for more classes. Deterministic; rows of weight zero are
-    ignored.
+    :math:`O(n)`, or :math:`O(n k)` for k classes. Deterministic; rows of weight zero
+    are ignored.
 
     References
     ----------

@@ -63,7 +63,7 @@ def resolve_calibrator(spec):
     Returns
     -------
     calibrator : object or None
-        A new calibrator for a name, the object itself otherwise. Clone the object
+        A new calibrator for a name; otherwise the object itself. Clone the object
         before fitting it.
 
     Raises

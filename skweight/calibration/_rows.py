@@ -33,13 +33,13 @@ class CalibrationRows:
     codes : ndarray of shape (n_rows,)
         Position of every label among the classes.
     weight : ndarray of shape (n_rows,), dtype float64
-        Population weights, scaled to effective rows; read-only where all are one.
+        Population weights, scaled to effective rows; read-only if all weights are 1.
     class_count : ndarray of shape (n_classes,), dtype float64
         Total of ``weight`` per class; zero for a class that is missing.
     row_mass : ndarray of shape (n_classes,), dtype float64
         Weight of one additional row of each class; 1 where all weights are equal.
     class_multiplier : ndarray of shape (n_classes,) or None
-        What :func:`check_class_multiplier` returned, for calibrators that ask for it.
+        Checked multipliers, for calibrators whose ``fit`` accepts multipliers.
     resumed : bool
         Whether a fit may start from the present parameters of the calibrator, which
         were fitted on similar rows. This saves steps, and changes the result by
@@ -58,8 +58,8 @@ class CalibrationRows:
     def of_masses(cls, scores, codes, mass, squares, n_classes, class_multiplier=None):
         """Return rows that may each be a sum of several rows, scaled to effective rows.
 
-        ``mass`` and ``squares`` are the sums of the weights, and of the squared
-        weights, of the rows in each sum.
+        For each sum of rows, ``mass`` holds the total weight, and ``squares`` holds the
+        total of the squared weights.
         """
         scale, class_count, row_mass = _effective_counts(
             np.bincount(codes, mass, n_classes), np.bincount(codes, squares, n_classes)
@@ -118,8 +118,8 @@ def check_shape(scores, n_classes):
 
 
 def check_finite(scores):
-    """Return the scores; raise if they are infinite. Squares are finite as well."""
-    # True for no rows as well; comparisons with NaN are false.
+    """Return finite scores, clipped so that squares are finite; raise otherwise."""
+    # An empty array is allowed. If a score is NaN, the comparisons are false.
     if scores.size == 0 or -_FAR <= scores.min() <= scores.max() <= _FAR:
         return scores
     finite = np.isfinite(scores)
@@ -200,14 +200,14 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return weights as effective rows; per class their total and one row's weight."""
+    """Return weights in effective rows; per class, total and weight of one row."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
     for start in range(0, codes.shape[0], BLOCK):
         part = weight[start : start + BLOCK]
-        # Neighbouring rows are added to different sums: bincount is slow for equal
-        # ones.
+        # Neighbouring rows are added to different sums, because bincount is slow if
+        # they are added to the same sum.
         lane_codes = codes[start : start + BLOCK] + n_classes * (
             np.arange(part.shape[0]) % _LANES
         )
@@ -220,7 +220,7 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the scale to effective rows; per class total and one row's weight."""
+    """Return the factor to effective rows; per class, total and weight of one row."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)

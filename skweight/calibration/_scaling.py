@@ -40,8 +40,8 @@ class VectorScalingCalibrator(BaseCalibrator):
        \min_{v, b} \frac{1}{n} \sum_i w_i\, \ell_i
        + \lambda \frac{k}{n} \left(\|v\|^2 + \|b\|^2\right),
 
-    where :math:`\ell` is the log loss and the weights total the effective number of
-    rows :math:`n`.
+    where :math:`\ell` is the log loss. The weights sum to the effective number of rows
+    :math:`n`.
 
     Parameters
     ----------
@@ -60,24 +60,25 @@ class VectorScalingCalibrator(BaseCalibrator):
     slope_, intercept_ : ndarray of shape (n_classes,)
         :math:`1 + v` and :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class multipliers inverted in the first step; ones if there was no inversion.
+        Class multipliers inverted in the first step; all are 1 without inversion.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
     See Also
     --------
-    StructuredMatrixScalingCalibrator : Slopes between the classes too.
+    StructuredMatrixScalingCalibrator : Also has slopes between the classes.
     AnchoredCalibrator : The inversion as a prior, without a temperature.
     SigmoidCalibrator : A ridge towards a common slope; the biases have no ridge.
 
     Notes
     -----
     Before the third step the probabilities are mixed with 1 / k at the rate 1 / (n +
-    1), so that a probability of zero has a finite loss. With two classes the map is one
-    of ``BetaCalibrator``. It increases as long as both slopes are positive. If a slope
-    is not positive, the classes share a slope, with a ``CalibrationWarning``.
+    1), so that a probability of zero has a finite loss. With two classes, the map has
+    the form of ``BetaCalibrator``. The map is increasing if both slopes are positive.
+    If a slope is not positive, the classes share a slope, with a
+    ``CalibrationWarning``.
 
     Cost: Newton's method, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
@@ -130,8 +131,9 @@ class VectorScalingCalibrator(BaseCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the model saw it, divided by its population
-            mass; positive, in any unit. None means that the model was not weighted.
+            Training mass of each class (with emphasis and resampling), divided by the
+            population mass of the class; positive, in any unit. None means that the
+            model was not weighted.
 
         Returns
         -------
@@ -150,7 +152,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         CalibrationWarning
             If a class has no row of positive weight.
         CalibrationWarning
-            If the scores do not rank the classes in the direction they should.
+            If the scores rank the classes in the wrong direction.
         """
         self._check_parameters()
         return self._fit(scores, y, sample_weight, classes, class_multiplier)
@@ -227,15 +229,15 @@ class VectorScalingCalibrator(BaseCalibrator):
         return scores - self._log_multiplier
 
     def _tempered(self, scores):
-        """Return log-probabilities after the temperature, mixed with the uniform."""
+        """Return log-probabilities after the temperature, mixed with equal ones."""
         z = log_normalise(self._inverted(scores) / self.temperature_)
         n_classes = z.shape[1]
         floor = -np.log(n_classes * self._n_rows)
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # As `_tempered` and `_logits` for two classes, with fewer calls for a single
-        # row.
+        # The same as `_tempered` and `_logits`, for two classes and with fewer calls
+        # for a single row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -282,15 +284,15 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     slope_, intercept_ : ndarray of shape (n_classes,)
         The diagonal of the matrix, and :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class multipliers inverted in the first step; ones if there was no inversion.
+        Class multipliers inverted in the first step; all are 1 without inversion.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
     See Also
     --------
-    VectorScalingCalibrator : Slopes of each class only, for fewer rows.
+    VectorScalingCalibrator : Only one slope per class, for fewer rows.
 
     Notes
     -----

@@ -24,8 +24,8 @@ from skweight.calibration._engine.softmax import (
 class SigmoidCalibrator(BaseCalibrator):
     r"""Calibrate by an affine map of the log odds (Platt scaling).
 
-    A good choice for most problems, in particular when the rare class has fewer than a
-    few hundred calibration rows, because two parameters cannot overfit much. In a
+    Use it for most problems, in particular if the rare class has fewer than a few
+    hundred calibration rows, because two parameters cannot overfit much. In a
     well-specified model, class weights shift the log odds by a constant. This map
     removes that shift exactly. An affine map cannot correct a reliability curve that
     bends; ``IsotonicCalibrator`` can.
@@ -45,24 +45,26 @@ class SigmoidCalibrator(BaseCalibrator):
     ----------
     smoothing : float, default=1.0
         How strongly probabilities are kept away from 0 and 1, in (0, inf). 1 is Platt's
-        rule: one pseudo-row per class for two classes. For any number of classes, there
+        rule for two classes: one pseudo-row per class. For any number of classes, there
         are ``2 * smoothing`` pseudo-rows in all. Smoothing keeps the slope finite if
         the scores separate the classes perfectly. Raising it moves probabilities
-        further away from 0 and 1. The targets are :math:`(N_k + m) / (N_k + 2 m)` for a
-        row's own class and an equal part of the rest for the other classes, where
-        :math:`N_k` counts effective rows and :math:`m` is ``2 * smoothing / k``.
+        further away from 0 and 1. The target of a row for its own class is
+        :math:`(N_k + m) / (N_k + 2 m)`. Each other class gets an equal part of the
+        rest. Here :math:`N_k` is the effective number of rows of the class, and
+        :math:`m` is ``2 * smoothing / k``.
     ridge : float, default=4.0
         For three or more classes: how strongly the slopes are pulled towards the common
         slope of ``TemperatureCalibrator``, in [0, inf). Raising it helps when classes
-        are rare; 0 fits all slopes freely. Of 1, 2, 4 and 8, the default had the lowest
-        mean log loss over weighted linear, tree, forest and naive Bayes models. The
-        penalty on the mean cross-entropy is :math:`\lambda \frac{k}{n} \sum_j (a_j /
-        \beta - 1)^2`, so it decreases as the effective number of rows :math:`n` grows.
+        are rare; 0 fits all slopes freely. Of the values 1, 2, 4 and 8, the default had
+        the lowest mean log loss over weighted linear, tree, forest and naive Bayes
+        models. The penalty on the mean cross-entropy is :math:`\lambda \frac{k}{n}
+        \sum_j (a_j / \beta - 1)^2`, so it decreases as the effective number of rows
+        :math:`n` grows.
     bounded : bool, default=True
-        Whether to bound probabilities that are more extreme than so many rows can
-        support. The ranking does not change. False applies Platt's formula without
-        bounds. Outside Laplace's bounds :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]`
-        log odds then grow only logarithmically. Two classes only.
+        For two classes: whether to bound probabilities that are more extreme than the
+        number of rows can support. With True, log odds outside Laplace's bounds
+        :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]` grow only logarithmically. The
+        ranking does not change. False applies Platt's formula without bounds.
 
     Attributes
     ----------
@@ -71,7 +73,7 @@ class SigmoidCalibrator(BaseCalibrator):
     intercept_ : float or ndarray of shape (n_classes,)
         Intercept :math:`b`; a float for two classes.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -92,12 +94,12 @@ class SigmoidCalibrator(BaseCalibrator):
     *Rows of scores are normalised.* A constant added to all scores of a row carries no
     information, but would change a map with unequal slopes. The log-softmax removes the
     constant, so logits and log-probabilities of a model give the same map. Subtracting
-    the mean instead would add the noise of very small probabilities to every class. It
-    had a higher log loss with a few hundred rows.
+    the mean instead would add the noise of very small probabilities to every class.
+    With a few hundred rows, this had a higher log loss.
 
     *Cost.* Newton's method with line search on standardised scores, exact to rounding.
-    For two classes, the cost is :math:`O(n)`: a first fit on 2048 cells of the scores
-    leaves one pass over the rows. For more classes, it is :math:`O(n k^2)`.
+    For two classes, the cost is :math:`O(n)`: after a first fit on 2048 cells of the
+    scores, one pass over the rows is enough. For more classes, it is :math:`O(n k^2)`.
     Deterministic; rows of weight zero are ignored.
 
     References
@@ -112,7 +114,7 @@ class SigmoidCalibrator(BaseCalibrator):
     Examples
     --------
     A model was trained as if both classes were equally frequent. In a population with
-    one positive in ten, its scores are too high by ``log(9)``:
+    one positive in ten, the scores of this model are too high by ``log(9)``:
 
     >>> import numpy as np
     >>> from skweight.calibration import SigmoidCalibrator

@@ -17,13 +17,14 @@ from skweight.exceptions import CalibrationWarning
 
 
 class TemperatureCalibrator(BaseCalibrator):
-    r"""Calibrate by one slope for all classes, and a bias for each.
+    r"""Calibrate by one slope for all classes, and a bias for each class.
 
     Use it for many classes or few calibration rows, because it fits only one slope and
     k - 1 free biases. Classical temperature scaling has no bias and therefore cannot
     undo class weights, which shift the log odds. Here a bias is fitted by default.
 
-    With two classes, :math:`s` is the score. With more, :math:`z` is the row of scores:
+    With two classes, :math:`s` is the score. With more classes, :math:`z` is the row of
+    scores:
 
     .. math::
 
@@ -32,30 +33,32 @@ class TemperatureCalibrator(BaseCalibrator):
 
     With two classes and a bias this is the same map as ``SigmoidCalibrator``, and gives
     the same numbers. With three or more classes, ``SigmoidCalibrator`` has a slope per
-    class. It can correct a single over-confident class, but needs more rows.
+    class. That calibrator can correct a single over-confident class, but needs more
+    rows.
 
     Parameters
     ----------
     bias : bool, default=True
         Whether to fit a bias per class. False is classical temperature scaling: the
         order of the classes within a row does not change, but the mean probability of a
-        class cannot be corrected. Use False only where no class was weighted or
-        resampled in training.
+        class cannot be corrected. Use False only if no class was weighted or resampled
+        in training.
     smoothing : float, default=1.0
-        Number of pseudo-rows: ``2 * smoothing`` in all, spread over the classes; in (0,
-        inf). They keep the slope finite if the scores separate the classes perfectly,
-        as in ``SigmoidCalibrator``. Raising it pulls probabilities away from 0 and 1.
+        In (0, inf). There are ``2 * smoothing`` pseudo-rows in all, equally many for
+        each class. They keep the slope finite if the scores separate the classes
+        perfectly, as in ``SigmoidCalibrator``. Raising it pulls probabilities away from
+        0 and 1.
     bounded : bool, default=True
-        Whether to bound the tails as in ``SigmoidCalibrator``. Two classes only.
+        For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
 
     Attributes
     ----------
     slope_ : float
         Slope :math:`\beta`, the inverse of the temperature.
     intercept_ : float or ndarray of shape (n_classes,)
-        Bias :math:`b`; a float for two classes, zero without ``bias``.
+        Bias :math:`b`; a float for two classes, zero if ``bias`` is False.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -68,8 +71,8 @@ class TemperatureCalibrator(BaseCalibrator):
     -----
     The problem is convex. Newton's method with line search solves it to rounding, in
     :math:`O(n)` for two classes and :math:`O(n k^2)` for more. A slope of zero or less
-    is refused: every row then gets the class frequencies, or equal probabilities
-    without ``bias``, with a ``CalibrationWarning``. If the slope cannot be estimated
+    is refused: every row then gets the class frequencies, or equal probabilities if
+    ``bias`` is False, with a ``CalibrationWarning``. If the slope cannot be estimated
     (one class only, or a single row of scores), it is 1.
 
     References

@@ -13,14 +13,15 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 
-# Largest tolerated ratio of the mean probability and the frequency. The fit warns if
-# a larger ratio has at least this probability. See benchmarks/prior_trust.py.
+# Largest tolerated ratio of the mean probability and the frequency. The fit warns if a
+# larger ratio has at least the probability SMALLEST_CHANCE. See
+# benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
 # With more features, the Hessian costs more than a fit.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
-# Leverage is clipped to this. At a leverage of 1, the model fits the row exactly.
+# Leverage is clipped to this value. At a leverage of 1, the model fits the row exactly.
 _MOST_LEVERAGE = 0.999
 
 
@@ -48,10 +49,10 @@ class Verdict(NamedTuple):
 def judge_inversion(scores, codes, sample_weight, class_multiplier):
     r"""Return whether inverted scores of two classes have the right mean.
 
-    With :math:`r` the mean inverted probability over the frequency of the rarer class,
-    :math:`\pi` that frequency and m the effective number of its rows, the logarithm of
-    the ratio on new rows is approximately normal with mean :math:`\log r` and variance
-    :math:`(1 - \pi) / m`, the variance of the log frequency.
+    Let :math:`\pi` be the frequency of the rarer class, m the effective number of its
+    rows, and :math:`r` the mean inverted probability divided by :math:`\pi`. On new
+    rows, the logarithm of the ratio is approximately normal with mean :math:`\log r`
+    and variance :math:`(1 - \pi) / m`. This is the variance of the log frequency.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     codes : ndarray of shape (n,)
         0 or 1.
     weight : ndarray of shape (n,)
-        Weights of the loss, emphasis included, in the unit of the fit.
+        Weights of the rows in the loss, with emphasis, in the unit of the fit.
     scores : ndarray of shape (n,)
         Log odds of the fitted model.
     penalty : float
@@ -113,7 +114,7 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     Returns
     -------
     scores : ndarray of shape (n,)
-        The scores; the complexity is :math:`O(n d^2)`, that of one step of a fit.
+        The scores; the complexity is :math:`O(n d^2)`, as for one step of a fit.
 
     References
     ----------
@@ -156,7 +157,7 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     codes : ndarray of shape (n,)
         Position of the labels of the rows in ``model.classes_``.
     fit_weight : ndarray of shape (n,)
-        Weights as the learner received them, times its ``class_weight``.
+        Weights that the learner received, times the ``class_weight`` of the learner.
     population : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)
@@ -183,7 +184,7 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
 
 def _ridge_of(learner):
     """Return the second derivative of the penalty of a logistic regression, or None."""
-    # Here, not above: scikit-learn's linear models take long to import.
+    # Imported here, because the import of scikit-learn's linear models takes long.
     from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
     if isinstance(learner, LogisticRegressionCV):

@@ -22,11 +22,11 @@ class IntervalCurve(NamedTuple):
     Attributes
     ----------
     lower_scores, lower : ndarray of shape (n_lower,)
-        Scores at which the steps of ``p0`` begin, and their values; ``p0`` is 0 below
-        the first.
+        Scores at which the steps of ``p0`` begin, and the values of ``p0`` there. Below
+        the first score, ``p0`` is 0.
     upper_scores, upper : ndarray of shape (n_upper,)
-        Scores at which the steps of ``p1`` end, and their values; ``p1`` is 1 above the
-        last.
+        Scores at which the steps of ``p1`` end, and the values of ``p1`` there. Above
+        the last score, ``p1`` is 1.
     share : float or None
         Position of the probability between ``p0`` (0) and ``p1`` (1). None means the
         minimax value.
@@ -39,9 +39,9 @@ class IntervalCurve(NamedTuple):
     share: float | None = None
 
     def interval(self, scores):
-        """Return the probabilities (p0, p1): the fits with the new label 0, and 1."""
-        # A new score may lie between two old scores. It is pooled with the lower one
-        # if its label is 0, and with the upper one if its label is 1.
+        """Return the probabilities (p0, p1) by the fits with the new label 0, and 1."""
+        # A new score may lie between two old scores. With the label 0 it is pooled with
+        # the lower score, and with the label 1 with the upper score.
         below = positions(self.lower_scores, scores, side="right")
         above = positions(self.upper_scores, scores, side="left")
         return np.append(0.0, self.lower)[below], np.append(self.upper, 1.0)[above]
@@ -63,18 +63,18 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     Use it where a probability needs a measure of its uncertainty. ``predict_interval``
     returns two probabilities of isotonic regression: with the new row added to the
     calibration rows with label 0, and with label 1. One of the two is calibrated in any
-    finite sample. The interval is narrow where there are many rows and wide where there
-    are few. The interval shows how far one label can move the fit; it is not a
-    confidence interval. The point prediction needs thousands of rows of the rare class,
-    as ``IsotonicCalibrator`` does.
+    finite sample. The interval is narrow where there are many rows, and wide where
+    there are few rows. The interval shows how far one label can move the fit; it is not
+    a confidence interval. The point prediction needs thousands of rows of the rare
+    class, as ``IsotonicCalibrator`` does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
     which is the value within the interval with the smallest worst-case regret in log
-    loss. The mean of this value is too large for a rare class: by a fifth below 40 rows
-    of the class, by a tenth below 160. ``point="mean"`` uses :math:`p_0 + t (p_1 -
-    p_0)` instead. Here t is chosen so that the mean over the calibration rows is right.
-    The log loss is about the same.
+    loss. The mean of this value is too large for a rare class: by a fifth with fewer
+    than 40 rows of the class, and by a tenth with fewer than 160 rows. ``point="mean"``
+    uses :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so that the mean over the
+    calibration rows is right. The log loss is about the same.
 
     Parameters
     ----------
@@ -86,12 +86,13 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     Attributes
     ----------
     curves_ : list of IntervalCurve
-        Steps of the two fits. For two classes, one curve, that of the second class.
-        Otherwise one curve for each class against the rest.
+        Steps of the two fits. For two classes: the curve of the second class. For more
+        classes: one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        The joint map before the curves, for three or more classes; else 1 and 0.
+        Slope and intercept of the joint map before the curves, for three or more
+        classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted; the columns of ``predict_proba`` follow them.
+        Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
         Effective number of calibration rows per class.
 
@@ -118,7 +119,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     the diagram is rotated by 180 degrees. The result is exact, without n isotonic fits.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``. Each interval is
-    that of one class against the rest.
+    the interval of one class against the rest.
 
     References
     ----------
@@ -187,9 +188,10 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         Returns
         -------
         lower, upper : ndarray of shape (n_samples, n_classes), dtype float64
-            In [0, 1]: probability of the class by isotonic regression, if the row is
-            added to the calibration rows without the label of the class (lower), and
-            with it (upper). Columns follow ``classes_``.
+            Probability of the class, in [0, 1], by isotonic regression with the row
+            added to the calibration rows. For ``lower``, the added row has another
+            label; for ``upper``, it has the label of the class. Columns follow
+            ``classes_``.
         """
         scores = self._check_scores(scores)
         if self.classes_.shape[0] == 2:
@@ -216,17 +218,18 @@ def _values_with_a_positive(x, y, corner, value, added):
     """Return the isotonic value at every score when a positive is added there.
 
     ``added`` is the weight of the positive. ``x`` and ``y`` are the cumulative diagram,
-    with n + 1 points. ``corner`` holds the positions of the corners of its greatest
-    convex minorant, including the first and the last point. ``value`` holds the
-    isotonic value of each block between two corners.
+    with n + 1 points. ``corner`` holds the positions of the corners of the greatest
+    convex minorant of the diagram, including the first and the last point. ``value``
+    holds the isotonic value of each block between two corners.
     """
     chain_x, chain_y = x[corner], y[corner]
     last_corner = corner.shape[0] - 1
-    # For each point except the last, shifted by the added positive, find the tangent
-    # to the chain. The search starts at the end of the block of the point. The tangent
+    # For each point except the last, shifted by the added positive, find the tangent to
+    # the chain. The search starts at the end of the block of the point. The tangent
     # touches the chain at the first corner after which the chain is at least as steep
-    # as the line to that corner. For nearly all points this is the end of their block.
-    # For the other points, bisection finds the corner, for all points at once.
+    # as the line to that corner. For nearly all points this corner is the end of the
+    # block of the point. For the other points, bisection finds the corner, for all
+    # points at once.
     size = np.diff(corner)
     slope, run = np.repeat(chain_y[1:], size), np.repeat(chain_x[1:], size)
     for difference, origin in ((slope, y), (run, x)):

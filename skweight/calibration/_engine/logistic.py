@@ -27,8 +27,8 @@ from skweight.calibration._engine.numerics import (
     soften_tails,
 )
 
-# With more rows, a first fit on cells makes the fit cheaper; the number of cells; and
-# the largest range of the cells, in standard deviations to either side.
+# The number of rows above which a first fit on cells makes the fit cheaper; the number
+# of cells; and the largest range of the cells, in standard deviations to either side.
 _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
 _REACH = 12.0
@@ -43,7 +43,7 @@ class Standard(NamedTuple):
 
     centre: float
     scale: float
-    peak: float = np.inf  # the largest size of a score, where it is known
+    peak: float = np.inf  # the largest size of a score, if known
 
     def __call__(self, scores):
         """Return scores as deviations from the mean in standard deviations."""
@@ -53,10 +53,10 @@ class Standard(NamedTuple):
 
 
 def standardise(scores, weight):
-    """Return the :class:`Standard` of the scores; the scale is one if all are equal."""
+    """Return the :class:`Standard` of the scores; the scale is 1 for equal scores."""
     peak = max(scores.max(), -scores.min())
     if not 1e-100 < peak < 1e100:
-        # In units of the peak, squares stay finite and do not vanish.
+        # In units of the largest score, squares stay finite and do not vanish.
         unit = max(peak, 1e-290)
         inner = standardise(scores / unit, weight) if peak > 1e-290 else Standard(0, 1)
         return Standard(inner.centre * unit, inner.scale * unit, peak)
@@ -87,7 +87,7 @@ class Affine:
 
 
 class LogisticObjective:
-    """Mean cross-entropy of sigma(features . theta), the intercept last.
+    """Mean cross-entropy of sigma(features . theta), with the intercept last.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class LogisticObjective:
     scores, codes, weight : ndarray of shape (n,)
         The rows; a code is 0 or 1.
     levels : ndarray of shape (2,)
-        Target probability of a row, by its code.
+        Target probability of the rows with code 0, and of the rows with code 1.
     standard : Standard
         Mean and standard deviation of the scores, for the range of the cells.
     """
@@ -121,7 +121,7 @@ class LogisticObjective:
 
     @cached_property
     def _only_block(self):
-        """All rows, if they are few: computed once for all steps."""
+        """One block with all rows, if they are few, computed once for all steps."""
         return self._block(slice(None))
 
     def _block(self, part):
@@ -151,7 +151,7 @@ class LogisticObjective:
         return gradient / self.total
 
     def _add_gradient(self, gradient, features, proba, targets, weight):
-        """Add the gradient of a block; its probabilities are overwritten."""
+        """Add the gradient of a block; overwrite the probabilities of the block."""
         proba -= targets
         if not self.even:
             proba *= weight
@@ -200,7 +200,7 @@ class LogisticObjective:
 
     @property
     def summary(self):
-        """The objective on cells if there are many rows, else this objective."""
+        """The objective on cells if there are many rows, otherwise this objective."""
         return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
 
     @cached_property
@@ -293,8 +293,9 @@ def fit_best_edge(objective, edges, *, near=None, shape=None):
     An edge is a matrix of orthogonal columns. It maps free parameters to all
     parameters. The first free parameter of the result must be positive. A convex
     objective over a cone with two edges has its minimum inside the cone or on an edge.
-    It is then an edge that separates the cone from the unrestricted minimum. The fit
-    starts at the projection of the parameters ``near``; None is the best constant map.
+    In the second case, the edge separates the cone from the unrestricted minimum. The
+    fit starts at the projection of the parameters ``near``. If ``near`` is None, the
+    fit starts at the best constant map.
     """
     shape = shape or (lambda objective: objective)
     best, best_value = None, np.inf

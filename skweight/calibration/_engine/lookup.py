@@ -9,7 +9,8 @@ at most one knot, so one comparison is enough. For the remaining scores
 
 import numpy as np
 
-# With fewer scores, NumPy is faster; the smallest number of cells; cells per knot.
+# The number of scores below which NumPy is faster; the smallest number of cells; and
+# the number of cells per knot.
 _FEW_SCORES = 1 << 11
 _FEWEST_CELLS = 1 << 11
 _CELLS_PER_KNOT = 2
@@ -50,7 +51,8 @@ def interpolate(scores, knots, values):
     """Return what ``numpy.interp(scores, knots, values)`` returns, to rounding."""
     if scores.shape[0] < _FEW_SCORES:
         return np.interp(scores, knots, values)
-    # Values may be kept in single precision; numpy does not compute in it.
+    # Values may be stored in single precision, but np.interp computes in double
+    # precision.
     values = np.asarray(values, dtype=np.float64)
     slope = np.diff(values) / np.diff(knots)
     slope = np.concatenate([[0.0], slope, [0.0]])

@@ -55,7 +55,7 @@ def isotonic_blocks(mass, hits):
 
 
 def ranks_backwards(merged, class_count):
-    """Return whether positives score significantly below the others.
+    """Return whether positives score significantly below negatives.
 
     The AUC is compared with one half minus two standard errors. If the scores have no
     information, the AUC is below this value in 2.3 % of all samples.

@@ -60,7 +60,7 @@ class Tails(NamedTuple):
 
     With equal weights the bounds are those of Laplace, :math:`[1 / (N_- + 2), (N_+ + 1)
     / (N_+ + 2)]`. In general, the lower odds are the odds of one row of the class
-    against all other rows. The upper odds are those of all rows of the class against
+    against all other rows. The upper odds are the odds of all rows of the class against
     one other row.
     """
 
@@ -70,7 +70,7 @@ class Tails(NamedTuple):
 
     @classmethod
     def of(cls, class_count, row_mass):
-        """Return the bounds for the counts of two classes and one row's weight of each.
+        """Return the bounds from the count and the weight of one row of each class.
 
         Firmness is :math:`g = 4 n / (n + 100)` for n rows: small for few rows.
         """
@@ -125,7 +125,7 @@ def by_class(scores):
 
 
 def centre_rows(scores):
-    """Return scores minus their mean in every row, for maps with one slope for all.
+    """Return scores minus their mean in every row, for maps with one common slope.
 
     A constant added to all log scores of a row has no information about its class.
     """
@@ -172,8 +172,9 @@ def scores_from_proba(proba, *, clip=1e-7):
     r"""Turn probabilities into the log-scale scores that calibrators take.
 
     Use it for estimators that have ``predict_proba`` only. With two classes the score
-    is the log odds :math:`\log p_1 - \log p_0` of the second class. With more classes
-    it is :math:`\log p_k` minus its mean over the classes of the row.
+    is the log odds :math:`\log p_1 - \log p_0` of the second class. With more classes,
+    the score of class k is :math:`\log p_k` minus the mean of the log probabilities of
+    the row.
 
     Parameters
     ----------
@@ -181,9 +182,9 @@ def scores_from_proba(proba, *, clip=1e-7):
         Probabilities. A vector, or a table with one column, holds the probability of
         the second of two classes.
     clip : float, default=1e-7
-        Probabilities are clipped to [clip, 1], in (0, 0.5). Raising it makes extreme
-        scores smaller. Use ``1 / (2 * n_trees)`` for the votes of a forest and
-        ``1e-12`` for a softmax model.
+        Probabilities are clipped to [clip, 1], with ``clip`` in (0, 0.5). Raising it
+        makes extreme scores smaller. Use ``1 / (2 * n_trees)`` for the votes of a
+        forest and ``1e-12`` for a softmax model.
 
     Returns
     -------

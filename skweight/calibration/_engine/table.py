@@ -35,8 +35,8 @@ class CurveTable:
     def of(cls, scores, kinks, predict):
         """Return the table of a curve, or None if no table is accurate enough.
 
-        ``kinks`` are scores where the curve is not smooth, and ``predict`` returns
-        its probabilities of two classes.
+        ``kinks`` are scores where the curve is not smooth. ``predict`` is the function
+        from scores to the probabilities of two classes under the curve.
         """
         low, high = scores.min(), scores.max()
         if not 1e-9 < high - low < 1e9:
