@@ -19,14 +19,16 @@ class Balance(NamedTuple):
     ----------
     names : list of str
         Names of the features. A categorical column has one feature for each of its
-        values. A column with missing values has an additional feature for these.
+        values. A column with missing values has an additional feature for the missing
+        values.
     mean_source, mean_weighted, mean_target : ndarray of shape (n_names,)
-        Means of the rows before weighting, after weighting, and of the target.
+        Means of the rows before weighting, of the rows after weighting, and of the
+        target.
     difference_before, difference_after : ndarray of shape (n_names,)
         Mean of the rows minus mean of the target, in standard deviations.
     distance_before, distance_after : ndarray of shape (n_names,)
-        Largest difference of the distribution functions (Kolmogorov-Smirnov distance),
-        which also detects changes that do not change the mean.
+        Largest difference of the distribution functions (Kolmogorov-Smirnov distance).
+        This distance also detects changes that leave the mean as it is.
 
     Examples
     --------
@@ -90,8 +92,9 @@ def balance_table(
     weights : array-like of shape (n_samples,)
         The weights to check, in any unit, including `sample_weight`.
     scale : {"target", "source", "pooled"}, default="target"
-        Which standard deviation :math:`s_j` is the unit: of the target, of the rows
-        before weighting, or the square root of the mean of both variances.
+        Unit of the differences, :math:`s_j`: the standard deviation of the target
+        ("target") or of the rows before weighting ("source"), or the square root of the
+        mean of both variances ("pooled").
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None
@@ -100,9 +103,9 @@ def balance_table(
     Returns
     -------
     balance : Balance
-        One entry per feature. If that standard deviation is zero, the one of the
-        training rows is used. A feature that is constant in both has a difference of
-        zero or infinity.
+        One entry per feature. If the standard deviation :math:`s_j` is zero, the
+        standard deviation of the training rows is used. A feature that is constant in
+        the target and in the training rows has a difference of zero or infinity.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""A model card: a page about a fit, for readers without code."""
+"""A model card: a page about a fit, for readers who do not program."""
 
 from html import escape
 
@@ -54,7 +54,7 @@ def regressor_card(report, of_rows, path, title):
 
 
 def _classes(per_class):
-    """Return the table of the classes, with few side by side, for narrow pages."""
+    """Return the table of the classes; few classes are side by side to save width."""
     cells = [per_class.header, *per_class.rows]
     if len(per_class.rows) <= _N_SIDE_BY_SIDE:
         cells = list(zip(*cells, strict=True))

@@ -10,8 +10,8 @@ class CostCurveDisplay:
     """Draw the lowest cost of decisions by a score, at every operating point.
 
     The shaded triangle is the cost of the best constant decision. The saving of the
-    model is the distance from the triangle's edge down to the curve. Create it by
-    `from_predictions` or `from_estimator`.
+    model is the distance from the triangle's edge down to the curve. Create the display
+    by `from_predictions` or `from_estimator`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class CostCurveDisplay:
 
     See Also
     --------
-    skweight.metrics.cost_curve : The numbers.
+    skweight.metrics.cost_curve : The values of the curve.
 
     Examples
     --------

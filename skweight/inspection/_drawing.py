@@ -16,7 +16,7 @@ _STYLES = [
 
 
 def axes_for(ax, owner, n_axes=1, **options):
-    """Return the axes to draw on: those of the user, or new ones.
+    """Return the axes to draw on: the user's axes, or new axes.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def proba_of(owner, estimator, X, pos_label):
 
 
 def weights_of(owner, takes, estimator, X, y, sample_weight):
-    """Return the weights of rows by a fitted classifier or strategy.
+    """Return the weights that a fitted classifier or strategy gives to rows.
 
     `owner` is the name of the display, and `takes` the arguments that it accepts, for
     messages.

@@ -11,9 +11,9 @@ from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
-# A target row is an orphan if the probability of a training row is below this, with a
-# total weight of one half for each sample. Each training row there would have to stand
-# for a hundred target rows.
+# A target row is an orphan if, by its features, the probability of being a training row
+# is below this value. Both samples have the same total weight in this probability. Each
+# training row there would thus have to stand for a hundred target rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
@@ -22,9 +22,9 @@ _FEW_ROWS = 20_000
 class Overlap(NamedTuple):
     """Results of a classifier between training rows and target rows.
 
-    ``orphans`` holds positions of target rows without similar training rows, the most
-    extreme first. ``missing`` is the share of these rows in the target, and
-    ``interval`` its confidence interval.
+    ``orphans`` holds the positions of target rows without similar training rows, the
+    most extreme rows first. ``missing`` is the share of these rows in the target, and
+    ``interval`` is the confidence interval of this share.
     """
 
     auc_before: float
@@ -61,9 +61,9 @@ def measure_overlap(
     splits = stratified_splits(y, cv, rng)
 
     def scores_with(shares):
-        # Weights with mean 1 in both samples; None if all are equal.
+        # Weights with mean 1 in both samples; None if all weights are equal.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
-        # For few rows, threads take longer than they save.
+        # For few rows, the start of threads takes more time than they save.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
             fitted = cross_fit_scores(
                 adversary,

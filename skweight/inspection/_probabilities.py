@@ -5,7 +5,8 @@ import numpy as np
 from skweight._utils.validation import say
 from skweight.metrics._calibration import frequency_interval
 
-# Bins are narrow where probabilities of rare and of common classes are.
+# Bins are narrow near 0 and 1, because the probabilities of rare and of common classes
+# are there.
 _EDGES = np.array(
     [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
 )
@@ -58,9 +59,9 @@ def reliability_bins(codes, proba, weights):
 
 
 def _farthest(mean, frequency):
-    """Return the class with the largest ratio between its mean and its frequency.
+    """Return the class with the largest ratio between mean probability and frequency.
 
-    If two classes have the same ratio, it is the rarer one.
+    If two classes have the same ratio, the rarer class is returned.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.nan_to_num(np.abs(np.log(mean / frequency)))

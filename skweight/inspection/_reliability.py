@@ -12,9 +12,10 @@ class ReliabilityDisplay:
 
     Of rows with a prediction of 10 %, about 10 % should be positive. Points above the
     diagonal mean that probabilities are too low. Points below the diagonal mean that
-    they are too high. Bins have equal mass, and the band is the confidence interval of
-    each frequency. Create it by `from_predictions` or `from_estimator`. To compare
-    models, pass the `ax_` of one display as `ax` of another.
+    probabilities are too high. Bins have equal mass, and the band is the confidence
+    interval of each frequency. Create the display by `from_predictions` or
+    `from_estimator`. To compare models, pass the `ax_` of the first display as `ax` of
+    the second.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class ReliabilityDisplay:
 
     See Also
     --------
-    skweight.metrics.reliability_curve : The numbers.
+    skweight.metrics.reliability_curve : The values of the curve.
     skweight.metrics.calibration_error : The number in the legend.
 
     Examples
@@ -66,8 +67,8 @@ class ReliabilityDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a figure.
         scale : {"linear", "log"}, default="linear"
-            Scale of both axes. Use ``"log"`` for a rare class, whose points would be in
-            one corner of a linear scale.
+            Scale of both axes. Use ``"log"`` for a rare class, because all its points
+            would be in one corner of a linear scale.
         band : bool, default=True
             Whether to draw the confidence band.
         **line_kwargs : dict
@@ -145,7 +146,7 @@ class ReliabilityDisplay:
         y_true : array-like of shape (n_samples,)
             True labels.
         y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-            Probabilities of the positive class, or of both.
+            Probabilities of the positive class, or of both classes.
         n_bins : int, default=15
             Number of bins of equal mass. Raising it shows finer detail with more noise.
         confidence : float, default=0.95
@@ -205,7 +206,7 @@ class ReliabilityDisplay:
         confidence : float, default=0.95
             Coverage of the interval of each bin, in (0, 1).
         pos_label : object, default=None
-            The positive class; None takes the second of two.
+            The positive class; None takes the second of two classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
         name : str, default=None

@@ -17,27 +17,28 @@ _TITLE = "What the fit did to the rows"
 class FitReport:
     """The effect of a fit on the rows.
 
-    This is the attribute ``report_`` of :class:`~skweight.WeightedClassifier`. Prints
-    as text; notebooks show tables; `to_html` writes a model card.
+    This is the attribute ``report_`` of :class:`~skweight.WeightedClassifier`. The
+    report prints as text; notebooks show tables; `to_html` writes a model card.
 
     Attributes
     ----------
     n_rows : int
-        Rows passed to the fit.
+        Number of rows passed to the fit.
     n_left_out : int
-        Rows of population weight zero, which are ignored.
+        Number of rows with a population weight of zero, which are ignored.
     weighting : str
         The strategy, with its role.
     classes : list
         Labels.
     rows : list of int
-        Rows of positive population weight of each class.
+        For each class, the number of rows with a positive population weight.
     population_share : list of float
         Share of each class in the population weights.
     training_share : list of float
         Share of each class in the training weights (population x emphasis).
     class_multiplier : list of float
-        Training mass divided by population mass of each class. Calibrators invert it.
+        For each class, training mass divided by population mass. Calibrators invert
+        this ratio.
     effective_rows : list of float
         Kish's effective sample size of each class, from population x emphasis.
     effective_sample_size : float
@@ -45,7 +46,7 @@ class FitReport:
     largest_share : float
         Share of the largest single weight in the total.
     deliveries : list of Delivery
-        Which estimators got which weights, and how; empty without weights.
+        Which estimators got which weights, and how; empty if there are no weights.
     calibration : str or None
         The calibrator, and the rows of its fit.
     decision : str
@@ -55,16 +56,18 @@ class FitReport:
         uses.
     held_out : dict
         Values from the held-out rows of the calibrator: their number, their effective
-        number, and per class the prevalence and the mean calibrated probability. Empty
-        if no held-out rows were needed.
+        number, and for each class the prevalence and the mean calibrated probability.
+        Empty if no held-out rows were needed.
     candidates : dict
         With ``calibration="auto"``, the cross-fitted "loss" and the "share" of each
-        candidate; else empty.
+        candidate; otherwise empty.
     weightings : list of dict
-        With ``weighting="auto"`` the candidates, the one with least emphasis first:
-        "name", "strength" (None for a sampler), "log_loss" on held-out rows after
-        calibration, in nats, its difference "above_lowest", the paired "standard_error"
-        of this difference, and whether it was "chosen". Empty otherwise.
+        With ``weighting="auto"``, the candidates, the one with the least emphasis
+        first. Each has a "name", a "strength" (None for a sampler) and a "log_loss" on
+        held-out rows after calibration, in nats. "above_lowest" is the difference from
+        the lowest log loss, and "standard_error" is the paired standard error of this
+        difference. "chosen" is True for the chosen candidate. Empty for other
+        weightings.
     choice : str or None
         The chosen candidate, and the reason for the choice, in one sentence.
     resampling : str or None
@@ -75,10 +78,12 @@ class FitReport:
         The loss and the rows that a learner with early stopping monitored; None if it
         got no validation rows from `validation_fraction` or `validation`.
     rounds : list of int
-        Number of rounds, trees or epochs of each model at prediction; empty without.
+        Number of rounds, trees or epochs that each model uses at prediction; empty if
+        the learner has no rounds.
     tails : dict
         Tail of the weights of each role before the stabilizer, with k-hat and a
-        verdict: ``{role: ParetoDiagnostics}``. "not applicable" for weights per class.
+        verdict: ``{role: ParetoDiagnostics}``. For weights per class, the verdict is
+        "not applicable".
     target : dict or None
         The report of a density ratio about the target, with its missing mass; None
         without a density ratio. :func:`~skweight.inspection.weight_report` computes
@@ -86,21 +91,22 @@ class FitReport:
     probabilities : str
         Meaning of the probabilities of the classifier, in one sentence.
     reliability : list of list of dict
-        For each class, bins of the held-out rows by their probability of this class:
-        "rows" (a number), their mean "probability", the "frequency" of the class in the
-        bin, and "low" and "high", the ends of its 95 % interval. Probabilities and
-        frequencies are in [0, 1], with population weights. Empty without held-out rows.
+        For each class, bins of the held-out rows by the probability of this class. A
+        bin has the number of "rows", the mean "probability", the "frequency" of the
+        class, and the ends "low" and "high" of the 95 % interval of the frequency.
+        Probabilities and frequencies are in [0, 1], with population weights. Empty if
+        there are no held-out rows.
     costs : list of str
         Sentences about the cost of each decision; empty if decisions do not use costs.
     conformal : dict
         The basis of prediction sets: the "method", the number of held-out rows that are
         not used for calibration, their effective number, the "models" of the scores,
-        and the "largest_coverage" for which a set does not always hold all labels.
-        Empty without.
+        and the "largest_coverage". Above this coverage, every set holds all labels.
+        Empty if there are no prediction sets.
     warnings : list of str
         The warnings of the fit.
     versions : dict
-        ``{package: version}`` of the fit.
+        Versions of the packages in the fit, ``{package: version}``.
 
     Examples
     --------
@@ -168,11 +174,11 @@ class FitReport:
         return json_ready(vars(self))
 
     def to_html(self, path=None, *, title="Model card"):
-        """Write a model card for readers without code.
+        """Write a model card for readers who do not program.
 
-        It shows the meaning of the probabilities, data, weights, the calibration curve
-        on held-out rows, how labels follow and at which costs, the warnings of the fit,
-        and the versions.
+        The card shows the meaning of the probabilities, data, weights, the calibration
+        curve on held-out rows, how labels follow from probabilities and costs, the
+        warnings of the fit, and the versions.
 
         Parameters
         ----------
@@ -184,8 +190,8 @@ class FitReport:
         Returns
         -------
         page : str
-            HTML in one file, light or dark as in the reader's system. It has no script
-            and loads nothing; pictures are drawn without matplotlib.
+            HTML in one file, light or dark as in the reader's system. The page has no
+            script and loads nothing. Pictures are drawn without matplotlib.
         """
         from skweight.inspection._card import classifier_card
 
@@ -289,27 +295,28 @@ class FitReport:
 class RegressionReport:
     """The effect of the fit of a regressor on the rows.
 
-    This is the attribute ``report_`` of :class:`~skweight.WeightedRegressor`. Prints as
-    text; notebooks show a table; `to_html` writes a model card.
+    This is the attribute ``report_`` of :class:`~skweight.WeightedRegressor`. The
+    report prints as text; notebooks show a table; `to_html` writes a model card.
 
     Attributes
     ----------
     n_rows : int
-        Rows passed to the fit.
+        Number of rows passed to the fit.
     n_left_out : int
-        Rows of population weight zero, which are ignored.
+        Number of rows with a population weight of zero, which are ignored.
     weighting : str
         The strategy, with its role.
     effective_sample_size : float
-        Kish's effective sample size of population x emphasis.
+        Kish's effective sample size of the weights population x emphasis.
     largest_share : float
         Share of the largest single weight in the total.
     deliveries : list of Delivery
-        Which estimators got which weights, and how; empty without weights.
+        Which estimators got which weights, and how; empty if there are no weights.
     early_stopping : str or None
         The loss and the rows that a learner with early stopping monitored.
     rounds : list of int
-        Number of rounds, trees or epochs of the model at prediction; empty without.
+        Number of rounds, trees or epochs that the model uses at prediction; empty if
+        the learner has no rounds.
     tails : dict
         The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
     target : dict or None
@@ -318,12 +325,12 @@ class RegressionReport:
         Total number of fits of the wrapped estimator.
     conformal : dict
         The basis of the intervals: the "method", the number of held-out rows, their
-        effective number, the "models" of the residuals, and the "largest_coverage" for
-        which intervals are finite. Empty without intervals.
+        effective number, the "models" of the residuals, and the "largest_coverage".
+        Above this coverage, intervals are infinite. Empty if there are no intervals.
     warnings : list of str
         The warnings of the fit.
     versions : dict
-        ``{package: version}`` of the fit.
+        Versions of the packages in the fit, ``{package: version}``.
 
     Examples
     --------
@@ -361,7 +368,7 @@ class RegressionReport:
         return json_ready(vars(self))
 
     def to_html(self, path=None, *, title="Model card"):
-        """Write a page about the fit for readers without code.
+        """Write a page about the fit for readers who do not program.
 
         Parameters
         ----------

@@ -13,8 +13,8 @@ class WeightSensitivityDisplay:
 
     The left axis shows metrics with a band of one standard error over the folds. The
     right axis (hatched) shows the effective rows as a share of all rows. Where a metric
-    stops increasing, more strength only reduces the effective rows. Create it by
-    `from_estimator` or `from_comparison`.
+    stops increasing, more strength only reduces the effective rows. Create the display
+    by `from_estimator` or `from_comparison`.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class WeightSensitivityDisplay:
     scores : dict
         ``{name: array of shape (n_strengths, n_folds)}``.
     effective_share : array-like of shape (n_strengths,)
-        Effective number of training rows as a share of their number.
+        Effective number of training rows divided by the number of training rows.
     parameter : str, default="strength"
         Name of the parameter, for the axis.
 

@@ -20,7 +20,8 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
     """Return the values of a report about raw weights by role, and warn.
 
     Weights per class have no tail. For other weights, the tail is computed before the
-    stabilizer, and the concentration on few rows after it, in O(n).
+    stabilizer, and the concentration on few rows is computed after the stabilizer. The
+    time is O(n).
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def _per_class(weights):
 
 def _has_warned(report):
     """Return whether the fit of a density ratio has issued a warning."""
-    # Here, not above: only who fits a ratio needs that room.
+    # Imported here, because only fits of a density ratio need this import.
     from skweight.density_ratio._base import has_warned
 
     return has_warned(report)

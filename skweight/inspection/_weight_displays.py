@@ -17,11 +17,11 @@ _N_POINTS = 2000
 class WeightDistributionDisplay:
     """Draw the Lorenz curve and the tail of weights.
 
-    Left, the Lorenz curve: the share of the total weight against the share of rows,
-    sorted by weight. On the diagonal all weights are equal; a curve along the lower
-    edge means that a few rows have nearly all the weight. Right, the tail: the share of
-    rows above a weight, on logarithmic axes, where a heavy tail is a straight line.
-    Create it by `from_weights` or `from_estimator`.
+    Left, the Lorenz curve: rows are sorted by weight, and the share of the total weight
+    is drawn against the share of rows. On the diagonal all weights are equal; a curve
+    along the lower edge means that a few rows have nearly all the weight. Right, the
+    tail: the share of rows above a weight, on logarithmic axes, where a heavy tail is a
+    straight line. Create the display by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class WeightDistributionDisplay:
         ax=None,
         **line_kwargs,
     ):
-        """Draw the weights of rows by a fitted classifier or strategy.
+        """Draw the weights that a fitted classifier or strategy gives to rows.
 
         Parameters
         ----------
@@ -162,9 +162,9 @@ class WeightDistributionDisplay:
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, if the strategy uses them.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights to multiply with those of the strategy.
+            Weights that are multiplied by the weights of the strategy.
         name : str, default=None
-            Name for the legend; None takes the strategy.
+            Name for the legend; None takes the text of the strategy.
         ax : sequence of two matplotlib Axes, default=None
             Axes to draw on; None creates a figure.
         **line_kwargs : dict
@@ -187,7 +187,7 @@ class BalanceDisplay:
 
     Each feature has one line, with a hollow marker before weighting and a filled marker
     after. Good weights move the filled markers to the left of the dotted line. Create
-    it by `from_weights` or `from_estimator`.
+    the display by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ class BalanceDisplay:
 
     See Also
     --------
-    balance_table : The numbers.
+    balance_table : The values of the display.
 
     Examples
     --------
@@ -233,7 +233,8 @@ class BalanceDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a figure.
         max_features : int, default=20
-            Largest number of features; those with the largest differences are shown.
+            Largest number of features; the features with the largest differences are
+            shown.
         threshold : float or None, default=0.1
             Position of the dotted line, in standard deviations; None for no line.
         **mark_kwargs : dict

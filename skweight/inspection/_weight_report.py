@@ -44,7 +44,8 @@ class PartOfWeights:
     effective_rows : float
         Kish's effective sample size.
     largest_share : float
-        Largest weight divided by the total of the class or group; NaN if that is zero.
+        Largest weight divided by the total of the class or group; NaN if the total is
+        zero.
 
     Examples
     --------
@@ -64,7 +65,7 @@ class PartOfWeights:
 class WeightReport:
     """Diagnostics of weights; returned by `weight_report`.
 
-    Prints as text; notebooks show tables.
+    The report prints as text; notebooks show tables.
 
     Attributes
     ----------
@@ -81,7 +82,8 @@ class WeightReport:
     largest_share : float
         Share of the largest weight in the total.
     tail : ParetoDiagnostics
-        Tail with k-hat and a verdict; "not applicable" for weights per class.
+        Tail with k-hat and a verdict. For weights per class, the verdict is "not
+        applicable".
     classes, groups : list of PartOfWeights
         Figures of every class and group; empty without `y` or `groups`.
     missing_target_mass : float or None
@@ -157,8 +159,8 @@ class WeightReport:
         Returns
         -------
         table : pandas.DataFrame
-            One row for all, one per class and one per group. Features are in
-            ``balance.to_frame()``.
+            One row for all rows, one for each class and one for each group. Features
+            are in ``balance.to_frame()``.
         """
         import pandas as pd
 
@@ -313,8 +315,9 @@ def weight_report(
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
-        Raw weights in any unit, before clipping or smoothing, because these hide the
-        tail. If rows have a `sample_weight`, pass the product.
+        Raw weights in any unit, before clipping or smoothing, because clipping and
+        smoothing hide the tail. If rows have a `sample_weight`, pass the product of
+        both.
     y : array-like of shape (n_samples,), default=None
         Labels, for values per class.
     groups : array-like of shape (n_samples,), default=None
@@ -331,7 +334,7 @@ def weight_report(
     n_bootstrap : int, default=200
         Number of bootstrap samples for the interval of the missing mass.
     confidence : float, default=0.95
-        Coverage of that interval, in (0, 1).
+        Coverage of the interval of the missing mass, in (0, 1).
     scale : {"target", "source", "pooled"}, default="target"
         Which standard deviation is the unit of mean differences, see `balance_table`.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -373,9 +376,9 @@ def weight_report(
     Without a target, the time is O(n log n). With a target, there are up to two times
     `cv` fits of the adversary.
 
-    The missing mass is the share of target rows at which the calibrated out-of-fold
-    probability (isotonic) of being a training row is below 0.01. Both populations have
-    the same total weight in this probability:
+    The missing mass is the share of target rows for which the probability of being a
+    training row is below 0.01. This probability is out-of-fold and calibrated by
+    isotonic regression, and both samples have the same total weight:
 
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]

@@ -18,7 +18,7 @@ from skweight.weights import weighted_quantile
 
 # Bins of [0, 1] for the smooth error. They are narrower than any detectable error.
 _N_CELLS = 1 << 14
-# Points of a local regression; values between them are interpolated.
+# Points of a local regression; values between these points are interpolated.
 _N_KNOTS = 512
 
 
@@ -74,7 +74,7 @@ def reliability_curve(
     y_true : array-like of shape (n_samples,)
         True labels.
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-        Probabilities of the positive class, or of both.
+        Probabilities of the positive class, or of both classes.
     n_bins : int, default=15
         Number of bins. Rows of equal prediction are in the same bin, so fewer bins may
         be returned. Raising it shows finer detail with more noise.
@@ -187,18 +187,19 @@ def calibration_error(
     norm : {"l2", "l1", "max"}, default="l2"
         Root mean square, mean, or maximum of the distances over the bins.
     debias : "auto" or bool, default="auto"
-        Whether to subtract the expectation of the noise. ``"auto"`` does so for
-        ``"l2"``, the only norm with an unbiased estimate.
+        Whether to subtract the expectation of the noise. ``"auto"`` subtracts the noise
+        for ``"l2"``, the only norm with an unbiased estimate.
     squared : bool, default=False
         Whether to return the square of the error, for ``"l2"``. The debiased square is
-        an unbiased estimate and may be negative. Without ``squared``, the error is zero
-        if the square is negative.
+        an unbiased estimate and may be negative. Otherwise, a negative square gives the
+        error zero.
     relative : bool, default=False
         Whether to divide by the frequency of the class. If one row in a hundred is
         positive, every absolute error is small.
     average : {"macro", "none"}, default="macro"
-        With three or more columns: the mean over the classes, each against the rest
-        (the class-wise calibration error), or an array with one error per class.
+        With three or more columns, each class is compared with the rest. "macro"
+        returns the mean over the classes (the class-wise calibration error), "none" an
+        array with one error per class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -221,17 +222,17 @@ def calibration_error(
 
     See Also
     --------
-    smooth_calibration_error : Without bins.
-    reliability_curve : The bins.
+    smooth_calibration_error : The error without bins.
+    reliability_curve : The values in each bin.
 
     Notes
     -----
-    The time is O(n log n) at most; for many rows, only those near the edges of bins are
-    sorted. For rows of equal weight the correction subtracts from
-    :math:`\bar d_b^2` the sample variance of :math:`d` over the number of rows. This is
+    The time is O(n log n) at most; for many rows, only the rows near the edges of bins
+    are sorted. For rows of equal weight the correction subtracts from :math:`\bar
+    d_b^2` the sample variance of :math:`d` divided by the number of rows. This is
     unbiased for any predictions in a bin. The better known correction
-    :math:`\bar y (1 - \bar y) / (n - 1)` assumes equal predictions. It subtracts too
-    much in the bin of the largest predictions of a rare class.
+    :math:`\bar y (1 - \bar y) / (n - 1)` assumes equal predictions. That correction
+    subtracts too much in the bin of the largest predictions of a rare class.
 
     Weights are not numbers of observations. For a debiased error, a row of weight 2 is
     one observation, while a duplicated row is two observations.
@@ -353,8 +354,8 @@ def smooth_calibration_error(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     average : {"macro", "none"}, default="macro"
-        With three or more columns: the mean over the classes, each against the rest,
-        or an array with one error per class.
+        With three or more columns, each class is compared with the rest. "macro"
+        returns the mean over the classes, "none" an array with one error per class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -370,7 +371,7 @@ def smooth_calibration_error(
 
     See Also
     --------
-    calibration_error : Debiased.
+    calibration_error : The error in bins, without the noise of few rows.
 
     Notes
     -----
@@ -446,8 +447,8 @@ def integrated_calibration_index(
         Share of the weight that each local regression uses, in (0, 1]. Raising it
         smooths more.
     average : {"macro", "none"}, default="macro"
-        With three or more columns: the mean over the classes, each against the rest,
-        or an array with one index per class.
+        With three or more columns, each class is compared with the rest. "macro"
+        returns the mean over the classes, "none" an array with one index per class.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -514,24 +515,26 @@ def _local_regression(rows, span):
     within = np.cumsum(mass[order], axis=1) >= span * mass.sum() * (1 - 1e-12)
     farthest = np.take_along_axis(order, within.argmax(axis=1)[:, np.newaxis], axis=1)
     reach = np.take_along_axis(distance, farthest, axis=1)
-    # If a single prediction has this share of the weight, only its rows are used.
+    # If a single prediction has this share of the weight, only the rows with this
+    # prediction are used.
     reach = np.where(reach > 0, reach, 1e-12)
     u = offset / reach
     kernel = mass * np.maximum(1 - np.abs(u) ** 3, 0.0) ** 3
     moments = [(kernel * u**power).sum(axis=1) for power in range(5)]
     normal = np.array([[moments[i + j] for j in range(3)] for i in range(3)])
     right = np.array([(kernel * u**power) @ y for power in range(3)])
-    # With one or two distinct predictions there are many solutions; take the smallest.
+    # With one or two distinct predictions there are many solutions; take the solution
+    # with the smallest norm.
     inverse = np.linalg.pinv(normal.transpose(2, 0, 1), rcond=1e-10, hermitian=True)
     fitted = np.einsum("ij,ji->i", inverse[:, 0, :], right)
     return x, np.clip(fitted, 0.0, 1.0)
 
 
 def equal_mass_bins(proba, weight, n_bins):
-    """Return the bin of every row, of about equal mass, numbered without gaps.
+    """Return the bin number of every row, without gaps; bins have about equal mass.
 
-    The bin of a prediction value follows from the middle of its weight, so that rows of
-    equal prediction share a bin.
+    Rows of equal prediction have the same bin: the bin that contains the middle of
+    their total weight.
     """
     check_number(n_bins, name="n_bins", low=1)
     shares = np.arange(n_bins) / n_bins

@@ -81,7 +81,7 @@ def savings_score(
         Population weights.
     baseline : "best_constant" or decision, default="best_constant"
         The decision without a model: the cheapest constant decision, or a given
-        decision for all rows, which need not be a label.
+        decision for all rows. The decision need not be a label.
     **metadata : dict
         Arrays with one value per row that the costs refer to by name.
 
@@ -161,7 +161,7 @@ def profit_score(
         Population weights.
     baseline : None, "best_constant" or decision, default=None
         Reference of the profit: nothing (None), the cheapest constant decision, or a
-        given decision for all rows, which need not be a label.
+        given decision for all rows. The decision need not be a label.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
@@ -288,7 +288,7 @@ def _baseline(cost, y_true, X, sample_weight, baseline, metadata):
 
 
 def _naming(baseline, cost, y_true):
-    """Return the costs with labels, if the baseline is one of the decisions."""
+    """Return the costs with labels; raise if the baseline is not a decision."""
     try:
         cost = cost._of(cost._cells.with_labels_of(y_true, [baseline]))
         cost._cells.codes_of_decisions([baseline])

@@ -113,8 +113,8 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
     y_score : array-like of shape (n_samples,)
         Scores or probabilities of the positive class.
     pos_label : object, default=None
-        The positive label. None means 1 (True) for labels that are 0 and 1, -1 and 1,
-        or False and True, and an error for other labels.
+        The positive label. None means 1 (True) if the labels are 0 and 1, -1 and 1, or
+        False and True. With other labels, None is an error.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     n_points : int, default=101

@@ -18,7 +18,7 @@ from skweight.calibration._engine.numerics import BLOCK
 from skweight.metrics._calibration import equal_mass_bins, error_of, smooth_error_of
 from skweight.metrics._outcomes import for_each_class, one_class
 
-# Targets of a row that is not of the class, and of a row that is.
+# Target of a row of another class, and target of a row of the class.
 _OUTCOMES = np.array([0.0, 1.0])
 
 
@@ -81,7 +81,7 @@ def brier_decomposition(
     y_true : array-like of shape (n_samples,)
         True labels.
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-        Probabilities of the positive class, or of both.
+        Probabilities of the positive class, or of both classes.
     method : {"isotonic", "bins"}, default="isotonic"
         How predictions are recalibrated on these rows: by isotonic regression, or by
         the frequency in bins of equal mass. With bins, miscalibration and
@@ -254,7 +254,7 @@ class CoxCalibration(NamedTuple):
         Shift of all predicted log odds that corrects the mean prediction. Negative:
         predictions are too high, as after balancing.
     slope_error, intercept_error : float
-        Standard errors of both; also valid for weighted rows.
+        Standard errors of slope and intercept; also valid for weighted rows.
 
     Examples
     --------
@@ -293,7 +293,7 @@ def cox_calibration(
     y_true : array-like of shape (n_samples,)
         True labels.
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-        Probabilities of the positive class, or of both.
+        Probabilities of the positive class, or of both classes.
     clip : float, default=1e-12
         Probabilities are clipped to [clip, 1 - clip], because the log odds of 0 are
         infinite.
@@ -318,7 +318,7 @@ def cox_calibration(
     Notes
     -----
     The time is O(n): Newton's method on bins of the log odds, then one step on all
-    rows. Standard errors are those of the sandwich estimator, which is valid for any
+    rows. Standard errors follow from the sandwich estimator, which is valid for any
     weights.
 
     References
@@ -390,8 +390,9 @@ def _log_odds(proba, clip):
 
 
 def _slope_without_overlap(objective):
-    """Return the infinite slope of separable classes, else None."""
-    # If the cells of many rows overlap, so do the rows.
+    """Return the infinite slope of separable classes, otherwise None."""
+    # For many rows, the cells are compared first. If the classes overlap in the cells,
+    # the classes overlap in the rows.
     for rows in (objective.summary, objective):
         positive = rows.scores[rows.codes == 1]
         negative = rows.scores[rows.codes == 0]
@@ -452,8 +453,8 @@ def calibration_in_the_large(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     average : {"macro", "none"}, default="macro"
-        With three or more columns: the mean over the classes, or (more useful) an array
-        with one ratio per class.
+        With three or more columns: "macro" returns the mean over the classes, "none" an
+        array with one ratio per class, which is more useful.
     pos_label : object, default=None
         The positive label, for a vector of probabilities; not needed for 0/1, -1/1 and
         booleans.
@@ -504,7 +505,7 @@ def calibration_metrics(
     y_true : array-like of shape (n_samples,)
         True labels.
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-        Probabilities of the positive class, or of both.
+        Probabilities of the positive class, or of both classes.
     n_bins : int, default=15
         Number of bins of the calibration error.
     pos_label : object, default=None

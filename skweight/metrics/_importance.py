@@ -30,7 +30,7 @@ def importance_weighted_scorer(scorer, weighting=None):
         :mod:`skweight.density_ratio`. Fit it on all training rows, without labels. Use
         the plain ratio: with ``exponent`` below 1 or a stabilizer, the scores are
         estimates for another population. None uses `weighting_` of the scored model,
-        with only its factors whose role is population.
+        but only the factors whose role is population.
 
     Returns
     -------
@@ -50,10 +50,10 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Notes
     -----
-    The estimate is nearly unbiased. Its variance increases as the effective sample size
-    decreases: compare ``std_test_score`` over folds with the differences between
-    models. For ``estimator="classifier"`` the weights are those of `weigh`, not the
-    out-of-fold weights of `fit_weigh`.
+    The estimate is nearly unbiased. The variance of the estimate increases as the
+    effective sample size decreases: compare ``std_test_score`` over folds with the
+    differences between models. For ``estimator="classifier"`` the weights come from
+    `weigh`, and are not the out-of-fold weights of `fit_weigh`.
 
     References
     ----------
@@ -165,7 +165,7 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 
 def _population_factors(weighting):
-    """Return the fitted factors of a strategy whose role is population."""
+    """Return the fitted factors of a strategy that have the role population."""
     factors = fitted_factors_of(weighting)
     population_factors = [factor for factor in factors if factor.role == "population"]
     if not population_factors:

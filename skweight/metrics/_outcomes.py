@@ -15,7 +15,7 @@ from skweight._utils.validation import (
 )
 
 # Rows with a smaller weight, relative to the largest weight, count as rows of weight
-# zero, because the squares of smaller weights are not finite numbers above zero.
+# zero, because the squares of such small weights may be rounded to zero.
 _NOTHING = 1e-140
 
 
@@ -82,7 +82,7 @@ def outcomes_by_class(
     pos_label : object
         The positive label, for one column or two.
     labels : array-like of shape (n_classes,) or None
-        The labels of the columns; None are the sorted labels of `y_true`.
+        The labels of the columns; None takes the sorted labels of `y_true`.
     owner : str
         Name of the caller, for messages.
     """

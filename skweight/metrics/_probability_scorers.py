@@ -136,8 +136,8 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
     groups : str, int, callable, metadata, or list of these
         Source of the group of each row: a column of X by name or position, a callable
         of X, or ``metadata("segment")`` of :mod:`skweight.weighting`, which is routed
-        under that name. A list means combinations of several. The estimator gets X
-        unchanged, including the column.
+        under that name. A list means the combinations of several sources. The estimator
+        gets X unchanged, including the column.
     min_rows : int, default=1
         Groups with fewer rows in a fold are ignored, since their score is mostly noise.
 

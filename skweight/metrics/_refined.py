@@ -39,13 +39,13 @@ class RefinedLogLoss:
     part with a sigmoid that is fitted at every round [1]_:
 
     .. math:: \min_{a > 0,\, b} \frac{1}{W} \sum_i w_i\,
-       \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr),
+       \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr).
 
-    with more than two classes the softmax of :math:`a z_i + b`. It has one slope a for
-    all classes and a bias for each class: the fewest parameters that undo class
-    weights. Weights are the population weights of the validation rows, without
-    emphasis. Use a patience of about 100 rounds at a learning rate of 0.1, because the
-    curve is flatter than that of the plain log loss.
+    With more than two classes, the softmax of :math:`a z_i + b` replaces the sigmoid,
+    with one slope a for all classes and a bias for each class. These are the fewest
+    parameters that undo class weights. Weights are the population weights of the
+    validation rows, without emphasis. Use a patience of about 100 rounds at a learning
+    rate of 0.1, because the curve is flatter than the curve of the plain log loss.
 
     ============== ==================================================================
     library        where it goes
@@ -120,7 +120,7 @@ class RefinedLogLoss:
 
     def __deepcopy__(self, memo):
         # Like a function, the object is not copied. CatBoost copies its parameters, and
-        # scikit-learn's clone fails if a parameter is not the same object.
+        # scikit-learn's clone fails if a parameter is not the same object afterwards.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -200,7 +200,7 @@ class RefinedLogLoss:
         Parameters
         ----------
         approxes : sequence of array-like of shape (n_samples,)
-            Raw scores: one vector for two classes, else one per class.
+            Raw scores: one vector for two classes, otherwise one vector per class.
         target : array-like of shape (n_samples,)
             Codes of the labels.
         weight : array-like of shape (n_samples,) or None
@@ -240,8 +240,8 @@ class RefinedLogLoss:
     def scorer(self):
         """Return a scorer: minus the loss of ``predict_proba``, higher is better.
 
-        For ``scoring=`` of HistGradientBoostingClassifier, of searches and of skorch's
-        ``EpochScoring``.
+        Pass it as ``scoring=`` to HistGradientBoostingClassifier, to searches, and to
+        skorch's ``EpochScoring``.
 
         Returns
         -------

@@ -20,8 +20,9 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
     kind : {"cost", "savings", "profit"}, default="cost"
         ``"cost"``: minus the total cost of the rows, so that a mean over folds selects
         by summed cost. ``"profit"``: the total profit over the baseline, which makes
-        the same selection. ``"savings"``: the share saved, a ratio per fold. Its mean
-        weights all folds equally, so it is better for reports than for selection.
+        the same selection. ``"savings"``: the share saved, a ratio per fold. The mean
+        of this ratio weights all folds equally, so the ratio is better for reports than
+        for selection.
     baseline : "best_constant" or label, default="best_constant"
         The decision without a model, for savings and profit; see `savings_score`.
 

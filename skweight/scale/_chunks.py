@@ -7,7 +7,7 @@ import numpy as np
 
 from skweight._utils.validation import say
 
-# Rows of a chunk that is read from a table on disk or in memory.
+# Number of rows of a chunk that is read from a table on disk or in memory.
 CHUNK_ROWS = 1 << 18
 
 
@@ -169,7 +169,7 @@ def table_of(chunk, columns):
         return chunk
     if isinstance(columns, int):
         if isinstance(chunk, tuple | list):
-            # The position of a whole table within a tuple.
+            # Here the integer is the position of a whole table within a tuple.
             return chunk[columns]
         columns = [columns]
     if isinstance(chunk, np.ndarray) and chunk.dtype.names is None:

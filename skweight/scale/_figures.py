@@ -1,4 +1,4 @@
-"""Metrics of binned scores: each class of a full bin is one row at its mean score."""
+"""Metrics of binned scores: each class of a full bin is one weighted row."""
 
 from typing import NamedTuple
 
@@ -18,14 +18,14 @@ from skweight.metrics._calibration import (
 
 
 class BinnedScores(NamedTuple):
-    """Single rows, and the pairs of bin and class of full bins, as weighted rows.
+    """Single rows, and one weighted row for each class of each full bin.
 
     Attributes
     ----------
     scores : ndarray of shape (n_used,)
         Score, or weighted mean score of the rows.
     codes : ndarray of shape (n_used,)
-        Position of their class.
+        Position of the class.
     bins : ndarray of shape (n_used,)
         Position of the score or the full bin, increasing with the score.
     n_rows, mass, squares : ndarray of shape (n_used,)
@@ -134,13 +134,13 @@ def cost_threshold(binned, calibrator, cost, classes):
     costs = rules.regret(matrix.resolve())
     mass = _masses(binned)
     first = np.flatnonzero(np.append(True, np.diff(binned.bins)))
-    # The second class is chosen from the j-th bin on. Bins below the j-th contain false
-    # negatives, the other bins false positives.
+    # The decision is the second class in the j-th bin and in all higher bins. These
+    # bins contain false positives, and the lower bins contain false negatives.
     missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
     false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
-    # If costs are equal, take the middle of the longest run.
+    # If several thresholds have the lowest cost, take the middle of the longest run.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)

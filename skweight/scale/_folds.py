@@ -47,7 +47,7 @@ def hash_folds(key, n_folds=5, *, seed=0):
 
     Notes
     -----
-    It takes about a microsecond per row in Python. In SQL:
+    The time is about a microsecond per row in Python. In SQL:
     ``conv(substring(md5(concat('0:', key)), 1, 8), 16, 10) % 5``.
 
     Examples

@@ -8,7 +8,7 @@ from skweight.scale._chunks import engine_of
 
 
 def encode(y, *, owner):
-    """Return the sorted labels of a chunk, and their position for each row.
+    """Return the sorted labels of a chunk, and for each row the position of its label.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ class CellMasses(Sums):
         return {value: mass / total for value, mass in shares.items()}
 
     def as_rows(self):
-        """Return weighted rows for all cells: one for a cell of one row, else two.
+        """Return weighted rows for all cells: one for a cell of one row, otherwise two.
 
         Returns
         -------
@@ -220,7 +220,8 @@ class ClassMasses(Sums):
     Notes
     -----
     The time is O(n). Chunks may come in any order and on any machine, and may lack
-    classes. Sums are float64, so that the order changes at most the last digits.
+    classes. Sums are float64, so that the order of the chunks changes at most the last
+    digits.
 
     References
     ----------

@@ -13,7 +13,7 @@ _FIRST = 81
 _MOST = 4096
 # Intervals narrower than this are not divided: a jump becomes a steep line.
 _NARROWEST = 1e-7
-# Where the curves of calibrators bend, and both sides of their jumps.
+# Scores at which the curves of calibrators bend, and scores on both sides of a jump.
 _KINKS = [
     ("scores", 0.0),
     ("lower_scores", 0.0),
@@ -184,7 +184,8 @@ class PiecewiseMap:
         check_number(threshold, name="threshold", low=0, high=1)
         first_label, second_label = (_literal(plain(label)) for label in self.classes)
         if threshold in (0, 1):
-            # Probabilities are never exactly 0 or 1; a threshold of 1 means never.
+            # Probabilities are never exactly 0 or 1, so a threshold of 1 never chooses
+            # the second class.
             return second_label if threshold == 0 else first_label
         cut = _number(np.log(threshold) - np.log1p(-threshold))
         return (

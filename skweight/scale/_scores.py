@@ -27,13 +27,13 @@ _N_SUMS = 4
 _FAR = 1e100
 # Share of the weight outside the bins above which a warning is issued.
 _MOST_BEYOND = 0.01
-# Block numbers that are no numbers of blocks. The first records a label, even if all
-# its rows have weight zero; the second holds single rows.
+# Special values instead of a block number. The first records a label, even if all its
+# rows have weight zero. The second holds single rows.
 _SEEN, _ROWS = -1, -2
 # Largest number of rows of a bin for which its single rows are kept.
 _FEW = 256
-# Single rows of full bins are removed when there are this many, or twice as many as
-# after the last time, so that the time per row does not depend on the number of chunks.
+# Single rows of full bins are removed at this number of single rows, and then each time
+# the number doubles, so that the time per row does not depend on the number of chunks.
 _MOST_STALE = 1 << 16
 _NO_ROWS = np.zeros((2, 0))
 
@@ -43,11 +43,11 @@ class ScoreStatistics(Sums):
 
     Calibrators are fitted on these sums by ``fit_statistics``, instead of the rows. The
     methods of the object return metrics without a further pass. For every bin of the
-    log odds and every class, it stores the number of rows, :math:`\sum w`, :math:`\sum
-    w^2` and :math:`\sum w z`. Effective rows are therefore exact, and the score of a
-    bin is the mean of its scores. A bin with at most 256 rows also stores these rows,
-    so that nothing is lost in the tails. The size is about a megabyte; its bound does
-    not depend on the number of rows.
+    log odds and every class, the object stores the number of rows, :math:`\sum w`,
+    :math:`\sum w^2` and :math:`\sum w z`. Effective rows are therefore exact, and the
+    score of a bin is the mean score of the rows in the bin. A bin with at most 256 rows
+    also stores these rows, so that nothing is lost in the tails. The size is about a
+    megabyte. The bound of the size does not depend on the number of rows.
 
     The scores must come from rows that the model was not fitted on (see
     :func:`hash_folds`). The weights must be population weights.
@@ -60,8 +60,8 @@ class ScoreStatistics(Sums):
         less exact, see the notes.
     limit : float, default=20.0
         The bins cover scores from ``-limit`` to ``limit``. Scores outside are added to
-        two outer bins; the score of an outer bin is the mean of its scores. Raise it
-        for scores that are not log odds.
+        two outer bins. The score of an outer bin is the mean score of its rows. Raise
+        the limit for scores that are not log odds.
     classes : array-like of shape (2,), default=None
         Both labels, sorted; other labels are an error. None takes the labels of the
         rows.
@@ -93,18 +93,19 @@ class ScoreStatistics(Sums):
 
     Notes
     -----
-    *Isotonic curves* from these sums differ from those of the rows by less than 0.02 at
-    every row, in the samples of the benchmarks with equal weights. If the weights are
-    so uneven that the rows are worth a third of their number, this is 0.03. With
-    ``centered=False`` it is so for the values of the blocks, compared in the middle of
-    each block: a jump may move within its bin. Up to 100,000 rows of spread scores,
-    nearly all bins have few rows, and the curves are almost the same.
+    *Isotonic curves* from these sums differ from the isotonic curves of the rows. In
+    the benchmarks, with equal weights, the difference is less than 0.02 at every row.
+    If the weights are so uneven that the effective number of rows is a third of the
+    number of rows, the difference is 0.03. With ``centered=False``, these figures hold
+    for the values of the blocks, compared in the middle of each block, because a jump
+    may move within its bin. With up to 100,000 rows of spread scores, nearly all bins
+    have few rows, and the curves are almost the same.
 
     The time is O(n). For three or more classes, use one object for each class against
     the rest, with the log odds of the class and ``y == label``, and divide the
     calibrated probabilities by their sum. Alternatively, fit a calibrator in memory on
-    a sample with a fixed number of rows per class. Its ``sample_weight`` is the weight
-    of the class divided by its number of sampled rows.
+    a sample with a fixed number of rows per class. As ``sample_weight`` of a row, pass
+    the total weight of its class divided by the number of sampled rows of this class.
 
     References
     ----------
@@ -261,13 +262,13 @@ class ScoreStatistics(Sums):
         return float(mass[:, [0, -1]].sum() / max(mass.sum(), 1e-300))
 
     def binned(self, *, shared=False):
-        """Return single rows where a bin has few, and the other bins as weighted rows.
+        """Return the single rows of bins with few rows, and weighted rows of full bins.
 
         Parameters
         ----------
         shared : bool, default=False
             Whether both classes of a full bin have the same score, the mean over all
-            rows of the bin, as needed for rankings. False uses the mean of each class.
+            rows of the bin; rankings need this. False uses the mean of each class.
 
         Returns
         -------
@@ -288,7 +289,8 @@ class ScoreStatistics(Sums):
             scores = weighted / mass
         full = BinnedScores(scores, codes, bins, count, mass, squares)
         rows = BinnedScores(*map(np.concatenate, zip(full, single, strict=True)))
-        # Both classes of a full bin have one position, single rows that of their score.
+        # Both classes of a full bin have the same position. Single rows have the
+        # position of their score.
         within = np.concatenate([np.zeros(bins.size), single.scores])
         order = np.lexsort((rows.codes, within, rows.bins))
         rows, within = BinnedScores(*(values[order] for values in rows)), within[order]
@@ -337,7 +339,7 @@ class ScoreStatistics(Sums):
         Returns
         -------
         curve : ReliabilityCurve
-            As from :func:`skweight.metrics.reliability_curve`.
+            The same as from :func:`skweight.metrics.reliability_curve`.
         """
         return figures.reliability(self.binned(), calibrator, n_bins, confidence)
 
@@ -356,7 +358,7 @@ class ScoreStatistics(Sums):
         Returns
         -------
         error : float
-            As :func:`skweight.metrics.calibration_error`, in units of probability.
+            In units of probability, as :func:`skweight.metrics.calibration_error`.
         """
         return figures.calibration_error(self.binned(), calibrator, n_bins, debias)
 
@@ -428,8 +430,8 @@ class ScoreStatistics(Sums):
                 "class against the rest, with the log odds of the class and y == label."
             )
 
-    # A bin is full if all its rows together, of all chunks, are more than _FEW. So it
-    # does not depend on the order of the chunks which single rows remain.
+    # A bin is full if all chunks together have more than _FEW rows in the bin. The
+    # single rows that remain therefore do not depend on the order of the chunks.
 
     def _reset(self):
         super()._reset()
@@ -439,7 +441,7 @@ class ScoreStatistics(Sums):
 
     def _empty(self):
         empty = super()._empty()
-        # These sums will be added to mine, where some bins are full already.
+        # The new sums will be added to the sums of self, where some bins are full.
         empty._full_elsewhere = self._n_in_bin > _FEW
         return empty
 
@@ -484,13 +486,14 @@ class ScoreStatistics(Sums):
         return super()._combine(label, first, other)
 
     def _totals(self):
-        """Return the sums of all rows; single rows in the order of their scores."""
+        """Return the sums of all rows, and single rows in the order of their scores."""
         sums = super()._totals()
         n_stored = np.zeros(self.bins + 2)
         for (_, block), values in sums.items():
             if block == _ROWS:
                 n_stored += np.bincount(self._bins_of(values[0]), None, self.bins + 2)
-        # A partition that came again with fewer rows may have left a bin incomplete.
+        # If a partition was replaced by a partition with fewer rows, a bin that was
+        # full before may lack some single rows.
         full = (self._n_in_bin > _FEW) | (n_stored != self._n_in_bin)
         sums = self._without_full(sums, full)
         for label, values in sums.items():
@@ -574,7 +577,7 @@ def _check_scores(scores):
             "scores must be one number per row, the log odds or decision value of the "
             f"second class; got shape {scores.shape} of dtype {scores.dtype}."
         )
-    # As floats of Python: small types of numpy cannot be compared with 1e100.
+    # Compared as Python floats: small NumPy types cannot be compared with 1e100.
     if scores.size and not -_FAR <= float(scores.min()) <= float(scores.max()) <= _FAR:
         n_bad = int(np.count_nonzero(~np.isfinite(scores)))
         if n_bad:

@@ -5,7 +5,7 @@ from functools import partial
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
-# Other types are written differently by other engines.
+# Other engines convert other types to different strings.
 _TYPES_OF_KEYS = ["string", "tinyint", "smallint", "int", "bigint"]
 
 

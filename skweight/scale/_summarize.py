@@ -27,7 +27,7 @@ def summarize(
 
     Use it for data that are larger than memory, or on other machines. The engine reads
     and distributes the rows. Each worker sums its partitions. The sums, some kilobytes
-    for each partition, are added here.
+    for each partition, are added on this machine.
 
     Parameters
     ----------
@@ -40,22 +40,22 @@ def summarize(
         - the path of a Parquet file or folder, a list of paths, a dataset or table of
           pyarrow;
         - a LazyFrame of polars, which is streamed;
-        - a DataFrame or array of dask, or a dict of its arrays;
+        - a DataFrame or array of dask, or a dict of dask arrays;
         - a DataFrame of Spark.
     statistics : object or list of objects
         Statistics to fill: ``ClassMasses()``, ``ScoreStatistics()``,
         ``CellMasses(...)``, ``statistics()`` of a
         :class:`~skweight.density_ratio.ULSIF`, or several of these in one pass.
     y : str or int, default=None
-        Column of the labels, by name or position in a chunk. If all are None and chunks
-        are tuples, a chunk holds the arguments of ``update`` in their order.
+        Column of the labels, by name or position in a chunk. If no column is named and
+        chunks are tuples, a chunk holds the arguments of ``update`` in their order.
     score : str or int, default=None
         Column of the log odds or decision values.
     sample_weight : str or int, default=None
         Column of the population weights.
     X : list of str or int, or int, default=None
         Columns of the features, for statistics that use features; the position of the
-        table if chunks are tuples. None takes all.
+        table if chunks are tuples. None takes all columns.
     verbose : int, default=0
         Above 0, progress is printed to stderr.
 
@@ -68,8 +68,8 @@ def summarize(
     ------
     ValueError
         If a chunk cannot be summed, because its columns, labels, scores or weights are
-        not valid. The message names the chunk; the statistics contain the chunks before
-        it. Also if a generator is exhausted, or the statistics already contain a
+        not valid. The message names the chunk, and the statistics contain the previous
+        chunks. Also if a generator is exhausted, or the statistics already contain a
         partition of this source.
     TypeError
         If the source is not one of the types above, or labels change their type.
@@ -87,8 +87,8 @@ def summarize(
     number of rows. Partitions of files and engines have keys: a task that runs twice
     counts once, and a run after a failed run replaces its partial results.
 
-    For this function skweight must be installed on the workers of dask and Spark. It is
-    not needed there to apply the results, see :class:`PiecewiseMap`.
+    For this function, skweight must be installed on the workers of dask and Spark. To
+    apply the results, the workers do not need skweight, see :class:`PiecewiseMap`.
 
     Examples
     --------

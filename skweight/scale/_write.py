@@ -31,7 +31,7 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     source : object
         A table of a type that :func:`summarize` reads.
     weighting : BaseWeighting
-        Fitted strategy, for example by ``fit_statistics``.
+        A strategy that is fitted, for example by ``fit_statistics``.
     y : str or int, default=None
         Column of the labels, for strategies that use labels.
     X : list of str or int, default=None
@@ -46,9 +46,9 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     -------
     weighted : object
         By the type of `source`: a DataFrame of pandas or polars, a LazyFrame, a table
-        of pyarrow, a DataFrame of dask or Spark with the new column; an array for a
-        dict of arrays, of dask if they are; the path `to` for Parquet; a generator of
-        one array of weights per chunk for other iterables.
+        of pyarrow, a DataFrame of dask or Spark with the new column; for a dict of
+        arrays, an array (of dask if the dict has dask arrays); for Parquet, the path
+        `to`; for other iterables, a generator of one array of weights per chunk.
 
     Raises
     ------
