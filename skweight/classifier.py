@@ -82,8 +82,8 @@ class WeightedClassifier(
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None weighs
-        all rows equally; its log loss is lower in the mean of our problems. ``"auto"``
-        chooses by `AutoWeighting`, at 3 k + 1 fits.
+        all rows equally; the log loss is then lower in the mean of our problems.
+        ``"auto"``: `AutoWeighting` chooses, with 3 k + 1 fits.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
         ``"temper"``, a number (the largest weight, in multiples of the mean), or a
@@ -94,68 +94,69 @@ class WeightedClassifier(
         ``"random_over"``, ``"random_under"``, a sampler of imbalanced-learn, or a
         :class:`~skweight.resampling.WeightedSampler`. Weights that differ from row to
         row are computed before resampling and resampled together with the rows. Class
-        weights are computed after it. Resampling counts as emphasis.
+        weights are computed after resampling. Resampling counts as emphasis.
     calibration : None, str or calibrator, default="auto"
         Maps scores to probabilities. ``"auto"`` mixes families of maps by their loss on
-        held-out rows. In `partial_fit` there are no held-out rows, and it means
+        held-out rows. `partial_fit` has no held-out rows; there ``"auto"`` means
         ``"prior"``. ``"anchored"``, ``"sigmoid"``, ``"isotonic"`` and others of
         :mod:`skweight.calibration` are one family each. ``"prior"`` inverts the
         emphasis in closed form, without further fits. None keeps the probabilities of
-        the weighted model, with one fit. Use it if you need only labels, or inside a
-        search.
+        the weighted model, with one fit. Use None for labels only, or in a search.
     decision : str, float, dict, CostMatrix or decision, default="auto"
         How labels follow from calibrated probabilities. ``"auto"`` uses the emphasis,
         :math:`\arg\max_k w_k p_k`, so that a balanced model keeps its recall; without
         calibration, it uses the labels of the estimator. ``"argmax"``: the most
         probable class. ``"balanced"``: the class with the largest probability relative
         to its share of the population. A dict ``{label: threshold}``: this label if its
-        probability reaches the threshold. Raising it trades recall for precision. A
-        float: the same for the second of two classes. A `CostMatrix`: the lowest
-        expected cost. ``"tuned"`` or a `TunedDecision`: thresholds tuned on the
+        probability reaches the threshold. A higher threshold trades recall for
+        precision. A float: the same for the second of two classes. A `CostMatrix`: the
+        lowest expected cost. ``"tuned"`` or a `TunedDecision`: thresholds tuned on the
         held-out rows. With emphasis, ``"balanced"`` and costs need a calibration.
     conformal : {None, "split", "cross"}, default=None
-        Whether to keep held-out rows for `predict_set`. Its sets of labels contain the
+        Whether to keep held-out rows for `predict_set`: sets of labels that contain the
         true label with a probability that you choose. ``"split"`` uses half of the rows
-        of a hold-out (``cv="auto"`` then means one), and the coverage is guaranteed.
-        ``"cross"`` uses the held-out rows of all folds, for smaller data, at k fits.
+        of a hold-out, which ``cv="auto"`` then makes; the coverage is guaranteed.
+        ``"cross"``, for smaller data, uses the held-out rows of all folds, at k fits.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Which rows are held out for calibrator and decision. ``"auto"`` or None: five
         shuffled stratified folds; above 100,000 rows, ``"holdout"``. ``"holdout"``: a
         stratified fifth of the rows, at most 100,000, on which the model is not fitted.
-        A number: the number of folds. Raising it makes fold models more similar to the
-        final model, and each fold costs one fit. ``"oob"``: the votes of the trees of a
-        bagged forest for rows that they did not draw, without a further fit; or a
-        single fit on a subsample of four fifths. Folds made here keep the ``groups`` of
-        `fit` together. A splitter, or pairs of row positions, is used as it is.
+        A number: the number of folds. With more folds, fold models are more similar to
+        the final model, but each fold costs one fit. ``"oob"``: each tree of a bagged
+        forest votes on the rows that it did not draw, without a further fit. With
+        ``unsupported="subsample"``, other estimators are fitted once, on rows drawn
+        from four fifths. Folds made here keep the ``groups`` of `fit` together. A
+        splitter, or pairs of row positions, is used unchanged.
     ensemble : {"auto", True, False}, default=False
-        Which models predict after k folds were fitted for their scores. False: one
-        model, fitted on all rows, at k + 1 fits. True: the k fold models, whose
-        calibrated probabilities are averaged. This costs k fits, and k times the time
-        and memory of a prediction. A hold-out keeps its one model; with `conformal` it
-        always does. Averaging lowers the log loss of trees by .01 to .02 in the mean of
-        our problems, that of linear models with a feature for every ten rows of the
-        rarest class by .005, and that of others hardly. For boosted trees its mean is
-        right, where that of one model is too high. It is worse if labels are nearly
-        certain. ``"auto"``: True for trees and such linear models, unless the held-out
-        log loss is below 0.3 of that of the class frequencies, or a fold learned from
-        less than half of the rows; at most k + 1 fits. No calibration: one model.
+        Which models predict after k fold models were fitted. False: one model, fitted
+        on all rows, at k + 1 fits. True: the k fold models, whose calibrated
+        probabilities are averaged. This costs k fits, and k times the time and memory
+        of a prediction. With a hold-out, True keeps its one model; `conformal` always
+        keeps it. Averaging lowers the log loss in the mean of our problems: by .01 to
+        .02 for trees, by .005 for linear models with a feature for every ten rows of
+        the rarest class, and hardly for others. The mean probability of one boosted
+        model is too high, but right after averaging. Averaging is worse if labels are
+        nearly certain. ``"auto"``: True for trees and such linear models, unless the
+        held-out log loss is below 0.3 times the log loss of the class frequencies, or a
+        fold learned from less than half of the rows; at most k + 1 fits. Without
+        calibration: one model.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        What to do with an estimator that accepts no weights: raise an error, or fit it
-        on rows drawn by weight, with replacement (``"resample"``) or without.
+        What to do with an estimator that accepts no weights: raise an error, or draw
+        rows by weight with replacement (``"resample"``) or without (``"subsample"``).
     normalize : bool, default=True
         Whether weights are delivered with mean 1 over the rows with positive weight, so
         that the scale of `sample_weight` has no effect. False keeps the scale: a weight
         of two is then the same as duplicating the row, also for a regularised loss.
     streaming : {"weight", "sample", "hybrid"} or Streaming, default="weight"
-        How `partial_fit` weighs the rows of a stream: by weights, by drawing rows, or
-        half of each, and how fast it forgets. See :class:`~skweight.Streaming`.
+        How `partial_fit` weighs rows (by weights, by drawing rows, or both), and how
+        fast it forgets earlier rows. See :class:`~skweight.Streaming`.
     validation_fraction : float or None, default=None
         Share of the rows of every fit, in (0, 1), that an early-stopping learner
         monitors instead of being fitted on them. Supported are XGBoost, LightGBM,
         CatBoost, HistGradientBoosting, skorch and scikeras, alone or last in a
         Pipeline. These rows are cut before any resampling and have only population
-        weights. They are judged by :class:`~skweight.metrics.RefinedLogLoss` unless the
-        learner has a metric. The patience of the learner must be set. Raising the share
+        weights. The metric is :class:`~skweight.metrics.RefinedLogLoss` unless the
+        learner has its own. The patience of the learner must be set. Raising the share
         stops nearer to the best round, but leaves fewer rows for training.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
@@ -170,16 +171,16 @@ class WeightedClassifier(
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     estimators_ : list of estimator
-        The fitted clones of `estimator` that predict: one, or one for each fold.
+        The fitted clones of `estimator` that predict; several if folds are averaged.
     estimator_ : estimator
-        The only item of `estimators_`. It does not exist if several are averaged.
+        The only item of `estimators_`; missing if several models are averaged.
     weighting_, calibrator_, decision_ : object or None
         The fitted strategy, calibrator and decision. The decision is None if
         `estimator_` predicts the labels.
     threshold_ : float
-        With two classes, the probability from which on the second class is predicted.
+        With two classes, the second class is predicted from this probability on.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Training mass of each class for the learner, over its population mass.
+        Training mass of each class, divided by the population mass of the class.
     prevalence_ : dict or None
         Class frequencies set by `set_prevalence`.
     report_ : FitReport
@@ -187,13 +188,13 @@ class WeightedClassifier(
     feature_importances_, coef_ : ndarray
         Means over `estimators_`, if all of them have the attribute.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
-        Number and names of the features that `estimator_` saw, if it has them.
+        Number and names of the features of `estimator_`, if it has these attributes.
 
     Raises
     ------
     ValueError
-        In `fit`, if weights, labels or parameters cannot be used; the message says
-        what was expected, what came and what to do.
+        In `fit`, if weights, labels or parameters cannot be used; the message says what
+        was expected, what was passed and what to do.
     UnsupportedWeightsError
         In `fit`, if the estimator takes no weights and `unsupported` is "raise".
 
@@ -214,8 +215,8 @@ class WeightedClassifier(
     See Also
     --------
     BalancedWeighting : The default strategy.
-    skweight.calibration.AutoCalibrator : The calibrator to take if none is known.
-    sklearn.calibration.CalibratedClassifierCV : One weight for fit and calibrator.
+    skweight.calibration.AutoCalibrator : The calibrator of ``"auto"``.
+    sklearn.calibration.CalibratedClassifierCV : Same weights in fit and calibrator.
 
     Notes
     -----
@@ -307,13 +308,13 @@ class WeightedClassifier(
             They count in the fit, the calibration and the decision. Zero leaves a row
             out.
         validation : tuple (X, y) or (X, y, sample_weight), default=None
-            Rows that an early-stopping learner monitors, instead of those that
-            `validation_fraction` cuts. They have the columns and labels of the training
-            rows, and population weights.
+            Rows that an early-stopping learner monitors, instead of the rows that
+            `validation_fraction` would cut. Validation rows have the columns and labels
+            of the training rows, and population weights.
         **fit_params : dict
-            ``groups``, one for each row: folds, hold-outs and validation rows keep them
-            together. Row-wise information that the weighting or the decision requests
-            by name. All other arguments go to the `fit` of the estimator.
+            ``groups``, the group of each row: folds, hold-outs and validation rows keep
+            a group together. Row-wise information that the weighting or the decision
+            requests by name. All other arguments go to the `fit` of the estimator.
 
         Returns
         -------
@@ -464,7 +465,7 @@ class WeightedClassifier(
         -------
         values : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Result of ``estimator_.decision_function``. Not available with a
-            calibration: rank by its probabilities.
+            calibration: rank by `predict_proba` instead.
         """
         check_fitted(self, "estimators_")
         rows = self._without_side_columns(X)

@@ -35,15 +35,15 @@ class CostSensitiveClassifier(WeightedClassifier):
     estimator : estimator
         Classifier, Pipeline, search or ensemble to fit. It is cloned, never changed.
     cost : CostMatrix, dict or DataFrame
-        The costs of mistakes, maybe per row, and maybe of decisions that are no label,
-        such as asking a human. A `CostMatrix` is recommended. A dict with ``fp`` and
-        ``fn`` (and ``pos_label``), a nested dict ``{true: {decided: cost}}`` and a
-        DataFrame with axes named "true" and "predicted" are unambiguous, so they are
-        accepted, too.
+        The costs of mistakes. They may differ between rows. They may include decisions
+        that are not labels, such as asking a human. A `CostMatrix` is recommended. A
+        dict with ``fp`` and ``fn`` (and ``pos_label``), a nested dict ``{true:
+        {decided: cost}}`` and a DataFrame with axes named "true" and "predicted" are
+        unambiguous, so they are accepted, too.
     decision : str, float or decision, default="expected_cost"
         ``"expected_cost"``: the cheapest decision for each row. ``"tuned"``: the
-        thresholds that cost least on held-out rows, the same for all rows, for
-        probabilities that cannot be trusted. ``"argmax"`` and all other values of
+        thresholds that cost least on held-out rows, the same for all rows; use them if
+        probabilities cannot be trusted. ``"argmax"`` and all other values of
         `WeightedClassifier` ignore the costs.
     weighting : None, str, dict, callable, weighting, or list of these, default=None
         How much every row counts in the fit, as in `WeightedClassifier`. Use
@@ -88,9 +88,9 @@ class CostSensitiveClassifier(WeightedClassifier):
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     estimators_ : list of estimator
-        The fitted clones of `estimator` that predict: one, or one for each fold.
+        The fitted clones of `estimator` that predict; several if folds are averaged.
     estimator_ : estimator
-        The only item of `estimators_`. It does not exist if several are averaged.
+        The only item of `estimators_`; missing if several models are averaged.
     weighting_ : weighting or None
         The fitted strategy.
     calibrator_ : calibrator or None
@@ -99,10 +99,10 @@ class CostSensitiveClassifier(WeightedClassifier):
         The fitted decision.
     threshold_ : float
         Probability threshold for the second of two classes, if one threshold decides:
-        with constant costs of labels alone, or tuned. It can be passed to
-        scikit-learn's ``FixedThresholdClassifier``.
+        if costs are constant and all decisions are labels, or if the threshold is
+        tuned. It can be passed to scikit-learn's ``FixedThresholdClassifier``.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Training mass of each class for the learner, over its population mass.
+        Training mass of each class, divided by the population mass of the class.
     prevalence_ : dict or None
         Class frequencies set by `set_prevalence`.
     report_ : FitReport
@@ -110,11 +110,11 @@ class CostSensitiveClassifier(WeightedClassifier):
     feature_importances_ : ndarray of shape (n_features,)
         Mean over `estimators_`, if all of them have the attribute.
     coef_ : ndarray
-        The mean of their coefficients, which refer to scores before a calibration.
+        Mean of the coefficients of `estimators_`, for scores before a calibration.
     n_features_in_ : int
         Number of features that `estimator_` saw, if it has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these, if available.
+        Names of these features, if available.
 
     Raises
     ------
@@ -128,13 +128,14 @@ class CostSensitiveClassifier(WeightedClassifier):
     Warns
     -----
     DecisionWarning
-        If a wrong decision costs less than the right one in more than half of the rows.
+        If a wrong decision costs less than the right decision in more than half of the
+        rows.
 
     See Also
     --------
     CostMatrix : The costs.
     skweight.metrics.make_cost_scorer : Selects models by what their decisions cost.
-    sklearn.model_selection.TunedThresholdClassifierCV : One threshold, two classes.
+    sklearn.model_selection.TunedThresholdClassifierCV : One threshold for two classes.
 
     Notes
     -----
@@ -224,13 +225,13 @@ class CostSensitiveClassifier(WeightedClassifier):
         X : array-like of shape (n_samples, n_features)
             Rows, with the columns that contain costs.
         **params : dict
-            Row-wise arrays that the costs name.
+            Row-wise arrays that the costs request by name.
 
         Returns
         -------
         risk : ndarray of shape (n_samples, n_decisions)
-            Column j is the expected cost of ``cost_.decisions[j]``: first the decisions
-            for ``classes_[j]``, then other decisions.
+            Column j is the expected cost of ``cost_.decisions[j]``: first the labels,
+            in the order of ``classes_``, then other decisions.
         """
         check_fitted(self, "estimators_")
         return self.cost_.risk(self.predict_proba(X), X, **params)
@@ -244,17 +245,17 @@ class CostSensitiveClassifier(WeightedClassifier):
         X : array-like of shape (n_samples, n_features)
             Rows, with the columns that contain costs.
         **params : dict
-            Row-wise arrays that the costs name.
+            Row-wise arrays that the costs request by name.
 
         Returns
         -------
         report : pandas.DataFrame
-            One row per row of X, with its index: the probability ``p(label)`` of each
-            class, the expected ``cost(decision)`` of each possible decision, and the
-            ``decision``. With two classes and no other decision, also the
+            One row per row of X, with the index of X: the probability ``p(label)`` of
+            each class, the expected ``cost(decision)`` of each possible decision, and
+            the ``decision``. With two classes and no other decision, also the
             ``threshold``: from this probability of the second class on, the second
-            class is the cheaper decision for this row. It is NaN if one decision is
-            cheaper for all probabilities.
+            class is the cheaper decision for this row. The threshold is NaN if one
+            decision is cheaper for all probabilities.
         """
         import pandas as pd
 
@@ -306,7 +307,7 @@ class CostSensitiveClassifier(WeightedClassifier):
         from sklearn.linear_model import LogisticRegression
         from sklearn.naive_bayes import GaussianNB
 
-        # These labels only say that there may be more than two.
+        # These labels only show that there may be more than two classes.
         cost = _CostsOfAnyLabels.ordinal("abc")
         return [
             cls(LogisticRegression(), cost=cost, calibration=None),

@@ -78,14 +78,14 @@ def make_imbalanced(
     data : Bunch
         ``X``, ndarray of shape (n_samples, n_features); ``y``, labels of shape
         (n_samples,); ``proba``, the true :math:`P(k \mid x)` of every row, of shape
-        (n_samples, n_classes); ``classes``, the labels in the order of its columns;
-        ``prevalence``, the expected share of each.
+        (n_samples, n_classes); ``classes``, the labels in the order of the columns of
+        ``proba``; ``prevalence``, the expected share of each class.
 
     Raises
     ------
     ValueError
         If a number is out of range, if ``prevalence`` does not sum to 1, or if the
-        shapes of ``prevalence`` and ``classes`` are not those of ``n_classes``.
+        shapes of ``prevalence`` and ``classes`` do not match ``n_classes``.
     TypeError
         If a parameter is not a number.
 
@@ -199,8 +199,7 @@ def make_covariate_shift(
 
     Notes
     -----
-    The time is O(n). The problems ``"mean"`` and ``"narrow"`` are those of [1]_ and
-    [2]_.
+    The time is O(n). The problems ``"mean"`` and ``"narrow"`` come from [1]_ and [2]_.
 
     References
     ----------
@@ -270,10 +269,10 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     y : array-like or Series of shape (n_samples,)
         Labels.
     target : dict
-        The rows to keep of a class, by label. An int is a number of rows. A float in
-        (0, 1) is the share of the result, rounded to whole rows. Classes without a key
-        keep all rows. If every class has a share, the shares must sum to 1, and as many
-        rows as possible are kept.
+        How many rows of each class to keep, by label. An int is a number of rows. A
+        float in (0, 1) is the share of the class in the result, rounded to whole rows.
+        Classes without a key keep all rows. If every class has a share, the shares must
+        sum to 1, and as many rows as possible are kept.
     random_state : int, RandomState instance or None, default=None
         Seed of the choice of rows.
     return_indices : bool, default=False
@@ -394,8 +393,8 @@ def _solve_intercepts(scores, prevalence):
 
     Newton's method is used on the logarithm of the mean probabilities, which is almost
     linear for a rare class. If no Newton step improves the result, a fixed-point step
-    is used. It adds the missing part on the log scale to every intercept. It converges
-    slowly but always.
+    is used. This step adds the missing part on the log scale to every intercept; it
+    converges slowly, but always.
     """
     n = len(scores)
     log_prevalence = np.log(prevalence)
@@ -414,7 +413,7 @@ def _solve_intercepts(scores, prevalence):
             return intercepts
         proba = np.exp(log_proba)
         # Derivative of log mean_k by intercept_j. Only differences between intercepts
-        # matter, so the first is fixed.
+        # matter, so the first intercept is fixed.
         slopes = proba.T @ (proba / n) / np.exp(log_mean)[:, np.newaxis]
         slopes = np.eye(prevalence.size) - slopes
         newton = np.zeros_like(gap)

@@ -17,14 +17,14 @@ __all__ = [
 
 
 class CalibrationWarning(UserWarning):
-    """Calibrated probabilities may be wrong, or scores could not be used as asked.
+    """Calibrated probabilities may be wrong, or scores could not be used as requested.
 
-    Among the reasons are: the mean probability of a class is not its frequency on
-    held-out rows (the ratio is outside [0.8, 1.25], by more than chance explains);
-    scores rank the classes in the wrong direction, or not at all; the weights leave
-    less than 200 effective rows for the calibrator, and less than half of its rows;
-    rows without a single vote for a class get a wrong probability. The message gives
-    the ratio or the share, and says what was done instead.
+    Among the reasons are: the mean probability of a class differs from its frequency on
+    held-out rows (a ratio outside [0.8, 1.25], by more than chance explains); scores
+    rank the classes in the wrong direction, or not at all; the calibrator has less than
+    200 effective rows, and these are less than half of its rows; rows without a single
+    vote for a class get a wrong probability. The message gives the ratio or the share,
+    and says what was done instead.
 
     Examples
     --------
@@ -53,12 +53,12 @@ class DecisionWarning(UserWarning):
 class DegenerateWeightsWarning(UserWarning):
     """Weights do not have the intended effect.
 
-    Few rows carry most of the weight: the effective rows of a class are below a tenth
-    of its rows, and below 50; or one of at least ten rows has more than half of the
-    weight of its class, or of all rows. This is checked for each role, without factors
-    that are the same for a whole class. The message gives the number of effective rows.
-    Other reasons: the tail of the weights has no mean, or the mean ratio of two
-    densities is far above one.
+    Few rows have most of the weight: a class has fewer than 50 effective rows, and
+    these are less than a tenth of its rows; or one row, of ten or more, has more than
+    half of the weight of its class or of all rows. This is checked for each role,
+    without factors that are the same for a whole class. The message gives the number of
+    effective rows. Other reasons: the tail of the weights has no mean, or the mean
+    ratio of two densities is far above one.
 
     Another reason: weights have the index labels of X in another order ("The index of
     sample_weight ..."). They are used by position, as everywhere in scikit-learn. The

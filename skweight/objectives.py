@@ -32,10 +32,10 @@ class FocalObjective:
 
     Rows that a model predicts well have a smaller weight in the loss: the factor is
     :math:`(1 - p_t)^\gamma`, where :math:`p_t` is the probability of the label of the
-    row [1]_. The loss is not proper: its probabilities are too close to equal.
-    :class:`~skweight.calibration.FocalCalibrator` (``calibration="focal"``) corrects
-    them exactly. On tabular data the focal loss was not better than the log loss: read
-    :doc:`/user_guide/focal_loss` before using it.
+    row [1]_. The loss is not proper: the fitted probabilities are too close to each
+    other. :class:`~skweight.calibration.FocalCalibrator` (``calibration="focal"``)
+    corrects them exactly. On tabular data the focal loss was not better than the log
+    loss: read :doc:`/user_guide/focal_loss` before using it.
 
     With logits z, :math:`q = 1 - p_t` and
     :math:`v = q^\gamma - \gamma\, p_t\, q^{\gamma - 1} \log p_t`,
@@ -55,10 +55,10 @@ class FocalObjective:
 
     Notes
     -----
-    Gradient and Hessian (for several classes its diagonal) are exact. A Hessian below
-    1e-6 is raised to this value before it is multiplied by the weight of the row. A row
-    of weight 2 therefore counts as two rows, and a row of weight 0 is ignored. The time
-    is O(n k), without memory except for the result.
+    The gradient and the Hessian (its diagonal, for several classes) are exact. A
+    Hessian below 1e-6 is raised to this value before it is multiplied by the weight of
+    the row. A row of weight 2 therefore counts as two rows, and a row of weight 0 is
+    ignored. The time is O(n k), and only the result needs memory.
 
     CatBoost has this loss for two classes:
     ``loss_function="Focal:focal_alpha=0.5;focal_gamma=2"``.
@@ -93,7 +93,7 @@ class FocalObjective:
 
     # XGBoost and LightGBM require these names of the arguments.
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """Return gradient and Hessian of the loss in the raw scores.
+        """Return gradient and Hessian of the loss with respect to the raw scores.
 
         Parameters
         ----------
@@ -173,16 +173,15 @@ class FocalObjective:
         r"""Compute the derivatives of rows of several classes.
 
         h_k = v p_k (1 - p_k) - v' p_t (p_k - [k = t])^2, with v' the derivative of v;
-        (p_k - [k = t])^2 / q is at most q, so that v' q, which is finite, is enough.
+        (p_k - [k = t])^2 / q is at most q, so it is enough to compute v' q, which is
+        finite.
         """
         g = self.gamma
         rows = np.arange(scores.shape[0])
         labels = codes.astype(np.intp)
         logits = scores - scores[rows, labels][:, np.newaxis]
         np.clip(logits, -_FAR, _FAR, out=logits)
-        share = np.exp(
-            logits, out=logits
-        )  # of every class, divided by that of the label
+        share = np.exp(logits, out=logits)  # p of every class / p of the label
         share[rows, labels] = 0.0
         ratio = share.sum(axis=1)  # q / p_t
         p_own = 1.0 / (1.0 + ratio)
@@ -244,7 +243,7 @@ class FocalObjective:
         return (start - start.mean()).tolist()
 
     def _best_constant(self, log_frequency):
-        """Return log p that minimises the mean loss, for given class frequencies."""
+        """Return the log p that minimises the mean loss, given class frequencies."""
 
         def odds(shift):
             """Return log odds of every class, by bisection."""
@@ -264,7 +263,7 @@ class FocalObjective:
 
 
 def _power(q, exponent):
-    """Return q to an exponent; faster for 0, 1 and 2."""
+    """Return q to a power; exponents 0, 1 and 2 are faster."""
     if exponent == 2:
         return q * q
     if exponent == 1:

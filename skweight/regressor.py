@@ -49,15 +49,15 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         stabilizer. It is applied once to the population weights and once to the
         emphasis.
     conformal : {None, "split", "cross"}, default=None
-        Whether to keep residuals of held-out rows for `predict_interval`. Its intervals
-        contain the value with a requested probability. ``"split"``: the model is fitted
-        on the other rows, and the coverage is guaranteed. ``"cross"``: residuals of all
-        rows from fold models, and one model fitted on all rows. This costs k + 1 fits,
-        and the coverage is approximate.
+        Whether to keep residuals of held-out rows for `predict_interval`: intervals
+        that contain the value with a requested probability. ``"split"``: the model is
+        not fitted on the held-out rows, and the coverage is guaranteed. ``"cross"``:
+        residuals of all rows from fold models, and one model fitted on all rows. This
+        costs k + 1 fits, and the coverage is approximate.
     cv : int, splitter, iterable or None, default=None
         Which rows are held out for `conformal`. None: a fifth of the rows for
-        ``"split"``, five shuffled folds for ``"cross"``. Both keep ``groups`` together
-        if they are passed to `fit`. Rows of a time series need splits by time.
+        ``"split"``, five shuffled folds for ``"cross"``. Both keep the ``groups`` of
+        `fit` together. Rows of a time series need splits by time.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that accepts no weights: raise an error, or fit it
         on rows drawn in proportion to their weights. ``"resample"`` is a systematic
@@ -85,13 +85,13 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
     report_ : RegressionReport
         What the fit did to the rows, in words and numbers.
     feature_importances_ : ndarray of shape (n_features,)
-        The attributes of `estimator_`, if it has them.
+        Feature importances of `estimator_`, if there are any.
     coef_ : ndarray
         Coefficients of `estimator_`.
     n_features_in_ : int
         Number of features that `estimator_` saw, if it has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these, if available.
+        Names of these features, if available.
 
     Raises
     ------
@@ -99,18 +99,18 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         In `fit`, if `estimator` is a classifier.
     ValueError
         In `fit`, if weights or parameters cannot be used; the message says what was
-        expected, what came and what to do.
+        expected, what was passed and what to do.
     UnsupportedWeightsError
         In `fit`, if the estimator takes no weights and `unsupported` is "raise".
 
     See Also
     --------
     WeightedClassifier : The same for classifiers, with calibrated probabilities.
-    skweight.metrics.importance_weighted_scorer : Chooses a regressor for the target.
+    skweight.metrics.importance_weighted_scorer : Selects a model for the target rows.
 
     Notes
     -----
-    One fit of the strategy and one fit of the estimator, and k more for
+    One fit of the strategy and one fit of the estimator, and k more fits for
     ``conformal="cross"``. All other work is O(n log n).
 
     References
@@ -179,8 +179,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
         validation : tuple (X, y) or (X, y, sample_weight), default=None
             Rows that an early-stopping regressor monitors, with population weights.
         **fit_params : dict
-            ``groups``, one for each row: `validation_fraction` and the splits of
-            `conformal` keep them together. Row-wise information that the weighting
+            ``groups``, the group of each row: `validation_fraction` and the splits of
+            `conformal` keep a group together. Row-wise information that the weighting
             requests by name. All other arguments go to the `fit` of the estimator.
 
         Returns

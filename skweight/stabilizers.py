@@ -1,8 +1,8 @@
 """Stabilizers clip, cap, temper or smooth weights, and set their mean to 1.
 
 A stabilizer is a scikit-learn estimator without data: it has parameters, can be cloned
-and searched over, and has one method, ``stabilize(weights)``. The caller passes the raw
-weights of one role, once. Population weights and emphasis are stabilized separately.
+and searched over, and has one method, ``stabilize(weights)``. The caller stabilizes the
+raw population weights and the raw emphasis separately, each once.
 
 The order is always the same: temper or smooth the raw weights, then cap them, so that
 the cap holds at the end. The result has mean 1 over the rows of non-zero weight. The
@@ -70,14 +70,14 @@ class ClipStabilizer(BaseStabilizer):
     """Limit the largest weights to a threshold computed from the weights.
 
     The simplest way to limit a few large weights. The threshold is applied to the raw
-    weights. Normalising afterwards multiplies all of them. Use :class:`CapStabilizer`
-    for a bound that holds in the fit.
+    weights. Normalising afterwards multiplies all weights, so the largest may exceed
+    the threshold. Use :class:`CapStabilizer` for a bound that still holds in the fit.
 
     Parameters
     ----------
     method : {"truncated", "quantile", "median", "mean", "iqr"}, default="truncated"
         How the threshold is computed, see :func:`~skweight.weights.clip_weights`.
-        ``"truncated"`` is the square root of n times the mean.
+        ``"truncated"``: the mean times the square root of n.
     limit : float, default=None
         Quantile in (0, 1], or multiple > 0, in the unit of the method. Raising it clips
         less. None means the default of the method.
@@ -139,10 +139,10 @@ class CapStabilizer(BaseStabilizer):
 
 
 class ParetoStabilizer(BaseStabilizer):
-    """Replace the largest weights by their expectation under a fitted tail.
+    """Replace the largest weights with their expected values under a fitted tail.
 
-    Pareto smoothing for estimated density ratios. Weights without a continuous tail,
-    such as weights per class, are only normalised. So are fewer than 25 weights.
+    Pareto smoothing for estimated density ratios. Fewer than 25 weights, and weights
+    without a continuous tail (such as weights per class), are only normalised.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class ParetoStabilizer(BaseStabilizer):
 
     See Also
     --------
-    skweight.weights.pareto_diagnostics : Whether smoothing is enough.
+    skweight.weights.pareto_diagnostics : Shows whether smoothing is enough.
 
     Notes
     -----
@@ -184,7 +184,7 @@ class ParetoStabilizer(BaseStabilizer):
 
 
 class TemperStabilizer(BaseStabilizer):
-    """Flatten weights by a power, as little as an effective sample size allows.
+    """Flatten weights by a power, as little as an effective sample size requires.
 
     Use it to limit the cost of weighting: ``fraction=0.5`` keeps the information of
     half the rows. All weights change, not only the largest ones.
@@ -193,17 +193,17 @@ class TemperStabilizer(BaseStabilizer):
     ----------
     fraction : float, default=0.5
         Effective sample size to keep, as a share of the non-zero rows, in (0, 1].
-        Raising it flattens more. Weights that already reach it are unchanged.
+        Raising it flattens more. Weights that already have this size are unchanged.
     exponent : float, default=None
-        A fixed power in [0, 1] instead: 0 makes all non-zero weights equal, 1 leaves
-        them unchanged. ``fraction`` is then ignored.
+        A fixed power in [0, 1]: 0 makes all non-zero weights equal, 1 leaves them
+        unchanged. ``fraction`` is then ignored.
     cap : float, default=None
         Largest weight after tempering, as a multiple of the mean; at least 1. None
         means no cap.
 
     See Also
     --------
-    skweight.weights.temper_to_effective_sample_size : The same, with the exponent.
+    skweight.weights.temper_to_effective_sample_size : The same as a function.
 
     Notes
     -----
@@ -310,7 +310,7 @@ def resolve_stabilizer(spec):
 def map_of(raw, stable):
     """Return the points of a map that repeats the effect of a stabilizer.
 
-    Stabilizers keep the order of the weights, so the map is increasing, and linear
+    Stabilizers keep the order of the weights, so the map increases; it is linear
     between the points. A clip or a cap has three points, whatever the number of rows.
 
     Parameters
@@ -321,7 +321,7 @@ def map_of(raw, stable):
     Returns
     -------
     points : tuple of two ndarrays, or None
-        For ``numpy.interp``; None if all weights were multiplied by one number.
+        Points for ``numpy.interp``; None if all weights were multiplied by one number.
     """
     at, first = np.unique(raw, return_index=True)
     to = stable[first]

@@ -21,7 +21,7 @@ from skweight.delivery._draw import systematic_resample
 __all__ = ["BalancedBatches", "Streaming"]
 
 
-# Which power of the total weight of a row becomes its number of draws.
+# The mean number of draws of a row is its total weight to this power.
 DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
 
 # Strength of the emphasis as a function of the finished share of the warm-up.
@@ -44,38 +44,39 @@ class Streaming(BaseEstimator):
     mode : {"weight", "sample", "hybrid"}, default="weight"
         ``"weight"`` (s = 0): every row once, with its weight. This is exact, and suits
         learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows are
-        drawn by their weights. This suits stochastic gradients: large weights make
-        their steps uneven, and unstable at a large learning rate [1]_. ``"hybrid"`` (s
-        = 1/2): half of each.
+        drawn by their weights. This suits stochastic gradients: large weights would
+        make the steps uneven, or unstable at a large learning rate [1]_. ``"hybrid"``
+        (s = 1/2): rows are drawn by the square root of their weights, and weighted by
+        it.
     half_life : float, default=None
-        Number of rows after which a row counts half in the class masses. Lowering it
-        follows changes of class shares faster, but adds noise. None: nothing is
-        forgotten.
+        Number of rows after which an earlier row counts only half in the class masses.
+        Lowering it follows changes of class shares faster, but adds noise. None:
+        nothing is forgotten.
     warmup : int, default=None
         Number of rows over which emphasis grows from none to the full weights of the
         strategy. A gradient-based learner then first learns its features on original
         rows, before rare classes dominate (deferred re-weighting [3]_). Population
-        weights apply from the first row on. Rows of an earlier `fit` count. None: full
-        emphasis from the first row.
+        weights apply from the first row on. Rows of an earlier `fit` count towards this
+        number. None: full emphasis from the first row.
     schedule : {"linear", "step", "cosine"}, default="linear"
         How emphasis grows: evenly; all at once after `warmup` rows; slowly at both
         ends. Only used with a `warmup`.
 
     See Also
     --------
-    WeightedClassifier.partial_fit : Uses it.
-    BalancedBatches : Batches with exact class quotas, where all rows are at hand.
+    WeightedClassifier.partial_fit : Uses this object.
+    BalancedBatches : Batches with exact class quotas, if all rows are available.
 
     Notes
     -----
     Class shares are ratios of decaying sums, :math:`\sum_i \lambda^{n-i} [y_i = k]`
-    over their sum over k. That is a moving average whose start is corrected, as in Adam
-    [2]_: no empty past outweighs the first rows.
+    divided by the sum of these sums over k. This is a moving average with a corrected
+    start, as in Adam [2]_: the time before the first row has no influence.
 
     With `warmup` T, row t has the emphasis :math:`e_t^{a(t)}`, divided by its mean over
-    the population, with :math:`a(t) = t / T`, :math:`[t \ge T]`, or :math:`(1 -
-    \cos(\pi t / T)) / 2`, and 1 from T on. ``calibration="prior"`` inverts the total
-    emphasis of all rows so far.
+    the population. For the three schedules, :math:`a(t)` is :math:`t / T`, :math:`[t
+    \ge T]`, and :math:`(1 - \cos(\pi t / T)) / 2`; from T on it is 1.
+    ``calibration="prior"`` inverts the total emphasis of all rows so far.
 
     References
     ----------
@@ -123,7 +124,7 @@ class Streaming(BaseEstimator):
             check_number(self.warmup, name="warmup", low=1)
 
     def strength(self, rows):
-        """Return the exponent of the emphasis after so many rows.
+        """Return the exponent of the emphasis after given numbers of rows.
 
         Parameters
         ----------
@@ -147,7 +148,7 @@ class Streaming(BaseEstimator):
 
 
 def resolve_streaming(spec):
-    """Turn what ``streaming=`` takes into a :class:`Streaming`."""
+    """Return the :class:`Streaming` for a value of ``streaming=``."""
     if isinstance(spec, Streaming):
         return spec
     if isinstance(spec, str) and spec in DRAWN_SHARE:
@@ -164,13 +165,13 @@ class BalancedBatches:
     Use it for learners that are fitted batch by batch: loops over ``partial_fit``, and
     the ``DataLoader`` of PyTorch, as its ``batch_sampler`` (PyTorch itself is not
     needed). Weights on the rows of a batch make the steps of gradient descent uneven,
-    or even unstable. Drawing rows in proportion to their weights has the same mean
-    gradient and even steps [1]_.
+    or even unstable. Drawing rows in proportion to their weights gives the same mean
+    gradient with even steps [1]_.
 
     A batch of m rows has :math:`m \, q_k / \sum_j q_j` rows of class k, with quotas
     :math:`q`. If this is not a whole number, it is rounded up in some batches and down
-    in others, so that no batch and no total is off by a row. Over an epoch, row i of
-    class k with :math:`m_k` draws comes
+    in others, so that every batch and every total is exact to less than one row. If
+    class k has :math:`m_k` draws in an epoch, row i of this class is drawn
 
     .. math:: \lfloor m_k w_i / \textstyle\sum_{j \in k} w_j \rfloor
 
@@ -184,15 +185,14 @@ class BalancedBatches:
         Rows in a batch. Raising it makes steps less noisy and fewer.
     weights : array-like of shape (n_samples,), default=None
         How often rows of one class are drawn relative to each other. Class shares
-        depend on them only if `quotas` is ``"proportional"``. None: all rows alike. A
-        row of weight zero is never drawn.
+        depend on the weights only if `quotas` is ``"proportional"``. None: equal
+        weights. A row of weight zero is never drawn.
     quotas : None, "proportional" or dict, default=None
         Shares of the classes in every batch. None: equal shares. ``"proportional"``: in
         proportion to the total weights of the classes. A dict ``{label: share}`` gives
         rows per batch, or shares in any other unit.
     n_batches : int, default=None
-        Batches in an epoch. None: as many as needed to draw as many rows as `y` has,
-        over all ranks.
+        Batches in an epoch. None: all ranks together draw as many rows as `y` has.
     rank : int, default=0
         Number of this process in distributed training, from 0. Each rank gets its own
         batches of the same epoch. The quotas hold for each rank.
@@ -209,9 +209,9 @@ class BalancedBatches:
     quotas_ : ndarray of shape (n_classes,)
         Rows of every class in a batch, on average.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Share of every class in the batches, over its share of the total weight. A
-        :class:`~skweight.calibration.PriorCalibrator` needs it to correct
-        probabilities.
+        Share of every class in the batches, divided by its share of the total weight. A
+        :class:`~skweight.calibration.PriorCalibrator` corrects probabilities with these
+        factors.
     epoch : int
         Number of the next epoch.
 
@@ -293,7 +293,7 @@ class BalancedBatches:
         self.epoch = 0
 
     def set_epoch(self, epoch):
-        """Set the epoch of the next iteration, to continue with it or to repeat it.
+        """Set the epoch of the next iteration, to resume or repeat an epoch.
 
         Parameters
         ----------
@@ -361,15 +361,15 @@ class BalancedBatches:
         return shares / shares.sum()
 
     def _draw(self, rows, n_draws, rng):
-        """Return rows of one class as often as their weights ask, evenly spread."""
+        """Return draws of rows of one class in proportion to weights, evenly spread."""
         rows = rng.permutation(rows)
         weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
         if not n_draws:
             return rows[:0]
         drawn = systematic_resample(weights, n_draws, random_state=rng)
         times = np.bincount(drawn, minlength=rows.size)
-        # Draw j of c lies in the j-th of c equal parts of the epoch. A row that is
-        # drawn often is thus not twice in one batch.
+        # If a row is drawn c times, each of c equal parts of the epoch has one of these
+        # draws. The row is thus not twice in one batch.
         first = np.cumsum(times) - times
         turn = np.arange(drawn.size) - first[drawn]
         place = (turn + rng.uniform(size=rows.size)[drawn]) / times[drawn]
@@ -377,7 +377,7 @@ class BalancedBatches:
 
 
 def apportion(quotas, n_batches):
-    """Return rows per batch and class: whole numbers that keep to fractional quotas.
+    """Return rows per batch and class: whole numbers that follow fractional quotas.
 
     Parameters
     ----------
@@ -396,8 +396,8 @@ def apportion(quotas, n_batches):
     due = np.zeros(quotas.size)
     for batch in range(n_batches):
         due = due + quotas
-        # A value counts as a whole number if it differs from one by rounding errors
-        # only.
+        # A value counts as whole if only rounding errors separate it from a whole
+        # number.
         counts = np.maximum(np.floor(due + 1e-9), 0).astype(np.intp)
         rest = size - counts.sum()
         if rest > 0:

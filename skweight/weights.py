@@ -1,8 +1,8 @@
 """Pure functions on weight vectors: normalise, measure, clip, cap, temper, smooth.
 
-Weights fail silently: a few rows can dominate a fit without any error. These functions
-measure and correct this. None needs an estimator, none changes its input, and each
-costs O(n log n) at most.
+Bad weights raise no error, even if a few rows dominate a fit. These functions measure
+and correct this. They need no estimator, do not change their input, and cost O(n log n)
+at most.
 
 Rows of weight zero count as absent: they stay zero, and means, medians and quantiles
 are computed from the other rows. Three exceptions are documented: the design effect,
@@ -42,8 +42,8 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 
     Regularisation strengths, leaf sizes and bootstrap draws depend on the scale of the
     weights. So normalise last, before weights reach an estimator. Only ratios between
-    rows (of one group) are preserved. The mean of density ratios is lost; it shows how
-    much of the target is missing.
+    rows (of one group) are preserved. The mean is lost; for density ratios, the mean
+    shows how much of the target is missing.
 
     .. math:: v_i = w_i \frac{\sum_{j \in g(i)} s_j}{\sum_{j \in g(i)} s_j w_j}
 
@@ -59,8 +59,8 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
         equals its share of the rows again. A group without any weight, or without any
         ``sample_weight``, gets zero.
     sample_weight : array-like of shape (n_samples,), default=None
-        How many rows each row stands for in the mean. Only this weight counts then,
-        also for rows of weight 0. None counts every row of non-zero weight once.
+        How many rows each row stands for in the mean. The mean then includes rows of
+        weight 0. With None, every row of non-zero weight counts once.
 
     Returns
     -------
@@ -106,11 +106,11 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 
 
 def effective_sample_size(weights, *, log=False, by=None):
-    r"""Return Kish's effective sample size: how many equal rows the weights are worth.
+    r"""Return Kish's effective sample size: the rows of equal weight that tell as much.
 
     A weighted mean has the variance of an unweighted mean over that many rows. Compare
-    it with n: if it is a tenth of n, nine of ten rows add no information. It cannot
-    detect that rows for a part of the population are missing.
+    this size with n: if it is a tenth of n, nine of ten rows add no information. It
+    cannot show that rows for a part of the population are missing.
 
     .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
 
@@ -129,7 +129,7 @@ def effective_sample_size(weights, *, log=False, by=None):
     -------
     n_effective : float or dict
         Between 1 and the number of non-zero weights; ``{label: n_effective}`` with
-        ``by``, where a group without any weight has 0.
+        ``by``; a group without any weight has 0.
 
     Raises
     ------
@@ -168,12 +168,12 @@ def effective_sample_size(weights, *, log=False, by=None):
 def design_effect(weights, *, log=False, by=None):
     r"""Return the factor by which weighting inflates the variance of a mean.
 
-    A design effect of 4 halves the precision: the weights cost three rows of four.
+    A design effect of 4 doubles the standard error, as if three of four rows were lost.
 
     .. math:: d = n / n_{eff} = 1 + \mathrm{CV}^2(w)
 
-    with CV the standard deviation of the weights over their mean. Rows of weight zero
-    count in n: they were collected but add no information.
+    with CV the standard deviation of the weights divided by their mean. Rows of weight
+    zero count in n: they were collected but add no information.
 
     Parameters
     ----------
@@ -187,8 +187,8 @@ def design_effect(weights, *, log=False, by=None):
     Returns
     -------
     effect : float or dict
-        1 for equal weights, at most n; ``{label: effect}`` with ``by``, where a
-        group without any weight has NaN.
+        1 for equal weights, at most n; ``{label: effect}`` with ``by``; a group without
+        any weight has NaN.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def design_effect(weights, *, log=False, by=None):
 
     See Also
     --------
-    effective_sample_size : The number of rows that is left.
+    effective_sample_size : n divided by the design effect.
 
     Notes
     -----
@@ -341,8 +341,8 @@ def cap_weights(weights, cap):
     Raises
     ------
     ValueError
-        If weights are negative, not finite or all zero, or if ``cap`` is below 1,
-        which no weights of mean 1 satisfy.
+        If weights are negative, not finite or all zero, or if ``cap`` is below 1
+        (weights of mean 1 cannot all be below 1).
     TypeError
         If ``cap`` is not a number.
 
@@ -352,9 +352,9 @@ def cap_weights(weights, cap):
 
     Notes
     -----
-    O(n log n) for one sort. The number of capped rows j is then the smallest for which
-    :math:`s_j = (n - c j) / \sum_{i > j} w_{(i)}`, with weights in descending order,
-    leaves :math:`s_j w_{(j+1)} \le c`.
+    O(n log n) for one sort. Let :math:`w_{(i)}` be the weights in descending order, and
+    :math:`s_j = (n - c j) / \sum_{i > j} w_{(i)}`. The number of capped rows is the
+    smallest j with :math:`s_j w_{(j+1)} \le c`.
 
     Examples
     --------
@@ -377,7 +377,7 @@ def cap_weights(weights, cap):
     uncapped_total = np.cumsum(ordered)
     n_capped = n - 1 - np.arange(n)
     mass_left = n - cap * n_capped
-    # The number of capped rows decreases along this array, so the last valid one is
+    # The number of capped rows decreases along this array, so the last valid number is
     # used.
     fits = mass_left * ordered <= cap * uncapped_total
     last = n - 1 - int(np.argmax(fits[::-1]))
@@ -387,10 +387,11 @@ def cap_weights(weights, cap):
 
 
 def temper_weights(weights, exponent):
-    r"""Flatten weights by a power between 0 (all equal) and 1 (as they are).
+    r"""Flatten weights by a power between 0 (all equal) and 1 (unchanged).
 
-    A compromise between no weights and full weights. Half-way, most of the bias is
-    often removed with a fraction of the variance. Zeros stay zero, also at exponent 0.
+    A compromise between no weights and full weights. An exponent of 0.5 often removes
+    most of the bias with a fraction of the variance. Zeros stay zero, also at exponent
+    0.
 
     .. math:: v_i = w_i^\tau
 
@@ -444,8 +445,8 @@ def temper_weights(weights, exponent):
 def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False):
     r"""Flatten weights as little as needed to keep an effective sample size.
 
-    Use it to set the cost of the weights instead of guessing a power: 0.5 keeps the
-    information of half the rows.
+    Use it to set the cost of the weights instead of guessing a power: ``fraction=0.5``
+    keeps the information of half the rows.
 
     .. math:: \tau = \max \{ t \in [0, 1] : n_{eff}(w^t) \ge \rho n \}
 
@@ -462,8 +463,8 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
     Returns
     -------
     tempered : ndarray of shape (n_samples,)
-        The weights to the power :math:`\tau`, not normalised. A copy if the weights
-        already meet the bound.
+        The weights to the power :math:`\tau`, not normalised. An unchanged copy if the
+        effective sample size is already large enough.
     exponent : float
         The power :math:`\tau`, only if ``return_exponent`` is True.
 
@@ -477,13 +478,13 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
 
     See Also
     --------
-    temper_weights : With a given exponent.
+    temper_weights : Uses a given exponent.
 
     Notes
     -----
     O(n) per step of a bisection in log space, 40 steps. The effective sample size falls
-    as the exponent rises, so the solution is unique. The end of the bracket that keeps
-    the bound is returned.
+    as the exponent rises, so the solution is unique. The result is the end of the last
+    interval at which the bound holds.
 
     Examples
     --------
@@ -545,10 +546,10 @@ def _kish(weights, log, by):
 
 
 def _tempered_kish(log_weights, exponent):
-    """Return the effective sample size of a power of weights of at most 1."""
+    """Return the effective sample size of weights to a power; weights are at most 1."""
     flattened = np.exp(exponent * log_weights)
     total = flattened.sum()
-    # Not a BLAS product: its threads are slow on a busy machine.
+    # Not a BLAS product, because BLAS threads are slow on a busy machine.
     flattened *= flattened
     return total**2 / flattened.sum()
 
@@ -570,6 +571,6 @@ def _relative_weights(weights, codes, n_groups, *, log=False):
 
 def _sum_by(values, codes, n_groups):
     """Return the sum of the values of every group."""
-    if n_groups == 1:  # pairwise summation is one or two digits better than bincount
+    if n_groups == 1:  # pairwise sums are one or two digits more exact than bincount
         return values.sum(keepdims=True)
     return np.bincount(codes, weights=values, minlength=n_groups)

@@ -117,7 +117,7 @@ class ExpectedCostDecision(BaseDecision):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            Row-wise arrays that the costs name.
+            Row-wise arrays that the costs request by name.
         """
         self.n_unreasonable_ = check_costs(self.cost, X, classes, metadata)
 
@@ -196,7 +196,7 @@ def check_costs(cost, X, classes, metadata):
     classes : array-like of shape (n_classes,)
         All labels.
     metadata : dict
-        Row-wise arrays that the costs name.
+        Row-wise arrays that the costs request by name.
 
     Returns
     -------

@@ -117,7 +117,7 @@ class TunedDecision(BaseDecision):
         classes : array-like of shape (n_classes,)
             All labels.
         **metadata : dict
-            Row-wise arrays that the costs name.
+            Row-wise arrays that the costs request by name.
         """
         if self.cost is not None:
             cost = as_cost_matrix(self.cost, labels=classes)
