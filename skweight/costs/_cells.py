@@ -31,10 +31,10 @@ class Cells:
     Attributes
     ----------
     entries : tuple of tuple of Entry
-        ``entries[k][j]`` is the cost of deciding j if k is true.
+        ``entries[k][j]`` is the cost of deciding j if the label is k.
     labels : tuple or None
-        True labels, in the order of the rows. None for two rows, negative first, if the
-        other label is not known yet.
+        True labels, in the order of the rows. None if there are two rows, negative
+        first, and the other label is not known yet.
     pos_label : object
         The positive label, if it was given.
     further : tuple
@@ -93,7 +93,7 @@ class Cells:
         ]
 
     def known(self):
-        """Return the cells, if both labels are known."""
+        """Return the cells; raise if a label is not known."""
         if self.labels is None:
             raise ValueError(
                 "This binary cost matrix does not know the other label yet. Use "
@@ -174,7 +174,7 @@ class Cells:
     def codes(self, y):
         """Return the position of every label among the labels of the matrix.
 
-        If the other label is not known, negative is 0 and positive is 1.
+        If only the positive label is known, negative is 0 and positive is 1.
         """
         y = check_labels(y, owner="CostMatrix")
         present = [plain(label) for label in encode_labels(y)[0]]

@@ -45,7 +45,7 @@ class Entry:
         return words if self.factor == 1 else f"{self.factor:g} x {words}"
 
     def values(self, X, metadata, *, cell):
-        """Return the cost: a number, or one per row of X.
+        """Return the cost: a number, or a number for each row of X.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Objects that never change: equal by value, hashable, and returned as own copies."""
+"""Objects that never change: equal by value, hashable, never copied."""
 
 
 class Immutable:

@@ -46,14 +46,14 @@ def cell_name(true, decided):
 
 
 def find_pos_label(pos_label, classes):
-    """Return the positive label, which has a default for 0/1, -1/1 and booleans only.
+    """Return the positive label, by default only for 0/1, -1/1 and booleans.
 
     Parameters
     ----------
     pos_label : object
         The label from the user, or None.
     classes : list
-        Known labels, as plain Python values. One of the two may be missing.
+        Known labels, as plain Python values. One of the two labels may be missing.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def find_pos_label(pos_label, classes):
 
 
 def order_of_two(pos_label, classes):
-    """Return the position, negative 0 and positive 1, of each of two classes."""
+    """Return for each of two classes its position: 0 if negative, 1 if positive."""
     if len(classes) == 1:
         raise ValueError(
             f"CostMatrix.binary speaks of two labels, and y has 1 class: "
@@ -96,7 +96,7 @@ def order_of_two(pos_label, classes):
 
 
 def positive_among(pos_label, labels):
-    """Return the positive label among the known labels, two at most."""
+    """Return the positive label among at most two known labels."""
     positive = find_pos_label(pos_label, labels)
     others = [label for label in labels if label != positive]
     if len(others) > 1:

@@ -17,10 +17,10 @@ class CostMatrix(Immutable):
     r"""Costs of decisions, given the true label.
 
     All constructors name the true labels and the decisions. A plain array raises an
-    error, because both orders of its axes are common. The object is immutable. A cost
-    is a number, the name of a column of X, a callable of X, or row-wise metadata. Costs
-    may therefore differ between rows. A decision is a label, or something that is not a
-    label, such as to ask a human.
+    error, because its rows may be true labels or decisions. The object is immutable. A
+    cost is a number, the name of a column of X, a callable of X, or row-wise metadata.
+    Costs may therefore differ between rows. A decision is a label, or something that is
+    not a label, such as to ask a human.
 
     The expected cost of deciding :math:`j`, and the decision, are
 
@@ -39,7 +39,7 @@ class CostMatrix(Immutable):
     labels : tuple or None
         Class labels. None for a binary matrix if the other label is not known yet.
     decisions : tuple or None
-        All decisions: the labels, in their order, then other decisions.
+        All decisions: the labels in the order of `labels`, then other decisions.
     pos_label : object
         Positive label of a binary matrix, to which `fp` and `fn` refer.
     columns : list of str or int
@@ -52,7 +52,7 @@ class CostMatrix(Immutable):
     Raises
     ------
     TypeError
-        If it is called with an array, because its axes have no names.
+        If `costs` is an array, because the axes of an array have no names.
 
     See Also
     --------
@@ -61,8 +61,8 @@ class CostMatrix(Immutable):
 
     Notes
     -----
-    Costs may be negative, and a wrong decision may be cheaper than the right one. A
-    constant that is added to the costs of one *true* class changes no decision. A
+    Costs may be negative, and a wrong decision may be cheaper than the right decision.
+    A constant that is added to the costs of one *true* class changes no decision. A
     constant that is added to the costs of a decision may change it. If labels and other
     decisions have different types, decisions are returned in an array of dtype object.
     Time and memory are O(n K D) for n rows, K classes and D decisions.
@@ -128,19 +128,20 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            The other label is set when the matrix is used with labels.
+            The negative label is set when the matrix is used with labels.
         """
         return cls._of(read_binary(fp, fn, tp, tn, pos_label))
 
     @classmethod
     def from_dict(cls, costs, *, default_correct=0.0):
-        """Create costs from a nested dict: outer keys are true, inner keys are decided.
+        """Create costs from a nested dict: true labels outside, decisions inside.
 
         Parameters
         ----------
         costs : dict {true label: {decided label: cost}}
             Costs of all wrong decisions. An inner key that is not an outer key, such as
-            "ask", is a decision that is not a label. Every outer key needs its cost.
+            "ask", is a decision that is not a label. Every outer key needs a cost for
+            this decision.
         default_correct : float, default=0.0
             Cost of right decisions that are not in the dict.
 
@@ -223,7 +224,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Symmetric costs, zero for a right decision.
+            Symmetric costs; a right decision costs zero.
         """
         check_number(power, name="power", low=0, include="neither")
         labels = list(labels)
@@ -265,7 +266,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            A new matrix; this one does not change.
+            A new matrix; the old matrix does not change.
         """
         return self._of(self._cells.with_decision(plain(decision), cost))
 
@@ -283,7 +284,7 @@ class CostMatrix(Immutable):
 
     @property
     def pos_label(self):
-        """Positive label, to which `fp` and `fn` refer; None if not given."""
+        """Positive label, to which `fp` and `fn` refer; None if no label was given."""
         return self._cells.pos_label
 
     @property
@@ -361,14 +362,15 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows, if costs are read from columns or computed.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
         costs : ndarray of shape (n_classes, n_decisions) or \
                 (n_samples, n_classes, n_decisions)
-            One matrix per row only if a cost differs between rows. If a binary matrix
-            does not know its labels, the negative class is first.
+            One matrix per row if a cost differs between rows; otherwise a single
+            matrix. The negative class is first if a binary matrix does not know its
+            labels.
         """
         cells = self._cells.values(X, metadata)
         flat = np.broadcast_arrays(*(cost for row in cells for cost in row))
@@ -386,7 +388,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             The same rows, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
@@ -418,12 +420,12 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             The same rows, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
         decisions : ndarray of shape (n_samples,)
-            Ties go to the more probable label, then to the first.
+            Ties go to the more probable label, then to the first label.
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
@@ -439,7 +441,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             The same rows, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
@@ -460,7 +462,7 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             The same rows, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
@@ -479,23 +481,23 @@ class CostMatrix(Immutable):
         """Return the class weights that are closest to the costs.
 
         Weights can express a matrix exactly only if all mistakes about a true class
-        cost the same, as with two classes. Costs that differ between rows are averaged
-        first. Decisions that are not labels are ignored.
+        cost the same; this is so with two classes. Costs that differ between rows are
+        averaged first. Decisions that are not labels are ignored.
 
         Parameters
         ----------
         method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
-            ``"log_ls"``: ratios closest to the cost ratios of all pairs on the log
-            scale. ``"sum"`` and ``"max"``: total and largest cost of the mistakes about
-            a class. ``"zhou_liu"``: the weights that match the ratios of all pairs; an
-            error if there are none. ``"auto"``: exact weights if they exist, else
-            ``"log_ls"`` with a warning.
+            ``"log_ls"``: weights whose ratios are closest to the cost ratios of all
+            pairs of classes, on the log scale. ``"sum"`` and ``"max"``: total and
+            largest cost of the mistakes about a class. ``"zhou_liu"``: weights that
+            match the cost ratios of all pairs; an error if there are none. ``"auto"``:
+            exact weights if they exist; otherwise ``"log_ls"`` with a warning.
         X : array-like of shape (n_samples, n_features), default=None
             Rows over which costs are averaged, if costs differ between rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of those rows.
+            Population weights of the rows of `X`.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
@@ -518,7 +520,7 @@ class CostMatrix(Immutable):
         return dict(zip(self.labels, weights.tolist(), strict=True))
 
     def sample_weight(self, X, y, *, normalize=True, **metadata):
-        """Return row weights from the costs (regret), with a mean of one.
+        """Return row weights from the costs, with a mean of one.
 
         The weight of a row is the cost of the worst label minus the cost of the true
         label. If another label is cheaper than the true label, the weight is zero, and
@@ -534,7 +536,7 @@ class CostMatrix(Immutable):
             Whether to scale the weights to a mean of one. False returns amounts of
             money.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
@@ -561,7 +563,7 @@ class CostMatrix(Immutable):
             Labels of the rows. They are needed to count rows in which all decisions
             cost the same or another decision is cheaper.
         **metadata : dict
-            Row-wise arrays that the matrix names.
+            Row-wise arrays that the matrix requests by name.
 
         Returns
         -------
@@ -574,7 +576,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def _instances(cls, labels):
-        """Return costs under which mistakes about later labels cost more."""
+        """Return costs with higher costs of mistakes about later labels."""
         return [
             cls.from_dict(dearer_costs(labels, last)) for last in (9.0, cls.column(0))
         ]

@@ -43,7 +43,7 @@ def read_binary(fp, fn, tp=0.0, tn=0.0, pos_label=None):
 
 
 def read_nested(costs, default_correct=0.0):
-    """Return the cells of a nested dict, outer keys true, inner keys decided."""
+    """Return the cells of a nested dict ``{true: {decided: cost}}``."""
     if not hasattr(costs, "items") or not all(
         hasattr(row, "items") for row in costs.values()
     ):
@@ -120,7 +120,7 @@ def read_array(costs, labels, rows):
 
 
 def two_readings(costs, labels=None, name="cost"):
-    """Return the error message for an array, with both ways to read it."""
+    """Return the error message for an array, with both ways to read the array."""
     table = np.asarray(costs, dtype=object)
     square = table.ndim == 2 and table.shape[0] == table.shape[1] and len(table) > 1
     if not square:

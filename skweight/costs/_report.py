@@ -1,4 +1,4 @@
-"""Report whether a cost matrix is reasonable, and whether weights express it."""
+"""Report whether a cost matrix is reasonable, and can be expressed by weights."""
 
 from dataclasses import asdict, dataclass
 
@@ -18,30 +18,29 @@ class CostReport:
     labels : list
         Class labels.
     kind : {"insensitive", "class", "instance"}
-        "insensitive" if all mistakes cost the same, "class" if costs depend on the
-        classes only, "instance" if they differ between rows.
+        "insensitive": all mistakes cost the same. "class": costs depend on the classes
+        only. "instance": costs differ between rows.
     n_rows : int
         Number of rows checked; 1 for a matrix that is the same for all rows.
     n_unreasonable : int
-        Rows in which a wrong decision costs less than the right one.
+        Rows in which a wrong decision costs less than the right decision.
     n_dominated : dict {decision: int}
-        Rows in which the decision is never better than all others. It is not chosen in
-        these rows, for any probabilities. With three or more classes, a row is counted
-        only if a single other decision is never worse.
+        Rows in which the decision is not chosen for any probabilities, because it is
+        never cheaper than all others. With three or more classes, a row is counted only
+        if a single other decision is never worse.
     exact : bool
-        Whether class weights (row weights, for costs per row) are equivalent to the
-        matrix. This is so if every mistake about a true class costs the same, and all
-        decisions are labels.
+        Whether class weights are equivalent to the matrix (if costs differ between
+        rows: row weights). The condition is that all mistakes about a true class cost
+        the same, and that all decisions are labels.
     consistent : bool or None
         Whether one set of class weights matches the cost ratio of every pair of
-        classes. This is necessary for `exact`, but not sufficient. None for costs per
-        row.
+        classes. This condition is necessary for `exact`, but not sufficient. None if
+        costs differ between rows.
     rank : int or None
-        Rank of the system of all pairs. It is below the number of classes if
-        `consistent`.
+        Rank of the linear system of all pairs. If `consistent`, the rank is below the
+        number of classes.
     n_zero : int or None
-        Rows in which all decisions cost the same given their label; None without
-        labels.
+        Rows in which all decisions cost the same, given the label; None without labels.
     n_flipped : int or None
         Rows in which another decision is cheaper than the label.
 
@@ -65,7 +64,7 @@ class CostReport:
 
     @property
     def reasonable(self):
-        """Whether the right decision is the cheapest one in all rows."""
+        """Whether the right decision is the cheapest decision in all rows."""
         return self.n_unreasonable == 0
 
     def to_dict(self):

@@ -1,6 +1,6 @@
 """The arithmetic of cost matrices: risks, decisions, and the closest weights.
 
-In all functions ``costs[..., k, j]`` is the cost of deciding j if k is true.
+In all functions ``costs[..., k, j]`` is the cost of deciding j if the true label is k.
 `CostMatrix` handles labels, columns and messages.
 """
 
@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-# Risks closer than this, relative to the largest cost, are a tie. For example, the sum
-# 0.3 * 3 + 0.2 * 6 is the same number as 0.5 + 0.2 * 8, but not the same double.
+# Risks that differ by less than this, relative to the largest cost, are a tie. For
+# example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but not as doubles.
 TIE = 1e-12
 
 
@@ -29,7 +29,7 @@ def of_labels(costs):
 
 
 def choose(risk, proba):
-    """Return the column of lowest risk; ties go to the more probable label, then first.
+    """Return the column of lowest risk; ties go to the more probable, then first label.
 
     Parameters
     ----------
@@ -54,11 +54,11 @@ def choose(risk, proba):
 
 
 def dominated(costs):
-    """Return which decisions are never the best, for any probabilities.
+    """Return which decisions are not the best for any probabilities.
 
     Decision m is dominated if some decision n never costs more, and costs less for at
-    least one true class. With two classes, m is also dominated if at every probability
-    some other decision is cheaper.
+    least one true class. With two classes, m is also dominated if, for every
+    probability, another decision is cheaper (not always the same one).
 
     Parameters
     ----------
@@ -80,11 +80,12 @@ def dominated(costs):
 
 
 def _never_cheapest(difference, m):
-    """Return whether a decision costs more than the best other at every probability.
+    """Return whether, for all probabilities, another decision is cheaper than this one.
 
-    ``difference[..., k, n]`` is its cost minus the cost of decision n if k is true. Its
-    smallest excess over the best other decision is at a probability of the second class
-    of 0 or 1, or where two of the other decisions cost the same.
+    ``difference[..., k, n]`` is the cost of this decision minus the cost of decision n
+    if the true label is k. The cost above the best other decision is smallest where the
+    probability of the second class is 0 or 1, or where two other decisions cost the
+    same.
     """
     others = np.delete(difference, m, axis=-1)
     best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))
@@ -104,14 +105,14 @@ def off_diagonal(n_classes):
 
 
 def unreasonable(costs):
-    """Return for every matrix whether a wrong label is cheaper than the right one."""
+    """Return for every matrix whether a wrong label is cheaper than the right label."""
     excess = regret(of_labels(costs))
     wrong = excess[..., off_diagonal(excess.shape[-1])]
     return (wrong < 0).any(axis=-1)
 
 
 def check_length(cost, n_rows, where):
-    """Raise if a cost per row does not have the length of these rows."""
+    """Raise if a cost per row has another length than the rows."""
     if np.ndim(cost) and np.size(cost) != n_rows:
         raise ValueError(
             f"{where} and the costs have {np.size(cost)}. Pass the X of exactly these "

@@ -1,6 +1,7 @@
 """The weights that are closest to a cost matrix.
 
-In all functions ``costs[..., k, j]`` is the cost of deciding label j if k is true.
+In all functions ``costs[..., k, j]`` is the cost of deciding label j if the true label
+is k.
 """
 
 import numpy as np
@@ -91,7 +92,7 @@ def stakes(costs, codes):
 def is_row_constant(costs):
     """Return whether every mistake about a true class costs the same.
 
-    Only in this case class weights are equivalent to the matrix.
+    Class weights are equivalent to the matrix only in this case.
     """
     excess = regret(costs)
     n_classes = excess.shape[-1]
@@ -103,7 +104,7 @@ def is_row_constant(costs):
 
 
 def pair_matrix(costs):
-    """Return the linear system whose solution are weights equivalent to the costs.
+    """Return the linear system that is solved by weights equivalent to the costs.
 
     The row for classes i < j is ``w_i c_ji = w_j c_ij``.
 
@@ -122,7 +123,7 @@ def pair_matrix(costs):
 
 
 def pair_rank(costs):
-    """Return the rank of the system, and its null vector if there is one."""
+    """Return the rank of the system, and the null vector if the system has one."""
     system = pair_matrix(costs)
     lengths = np.linalg.norm(system, axis=1, keepdims=True)
     system = system / np.where(lengths > 0, lengths, 1.0)
@@ -156,9 +157,9 @@ def regret_weights(costs, codes):
     Returns
     -------
     weights : ndarray of shape (n_samples,)
-        Cost of the worst decision minus that of the label. Zero where another decision
-        is cheaper than the label, because a weight cannot make the learner decide
-        against the label.
+        Cost of the worst decision minus cost of the label. Zero if another decision is
+        cheaper than the label, because a weight cannot make the learner decide against
+        the label.
     flipped : ndarray of shape (n_samples,), dtype bool
         The rows in which another decision is cheaper than the label.
     """

@@ -20,7 +20,7 @@ class HeldOutRows(NamedTuple):
     Attributes
     ----------
     proba : ndarray of shape (n_samples, n_classes) or None
-        Probabilities, calibrated if the classifier calibrates.
+        Probabilities; calibrated if the classifier has a calibration.
     y : ndarray of shape (n_samples,) or None
         Labels.
     sample_weight : ndarray of shape (n_samples,) or None
@@ -70,16 +70,16 @@ class BaseDecision(Documented, ReadOnce):
     ``_learn(held_out, class_multiplier)``. If it learns from :class:`HeldOutRows`, it
     sets ``needs_held_out_rows = True``. The classifier then computes these rows once
     for the calibrator and the decision. If the rule is a threshold on the probability
-    of the second of two classes, the subclass sets ``threshold_``. If decisions may be
-    other than labels, such as to ask a human, ``_further()`` returns their names. Their
-    positions follow the positions of the classes.
+    of the second of two classes, the subclass sets ``threshold_``. If some decisions
+    are not labels, such as to ask a human, ``_further()`` returns the names of these
+    decisions. Their positions follow the positions of the classes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        The possible results of `decide`: the labels, then other decisions.
+        The possible results of `decide`: first the labels, then other decisions.
 
     Examples
     --------
@@ -94,14 +94,14 @@ class BaseDecision(Documented, ReadOnce):
     array(['no', 'yes'], dtype='<U3')
     """
 
-    # Whether `fit` learns from probabilities of rows the model was not fitted on.
+    # Whether `fit` learns from probabilities of rows that the model was not fitted on.
     needs_held_out_rows = False
 
-    # Whether the rule requires probabilities of the population. Emphasis that was not
-    # removed from the probabilities would then count twice.
+    # Whether the rule requires probabilities of the population. If so, emphasis that
+    # was not removed from the probabilities would count twice.
     needs_true_probabilities = False
 
-    # The classifier passes everything except the metadata that a decision names.
+    # The classifier passes these arguments itself, so they need no request.
     __metadata_request__fit: ClassVar = dict.fromkeys(
         ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )
@@ -127,12 +127,12 @@ class BaseDecision(Documented, ReadOnce):
         y : array-like of shape (n_samples,), default=None
             Labels of the held-out rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of the held-out rows. Never emphasis.
+            Population weights of the held-out rows, without emphasis.
         classes : array-like of shape (n_classes,)
             All labels, in the order of the columns of `proba`.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class as the learner saw it over its population mass;
-            None means ones.
+            Training mass of each class for the learner, divided by the population mass
+            of the class; None means ones.
         prevalence : array-like of shape (n_classes,), default=None
             Share of each class in the population. None computes it from `y` and
             `sample_weight`, if they are given.
@@ -180,7 +180,7 @@ class BaseDecision(Documented, ReadOnce):
         Parameters
         ----------
         prevalence : array-like of shape (n_classes,)
-            Share of each class in that population.
+            Share of each class in the other population.
         """
 
     def decide(self, proba, X=None, **metadata):
@@ -249,8 +249,8 @@ class BaseDecision(Documented, ReadOnce):
         Returns
         -------
         routing : MetadataRequest
-            Requests of scikit-learn; ``predict`` means `decide`. Naming an array in a
-            rule requests this array.
+            Requests of scikit-learn; ``predict`` means `decide`. A rule requests an
+            array by naming it.
         """
         request = MetadataRequest(owner=type(self).__name__)
         for name in self.metadata_names():
@@ -287,7 +287,7 @@ class BaseDecision(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances for the common tests; the tests use these labels."""
         return [] if cls is BaseDecision else [cls()]
 
 

@@ -12,17 +12,17 @@ class ExpectedCostDecision(BaseDecision):
     r"""Choose the decision with the lowest expected cost.
 
     This is the meaning of ``decision=CostMatrix(...)``, also called Bayes minimum risk.
-    The probabilities must be those of the population. After a weighted fit, the effect
-    of the weights must be removed first.
+    The probabilities must refer to the population. After a weighted fit, the effect of
+    the weights must be removed first.
 
     .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
 
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, possibly per row. Other inputs are allowed if they are unambiguous: a
-        dict with ``fp`` and ``fn``, a nested dict ``{true: {decided: cost}}``, and a
-        DataFrame with axes named "true" and "predicted".
+        Costs, which may differ between rows. Also allowed, because they are
+        unambiguous: a dict with ``fp`` and ``fn``, a nested dict ``{true: {decided:
+        cost}}``, and a DataFrame with axes named "true" and "predicted".
     drop : bool, default=False
         Whether columns of X with costs are hidden from the estimator. False lets the
         estimator use them as features, because costs are often informative. The columns
@@ -38,17 +38,17 @@ class ExpectedCostDecision(BaseDecision):
         Labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
         The possible results of `decide`: the labels, then other decisions of the costs,
-        such as "ask". If their types differ the dtype is object, see the notes of
-        `CostMatrix`.
+        such as "ask". If labels and other decisions have different types, the dtype is
+        object, see the notes of `CostMatrix`.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     n_unreasonable_ : int
-        Training rows in which a wrong decision costs less than the right one, if costs
-        differ between rows. Set by `check_rows`, which a classifier calls.
+        Training rows in which a wrong decision costs less than the right decision. Set
+        by `check_rows`, which a classifier calls, if costs differ between rows.
     threshold_ : float
-        With two classes, no other decision and constant, reasonable costs: the smallest
-        probability of the second class for which it is chosen, ``(fp - tn) / (fp - tn +
-        fn - tp)``.
+        The smallest probability of the second class at which this class is chosen,
+        ``(fp - tn) / (fp - tn + fn - tp)``. Only with two classes, no other decision,
+        and costs that are constant and reasonable.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class ExpectedCostDecision(BaseDecision):
 
     @property
     def needs_true_probabilities(self):
-        """Whether emphasis in the probabilities is an error."""
+        """Whether probabilities with emphasis raise an error."""
         return not self.accept_weighted
 
     def check_rows(self, X, classes, **metadata):
@@ -185,7 +185,7 @@ class ExpectedCostDecision(BaseDecision):
 
 
 def check_costs(cost, X, classes, metadata):
-    """Raise if costs cannot be read; count rows in which a mistake is cheaper.
+    """Raise if costs cannot be read; count rows in which a wrong decision is cheaper.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def check_costs(cost, X, classes, metadata):
     Returns
     -------
     n_unreasonable : int
-        Rows in which a wrong decision costs less than the right one.
+        Rows in which a wrong decision costs less than the right decision.
     """
     cost = as_cost_matrix(cost, labels=classes).align(classes)
     costs = cost.resolve(X, **metadata)
@@ -215,8 +215,8 @@ def check_costs(cost, X, classes, metadata):
             "print(cost.check(X, y)).",
             DecisionWarning,
         )
-    # In some rows this is normal: checking a fraud of 5 for 10 is not worth it. In most
-    # rows it usually means a wrong sign.
+    # A few such rows are normal: a check that costs 10 is not worth it for a fraud of
+    # 5. If most rows are such rows, a sign is usually wrong.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""

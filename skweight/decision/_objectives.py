@@ -9,13 +9,13 @@ from sklearn.metrics import get_scorer
 
 from skweight._utils.validation import did_you_mean, say
 
-# Other scorers than FORMULAS are called once for every candidate. With three or more
-# classes there is a search per class and sweep, with at most this many candidates.
+# Scorers without a formula are called once for every candidate. With three or more
+# classes, each sweep searches once per class, with at most this many candidates.
 MOST_CALLS = 50
 
 
 def _over(numerator, denominator):
-    """Return the quotient, 0 if the denominator is 0, as in scikit-learn."""
+    """Return the quotient; 0 if the denominator is 0, as in scikit-learn."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
 
@@ -49,7 +49,8 @@ def _matthews(hits, decided, true):
     total = true.sum()
     covariance = hits.sum(axis=1) * total - decided @ true
     spread = (total**2 - (decided**2).sum(axis=1)) * (total**2 - true @ true)
-    # If all rows have the same decision, rounding may leave a tiny spread.
+    # If all rows have the same decision, rounding errors may make a spread of 0
+    # positive.
     spread[spread < 1e-12 * total**4] = 0.0
     return _over(covariance, np.sqrt(spread))
 
@@ -84,12 +85,12 @@ FORMULAS = {
     **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
-# Scores of one class, the positive class of two.
+# Scores of one class: with two classes, the positive class.
 ONE_CLASS = _PER_CLASS
 
 
 def least_cost(outcomes):
-    """Return minus the mean cost of every candidate."""
+    """Return the negative mean cost of every candidate."""
     return -outcomes.cost / outcomes.true.sum()
 
 
@@ -169,7 +170,8 @@ def _call(scorer, classes, true, decided, mass):
     labels = _Labels(classes, classes[decided])
     weights = {} if mass is None else {"sample_weight": mass}
     with warnings.catch_warnings():
-        # A candidate with the same decision for all rows has no precision; it gets 0.
+        # A candidate with the same decision for all rows has no precision; its score is
+        # 0.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
 
@@ -177,8 +179,8 @@ def _call(scorer, classes, true, decided, mass):
 def check_scorer(scorer, classes):
     """Raise if a scorer uses probabilities or scores, which a threshold cannot change.
 
-    Other errors of a scorer on artificial rows are ignored: they may not occur on real
-    rows.
+    Other errors of a scorer on artificial rows are ignored: the errors may not occur on
+    real rows.
     """
     if isinstance(scorer, str):
         return

@@ -72,7 +72,7 @@ def resolve_decision(spec, labels=None):
 
 
 def _names_thresholds(spec):
-    """Return whether a dict maps labels to numbers, and is not a binary cost matrix."""
+    """Return whether a dict maps labels to numbers, and is no binary cost matrix."""
     return (
         isinstance(spec, dict)
         and bool(spec)

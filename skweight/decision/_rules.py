@@ -11,8 +11,8 @@ from skweight.exceptions import DecisionWarning
 class ArgmaxDecision(BaseDecision):
     r"""Choose the most probable class.
 
-    Use it if all mistakes cost the same. With calibrated probabilities, a rare class is
-    hardly ever chosen.
+    Use it if all mistakes cost the same. If probabilities are calibrated, a rare class
+    is hardly ever chosen.
 
     .. math:: \hat y = \arg\max_k p_k
 
@@ -21,7 +21,7 @@ class ArgmaxDecision(BaseDecision):
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     threshold_ : float
-        0.5 with two classes: the second class is chosen above it.
+        0.5 with two classes: the second class is chosen if its probability is higher.
 
     Notes
     -----
@@ -45,8 +45,8 @@ class ArgmaxDecision(BaseDecision):
 class EmphasisDecision(BaseDecision):
     r"""Choose labels by the emphasis of the fit, from calibrated probabilities.
 
-    If classes were weighted by :math:`w_k` and the model was then calibrated, it
-    chooses
+    If classes were weighted by :math:`w_k` and the model was then calibrated, the
+    decision is
 
     .. math:: \hat y = \arg\max_k w_k p_k,
 
@@ -63,9 +63,11 @@ class EmphasisDecision(BaseDecision):
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     class_multiplier_ : ndarray of shape (n_classes,)
-        The :math:`w_k`: training mass of each class over its population mass.
+        The :math:`w_k`: training mass of each class divided by the population mass of
+        the class.
     threshold_ : float
-        With two classes :math:`w_0 / (w_0 + w_1)`: the second class is chosen above it.
+        With two classes, :math:`w_0 / (w_0 + w_1)`: the second class is chosen if its
+        probability is higher.
 
     Notes
     -----
@@ -105,9 +107,9 @@ class BalancedDecision(BaseDecision):
     .. math:: \hat y = \arg\max_k p_k / \pi_k
 
     This is the meaning of ``decision="balanced"``: the labels of a balanced model, from
-    calibrated probabilities, for any weights in training. With two classes the second
-    class is chosen if :math:`p > \pi`, its prevalence. If the probabilities are right,
-    this rule has the largest balanced accuracy.
+    calibrated probabilities, for any weights in training. With two classes, the second
+    class is chosen if its probability p is above its prevalence :math:`\pi`. If the
+    probabilities are right, this rule has the largest balanced accuracy.
 
     Attributes
     ----------
@@ -116,7 +118,8 @@ class BalancedDecision(BaseDecision):
     prevalence_ : ndarray of shape (n_classes,)
         Share of each class in the population.
     threshold_ : float
-        With two classes the prevalence of the second class, which is chosen above it.
+        With two classes, the prevalence of the second class, which is chosen if its
+        probability is higher.
 
     Raises
     ------
@@ -190,7 +193,7 @@ class ThresholdDecision(BaseDecision):
 
     .. math:: \hat y = k \iff p_k \ge \text{threshold}
 
-    If not, the most probable of the other labels is chosen. This is the meaning of
+    Otherwise the most probable of the other labels is chosen. This is the meaning of
     ``decision={"fraud": 0.05}`` and ``decision=0.05``.
 
     Parameters
@@ -199,17 +202,17 @@ class ThresholdDecision(BaseDecision):
         In [0, 1]. Raising it increases the precision of the label and reduces its
         recall.
     label : object, default=None
-        Label of the threshold. None means the second of two classes in sorted order, as
-        in scikit-learn. This is the positive class for labels that are 0 and 1, -1 and
-        1, or False and True. For other labels, name the label.
+        Label to which the threshold applies. None means the second of two classes in
+        sorted order, as in scikit-learn. This is the positive class for labels that are
+        0 and 1, -1 and 1, or False and True. With labels of other kinds, set `label`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes the smallest probability of the second class for which it is
-        chosen.
+        With two classes, the smallest probability of the second class at which this
+        class is chosen.
     threshold_label_ : object
         The label to which the given threshold applies.
 
@@ -222,13 +225,13 @@ class ThresholdDecision(BaseDecision):
     Warns
     -----
     DecisionWarning
-        In `check_rows`, which a classifier calls once before it fits, if labels are
-        neither 0 and 1, nor -1 and 1, nor booleans, and `label` is not given. The
-        message names the label of the threshold.
+        In `check_rows`, if `label` is not given, and labels are not 0 and 1, -1 and 1,
+        or booleans. A classifier calls `check_rows` once before it fits. The message
+        names the label of the threshold.
 
     Notes
     -----
-    With two classes the rule is that of scikit-learn's ``FixedThresholdClassifier``.
+    With two classes, scikit-learn's ``FixedThresholdClassifier`` has the same rule.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Exact search for thresholds: every candidate is evaluated, after one sort.
 
-The effect of a threshold depends only on which rows are above it. All values between
-two neighbouring scores are therefore one candidate. The search goes from the highest
-candidate down. At each step one group of tied rows changes its decision. Every quantity
-of an objective is then a running sum.
+The effect of a threshold depends only on the rows above the threshold. All values
+between two neighbouring scores are therefore one candidate. The search goes from the
+highest candidate down. At each step one group of tied rows changes its decision.
+Everything that an objective needs is therefore a running sum.
 
 An objective maps the results of the candidates, :class:`Outcomes`, to one number for
 each candidate. Higher is better.
@@ -25,9 +25,9 @@ class Outcomes(NamedTuple):
     Attributes
     ----------
     hits : ndarray of shape (m, n_classes)
-        Weight of the rows of each class with the right decision.
+        Weight of the rows of each class that get the right decision.
     decided : ndarray of shape (m, n_classes)
-        Weight of the rows with the decision for each class.
+        Weight of the rows that get the decision for each class.
     true : ndarray of shape (n_classes,)
         Weight of the rows of each class.
     cost : ndarray of shape (m,) or None
@@ -76,8 +76,8 @@ def outcomes_along(rows, before, after, order, ends):
     order : ndarray of shape (n_samples,)
         The order in which rows change.
     ends : ndarray of shape (m - 1,)
-        Number of changed rows, for every candidate except the first, for which no row
-        has changed.
+        Number of changed rows for every candidate except the first; in the first, no
+        row has changed.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def outcomes_along(rows, before, after, order, ends):
 
 
 def _last_of_groups(ends, n_rows):
-    """Return the last row of every group, as a slice where all are groups of one."""
+    """Return the last row of every group, as a slice if every group has one row."""
     return slice(None) if ends.size == n_rows else ends - 1
 
 
@@ -159,10 +159,10 @@ def _of_class(classes, k, mass):
 
 
 def groups(values):
-    """Return the descending order; the end and the least value of each group of equals.
+    """Return the descending order, and the end and least value of each group of ties.
 
-    Values are not negative. Those that differ by rounding alone are equal. Equal rows
-    change their decision together.
+    Values are not negative. Values that differ only by rounding errors count as equal.
+    Rows with equal values change their decision together.
     """
     negative = -values
     order = np.argsort(negative)
@@ -174,10 +174,10 @@ def groups(values):
 
 
 def first_best(values):
-    """Return the position of the first value that equals the largest but for rounding.
+    """Return the position of the first value equal to the largest, up to rounding.
 
     Candidates often have exactly the same objective. The order of the rows changes the
-    last digits of its sums, and must not choose between them.
+    last digits of the sums; it must not decide which candidate is best.
     """
     best = values.max()
     return int(np.argmax(values >= best - ROUNDING * abs(best)))
@@ -189,8 +189,8 @@ def best_threshold(rows, objective):
     Returns
     -------
     threshold : float
-        The middle between the neighbouring scores. New rows with scores near them then
-        get the same decision as the held-out rows.
+        The middle between the neighbouring scores. New rows with scores near these two
+        then get the same decision as the held-out rows.
     best : float
         The objective at the threshold.
     """
@@ -203,7 +203,7 @@ def best_threshold(rows, objective):
     above = max(levels[0], 1.0) if best == 0 else levels[best - 1]
     below = levels[0] if best == 0 else levels[best] if best < levels.size else 0.0
     if best == 0:
-        # Above the largest score, also if it is 1 already.
+        # Above the largest score, even if that score is 1.
         return float(np.nextafter(above, np.inf)), float(values[best])
     threshold = (above + below) / 2
     # There is no number between two neighbouring doubles.
@@ -216,10 +216,10 @@ def decided_by(proba, thresholds):
 
 
 def best_thresholds(rows, objective, starts, *, max_sweeps=50):
-    """Return one threshold per class, none of which can be improved alone.
+    """Return one threshold per class, such that no change of a single one is better.
 
     The exact search finds the threshold of one class, while the other thresholds are
-    fixed. It is repeated for all classes until a whole sweep changes nothing.
+    fixed. The search is repeated for all classes until a whole sweep changes nothing.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     Returns
     -------
     thresholds : ndarray of shape (n_classes,)
-        Their sum is one; only ratios matter.
+        Thresholds with a sum of one; only ratios matter.
     best : float
         The objective at the thresholds.
     """
@@ -259,12 +259,13 @@ def _one_class(rows, objective, thresholds, code):
     ratios[:, code] = -np.inf
     rival = np.maximum(ratios.max(axis=1), SMALLEST)
     otherwise = (ratios >= rival[:, None] * (1 - ROUNDING)).argmax(axis=1)
-    # The class is chosen in rows whose level is above its threshold.
+    # The class is chosen in rows whose level is above the threshold of the class.
     level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
     order, ends, levels = groups(level)
     outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)
     values = objective(outcomes)
-    # The present threshold is a candidate too: it stays unless another is better.
+    # The present threshold is a candidate too: it stays unless another candidate is
+    # better.
     now = int(np.count_nonzero(levels > thresholds[code] * (1 + ROUNDING)))
     chosen = first_best(values)
     if values[now] >= values[chosen] - ROUNDING * abs(values[chosen]):

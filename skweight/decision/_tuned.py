@@ -22,18 +22,18 @@ from skweight.decision._search import Rows, best_threshold, best_thresholds, dec
 class TunedDecision(BaseDecision):
     r"""Tune thresholds for the best score or the lowest cost on held-out rows.
 
-    This is the meaning of ``decision="tuned"``. The rows are the held-out rows of the
-    calibrator, so tuning needs no further fits. Without calibration, they are computed
-    once. All candidates are evaluated, not a grid.
+    This is the meaning of ``decision="tuned"``. The held-out rows are the rows of the
+    calibrator, so tuning needs no further fits. Without calibration, held-out rows are
+    computed once. All candidates are evaluated, not a grid.
 
     With two classes there is one threshold, :math:`\hat y = 1 \iff p \ge t`. With more
-    classes, each class has one,
+    classes, each class has a threshold,
 
     .. math:: \hat y = \arg\max_k p_k / t_k,
 
-    and they are tuned class by class until none can be improved alone. If costs differ
-    between rows, one threshold for all rows is worse than the expected-cost decision.
-    Use that decision instead.
+    and thresholds are tuned class by class until no change of a single one is better.
+    If costs differ between rows, one threshold for all rows is worse than the
+    expected-cost decision. Use that decision instead.
 
     Parameters
     ----------
@@ -43,21 +43,21 @@ class TunedDecision(BaseDecision):
     cost : CostMatrix, dict or DataFrame, default=None
         Costs; their sum over the rows is minimised.
     drop : bool, default=False
-        Whether columns of X with costs are hidden from the estimator. They are not
-        needed at prediction.
+        Whether columns of X with costs are hidden from the estimator. These columns are
+        not needed at prediction.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes: the smallest probability of the second class for which it is
-        chosen.
+        With two classes: the smallest probability of the second class at which this
+        class is chosen.
     thresholds_ : ndarray of shape (n_classes,)
         Thresholds of all classes, with a sum of one; only their ratios matter.
     best_score_ : float
-        The score on the held-out rows, or minus the mean cost. It is optimistic,
-        because the thresholds were chosen by it.
+        The score on the held-out rows, or minus the mean cost. The score is optimistic,
+        because the thresholds were chosen by this score.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class TunedDecision(BaseDecision):
 
     See Also
     --------
-    ExpectedCostDecision : Decides row by row, with the costs of that row.
+    ExpectedCostDecision : Decides row by row, with the costs of each row.
     sklearn.model_selection.TunedThresholdClassifierCV : Evaluates a grid, for two
         classes only, with its own fits.
 
@@ -76,11 +76,11 @@ class TunedDecision(BaseDecision):
     A threshold is the middle between the neighbouring scores. If several thresholds
     have the same score, the highest is used. Costs, accuracy, balanced accuracy,
     Matthews' coefficient, and precision, recall, F1 and Jaccard (of the positive class,
-    "_macro" or "_weighted") take O(n log n) time for two classes, and O(n (log n + K))
-    per class and sweep for K. Other scorers are called once per candidate, each time on
-    the weighted cells of the confusion matrix. With three or more classes there are
-    only 50 candidates per class and sweep for these scorers. Population weights are
-    always used.
+    "_macro" or "_weighted") take O(n log n) time with two classes. With K classes, they
+    take O(n (log n + K)) time per class and sweep. Other scorers are called once per
+    candidate, each time on the weighted cells of the confusion matrix. With three or
+    more classes such a scorer gets only 50 candidates per class and sweep. Population
+    weights are always used.
 
     References
     ----------
@@ -184,7 +184,8 @@ class TunedDecision(BaseDecision):
             refuse_further(cost, type(self).__name__)
             costs = cost.of_decisions(held_out.y, held_out.X, **held_out.metadata)
         codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
-        # Only ratios matter, and a scorer without weights counts rows.
+        # Only ratios matter. If all weights are 1, a scorer without weights can count
+        # rows.
         rows = Rows(held_out.proba, codes, weight / weight.max(), costs)
         objective = self._objective(self.classes_, weighted)
         if self.classes_.size == 2:

@@ -143,5 +143,5 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances for the common tests; the tests use these labels."""
         return [cls()]
