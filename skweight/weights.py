@@ -198,7 +198,7 @@ def design_effect(weights, *, log=False, by=None):
 
     See Also
     --------
-    effective_sample_size : n divided by the design effect.
+    effective_sample_size : The number of rows divided by the design effect.
 
     Notes
     -----
