@@ -66,12 +66,12 @@ class AutoCalibrator(BaseCalibrator):
     ================================  ==================================================
     two classes                       anchored, quadratic, isotonic, and the flat blocks
                                       of isotonic regression; the share of the blocks is
-                                      0.3 times the formula, since they are far better
-                                      if rows repeat, and worse otherwise
+                                      multiplied by 0.3, since blocks are far better if
+                                      rows repeat, and worse otherwise
     three classes and more            temperature with a bias, vector scaling, and up to
                                       20 classes matrix scaling
     below 5 rows of the rarest class  the anchored map alone
-    shares of votes, as of forests    anchored with a weak prior, and scaling without
+    shares of votes (forests)         anchored with a weak prior, and scaling without
                                       the inversion, which is far off for votes
     ================================  ==================================================
 

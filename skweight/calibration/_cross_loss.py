@@ -18,9 +18,9 @@ N_FOLDS = 5
 # of the bins have equal numbers of rows, and half have equal widths of the score.
 MANY_ROWS = 1 << 11
 _HALF_OF_CELLS = 1 << 10
-# Largest number of rows that are compared for three or more classes. Above this
-# number there are three folds: two thirds of so many rows are enough to compare
-# candidates.
+# Largest number of rows that are compared for three or more classes. If there are more
+# rows, only this many are used, in three folds: fits on two thirds of them are enough
+# to compare candidates.
 MOST_ROWS = 20_000
 N_FOLDS_OF_MANY = 3
 

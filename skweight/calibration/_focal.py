@@ -19,8 +19,9 @@ class FocalCalibrator(PriorCalibrator):
     equal probabilities. For any number of classes, these outputs can be inverted
     exactly [1]_. Use this calibrator for a model that was trained with
     :class:`~skweight.objectives.FocalObjective`, with CatBoost's ``Focal`` or with a
-    focal loss in PyTorch. It needs no calibration rows and no additional fits. With
-    :math:`p` the sigmoid or softmax of the scores, the probability of class k is
+    focal loss in PyTorch. The calibrator needs no calibration rows and no additional
+    fits. With :math:`p` the sigmoid or softmax of the scores, the probability of class
+    k is
 
     .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
        v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.

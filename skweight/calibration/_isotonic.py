@@ -21,7 +21,7 @@ _MOST_STEPS = 60
 
 
 class Curve(NamedTuple):
-    """A piecewise linear map from scores to probabilities, constant outside its knots.
+    """A piecewise linear map from scores to probabilities, constant outside the knots.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Curve(NamedTuple):
 
 
 class LogOddsCurve(NamedTuple):
-    """A piecewise linear map from scores to log odds, constant outside its knots.
+    """A piecewise linear map from scores to log odds, constant outside the knots.
 
     Attributes
     ----------
@@ -92,10 +92,10 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     .. math:: \left[\frac{1}{N_- + 2},\; \frac{N_+ + 1}{N_+ + 2}\right],
 
     where :math:`N_+` is the effective number of rows with the label, and :math:`N_-` is
-    the effective number of rows without the label. These are the smallest and the
-    largest probability that so many rows can support. If weights differ between the
-    classes, the additional row of a class has the weight of one effective row of that
-    class. No probability is ever 0 or 1.
+    the effective number of rows without the label. The bounds are the smallest and the
+    largest probability that this number of rows can support. If weights differ between
+    the classes, the additional row of a class has the weight of one effective row of
+    that class. No probability is ever 0 or 1.
 
     Parameters
     ----------

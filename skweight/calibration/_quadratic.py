@@ -19,9 +19,9 @@ _FLATTEST = 0.02
 class Bend:
     """The standardised score u, and u * u - 1 within a range, with straight tails.
 
-    The range is that of the calibration scores, but at most five standard deviations to
-    either side. Outside the range the square is continued along its tangent, because a
-    parabola would reverse the ranking beyond its vertex.
+    The range is the range of the calibration scores, but at most five standard
+    deviations to either side. Outside the range the square is continued along its
+    tangent, because a parabola would reverse the ranking beyond its vertex.
     """
 
     def __init__(self, standard, scores):

@@ -156,7 +156,7 @@ def resolve_classes(y, classes, *, owner):
 
 
 def check_classes(classes, *, owner):
-    """Return classes as an array if they are sorted, distinct and more than one."""
+    """Return classes as an array if there are several, sorted and distinct."""
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
         raise ValueError(

@@ -229,7 +229,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         return scores - self._log_multiplier
 
     def _tempered(self, scores):
-        """Return log-probabilities after the temperature, mixed with equal ones."""
+        """Return log-probabilities after the temperature, mixed with 1 / k."""
         z = log_normalise(self._inverted(scores) / self.temperature_)
         n_classes = z.shape[1]
         floor = -np.log(n_classes * self._n_rows)
@@ -259,8 +259,8 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
     Use it if the model confuses classes in a way that one slope per class cannot
     correct, and there are thousands of calibration rows. With fewer rows the ridge
-    keeps the map close to that of ``VectorScalingCalibrator``. The first two steps are
-    the same as in that class. The third step is
+    keeps the map close to the map of ``VectorScalingCalibrator``. The first two steps
+    are the same as in that class. The third step is
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}((I + \mathrm{diag}(v) + M) z + b),
 
@@ -296,7 +296,7 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
     Notes
     -----
-    With two classes M is zero, since v has the same effect: the map is that of
+    With two classes M is zero, since v has the same effect. The map is then the map of
     ``VectorScalingCalibrator``.
 
     Cost: :math:`O(n k^2)` per step. The Newton method does not compute the Hessian,

@@ -1,8 +1,8 @@
 """Whether to trust the closed-form inversion for a linear model, without a fit.
 
 `PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
-model is not at this minimum if it is misspecified or has few positives per feature. Its
-training rows do not show the error. Each row therefore gets its approximate
+model is not at this minimum if it is misspecified or has few positives per feature. The
+training rows of the model do not show the error. Each row therefore gets an approximate
 leave-one-out score, in closed form.
 """
 
@@ -93,7 +93,7 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
 def scores_without_each_row(features, codes, weight, scores, penalty):
     r"""Return approximate leave-one-out scores of a logistic regression.
 
-    One Newton step from the fitted model gives, with :math:`H` the Hessian of its loss
+    One Newton step from the fitted model gives, with :math:`H` the Hessian of the loss
     and :math:`q_i = x_i^\top H^{-1} x_i`,
 
     .. math:: z_i^{(-i)} = z_i + \frac{q_i w_i (p_i - y_i)}{1 - q_i w_i p_i (1 - p_i)}.
@@ -148,10 +148,10 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     Parameters
     ----------
     model : estimator
-        A fitted linear classifier of two classes, or a Pipeline that ends in one.
-        `LogisticRegression` is judged by leave-one-out scores. Other linear models, and
-        models with more than 1000 features, are judged by their scores of the training
-        rows.
+        A fitted linear classifier of two classes, or a Pipeline that ends with such a
+        classifier. `LogisticRegression` is judged by leave-one-out scores. Other linear
+        models, and models with more than 1000 features, are judged by the scores of the
+        training rows.
     X : array-like of shape (n, n_features)
         The rows that the model was fitted on.
     codes : ndarray of shape (n,)

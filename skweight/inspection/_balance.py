@@ -1,4 +1,4 @@
-"""Compare the features of weighted rows with those of a target."""
+"""Compare the features of weighted rows with the features of a target."""
 
 from typing import NamedTuple
 

@@ -109,7 +109,7 @@ class CostCurveDisplay:
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            True labels, two of them.
+            True labels of two classes.
         y_score : array-like of shape (n_samples,)
             Scores or probabilities of the positive class.
         pos_label : object, default=None
@@ -165,7 +165,7 @@ class CostCurveDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
         name : str, default=None
-            Name of the model; None is its class name.
+            Name of the model; None takes the name of its class.
         operating_point : float, default=None
             Operating point to mark on the curve.
         ax : matplotlib Axes, default=None

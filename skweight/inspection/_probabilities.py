@@ -5,8 +5,7 @@ import numpy as np
 from skweight._utils.validation import say
 from skweight.metrics._calibration import frequency_interval
 
-# Bins are narrow near 0 and 1, because the probabilities of rare and of common classes
-# are there.
+# Bins are narrow near 0 and 1, for the probabilities of rare and of common classes.
 _EDGES = np.array(
     [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
 )
@@ -25,7 +24,7 @@ def reliability_bins(codes, proba, weights):
     proba : ndarray of shape (n_held_out, n_classes)
         Probabilities, in [0, 1].
     weights : ndarray of shape (n_held_out,) or None
-        Population weights; None means ones.
+        Population weights; None means equal weights.
 
     Returns
     -------

@@ -210,7 +210,7 @@ class ReliabilityDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights.
         name : str, default=None
-            Name of the model; None is its class name.
+            Name of the model; None takes the name of its class.
         ax : matplotlib Axes, default=None
             Axes to draw on; None creates a figure.
         **plot_kwargs : dict

@@ -467,7 +467,7 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     n_classes : int
         Number of classes.
     population : ndarray of shape (n_samples,) or None
-        Population weights; None means ones.
+        Population weights; None means equal weights.
     weights : ndarray of shape (n_trained,) or None
         Population x emphasis of the training rows.
     trained : ndarray of shape (n_trained,), default=None

@@ -158,7 +158,7 @@ class WeightDistributionDisplay:
         estimator : WeightedClassifier or weighting
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            Rows, usually those of the fit.
+            Rows, usually the rows of the fit.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, if the strategy uses them.
         sample_weight : array-like of shape (n_samples,), default=None

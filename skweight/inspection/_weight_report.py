@@ -93,7 +93,7 @@ class WeightReport:
         Bootstrap interval of the missing mass.
     orphans : ndarray of int or None
         Positions in `X_target` of target rows without similar training rows, the most
-        extreme first. Collect training rows like these.
+        extreme rows first. Collect training rows like these.
     auc_before, auc_after : float or None
         AUC of a classifier between target and training rows, before and after
         weighting. 0.5 is best.

@@ -66,8 +66,8 @@ def savings_score(
 
     .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
 
-    with :math:`b` the cheapest constant decision on these rows. 1 is perfect, 0 is no
-    better than no model, and a negative value is worse.
+    with :math:`b` the cheapest constant decision on these rows. A result of 1 is
+    perfect, 0 is no better than no model, and a negative result is worse.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def savings_score(
     Raises
     ------
     ValueError
-        If the cost of the baseline is zero or negative, so that there is no share to
-        compute; use `profit_score` instead.
+        If the cost of the baseline is zero or negative, so that no share can be
+        computed; use `profit_score` instead.
 
     See Also
     --------

@@ -103,13 +103,14 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
 
     .. math:: \mathrm{FNR} \, x + \mathrm{FPR} \, (1 - x),
 
-    and the curve is its minimum over all thresholds. The best constant decision costs
-    :math:`\min(x, 1 - x)`. The curve does not exist for costs that differ between rows.
+    and the curve is the minimum of this cost over all thresholds. The best constant
+    decision costs :math:`\min(x, 1 - x)`. The curve does not exist for costs that
+    differ between rows.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True labels, two of them.
+        True labels of two classes.
     y_score : array-like of shape (n_samples,)
         Scores or probabilities of the positive class.
     pos_label : object, default=None

@@ -148,7 +148,7 @@ def log_loss_decomposition(
 
     This is like `brier_decomposition`, with :math:`S(p)` the weighted mean of :math:`-y
     \log p - (1 - y) \log(1 - p)`. The log loss is sensitive to errors of small
-    probabilities. The Brier score is hardly sensitive to them.
+    probabilities. The Brier score is hardly sensitive to such errors.
 
     Parameters
     ----------
@@ -309,7 +309,8 @@ def cox_calibration(
     calibration : CoxCalibration
         Slope, intercept, and their standard errors. The slope is infinite if
         predictions separate the classes perfectly, and NaN if all predictions are
-        equal. With rows of one class only, the intercept is infinite and the slope NaN.
+        equal. With rows of one class only, the intercept is infinite and the slope is
+        NaN.
 
     See Also
     --------

@@ -23,7 +23,8 @@ def importance_weighted_scorer(scorer, weighting=None):
     Parameters
     ----------
     scorer : str or scorer
-        Scorer of scikit-learn or its name; it must accept `sample_weight`.
+        Scorer of scikit-learn, or the name of a scorer. The scorer must accept
+        `sample_weight`.
     weighting : fitted weighting or density ratio, default=None
         Source of the weights: a strategy whose role is population, such as
         ``DensityRatioWeighting(X_target).fit(X)``, or an estimator of
@@ -96,7 +97,7 @@ class ImportanceWeightedScorer(RoutedScorer):
     Parameters
     ----------
     scorer : str or scorer
-        Scorer of scikit-learn or its name.
+        Scorer of scikit-learn, or the name of a scorer.
     weighting : fitted weighting or density ratio, default=None
         Source of the weights; None uses the strategy of the scored model.
 

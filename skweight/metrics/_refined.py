@@ -64,7 +64,7 @@ class RefinedLogLoss:
         Whether predictions are raw scores (log odds, logits) and not probabilities.
         XGBoost and LightGBM pass raw scores if the objective is a function, such as
         :class:`~skweight.objectives.FocalObjective`. CatBoost always passes raw scores,
-        so this parameter has no effect there.
+        so this parameter has no effect with CatBoost.
 
     See Also
     --------

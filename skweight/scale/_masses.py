@@ -15,8 +15,8 @@ class CellMasses(Sums):
     r"""Total weight of every combination of values of some columns, chunk by chunk.
 
     Raking, balanced groups and reweighing are fitted on these sums instead of the rows.
-    A cell is a combination of values that occurs. `margin` gives the shares of a single
-    column.
+    A cell is a combination of values that occurs in the rows. `margin` gives the shares
+    of a single column.
 
     .. math:: W_c = \sum_{i \in c} s_i
 

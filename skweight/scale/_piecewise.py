@@ -37,7 +37,7 @@ class PiecewiseMap:
         Strictly increasing.
     log_odds : ndarray of shape (n_knots,)
         Log odds of the second class at these scores. The map is linear between the
-        scores, and constant outside.
+        scores, and constant outside their range.
     classes : ndarray of shape (2,)
         Labels, sorted.
 
@@ -103,7 +103,7 @@ class PiecewiseMap:
         -------
         knots : PiecewiseMap
             The map, with some tens of knots for parametric calibrators, and more for
-            isotonic ones.
+            isotonic calibrators.
         """
         check_number(tol, name="tol", low=0, include="neither")
         if not low < high:

@@ -30,7 +30,7 @@ _MOST_BEYOND = 0.01
 # Special values instead of a block number. The first records a label, even if all its
 # rows have weight zero. The second holds single rows.
 _SEEN, _ROWS = -1, -2
-# Largest number of rows of a bin for which its single rows are kept.
+# Up to this number of rows, the single rows of a bin are stored.
 _FEW = 256
 # Single rows of full bins are removed at this number of single rows, and then each time
 # the number doubles, so that the time per row does not depend on the number of chunks.

@@ -69,8 +69,8 @@ def summarize(
     ValueError
         If a chunk cannot be summed, because its columns, labels, scores or weights are
         not valid. The message names the chunk, and the statistics contain the previous
-        chunks. Also if a generator is exhausted, or the statistics already contain a
-        partition of this source.
+        chunks. The error is also raised if a generator is exhausted, or the statistics
+        already contain a partition of this source.
     TypeError
         If the source is not one of the types above, or labels change their type.
     ImportError

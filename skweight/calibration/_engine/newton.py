@@ -1,10 +1,10 @@
 """Newton's method for convex objectives, with ridges and restrictions.
 
 An objective has the methods ``value(theta)`` and ``slopes(theta)``, which returns the
-gradient and the Hessian. It may have ``moves(step)``, which returns a bound R: the
-third derivative along the step is at most R times the second. :class:`Ridge` adds a
-pull towards a point. :class:`Restricted` keeps the parameters in an affine subspace.
-Both are objectives themselves.
+gradient and the Hessian. An objective may also have ``moves(step)``, which returns a
+bound R: the third derivative along the step is at most R times the second derivative.
+:class:`Ridge` adds a pull towards a point. :class:`Restricted` keeps the parameters in
+an affine subspace. Both are objectives themselves.
 """
 
 import numpy as np

@@ -56,10 +56,10 @@ def sigmoid(logit):
 
 
 class Tails(NamedTuple):
-    r"""Bounds of the log odds that rows can support, and how strictly they hold.
+    r"""Bounds of the log odds that rows can support, and how strict these bounds are.
 
-    With equal weights the bounds are those of Laplace, :math:`[1 / (N_- + 2), (N_+ + 1)
-    / (N_+ + 2)]`. In general, the lower odds are the odds of one row of the class
+    With equal weights, the bounds are Laplace's bounds, :math:`[1 / (N_- + 2), (N_+ +
+    1) / (N_+ + 2)]`. In general, the lower odds are the odds of one row of the class
     against all other rows. The upper odds are the odds of all rows of the class against
     one other row.
     """
@@ -194,7 +194,7 @@ def scores_from_proba(proba, *, clip=1e-7):
     Raises
     ------
     ValueError
-        If an entry is NaN or outside [0, 1], or the shape is not one of those above.
+        If an entry is NaN or outside [0, 1], or the shape is not as described above.
 
     Examples
     --------
