@@ -95,7 +95,7 @@ class SigmoidCalibrator(BaseCalibrator):
     information, but would change a map with unequal slopes. The log-softmax removes the
     constant, so logits and log-probabilities of a model give the same map. Subtracting
     the mean instead would add the noise of very small probabilities to every class.
-    With a few hundred rows, this had a higher log loss.
+    With a few hundred rows, this method had a higher log loss.
 
     *Cost.* Newton's method with line search on standardised scores, exact to rounding.
     For two classes, the cost is :math:`O(n)`: after a first fit on 2048 cells of the

@@ -1,4 +1,4 @@
-"""Whether to trust the closed-form inversion for a linear model, without a fit.
+"""Judge the closed-form inversion for a linear model, without a fit.
 
 `PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
 model is not at this minimum if it is misspecified or has few positives per feature. The

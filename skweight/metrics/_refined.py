@@ -90,8 +90,8 @@ class RefinedLogLoss:
 
     Examples
     --------
-    A model was trained as if the classes were equally frequent. After calibration it is
-    as good as any other model:
+    A second model was trained as if the classes were equally frequent. The plain log
+    loss of this model is larger, but the refined log loss is the same:
 
     >>> import numpy as np
     >>> from sklearn.metrics import log_loss

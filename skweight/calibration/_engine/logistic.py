@@ -393,7 +393,7 @@ def log_odds(p):
 
 
 class LogitCurve(NamedTuple):
-    """The map sigma(features . theta), the intercept last, of scores of shape (n,).
+    """The map from scores of shape (n,) to sigma(features . theta), the intercept last.
 
     Attributes
     ----------
