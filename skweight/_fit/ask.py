@@ -1,4 +1,4 @@
-"""The first step of a fit: resolve, check and route what the user asked for."""
+"""The first step of a fit: resolve, check and route the arguments of the user."""
 
 from typing import NamedTuple
 
@@ -49,15 +49,15 @@ class Request(NamedTuple):
     classes : ndarray of shape (n_classes,) or None
         Labels, sorted; None for a regression.
     codes : ndarray of shape (n_samples,) or None
-        Position in `classes` of the label of each row.
+        For each row, the position of its label in `classes`. None for a regression.
     weights : RoleWeights
         Weights of the rows as the caller passed them, by role.
     roles_are_known : bool
-        Whether the caller is a Pipeline or a wrapper of this library. They know the
-        role of their weights, so the role need not be guessed.
+        Whether the caller is a Pipeline or a wrapper of this library. Such callers know
+        the role of their weights, so the role need not be guessed.
     estimator, weighting, resampler, calibrator, decision : object
-        The parts, resolved from the parameters. They are unfitted; the decision is a
-        clone. None: there is no such part.
+        The parts, resolved from the parameters and not fitted; the decision is a clone.
+        None: there is no such part.
     params : dict
         The parameters of the wrapper as the user wrote them.
     arguments : dict of dict
@@ -114,8 +114,8 @@ class Request(NamedTuple):
 def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     """Resolve and check the request of a classifier's fit.
 
-    Everything that can be refused without a fit is refused here. The exception is what
-    depends on weights. `sample_weight` holds population weights, or `RoleWeights`.
+    Everything that can be refused without a fit is refused here, except problems that
+    depend on weights. `sample_weight` holds population weights, or `RoleWeights`.
     """
     estimator, weighting = _resolve_shared(wrapper)
     if is_regressor(estimator):
@@ -290,7 +290,7 @@ def _check_steps(estimator):
 
 
 def _check_looks(wrapper, weighting, estimator):
-    """Raise if a strategy depends on a fitted model where this has no meaning."""
+    """Raise if a strategy depends on a fitted model, but cannot get one here."""
     looking = [f for f in factors_of(weighting) if getattr(f, "needs_fits", False)]
     if not looking:
         return

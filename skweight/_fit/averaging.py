@@ -1,4 +1,4 @@
-"""A step of a fit: decide whether to average the fold models, if data must decide."""
+"""A step of a fit: let the data decide whether fold models are averaged."""
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from skweight.exceptions import CalibrationWarning
 from skweight.weights import effective_sample_size
 
 # Ratio of the held-out log loss to the log loss of the class frequencies. Below this
-# ratio, the model predicts nearly all labels correctly, and averaging makes it worse.
+# ratio, the model predicts nearly all labels correctly, and averaging increases the
+# loss.
 NEARLY_KNOWN = 0.3
 # Features per effective row of the rarest class. Above this ratio, linear models of
 # different folds differ so much that their average is better.
@@ -22,9 +23,9 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
     """Return whether averaging the fold models lowers the log loss.
 
     Averaging helps models of high variance: trees, and linear models with many features
-    per row. For other models, the average is nearly the same as one model but costs k
-    times as much. If the classes are nearly separable, averaging is worse. The
-    thresholds were measured by benchmarks/calibration_choice.py.
+    per row. For other models, the average is nearly the same as one model, at k times
+    the cost. If the classes are nearly separable, averaging is worse. The thresholds
+    were measured by benchmarks/calibration_choice.py.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
 def choose_models(request, weighed, plan, fitted, progress):
     """Fit one model on all rows if averaging the fold models does not improve it.
 
-    This does nothing unless the plan leaves the choice open. It adds at most one fit.
+    Nothing is done unless the plan leaves the choice open. At most one fit is added.
     """
     if not plan.asks_whether_to_average:
         return fitted

@@ -26,8 +26,8 @@ class Calibrated(NamedTuple):
     map : ProbabilityMap
         Map from outputs of a model to probabilities.
     proba : ndarray of shape (n_held_out, n_classes) or None
-        Probabilities of the held-out rows, in the order of these rows. None without
-        any.
+        Probabilities of the held-out rows, in the order of these rows. None if there
+        are no held-out rows.
     figures : dict or None
         Arguments of the report. None for a calibrator in closed form, which
         `describe_closed_form` describes.
@@ -138,11 +138,11 @@ def decide(request, weighed, plan, fitted, calibrated):
 
 
 def _emphasis_of_labels(weighed, plan, fitted):
-    """Return the emphasis of labels on each class over that of probabilities."""
+    """Return emphasis of labels on each class / emphasis that probabilities contain."""
     in_all, choice = fitted.multipliers.in_all, weighed.choice
     if choice is None:
         return in_all
-    # Without calibration, probabilities contain the emphasis of the fit.
+    # Probabilities contain the emphasis of the fit if there is no calibration.
     return choice.multiplier / in_all if plan.calibrator is None else choice.multiplier
 
 

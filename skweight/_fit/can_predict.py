@@ -12,7 +12,7 @@ def _check_learner(self, method):
 
 
 def calibrator_in_force(self):
-    """Return the fitted calibrator, or before a fit the requested one."""
+    """Return the fitted calibrator; before a fit, the requested calibrator."""
     learned = vars(self)
     if "calibrator_" in learned:
         return learned["calibrator_"]

@@ -1,8 +1,9 @@
 """Checks and warnings of a fit: once before any model is fitted, and once after.
 
 Most warnings mean that calibrated probabilities will be wrong. Every check uses values
-that the fit has already computed, in O(n). It asks two questions: is the deviation
-large, and is it larger than chance explains? Few rows alone cause no warning.
+that the fit has already computed, in O(n). A check asks two questions: is the deviation
+large, and is it larger than chance explains? A small number of rows alone causes no
+warning.
 """
 
 import numpy as np
@@ -38,18 +39,18 @@ from skweight.inspection._tails import look_at_weights
 
 # Number of training rows whose probabilities are checked if no row is held out.
 ROWS_LOOKED_AT = 256
-# Allowed range of mean probability / prevalence. A warning also needs a deviation of
-# more than this number of standard errors.
+# Allowed range of mean probability / prevalence. A warning also requires a deviation
+# above the given number of standard errors.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
-# Below so many effective rows in the calibration set, weights cost too much.
+# If the calibration set has fewer effective rows than this, weights cost too much.
 FEW_EFFECTIVE_ROWS = 200
-# So many rows of one class at the end of y are not there by chance.
+# This many rows of one class at the end of y are not there by chance.
 LONG_TAIL = 20
 # If the weights of two classes differ by less than this factor, the mean of a forest
 # changes little, whether or not its votes follow the weights.
 LEAST_INVERTED = 2.0
-# The same factor for boosted trees, whose error is smaller.
+# The same factor for boosted trees, because their error is smaller.
 LEAST_INVERTED_OF_BOOSTING = 4.0
 
 
@@ -76,7 +77,7 @@ def check_before_fit(request, weighed, plan):
 
 
 def _warn_of_own_wrapper_of_keras(estimator):
-    """Warn if the estimator is Keras' own wrapper: clones lose parameters."""
+    """Warn if the estimator is a wrapper from Keras: its clones lose parameters."""
     learner = learner_of(estimator)
     if packages_of(learner)[0] != "keras":
         return
@@ -158,18 +159,19 @@ def check_outputs(request, weighed, plan, fitted):
 
 
 def _check_estimator(request, weighed, calibrator):
-    """Warn if the estimator resamples, and calibrator or labels do not know this."""
+    """Warn if the estimator resamples, and this is unknown to calibrator or labels."""
     if calibrator is None:
         return
     estimator = request.estimator
-    # A Pipeline of this library knows the effect of its steps, except for the last one.
+    # A Pipeline of this library knows the effect of its steps, except for the last
+    # step.
     while hasattr(estimator, "_multiplier_of"):
         estimator = estimator.steps[-1][1]
     # A wrapped classifier of this library that calibrates has already warned.
     if getattr(estimator, "calibration", None) is not None:
         return
     if not fit_takes(calibrator, "class_multiplier"):
-        # A balance by `weighting` is known to the labels, and has its own warning.
+        # Labels take a balance by `weighting` into account, and it has its own warning.
         if not weighed.is_weighted and not request.says_how_it_was_fitted:
             share = np.array(weighed.figures["population_share"])
             warn_of_lost_balance(request, estimator, share)
@@ -185,7 +187,7 @@ def _check_estimator(request, weighed, calibrator):
 
 
 def _check_counts(request, fitted, figures):
-    """Warn of learners that balance by themselves, and may count rows or weights."""
+    """Warn of learners that balance by themselves, by row numbers or by weights."""
     by_rows = fitted.multipliers.by_rows
     weighted = np.ptp(by_rows) > 1e-9 * by_rows.max()
     if weighted or request.says_how_it_was_fitted:
@@ -199,7 +201,7 @@ def _check_counts(request, fitted, figures):
 def _check_inversion(fitted, calibrator, figures):
     """Warn of trees whose weights are inverted without a check on held-out rows.
 
-    There is no warning if rows were dropped for balance: such trees had no weights.
+    There is no warning if balance came from dropped rows: such trees had no weights.
     """
     model, rows = fitted.models[0], figures["rows"]
     dropped = sum(figures.get("training_rows", rows)) < sum(rows)
@@ -213,7 +215,7 @@ def _check_linear_inversion(request, weighed, plan, fitted):
 
     There is no check if rows were resampled, or weighted by steps of a Pipeline of this
     library: the training rows of the model are then not known. There is also no check
-    if the closed form is used because a class has a single row.
+    if a class has a single row, and the closed form is used for this reason.
     """
     multipliers, model = fitted.multipliers, fitted.models[0]
     asked_for = type(plan.calibrator) is PriorCalibrator is type(request.calibrator)
@@ -268,10 +270,10 @@ def check_probabilities(
 ):
     """Raise if expected costs would use the probabilities of a weighted fit.
 
-    The closed form removes only class weights that it knows of. If weights differ
-    between rows of one class, use a calibrator that learns from held-out rows. Dividing
-    out the weight of each row is no better: in our measurements it cost more than it
-    saved, since no learner follows such weights closely.
+    The closed form removes only known class weights. If weights differ between rows of
+    one class, use a calibrator that learns from held-out rows. Dividing by the weight
+    of each row is no solution: in our measurements the costs increased, because no
+    learner follows such weights closely.
 
     Parameters
     ----------
@@ -307,7 +309,7 @@ def check_probabilities(
         closed = ""
     if left:
         calibrators = f"'auto'{closed} or another calibrator"
-        if samplers:  # their effect has to be learned
+        if samplers:  # the effect of such weights has to be learned
             calibrators = "'sigmoid' or 'isotonic'"
         raise ValueError(
             f"{' and '.join(left)} changes the probabilities, and a decision by "
@@ -337,11 +339,11 @@ def warn_of_class_weights(sample_weight, codes, classes):
 
     The check has two conditions. The weights are a function of the label. For two rows
     of different classes, the row of the rarer class has the larger weight, in the mean
-    of their log ratios over all such pairs. This holds for any strength of emphasis.
-    Class shares cannot show it, because weights far beyond balance make another class
-    rare. Two kinds of weights pass: weights that correct the frequencies of a sample,
-    because they lower the over-sampled class, and weights of a sample with about as
-    many rows per class, where no class is rarer.
+    of their log ratios over all such pairs. Both conditions hold for any strength of
+    emphasis. Class shares cannot show emphasis, because weights far beyond balance make
+    another class rare. Two kinds of weights cause no warning: weights that correct the
+    frequencies of a sample, because they lower the over-sampled class, and weights of a
+    sample with about as many rows per class, where no class is rarer.
     """
     raised = find_raised_class(sample_weight, codes, classes)
     if raised is None:
@@ -365,7 +367,7 @@ def warn_of_resampled_rows(codes, classes):
     """Warn if rows of one class were added at the end, as samplers do.
 
     In the rest of y this class must be a minority mixed among the others. Sorted labels
-    and recordings in blocks therefore pass.
+    and recordings in blocks therefore cause no warning.
     """
     if codes.size < 4 * LONG_TAIL:
         return
@@ -410,9 +412,9 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
     """Warn if the mean probability of a class differs from its held-out frequency.
 
     By the delta method, the log odds of a weighted frequency have the variance 1 / n +
-    1 / m. Here n is Kish's effective number of rows of the class, and m that of all
-    other rows. One effective size for all rows would be about 1 if classes have
-    different weights, as in a case-control sample.
+    1 / m. Here n is Kish's effective number of rows of the class, and m the effective
+    number of all other rows. A single effective number for all rows would be about 1 if
+    the weights of the classes differ much, as in a case-control sample.
     """
     weight = np.ones(codes.size) if weight is None else weight
     mass = np.bincount(codes, weight, classes.size)
@@ -424,7 +426,7 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         ratio = np.where(mass > 0, mean / frequency, np.inf)
         error = np.sqrt(square / mass**2 + square_of_others / others**2)
         far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
-        # No row of a class can be chance if few rows were expected.
+        # If few rows of a class were expected, it may have no row by chance.
         expected = mean * others**2 / square_of_others
     far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
     off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))
@@ -467,9 +469,9 @@ def _remedy(calibrator):
 def warn_of_inverted_trees(model, multiplier):
     """Warn if weights are divided out of trees whose held-out outputs were not checked.
 
-    An average of trees moves less than its weights ask for. Boosted trees are more
-    confident on rows that they were fitted on. The mean over the training rows does not
-    show this.
+    An average of trees changes less than the weights require. Boosted trees are too
+    confident on rows that they were fitted on. The mean over the training rows shows
+    neither.
     """
     factor = multiplier.max() / multiplier.min()
     if factor >= LEAST_INVERTED_OF_BOOSTING and boosts_trees(model):
@@ -498,7 +500,7 @@ def warn_of_inverted_trees(model, multiplier):
 
 
 def warn_of_inverted_line(model, verdict):
-    """Warn that the mean of inverted probabilities of a linear model may be wrong."""
+    """Warn that a linear model may have a wrong mean of inverted probabilities."""
     warn(
         "The closed-form inversion may not hold for this "
         f"{type(learner_of(model)).__name__}: on rows that it has not seen, the mean "
@@ -529,7 +531,7 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
             continue
         said = w @ proba[clipped, code] / w.sum()
         frequency = w @ (codes[clipped] == code) / w.sum()
-        # The frequency between the two with the largest standard error.
+        # Between these two, the value nearest to 0.5 has the largest standard error.
         between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True

@@ -1,7 +1,7 @@
-"""The second step of a fit, if it was left open: choose the emphasis of training.
+"""The second step of a fit: choose the emphasis of training if it was left open.
 
 All candidates use the same held-out rows. A candidate is judged by the population log
-loss of rows that neither its models nor its calibrator have learned from. The fit
+loss of rows from which neither its models nor its calibrator have learned. The fit
 reuses the held-out scores of the chosen candidate.
 """
 
@@ -57,9 +57,9 @@ class Judged(NamedTuple):
     passed : Passed
     losses : ndarray of shape (n_samples,)
         Log loss of every row, by a model and a calibrator that have not seen the row.
-        NaN if there is none.
+        NaN if there is no such model and calibrator.
     folds : ndarray of shape (n_samples,)
-        The fold in which a calibrator leaves the row out. -1: the row judges nothing.
+        The fold whose calibrator is fitted without the row. -1: the row judges nothing.
     """
 
     candidate: Candidate
@@ -101,7 +101,7 @@ class Contest(NamedTuple):
     candidates : list of Candidate
         The candidates, the least emphasis first.
     full : Candidate
-        Full strength, which labels use. It need not be a candidate.
+        Full strength, which labels use. Full strength need not be a candidate.
     weighed : Weighed
         The rows at full strength.
     plan : Plan
@@ -125,7 +125,7 @@ def choose(request, progress):
         return request, weigh(request)
     contest = enter(request, auto)
     n_fits = count_fits(contest.plan, len(contest.candidates))
-    # A forest that only judged is fitted once more: nothing asks for its votes.
+    # A forest that was only a judge is fitted once more: nothing uses its votes.
     again = contest.plan.way == "oob" and not request.holds_out_rows
     progress.begin(n_fits + again)
     judged = list(judge(contest, progress))
@@ -148,7 +148,7 @@ def enter(request, auto):
 def judge(contest, progress):
     """Fit each candidate on the folds, and yield it with its losses.
 
-    Yields nothing if a class has too few rows to be held out.
+    Nothing is yielded if a class has too few rows to be held out.
     """
     request, plan, folds = contest.request, contest.plan, None
     for candidate in contest.candidates if plan.way != "all" else []:
@@ -262,7 +262,7 @@ def _request_for(request, candidate):
 
 
 def _decided_by_probabilities(request):
-    """Return a request whose labels use full strength, also without a calibrator.
+    """Return a request whose labels use full strength, even without a calibrator.
 
     Predictions of the estimator itself would use the chosen emphasis instead.
     """
@@ -286,7 +286,7 @@ def _decided_by_probabilities(request):
 def _plan(request, weighed):
     """Return which models are fitted to judge a candidate.
 
-    If the fit itself holds out no rows, it later fits one model on all rows.
+    If the fit itself holds out no rows, a model on all rows is fitted later.
     """
     if request.holds_out_rows:
         return plan_models(request, weighed)
@@ -296,7 +296,7 @@ def _plan(request, weighed):
 
 
 def _check_votes(request, plan, candidates):
-    """Raise if some candidates would be judged by rows that others have seen."""
+    """Raise if some candidates would be judged by training rows of other candidates."""
     if plan.splits is not None:
         raise ValueError(
             "cv='oob' with unsupported='subsample' leaves out other rows at every "
@@ -324,7 +324,7 @@ def _folds_of_calibrators(request, weighed, held_out):
 
 
 def _split(request, weighed, rows, n_folds):
-    """Return stratified pairs of positions among some rows; none if that fails."""
+    """Return stratified pairs of positions among some rows; no pairs if that fails."""
     groups, population = _groups_and_population(request, weighed, rows)
     if not rows.size or (groups is not None and np.unique(groups).size < 2):
         return []
@@ -341,7 +341,7 @@ def _split(request, weighed, rows, n_folds):
 
 
 def _groups_and_population(request, weighed, rows):
-    """Return groups and population weights of some rows; None for what is not there."""
+    """Return groups and population weights of some rows; None if there are none."""
     return (
         None if values is None else np.asarray(values)[rows]
         for values in (
@@ -352,8 +352,8 @@ def _groups_and_population(request, weighed, rows):
 
 
 def losses_of(request, weighed, plan, passed, folds):
-    """Return the log loss of every row by a map that did not see it, or NaN."""
-    if plan.calibrator is None:  # candidates are on one scale only after a calibration
+    """Return the log loss of every row by a map that did not see the row, or NaN."""
+    if plan.calibrator is None:  # only calibrated candidates are on one scale
         plan = plan._replace(calibrator=AutoCalibrator())
     held_out, models = passed.held_out, [model for model, _ in passed.models]
     multipliers = multipliers_of(request, models, weighed.figures)
@@ -363,7 +363,7 @@ def losses_of(request, weighed, plan, passed, folds):
     for fold in range(folds.max() + 1):
         scored = of_row == fold
         kept = np.flatnonzero((of_row >= 0) & ~scored)
-        with unheard(CalibrationWarning):  # only the kept one warns
+        with unheard(CalibrationWarning):  # only the calibrator that is kept warns
             mapped = map_outputs(request, weighed, plan, fitted, kept)
         proba = mapped.of_outputs(held_out.outputs[scored])
         rows = held_out.rows[scored]
@@ -381,7 +381,7 @@ def select(losses, weights=None, groups=None):
     Parameters
     ----------
     losses : ndarray of shape (n_candidates, n_rows)
-        Losses of the rows. The preferred candidate comes first.
+        Losses of the rows. Candidates that come first are preferred.
     weights : ndarray of shape (n_rows,), default=None
         Population weights.
     groups : array-like of shape (n_rows,), default=None
@@ -390,8 +390,8 @@ def select(losses, weights=None, groups=None):
     Returns
     -------
     chosen : int
-        Position of the first whose loss is within one paired standard error of the
-        lowest.
+        Position of the first candidate whose loss is within one paired standard error
+        of the lowest loss.
     means, excesses, errors : ndarray of shape (n_candidates,)
         Mean losses, their excess over the lowest mean, and the paired standard errors
         of this excess.
@@ -411,8 +411,8 @@ def select(losses, weights=None, groups=None):
 def compared(judged):
     """Return the position of the chosen candidate, the table, and the rows that judge.
 
-    These are the rows that all candidates have held out. If there are none, the
-    candidate with the least emphasis is chosen.
+    The rows that judge are the rows that all candidates have held out. If there are
+    none, the candidate with the least emphasis is chosen.
     """
     losses = np.array([judgement.losses for judgement in judged])
     rows = np.flatnonzero(np.isfinite(losses).all(axis=0))

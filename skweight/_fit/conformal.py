@@ -2,8 +2,8 @@
 
 The conformity score of a label is one minus its calibrated probability. Scores come
 from rows that neither the model nor its calibrator was fitted on, with population
-weights. A new row is compared with these scores, and its own weight is included
-(Tibshirani et al. 2019).
+weights. The score of a new row is compared with these scores; the weight of the new row
+is included (Tibshirani et al. 2019).
 """
 
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from skweight.weighting import FunctionWeighting, ProductWeighting
 from skweight.weighting._base import fitted_factors_of
 from skweight.weights import effective_sample_size
 
-# Number of folds to fit the calibrator anew, if there are no folds of models.
+# Number of folds in which the calibrator is fitted again, if there are no fold models.
 _FOLDS_OF_CALIBRATOR = 5
 # If at most this share of new rows gets all labels, there is no warning.
 FEW = 0.01
@@ -59,7 +59,7 @@ class Part(NamedTuple):
     rows: list
 
     def at(self, shift, X, models):
-        """Return the scores of each class, and the scores of new rows for every label.
+        """Return the scores of held-out rows by class, and of new rows for every label.
 
         `shift` is the factor by which each class has become more frequent.
         """
@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 
 def _shifted(proba, shift):
-    """Return probabilities for classes that are more frequent by these factors."""
+    """Return probabilities if class frequencies are multiplied by these factors."""
     proba = proba * shift
     total = proba.sum(axis=1, keepdims=True)
     return np.divide(proba, total, out=np.zeros_like(proba), where=total > 0)
@@ -88,7 +88,7 @@ class NewWeights(NamedTuple):
     weighting : weighting or None
         The fitted strategy.
     factors : list of weighting
-        Its parts with the role population.
+        Parts of the weighting with the role population.
     unit : float or None
         The divisor of `sample_weight` in the fit; None if no weights were passed.
     points : tuple of two ndarrays, or None
@@ -231,7 +231,7 @@ def describe_rows(weights, n_rows):
     return {
         "n_rows": int(n_rows),
         "effective_rows": effective,
-        # Above this coverage, the set of a row of mean weight contains all labels.
+        # Above this coverage, the set of a row with mean weight contains all labels.
         "largest_coverage": total / (total + mean),
     }
 
@@ -239,8 +239,8 @@ def describe_rows(weights, n_rows):
 def _cuts(request, weighed, plan, held_out, kind):
     """Return pairs of held-out rows: for the calibrator, and for the scores.
 
-    Both are positions among the held-out rows. The first is None if the calibrator
-    learns from no row.
+    Rows are given by their positions among the held-out rows. The rows for the
+    calibrator are None if the calibrator learns from no row.
     """
     everything = np.arange(held_out.rows.size)
     if kind == "cross" and plan.way == "folds" and len(plan.splits.pairs) > 1:
@@ -251,7 +251,7 @@ def _cuts(request, weighed, plan, held_out, kind):
         return [(np.setdiff1d(everything, rows), rows) for rows in scored]
     choice, learns = weighed.choice, needs_held_out_scores(plan.calibrator)
     if kind == "split" and choice is not None and choice.judges is not None:
-        # These rows chose the model, so it is not independent of them.
+        # The model was chosen by these rows, so it is not independent of the rows.
         others = np.setdiff1d(everything, choice.judges)
         return [(choice.judges if learns else None, others)]
     if not learns:
@@ -318,18 +318,19 @@ class PredictSet:
         r"""Return for each row a set of labels with the requested coverage.
 
         Available with ``conformal="split"`` or ``"cross"``. Held-out rows have the
-        scores :math:`s_i = 1 - p_{y_i}(x_i)`. A label k is in the set of x if the
-        held-out rows that conform better, :math:`s_i < 1 - p_k(x)`, have less than the
-        requested share of the weight:
+        scores :math:`s_i = 1 - p_{y_i}(x_i)`. A held-out row conforms better than label
+        k of row x if :math:`s_i < 1 - p_k(x)`. The label is in the set of x if the
+        held-out rows that conform better have less than the requested share of the
+        weight:
 
         .. math::
 
             \sum_i w_i \, [s_i < 1 - p_k(x)] < c \, \Bigl(\sum_i w_i + w(x, k)\Bigr)
 
-        with w population weights. If the model is confident, sets are small. The
-        coverage holds for the population that the weights describe. After
-        `set_prevalence`, each class counts with its new frequency, and all
-        probabilities use it.
+        with w population weights. Here c is the requested coverage. If the model is
+        confident, sets are small. The coverage holds for the population that the
+        weights describe. After `set_prevalence`, the weights and all probabilities use
+        the new class frequencies.
 
         Parameters
         ----------
@@ -340,13 +341,13 @@ class PredictSet:
             sets larger.
         by_class : bool, default=False
             Whether the coverage holds for the rows of each class separately. If True,
-            sets grow, and rare classes need many held-out rows: with n of them, a
-            coverage above n / (n + 1) puts the class into every set.
+            sets are larger, and rare classes need many held-out rows: if a class has n
+            of them, every set contains this class at a coverage above n / (n + 1).
         sample_weight : array-like of shape (n_samples,), default=None
             Number of population rows that each row represents, on the scale of the fit.
             Required if the fit had `sample_weight`, or if a strategy of role population
-            cannot weigh new rows. In the second case it replaces the weights of this
-            strategy.
+            cannot weigh new rows. In the second case, the argument replaces the weights
+            of this strategy.
 
         Returns
         -------
@@ -356,27 +357,28 @@ class PredictSet:
         Raises
         ------
         ValueError
-            If the fit had population weights, and the weights of the new rows are
-            neither passed nor can be computed.
+            If the fit had population weights, and the weights of the new rows are not
+            passed and cannot be computed.
 
         Warns
         -----
         CalibrationWarning
-            If the held-out rows are too few, or their weight is too small against a new
-            row, for the coverage. The set then contains all labels, or always contains
-            some class.
+            If the coverage needs more held-out rows, or held-out rows with more weight
+            relative to a new row. The set then contains all labels, or always contains
+            a certain class.
 
         Notes
         -----
         With ``"split"`` and the model of a hold-out, the coverage is guaranteed on
         average over fits, for exchangeable rows and known weights. With the fold models
-        of ``"cross"`` it is at least 2 c - 1 for a coverage of c, and close to c in
-        practice. With one refitted model it is an approximation. O((n + m) log m) for m
-        kept scores, at most 10,000, an equal number for each class (and fold model). If
-        there are more, scores are merged in such a way that sets can only become
-        larger. After `set_prevalence`, as many held-out rows of each class are used
-        instead, drawn evenly over their scores in proportion to their weight, which may
-        also make sets a little smaller.
+        of ``"cross"``, the coverage is at least 2 c - 1 for a requested coverage of c,
+        and close to c in practice. With one refitted model, the coverage is
+        approximate. The time is O((n + m) log m) for m kept scores. At most 10,000
+        scores are kept, an equal number for each class (and fold model). If there are
+        more, scores are merged in such a way that sets can only become larger. After
+        `set_prevalence`, the same number of held-out rows of each class is used
+        instead. These rows are drawn evenly over their scores, in proportion to their
+        weight; sets may then also be a little smaller.
 
         References
         ----------
@@ -419,7 +421,7 @@ class PredictSet:
         return below < wanted(coverage, total, weights)
 
     def _mass_below(self, X, shift, by_class):
-        """Return the weight of rows that conform better, and of all, by class."""
+        """Return the weight of rows that conform better, and of all rows, by class."""
         below, total = np.zeros((n_rows(X), shift.size)), np.zeros(shift.size)
         for part in self._conformal.parts:
             models = self.estimators_

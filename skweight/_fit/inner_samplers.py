@@ -9,17 +9,17 @@ from skweight.decision._rules import EmphasisDecision
 from skweight.delivery._balancing import balances_itself
 from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 
-# If the largest class has less than this number of times the mass of the smallest one,
-# a balance changes few labels.
+# If the largest class has less than this multiple of the mass of the smallest class, a
+# balance changes few labels.
 LEAST_BALANCED = 1.5
 
 
 def samplers_in(estimator):
     """Return the steps and ensembles inside an estimator that resample their rows.
 
-    Each is a pair of its name and the object that contains it. An ensemble of
-    imbalanced-learn, such as BalancedRandomForestClassifier, has its own
-    ``sampling_strategy``.
+    Each item is a pair: the name of the step or ensemble, and the object that contains
+    it. An ensemble of imbalanced-learn, such as BalancedRandomForestClassifier, has its
+    own ``sampling_strategy``.
     """
     steps = getattr(estimator, "steps", None) or []
     samplers = []
@@ -62,7 +62,8 @@ def warn_of_lost_balance(request, estimator, share):
     """Warn if labels lose the balance that a sampler inside the estimator has made.
 
     The calibrator learns from held-out rows, so its probabilities are right. Labels by
-    decision="auto" follow the emphasis that is known, and this one is not.
+    decision="auto" follow the known emphasis only, and the emphasis of this sampler is
+    not known.
     """
     if not isinstance(request.decision, EmphasisDecision):
         return

@@ -1,8 +1,7 @@
 """Intervals that contain the value with a requested probability.
 
 Conformity scores are absolute residuals of rows that no model was fitted on, with
-population weights. A new row is compared with these scores, and its own weight is
-included.
+population weights. The weight of a new row is included in the quantile of these scores.
 """
 
 from typing import NamedTuple
@@ -49,7 +48,7 @@ class Intervals(NamedTuple):
 
 
 def check_intervals(wrapper, y):
-    """Raise unless ``conformal`` is known and y is a single column."""
+    """Raise if ``conformal`` is unknown or y has several columns."""
     kind = wrapper.conformal
     if kind is None:
         return
@@ -91,7 +90,7 @@ def fit_with_intervals(request, weighed):
 
 
 def _pairs(request, weighed, X, y):
-    """Return pairs of training and held-out rows, without rows of weight zero."""
+    """Return pairs of training and held-out rows; rows of weight zero are left out."""
     kind, population = request.params["conformal"], weighed.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
     rows = np.flatnonzero(counts)
@@ -122,7 +121,7 @@ def _pairs(request, weighed, X, y):
 
 
 def _splitter(params, n_counted, groups):
-    """Return the default splitter, or one with so many folds; groups stay whole."""
+    """Return the default splitter, or a given number of folds; groups stay together."""
     cv, seed = params["cv"], params["random_state"]
     if cv is None and params["conformal"] == "split":
         kind = ShuffleSplit if groups is None else GroupShuffleSplit
@@ -159,16 +158,16 @@ class PredictInterval:
 
         Available with ``conformal="split"`` or ``"cross"``. The interval is :math:`\hat
         y(x) \pm q(x)`. Here q is the weighted quantile of the absolute residuals
-        :math:`r_i` of held-out rows, including the weight of the new row:
+        :math:`r_i` of held-out rows. The quantile includes the weight of the new row:
 
         .. math::
 
             q(x) = \min \Bigl\{ t : \sum_i w_i [r_i \le t] \ge
             c \, \Bigl( \sum_i w_i + w(x) \Bigr) \Bigr\}
 
-        with w population weights. The coverage holds for the population that the
-        weights describe. All intervals have about the same width: they do not show
-        which rows have values that scatter more.
+        with w population weights and c the requested coverage. The coverage holds for
+        the population that the weights describe. All intervals have about the same
+        width; they do not show in which rows the values scatter more.
 
         Parameters
         ----------
@@ -180,8 +179,8 @@ class PredictInterval:
         sample_weight : array-like of shape (n_samples,), default=None
             Number of population rows that each row represents, on the scale of the fit.
             Required if the fit had `sample_weight`, or if a strategy of role population
-            cannot weigh new rows. In the second case it replaces the weights of this
-            strategy.
+            cannot weigh new rows. In the second case, the argument replaces the weights
+            of this strategy.
 
         Returns
         -------
@@ -192,8 +191,8 @@ class PredictInterval:
         Raises
         ------
         ValueError
-            If the fit had population weights, and the weights of new rows are neither
-            passed nor can be computed.
+            If the fit had population weights, and the weights of new rows are not
+            passed and cannot be computed.
 
         Warns
         -----
@@ -203,8 +202,9 @@ class PredictInterval:
         Notes
         -----
         With ``"split"``, the coverage is guaranteed on average over fits, for
-        exchangeable rows and known weights. With the refitted model of ``"cross"`` it
-        is an approximation. O(n log m) for m kept residuals, at most 10,000.
+        exchangeable rows and known weights. With the refitted model of ``"cross"``, the
+        coverage is approximate. The time is O(n log m) for m kept residuals, at most
+        10,000.
 
         References
         ----------

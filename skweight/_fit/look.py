@@ -1,9 +1,9 @@
-"""Weights that depend on a fitted model, without a leak into held-out scores.
+"""Weights that depend on a fitted model, without any leak into held-out scores.
 
 Some strategies need out-of-fold probabilities of a model, from one partition of the
 rows. Weights learned from the label of a row must not train the model that scores this
-row. So these weights are learned anew for the training rows of every fold, from models
-that saw only these rows.
+row. So weights are learned again for the training rows of every fold, from models that
+saw only these training rows.
 """
 
 import warnings
@@ -39,7 +39,7 @@ from skweight.weighting._metadata import asks_for
 
 
 class WatchingModel(NamedTuple):
-    """A model with validation rows, as in the fit that needs its probabilities."""
+    """A model that is fitted as in the final fit, with validation rows."""
 
     estimator: object
     random_state: int | None
@@ -69,9 +69,8 @@ class LookingTraining(Training):
     """A training with strategies that depend on a fitted model.
 
     `weigh` first learns the strategies without a model. `look` then learns the
-    strategies with a model, on the population weights from `weigh`. `of` learns
-    strategies whose weights depend on single labels again, from models of the given
-    rows.
+    strategies with a model, on the population weights from `weigh`. Some weights depend
+    on single labels: `of` learns these strategies again, from models of the given rows.
     """
 
     def __init__(self, estimator, *, weighting, **options):
@@ -105,7 +104,7 @@ class LookingTraining(Training):
         folds : ndarray of shape (n_samples,)
             Fold of every row; -1 for rows that no weight is learned from.
         draw : callable
-            Function that takes a part of the rows and returns folds for them.
+            Function that takes a part of the rows and returns folds of this part.
         """
         self._request, self._X, self._draw = request, X, draw
         how = self.estimator, self.random_state, self.unsupported, request.classes
@@ -155,7 +154,7 @@ class LookingTraining(Training):
         return part
 
     def _view_of(self, rows):
-        """Return fits that saw only these rows, or all fits if that is allowed."""
+        """Return the fits that saw only these rows; all fits, if this is allowed."""
         folds, population = self._fits.folds, self.by_role.population
         inside = np.zeros(folds.size, dtype=bool)
         inside[rows] = True
@@ -165,12 +164,12 @@ class LookingTraining(Training):
         if -1 not in kept and left.size == 0:
             return self._fits
         is_fold = -1 not in kept and left.size == 1 and left[0] not in kept
-        if is_fold and self._fits.n_folds > 2:  # with two folds, no pair leaves a row
+        if is_fold and self._fits.n_folds > 2:  # two folds: a pair leaves no row
             return self._fits.without(left[0])
         return self._fits.inside(self._draw(inside))
 
     def _learn(self, strategies, view):
-        """Return fitted clones, and their weights of all rows, from the fits of a view.
+        """Return fitted clones, and weights of all rows, from the fits of a view.
 
         Rows outside the view get the mean weight of their class.
         """
@@ -235,8 +234,8 @@ class LookingTraining(Training):
 def look(request, training, X):
     """Fit strategies that depend on a model, on one partition; return its splits.
 
-    The partition comes from the splitter or the groups of the user. Without them, folds
-    are made by the content of the rows. None means no splits.
+    The partition comes from the splitter or the groups of the user. Otherwise folds are
+    made by the content of the rows. None means no splits.
     """
     population = training.by_role.population
     counts = np.ones(n_rows(X), bool) if population is None else population > 0
@@ -259,7 +258,7 @@ def _looks(strategy):
 
 
 def _asked_by(strategies, metadata):
-    """Return the metadata that these strategies request."""
+    """Return the metadata that strategies with a model request."""
     return {
         name: value
         for name, value in metadata.items()
