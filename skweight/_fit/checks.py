@@ -309,7 +309,7 @@ def check_probabilities(
         closed = ""
     if left:
         calibrators = f"'auto'{closed} or another calibrator"
-        if samplers:  # the effect of such weights has to be learned
+        if samplers:  # the effect of samplers has to be learned
             calibrators = "'sigmoid' or 'isotonic'"
         raise ValueError(
             f"{' and '.join(left)} changes the probabilities, and a decision by "
@@ -396,7 +396,7 @@ def warn_of_resampled_rows(codes, classes):
 
 
 def warn_of_few_rows(effective, n_rows):
-    """Warn if weights leave less than half of the few rows of a calibrator."""
+    """Warn if a calibrator has few rows, and weights leave less than half of them."""
     if effective >= FEW_EFFECTIVE_ROWS or effective >= n_rows / 2:
         return
     warn(
@@ -426,7 +426,7 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         ratio = np.where(mass > 0, mean / frequency, np.inf)
         error = np.sqrt(square / mass**2 + square_of_others / others**2)
         far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
-        # If few rows of a class were expected, it may have no row by chance.
+        # If few rows of a class were expected, the class may have none by chance.
         expected = mean * others**2 / square_of_others
     far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
     off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))

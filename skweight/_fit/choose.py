@@ -308,7 +308,7 @@ def _check_votes(request, plan, candidates):
 
 
 def _folds_of_calibrators(request, weighed, held_out):
-    """Return for every row the fold in which its calibrator leaves it out, else -1.
+    """Return, for every row, the fold whose calibrator is fitted without it, or -1.
 
     Rows that are reserved for label sets do not judge candidates.
     """

@@ -137,7 +137,7 @@ class LookingTraining(Training):
         self.weighting_ = self._joined(fitted, scale)
 
     def of(self, rows, n_samples):
-        """Return the training for a part of the rows, with weights of their own."""
+        """Return the training of a part of the rows, with weights from this part."""
         part = super().of(rows, n_samples)
         with warnings.catch_warnings():  # warned for all rows
             warnings.simplefilter("ignore", DegenerateWeightsWarning)
@@ -197,7 +197,7 @@ class LookingTraining(Training):
         return fitted, weights
 
     def _mean_one_of(self, by_row, rows):
-        """Return emphasis with mean one over some of the rows, and its mean before."""
+        """Return emphasis with mean one over some rows, and the mean it had before."""
         emphasis, population = multiply(self._known, by_row), self.by_role.population
         mass = None if population is None else population[rows]
         mean = float(np.average(emphasis[rows], weights=mass))
@@ -298,7 +298,7 @@ def _partition(request, X, population, counts, draw):
 
 
 def _draw_folds(request, X, counts, inside):
-    """Return folds of a part of the rows, -1 for the others."""
+    """Return folds of a part of the rows; other rows get -1."""
     cv, metadata = check_word(request.params["cv"]), request.arguments["splitter"]
     n_folds = DEFAULT_FOLDS
     if takes_groups(cv) and not isinstance(cv, str):
@@ -338,5 +338,5 @@ def _draw_folds(request, X, counts, inside):
 
 
 def _place_others(folds, inside):
-    """Return folds; rows of weight zero inside the view are put into fold 0."""
+    """Return folds, with rows of weight zero inside the view in fold 0."""
     return np.where(inside & (folds < 0), 0, folds)

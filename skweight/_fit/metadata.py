@@ -40,10 +40,11 @@ def sort_fit_params(
     router : estimator
         The wrapper. Its metadata routing is used if routing is enabled.
     fit_params : dict
-        Keyword arguments of its `fit`.
+        Keyword arguments of the `fit` of the wrapper.
     weighting, decision, cv, estimator : object
-        Its parts. An argument that no part requests goes to the estimator; so does one
-        for which the estimator makes its own splits.
+        The parts of the wrapper. An argument that no part requests goes to the
+        estimator. An argument for which the estimator makes its own splits also goes
+        there.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The third step of a fit: the fold models and the final model, as few as possible."""
+"""The third step of a fit: fit fold models and a final model, as few as possible."""
 
 from copy import copy
 from functools import partial
@@ -40,14 +40,16 @@ class Plan(NamedTuple):
     Attributes
     ----------
     way : {"all", "frozen", "oob", "folds"}
-        Source of held-out scores: none, the frozen model, the trees that did not draw a
-        row (with splits: the one model that was not given the row), or fold models.
+        Source of held-out scores. "all": there are none. "frozen": the frozen model.
+        "oob": the trees that did not draw a row (with splits: the one model that was
+        not given the row). "folds": fold models.
     splits : Splits or None
-        Pairs of positions of training and held-out rows; None if there are none.
+        Pairs of positions of training and held-out rows; None if there are no held-out
+        rows.
     keeps_fold_models : bool
         Whether the fold models predict. If True, no model is fitted on all rows.
     calibrator : calibrator or None
-        The calibrator to use. It is the closed form if no row can be held out.
+        The calibrator to use. If no row can be held out, this is the closed form.
     asks_whether_to_average : bool
         Whether the fit keeps fold models only if the held-out rows show that their
         average is better.
@@ -66,11 +68,12 @@ class Multipliers(NamedTuple):
     Attributes
     ----------
     by_rows : ndarray of shape (n_classes,)
-        Training mass of the rows given to the learner, over their population mass.
+        Training mass of the rows given to the learner, divided by their population
+        mass.
     inner : ndarray of shape (n_classes,)
-        Factors that the learner applies by its own parameters.
+        Factors that the learner applies because of its own parameters.
     in_all : ndarray of shape (n_classes,)
-        The product of the two.
+        The product of `by_rows` and `inner`.
     training_share : ndarray of shape (n_classes,)
         Share of each class in the training mass, in [0, 1].
     """
@@ -87,7 +90,7 @@ class Passed(NamedTuple):
     Attributes
     ----------
     held_out : HeldOut
-        Outputs on these rows.
+        Outputs on the held-out rows.
     models : list of tuple
         Pairs of a kept model and its deliveries.
     n_fits : int
@@ -111,7 +114,7 @@ class Fitted(NamedTuple):
     n_fits : int
         Number of fits of the estimator.
     held_out : HeldOut or None
-        Outputs on held-out rows. None if they are not needed or not possible.
+        Outputs on held-out rows. None if outputs are not needed or not possible.
     multipliers : Multipliers or None
         Multipliers of the classes; None for a regression.
     """
@@ -162,8 +165,8 @@ def plan_models(request, weighed):
         request.estimator,
     )
     if not keeps:
-        # A pair without test rows (earlier pairs test them) is only there for its
-        # model.
+        # If earlier pairs test all its rows, a pair has no test rows; only its model is
+        # used.
         pairs = [pair for pair in splits.pairs if pair[1].size]
         splits = splits._replace(pairs=pairs)
     asks = keeps and ensemble == "auto" and not splits.is_holdout
@@ -172,9 +175,9 @@ def plan_models(request, weighed):
 
 
 def fit_models(request, weighed, plan, progress=None):
-    """Fit the final model and the fold models; keep the ones that predict.
+    """Fit the final model and the fold models; keep the models that predict.
 
-    At most k + 1 fits for k folds, and k if fold models are kept. Fits that were made
+    At most k + 1 fits for k folds; k fits if fold models are kept. Fits that were made
     for a choice are reused. `progress` reports each fit.
     """
     training, X, y = weighed.training, weighed.X, request.y
@@ -207,7 +210,7 @@ def fit_models(request, weighed, plan, progress=None):
 
 
 def count_fits(plan, n_candidates=1):
-    """Return the number of fits of `fit_models`, for a number of candidates."""
+    """Return the number of fits of `fit_models`, for the given number of candidates."""
     n_folds = len(plan.splits.pairs) if plan.way == "folds" else plan.way == "oob"
     final = plan.way != "oob" and not plan.keeps_fold_models
     return n_candidates * n_folds + final
@@ -261,9 +264,10 @@ def _score_frozen(model, request, weighed, plan):
 
 
 def output_of(request, plan):
-    """Return a function that selects the method of a model that gives its scores.
+    """Return a function that selects the method by which a model gives its scores.
 
-    It is pickled for the processes that fit the folds, so it must not hold rows.
+    The function is pickled for the processes that fit the folds, so it must not contain
+    rows.
     """
     decides = not estimator_decides(request, plan)
     return partial(
@@ -304,9 +308,10 @@ def estimator_decides(request, plan):
 
 
 def multipliers_of(request, models, figures):
-    """Return the class multipliers, which the models know better than the weights.
+    """Return the class multipliers, from the models where these change them.
 
-    A Pipeline may have resampled, and a learner may balance by its own parameters.
+    A Pipeline may resample, and a learner may balance because of its own parameters.
+    The weights do not show this.
     """
     classes = request.classes
     multiplier = np.array(figures["class_multiplier"])
@@ -325,12 +330,12 @@ def multipliers_of(request, models, figures):
 
 
 def _keeps(ensemble, splits, n_samples, averages, estimator):
-    """Return whether fold models are kept, and no model is fitted on all rows.
+    """Return whether fold models are kept, so that no model is fitted on all rows.
 
-    An average of models can be worth its cost if two conditions hold. The models change
-    much with their rows, and every fold is trained on at least half of the rows; early
-    folds of a time series are not. Without a calibrator (`averages` is False), outputs
-    of several models are not on one scale.
+    An average of models can be worth its cost if two conditions hold. First, the models
+    change much with their rows. Second, every fold model is trained on at least half of
+    the rows (not so for early folds of a time series). Without a calibrator (`averages`
+    is False), the outputs of several models have different scales.
     """
     if not ensemble:
         return False
@@ -377,7 +382,7 @@ def _without_held_out_rows(request):
 
 
 def _plan_left_out(request, weighed):
-    """Return the plan of one fit whose left-out rows fit the calibrator."""
+    """Return the plan of one fit that leaves rows out for the calibrator."""
     params = request.params
     check_leaves_out(request.estimator)
     asked = "conformal" if params.get("conformal") is not None else None

@@ -79,7 +79,7 @@ def check_learns_in_chunks(wrapper):
 def calibrator_of_stream(wrapper):
     """Return the calibrator of a stream: for "auto", the inversion of the weights.
 
-    A learner without probabilities has nothing to invert; it predicts labels only.
+    A learner without probabilities needs no inversion: it predicts labels only.
     """
     calibrator = resolve_calibrator(wrapper.calibration)
     if not isinstance(calibrator, AutoCalibrator):
@@ -102,14 +102,14 @@ class PartialFit:
 
             n_k \leftarrow \lambda^m n_k + \sum_{i=1}^m \lambda^{m-i} s_i [y_i = k]
 
-        with m the number of rows of the chunk, s their `sample_weight`, and
+        with m the number of rows of the chunk, s the `sample_weight`, and
         :math:`\lambda = 2^{-1/h}` from the half-life h of `streaming`. Without a
         half-life, :math:`\lambda = 1`, and a single chunk is weighted as in `fit`.
         After `fit`, learning continues from the fitted model.
 
-        Strategies that weigh by class, or each row independently, are supported, and so
-        are their products. Strategies that need all rows at once raise an error. A
-        resampler raises an error too, and so does a calibration or decision that needs
+        Supported are strategies that weigh by class, strategies that weigh each row
+        independently, and products of both. An error is raised by strategies that need
+        all rows at once, by resamplers, and by calibrations and decisions that need
         held-out rows. ``calibration="prior"`` needs no held-out rows. Here ``"auto"``
         means ``"prior"`` (None for a learner without `predict_proba`).
 
@@ -156,7 +156,7 @@ class PartialFit:
         decided = decide(request, weighed, plan, fitted, calibrated)
         make_report = partial(
             report_on,
-            # Without the rows of the chunk, which would stay in memory.
+            # Without the rows of the chunk: they would stay in memory.
             request._replace(X=None, y=None, codes=None, weights=None),
             weighed._replace(X=None, population=None, emphasis=None),
             fitted,
@@ -210,7 +210,7 @@ def ask_chunk(wrapper, X, y, classes, sample_weight):
 
 
 def _check_nothing(X, classes):
-    """Replace the check of a decision that has none."""
+    """Replace the check for a decision that has no check."""
 
 
 def begin_stream(wrapper, request):
@@ -246,7 +246,7 @@ def begin_stream(wrapper, request):
 
 
 def _check_unchanged(before, now, since):
-    """Raise if parameters were set that a stream has read at its start for good."""
+    """Raise if parameters were changed that a stream reads only at its start."""
     changed = [name for name, part in before.items() if differ(part, now[name])]
     if changed:
         raise ValueError(
@@ -284,7 +284,7 @@ def weigh_chunk(request, stream):
 def learn_chunk(request, weighed, stream, model):
     """Fit a model on the rows of a chunk, or on some of them drawn by weight.
 
-    If no row is drawn, the deliveries stay those of the previous chunk.
+    If no row is drawn, the deliveries of the previous chunk are kept.
     """
     X, y = weighed.X, request.y
     weights = multiply(weighed.population, weighed.emphasis)

@@ -1,14 +1,15 @@
-"""Whether row weights look like class weights, which have another role."""
+"""Find out whether row weights look like class weights, which have another role."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# Thresholds for class weights: the smallest ratio of heaviest to lightest that matters;
-# the largest variation within a class, relative to that between classes; and the
-# largest ratio of class sizes at which the smaller class counts as rarer.
+# Thresholds for class weights. Weights matter if the largest is at least this multiple
+# of the smallest; the variation within a class is at most this share of the variation
+# between classes; a class is rarer than another if the ratio of their sizes is at most
+# this.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
-# With so many rows, weights are not a function of the label by chance.
+# With this many rows, weights are not a function of the label by chance.
 FEWEST_ROWS = 30
 
 
@@ -49,7 +50,8 @@ def find_raised_class(sample_weight, codes, classes):
     # Among the raised classes, the one with the largest weight against all others.
     weight = np.exp(lift - lift.max())
     mass = share * weight
-    # The total less a class that is nearly all of it would be a rounding error.
+    # Do not subtract a class from the total: if the class is nearly the total, only
+    # rounding errors would remain.
     others = (
         np.cumsum(np.append(0, mass[:-1])) + np.cumsum(np.append(0, mass[:0:-1]))[::-1]
     )

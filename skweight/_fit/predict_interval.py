@@ -1,4 +1,4 @@
-"""How far one more label could change a probability: ``predict_interval``."""
+"""Intervals of probabilities, by adding one more label: ``predict_interval``."""
 
 from skweight._fit.can_predict import calibrator_in_force, has_predict_proba
 from skweight._fit.metadata import rows_and_offsets
@@ -23,12 +23,12 @@ class PredictInterval:
         """Return how far one more label could change each probability.
 
         Available only with a calibration that has intervals, such as
-        ``calibration="venn_abers"``. For each end, the row itself is added to the
-        calibration rows: once with another label, once with this class as its label.
-        The end is the resulting probability of the class. With two classes,
-        `predict_proba` lies between the ends. With more classes, each class is
+        ``calibration="venn_abers"``. For each class, the row itself is added to the
+        calibration rows: for one end with another label, for the other end with this
+        class as label. The end is the resulting probability of the class. With two
+        classes, `predict_proba` lies between the ends. With more classes, each class is
         calibrated against the rest, and `predict_proba` divides by the sum over the
-        classes, so it may lie outside.
+        classes, so its result may lie outside the ends.
 
         Parameters
         ----------

@@ -14,10 +14,10 @@ class SetPrevalence:
     def set_prevalence(self, prevalence):
         r"""Predict for a population in which classes are more or less frequent.
 
-        Use it at deployment, if the class frequencies are known to differ from those of
-        the training rows, but the rows within each class are the same. It needs no rows
-        and fits nothing. With :math:`\pi` the frequencies in training and :math:`\pi'`
-        those passed, probabilities become
+        Use it at deployment, if class frequencies are known to differ from the training
+        rows, but the rows within each class do not. No rows are needed, and nothing is
+        fitted. With :math:`\pi` the frequencies in training and :math:`\pi'` the
+        frequencies passed, probabilities become
 
         .. math:: p'(k \mid x) \propto p(k \mid x) \, \pi'_k / \pi_k ,
 
@@ -27,9 +27,10 @@ class SetPrevalence:
         ----------
         prevalence : dict, LabelShiftWeighting or None
             ``{label: frequency}``, each in [0, 1]. Classes that are left out share the
-            rest in the proportions of training. A fitted
+            rest, in proportion to their frequencies in training. A fitted
             :class:`~skweight.LabelShiftWeighting` gives the frequencies that it
-            estimated from unlabelled rows. None, or the next `fit`, removes the change.
+            estimated from unlabelled rows. None removes the change; the next `fit` does
+            so, too.
 
         Returns
         -------
@@ -39,8 +40,8 @@ class SetPrevalence:
         Raises
         ------
         ValueError
-            If the frequencies do not fit the classes, or if the probabilities come from
-            a weighted fit without a calibration.
+            If the frequencies do not match the classes, or if the probabilities come
+            from a weighted fit without a calibration.
 
         Examples
         --------

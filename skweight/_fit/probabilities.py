@@ -9,7 +9,7 @@ from skweight._utils.validation import check_number, did_you_mean, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
 
-# Far below any meaningful probability, far above the smallest double.
+# This value is far below any meaningful probability, and far above the smallest double.
 _NO_CLIP = 1e-300
 
 
@@ -29,7 +29,7 @@ def learns_from_held_out_rows(calibrator, decision, conformal):
 
 @dataclass(frozen=True)
 class ProbabilityMap:
-    """The map between the outputs of an estimator and its probabilities.
+    """The map from the outputs of an estimator to probabilities.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class ProbabilityMap:
         )
 
     def of_rows(self, models, X, offsets=None):
-        """Return probabilities for rows; with several models, their mean.
+        """Return probabilities for rows; with several models, mean probabilities.
 
         `offsets` are further arguments of the prediction method of the models.
         """
@@ -103,9 +103,9 @@ class ProbabilityMap:
 def prevalence_shift(prevalence, classes, population_share):
     """Return the inversion that adapts probabilities to other class frequencies.
 
-    It inverts class weights: relative to the target, a class counts ``population_share
-    / prevalence`` times as much as it should. The frequencies are returned too, by
-    class.
+    Class weights are inverted: relative to the target, a class counts
+    ``population_share / prevalence`` times as much as it should. The frequencies by
+    class are returned, too.
     """
     target = complete_prevalence(prevalence, classes, population_share)
     shift = PriorCalibrator().fit(
@@ -117,7 +117,7 @@ def prevalence_shift(prevalence, classes, population_share):
 def complete_prevalence(prevalence, classes, population_share):
     """Return class frequencies in the order of the classes, with sum one.
 
-    Classes that are not named share the rest in their population proportions.
+    Classes that are not named share the rest in proportion to their population shares.
     """
     if hasattr(prevalence, "target_prior_"):
         prevalence._warn_of_error()

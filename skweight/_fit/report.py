@@ -136,7 +136,7 @@ def keep(
 ):
     """Set all attributes that the fit of a classifier has learned, all at once.
 
-    `report` is the report, or in a stream the function that makes it.
+    `report` is the report; in a stream, it is the function that makes the report.
     """
     population = request.weights.population
     return set_learned(

@@ -25,7 +25,7 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class Fade:
-    """The decay of each row of a chunk, and of all earlier rows, at its end."""
+    """The decay, at the end of a chunk, of each of its rows and of all earlier rows."""
 
     def __init__(self, n_samples, half_life):
         self.before, self.within = 1.0, None
@@ -85,7 +85,8 @@ class Stream:
     balancing : list of tuple
         Result of `balances_itself` for the learner at the start.
     begun_with : dict
-        Copies, by name, of the wrapper's parameters that no later chunk may change.
+        Copies of the parameters of the wrapper, by name, that must stay the same for
+        later chunks.
     """
 
     def __init__(
@@ -100,14 +101,14 @@ class Stream:
         self.factors = [
             _Factor(strategy, classes) for strategy in factors_of(weighting)
         ]
-        self.deliveries = []  # of the last chunk that the learner got
+        self.deliveries = []  # deliveries of the last chunk that the learner got
         self.n_rows = self.n_left_out = self.n_learned = 0
         self.rows = np.zeros(classes.size, dtype=np.intp)
         zeros = np.zeros(classes.size)
         self.given = self.counted = self.population = zeros
         self.training = self.squares = self.full = zeros
         self.largest = 0.0
-        # By which parameters the learner balances, and whether it takes weights.
+        # The parameters by which the learner balances, and whether it takes weights.
         self.balancing, self._takes_weights = balancing, None
 
     def copy(self):
@@ -127,7 +128,7 @@ class Stream:
             self.given = fade.by_class(self.given, codes, sample_weight)
             self.counted = fade.by_class(self.counted, codes, sample_weight > 0)
             unit = self.given.sum() / self.counted.sum()
-        # Sums use weights as passed: their mean is only known at the end.
+        # Sums use weights as passed: the mean weight is only known at the end.
         weights = dict.fromkeys(ROLES)
         weights["population"] = sample_weight
         for factor in sorted(
@@ -145,10 +146,10 @@ class Stream:
         return None if population is None else population / unit, emphasis
 
     def _warmed_up(self, codes, population, emphasis, fade):
-        """Return the emphasis after the warm-up so far.
+        """Return the emphasis at the present point of the warm-up.
 
-        Its mean equals that of the full emphasis, which is one. Small deviations come
-        from rows that were weighed when fewer rows of their class were known.
+        The mean is one, as for the full emphasis. Small deviations come from rows that
+        were weighed when fewer rows of their class were known.
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis
@@ -175,15 +176,15 @@ class Stream:
     def draw(self, weights, model, unsupported):
         """Return which rows of a chunk to learn from, and their weights.
 
-        None means every row once, or no weights.
+        None as rows means every row once; None as weights means no weights.
         """
         drawn = DRAWN_SHARE[self.streaming.mode]
         if unsupported == "resample" and not self.takes_weights(model):
             drawn = 1.0
         if weights is None or not drawn:
             return None, weights
-        # Systematic sampling: row i is drawn floor(w_i ** s) times or once more, and
-        # w_i ** s times on average.
+        # Systematic sampling: row i is drawn floor(w_i ** s) times or once more; the
+        # average is w_i ** s.
         ends = np.floor(np.cumsum(weights**drawn) + self.rng.uniform())
         if ends[-1] == 0 and not self.n_learned:
             ends[np.argmax(weights) :] = 1  # a model without any row cannot predict
@@ -254,7 +255,7 @@ class Stream:
         for position, factor in enumerate(self.factors):
             before = factor.weighting.role == "population"
             factor.masses = self.counted if before else self.population
-            # Of a strategy that is new since the fit no more is known than the rows.
+            # If a strategy is new since the fit, only the row counts are known.
             of_fit = fitted[position] if position < len(fitted) else None
             is_same = type(of_fit) is type(factor.weighting)
             factor.raw = (of_fit.scale_ if is_same else 1.0) * factor.masses

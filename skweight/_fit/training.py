@@ -40,8 +40,8 @@ from skweight.weighting._class_level import join_levels, split_by_level
 class Rows(NamedTuple):
     """The data that an estimator is fitted on.
 
-    None as weights means weights of one. ``kept`` holds the positions of the training
-    rows before any resampling, if some rows are held out for early stopping. None means
+    None as weights means weights of one. If some rows are held out for early stopping,
+    ``kept`` holds the positions of the training rows before any resampling. None means
     all rows.
     """
 
@@ -55,12 +55,12 @@ class Rows(NamedTuple):
 
     @property
     def weights(self):
-        """Population x emphasis; None for ones."""
+        """Population x emphasis; None stands for ones."""
         return multiply(self.population, self.emphasis)
 
 
 class Training:
-    """How an estimator is fitted with weights, on all rows or on those of a fold.
+    """How an estimator is fitted with weights, on all rows or on the rows of a fold.
 
     With a resampler, row weights are learned before resampling, and are resampled with
     the rows. Emphasis that depends on the class alone is learned after resampling, on
@@ -86,7 +86,7 @@ class Training:
     weighting_ : weighting or None
         The fitted strategy, available after `weigh`; with a resampler, after `prepare`.
     raw : RoleWeights
-        The same as `by_role`, before the stabilizer.
+        Weights as in `by_role`, but before the stabilizer.
     by_role : RoleWeights
         Weights of the original rows, separated by role; None means ones.
     fit_params : dict
@@ -147,8 +147,8 @@ class Training:
         return self
 
     def of(self, rows, n_samples):
-        """Return the training of some of the rows, with the weights they have."""
-        self._prepared = None  # if all rows are fitted at all, this is done
+        """Return the training of some of the rows, with their present weights."""
+        self._prepared = None  # any fit on all rows is already done
         part = Training(
             self.estimator,
             stabilizer=self.stabilizer,
@@ -174,14 +174,14 @@ class Training:
 
     @property
     def delivered(self):
-        """Weights that a fit on all original rows receives; None for ones."""
+        """Weights that a fit on all original rows receives; None stands for ones."""
         return self._mean_one(self.weights, self.by_role.population)
 
     def prepare(self, X, y):
         """Return the rows that an estimator will see; the next `fit` uses them.
 
-        Validation rows are separated here. The other rows are resampled, and weighed by
-        the class frequencies after resampling.
+        Validation rows are separated here. The other rows are resampled, and then
+        weighed by the new class frequencies.
         """
         rows, validation = Rows(X, y, *self.by_role, self.fit_params), None
         if self.validation is not None:
@@ -198,7 +198,7 @@ class Training:
         return self._prepared
 
     def subsamples(self, rows):
-        """Return whether a classifier is fitted on a part of the rows given to it."""
+        """Return whether a classifier is fitted on a subsample of its rows."""
         asked = self.unsupported == "subsample" and self.labels is not None
         if not asked or rows.weights is None:
             return False
@@ -206,14 +206,15 @@ class Training:
 
     @staticmethod
     def rows_drawn(rows):
-        """Return how many rows of each class such a classifier is fitted on."""
+        """Return the number of rows of each class in the subsample."""
         return subsample_sizes(rows.weights, encode_labels(np.asarray(rows.y))[1])
 
     @staticmethod
     def _weigh_as_drawn(rows):
         """Return rows with the class masses of the rows that will be drawn.
 
-        The number of drawn rows is rounded, and the inversion must know the result.
+        The number of drawn rows is rounded, and the inversion needs the rounded
+        numbers.
         """
         codes = encode_labels(np.asarray(rows.y))[1]
         factor = whole_rows(rows.weights, codes)

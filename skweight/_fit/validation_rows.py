@@ -1,7 +1,8 @@
 """Validation rows for early stopping: cut from the training rows, or passed.
 
-They represent the population: they have its weights and no emphasis. They are neither
-resampled nor trained on. In a Pipeline, the fitted transformers are applied to them.
+These rows represent the population: they have population weights and no emphasis. They
+are not resampled, and no model is trained on them. In a Pipeline, the fitted
+transformers are applied to these rows.
 """
 
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ class ValidationRows:
     pipelines : list of Pipeline
         Pipelines whose steps come before the learner, the outermost first.
     X_train, y_train : array-like
-        The data that the learner is fitted on, when they are known.
+        The data that the learner is fitted on, if these data are known.
     """
 
     X: object
@@ -54,11 +55,11 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return the validation rows for fits on some training rows: the same."""
+        """Return the validation rows for fits on some training rows: always these."""
         return self
 
     def apart(self, rows, random_state):
-        """Return the training rows (all) and the validation rows (these)."""
+        """Return all training rows, and these validation rows."""
         return rows, self
 
     def encoded(self, labels):
@@ -108,7 +109,7 @@ class Cut:
     stratify : bool
         Whether y holds classes. The share is then taken from each class.
     groups : ndarray of shape (n_samples,) or None
-        Rows of one group stay together.
+        Rows of one group stay together. None: there are no groups.
     """
 
     fraction: float
@@ -154,7 +155,7 @@ class Cut:
         return rows, validation
 
     def _choose(self, y, counted, random_state):
-        """Return positions of validation rows among those of positive weight."""
+        """Return positions of validation rows among rows of positive weight."""
         codes = np.zeros(counted.size, dtype=np.intp)
         classes = None
         if self.stratify:
@@ -215,7 +216,7 @@ def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidde
     hidden : list
         Columns of X that the estimator must not see.
     X : array-like of shape (n_samples, n_features)
-        Training rows, including those columns.
+        Training rows, including the hidden columns.
 
     Returns
     -------
@@ -317,14 +318,15 @@ def describe_early_stopping(validation, estimator, arguments, models):
     estimator : estimator
         The unfitted estimator.
     arguments : dict
-        Arguments of its fit.
+        Arguments of the fit of the estimator.
     models : list of estimator
         The fitted models that predict.
 
     Returns
     -------
     figures : dict
-        Report entries "early_stopping" and "rounds". Empty without validation rows.
+        Report entries "early_stopping" and "rounds". Empty if there are no validation
+        rows.
     """
     if validation is None:
         return {}

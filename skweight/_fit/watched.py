@@ -1,9 +1,9 @@
-"""Warnings about the rows that a learner monitors for early stopping or draws.
+"""Warnings about rows that a learner monitors for early stopping, and rows it draws.
 
 Validation rows should be original rows with population weights. If they contain copies
 of training rows, their loss never gets worse. If they have class weights, training
 stops far too soon. If a learner without weights gets a subsample of rows, a few large
-weights should not make it small.
+weights should not make the subsample small.
 """
 
 import numpy as np
@@ -101,7 +101,7 @@ def _warn_of_own_rows(request, weighed, learner, family):
 def _warn_of_weighted_accuracy(learner, off):
     """Warn if a learner will stop by the accuracy of rows with emphasis.
 
-    Boosted trees stop by their loss. In measurements they lost nothing by it.
+    Boosted trees stop by their loss. In measurements this caused no loss of quality.
     """
     if not stops_by_accuracy(learner):
         return
@@ -118,8 +118,8 @@ def _warn_of_weighted_accuracy(learner, off):
 def warn_of_small_subsample(request, weighed):
     """Warn if a few large weights leave too few rows of a class in a subsample.
 
-    With class weights, the class with the largest weight keeps all its rows, but
-    another class may keep almost none.
+    With class weights, the class with the largest weight keeps all rows, but another
+    class may keep almost no rows.
     """
     weights = weighed.training.weights
     if request.params["unsupported"] != "subsample" or weights is None:

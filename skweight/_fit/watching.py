@@ -21,7 +21,7 @@ from skweight.metrics import RefinedLogLoss
 # Name of this metric in a report.
 REFINED = "RefinedLogLoss"
 _NAME_OF_WATCH = "refined_log_loss"
-# CatBoost says that a metric in Python is slow: without numba, and with it, if the
+# Two warnings of CatBoost that a metric in Python is slow: numba is missing, or the
 # metric is a method.
 _SLOW_METRIC = "Failed to import numba|Can't optimze method"
 
@@ -34,7 +34,7 @@ class Family:
     patience : str
         The parameter that sets the patience, with an example value.
     names : set of str
-        Arguments of its `fit` for validation rows or their weights.
+        Arguments of `fit` of the learner for validation rows or for their weights.
     weights : set of str
         The arguments among `names` that are weights.
     """
@@ -48,7 +48,7 @@ class Family:
         raise NotImplementedError
 
     def chosen_watch(self, params, arguments):
-        """Return the metric that the user has set; None for the default one."""
+        """Return the metric that the user has set; None for the default metric."""
         return None
 
     def takes_refined(self, learner, params, arguments):
@@ -125,8 +125,7 @@ _METRIC_OF_LIGHTGBM = ("metric", "metrics", "metric_types")
 class LightGBM(Family):
     """``eval_X`` and ``eval_y``, or ``eval_set`` before version 4.7.
 
-    It stops at the first metric that no longer falls, so its own metric is switched
-    off.
+    LightGBM stops when any metric no longer falls, so its own metric is switched off.
     """
 
     patience = "early_stopping_round=50"
@@ -165,7 +164,7 @@ class LightGBM(Family):
 
 
 class CatBoost(Family):
-    """Rows with weights need a ``Pool``, and it must know the text columns."""
+    """Rows with weights need a ``Pool``; the ``Pool`` must know the text columns."""
 
     patience = "early_stopping_rounds=50"
     names = frozenset({"eval_set"})
@@ -236,7 +235,7 @@ _DEFAULT_MONITOR = "valid_loss"
 
 
 class Skorch(Family):
-    """A predefined split; the metric is a callback before early stopping."""
+    """A predefined split; the metric is a callback that runs before early stopping."""
 
     patience = "callbacks=[EarlyStopping(patience=20)]"
 
@@ -307,7 +306,7 @@ class Keras(Family):
 
     def settings(self, learner, rows, arguments, refined):
         if "KerasClassifier" in _names(learner):
-            vars(learner).setdefault("classes_", None)  # as its own fit does first
+            vars(learner).setdefault("classes_", None)  # as scikeras does first
         X = learner.feature_encoder.fit(rows.X_train).transform(np.asarray(rows.X))
         y = learner.target_encoder.fit(np.asarray(rows.y_train))
         y = y.transform(np.asarray(rows.y))
@@ -332,8 +331,8 @@ _BY_PACKAGE = {
 _HIST = HistGradientBoosting()
 # By name, as in other modules: importing scikit-learn's ensembles takes time.
 _HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
-# Learners that hold out rows themselves and accept none: the parameter for it, and the
-# value that switches it off.
+# Learners that hold out rows themselves and accept no validation rows: the parameter
+# that holds rows out, and the value that switches this off.
 _BY_THEMSELVES = {
     "BaseGradientBoosting": ("n_iter_no_change", None),
     "BaseMultilayerPerceptron": ("early_stopping", False),

@@ -37,10 +37,11 @@ class Weighed(NamedTuple):
     weighting : weighting or None
         The fitted strategy.
     population : ndarray of shape (n_samples,) or None
-        Population weights: rows of the population per row; None stands for ones.
+        Population weights: how many rows of the population each row stands for; None
+        stands for ones.
     emphasis : ndarray of shape (n_samples,) or None
-        The factor on top of the population weights in the fit. It includes resampling,
-        as a factor for each class.
+        The factor by which the fit multiplies the population weights. This factor
+        includes resampling, as a factor for each class.
     raw : RoleWeights or None
         Weights before the stabilizer; None after the checks have used them.
     is_weighted : bool
@@ -49,7 +50,7 @@ class Weighed(NamedTuple):
         Report arguments that follow from the weights: numbers of rows, shares in [0,
         1], effective rows.
     splits : Splits or None
-        Pairs of training and held-out rows, if the weights depend on them.
+        Pairs of training and held-out rows, if the weights depend on these pairs.
     choice : Choice or None
         How the emphasis was chosen, and the fits made for this choice. None if nothing
         was chosen.
@@ -149,7 +150,7 @@ def _figures(request, training, X):
 
 
 def _of_subsample(classes, training, seen):
-    """Return the statistics of the remaining rows if each counts once or never."""
+    """Return the statistics of the remaining rows if every row counts once or never."""
     sizes = np.zeros(classes.size, dtype=np.intp)
     present = np.unique(positions_of(seen.y, classes, owner="The subsample"))
     sizes[present] = training.rows_drawn(seen)

@@ -1,7 +1,7 @@
 """The common base of all estimators that wrap another one to give it weights.
 
-It handles parts given by a short name, the routing of metadata to the parts, the tags
-of the wrapped estimator, and columns that this estimator must not see.
+The base handles parts given by a short name, the routing of metadata to the parts, the
+tags of the wrapped estimator, and columns that the wrapped estimator must not see.
 """
 
 from copy import copy
@@ -28,9 +28,9 @@ from skweight.weighting._base import factors_of, fitted_factors_of
 
 
 class LearnedInFit:
-    """A placeholder; the attribute that a fit sets on the instance replaces it.
+    """A placeholder, until a fit sets the attribute of this name on the instance.
 
-    A stream sets a function instead, because most of its reports are never read.
+    A stream sets a function instead, because most reports of a stream are never read.
     """
 
     def __get__(self, instance, owner):
@@ -107,7 +107,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
 
     def __getstate__(self):
         if "_make_report" in vars(self):
-            self.report_  # noqa: B018, a file holds the report, not what it is made of
+            self.report_  # noqa: B018, a file holds the finished report
         return super().__getstate__()
 
     def get_metadata_routing(self):
@@ -187,7 +187,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
     def _mean_over_models(self, name):
         """Return the mean of an attribute over all fitted models.
 
-        Coefficients refer to the scores before a calibration.
+        Coefficients belong to the scores before a calibration.
         """
         check_is_fitted(self, "report_")
         models = self._models()
@@ -239,7 +239,7 @@ def check_fitted(wrapper, attribute):
     """Raise unless a wrapper is fitted.
 
     The check of scikit-learn first collects the tags of all wrapped objects. This takes
-    longer than the wrapper's part of a prediction for one row.
+    longer than all other work of the wrapper to predict one row.
     """
     if attribute not in vars(wrapper):
         check_is_fitted(wrapper, attribute)
@@ -266,7 +266,7 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
 
 
 def _without_targets(weighting):
-    """Remove the target rows from a fitted strategy; only its fit needs them.
+    """Remove the target rows from a fitted strategy; only the fit needs them.
 
     They may be confidential, so a stored model must not contain them.
     """
