@@ -4,6 +4,8 @@
 equivalent, and writes `results.md`. A mutation dies if a test fails, or if the tests do
 not end. The tests of its room run first, then the golden set, then the whole suite.
 `equivalent.json` names the mutations that no test can see, each with the reason.
+Every verdict is written to ``--verdicts`` as it falls; a run that was interrupted goes on
+from there.
 """
 
 import argparse
@@ -100,7 +102,7 @@ def table(results, commit):
     return "\n".join(lines) + "\n"
 
 
-def examine(edit, copy, equivalents):
+def examine(edit, copy, equivalents, known):
     """Return a mutation with its verdict."""
     source = PACKAGE / edit.file
     text = source.read_bytes()
@@ -108,6 +110,8 @@ def examine(edit, copy, equivalents):
     row = {"kind": edit.kind, "what": what}
     if what in equivalents:
         return row | {"verdict": "equivalent", "why": equivalents[what]}
+    if what in known:
+        return known[what]
     target = copy / "skweight" / edit.file
     try:
         # Bytecode is judged by the second of the change; without it a mistake could
@@ -125,7 +129,12 @@ def main():
     """Draw, run, and write the table; print each verdict as it falls."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--number", type=int, default=60)
+    parser.add_argument("--verdicts", type=Path, default=Path("verdicts.jsonl"))
     options = parser.parse_args()
+    lines = (
+        options.verdicts.read_text().splitlines() if options.verdicts.exists() else []
+    )
+    known = {row["what"]: row for row in map(json.loads, lines)}
     equivalents = json.loads((HERE / "equivalent.json").read_text("utf-8"))
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
@@ -145,8 +154,10 @@ def main():
             if not is_another_program(edit):
                 continue
             began = time.monotonic()
-            row = examine(edit, copy, equivalents)
+            row = examine(edit, copy, equivalents, known)
             results.append(row)
+            with options.verdicts.open("a") as file:
+                file.write(json.dumps(row) + "\n")
             n_counted += row["verdict"] != "equivalent"
             seconds = time.monotonic() - began
             print(n_counted, f"{seconds:.0f} s", *row.values(), flush=True)
