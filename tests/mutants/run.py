@@ -4,8 +4,8 @@
 equivalent, and writes `results.md`. A mutation dies if a test fails, or if the tests do
 not end. The tests of its room run first, then the golden set, then the whole suite.
 `equivalent.json` names the mutations that no test can see, each with the reason.
-Every verdict is written to ``--verdicts`` as it falls; a run that was interrupted goes on
-from there.
+Every verdict is written to ``--verdicts`` as it falls; a run that was interrupted
+goes on from there.
 """
 
 import argparse
