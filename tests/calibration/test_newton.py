@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skweight.calibration._engine.newton import Restricted, Ridge, newton
+from skweight.calibration._engine.newton import (
+    Restricted,
+    Ridge,
+    newton,
+    newton_step,
+)
 
 
 class Quadratic:
@@ -43,6 +48,12 @@ def test_the_minimum_of_a_badly_scaled_quadratic():
 
 def test_flat_regions_are_crossed():
     assert_allclose(newton(LogCosh(), [300.0]), [5.0])
+
+
+def test_equal_columns_whose_rounding_cancels_the_ridge_have_a_step():
+    ridge = 1 + 1e-12
+    step = newton_step(np.array([1.0, 1.0]), np.array([[1.0, ridge], [ridge, 1.0]]))
+    assert_allclose(step, [-0.5, -0.5])
 
 
 def test_a_good_start_needs_no_value():

@@ -119,7 +119,11 @@ def newton_step(gradient, hessian):
     unit = 1 / np.where(spread > 1e-140, spread, 1.0)
     scaled = unit[:, np.newaxis] * hessian * unit
     scaled.flat[:: gradient.shape[0] + 1] += 1e-12
-    return -unit * np.linalg.solve(scaled, unit * gradient)
+    try:
+        return -unit * np.linalg.solve(scaled, unit * gradient)
+    except np.linalg.LinAlgError:
+        # Rounding of two equal columns can cancel the added 1e-12 exactly.
+        return -unit * np.linalg.lstsq(scaled, unit * gradient, rcond=None)[0]
 
 
 def _moves(objective, step):
