@@ -1,8 +1,7 @@
 """Pipelines whose steps may also be samplers and weightings, and weights in a column.
 
-``_steps`` moves rows and weights from step to step. ``_pipeline`` contains the
-estimator for this, and ``_weight_column`` carries weights through Pipelines of
-scikit-learn.
+``_steps`` moves rows and weights from step to step, and ``_pipeline`` contains the
+estimator. ``_weight_column`` carries weights through Pipelines of scikit-learn.
 """
 
 from skweight.pipeline._pairs import PairwiseDifference

@@ -12,7 +12,7 @@ def _used_has(method):
     """Return whether the steps used after the fit have a method."""
 
     def check(self):
-        # Raises the AttributeError of the step that lacks it: its message is more
+        # Raises the AttributeError of the step without the method: this message is more
         # precise.
         try:
             getattr(self._used(), method)
@@ -27,7 +27,8 @@ class FittedSteps(PlainPipeline):
     """A Pipeline whose predictions skip samplers and weightings.
 
     Columns that only a weighting may see are dropped at the position of this weighting.
-    `_side_widths` holds the number of columns of its input in the fit.
+    `_side_widths` holds the number of columns of the input of this weighting in the
+    fit.
     """
 
     def _used(self):
@@ -52,7 +53,7 @@ class FittedSteps(PlainPipeline):
         X : array-like of shape (n_samples, n_features)
             Rows.
         **params : dict
-            Arguments of the ``predict`` of the last step. With metadata routing, the
+            Arguments of the ``predict`` of the last step. With metadata routing: the
             arguments that the steps have requested.
 
         Returns

@@ -11,9 +11,9 @@ from skweight._utils.validation import say
 class PairwiseDifference(TransformerMixin, BaseEstimator):
     r"""Turn rows of two things, side by side, into the difference of the two.
 
-    For preferences: a person has chosen the better one of two answers, products or
-    players. With this step, a linear classifier without an intercept is the
-    Bradley-Terry model. Its coefficients are those of a reward:
+    For preferences: people have chosen the better of two answers, products or players.
+    With this step, a linear classifier without an intercept is the Bradley-Terry model.
+    The coefficients are the coefficients of a reward r:
 
     .. math:: P(a \succ b) = \sigma\bigl(r(a) - r(b)\bigr), \qquad
               r(x) = \beta^\top x, \qquad (a, b) \mapsto a - b
@@ -23,9 +23,9 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        Number of columns of X: the columns of the first and of the second thing.
+        Number of columns of X, for both things together.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these columns, if X has any.
+        Names of the columns of X, if X has any.
 
     Raises
     ------
@@ -34,13 +34,13 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    Pipeline : Takes it as a step before the classifier.
+    Pipeline : Takes this transformer as a step before the classifier.
 
     Notes
     -----
-    O(n d). For a model without an intercept, (a, b) with label 1 and (b, a) with label
-    0 are the same pair. It also makes no difference if a pair is written both ways at
-    half of its weight.
+    The time is O(n d). For a model without an intercept, (a, b) with label 1 and (b, a)
+    with label 0 are the same pair. It also makes no difference to write both, each with
+    half of the weight.
 
     References
     ----------
@@ -103,7 +103,7 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X; None uses the names of the fit.
+            Names of the columns of X; None means the names from the fit.
 
         Returns
         -------

@@ -38,7 +38,7 @@ def _last_has(*methods):
         for method in methods[:-1]:
             if hasattr(last, method):
                 return True
-        # Raises the AttributeError of the last step.
+        # The last step raises the AttributeError.
         getattr(last, methods[-1])
         return True
 
@@ -48,14 +48,14 @@ def _last_has(*methods):
 class Pipeline(FittedSteps):
     r"""Chain transformers, samplers and weightings with an estimator at the end.
 
-    It replaces the Pipelines of scikit-learn and imbalanced-learn. A step may also be a
-    weighting, such as ``BalancedWeighting()``. Weights are passed on with the rows to
-    the last step, through samplers and for any order of the steps.
+    This class replaces the Pipelines of scikit-learn and imbalanced-learn. A step may
+    also be a weighting, such as ``BalancedWeighting()``. Weights are passed on with the
+    rows to the last step, through samplers and for any order of the steps.
 
     The role of a weight decides which steps use it. *Population* weights are the
     caller's `sample_weight` times the weights of weightings with this role. Every
-    transformer that accepts weights gets them. *Emphasis* comes from the other
-    weightings. Only the last step gets it, and is fitted with the product
+    transformer that accepts weights gets population weights. *Emphasis* comes from the
+    other weightings. Only the last step gets emphasis: it is fitted with the product
 
     .. math:: w_i = p_i \, e_i.
 
@@ -69,16 +69,16 @@ class Pipeline(FittedSteps):
     steps : list of tuple (str, object)
         Names and steps in their order. Every step except the last has ``transform``,
         ``fit_resample`` or ``fit_weigh_by_role``; ``"passthrough"`` and None do
-        nothing. A weighting uses the rows at its position: balancing after a sampler
-        balances only what the sampler has left unbalanced.
+        nothing. A weighting uses the rows at its position: after a sampler,
+        ``BalancedWeighting()`` corrects only the imbalance that is left.
     transform_input : list of str, default=None
         Names of further tables among the arguments of `fit`, such as a validation set.
-        A step gets them transformed by the steps before it. Only with metadata routing.
-        The `X_target` of a weighting is always transformed like this, from its
-        constructor or from `fit`.
+        The steps before a step transform the tables for this step. Only with metadata
+        routing. The `X_target` of a weighting, from its constructor or from `fit`, is
+        always transformed in this way.
     memory : str or object with the interface of joblib.Memory, default=None
         Cache for the work of every step except the last, so that a fit on the same rows
-        with the same weights does not repeat it.
+        with the same weights does not repeat this work.
     verbose : bool, default=False
         Whether to print how long each step took.
 
@@ -89,36 +89,36 @@ class Pipeline(FittedSteps):
     classes_ : ndarray of shape (n_classes,)
         Class labels, if the last step is a classifier.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Mass of each class in the last step, over its mass in the population: the
-        combined effect of samplers and emphasis.
+        Mass of each class in the last step, divided by the mass of the class in the
+        population: the combined effect of samplers and emphasis.
     deliveries_ : list of Delivery
-        Which steps got which weights, and how.
+        For each step, which weights it got and how.
     n_features_in_ : int
         Number of columns of X in `fit`, if the first step has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these columns, if the first step has them.
+        Names of the columns of X, if the first step has this attribute.
 
     Raises
     ------
     TypeError
-        In `fit`, if a step is of none of these kinds.
+        In `fit`, if a step has none of these methods.
     ValueError
         In `fit`, if no step accepts an argument, or weights cannot be used.
     UnsupportedWeightsError
-        In `fit`, if the last step accepts no weights and there are some.
+        In `fit`, if there are weights and the last step accepts none.
 
     See Also
     --------
     make_pipeline : Names the steps by their types.
     skweight.WeightedClassifier : Wraps a Pipeline to calibrate it.
-    WeightColumn : Weights in a Pipeline of scikit-learn, as a column.
+    WeightColumn : For a Pipeline of scikit-learn, weights as a column.
 
     Notes
     -----
-    The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply it by
-    factors of mean one. As with `memory`, some steps are cloned before the fit: those
-    whose parameters or requests would change (a composite, or a classifier that takes
-    weights as ``class_weight``). So read fitted steps from ``named_steps``. The
+    The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply the
+    weights by factors of mean one. A step is cloned before the fit if its parameters or
+    requests would change (a composite, or a classifier that takes weights as
+    ``class_weight``), and with `memory`. So read fitted steps from ``named_steps``. The
     Pipeline itself costs O(n) in addition to the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
@@ -182,7 +182,7 @@ class Pipeline(FittedSteps):
 
     @available_if(_last_has("transform", "fit_transform"))
     def fit_transform(self, X, y=None, sample_weight=None, **params):
-        """Fit all steps and return the training rows as the last step transforms them.
+        """Fit all steps and return the training rows, transformed by the last step.
 
         If a step resamples, these are the resampled rows; ``fit(X, y).transform(X)``
         transforms the original rows.
@@ -207,7 +207,7 @@ class Pipeline(FittedSteps):
 
     @available_if(_last_has("fit_predict"))
     def fit_predict(self, X, y=None, sample_weight=None, **params):
-        """Fit all steps and return predictions of the last one for the training rows.
+        """Fit all steps and return predictions of the last step for the training rows.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class Pipeline(FittedSteps):
 
     @available_if(_last_has("fit_resample"))
     def fit_resample(self, X, y=None, sample_weight=None, **params):
-        """Fit all steps and return the training rows as the last one resamples them.
+        """Fit all steps and return the training rows, resampled by the last step.
 
         Parameters
         ----------
@@ -249,7 +249,7 @@ class Pipeline(FittedSteps):
         y_resampled : array-like of shape (n_rows,)
             Their labels.
         """
-        # Only imbalanced-learn knows the method for metadata routing.
+        # Metadata routing knows this method only through imbalanced-learn.
         return self._fit_steps("fit_resample", X, y, sample_weight, None, params)
 
     def _fit_with_roles(self, X, y, population, emphasis, **params):
@@ -257,7 +257,7 @@ class Pipeline(FittedSteps):
         self._fit_steps("fit", X, y, population, emphasis, params)
 
     def _guard_passed(self, X, y, sample_weight):
-        """Warn of bad arguments if they would mislead the calibrator at the end."""
+        """Warn of arguments that would mislead the calibrator of the last step."""
         guard = getattr(self.steps[-1][1], "_guard_passed", None)
         if guard is not None:
             guard(X, y, sample_weight)
@@ -272,7 +272,8 @@ class Pipeline(FittedSteps):
                 "is enabled: sklearn.set_config(enable_metadata_routing=True)."
             )
         if population is not None:
-            # The scale is the caller's, except if learners could not sum the weights.
+            # The scale of the caller is kept, unless learners could not sum the
+            # weights.
             warn_of_order(population, X)
             population = in_range(check_weights(population, n_rows(X)))
         if guards:
@@ -299,7 +300,7 @@ class Pipeline(FittedSteps):
         return run_as_task(self, task, len(self.steps), run)
 
     def _sort_params(self, method, params, routing, sample_weight):
-        """Return the arguments of a fit by step and by method of the step."""
+        """Return the arguments of a fit, grouped by step and by method of the step."""
         if routing and sample_weight is not None:
             params = {**params, "sample_weight": sample_weight}
         names = [name for name, step in self.steps if not is_nothing(step)]
@@ -336,14 +337,15 @@ class Pipeline(FittedSteps):
     def _multiplier_of(self, classes):
         """Return `class_multiplier_` for given classes.
 
-        None if the last step keeps roles separate: it inverts them itself if needed.
+        None if the last step keeps roles separate: it then inverts the emphasis itself,
+        if needed.
         """
         if takes_roles(self.steps[-1][1]):
             return None
         return np.array([self._multipliers.get(plain(label), 1.0) for label in classes])
 
     def _holds_out_rows(self):
-        """Return whether the last step sees rows that it was not fitted on."""
+        """Return whether the last step holds out rows."""
         last = self.steps[-1][1]
         return takes_roles(last) and last._holds_out_rows()
 
@@ -359,7 +361,7 @@ class Pipeline(FittedSteps):
 
     @property
     def class_multiplier_(self):
-        """Mass of each class in the last step, over its population mass."""
+        """Mass of each class in the last step / population mass of the class."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
         multiplier = self._multiplier_of(self.classes_)
@@ -410,7 +412,7 @@ class Pipeline(FittedSteps):
         return router
 
     def _own_request(self):
-        """Return the request of weights for `fit`: the user's, or that of a step.
+        """Return the request of weights for `fit`: of the user, or else of a step.
 
         A Pipeline of scikit-learn requests what one of its steps requests.
         """
@@ -467,7 +469,7 @@ def make_pipeline(*steps, transform_input=None, memory=None, verbose=False):
 
     See Also
     --------
-    Pipeline : What it makes.
+    Pipeline : The class of the result.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Pass rows and their weights through the steps of a Pipeline.
 
 There are two weight vectors, one per role. Transformers get the population weights,
-samplers resample both, weightings multiply them, and the last step gets their product.
-The work of a step is a function, so that joblib can cache it.
+samplers resample both vectors, weightings multiply one or both, and the last step gets
+the product. The work of a step is a function, so that joblib can cache it.
 """
 
 import time
@@ -40,7 +40,7 @@ def is_nothing(step):
 
 
 def is_sampler(step):
-    """Return whether a step changes which rows there are."""
+    """Return whether a step adds or removes rows."""
     return hasattr(step, "fit_resample")
 
 
@@ -59,7 +59,7 @@ def is_transformer(step):
 def only_prepares(step, weighted):
     """Return whether a last step is a transformer; emphasis must not reach it.
 
-    Without weights this makes no difference, and the tags are not read.
+    Without weights the answer has no effect, so the tags are not read.
     """
     if not is_transformer(step) or takes_roles(step):
         return False
@@ -155,7 +155,7 @@ def run_step(work, step, arguments, around):
     """Run the work of a step within a callback context; return the result and the step.
 
     A Pipeline caches this function. The arguments come as a tuple, because joblib 1.4
-    treats a keyword after ``*args`` as one of them.
+    treats a keyword after ``*args`` as one of the ``*args``.
     """
     with around(step):
         return work(step, *arguments), step
@@ -169,9 +169,9 @@ def transform(step, X, y, population, params):
 def resample(step, X, y, vectors, params):
     """Resample; return rows, labels, resampled vectors, and row numbers.
 
-    Row numbers are -1 for new rows. They are None if the sampler does not give them and
-    they are not needed. A sampler may preserve other totals than the mass; these add
-    one more vector.
+    Row numbers are -1 for new rows. Row numbers are None if the sampler does not give
+    them and they are not needed. A sampler may preserve totals other than the mass; one
+    more vector then contains these totals.
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)
@@ -184,7 +184,7 @@ def resample(step, X, y, vectors, params):
     together = np.column_stack(vectors) if vectors else None
     X_new, y_new = sampler.fit_resample(X, y, together, **params)
     if not weighted:
-        # The parameters contain another neighbour search than the user passed.
+        # The parameters contain a neighbour search that the user has not passed.
         for name, value in vars(sampler.sampler_).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(step, name, value)
@@ -196,8 +196,8 @@ def resample(step, X, y, vectors, params):
 def weigh(step, X, y, population, targets, params):
     """Learn the weights of the rows, separated by role.
 
-    `targets` are tables that the earlier steps have transformed. They are restored
-    after the fit, because a second fit would transform them again.
+    `targets` are tables that the earlier steps have transformed. The original tables
+    are restored after the fit, because a second fit would transform them again.
     """
     before = step.get_params()
     step.set_params(**targets)
@@ -216,7 +216,7 @@ class Flow:
     Parameters
     ----------
     pipeline : Pipeline
-        The Pipeline; its ``steps`` are replaced by the fitted ones.
+        The Pipeline; its ``steps`` are replaced by the fitted steps.
     X, y : object
         Rows and labels as passed.
     weights : RoleWeights
@@ -224,9 +224,9 @@ class Flow:
     params : dict {str: dict {str: dict}}
         Arguments of the fit, by step and method.
     unsorted : dict
-        The same arguments before they were sorted.
+        The arguments of the fit, not yet sorted.
     context : callback context
-        Informed of each step.
+        Gets a notice of each step.
     """
 
     def __init__(self, pipeline, X, y, weights, params, unsorted, context):
@@ -315,7 +315,8 @@ class Flow:
             list(vectors.values()),
             self._params_of(position),
         )
-        # To keep the mass of a class, a sampler may weigh rows that had no weights.
+        # A sampler may give weights to rows without weights, to keep the mass of a
+        # class.
         carried = dict(zip(vectors or ["emphasis"], carried, strict=False))
         self.population = carried.pop("population", None)
         self.emphasis = carried.pop("emphasis", None)
@@ -447,7 +448,7 @@ class Flow:
         return multiply(population, 1 / factor), multiply(emphasis, factor)
 
     def _count_multipliers(self, last, population, weights):
-        """Compute by how much the mass of each class has changed."""
+        """Compute the factor by which the mass of each class has changed."""
         changed = weights is not None and weights is not population
         if not changed or not is_classifier(last) or self._encoded() is None:
             return
@@ -476,7 +477,7 @@ class Flow:
         return encode_labels(y) if y.ndim == 1 else None
 
     def _masses(self):
-        """Return the population mass of each class; empty without classes."""
+        """Return the population mass of each class; empty if there are no classes."""
         last = self.pipeline.steps[-1][1]
         if is_nothing(last) or not is_classifier(last) or self._encoded() is None:
             return {}
@@ -499,7 +500,7 @@ class Flow:
         context.call_on_fit_task_end(estimator=self.pipeline, X=self.X, y=self.y)
 
     def _params_of(self, position):
-        """Return the arguments of a step; transform those in `transform_input`."""
+        """Return the arguments of a step; transform the tables in `transform_input`."""
         name, _ = self.pipeline.steps[position]
         params = {key: {} for key in METHODS} | self.params.get(name, {})
         names = self.pipeline.transform_input

@@ -18,20 +18,22 @@ from skweight.weighting import ColumnWeighting, resolve_weighting
 class WeightColumn(TransformerMixin, BaseEstimator):
     r"""Append the weights of a strategy to X as its last column.
 
-    For the Pipelines of scikit-learn, whose steps pass on rows but no weights. Put it
-    right before a :class:`~skweight.WeightedClassifier` whose `weighting` is the result
-    of `consumer`. This weighting removes the column again, and has the right role.
+    For the Pipelines of scikit-learn, whose steps pass on rows but no weights. Put this
+    step right before a :class:`~skweight.WeightedClassifier` whose `weighting` is the
+    result of `consumer`. The `weighting` removes the column again, and has the right
+    role.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
 
-    :class:`skweight.pipeline.Pipeline` does not need this: a weighting is a step there.
+    :class:`skweight.pipeline.Pipeline` does not need this step: it takes a weighting as
+    a step.
 
     Parameters
     ----------
     weighting : str, dict, callable, weighting or list, default="balanced"
-        Strategy, or any other value of ``weighting=``. All of its factors must have one
-        role. For both roles, use two of these steps.
+        Strategy, or any other value of ``weighting=``. All factors of the strategy must
+        have the same role. For both roles, use two `WeightColumn` steps.
     column : str, default="weight"
         Name of the new column, if X has names.
 
@@ -42,9 +44,9 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     role_ : {"population", "emphasis"}
         Role of the numbers in the column.
     n_features_in_ : int
-        Number of columns of X, before the new one.
+        Number of columns of X, without the new column.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these columns, if X has any.
+        Names of the columns of X, if X has any.
 
     Raises
     ------
@@ -55,13 +57,13 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     See Also
     --------
     skweight.ColumnWeighting : Takes the weights from the column.
-    skweight.pipeline.Pipeline : Weightings as steps, without a column.
+    skweight.pipeline.Pipeline : Takes weightings as steps.
 
     Notes
     -----
-    O(n) time; X is copied once. Weights are used in training only: `transform` appends
-    ones. So `fit_transform` differs from ``fit(X, y).transform(X)``, as for a target
-    encoder.
+    The time is O(n); X is copied once. Weights are used in training only: `transform`
+    appends ones. So `fit_transform` differs from ``fit(X, y).transform(X)``, as in a
+    target encoder.
 
     Examples
     --------
@@ -92,8 +94,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Returns
         -------
         weighting : ColumnWeighting
-            For ``WeightedClassifier(weighting=...)``. It reads the last column, so no
-            step may append another one in between.
+            For ``WeightedClassifier(weighting=...)``. This weighting reads the last
+            column, so no step in between may append a column.
         """
         return ColumnWeighting(-1, role=self._resolve().role)
 
@@ -107,8 +109,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. The strategy uses them to count rows. They are not part
-            of the column, but of the `sample_weight` of the classifier.
+            Population weights. The strategy uses them to count rows. The column does
+            not contain them; pass them as `sample_weight` of the classifier, too.
 
         Returns
         -------
@@ -156,12 +158,12 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         return self._append(X, np.ones(n_rows(X)))
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns, the new one last.
+        """Return the names of the columns, the new column last.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X; None uses the names of the fit.
+            Names of the columns of X; None means the names from the fit.
 
         Returns
         -------

@@ -19,8 +19,8 @@ def check_calibrator(calibrator):
     right shape that sum to 1 and are never exactly 0 or 1; labels of any type; the
     caller's arrays do not change; the order of rows and the scale of weights do not
     matter; rows of weight zero are ignored, for any scores; single rows give the same
-    results as all rows together; a missing class; huge scores and weights; errors for
-    invalid weights and scores; pickling.
+    results as all rows together; a missing class; huge scores and weights; invalid
+    weights and scores raise errors; pickling.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def _fitted(calibrator, *rows, **kwargs):
 
 
 def _multiplier_of(calibrator, y):
-    """Return the class multiplier, if the calibrator has that parameter."""
+    """Return the class multiplier if the calibrator has this parameter."""
     if not has_fit_parameter(calibrator, "class_multiplier"):
         return {}
     return {"class_multiplier": np.linspace(1, 2, len(np.unique(y)))}

@@ -18,8 +18,9 @@ def check_decision(decision, *, classes=(0, 1)):
     (the classes, then decisions that are not labels) and of the same type; single rows
     give the same results as all rows together; the caller's arrays do not change;
     errors for probabilities with another number of columns, and before fit; a
-    description as text; pickling. For decisions that learn from rows: rows of weight
-    zero are ignored, and the order of rows and the scale of weights do not matter.
+    description as text; pickling. For decisions that learn from rows, also: rows of
+    weight zero are ignored, and the order of rows and the scale of weights do not
+    matter.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class _Rows:
         self.X = rng.uniform(0.5, 1.5, size=(n, 3))
 
     def fit(self, decision, weight=None, order=slice(None)):
-        """Fit a clone as the classifier does."""
+        """Fit a clone in the same way as the classifier."""
         arguments = {}
         if decision.needs_held_out_rows:
             weight = self.weight if weight is None else weight

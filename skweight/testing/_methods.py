@@ -1,4 +1,4 @@
-"""What a part must have before its contract can be checked."""
+"""The methods that a part must have before its contract can be checked."""
 
 from skweight._utils.validation import say, write_object
 

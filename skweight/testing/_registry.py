@@ -1,7 +1,7 @@
 """All public classes of the library, for the common tests.
 
-There is no list of classes. Public classes come from ``__all__``. The method
-``_instances(labels)`` of a class returns instances for the common tests.
+Public classes come from ``__all__``, not from a list. The method ``_instances(labels)``
+of a class returns instances for the common tests.
 """
 
 import inspect
@@ -74,7 +74,7 @@ def all_estimators(kind=None, *, labels=(0, 1)):
     kind : str, default=None
         ``"weighting"``, ``"calibrator"``, ``"decision"``, ``"density_ratio"``,
         ``"stabilizer"``, ``"classifier"``, ``"regressor"``, ``"pipeline"``,
-        ``"sampler"``, ``"transformer"``, ``"choice"``, of strategies by a fit, or
+        ``"sampler"``, ``"transformer"``, ``"choice"`` (a fit chooses a strategy), or
         ``"other"``. None returns all of them.
     labels : sequence, default=(0, 1)
         Labels of the tests.
@@ -82,7 +82,8 @@ def all_estimators(kind=None, *, labels=(0, 1)):
     Returns
     -------
     estimators : dict {str: estimator}
-        Unfitted estimators by class name, with a number if a class has several.
+        Unfitted estimators by class name, with a number if a class has several
+        estimators.
 
     Raises
     ------

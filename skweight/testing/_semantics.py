@@ -10,8 +10,9 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# Two means over seeds are different if the mean square, over rows, of their differences
-# in standard errors is above this value. For equal means, 1 is expected.
+# Divide the difference of two means over seeds by its standard error, in every row. The
+# means differ if the mean square over the rows is above this value. For equal means, 1
+# is expected.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -19,7 +20,7 @@ _CLASS_WEIGHT = 5.0
 
 @dataclass(frozen=True)
 class WeightSemantics:
-    """Results of :func:`check_weight_semantics`; prints as sentences.
+    """Results of :func:`check_weight_semantics`; printed as sentences.
 
     Attributes
     ----------
@@ -28,7 +29,7 @@ class WeightSemantics:
     reaches_fit : bool
         Whether weights change the fit at all.
     is_scale_free : bool or None
-        Whether ten times larger weights give the same fit.
+        Whether multiplying all weights by ten gives the same fit.
     is_repetition : bool or None
         Whether a weight of k is the same as k copies of the row.
     is_absence : bool or None
@@ -112,8 +113,8 @@ def check_weight_semantics(
 
     The function answers these questions: Do weights change the fit? Does their scale
     matter? Is a weight of 2 the same as duplicating the row? Is a weight of 0 the same
-    as removing it? Is ``class_weight`` the same as row weights? Libraries differ here,
-    and seldom document it. Weights are passed as in
+    as removing the row? Is ``class_weight`` the same as row weights? Libraries give
+    different answers, and seldom document them. Weights are passed as in
     :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
     Transformers get them as population weights.
 
@@ -122,24 +123,25 @@ def check_weight_semantics(
     estimator : estimator
         Classifier or composite. Never changed.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows. The model is fitted on a random half and predicts all rows, since some
-        models reproduce the labels of their training rows. None draws 800 rows.
+        Rows. The model is fitted on a random half of the rows, because some models
+        reproduce the labels of their training rows. It predicts all rows. None draws
+        800 rows.
     y : array-like of shape (n_samples,), default=None
         Labels of two classes; None draws labels.
     n_seeds : int, default=20
         Number of fits per test, if the ``random_state`` of the estimator changes its
-        outputs. The test then compares means over the fits. Raising it detects smaller
-        differences.
+        outputs. The test then compares means over the fits. Raising this number detects
+        smaller differences.
     tol : float, default=1e-4
         Largest difference of outputs that counts as equal, in (0, inf), if the seed
         does not matter.
     random_state : int, default=0
-        Seed of rows and weights, and first seed of the estimator.
+        Seed of rows and weights; also the first seed of the estimator.
 
     Returns
     -------
     semantics : WeightSemantics
-        The results, with the largest difference for each; prints as sentences.
+        The results, with the largest difference in each test; printed as sentences.
 
     Raises
     ------
@@ -152,7 +154,8 @@ def check_weight_semantics(
 
     Notes
     -----
-    The function makes between 8 and 10 fits, times `n_seeds` if the seed matters.
+    The function makes between 8 and 10 fits, times `n_seeds` if the seed changes the
+    outputs.
 
     Examples
     --------

@@ -14,9 +14,10 @@ def check_weighting(weighting, *, X=None, y=None):
     The checks: parameters and clone; weights are finite, not negative, with mean 1;
     `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
     change; weights follow the order of the rows; a row of weight 2 is the same as a
-    duplicated row; rows of weight zero are ignored, however far they are from the
-    others; the roles are separate; errors for invalid `sample_weight`; pickling. A
-    strategy that cannot weight new rows has the attribute ``weighs_new_rows = False``.
+    duplicated row; rows of weight zero are ignored, also if they are far from all other
+    rows; the roles are separate; an invalid `sample_weight` raises an error; pickling.
+    A strategy that cannot weight new rows has the attribute ``weighs_new_rows =
+    False``.
 
     Parameters
     ----------

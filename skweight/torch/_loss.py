@@ -17,7 +17,7 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Parameters
     ----------
     weighting : str, dict, strategy or list of these
-        As for ``weighting=`` elsewhere, if weights depend on the class only, such as
+        A value of ``weighting=`` whose weights depend on the class only, such as
         ``"balanced"``, ``{label: weight}`` or ``BalancedWeighting(strength=0.5)``.
     y : array-like of shape (n_samples,)
         Labels of the training rows, of any type.
@@ -29,8 +29,8 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     Returns
     -------
     weight : torch.Tensor of shape (n_classes,)
-        Weights in the order of the sorted labels. The mean over the rows is 1, so that
-        the learning rate has the same meaning as without weights.
+        Weights in the order of the sorted labels. The mean weight of the rows is 1, so
+        that the learning rate has the same meaning as without weights.
 
     Raises
     ------
@@ -71,8 +71,8 @@ class WeightedLoss(torch.nn.Module):
     its rows. The mean over the batches of an epoch is then not the weighted loss: a
     batch without a rare row counts as much as a batch with three rare rows. With batch
     size 8 and 2 % rare rows, the mean gradient is nearly orthogonal to the full
-    gradient (cosine 0.15). Division by the number m of rows gives the right mean at
-    every batch size [1]_:
+    gradient (cosine 0.15). The mean is right at every batch size if the loss is divided
+    by the number m of rows [1]_:
 
     .. math:: \frac{1}{m} \sum_{i=1}^m w_i\, c_{y_i}\, \ell(z_i, y_i).
 
@@ -81,20 +81,20 @@ class WeightedLoss(torch.nn.Module):
     loss : callable
         Elementwise loss: a criterion with ``reduction="none"``, or a function of input
         and target that returns a loss for each row. If the function returns a loss for
-        each element of a row, their mean is used.
+        each element of a row, the mean over the elements is used.
     class_weight : torch.Tensor of shape (n_classes,), default=None
         Weight of every class, for example from :func:`class_weight_tensor`; targets are
         codes 0, 1, ... of the classes. The tensor is a buffer of the module.
 
     See Also
     --------
-    WeightedNetClassifier : The same in skorch.
+    WeightedNetClassifier : The same loss in skorch.
     skweight.BalancedBatches : Batches with equally many rows of every class.
 
     Notes
     -----
     Weights should have a mean of 1 over all rows, like the weights of strategies.
-    Otherwise they scale the learning rate.
+    Otherwise weights also scale the learning rate.
 
     References
     ----------

@@ -28,8 +28,8 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
     module : torch.nn.Module class or instance
         The network.
     criterion : torch.nn.Module class, default=NLLLoss
-        Loss, created with ``reduction="none"``. The default expects the output of a
-        softmax, as in skorch; for a network that returns logits, use
+        Loss, created with ``reduction="none"``. As in skorch, the default expects the
+        output of a softmax. For a network that returns logits, use
         ``torch.nn.CrossEntropyLoss``.
     **kwargs : object
         Other parameters of ``skorch.NeuralNetClassifier``.
