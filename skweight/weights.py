@@ -483,8 +483,8 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
     Notes
     -----
     O(n) per step of a bisection in log space, 40 steps. The effective sample size falls
-    as the exponent rises, so the solution is unique. The result is the end of the last
-    interval at which the bound holds.
+    as the exponent rises, so the solution is unique. The result is that end of the last
+    interval which satisfies the bound.
 
     Examples
     --------

@@ -159,7 +159,7 @@ def check_outputs(request, weighed, plan, fitted):
 
 
 def _check_estimator(request, weighed, calibrator):
-    """Warn if the estimator resamples, and this is unknown to calibrator or labels."""
+    """Warn of resampling inside that the calibrator or the decision does not see."""
     if calibrator is None:
         return
     estimator = request.estimator
@@ -469,9 +469,9 @@ def _remedy(calibrator):
 def warn_of_inverted_trees(model, multiplier):
     """Warn if weights are divided out of trees whose held-out outputs were not checked.
 
-    An average of trees changes less than the weights require. Boosted trees are too
-    confident on rows that they were fitted on. The mean over the training rows shows
-    neither.
+    The predictions of an average of trees change less than the weights require. Boosted
+    trees are too confident on the rows that they were fitted on. The mean prediction of
+    the training rows does not show either problem.
     """
     factor = multiplier.max() / multiplier.min()
     if factor >= LEAST_INVERTED_OF_BOOSTING and boosts_trees(model):

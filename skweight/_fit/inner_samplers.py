@@ -81,11 +81,11 @@ def warn_of_lost_balance(request, estimator, share):
     warn(
         f"The wrapped estimator balances classes by resampling ({samplers[0]}), and "
         f"calibration={request.params['calibration']!r} takes the balance out of the "
-        "probabilities, as it should. decision='auto' does not know of it, so labels "
-        f"lose it, too: class {plain(request.classes[rarest])!r}, {share[rarest]:.1%} "
-        "of the rows, is predicted only where it is the most probable one. "
-        "decision='balanced' keeps balanced labels, and so does calibration=None, "
-        "which keeps the labels of the estimator; decision='argmax' says that the most "
-        "probable class is meant.",
+        "probabilities, as it should. decision='auto' does not see the resampling, so "
+        "the labels are not balanced either: class "
+        f"{plain(request.classes[rarest])!r} ({share[rarest]:.1%} of the rows) is "
+        "predicted only where it is the most probable class. For balanced labels, set "
+        "decision='balanced', or calibration=None to keep the labels of the estimator. "
+        "If the most probable class is what you want, set decision='argmax'.",
         CalibrationWarning,
     )

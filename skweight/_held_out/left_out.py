@@ -16,7 +16,7 @@ from skweight._utils.validation import encode_labels
 
 
 def check_leaves_out(estimator):
-    """Raise if the rows that the estimator has not seen are not known."""
+    """Raise if it is unknown on which rows the estimator was not fitted."""
     if learner_of(estimator) is estimator:
         return
     raise ValueError(

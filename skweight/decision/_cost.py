@@ -210,8 +210,8 @@ def check_costs(cost, X, classes, metadata):
     n_wrong = int(wrong.sum())
     if not rules.regret(tables).any():
         warn(
-            "Every decision costs the same in every row, so that the costs decide "
-            "nothing and labels follow the larger probability. Check the costs with "
+            "In every row, all decisions have the same cost. So the costs have no "
+            "effect, and the label is the most probable class. Check the costs with "
             "print(cost.check(X, y)).",
             DecisionWarning,
         )

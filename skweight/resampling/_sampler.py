@@ -27,7 +27,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
         Weight of a synthetic row, as in :func:`resample`.
     preserve_mass : bool, default=False
-        Whether the total weight of every class does not change.
+        Whether to keep the total weight of every class.
     random_state : int, RandomState instance or None, default=None
         Seed of a sampler that is passed by name.
 

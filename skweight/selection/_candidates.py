@@ -114,8 +114,8 @@ def named_weightings(weightings):
         named = {_name_of(spec, UNWEIGHTED): spec for spec in specs}
         if len(named) < len(specs):
             raise ValueError(
-                f"weightings names {say(list(named))} for {len(specs)} strategies; "
-                "two have the same name. Pass a dict {name: weighting}."
+                f"Among the {len(specs)} strategies in weightings, two have the same name; "
+                f"the names are {say(list(named))}. Pass a dict {{name: weighting}}."
             )
         weightings = named
     weightings = {str(name): spec for name, spec in weightings.items()}

@@ -425,7 +425,7 @@ def _ratio_of_columns(figures, X_target, random_state):
 
 
 def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
-    """Note the class frequencies of the target if its labels depend on X as before."""
+    """Record the class frequencies of a target whose labels depend on X as in y."""
     rng = np.random.default_rng(seed)
     rows, target = _some(rng, n_rows(X)), _some(rng, n_rows(X_target))
     classes, codes = encode_labels(_take(y, rows))
