@@ -381,7 +381,7 @@ def cap_weights(weights, cap):
     # used.
     fits = mass_left * ordered <= cap * uncapped_total
     last = n - 1 - int(np.argmax(fits[::-1]))
-    # Shares before the product: the total may be too small to divide by.
+    # Divide before multiplying: the total may be too small to divide by.
     rising = max(mass_left[last], 0.0) * (relative / uncapped_total[last])
     return np.minimum(rising, cap)
 

@@ -3,8 +3,8 @@ How much should old rows count?
 ===============================
 
 Data change over time. Five years ago, some features predicted well which customers
-leave. Today they predict less well. With equal weights there are many rows, but old rows are
-partly wrong. The last months alone are right, but have few rows.
+leave. Today they predict less well. With equal weights there are many rows, but old
+rows are partly wrong. The last months alone are right, but have few rows.
 :class:`~skweight.weighting.RecencyWeighting` is a compromise between the two.
 """
 

@@ -478,11 +478,9 @@ def warn_of_inverted_trees(model, multiplier):
         warn(
             "The closed-form inversion divides the outputs of "
             f"{type(learner_of(model)).__name__} by class weights that differ by a "
-            f"factor of {factor:.3g}, and boosted trees are not where those weights "
-            "would have a smooth model. Measured on real data, the mean probability "
-            "was then 0.54 times the frequency of a class of 2%. Use "
-            "calibration='auto', which learns from held-out rows; every class needs "
-            "two rows for that.",
+            f"factor of {factor:.3g}. This fits a smooth model; boosted trees follow "
+            "such weights otherwise. Use calibration='auto', which learns from "
+            "held-out rows; every class needs two rows for that.",
             CalibrationWarning,
         )
         return

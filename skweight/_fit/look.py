@@ -330,9 +330,9 @@ def _draw_folds(request, X, counts, inside):
         folds[test] = fold
     if (folds[counted > 0] < 0).any():
         raise ValueError(
-            "A strategy that looks at a model holds out rows of every group by models "
-            "of other groups, and some groups leave rows of one class alone. Use "
-            "fewer folds, or groups that hold several classes."
+            "This strategy needs predictions for every group from a model that was "
+            "fitted on other groups. Without some groups, the remaining rows have only "
+            "one class. Use fewer folds, or groups that hold several classes."
         )
     return _place_others(folds, inside)
 

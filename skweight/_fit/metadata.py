@@ -126,8 +126,8 @@ def sort_predict_params(router, params, decision, offsets):
     missing = sorted(set(offsets) - set(named))
     if missing:
         raise ValueError(
-            f"The fit was given {say(missing)}, an offset of every row, and the scores "
-            f"of new rows start from theirs. Pass {missing[0]}=... here, too."
+            f"The fit was given {say(missing)}, an offset for every row. New rows need "
+            f"their own offsets. Pass {missing[0]}=... here, too."
         )
     unknown = [name for name in named if name not in offsets]
     if not unknown and params and get_config()["enable_metadata_routing"]:

@@ -57,7 +57,7 @@ def check_learns_in_chunks(wrapper):
     if wrapper.conformal is not None:
         raise AttributeError(
             f"conformal={wrapper.conformal!r} holds out rows, and a stream has none to "
-            "hold out. Make sets from rows kept aside: "
+            "hold out. For prediction sets, fit this on rows that were kept aside: "
             "WeightedClassifier(FrozenEstimator(clf), conformal='split')."
         )
     decision = wrapper._make_decision(getattr(wrapper, "classes_", None))

@@ -205,8 +205,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
         values = [getattr(model, name) for model in models]
         if len({np.shape(value) for value in values}) > 1:
             raise AttributeError(
-                f"The fold models have a {name} of different shapes, as models that "
-                "saw different classes do: see each of estimators_."
+                f"The shape of {name} differs between the fold models, because they "
+                f"saw different classes. Read {name} from each model in estimators_."
             )
         return values[0] if len(values) == 1 else sum(values) / len(values)
 

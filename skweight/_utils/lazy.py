@@ -7,7 +7,7 @@ from importlib import import_module
 def import_on_use(package, homes):
     """Return `__getattr__` and `__dir__` for a room that imports its files on use.
 
-    Who needs one name of a room then does not load all of it.
+    Code that imports one name of a room then does not load the whole room.
 
     Parameters
     ----------

@@ -83,7 +83,8 @@ def lure_weights(probability, pool_size, *, order=None):
     if bad:
         raise ValueError(
             f"probability must be in (0, 1]; {bad} of {probability.size} entries are "
-            "not. It is that of the row that was drawn, at the moment of its draw."
+            "not. Each entry is the probability of the row that was drawn, at the time "
+            "of its draw."
         )
     n_labelled = probability.size
     check_number(pool_size, name="pool_size", low=1)

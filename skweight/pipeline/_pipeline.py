@@ -116,10 +116,10 @@ class Pipeline(FittedSteps):
     Notes
     -----
     The scale of `sample_weight` is kept, as in scikit-learn; weightings multiply the
-    weights by factors of mean one. A step is cloned before the fit if its parameters or
-    requests would change (a composite, or a classifier that takes weights as
-    ``class_weight``), and with `memory`. So read fitted steps from ``named_steps``. The
-    Pipeline itself costs O(n) in addition to the steps.
+    weights by factors of mean one. A step is cloned before the fit in two cases: if
+    the fit would change its parameters or requests (a composite, or a classifier that
+    takes weights as ``class_weight``), or if `memory` is set. So read fitted steps from
+    ``named_steps``. The Pipeline itself costs O(n) in addition to the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
     replace the population weights in that step. Samplers resample them together with

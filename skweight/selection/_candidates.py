@@ -114,7 +114,7 @@ def named_weightings(weightings):
         named = {_name_of(spec, UNWEIGHTED): spec for spec in specs}
         if len(named) < len(specs):
             raise ValueError(
-                f"Among the {len(specs)} strategies in weightings, two have the same name; "
+                f"Of {len(specs)} strategies in weightings, two have the same name; "
                 f"the names are {say(list(named))}. Pass a dict {{name: weighting}}."
             )
         weightings = named

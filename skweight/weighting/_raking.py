@@ -192,8 +192,8 @@ class RakingWeighting(BaseWeighting):
         if empty:
             raise ValueError(
                 f"The margin of {name} has positive shares for {say(empty)}, and no "
-                "row that counts has these values: no weights can make some. Collect "
-                "such rows, or merge the values with others."
+                "row with positive weight has these values. Weights cannot create such "
+                "rows. Collect some, or merge the values with others."
             )
         return shares
 

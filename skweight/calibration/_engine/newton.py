@@ -13,10 +13,10 @@ import numpy as np
 # quadratically, so the remaining error is of the order of the square of this size.
 TOLERANCE = 1e-6
 
-# A full Newton step of at most this bound decreases the objective by at least 0.28
-# times the decrease that the gradient promises, so that no line search is needed:
-# 1 - (exp(R) - R - 1) / R^2 for R = 1 (F. Bach, "Self-concordant analysis for logistic
-# regression", Electronic Journal of Statistics 4, 2010, proposition 1).
+# If a full Newton step is at most this long, it decreases the objective by at least
+# 0.28 times the decrease that the gradient promises. So no line search is needed. The
+# 0.28 is 1 - (exp(R) - R - 1) / R^2 for R = 1 (F. Bach, "Self-concordant analysis for
+# logistic regression", Electronic Journal of Statistics 4, 2010, proposition 1).
 _SURE = 1.0
 
 
