@@ -77,7 +77,8 @@ class WeightedClassifier(
     estimator : estimator, default=None
         Classifier, Pipeline, search or ensemble to fit. None is
         ``LogisticRegression()``. It is cloned, never changed. A ``FrozenEstimator`` is
-        calibrated but not fitted; `weighting` then describes how it was weighted.
+        calibrated but not fitted; `weighting` then describes how the estimator was
+        weighted.
     weighting : None, str, dict, callable, weighting or list, default="balanced"
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as

@@ -21,8 +21,9 @@ class CostSensitiveClassifier(WeightedClassifier):
     r"""Let a classifier decide by the costs of mistakes.
 
     It wraps any classifier, Pipeline, search or ensemble. The classifier is fitted
-    without weights from the costs. Its probabilities are calibrated on rows that it was
-    not fitted on. Every row then gets the decision with the lowest expected cost:
+    without weights from the costs. The probabilities are calibrated on rows that the
+    classifier was not fitted on. Every row then gets the decision with the lowest
+    expected cost:
 
     .. math:: \hat y = \arg\min_j \sum_k p_k(x) \, C_{kj}(x).
 
@@ -58,8 +59,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         the estimator unchanged, without an additional fit.
     drop : bool, default=False
         Whether columns of X that contain costs are hidden from the estimator. False
-        lets it learn from them, because costs are often informative. The columns must
-        be present at prediction in both cases.
+        lets the estimator learn from them, because costs are often informative. The
+        columns must be present at prediction in both cases.
     conformal : {None, "split", "cross"}, default=None
         Which rows are kept for `predict_set`, as in `WeightedClassifier`.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"

@@ -346,7 +346,7 @@ def _mixed_ratio(X, *, shift):
 
 
 def _nonlinear_ratio(u):
-    """Return a ratio whose two factors have a mean of 1 by symmetry."""
+    """Return a ratio with two factors that have a mean of 1 by symmetry."""
     step = 1 + 0.7 * np.sign(u[:, 0])
     return step * (1 + 0.8 * np.tanh(2 * u[:, 1] * u[:, 2]))
 

@@ -123,8 +123,8 @@ class OverlapWarning(UserWarning):
 class UnsupportedWeightsError(TypeError, ValueError):
     """Weights cannot be passed to the wrapped estimator.
 
-    The estimator supports neither ``sample_weight`` nor an equivalent, and the policy
-    ``unsupported="raise"`` does not allow to drop the weights or to draw rows by them.
+    The estimator does not support ``sample_weight`` or an equivalent. With the policy
+    ``unsupported="raise"``, weights are not dropped, and rows are not drawn by weight.
 
     Examples
     --------

@@ -25,8 +25,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     It wraps any regressor, Pipeline or search, as :class:`~skweight.WeightedClassifier`
     wraps classifiers. A weighting decides how much every row counts, and the weights
-    are passed to the estimator in the way that it supports. Use it for weights that
-    need no classes: covariate shift, survey weights, your own weights.
+    are passed to the estimator in the way that the estimator supports. Use this class
+    for weights that need no classes: covariate shift, survey weights, your own weights.
 
     .. math:: \hat f = \arg\min_f \sum_i p_i \, e_i \, \ell(f(x_i), y_i)
 
@@ -121,7 +121,8 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     Examples
     --------
-    A straight line cannot follow a curve. It fits best where most of the weight is:
+    A straight line cannot follow a curve. The line fits best where most of the weight
+    is:
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LinearRegression

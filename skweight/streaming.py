@@ -36,8 +36,8 @@ class Streaming(BaseEstimator):
     r"""How ``partial_fit`` weighs the rows of a stream.
 
     Pass it as ``WeightedClassifier(streaming=...)``. A row of total weight w is drawn
-    :math:`w^s` times on average, and gets the weight :math:`w^{1-s}` each time. Its
-    mean contribution is therefore w for every s.
+    :math:`w^s` times on average, and gets the weight :math:`w^{1-s}` each time. The
+    mean contribution of the row is therefore w for every s.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class Streaming(BaseEstimator):
         learners that sum over rows, such as naive Bayes. ``"sample"`` (s = 1): rows are
         drawn by their weights. This suits stochastic gradients: large weights would
         make the steps uneven, or unstable at a large learning rate [1]_. ``"hybrid"``
-        (s = 1/2): rows are drawn by the square root of their weights, and weighted by
-        it.
+        (s = 1/2): the square root of each weight is used to draw the row, and again to
+        weight it.
     half_life : float, default=None
         Number of rows after which an earlier row counts only half in the class masses.
         Lowering it follows changes of class shares faster, but adds noise. None:

@@ -47,8 +47,9 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 
     .. math:: v_i = w_i \frac{\sum_{j \in g(i)} s_j}{\sum_{j \in g(i)} s_j w_j}
 
-    where :math:`g(i)` are the rows of the group of row i and :math:`s_j` is
-    ``sample_weight``, or 1 for rows with :math:`w_j > 0` and 0 for the others.
+    where :math:`g(i)` are the rows of the group of row i. :math:`s_j` is
+    ``sample_weight``; if there is none, it is 1 for rows with :math:`w_j > 0`, and 0
+    otherwise.
 
     Parameters
     ----------
@@ -266,7 +267,7 @@ def clip_weights(weights, *, method="truncated", limit=None):
     See Also
     --------
     cap_weights : A bound that holds after normalising.
-    pareto_smooth : Replaces the tail by its expectation instead of cutting it.
+    pareto_smooth : Replaces the tail with expected values instead of cutting it.
 
     Notes
     -----
@@ -557,7 +558,7 @@ def _tempered_kish(log_weights, exponent):
 def _relative_weights(weights, codes, n_groups, *, log=False):
     """Return weights relative to the largest weight of their group.
 
-    Squares and sums of numbers in [0, 1] neither overflow nor underflow.
+    Squares and sums of numbers in [0, 1] do not overflow or underflow.
     """
     if n_groups == 1:
         largest = weights.max()

@@ -37,7 +37,7 @@ from skweight.delivery._balancing import balances_itself, warn_of_two_counts
 from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 from skweight.inspection._tails import look_at_weights
 
-# Number of training rows whose probabilities are checked if no row is held out.
+# If no row is held out, the probabilities of this many training rows are checked.
 ROWS_LOOKED_AT = 256
 # Allowed range of mean probability / prevalence. A warning also requires a deviation
 # above the given number of standard errors.
@@ -171,7 +171,8 @@ def _check_estimator(request, weighed, calibrator):
     if getattr(estimator, "calibration", None) is not None:
         return
     if not fit_takes(calibrator, "class_multiplier"):
-        # Labels take a balance by `weighting` into account, and it has its own warning.
+        # Labels take a balance by `weighting` into account, and there is another
+        # warning.
         if not weighed.is_weighted and not request.says_how_it_was_fitted:
             share = np.array(weighed.figures["population_share"])
             warn_of_lost_balance(request, estimator, share)
@@ -199,7 +200,7 @@ def _check_counts(request, fitted, figures):
 
 
 def _check_inversion(fitted, calibrator, figures):
-    """Warn of trees whose weights are inverted without a check on held-out rows.
+    """Warn if the weights of trees are inverted without a check on held-out rows.
 
     There is no warning if balance came from dropped rows: such trees had no weights.
     """
@@ -342,8 +343,8 @@ def warn_of_class_weights(sample_weight, codes, classes):
     of their log ratios over all such pairs. Both conditions hold for any strength of
     emphasis. Class shares cannot show emphasis, because weights far beyond balance make
     another class rare. Two kinds of weights cause no warning: weights that correct the
-    frequencies of a sample, because they lower the over-sampled class, and weights of a
-    sample with about as many rows per class, where no class is rarer.
+    frequencies of a sample, because such weights lower the over-sampled class, and
+    weights of a sample in which all classes have about the same number of rows.
     """
     raised = find_raised_class(sample_weight, codes, classes)
     if raised is None:
@@ -467,7 +468,7 @@ def _remedy(calibrator):
 
 
 def warn_of_inverted_trees(model, multiplier):
-    """Warn if weights are divided out of trees whose held-out outputs were not checked.
+    """Warn if weights of trees are inverted, but held-out outputs were not checked.
 
     The predictions of an average of trees change less than the weights require. Boosted
     trees are too confident on the rows that they were fitted on. The mean prediction of

@@ -1,8 +1,8 @@
 """The second step of a fit: choose the emphasis of training if it was left open.
 
 All candidates use the same held-out rows. A candidate is judged by the population log
-loss of rows from which neither its models nor its calibrator have learned. The fit
-reuses the held-out scores of the chosen candidate.
+loss of rows that its models and its calibrator have not seen. The fit reuses the
+held-out scores of the chosen candidate.
 """
 
 from typing import NamedTuple
@@ -146,7 +146,7 @@ def enter(request, auto):
 
 
 def judge(contest, progress):
-    """Fit each candidate on the folds, and yield it with its losses.
+    """Fit each candidate on the folds, and yield each with the losses.
 
     Nothing is yielded if a class has too few rows to be held out.
     """

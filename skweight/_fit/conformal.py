@@ -1,9 +1,9 @@
 """Sets of labels that contain the true label with a requested probability.
 
 The conformity score of a label is one minus its calibrated probability. Scores come
-from rows that neither the model nor its calibrator was fitted on, with population
-weights. The score of a new row is compared with these scores; the weight of the new row
-is included (Tibshirani et al. 2019).
+from rows, with population weights, that the model and its calibrator have not seen. The
+score of a new row is compared with these scores; the weight of the new row is included
+(Tibshirani et al. 2019).
 """
 
 from typing import NamedTuple

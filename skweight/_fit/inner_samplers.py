@@ -1,4 +1,4 @@
-"""Samplers inside the wrapped estimator, whose effect the fit cannot count."""
+"""Samplers inside the wrapped estimator: the fit cannot count their effect."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator

@@ -43,8 +43,8 @@ def sort_fit_params(
         Keyword arguments of the `fit` of the wrapper.
     weighting, decision, cv, estimator : object
         The parts of the wrapper. An argument that no part requests goes to the
-        estimator. An argument for which the estimator makes its own splits also goes
-        there.
+        estimator. If the estimator makes its own splits for an argument, the argument
+        also goes to the estimator.
 
     Returns
     -------
@@ -116,8 +116,8 @@ def _check_known(name, estimator, weighting, decision):
 def sort_predict_params(router, params, decision, offsets):
     """Return the arguments of predict for the decision and for the estimator.
 
-    `offsets` are the names of the offsets passed to `fit`. They are added to the scores
-    of each row, so predictions need them too.
+    `offsets` are the names of the offsets passed to `fit`. Offsets are added to the
+    scores of each row, so predictions need them, too.
     """
     if not params and not offsets:
         return {}, {}

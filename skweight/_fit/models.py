@@ -103,7 +103,7 @@ class Passed(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Fitted models, and their outputs on rows that they were not fitted on.
+    """Fitted models, and the outputs on rows that the models were not fitted on.
 
     Attributes
     ----------
@@ -165,8 +165,8 @@ def plan_models(request, weighed):
         request.estimator,
     )
     if not keeps:
-        # If earlier pairs test all its rows, a pair has no test rows; only its model is
-        # used.
+        # A pair has no test rows if earlier pairs test these rows; only the model of
+        # such a pair is used.
         pairs = [pair for pair in splits.pairs if pair[1].size]
         splits = splits._replace(pairs=pairs)
     asks = keeps and ensemble == "auto" and not splits.is_holdout
@@ -308,7 +308,7 @@ def estimator_decides(request, plan):
 
 
 def multipliers_of(request, models, figures):
-    """Return the class multipliers, from the models where these change them.
+    """Return the class multipliers; those of the models replace those of the weights.
 
     A Pipeline may resample, and a learner may balance because of its own parameters.
     The weights do not show this.

@@ -47,7 +47,7 @@ def find_raised_class(sample_weight, codes, classes):
     raised = share * (lift * above[first] - lifted[first])
     if raised.sum() <= 1e-12:
         return None
-    # Among the raised classes, the one with the largest weight against all others.
+    # Of the raised classes, take the class with the largest weight relative to others.
     weight = np.exp(lift - lift.max())
     mass = share * weight
     # Do not subtract a class from the total: if the class is nearly the total, only

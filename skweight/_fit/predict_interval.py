@@ -28,7 +28,7 @@ class PredictInterval:
         class as label. The end is the resulting probability of the class. With two
         classes, `predict_proba` lies between the ends. With more classes, each class is
         calibrated against the rest, and `predict_proba` divides by the sum over the
-        classes, so its result may lie outside the ends.
+        classes, so the result may lie outside the ends.
 
         Parameters
         ----------

@@ -29,8 +29,7 @@ class SetPrevalence:
             ``{label: frequency}``, each in [0, 1]. Classes that are left out share the
             rest, in proportion to their frequencies in training. A fitted
             :class:`~skweight.LabelShiftWeighting` gives the frequencies that it
-            estimated from unlabelled rows. None removes the change; the next `fit` does
-            so, too.
+            estimated from unlabelled rows. None or the next `fit` removes the change.
 
         Returns
         -------

@@ -230,7 +230,7 @@ class Stream:
         )
 
     def resume(self, report, weighting, mass, inner_multiplier):
-        """Start from the report of a fit, its strategy, and the sum of its weights.
+        """Start from the report, the strategy and the sum of weights of a fit.
 
         The factors that the estimator applies itself are in the report, not in the
         sums.

@@ -112,7 +112,7 @@ class XGBoost(Family):
         return model.best_iteration + 1
 
 
-# Names under which LightGBM takes its patience and its metric.
+# Parameter names of the patience and the metric in LightGBM.
 _PATIENCE_OF_LIGHTGBM = (
     "early_stopping_round",
     "early_stopping_rounds",

@@ -51,8 +51,8 @@ class LearnedInFit:
 class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
     """Base class of wrappers with the parameters estimator, weighting and stabilizer.
 
-    A subclass implements ``_default_estimator``. It lists in ``_resolvers`` which of
-    its parameters may be given by a short name.
+    A subclass implements ``_default_estimator``. The list ``_resolvers`` contains the
+    parameters that may be given by a short name.
     """
 
     _resolvers = (("weighting", resolve_weighting), ("stabilizer", resolve_stabilizer))
@@ -268,7 +268,7 @@ def set_learned(wrapper, model, weighed, hidden, **learned):
 def _without_targets(weighting):
     """Remove the target rows from a fitted strategy; only the fit needs them.
 
-    They may be confidential, so a stored model must not contain them.
+    Target rows may be confidential, so a stored model must not contain them.
     """
     for factor in [*fitted_factors_of(weighting), *factors_of(weighting)]:
         held = params_of(factor)

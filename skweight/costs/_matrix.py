@@ -252,8 +252,8 @@ class CostMatrix(Immutable):
     def with_decision(self, decision, cost):
         """Return the costs with an additional decision that is not a label.
 
-        An example is to ask a human. This decision is chosen for rows in which its
-        expected cost is lower than that of every label.
+        An example is to ask a human. This decision is chosen for rows in which it has a
+        lower expected cost than every label.
 
         Parameters
         ----------

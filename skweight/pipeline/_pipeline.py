@@ -60,9 +60,9 @@ class Pipeline(FittedSteps):
     .. math:: w_i = p_i \, e_i.
 
     Some last steps keep the roles separate, such as
-    :class:`~skweight.WeightedClassifier`. They get both vectors, so that no emphasis
-    reaches their calibrator. Weightings and samplers are used only in `fit`, not in
-    predictions.
+    :class:`~skweight.WeightedClassifier`. Such steps get both vectors, so that no
+    emphasis reaches their calibrator. Weightings and samplers are used only in `fit`,
+    not in predictions.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ class Pipeline(FittedSteps):
     ``named_steps``. The Pipeline itself costs O(n) in addition to the steps.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
-    replace the population weights in that step. Samplers resample them together with
-    the rows, too.
+    replace the population weights in that step. Samplers resample these weights
+    together with the rows, too.
 
     With metadata routing, request the weights once,
     ``pipe.set_fit_request(sample_weight=True)``. Steps get computed weights and need no
@@ -412,7 +412,7 @@ class Pipeline(FittedSteps):
         return router
 
     def _own_request(self):
-        """Return the request of weights for `fit`: of the user, or else of a step.
+        """Return the request of weights for `fit`: of the user, otherwise of a step.
 
         A Pipeline of scikit-learn requests what one of its steps requests.
         """

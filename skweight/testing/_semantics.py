@@ -124,8 +124,8 @@ def check_weight_semantics(
         Classifier or composite. Never changed.
     X : array-like of shape (n_samples, n_features), default=None
         Rows. The model is fitted on a random half of the rows, because some models
-        reproduce the labels of their training rows. It predicts all rows. None draws
-        800 rows.
+        reproduce the labels of their training rows. Predictions are made for all rows.
+        None draws 800 rows.
     y : array-like of shape (n_samples,), default=None
         Labels of two classes; None draws labels.
     n_seeds : int, default=20
