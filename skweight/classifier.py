@@ -77,8 +77,7 @@ class WeightedClassifier(
     estimator : estimator, default=None
         Classifier, Pipeline, search or ensemble to fit. None is
         ``LogisticRegression()``. It is cloned, never changed. A ``FrozenEstimator`` is
-        calibrated but not fitted; `weighting` then describes how the estimator was
-        weighted.
+        calibrated but not fitted; `weighting` then describes its weights.
     weighting : None, str, dict, callable, weighting or list, default="balanced"
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
@@ -132,9 +131,9 @@ class WeightedClassifier(
         Which models predict after k fold models were fitted. False: one model, fitted
         on all rows, at k + 1 fits. True: the k fold models, whose calibrated
         probabilities are averaged. This costs k fits, and k times the time and memory
-        of a prediction. With a hold-out, True keeps its one model; `conformal` always
-        keeps it. Averaging lowers the log loss in the mean of our problems: by .01 to
-        .02 for trees, by .005 for linear models with a feature for every ten rows of
+        of a prediction. With a hold-out, True keeps the one fitted model; `conformal`
+        always does. Averaging lowers the log loss in the mean of our problems: by .01
+        to .02 for trees, by .005 for linear models with a feature for every ten rows of
         the rarest class, and hardly for others. The mean probability of one boosted
         model is too high, but right after averaging. Averaging is worse if labels are
         nearly certain. ``"auto"``: True for trees and such linear models, unless the

@@ -389,7 +389,7 @@ def _draw_directions(n_features, rng):
 
 
 def _solve_intercepts(scores, prevalence):
-    """Return intercepts for which the mean softmax of the scores is the prevalence.
+    """Return intercepts that make the mean softmax of the scores the prevalence.
 
     Newton's method is used on the logarithm of the mean probabilities, which is almost
     linear for a rare class. If no Newton step improves the result, a fixed-point step

@@ -59,8 +59,8 @@ class Streaming(BaseEstimator):
         weights apply from the first row on. Rows of an earlier `fit` count towards this
         number. None: full emphasis from the first row.
     schedule : {"linear", "step", "cosine"}, default="linear"
-        How emphasis grows: evenly; all at once after `warmup` rows; slowly at both
-        ends. Only used with a `warmup`.
+        How emphasis grows. ``"linear"``: evenly. ``"step"``: all at once, after
+        `warmup` rows. ``"cosine"``: slowly at both ends. Only used with a `warmup`.
 
     See Also
     --------

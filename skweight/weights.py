@@ -107,7 +107,7 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 
 
 def effective_sample_size(weights, *, log=False, by=None):
-    r"""Return Kish's effective sample size: the rows of equal weight that tell as much.
+    r"""Return Kish's effective sample size: how many rows of equal weight tell as much.
 
     A weighted mean has the variance of an unweighted mean over that many rows. Compare
     this size with n: if it is a tenth of n, nine of ten rows add no information. It
@@ -401,8 +401,8 @@ def temper_weights(weights, exponent):
     weights : array-like of shape (n_samples,)
         Non-negative weights in any unit.
     exponent : float
-        The power :math:`\tau` in [0, 1]. Raising it never raises the effective sample
-        size.
+        The power :math:`\tau` in [0, 1]. A larger power never increases the effective
+        sample size.
 
     Returns
     -------

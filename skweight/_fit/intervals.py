@@ -172,7 +172,8 @@ class PredictInterval:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to predict, with the columns that population weights are computed from.
+            Rows to predict, with the columns from which population weights are
+            computed.
         coverage : float, default=0.9
             Share of rows whose interval contains their value, in (0, 1). Raising it
             makes intervals wider.

@@ -121,7 +121,7 @@ class Stream:
         return twin
 
     def weigh(self, X, y, codes, sample_weight, normalize, stabilizer):
-        """Return the weights of a chunk by role, and add it to the sums."""
+        """Return the weights of a chunk by role, and add the chunk to the sums."""
         fade = Fade(codes.size, self.streaming.half_life)
         unit = 1.0
         if sample_weight is not None and normalize:

@@ -133,8 +133,8 @@ def check_weight_semantics(
         outputs. The test then compares means over the fits. Raising this number detects
         smaller differences.
     tol : float, default=1e-4
-        Largest difference of outputs that counts as equal, in (0, inf), if the seed
-        does not matter.
+        If the seed does not matter, outputs count as equal up to this difference, in
+        (0, inf).
     random_state : int, default=0
         Seed of rows and weights; also the first seed of the estimator.
 
@@ -294,7 +294,7 @@ class _Fits:
 
 
 def _mean_square(first, second):
-    """Return the mean square, over rows, of a difference in standard errors."""
+    """Return the mean square, over rows, of differences divided by standard errors."""
     variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
     difference = first.mean(axis=0) - second.mean(axis=0)
     return float(np.mean(difference**2 / np.maximum(variance, 1e-20)))
