@@ -79,6 +79,8 @@ def table(caption, header, rows):
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
         for row in rows
     )
+    # A narrow page would break a value from its error.
+    body = body.replace(" ± ", "&nbsp;±&nbsp;")
     return (
         f"<div class='scroll'><table>{caption}<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
@@ -136,9 +138,10 @@ h2 { font-size: 1.2em; margin-top: 2em; }
 .note { color: var(--faint); font-size: 0.9em; }
 .alarm { border-left: 4px solid var(--alarm); padding-left: 0.8em; }
 details { margin: 1em 0; } summary { cursor: pointer; } li { margin-bottom: 0.5em; }
-.panels { display: grid; gap: 1.5em;
+.panels { display: grid; gap: 1.5em; margin: 1.5em 0; align-items: end;
   grid-template-columns: repeat(auto-fit, minmax(16em, 1fr)); }
-figure { margin: 0; } figcaption { font-weight: bold; font-size: 0.95em; }
+figure { margin: 0; }
+figcaption { font-weight: bold; font-size: 0.95em; margin-bottom: 0.3em; }
 svg { display: block; width: 100%; max-width: 26em; height: auto; }
 @media (max-width: 40em) { .skweight table { font-size: 0.8em; }
   .skweight th, .skweight td { padding: 0.25em 0.3em; }

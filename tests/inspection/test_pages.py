@@ -18,6 +18,7 @@ from skweight import (
     compare_weightings,
     recommend_weighting,
 )
+from skweight._utils.render import table
 from skweight.inspection import weight_report
 from skweight.inspection._probabilities import reliability_bins
 from skweight.metrics import reliability_curve
@@ -77,6 +78,12 @@ def test_a_notebook_gives_its_own_colours(fitted):
     style = fitted.report_._repr_html_().partition("</style>")[0]
     assert "color: inherit" in style
     assert "#" not in style.replace("#x27", "")
+
+
+def test_a_narrow_table_keeps_a_value_and_its_error_on_one_line():
+    html = table("", ["figure", "mean"], [["a long name", "0.95 ± 0.02"]])
+    assert "<td>0.95&nbsp;±&nbsp;0.02</td>" in html
+    assert "a long name" in html
 
 
 def test_cards_are_written_as_they_are_returned(rows, fitted, tmp_path):
