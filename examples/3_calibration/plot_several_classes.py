@@ -56,7 +56,7 @@ plt.show()
 
 # %%
 # Blue bars are as high as black bars: the mean calibrated probabilities equal the
-# frequencies. Orange bars differ from black bars, and the difference is largest for the
+# frequencies. Orange bars differ from black bars, and their ratio is largest for the
 # rarest class. The labels of the balanced model, and its balanced accuracy, do not
 # change.
 
