@@ -101,7 +101,7 @@ class Contest(NamedTuple):
     candidates : list of Candidate
         The candidates, the least emphasis first.
     full : Candidate
-        Full strength, which labels use. Full strength need not be a candidate.
+        Full strength. Labels follow it, whether or not it is a candidate.
     weighed : Weighed
         The rows at full strength.
     plan : Plan

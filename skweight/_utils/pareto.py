@@ -293,7 +293,7 @@ def _effective(relative):
 
 
 def _by_chance(n_tail):
-    """Return the k-hat that at most 5 % of harmless weights exceed.
+    """Return a limit: k-hat of harmless weights is above it in at most 5 % of cases.
 
     Harmless means a shape of .3, as for exponential weights and lognormal weights of
     scale 1. The standard error is the error of maximum likelihood, shrunk like k-hat.
