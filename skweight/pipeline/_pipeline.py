@@ -412,7 +412,7 @@ class Pipeline(FittedSteps):
         return router
 
     def _own_request(self):
-        """Return the user's request of weights for `fit`, or else the request of a step.
+        """Return the user's request of weights for `fit`, or else that of a step.
 
         A Pipeline of scikit-learn requests what one of its steps requests.
         """
