@@ -97,5 +97,5 @@ def test_coefficients_of_different_shapes_have_no_mean():
     clf = wrap(SizeCounter(), calibration=None, decision="tuned", ensemble=False)
     clf.fit(X, y)
     clf.estimators_ = [SizeCounter().fit(X[:n], y[:n]) for n in (10, 11)]
-    with pytest.raises(AttributeError, match="different shapes"):
+    with pytest.raises(AttributeError, match="shape of coef_ differs"):
         _ = clf.coef_

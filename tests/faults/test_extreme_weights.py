@@ -50,7 +50,7 @@ EXTREME = {
 # Where one row has all of the weight, these have nothing to learn from, and say so.
 REFUSALS = "same in every training row that counts|no row that counts|single row|"
 REFUSALS += "no training row of positive|needs at least|that count|is zero|one class|"
-REFUSALS += "no weights of the training rows"
+REFUSALS += "no weights of the training rows|no row with positive weight"
 
 
 @pytest.fixture(autouse=True)
