@@ -292,7 +292,7 @@ def test_boosted_trees_are_not_inverted_in_silence(rare, weight):
     assert [record.category for record in caught] == [CalibrationWarning] * (weight > 4)
     if caught:
         assert "GradientBoostingClassifier by class weights" in str(caught[0].message)
-        assert "a factor of 9, " in str(caught[0].message)
+        assert "a factor of 9. " in str(caught[0].message)
 
 
 def test_votes_after_over_sampling_do_not_follow_either(rare):
