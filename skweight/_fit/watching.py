@@ -8,14 +8,13 @@ rounds of a fitted model.
 import warnings
 from contextlib import contextmanager, nullcontext
 from copy import copy
-from inspect import signature
 
 import numpy as np
 from sklearn.base import is_classifier
 
 from skweight._utils.compat import reset_params
 from skweight._utils.families import gives_raw_scores, packages_of
-from skweight._utils.lookup import params_of
+from skweight._utils.lookup import fit_takes, params_of
 from skweight.metrics import RefinedLogLoss
 
 # Name of this metric in a report.
@@ -143,7 +142,7 @@ class LightGBM(Family):
 
     def settings(self, learner, rows, arguments, refined):
         kwargs = {"eval_set": [(rows.X, rows.y)]}
-        if "eval_X" in signature(learner.fit).parameters:
+        if fit_takes(learner, "eval_X"):
             kwargs = {"eval_X": rows.X, "eval_y": rows.y}
         if rows.weight is not None:
             kwargs["eval_sample_weight"] = [rows.weight]
@@ -349,7 +348,7 @@ _INSTEAD = (
 def family_of(learner):
     """Return the family of a learner that can monitor validation rows, or None."""
     if _names(learner) & _HISTS:
-        return _HIST if "X_val" in signature(learner.fit).parameters else None
+        return _HIST if fit_takes(learner, "X_val") else None
     families = [_BY_PACKAGE.get(package) for package in packages_of(learner)]
     return next((family for family in families if family is not None), None)
 
