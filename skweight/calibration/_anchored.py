@@ -1,4 +1,4 @@
-"""The anchored map: invert the training weights, then correct the result with rows."""
+"""Calibrate by inversion of the training weights, corrected with rows."""
 
 import numpy as np
 
@@ -25,32 +25,34 @@ from skweight.calibration._rows import check_class_multiplier, check_classes
 # The targets are the labels, without smoothing, because the prior keeps the map finite.
 _LABELS = np.array([0.0, 1.0])
 
-# With a smaller standard deviation of the log odds, the slope cannot be estimated.
+# If the standard deviation of the log odds is below this value, the slope cannot be
+# estimated.
 _NARROW = 1e-6
 
-# Scores are not centred if their standard deviation is larger than this, for example
-# because of a single far score. With centred scores, the prior of the slope would be
-# lost in rounding beside the prior of the intercept.
+# Scores are not centred if their standard deviation is larger than this value. A single
+# very large score can cause that. The prior of the slope would then be much smaller
+# than the prior of the intercept, and centring would lose it in rounding.
 _WIDE = 1e5
 
-# Log odds are clipped to this many times their median size. Beyond this size, the
-# probability is 0 or 1 in any case.
+# Log odds are clipped to this many times the median of their absolute values. A log
+# odds of that size is a probability of 0 or 1 anyway.
 _FAR = 1e4
 
 
 class AnchoredCalibrator(BaseCalibrator):
-    r"""Start from the inversion of the training weights, and correct it with rows.
+    r"""Invert the training weights, then correct the result with calibration rows.
 
-    Use it first for models with class weights or resampling. The closed-form inversion
-    of ``PriorCalibrator`` is right for a model at the minimum of a proper loss, and
-    wrong for most other models. A ``SigmoidCalibrator`` is right for both kinds of
-    models but needs rows. This calibrator is a maximum a-posteriori estimate with the
-    inversion as its prior. Without rows, the map is the inversion. As rows are added,
-    the map moves towards the sigmoid. If the rare class has a few tens of rows, this
-    map has the lowest regret of the parametric maps.
+    Try this calibrator first if the model has class weights or was resampled. The
+    closed-form inversion of ``PriorCalibrator`` is right for a model at the minimum of
+    a proper loss, and wrong for most other models. A ``SigmoidCalibrator`` is right for
+    both kinds of models but needs rows. This calibrator is a maximum a-posteriori
+    estimate with the inversion as its prior. Without rows, the map is the inversion. As
+    rows are added, the map moves towards the sigmoid. If the rare class has a few tens
+    of rows, this map has the lowest excess log loss of the parametric maps.
 
-    With :math:`w_k` the training mass of class k divided by its population mass, and
-    :math:`z = s - \log(w_1 / w_0)` the inverted log odds,
+    Let :math:`w_k` be the total training weight of class k divided by its total
+    population weight (the sum of ``sample_weight``). Let
+    :math:`z = s - \log(w_1 / w_0)` be the inverted log odds. The map and its fit are
 
     .. math:: p(1 \mid s) = \sigma(b + a z + c\, q(z)), \qquad
        \min_{a, b, c} \sum_i v_i\, \ell(y_i, p_i) + \frac{(a - 1)^2}{2 \sigma_a^2}
@@ -71,18 +73,17 @@ class AnchoredCalibrator(BaseCalibrator):
         over-fitted trees. The quadratic term needs hundreds of rows of the rare class.
         With three or more classes the map is always affine.
     slope_scale : float, default=0.5
-        How far the slope may be from 1 before rows are needed to confirm it. 0.5 suits
-        scores that are log odds. 1 suits other scores: votes of forests, margins, or
-        models trained on synthetic rows. Raising it lets fewer rows move the slope. The
-        value is the standard deviation :math:`\sigma_a` of the prior, in (0, inf).
+        Standard deviation :math:`\sigma_a` of the prior of the slope around 1, in
+        (0, inf). With a larger value, fewer rows are enough to move the slope. 0.5
+        suits scores that are log odds. 1 suits other scores: votes of forests, margins,
+        or models trained on synthetic rows.
     intercept_scale : float, default=1.0
-        How far, in log odds, the inversion of the weights may be off. 1 suits scores
-        that are log odds, 2 suits other scores. Raising it trusts the inversion less.
-        The value is the standard deviation :math:`\sigma_b` of the prior, in (0, inf).
+        Standard deviation :math:`\sigma_b` of the prior of the intercept around 0, in
+        log odds, in (0, inf). With a larger value, the fit trusts the inversion of the
+        weights less. 1 suits scores that are log odds, 2 suits other scores.
     curvature_scale : float, default=0.25
-        How much the map may bend before rows are needed to confirm it. Raising it lets
-        fewer rows bend the map. The value is the standard deviation :math:`\sigma_c` of
-        the prior of the curvature around 0, in (0, inf).
+        Standard deviation :math:`\sigma_c` of the prior of the curvature around 0, in
+        (0, inf). With a larger value, fewer rows are enough to bend the map.
     ridge : float, default=1.0
         For three or more classes: how strongly the slopes of the classes are pulled
         towards a common slope, in (0, inf). Raising it helps when classes are rare. The
@@ -130,10 +131,10 @@ class AnchoredCalibrator(BaseCalibrator):
     gets approximately the class frequencies as probabilities. With three or more
     classes, if only some slopes are not positive, all classes share one slope.
 
-    *Cost.* Newton's method, exact to rounding. For two classes, the cost is
-    :math:`O(n)`: after a first fit on cells of the score, one pass over the rows is
-    enough. For more classes, it is :math:`O(n k^2)`. Deterministic; rows of weight zero
-    are ignored.
+    *Cost.* The fit uses Newton's method and is exact to rounding. For two classes, the
+    cost is :math:`O(n)`: after a first fit on bins of the score, one pass over the rows
+    is enough. For more classes, the cost is :math:`O(n k^2)`. The fit is deterministic,
+    and rows of weight zero are ignored.
 
     References
     ----------
@@ -147,7 +148,8 @@ class AnchoredCalibrator(BaseCalibrator):
     Examples
     --------
     A model weighted the second class with 19, and is a little over-confident. The table
-    shows the slope and the intercept with 0 (inversion), 10 and 20,000 rows:
+    shows the slope and the intercept after a fit on 0 rows (inversion only), 10 rows
+    and 20,000 rows:
 
     >>> import numpy as np
     >>> from skweight.calibration import AnchoredCalibrator
@@ -196,9 +198,9 @@ class AnchoredCalibrator(BaseCalibrator):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes), default=None
-            Log-scale scores of rows that the model has not been fitted on, as for any
-            calibrator: log odds of the second class, or one score per class. Without
-            rows (None or empty), ``classes`` is required, and the map is the inversion.
+            Log-scale scores of rows that the model has not been fitted on: log odds of
+            the second class, or one score per class. Without rows (None or empty),
+            ``classes`` is required, and the map only inverts the weights.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -207,9 +209,9 @@ class AnchoredCalibrator(BaseCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class (with emphasis and resampling), divided by the
-            population mass of the class; positive, in any unit. None means that the
-            model was not weighted.
+            Total training weight of each class, including class weights and resampling,
+            divided by the total population weight of the class. Positive; only ratios
+            matter. None means that the model was not weighted.
 
         Returns
         -------
@@ -316,7 +318,7 @@ class AnchoredCalibrator(BaseCalibrator):
         self._keep(slope, intercept, theta[1] if bends else 0.0, basis)
 
     def _prior(self, standard, n_rows, bends):
-        """Return precision and centre of the prior, in units of the standardised z."""
+        """Return the precision and the centre of the prior for the standardised z."""
         ratio = standard.centre / standard.scale
         slope = np.array([1 / standard.scale, 0.0]) / self.slope_scale
         intercept = np.array([-ratio, 1.0]) / self.intercept_scale
@@ -349,8 +351,8 @@ class AnchoredCalibrator(BaseCalibrator):
         self._anchor(rows.class_multiplier)
         n_classes = self.classes_.shape[0]
         data = (self._inverted(rows.scores), rows.codes, rows.weight)
-        # One covariance holds the prior of the deviations and the prior of the common
-        # slope.
+        # One covariance matrix describes the prior of the common slope and the prior of
+        # the deviations from the common slope.
         covariance = np.eye(n_classes) / (2 * self.ridge * n_classes)
         covariance += self.slope_scale**2
         precision = np.zeros((2 * n_classes, 2 * n_classes))

@@ -20,20 +20,23 @@ from skweight.calibration._scaling import (
 from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.exceptions import CalibrationWarning
 
-# With fewer effective rows of the rarest class, candidates cannot be compared.
+# Candidates are compared only if the rarest class has at least this many effective
+# rows.
 FEWEST_ROWS = 5
 # If the held-out log losses of two candidates, summed over the rows, differ by this
-# many nats, the ratio of their shares changes by a factor of e. With the value 1, the
-# noise of few rows would decide. With infinity, the loss would not matter. See
+# many nats, their shares differ by a factor of e. With the value 1, the noise of a few
+# rows would decide. With an infinite value, the loss would have no influence. See
 # benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
-# The isotonic regression with flat blocks, and the factor by which its share is
-# multiplied. This candidate is far better on some problems and worse on most problems.
+# Name of the candidate with flat blocks (isotonic regression as in scikit-learn), and
+# the factor by which its share is multiplied. This candidate is far better on some
+# problems and worse on most problems.
 FLAT = "flat isotonic"
 PRIOR_OF_FLAT = 0.3
-# With more classes, matrix scaling takes too long.
+# Matrix scaling is a candidate up to this number of classes. With more classes, it
+# takes too long.
 MOST_CLASSES = 20
-# Smaller shares are set to zero, because they take time at prediction and gain
+# Shares below this value are set to zero. They would take time at prediction and gain
 # nothing.
 SMALLEST_SHARE = 0.02
 
@@ -41,23 +44,23 @@ SMALLEST_SHARE = 0.02
 class AutoCalibrator(BaseCalibrator):
     r"""Average several calibrators, weighted by their cross-fitted log loss.
 
-    Use it first if nothing is known about the model, in particular if the model was
-    weighted or resampled. The best map depends on the number of rows and on the model:
-    an affine map for few rows, a quadratic map for trees and misspecified models, an
-    isotonic map for many rows. Candidates m = 1, ..., M are fitted, and their
-    probabilities are averaged. The shares in the average follow from the cross-fitted
-    log loss of each candidate,
+    Try this calibrator first if you know nothing about the model, in particular if the
+    model was weighted or resampled. The best map depends on the number of rows and on
+    the model: an affine map for few rows, a quadratic map for trees and misspecified
+    models, an isotonic map for many rows. Candidates m = 1, ..., M are fitted, and
+    their probabilities are averaged. The shares in the average follow from the
+    cross-fitted log loss of each candidate,
 
     .. math::
         p(k \mid s) = \sum_m \pi_m \, p_m(k \mid s), \qquad
         \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big).
 
     Here :math:`\ell_{im}` is the loss of row i under a map that was fitted without this
-    row (five folds). The weights :math:`v` are scaled to effective rows, and :math:`T =
-    4`. The factor is :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where
+    row (five folds). The weights :math:`v` are scaled to effective rows, and
+    :math:`T = 4`. The factor is :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where
     :math:`d_i` is the variance of the losses of row i over the candidates. For equal
-    weights, :math:`\eta` is 1. The factor is smaller if a few rows of large weight
-    decide. With few rows all candidates have a share, and the average is better than
+    weights, :math:`\eta` is 1. The factor is smaller if a few rows have most of the
+    weight. With few rows all candidates have a share, and the average is better than
     any single candidate. With many rows the best candidate has nearly the whole share.
 
     The candidates follow from the number of classes, the number of rows and the kind
@@ -76,7 +79,7 @@ class AutoCalibrator(BaseCalibrator):
     ================================  ==================================================
 
     Where the flat blocks have a share, the best other candidate has a share of at least
-    0.02. Rows with different scores therefore do not tie.
+    0.02. Therefore rows with different scores get different probabilities.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
     candidate, because it cannot undo class weights.
@@ -163,10 +166,12 @@ class AutoCalibrator(BaseCalibrator):
             Population weights; None weights all rows equally. Never pass weights that
             emphasise a class.
         classes : array-like of shape (n_classes,), default=None
-            All labels, sorted, if the rows may lack some. None takes the labels of y.
+            All labels, sorted. Needed if some labels may be missing in ``y``. None
+            takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class (with emphasis and resampling), divided by the
-            population mass of the class. None means that the model was not weighted.
+            Total training weight of each class, including class weights and resampling,
+            divided by the total population weight of the class. None means that the
+            model was not weighted.
         votes : bool, default=False
             Whether the scores come from shares of votes, for example of a forest.
 
@@ -218,7 +223,8 @@ class AutoCalibrator(BaseCalibrator):
         if rows.class_count.min() < FEWEST_ROWS:
             candidates = {"anchored": self._anchored()}
         else:
-            # For shares of votes, a learned bias is better than the inversion.
+            # If the scores are shares of votes, a learned bias is better than the
+            # inversion of the weights.
             tempered = {"inversion": not self._votes}
             candidates = {
                 "temperature": TemperatureCalibrator(),
@@ -236,8 +242,8 @@ class AutoCalibrator(BaseCalibrator):
         self.calibrators_ = {}
         refused = []
         with warnings.catch_warnings(record=True) as caught:
-            # Every candidate would repeat the warning in every fold. The warning
-            # about a missing class has been issued already.
+            # Warnings are suppressed here, because every candidate would repeat them in
+            # every fold. The warning about a missing class has been issued already.
             warnings.simplefilter("always", CalibrationWarning)
             self._set_shares(candidates, rows)
             for name, share in self.shares_.items():
@@ -272,8 +278,8 @@ class AutoCalibrator(BaseCalibrator):
             shares = softmax(prior - compared.rows_per_weight * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
             if is_flat.any():
-                # Averaged with flat blocks, a strictly increasing map keeps the ranking
-                # inside the blocks.
+                # Flat blocks give rows with different scores the same probability. A
+                # share of a strictly increasing map keeps the ranking of these rows.
                 rising = np.where(is_flat, np.inf, total).argmin()
                 shares[rising] = max(shares[rising], SMALLEST_SHARE)
             shares /= shares.sum()

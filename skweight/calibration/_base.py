@@ -40,10 +40,10 @@ class BaseCalibrator(Documented, ReadOnce):
         Return probabilities, strictly between 0 and 1. The shape is (n, 2) for scores
         of shape (n,), and (n, k) for scores of shape (n, k).
 
-    A calibrator that starts from the closed-form inversion overrides ``fit`` with the
-    additional keyword ``class_multiplier`` and passes that keyword to ``_fit``.
+    Some calibrators start from the inversion of the training weights. Their ``fit`` has
+    the additional keyword ``class_multiplier`` and passes this keyword to ``_fit``.
     ``WeightedClassifier`` passes the keyword only to calibrators whose ``fit`` accepts
-    this keyword.
+    it.
 
     Attributes
     ----------
@@ -101,12 +101,14 @@ class BaseCalibrator(Documented, ReadOnce):
     # False, no additional fits are made for the calibrator.
     needs_held_out_scores = True
 
-    # The first flag: binned sums of the scores are enough for the fit. The second flag:
-    # only the order of the scores matters, so that one score represents each bin.
+    # _learns_from_sums: binned sums of the scores are enough for the fit.
+    # _learns_from_ranks: only the order of the scores matters, so that one score
+    # represents each bin.
     _learns_from_sums = True
     _learns_from_ranks = False
 
-    # Scores take the place of X, so they are not metadata that can be routed.
+    # ``scores`` takes the place of X, so metadata routing must not treat it as
+    # metadata.
     __metadata_request__fit: ClassVar = {"scores": UNUSED}
     __metadata_request__predict_proba: ClassVar = {"scores": UNUSED}
 
@@ -130,8 +132,9 @@ class BaseCalibrator(Documented, ReadOnce):
             population in which the class is more frequent. None weights all rows
             equally.
         classes : array-like of shape (n_classes,), default=None
-            All labels, sorted as by ``numpy.unique``, if the rows may lack some. None
-            takes the labels of ``y``, including labels of rows with zero weight.
+            All labels, sorted as by ``numpy.unique``. Needed if some labels may be
+            missing in ``y``. None takes the labels of ``y``, including labels of rows
+            with zero weight.
 
         Returns
         -------
@@ -160,12 +163,11 @@ class BaseCalibrator(Documented, ReadOnce):
         Parameters
         ----------
         statistics : ScoreStatistics
-            Sums over held-out rows of two classes. The sums include the values from
-            which effective rows are computed, so binning does not change the number of
-            effective rows.
+            Sums over held-out rows of two classes. They include the sums of squared
+            weights, so binning does not change the number of effective rows.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class divided by its population mass, for calibrators
-            whose ``fit`` has this parameter.
+            Total training weight of each class divided by its total population weight.
+            Only for calibrators whose ``fit`` has this parameter.
 
         Returns
         -------
@@ -187,8 +189,9 @@ class BaseCalibrator(Documented, ReadOnce):
         owner = type(self).__name__
         if not self._learns_from_sums:
             raise TypeError(
-                f"{owner} needs single rows; got sums in bins. Fit it on a sample of "
-                "rows, or fit AnchoredCalibrator or IsotonicCalibrator on the sums."
+                f"{owner} needs single rows, but got sums of binned scores. Fit it on "
+                "a sample of rows, or fit AnchoredCalibrator or IsotonicCalibrator "
+                "on the sums."
             )
         if not hasattr(statistics, "binned"):
             raise TypeError(
@@ -198,7 +201,7 @@ class BaseCalibrator(Documented, ReadOnce):
         if class_multiplier is not None:
             if not fit_takes(self, "class_multiplier"):
                 raise TypeError(
-                    f"{owner} takes no class_multiplier. Leave it out, or use a "
+                    f"{owner} takes no class_multiplier. Do not pass it, or use a "
                     "calibrator that inverts weights, such as AnchoredCalibrator."
                 )
             class_multiplier = check_class_multiplier(
@@ -266,8 +269,8 @@ class BaseCalibrator(Documented, ReadOnce):
                 f"scores and {n_rows} labels."
             )
         if sample_weight is None:
-            # The weights are broadcast from one number, by which fits recognise equal
-            # weights.
+            # Equal weights are one number broadcast to all rows. The fits recognise
+            # equal weights by this form.
             weight = np.broadcast_to(np.float64(1.0), n_rows)
             counts = count_rows(codes, n_classes), np.ones(n_classes)
         else:
@@ -289,7 +292,7 @@ class BaseCalibrator(Documented, ReadOnce):
         return self._fit_rows(rows, classes)
 
     def _check_parameters(self):
-        """Raise if a parameter is out of its range; overridden by subclasses."""
+        """Raise if a parameter is out of its range. Subclasses override this method."""
 
     def _fit_rows(self, rows, classes):
         self.classes_ = classes
@@ -338,7 +341,7 @@ class BaseCalibrator(Documented, ReadOnce):
 def warn_reversed(
     calibrator, rows, consequence, *, scores=None, among=None, slope=None
 ):
-    """Warn that the held-out scores do not rank the classes in the right direction.
+    """Warn that a higher held-out score does not mean that the class is more frequent.
 
     Parameters
     ----------
@@ -347,7 +350,7 @@ def warn_reversed(
     rows : CalibrationRows
         The rows of the fit. There is no warning if all rows have the same class.
     consequence : str
-        What the calibrator returns in this case, as a part of the message.
+        A clause of the message that says what the calibrator returns in this case.
     scores : ndarray of shape (n_rows, n_classes), default=None
         The scores to judge; None takes ``rows.scores``.
     among : ndarray of int, default=None
@@ -377,10 +380,10 @@ def warn_reversed(
         figure = f"would need a slope of {slope[worst]:.2g}"
     label = plain(calibrator.classes_[worst])
     warn(
-        f"{type(calibrator).__name__}: on the calibration rows a higher score does not "
-        f"go with a higher frequency of its class (rows of class {label!r} {figure}), "
-        f"so {consequence}. Check that the scores are of rows that the model was not "
-        "fitted on, and that their columns follow the sorted labels.",
+        f"{type(calibrator).__name__}: on the calibration rows, a class is not more "
+        f"frequent where its score is higher: rows of class {label!r} {figure}. "
+        f"Therefore {consequence}. Check that the model was not fitted on these rows, "
+        "and that the columns of the scores follow the sorted labels.",
         CalibrationWarning,
     )
 
@@ -388,9 +391,9 @@ def warn_reversed(
 def _lowest(rows, scores, among):
     """Return the smallest difference of mean scores between a class and the others.
 
-    Weighted means are compared. The unit is the weighted standard deviation of the
-    score. The position of the class is returned too. A single score per row is a score
-    of the second class.
+    The compared means are weighted. The unit is the weighted standard deviation of the
+    score. The position of the class is returned too. If there is a single score per
+    row, it is the score of the second class.
     """
     distances = []
     for code in [1] if scores.ndim == 1 else among:

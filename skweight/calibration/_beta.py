@@ -13,7 +13,7 @@ from skweight.calibration._engine.logistic import (
 _LOG_2 = np.log(2.0)
 
 # Log odds are clipped to this size in the fit. Otherwise a single value of 1e7 would
-# leave no digits for the other values.
+# leave the other values without precision.
 _FAR = 1e4
 
 
@@ -125,9 +125,9 @@ class BetaCalibrator(BentCalibrator):
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 
-    *Cost.* Newton's method on cells of the score and one pass over the rows:
-    :math:`O(n)`, or :math:`O(n k)` for k classes. Deterministic; rows of weight zero
-    are ignored.
+    *Cost.* The fit uses Newton's method on bins of the score and one pass over the
+    rows: :math:`O(n)`, or :math:`O(n k)` for k classes. The fit is deterministic, and
+    rows of weight zero are ignored.
 
     References
     ----------

@@ -18,9 +18,9 @@ N_FOLDS = 5
 # of the bins have equal numbers of rows, and half have equal widths of the score.
 MANY_ROWS = 1 << 11
 _HALF_OF_CELLS = 1 << 10
-# Largest number of rows that are compared for three or more classes. If there are more
-# rows, only this many are used, in three folds: fits on two thirds of them are enough
-# to compare candidates.
+# At most this many rows are compared for three or more classes. If there are more rows,
+# a subset of this size is used with three folds. Fits on two thirds of the subset are
+# enough to compare candidates.
 MOST_ROWS = 20_000
 N_FOLDS_OF_MANY = 3
 
@@ -92,9 +92,9 @@ def draw_folds(rows, n_folds):
     """Return the fold of every row, independent of the order of rows and classes.
 
     Rows are sorted by the score of their class and then shuffled with a fixed seed.
-    Without the shuffle, held-out rows would lie between training rows too evenly. Rows
-    with the same score of their class are sorted by the other scores, then by the
-    weight.
+    Without the shuffle, the scores of held-out rows would lie too evenly between the
+    scores of training rows. Rows with the same score of their class are sorted by the
+    other scores, then by the weight.
     """
     scores = rows.scores
     if scores.ndim == 2:

@@ -110,12 +110,12 @@ class FocalCalibrator(PriorCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class (with emphasis and resampling), divided by the
-            population mass of the class; positive, in any unit. None means a model
-            without class weights.
+            Total training weight of each class, including class weights and resampling,
+            divided by the total population weight of the class. Positive; only ratios
+            matter. None means a model without class weights.
         focal_gamma : float, default=None
-            Exponent that the model was trained with. A value that differs from
-            ``gamma`` is an error. None means that it is not known.
+            Exponent that the model was trained with. If it differs from ``gamma``, an
+            error is raised. None means that the exponent is not known.
 
         Returns
         -------

@@ -101,13 +101,13 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     ----------
     centered : bool, default=True
         True: a curve that rises everywhere, so that ranking and AUC do not change. On
-        the problems of the user guide, the regret in log loss is about half as large as
-        with flat blocks. False: flat blocks, as in scikit-learn: all scores in a block
-        have the same probability. The rising curve is centred isotonic regression. It
-        has one knot at the mean score of every block, and interpolates the log odds
-        linearly between the knots. One pseudo-positive is added at the lowest score and
-        one pseudo-negative at the highest. The curve is shifted so that the mean
-        probability is the frequency of the class.
+        the problems of the user guide, the excess log loss is about half as large as
+        with flat blocks. False: flat blocks, as in scikit-learn, so that all scores in
+        a block have the same probability. The rising curve is centred isotonic
+        regression. It has one knot at the mean score of every block, and interpolates
+        the log odds linearly between the knots. One pseudo-positive is added at the
+        lowest score and one pseudo-negative at the highest. The curve is shifted so
+        that the mean probability is the frequency of the class.
 
     Attributes
     ----------
@@ -141,9 +141,9 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
     curve is constant, because the scores rank no better than chance, there is a
     ``CalibrationWarning``.
 
-    *Cost.* :math:`O(n \log n)` for the sort, :math:`O(n)` for the rest; for k classes,
-    k times as much. Prediction is :math:`O(\log n)` per score. Deterministic; rows of
-    weight zero are ignored.
+    *Cost.* The sort takes :math:`O(n \log n)` and the rest takes :math:`O(n)`. For k
+    classes the cost is k times as large. Prediction takes :math:`O(\log n)` per score.
+    The fit is deterministic, and rows of weight zero are ignored.
 
     References
     ----------

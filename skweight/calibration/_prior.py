@@ -19,12 +19,12 @@ class PriorCalibrator(BaseCalibrator):
 
     .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
 
-    which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use it for
-    logistic regression and other models that reach the minimum of the log loss. It
-    needs no calibration rows and no additional fits. Use a calibrator that learns from
-    rows in three other cases: trees, boosting and forests are not at that minimum,
-    scores of hinge losses are not log odds, and synthetic rows change more than class
-    frequencies.
+    which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use this
+    calibrator for logistic regression and other models that reach the minimum of the
+    log loss. It needs no calibration rows and no additional fits. In three cases, use a
+    calibrator that learns from rows instead: trees, boosting and forests do not reach
+    that minimum; scores of hinge losses are not log odds; synthetic rows change more
+    than class frequencies.
 
     Attributes
     ----------
@@ -87,9 +87,9 @@ class PriorCalibrator(BaseCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class (with emphasis and resampling), divided by the
-            population mass of the class; positive, in any unit. The argument is
-            required: None is an error.
+            Total training weight of each class, including class weights and resampling,
+            divided by the total population weight of the class. Positive; only ratios
+            matter. Required.
 
         Returns
         -------
@@ -117,9 +117,10 @@ class PriorCalibrator(BaseCalibrator):
 
     def _default_multiplier(self, classes):
         raise ValueError(
-            f"{type(self).__name__} needs class_multiplier, the training mass of every "
-            "class divided by its population mass; got None. WeightedClassifier passes "
-            'it. Elsewhere, for "balanced" weights, pass n / (k * count) per class.'
+            f"{type(self).__name__} needs class_multiplier, the total training weight "
+            "of every class divided by its total population weight; got None. "
+            "WeightedClassifier passes this argument. If you call fit yourself and "
+            'trained with "balanced" weights, pass n / (k * count) per class.'
         )
 
     def fit_statistics(self, statistics, *, class_multiplier=None):

@@ -10,8 +10,8 @@ from skweight.calibration._engine.logistic import (
     standardise,
 )
 
-# Largest range of the quadratic term, in standard deviations, and the smallest slope at
-# the ends of that range, relative to the slope in the middle.
+# The range of the quadratic term is at most _REACH standard deviations. At the ends of
+# the range, the slope is at least _FLATTEST times the slope in the middle.
 _REACH = 5.0
 _FLATTEST = 0.02
 
@@ -50,9 +50,9 @@ class Bend:
 def fit_bend(objective, start, *, shape=None):
     """Return (slope, curvature, intercept) of the best increasing map, or None.
 
-    The best map that increases at both ends of the range is one of two maps. The first
-    is the unrestricted best map. The second has the smallest allowed slope at one end.
-    The fit of the second map has one parameter less.
+    The map must increase at both ends of the range. It is the unrestricted best map if
+    that map increases there. Otherwise it is the best map that has the smallest allowed
+    slope at one end. The fit of that map has one parameter less.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -71,11 +71,11 @@ def fit_bend(objective, start, *, shape=None):
 class QuadraticCalibrator(BentCalibrator):
     r"""Calibrate by an increasing quadratic map of the log odds.
 
-    Use it where the reliability curve bends, as for over-fitted trees and forests, and
-    the rare class has hundreds of calibration rows. The map has one parameter more than
-    ``SigmoidCalibrator``, and needs a tenth of the rows of ``IsotonicCalibrator``. With
-    fewer rows use ``AnchoredCalibrator("quadratic")``. With many rows, that calibrator
-    gives nearly the same map.
+    Use this calibrator if the reliability curve bends, as for over-fitted trees and
+    forests, and if the rare class has hundreds of calibration rows. The map has one
+    parameter more than ``SigmoidCalibrator``, and needs a tenth of the rows of
+    ``IsotonicCalibrator``. With fewer rows use ``AnchoredCalibrator("quadratic")``.
+    With many rows, both calibrators give nearly the same map.
 
     With u the score, standardised to mean 0 and standard deviation 1,
 
@@ -114,15 +114,14 @@ class QuadraticCalibrator(BentCalibrator):
     Here the square is used over the range of the calibration scores (at most five
     standard deviations to either side). Outside this range the parabola is continued
     along its tangent. If the best parabola is not increasing inside the range, the best
-    increasing parabola is fitted, which is a convex problem. At one end, the slope of
-    the solution is 2 % of the slope in the middle. So the ranking and the AUC do not
-    change.
+    increasing parabola is fitted, which is a convex problem. Its slope at one end is 2
+    % of its slope in the middle. The ranking and the AUC do not change.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 
-    *Cost.* Newton's method on cells of the score and one pass over the rows:
-    :math:`O(n)`, or :math:`O(n k)` for k classes. Deterministic; rows of weight zero
-    are ignored.
+    *Cost.* The fit uses Newton's method on bins of the score and one pass over the
+    rows: :math:`O(n)`, or :math:`O(n k)` for k classes. The fit is deterministic, and
+    rows of weight zero are ignored.
 
     References
     ----------

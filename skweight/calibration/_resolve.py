@@ -98,9 +98,10 @@ def resolve_calibrator(spec):
         )
     if isinstance(spec, ClassifierMixin):
         raise TypeError(
-            f"calibration must be one of {names}, None, or a calibrator of scores; got "
-            f"the classifier {spec!r}, which learns from rows. 'sigmoid' is a logistic "
-            "regression on the scores."
+            f"calibration must be one of {names}, None, or a calibrator of scores; "
+            f"got the classifier {spec!r}. A classifier learns from X, but a "
+            "calibrator learns from scores. For a logistic regression on the scores, "
+            "pass 'sigmoid'."
         )
     missing = [
         name
@@ -109,8 +110,8 @@ def resolve_calibrator(spec):
     ]
     if missing:
         raise TypeError(
-            f"calibration must be one of {names}, None, or an object with "
-            f"fit(scores, y, sample_weight) and predict_proba(scores); got {spec!r} of "
-            f"type {type(spec).__name__}, which lacks {' and '.join(missing)}."
+            f"calibration must be one of {names}, None, or an object with fit(scores, "
+            f"y, sample_weight) and predict_proba(scores); got {spec!r} of type "
+            f"{type(spec).__name__}, which lacks {' and '.join(missing)}."
         )
     return spec

@@ -1,4 +1,4 @@
-"""The checked rows that a calibrator learns from, in effective rows."""
+"""The checked rows that a calibrator learns from; weights are in effective rows."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,12 @@ import numpy as np
 from skweight._utils.validation import check_labels, encode_labels, plain, say
 from skweight.calibration._engine.numerics import Tails
 
-# Number of probabilities per call: temporary arrays stay in the processor's cache.
+# Number of probabilities per call, so small that temporary arrays stay in the
+# processor's cache.
 BLOCK = 1 << 16
 
-# Smallest positive weight, relative to the largest: smaller weights are raised to it,
-# so that they still change a sum in floating point.
+# Smallest positive weight, relative to the largest weight. Smaller weights are raised
+# to this value, so that they still change a sum in floating point.
 _LIGHTEST = 1e-13
 
 # Number of partial sums of a weighted count. They are added at the end.
@@ -37,13 +38,13 @@ class CalibrationRows:
     class_count : ndarray of shape (n_classes,), dtype float64
         Total of ``weight`` per class; zero for a class that is missing.
     row_mass : ndarray of shape (n_classes,), dtype float64
-        Weight of one additional row of each class; 1 where all weights are equal.
+        Weight of one additional row of each class; 1 if all weights are equal.
     class_multiplier : ndarray of shape (n_classes,) or None
         Checked multipliers, for calibrators whose ``fit`` accepts multipliers.
     resumed : bool
-        Whether a fit may start from the present parameters of the calibrator, which
-        were fitted on similar rows. This saves steps, and changes the result by
-        rounding only.
+        Whether a fit may start from the present parameters of the calibrator. They were
+        fitted on similar rows. This start saves steps and changes the result only by
+        rounding.
     """
 
     scores: np.ndarray
@@ -104,10 +105,10 @@ def check_shape(scores, n_classes):
             scores = scores[:, 0]
         if scores.ndim != 1:
             raise ValueError(
-                "scores of two classes must have shape (n_samples,), the log odds or "
-                f"decision values of the second class; got shape {shape}. Two columns "
-                "of log-probabilities become one score as scores[:, 1] - scores[:, 0], "
-                "two columns of probabilities by scores_from_proba."
+                "scores of two classes must have shape (n_samples,): the log odds or "
+                f"decision values of the second class; got shape {shape}. For two "
+                "columns of log-probabilities, pass scores[:, 1] - scores[:, 0]. For "
+                "two columns of probabilities, pass scores_from_proba(proba)."
             )
     elif scores.ndim != 2 or shape[1] != n_classes:
         raise ValueError(
@@ -127,9 +128,9 @@ def check_finite(scores):
         n_rows = scores.shape[0]
         n_bad = int(np.count_nonzero(~finite.reshape(n_rows, -1).all(axis=1)))
         raise ValueError(
-            f"scores must be finite; got NaN or infinity in {n_bad} of {n_rows} "
-            "rows. The logarithm of a probability of exactly 0 is infinite: make "
-            "scores by scores_from_proba(proba, clip=...), which clips."
+            f"scores must be finite; got NaN or infinity in {n_bad} of {n_rows} rows. "
+            "The logarithm of a probability of exactly 0 is infinite: make scores by "
+            "scores_from_proba(proba, clip=...), which clips probabilities."
         )
     return np.clip(scores, -_FAR, _FAR)
 
@@ -149,7 +150,7 @@ def resolve_classes(y, classes, *, owner):
                 "type as in y."
             )
         table = np.array([position[plain(label)] for label in labels], dtype=np.intp)
-        # If every class occurs in y, the codes are right already.
+        # If the codes cover every class, no further look-up is needed.
         if table.shape[0] != classes.shape[0] or np.any(np.diff(table) != 1):
             codes = table[codes]
     return classes, codes
@@ -160,14 +161,15 @@ def check_classes(classes, *, owner):
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
         raise ValueError(
-            "classes must be a 1-dimensional array of distinct labels in sorted order, "
-            f"as numpy.unique returns them; got {say(classes)}. The columns of "
-            "scores follow that order."
+            "classes must be a 1-dimensional array of distinct labels in sorted "
+            f"order, as numpy.unique returns them; got {say(classes)}. The columns of "
+            "scores must have the same order."
         )
     if classes.shape[0] < 2:
         raise ValueError(
-            f"{owner} needs at least two classes; got {say(classes)}. If the "
-            "calibration rows lack a class, name all of them as classes=."
+            f"{owner} needs at least two classes; got {say(classes)}. If a class is "
+            "missing in the calibration rows, pass the labels of all classes as "
+            "classes=."
         )
     return classes
 
@@ -178,15 +180,16 @@ def check_class_multiplier(class_multiplier, classes, *, owner):
     if multiplier.shape != classes.shape:
         raise ValueError(
             f"{owner}: class_multiplier must have one entry for each of the classes "
-            f"{say(classes)}, so shape {classes.shape}; got shape {multiplier.shape}."
+            f"{say(classes)}, that is shape {classes.shape}; got shape "
+            f"{multiplier.shape}."
         )
     usable = np.isfinite(multiplier) & (multiplier > 0)
     if not usable.all():
         raise ValueError(
             f"{owner}: class_multiplier must be positive and finite; got "
-            f"{multiplier.tolist()} for the classes {say(classes)}. A class "
-            "without training or population mass cannot be inverted: use "
-            "SigmoidCalibrator, or leave the class out."
+            f"{multiplier.tolist()} for the classes {say(classes)}. The multiplier of "
+            "a class cannot be inverted if its training weight or its population "
+            "weight is zero. Use SigmoidCalibrator, or leave the class out."
         )
     return multiplier
 
@@ -200,7 +203,7 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return weights in effective rows; per class, total and weight of one row."""
+    """Return effective-row weights; per class the total and the weight of a row."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))
@@ -220,7 +223,7 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the factor to effective rows; per class, total and weight of one row."""
+    """Return the factor to effective rows; per class the total and a row's weight."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)
@@ -229,7 +232,7 @@ def _effective_counts(mass, squares):
 def _scale_to_effective_rows(mass, row_mass):
     """Return the factor from total weights to the counts N_k of `BaseCalibrator`.
 
-    See the notes of that class for the equation that the factor solves.
+    See the notes of `BaseCalibrator` for the equation that the factor solves.
     """
     present = mass > 0
     return (1 / mass[present]).sum() / (row_mass[present] / mass[present]).sum()

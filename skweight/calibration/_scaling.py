@@ -29,12 +29,13 @@ _TRACE = 1e-6
 class VectorScalingCalibrator(BaseCalibrator):
     r"""Calibrate by a slope and a bias per class, with a ridge (vector scaling).
 
-    Use it for three or more classes after class weights or resampling, with some
-    hundred calibration rows or more. The fit has three steps: the training weights are
-    inverted, one temperature is fitted, and a slope and a bias per class are fitted
-    with a ridge towards the first two steps.
+    Use this calibrator for three or more classes after class weights or resampling,
+    with a few hundred calibration rows or more. The fit has three steps. First, the
+    training weights are inverted. Second, one temperature is fitted. Third, a slope and
+    a bias per class are fitted, with a ridge penalty towards the result of the first
+    two steps.
 
-    With :math:`z` the log-probabilities after the first two steps,
+    Let :math:`z` be the log-probabilities after the first two steps. The third step is
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}((1 + v) \circ z + b), \qquad
        \min_{v, b} \frac{1}{n} \sum_i w_i\, \ell_i
@@ -51,7 +52,7 @@ class VectorScalingCalibrator(BaseCalibrator):
     inversion : bool, default=True
         Whether to invert the training weights first, if ``class_multiplier`` is passed
         to ``fit``. False is better for the votes of forests, because the inversion is
-        far off for votes. The biases then learn the whole shift.
+        far off for votes. Without the inversion, the biases learn the whole shift.
 
     Attributes
     ----------
@@ -121,8 +122,7 @@ class VectorScalingCalibrator(BaseCalibrator):
         ----------
         scores : array-like of shape (n_samples,), (n_samples, 1) or \
                 (n_samples, n_classes)
-            Log-scale scores of rows that the model has not been fitted on, as for any
-            calibrator.
+            Log-scale scores of rows that the model has not been fitted on.
         y : array-like of shape (n_samples,)
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -131,9 +131,9 @@ class VectorScalingCalibrator(BaseCalibrator):
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class (with emphasis and resampling), divided by the
-            population mass of the class; positive, in any unit. None means that the
-            model was not weighted.
+            Total training weight of each class, including class weights and resampling,
+            divided by the total population weight of the class. Positive; only ratios
+            matter. None means that the model was not weighted.
 
         Returns
         -------
@@ -179,8 +179,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         targets = smoothed_targets(rows.class_count, _TRACE)
         shared = fit_shared_slope(*data, *targets, bias=False)
         if shared.refused:
-            # The cause may be a shift of the scores, not their ranking. Try again
-            # with a bias.
+            # Perhaps the scores are only shifted and their ranking is right. Therefore
+            # try again with a bias.
             shared = fit_shared_slope(*data, *targets)
         self.temperature_ = 1 / shared.slope if shared.slope > 0 else np.inf
         if shared.refused:
@@ -189,8 +189,8 @@ class VectorScalingCalibrator(BaseCalibrator):
             return
         z = self._tempered(rows.scores)
         slope = self._fit_slopes(z, rows.codes, rows.weight)
-        # A missing class has its own warning, and the slope of this class has no
-        # meaning.
+        # There is a separate warning for a missing class, and the slope of such a class
+        # has no meaning.
         if slope.min() <= 0 and (rows.class_count > 0).all():
             warn_reversed(self, rows, "all classes share one slope", slope=slope)
 
@@ -236,8 +236,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # The same as `_tempered` and `_logits`, for two classes and with fewer calls
-        # for a single row.
+        # This does the same as `_tempered` and `_logits`, but for two classes, and with
+        # fewer calls for a single row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -257,10 +257,10 @@ class VectorScalingCalibrator(BaseCalibrator):
 class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     r"""Calibrate by a matrix and a bias, with a ridge (matrix scaling).
 
-    Use it if the model confuses classes in a way that one slope per class cannot
-    correct, and there are thousands of calibration rows. With fewer rows the ridge
-    keeps the map close to the map of ``VectorScalingCalibrator``. The first two steps
-    are the same as in that class. The third step is
+    Use this calibrator if the model confuses classes in a way that one slope per class
+    cannot correct, and if there are thousands of calibration rows. With fewer rows the
+    ridge keeps the map close to the map of ``VectorScalingCalibrator``. The first two
+    steps are the same as in that class. The third step is
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}((I + \mathrm{diag}(v) + M) z + b),
 
@@ -299,9 +299,10 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     With two classes M is zero, since v has the same effect. The map is then the map of
     ``VectorScalingCalibrator``.
 
-    Cost: :math:`O(n k^2)` per step. The Newton method does not compute the Hessian,
-    which would have :math:`O(k^4)` entries. With many rows, the first fit uses every
-    s-th row. After that, a few steps on all rows are enough. Deterministic.
+    *Cost.* A step takes :math:`O(n k^2)`. The Newton method does not compute the
+    Hessian, which would have :math:`O(k^4)` entries. With many rows, the first fit uses
+    every s-th row. After that, a few steps on all rows are enough. The fit is
+    deterministic.
 
     References
     ----------
@@ -355,16 +356,17 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
 
 class _MatrixFit:
-    """The ridge problem of a full matrix, solved by Hessian-vector products.
+    """The ridge problem of a full matrix, solved by products with the Hessian.
 
     The parameters phi are scaled so that the Hessian is close to the identity. Rows of
-    the matrix are scaled by the variance of their class, columns by the covariance of
-    the scores. A step then needs only a few products.
+    the matrix are scaled by the variance of their class, and columns by the covariance
+    of the scores. After this scaling, a step needs only a few products.
     """
 
     def __init__(self, z, codes, weight, strength):
         n_rows, self.k = z.shape
-        # Classes first, as in SoftmaxObjective; the last row is for the intercept.
+        # The classes are the first axis, as in SoftmaxObjective. The last row is for
+        # the intercept.
         self.z = np.ones((self.k + 1, n_rows))
         self.z[:-1] = z.T
         self.weight = weight / weight.sum()
@@ -377,7 +379,8 @@ class _MatrixFit:
         share = np.bincount(codes, self.weight, self.k)
         self.doubt = np.sqrt(share * (1 - share) + 1e-6)[:, np.newaxis]
         gram = (self.weight * self.z) @ self.z.T
-        # In directions in which the scores do not differ, only the ridge remains.
+        # In directions in which the scores do not differ, the Hessian consists of the
+        # ridge only.
         ridge_floor = 2 * ridge[0, 1] / np.mean(self.doubt**2)
         gram += (ridge_floor + 1e-9 * np.trace(gram)) * np.eye(self.k + 1)
         self.root = np.linalg.cholesky(gram)
@@ -408,7 +411,8 @@ class _MatrixFit:
         return value + (self.ridge * deviation**2).sum(), self._in_phi(gradient)
 
     def hessian_times(self, phi, direction):
-        # The solver needs many products at the same parameters.
+        # The solver needs many products at the same parameters, so the function is
+        # kept.
         if not np.array_equal(phi, self.proba_phi):
             self.proba_phi = phi.copy()
             self.proba = np.exp(self._log_proba(self._theta(phi)))

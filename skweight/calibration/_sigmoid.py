@@ -24,11 +24,11 @@ from skweight.calibration._engine.softmax import (
 class SigmoidCalibrator(BaseCalibrator):
     r"""Calibrate by an affine map of the log odds (Platt scaling).
 
-    Use it for most problems, in particular if the rare class has fewer than a few
-    hundred calibration rows, because two parameters cannot overfit much. In a
+    Use this calibrator for most problems, in particular if the rare class has at most a
+    few hundred calibration rows: two parameters cannot overfit much. In a
     well-specified model, class weights shift the log odds by a constant. This map
     removes that shift exactly. An affine map cannot correct a reliability curve that
-    bends; ``IsotonicCalibrator`` can.
+    bends, but ``IsotonicCalibrator`` can.
 
     With two classes and score :math:`s`
 
@@ -44,11 +44,11 @@ class SigmoidCalibrator(BaseCalibrator):
     Parameters
     ----------
     smoothing : float, default=1.0
-        How strongly probabilities are kept away from 0 and 1, in (0, inf). 1 is Platt's
-        rule for two classes: one pseudo-row per class. For any number of classes, there
-        are ``2 * smoothing`` pseudo-rows in all. Smoothing keeps the slope finite if
-        the scores separate the classes perfectly. Raising it moves probabilities
-        further away from 0 and 1. The target of a row for its own class is
+        How far probabilities are kept away from 0 and 1, in (0, inf). 1 is Platt's rule
+        for two classes: one pseudo-row per class. For any number of classes, there are
+        ``2 * smoothing`` pseudo-rows in all. Smoothing keeps the slope finite if the
+        scores separate the classes perfectly. Raising it moves probabilities further
+        away from 0 and 1. The target of a row for its own class is
         :math:`(N_k + m) / (N_k + 2 m)`. Each other class gets an equal part of the
         rest. Here :math:`N_k` is the effective number of rows of the class, and
         :math:`m` is ``2 * smoothing / k``.
@@ -56,12 +56,12 @@ class SigmoidCalibrator(BaseCalibrator):
         For three or more classes: how strongly the slopes are pulled towards the common
         slope of ``TemperatureCalibrator``, in [0, inf). Raising it helps when classes
         are rare; 0 fits all slopes freely. Of the values 1, 2, 4 and 8, the default had
-        the lowest mean log loss over weighted linear, tree, forest and naive Bayes
-        models. The penalty on the mean cross-entropy is :math:`\lambda \frac{k}{n}
-        \sum_j (a_j / \beta - 1)^2`, so it decreases as the effective number of rows
-        :math:`n` grows.
+        the lowest mean log loss over several kinds of weighted models: linear, tree,
+        forest and naive Bayes. The penalty on the mean cross-entropy is
+        :math:`\lambda \frac{k}{n} \sum_j (a_j / \beta - 1)^2`, so it decreases as the
+        effective number of rows :math:`n` grows.
     bounded : bool, default=True
-        For two classes: whether to bound probabilities that are more extreme than the
+        For two classes: whether to limit probabilities that are more extreme than the
         number of rows can support. With True, log odds outside Laplace's bounds
         :math:`[1 / (N_- + 2), (N_+ + 1) / (N_+ + 2)]` grow only logarithmically. The
         ranking does not change. False applies Platt's formula without bounds.
@@ -91,16 +91,17 @@ class SigmoidCalibrator(BaseCalibrator):
     slopes are not positive, all classes share one slope, with the same warning. If the
     slope cannot be estimated (one class only, or a single score), it is 1.
 
-    *Rows of scores are normalised.* A constant added to all scores of a row carries no
-    information, but would change a map with unequal slopes. The log-softmax removes the
-    constant, so logits and log-probabilities of a model give the same map. Subtracting
-    the mean instead would add the noise of very small probabilities to every class.
-    With a few hundred rows, this method had a higher log loss.
+    *Rows of scores are normalised.* A constant that is added to all scores of a row has
+    no information, but would change a map with unequal slopes. The log-softmax removes
+    the constant, so logits and log-probabilities of a model give the same map.
+    Subtracting the mean instead would add the noise of very small probabilities to
+    every class. With a few hundred rows, subtracting the mean had a higher log loss.
 
-    *Cost.* Newton's method with line search on standardised scores, exact to rounding.
-    For two classes, the cost is :math:`O(n)`: after a first fit on 2048 cells of the
-    scores, one pass over the rows is enough. For more classes, it is :math:`O(n k^2)`.
-    Deterministic; rows of weight zero are ignored.
+    *Cost.* The fit uses Newton's method with line search on standardised scores and is
+    exact to rounding. For two classes, the cost is :math:`O(n)`: after a first fit on
+    2048 bins of the scores, one pass over the rows is enough. For more classes, the
+    cost is :math:`O(n k^2)`. The fit is deterministic, and rows of weight zero are
+    ignored.
 
     References
     ----------
@@ -164,8 +165,8 @@ class SigmoidCalibrator(BaseCalibrator):
         if shared.refused:
             warn_reversed(self, rows, "every row gets the class frequencies")
             return
-        # Slopes are in units of the shared slope: the ridge pulls them towards that
-        # slope.
+        # Here the slopes are divided by the shared slope, because the ridge pulls them
+        # towards that slope.
         centre = np.repeat([1.0, 0.0], n_classes)
         strength = 2 * self.ridge * n_classes / rows.class_count.sum()
 

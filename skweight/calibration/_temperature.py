@@ -1,4 +1,4 @@
-"""Temperature scaling, with the bias that class weights make necessary."""
+"""Temperature scaling, with a bias per class to undo class weights."""
 
 from skweight._utils.validation import check_bool, check_number
 from skweight._utils.warn import warn
@@ -19,9 +19,10 @@ from skweight.exceptions import CalibrationWarning
 class TemperatureCalibrator(BaseCalibrator):
     r"""Calibrate by one slope for all classes, and a bias for each class.
 
-    Use it for many classes or few calibration rows, because it fits only one slope and
-    k - 1 free biases. Classical temperature scaling has no bias and therefore cannot
-    undo class weights, which shift the log odds. Here a bias is fitted by default.
+    Use this calibrator for many classes or few calibration rows: it fits only one slope
+    and k - 1 free biases. Classical temperature scaling has no bias and therefore
+    cannot undo class weights, which shift the log odds. Here a bias is fitted by
+    default.
 
     With two classes, :math:`s` is the score. With more classes, :math:`z` is the row of
     scores:
@@ -33,8 +34,7 @@ class TemperatureCalibrator(BaseCalibrator):
 
     With two classes and a bias this is the same map as ``SigmoidCalibrator``, and gives
     the same numbers. With three or more classes, ``SigmoidCalibrator`` has a slope per
-    class. That calibrator can correct a single over-confident class, but needs more
-    rows.
+    class. It can therefore correct a single over-confident class, but needs more rows.
 
     Parameters
     ----------
@@ -139,12 +139,13 @@ class TemperatureCalibrator(BaseCalibrator):
         if self.bias:
             warn_reversed(self, rows, "every row gets the class frequencies")
         else:
-            # Without a bias, the usual cause is a shift and not the ranking: class
-            # weights move the scores so far that no positive slope fits.
+            # Without a bias, the usual cause is a shift of the scores and not their
+            # ranking: class weights move the scores so far that no positive slope fits.
             warn(
-                f"{type(self).__name__}: no positive slope fits these scores better "
-                "than equal probabilities, so every row gets equal probabilities. "
-                "Class weights in training shift the scores: use bias=True.",
+                f"{type(self).__name__}: for these scores, equal probabilities have a "
+                "lower loss than every positive slope. Therefore every row gets "
+                "equal probabilities. If the model had class weights in training, "
+                "set bias=True, because class weights shift the scores.",
                 CalibrationWarning,
             )
 

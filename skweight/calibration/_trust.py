@@ -1,9 +1,9 @@
-"""Judge the closed-form inversion for a linear model, without a fit.
+"""Check the closed-form inversion of the weights for a linear model, without a fit.
 
 `PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
 model is not at this minimum if it is misspecified or has few positives per feature. The
-training rows of the model do not show the error. Each row therefore gets an approximate
-leave-one-out score, in closed form.
+scores of the training rows do not show this error. Therefore, each row gets an
+approximate leave-one-out score, in closed form.
 """
 
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 
-# Largest tolerated ratio of the mean probability and the frequency. The fit warns if a
-# larger ratio has at least the probability SMALLEST_CHANCE. See
-# benchmarks/prior_trust.py.
+# Largest tolerated ratio between the mean probability and the class frequency. The fit
+# warns if the ratio is larger than this with a probability of at least SMALLEST_CHANCE.
+# See benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
-# With more features, the Hessian costs more than a fit.
+# With more features than this, the Hessian takes longer than a fit.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
 # Leverage is clipped to this value. At a leverage of 1, the model fits the row exactly.
@@ -105,7 +105,8 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     codes : ndarray of shape (n,)
         0 or 1.
     weight : ndarray of shape (n,)
-        Weights of the rows in the loss, with emphasis, in the unit of the fit.
+        Weights of the rows in the loss, including class weights, in the unit of the
+        fit.
     scores : ndarray of shape (n,)
         Log odds of the fitted model.
     penalty : float
@@ -114,7 +115,8 @@ def scores_without_each_row(features, codes, weight, scores, penalty):
     Returns
     -------
     scores : ndarray of shape (n,)
-        The scores; the complexity is :math:`O(n d^2)`, as for one step of a fit.
+        The leave-one-out scores. The cost is :math:`O(n d^2)`, as for one step of a
+        fit.
 
     References
     ----------

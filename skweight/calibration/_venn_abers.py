@@ -1,4 +1,4 @@
-"""Venn-Abers calibration: two isotonic fits per new row, computed all at once."""
+"""Venn-Abers calibration: two isotonic fits per new row, for all rows at once."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
 
 class IntervalCurve(NamedTuple):
-    """The isotonic fits of all new scores at once, two step functions.
+    """The isotonic fits of all new scores at once, as two step functions.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class IntervalCurve(NamedTuple):
         Scores at which the steps of ``p1`` end, and the values of ``p1`` there. Above
         the last score, ``p1`` is 1.
     share : float or None
-        Position of the probability between ``p0`` (0) and ``p1`` (1). None means the
-        minimax value.
+        Position of the returned probability between ``p0`` (share 0) and ``p1`` (share
+        1). None means the minimax value.
     """
 
     lower_scores: np.ndarray
@@ -39,9 +39,10 @@ class IntervalCurve(NamedTuple):
     share: float | None = None
 
     def interval(self, scores):
-        """Return the probabilities (p0, p1) by the fits with the new label 0, and 1."""
-        # A new score may lie between two old scores. With the label 0 it is pooled with
-        # the lower score, and with the label 1 with the upper score.
+        """Return the probabilities (p0, p1) of the fits with the new label 0 and 1."""
+        # A new score may lie between two old scores. If its label is 0, the isotonic
+        # fit pools the new row with the lower score. If its label is 1, the fit pools
+        # the new row with the upper score.
         below = positions(self.lower_scores, scores, side="right")
         above = positions(self.upper_scores, scores, side="left")
         return np.append(0.0, self.lower)[below], np.append(self.upper, 1.0)[above]
@@ -60,28 +61,29 @@ class IntervalCurve(NamedTuple):
 class VennAbersCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by two isotonic fits, one for each possible label of the new row.
 
-    Use it where a probability needs a measure of its uncertainty. ``predict_interval``
-    returns two probabilities of isotonic regression: with the new row added to the
-    calibration rows with label 0, and with label 1. One of the two is calibrated in any
-    finite sample. The interval is narrow where there are many rows, and wide where
-    there are few rows. The interval shows how far one label can move the fit; it is not
-    a confidence interval. The point prediction needs thousands of rows of the rare
-    class, as ``IsotonicCalibrator`` does.
+    Use this calibrator if a probability needs a measure of its uncertainty.
+    ``predict_interval`` returns two probabilities of isotonic regression. For the
+    first, the new row is added to the calibration rows with label 0; for the second,
+    with label 1. One of the two is calibrated in any finite sample. The interval is
+    narrow where there are many rows, and wide where there are few rows. The interval
+    shows how far one label can move the fit; it is not a confidence interval. The point
+    prediction needs thousands of rows of the rare class, as ``IsotonicCalibrator``
+    does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
-    which is the value within the interval with the smallest worst-case regret in log
-    loss. The mean of this value is too large for a rare class: by a fifth with fewer
-    than 40 rows of the class, and by a tenth with fewer than 160 rows. ``point="mean"``
-    uses :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so that the mean over the
+    which is the value within the interval with the smallest worst-case excess log loss.
+    The mean of this value is too large for a rare class: by a fifth with fewer than 40
+    rows of the class, and by a tenth with fewer than 160 rows. ``point="mean"`` uses
+    :math:`p_0 + t (p_1 - p_0)` instead. Here t is chosen so that the mean over the
     calibration rows is right. The log loss is about the same.
 
     Parameters
     ----------
     point : {"minimax", "mean"}, default="minimax"
-        The probability within the interval. "minimax" has the smallest worst-case
-        regret. "mean" makes the mean over the calibration rows the frequency of the
-        class.
+        Which probability of the interval is returned. "minimax" has the smallest
+        worst-case excess log loss. With "mean", the mean over the calibration rows is
+        the frequency of the class.
 
     Attributes
     ----------
@@ -105,18 +107,20 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     *The added row has the weight of one effective row of its class.* With equal weights
     this is the weight of every other row.
 
-    *Exact, for weights and ties, in* :math:`O(n \log n)`. The cumulative diagram of the
-    sorted scores is :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)`. A row
-    of label 1 added at the i-th score gives at that score the value
+    *The result is exact, also with weights and ties, and takes* :math:`O(n \log n)`.
+    The cumulative diagram of the sorted scores is
+    :math:`P_j = (\sum_{i \le j} w_i, \sum_{i \le j} w_i y_i)`. If a row of label 1 is
+    added at the i-th score, the isotonic value at that score is
 
     .. math:: p_1(i) = \max_{a < i}\ \min_{b \ge i}\
        \mathrm{slope}\bigl(P_a - (1, 1),\ P_b\bigr).
 
     Adding a positive raises the fit. So the minimum is always reached at the end of a
     block of the ordinary isotonic fit, and the maximum in the block of i. The inner
-    minimum is therefore a tangent from a point to one convex chain, found for all
-    points at once by bisection. The outer maximum is a running maximum. For the label 0
-    the diagram is rotated by 180 degrees. The result is exact, without n isotonic fits.
+    minimum is therefore a tangent from a point to one convex chain. Bisection finds the
+    tangents of all points at once. The outer maximum is a running maximum. For the
+    label 0 the diagram is rotated by 180 degrees. The result is exact, without n
+    isotonic fits.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``. Each interval is
     the interval of one class against the rest.
@@ -170,7 +174,7 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
-        # A class without rows has no frequency that the mean could match.
+        # If a class has no rows, it has no frequency that the mean could match.
         if self.point == "mean" and rows.class_count.all():
             curve = curve._replace(share=_share_of_mean(merged, lower, upper))
         backwards = ranks_backwards(merged, rows.class_count)
@@ -236,8 +240,8 @@ def _values_with_a_positive(x, y, corner, value, added):
         difference -= origin[:-1]
         difference += added
     slope /= run
-    # Not computed from the chain, because rows of nearly zero weight would divide by
-    # 0.
+    # The values are not computed from the chain, because rows of nearly zero weight
+    # would cause a division by 0.
     steepness = np.append(value, np.inf)
     point = np.flatnonzero(np.repeat(steepness[1:], size) < slope)
     low = np.searchsorted(corner, point, side="right") + 1

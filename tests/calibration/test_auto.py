@@ -362,7 +362,7 @@ def test_rows_that_tie_in_one_class_are_told_apart_by_the_others(rng):
 
 def test_one_warning_where_the_ranking_is_reversed():
     scores, y, _ = draw(400)
-    with pytest.warns(CalibrationWarning, match="higher score does not go") as caught:
+    with pytest.warns(CalibrationWarning, match="is not more frequent") as caught:
         AutoCalibrator().fit(-scores, y)
     assert len(caught) == 1
     assert caught[0].filename == __file__

@@ -391,7 +391,7 @@ GOOD = {"scores": [0.1, -0.2, 0.4], "y": ["a", "b", "a"]}
         ({"scores": 0.5}, r"must have shape \(n_samples,\)"),
         ({"scores": None}, r"must have shape \(n_samples,\)"),
         ({"y": ["a", "b", "c"]}, r"must have shape \(n_samples, 3\)"),
-        ({"y": ["a", "a", "a"]}, "at least two classes.*name all of them as classes="),
+        ({"y": ["a", "a", "a"]}, "at least two classes.*all classes as classes="),
         ({"y": None}, "the target y is None"),
         ({"y": np.eye(3)}, "y must be 1-dimensional"),
         ({"scores": [], "y": []}, "needs at least one row"),

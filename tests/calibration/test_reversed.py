@@ -85,7 +85,7 @@ def test_the_worst_class_is_named_with_its_distance(calibrator, n_classes, facto
     assert category is CalibrationWarning
     match = re.search(
         r"rows of class '(\w+)' score (\d\.\d\d) standard deviations lower than the "
-        r"others on average\), so (?:every row gets|most rows get nearly) the class fr",
+        r"others on average\. Therefore (?:every row gets|most rows get nearly) the",
         message,
     )
     expected = distances(scores, y, weight)
@@ -111,7 +111,7 @@ def test_a_slope_that_would_be_negative_is_told(calibrator, rng):
     category, message = only_warning(calibrator, scores, y)
     assert category is CalibrationWarning
     assert re.search(
-        r"\(rows of class 'cedar' would need a slope of -\d[\d.e-]*\), so all classes",
+        r"rows of class 'cedar' would need a slope of -\d[\d.e-]*\. Therefore all cl",
         message,
     )
 
@@ -121,7 +121,7 @@ def test_a_slope_is_in_units_of_the_scores(rng):
     scores = 3 * rng.normal(size=(3000, 3))
     y = (scores * [1, 1, -1] + rng.gumbel(size=scores.shape)).argmax(axis=1)
     collected = [
-        float(re.search(r"slope of (-[\d.e-]+)\)", message)[1])
+        float(re.search(r"slope of (-\d+\.?\d*(?:e-?\d+)?)", message)[1])
         for factor in (1, 100)
         for _, message in [only_warning(SigmoidCalibrator(ridge=0), factor * scores, y)]
     ]
@@ -140,7 +140,7 @@ def test_a_constant_curve_is_told_by_its_own_odds(calibrator, rng):
     assert category is CalibrationWarning
     match = re.search(
         r"class 'cedar' score (0\.\d\d) standard deviations lower than the others on "
-        r"average\), so the curves of \['cedar'\] are constant",
+        r"average\. Therefore the curves of \['cedar'\] are constant",
         message,
     )
     odds = logit(TemperatureCalibrator().fit(scores, y).predict_proba(scores)[:, 2])
@@ -161,7 +161,7 @@ def test_a_curve_that_rises_at_its_ends_alone_is_no_ranking(calibrator, weighted
         category, message = only_warning(calibrator, scores, y, weight)
         assert category is CalibrationWarning
         assert "standard deviations lower" in message
-        steps += "so most rows get nearly the class frequencies" in message
+        steps += "Therefore most rows get nearly the class frequencies" in message
     if isinstance(calibrator, VennAbersCalibrator):
         assert steps > 0
 

@@ -95,7 +95,7 @@ def test_without_a_bias_no_positive_slope_may_fit(rng):
     truth = rng.normal(-4, 1, size=5000)
     y = rng.random(5000) < expit(truth)
     calibrator = TemperatureCalibrator(bias=False)
-    with pytest.warns(CalibrationWarning, match="use bias=True") as caught:
+    with pytest.warns(CalibrationWarning, match="set bias=True") as caught:
         calibrator.fit(truth + 4.5, y)
     assert caught[0].filename == __file__
     assert_allclose(calibrator.predict_proba([-9.0, 9.0]), 0.5)

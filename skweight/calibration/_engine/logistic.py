@@ -1,9 +1,10 @@
-r"""Weighted logistic fits of a few features of one score, exact and in one pass.
+r"""Exact weighted logistic regression on a few features of one score.
 
-The map of every two-class calibrator with a formula is :math:`\sigma(\theta \cdot
-\phi(s))` for some features :math:`\phi` of the score: the score itself, the score and
-its square, or two logarithms. The calibrators differ in the features (a basis below),
-in the targets, and in the ridge. This file contains the fit that they share.
+The map of every two-class calibrator with a formula is
+:math:`\sigma(\theta \cdot \phi(s))` for some features :math:`\phi` of the score: the
+score itself, the score and its square, or two logarithms. The calibrators differ in the
+features (a basis below), in the targets, and in the ridge. This file contains the fit
+that all of them use.
 
 Many rows are first summed in cells (bins) of the score. Newton's method runs on the
 cells. Then one step uses the gradient of all rows and the Hessian of the cells. The
@@ -27,14 +28,15 @@ from skweight.calibration._engine.numerics import (
     soften_tails,
 )
 
-# The number of rows above which a first fit on cells makes the fit cheaper; the number
-# of cells; and the largest range of the cells, in standard deviations to either side.
+# With more rows than _MANY_ROWS, a first fit on cells saves time. _N_CELLS is the
+# number of cells. The cells extend at most _REACH standard deviations to either side of
+# the mean.
 _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
 _REACH = 12.0
 
-# The fit on cells is accurate to about 1e-5. If the last step is longer than this,
-# Newton's method runs on all rows instead.
+# The fit on cells is accurate to about 1e-5. If the last step is longer than this
+# limit, Newton's method runs on all rows instead.
 _AFTER_CELLS = 1e-4
 
 
@@ -56,7 +58,8 @@ def standardise(scores, weight):
     """Return the :class:`Standard` of the scores; the scale is 1 for equal scores."""
     peak = max(scores.max(), -scores.min())
     if not 1e-100 < peak < 1e100:
-        # In units of the largest score, squares stay finite and do not vanish.
+        # The scores are divided by the largest one, so that their squares neither
+        # overflow nor underflow.
         unit = max(peak, 1e-290)
         inner = standardise(scores / unit, weight) if peak > 1e-290 else Standard(0, 1)
         return Standard(inner.centre * unit, inner.scale * unit, peak)
@@ -69,7 +72,8 @@ def standardise(scores, weight):
         deviation = scores[part] - centre
         square += (deviation if even else weight[part] * deviation) @ deviation
     scale = np.sqrt(square / total)
-    # Equal scores may have a spread from rounding alone.
+    # Rounding alone can give equal scores a tiny standard deviation. It is then
+    # replaced by 1.
     return Standard(centre, scale if scale > 1e-13 * peak else 1.0, peak)
 
 
@@ -121,7 +125,7 @@ class LogisticObjective:
 
     @cached_property
     def _only_block(self):
-        """One block with all rows, if they are few, computed once for all steps."""
+        """Return one block with all rows, for few rows; computed only once."""
         return self._block(slice(None))
 
     def _block(self, part):
@@ -176,7 +180,7 @@ class LogisticObjective:
         return gradient / self.total, hessian / self.total
 
     def moves(self, step):
-        """Return a bound of the change of any log odds; infinite for many rows."""
+        """Return a bound on the change of any log odds; infinite for many rows."""
         if self.scores.shape[0] > BLOCK:
             return np.inf
         return np.abs(step) @ self._reach
@@ -200,7 +204,7 @@ class LogisticObjective:
 
     @property
     def summary(self):
-        """The objective on cells if there are many rows, otherwise this objective."""
+        """Return the objective on cells for many rows, else this objective."""
         return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
 
     @cached_property
@@ -246,7 +250,8 @@ class LogisticObjective:
         else:
             positive = self.weight @ self.codes / self.total
         mean = self.levels[0] + (self.levels[1] - self.levels[0]) * positive
-        # With rows of one class and no smoothing, the log odds would be infinite.
+        # Without the clipping, rows of a single class and no smoothing would give
+        # infinite log odds.
         mean = min(max(mean, 1e-9), 1 - 1e-9)
         return np.append(np.zeros(n_features), log_odds(mean))
 
@@ -362,8 +367,8 @@ def fit_intercept(logit, codes, weight, levels):
     weight = weight / weight.sum()
     base = weight @ levels[codes]
     goal = log_odds(base)
-    # At one end every probability is too small, at the other end too large. Bisection
-    # is used because the second derivative vanishes for widely spread scores.
+    # At `low` every probability is too small, at `high` every probability is too large.
+    # Bisection is used because the second derivative vanishes for widely spread scores.
     low, high = goal - logit.max(), goal - logit.min()
     while high - low > 1e-12 * (1 + abs(low)):
         middle = low + (high - low) / 2
@@ -377,7 +382,8 @@ def fit_intercept(logit, codes, weight, levels):
 def slope_is_known(scores, class_count, bias):
     """Return whether the rows determine a slope.
 
-    Rows of one class do not determine a slope. With a bias, equal scores do not either.
+    Rows of one class do not determine a slope. If the map has a bias, rows with equal
+    scores do not determine a slope either.
     """
     low, high = scores.min(axis=0), scores.max(axis=0)
     peak = max(np.max(high), -np.min(low))
@@ -393,7 +399,7 @@ def log_odds(p):
 
 
 class LogitCurve(NamedTuple):
-    """The map from scores of shape (n,) to sigma(features . theta), the intercept last.
+    """Map of scores of shape (n,) to sigma(features . theta), the intercept last.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Search and interpolation for many scores, ten times faster than NumPy.
+"""Search and interpolation for many scores, ten times faster than with NumPy.
 
 In a binary search the processor mispredicts every other branch, which would take most
 of the time of a prediction. Here the range of the knots is divided into cells of equal
@@ -9,8 +9,8 @@ at most one knot, so one comparison is enough. For the remaining scores
 
 import numpy as np
 
-# The number of scores below which NumPy is faster; the smallest number of cells; and
-# the number of cells per knot.
+# For fewer than _FEW_SCORES scores, NumPy is faster. There are at least _FEWEST_CELLS
+# cells, and at least _CELLS_PER_KNOT cells per knot.
 _FEW_SCORES = 1 << 11
 _FEWEST_CELLS = 1 << 11
 _CELLS_PER_KNOT = 2
@@ -57,7 +57,8 @@ def interpolate(scores, knots, values):
     slope = np.diff(values) / np.diff(knots)
     slope = np.concatenate([[0.0], slope, [0.0]])
     at = positions(knots, scores)
-    # Clipped first: the difference of two finite scores may be infinite.
+    # The scores are clipped first, because the difference of two finite scores may be
+    # infinite.
     result = np.clip(scores, knots[0], knots[-1])
     result -= np.append(knots[0], knots)[at]
     result *= slope[at]
@@ -68,10 +69,10 @@ def interpolate(scores, knots, values):
 def _cells_of(knots):
     """Return a function from scores to cells, and two arrays over the cells.
 
-    The arrays hold the number of knots before each cell, and whether the cell has
-    several knots (None if no cell has). The result is None if the range of the knots is
-    zero or too large. The function is monotone in floating point: knots in earlier
-    cells are smaller than the score.
+    The first array holds the number of knots before each cell. The second array says
+    whether the cell has several knots (None if no cell has several). The result is None
+    if the range of the knots is zero or too large. The function is monotone in floating
+    point: knots in earlier cells are smaller than the score.
     """
     low, high = knots[0], knots[-1]
     n_cells = max(_FEWEST_CELLS, _CELLS_PER_KNOT * knots.shape[0])

@@ -7,7 +7,7 @@ from scipy.optimize import isotonic_regression
 
 
 class Merged(NamedTuple):
-    """Distinct scores in rising order, and the weight and positive weight of each."""
+    """Distinct scores in rising order, each with its total and its positive weight."""
 
     scores: np.ndarray
     mass: np.ndarray
@@ -30,12 +30,13 @@ def merge_scores(scores, codes, weight):
 
 
 def tie_width(ordered):
-    """Return the distance up to which scores are tied: they differ by rounding only.
+    """Return the largest difference at which two scores still count as equal.
 
-    Votes of a forest may be averaged in another order. Without ties such scores would
-    be ranked by their last bit. The size of rounding errors follows from the third
-    quartile of the scores, so that a few huge scores do not tie all others. A lower
-    limit keeps the slope between two knots finite.
+    A forest may average the same votes in another order, so that equal scores differ by
+    rounding. Without this tolerance, the calibrator would rank such scores. The size of
+    rounding errors follows from the third quartile of the scores, so that a few huge
+    scores do not make all others equal. A lower limit keeps the slope between two knots
+    finite.
     """
     sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
     sizes.sort()

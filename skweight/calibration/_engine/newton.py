@@ -1,10 +1,10 @@
 """Newton's method for convex objectives, with ridges and restrictions.
 
-An objective has the methods ``value(theta)`` and ``slopes(theta)``, which returns the
-gradient and the Hessian. An objective may also have ``moves(step)``, which returns a
-bound R: the third derivative along the step is at most R times the second derivative.
-:class:`Ridge` adds a pull towards a point. :class:`Restricted` keeps the parameters in
-an affine subspace. Both are objectives themselves.
+An objective has two methods: ``value(theta)`` returns the value, and ``slopes(theta)``
+returns the gradient and the Hessian. An objective may also have ``moves(step)``, which
+returns a bound R: the third derivative along the step is at most R times the second
+derivative. :class:`Ridge` adds a pull towards a point. :class:`Restricted` keeps the
+parameters in an affine subspace. Both are objectives themselves.
 """
 
 import numpy as np
@@ -127,6 +127,6 @@ def newton_step(gradient, hessian):
 
 
 def _moves(objective, step):
-    """Return the bound of the objective for a step; infinite if there is none."""
+    """Return the bound R of the objective, or infinity if it has no ``moves``."""
     moves = getattr(objective, "moves", None)
     return np.inf if moves is None else moves(step)

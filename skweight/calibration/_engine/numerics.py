@@ -21,7 +21,7 @@ _FEW = 1 << 10
 
 
 def all_equal(weight):
-    """Return whether weights are broadcast from one number, as equal weights are."""
+    """Return whether the weights are one number that is broadcast to all rows."""
     return weight.strides == (0,)
 
 
@@ -70,7 +70,7 @@ class Tails(NamedTuple):
 
     @classmethod
     def of(cls, class_count, row_mass):
-        """Return the bounds from the count and the weight of one row of each class.
+        """Return the bounds, from the count and the row weight of each class.
 
         Firmness is :math:`g = 4 n / (n + 100)` for n rows: small for few rows.
         """

@@ -119,7 +119,7 @@ def strides(n_rows):
 def fit_shared_slope(
     z, codes, weight, class_count, own_target, other_target, *, bias=True
 ):
-    """Fit softmax(slope * z + intercept), one slope for all classes; exact minimum.
+    """Fit softmax(slope * z + intercept) exactly, with one slope for all classes.
 
     The slope is 1, or refused, in the same cases as in
     :func:`~skweight.calibration._engine.logistic.fit_slope`.

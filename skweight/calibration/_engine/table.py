@@ -5,8 +5,9 @@ import numpy as np
 from skweight.calibration._engine.lookup import interpolate
 from skweight.calibration._engine.numerics import binary_proba
 
-# The initial and the largest number of knots; the tolerance in log odds; and how far
-# the table extends beyond the scores, in units of the range of the scores.
+# A table starts with N_KNOTS knots and gets at most MOST_KNOTS. TOLERANCE is the
+# largest error of the log odds. The table extends beyond the scores by REACH times
+# their range.
 N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
@@ -15,13 +16,13 @@ REACH = 2.0
 # Knots that change the log odds by less than the tolerance are left out. Values are
 # stored in single precision.
 MANY_KNOTS = 192
-# Intervals narrower than this, in units of the range, are not divided, because
-# accuracy does not matter at the jump of a step function.
+# Narrower intervals, in units of the range, are not divided. Such intervals lie at the
+# jump of a step function, where accuracy does not matter.
 NARROW = 1 / 4096
 
 
 class CurveTable:
-    """The log odds of a curve in a table: a prediction needs one search.
+    """A table of the log odds of a curve, so that a prediction needs only one search.
 
     Linear interpolation keeps an increasing curve increasing. The number of knots is
     limited, since the table is stored in the model.
@@ -60,7 +61,7 @@ class CurveTable:
         return None
 
     def __call__(self, scores, predict):
-        """Return probabilities of two classes; outside the table call ``predict``."""
+        """Return two columns; for scores outside the table, call ``predict``."""
         proba = binary_proba(interpolate(scores, self.knots, self.logit))
         outside = (scores < self.knots[0]) | (scores > self.knots[-1])
         if outside.any():
