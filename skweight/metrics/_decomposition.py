@@ -14,7 +14,7 @@ from skweight.calibration._engine.logistic import (
     standardise,
 )
 from skweight.calibration._engine.newton import Restricted
-from skweight.calibration._engine.numerics import BLOCK
+from skweight.calibration._engine.numerics import BLOCK, sigmoid
 from skweight.metrics._calibration import equal_mass_bins, error_of, smooth_error_of
 from skweight.metrics._outcomes import for_each_class, one_class
 
@@ -348,22 +348,24 @@ def cox_calibration(
 
 def _cox(rows, clip=1e-12):
     y = rows.y
-    if y.min() == y.max():
+    if np.count_nonzero(y) in (0, y.size):
         return CoxCalibration(np.nan, np.inf if y[0] else -np.inf, np.nan, np.nan)
     logit = _log_odds(rows.proba, clip)
     standard = standardise(logit, rows.weight)
-    codes = y.astype(np.uint8)
 
-    def weighted(weight):
-        rows = (logit, codes, weight, _OUTCOMES)
-        return LogisticObjective(Affine(standard), *rows, standard)
+    def weighted(weight, kind=LogisticObjective):
+        rows = (logit, y.view(np.uint8), weight, _OUTCOMES)
+        return kind(Affine(standard), *rows, standard)
 
     objective = weighted(rows.weight)
     squared = objective if objective.even else weighted(rows.weight**2)
+    shifted = weighted(rows.weight, _ShiftObjective)
+    if objective.summary is not objective:
+        shifted.cells = objective.cells
     # Parameters of the standardised scores that leave the log odds unchanged.
     as_they_are = np.array([standard.scale, standard.centre])
     intercept, intercept_error = _fit_cox(
-        objective, squared, np.array([[0.0], [1.0]]), as_they_are
+        shifted, squared, np.array([[0.0], [1.0]]), as_they_are
     )
     slope = slope_error = np.nan
     if logit.min() < logit.max():
@@ -388,6 +390,25 @@ def _log_odds(proba, clip):
         odds /= np.maximum(1 - proba[part], clip)
         np.log(odds, out=logit[part])
     return logit
+
+
+class _ShiftObjective(LogisticObjective):
+    """The objective of log odds that are only shifted.
+
+    Its gradient has no entry for the slope, and takes half the time.
+    """
+
+    def gradient(self, theta):
+        shift = theta[1] - self.standard.centre
+        excess = 0.0
+        for start in range(0, self.scores.shape[0], BLOCK):
+            part = slice(start, start + BLOCK)
+            proba = sigmoid(self.scores[part] + shift)
+            if self.even:
+                excess += proba.sum() - np.count_nonzero(self.codes[part])
+            else:
+                excess += self.weight[part] @ (proba - self.codes[part])
+        return np.array([0.0, excess / self.total])
 
 
 def _slope_without_overlap(objective):

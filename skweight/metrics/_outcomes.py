@@ -22,8 +22,8 @@ _NOTHING = 1e-140
 class Outcomes(NamedTuple):
     """Predictions and outcomes of one class, for rows of positive weight.
 
-    ``y`` is 1.0 for rows of that class and 0.0 for others, ``proba`` is the predicted
-    probability of the class, and ``weight`` is the population weight.
+    ``y`` is whether a row is of that class, ``proba`` is the predicted probability of
+    the class, and ``weight`` is the population weight.
     """
 
     y: np.ndarray
@@ -108,7 +108,7 @@ def outcomes_by_class(
                 + ("." if pos_label is None else ", or y_true == pos_label as y_true.")
             )
         positive = _positive_of(labels, pos_label, owner)
-        return [Outcomes((y_true == positive).astype(float), proba, weight)]
+        return [Outcomes(_is(y_true, positive), proba, weight)]
     if proba.shape[1] != len(labels):
         raise ValueError(
             f"{owner}: y_proba has {proba.shape[1]} columns for the {len(labels)} "
@@ -120,10 +120,11 @@ def outcomes_by_class(
         # The errors of two classes are equal except for their sign: one class is
         # enough.
         columns = [1 if pos_label is None else _position(pos_label, labels, owner)]
-    return [
-        Outcomes((y_true == labels[k]).astype(float), proba[:, k], weight)
-        for k in columns
-    ]
+    return [Outcomes(_is(y_true, labels[k]), proba[:, k], weight) for k in columns]
+
+
+def _is(y, label):
+    return (y == label).astype(bool, copy=False)
 
 
 def _check_proba(y_proba, n_samples):
