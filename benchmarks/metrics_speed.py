@@ -5,6 +5,7 @@ from _common import Figure, alternate, ratio, run, table
 
 from skweight._held_out.splits import make_splits
 from skweight.calibration import SigmoidCalibrator, scores_from_proba
+from skweight.decision._objectives import by_formula
 from skweight.decision._search import Rows, best_threshold
 from skweight.metrics import calibration_error, calibration_metrics, cox_calibration
 from skweight.weights import weighted_quantile
@@ -39,11 +40,6 @@ def measure(options):
     yield measure_all(scores, y, p, w, repeats)
 
 
-def f1(outcomes):
-    """Return the F1 score of every candidate threshold."""
-    return 2 * outcomes.hits[:, 1] / (outcomes.decided[:, 1] + outcomes.true[1])
-
-
 def measure_all(scores, y, p, weight, repeats):
     by_name = {"sample_weight": weight}
     w = np.ones(y.size) if weight is None else weight
@@ -57,7 +53,7 @@ def measure_all(scores, y, p, weight, repeats):
         "make_splits": lambda: make_splits("auto", None, y, weight, 0, {}),
         "weighted_quantile": lambda: weighted_quantile(p, w, 0.5),
         "search for a threshold": lambda: best_threshold(
-            Rows(np.column_stack([1 - p, p]), y, w, None), f1
+            Rows(np.column_stack([1 - p, p]), y, w, None), by_formula("f1", 1)
         ),
     }
     # It takes no weights.

@@ -103,6 +103,7 @@ def by_formula(name, positive=None):
             return ONE_CLASS[name](*sums)[:, positive]
         return FORMULAS[name](*sums)
 
+    objective.rewards_hits = True
     return objective
 
 

@@ -1,4 +1,4 @@
-"""Exact search for thresholds: every candidate is evaluated, after one sort.
+"""Exact search for thresholds: no candidate is left out that can be the best.
 
 The effect of a threshold depends only on the rows above the threshold. All values
 between two neighbouring scores are therefore one candidate. The search goes from the
@@ -6,17 +6,25 @@ highest candidate down. At each step one group of tied rows changes its decision
 Everything that an objective needs is therefore a running sum.
 
 An objective maps the results of the candidates, :class:`Outcomes`, to one number for
-each candidate. Higher is better.
+each candidate. Higher is better. Most objectives reward hits: with more hits of any
+class, and as many of the others, they are not lower. Of many rows, only those near the
+best candidate are then sorted.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from skweight._utils.quantiles import ValueCells
+
 # Replaces thresholds of 0 or infinity, which choose all rows or no row.
 SMALLEST = 1e-300
 # Smaller differences, relative to the value, are rounding errors.
 ROUNDING = 1e-12
+# Sums in another order differ by less than this, relative to the value.
+_SUMS = 1e-9
+# For fewer rows, a sort is as fast as cells.
+_MANY_ROWS = 1 << 14
 
 
 class Outcomes(NamedTuple):
@@ -194,6 +202,17 @@ def best_threshold(rows, objective):
     best : float
         The objective at the threshold.
     """
+    if rows.codes.size > _MANY_ROWS and getattr(objective, "rewards_hits", False):
+        merged, reached = _merge_hopeless(rows, objective)
+        threshold, best = _best_of_all(merged, objective)
+        # Ties at the end of a cell may not be separated, so that no threshold has the
+        # value of the end.
+        if best >= reached:
+            return threshold, best
+    return _best_of_all(rows, objective)
+
+
+def _best_of_all(rows, objective):
     scores = rows.proba[:, 1]
     order, ends, levels = groups(scores)
     nobody, everybody = (np.broadcast_to(np.intp(k), scores.size) for k in (0, 1))
@@ -208,6 +227,58 @@ def best_threshold(rows, objective):
     threshold = (above + below) / 2
     # There is no number between two neighbouring doubles.
     return float(threshold if below < threshold else above), float(values[best])
+
+
+def _merge_hopeless(rows, objective):
+    """Merge the rows between which no threshold can be the best.
+
+    The rows are divided into cells of rising scores. A threshold inside a cell has at
+    most the hits of class 1 of the lower end, and of class 0 of the upper end. If the
+    objective of these hits is below that of the end of any cell, the cell is closed:
+    neighbouring closed cells become one row per class.
+
+    Returns
+    -------
+    merged : Rows
+        The rows of open cells, and one row per class for the closed cells between them.
+    reached : float
+        The best objective at the end of any cell, less rounding errors.
+    """
+    scores = np.ascontiguousarray(rows.proba[:, 1])
+    cells = ValueCells(scores)
+    mass = np.bincount(2 * cells.cell + rows.codes, rows.weight, 2 * cells.n_cells)
+    from_top = np.zeros((cells.n_cells + 1, 2))
+    np.cumsum(mass.reshape(-1, 2)[::-1], axis=0, out=from_top[1:])
+    true = from_top[-1]
+    above, up_to = from_top[:-1], from_top[1:]
+
+    def value(decided):
+        """Return the objective if this mass of each class is decided for class 1."""
+        left = true - decided
+        hits = np.column_stack([left[:, 0], decided[:, 1]])
+        sums = np.column_stack([left.sum(axis=1), decided.sum(axis=1)])
+        return objective(Outcomes(hits, sums, true, None, None))
+
+    reached = value(from_top).max()
+    reached -= _SUMS * abs(reached)
+    bound = value(np.column_stack([above[:, 0], up_to[:, 1]]))
+    is_open = (bound >= reached)[::-1]
+    kept = np.flatnonzero(is_open[cells.cell])
+    # Neighbouring closed cells are one.
+    starts = np.flatnonzero(is_open | np.append(True, is_open[:-1]))
+    mass = np.add.reduceat(mass.reshape(-1, 2), starts)
+    mass[is_open[starts]] = 0.0
+    score_in = np.zeros(cells.n_cells)
+    score_in[cells.cell] = scores  # any score of the cell
+    cell, code = np.nonzero(mass)
+    scores = np.append(scores[kept], np.maximum.reduceat(score_in, starts)[cell])
+    merged = Rows(
+        np.column_stack([1 - scores, scores]),
+        np.append(rows.codes[kept], code),
+        np.append(rows.weight[kept], mass[cell, code]),
+        None,
+    )
+    return merged, reached
 
 
 def decided_by(proba, thresholds):

@@ -12,8 +12,13 @@ from numpy.testing import assert_allclose
 from sklearn import metrics
 
 from skweight import CostMatrix
-from skweight.decision import TunedDecision, _tuned
-from skweight.decision._objectives import FORMULAS, ONE_CLASS, least_cost
+from skweight.decision import TunedDecision, _search, _tuned
+from skweight.decision._objectives import (
+    FORMULAS,
+    ONE_CLASS,
+    by_formula,
+    least_cost,
+)
 from skweight.decision._search import decided_by
 
 BINARY = {
@@ -61,6 +66,55 @@ def problem(seed, n=50, digits=2):
 
 def candidates(p):
     return np.append(np.unique(p), np.inf)
+
+
+def of_many_rows(monkeypatch, name, p, y, weight):
+    """Return the search of many rows, that of all rows, and the numbers sorted."""
+    sorted_rows = []
+    groups = _search.groups
+
+    def counted(values):
+        sorted_rows.append(values.size)
+        return groups(values)
+
+    monkeypatch.setattr(_search, "groups", counted)
+    objective = by_formula(name, 1 if name in ONE_CLASS else None)
+    rows = _search.Rows(np.column_stack([1 - p, p]), y, weight, None)
+    return (
+        _search.best_threshold(rows, objective),
+        _search._best_of_all(rows, objective),
+        sorted_rows,
+    )
+
+
+@pytest.mark.parametrize("digits", [3, 17])
+@pytest.mark.parametrize("name", BINARY)
+def test_of_many_rows_those_near_the_best_threshold_are_sorted(
+    monkeypatch, name, digits
+):
+    rng = np.random.default_rng(0)
+    p = np.round(rng.beta(1, 3, 40_000), digits)
+    y = (rng.random(p.size) < 0.1 + 0.8 * p).astype(int)
+    weight = rng.exponential(size=p.size)
+    few, whole, sorted_rows = of_many_rows(monkeypatch, name, p, y, weight)
+    assert few[0] == whole[0]
+    assert few[1] == pytest.approx(whole[1], rel=1e-12)
+    n_few, n_all = sorted_rows
+    assert n_all == p.size
+    assert n_few < p.size / 4
+
+
+def test_ties_at_the_end_of_a_cell_stay_together(monkeypatch):
+    rng = np.random.default_rng(0)
+    p = rng.random(40_000)
+    y = (rng.random(p.size) < 0.5).astype(int)
+    # The bits of these numbers differ in their exponents, so a cell ends between them.
+    p[:20_000] = np.where(y[:20_000] == 1, 0.5, np.nextafter(0.5, 0))
+    few, whole, sorted_rows = of_many_rows(
+        monkeypatch, "accuracy", p, y, np.ones(p.size)
+    )
+    assert few == whole
+    assert sorted_rows[1:] == [p.size] * 2
 
 
 # Two digits make ties.
