@@ -76,9 +76,9 @@ class TunedDecision(BaseDecision):
     A threshold is the middle between the neighbouring scores. If several thresholds
     have the same score, the highest is used. Costs, accuracy, balanced accuracy,
     Matthews' coefficient, and precision, recall, F1 and Jaccard (of the positive class,
-    "_macro" or "_weighted") take O(n log n) time with two classes. Without costs, of many
-    rows only those near the best threshold are sorted. With K classes, they take O(n
-    (log n + K)) time per class and sweep. Other scorers are called once per
+    "_macro" or "_weighted") take O(n log n) time with two classes. Without costs, of
+    many rows only those near the best threshold are sorted. With K classes, they take
+    O(n (log n + K)) time per class and sweep. Other scorers are called once per
     candidate, each time on the weighted cells of the confusion matrix. With three or
     more classes such a scorer gets only 50 candidates per class and sweep. Population
     weights are always used.
