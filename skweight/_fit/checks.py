@@ -23,6 +23,7 @@ from skweight._utils.families import (
     averages_trees,
     boosts_trees,
     gives_raw_scores,
+    is_of_trees,
     learner_of,
     packages_of,
 )
@@ -190,7 +191,8 @@ def _check_estimator(request, weighed, calibrator):
 def _check_counts(request, fitted, figures):
     """Warn of learners that balance by themselves, by row numbers or by weights."""
     by_rows = fitted.multipliers.by_rows
-    weighted = np.ptp(by_rows) > 1e-9 * by_rows.max()
+    highest = by_rows.max()
+    weighted = highest - by_rows.min() > 1e-9 * highest
     if weighted or request.says_how_it_was_fitted:
         return  # double emphasis has its own warning
     rows = np.array(figures.get("training_rows", figures["rows"]))
@@ -205,6 +207,8 @@ def _check_inversion(fitted, calibrator, figures):
     There is no warning if balance came from dropped rows: such trees had no weights.
     """
     model, rows = fitted.models[0], figures["rows"]
+    if not is_of_trees(model):
+        return
     dropped = sum(figures.get("training_rows", rows)) < sum(rows)
     inverts = fit_takes(calibrator, "class_multiplier")
     if inverts and not dropped and not samplers_in(model):

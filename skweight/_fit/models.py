@@ -322,9 +322,10 @@ def multipliers_of(request, models, figures):
     mass = multiplier * np.array(figures["population_share"])
     inner = np.ones(classes.size)
     if not request.says_how_it_was_fitted:
-        inner = np.mean(
-            [inner_multiplier(model, classes, mass) for model in models], axis=0
-        )
+        inner = inner_multiplier(models[0], classes, mass)
+        for model in models[1:]:
+            inner = inner + inner_multiplier(model, classes, mass)
+        inner = inner / len(models)
     mass = mass * inner
     return Multipliers(multiplier, inner, multiplier * inner, mass / mass.sum())
 

@@ -155,15 +155,14 @@ class PartialFit:
         calibrated = calibrate(request, weighed, plan, fitted)
         decided = decide(request, weighed, plan, fitted, calibrated)
         make_report = partial(
-            report_on,
+            report_on_stream,
+            stream,
             # Without the rows of the chunk: they would stay in memory.
             request._replace(X=None, y=None, codes=None, weights=None),
             weighed._replace(X=None, population=None, emphasis=None),
             fitted,
             calibrated,
             decided,
-            {},
-            balancing=stream.balancing,
         )
         learned = (request, weighed, fitted, calibrated, decided, make_report)
         keep(self, *learned, stream=stream)
@@ -305,6 +304,13 @@ def learn_chunk(request, weighed, stream, model):
     return Fitted([model], stream.deliveries, 1, None, multipliers)
 
 
+def report_on_stream(stream, request, weighed, fitted, calibrated, decided):
+    """Return the report of a stream. The next chunk changes a copy of the stream."""
+    weighed = weighed._replace(figures=weighed.figures | stream.figures_of_report())
+    done = request, weighed, fitted, calibrated, decided
+    return report_on(*done, {}, balancing=stream.balancing)
+
+
 @contextmanager
 def unchanged_if_refused(stream, learns_on, draws):
     """Restore the random generator of a stream if its learner raises an error.
@@ -348,6 +354,8 @@ def _classes_of_stream(wrapper, classes):
             "will ever be, such as classes=[0, 1]."
         )
     if classes is None:
+        return before
+    if before is not None and np.array_equal(classes, before):
         return before
     classes = np.unique(classes)
     if before is not None and not np.array_equal(classes, before):

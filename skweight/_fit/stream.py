@@ -27,17 +27,21 @@ from skweight.weighting._class_level import ClassLevelWeighting
 class Fade:
     """The decay, at the end of a chunk, of each of its rows and of all earlier rows."""
 
-    def __init__(self, n_samples, half_life):
-        self.before, self.within = 1.0, None
+    def __init__(self, codes, n_classes, half_life):
+        self.before, self.within, self.codes = 1.0, None, codes
+        self.rows = self.of_ones = np.bincount(codes, minlength=n_classes)
         if half_life is not None:
-            age = np.arange(n_samples - 1, -1, -1)
+            age = np.arange(codes.size - 1, -1, -1)
             self.within = 2.0 ** (-age / half_life)
-            self.before = 2.0 ** (-n_samples / half_life)
+            self.before = 2.0 ** (-codes.size / half_life)
+            self.of_ones = np.bincount(codes, self.within, n_classes)
 
-    def by_class(self, sums, codes, values):
-        """Return sums per class, with the sums of a chunk added."""
+    def by_class(self, sums, values):
+        """Return sums per class, with the sums of a chunk added; None means ones."""
+        if values is None:
+            return self.before * sums + self.of_ones
         values = multiply(values, self.within)
-        return self.before * sums + np.bincount(codes, values, sums.size)
+        return self.before * sums + np.bincount(self.codes, values, sums.size)
 
 
 class _Factor:
@@ -54,18 +58,20 @@ class _Factor:
         twin.weighting = copy(self.weighting)
         return twin
 
-    def weigh(self, X, y, codes, classes, known, unit, fade):
+    def weigh(self, X, y, classes, known, unit, fade):
         """Return the weights of a chunk, from sums that include it."""
         strategy = self.weighting
-        self.masses = fade.by_class(self.masses, codes, known)
-        raw = strategy._raw_in_stream(X, y, classes, self.masses / unit)
+        self.masses = fade.by_class(self.masses, known)
+        masses = self.masses / unit
+        raw = strategy._raw_in_stream(X, y, fade.codes, classes, masses)
         raw = check_weights(
             raw, n_rows(X), name=f"The weight of {type(strategy).__name__}"
         )
         strategy.scale_ = 1.0
-        if not isinstance(strategy, ClassLevelWeighting):
-            self.raw = fade.by_class(self.raw, codes, multiply(raw, known))
-            strategy.scale_ = float(self.raw.sum() / self.masses.sum())
+        if isinstance(strategy, ClassLevelWeighting):
+            return raw
+        self.raw = fade.by_class(self.raw, multiply(raw, known))
+        strategy.scale_ = float(self.raw.sum() / self.masses.sum())
         return raw / strategy.scale_
 
 
@@ -122,11 +128,11 @@ class Stream:
 
     def weigh(self, X, y, codes, sample_weight, normalize, stabilizer):
         """Return the weights of a chunk by role, and add the chunk to the sums."""
-        fade = Fade(codes.size, self.streaming.half_life)
+        fade = Fade(codes, self.classes.size, self.streaming.half_life)
         unit = 1.0
         if sample_weight is not None and normalize:
-            self.given = fade.by_class(self.given, codes, sample_weight)
-            self.counted = fade.by_class(self.counted, codes, sample_weight > 0)
+            self.given = fade.by_class(self.given, sample_weight)
+            self.counted = fade.by_class(self.counted, sample_weight > 0)
             unit = self.given.sum() / self.counted.sum()
         # Sums use weights as passed: the mean weight is only known at the end.
         weights = dict.fromkeys(ROLES)
@@ -136,16 +142,16 @@ class Stream:
         ):
             role = factor.weighting.role
             known = weights["population"]
-            learned = factor.weigh(X, y, codes, self.classes, known, unit, fade)
+            learned = factor.weigh(X, y, self.classes, known, unit, fade)
             if stabilizer is not None:
                 learned = stabilizer.stabilize(learned)
             weights[role] = multiply(weights[role], learned)
         population, emphasis = weights["population"], weights["emphasis"]
-        emphasis = self._warmed_up(codes, population, emphasis, fade)
-        self._count(codes, population, multiply(population, emphasis), fade)
+        emphasis = self._warmed_up(population, emphasis, fade)
+        self._count(population, multiply(population, emphasis), fade)
         return None if population is None else population / unit, emphasis
 
-    def _warmed_up(self, codes, population, emphasis, fade):
+    def _warmed_up(self, population, emphasis, fade):
         """Return the emphasis at the present point of the warm-up.
 
         The mean is one, as for the full emphasis. Small deviations come from rows that
@@ -153,11 +159,13 @@ class Stream:
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis
-        counted = np.ones(codes.size, bool) if population is None else population > 0
+        counted = np.ones(fade.codes.size, bool)
+        if population is not None:
+            counted = population > 0
         before = self.n_rows - self.n_left_out + np.cumsum(counted) - counted
         strength = self.streaming.strength(before)
-        mass = fade.by_class(self.population, codes, population)
-        self.full = fade.by_class(self.full, codes, multiply(population, emphasis))
+        mass = fade.by_class(self.population, population)
+        self.full = fade.by_class(self.full, multiply(population, emphasis))
         of_class = np.divide(self.full, mass, out=np.ones_like(mass), where=mass > 0)
         share = mass / mass.sum()
         mean = (of_class ** strength[:, np.newaxis]) @ share
@@ -194,12 +202,20 @@ class Stream:
         return rows, None if drawn == 1 else (weights ** (1 - drawn))[rows]
 
     def figures(self):
-        """Return the statistics for a report."""
+        """Return the statistics that calibration and decision of every chunk need."""
         population, training = self.population, self.training
-        present = population > 0
         multiplier = np.divide(
-            training, population, out=np.ones_like(training), where=present
+            training, population, out=np.ones_like(training), where=population > 0
         )
+        return {
+            "rows": self.rows.tolist(),
+            "population_share": (population / population.sum()).tolist(),
+            "class_multiplier": multiplier.tolist(),
+        }
+
+    def figures_of_report(self):
+        """Return the other statistics of a report, which is seldom read."""
+        training = self.training
         effective = np.divide(
             training**2, self.squares, out=np.zeros_like(training), where=training > 0
         )
@@ -207,24 +223,23 @@ class Stream:
         return {
             "n_rows": self.n_rows,
             "n_left_out": self.n_left_out,
-            "rows": self.rows.tolist(),
-            "population_share": (population / population.sum()).tolist(),
             "training_share": (training / total).tolist(),
-            "class_multiplier": multiplier.tolist(),
             "effective_rows": effective.tolist(),
             "effective_sample_size": float(total**2 / self.squares.sum()),
             "largest_share": float(self.largest / total),
         }
 
-    def _count(self, codes, population, weights, fade):
-        counted = codes if population is None else codes[population > 0]
-        self.n_rows += codes.size
-        self.n_left_out += codes.size - counted.size
-        self.rows = self.rows + np.bincount(counted, minlength=self.classes.size)
-        self.population = fade.by_class(self.population, codes, population)
-        self.training = fade.by_class(self.training, codes, weights)
+    def _count(self, population, weights, fade):
+        rows, n_samples = fade.rows, fade.codes.size
+        if population is not None:
+            rows = np.bincount(fade.codes[population > 0], minlength=rows.size)
+        self.n_rows += n_samples
+        self.n_left_out += n_samples - int(rows.sum())
+        self.rows = self.rows + rows
+        self.population = fade.by_class(self.population, population)
+        self.training = fade.by_class(self.training, weights)
         squares = None if weights is None else weights**2
-        self.squares = fade.by_class(self.squares, codes, squares)
+        self.squares = fade.by_class(self.squares, squares)
         self.largest = max(
             self.largest * fade.before, 1.0 if weights is None else weights.max()
         )

@@ -271,7 +271,8 @@ def _without_targets(weighting):
     Target rows may be confidential, so a stored model must not contain them.
     """
     for factor in [*fitted_factors_of(weighting), *factors_of(weighting)]:
-        held = params_of(factor)
         of_target = ("X_target", "sample_weight_target")
-        factor.set_params(**{name: None for name in of_target if name in held})
+        held = {name for name in of_target if getattr(factor, name, None) is not None}
+        if held:
+            factor.set_params(**dict.fromkeys(held & params_of(factor).keys()))
     return weighting

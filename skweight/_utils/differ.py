@@ -26,8 +26,10 @@ def differ(before, now):
     if hasattr(before, "get_params") and not isinstance(before, type):
         before, now = params_of(before), params_of(now)
     if isinstance(before, dict):
+        # Most entries are the same object, which costs no call.
         return before.keys() != now.keys() or any(
-            differ(value, now[key]) for key, value in before.items()
+            value is not now[key] and differ(value, now[key])
+            for key, value in before.items()
         )
     if isinstance(before, list | tuple):
         return len(before) != len(now) or any(map(differ, before, now))

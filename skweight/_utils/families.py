@@ -9,23 +9,27 @@ from skweight._utils.lookup import params_of
 
 # Classes are compared by name, because importing scikit-learn's ensembles takes a tenth
 # of our import time.
-_FORESTS = {"RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier"}
+_FORESTS = frozenset(
+    {"RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier"}
+)
 _VOTERS = _FORESTS | {"DecisionTreeClassifier"}
 _TREES = _VOTERS | {
     "AdaBoostClassifier",
     "GradientBoostingClassifier",
     "HistGradientBoostingClassifier",
 }
-_LINEAR = {
-    "LinearDiscriminantAnalysis",
-    "LinearSVC",
-    "LogisticRegression",
-    "LogisticRegressionCV",
-    "Perceptron",
-    "RidgeClassifier",
-    "RidgeClassifierCV",
-    "SGDClassifier",
-}
+_LINEAR = frozenset(
+    {
+        "LinearDiscriminantAnalysis",
+        "LinearSVC",
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "Perceptron",
+        "RidgeClassifier",
+        "RidgeClassifierCV",
+        "SGDClassifier",
+    }
+)
 _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 
 
@@ -135,7 +139,12 @@ def counts_votes(estimator):
 
 def _is_any(model, names):
     """Return whether a model is of one of scikit-learn's classes of these names."""
+    return _is_class_of(type(model), names)
+
+
+@lru_cache(maxsize=256)
+def _is_class_of(cls, names):
     return any(
-        cls.__name__ in names and cls.__module__.startswith("sklearn.")
-        for cls in type(model).__mro__
+        base.__name__ in names and base.__module__.startswith("sklearn.")
+        for base in cls.__mro__
     )

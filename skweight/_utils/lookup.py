@@ -18,9 +18,10 @@ def arguments_of(method):
     function = getattr(method, "__func__", None)
     if function is None:  # a callable object, which may be of one instance alone
         return signature(method).parameters
-    if function not in _ARGUMENTS:
-        _ARGUMENTS[function] = signature(method).parameters
-    return _ARGUMENTS[function]
+    arguments = _ARGUMENTS.get(function)
+    if arguments is None:
+        arguments = _ARGUMENTS[function] = signature(method).parameters
+    return arguments
 
 
 def fit_takes(estimator, name):
@@ -57,6 +58,9 @@ def params_of(estimator):
 
 def _read(estimator):
     cls = type(estimator)
-    if cls not in _PARAMETERS:  # the names follow from the class alone
-        _PARAMETERS[cls] = tuple(BaseEstimator.get_params(estimator, deep=False))
-    return {name: getattr(estimator, name) for name in _PARAMETERS[cls]}
+    names = _PARAMETERS.get(cls)
+    if names is None:  # the names follow from the class alone
+        names = _PARAMETERS[cls] = tuple(
+            BaseEstimator.get_params(estimator, deep=False)
+        )
+    return {name: getattr(estimator, name) for name in names}

@@ -314,13 +314,15 @@ def encode_groups(by, n_samples):
 
 def positions_of(y, classes, *, owner):
     """Return the position of every label of y among classes; unknown ones raise."""
-    known = {plain(label): position for position, label in enumerate(classes)}
     if y.dtype.kind == "O":
         # Labels are hashed, not sorted, because text and numbers may occur together.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}
         labels, codes = list(order), np.array([order[label] for label in y], np.intp)
     else:
         labels, codes = encode_labels(y)
+        if np.array_equal(labels, classes):
+            return codes.astype(np.intp)
+    known = {plain(label): position for position, label in enumerate(classes)}
     unknown = [label for label in labels if plain(label) not in known]
     if unknown:
         raise ValueError(
@@ -429,17 +431,12 @@ def check_number(value, *, name, low=None, high=None, include="both"):
     ``include`` says which ends belong to the range: ``"both"``, ``"left"``, ``"right"``
     or ``"neither"``.
     """
-    ends = (
-        ("[" if include in ("both", "left") else "(")
-        + f"{'-inf' if low is None else low}, {'inf' if high is None else high}"
-        + ("]" if include in ("both", "right") else ")")
-    )
     if isinstance(value, bool | np.bool_) or not isinstance(
         value, int | float | np.integer | np.floating
     ):
         raise TypeError(
-            f"{name} must be a number in {ends}; got {value!r} of type "
-            f"{type(value).__name__}."
+            f"{name} must be a number in {_interval(low, high, include)}; got "
+            f"{value!r} of type {type(value).__name__}."
         )
     below = low is not None and (
         value < low or (value == low and include in ("right", "neither"))
@@ -448,7 +445,19 @@ def check_number(value, *, name, low=None, high=None, include="both"):
         value > high or (value == high and include in ("left", "neither"))
     )
     if not np.isfinite(value) or below or above:
-        raise ValueError(f"{name} must be a number in {ends}; got {value!r}.")
+        raise ValueError(
+            f"{name} must be a number in {_interval(low, high, include)}; got "
+            f"{value!r}."
+        )
+
+
+def _interval(low, high, include):
+    """Write a range of numbers, with square brackets at ends that belong to it."""
+    return (
+        ("[" if include in ("both", "left") else "(")
+        + f"{'-inf' if low is None else low}, {'inf' if high is None else high}"
+        + ("]" if include in ("both", "right") else ")")
+    )
 
 
 def check_count(value, *, name, low=1):

@@ -81,10 +81,10 @@ def resolve_calibrator(spec):
     """
     if spec is None:
         return None
+    if isinstance(spec, str) and spec in CALIBRATORS:
+        return CALIBRATORS[spec]()
     names = ", ".join(map(repr, CALIBRATORS))
     if isinstance(spec, str):
-        if spec in CALIBRATORS:
-            return CALIBRATORS[spec]()
         word = spec.lower()
         hint = did_you_mean(_OTHER_WORDS.get(word, word), CALIBRATORS)
         raise ValueError(

@@ -159,7 +159,7 @@ def resolve_classes(y, classes, *, owner):
 def check_classes(classes, *, owner):
     """Return classes as an array if there are several, sorted and distinct."""
     classes = np.asarray(classes)
-    if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
+    if classes.ndim != 1 or not np.all(classes[1:] > classes[:-1]):
         raise ValueError(
             "classes must be a 1-dimensional array of distinct labels in sorted "
             f"order, as numpy.unique returns them; got {say(classes)}. The columns of "

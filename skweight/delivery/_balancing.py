@@ -83,8 +83,8 @@ def inner_multiplier(estimator, classes, mass):
         Ones if the estimator does not balance, or the multiplier cannot be computed.
     """
     multiplier = np.ones(classes.size)
-    share = mass / mass.sum()
     for _, _, weight, parameter in _balancing_parameters(learner_of(estimator)):
+        share = mass / mass.sum()
         multiplier = multiplier * parameter.multiplier(weight, classes, share)
     return multiplier
 

@@ -8,6 +8,8 @@ switched on for this fit. Estimators that routing cannot reach are wrapped by an
 during the fit.
 """
 
+from contextlib import nullcontext
+
 from sklearn import config_context, get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
@@ -170,7 +172,7 @@ def deliver_in_place(
         # estimators refuse weights, or need requests on their scorer.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with (
-            config_context(enable_metadata_routing=routing),
+            routing_switched(routing),
             watching(validation, estimator, fit_params, X, y) as fit_params,
         ):
             way = fit_one(
@@ -201,6 +203,16 @@ def deliver_in_place(
         fit_called(estimator, X, y, plan.weights_by_name(), fit_params)
         tidied(estimator)
     return plan.deliveries
+
+
+def routing_switched(on):
+    """Return a context manager within which metadata routing is on, or off.
+
+    The context manager of scikit-learn sets all options, also if nothing changes.
+    """
+    if get_config()["enable_metadata_routing"] == on:
+        return nullcontext()
+    return config_context(enable_metadata_routing=on)
 
 
 def _fit_without_weights(estimator, X, y, fit_params, validation):
@@ -372,7 +384,7 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
             )
         arguments["sample_weight"] = weights
     # With routing on, some estimators refuse weights without a request.
-    with config_context(enable_metadata_routing=False):
+    with routing_switched(False):
         estimator.partial_fit(X, y, **arguments)
     ways = ["resample"] * drawn + ["sample_weight"] * (weights is not None)
     if not ways:

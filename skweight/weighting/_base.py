@@ -261,10 +261,10 @@ class BaseWeighting(Documented, ReadOnce):
         X, y, sample_weight = self._check_input(X, y, sample_weight)
         return self._fit_by_role(X, y, sample_weight, **metadata)
 
-    def _raw_in_stream(self, X, y, classes, masses):
+    def _raw_in_stream(self, X, y, codes, classes, masses):
         """Return raw weights of a chunk of rows when more chunks will follow.
 
-        `masses` are the total weights of the classes so far, the chunk included.
+        `codes` are the positions of `y` in `classes`, `masses` their total weights yet.
         """
         if type(self)._learn is not BaseWeighting._learn:
             raise TypeError(

@@ -60,13 +60,13 @@ class ClassLevelWeighting(BaseWeighting):
         self.class_weight_ = self._of_mean_one(masses)
         return self.class_weight_[codes]
 
-    def _raw_in_stream(self, X, y, classes, masses):
+    def _raw_in_stream(self, X, y, codes, classes, masses):
         if type(self)._learn is not ClassLevelWeighting._learn:
-            return super()._raw_in_stream(X, y, classes, masses)
+            return super()._raw_in_stream(X, y, codes, classes, masses)
         self.classes_ = classes
         # Classes that may appear later are included.
         self.class_weight_ = self._of_mean_one(np.maximum(masses, 1e-9 * masses.sum()))
-        return self._raw(X, y)
+        return self.class_weight_[codes]
 
     def _of_mean_one(self, masses):
         """Return the weight of each class, with mean one over the masses."""

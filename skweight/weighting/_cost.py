@@ -135,9 +135,9 @@ class CostWeighting(BaseWeighting):
         cost = as_cost_matrix(self.cost)
         return [*cost.columns, *map(RowMetadata, cost.metadata_names)]
 
-    def _raw_in_stream(self, X, y, classes, masses):
+    def _raw_in_stream(self, X, y, codes, classes, masses):
         if self.level == "class":
-            return super()._raw_in_stream(X, y, classes, masses)
+            return super()._raw_in_stream(X, y, codes, classes, masses)
         self.classes_, self.level_ = classes, "instance"
         self.cost_ = as_cost_matrix(self.cost, labels=classes).align(classes)
         return self.cost_.sample_weight(X, y, normalize=False)

@@ -110,7 +110,7 @@ class RecencyWeighting(BaseWeighting):
     def _raw(self, X, y, **metadata):
         return self._fade(self._times(X, metadata, None)[0], None)
 
-    def _raw_in_stream(self, X, y, classes, masses):
+    def _raw_in_stream(self, X, y, codes, classes, masses):
         raise TypeError(
             "RecencyWeighting counts ages from the newest row of all, and partial_fit "
             "has learned from the others by then. A stream forgets by itself: set "

@@ -9,6 +9,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -29,6 +30,8 @@ from skweight import (
 )
 from skweight._fit import partial as _partial
 from skweight._fit import stream as _stream
+from skweight._utils import validation as _validation
+from skweight.delivery import _deliver
 from skweight.exceptions import UnsupportedWeightsError
 
 
@@ -525,6 +528,27 @@ def test_a_later_chunk_reads_no_signature():
         assert counted.call_count == 0
         clf.get_params()  # scikit-learn reads them
         assert counted.call_count > 0
+
+
+def test_a_later_chunk_encodes_its_labels_once():
+    """Also the strategy, which gives each row the weight of its class, needs them."""
+    clf, X, y = two_chunks(Learner())
+    encode = _validation.encode_labels
+    with mock.patch.object(_validation, "encode_labels", wraps=encode) as counted:
+        clf.partial_fit(X, y.astype(int))
+    assert counted.call_count == 1
+
+
+def test_a_chunk_changes_no_setting_of_scikit_learn_that_is_right():
+    """Setting all of them took longer than a weighted sum of a small chunk."""
+    clf, X, y = two_chunks(Learner())
+    change = _deliver.config_context
+    with mock.patch.object(_deliver, "config_context", wraps=change) as counted:
+        clf.partial_fit(X, y)
+        assert counted.call_count == 0
+        with config_context(enable_metadata_routing=True):
+            clf.partial_fit(X, y)
+        assert counted.call_count == 1
 
 
 def test_the_report_of_a_chunk_is_made_when_it_is_asked_for():
