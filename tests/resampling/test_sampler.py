@@ -623,3 +623,22 @@ def test_checks_of_imbalanced_learn_and_scikit_learn(estimator, check):
         # Some checks have a class of very few rows.
         warnings.simplefilter("ignore", FewerThanAskedWarning)
         check(estimator)
+
+
+def test_smote_copies_the_rows_of_the_classes_that_it_enlarges_and_one_more(
+    monkeypatch,
+):
+    X = np.random.default_rng(0).normal(size=(400, 2))
+    y = np.repeat([0, 1], [370, 30])
+    expected = SMOTE(random_state=0).fit_resample(X, y)
+    n_copied, original = [], SMOTE.fit_resample
+
+    def counted(self, X, y, **params):
+        n_copied.append(len(X))
+        return original(self, X, y, **params)
+
+    monkeypatch.setattr(SMOTE, "fit_resample", counted)
+    X_new, y_new = WeightedSampler(SMOTE(random_state=0)).fit_resample(X, y)
+    assert n_copied == [31]
+    assert_allclose(X_new, expected[0])
+    assert_array_equal(y_new, expected[1])

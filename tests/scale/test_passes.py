@@ -64,6 +64,18 @@ def test_weights_are_those_of_the_rows(parameters, weighted, rows, rng):
             assert moment.weighted == pytest.approx(moment.target, rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_partition_without_rows_adds_nothing(rows, keyed):
+    def fill(sums):
+        for i, part in enumerate([rows[::2], rows[:0], rows[1::2]]):
+            sums.update(part[["age"]], key=i if keyed else None)
+        return sums
+
+    weighting = EntropyBalancingWeighting(moments={"age": 45.0})
+    passes = weighting.fit_statistics(fill).weigh(rows[["age"]])
+    assert_allclose(passes, weighting.fit_weigh(rows[["age"]], None), rtol=1e-10)
+
+
 def test_targets_out_of_reach_are_refused(rows):
     fill = fill_from(rows)
     beyond = EntropyBalancingWeighting(moments={"age": 400.0})

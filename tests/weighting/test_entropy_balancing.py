@@ -202,6 +202,14 @@ def test_bad_moments_are_refused_with_the_reason(X, moments, words):
         EntropyBalancingWeighting(moments=moments).fit(X, None)
 
 
+def test_rounded_shares_are_scaled_to_sum_one():
+    X = pd.DataFrame({"letter": list("xyzxyzxx")})
+    rounded = {"x": 0.3333333, "y": 0.3333333, "z": 0.3333333}
+    weighting = EntropyBalancingWeighting(moments={"letter": rounded}).fit(X, None)
+    targets = [moment.target for moment in weighting.moments_]
+    assert_allclose(targets, 1 / 3, rtol=1e-14)
+
+
 def test_a_target_out_of_reach_jointly_is_told_with_gap_and_culprit(rng):
     # Each mean is within its range, and the pair is not: x + y is at most 1.
     X = rng.dirichlet([1, 1, 1], size=200)[:, :2]
