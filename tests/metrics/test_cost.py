@@ -191,7 +191,7 @@ def test_the_curve_has_at_least_its_two_ends():
     x, cost, _ = cost_curve(y, score, n_points=2)
     np.testing.assert_array_equal(x, [0, 1])
     np.testing.assert_array_equal(cost, [0, 0])
-    with pytest.raises(ValueError, match="n_points must be .*2"):
+    with pytest.raises(ValueError, match=r"n_points must be .*2"):
         cost_curve(y, score, n_points=1)
 
 
