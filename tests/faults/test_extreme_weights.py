@@ -96,6 +96,7 @@ KINDS = ["weighting", "density_ratio", "stabilizer", "sampler", "calibrator"]
 KINDS += ["decision", "classifier", "regressor", "pipeline"]
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("pattern", ["one huge", "one tiny", "all huge", "halves"])
 @pytest.mark.parametrize(
     ("kind", "name"), [(kind, name) for kind in KINDS for name in all_estimators(kind)]

@@ -257,6 +257,7 @@ def test_labels_of_pandas_stay_what_they_are():
 # -- classifiers -----------------------------------------------------------------------
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("labels", [["bad", "good"], [0, 1], ["a", "b", "c"]])
 @pytest.mark.parametrize("calibration", [None, "sigmoid", "auto"])
 def test_classifiers_decide_for_it(labels, calibration):
@@ -322,6 +323,7 @@ def test_nested_dicts_and_pipelines_take_it():
     assert cost_score(y, decided, TEXT) < cost_score(y, np.full(len(y), "bad"), TEXT)
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("labels", [["bad", "good"], [0, 1], ["a", "b", "c"]])
 @pytest.mark.parametrize("kind", ["cost", "savings", "profit"])
 def test_searches_select_by_what_decisions_cost(labels, kind):
