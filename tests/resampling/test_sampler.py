@@ -38,7 +38,6 @@ from sklearn.datasets import make_classification
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVC
-from threadpoolctl import threadpool_limits
 
 from skweight.exceptions import FewerThanAskedWarning, UnsupportedWeightsError
 from skweight.resampling import WeightedSampler, resample
@@ -105,13 +104,6 @@ ERRORS_OF_IMBALANCED_LEARN = {
 
 def by_name(samplers):
     return pytest.mark.parametrize("sampler", samplers, ids=name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +205,7 @@ def test_the_caller_keeps_what_was_passed(problem):
 # --- The weights are those of the same place ------------------------------------------
 
 
+@pytest.mark.in_turn(3)
 @by_name(BETWEEN_ROWS)
 @pytest.mark.parametrize("kind", ["double", "single", "frame"])
 def test_a_weight_is_interpolated_by_the_lambda_of_its_row(problem, sampler, kind):
@@ -359,6 +352,7 @@ CATEGORIES = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("container", CATEGORIES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("strategy", ["auto", "all", {1: 40, 2: 18}])
