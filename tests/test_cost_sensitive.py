@@ -132,6 +132,14 @@ def test_no_threshold_where_there_is_not_one(cost):
     assert not hasattr(decision, "threshold_")
 
 
+def test_without_a_threshold_the_rule_is_said(rare):
+    cost = CostMatrix.binary(fp=1, fn=CostMatrix.column(0))
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, calibration=None)
+    X, y = rare
+    with pytest.raises(AttributeError, match=r"rule is: .*the costs of each row"):
+        _ = clf.fit(np.abs(X), y).threshold_
+
+
 # -- emphasis is divided out first -----------------------------------------------------
 
 
