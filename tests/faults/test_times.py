@@ -124,7 +124,7 @@ def test_a_weight_report_sees_times():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_moments_of_times_are_refused_by_name(kind):
-    with pytest.raises(ValueError, match=r"'when' .* holds times"):
+    with pytest.raises(ValueError, match=r"'when' .* contains times"):
         EntropyBalancingWeighting(table(kind, LATER)).fit(table(kind, FIRST), None)
 
 

@@ -182,17 +182,21 @@ def test_rows_that_do_not_count_may_hold_anything():
 @pytest.mark.parametrize(
     ("X", "moments", "words"),
     [
-        ([[0.0], [1], [2]], {0: 2.5}, "column 0.*standard deviations above all"),
-        ([[0.0], [1], [2]], {0: -1}, "standard deviations below all"),
-        ([[1.0], [1], [1]], {0: 2}, r"column 0 is the same in every.*\(\+1\)"),
+        (
+            [[0.0], [1], [2]],
+            {0: 2.5},
+            "column 0.*standard deviations above the value of every",
+        ),
+        ([[0.0], [1], [2]], {0: -1}, "standard deviations below the value of every"),
+        ([[1.0], [1], [1]], {0: 2}, r"column 0 has the same value in every.*by \+1\."),
         ([[0.0], [1], [2]], {0: [1, 3]}, "no weights"),
         ([[0.0, 1], [1, 2]], {0: 0.5, 1: 1.5}, "2 moments.*2 training rows"),
         ([[0.0], [np.nan], [2]], {0: 1}, "NaN or infinite in 1 of 3 rows.*Impute"),
-        ([["a"], ["b"]], {0: 1}, "not numbers.*Give shares"),
+        ([["a"], ["b"]], {0: 1}, "not numbers.*Pass shares"),
         ([["a"], ["b"]], {0: {"a": 0.5}}, "must sum to 1; they sum to 0.5"),
-        ([["a"], ["b"]], {0: {"a": 1.0}}, r"values \['b'\], of which the target"),
+        ([["a"], ["b"]], {0: {"a": 1.0}}, r"values \['b'\], but the target shares"),
         ([["a"], ["b"]], {0: {"a": -1, "b": 2}}, "must be a number, 0 or more"),
-        ([["a"], ["a"]], {0: {"a": 0.5, "b": 0.5}}, "column 0='b' is the same"),
+        ([["a"], ["a"]], {0: {"a": 0.5, "b": 0.5}}, "column 0='b' has the same value"),
         ([[0.0]], {1: 0}, "needs the column 1, which X does not have"),
     ],
 )
@@ -234,7 +238,7 @@ def test_parameters_that_contradict_each_other_are_refused(rng):
     for options, words in (
         ({}, "rows of the target population or its moments"),
         ({"X_target": X, "moments": {0: 1}}, "one of the two"),
-        ({"moments": {0: 0.1}, "degree": 2}, "degree and interactions say which"),
+        ({"moments": {0: 0.1}, "degree": 2}, "degree and interactions choose"),
         ({"X_target": X, "degree": 1.5}, "whole number"),
         ({"X_target": X, "ridge": -1}, "ridge must be a number"),
         ({"X_target": X[:, :1]}, "must have the 2 columns of X; got 1"),
@@ -242,7 +246,7 @@ def test_parameters_that_contradict_each_other_are_refused(rng):
     ):
         with pytest.raises(ValueError, match=words):
             EntropyBalancingWeighting(**options).fit(X, None)
-    with pytest.raises(ValueError, match=r"columns \['c'\], which X does not have"):
+    with pytest.raises(ValueError, match=r"columns \['c'\], but X has only"):
         EntropyBalancingWeighting(pd.DataFrame({"c": [1]})).fit(
             pd.DataFrame(X, columns=["a", "b"]), None
         )

@@ -173,9 +173,9 @@ def test_bad_groups_are_refused_with_the_reason(strategy, groups, error, words):
 def test_a_group_unknown_to_the_fit_is_refused():
     weighting = ReweighingWeighting("group").fit(X, Y)
     other = pd.DataFrame({"group": ["a", "c"]})
-    with pytest.raises(ValueError, match=r"does not know the groups \['c'\]"):
+    with pytest.raises(ValueError, match=r"got the unknown groups \['c'\]"):
         weighting.weigh(other, [0, 0])
-    with pytest.raises(ValueError, match="needs y"):
+    with pytest.raises(ValueError, match="needs the labels y"):
         weighting.weigh(X)
 
 
