@@ -54,8 +54,10 @@ class CostMatrix(Immutable):
     TypeError
         If `costs` is an array, because the axes of an array have no names.
 
-    See Also -------- CostSensitiveClassifier : Decides by a cost matrix. CostWeighting
-    : Computes weights from a cost matrix.
+    See Also
+    --------
+    CostSensitiveClassifier : Decides by a cost matrix.
+    CostWeighting : Computes weights from a cost matrix.
 
     Notes
     -----

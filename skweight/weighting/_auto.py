@@ -64,14 +64,17 @@ class AutoWeighting(BaseWeighting):
         weights differ within a class, if `strengths` are not numbers, or if the
         estimator balances its classes by itself.
 
-    See Also -------- skweight.BalancedWeighting : Uses one fixed strength, and needs k
-    + 1 fits only. skweight.compare_weightings : Compares weightings with more
-    statistics.
+    See Also
+    --------
+    skweight.BalancedWeighting : Uses one fixed strength, and needs k + 1 fits only.
+    skweight.compare_weightings : Compares weightings with more statistics.
 
-    Notes ----- With c candidates and k folds, the choice costs c k fits. One fit on all
-    rows follows, unless fold models are averaged. With a single hold-out or with
-    out-of-bag votes, k is 1. Each loss also needs five fits of the calibrator.
-    Calibrator, decision and report use the held-out scores of the chosen candidate.
+    Notes
+    -----
+    With c candidates and k folds, the choice costs c k fits. One fit on all rows
+    follows, unless fold models are averaged. With a single hold-out or with out-of-bag
+    votes, k is 1. Each loss also needs five fits of the calibrator. Calibrator,
+    decision and report use the held-out scores of the chosen candidate.
 
     All candidates are compared on the same held-out rows, after the calibration of the
     classifier. If the classifier has no calibration, the comparison uses ``"auto"``.

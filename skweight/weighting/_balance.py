@@ -46,13 +46,17 @@ class BalancedWeighting(ClassLevelWeighting):
     ValueError
         In `fit`, if `strength` is negative or not finite, or the input is unusable.
 
-    See Also -------- EffectiveNumberWeighting : Balances classes with many rows less.
+    See Also
+    --------
+    EffectiveNumberWeighting : Balances classes with many rows less.
     ClassWeighting : Weights that you choose.
 
-    Notes ----- Counts are weighted by `sample_weight`, so a row of weight 2 counts the
-    same as two copies of the row. At strength 1 and without `sample_weight`, the
-    weights equal ``class_weight="balanced"`` in scikit-learn. O(n) time for integer
-    labels, O(n log n) for others.
+    Notes
+    -----
+    Counts are weighted by `sample_weight`, so a row of weight 2 counts the same as two
+    copies of the row. At strength 1 and without `sample_weight`, the weights equal
+    ``class_weight="balanced"`` in scikit-learn. O(n) time for integer labels, O(n log
+    n) for others.
 
     References
     ----------
@@ -128,13 +132,16 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     ValueError
         In `fit`, if `beta` is outside [0, 1], or the input is unusable.
 
-    See Also -------- BalancedWeighting : Computes weights from the class shares alone.
+    See Also
+    --------
+    BalancedWeighting : Computes weights from the class shares alone.
 
-    Notes ----- Counts are sums of `sample_weight`. The scale of `sample_weight` matters
-    here, because the sums stand for numbers of rows.
-    ``WeightedClassifier(normalize=True)`` first sets the mean of `sample_weight` to
-    one. The power is computed as ``-expm1(n log beta)``, which is exact for beta close
-    to one. O(n) time.
+    Notes
+    -----
+    Counts are sums of `sample_weight`. The scale of `sample_weight` matters here,
+    because the sums stand for numbers of rows. ``WeightedClassifier(normalize=True)``
+    first sets the mean of `sample_weight` to one. The power is computed as ``-expm1(n
+    log beta)``, which is exact for beta close to one. O(n) time.
 
     References
     ----------
@@ -220,7 +227,9 @@ class ClassWeighting(ClassLevelWeighting):
         In `fit`, if labels are unknown or missing, if a weight is negative, NaN or
         infinite, or if all rows would have weight zero.
 
-    See Also -------- BalancedWeighting : Computes weights from the class frequencies.
+    See Also
+    --------
+    BalancedWeighting : Computes weights from the class frequencies.
     PriorWeighting : Computes weights from known deployment frequencies.
 
     Notes
@@ -302,20 +311,24 @@ class PriorWeighting(ClassLevelWeighting):
         In `fit`, if the frequencies do not sum to one, if labels are unknown or
         missing, or if a class has a positive frequency but no training row.
 
-    See Also -------- BalancedWeighting : Gives rare classes more weight in training
-    only.
+    See Also
+    --------
+    BalancedWeighting : Gives rare classes more weight in training only.
 
-    Notes ----- The weights are correct under label shift: the class frequencies differ
-    between training and deployment, but the rows within a class have the same
-    distribution. O(n) time.
+    Notes
+    -----
+    The weights are correct under label shift: the class frequencies differ between
+    training and deployment, but the rows within a class have the same distribution.
+    O(n) time.
 
     References
     ----------
     .. [1] Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI,
        theorem 2.
 
-    Examples -------- A study has as many cases as controls, and 2 % of the population
-    have the disease:
+    Examples
+    --------
+    A study has as many cases as controls, and 2 % of the population have the disease:
 
     >>> import numpy as np
     >>> from skweight import PriorWeighting

@@ -74,7 +74,9 @@ class CostWeighting(BaseWeighting):
         If no class weights can express the costs exactly. Also if, for some rows,
         another decision is cheaper than the correct label; these rows get weight zero.
 
-    See Also -------- ClassWeighting : Uses class weights that you choose.
+    See Also
+    --------
+    ClassWeighting : Uses class weights that you choose.
     skweight.decision.ExpectedCostDecision : Decides by the costs themselves.
 
     Notes

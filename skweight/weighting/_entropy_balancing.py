@@ -105,15 +105,18 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         the target differs, if there are at least as many moments as rows, or if values
         are missing.
 
-    See Also -------- RakingWeighting : Reaches known shares of categories; needs no
-    rows of the target. skweight.DensityRatioWeighting : For shifts that the moments do
-    not describe.
+    See Also
+    --------
+    RakingWeighting : Reaches known shares of categories; needs no rows of the target.
+    skweight.DensityRatioWeighting : For shifts that the moments do not describe.
 
-    Notes ----- The dual problem is smooth and convex. Newton's method needs about ten
-    passes over the rows; with d moments, a pass costs O(n d^2). A row gets weight zero
-    if its category never occurs in the target. New rows outside the range of the
-    training rows can get very large weights, because the exponential grows fast. A
-    `stabilizer` limits these weights.
+    Notes
+    -----
+    The dual problem is smooth and convex. Newton's method needs about ten passes over
+    the rows; with d moments, a pass costs O(n d^2). A row gets weight zero if its
+    category never occurs in the target. New rows outside the range of the training rows
+    can get very large weights, because the exponential grows fast. A `stabilizer`
+    limits these weights.
 
     References
     ----------

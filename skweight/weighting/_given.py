@@ -113,7 +113,9 @@ class FunctionWeighting(BaseWeighting):
         In `fit`, if `func` returns negative, missing or infinite weights, only zeros,
         or a wrong number of weights.
 
-    See Also -------- ColumnWeighting : Uses weights that are already a column of X.
+    See Also
+    --------
+    ColumnWeighting : Uses weights that are already a column of X.
     BaseWeighting : Base class for strategies that learn or have parameters.
 
     Notes

@@ -103,10 +103,12 @@ class GroupDROWeighting(BaseModelWeighting):
     --------
     GroupBalancedWeighting : One fit, and nearly as good.
 
-    Notes ----- With k folds, the strategy needs ``n_rounds * k`` fits, and k more fits
-    per group for references. The mean of the weights over the rounds converges; the
-    weights of the last round do not. The losses are out-of-fold losses, because a
-    flexible model has a loss near zero on its training rows in every group.
+    Notes
+    -----
+    With k folds, the strategy needs ``n_rounds * k`` fits, and k more fits per group
+    for references. The mean of the weights over the rounds converges; the weights of
+    the last round do not. The losses are out-of-fold losses, because a flexible model
+    has a loss near zero on its training rows in every group.
 
     References
     ----------

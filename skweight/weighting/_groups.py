@@ -199,11 +199,15 @@ class GroupBalancedWeighting(GroupWeighting):
     DegenerateWeightsWarning
         If the only row of a cell counts as more than ten average rows.
 
-    See Also -------- ReweighingWeighting : Makes group and label independent, for
-    parity. GroupDROWeighting : Finds group weights by out-of-fold losses.
+    See Also
+    --------
+    ReweighingWeighting : Makes group and label independent, for parity.
+    GroupDROWeighting : Finds group weights by out-of-fold losses.
     skweight.BalancedWeighting : Balances the classes and ignores groups.
 
-    Notes ----- Finding the groups takes O(n log n) time. C counts only cells with rows.
+    Notes
+    -----
+    Finding the groups takes O(n log n) time. C counts only cells with rows.
 
     References
     ----------

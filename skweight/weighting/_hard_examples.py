@@ -76,13 +76,16 @@ class HardExampleWeighting(BaseModelWeighting):
         In each fit. The warning says how many rows get more weight, and their share of
         the total weight.
 
-    See Also -------- GroupBalancedWeighting : For known groups. NoiseAwareWeighting :
-    Gives less weight to labels that are probably wrong.
+    See Also
+    --------
+    GroupBalancedWeighting : For known groups.
+    NoiseAwareWeighting : Gives less weight to labels that are probably wrong.
 
-    Notes ----- With k folds, the strategy needs k fits. If a calibrator or a threshold
-    follows, k (k - 1) / 2 more fits are needed, one for each pair of folds. Without
-    them, the weights would depend on labels of held-out rows, and held-out scores would
-    be wrong.
+    Notes
+    -----
+    With k folds, the strategy needs k fits. If a calibrator or a threshold follows, k
+    (k - 1) / 2 more fits are needed, one for each pair of folds. Without them, the
+    weights would depend on labels of held-out rows, and held-out scores would be wrong.
 
     References
     ----------

@@ -100,11 +100,13 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     PriorWeighting : If the class frequencies of the target are known.
     DensityRatioWeighting : If features shift instead of labels.
 
-    Notes ----- The strategy needs ``cv + 1`` fits of the classifier. The method "em"
-    (expectation maximisation) needs calibrated probabilities, so the scores are first
-    calibrated on held-out rows. The likelihood is concave in the frequencies, so the
-    solution is unique. The method "bbse" solves its equation by least squares, under
-    the condition that frequencies are not negative and sum to one.
+    Notes
+    -----
+    The strategy needs ``cv + 1`` fits of the classifier. The method "em" (expectation
+    maximisation) needs calibrated probabilities, so the scores are first calibrated on
+    held-out rows. The likelihood is concave in the frequencies, so the solution is
+    unique. The method "bbse" solves its equation by least squares, under the condition
+    that frequencies are not negative and sum to one.
 
     References
     ----------

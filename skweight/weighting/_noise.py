@@ -130,13 +130,16 @@ class NoiseAwareWeighting(BaseModelWeighting):
         In `fit`, if the model has no `predict_proba`. Always in `weigh`, because rows
         that were not in training have no out-of-fold probabilities.
 
-    See Also -------- HardExampleWeighting : Gives more weight to rows that a model gets
-    wrong.
+    See Also
+    --------
+    HardExampleWeighting : Gives more weight to rows that a model gets wrong.
 
-    Notes ----- With k folds, the strategy needs k fits. If a calibrator or a threshold
-    follows, k (k - 1) / 2 more fits are needed, one for each pair of folds. Without
-    them, the weights would depend on labels of held-out rows, and held-out scores would
-    be too good.
+    Notes
+    -----
+    With k folds, the strategy needs k fits. If a calibrator or a threshold follows, k
+    (k - 1) / 2 more fits are needed, one for each pair of folds. Without them, the
+    weights would depend on labels of held-out rows, and held-out scores would be too
+    good.
 
     References
     ----------

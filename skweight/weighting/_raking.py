@@ -67,8 +67,10 @@ class RakingWeighting(BaseWeighting):
         no row has a value of positive share, if a value is missing, or if the margins
         contradict each other (some combinations of values have no row).
 
-    See Also -------- EntropyBalancingWeighting : Balances means of numbers and joint
-    shares, too. skweight.PriorWeighting : Weights the classes to known shares.
+    See Also
+    --------
+    EntropyBalancingWeighting : Balances means of numbers and joint shares, too.
+    skweight.PriorWeighting : Weights the classes to known shares.
 
     Notes
     -----

@@ -64,7 +64,9 @@ class RecencyWeighting(BaseWeighting):
         In `fit`, if `half_life` is a number and times are dates, or the other way
         round.
 
-    See Also -------- skweight.FunctionWeighting : Uses any other function of the age.
+    See Also
+    --------
+    skweight.FunctionWeighting : Uses any other function of the age.
 
     Notes
     -----

@@ -68,11 +68,15 @@ class ReweighingWeighting(GroupWeighting):
         If the only row of a cell counts as more than ten average rows, or if a group
         has no row of some label.
 
-    See Also -------- GroupBalancedWeighting : Aims at a low loss in the worst group.
+    See Also
+    --------
+    GroupBalancedWeighting : Aims at a low loss in the worst group.
 
-    Notes ----- Finding the groups takes O(n log n) time. Any number of groups and
-    classes is allowed. Counts are weighted by `sample_weight`. If a group has no row of
-    some label, no weights can make label and group independent. The fit then warns and
+    Notes
+    -----
+    Finding the groups takes O(n log n) time. Any number of groups and classes is
+    allowed. Counts are weighted by `sample_weight`. If a group has no row of some
+    label, no weights can make label and group independent. The fit then warns and
     weighs the combinations that have rows.
 
     References

@@ -198,9 +198,10 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     DegenerateWeightsWarning
         If few rows carry nearly all of the weight.
 
-    See Also -------- skweight.weighting.EntropyBalancingWeighting : If means of the
-    target are known. skweight.LabelShiftWeighting : If class frequencies differ in
-    deployment.
+    See Also
+    --------
+    skweight.weighting.EntropyBalancingWeighting : If means of the target are known.
+    skweight.LabelShiftWeighting : If class frequencies differ in deployment.
 
     Notes
     -----

@@ -328,7 +328,7 @@ def test_flipped_rows_weigh_nothing_and_are_counted():
 
 
 def test_approximate_class_weights_say_so():
-    with pytest.warns(DecisionWarning, match=r"No class weights say the same.*log_ls"):
+    with pytest.warns(DecisionWarning, match=r"class weights can express this.*log_ls"):
         weights = abc().class_weight()
     assert weights == abc().class_weight("log_ls")
     free = CostMatrix.from_dict({**NESTED, "a": {"b": 0, "c": 2}})
@@ -441,14 +441,14 @@ MISSPELT = {"fruad": {"ok": 5}, "ok": {"fruad": 1}}
         (
             lambda: CostMatrix.binary(fp=1, fn=5).align([1, 2]),
             ValueError,
-            ["no obvious one", "pos_label=1"],
+            ["not clear which label", "pos_label=1"],
         ),
         (
             lambda: CostMatrix.binary(pos_label="Bad", fp=1, fn=5).align(
                 ["bad", "good"]
             ),
             ValueError,
-            ["pos_label='Bad' is not among"],
+            ["pos_label='Bad' is not one of"],
         ),
         (
             lambda: CostMatrix.binary(pos_label=1, fp=1, fn=5).align([0, 1, 2]),
@@ -516,7 +516,7 @@ MISSPELT = {"fruad": {"ok": 5}, "ok": {"fruad": 1}}
                 pd.DataFrame({"a": [1, np.nan]})
             ),
             ValueError,
-            ["column 'a'", "NaN or infinite in 1 of 2 rows", "fill"],
+            ["column 'a'", "NaN or infinite in 1 of 2 rows", "Fill"],
         ),
         (
             lambda: CostMatrix.binary(fp=1, fn="a").resolve(
@@ -574,7 +574,7 @@ MISSPELT = {"fruad": {"ok": 5}, "ok": {"fruad": 1}}
                 .risk([[0.5, 0.5]], pd.DataFrame({"a": [1.0, 2.0]}))
             ),
             ValueError,
-            ["proba has 1 rows and the costs have 2"],
+            ["proba has 1 rows, but there are 2 costs"],
         ),
     ],
 )

@@ -99,11 +99,11 @@ def test_every_way_to_name_a_decision_says_the_same(cost):
     [
         (
             lambda: CostMatrix({"bad": {"good": 5, "ask": 1}, "good": {"bad": 1}}),
-            ["true 'good'", "lack ['ask']", "cost for every true label"],
+            ["true label 'good'", "lack ['ask']", "cost for every true label"],
         ),
         (
             lambda: CostMatrix({"bad": {"good": 5}, "good": {"bad": 1, "ask": 1}}),
-            ["true 'good'", "unknown ['ask']"],
+            ["true label 'good'", "unknown ['ask']"],
         ),
         (lambda: CostMatrix(TEXT).with_decision("ask", 1), ["different labels"]),
         (lambda: CostMatrix(TEXT).with_decision("bad", 1), ["different labels"]),

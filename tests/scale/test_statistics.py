@@ -386,7 +386,7 @@ def test_strategies_learn_from_masses_what_they_learn_from_rows(weighting, rng):
 )
 def test_strategies_that_need_rows_refuse_by_name(weighting):
     masses = ClassMasses().update(["no", "yes"])
-    with pytest.raises(TypeError, match="Weighting learns from the rows themselves"):
+    with pytest.raises(TypeError, match="Weighting cannot learn from sums over rows"):
         weighting.fit_statistics(masses)
 
 

@@ -206,7 +206,7 @@ def test_positions_that_do_not_exist(name):
 
 
 def test_no_factor_has_no_parameters():
-    with pytest.raises(ValueError, match=r"'strength' for factor 1 .* which is None"):
+    with pytest.raises(ValueError, match=r"factor 1 .* this factor is None"):
         ProductWeighting([BalancedWeighting(), None]).set_params(**{"1__strength": 1})
 
 

@@ -67,7 +67,7 @@ def test_now_changes_no_weight_and_refuses_what_comes_later():
     assert_allclose(
         RecencyWeighting(0, 2, now=10).fit_weigh(X, None), GOLDEN, atol=5e-7
     )
-    with pytest.raises(ValueError, match=r"later than now=3 in 1 of 4 rows.*future"):
+    with pytest.raises(ValueError, match=r"later than now=3 in 1 of 4 rows.*Leave"):
         RecencyWeighting(0, 2, now=3).fit(X, None)
     frame = pd.DataFrame({"when": MOMENTS})
     with pytest.raises(ValueError, match=r"later than now='2026-03-30'"):
