@@ -487,10 +487,10 @@ class WeightedClassifier(
     def threshold_(self):
         """The probability threshold for the second of two classes."""
         check_fitted(self, "estimators_")
-        if not hasattr(self.decision_, "threshold_"):
+        if self.decision_ is None:
             raise AttributeError(
-                "The labels do not come from one threshold of the probabilities. "
-                f"Their rule is: {self.report_.decision}."
+                "There is no threshold_: without a calibration labels are those that "
+                "the wrapped estimator predicts."
             )
         return self.decision_.threshold_
 

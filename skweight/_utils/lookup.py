@@ -45,7 +45,16 @@ class ReadOnce(BaseEstimator):
         params : dict
             Names and values.
         """
-        return super().get_params() if deep else _read(self)
+        params = _read(self)
+        if not deep:
+            return params
+        whole = {}  # in the order of scikit-learn
+        for name, value in params.items():
+            if hasattr(value, "get_params") and not isinstance(value, type):
+                inner = value.get_params().items()
+                whole |= {f"{name}__{key}": nested for key, nested in inner}
+            whole[name] = value
+        return whole
 
 
 def params_of(estimator):

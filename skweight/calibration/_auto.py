@@ -240,6 +240,7 @@ class AutoCalibrator(BaseCalibrator):
 
     def _mix(self, candidates, rows):
         self.calibrators_ = {}
+        positions = np.arange(rows.class_count.size)  # one array, pickled once
         refused = []
         with warnings.catch_warnings(record=True) as caught:
             # Warnings are suppressed here, because every candidate would repeat them in
@@ -252,6 +253,7 @@ class AutoCalibrator(BaseCalibrator):
                     self.calibrators_[name] = fit_on(
                         candidates[name], rows, resumed=bool(self.losses_)
                     )
+                    self.calibrators_[name].classes_ = positions
                     if CalibrationWarning in [record.category for record in caught]:
                         refused.append(name)
         if refused:

@@ -1,4 +1,4 @@
-"""Report whether a cost matrix is reasonable, and whether weights can express it."""
+"""Report whether a cost matrix is reasonable, and can be expressed by weights."""
 
 from dataclasses import asdict, dataclass
 
@@ -23,29 +23,26 @@ class CostReport:
     n_rows : int
         Number of rows checked; 1 for a matrix that is the same for all rows.
     n_unreasonable : int
-        Number of rows in which a wrong decision costs less than the right decision.
+        Rows in which a wrong decision costs less than the right decision.
     n_dominated : dict {decision: int}
-        Number of rows in which the decision is never chosen, because for all
-        probabilities another decision is as cheap or cheaper. With three or more
-        classes, a row is counted only if the same other decision is as cheap or cheaper
-        for all probabilities.
+        Rows in which the decision is not chosen for any probabilities, because it is
+        never cheaper than all others. With three or more classes, a row is counted only
+        if a single other decision is never worse.
     exact : bool
-        Whether class weights are equivalent to the matrix; if costs differ between
-        rows, whether row weights are. Weights are equivalent if all mistakes about a
-        true class cost the same and if all decisions are labels.
+        Whether class weights are equivalent to the matrix (if costs differ between
+        rows: row weights). The condition is that all mistakes about a true class cost
+        the same, and that all decisions are labels.
     consistent : bool or None
-        Whether class weights exist whose ratios match the cost ratios of all pairs of
-        classes. If `exact` is true, `consistent` is true, but not vice versa. None if
+        Whether one set of class weights matches the cost ratio of every pair of
+        classes. This condition is necessary for `exact`, but not sufficient. None if
         costs differ between rows.
     rank : int or None
         Rank of the linear system of all pairs. If `consistent`, the rank is below the
         number of classes.
     n_zero : int or None
-        Number of rows in which all decisions cost the same, given the label; None
-        without labels.
+        Rows in which all decisions cost the same, given the label; None without labels.
     n_flipped : int or None
-        Number of rows in which another decision is cheaper than the label; None without
-        labels.
+        Rows in which another decision is cheaper than the label.
 
     Examples
     --------
@@ -82,42 +79,33 @@ class CostReport:
 
     def _lines(self):
         kinds = {
-            "insensitive": "all mistakes cost the same, so the costs do not change "
-            "any decision",
+            "insensitive": "all mistakes cost the same, so that costs change nothing",
             "class": "costs depend on the classes alone",
             "instance": f"costs differ from row to row ({self.n_rows:,} rows)",
         }
         yield kinds[self.kind]
         if self.reasonable:
-            yield (
-                "reasonable: the right decision never costs more than a wrong decision"
-            )
+            yield "reasonable: the right decision is never dearer than a wrong one"
         else:
             yield (
-                f"not reasonable: in {self.n_unreasonable:,} of {self.n_rows:,} "
-                "rows, a wrong decision costs less than the right decision"
+                f"not reasonable: in {self.n_unreasonable:,} of {self.n_rows:,} rows a "
+                "wrong decision costs less than the right one"
             )
         for label, count in self.n_dominated.items():
             if count:
                 yield (
-                    f"the decision {say(label)} is never the cheapest in {count:,} "
-                    f"of {self.n_rows:,} rows"
+                    f"deciding {say(label)} never pays in {count:,} of "
+                    f"{self.n_rows:,} rows"
                 )
         if self.exact:
-            yield "weights can express these costs exactly"
+            yield "weights can say exactly the same"
         else:
             rank = "" if self.rank is None else f" (rank {self.rank})"
-            yield (
-                f"weights cannot express these costs exactly{rank}: use the costs "
-                "in the decision"
-            )
+            yield (f"weights can only come close{rank}: decide by the costs themselves")
         if self.n_flipped:
-            yield (
-                f"in {self.n_flipped:,} rows, another decision is cheaper than the "
-                "label"
-            )
+            yield f"{self.n_flipped:,} labelled rows are cheaper decided otherwise"
         if self.n_zero:
-            yield f"in {self.n_zero:,} rows, all decisions cost the same"
+            yield f"{self.n_zero:,} labelled rows have nothing at stake"
 
     def __repr__(self):
         return "\n".join(["What the costs imply", *(f"- {s}" for s in self._lines())])

@@ -284,6 +284,8 @@ def test_what_a_model_keeps_is_small(n):
     scores, y, _ = draw(n, bend=1.0)
     found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
     assert len(pickle.dumps(found)) < 10_000
+    of_candidates = [inner.classes_ for inner in found.calibrators_.values()]
+    assert all(positions is of_candidates[0] for positions in of_candidates)
 
 
 def test_flat_blocks_win_where_rows_repeat_and_no_rows_tie():
@@ -321,7 +323,7 @@ def test_many_rows_leave_one_family():
 @pytest.mark.parametrize("bend", [0.0, 2.0])
 @pytest.mark.parametrize("n", [100, 1000])
 def test_it_is_about_as_good_as_the_best_of_its_candidates(n, bend):
-    new, _, p = draw(5_000, seed=99, bend=bend)
+    new, _, p = draw(20_000, seed=99, bend=bend)
     single = {
         "sigmoid": SigmoidCalibrator(),
         "quadratic": QuadraticCalibrator(),

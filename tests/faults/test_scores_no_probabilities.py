@@ -1,5 +1,7 @@
 """What a learner calls probabilities and is not: treated as scores, or refused."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -146,7 +148,6 @@ NONE = {
 }
 
 
-@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("change", NONE)
 @pytest.mark.parametrize("calibration", [None, "prior", "sigmoid"])
@@ -203,3 +204,17 @@ def test_at_most_256_rows_are_looked_at(calibration):
 
     WeightedClassifier(Says(count), calibration=calibration).fit(X, y)
     assert looked == [256]
+
+
+def test_a_learner_of_scikit_learn_predicts_nothing_in_a_fit():
+    """Its outputs are probabilities, and a prediction takes as long as we do."""
+    X, y = rows()
+    predict = LogisticRegression.predict_proba
+    with mock.patch.object(
+        LogisticRegression, "predict_proba", autospec=True, side_effect=predict
+    ) as counted:
+        WeightedClassifier(LogisticRegression(), calibration=None).fit(X, y)
+        assert counted.call_count == 0
+        inside = make_pipeline(StandardScaler(), LogisticRegression())
+        WeightedClassifier(inside, calibration=None).fit(X, y)
+        assert counted.call_count == 1

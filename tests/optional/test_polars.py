@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from skweight import (
     ColumnWeighting,
@@ -35,6 +36,13 @@ def can_name_columns():
     except AttributeError:
         return False
     return True
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -63,8 +63,9 @@ class CurveTable:
     def __call__(self, scores, predict):
         """Return two columns; for scores outside the table, call ``predict``."""
         proba = binary_proba(interpolate(scores, self.knots, self.logit))
-        outside = (scores < self.knots[0]) | (scores > self.knots[-1])
-        if outside.any():
+        low, high = self.knots[0], self.knots[-1]
+        if scores.size and (scores.min() < low or scores.max() > high):
+            outside = (scores < low) | (scores > high)
             proba[outside] = predict(scores[outside])
         return proba
 
