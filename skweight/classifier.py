@@ -487,10 +487,10 @@ class WeightedClassifier(
     def threshold_(self):
         """The probability threshold for the second of two classes."""
         check_fitted(self, "estimators_")
-        if self.decision_ is None:
+        if not hasattr(self.decision_, "threshold_"):
             raise AttributeError(
-                "There is no threshold_: without a calibration labels are those that "
-                "the wrapped estimator predicts."
+                "The labels do not come from one threshold of the probabilities. "
+                f"Their rule is: {self.report_.decision}."
             )
         return self.decision_.threshold_
 

@@ -50,6 +50,8 @@ _OPTIONAL_FOLDERS = {"optional", "frameworks"}
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Keep the part of the suite that was asked for; skip what cannot be drawn."""
+    for item in items:
+        _leave_to_the_checks(item)
     kept = items
     if every := int(os.environ.get("SKWEIGHT_TEST_SAMPLE") or 0):
         counter = Counter()
@@ -69,6 +71,24 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if _draws(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _leave_to_the_checks(item):
+    """Make a case of a test marked ``in_turn(N)`` one of the lane, or one of N here.
+
+    The sum of the positions of its values decides. So each value of a parameter comes
+    here, with one in N of the values of another.
+    """
+    mark = item.get_closest_marker("in_turn")
+    if mark is None:
+        return
+    position = 0
+    for values in item.iter_markers("parametrize"):
+        names = values.args[0]
+        first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
+        position += item.callspec.indices[first]
+    if position % mark.args[0]:
+        item.add_marker("checks")
 
 
 @cache

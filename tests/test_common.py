@@ -12,7 +12,6 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from threadpoolctl import threadpool_limits
 
 from skweight import CostSensitiveClassifier, WeightedClassifier
 from skweight.calibration import SigmoidCalibrator
@@ -46,13 +45,6 @@ _OLD_PIPELINE = (
     "StandardScaler does not"
 )
 _OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 7)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 def _inner(estimator):

@@ -132,6 +132,14 @@ def test_no_threshold_where_there_is_not_one(cost):
     assert not hasattr(decision, "threshold_")
 
 
+def test_without_a_threshold_the_rule_is_said(rare):
+    cost = CostMatrix.binary(fp=1, fn=CostMatrix.column(0))
+    clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, calibration=None)
+    X, y = rare
+    with pytest.raises(AttributeError, match=r"rule is: .*the costs of each row"):
+        _ = clf.fit(np.abs(X), y).threshold_
+
+
 # -- emphasis is divided out first -----------------------------------------------------
 
 
@@ -815,7 +823,7 @@ def test_rows_of_weight_zero_are_as_if_removed(money):
 def test_labels_that_scikit_learn_replaced_are_hinted_at(money):
     X, y, cost = money
     clf = CostSensitiveClassifier(LogisticRegression(), cost=cost, random_state=0)
-    with pytest.raises(ValueError, match="cross_val_predict of scikit-learn replaces"):
+    with pytest.raises(ValueError, match="cross_val_predict replaces labels"):
         cross_val_predict(clf, X, y, cv=3, method="predict_proba")
     clf.set_params(cost=CostMatrix.binary(pos_label=0, fp=2, fn="amount"))
     _, codes = np.unique(y, return_inverse=True)

@@ -80,7 +80,6 @@ from sklearn.preprocessing import StandardScaler, TargetEncoder
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from threadpoolctl import threadpool_limits
 
 from skweight import WeightedClassifier
 from skweight.delivery import deliver
@@ -109,13 +108,6 @@ LOG = []
 @pytest.fixture(autouse=True)
 def _empty_log():
     LOG.clear()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 def log(tag, method, X, weights, id_column=0, **other):

@@ -28,7 +28,11 @@ NOT_ASKED = {
 
 
 def public_objects():
-    """Yield (full name, object) for every public class, function and own method."""
+    """Yield (full name, object) for every public class, function and own method.
+
+    A method that classes inherit is one function: it comes with the first of them.
+    """
+    methods = set()
     actual = {f"skweight.{name}": getattr(skweight, name) for name in skweight._HOMES}
     # What is in skweight.torch cannot be looked at without PyTorch and skorch.
     absent = set() if find_spec("skorch") else {"torch"}
@@ -42,7 +46,8 @@ def public_objects():
         if inspect.isclass(one):
             for attribute, member in inspect.getmembers(one, inspect.isfunction):
                 ours = member.__module__.startswith("skweight.")
-                if ours and not attribute.startswith("_"):
+                if ours and not attribute.startswith("_") and member not in methods:
+                    methods.add(member)
                     yield f"{name}.{attribute}", member
 
 

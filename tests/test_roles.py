@@ -27,7 +27,6 @@ from sklearn.model_selection import (
 )
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from skweight import (
     BalancedWeighting,
@@ -63,13 +62,6 @@ LOG = []
 @pytest.fixture(autouse=True)
 def _empty_log():
     LOG.clear()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 def log(who, X, weights, other=None):

@@ -390,6 +390,25 @@ def test_a_learner_that_takes_weights_gets_them(data, weighting):
     assert_array_equal(*(clf.predict_proba(data.X) for clf in fitted))
 
 
+class ByClass(InContext):
+    """Takes weights of classes, and none of rows."""
+
+    def __init__(self, n_rows_at_most=2100, class_weight=None):
+        super().__init__(n_rows_at_most)
+        self.class_weight = class_weight
+
+
+def test_a_learner_that_takes_weights_of_classes_sees_all_rows(data):
+    clf = subsampled(ByClass(), weighting="balanced", calibration=None)
+    fitted = clf.fit(data.X, data.y).estimator_
+    assert len(fitted.X_) == 2100
+    assert_allclose([*fitted.class_weight.values()], 1050 / np.bincount(data.y))
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, len(data.y))
+    fitted = clf.fit(data.X, data.y, sample_weight=weight).estimator_
+    assert len(fitted.X_) < 2100
+    assert fitted.class_weight is None
+
+
 def test_without_weights_all_rows_are_there(data):
     clf = subsampled(InContext(2100), weighting=None, calibration=None)
     assert len(clf.fit(data.X, data.y).estimator_.X_) == 2100

@@ -1,4 +1,4 @@
-"""Costs of mistakes: the matrix, its rules, and its report."""
+"""Costs of mistakes: the cost matrix, decisions by expected cost, and a report."""
 
 from skweight.costs._matrix import CostMatrix
 

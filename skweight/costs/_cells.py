@@ -33,12 +33,12 @@ class Cells:
     entries : tuple of tuple of Entry
         ``entries[k][j]`` is the cost of deciding j if the label is k.
     labels : tuple or None
-        True labels, in the order of the rows. None if there are two rows, negative
-        first, and the other label is not known yet.
+        True labels, in the order of the rows. None for a binary matrix whose negative
+        label is not known yet; the first row is then the negative label.
     pos_label : object
         The positive label, if it was given.
     further : tuple
-        Decisions that are not labels; the last columns.
+        Decisions that are not labels, such as "ask"; they are the last columns.
     """
 
     entries: tuple
@@ -52,7 +52,7 @@ class Cells:
         return None if self.labels is None else (*self.labels, *self.further)
 
     def sources(self, kind):
-        """Return the distinct sources of one kind from which costs are read."""
+        """Return the distinct sources of this kind (such as columns) that costs use."""
         cells = [cell for row in self.entries for cell in row if cell.kind == kind]
         return list(dict.fromkeys(cell.source for cell in cells))
 
@@ -83,7 +83,7 @@ class Cells:
         ]
 
     def values(self, X, metadata):
-        """Return the cost of each cell, a number or one per row of X, row by row."""
+        """Return the cost of each cell: a number, or an array with one cost per row."""
         return [
             [
                 entry.values(X, metadata, cell=f"The cost of {name}")
@@ -96,9 +96,9 @@ class Cells:
         """Return the cells; raise if a label is not known."""
         if self.labels is None:
             raise ValueError(
-                "This binary cost matrix does not know the other label yet. Use "
-                "cost.align([label, other_label]), in the order of the columns of the "
-                "probabilities."
+                "The negative label of this binary cost matrix is not known yet. "
+                "Call cost.align([label, other_label]), with the labels in the "
+                "order of the columns of the probabilities."
             )
         return self
 
@@ -115,10 +115,9 @@ class Cells:
                     ("missing are", missing), ("unknown to y are", extra)
                 )
                 raise ValueError(
-                    f"The cost matrix must name exactly the labels of y, {say(classes)}"
-                    f": {faults}. "
-                    "Costs cannot be guessed: add or remove those rows and columns, "
-                    "with labels of the same type as in y."
+                    "The cost matrix must contain exactly the labels of y, "
+                    f"{say(classes)}: {faults}. Add or remove rows and columns of "
+                    "the matrix. The labels must have the same type as in y."
                     + (hint_at_positions(classes) or hint_at_spelling(missing, extra))
                 )
             order = [self.labels.index(label) for label in classes]
@@ -130,8 +129,8 @@ class Cells:
     def with_labels_of(self, *vectors):
         """Return the cells with both labels, if the rows contain them.
 
-        All vectors are searched together. With one vector at a time, a misspelt
-        decision would be accepted as the other label.
+        All vectors are searched together. If each vector were searched alone, a
+        misspelt decision would be accepted as the other label.
         """
         if self.labels is not None:
             return self
@@ -144,7 +143,7 @@ class Cells:
         return self.in_order([*others, positive]) if others else self
 
     def with_decision(self, name, cost):
-        """Return the cells with one more column, of a decision that is not a label."""
+        """Return the cells with one more column, for a decision that is not a label."""
         cells = self
         if hasattr(cost, "items"):
             cost = {plain(true): value for true, value in cost.items()}
@@ -174,7 +173,7 @@ class Cells:
     def codes(self, y):
         """Return the position of every label among the labels of the matrix.
 
-        If only the positive label is known, negative is 0 and positive is 1.
+        If only the positive label is known, its position is 1; other labels have 0.
         """
         y = check_labels(y, owner="CostMatrix")
         present = [plain(label) for label in encode_labels(y)[0]]
@@ -183,9 +182,9 @@ class Cells:
         unknown = [label for label in present if label not in self.labels]
         if unknown:
             raise ValueError(
-                f"The cost matrix has no costs for the labels {say(unknown)}; it names "
-                f"{say(self.labels)}. Mind their spelling and type, or make a matrix "
-                "that names them."
+                f"The cost matrix has no costs for the labels {say(unknown)}; it "
+                f"contains the labels {say(self.labels)}. Check the spelling and the "
+                "type of the labels, or add them to the matrix."
             )
         return positions_of(y, np.array(self.labels), owner="The cost matrix")
 
@@ -193,7 +192,7 @@ class Cells:
         """Return the position of every decision among the decisions of the matrix."""
         if not self.further:
             return self.codes(y)
-        # Text and numbers may be mixed, and cannot be sorted.
+        # Text and numbers may be mixed; dtype object keeps the type of each decision.
         y = column_or_1d(y if hasattr(y, "dtype") else np.array(y, dtype=object))
         names = self.known().decisions
         return positions_of(y.astype(object), names, owner="The cost matrix")

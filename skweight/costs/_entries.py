@@ -14,7 +14,7 @@ class Entry:
     Attributes
     ----------
     kind : {"number", "column", "callable", "metadata"}
-        Type of the source.
+        Kind of the source of the cost.
     source : object
         The number, the name or position of the column, the callable, or the name of
         the metadata.
@@ -64,8 +64,8 @@ class Entry:
             return self.source
         if X is None and self.kind != "metadata":
             raise ValueError(
-                f"{cell} is {self.say()}, so the rows are needed: pass X with that "
-                "column."
+                f"{cell} is {self.say()}, so the rows of X are needed. Pass X with "
+                "this column."
             )
         source = RowMetadata(self.source) if self.kind == "metadata" else self.source
         values = row_values(source, X, metadata, owner=f"The cost matrix ({cell})")
@@ -73,21 +73,21 @@ class Entry:
             values = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{cell} is {self.say()}, which holds values that are not numbers "
-                f"({error}). Convert them, or name another source."
+                f"{cell} is {self.say()}, which contains values that are not numbers "
+                f"({error}). Convert these values, or use another source."
             ) from error
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
             raise ValueError(
                 f"{cell} is {self.say()}, which is NaN or infinite in {bad} of "
-                f"{values.size} rows. A decision needs to know every cost: fill those "
-                "rows with what you expect, or leave them out."
+                f"{values.size} rows. Every cost is needed for a decision. Fill in "
+                "the expected cost, or leave these rows out."
             )
         return values * self.factor
 
 
 def as_entry(value, *, cell):
-    """Turn the value of a cell, as written by the user, into an entry.
+    """Return the entry for the value that the user passed for a cell.
 
     Parameters
     ----------
@@ -109,18 +109,19 @@ def as_entry(value, *, cell):
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         if not np.isfinite(value):
             raise ValueError(
-                f"{cell} must be a finite number; got {value!r}. For a decision that "
-                "must never be taken, give a cost larger than all others together."
+                f"{cell} must be a finite number; got {value!r}. To exclude a "
+                "decision, give it a cost that is larger than all other costs "
+                "together."
             )
         return Entry("number", float(value))
     if callable(value):
         return Entry("callable", value)
     if hasattr(value, "__array__") or isinstance(value, list | tuple):
         raise TypeError(
-            f"{cell} was given an array. Its rows would no longer be those of X after "
-            "a split or a shuffle. Put it into a column of X and give the name of the "
-            "column, or give metadata('name') and pass name=array to fit "
-            "and predict."
+            f"{cell} must not be an array: after a split or a shuffle, its rows "
+            "would no longer match the rows of X. Put the array into a column of X "
+            "and pass the column's name. Or pass metadata('name') here and "
+            "name=array to fit and predict."
         )
     raise TypeError(
         f"{cell} must be a number, the name of a column of X, a callable X -> costs, "

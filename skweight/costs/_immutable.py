@@ -2,7 +2,7 @@
 
 
 class Immutable:
-    """Base of objects whose only slot, `_cells`, is set once."""
+    """Base class of objects whose only slot, `_cells`, is set only once."""
 
     __slots__ = ()
 
@@ -16,15 +16,15 @@ class Immutable:
 
     def __setattr__(self, name, value):
         raise AttributeError(
-            f"A {type(self).__name__} does not change; make a new one with its "
-            "constructors."
+            f"A {type(self).__name__} cannot be changed. Create a new object with "
+            "one of the constructors."
         )
 
     def __delattr__(self, name):
         self.__setattr__(name, None)
 
-    # pickle and skops store the object by its state, and restore it without
-    # __setattr__.
+    # pickle and skops restore an object from its state; __setattr__ would raise an
+    # error.
     def __getstate__(self):
         return {"_cells": self._cells}
 

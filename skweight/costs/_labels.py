@@ -34,9 +34,10 @@ def refuse_further(cost, owner):
     further = cost._cells.further
     if further:
         raise ValueError(
-            f"{owner} chooses among the labels, and the costs name "
-            f"{say(further)} as well. Decide by ExpectedCostDecision (decision="
-            "cost) on calibrated probabilities, which takes such decisions."
+            f"{owner} can only decide for labels, but the costs contain the "
+            f"decisions {say(further)}, which are not labels. Use "
+            "ExpectedCostDecision (decision=cost) on calibrated probabilities; it "
+            "supports such decisions."
         )
 
 
@@ -62,8 +63,9 @@ def find_pos_label(pos_label, classes):
     if pos_label is not None:
         if len(classes) == 2 and pos_label not in classes:
             raise ValueError(
-                f"pos_label={say(pos_label)} is not among the labels {say(classes)}. "
-                "Give the label that fp and fn speak of, in the type it has in y."
+                f"pos_label={say(pos_label)} is not one of the labels "
+                f"{say(classes)}. Pass the label to which fp and fn refer, with the "
+                "same type as in y."
                 + (hint_at_positions(classes) or did_you_mean(pos_label, classes))
             )
         return pos_label
@@ -72,9 +74,10 @@ def find_pos_label(pos_label, classes):
         return 1
     first, last = classes[0], classes[-1]
     raise ValueError(
-        f"fp and fn speak of a positive label, and among {say(classes)} there is no "
-        f"obvious one. Give pos_label={say(first)} if a missed {say(first)} costs fn, "
-        f"or pos_label={say(last)} if a missed {say(last)} does."
+        "fp and fn refer to a positive label, but it is not clear which label of "
+        f"{say(classes)} is positive. Pass pos_label={say(first)} if fn is the cost "
+        f"of missing {say(first)}, or pos_label={say(last)} if fn is the cost of "
+        f"missing {say(last)}."
     )
 
 
@@ -82,14 +85,15 @@ def order_of_two(pos_label, classes):
     """Return for each of two classes its position: 0 if negative, 1 if positive."""
     if len(classes) == 1:
         raise ValueError(
-            f"CostMatrix.binary speaks of two labels, and y has 1 class: "
-            f"{say(classes)}. Fit it on rows of both."
+            f"CostMatrix.binary needs two labels, but y has 1 class: {say(classes)}. "
+            "Fit on rows of both classes."
         )
     if len(classes) != 2:
         raise ValueError(
-            "Only binary classification is supported by CostMatrix.binary, and y "
-            f"has {len(classes)} classes: {say(classes)}. Use CostMatrix.from_dict("
-            "{true label: {decided label: cost}}), which names every mistake."
+            "Only binary classification is supported by CostMatrix.binary, but y "
+            f"has {len(classes)} classes: {say(classes)}. Use "
+            "CostMatrix.from_dict({true label: {decided label: cost}}), which "
+            "contains a cost for every mistake."
         )
     positive = find_pos_label(pos_label, classes)
     return [1 if label == positive else 0 for label in classes]
@@ -101,9 +105,9 @@ def positive_among(pos_label, labels):
     others = [label for label in labels if label != positive]
     if len(others) > 1:
         raise ValueError(
-            f"CostMatrix.binary speaks of {say(positive)} and one other label; "
-            f"there are {say(others)}. Mind their spelling, or use "
-            "CostMatrix.from_dict, which names every mistake."
+            f"CostMatrix.binary takes {say(positive)} and one other label, but there "
+            f"are several others: {say(others)}. Check the spelling, or use "
+            "CostMatrix.from_dict, which contains a cost for every mistake."
         )
     return positive
 
@@ -113,8 +117,8 @@ def hint_at_positions(classes):
     if list(classes) != list(range(len(classes))):
         return ""
     return (
-        " (cross_val_predict of scikit-learn replaces labels by 0, 1, ... where the "
-        "method is not 'predict': there, give it such labels, and costs for them.)"
+        "  (scikit-learn's cross_val_predict replaces labels by 0, 1, ... unless "
+        "method='predict'. Use such labels in y and in the costs.)"
     )
 
 

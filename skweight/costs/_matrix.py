@@ -19,8 +19,8 @@ class CostMatrix(Immutable):
     All constructors name the true labels and the decisions. A plain array raises an
     error, because its rows may be true labels or decisions. The object is immutable. A
     cost is a number, the name of a column of X, a callable of X, or row-wise metadata.
-    Costs may therefore differ between rows. A decision is a label, or something that is
-    not a label, such as to ask a human.
+    Costs may therefore differ between rows. A decision is usually a label, but other
+    decisions are possible, such as asking a human.
 
     The expected cost of deciding :math:`j`, and the decision, are
 
@@ -37,7 +37,7 @@ class CostMatrix(Immutable):
     Attributes
     ----------
     labels : tuple or None
-        Class labels. None for a binary matrix if the other label is not known yet.
+        Class labels. None for a binary matrix whose negative label is not known yet.
     decisions : tuple or None
         All decisions: the labels in the order of `labels`, then other decisions.
     pos_label : object
@@ -57,7 +57,7 @@ class CostMatrix(Immutable):
     See Also
     --------
     CostSensitiveClassifier : Decides by a cost matrix.
-    CostWeighting : Weights from a cost matrix.
+    CostWeighting : Computes weights from a cost matrix.
 
     Notes
     -----
@@ -140,7 +140,7 @@ class CostMatrix(Immutable):
         ----------
         costs : dict {true label: {decided label: cost}}
             Costs of all wrong decisions. An inner key that is not an outer key, such as
-            "ask", is a decision that is not a label. Every outer key needs a cost for
+            "ask", is a decision that is not a label. Every true label needs a cost of
             this decision.
         default_correct : float, default=0.0
             Cost of right decisions that are not in the dict.
@@ -219,7 +219,8 @@ class CostMatrix(Immutable):
         labels : array-like of shape (n_classes,)
             Labels in their order, lowest first.
         power : float, default=1.0
-            A distance d costs ``d ** power``. Raising it makes large errors cost more.
+            An error of distance d costs ``d ** power``. A higher power makes large
+            errors more expensive, relative to small errors.
 
         Returns
         -------
@@ -260,8 +261,9 @@ class CostMatrix(Immutable):
         decision : str or int
             Value that `predict` returns for this decision; not one of the labels.
         cost : float, str, callable or dict
-            Cost of the decision, as in :meth:`binary`: one cost for all true labels, or
-            a dict ``{true label: cost}``. Raising it makes the decision rarer.
+            Cost of the decision, in a form that :meth:`binary` accepts: one cost for
+            all true labels, or a dict ``{true label: cost}``. With a higher cost, the
+            decision is chosen less often.
 
         Returns
         -------
@@ -274,7 +276,7 @@ class CostMatrix(Immutable):
 
     @property
     def labels(self):
-        """Class labels, or None if the other label is not known yet."""
+        """Class labels, or None if the negative label is not known yet."""
         return self._cells.labels
 
     @property
@@ -369,8 +371,8 @@ class CostMatrix(Immutable):
         costs : ndarray of shape (n_classes, n_decisions) or \
                 (n_samples, n_classes, n_decisions)
             One matrix per row if a cost differs between rows; otherwise a single
-            matrix. The negative class is first if a binary matrix does not know its
-            labels.
+            matrix. If the labels of a binary matrix are not known, the negative class
+            is first.
         """
         cells = self._cells.values(X, metadata)
         flat = np.broadcast_arrays(*(cost for row in cells for cost in row))
@@ -402,7 +404,7 @@ class CostMatrix(Immutable):
                 f"proba must have one column for each of {say(labels)}, in this "
                 f"order; got shape {proba.shape}."
             )
-        # Cell by cell, so that the (n, K, D) array is never created.
+        # Costs are added cell by cell, so that no array of shape (n, K, D) is created.
         risk = np.zeros((len(proba), len(self.decisions)))
         for k, row in enumerate(self._cells.values(X, metadata)):
             for j, cost in enumerate(row):
@@ -425,7 +427,8 @@ class CostMatrix(Immutable):
         Returns
         -------
         decisions : ndarray of shape (n_samples,)
-            Ties go to the more probable label, then to the first label.
+            If decisions have the same expected cost, the more probable label is chosen,
+            then the first label.
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
@@ -478,20 +481,21 @@ class CostMatrix(Immutable):
     # -- weights -----------------------------------------------------------------------
 
     def class_weight(self, method="auto", X=None, *, sample_weight=None, **metadata):
-        """Return the class weights that are closest to the costs.
+        """Return the class weights that express the costs best.
 
         Weights can express a matrix exactly only if all mistakes about a true class
-        cost the same; this is so with two classes. Costs that differ between rows are
-        averaged first. Decisions that are not labels are ignored.
+        have the same cost. With two classes, this is always true. Costs that differ
+        between rows are averaged first. Decisions that are not labels are ignored.
 
         Parameters
         ----------
         method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
-            ``"log_ls"``: weights whose ratios are closest to the cost ratios of all
-            pairs of classes, on the log scale. ``"sum"`` and ``"max"``: total and
-            largest cost of the mistakes about a class. ``"zhou_liu"``: weights that
-            match the cost ratios of all pairs; an error if there are none. ``"auto"``:
-            exact weights if they exist; otherwise ``"log_ls"`` with a warning.
+            ``"log_ls"``: the log ratios of the weights are as close as possible to the
+            log cost ratios of all pairs of classes. ``"sum"`` and ``"max"``: the weight
+            of a class is the total or the largest cost of the mistakes about this
+            class. ``"zhou_liu"``: the weights match the cost ratios of all pairs; if no
+            such weights exist, an error is raised. ``"auto"``: exact weights if they
+            exist; otherwise ``"log_ls"`` with a warning.
         X : array-like of shape (n_samples, n_features), default=None
             Rows over which costs are averaged, if costs differ between rows.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -502,7 +506,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         class_weight : dict {label: float}
-            Class weights with a mean of one over the classes.
+            Class weights; the mean over the classes is one.
 
         Raises
         ------
@@ -533,8 +537,8 @@ class CostMatrix(Immutable):
         y : array-like of shape (n_samples,)
             Labels of the rows.
         normalize : bool, default=True
-            Whether to scale the weights to a mean of one. False returns amounts of
-            money.
+            Whether to scale the weights to a mean of one. If False, the weights have
+            the unit of the costs, such as money.
         **metadata : dict
             Row-wise arrays that the matrix requests by name.
 
@@ -560,8 +564,9 @@ class CostMatrix(Immutable):
         X : array-like of shape (n_samples, n_features), default=None
             Rows, if costs differ between rows.
         y : array-like of shape (n_samples,), default=None
-            Labels of the rows. They are needed to count rows in which all decisions
-            cost the same or another decision is cheaper.
+            Labels of the rows. With labels, the report also counts rows in which all
+            decisions cost the same, and rows in which another decision is cheaper than
+            the label.
         **metadata : dict
             Row-wise arrays that the matrix requests by name.
 
@@ -576,7 +581,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def _instances(cls, labels):
-        """Return costs with higher costs of mistakes about later labels."""
+        """Return example costs: mistakes about later labels are more expensive."""
         return [
             cls.from_dict(dearer_costs(labels, last)) for last in (9.0, cls.column(0))
         ]

@@ -48,8 +48,8 @@ def read_nested(costs, default_correct=0.0):
         hasattr(row, "items") for row in costs.values()
     ):
         raise TypeError(
-            "CostMatrix.from_dict takes {true label: {decided label: cost}}; got "
-            f"{costs!r}."
+            "CostMatrix.from_dict takes a dict {true label: {decided label: "
+            f"cost}}}}; got {costs!r}."
         )
     rows = {
         plain(true): {plain(decided): cost for decided, cost in row.items()}
@@ -63,10 +63,10 @@ def read_nested(costs, default_correct=0.0):
         if extra or missing:
             faults = list_faults(("lack", missing), ("have the unknown", extra))
             raise ValueError(
-                f"The costs of true {say(true)} must name every decision of "
-                f"{say(decisions)} once: they {faults}. A label that is never true "
-                "still needs a row of its own; a decision that is not a label, such as "
-                "'ask', needs a cost in every row."
+                f"The costs of the true label {say(true)} must contain every "
+                f"decision of {say(decisions)} once, but they {faults}. A label that "
+                "never occurs in y needs costs, too. A decision that is not a "
+                "label, such as 'ask', needs a cost for every true label."
                 + hint_at_spelling(
                     [label for label in decisions if label not in row], extra
                 )
@@ -92,9 +92,10 @@ def read_frame(frame):
     if sorted(map(str, names)) != ["predicted", "true"]:
         raise ValueError(
             "The axes of the frame must be named 'true' and 'predicted'; got "
-            f"{names[0]!r} for the index and {names[1]!r} for the columns. Say "
-            "frame.rename_axis(index='true', columns='predicted') if a row holds "
-            "the costs of one true class, and the other way round if not."
+            f"{names[0]!r} for the index and {names[1]!r} for the columns. Call "
+            "frame.rename_axis(index='true', columns='predicted') if each row of "
+            "the frame contains the costs of one true class; otherwise exchange the "
+            "two names."
         )
     if names[0] == "predicted":
         frame = frame.T
@@ -102,15 +103,16 @@ def read_frame(frame):
 
 
 def read_array(costs, labels, rows):
-    """Return the nested dict of a square array; ``rows`` is the meaning of its rows."""
+    """Return the nested dict of a square array; ``rows`` says what a row means."""
     labels = [plain(label) for label in labels]
     check_choice(rows, ("true", "predicted"), name="rows")
     cells = [list(row) for row in costs]
     if {len(cells), *map(len, cells)} != {len(labels)}:
         raise ValueError(
-            f"costs must have one row and one column for each of {say(labels)}; got "
-            f"{len(cells)} rows of lengths {sorted(set(map(len, cells)))}. A decision "
-            "that is no label is added by with_decision."
+            "costs must have one row and one column for each of the labels "
+            f"{say(labels)}; got {len(cells)} rows of lengths "
+            f"{sorted(set(map(len, cells)))}. Use with_decision to add a decision "
+            "that is not a label."
         )
     if rows == "predicted":
         cells = zip(*cells, strict=True)
@@ -120,7 +122,7 @@ def read_array(costs, labels, rows):
 
 
 def two_readings(costs, labels=None, name="cost"):
-    """Return the error message for an array, with both ways to read the array."""
+    """Return the error message for an array; it shows both meanings of the array."""
     table = np.asarray(costs, dtype=object)
     square = table.ndim == 2 and table.shape[0] == table.shape[1] and len(table) > 1
     if not square:
@@ -150,7 +152,8 @@ def two_readings(costs, labels=None, name="cost"):
         )
         readings.append(f"rows={rows!r}: {cells}")
     return (
-        f"{name} is an array without names, which can be read in two ways. "
-        f"{readings[0]}. {readings[1]}. Say which: CostMatrix.from_array(costs, "
-        f"labels={say(labels)}, rows='true' or 'predicted')."
+        f"{name} is an array, so it is not clear whether its rows are true labels or "
+        f"decisions. {readings[0]}. {readings[1]}. Choose the meaning: "
+        f"CostMatrix.from_array(costs, labels={say(labels)}, rows='true' or "
+        "'predicted')."
     )

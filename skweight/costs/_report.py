@@ -1,4 +1,4 @@
-"""Report whether a cost matrix is reasonable, and can be expressed by weights."""
+"""Report whether a cost matrix is reasonable, and whether weights can express it."""
 
 from dataclasses import asdict, dataclass
 
@@ -23,26 +23,29 @@ class CostReport:
     n_rows : int
         Number of rows checked; 1 for a matrix that is the same for all rows.
     n_unreasonable : int
-        Rows in which a wrong decision costs less than the right decision.
+        Number of rows in which a wrong decision costs less than the right decision.
     n_dominated : dict {decision: int}
-        Rows in which the decision is not chosen for any probabilities, because it is
-        never cheaper than all others. With three or more classes, a row is counted only
-        if a single other decision is never worse.
+        Number of rows in which the decision is never chosen, because for all
+        probabilities another decision is as cheap or cheaper. With three or more
+        classes, a row is counted only if the same other decision is as cheap or cheaper
+        for all probabilities.
     exact : bool
-        Whether class weights are equivalent to the matrix (if costs differ between
-        rows: row weights). The condition is that all mistakes about a true class cost
-        the same, and that all decisions are labels.
+        Whether class weights are equivalent to the matrix; if costs differ between
+        rows, whether row weights are. Weights are equivalent if all mistakes about a
+        true class cost the same and if all decisions are labels.
     consistent : bool or None
-        Whether one set of class weights matches the cost ratio of every pair of
-        classes. This condition is necessary for `exact`, but not sufficient. None if
+        Whether class weights exist whose ratios match the cost ratios of all pairs of
+        classes. If `exact` is true, `consistent` is true, but not vice versa. None if
         costs differ between rows.
     rank : int or None
         Rank of the linear system of all pairs. If `consistent`, the rank is below the
         number of classes.
     n_zero : int or None
-        Rows in which all decisions cost the same, given the label; None without labels.
+        Number of rows in which all decisions cost the same, given the label; None
+        without labels.
     n_flipped : int or None
-        Rows in which another decision is cheaper than the label.
+        Number of rows in which another decision is cheaper than the label; None without
+        labels.
 
     Examples
     --------
@@ -79,33 +82,42 @@ class CostReport:
 
     def _lines(self):
         kinds = {
-            "insensitive": "all mistakes cost the same, so that costs change nothing",
+            "insensitive": "all mistakes cost the same, so the costs do not change "
+            "any decision",
             "class": "costs depend on the classes alone",
             "instance": f"costs differ from row to row ({self.n_rows:,} rows)",
         }
         yield kinds[self.kind]
         if self.reasonable:
-            yield "reasonable: the right decision is never dearer than a wrong one"
+            yield (
+                "reasonable: the right decision never costs more than a wrong decision"
+            )
         else:
             yield (
-                f"not reasonable: in {self.n_unreasonable:,} of {self.n_rows:,} rows a "
-                "wrong decision costs less than the right one"
+                f"not reasonable: in {self.n_unreasonable:,} of {self.n_rows:,} "
+                "rows, a wrong decision costs less than the right decision"
             )
         for label, count in self.n_dominated.items():
             if count:
                 yield (
-                    f"deciding {say(label)} never pays in {count:,} of "
-                    f"{self.n_rows:,} rows"
+                    f"the decision {say(label)} is never the cheapest in {count:,} "
+                    f"of {self.n_rows:,} rows"
                 )
         if self.exact:
-            yield "weights can say exactly the same"
+            yield "weights can express these costs exactly"
         else:
             rank = "" if self.rank is None else f" (rank {self.rank})"
-            yield (f"weights can only come close{rank}: decide by the costs themselves")
+            yield (
+                f"weights cannot express these costs exactly{rank}: use the costs "
+                "in the decision"
+            )
         if self.n_flipped:
-            yield f"{self.n_flipped:,} labelled rows are cheaper decided otherwise"
+            yield (
+                f"in {self.n_flipped:,} rows, another decision is cheaper than the "
+                "label"
+            )
         if self.n_zero:
-            yield f"{self.n_zero:,} labelled rows have nothing at stake"
+            yield f"in {self.n_zero:,} rows, all decisions cost the same"
 
     def __repr__(self):
         return "\n".join(["What the costs imply", *(f"- {s}" for s in self._lines())])

@@ -8,16 +8,16 @@ from itertools import combinations
 
 import numpy as np
 
-# Risks that differ by less than this, relative to the largest cost, are a tie. For
-# example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but not as doubles.
+# Two risks count as equal if they differ by less than this, relative to the largest
+# cost. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but not as floats.
 TIE = 1e-12
 
 
 def regret(costs):
     """Return the cost of each decision minus the cost of the right decision.
 
-    A constant added to the costs of one true class changes no decision. Two matrices
-    can therefore be compared in this form.
+    A constant that is added to all costs of a true class changes no decision. Matrices
+    with the same differences therefore lead to the same decisions.
     """
     costs = np.asarray(costs, dtype=np.float64)
     return costs - np.diagonal(costs, axis1=-2, axis2=-1)[..., None]
@@ -29,12 +29,12 @@ def of_labels(costs):
 
 
 def choose(risk, proba):
-    """Return the column of lowest risk; ties go to the more probable, then first label.
+    """Return the column of lowest risk; a tie goes to the more probable label.
 
     Parameters
     ----------
     risk : ndarray of shape (n_samples, n_decisions)
-        Expected costs. Other decisions come last.
+        Expected costs. Decisions that are not labels are the last columns.
     proba : ndarray of shape (n_samples, n_classes)
         Probabilities.
 
@@ -47,7 +47,7 @@ def choose(risk, proba):
     least = risk.min(axis=1, keepdims=True)
     slack = TIE * np.maximum(np.abs(risk).max(axis=1, keepdims=True), 1e-300)
     tied = risk <= least + slack
-    # Decisions that are not labels have no probability: a label of equal cost wins.
+    # Decisions that are not labels have no probability, so a label of equal cost wins.
     merit = np.full(risk.shape, -1.0)
     merit[:, : proba.shape[1]] = proba
     return np.where(tied, merit, -np.inf).argmax(axis=1)
@@ -56,9 +56,10 @@ def choose(risk, proba):
 def dominated(costs):
     """Return which decisions are not the best for any probabilities.
 
-    Decision m is dominated if some decision n never costs more, and costs less for at
-    least one true class. With two classes, m is also dominated if, for every
-    probability, another decision is cheaper (not always the same one).
+    Decision m is dominated if some decision n never costs more than m, and costs less
+    for at least one true class. With two classes, m is also dominated if for every
+    probability some other decision is cheaper; this may be different decisions for
+    different probabilities.
 
     Parameters
     ----------
@@ -83,9 +84,9 @@ def _never_cheapest(difference, m):
     """Return whether, for all probabilities, another decision is cheaper than this one.
 
     ``difference[..., k, n]`` is the cost of this decision minus the cost of decision n
-    if the true label is k. The cost above the best other decision is smallest where the
-    probability of the second class is 0 or 1, or where two other decisions cost the
-    same.
+    if the true label is k. Only a few probabilities of the second class need a check:
+    0, 1, and those at which two other decisions have the same expected cost. The
+    difference to the best other decision is smallest at one of them.
     """
     others = np.delete(difference, m, axis=-1)
     best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))
@@ -112,11 +113,11 @@ def unreasonable(costs):
 
 
 def check_length(cost, n_rows, where):
-    """Raise if a cost per row has another length than the rows."""
+    """Raise if the number of costs and the number of rows differ."""
     if np.ndim(cost) and np.size(cost) != n_rows:
         raise ValueError(
-            f"{where} and the costs have {np.size(cost)}. Pass the X of exactly these "
-            "rows."
+            f"{where}, but there are {np.size(cost)} costs. Pass the X of exactly "
+            "these rows."
         )
 
 

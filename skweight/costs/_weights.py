@@ -13,20 +13,20 @@ from skweight.costs._rules import TIE, off_diagonal, regret
 from skweight.exceptions import DecisionWarning
 
 METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")
-# Singular values below this share of the largest count as zero.
+# Singular values count as zero if they are below this share of the largest value.
 RANK_TOLERANCE = 1e-10
 
 
 def closest_weights(costs, method, labels):
-    """Return class weights of mean one, as :meth:`CostMatrix.class_weight` says."""
+    """Return class weights of mean one; see :meth:`CostMatrix.class_weight`."""
     check_choice(method, METHODS, name="method")
     weights = _weights(method, costs, labels)
     if not (weights >= 0).all() or not weights.any():
         raise ValueError(
-            "These costs leave no weights that are 0 or more and not all 0: "
-            f"{dict(zip(labels, weights.tolist(), strict=True))}. A mistake must cost "
-            "more than the right decision; or decide by the costs themselves, without "
-            "weights."
+            "Weights from these costs would be negative or all 0: "
+            f"{dict(zip(labels, weights.tolist(), strict=True))}. A mistake must "
+            "cost more than the right decision. Or use the costs in the decision, "
+            "without weights."
         )
     return weights / weights.mean()
 
@@ -41,17 +41,17 @@ def _weights(method, costs, labels):
     if method == "auto":
         method = "log_ls" if positive else "sum"
         warn(
-            "No class weights say the same as this cost matrix, since mistakes "
-            "about one true class differ in cost; the closest ones are used "
-            f"(method={method!r}). Decide by the costs themselves for the rest: "
-            "decision=cost.",
+            "No class weights can express this cost matrix exactly, because "
+            "different mistakes about the same true class have different costs. The "
+            f"closest weights are used (method={method!r}). Use the costs in the "
+            "decision, too: decision=cost.",
             DecisionWarning,
         )
         return _weights(method, costs, labels)
     if not positive:
         k, j = np.argwhere((excess <= 0) & wrong)[0]
         raise ValueError(
-            f"method={method!r} takes ratios of costs, so every mistake must cost "
+            f"method={method!r} uses ratios of costs, so every mistake must cost "
             f"more than the right decision; {cell_name(labels[k], labels[j])} costs "
             f"{excess[k, j]:g} more. Use method='sum'."
         )
@@ -60,8 +60,8 @@ def _weights(method, costs, labels):
     rank, weights = pair_rank(costs)
     if weights is None:
         raise ValueError(
-            "No class weights meet the cost ratios of all pairs of classes (rank "
-            f"{rank} of {len(costs)}). Use method='log_ls', which comes closest."
+            "No class weights match the cost ratios of all pairs of classes (rank "
+            f"{rank} of {len(costs)}). Use method='log_ls' for the closest weights."
         )
     return weights
 
@@ -74,17 +74,17 @@ def stakes(costs, codes):
     weights, flipped = regret_weights(costs, codes)
     if flipped.any():
         warn(
-            f"In {np.count_nonzero(flipped):,} of {flipped.size:,} rows another "
-            "decision costs less than the label, so that no weight can be right; "
-            "they get weight 0. Check the signs of the costs with "
-            "print(cost.check(X, y)), or decide by the costs themselves: "
+            f"In {np.count_nonzero(flipped):,} of {flipped.size:,} rows, another "
+            "decision costs less than the label. No weight can express this, so "
+            "these rows get weight 0. Check the signs of the costs with "
+            "print(cost.check(X, y)), or use the costs in the decision: "
             "decision=cost.",
             DecisionWarning,
         )
     if not weights.any():
         raise ValueError(
-            "Nothing is at stake in any row: the label is never cheaper than "
-            "another decision. Look at print(cost.check(X, y))."
+            "In no row is the label cheaper than another decision, so all weights "
+            "would be 0. Check the costs with print(cost.check(X, y))."
         )
     return weights
 

@@ -1,4 +1,4 @@
-"""How much emphasis a fit uses, chosen by its held-out rows."""
+"""Choose on held-out rows how strongly training uses class weights."""
 
 import numpy as np
 from sklearn.base import clone
@@ -9,13 +9,13 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class AutoWeighting(BaseWeighting):
-    r"""Choose the amount of training emphasis, possibly none, by held-out rows.
+    r"""Choose on held-out rows how strongly training uses class weights, if at all.
 
     This is ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier`. Class
     weights rarely improve calibrated probabilities, and sometimes make them much worse;
     on a few tables they help. This strategy measures on your data whether they help. It
-    uses weights only if they improve the loss by more than chance explains. Role:
-    emphasis.
+    uses weights only if the loss improves by more than chance can explain. The role of
+    the weights is emphasis: only training uses them.
 
     Candidate s trains with the weights :math:`w_k^s` of `strategy`. On m held-out rows
     with population weights :math:`v_i`, its loss is
@@ -33,31 +33,32 @@ class AutoWeighting(BaseWeighting):
         \sqrt{\sum_i v_i^2 (\ell_{is} - \ell_{i*} - L_s + L_*)^2} .
 
     Whichever candidate is chosen, ``decision="auto"`` uses :math:`w_k` of `strategy` at
-    full strength: :math:`\arg\max_k w_k p_k`. For ``"balanced"``, a label is predicted
-    if its probability is above its prevalence. The emphasis in training and the rule
-    for labels are two separate choices.
+    full strength: :math:`\arg\max_k w_k p_k`. With ``"balanced"`` and two classes, a
+    label is predicted if its probability is above its prevalence. The weights in
+    training and the rule for labels are two separate choices.
 
     Parameters
     ----------
     strategy : str, dict, weighting or list, default="balanced"
-        The strategy whose weights are candidates. The strategy must give all rows of a
-        class the same weight, and must have the role emphasis.
+        The strategy whose weights are compared with weaker weights and with none. It
+        must give all rows of a class the same weight, and must have the role emphasis.
     strengths : sequence of float, default=(0, 0.5, 1)
-        Powers of these weights to compare, each in [0, inf). 0 means no weights;
-        include it. 1 is `strategy` unchanged. Each further power costs one fit per
-        fold.
+        Powers to which the weights are raised; each power in [0, inf) is a candidate.
+        The power 0 means no weights; always include it. The power 1 means the weights
+        of `strategy`. Each power costs one fit per fold.
     sampler : None, str or sampler, default=None
-        One more candidate, which resamples the rows inside every fit instead of
-        weighting them, like `resampler` of the classifier. This candidate counts as
-        more emphasis than any strength. If the classifier has a `resampler`, `sampler`
-        raises an error, because `resampler` already changes the rows of all candidates.
+        One more candidate. It resamples the rows inside every fit instead of weighting
+        them, like `resampler` of the classifier. When losses are nearly equal, every
+        candidate with weights is preferred to this one. A classifier with a `resampler`
+        raises an error, because its `resampler` already changes the rows of all
+        candidates.
 
     Raises
     ------
     TypeError
-        If `fit` or `weigh` of the strategy is called directly, because there is no
-        model that can compare candidates. Also with a `FrozenEstimator` or in
-        `partial_fit`, because there is nothing to choose.
+        If `fit` or `weigh` of the strategy is called directly, because no model is
+        available to compare candidates. Also with a `FrozenEstimator` or in
+        `partial_fit`, because several models cannot be fitted there.
     ValueError
         In the fit of the classifier, if `strategy` has the role population or its
         weights differ within a class, if `strengths` are not numbers, or if the
@@ -65,25 +66,27 @@ class AutoWeighting(BaseWeighting):
 
     See Also
     --------
-    skweight.BalancedWeighting : One strength, at k + 1 fits.
-    skweight.compare_weightings : The same question with more statistics.
+    skweight.BalancedWeighting : Uses one fixed strength, and needs k + 1 fits only.
+    skweight.compare_weightings : Compares weightings with more statistics.
 
     Notes
     -----
-    Cost: with c candidates and k folds, c k fits. The held-out scores decide the
-    choice. Calibrator, decision and report use the held-out scores of the chosen
-    candidate. One fit on all rows follows, unless fold models are averaged. With a
-    single hold-out or with out-of-bag votes, k is 1. Each loss also needs five fits of
-    the calibrator. All candidates are held out on the same rows and calibrated with
-    `calibration`; without a calibration, ``"auto"`` is used for the comparison.
-    Validation rows for early stopping, and rows kept for ``conformal="split"``, are not
-    used to compare candidates. With `groups`, the standard error treats a group as one
-    observation. If a class has a single row, nothing can be held out, and the smallest
-    strength is used.
+    With c candidates and k folds, the choice costs c k fits. One fit on all rows
+    follows, unless fold models are averaged. With a single hold-out or with out-of-bag
+    votes, k is 1. Each loss also needs five fits of the calibrator. Calibrator,
+    decision and report use the held-out scores of the chosen candidate.
+
+    All candidates are compared on the same held-out rows, after the calibration of the
+    classifier. If the classifier has no calibration, the comparison uses ``"auto"``.
+    Validation rows for early stopping and the rows kept for ``conformal="split"`` do
+    not take part. With `groups`, the standard error treats a group as one observation.
+    If a class has a single row, no rows can be held out, and the smallest strength is
+    used.
 
     ``report_.weightings`` of the classifier is the table of candidates, and
-    ``report_.choice`` the sentence about the choice. The loss of the chosen candidate
-    is the best of a few, so it is optimistic by less than a standard error.
+    ``report_.choice`` explains the choice in a sentence. The loss of the chosen
+    candidate is slightly optimistic, because it was among the lowest of several losses.
+    The bias is below one standard error.
 
     References
     ----------
@@ -106,7 +109,7 @@ class AutoWeighting(BaseWeighting):
     """
 
     needs_fits = True
-    # A weight per class does not reveal the label of a row.
+    # Rows of a class have equal weights, so a weight tells the model nothing new.
     by_row = False
     weighs_new_rows = False
 
@@ -130,8 +133,8 @@ class AutoWeighting(BaseWeighting):
         """
         if not is_sequence(self.strengths) or not len(self.strengths):
             raise ValueError(
-                "strengths must be a sequence of numbers from 0 on, such as "
-                f"(0, 0.5, 1); got {self.strengths!r}."
+                "strengths must be a sequence of numbers of at least 0, such as (0, "
+                f"0.5, 1); got {self.strengths!r}."
             )
         for strength in self.strengths:
             check_number(strength, name="strengths", low=0)
@@ -149,9 +152,9 @@ class AutoWeighting(BaseWeighting):
 
 
 _NO_MODEL = (
-    "AutoWeighting chooses by held-out rows of a model, and there is none here. Pass "
-    "it as weighting= of a WeightedClassifier; elsewhere say how much: "
-    "BalancedWeighting(strength=0.5)."
+    "AutoWeighting chooses the weights on held-out rows of a model, and no model is "
+    "available here. Pass AutoWeighting as weighting= of a WeightedClassifier. "
+    "Elsewhere, choose the strength yourself, as in BalancedWeighting(strength=0.5)."
 )
 
 
@@ -180,7 +183,7 @@ class TemperedWeighting(ClassLevelWeighting):
 
 
 def at_strength(strategy, strength):
-    """Return a strategy with class weights raised to a power; None for power zero."""
+    """Return a strategy whose class weights are raised to a power; None for power 0."""
     if strength == 0:
         return None
     if strength == 1:

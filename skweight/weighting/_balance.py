@@ -7,11 +7,12 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class BalancedWeighting(ClassLevelWeighting):
-    r"""Give rare classes more weight, up to the same total for every class.
+    r"""Give rare classes more weight, so that all classes get the same total weight.
 
-    Try this first if the rare class is the important one. It changes the focus of the
-    model, not its information. Without calibration, the weighted model returns the
-    probabilities for a population with equal class frequencies. Role: emphasis.
+    Try this strategy first if the rare class is the important class. Training then fits
+    the rare class more closely, but no information is added. Without calibration, the
+    weighted model returns the probabilities for a population with equal class
+    frequencies. The role of the weights is emphasis: only training uses them.
 
     .. math:: w_c \propto \left( \frac{n}{k \, n_c} \right)^{\text{strength}}
 
@@ -21,23 +22,24 @@ class BalancedWeighting(ClassLevelWeighting):
     Parameters
     ----------
     strength : float, default=1.0
-        Amount of balancing, in [0, inf). 0 leaves the classes unchanged, 0.5 weighs by
-        the square root, 1 gives every class the same total. Above 1, the rare classes
-        dominate. Raising it trades precision of the rare classes for recall.
+        Amount of balancing, in [0, inf). With 0, the classes keep their weight. With
+        0.5, a class is weighted by the square root of its full balancing weight. With
+        1, every class gets the same total. Above 1, rare classes dominate. A higher
+        strength raises the recall of rare classes and lowers their precision.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row of each class; the mean over the training rows is one. The
+        Weight of a row, for each class. The mean over the training rows is one. The
         weight is zero if all rows of the class have `sample_weight` zero.
     scale_ : float
-        Mean weight of the training rows before it was set to one.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -46,15 +48,15 @@ class BalancedWeighting(ClassLevelWeighting):
 
     See Also
     --------
-    EffectiveNumberWeighting : Balance less where a class has many rows already.
+    EffectiveNumberWeighting : Balances classes with many rows less.
     ClassWeighting : Weights that you choose.
 
     Notes
     -----
-    Counts are weighted by `sample_weight`, so duplicating a row gives the same weights
-    as a weight of two. At strength 1 and without `sample_weight`, the weights are those
-    of ``class_weight="balanced"`` in scikit-learn. O(n) time for integer labels, O(n
-    log n) for others.
+    Counts are weighted by `sample_weight`, so a row of weight 2 counts the same as two
+    copies of the row. At strength 1 and without `sample_weight`, the weights equal
+    ``class_weight="balanced"`` in scikit-learn. O(n) time for integer labels, O(n log
+    n) for others.
 
     References
     ----------
@@ -82,7 +84,7 @@ class BalancedWeighting(ClassLevelWeighting):
         present = masses > 0
         shares = masses[present] / masses.sum()
         weights = np.zeros(masses.size)
-        # Relative to the rarest class, so that no strength can overflow.
+        # The base of the power is at most 1, so that a high strength does not overflow.
         weights[present] = (shares.min() / shares) ** self.strength
         return weights
 
@@ -94,33 +96,36 @@ class BalancedWeighting(ClassLevelWeighting):
 class EffectiveNumberWeighting(ClassLevelWeighting):
     r"""Balance classes by their effective number of rows.
 
-    Rows of a large class are similar, so each new row adds less information. For small
-    classes, the effective number is close to the count. It is at most
-    :math:`1/(1-\beta)`, so classes with more rows get nearly equal weights. Use it if
-    full balancing gives very rare classes too much weight. Role: emphasis.
+    Rows of a large class are similar, so each new row adds less information. The
+    effective number of rows measures this information. For small classes, the effective
+    number is close to the count. For large classes, the effective number approaches its
+    maximum :math:`1/(1-\beta)`, so that large classes get nearly equal weights. Use
+    this strategy if full balancing gives very rare classes too much weight. The role of
+    the weights is emphasis: only training uses them.
 
     .. math:: w_c \propto \frac{1}{E_c}, \qquad E_c = \frac{1-\beta^{n_c}}{1-\beta}
 
     Parameters
     ----------
     beta : float, default=0.999
-        In [0, 1]. 0 leaves the classes unchanged, 1 is full balancing. Raising it
-        raises the count at which a class is large enough, :math:`1/(1-\beta)` rows.
+        Number in [0, 1]. With 0, all classes get the same weight per row; 1 means full
+        balancing. A class with many more than :math:`1/(1-\beta)` rows counts as large,
+        so a higher `beta` balances larger classes, too.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row of each class; the mean over the training rows is one.
+        Weight of a row, for each class. The mean over the training rows is one.
     effective_number_ : ndarray of shape (n_classes,)
         The effective number :math:`E_c` of rows of each class.
     scale_ : float
-        Mean weight of the training rows before it was set to one.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -129,14 +134,14 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 
     See Also
     --------
-    BalancedWeighting : Balancing that depends on class shares alone.
+    BalancedWeighting : Computes weights from the class shares alone.
 
     Notes
     -----
     Counts are sums of `sample_weight`. The scale of `sample_weight` matters here,
     because the sums stand for numbers of rows. ``WeightedClassifier(normalize=True)``
-    first sets the mean of `sample_weight` to one. Computed as ``-expm1(n log beta)``,
-    exact for beta close to one. O(n) time.
+    first sets the mean of `sample_weight` to one. The power is computed as ``-expm1(n
+    log beta)``, which is exact for beta close to one. O(n) time.
 
     References
     ----------
@@ -182,35 +187,37 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
 class ClassWeighting(ClassLevelWeighting):
     r"""Give each class the weight that you choose.
 
-    Role: emphasis. Use this strategy for weights found by hand or by a search. For the
-    costs of mistakes or known class frequencies in deployment, use
-    :class:`CostWeighting` or :class:`PriorWeighting`.
+    The role of the weights is emphasis: only training uses them. Use this strategy for
+    weights that you found by hand or by a search. If you know the costs of mistakes,
+    use :class:`CostWeighting`. If you know the class frequencies in deployment, use
+    :class:`PriorWeighting`.
 
     .. math:: w_i \propto \text{class\_weight}[y_i]
 
     Parameters
     ----------
     class_weight : dict {label: float}
-        Weight of a row of each class; only ratios matter. Labels are matched by
-        value: ``1``, ``1.0`` and ``True`` are one label, ``"1"`` is another.
+        Weight of each row of a class; only ratios of weights matter. Labels are matched
+        by value: ``1``, ``1.0`` and ``True`` are the same label, ``"1"`` is a different
+        label.
     strict : bool, default=True
         Whether to raise an error if y lacks a label of `class_weight`, or if a class
-        has no weight. With False, unknown labels are ignored, and classes without a
-        weight get
-        1. A cross-validation needs False if a fold may lack a class.
+        has no weight. With False, unknown labels are ignored, and the weight 1 is used
+        for classes without a weight. A cross-validation needs False if a fold may lack
+        a class.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row of each class; the mean over the training rows is one.
+        Weight of a row, for each class. The mean over the training rows is one.
     scale_ : float
-        Mean weight of the training rows before it was set to one.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -222,8 +229,8 @@ class ClassWeighting(ClassLevelWeighting):
 
     See Also
     --------
-    BalancedWeighting : Weights from the class frequencies.
-    PriorWeighting : Weights from known deployment frequencies.
+    BalancedWeighting : Computes weights from the class frequencies.
+    PriorWeighting : Computes weights from known deployment frequencies.
 
     Notes
     -----
@@ -256,8 +263,8 @@ class ClassWeighting(ClassLevelWeighting):
             name="The weighting {label: weight}",
             strict=self.strict,
             default=1.0,
-            remedy="Give every label a number; 1 leaves the rows of a label as they "
-            "are.",
+            remedy="Give every label a weight; the weight 1 does not change the "
+            "rows of a label.",
         )
 
     @classmethod
@@ -268,11 +275,11 @@ class ClassWeighting(ClassLevelWeighting):
 class PriorWeighting(ClassLevelWeighting):
     r"""Weigh rows so that classes are as frequent as in deployment.
 
-    Use it if the training data have other class frequencies than deployment: case
-    control studies, enriched samples, or all frauds with a sample of the other rows.
-    Role: population. The weighted rows stand for the deployment population, so
-    calibration, thresholds and scores use these weights too. Calibration does not undo
-    these weights.
+    Use this strategy if the class frequencies in training and in deployment differ.
+    Examples are case-control studies, enriched samples, or data with all frauds but
+    only a sample of the other rows. The role of the weights is population: the weighted
+    rows stand for the deployment population, so calibration, thresholds and scores use
+    the weights, too. Calibration does not undo these weights.
 
     .. math:: w_c = \frac{\pi_c}{n_c / n}
 
@@ -282,21 +289,21 @@ class PriorWeighting(ClassLevelWeighting):
     Parameters
     ----------
     target_prior : dict {label: float}
-        Frequency of every class in deployment: numbers in [0, 1] with sum 1. Raising
-        the frequency of a class raises its predicted probabilities.
+        Frequency of every class in deployment: numbers in [0, 1] with sum 1. A higher
+        frequency of a class raises the predicted probabilities of this class.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row of each class; the mean over the training rows is one.
+        Weight of a row, for each class. The mean over the training rows is one.
     scale_ : float
-        Mean weight of the training rows before it was set to one.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -306,12 +313,13 @@ class PriorWeighting(ClassLevelWeighting):
 
     See Also
     --------
-    BalancedWeighting : Emphasis on rare classes without a claim about deployment.
+    BalancedWeighting : Gives rare classes more weight in training only.
 
     Notes
     -----
-    Correct if only the class frequencies differ, and the rows within a class do not
-    (label shift). O(n) time.
+    The weights are correct under label shift: the class frequencies differ between
+    training and deployment, but the rows within a class have the same distribution.
+    O(n) time.
 
     References
     ----------
@@ -320,7 +328,7 @@ class PriorWeighting(ClassLevelWeighting):
 
     Examples
     --------
-    A study with as many cases as controls, for a disease that 2 % have:
+    A study has as many cases as controls, and 2 % of the population have the disease:
 
     >>> import numpy as np
     >>> from skweight import PriorWeighting
@@ -340,19 +348,20 @@ class PriorWeighting(ClassLevelWeighting):
             self.target_prior,
             classes,
             name="target_prior",
-            remedy="Name the frequency of every label: together they are 1.",
+            remedy="Give the frequency of every label; the frequencies must sum to 1.",
         )
         if abs(prior.sum() - 1) > 1e-6:
             raise ValueError(
-                "target_prior must sum to 1, being the class frequencies of the "
-                f"deployment population; it sums to {prior.sum():g}."
+                "target_prior holds the class frequencies of the deployment "
+                f"population, so it must sum to 1; it sums to {prior.sum():g}."
             )
         absent = (masses == 0) & (prior > 0)
         if absent.any():
             raise ValueError(
-                f"target_prior expects the classes {say(classes[absent])}, which have "
-                "no training row of positive sample_weight. Collect rows of them, or "
-                "give them frequency 0."
+                "target_prior gives a positive frequency to the classes "
+                f"{say(classes[absent])}, but no training row of these classes has a "
+                "positive sample_weight. Collect rows of these classes, or set "
+                "their frequency to 0."
             )
         present = masses > 0
         weights = np.zeros(masses.size)

@@ -1,4 +1,4 @@
-"""Entropy balancing of rows that are not in memory, with one pass per Newton step."""
+"""Entropy balancing for rows that do not fit into memory: a pass per Newton step."""
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ class Passes:
         self._at = None
 
     def sums(self, coef):
-        """Return the sums for multipliers of those moments that are not constant."""
+        """Return the sums, given multipliers of the moments that are not constant."""
         if self._at is None or not np.array_equal(self._at, coef):
             full = np.zeros(self.origin.size)
             full[self.varies] = coef
@@ -80,8 +80,8 @@ class Passes:
             filled = self.fill(empty)
             if not isinstance(filled, TiltedSums):
                 raise TypeError(
-                    "The function that fills the sums must return them, as summarize "
-                    f"does; got {type(filled).__name__}."
+                    "The function that fills the sums must return the sums, as "
+                    f"summarize does; got {type(filled).__name__}."
                 )
             self._sums = filled._totals()
             self._at = np.array(coef)
@@ -92,7 +92,8 @@ class Passes:
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(
-                "No row of positive weight has values that the target shows."
+                "No row with a positive weight has only values that occur in the "
+                "target."
             )
         self._at, self.mass = None, sums["mass"]
         return sums
@@ -111,7 +112,7 @@ class Passes:
 
 
 def moments_without_rows(weighting, share):
-    """Return the moments and their target values, without any training row."""
+    """Return the moments and their target values; no training row is needed."""
     if weighting.moments is None:
         target = weighting.X_target
         return moments_of_rows(
@@ -121,7 +122,8 @@ def moments_without_rows(weighting, share):
             degree=int(weighting.degree),
             interactions=weighting.interactions,
         )
-    # The types of the columns come from a table with every value of the target.
+    # Column types (numbers or categories) are read from a table that contains every
+    # value of the target.
     values = {
         column: list(known)
         if hasattr(known, "items")

@@ -73,7 +73,7 @@ class BaseWeighting(Documented, ReadOnce):
     Attributes
     ----------
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class BaseWeighting(Documented, ReadOnce):
     weighs_new_rows = True
     # Parameters that say where additional data of each row are (a group, a time).
     _side_information = ()
-    # Whether one row, with a mass, per combination of values is enough to learn.
+    # Whether the total weight of each combination of values is enough to learn.
     _learns_from_cells = False
 
     def fit(self, X, y, sample_weight=None, **metadata):
@@ -173,7 +173,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self._weigh(with_rows(X), y, **metadata)
 
     def fit_statistics(self, statistics):
-        """Learn the weights from sums over rows that are not in memory.
+        """Learn the weights from sums over rows; the rows need not fit into memory.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class BaseWeighting(Documented, ReadOnce):
         Raises
         ------
         TypeError
-            If the strategy needs more than sums, or other sums.
+            If sums are not enough for the strategy, or if it needs different sums.
         ValueError
             If a `stabilizer` is set, because it needs the weights of all rows.
         """
@@ -201,14 +201,14 @@ class BaseWeighting(Documented, ReadOnce):
     def _learn_masses(self, known):
         """Learn from the masses of the classes, if the strategy needs nothing else."""
         raise TypeError(
-            f"{self._name} learns from the rows themselves, not from sums. Fit it on a "
-            "sample of the rows and weigh the others with weigh(X, y)."
+            f"{self._name} cannot learn from sums over rows. Fit the strategy on a "
+            "sample of the rows, and weigh the other rows with weigh(X, y)."
         )
 
     def class_weight_dict(self):
         """Return the weight of every label, for strategies that weigh by class.
 
-        Use it outside of Python, as in a SQL ``CASE`` or in ``create_map`` of Spark.
+        The dict is useful outside of Python, such as in a SQL ``CASE`` expression.
 
         Returns
         -------
@@ -223,8 +223,8 @@ class BaseWeighting(Documented, ReadOnce):
         check_is_fitted(self, "scale_")
         if not self._by_class:
             raise TypeError(
-                f"{self._name} may give rows of one class different weights. Use "
-                "weigh(X, y)."
+                f"{self._name} may give different weights to rows of the same class. "
+                "Use weigh(X, y)."
             )
         classes = self._labels()
         weights = self.weigh(np.zeros((len(classes), 1)), classes).tolist()
@@ -239,7 +239,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self.classes_
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
-        """Learn the weights and return a product of weights per role.
+        """Learn the weights, and return one product of weights for each role.
 
         Parameters
         ----------
@@ -262,20 +262,20 @@ class BaseWeighting(Documented, ReadOnce):
         return self._fit_by_role(X, y, sample_weight, **metadata)
 
     def _raw_in_stream(self, X, y, codes, classes, masses):
-        """Return raw weights of a chunk of rows when more chunks will follow.
+        """Return raw weights of one chunk of rows; more chunks may follow.
 
-        `codes` are the positions of `y` in `classes`, `masses` their total weights yet.
+        `codes` are the positions of `y` in `classes`. `masses` are the total class
+        weights of this chunk and the chunks before it.
         """
         if type(self)._learn is not BaseWeighting._learn:
             raise TypeError(
-                f"{self._name} learns from all rows at once, and partial_fit sees a "
-                "chunk of them. Weigh rows by class or by a rule for each row, or "
-                "learn the weights before and pass them as sample_weight."
+                f"{self._name} learns from all rows at once, but partial_fit gets only "
+                "a part. Weigh by class, or pass weights as sample_weight."
             )
         return self._raw(X, y)
 
     def side_columns(self):
-        """Return the columns of X that only the strategy may see.
+        """Return the columns of X that are hidden from the estimator.
 
         Returns
         -------
@@ -306,8 +306,8 @@ class BaseWeighting(Documented, ReadOnce):
         """Multiply with another strategy; every factor keeps its role."""
         if not isinstance(other, BaseWeighting):
             raise TypeError(
-                f"{self._name} is multiplied by a strategy; got {other!r}. A list is a "
-                f"product, too, also of names and dicts: weighting=[{self!r}, ...]."
+                f"{self._name} can only be multiplied by a strategy; got {other!r}. "
+                f"To use names or dicts, pass a list: weighting=[{self!r}, ...]."
             )
         return ProductWeighting([self, other])
 
@@ -343,8 +343,8 @@ class BaseWeighting(Documented, ReadOnce):
         self.scale_ = self._mean(raw, sample_weight)
         if self.scale_ == 0:
             raise ValueError(
-                f"{self._name} gives weight zero to every row whose sample_weight is "
-                "positive, so no row would count."
+                f"{self._name} gives weight zero to every row with a positive "
+                "sample_weight, so no row could be used."
             )
         weights, is_population = raw / self.scale_, self.role == "population"
         return RoleWeights(*((weights, None) if is_population else (None, weights)))
@@ -387,10 +387,10 @@ class BaseWeighting(Documented, ReadOnce):
 class ProductWeighting(FactorsByPosition, BaseWeighting):
     r"""Multiply strategies; each strategy keeps its role.
 
-    Written ``a * b``, or as a list for any ``weighting=``. Factors of role population
-    are learned first, in the order of the list. Each of these factors is fitted on rows
-    weighted by the factors before it. Factors of role emphasis are learned next, on
-    rows weighted by all population factors, and independently of each other.
+    Write ``a * b``, or pass a list as ``weighting=``. Factors of role population are
+    learned first, in the order of the list. Each of these factors is fitted on rows
+    weighted by the factors before it. Factors of role emphasis are learned next. They
+    are learned independently of each other, on rows weighted by all population factors.
 
     .. math:: w_i = \prod_{a \in \mathrm{population}} w_i^{(a)}
               \prod_{b \in \mathrm{emphasis}} w_i^{(b)}
@@ -456,7 +456,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def by_row(self):
-        """Whether a factor with a model weighs each row by its own label."""
+        """Whether a factor with a model weighs each row by the label of the row."""
         return any(getattr(factor, "by_row", False) for factor in factors_of(self))
 
     @property
@@ -574,14 +574,14 @@ def factors_of(weighting):
     for factor in factors:
         if factor is not None and not hasattr(factor, "fit_weigh_by_role"):
             raise TypeError(
-                f"ProductWeighting multiplies strategies; got {factor!r}. Pass a list "
-                "with names, dicts or callables as weighting=[...] itself."
+                f"ProductWeighting accepts only strategy objects; got {factor!r}. "
+                "Pass names, dicts or callables in a list as weighting=[...]."
             )
     flat = [strategy for factor in factors for strategy in factors_of(factor)]
     if not flat:
         raise TypeError(
-            "ProductWeighting takes a list of at least one strategy; got only "
-            "None. Use weighting=None for no weighting at all."
+            "ProductWeighting needs at least one strategy; got only None. Use "
+            "weighting=None if you want no weighting."
         )
     return flat
 

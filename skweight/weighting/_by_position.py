@@ -9,7 +9,7 @@ class FactorsByPosition(BaseEstimator):
     """Base of objects with a list `factors` and parameters like ``1__strength``."""
 
     def get_params(self, deep=True):
-        """Return the parameters; those of a factor start with its position.
+        """Return the parameters; a parameter of a factor starts with its position.
 
         Parameters
         ----------
@@ -50,9 +50,9 @@ class FactorsByPosition(BaseEstimator):
             position, _, rest = name.partition("__")
             if not (position.isdigit() and int(position) < len(self.factors)):
                 raise ValueError(
-                    f"Invalid parameter {name!r} for {type(self).__name__}. Factors "
-                    f"are reached by position, 0 to {len(self.factors) - 1}, as in "
-                    "'0__strength'."
+                    f"Invalid parameter {name!r} for {type(self).__name__}. A "
+                    "parameter of a factor starts with the position of the factor, "
+                    f"0 to {len(self.factors) - 1}, as in '0__strength'."
                 )
             if rest:
                 nested.setdefault(int(position), {})[rest] = value
@@ -64,8 +64,9 @@ class FactorsByPosition(BaseEstimator):
             factor = self.factors[position]
             if factor is None:
                 raise ValueError(
-                    f"Invalid parameter {sorted(values)[0]!r} for factor {position} of "
-                    f"{type(self).__name__}, which is None. Replace the factor first."
+                    f"Invalid parameter {sorted(values)[0]!r} for factor {position} "
+                    f"of {type(self).__name__}: this factor is None. First set the "
+                    "factor itself, then its parameters."
                 )
             factor.set_params(**values)
         return self

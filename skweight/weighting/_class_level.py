@@ -1,4 +1,4 @@
-"""Strategies that weigh classes, and the split of a product into two parts."""
+"""Strategies that weigh by class, and the separation of such factors from others."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class ClassLevelWeighting(BaseWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight of a row of each class.
     scale_ : float
-        Mean weight of the training rows before it was set to one.
+        Mean of the weights before they are divided by this mean.
 
     Examples
     --------
@@ -75,8 +75,8 @@ class ClassLevelWeighting(BaseWeighting):
         mean = raw @ masses / masses.sum()
         if not mean > 0:
             raise ValueError(
-                f"{self._name} gives weight zero to every class that has rows, "
-                f"{say(self.classes_[masses > 0])}, so no row would count."
+                f"{self._name} gives weight zero to every class with rows, "
+                f"{say(self.classes_[masses > 0])}, so no row could be used."
             )
         return raw / mean
 
@@ -90,8 +90,8 @@ class ClassLevelWeighting(BaseWeighting):
     def _raw(self, X, y):
         if y is None:
             raise ValueError(
-                f"{self._name}.weigh needs y: its weights depend on the class of a "
-                "row. Pass weigh(X, y)."
+                f"{self._name}.weigh needs the labels y, because the weight of a row "
+                "depends on its class. Call weigh(X, y)."
             )
         return self.class_weight_[
             positions_of(y, self.classes_, owner=f"{self._name}.weigh")
@@ -103,10 +103,11 @@ class ClassLevelWeighting(BaseWeighting):
 
 
 def split_by_level(weighting):
-    """Split a strategy into a part by row and a part by class; a part may be None.
+    """Split a product into factors that weigh by row and factors that weigh by class.
 
-    Factors by class are emphasis that is equal for all rows of a class, and that is
-    learned from the class counts.
+    A factor weighs by class if its role is emphasis, if all rows of a class get the
+    same weight, and if the weights are learned from the class counts alone. A part
+    without factors is None.
     """
     by_level = {True: [], False: []}
     for factor in factors_of(weighting):

@@ -11,17 +11,19 @@ LEVELS = ("auto", "class", "instance")
 
 
 class CostWeighting(BaseWeighting):
-    r"""Weigh rows by the cost of a mistake in each row.
+    r"""Weigh each row by the cost of a wrong decision about this row.
 
-    For a learner that should focus on expensive mistakes. First try the expected-cost
-    decision on calibrated probabilities (``decision=cost``), which needs no weights.
-    Cost weights improve on this decision only if the model is too simple for its data.
-    If you use both, calibrate the probabilities. Role: emphasis.
+    Training then focuses on rows where mistakes are expensive. First try the
+    expected-cost decision on calibrated probabilities (``decision=cost``), which needs
+    no weights. Cost weights are better than this decision only if the model is too
+    simple for the data. If you use both, calibrate the probabilities. The role of the
+    weights is emphasis: only training uses them.
 
     .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
 
-    with the costs of row :math:`i` at level "instance". At level "class", every class
-    has the weight that comes closest to the costs, see `CostMatrix.class_weight`.
+    with the costs of row :math:`i` at level "instance". At level "class", all rows of a
+    class have the same weight. The class weights are those that express the costs best,
+    see `CostMatrix.class_weight`.
 
     Parameters
     ----------
@@ -34,16 +36,17 @@ class CostWeighting(BaseWeighting):
         has its own weight. ``"auto"``: ``"class"`` if all rows of a class have the same
         costs, otherwise ``"instance"``.
     method : {"auto", "log_ls", "sum", "max", "zhou_liu"}, default="auto"
-        How class weights are computed if no class weights express the costs exactly
-        (three or more classes only); see `CostMatrix.class_weight`.
+        How class weights are computed if no class weights can express the costs
+        exactly. This can only happen with three or more classes; see
+        `CostMatrix.class_weight`.
     drop : bool, default=False
         Whether columns of X that contain costs are hidden from the estimator. If False,
         the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -57,13 +60,13 @@ class CostWeighting(BaseWeighting):
         At level "class": weight of a row of each class; the mean over the training rows
         is one.
     scale_ : float
-        Mean weight of the training rows before it was set to one.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
     ValueError
-        In `fit`, if labels are missing or unknown, if costs cannot be read from the
-        rows, or if no decision costs more than another.
+        In `fit`, if labels are missing or unknown, if the costs of the rows cannot be
+        read, or if all decisions cost the same.
 
     Warns
     -----
@@ -73,7 +76,7 @@ class CostWeighting(BaseWeighting):
 
     See Also
     --------
-    ClassWeighting : Weights found by hand.
+    ClassWeighting : Uses class weights that you choose.
     skweight.decision.ExpectedCostDecision : Decides by the costs themselves.
 
     Notes
@@ -164,16 +167,17 @@ class CostWeighting(BaseWeighting):
         raw = np.array(list(weights.values()))
         if not raw @ masses > 0:
             raise ValueError(
-                "CostWeighting gives weight zero to every class that has rows, so no "
-                "row would count: mistakes about them cost nothing."
+                "CostWeighting gives weight zero to every class with rows, because "
+                "mistakes about these classes cost nothing. No row could be used "
+                "for training."
             )
         self.class_weight_ = raw * masses.sum() / (raw @ masses)
 
     def _raw(self, X, y, **metadata):
         if y is None:
             raise ValueError(
-                "CostWeighting.weigh needs y: what is at stake depends on the class of "
-                "a row. Pass weigh(X, y)."
+                "CostWeighting.weigh needs the labels y, because the cost of a "
+                "mistake depends on the class of a row. Call weigh(X, y)."
             )
         if self.level_ == "class":
             codes = positions_of(y, self.classes_, owner="CostWeighting.weigh")

@@ -1,4 +1,4 @@
-"""Entropy balancing: weights under which moments exactly equal those of a target."""
+"""Entropy balancing: weights that give training rows the moments of a target."""
 
 from typing import NamedTuple
 
@@ -20,21 +20,23 @@ from skweight.weighting._masses import refuse_stabilizer
 from skweight.weighting._moments import moments_given, moments_of_rows
 from skweight.weighting._shift import SharedTarget
 
-# A moment counts as reached up to this distance, in standard deviations.
+# A moment counts as equal to the target up to this distance, in standard deviations.
 _REACHED = 1e-8
 # Ridge that is used to measure how far away an unreachable target is.
 _FAR = 1e-6
 
 
 class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
-    r"""Weight training rows so that their moments exactly equal those of a target.
+    r"""Weight training rows so that their means exactly equal the means of a target.
 
-    Use it if rows of the target, or its published means and shares, are known. Among
-    all weights with these moments, the strategy finds those closest to the present
-    weights, by relative entropy. A fit takes milliseconds; a density ratio takes
-    seconds. The weights are correct if the log of the density ratio is linear in the
-    moments. Otherwise, use `degree`, `interactions` or
-    :class:`~skweight.DensityRatioWeighting`. Role: population.
+    Use this strategy if you have rows of the target population, or if its means and
+    shares are published. These means and shares are the moments. Many weights give the
+    training rows these moments. The strategy finds the weights that differ least, in
+    relative entropy, from the present weights. A fit takes milliseconds, where a
+    density ratio takes seconds. The weights are correct if the log of the density ratio
+    is linear in the moments. Otherwise, add moments with `degree` or `interactions`, or
+    use :class:`~skweight.DensityRatioWeighting`. The role of the weights is population:
+    calibration, thresholds and scores use them, too.
 
     .. math::
 
@@ -50,31 +52,33 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target. The rows are not copied: clones share them.
         Columns of a DataFrame are matched by name; columns of X that `X_target` lacks
-        are not balanced. For numbers, the mean is balanced; for text and categories,
-        the share of every value. A missing category counts as a separate value.
+        are not balanced. In a numeric column, the mean is balanced. In a column of text
+        or categories, the share of every value is balanced. A missing category counts
+        as a separate value.
     moments : dict, default=None
-        Known moments, instead of `X_target`: ``{column: mean}``, ``{column:
-        [mean, mean of squares, ...]}`` or ``{column: {value: share}}``, columns by name
-        or position.
+        Known moments, instead of `X_target`: ``{column: mean}``, ``{column: [mean, mean
+        of squares, ...]}`` or ``{column: {value: share}}``. A column is a name or a
+        position.
     degree : int, default=1
-        Highest power of a numeric column to balance. With 2, variances are balanced,
-        too. Raising it brings the rows closer to the target and lowers the number of
-        effective rows.
+        Highest power of a numeric column whose mean is balanced. With 2, variances are
+        balanced, too. A higher degree brings the rows closer to the target, but lowers
+        the effective sample size.
     interactions : bool, default=False
-        Whether to balance also the means of products of two columns. These are
-        covariances of numbers and joint shares of categories.
+        Whether to balance the means of products of two columns, too. For two numeric
+        columns, this balances the covariance; for two categories, the joint shares.
     ridge : float, default=0.0
         Penalty :math:`\rho` on the multipliers :math:`\lambda`, in units of
-        standardised moments. With 0, the moments are met exactly, or the fit raises an
-        error. A larger ridge leaves a gap of :math:`\rho\lambda` and more effective
-        rows. Use a ridge if no weights can reach the target.
+        standardised moments. With 0, the moments are equal to the target, or the fit
+        raises an error. With a positive ridge, the moments differ from the target by
+        :math:`\rho\lambda`, and the effective sample size is larger. Use a ridge if no
+        weights can reach the target.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged. With a stabilizer, the moments
-        are no longer exact.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        With a stabilizer, the moments are no longer exact.
 
     Attributes
     ----------
@@ -88,28 +92,31 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         Largest distance between a weighted moment and the target, in standard
         deviations of the training rows.
     effective_sample_size_ : float
-        Number of equally weighted rows that contain as much information.
+        Number of equally weighted rows that contain as much information as the weighted
+        rows.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
     ValueError
-        In `fit`, if no weights have these moments (the message gives the gap and the
-        moment), if a column has one constant value in the rows and another in the
-        target, if there are as many moments as rows, or if values are missing.
+        In `fit`, if no weights give the moments of the target; the message names the
+        worst moment. Also if a column is constant in the training rows and its mean in
+        the target differs, if there are at least as many moments as rows, or if values
+        are missing.
 
     See Also
     --------
-    RakingWeighting : Exact shares of several categories, without rows of the target.
-    skweight.DensityRatioWeighting : Where more than the moments shifts.
+    RakingWeighting : Reaches known shares of categories; needs no rows of the target.
+    skweight.DensityRatioWeighting : For shifts that the moments do not describe.
 
     Notes
     -----
-    The dual is smooth and convex. Newton's method needs about ten passes over the rows,
-    each O(n d^2) for d moments. Rows with a value that the target never has get weight
-    zero. New rows outside the range of the training rows can get very large weights,
-    because the exponential grows fast; a `stabilizer` limits these weights.
+    The dual problem is smooth and convex. Newton's method needs about ten passes over
+    the rows; with d moments, a pass costs O(n d^2). A row gets weight zero if its
+    category never occurs in the target. New rows outside the range of the training rows
+    can get very large weights, because the exponential grows fast. A `stabilizer`
+    limits these weights.
 
     References
     ----------
@@ -183,8 +190,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         share = mass * self._moments.shown(X)
         if not share.any():
             raise ValueError(
-                "No training row that counts has values that the target shows, in all "
-                f"of the columns {say(list(self._moments.levels))}. {_REMEDY}"
+                "Each training row with a positive weight has a value that never "
+                "occurs in the target, in one of the columns "
+                f"{say(list(self._moments.levels))}. {_REMEDY}"
             )
         self._balance = balance(values, share / share.sum(), wanted, names, self.ridge)
         self.coef_ = self._balance.coef
@@ -222,9 +230,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         self._check_parameters()
         if not callable(statistics):
             raise TypeError(
-                "EntropyBalancingWeighting.fit_statistics takes a function that fills "
-                "sums by a pass over the rows, such as lambda sums: summarize(rows, "
-                f"sums, X=columns); got {type(statistics).__name__}."
+                "EntropyBalancingWeighting.fit_statistics takes a function that "
+                "adds all rows to the sums it receives, such as lambda sums: "
+                f"summarize(rows, sums, X=columns); got {type(statistics).__name__}."
             )
         refuse_stabilizer(self, "table")
         self._moments, wanted = moments_without_rows(self, self._target_share())
@@ -263,16 +271,18 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         check_number(self.ridge, name="ridge", low=0)
         if (self.X_target is None) == (self.moments is None):
             raise ValueError(
-                "EntropyBalancingWeighting needs rows of the target population or its "
-                "moments, one of the two. Pass EntropyBalancingWeighting(X_target), or "
+                "EntropyBalancingWeighting needs rows of the target population or "
+                "its moments, not both. Pass EntropyBalancingWeighting(X_target), "
+                "or pass "
                 "EntropyBalancingWeighting(moments={'age': 41.5, 'sex': {'f': 0.51, "
                 "'m': 0.49}})."
             )
         if self.moments is not None and (self.degree != 1 or self.interactions):
             raise ValueError(
-                "degree and interactions say which moments of X_target are taken; with "
-                "moments= they are given. Write {column: [mean, mean of squares]} for "
-                "powers, and leave degree and interactions as they are."
+                "degree and interactions choose moments of X_target, so they have "
+                "no effect with moments=. For powers, pass "
+                "{column: [mean, mean of squares]}, and leave degree and "
+                "interactions at their defaults."
             )
 
     @classmethod
@@ -287,11 +297,11 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 
 
 class Balance(NamedTuple):
-    """The solution: multipliers of standardised moments, and moments at an edge.
+    """The solution: multipliers of standardised moments, and conditions on rows.
 
-    ``edges`` are pairs of a moment and a value: the smallest or largest value of the
-    rows. In the target, every row has this value, so all training rows with another
-    value get weight zero.
+    A mean in the target may equal the smallest or largest value of the training rows.
+    Then only training rows with this value can have a positive weight. ``edges`` lists
+    such moments with their value.
     """
 
     coef: np.ndarray
@@ -310,11 +320,11 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """Raised if no weights have the moments of the target; the dual has no minimum."""
+    """The dual has no minimum, because no weights give the moments of the target."""
 
 
 class _Dual:
-    """``log sum b exp(z'l)`` of standardised moments z, minus those of the target."""
+    """The dual ``log sum b exp(z'l)``; z are standardised distances to the target."""
 
     def __init__(self, z, share, lowest):
         self.z, self.share, self.lowest = z, share, lowest
@@ -357,7 +367,7 @@ class _Bounded:
 def balance(values, share, wanted, names, ridge=0.0):
     """Return the weights closest to `share` that give `values` the wanted mean.
 
-    A row may represent several identical rows; `share` is then the total of these rows.
+    A row may represent several identical rows; its `share` is then their total share.
 
     Parameters
     ----------
@@ -380,7 +390,8 @@ def balance(values, share, wanted, names, ridge=0.0):
     values, share = values[counts], share[counts]
     edges = []
     while not ridge:
-        # A moment at its edge removes rows, and then another moment may be at its edge.
+        # Each such moment removes rows. The remaining rows have a smaller range, so the
+        # target may now equal the smallest or largest value of another moment.
         further = _find_edges(values, share, wanted, names)
         if not further:
             break
@@ -388,9 +399,9 @@ def balance(values, share, wanted, names, ridge=0.0):
         kept = _on_edges(values, further)
         if not kept.any():
             raise ValueError(
-                f"The target has {_say_all(names, wanted, edges)}, which is the end of "
-                "what the training rows have, and no row is at all these ends. "
-                f"{_REMEDY}"
+                f"The target has {_say_all(names, wanted, edges)}. Each of these "
+                "means is the smallest or largest value in the training rows, and "
+                f"no row has all of these values. {_REMEDY}"
             )
         values, share = values[kept], share[kept]
     share = share / share.sum()
@@ -411,23 +422,23 @@ def balance(values, share, wanted, names, ridge=0.0):
 
 
 _REMEDY = (
-    "Collect such rows, drop the column or lower degree, or set ridge=0.01, which "
-    "comes as close as it can."
+    "Collect rows that are closer to the target, drop the column, lower degree, or "
+    "set ridge=0.01, which accepts the closest weights."
 )
 
 
 def balance_in_passes(passes, names, ridge, *, given):
-    """Return the solution for rows that are read in passes, and the last sums.
+    """Return the solution, and the sums of the last pass over the rows.
 
-    `given` is true if the user listed all values of the target. Rows with other values
-    then raise an error; otherwise these rows get weight zero.
+    `given` is true if the user passed the shares of all values. Then a row with another
+    value raises an error. Otherwise, such a row gets weight zero.
     """
     sums, wanted = passes.start(), passes.origin
     if given and sums["mass"] < sums["total"] * (1 - 1e-12):
         raise ValueError(
-            f"{1 - sums['mass'] / sums['total']:.2%} of the weight has values of which "
-            "the target shares say nothing. Give each value a share; 0 leaves its rows "
-            "out."
+            f"{1 - sums['mass'] / sums['total']:.2%} of the total weight belongs to "
+            "rows with values that have no share in the target. Give every value a "
+            "share; rows with a value of share 0 are left out."
         )
     away = sums["mean"] / sums["mass"]
     centre = wanted + away
@@ -441,8 +452,8 @@ def balance_in_passes(passes, names, ridge, *, given):
         if beyond.any():
             moment = int(np.flatnonzero(beyond)[0])
             raise ValueError(
-                f"The target has a mean of {names[moment]} at an end of what the "
-                f"training rows have, or beyond it. {_REMEDY}"
+                f"The mean of {names[moment]} in the target is not strictly between "
+                f"the smallest and the largest value of the training rows. {_REMEDY}"
             )
         passes.lowest = np.log(sums["lightest"] / sums["mass"]) - 1e-6
     passes.per_sd = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)
@@ -481,21 +492,22 @@ def _minimum(dual, names, ridge):
 
 
 def _refuse(dual, names):
-    """Return a message that says how far the target is out of reach."""
+    """Raise an error that says how far the closest weights are from the target."""
     start = np.zeros(len(names))
     pulled = Ridge(dual, _FAR * np.eye(start.size), start)
     gap = pulled.objective.slopes(newton(pulled, start))[0]
     worst = int(np.argmax(np.abs(gap)))
-    apart = "" if gap.size == 1 else f", and {np.sqrt(gap @ gap):.2g} over all moments"
+    over_all = f" (distance over all moments: {np.sqrt(gap @ gap):.2g})"
+    apart = "" if gap.size == 1 else over_all
     raise ValueError(
-        "No weights of the training rows have the moments of the target: the closest "
-        f"ones leave {names[worst]} {abs(gap[worst]):.2g} standard deviations too "
-        f"{'high' if gap[worst] > 0 else 'low'}{apart}. {_REMEDY}"
+        "No weights give the training rows the moments of the target. With the "
+        f"closest weights, {names[worst]} is still {abs(gap[worst]):.2g} standard "
+        f"deviations too {'high' if gap[worst] > 0 else 'low'}{apart}. {_REMEDY}"
     )
 
 
 def _find_edges(values, share, wanted, names):
-    """Return the moments at an end of their range; raise if a moment is outside."""
+    """Return moments whose target is the smallest or largest value of the rows."""
     edges = []
     low, high = values.min(axis=0), values.max(axis=0)
     margin = _rounding(np.maximum(np.abs(low), np.abs(high)))
@@ -507,10 +519,11 @@ def _find_edges(values, share, wanted, names):
             centre = np.average(values[:, moment], weights=share)
             spread = np.average((values[:, moment] - centre) ** 2, weights=share)
             raise ValueError(
-                f"The target has a mean of {names[moment]} that no weights of the "
-                f"training rows can have: it is {short / np.sqrt(spread):.2g} standard "
-                f"deviations {'below' if at_low[moment] else 'above'} all of them. "
-                f"{_REMEDY}"
+                "No weights can give the training rows the mean that "
+                f"{names[moment]} has in the target: it is "
+                f"{short / np.sqrt(spread):.2g} standard deviations "
+                f"{'below' if at_low[moment] else 'above'} the value of every "
+                f"training row. {_REMEDY}"
             )
         edges.append((int(moment), float(end)))
     return edges
@@ -537,16 +550,17 @@ def _check_constant(varies, centre, wanted, size, names):
     if off.any():
         moment = int(np.flatnonzero(off)[0])
         raise ValueError(
-            f"{names[moment]} is the same in every training row that counts, and "
-            f"another in the target ({wanted[moment] - centre[moment]:+g}): no weights "
-            f"can change that. {_REMEDY}"
+            f"{names[moment]} has the same value in every training row with a "
+            "positive weight, but its mean in the target differs by "
+            f"{wanted[moment] - centre[moment]:+g}. No weights can change that. "
+            f"{_REMEDY}"
         )
 
 
 def _check_choice_left(n_moments, n_rows):
     if n_moments and n_moments >= n_rows:
         raise ValueError(
-            f"There are {n_moments} moments to meet and {n_rows} training rows that "
-            "can have a weight, which leaves no choice of weights. Balance fewer "
-            "columns, lower degree, or set ridge=0.01."
+            f"There are {n_moments} moments to balance, but only {n_rows} training "
+            "rows that can get a weight. Use fewer columns, a lower degree, or "
+            "ridge=0.01."
         )

@@ -1,4 +1,4 @@
-"""Strategies whose weights are given, in a column of X or by a function."""
+"""Strategies whose weights the user supplies, in a column of X or by a function."""
 
 import numpy as np
 
@@ -10,29 +10,29 @@ from skweight.weighting._base import BaseWeighting
 class ColumnWeighting(BaseWeighting):
     r"""Take the weights from a column of X, which the estimator never sees.
 
-    A weight in a column stays with its row: through ``train_test_split``, through any
-    cross-validation and any search, with or without metadata routing. Use it for
-    survey, exposure or frequency weights, and for weights computed elsewhere.
-    :class:`~skweight.WeightedClassifier` drops the column before its estimator is
-    fitted, and in `predict` if X still contains the column.
+    A weight in a column stays with its row in ``train_test_split``, in any
+    cross-validation and in any search, with or without metadata routing. Use this
+    strategy for survey, exposure or frequency weights, and for weights that you
+    computed elsewhere. :class:`~skweight.WeightedClassifier` drops the column before
+    its estimator is fitted, and in `predict` if X still contains the column.
 
     .. math:: w_i \propto X_{i,\text{column}}
 
     Parameters
     ----------
     column : str, int, callable or metadata
-        Name of a DataFrame column; position in an array (negative positions count from
-        the end); a callable of X; or ``metadata("name")``, an array that is passed to
-        `fit`.
+        Where the weights are: the name of a DataFrame column, the position of a column
+        (negative positions count from the end), a callable that computes the weights
+        from X, or ``metadata("name")`` for an array that is passed to `fit`.
     role : {"population", "emphasis"}, default="population"
         Meaning of the numbers. ``"population"``: how many rows of the population the
         row stands for. ``"emphasis"``: how strongly training should count the row.
     drop : bool, default=True
         Whether the column is hidden from the estimator and from other strategies.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -90,15 +90,15 @@ class FunctionWeighting(BaseWeighting):
     Parameters
     ----------
     func : callable
-        ``func(X, y) -> array-like of shape (n_samples,)``. A module-level function
-        keeps the strategy picklable; a lambda does not.
+        ``func(X, y) -> array-like of shape (n_samples,)``. A module-level function can
+        be pickled with the strategy; a lambda cannot.
     role : {"emphasis", "population"}, default="emphasis"
         Meaning of the numbers. ``"emphasis"``: how strongly training should count a
         row. ``"population"``: how many rows of the population the row stands for.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -115,8 +115,8 @@ class FunctionWeighting(BaseWeighting):
 
     See Also
     --------
-    ColumnWeighting : Weights that are a column of X already.
-    BaseWeighting : Base class of strategies that learn or have parameters to tune.
+    ColumnWeighting : Uses weights that are already a column of X.
+    BaseWeighting : Base class for strategies that learn or have parameters.
 
     Notes
     -----

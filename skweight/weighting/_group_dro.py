@@ -1,4 +1,4 @@
-"""Group weights from out-of-fold losses: distributionally robust over groups."""
+"""Group weights from out-of-fold losses (distributionally robust optimization)."""
 
 import numpy as np
 
@@ -13,12 +13,14 @@ _SMALLEST_PROBABILITY = 1e-7
 class GroupDROWeighting(BaseModelWeighting):
     r"""Find the group weights that give the worst group the lowest loss.
 
-    Hard groups get more weight than groups that are only rare. Each round fits with the
-    present weights and computes the out-of-fold loss of every group. The result is the
-    mean of the weights over the rounds. First try :class:`GroupBalancedWeighting`,
-    which is nearly as good and needs one fit. Groups with many wrong labels look hard,
-    too; ``reference="per_group"`` subtracts the loss that no model could avoid. Role:
-    emphasis.
+    The method is group DRO (distributionally robust optimization). Groups with a high
+    loss get more weight; groups that are only rare do not. In each round, models are
+    fitted with the present weights, and the out-of-fold loss of every group is
+    computed. The result is the mean of the weights over the rounds. First try
+    :class:`GroupBalancedWeighting`, which is nearly as good and needs one fit. A group
+    with many wrong labels also has a high loss; ``reference="per_group"`` subtracts the
+    part of the loss that no model can avoid. The role of the weights is emphasis: only
+    training uses them.
 
     .. math::
 
@@ -26,22 +28,26 @@ class GroupDROWeighting(BaseModelWeighting):
         w_i = \frac{n}{n_{g(i)}} \, \frac{1}{T} \sum_{t=1}^{T} q_{g(i)}^{(t)}
 
     with :math:`L_g` the mean out-of-fold log loss of group g. :math:`R_g` is the loss
-    of the reference model of group g, or zero without a reference.
+    of the reference model of group g; without a reference, it is zero.
 
     Parameters
     ----------
     groups : str, int, callable, metadata, or list of these
-        Group of each row: a column of X by name or position, a callable of X, or
-        ``metadata("segment")``. With a list, each combination of values is a group.
+        Where the group of each row is: the name or position of a column of X, a
+        callable that computes the groups from X, or ``metadata("segment")`` for an
+        array that is passed to `fit`. With a list, each combination of values is a
+        group.
     by_label : bool, default=True
-        Whether the groups of the formula are combinations of group and label.
+        Whether rows of a group with different labels form separate groups in the
+        formula.
     reference : None or "per_group", default=None
-        ``"per_group"``: the loss of a model fitted on the group alone, with balanced
-        labels if `by_label` is true. The result then minimises the largest excess loss,
-        as in DoReMi.
+        With ``"per_group"``, the reference loss of a group comes from a model that is
+        fitted on this group alone, with balanced labels if `by_label` is true. The
+        result then minimises the largest difference to the reference loss, as in
+        DoReMi.
     n_rounds : int, default=10
-        Number T of rounds. Raising it finds better weights, at the cost of k fits per
-        round.
+        Number T of rounds. More rounds find better weights; each round costs one fit
+        per fold.
     step : float, default=1.0
         Step size :math:`\eta`: how fast weights change with the losses. Raise the step
         if there are few rounds.
@@ -50,28 +56,29 @@ class GroupDROWeighting(BaseModelWeighting):
         If False, the estimator may learn from these columns, and X must contain them at
         prediction.
     estimator : classifier, default=None
-        The model that computes the probabilities. None is the estimator of the
-        :class:`~skweight.WeightedClassifier`.
+        The model that computes the out-of-fold probabilities. None means the estimator
+        of the :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds if `fit_weigh` is called directly. The number is reduced if a
-        class has fewer rows. In the fit of a classifier, the ``cv`` of the classifier
-        is used.
+        Number of folds if `fit_weigh` is called directly. Fewer folds are used if a
+        class has fewer rows than folds. In the fit of a
+        :class:`~skweight.WeightedClassifier`, the ``cv`` of that classifier is used.
     n_jobs : int or None, default=None
         Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds. Folds that follow from the content of the rows need no seed.
+        Seed of the random split into folds. No seed is needed if the rows alone
+        determine the folds.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     groups_ : list
-        Groups of the formula. A group is a tuple if several columns, or columns and the
-        label, define it.
+        Groups of the formula. A group is a tuple if several columns define the group,
+        or if the label is part of the group.
     group_share_ : ndarray of shape (n_groups,)
         Mean of :math:`q_g` over the rounds.
     loss_ : ndarray of shape (n_rounds, n_groups)
@@ -81,13 +88,14 @@ class GroupDROWeighting(BaseModelWeighting):
     n_fits_ : int
         Number of models fitted for the weights.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
     ValueError
         In `fit`, if there is no model, if a row has no group, or if a group has fewer
-        than two rows of positive weight, so that no held-out loss exists.
+        than two rows of positive weight. A held-out loss cannot be computed for such a
+        group.
     TypeError
         In `fit`, if the model has no `predict_proba`.
 
@@ -97,10 +105,10 @@ class GroupDROWeighting(BaseModelWeighting):
 
     Notes
     -----
-    ``n_rounds * k`` fits, and k more per group as references. The mean of the weights
-    over the rounds converges; the weights of the last round do not. The losses are
-    out-of-fold, because on its training rows a flexible model has a loss of zero for
-    every group.
+    With k folds, the strategy needs ``n_rounds * k`` fits, and k more fits per group
+    for references. The mean of the weights over the rounds converges; the weights of
+    the last round do not. The losses are out-of-fold losses, because a flexible model
+    has a loss near zero on its training rows in every group.
 
     References
     ----------
@@ -212,9 +220,9 @@ class GroupDROWeighting(BaseModelWeighting):
         few = [group for group, n in zip(self.groups_, n_rows, strict=True) if n < 2]
         if few:
             raise ValueError(
-                f"{self._name} holds out rows of every group, and {say(few)} have "
-                "fewer than two rows that count. Merge them with others, or set "
-                "by_label=False."
+                f"{self._name} needs held-out rows of every group, but the groups "
+                f"{say(few)} have fewer than two rows with a positive weight. Merge "
+                "these groups with other groups, or set by_label=False."
             )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Weights by group: every group gets the same total weight."""
+"""Weights by group, such as the same total weight for every group."""
 
 import numpy as np
 import pandas as pd
@@ -18,17 +18,20 @@ from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import BaseWeighting
 
-# Limit of a warning: the weight, in average rows, of a row that is alone in its cell.
+# A warning is given if the only row of a cell has more than this weight, in multiples
+# of the mean weight.
 _MANY_ROWS = 10
 
 
 class GroupWeighting(BaseWeighting):
     """Base class of strategies with one weight per group, or per group and label.
 
+    A cell is a combination of group and label, or a group if `needs_classes` is False.
     A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``.
-    ``masses`` are the total ``sample_weight`` of each cell; the method returns the raw
-    weight of each cell. Both arrays have shape (n_groups, n_classes), or (n_groups, 1)
-    if `needs_classes` is False. Returned values for cells without rows are ignored.
+    This method receives the total ``sample_weight`` of each cell, and returns the
+    weight of a row in each cell, on any scale. Both arrays have shape (n_groups,
+    n_classes), or (n_groups, 1) if `needs_classes` is False. Returned values for cells
+    without rows are ignored.
 
     Attributes
     ----------
@@ -76,7 +79,7 @@ class GroupWeighting(BaseWeighting):
 
     def _raw(self, X, y, **metadata):
         groups = self._read(X, metadata)
-        # Created in every call, because not every strategy can store an index.
+        # The index is built in every call, because a subclass may set `groups_` itself.
         index = pd.Index(self.groups_, dtype=object)
         if groups.nlevels > 1:
             index = pd.MultiIndex.from_tuples(self.groups_)
@@ -84,15 +87,16 @@ class GroupWeighting(BaseWeighting):
         if (rows < 0).any():
             unknown = self._read(X, metadata)[rows < 0].unique()
             raise ValueError(
-                f"{self._name}.weigh does not know the groups {say(list(unknown))}; it "
-                f"was fitted on {say(self.groups_)}. Fit it on rows of every group."
+                f"{self._name}.weigh got the unknown groups {say(list(unknown))}; "
+                f"the strategy was fitted on the groups {say(self.groups_)}. Fit it "
+                "on rows of every group."
             )
         columns = 0
         if self.needs_classes:
             if y is None:
                 raise ValueError(
-                    f"{self._name}.weigh needs y: its weights depend on group and "
-                    "class of a row. Pass weigh(X, y)."
+                    f"{self._name}.weigh needs the labels y, because the weight of a "
+                    "row depends on its group and its class. Call weigh(X, y)."
                 )
             columns = positions_of(y, self.classes_, owner=f"{self._name}.weigh")
         weights = self.cell_weight_[rows, columns]
@@ -101,8 +105,8 @@ class GroupWeighting(BaseWeighting):
             first = int(np.flatnonzero(empty)[0])
             cell = self._say_cell(rows[first], columns, first)
             raise ValueError(
-                f"{self._name}.weigh met {cell}, of which no training row was. "
-                "Fit it on rows of every combination."
+                f"{self._name}.weigh got a row of {cell}, but there was no such "
+                "training row. Fit the strategy on rows of every combination."
             )
         return weights
 
@@ -122,10 +126,11 @@ class GroupWeighting(BaseWeighting):
         weights = np.where(heavy, self.cell_weight_, 0.0)
         group, column = np.unravel_index(np.argmax(weights), weights.shape)
         warn(
-            f"A single row stands for "
-            f"{self._say_cell(group, np.array([column]), 0)}, and counts as "
-            f"{weights.max():.0f} average rows; {np.count_nonzero(heavy)} such rows in "
-            "all. Merge rare groups, lower strength, or set stabilizer=10.",
+            "Only a single row belongs to "
+            f"{self._say_cell(group, np.array([column]), 0)}, and it gets the weight "
+            f"of {weights.max():.0f} average rows. There are "
+            f"{np.count_nonzero(heavy)} such rows in all. Merge rare groups, lower "
+            "strength, or set stabilizer=10.",
             DegenerateWeightsWarning,
         )
 
@@ -136,36 +141,41 @@ class GroupWeighting(BaseWeighting):
 class GroupBalancedWeighting(GroupWeighting):
     r"""Give every group, or every group and label, the same total weight.
 
-    For a model that must also be good on small groups, such as one hospital or one
-    dialect. One fit with these weights is nearly as good as group DRO with 26 to 51
-    fits, and better than all methods that do not use groups. Choose the strength by
-    :func:`~skweight.metrics.worst_group_scorer`. The aim is a low loss in the worst
-    group. Equal decision rates are a different aim, and balancing can make these rates
-    less equal; see :class:`ReweighingWeighting`. Role: emphasis.
+    Use this strategy if the model must also be good on small groups, such as a hospital
+    or a dialect. In our benchmarks, one fit with these weights was nearly as good as
+    group DRO with 26 to 51 fits, and better than all methods that do not use groups.
+    Choose the strength by :func:`~skweight.metrics.worst_group_scorer`. The aim is a
+    low loss in the worst group. The strategy does not aim at equal decision rates, and
+    may even make them less equal; see :class:`ReweighingWeighting`. The role of the
+    weights is emphasis: only training uses them.
 
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
 
-    for C cells of group g and class c with weighted counts :math:`n_{gc}`.
+    where :math:`n_{gc}` is the weighted count of the cell of group g and class c, and C
+    is the number of cells.
 
     Parameters
     ----------
     groups : str, int, callable, metadata, or list of these
-        Group of each row: a column of X by name or position, a callable of X, or
-        ``metadata("segment")``. With a list, each combination of values is a group.
+        Where the group of each row is: the name or position of a column of X, a
+        callable that computes the groups from X, or ``metadata("segment")`` for an
+        array that is passed to `fit`. With a list, each combination of values is a
+        group.
     by_label : bool, default=True
-        Whether cells are combinations of group and label. With True, group and label
-        become independent, so features that reveal only the group help less. Use False
-        for regressors.
+        Whether cells are combinations of group and label. If True, group and label
+        become independent, so the model gains less from features that only reveal the
+        group. Use False for regressors.
     strength : float, default=1.0
-        0 is no weighting, 1 full balance. Above 1, rare cells dominate.
+        0 means no weighting, 1 means full balance. Above 1, rare cells get more total
+        weight than frequent cells.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
         If False, the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -177,7 +187,7 @@ class GroupBalancedWeighting(GroupWeighting):
         Weight of a row of each cell, with mean one over the training rows. NaN for a
         cell without rows. There is one column if `by_label` is False.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -192,12 +202,12 @@ class GroupBalancedWeighting(GroupWeighting):
     See Also
     --------
     ReweighingWeighting : Makes group and label independent, for parity.
-    GroupDROWeighting : Finds the group weights by out-of-fold losses.
-    skweight.BalancedWeighting : The same for the classes alone.
+    GroupDROWeighting : Finds group weights by out-of-fold losses.
+    skweight.BalancedWeighting : Balances the classes and ignores groups.
 
     Notes
     -----
-    O(n log n) for the labels of the groups. C counts only cells with rows.
+    Finding the groups takes O(n log n) time. C counts only cells with rows.
 
     References
     ----------

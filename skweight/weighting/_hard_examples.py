@@ -11,13 +11,14 @@ from skweight.weighting._noise import confident_labels
 
 
 class HardExampleWeighting(BaseModelWeighting):
-    r"""Emphasise rows that a first model gets wrong ("just train twice").
+    r"""Give more weight to rows that a first model gets wrong ("just train twice").
 
-    For groups that matter but are unknown. With known groups,
+    The strategy is meant for groups that matter but are unknown. With known groups,
     :class:`GroupBalancedWeighting` was better in every case we tried. This strategy
-    also emphasises rows with wrong labels. Without `noise_guard`, a model can become
-    worse than random (we saw an AUC of 0.29), so each fit warns. Use it as a last
-    resort, and evaluate it on held-out rows with verified labels. Role: emphasis.
+    also gives more weight to rows with wrong labels. Without `noise_guard`, a model can
+    become worse than random (we saw an AUC of 0.29), so each fit warns. Use this
+    strategy only if nothing else helps, and evaluate it on held-out rows with verified
+    labels. The role of the weights is emphasis: only training uses them.
 
     .. math::
 
@@ -27,27 +28,28 @@ class HardExampleWeighting(BaseModelWeighting):
     Parameters
     ----------
     factor : float, default=5.0
-        Weight of a row that the first model gets wrong; at least 1. With a larger
-        factor, fewer rows dominate the fit.
+        Weight of a row that the first model gets wrong; at least 1. With a large
+        factor, these few rows dominate the fit.
     noise_guard : bool, default=True
-        Whether rows keep the weight one if the model is confident of another label, as
-        defined in :class:`NoiseAwareWeighting`. These rows have wrong labels, or they
-        are the hardest examples; the model cannot distinguish the two cases.
+        Whether a row keeps the weight one if the model is confident that another label
+        is correct, see :class:`NoiseAwareWeighting`. Such a row may have a wrong label,
+        or it may be a very hard example. The model cannot distinguish the two cases.
     estimator : classifier, default=None
-        The model that computes the probabilities. None is the estimator of the
-        :class:`~skweight.WeightedClassifier`.
+        The model that computes the out-of-fold probabilities. None means the estimator
+        of the :class:`~skweight.WeightedClassifier`.
     cv : int, default=5
-        Number of folds if `fit_weigh` is called directly. The number is reduced if a
-        class has fewer rows. In the fit of a classifier, the ``cv`` of the classifier
-        is used.
+        Number of folds if `fit_weigh` is called directly. Fewer folds are used if a
+        class has fewer rows than folds. In the fit of a
+        :class:`~skweight.WeightedClassifier`, the ``cv`` of that classifier is used.
     n_jobs : int or None, default=None
         Number of models to fit in parallel if `fit_weigh` is called directly.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds. Folds that follow from the content of the rows need no seed.
+        Seed of the random split into folds. No seed is needed if the rows alone
+        determine the folds.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -58,7 +60,7 @@ class HardExampleWeighting(BaseModelWeighting):
     n_fits_ : int
         Number of models fitted for the weights.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -71,18 +73,19 @@ class HardExampleWeighting(BaseModelWeighting):
     Warns
     -----
     DegenerateWeightsWarning
-        In each fit. The warning says how many rows are emphasised, and their share of
+        In each fit. The warning says how many rows get more weight, and their share of
         the total weight.
 
     See Also
     --------
-    GroupBalancedWeighting : Where the groups are known.
-    NoiseAwareWeighting : The opposite: less weight for labels that a model doubts.
+    GroupBalancedWeighting : For known groups.
+    NoiseAwareWeighting : Gives less weight to labels that are probably wrong.
 
     Notes
     -----
-    The cost is k fits. If a calibrator or a threshold follows, k (k - 1) / 2 more fits
-    for pairs of folds are needed; without these fits, held-out scores would be wrong.
+    With k folds, the strategy needs k fits. If a calibrator or a threshold follows, k
+    (k - 1) / 2 more fits are needed, one for each pair of folds. Without them, the
+    weights would depend on labels of held-out rows, and held-out scores would be wrong.
 
     References
     ----------
@@ -137,15 +140,19 @@ class HardExampleWeighting(BaseModelWeighting):
         if self.noise_guard:
             doubtful = confident_labels(proba, codes, mass).doubtful
             guarded = mass @ (hard & doubtful) / mass.sum()
-            guard = f"{guarded:.1%} more look like wrong labels and are left at one"
+            guard = (
+                f"{guarded:.1%} more rows probably have wrong labels and keep the "
+                "weight one"
+            )
             hard &= ~doubtful
         self.hard_ = hard
         raw = np.where(hard, float(self.factor), 1.0)
         warn(
             f"{mass @ hard / mass.sum():.1%} of the rows are hard examples and get "
-            f"{mass @ (hard * raw) / (mass @ raw):.1%} of the training; {guard}. Where "
-            "hard rows are wrong labels the model learns those: compare with "
-            "weighting=None on held-out rows whose labels you trust.",
+            f"{mass @ (hard * raw) / (mass @ raw):.1%} of the training weight; "
+            f"{guard}. If hard rows have wrong labels, the model learns the wrong "
+            "labels. Compare with weighting=None on held-out rows whose labels you "
+            "trust.",
             DegenerateWeightsWarning,
         )
         return raw

@@ -1,4 +1,4 @@
-"""Weights for label shift: class frequencies of the target, from unlabelled rows."""
+"""Weights for label shift: class frequencies are estimated from unlabelled rows."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -16,24 +16,23 @@ from skweight.weighting._shift import SharedTarget
 
 METHODS = ("em", "bbse")
 
-# Largest standard error of a frequency. Above this limit, the frequency counts as
-# unknown. For comparison: a number that is uniform in [0, 1] has the standard deviation
-# 0.29.
+# A warning is given if the standard error of a frequency is above this limit. For
+# comparison: a random number that is uniform in [0, 1] has the standard deviation 0.29.
 LARGEST_ERROR = 0.2
-# Smallest likelihood within a row, relative to the largest of the row. Smaller values
-# are raised to this limit.
+# Likelihoods of a row are divided by the largest likelihood of the row. Results below
+# this limit are raised to the limit.
 _LEAST_LIKELY = 1e-100
 # Information below this limit counts as zero.
 _SMALLEST = 1e-9
 
 
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
-    r"""Weight classes so that they are as frequent as in an unlabelled target.
+    r"""Weight classes so that they are as frequent as in a target without labels.
 
-    For label shift: class frequencies differ in deployment, but the rows of each class
-    look the same (flu in winter, spam during a campaign). A classifier is fitted on the
-    training rows. The frequencies are estimated from its predictions for the rows of
-    the target:
+    Use this strategy for label shift: class frequencies differ in deployment, but the
+    rows within each class have the same distribution. Examples are flu in winter and
+    spam during a campaign. A classifier is fitted on the training rows. Its predictions
+    for the target rows give an estimate of the class frequencies:
 
     .. math:: w_k = p_{target}(k) / p_{source}(k)
 
@@ -44,24 +43,25 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         clones share them. If None, pass the rows to `fit` as ``X_target``.
     estimator : classifier, default=None
         Classifier that predicts the target rows. None is ``LogisticRegression()``. A
-        ``FrozenEstimator`` is not fitted again, and its scores are used as held-out
-        scores.
+        ``FrozenEstimator`` is not fitted again; its scores of the training rows are
+        treated as held-out scores.
     method : {"em", "bbse"}, default="em"
-        ``"em"``: the class frequencies with the largest likelihood, computed from
+        ``"em"`` computes the class frequencies with the largest likelihood, from
         calibrated probabilities of the target rows. This method is more accurate.
-        ``"bbse"``: the class frequencies that explain how often each class is
-        predicted, given the confusion matrix. This method needs only predicted labels.
+        ``"bbse"`` solves an equation: the confusion matrix times the class frequencies
+        gives the shares of the predicted labels. This method needs only predicted
+        labels.
     cv : int, default=5
-        Number of folds for held-out scores of the training rows, at least 2. The number
-        is reduced if a class has fewer rows.
+        Number of folds for held-out scores of the training rows, at least 2. Fewer
+        folds are used if a class has fewer rows than folds.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
@@ -72,26 +72,28 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     source_prior_ : ndarray of shape (n_classes,)
         Class frequencies of the training rows.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight per class; the mean over the training rows is one.
+        Weight of a row, for each class. The mean over the training rows is one.
     target_prior_error_ : ndarray of shape (n_classes,)
-        Standard errors of the estimated frequencies, from source and target rows
-        together. They are above 1 if the scores do not separate the classes.
+        Standard errors of the estimated frequencies. They include the random errors of
+        source and target rows. A value above 1 means that the scores do not separate
+        the classes.
     estimator_ : classifier
         Classifier fitted on all training rows.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no target, or if a class has a single row, so that no row
-        can be held out.
+        In `fit`, if there is no target. Also if a class has a single row, because no
+        row of this class can be held out.
 
     Warns
     -----
     OverlapWarning
         In `fit`, if the standard error of a frequency is above 0.2. This happens if the
-        confusion matrix is nearly singular or if the features do not predict the label.
+        confusion matrix is nearly singular, or if the features do not predict the
+        label.
 
     See Also
     --------
@@ -100,10 +102,11 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
 
     Notes
     -----
-    ``cv + 1`` fits of the classifier. Expectation maximisation needs calibrated
-    probabilities, so the scores are calibrated on held-out rows first. The likelihood
-    is concave in the frequencies, so the solution is unique. The confusion equation is
-    solved by least squares on the simplex of frequencies.
+    The strategy needs ``cv + 1`` fits of the classifier. The method "em" (expectation
+    maximisation) needs calibrated probabilities, so the scores are first calibrated on
+    held-out rows. The likelihood is concave in the frequencies, so the solution is
+    unique. The method "bbse" solves its equation by least squares, under the condition
+    that frequencies are not negative and sum to one.
 
     References
     ----------
@@ -181,8 +184,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         classes, codes = encode_labels(y)
         if classes.size < 2:
             raise ValueError(
-                f"LabelShiftWeighting needs rows of at least 2 classes; y has the one "
-                f"class {classes[0]!r}."
+                "LabelShiftWeighting needs rows of at least 2 classes; y contains "
+                f"only the class {classes[0]!r}."
             )
         fitted = self._cross_fit(X, y, sample_weight, classes)
         self.estimator_ = fitted.model
@@ -203,7 +206,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         return weights
 
     def _solve_confusion(self, held, target, codes, weight, n_classes):
-        """Set the frequencies that explain the predicted labels, and their errors."""
+        """Estimate the frequencies from predicted labels, with standard errors."""
         predicted = predicted_codes(held)
         confusion, squares = np.zeros((2, n_classes, n_classes))
         np.add.at(confusion, (predicted, codes), weight)
@@ -224,13 +227,13 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         error = self.target_prior_error_[worst]
         if error > LARGEST_ERROR:
             warn(
-                f"The frequency of class {plain(self.classes_[worst])!r} in the target "
-                "can hardly be found: it is estimated at "
+                f"The frequency of class {plain(self.classes_[worst])!r} in the "
+                "target is very uncertain: the estimate is "
                 f"{self.target_prior_[worst]:.2f} with a standard error of "
-                f"{min(error, 9.99):.2g}, since the scores "
-                "tell this class from the others too rarely. Use an estimator that "
-                "tells the classes apart, more rows, or merge classes that look alike; "
-                "or state known frequencies by PriorWeighting.",
+                f"{min(error, 9.99):.2g}. The scores do not separate this class well "
+                "from other classes. Use a better estimator or more rows, or merge "
+                "classes that look alike. If you know the frequencies, use "
+                "PriorWeighting.",
                 OverlapWarning,
             )
 
@@ -252,8 +255,9 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         frozen = isinstance(estimator, FrozenEstimator)
         if not frozen and np.unique(y, return_counts=True)[1].min() < 2:
             raise ValueError(
-                "LabelShiftWeighting holds out rows of every class, and one class has "
-                "a single row. Collect more rows of it, or merge it with another."
+                "LabelShiftWeighting needs held-out rows of every class, but one "
+                "class has a single row. Collect more rows of this class, or merge "
+                "it with another class."
             )
         seed = rng.randint(2**31 - 1)
         return cross_fit_scores(
@@ -268,7 +272,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         )
 
     def _calibrated(self, held, target, y, weight, classes):
-        """Return probabilities of the target that are calibrated on the source."""
+        """Return target probabilities, calibrated on held-out scores of the source."""
         two = classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         calibrator.fit(held, y, sample_weight=weight, classes=classes)
@@ -291,8 +295,8 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
     """Return the class frequencies that maximise the likelihood of probabilities.
 
     The likelihood of a row is proportional to a sum over the classes: probability of
-    the class times new frequency, divided by old frequency. To maximise it is the
-    problem of mixture proportions.
+    the class times its new frequency, divided by its old frequency. The solver for
+    proportions of a mixture maximises the product of these sums.
     """
     present = prior > 0
     A = in_reach(proba[:, present] / prior[present])
@@ -303,10 +307,10 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 
 
 def in_reach(likelihoods):
-    """Return likelihoods of rows whose squares do not overflow or vanish.
+    """Return scaled likelihoods, so that their squares do not overflow or become zero.
 
-    Only the ratios within a row matter. This function changes these ratios only if a
-    class of almost no weight makes some of them huge.
+    Only the ratios within a row matter. A class of almost zero weight can make ratios
+    extremely large; only such ratios are changed.
     """
     if likelihoods.max() < 1 / _LEAST_LIKELY:
         return likelihoods
@@ -318,9 +322,9 @@ def in_reach(likelihoods):
 def error_of_mixture(proba, prior, frequencies, weight):
     """Return the standard errors of the frequencies of a mixture.
 
-    The errors follow from the information per row of the target. The calibration was
-    learned from the source and adds an error. Therefore the formula uses 1 / (1 /
-    n_target + 1 / n_source) as the number of rows.
+    The errors are computed from the Fisher information per target row. The calibration
+    was learned on the source rows and adds an error. Therefore the number of rows in
+    the formula is 1 / (1 / n_target + 1 / n_source).
     """
     present = np.flatnonzero(prior > 0)
     errors = np.zeros(prior.size)
@@ -328,8 +332,7 @@ def error_of_mixture(proba, prior, frequencies, weight):
         return errors
     A = in_reach(proba[:, present] / prior[present])
     A /= np.maximum(A @ frequencies[present], _LEAST_LIKELY)[:, None]
-    # Coordinates on the simplex: all frequencies except one, because frequencies sum to
-    # one.
+    # Frequencies sum to one, so all frequencies except one are free parameters.
     base = int(np.argmax(frequencies[present]))
     free = np.delete(np.arange(present.size), base)
     slopes = A[:, free] - A[:, [base]]
@@ -345,21 +348,20 @@ def error_of_mixture(proba, prior, frequencies, weight):
 def error_of_confusion(confusion, n_source, frequencies, n_target):
     """Return the standard errors of frequencies that solve the confusion equation.
 
-    The delta method is applied to the predicted shares of the target and to every
-    column of the matrix.
+    The delta method combines the random errors of the predicted shares in the target
+    and of every column of the confusion matrix.
     """
 
     def spread(p, n):
         return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
 
-    # Add one row, spread over all cells: an empty cell in the sample may have a small
-    # true share.
+    # One row is added, spread over all cells, because the true share of an empty cell
+    # may be positive.
     confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
     noise = spread(confusion @ frequencies, n_target)
     for k, share in enumerate(frequencies):
         noise = noise + share**2 * spread(confusion[:, k], n_source[k])
-    # Frequencies sum to one, so one class follows from the others, in rows and in
-    # columns.
+    # Frequencies sum to one, so one class is left out in rows and in columns.
     slopes = (confusion[:, :-1] - confusion[:, [-1]])[:-1]
     left, values, right = np.linalg.svd(slopes)
     inverse = (right.T / np.maximum(values, _SMALLEST)) @ left.T

@@ -1,7 +1,7 @@
-"""The input of strategies that weigh by class when the rows are not in memory.
+"""The sums from which strategies can learn if the rows do not fit into memory.
 
-The strategies accept any object with the classes and their masses. So this package does
-not import ``skweight.scale``, where masses are counted.
+The strategies accept any object that has classes and the total weight of each class.
+Therefore this package need not import ``skweight.scale``, which computes these sums.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ def rows_of_cells(statistics, weighting):
     refuse_stabilizer(weighting, "cell")
     if weighting.needs_classes and not statistics.by_label:
         raise ValueError(
-            f"{name} looks at the labels: count them as well, with "
+            f"{name} needs the labels, too. Count them with "
             f"CellMasses({statistics.columns!r}, by_label=True)."
         )
     if not statistics.n_rows_:
@@ -43,8 +43,9 @@ def refuse_stabilizer(weighting, what):
     if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
         same = f": all rows of a {what} weigh the same" if what != "table" else ""
         raise ValueError(
-            "A stabilizer looks at the weights of all rows, which sums do not know. "
-            f"Fit {type(weighting).__name__} without one{same}."
+            "A stabilizer needs the weights of all rows, but only sums are "
+            f"available here. Fit {type(weighting).__name__} without a "
+            f"stabilizer{same}."
         )
 
 

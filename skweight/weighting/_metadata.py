@@ -14,8 +14,8 @@ from skweight._utils.lookup import fit_takes
 def asks_for(weighting, name):
     """Return whether a strategy's fit takes the row-wise array of that name.
 
-    The name is an argument of the strategy's `fit`. Or the user chose the name, and
-    then the metadata routing of the strategy contains the name.
+    A strategy takes an array if its `fit` has an argument of this name, or if its
+    metadata routing requests the name.
     """
     if fit_takes(weighting, name):
         return True
@@ -36,7 +36,7 @@ def route_to_factors(product, factors):
 
 
 def sort_metadata(product, factors, metadata):
-    """Return for each factor of a product the metadata that it requests."""
+    """Return a dict of the requested metadata for each factor of a product."""
     if metadata and get_config()["enable_metadata_routing"]:
         routed = process_routing(product, "fit", **metadata)
         return [

@@ -17,26 +17,27 @@ from skweight.weighting._base import BaseWeighting
 class BaseModelWeighting(BaseWeighting):
     """Base class of strategies that depend on a fitted model.
 
-    The model is either the estimator that uses the weights, or the parameter
-    `estimator` of the strategy. The strategy learns from out-of-fold probabilities of
-    the model. A subclass has the parameters ``estimator``, ``cv``, ``n_jobs`` and
-    ``random_state`` and implements ``_learn_from(fits, X, codes, mass, **metadata)``,
-    which returns the raw weights of the training rows:
+    The strategy learns from out-of-fold probabilities of a model. The model is the
+    parameter `estimator` of the strategy or, if that is None, the estimator that is
+    trained with the weights. A subclass has the parameters ``estimator``, ``cv``,
+    ``n_jobs`` and ``random_state`` and implements ``_learn_from(fits, X, codes, mass,
+    **metadata)``, which returns the raw weights of the training rows:
 
     - ``fits.proba(emphasis=None)`` is an array (n_samples, n_classes): the
-      probabilities of each row, from a model fitted without the fold of the row, with
-      the weights population x emphasis. Each call costs k fits, and ``fits.n_fits``
-      counts them;
+      probabilities of each row, from a model fitted without the fold of the row. The
+      models are fitted with the weights population x emphasis. Each call costs k fits,
+      and ``fits.n_fits`` counts the fits;
     - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` holds the
       population weights of the rows, or ones.
 
-    Weights that use labels would leak into held-out scores. In the fit of a
-    :class:`~skweight.WeightedClassifier`, the estimator of the classifier is the model.
-    If a calibrator or a threshold follows, ``_learn_from`` is called once more for each
-    fold. This call gets the rows outside the fold and ``fits.without(fold)``. The
-    models of ``fits.without(fold)`` are fitted neither on the fold nor on the row that
-    they predict. Set `by_row` to False if all rows of a group have the same weight,
-    because such a weight does not reveal the label of a row.
+    These weights depend on labels. In the fit of a
+    :class:`~skweight.WeightedClassifier` with a calibrator or a threshold, held-out
+    rows must not influence the weights that their models are trained with. Therefore
+    ``_learn_from`` is called once more for each fold, with the rows outside the fold
+    and ``fits.without(fold)``. The models of ``fits.without(fold)`` are fitted neither
+    on the fold nor on the row that they predict. Set `by_row` to False if all rows of a
+    group have the same weight. Such a weight does not reveal the label of a row, so the
+    additional calls are not needed.
 
     Attributes
     ----------
@@ -45,7 +46,7 @@ class BaseModelWeighting(BaseWeighting):
     n_fits_ : int
         Number of models fitted for the weights.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Examples
     --------
@@ -75,13 +76,14 @@ class BaseModelWeighting(BaseWeighting):
 
     def _learn(self, X, y, sample_weight, fits=None, **metadata):
         self.classes_, codes = encode_labels(y)
-        # A fold may lack some classes, but probabilities have a column for every class.
+        # The training rows of a fold may lack a class; probabilities still have its
+        # column.
         if fits is not None:
             self.classes_ = fits.classes
         if self.classes_.size < 2:
             raise ValueError(
-                f"{self._name} looks at a model of at least 2 classes; y has the one "
-                f"class {say(self.classes_[0])}."
+                f"{self._name} needs at least 2 classes; y contains only the class "
+                f"{say(self.classes_[0])}."
             )
         mass = np.ones(n_rows(X)) if sample_weight is None else sample_weight
         if fits is None:
@@ -101,8 +103,9 @@ class BaseModelWeighting(BaseWeighting):
         check_number(self.cv, name="cv", low=2)
         if self.estimator is None:
             raise ValueError(
-                f"{self._name} looks at a model and was given none. Give it one, such "
-                f"as {self._name}(estimator=LogisticRegression())."
+                f"{self._name} needs a model to compute the weights, but got none. "
+                "Pass a classifier, such as "
+                f"{self._name}(estimator=LogisticRegression())."
             )
         X = drop_columns(X, self.side_columns())
         folds, _ = make_folds(
@@ -125,9 +128,9 @@ class BaseModelWeighting(BaseWeighting):
 
     def _raw(self, X, y, **metadata):
         raise TypeError(
-            f"{self._name} weighs training rows by models that did not see them; rows "
-            "that were not in training have no such weight. Use the weights that "
-            "fit_weigh returns."
+            f"{self._name} computes the weight of a training row from models that "
+            "were not fitted on this row. New rows have no such weight. Use the "
+            "weights that fit_weigh returns."
         )
 
     def _learn_from(self, fits, X, codes, mass):

@@ -1,8 +1,8 @@
-"""Moments of a table: means of numbers, powers and products; shares of categories.
+"""Moments of a table: means of numbers, powers and products, and category shares.
 
-A moment is the mean of a product of factors. A factor is either a power of a number,
-centred at its mean in the target, or an indicator, which is one for a certain value of
-a column and zero for other values.
+A moment is the mean of a product of factors. A factor is either the power of a number,
+after its mean in the target has been subtracted, or an indicator. An indicator is one
+for a certain value of a column and zero for other values.
 """
 
 from math import comb
@@ -68,7 +68,7 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """The moments to balance, and the values that occur in the target.
+    """The moments to balance, and the values of categories that occur in the target.
 
     Parameters
     ----------
@@ -122,14 +122,15 @@ class Moments:
 
 
 class Reader:
-    """Columns of a table as numbers, or as positions among the values of a category."""
+    """Read columns of a table as numbers, or as positions in a list of categories."""
 
     def __init__(self, X, name="X"):
         if sparse.issparse(X):
             raise TypeError(
-                "EntropyBalancingWeighting balances a moment for every column, and "
-                f"{name} is a sparse matrix, which may have thousands. Pass the few "
-                "columns that matter as a table, or their moments= by position."
+                "EntropyBalancingWeighting does not take sparse matrices, because "
+                f"it balances a moment of every column, and {name} may have "
+                "thousands of columns. Pass a table with the few columns that "
+                "matter, or pass moments= with their positions."
             )
         self.X = X if hasattr(X, "shape") else np.asarray(X)
         self.name = name
@@ -153,9 +154,9 @@ class Reader:
         values = self.raw(column)
         if are_times(values):
             raise ValueError(
-                f"The column {column!r} of {self.name} holds times, which have no mean "
-                "or share to balance. Turn it into a number, such as days since a "
-                "date, or into a category, such as the month."
+                f"The column {column!r} of {self.name} contains times, and their "
+                "mean or shares cannot be balanced. Convert the column to a number, "
+                "such as days since a date, or to a category, such as the month."
             )
         if values.dtype.kind in "biuf":
             return True
@@ -171,16 +172,16 @@ class Reader:
             values = values.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"The column {column!r} of {self.name} was balanced by its mean, and "
-                f"holds values that are not numbers ({error}). Give shares instead: "
-                "moments={column: {value: share}}."
+                f"The mean of the column {column!r} of {self.name} cannot be "
+                f"balanced, because some values are not numbers ({error}). Pass "
+                f"shares instead: moments={{column: {{value: share}}}}."
             ) from error
         bad = np.count_nonzero(~np.isfinite(values))
         if bad:
             raise ValueError(
-                f"The column {column!r} of {self.name} is NaN or infinite in {bad} of "
-                f"{values.size} rows, and no mean can be balanced over gaps. Impute "
-                "it, or leave it out of the target."
+                f"The column {column!r} of {self.name} is NaN or infinite in {bad} "
+                f"of {values.size} rows, so its mean cannot be balanced. Impute the "
+                "values, or leave the column out of the target."
             )
         return values
 
@@ -196,12 +197,12 @@ class Reader:
 
 
 def moments_of_rows(X, X_target, share, *, degree, interactions):
-    """Return the moments for the rows of a target, and their values in the target.
+    """Return the moments of the rows of a target, and their means in the target.
 
     Parameters
     ----------
     X, X_target : array-like
-        Training rows, used only for their columns, and rows of the target.
+        Training rows, of which only the columns are used, and rows of the target.
     share : ndarray of shape (n_target,)
         Share of each row in the target.
     degree : int
@@ -228,7 +229,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
         by_column.append(factors)
     terms = [(factor,) for factors in by_column for factor in factors]
     if interactions:
-        # Products use only the first power of a number; `degree` adds higher powers.
+        # A product of two columns uses the numbers themselves, not their higher powers.
         bases = [
             [f for f in factors if getattr(f, "power", 1) == 1] for factors in by_column
         ]
@@ -261,8 +262,8 @@ def moments_given(X, means):
     """
     if not hasattr(means, "items") or not means:
         raise TypeError(
-            "moments must be a dict such as {'age': 41.5, 'sex': {'f': 0.51, 'm': "
-            f"0.49}}}}; got {means!r}."
+            "moments must be a dict, such as "
+            f"{{'age': 41.5, 'sex': {{'f': 0.51, 'm': 0.49}}}}; got {means!r}."
         )
     source = Reader(X)
     terms, wanted, levels = [], [], {}
@@ -320,9 +321,9 @@ def check_shares(shares, values, name):
     unknown = sorted(set(map(plain, values)) - set(checked), key=repr)
     if unknown:
         raise ValueError(
-            f"The column {name} has the values {say(unknown)}, of which the target "
-            f"shares say nothing; they name {say(list(checked))}. Give each value a "
-            "share; 0 leaves its rows out."
+            f"The column {name} has the values {say(unknown)}, but the target shares "
+            f"only contain {say(list(checked))}. Give every value a share; rows with "
+            "a value of share 0 are left out."
         )
     return {value: share / total for value, share in checked.items() if share > 0}
 
@@ -335,8 +336,8 @@ def _common_columns(source, target):
         unknown = [column for column in target.columns() if column not in known]
         if unknown:
             raise ValueError(
-                f"X_target has the columns {say(unknown)}, which X does not have; it "
-                f"has {say(known)}. Pass the features that both populations have."
+                f"X_target has the columns {say(unknown)}, but X has only the "
+                f"columns {say(known)}. Pass columns that both tables have."
             )
         return target.columns()
     if source.X.shape[1] != target.X.shape[1]:
@@ -351,18 +352,18 @@ def _common_columns(source, target):
 
 
 def _levels_of(column, shares, source):
-    """Return a factor for each value except one, and the list of all values.
+    """Return indicators of all values except one, and the list of all values.
 
-    Shares sum to one, so one of them follows from the others. The value without a
-    factor is the one with the largest share among the values of the training rows.
+    Shares sum to one, so one share follows from the others. The left-out value is the
+    value with the largest share, among values that occur in the training rows.
     """
     levels = tuple(sorted(shares, key=repr))
     there = set(pd.unique(source.categories(column)))
     if not there.intersection(levels):
         raise ValueError(
-            f"The column {column!r} has no value in both tables: it holds "
-            f"{say(sorted(there, key=repr))} in X and {say(levels)} in X_target. "
-            "Encode it in the same way in both, or drop it from X_target."
+            f"No value of the column {column!r} occurs in both tables: X has "
+            f"{say(sorted(there, key=repr))} and X_target has {say(levels)}. Encode "
+            "the column in the same way in both tables, or drop it from X_target."
         )
     reference = max(levels, key=lambda value: (value in there, shares[value]))
     factors = [

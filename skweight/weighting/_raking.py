@@ -16,10 +16,12 @@ _REACHED = 1e-10
 class RakingWeighting(BaseWeighting):
     r"""Weight rows so that several columns have exactly the known shares.
 
-    Raking is a standard tool of survey statistics. It uses the margins of a census ("51
-    % women, 22 % under 30"); no joint table is needed. Weights are multiplied column by
-    column until all margins hold. The odds ratios between columns stay the same. Role:
-    population.
+    Raking is a standard method of survey statistics. It needs only the known shares of
+    single columns, called margins, such as "51 % women" and "22 % under 30" from a
+    census. Shares of combinations are not needed. For one column after the other,
+    weights are multiplied by factors, until all margins hold. The odds ratios between
+    columns stay the same. The role of the weights is population: calibration,
+    thresholds and scores use them, too.
 
     .. math::
 
@@ -35,16 +37,17 @@ class RakingWeighting(BaseWeighting):
     tol : float, default=1e-12
         At convergence, shares differ from their margins by at most this value.
     max_iter : int, default=10_000
-        Largest number of sweeps; a sweep adjusts each margin once.
+        Largest number of sweeps; in a sweep, the weights are adjusted to each margin
+        once.
     drop : bool, default=False
         Whether the columns are hidden from the estimator and from other strategies. If
         False, the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged. With a stabilizer, the margins
-        are no longer exact.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        With a stabilizer, the margins are no longer exact.
 
     Attributes
     ----------
@@ -53,9 +56,9 @@ class RakingWeighting(BaseWeighting):
     n_iter_ : int
         Number of sweeps.
     gap_ : float
-        Largest distance of a share to its margin.
+        Largest difference between a share and its margin.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -66,8 +69,8 @@ class RakingWeighting(BaseWeighting):
 
     See Also
     --------
-    EntropyBalancingWeighting : Also for means of numbers and joint shares.
-    skweight.PriorWeighting : The same for the classes.
+    EntropyBalancingWeighting : Balances means of numbers and joint shares, too.
+    skweight.PriorWeighting : Weights the classes to known shares.
 
     Notes
     -----
@@ -127,8 +130,9 @@ class RakingWeighting(BaseWeighting):
         usable = (codes >= 0).all(axis=1) & (mass > 0)
         if not usable.any():
             raise ValueError(
-                "No row that counts has a positive share in every margin, so no row "
-                f"would be left. Look at the values with share 0 in {self.margins!r}."
+                "Every row with a positive weight has a value of share 0 in some "
+                "margin, so no row could get a weight. Check the values with share "
+                f"0 in {self.margins!r}."
             )
         cells, masses = _distinct(codes[usable], mass[usable], list(map(len, shares)))
         factors, self.n_iter_, self.gap_ = rake(
@@ -181,9 +185,9 @@ class RakingWeighting(BaseWeighting):
         missing = np.count_nonzero((codes < 0) & (mass > 0))
         if missing:
             raise ValueError(
-                f"The column {name} is missing in {missing} of {mass.size} rows, and a "
-                "margin needs a value for every row. Fill them with a value of their "
-                "own, which the margin gives a share."
+                f"The column {name} is missing in {missing} of {mass.size} rows, but "
+                "a margin needs a value in every row. Fill the missing entries with "
+                "an additional value, and give this value a share."
             )
         there = np.bincount(codes + 1, mass, len(values) + 1)[1:] > 0
         values = [plain(value) for value in values[there]]
@@ -191,9 +195,9 @@ class RakingWeighting(BaseWeighting):
         empty = [value for value in shares if value not in values]
         if empty:
             raise ValueError(
-                f"The margin of {name} has positive shares for {say(empty)}, and no "
-                "row with positive weight has these values. Weights cannot create such "
-                "rows. Collect some, or merge the values with others."
+                f"The margin of {name} has positive shares for {say(empty)}, but no "
+                "row with a positive weight has these values. Collect such rows, or "
+                "merge these values with other values."
             )
         return shares
 
@@ -226,7 +230,7 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     n_iter : int
         Number of sweeps.
     gap : float
-        Largest distance of a share to its margin.
+        Largest difference between a share and its margin.
     """
     factors = [np.ones(margin.size) for margin in margins]
     weights = masses / masses.sum()
@@ -257,7 +261,7 @@ def _codes(columns, by_value):
 
 
 def _distinct(codes, mass, sizes):
-    """Return the distinct rows of codes, and the mass of each."""
+    """Return the distinct rows of codes, and the total weight of each."""
     if np.prod(np.array(sizes, dtype=float)) < 2**62:
         keys, rows = np.unique(
             np.ravel_multi_index(codes.T, sizes), return_inverse=True
@@ -269,7 +273,7 @@ def _distinct(codes, mass, sizes):
 
 
 def _contradiction(cells, masses, factors, shares, names):
-    """Return a message on where, and how much, margins contradict each other."""
+    """Return a message that names the share that is furthest from its margin."""
     weights = masses / masses.sum()
     for codes, factor in zip(cells.T, factors, strict=True):
         weights = weights * factor[codes]
@@ -282,11 +286,11 @@ def _contradiction(cells, masses, factors, shares, names):
     value = list(shares[position])[value]
     n_cells = int(np.prod([len(share) for share in shares]))
     return (
-        f"The margins contradict each other given the rows: {names[position]} = "
+        f"No weights of these rows can reach all margins: {names[position]} = "
         f"{say(value)} stays {gap:.2g} away from its share of "
         f"{shares[position][value]:g}. {n_cells - len(cells)} of {n_cells} "
-        "combinations of values have no row. Merge values that are rare together, or "
-        "leave out a margin."
+        "combinations of values have no row. Merge rare values, or leave out a "
+        "margin."
     )
 
 

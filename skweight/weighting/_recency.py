@@ -14,10 +14,11 @@ _LARGEST_EXPONENT = 500.0
 
 
 class RecencyWeighting(BaseWeighting):
-    r"""Halve the weight of a row with every half-life of its age.
+    r"""Give old rows less weight: the weight halves with every half-life of age.
 
-    For data that change with time. The population of interest is the present one, and
-    an old row stands for fewer rows of this population. Role: population.
+    Use this strategy for data that change with time. The population of interest is the
+    present population, and an old row stands for fewer rows of it. The role of the
+    weights is population: calibration, thresholds and scores use them, too.
 
     .. math:: w_i \propto 2^{-(t_{now} - t_i) / h}
 
@@ -28,30 +29,31 @@ class RecencyWeighting(BaseWeighting):
         callable of X, or ``metadata("name")``. Times may be numbers in any unit, or
         dates and times with or without a time zone.
     half_life : float, timedelta or str
-        Age at which a row counts half, in the unit of `time`. If times are dates, pass
-        a duration such as ``timedelta(days=90)`` or ``"90D"``. A longer half-life makes
-        the weights more equal and leaves more effective rows. If the half-life is too
-        short, only a few rows determine the fit.
+        Age at which the weight of a row is half the weight of a new row, in the unit of
+        `time`. If times are dates, pass a duration such as ``timedelta(days=90)`` or
+        ``"90D"``. A longer half-life makes the weights more equal and the effective
+        sample size larger. If the half-life is too short, only a few rows determine the
+        fit.
     now : float, datetime or str, default=None
-        Ages are counted back from this time; later rows raise an error. The value
-        changes no weight, because weights are divided by their mean. None means the
-        time of the newest training row of positive weight; later rows in `weigh` then
-        count more.
+        Time at which a row has age zero; later rows raise an error. The value does not
+        change the weights, because weights are divided by their mean. None means the
+        time of the newest training row of positive weight. Rows in `weigh` may then be
+        later; they get a larger weight.
     drop : bool, default=False
         Whether a time column is hidden from the estimator and from other strategies. If
         False, the estimator may learn from this column, and X must contain it at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
 
     Attributes
     ----------
     now_ : float
         Time from which ages are counted. For dates, seconds since 1970 in UTC.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -64,7 +66,7 @@ class RecencyWeighting(BaseWeighting):
 
     See Also
     --------
-    skweight.FunctionWeighting : Any other rule for the age.
+    skweight.FunctionWeighting : Uses any other function of the age.
 
     Notes
     -----
@@ -112,10 +114,11 @@ class RecencyWeighting(BaseWeighting):
 
     def _raw_in_stream(self, X, y, codes, classes, masses):
         raise TypeError(
-            "RecencyWeighting counts ages from the newest row of all, and partial_fit "
-            "has learned from the others by then. A stream forgets by itself: set "
-            "streaming=Streaming(half_life=...), in rows. Or pass 2**(-age / "
-            "half_life), by the ages of a moment that stays, as sample_weight."
+            "RecencyWeighting computes ages from the time of the newest row, but in "
+            "partial_fit newer rows may follow. Set "
+            "streaming=Streaming(half_life=...) instead, with a half-life in rows. "
+            "Or choose a fixed time, and pass 2**(-age / half_life) as "
+            "sample_weight."
         )
 
     def _fade(self, times, sample_weight):
@@ -125,9 +128,9 @@ class RecencyWeighting(BaseWeighting):
             if counted.any():
                 raise ValueError(
                     f"{_name_of(self.time)} is later than now={self.now!r} in "
-                    f"{np.count_nonzero(counted)} of {times.size} rows: they are in "
-                    "the future. Leave these rows out, or set now=None, which counts "
-                    "ages from the newest row."
+                    f"{np.count_nonzero(counted)} of {times.size} rows. Leave these "
+                    "rows out, or set now=None, which uses the time of the newest "
+                    "row."
                 )
         exponent = np.minimum((times - self.now_) / self._half_life, _LARGEST_EXPONENT)
         return np.exp2(np.nan_to_num(exponent, nan=-np.inf))
@@ -143,8 +146,9 @@ class RecencyWeighting(BaseWeighting):
         if counted.any():
             raise ValueError(
                 f"{_name_of(self.time)} is missing in {np.count_nonzero(counted)} of "
-                f"{values.size} rows, whose age is then unknown. Fill in the times, "
-                "such as with the oldest one, or leave these rows out."
+                f"{values.size} rows, so the age of these rows is unknown. Fill in "
+                "the times, for example with the oldest time, or leave these rows "
+                "out."
             )
         times = np.full(values.size, np.nan)
         times[~missing], are_dates = _as_floats(values[~missing], _name_of(self.time))
@@ -166,9 +170,9 @@ def _as_floats(values, name):
         zones = {getattr(entry, "tzinfo", None) is None for entry in entries}
         if len(zones) > 1:
             raise ValueError(
-                f"{name} has a time zone in some rows and none in others, so that they "
-                "cannot be compared. Convert all of them, as with "
-                "pandas.to_datetime(column, utc=True)."
+                f"{name} has a time zone in some rows only, so the times cannot be "
+                "compared. Convert all of them, as with pandas.to_datetime(column, "
+                "utc=True)."
             )
         return np.array([_seconds(entry) for entry in entries]), True
     numbers = all(
@@ -178,9 +182,9 @@ def _as_floats(values, name):
     if numbers and values.dtype.kind == "O":
         return values.astype(np.float64), False
     raise ValueError(
-        f"{name} must hold numbers, or dates and times; it holds {entries[0]!r} of "
-        f"type {type(entries[0]).__name__}. Convert it, as with "
-        "pandas.to_datetime(column)."
+        f"{name} must contain numbers, or dates and times; it contains "
+        f"{entries[0]!r} of type {type(entries[0]).__name__}. Convert the column, as "
+        "with pandas.to_datetime(column)."
     )
 
 
@@ -200,22 +204,22 @@ def _duration(half_life, are_dates):
     if not are_dates:
         if isinstance(half_life, str | timedelta | np.timedelta64):
             raise TypeError(
-                f"half_life={half_life!r} is a duration, and the times are numbers. "
-                "Give the half-life as a number in the unit of the times."
+                f"half_life={half_life!r} is a duration, but the times are numbers. "
+                "Pass the half-life as a number in the unit of the times."
             )
         check_number(half_life, name="half_life", low=0, include="neither")
         return float(half_life)
     if not isinstance(half_life, str | timedelta | np.timedelta64):
         raise TypeError(
-            "half_life must be a duration where times are dates, such as '90D' or "
-            f"timedelta(days=90); got {half_life!r}."
+            "half_life must be a duration, such as '90D' or timedelta(days=90), "
+            f"because the times are dates; got {half_life!r}."
         )
     try:
         seconds = pd.Timedelta(half_life).total_seconds()
     except ValueError as error:
         raise ValueError(
-            f"half_life={half_life!r} is not a duration that pandas.Timedelta reads "
-            f"({error}). Write '90D' for 90 days, '12h' for twelve hours."
+            f"pandas.Timedelta cannot read half_life={half_life!r} as a duration "
+            f"({error}). Write '90D' for 90 days, or '12h' for twelve hours."
         ) from error
     check_number(seconds, name="half_life in seconds", low=0, include="neither")
     return seconds
@@ -228,8 +232,8 @@ def _moment(now, are_dates):
         return now
     if not isinstance(now, str | date | np.datetime64):
         raise TypeError(
-            f"now must be a date where times are dates, such as '2026-11-28'; got "
-            f"{now!r}."
+            "now must be a date, such as '2026-11-28', because the times are dates; "
+            f"got {now!r}."
         )
     return _seconds(pd.Timestamp(now))
 

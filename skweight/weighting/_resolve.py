@@ -1,4 +1,4 @@
-"""How ``weighting=`` is resolved: names, dicts, callables and lists to strategies."""
+"""Convert a value of ``weighting=`` (name, dict, callable or list) to a strategy."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ NAMES = {
     "effective_number": EffectiveNumberWeighting,
 }
 
-# Words of the literature that are too different for a spelling suggestion.
+# Names from the literature that differ too much from ours for a spelling suggestion.
 _OTHER_WORDS = {
     "covariateshift": "densityratio",
     "decay": "recency",
@@ -76,9 +76,9 @@ def resolve_weighting(spec):
         if spec in NAMES:
             return NAMES[spec]()
         raise ValueError(
-            f"weighting={spec!r} is not a known strategy. The names are "
-            f"{say(list(NAMES))}; for others pass a strategy object."
-            f"{_where_it_belongs(spec)}"
+            f"weighting={spec!r} is not a known strategy. The known names are "
+            f"{say(list(NAMES))}; for other strategies, pass an "
+            f"object.{_where_it_belongs(spec)}"
         )
     if hasattr(spec, "items"):
         return ClassWeighting(spec)
@@ -86,34 +86,34 @@ def resolve_weighting(spec):
         return ProductWeighting([resolve_weighting(factor) for factor in spec])
     if isinstance(spec, type):
         raise TypeError(
-            f"weighting must be a strategy object, got the class {spec.__name__}. "
+            f"weighting must be a strategy object; got the class {spec.__name__}. "
             f"Did you mean {spec.__name__}()?"
         )
     if hasattr(spec, "fit_weigh_by_role"):
         return spec
     if hasattr(spec, "fit_resample"):
         raise TypeError(
-            f"weighting gives rows a weight, and {type(spec).__name__} makes, repeats "
-            "or drops rows. Pass it as resampler=, to a classifier."
+            f"weighting= takes strategies that weigh rows, but {type(spec).__name__} "
+            "adds or drops rows. Pass it as resampler= of a classifier."
         )
     if callable(spec):
         return FunctionWeighting(spec)
     array = np.asarray(spec) if hasattr(spec, "__array__") else None
     hint = (
-        " Weights that exist already are passed to fit(X, y, sample_weight=...), or "
-        "as a column of X with ColumnWeighting."
+        " To use weights that you already have, pass them to fit(X, y, "
+        "sample_weight=...), or use ColumnWeighting for a column of X."
         if array is not None
         else ""
     )
     raise TypeError(
-        "weighting must be None, a name, a dict {label: weight}, a callable "
-        f"(X, y) -> weights, a strategy, or a list of these; got "
+        "weighting must be None, a name, a dict {label: weight}, a callable (X, "
+        "y) -> weights, a strategy object, or a list of these; got "
         f"{type(spec).__name__}.{hint}"
     )
 
 
 def _where_it_belongs(name):
-    """Return a hint for a word that is not the name of a strategy."""
+    """Return a hint for a user who passed a word that names no strategy."""
     word = name.lower()
     if word in _RATIOS:
         return (
@@ -122,16 +122,16 @@ def _where_it_belongs(name):
         )
     if word in _SAMPLERS:
         return (
-            f" It makes, repeats or drops rows: resampler={_SAMPLERS[word]!r}, "
-            "beside weighting=None."
+            "  This is a method that adds or drops rows: pass "
+            f"resampler={_SAMPLERS[word]!r} and weighting=None."
         )
     if word == "none":
         return " Did you mean None, without quotes?"
     if "cost" in word:
         return (
-            " Costs of mistakes usually decide labels and weigh nothing: decision="
-            "CostMatrix.binary(fp=..., fn=...), beside weighting=None. For weights, "
-            "pass weighting=CostWeighting(cost)."
+            " Costs of mistakes are usually used for the decision, not for weights: "
+            "decision=CostMatrix.binary(fp=..., fn=...) with weighting=None. For "
+            "cost weights, pass weighting=CostWeighting(cost)."
         )
     # Objects that have no name; `import` would close a circle.
     known = sys.modules[__package__].__all__
@@ -145,7 +145,7 @@ def _where_it_belongs(name):
 
 
 def _bare(name):
-    """Return the letters of the name of a strategy that say which one it is."""
+    """Return the letters of a strategy's name, without the word "weighting"."""
     return re.sub("[^a-z]|weighting", "", name.lower())
 
 

@@ -12,34 +12,38 @@ from skweight.weighting._groups import GroupWeighting
 class ReweighingWeighting(GroupWeighting):
     r"""Weight rows so that group and label are independent.
 
-    This is the preprocessing of Kamiran and Calders for demographic parity. With the
-    weights, every group has the base rate of all rows. A model fitted with these
+    This is the method of Kamiran and Calders for demographic parity. In the weighted
+    rows, every group has the same share of each label. A model fitted with these
     weights makes more equal decisions for the groups. Other features may still reveal
-    the group, so choose `strength` on held-out rows by the remaining gap. The aim is
-    parity. For a low loss in the worst group, see :class:`GroupBalancedWeighting`.
-    Role: emphasis. A later calibration restores the mean of the population, and keeps
-    the gap between groups of the weighted model.
+    the group, so a gap between the groups may remain; choose `strength` by the gap on
+    held-out rows. The aim is demographic parity. If the aim is a low loss in the worst
+    group, see :class:`GroupBalancedWeighting`. The role of the weights is emphasis:
+    only training uses them. A later calibration restores the mean probability of the
+    population, but does not change the order of predictions, so the smaller gap between
+    groups remains.
 
     .. math:: w_{sy} = \left(\frac{P(s)\, P(y)}{P(s, y)}\right)^{\text{strength}}
 
     Parameters
     ----------
     groups : str, int, callable, metadata, or list of these
-        Group of each row: a column of X by name or position, a callable of X, or
-        ``metadata("segment")``. With a list, each combination of values is a group.
+        Where the group of each row is: the name or position of a column of X, a
+        callable that computes the groups from X, or ``metadata("segment")`` for an
+        array that is passed to `fit`. With a list, each combination of values is a
+        group.
     strength : float, default=1.0
-        0 is no weighting, 1 makes group and label independent. Above 1, their relation
-        is reversed. A higher strength reduces the gap between groups, but costs
-        accuracy.
+        0 means no weighting; 1 makes group and label independent. Above 1, the relation
+        between group and label is reversed. A higher strength reduces the gap between
+        groups, but costs accuracy.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
         If False, the estimator may learn from these columns, and X must contain them at
         prediction.
     stabilizer : None, str, float or stabilizer, default=None
-        Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
-        ``"temper"``, a number (the largest weight, in multiples of the mean), or a
-        stabilizer. None leaves the weights unchanged. With a stabilizer, group and
-        label do not become fully independent.
+        How a few very large weights are limited: by a named method (``"clip"``,
+        ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
+        the mean weight), or by a stabilizer object. None leaves the weights unchanged.
+        With a stabilizer, group and label do not become fully independent.
 
     Attributes
     ----------
@@ -51,7 +55,7 @@ class ReweighingWeighting(GroupWeighting):
         Weight of a row of each cell, with mean one over the training rows. NaN for a
         cell without rows.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -66,14 +70,14 @@ class ReweighingWeighting(GroupWeighting):
 
     See Also
     --------
-    GroupBalancedWeighting : For a low loss in the worst group.
+    GroupBalancedWeighting : Aims at a low loss in the worst group.
 
     Notes
     -----
-    O(n log n) for the labels of the groups. There may be any number of groups and
-    classes. Counts are weighted by `sample_weight`. If a group has no row of some
-    label, no weights can make label and group independent; the fit warns, and weighs
-    the other cells.
+    Finding the groups takes O(n log n) time. Any number of groups and classes is
+    allowed. Counts are weighted by `sample_weight`. If a group has no row of some
+    label, no weights can make label and group independent. The fit then warns and
+    weighs the combinations that have rows.
 
     References
     ----------
@@ -110,10 +114,11 @@ class ReweighingWeighting(GroupWeighting):
     def _warn_of_empty_cells(self, joint):
         group, column = np.argwhere(joint == 0)[0]
         warn(
-            f"No row is of {self._say_cell(group, np.array([column]), 0)}; "
-            f"{np.count_nonzero(joint == 0)} of {joint.size} combinations of group and "
-            "label have no row, so that weights cannot make the label independent of "
-            "the group. Merge rare groups, or collect such rows.",
+            f"There is no row of {self._say_cell(group, np.array([column]), 0)}. In "
+            f"all, {np.count_nonzero(joint == 0)} of {joint.size} combinations of "
+            "group and label have no row, so weights cannot make the label "
+            "independent of the group. Merge rare groups, or collect rows of these "
+            "combinations.",
             DegenerateWeightsWarning,
         )
 

@@ -1,4 +1,4 @@
-"""Weights for covariate shift: training rows made to stand for a target population."""
+"""Weights for covariate shift: training rows represent a target population."""
 
 import copy
 from functools import partial
@@ -44,11 +44,11 @@ class _Shown:
 
 
 class SharedTarget(BaseEstimator):
-    """Keep a target table by reference, so that clones share it.
+    """Base class that lets clones of a strategy share the same target table.
 
-    scikit-learn's `clone` copies arrays among the parameters, once for every candidate
-    and fold of a search. A target table is only read. So here `clone` passes on the
-    table itself. Pickling (``n_jobs=2``) still writes the table.
+    scikit-learn's `clone` copies array parameters, once for every candidate and fold of
+    a search. A target table is never changed, so here `clone` passes on the table
+    itself. Pickling, as for ``n_jobs=2``, still writes the table.
     """
 
     def __sklearn_clone__(self):
@@ -62,7 +62,7 @@ class SharedTarget(BaseEstimator):
         return super().__repr__(**kwargs)
 
     def get_params(self, deep=True):
-        """Return the parameters; without the rows if they will be printed.
+        """Return the parameters; when they are printed, tables are shown by their size.
 
         Parameters
         ----------
@@ -98,24 +98,28 @@ class SharedTarget(BaseEstimator):
             X_target = self.X_target
         if isinstance(X_target, str):
             raise TypeError(
-                f"X_target are rows of the target population; got the word "
-                f"{X_target!r}. How a density ratio is learned is another parameter: "
-                f"DensityRatioWeighting(X_target, estimator={X_target.lower()!r})."
+                "X_target must be the rows of the target population; got the word "
+                f"{X_target!r}. The method for the density ratio is another "
+                "parameter: DensityRatioWeighting(X_target, "
+                f"estimator={X_target.lower()!r})."
             )
         if X_target is None:
             raise ValueError(
-                f"{type(self).__name__} needs rows of the target population. Pass them "
-                f"as {type(self).__name__}(X_target), or to fit as X_target=..."
+                f"{type(self).__name__} needs rows of the target population. Pass "
+                f"them to the constructor, as {type(self).__name__}(X_target), or to "
+                "fit, as X_target=..."
             )
         return X_target
 
 
 class DensityRatioWeighting(SharedTarget, BaseWeighting):
-    r"""Weight training rows so that they stand for a target population.
+    r"""Weight training rows so that they represent a target population.
 
-    For covariate shift: the distribution of the features differs in deployment, while
-    labels depend on features as before. The default compares several methods on
-    held-out rows and uses the best; `reason_` says which method, and why.
+    Use this strategy for covariate shift: the distribution of the features differs in
+    deployment, but labels depend on the features in the same way. The weight is the
+    density ratio of target and source. By default, several methods for this ratio are
+    compared on held-out rows, and the best method is used; `reason_` names this method
+    and explains the choice.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
 
@@ -125,16 +129,16 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         Unlabelled rows of the target. The rows are not copied, not even by a search:
         clones share them. If None, pass the rows to `fit` as ``X_target``.
     estimator : str or estimator, default="search"
-        How the ratio is learned:
+        Method that estimates the density ratio:
 
-        - ``"search"``: the best of several methods, chosen on held-out rows
+        - ``"search"``: the best of several methods, compared on held-out rows
           (:class:`~skweight.density_ratio.DensityRatioSearch`);
         - ``"logistic"``: the log ratio is a linear function plus Gaussian kernels. This
           is the most accurate single method for numeric columns
           (:class:`~skweight.density_ratio.KernelLogisticRatio`);
-        - ``"ulsif"``: uLSIF, least squares in closed form, the fastest for many rows.
-          It estimates the relative ratio with ``alpha=0.2`` and maps it back to the
-          plain ratio (:class:`~skweight.density_ratio.ULSIF`);
+        - ``"ulsif"``: uLSIF, least squares in closed form, the fastest method for many
+          rows. The relative ratio with ``alpha=0.2`` is estimated and converted to the
+          density ratio (:class:`~skweight.density_ratio.ULSIF`);
         - ``"kliep"``: KLIEP, maximum likelihood, for strong shifts in a few features
           (:class:`~skweight.density_ratio.KLIEP`);
         - ``"kmm"``: kernel mean matching, for a few hundred rows
@@ -145,25 +149,27 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         - an estimator of :mod:`skweight.density_ratio` with your own parameters;
         - a classifier of scikit-learn, which then separates target from source.
     exponent : float, default=1.0
-        Flattening exponent in [0, 1]. 1 uses the ratio unchanged, which is consistent
-        and has the largest variance. 0 weighs all rows equally.
+        Power in [0, 1] to which the ratio is raised. 1 uses the ratio unchanged: the
+        weights are consistent, but have the largest variance. 0 weighs all rows
+        equally.
     stabilizer : None, str, float or stabilizer, default="auto"
-        Limits the influence of a few large weights, after flattening: ``"clip"``,
-        ``"pareto"``, ``"temper"``, a number (the largest weight, in multiples of the
-        mean), a stabilizer, or None. ``"auto"`` bounds the ratio at 20 times its mean;
-        if the classifier has a `stabilizer`, ``"auto"`` does nothing.
+        How a few very large weights are limited, after `exponent` has been applied: by
+        a named method (``"clip"``, ``"pareto"`` or ``"temper"``), by a number (the
+        largest weight, in multiples of the mean weight), or by a stabilizer object.
+        None leaves the weights unchanged. ``"auto"`` limits the ratio to 20 times its
+        mean, except if the classifier has a `stabilizer`.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     random_state : int, RandomState instance or None, default=None
         Seed of all random draws, if the estimator has no seed of its own.
     memory : str, joblib.Memory or None, default=None
-        Where fitted ratios are cached: a folder, as `memory` of a scikit-learn
-        :class:`~sklearn.pipeline.Pipeline`. In a search, candidates that differ only in
-        other parameters then share the ratio of each fold. For example, four candidates
-        and five folds need 21 ratios, but only six are learned. A ratio gives its
-        warnings only when it is learned, not when it is loaded. The files contain data,
-        such as target rows that are centres of kernels; to remove the data, delete the
-        folder.
+        Folder that caches fitted ratios, as `memory` of a scikit-learn
+        :class:`~sklearn.pipeline.Pipeline`. In a search, the candidates that differ
+        only in other parameters then share the ratio of each fold. For example, four
+        candidates and five folds need 21 ratios, but only six ratios are learned.
+        Warnings are given when a ratio is learned, not when it is loaded. The files
+        contain data, such as target rows that are centres of kernels. To remove the
+        data, delete the folder.
 
     Attributes
     ----------
@@ -172,9 +178,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     report_ : RatioReport
         Effective sample size, k-hat and missing target mass of the ratio.
     reason_ : str
-        The chosen method and the reason, if `estimator` is a search.
+        The chosen method and the reason for the choice, if `estimator` is a search.
     scale_ : float
-        Mean raw weight of the training rows.
+        Mean of the weights before they are divided by this mean.
 
     Raises
     ------
@@ -182,18 +188,19 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         In `fit`, if `estimator` is neither a name, nor an estimator of ratios, nor a
         classifier.
     ValueError
-        In `fit`, if there is no target, or if it does not match the training rows.
+        In `fit`, if there is no target, or if its columns do not match the training
+        rows.
 
     Warns
     -----
     OverlapWarning
-        If a large share of the target lies where there are no training rows.
+        If a large share of the target population lies in regions without training rows.
     DegenerateWeightsWarning
         If few rows carry nearly all of the weight.
 
     See Also
     --------
-    skweight.weighting.EntropyBalancingWeighting : If means are known, or are enough.
+    skweight.weighting.EntropyBalancingWeighting : If means of the target are known.
     skweight.LabelShiftWeighting : If class frequencies differ in deployment.
 
     Notes
@@ -353,8 +360,9 @@ def _ratio_of(spec):
     if isinstance(spec, str):
         if spec not in ESTIMATORS:
             raise ValueError(
-                f"estimator={spec!r} is not a known way to learn a density ratio. The "
-                f"names are {say(list(ESTIMATORS))}.{did_you_mean(spec, ESTIMATORS)}"
+                f"estimator={spec!r} is not a known method for a density ratio. The "
+                "known names are "
+                f"{say(list(ESTIMATORS))}.{did_you_mean(spec, ESTIMATORS)}"
             )
         return ESTIMATORS[spec]()
     if hasattr(spec, "fit_ratio") and not isinstance(spec, type):
@@ -363,6 +371,6 @@ def _ratio_of(spec):
         return ClassifierRatio(spec)
     raise TypeError(
         "DensityRatioWeighting.estimator must be a name, an estimator of "
-        "skweight.density_ratio, or a classifier that is to tell target from source; "
+        "skweight.density_ratio, or a classifier that separates target from source; "
         f"got {spec!r}."
     )

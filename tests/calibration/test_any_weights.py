@@ -59,6 +59,7 @@ def fit(calibrator, scores, y, weight, n_classes):
         return clone(calibrator).fit(scores, y, weight, **known)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("where", ZEROS)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("name", CALIBRATORS)
@@ -78,15 +79,16 @@ def test_rows_of_weight_zero_move_nothing(name, n_classes, where):
     assert_array_equal(with_zeros.predict_proba(scores), again.predict_proba(scores))
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("kind", WEIGHTS)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("name", CALIBRATORS)
 def test_no_finite_weight_makes_numpy_warn(name, n_classes, kind):
     scores, y = rows(n_classes)
     weight = WEIGHTS[kind](y.size, np.random.default_rng(1))
-    # A third of the scores for each, in turn, so that every pair of a calibrator, a
-    # kind of weights and a kind of scores meets.
-    turn = [*CALIBRATORS].index(name) + [*WEIGHTS].index(kind) + n_classes
+    # A third of the scores for each, in a turn that is another than that of the cases,
+    # so that every calibrator and every kind of weights meets every kind of scores.
+    turn = [*CALIBRATORS].index(name) // 3 + [*WEIGHTS].index(kind) // 3 + n_classes
     for change in list(SCORES.values())[turn % 3 :: 3]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)

@@ -323,7 +323,7 @@ def test_many_rows_leave_one_family():
 @pytest.mark.parametrize("bend", [0.0, 2.0])
 @pytest.mark.parametrize("n", [100, 1000])
 def test_it_is_about_as_good_as_the_best_of_its_candidates(n, bend):
-    new, _, p = draw(20_000, seed=99, bend=bend)
+    new, _, p = draw(5_000, seed=99, bend=bend)
     single = {
         "sigmoid": SigmoidCalibrator(),
         "quadratic": QuadraticCalibrator(),

@@ -81,6 +81,7 @@ def test_a_column_of_scores_is_a_vector_of_scores(calibrator, rng):
 # --- Labels ---------------------------------------------------------------------------
 
 
+@pytest.mark.in_turn(3)
 @each
 @pytest.mark.parametrize(
     "labels",
@@ -177,6 +178,7 @@ def test_complete_rows_give_no_warning(calibrator, problem, rng):
 # --- Weights --------------------------------------------------------------------------
 
 
+@pytest.mark.in_turn(2)
 @each
 @PROBLEMS
 @pytest.mark.parametrize("factor", [1e-300, 1e-3, 1e3, 1e307])
@@ -380,6 +382,7 @@ def test_not_fitted(calibrator):
 GOOD = {"scores": [0.1, -0.2, 0.4], "y": ["a", "b", "a"]}
 
 
+@pytest.mark.in_turn(3)
 @each
 @pytest.mark.parametrize(
     ("change", "message"),

@@ -19,6 +19,7 @@ from skweight.datasets import make_imbalanced
 NAMES = sorted(set(CALIBRATORS) - {"prior", "focal"})
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_around_a_frozen_estimator_it_is_the_calibrator_by_itself(name, n_classes):

@@ -118,6 +118,7 @@ def test_the_ranking_is_kept(calibrator, rows):
     assert_allclose(roc_auc_score(y, proba), roc_auc_score(y, scores), rtol=1e-12)
 
 
+@pytest.mark.in_turn(2)
 @each
 @some
 @given(rows=decent_rows(), power=st.integers(-60, 60))
@@ -128,6 +129,7 @@ def test_scale_of_weights_is_exactly_nothing_in_powers_of_two(calibrator, rows, 
     assert_array_equal(scaled.predict_proba(scores), expected)
 
 
+@pytest.mark.in_turn(2)
 @each
 @some
 @given(rows=decent_rows(), data=st.data())

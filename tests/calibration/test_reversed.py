@@ -74,6 +74,7 @@ def distances(scores, y, weight):
     return by_name
 
 
+@pytest.mark.in_turn(2)
 @every
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("factor", [-6.0, -1e-3])

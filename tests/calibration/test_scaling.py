@@ -63,6 +63,7 @@ def by_scipy(scores, y, weight, ridge, full):
     return softmax(z @ matrix.T + x[k * k :], axis=1)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.filterwarnings("ignore:Desired error:scipy.optimize.OptimizeWarning")
 @BOTH
 @pytest.mark.parametrize("ridge", [0.1, 1.0, 30.0])

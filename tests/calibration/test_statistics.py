@@ -55,7 +55,7 @@ def test_two_classes_are_recovered(calibrator, rng):
     frequency = y.mean()
     weighted = 1.7 * truth + np.log((1 - frequency) / frequency)
     calibrator = clone(calibrator).fit(weighted, y)
-    truth, y = two_classes(rng, 100_000)
+    truth, y = two_classes(rng, 20_000)
     weighted = 1.7 * truth + np.log((1 - frequency) / frequency)
     p = calibrator.predict_proba(weighted)[:, 1]
     assert expit(weighted).mean() > 2 * frequency  # what there was to repair
@@ -75,7 +75,7 @@ def test_three_classes_are_recovered(calibrator, rng):
 
     truth, weighted, y = draw(100_000)
     calibrator = clone(calibrator).fit(weighted, y)
-    truth, weighted, y = draw(100_000)
+    truth, weighted, y = draw(20_000)
     p = calibrator.predict_proba(weighted)
     assert_allclose(p.mean(axis=0), truth.mean(axis=0), rtol=0.05)
     assert np.abs(p - truth).mean() < 0.01
@@ -107,7 +107,7 @@ def test_population_weights_bring_the_population_back(calibrator, rng):
 @pytest.mark.parametrize(("n", "at_most"), [(100, 20), (300, 6)])
 def test_few_rows_hurt_the_sigmoid_little_and_isotonic_much(n, at_most, rng):
     """Why sigmoid is the first choice: mean log loss added to the truth's, per cent."""
-    new = two_classes(rng, 20_000)[0]
+    new = two_classes(rng, 5_000)[0]
     p = expit(new)
     entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean()
     calibrators = {

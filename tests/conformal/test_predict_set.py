@@ -114,6 +114,7 @@ def test_a_split_by_hand(rng):
     assert "the model of the hold-out" in str(clf.report_)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("how", HOW.values(), ids=HOW)
 @pytest.mark.parametrize("weighting", [None, "balanced"])
 def test_sets_cover_whatever_the_emphasis(rng, how, weighting):

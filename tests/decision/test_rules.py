@@ -160,6 +160,7 @@ def test_a_calibrated_balanced_model_keeps_its_balanced_recall(
 LINEAR = [LogisticRegression(), GaussianNB()]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("estimator", LINEAR, ids=["LogisticRegression", "GaussianNB"])
 @pytest.mark.parametrize(
     "weighting",

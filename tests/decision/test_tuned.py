@@ -118,6 +118,7 @@ def test_ties_at_the_end_of_a_cell_stay_together(monkeypatch):
 
 
 # Two digits make ties.
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("digits", [1, 8])
 @pytest.mark.parametrize("name", BINARY)
 def test_named_scores_equal_brute_force(name, digits):

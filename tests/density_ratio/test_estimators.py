@@ -71,6 +71,7 @@ def test_the_ratio_ranks_as_the_truth_does(rng, name):
     assert np.corrcoef(*ranks)[0, 1] > 0.8
 
 
+@pytest.mark.in_turn(2)
 @every
 @pytest.mark.parametrize("n_target", [100, 1500])
 def test_the_mean_ratio_is_one_whatever_the_numbers_of_rows(rng, name, n_target):
@@ -536,6 +537,7 @@ def test_rows_of_weight_zero_move_nothing(rng, name):
 
 
 # Every pair of two of the three values meets.
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("name", "value", "place"),
     [

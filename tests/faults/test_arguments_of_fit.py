@@ -75,6 +75,7 @@ FITS = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("how", [how for how in FITS if how != "in processes"])
 @pytest.mark.parametrize("name", VALIDATION)
 def test_validation_rows_are_never_cut_nor_repeated(name, how):
@@ -139,6 +140,7 @@ def widths(value):
     )
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("n", [N_ROWS, 50])

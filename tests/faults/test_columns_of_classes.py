@@ -67,6 +67,7 @@ def rows(n_classes, kind="numbers", n=240):
     return X, np.array(LABELS[kind][:n_classes])[codes]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("calibration", [None, "prior", "sigmoid", "auto"])

@@ -155,6 +155,7 @@ def shifted(n, prior, separation, seed):
     return rng.normal(separation * y[:, None], size=(n, 2)), y
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("method", ["em", "bbse"])
 @pytest.mark.parametrize("prior", [(0.5, 0.5), (0.9, 0.1), (0.4, 0.3, 0.3)])
 @pytest.mark.parametrize("n", [200, 2000])
@@ -213,6 +214,7 @@ EXTREME = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.DegenerateWeightsWarning")
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.CalibrationWarning")
 @pytest.mark.parametrize("normalize", [True, False])
@@ -229,6 +231,7 @@ def test_numpy_says_nothing_of_any_finite_weight(name, calibration, normalize):
     assert np.isfinite(clf.report_.effective_sample_size)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.filterwarnings("ignore::skweight.exceptions.DegenerateWeightsWarning")
 @pytest.mark.parametrize("stabilizer", ["clip", "pareto", "temper", 5])
 @pytest.mark.parametrize("name", EXTREME)

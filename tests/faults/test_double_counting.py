@@ -395,6 +395,7 @@ def balanced_inside():
     }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("labels", [[0, 1], ["fine", "fraud"]])
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("name", ["pipeline", "search", "forest"])

@@ -148,6 +148,7 @@ NONE = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("change", NONE)
 @pytest.mark.parametrize("calibration", [None, "prior", "sigmoid"])

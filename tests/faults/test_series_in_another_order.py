@@ -57,6 +57,7 @@ def table(index):
     return X, y, pd.Series(1 + rng.random(80), index=X.index)
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
 def test_weights_in_another_order_warn_once(index, fit):

@@ -112,6 +112,7 @@ def assert_unchanged(model, before, X, proba):
     assert_array_equal(model.predict_proba(X), proba)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("container", "name"),
     [*product(["array"], WRAPPERS), *product(CONTAINERS, ["calibrated"])],
@@ -137,6 +138,7 @@ def test_bad_input_leaves_the_old_model(name, container, bad):
     assert_unchanged(clf, before, contain(X), proba)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("error", [RuntimeError("fold"), KeyboardInterrupt()])
 @pytest.mark.parametrize(
     ("name", "number", "n_classes"),
@@ -293,6 +295,7 @@ def stream_of(learner, mode, half_life, random_state, weighting="balanced"):
     )
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("learner", "mode", "n_classes", "seed"),
     [

@@ -65,6 +65,7 @@ def copy_of(X):
 
 
 # Times become numbers before the estimator: the trees see each kind in one container.
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("estimator", "kind", "container"),
     [("logistic", kind, container) for kind in KINDS for container in CONTAINERS]
@@ -93,6 +94,7 @@ def test_the_search_takes_times():
     assert weights[150:].mean() > 3 * weights[:140].mean()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", ["naive", "zone", "duration", "period", "objects"])
 def test_gaps_are_refused_by_name_or_taken(kind):
     S, T = table(kind, FIRST, gaps=True), table(kind, LATER, gaps=True)
@@ -122,7 +124,7 @@ def test_a_weight_report_sees_times():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_moments_of_times_are_refused_by_name(kind):
-    with pytest.raises(ValueError, match=r"'when' .* holds times"):
+    with pytest.raises(ValueError, match=r"'when' .* contains times"):
         EntropyBalancingWeighting(table(kind, LATER)).fit(table(kind, FIRST), None)
 
 
@@ -187,6 +189,7 @@ def test_a_sentinel_does_not_blind_the_kernels(estimator, sentinel):
 NULLABLE = ["Int64", "Float64", "boolean", "int64[pyarrow]", "double[pyarrow]"]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("dtype", NULLABLE)
 def test_nullable_numbers_are_numbers(dtype, gaps):

@@ -13,10 +13,11 @@ import random
 import re
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -360,6 +361,12 @@ def _look(model, X_new, seen):
     seen["figures"] = {k: v for k, v in figures.items() if k not in seen["said"]}
 
 
+@cache
+def _thread_pools():
+    """Return the pools of all libraries, which take a while to find."""
+    return ThreadpoolController()
+
+
 def run(spec):
     """Return what can be seen of a configuration, ready for JSON."""
     parts.LOG.clear()
@@ -368,7 +375,7 @@ def run(spec):
     np.random.seed(0)  # noqa: NPY002
     steps = _FITS[spec["kind"]](spec)
     with (
-        threadpool_limits(1),
+        _thread_pools().limit(limits=1),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")

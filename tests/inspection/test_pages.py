@@ -1,10 +1,11 @@
 """Reports as pages: model cards, the comparison, and what a notebook shows."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_less
 from pages import read_page
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -19,6 +20,7 @@ from skweight import (
     recommend_weighting,
 )
 from skweight._utils.render import table
+from skweight._utils.svg import Dot, intervals, reliability
 from skweight.inspection import weight_report
 from skweight.inspection._probabilities import reliability_bins
 from skweight.metrics import reliability_curve
@@ -97,6 +99,21 @@ def test_cards_are_written_as_they_are_returned(rows, fitted, tmp_path):
     assert "A regressor" in words
 
 
+def test_a_picture_of_intervals_puts_greater_values_further_right():
+    dots = [Dot("a", 0.0, -1.0, 1.0, True), Dot("b", 2.0, 1.5, 2.5, False)]
+    picture = intervals("losses", dots, reference=0.5)
+    places = [float(x) for x in re.findall(r"circle cx='([\d.]+)'", picture)]
+    assert places[0] < places[1]
+    assert_array_less(13, places)  # within the margins
+    assert_array_less(places, 287)
+
+
+def test_a_picture_of_reliability_names_its_ticks_on_both_axes():
+    picture = reliability("reliability", [(0.5, 0.5, 0.4, 0.6)])
+    for tick in ("0", "0.25", "0.5", "0.75", "1"):
+        assert picture.count(f">{tick}</text>") == 2, tick
+
+
 # -- what a card says ------------------------------------------------------------------
 
 
@@ -121,6 +138,13 @@ def test_a_card_says_all_that_was_done(rows, fitted):
     assert "The fit gave no warning" in words
     assert "There is no calibration curve" in words
     assert "Its probabilities are none" in words
+
+
+def test_a_card_has_a_column_for_each_of_a_few_classes(rows, fitted):
+    words = read_page(fitted.report_.to_html())
+    per_class = fitted.report_._table()
+    for name in per_class.header:
+        assert name in words, name
 
 
 def test_a_card_says_the_costs(rows):

@@ -244,6 +244,7 @@ def test_tables_must_fit():
 # --- overlap --------------------------------------------------------------------------
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("missing", [0.25, 0.5, 0.75])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_missing_mass_of_shifted_uniforms(missing, seed):
@@ -284,6 +285,7 @@ def test_no_false_alarm_where_source_and_target_agree(seed):
     assert report.auc_after == report.auc_before == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("seed", range(3))
 def test_no_false_alarm_for_a_shift_that_is_covered(seed):
     rng = np.random.default_rng(seed)

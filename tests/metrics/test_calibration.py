@@ -113,6 +113,7 @@ def test_a_row_of_weight_two_is_the_row_twice(rng, metric):
     )
 
 
+@pytest.mark.in_turn(3)
 @every
 @pytest.mark.parametrize("labels", [["a", "b"], [-1, 1], [False, True], [7, 3]])
 def test_labels_may_be_anything(rng, metric, labels):
@@ -132,6 +133,7 @@ def test_labels_may_be_anything(rng, metric, labels):
     np.testing.assert_allclose(values(actual), expected, rtol=1e-12)
 
 
+@pytest.mark.in_turn(3)
 @every
 @pytest.mark.parametrize(
     ("y", "p", "options", "words"),
@@ -370,7 +372,7 @@ def smooth_by_quadrature(y, p, w):
 
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_the_smooth_error_is_its_integral(rng, power):
-    y, p, w = sample(rng, 150, power)
+    y, p, w = sample(rng, 80, power)
     error = smooth_calibration_error(y, p, sample_weight=w)
     assert error == pytest.approx(smooth_by_quadrature(y, p, w), abs=1e-4)
 

@@ -186,6 +186,15 @@ def test_curve_equals_brute_force(rng):
     assert (cost <= np.minimum(x, 1 - x) + 1e-12).all()
 
 
+def test_the_curve_has_at_least_its_two_ends():
+    y, score = [0, 1, 0, 1], [0.1, 0.8, 0.6, 0.4]
+    x, cost, _ = cost_curve(y, score, n_points=2)
+    np.testing.assert_array_equal(x, [0, 1])
+    np.testing.assert_array_equal(cost, [0, 0])
+    with pytest.raises(ValueError, match=r"n_points must be .*2"):
+        cost_curve(y, score, n_points=1)
+
+
 def test_display(rng):
     import matplotlib.pyplot as plt
 

@@ -2,7 +2,9 @@
 
 ``python tests/mutants/run.py`` draws mutations with seed 0 until 60 of them are not
 equivalent, and writes `results.md`. A mutation dies if a test fails, or if the tests do
-not end. The tests of its room run first, then the golden set, then the whole suite.
+not end. First the whole suite runs once and records which tests reach which mutation.
+For a mutation, the quickest of these tests run first, then all tests of their files.
+The whole suite runs for a mutation outside functions, which every import reaches.
 `equivalent.json` names the mutations that no test can see, each with the reason.
 Every verdict is written to ``--verdicts`` as it falls; a run that was interrupted
 goes on from there.
@@ -16,15 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from mutants.mutate import PACKAGE, drawn, edited, is_another_program  # noqa: E402
+from mutants.probe import RECORD, tests_by_mutation, with_probes  # noqa: E402
 
 ROOT = PACKAGE.parent
 SECONDS = 3600
+# So many tests decide most mutations.
+N_QUICKEST = 60
 # With these, a processor with AVX-512 compares the golden set bit for bit.
 BIT_FOR_BIT = {
     "OPENBLAS_CORETYPE": "Haswell",
@@ -39,39 +45,51 @@ def key(edit, line):
     return f"{edit.file}: {line.decode().strip()} -> {new.decode().strip()}"
 
 
-def rounds(edit, copy):
-    """Return the tests to run for a mutation, those most likely to fail first."""
-    room = edit.file.split("/")[0].removesuffix(".py").removeprefix("_")
-    tests = copy / "tests"
-    source = copy / "skweight" / edit.file
-    nearest = [tests / room, *tests.glob(f"test_{room}*.py"), source]
-    if edit.file.startswith("_"):  # what every fit passes has no folder of its own
-        nearest = [*tests.glob("test_*.py"), tests / "faults", source]
-    return [
-        [str(path) for path in nearest if path.exists()],
-        [str(tests / "golden")],
-        [],
-    ]
+def reached(edits, copy, record):
+    """Run the suite once; return {number of a mutation: tests that reach it}."""
+    numbers = {}
+    for number, edit in enumerate(edits):
+        numbers.setdefault(edit.file, {})[number] = edit.line
+    for file, lines in numbers.items():
+        target = copy / "skweight" / file
+        target.write_bytes(with_probes(target.read_bytes(), lines))
+    run_tests(copy, ["-p", "mutants.probe"], {RECORD: str(record)})
+    for file in numbers:
+        (copy / "skweight" / file).write_bytes((PACKAGE / file).read_bytes())
+    return tests_by_mutation(record)
 
 
-def killer(copy, edit):
-    """Return the first test that fails, or None if all pass."""
-    environment = (
-        os.environ | BIT_FOR_BIT | {"PYTHONPATH": str(copy), "MPLBACKEND": "Agg"}
+def rounds(tests):
+    """Return the tests to run for a mutation, those that fail soonest first."""
+    files = sorted({test.partition("::")[0] for test in tests})
+    return [tests[:N_QUICKEST], files] if tests else [[]]
+
+
+def run_tests(copy, options, environment=None):
+    """Run pytest in a copy of the repository, and return what it did."""
+    always = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no"]
+    path = os.pathsep.join([str(copy), str(copy / "tests")])
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *always, *options],
+        cwd=copy,
+        env=os.environ
+        | BIT_FOR_BIT
+        | {"PYTHONPATH": path, "MPLBACKEND": "Agg"}
+        | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
-    options = ["-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no"]
-    for paths in rounds(edit, copy):
-        command = [sys.executable, "-m", "pytest", *options, *paths]
+
+
+def killer(copy, tests):
+    """Return the first test that fails, or None if all pass."""
+    for paths in rounds(tests):
+        listed = copy / "tests-of-a-mutation.txt"
+        listed.write_text("\n".join(paths), encoding="utf-8")
         try:
-            done = subprocess.run(
-                command,
-                cwd=copy,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
+            done = run_tests(copy, ["-x", *([f"@{listed}"] if paths else [])])
         except subprocess.TimeoutExpired:
             return "the tests do not end"
         if done.returncode not in (0, 5):  # 5: this file has no test
@@ -102,7 +120,7 @@ def table(results, commit):
     return "\n".join(lines) + "\n"
 
 
-def examine(edit, copy, equivalents, known):
+def examine(edit, tests, copy, equivalents, known):
     """Return a mutation with its verdict."""
     source = PACKAGE / edit.file
     text = source.read_bytes()
@@ -118,7 +136,7 @@ def examine(edit, copy, equivalents, known):
         # outlive its text.
         shutil.rmtree(target.parent / "__pycache__", ignore_errors=True)
         target.write_bytes(edited(text, edit))
-        test = killer(copy, edit)
+        test = killer(copy, tests)
     finally:
         shutil.rmtree(target.parent / "__pycache__", ignore_errors=True)
         target.write_bytes(text)
@@ -143,18 +161,23 @@ def main():
         text=True,
         check=True,
     ).stdout.strip()
+    programs = (edit for edit in drawn(0) if is_another_program(edit))
+    edits = list(islice(programs, options.number + len(equivalents)))
     results, n_counted = [], 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         ignored = shutil.ignore_patterns(".git", "__pycache__", "_build", ".venv*")
         shutil.copytree(ROOT, copy, ignore=ignored)
-        for edit in drawn(0):
+        record = options.verdicts.with_suffix(".reached")
+        if record.exists():
+            tests = tests_by_mutation(record)
+        else:
+            tests = reached(edits, copy, record)
+        for number, edit in enumerate(edits):
             if n_counted == options.number:
                 break
-            if not is_another_program(edit):
-                continue
             began = time.monotonic()
-            row = examine(edit, copy, equivalents, known)
+            row = examine(edit, tests.get(number, []), copy, equivalents, known)
             results.append(row)
             with options.verdicts.open("a") as file:
                 file.write(json.dumps(row) + "\n")

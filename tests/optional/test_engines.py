@@ -14,7 +14,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from skweight import WeightedClassifier
 from skweight.exceptions import DoubleCountingWarning
@@ -33,13 +32,6 @@ pytestmark = [
     # Its newest release has two arguments for it, XGBoost and the older ones have not.
     pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated"),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(params=ENGINES)

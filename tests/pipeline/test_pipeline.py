@@ -17,7 +17,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion
 from sklearn.pipeline import Pipeline as PlainPipeline
@@ -170,6 +170,29 @@ def test_a_search_around_the_last_step_keeps_the_roles_apart(rows):
     mass = np.bincount(y, population) / population.sum()
     assert_allclose(report.population_share, mass)
     assert_allclose(report.training_share, [0.5, 0.5])
+
+
+class ScoreOfLabels(Spy):
+    """Classifier whose score is the weighted mean of the labels that it is shown."""
+
+    def score(self, X, y, sample_weight=None):
+        return np.average(y, weights=sample_weight)
+
+
+@pytest.mark.parametrize("make", [make_pipeline, make_plain])
+def test_a_search_without_scoring_scores_its_last_step_by_the_population(rows, make):
+    X, y, population = rows
+    folds = StratifiedKFold(2)
+    search = GridSearchCV(
+        make(StandardScaler(), ScoreOfLabels()),
+        {"standardscaler": ["passthrough"]},
+        cv=folds,
+    )
+    clf = WeightedClassifier(search, weighting=None, calibration=None)
+    results = clf.fit(X, y, population).estimator_.cv_results_
+    for k, (_, test) in enumerate(folds.split(X, y)):
+        expected = np.average(y[test], weights=population[test])
+        assert_allclose(results[f"split{k}_test_score"], expected)
 
 
 def test_a_weighted_classifier_around_it_tells_it_the_roles(rows):

@@ -21,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from threadpoolctl import threadpool_limits
 
 from skweight import (
     BalancedWeighting,
@@ -35,13 +34,6 @@ from skweight.exceptions import FewerThanAskedWarning
 from skweight.resampling import WeightedSampler, resample
 
 MILD = SMOTE(sampling_strategy=0.3, random_state=0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture
@@ -480,6 +472,8 @@ def test_models_of_folds_are_resampled_alike(rare, cv, ensemble):
 _BY_ROWS = "a sampler draws rows, so that a row twice is not a row of weight two"
 
 
+# One more setting of a class whose checks are in test_common.py.
+@pytest.mark.checks
 @listed(
     parametrize_with_checks(
         [

@@ -38,7 +38,6 @@ from sklearn.datasets import make_classification
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVC
-from threadpoolctl import threadpool_limits
 
 from skweight.exceptions import FewerThanAskedWarning, UnsupportedWeightsError
 from skweight.resampling import WeightedSampler, resample
@@ -105,13 +104,6 @@ ERRORS_OF_IMBALANCED_LEARN = {
 
 def by_name(samplers):
     return pytest.mark.parametrize("sampler", samplers, ids=name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads of tiny fits wait for one another, for minutes on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +205,7 @@ def test_the_caller_keeps_what_was_passed(problem):
 # --- The weights are those of the same place ------------------------------------------
 
 
+@pytest.mark.in_turn(3)
 @by_name(BETWEEN_ROWS)
 @pytest.mark.parametrize("kind", ["double", "single", "frame"])
 def test_a_weight_is_interpolated_by_the_lambda_of_its_row(problem, sampler, kind):
@@ -359,6 +352,7 @@ CATEGORIES = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("container", CATEGORIES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("strategy", ["auto", "all", {1: 40, 2: 18}])
@@ -623,3 +617,22 @@ def test_checks_of_imbalanced_learn_and_scikit_learn(estimator, check):
         # Some checks have a class of very few rows.
         warnings.simplefilter("ignore", FewerThanAskedWarning)
         check(estimator)
+
+
+def test_smote_copies_the_rows_of_the_classes_that_it_enlarges_and_one_more(
+    monkeypatch,
+):
+    X = np.random.default_rng(0).normal(size=(400, 2))
+    y = np.repeat([0, 1], [370, 30])
+    expected = SMOTE(random_state=0).fit_resample(X, y)
+    n_copied, original = [], SMOTE.fit_resample
+
+    def counted(self, X, y, **params):
+        n_copied.append(len(X))
+        return original(self, X, y, **params)
+
+    monkeypatch.setattr(SMOTE, "fit_resample", counted)
+    X_new, y_new = WeightedSampler(SMOTE(random_state=0)).fit_resample(X, y)
+    assert n_copied == [31]
+    assert_allclose(X_new, expected[0])
+    assert_array_equal(y_new, expected[1])

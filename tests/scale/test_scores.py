@@ -56,6 +56,7 @@ def known(calibrator):
     return {"class_multiplier": [1, 9]} if inverts else {}
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("calibrator", SMOOTH.values(), ids=list(SMOOTH))
 def test_calibrated_from_sums_is_calibrated_from_rows(calibrator, weighted, rng):

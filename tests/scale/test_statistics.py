@@ -386,14 +386,14 @@ def test_strategies_learn_from_masses_what_they_learn_from_rows(weighting, rng):
 )
 def test_strategies_that_need_rows_refuse_by_name(weighting):
     masses = ClassMasses().update(["no", "yes"])
-    with pytest.raises(TypeError, match="Weighting learns from the rows themselves"):
+    with pytest.raises(TypeError, match="Weighting cannot learn from sums over rows"):
         weighting.fit_statistics(masses)
 
 
 def test_strategies_refuse_what_they_cannot_learn_from():
     with pytest.raises(TypeError, match="takes ClassMasses; got list"):
         BalancedWeighting().fit_statistics([1, 2])
-    with pytest.raises(ValueError, match="A stabilizer looks at the weights of all"):
+    with pytest.raises(ValueError, match="A stabilizer needs the weights of all"):
         BalancedWeighting(stabilizer=5).fit_statistics(ClassMasses().update([0, 1]))
     with pytest.raises(ValueError, match="No row of positive weight"):
         BalancedWeighting().fit_statistics(ClassMasses())
@@ -406,5 +406,7 @@ def test_strategies_refuse_what_they_cannot_learn_from():
 def test_weights_by_row_are_no_table_of_labels():
     X, y = np.ones((4, 1)), np.array([0, 0, 1, 1])
     weighting = FunctionWeighting(lambda X, y: X[:, 0]).fit(X, y)
-    with pytest.raises(TypeError, match="may give rows of one class different weights"):
+    with pytest.raises(
+        TypeError, match="may give different weights to rows of the same class"
+    ):
         weighting.class_weight_dict()

@@ -310,12 +310,16 @@ def test_groups_stay_together_also_inside_a_calibrator(data):
 # -- what can be compared --------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def expected(data):
+    return compare(data, calibrations="sigmoid")
+
+
 @pytest.mark.parametrize("labels", LABELS.values(), ids=list(LABELS))
-def test_labels_of_any_kind(data, labels):
+def test_labels_of_any_kind(data, labels, expected):
     X, y = data
     named = np.array(labels)[y]
     comparison = compare((X, named), calibrations="sigmoid")
-    expected = compare(data, calibrations="sigmoid")
     assert comparison.design.pos_label == labels[1]
     assert type(comparison.design.pos_label) is type(labels[1])
     assert_allclose(untimed(comparison), untimed(expected))

@@ -8,6 +8,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from skweight import compare_weightings
+from skweight.selection._figures import METRICS
 from skweight.selection._statistics import corrected_standard_error, holm, t_p_value
 
 
@@ -120,3 +121,9 @@ def test_equal_strategies_are_rarely_told_apart():
             rejected[ratio] += t_p_value(*figures) < 0.05
     assert rejected[0.25] / 200 <= 0.08
     assert rejected[0.0] / 200 > 0.12
+
+
+def test_every_metric_says_which_direction_is_better():
+    for name, metric in METRICS.items():
+        assert metric.better in ("higher", "lower", "closer to 1", ""), name
+        assert metric.title.lower() not in ("higher", "lower"), name

@@ -171,10 +171,13 @@ def test_no_more_fits_than_the_budget(budget, n_fits):
         X, y, estimator=OnlyWhenBalanced(0), budget=budget, random_state=0
     )
     assert OnlyWhenBalanced.n_fits == advice.figures["n_fits"] == n_fits
-    again = recommend_weighting(
-        X, y, estimator=OnlyWhenBalanced(0), budget=budget, random_state=0
-    )
-    assert again.reasons == advice.reasons
+
+
+def test_the_same_seed_gives_the_same_reasons():
+    X, y = rows([450, 50])
+    ask = {"estimator": OnlyWhenBalanced(0), "budget": 10, "random_state": 0}
+    first, again = (recommend_weighting(X, y, **ask) for _ in range(2))
+    assert again.reasons == first.reasons
 
 
 def test_seconds_only_stop_it_early_and_it_says_so():

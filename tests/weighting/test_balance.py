@@ -260,8 +260,8 @@ def test_prior_weights_bring_weighted_counts_to_the_prior():
 @pytest.mark.parametrize(
     ("prior", "sentence"),
     [
-        ({0: 0.9, 1: 0.2}, r"target_prior must sum to 1, .*; it sums to 1\.1\.$"),
-        ({0: 0, 1: 0}, r"target_prior must sum to 1, .*; it sums to 0\.$"),
+        ({0: 0.9, 1: 0.2}, r"so it must sum to 1; it sums to 1\.1\.$"),
+        ({0: 0, 1: 0}, r"so it must sum to 1; it sums to 0\.$"),
         (
             {0: 1.1, 1: -0.1},
             r"target_prior must have a finite number of 0 or more for 1; got -0.1",
@@ -279,8 +279,8 @@ def test_a_prior_for_a_class_without_rows_that_count():
     X, y = eight_and_two()
     sample_weight = np.array([1.0] * 8 + [0.0] * 2)
     sentence = (
-        r"target_prior expects the classes \[1\], which have no training row of "
-        r"positive sample_weight\. Collect rows of them, or give them frequency 0\."
+        r"positive frequency to the classes \[1\], but no training row of these "
+        r"classes has a positive sample_weight\. Collect rows of these classes, or"
     )
     with pytest.raises(ValueError, match=sentence):
         PriorWeighting({0: 0.9, 1: 0.1}).fit(X, y, sample_weight)
@@ -323,7 +323,9 @@ def test_weigh_gives_new_rows_the_weight_of_their_class(weighting):
     expected = weighting.class_weight_[[1, 0, 1]]
     weights = weighting.weigh(np.ones((3, 7)), [1, 0, 1])
     np.testing.assert_allclose(weights, expected, rtol=1e-14)
-    with pytest.raises(ValueError, match=r"weigh needs y: .* Pass weigh\(X, y\)\."):
+    with pytest.raises(
+        ValueError, match=r"weigh needs the labels y, .* Call weigh\(X, y\)\."
+    ):
         weighting.weigh(X)
     with pytest.raises(
         ValueError, match=r"weigh was fitted on the classes \[0, 1\] .*"

@@ -81,8 +81,8 @@ def test_a_strategy_cannot_give_weights_that_are_none(values, sentence):
 
 def test_rows_that_count_must_be_given_some_weight():
     sentence = (
-        r"ByFirstColumn gives weight zero to every row whose sample_weight is "
-        r"positive, so no row would count\."
+        r"ByFirstColumn gives weight zero to every row with a positive "
+        r"sample_weight, so no row could be used\."
     )
     with pytest.raises(ValueError, match=sentence):
         ByFirstColumn().fit([[0.0], [1.0]], [0, 1], sample_weight=[1, 0])

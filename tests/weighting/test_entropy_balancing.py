@@ -182,17 +182,21 @@ def test_rows_that_do_not_count_may_hold_anything():
 @pytest.mark.parametrize(
     ("X", "moments", "words"),
     [
-        ([[0.0], [1], [2]], {0: 2.5}, "column 0.*standard deviations above all"),
-        ([[0.0], [1], [2]], {0: -1}, "standard deviations below all"),
-        ([[1.0], [1], [1]], {0: 2}, r"column 0 is the same in every.*\(\+1\)"),
-        ([[0.0], [1], [2]], {0: [1, 3]}, "no weights"),
+        (
+            [[0.0], [1], [2]],
+            {0: 2.5},
+            "column 0.*standard deviations above the value of every",
+        ),
+        ([[0.0], [1], [2]], {0: -1}, "standard deviations below the value of every"),
+        ([[1.0], [1], [1]], {0: 2}, r"column 0 has the same value in every.*by \+1\."),
+        ([[0.0], [1], [2]], {0: [1, 3]}, "No weights"),
         ([[0.0, 1], [1, 2]], {0: 0.5, 1: 1.5}, "2 moments.*2 training rows"),
         ([[0.0], [np.nan], [2]], {0: 1}, "NaN or infinite in 1 of 3 rows.*Impute"),
-        ([["a"], ["b"]], {0: 1}, "not numbers.*Give shares"),
+        ([["a"], ["b"]], {0: 1}, "not numbers.*Pass shares"),
         ([["a"], ["b"]], {0: {"a": 0.5}}, "must sum to 1; they sum to 0.5"),
-        ([["a"], ["b"]], {0: {"a": 1.0}}, r"values \['b'\], of which the target"),
+        ([["a"], ["b"]], {0: {"a": 1.0}}, r"values \['b'\], but the target shares"),
         ([["a"], ["b"]], {0: {"a": -1, "b": 2}}, "must be a number, 0 or more"),
-        ([["a"], ["a"]], {0: {"a": 0.5, "b": 0.5}}, "column 0='b' is the same"),
+        ([["a"], ["a"]], {0: {"a": 0.5, "b": 0.5}}, "column 0='b' has the same value"),
         ([[0.0]], {1: 0}, "needs the column 1, which X does not have"),
     ],
 )
@@ -202,12 +206,20 @@ def test_bad_moments_are_refused_with_the_reason(X, moments, words):
         EntropyBalancingWeighting(moments=moments).fit(X, None)
 
 
+def test_rounded_shares_are_scaled_to_sum_one():
+    X = pd.DataFrame({"letter": list("xyzxyzxx")})
+    rounded = {"x": 0.3333333, "y": 0.3333333, "z": 0.3333333}
+    weighting = EntropyBalancingWeighting(moments={"letter": rounded}).fit(X, None)
+    targets = [moment.target for moment in weighting.moments_]
+    assert_allclose(targets, 1 / 3, rtol=1e-14)
+
+
 def test_a_target_out_of_reach_jointly_is_told_with_gap_and_culprit(rng):
     # Each mean is within its range, and the pair is not: x + y is at most 1.
     X = rng.dirichlet([1, 1, 1], size=200)[:, :2]
-    with pytest.raises(ValueError, match="standard deviations too low, and") as caught:
+    with pytest.raises(ValueError, match=r"too low \(distance over") as caught:
         EntropyBalancingWeighting(moments={0: 0.7, 1: 0.7}).fit(X, None)
-    gap = float(re.search(r"leave column \d ([\d.]+) standard", str(caught.value))[1])
+    gap = float(re.search(r"is still ([\d.]+) standard", str(caught.value))[1])
     # The closest point of the hull, in standard deviations of the columns.
     z, goal = X / X.std(axis=0), 0.7 / X.std(axis=0)
     w = np.full(200, 1 / 200)
@@ -225,8 +237,8 @@ def test_parameters_that_contradict_each_other_are_refused(rng):
     X = rng.normal(size=(20, 2))
     for options, words in (
         ({}, "rows of the target population or its moments"),
-        ({"X_target": X, "moments": {0: 1}}, "one of the two"),
-        ({"moments": {0: 0.1}, "degree": 2}, "degree and interactions say which"),
+        ({"X_target": X, "moments": {0: 1}}, "not both"),
+        ({"moments": {0: 0.1}, "degree": 2}, "degree and interactions choose"),
         ({"X_target": X, "degree": 1.5}, "whole number"),
         ({"X_target": X, "ridge": -1}, "ridge must be a number"),
         ({"X_target": X[:, :1]}, "must have the 2 columns of X; got 1"),
@@ -234,13 +246,13 @@ def test_parameters_that_contradict_each_other_are_refused(rng):
     ):
         with pytest.raises(ValueError, match=words):
             EntropyBalancingWeighting(**options).fit(X, None)
-    with pytest.raises(ValueError, match=r"columns \['c'\], which X does not have"):
+    with pytest.raises(ValueError, match=r"columns \['c'\], but X has only"):
         EntropyBalancingWeighting(pd.DataFrame({"c": [1]})).fit(
             pd.DataFrame(X, columns=["a", "b"]), None
         )
-    with pytest.raises(TypeError, match="sparse matrix"):
+    with pytest.raises(TypeError, match="sparse matrices"):
         EntropyBalancingWeighting(X).fit(sparse.csr_matrix(X), None)
-    with pytest.raises(ValueError, match="holds times"):
+    with pytest.raises(ValueError, match="contains times"):
         EntropyBalancingWeighting(
             pd.DataFrame({"t": pd.to_datetime(["2024-01-01"])})
         ).fit(pd.DataFrame({"t": pd.to_datetime(["2024-01-01", "2024-02-01"])}), None)

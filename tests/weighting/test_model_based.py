@@ -214,7 +214,7 @@ def test_hard_examples_count_a_factor_and_every_fit_says_how_much(rng, guard):
     weighting = HardExampleWeighting(
         4, noise_guard=guard, estimator=LogisticRegression()
     )
-    words = "left at one" if guard else "noise_guard is off"
+    words = "keep the weight one" if guard else "noise_guard is off"
     with pytest.warns(DegenerateWeightsWarning, match=f"hard examples.*{words}"):
         weights = weighting.fit_weigh(X, given)
     assert_allclose(weights / weights.min(), np.where(weighting.hard_, 4, 1))
@@ -336,7 +336,12 @@ class Certain(BaseModelWeighting):
 @pytest.mark.parametrize(
     ("weighting", "y", "error", "words"),
     [
-        (NoiseAwareWeighting(), [0, 1] * 20, ValueError, "was given none. Give it one"),
+        (
+            NoiseAwareWeighting(),
+            [0, 1] * 20,
+            ValueError,
+            "but got none. Pass a classifier",
+        ),
         (Certain(GaussianNB()), [0] * 40, ValueError, "at least 2 classes"),
         (Certain(GaussianNB()), [0] * 39 + [1], ValueError, "has a single row"),
         (Certain(RidgeClassifier()), [0, 1] * 20, TypeError, "no predict_proba"),
@@ -349,7 +354,7 @@ class Certain(BaseModelWeighting):
             GroupDROWeighting(0, estimator=GaussianNB()),
             [0, 1] * 20,
             ValueError,
-            "fewer than two rows that count",
+            "fewer than two rows with a positive weight",
         ),
     ],
 )
@@ -362,7 +367,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(weighting, y, error, wor
 def test_rows_that_were_not_in_training_have_no_such_weight(rng):
     X, _, given, _ = noisy(rng, 100, 0.2)
     weighting = NoiseAwareWeighting(estimator=GaussianNB()).fit(X, given)
-    with pytest.raises(TypeError, match="rows that were not in training have no such"):
+    with pytest.raises(TypeError, match="New rows have no such"):
         weighting.weigh(X, given)
 
 

@@ -200,13 +200,13 @@ def test_names_are_resolved_at_the_door_and_nowhere_else():
 
 @pytest.mark.parametrize("name", ["2", "2__strength", "x", "-1__strength", "strength"])
 def test_positions_that_do_not_exist(name):
-    sentence = r"Invalid parameter .* reached by position, 0 to 1, as in '0__strength'"
+    sentence = r"Invalid parameter .* position of the factor, 0 to 1, as in '0__"
     with pytest.raises(ValueError, match=sentence):
         (BalancedWeighting() * BalancedWeighting()).set_params(**{name: 1})
 
 
 def test_no_factor_has_no_parameters():
-    with pytest.raises(ValueError, match=r"'strength' for factor 1 .* which is None"):
+    with pytest.raises(ValueError, match=r"factor 1 .* this factor is None"):
         ProductWeighting([BalancedWeighting(), None]).set_params(**{"1__strength": 1})
 
 
@@ -221,7 +221,7 @@ def test_clone_copies_the_factors():
     ("factors", "sentence"),
     [
         ([], r"takes a list of at least one strategy; got \[\]\."),
-        ([None], r"got only None\. Use weighting=None for no weighting at all\."),
+        ([None], r"got only None\. Use weighting=None if you want no weighting\."),
         ("balanced", r"takes a list of at least one strategy; got 'balanced'\."),
     ],
 )
@@ -256,7 +256,7 @@ def test_a_product_that_leaves_no_row():
         (
             np.ones(10),
             TypeError,
-            r"got ndarray\. Weights that exist already are passed",
+            r"got ndarray\. To use weights that you already have",
         ),
         ({"balanced"}, TypeError, r"weighting must be .*; got set\."),
         (["balanced", "unknown"], ValueError, r"weighting='unknown' is not a known"),
