@@ -61,7 +61,7 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_xref_param_type = False
-# Methods by their own name: a side bar has no room for that of the class.
+# The side bar shows methods without the name of their class, which would not fit.
 toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
