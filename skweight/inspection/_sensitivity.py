@@ -270,7 +270,8 @@ class WeightSensitivityDisplay:
         unknown = [metric for metric in metrics if metric not in known_metrics]
         if unknown:
             raise ValueError(
-                f"metrics must be among {say(list(known_metrics))}; got {say(unknown)}."
+                f"metrics must be names from {say(list(known_metrics))}; got "
+                f"{say(unknown)}."
             )
 
         def of(metric):

@@ -27,11 +27,11 @@ class WeightingAdvice:
     figures : dict
         The values by name.
     emphasis, population : None, str or weighting
-        The two parts of `weighting`, by their roles.
+        The parts of `weighting` with the role emphasis and with the role population.
     estimator : classifier or None
         The classifier of the measurement; None if no fit was made.
     unsupported : str
-        For ``unsupported=``, if this classifier takes no weights.
+        Value for ``unsupported=``: what to do if the classifier takes no weights.
 
     Examples
     --------
@@ -159,7 +159,7 @@ class WeightingAdvice:
 
 
 def _told(weighting):
-    """Return a strategy in one line, without the rows of a table."""
+    """Return the text of a strategy in one line; rows of a table are not shown."""
     if isinstance(weighting, list):
         return f"[{', '.join(map(_told, weighting))}]"
     if hasattr(weighting, "X_target"):

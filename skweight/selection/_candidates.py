@@ -17,7 +17,7 @@ NOT_CALIBRATED = "not calibrated"
 
 @dataclass(frozen=True)
 class Strategy:
-    """What a comparison stores about a strategy: no rows and no fitted objects."""
+    """What a comparison stores about a strategy; rows and models are not stored."""
 
     name: str
     weighting: str
@@ -106,7 +106,7 @@ def candidates(estimator, weightings, calibrations, strengths, ablation, X_targe
 
 
 def named_weightings(weightings):
-    """Return the weightings by name; no weighting is always among them."""
+    """Return the weightings by name; "none" (no weights) is always included."""
     if weightings is None:
         weightings = ["balanced"]
     if not hasattr(weightings, "items"):
@@ -122,8 +122,8 @@ def named_weightings(weightings):
     if not any(spec is None for spec in weightings.values()):
         if UNWEIGHTED in weightings:
             raise ValueError(
-                f"weightings gives the name {UNWEIGHTED!r} to a strategy; it is the "
-                "name of weighing nothing, which is compared in any case. Rename it."
+                f"weightings uses the name {UNWEIGHTED!r} for a strategy, but this "
+                "name means no weights, which are always compared. Use another name."
             )
         weightings = {UNWEIGHTED: None, **weightings}
     return weightings
@@ -140,7 +140,7 @@ def named_calibrations(calibrations):
 
 
 def with_target(spec, X_target):
-    """Return a weighting; its factors without a target table get this table.
+    """Return a weighting; factors that need target rows and have none get `X_target`.
 
     An invalid specification raises an error here, before any fit.
     """
@@ -157,7 +157,7 @@ def with_target(spec, X_target):
 
 
 def with_strength(classifier, strength):
-    """Return the classifier with its emphasis raised to a power; 1 changes nothing."""
+    """Return the classifier with emphasis weights of this strength."""
     weighting = resolve_weighting(classifier.weighting)
     changed, left = _strengthened(clone(weighting), strength)
     classifier = clone(classifier).set_params(weighting=changed)
@@ -165,15 +165,16 @@ def with_strength(classifier, strength):
         return classifier
     if isinstance(weighting, ProductWeighting) or classifier.stabilizer is not None:
         raise ValueError(
-            f"strengths cannot be varied for {weighting!r}: {say(left)} has no "
-            "parameter strength or exponent, and tempering the product would temper "
-            "all of its factors. Vary such a strategy by itself, without a stabilizer."
+            f"strengths cannot be applied to {weighting!r}, because {say(left)} has "
+            "no parameter strength or exponent. A power of the product would change "
+            "the other factors, too. Compare strengths of such a strategy alone, "
+            "without a stabilizer."
         )
     return classifier.set_params(stabilizer=TemperStabilizer(exponent=strength))
 
 
 def _strengthened(weighting, strength):
-    """Return the weighting at that strength, and the names of factors without one."""
+    """Return the weighting at this strength, and the factors that have no strength."""
     if isinstance(weighting, ProductWeighting):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}

@@ -68,16 +68,18 @@ def compare_weightings(
 
     Every strategy is fitted on the training rows of every fold and evaluated on the
     held-out rows. The weight of a held-out row is its weight in the population: one,
-    its `sample_weight`, or its importance from `X_target`. The emphasis of a strategy
-    is never used to evaluate, because it would favour a balanced model.
+    its `sample_weight`, or its density ratio to `X_target`. Weights of the role
+    emphasis are never used for the evaluation, because they would favour models trained
+    with such weights.
 
-    Differences to the baseline are paired by fold. Folds share training rows, so the
-    usual standard error is too small. The corrected standard error is used [1]_:
+    Strategies are compared with the baseline on the same folds. Folds share training
+    rows, so the usual standard error of the mean difference is too small. A corrected
+    standard error is used [1]_:
 
     .. math:: \sqrt{\left(\frac1J + \frac{n_{test}}{n_{train}}\right) s^2}
 
-    with :math:`s^2` the variance over the :math:`J` folds. Intervals and p-values are
-    those of Student's t with :math:`J - 1` degrees of freedom.
+    with :math:`s^2` the variance over the :math:`J` folds. Intervals and p-values use
+    Student's t with :math:`J - 1` degrees of freedom.
 
     Parameters
     ----------
@@ -89,21 +91,21 @@ def compare_weightings(
     y : array-like of shape (n_samples,)
         Class labels.
     weightings : dict, list or weighting, default=None
-        Strategies by name: any value of ``weighting=`` of `WeightedClassifier`. A
-        classifier among them is used unchanged. None compares ``"balanced"``. No
-        weighting, ``"none"``, is always compared.
+        The strategies to compare, by name. A strategy is any value of ``weighting=`` of
+        `WeightedClassifier`, or a classifier, which is used unchanged. None means
+        ``"balanced"``. The strategy ``"none"``, without weights, is always compared.
     calibrations : None, str, calibrator, list or dict, default="sigmoid"
         One or several calibrators; each weighting is combined with each of them.
     strengths : iterable of float, default=None
-        Additional strengths of every weighting, with the first calibration. The
-        strength is the `strength` or `exponent` of the weighting, or a power of its
-        weights.
+        Strengths at which every weighting is compared in addition, with the first
+        calibration. The strength is the parameter `strength` or `exponent` of the
+        weighting; if there is no such parameter, the weights are raised to this power.
     ablation : bool, default=False
-        Whether to compare also without parts: without weights, without calibration, and
+        Whether to compare every strategy also without weights, without calibration, and
         without both.
     baseline : str, default=None
-        Name of the strategy to which differences are computed. None means the first
-        strategy without weighting.
+        Name of the strategy with which the others are compared. None means the first
+        strategy without weights.
     scoring : str, callable, list or dict, default=None
         Further scorers of scikit-learn. Scorers get the population weights, if there
         are any.
@@ -114,12 +116,12 @@ def compare_weightings(
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     population : weighting, default=None
-        Strategy of role population that defines the population of the results, such as
-        `PriorWeighting`. None means the population of `sample_weight`. With `X_target`,
-        None means ``DensityRatioWeighting(X_target)``.
+        Strategy that weights the held-out rows, such as `PriorWeighting`. It must have
+        the role population. None means that held-out rows have their `sample_weight`.
+        With `X_target`, None means ``DensityRatioWeighting(X_target)``.
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the population of interest. They are passed to every strategy
-        that has no target rows.
+        Unlabelled rows of the population of interest. Strategies that need target rows,
+        and have none, get these rows.
     groups : array-like of shape (n_samples,), default=None
         Rows of the same group are never on both sides of a split. This holds for the
         folds and for the splits of a calibrator.
@@ -129,8 +131,9 @@ def compare_weightings(
         With two classes, the class whose ranking and probability are reported. None
         means the rarer class.
     error_score : "raise" or float, default=nan
-        Value of a fold in which a strategy fails. The message is stored, and the other
-        strategies continue. ``"raise"`` raises the error.
+        Score of a strategy in a fold in which its fit fails. The error message is
+        stored, and the other strategies continue. With ``"raise"``, the error is
+        raised.
     resume : WeightingComparison, default=None
         An earlier comparison of the same rows. Its finished folds are not fitted again.
         Use it after an interruption, or to add strategies.
@@ -159,7 +162,8 @@ def compare_weightings(
     FitFailedWarning
         If a strategy fails, as in scikit-learn.
     FewerThanAskedWarning
-        If interrupted from the keyboard; the finished folds are returned.
+        If the comparison is interrupted from the keyboard. The finished folds are
+        returned.
 
     See Also
     --------
@@ -168,8 +172,9 @@ def compare_weightings(
 
     Notes
     -----
-    The number of fits is folds times strategies. If the calibrator uses k folds,
-    multiply this by k + 1. The calibrator splits the training rows of each fold.
+    The number of fits is folds times strategies. If the calibrator uses k folds, this
+    number is multiplied by k + 1, because the calibrator splits the training rows of
+    each fold.
 
     With many comparisons, some differences are significant by chance. `to_frame` has
     p-values adjusted for the number of strategies (Holm) in addition to the unadjusted
@@ -210,8 +215,8 @@ def compare_weightings(
     classes, codes = encode_labels(y)
     if classes.size < 2:
         raise ValueError(
-            "compare_weightings needs rows of at least 2 classes; y has the one class "
-            f"{say(classes[0])}."
+            "compare_weightings needs rows of at least 2 classes; y contains only "
+            f"the class {say(classes[0])}."
         )
     seed = _seed(random_state, resume)
     strategies = candidates(
@@ -287,7 +292,7 @@ class _Task:
 
 
 def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
-    """Fit every strategy in every fold that has no cell yet; warn if interrupted."""
+    """Fit every strategy in every fold without a result; warn if interrupted."""
     missing = [
         (strategy, fold, *split)
         for fold, split in enumerate(splits)
@@ -313,9 +318,10 @@ def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
         if not cells:
             raise
         warn(
-            f"Interrupted after {len(cells)} of {len(splits) * len(strategies)} fits. "
-            "The folds that all strategies have finished are in the result; pass it as "
-            "resume= to compute the others.",
+            f"The comparison was interrupted after {len(cells)} of "
+            f"{len(splits) * len(strategies)} fits. The result contains the folds "
+            "that all strategies have finished. To compute the other folds, pass "
+            "the result as resume=.",
             FewerThanAskedWarning,
         )
     finally:
@@ -403,7 +409,10 @@ def _splits(cv, X, y, groups, seed):
         for train, test in check_cv(cv, y, classifier=True).split(X, y, groups)
     ]
     if not splits:
-        raise ValueError(f"cv must give at least one pair of rows; {cv!r} gives none.")
+        raise ValueError(
+            "cv must give at least one pair of training and test rows; "
+            f"{cv!r} gives none."
+        )
     return splits
 
 
@@ -419,8 +428,8 @@ def _scorers(scoring):
     taken = [name for name in scoring if name in METRICS]
     if taken:
         raise ValueError(
-            f"scoring names {say(taken)}, which every comparison has already. Leave "
-            "them out, or pass a dict {other name: scorer}."
+            f"scoring contains {say(taken)}, but every comparison has these metrics "
+            "already. Remove them, or pass a dict {other name: scorer}."
         )
     return {
         name: get_scorer(scorer) if isinstance(scorer, str) else scorer
@@ -445,8 +454,9 @@ def _positive(pos_label, classes, codes, weight):
     if classes.size > 2:
         if pos_label is not None:
             raise ValueError(
-                f"pos_label is for two classes; y has {classes.size}, and figures are "
-                "told for each of them. Leave it out."
+                "pos_label can only be used with two classes, but y has "
+                f"{classes.size} classes, and the metrics are computed for each "
+                "class. Leave pos_label out."
             )
         return None
     if pos_label is None:
@@ -472,10 +482,10 @@ def _validation_weight(population, X_target, X, y, sample_weight):
     population = clone(resolve_weighting(population))
     if population.role != "population":
         raise ValueError(
-            f"population={population!r} has the role {population.role}, which says how "
-            "hard training should look at a row and must not reach a score. Pass a "
-            "strategy of role population, such as PriorWeighting, and this one as one "
-            "of the weightings."
+            f"population={population!r} has the role {population.role}. Weights of "
+            "this role are for training only and must not be used in a score. Pass "
+            "a strategy with the role population, such as PriorWeighting, and pass "
+            "this strategy in weightings."
         )
     learned = population.fit_weigh_by_role(X, y, sample_weight).population
     name = type(population).__name__
@@ -492,33 +502,34 @@ def _fingerprint(X, y, weight, sample_weight, splits):
         table = X.tocsr()
         table = (table.data, table.indices, table.indptr)
     else:
-        # Equal numbers in another container or layout are the same rows.
+        # The same numbers in another container or memory layout count as the same rows.
         table = X if hasattr(X, "iloc") else np.ascontiguousarray(X)
     return joblib.hash((table, y, weight, sample_weight, splits))
 
 
 def _finished(resume, design, todo):
-    """Return the cells of an earlier comparison that can be reused."""
+    """Return the results of an earlier comparison that can be reused."""
     if resume is None:
         return {}
     if resume.design.fingerprint != design.fingerprint:
         raise ValueError(
-            "resume is a comparison of other rows, weights or folds than these. Pass "
-            "the same X, y, sample_weight, population and groups, and the same cv "
-            "(with a random_state, if it shuffles)."
+            "The comparison in resume was made with different rows, weights or "
+            "folds. Pass the same X, y, sample_weight, population and groups, and "
+            "the same cv. If cv shuffles, it needs a random_state."
         )
     if resume.design.scorers != design.scorers:
         raise ValueError(
-            f"resume was scored by {say(resume.design.scorers)} besides the usual; "
-            f"scoring now names {say(design.scorers)}. Pass the same scoring."
+            "The comparison in resume has the additional scorers "
+            f"{say(resume.design.scorers)}, but scoring contains "
+            f"{say(design.scorers)}. Pass the same scoring."
         )
     before = {strategy.name: strategy.settings for strategy in resume.strategies}
     now = {candidate.name: candidate.told().settings for candidate in todo}
     changed = [name for name in now if before.get(name, now[name]) != now[name]]
     if changed:
         raise ValueError(
-            f"resume holds other strategies under the names {say(changed)}. Give the "
-            "new ones names of their own."
+            "The comparison in resume has different strategies with the names "
+            f"{say(changed)}. Use new names for the new strategies."
         )
     return {(c.strategy, c.fold): c for c in resume.cells if c.strategy in now}
 
@@ -531,11 +542,11 @@ def _look_at_failures(cells, error_score):
     listed = "\n".join(f"- {message}" for message in list(messages)[:10])
     if len(failed) == len(cells):
         raise ValueError(
-            f"All {len(failed)} fits failed. Pass error_score='raise' to see where.\n"
-            f"{listed}"
+            f"All {len(failed)} fits failed. Pass error_score='raise' to see the "
+            f"first error.\n{listed}"
         )
     warn(
-        f"{len(failed)} of {len(cells)} fits failed, and their figures are "
+        f"{len(failed)} of {len(cells)} fits failed. Their scores are set to "
         f"{error_score!r}; the other strategies are not affected.\n{listed}",
         FitFailedWarning,
     )

@@ -52,9 +52,9 @@ class Design:
 class WeightingComparison:
     """Result of a comparison; returned by :func:`skweight.compare_weightings`.
 
-    Prints as a table of the main metrics; notebooks show it as HTML. `to_html` writes a
-    page for readers who do not read code. The object contains scores only, neither rows
-    nor models, and can be pickled.
+    ``print`` shows a table of the main metrics, and notebooks show an HTML table.
+    `to_html` writes a page for readers who do not read code. The object contains only
+    scores, no rows and no models. It can be pickled.
 
     Attributes
     ----------
@@ -63,9 +63,9 @@ class WeightingComparison:
     strategies : list
         Name, weighting, calibration and strength of each strategy.
     baseline : str
-        The strategy to which differences are computed.
+        Name of the strategy with which the others are compared.
     error_score : float
-        Value of a fold in which a strategy failed.
+        Score of a strategy in a fold in which its fit failed.
     design : object
         How the comparison was made: `n_rows`, `classes`, `pos_label`, `weights`,
         `n_folds`, `test_over_train`, `estimator`.
@@ -135,7 +135,8 @@ class WeightingComparison:
         Parameters
         ----------
         confidence : float, default=0.95
-            Coverage of the intervals, in (0, 1). Raising it makes them wider.
+            Coverage of the intervals, in (0, 1). A higher coverage makes intervals
+            wider.
 
         Returns
         -------
@@ -190,7 +191,9 @@ class WeightingComparison:
         )
         unknown = [metric for metric in chosen if metric not in known]
         if unknown:
-            raise ValueError(f"metrics must be among {say(known)}; got {say(unknown)}.")
+            raise ValueError(
+                f"metrics must be names from {say(known)}; got {say(unknown)}."
+            )
         columns = {}
         for metric in chosen:
             for row in table[table["metric"] == metric].to_dict("records"):
@@ -213,10 +216,10 @@ class WeightingComparison:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each pair of strategies that differ only by one part:
-            ``strategy``, ``without``, ``part`` ("weights" or "calibration"), and the
-            paired differences as in `to_frame`. Use ``ablation=True`` to add the
-            strategies without a part.
+            One row for each pair of strategies that differ in exactly one part. The
+            columns are ``strategy``, ``without`` (the strategy without this part),
+            ``part`` ("weights" or "calibration"), and the differences as in `to_frame`.
+            ``compare_weightings(..., ablation=True)`` adds such pairs.
         """
         rows = []
         for strategy in self.strategies:
@@ -242,7 +245,7 @@ class WeightingComparison:
         return list(dict.fromkeys(key for cell in self.cells for key in cell.figures))
 
     def _complete_folds(self):
-        """Return the folds that every strategy has finished, or all if there is none.
+        """Return the folds that every strategy has finished, or else all folds.
 
         After an interruption, only some strategies have finished the last fold. If this
         fold were used, strategies would be compared on different rows.
@@ -380,7 +383,7 @@ def _frame(rows, columns):
 
 
 def _part_between(strategy, other):
-    """Return which part one strategy has and the other lacks, or None."""
+    """Return the only part that one strategy has and the other lacks, or None."""
     if strategy.strength is not None or other.strength is not None:
         return None
     same_calibration = strategy.calibration == other.calibration

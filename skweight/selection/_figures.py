@@ -21,43 +21,45 @@ class Metric(NamedTuple):
 
 METRICS = {
     "recall": Metric(
-        "Recall", "higher", "Of 100 rows of the class, how many are found."
+        "Recall", "higher", "Share of the rows of the class that get the right label."
     ),
     "precision": Metric(
         "Precision",
         "higher",
-        "Of 100 rows that are given the label, how many deserve it; 0 where none is.",
+        "Share of right labels among the rows that get this label; 0 if no row gets "
+        "the label.",
     ),
     "balanced_accuracy": Metric(
-        "Balanced accuracy", "higher", "The mean of the recalls of all classes."
+        "Balanced accuracy", "higher", "The mean of the recall over all classes."
     ),
     "average_precision": Metric(
         "Average precision",
         "higher",
-        "How well the scores put rows of the class on top, whatever the threshold. "
-        "Guessing gives the share of the class.",
+        "The mean precision over all thresholds: how well the scores rank the rows "
+        "of the class above other rows. A random ranking has the share of the class.",
     ),
     "roc_auc": Metric(
         "AUC",
         "higher",
-        "How often a row of the class scores higher than one of the rest. Guessing "
-        "gives one half.",
+        "The probability that a row of the class has a higher score than a row of "
+        "another class. A random ranking has one half.",
     ),
     "log_loss": Metric(
         "Log loss",
         "lower",
-        "How far the probabilities are from what happened; confident errors cost most.",
+        "The mean of minus the logarithm of the probability of the true class. "
+        "Confident errors cost most.",
     ),
     "brier": Metric(
         "Brier score",
         "lower",
-        "The mean squared distance of the probabilities from what happened.",
+        "The mean squared difference between probabilities and outcomes.",
     ),
     "calibration_error": Metric(
         "Calibration error",
         "lower",
-        "How far frequencies are from the probabilities that were told, over rows of "
-        "similar probability.",
+        "How much predicted probabilities and observed frequencies differ, in "
+        "groups of rows with similar probabilities.",
     ),
     "mean_probability": Metric(
         "Mean probability", "", "The mean predicted probability of the class."
@@ -66,12 +68,14 @@ METRICS = {
     "mean_over_prevalence": Metric(
         "Mean probability / prevalence",
         "closer to 1",
-        "1 is honest; 10 says that the class is predicted ten times too often.",
+        "1 means that probabilities are right on average; 10 means that they are "
+        "ten times too high.",
     ),
     "effective_sample_size": Metric(
         "Effective sample size",
         "",
-        "How many equally weighted rows the weighted training rows are worth.",
+        "Number of equally weighted rows that contain as much information as the "
+        "weighted training rows.",
     ),
     "fit_time": Metric(
         "Fit time (s)", "lower", "Seconds to fit, calibration included."
@@ -81,7 +85,7 @@ METRICS = {
 
 
 def figures_of(fitted, X, y, weight, classes, positive):
-    """Return {(metric, class): value} of a fitted classifier on held-out rows.
+    """Return the scores of a fitted classifier on held-out rows by (metric, class).
 
     Parameters
     ----------
@@ -114,7 +118,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
 
 
 def outputs(fitted, X, classes):
-    """Return probabilities and scores for the ranking; each may be None."""
+    """Return probabilities, and scores for ranking metrics; each may be None."""
     if hasattr(fitted, "predict_proba"):
         proba = outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba

@@ -14,9 +14,10 @@ from skweight.classifier import WeightedClassifier
 from skweight.weighting import AutoWeighting
 
 MOST_FOLDS = 5
-# Calibrations that are compared with "auto", without another fit of the estimator; and
-# the number of paired standard errors by which a calibration must be better. With
-# several calibrations, a difference of one standard error often occurs by chance.
+# These calibrations are compared with "auto"; this needs no further fit of the
+# estimator. Another calibration is advised only if it is better by this many paired
+# standard errors. With several calibrations, a difference of one standard error often
+# occurs by chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
 
@@ -27,14 +28,16 @@ class Measured(NamedTuple):
     Attributes
     ----------
     strength : float
-        The smallest strength of balancing that is not clearly worse than the best
-        strength.
+        The smallest strength of balancing whose loss is not clearly higher than the
+        lowest loss.
     weightings : list of dict
         The candidates, as in ``report_.weightings``.
     calibrations : list of dict
-        "name", "log_loss", the difference "above_auto", and its "standard_error".
+        For each calibration: "name", "log_loss", the difference "above_auto" to the log
+        loss of "auto", and the "standard_error" of this difference.
     n_fits, n_planned, n_folds, n_rows : int
-        Number of fits made and planned, of folds, and of evaluated rows.
+        Number of fits, number of planned fits, number of folds, and number of held-out
+        rows.
     seconds : float
         Duration of the measurement.
     """
@@ -50,7 +53,7 @@ class Measured(NamedTuple):
 
     @property
     def calibration(self):
-        """The advised calibration: "auto" unless another one is clearly better."""
+        """The advised calibration: "auto", unless another is clearly better."""
         better = [
             row
             for row in self.calibrations
@@ -77,7 +80,7 @@ def measure(
 ):
     """Measure the effect of balancing and calibrations; `budget` is a number of fits.
 
-    The result is None if a class has too few rows to hold out some of them.
+    The result is None if a class has so few rows that none can be held out.
     """
     strengths, n_folds = _share_out(budget)
     if max_seconds is not None:
@@ -121,7 +124,7 @@ def measure(
 
 
 def _share_out(budget):
-    """Return strengths to compare, and the number of folds, for so many fits."""
+    """Return strengths to compare, and the number of folds, for a budget of fits."""
     check_number(budget, name="budget", low=4)
     strengths = (0, 0.5, 1) if budget >= 6 else (0, 1)
     return strengths, min(int(budget) // len(strengths), MOST_FOLDS)

@@ -1,15 +1,15 @@
-"""The sentences of an advice, and the source of each sentence."""
+"""The sentences of the advice of `recommend_weighting`, and their sources."""
 
 from skweight._utils.validation import say
 
-# If the largest class has less than this multiple of the smallest class, training
-# ignores no class.
+# If the largest class has less than this multiple of the rows of the smallest class, no
+# class is so rare that training might ignore it.
 BALANCED_ENOUGH = 3.0
-# A class with fewer rows needs more rows; weights do not help.
+# If a class has fewer rows than this, the advice is to collect rows.
 TOO_FEW = 10
 HALF = 0.5
 
-# Source of each line of the advice: a table of benchmarks/results.
+# The benchmark behind each sentence; its table is in benchmarks/results.
 EVIDENCE = {
     "costs": "cost_comparison",
     "no weights": "does_weighting_help",
@@ -24,8 +24,8 @@ EVIDENCE = {
 
 
 def resting_on(line):
-    """Return the benchmark of a line of the advice, in brackets."""
-    return f"(benchmarks/results/{EVIDENCE[line]}.md)"
+    """Return the benchmark behind a sentence, in brackets, and where to find it."""
+    return f"(benchmark {EVIDENCE[line]}, see 'Choosing a strategy' in the user guide)"
 
 
 def is_rare(figures):
@@ -39,46 +39,56 @@ def say_classes(figures):
     rows = figures["rarest_rows"]
     if rows < TOO_FEW:
         return (
-            f"Class {rare} has {rows} row{'s' if rows > 1 else ''}. Weights make no "
-            "rows, and would have the model learn these by heart: collect more of "
-            "them, and until then take the probabilities for a ranking "
-            f"{resting_on('few rows')}."
+            f"Class {rare} has {rows} row{'s' if rows > 1 else ''}. Weights cannot "
+            "add information: the model would learn these rows by heart. Collect "
+            "more rows of this class. Until then, use the probabilities only for a "
+            f"ranking {resting_on('few rows')}."
         )
     times = f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
-    said = f"The largest class has {times} times the rows of the smallest, {rare}"
+    said = (
+        f"The largest class has {times} times as many rows as the smallest class, "
+        f"{rare}"
+    )
     if is_rare(figures):
         return f"{said}, with {rows:,} rows."
     return (
-        f"{said}: no class is so rare that training would ignore it. Where another "
-        "trade-off of recall and precision is wanted, move the threshold."
+        f"{said}. No class is so rare that training would ignore it. To change "
+        "recall and precision, change the threshold."
     )
 
 
 def say_unmeasured(figures):
     """Return why weights are not advised if they were not measured."""
     return (
-        "Weights were not measured on these rows: pass estimator= for that. Elsewhere "
-        "they gained next to nothing once the model was calibrated, and the labels "
-        f"were the same {resting_on('no weights')}. Calibrate, and {say_cut(figures)}."
+        "The effect of weights was not measured on these rows; pass estimator= to "
+        "measure it. In our benchmarks, class weights hardly improved calibrated "
+        f"models, and the labels were the same {resting_on('no weights')}. "
+        f"Calibrate, and {say_cut(figures)}."
     )
 
 
 def say_cut(figures):
-    """Return how to get labels from calibrated probabilities without weights."""
+    """Return the decision rule that replaces weights, on calibrated probabilities."""
     if figures["n_classes"] == 2:
-        return f"cut at {figures['rarest_share']:.3g}"
-    return "take the class whose probability is largest relative to its share"
+        return f"use the threshold {figures['rarest_share']:.3g}"
+    return (
+        "choose the class whose probability is largest relative to the share of the "
+        "class"
+    )
 
 
 def say_half(figures):
-    """Return the effect of half strength, if labels follow the strength."""
+    """Return the effect of weights at strength 0.5 on labels."""
     share = figures["rarest_share"]
-    said = "Half strength trades recall of the rare class for precision"
+    said = (
+        "Weights at strength 0.5 give less recall and more precision of the rare "
+        "class than full balance"
+    )
     if figures["n_classes"] == 2:
         half = share**HALF / (share**HALF + (1 - share) ** HALF)
-        said += f": labels that follow it (decision='auto') are cut at {half:.3g}"
-        return f"{said}, where balance cuts at {share:.3g}."
-    return f"{said}, where labels follow it (decision='auto')."
+        said += f": with decision='auto', the threshold is {half:.3g}"
+        return f"{said}, and with full balance it is {share:.3g}."
+    return f"{said}, if decision='auto'."
 
 
 def say_measured(measured, figures, estimator):
@@ -95,39 +105,45 @@ def say_measured(measured, figures, estimator):
         if row["strength"] and row["above_lowest"] > row["standard_error"]
     ]
     if len(measured.weightings) == 1:
-        said = "No weights were compared"
+        said = "No class weights were compared"
     elif measured.strength:
-        said = "Weights gain here"
+        said = "Class weights improve the log loss here"
     elif lowest["strength"] == 0 and len(dearer) == len(measured.weightings) - 1:
-        said = "Weights cost here"
+        said = "Class weights increase the log loss here"
     else:
-        said = "Weights change nothing measurable here"
-    does = "take them, calibrate" if measured.strength else "calibrate"
-    cut = say_cut(figures) if is_rare(figures) else "and decide as you will"
+        said = "Class weights make no measurable difference here"
+    does = "use them, calibrate" if measured.strength else "calibrate"
+    cut = (
+        say_cut(figures)
+        if is_rare(figures)
+        else ("and choose the threshold that you need")
+    )
     spread = f" (± {spread:.2g})" if spread else ""
     said += (
-        f"; {does}, {cut}. Log loss of {measured.n_rows:,} held-out rows after "
-        f"calibration: {losses}{spread}, by {measured.n_fits} fits of "
+        f": {does}, {cut}. Log loss on {measured.n_rows:,} held-out rows after "
+        f"calibration: {losses}{spread}. This took {measured.n_fits} fits of "
         f"{type(estimator).__name__} on {measured.n_folds} folds."
     )
     if measured.n_fits < measured.n_planned:
         said += (
-            f" It was stopped by max_seconds after {measured.n_fits} of "
-            f"{measured.n_planned} fits: run it longer for an answer that repeats."
+            f"  The comparison was stopped by max_seconds after {measured.n_fits} of "
+            f"{measured.n_planned} fits. Allow more time for a result that is "
+            "reproducible."
         )
     return said
 
 
 def say_readings(figures):
-    """Return the class frequencies of the target, as each kind of shift reads them."""
+    """Return the class frequencies of the target, for each kind of shift."""
     by_labels = figures.get("target_frequencies_by_labels")
     by_columns = _say_shares(figures["target_frequencies_by_columns"])
     if by_labels is None:
-        return f"The target would then have {by_columns}."
+        return f"The target then has {by_columns}."
     return (
-        f"Read as other class frequencies, the target has {_say_shares(by_labels)}; "
-        f"read as other columns, {by_columns}. Label some target rows and see which is "
-        "right."
+        "If only the class frequencies changed (label shift), the target has "
+        f"{_say_shares(by_labels)}. If only the distribution of the features changed "
+        f"(covariate shift), it has {by_columns}. Label some target rows to see "
+        "which assumption is right."
     )
 
 
@@ -140,18 +156,22 @@ def say_calibration(measured=None):
     """Return why to calibrate, and with which calibrator."""
     if measured is None:
         return (
-            "Calibrate in any case, trees without weights as well: 'auto' was at or "
-            f"below every single calibrator {resting_on('calibration')}."
+            "Calibrate in any case, even tree models without weights. In our "
+            "benchmarks, the log loss of 'auto' was at most that of every single "
+            f"calibrator {resting_on('calibration')}."
         )
     best = min(measured.calibrations, key=lambda row: row["log_loss"])
     compared = (
-        f"the best of {say([row['name'] for row in measured.calibrations])} is "
-        f"{best['name']!r}, {best['above_auto']:+.2g} ± {best['standard_error']:.2g} "
-        "in log loss against 'auto'"
+        f"the best of {say([row['name'] for row in measured.calibrations])} was "
+        f"{best['name']!r}; its log loss minus the log loss of 'auto' was "
+        f"{best['above_auto']:+.2g} ± {best['standard_error']:.2g}"
     )
     if measured.calibration == "auto":
-        return f"Calibrate by 'auto': {compared}."
-    return f"Calibrate by {measured.calibration!r}, which beats 'auto': {compared}."
+        return f"Calibrate with 'auto': {compared}."
+    return (
+        f"Calibrate with {measured.calibration!r}, which was better than 'auto' on "
+        f"held-out rows: {compared}."
+    )
 
 
 def _name_of(strength):

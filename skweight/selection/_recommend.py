@@ -1,4 +1,4 @@
-"""`recommend_weighting`: advice from held-out rows, or from benchmarks."""
+"""`recommend_weighting`: advice that comes from held-out rows, or from benchmarks."""
 
 import warnings
 
@@ -43,13 +43,13 @@ from skweight.weighting import (
 )
 from skweight.weights import effective_sample_size
 
-# Kernels use distances. With many columns, all rows have about the same distance.
+# With more columns than this, kernels are not advised: all distances are similar.
 MANY_COLUMNS = 20
-# A shift that a classifier can hardly detect is no reason for weights.
+# No weights are advised if the AUC between target and training rows is below this.
 SMALL_AUC = 0.55
-# The advice mentions the share of the target without training rows from the first value
-# on. Above the second value, weights would represent another population than the
-# target.
+# Limits for the share of the target without similar training rows. Above the first
+# limit, the advice mentions it. Above the second limit, no weights are advised, because
+# the weighted rows would represent another population than the target.
 MISSING, MOSTLY_MISSING = 0.05, 0.5
 N_SHIFT_ROWS = 10_000
 
@@ -71,29 +71,32 @@ def recommend_weighting(
 ):
     """Recommend a weighting, a calibration and a decision, and say why.
 
-    With an `estimator` the advice is measured: no weights, half strength and full
-    balance are compared on the same held-out rows. The criterion is the log loss after
-    calibration, on rows that were used to fit neither the model nor the calibrator. The
-    advice is the least emphasis within one paired standard error of the best.
-    Calibrators are compared on the same scores, without further fits.
+    With an `estimator`, the advice comes from a measurement: no weights, class weights
+    of strength 0.5 and fully balanced class weights are compared on the same held-out
+    rows. The criterion is the log loss after calibration, on rows to which neither the
+    model nor the calibrator was fitted. The advice is the smallest strength whose loss
+    is within one paired standard error of the lowest loss. Calibrators are compared on
+    the same scores, without further fits.
 
-    Without an estimator, the advice follows the rules below. Each rule was measured,
-    and the reasons name the file:
+    Without an estimator, the advice follows the rules below. Each rule comes from a
+    benchmark; its name is in brackets here and in the reasons:
 
-    - costs are known: use them for the decision, without weights (cost_comparison);
-    - otherwise: no weights. For a rare class, use its share of the population as the
-      threshold, on calibrated probabilities: the labels are those of a balanced model
-      (does_weighting_help). If a class has fewer than 10 rows, collect more rows
-      (calibration_choice);
-    - calibration by "auto" in any case, also for trees without weights
+    - if costs are known, use the costs for the decision, without weights
+      (cost_comparison);
+    - otherwise, use no class weights. For a rare class, use its share of the population
+      as the threshold on calibrated probabilities. The labels are then the same as with
+      a balanced model (does_weighting_help). If a class has fewer than 10 rows, collect
+      more rows (calibration_choice);
+    - calibrate with "auto" in any case, even tree models without weights
       (calibration_choice).
 
-    In both cases, weights are advised if `X_target` differs from the training rows. If
-    label shift explains the difference, the advice is weights for label shift
-    (label_shift). Otherwise the advice is weights for covariate shift
-    (shift_target_error): from kernels if there are at most 20 numeric columns, or else
-    from a classifier (density_ratio_accuracy). If most of the target is outside the
-    training rows, no weights are advised: they would represent another population.
+    In both cases, population weights are advised if `X_target` differs from the
+    training rows. If label shift explains the difference, the advice is weights for
+    label shift (label_shift). Otherwise, the advice is weights for covariate shift
+    (shift_target_error). Their density ratio is estimated with kernels if there are at
+    most 20 columns, all numeric, and otherwise with a classifier
+    (density_ratio_accuracy). If most of the target has no similar training rows, no
+    weights are advised, because the weighted rows would represent another population.
 
     Parameters
     ----------
@@ -104,22 +107,23 @@ def recommend_weighting(
     cost : CostMatrix, dict or DataFrame, default=None
         Costs of mistakes, if they are known.
     X_target : array-like of shape (n_target, n_features), default=None
-        Unlabelled rows of the population on which the model is used, if it may differ.
+        Unlabelled rows of the population on which the model will be used, if it may
+        differ from the training rows.
     groups : array-like of shape (n_samples,), default=None
-        Sub-populations for which the model must be good as well. The advice names
-        groups with too few rows.
+        Group of each row, if the model must also be good in each group. The advice
+        names groups with too few rows.
     estimator : classifier, default=None
-        The estimator to be weighted; it is cloned. A `WeightedClassifier` is replaced
-        by the estimator that it wraps; its `unsupported` is kept, for an estimator that
-        accepts no weights, such as nearest neighbours. With None, no estimator is
-        measured; only classifiers that detect a shift are fitted.
+        The estimator that will be trained; it is cloned. From a `WeightedClassifier`,
+        only the wrapped estimator and `unsupported` are used. `unsupported` is needed
+        for an estimator that accepts no weights, such as nearest neighbours. With None,
+        nothing is measured; only classifiers that detect a shift are fitted.
     budget : int, default=15
-        Largest number of fits of `estimator`, at least 4. Unlike a time limit, a number
-        of fits makes the answer reproducible. Three candidates (two if `budget` is
-        below 6) are fitted on up to five folds. A larger budget, up to 15, makes the
+        Largest number of fits of `estimator`, at least 4. A limit on fits, unlike a
+        limit on time, makes the advice reproducible. Three candidates (two if `budget`
+        is below 6) are fitted on up to five folds. A larger budget, up to 15, makes the
         comparison more reliable.
     max_seconds : float, default=None
-        Seconds after which no further candidate is started. If this happens, the advice
+        After this number of seconds, no further candidate is started. The advice then
         says so, and may not be reproducible.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
@@ -147,20 +151,23 @@ def recommend_weighting(
 
     See Also
     --------
-    compare_weightings : More strategies and metrics, with intervals.
-    skweight.weighting.AutoWeighting : The same choice inside a fit.
+    compare_weightings : Compares more strategies and metrics, with intervals.
+    skweight.weighting.AutoWeighting : Makes the same choice inside a fit.
 
     Notes
     -----
-    With an estimator, there are `budget` fits on four fifths of the rows. Without one
-    the cost is O(n). With a target, two or three small classifiers are fitted in
-    addition, on at most 10,000 rows of each side, and the weights of its columns.
+    With an estimator, there are at most `budget` fits, usually on four fifths of the
+    rows. Without an estimator, the time is O(n). With a target, two or three small
+    classifiers are fitted in addition, on at most 10,000 training rows and 10,000
+    target rows, and one density ratio.
 
-    *Two readings of a target.* Rows without labels cannot tell label shift from
-    covariate shift. So the advice has the class frequencies of the target under both:
-    ``figures["target_frequencies_by_labels"]``, if its columns given the class are
-    those of the training rows, and ``figures["target_frequencies_by_columns"]``, if its
-    classes given the columns are. Label some target rows to see which is right.
+    *Label shift or covariate shift?* Rows without labels cannot answer this question.
+    So the advice has the class frequencies of the target under both assumptions.
+    ``figures["target_frequencies_by_labels"]`` assumes label shift: within a class, the
+    features have the same distribution as in training.
+    ``figures["target_frequencies_by_columns"]`` assumes covariate shift: given the
+    features, the classes have the same probabilities as in training. Label some target
+    rows to see which assumption is right.
 
     References
     ----------
@@ -181,7 +188,7 @@ def recommend_weighting(
     >>> advice.weighting, advice.calibration, advice.decision
     (None, 'auto', 'balanced')
     >>> print(advice.reasons[1].partition(".")[0])
-    Weights change nothing measurable here; calibrate, cut at 0
+    Class weights make no measurable difference here: calibrate, use the threshold 0
     """
     y, classes, codes, weight = _check_input(X, y, sample_weight)
     figures = _figures_of_classes(classes, codes, weight) | _figures_of_columns(X)
@@ -231,14 +238,14 @@ def recommend_weighting(
 
 
 def _check_input(X, y, sample_weight):
-    """Return labels, classes, the code of every row, and the weight of every row."""
+    """Return labels, classes, and for every row its class position and its weight."""
     y = check_labels(y, owner="recommend_weighting")
     check_rows(X, y)
     classes, codes = encode_labels(y)
     if classes.size < 2:
         raise ValueError(
-            "recommend_weighting needs rows of at least 2 classes; y has the one class "
-            f"{say(classes[0])}."
+            "recommend_weighting needs rows of at least 2 classes; y contains only "
+            f"the class {say(classes[0])}."
         )
     weight = np.ones(len(y))
     if sample_weight is not None:
@@ -256,8 +263,8 @@ def _figures_of_classes(classes, codes, weight):
     present = np.flatnonzero(rows)
     if present.size < 2:
         raise ValueError(
-            "recommend_weighting needs rows of positive sample_weight of at least 2 "
-            f"classes; it has some of {say(classes[present])} only."
+            "recommend_weighting needs rows of at least 2 classes with a positive "
+            f"sample_weight; only rows of {say(classes[present])} have one."
         )
     rarest = present[np.argmin(masses[present])]
     return {
@@ -288,7 +295,7 @@ def _figures_of_columns(X):
 
 
 def _look_at_cost(cost, classes, X, figures, reasons):
-    """Return the costs, or None if they make no difference."""
+    """Return the cost matrix, or None if all mistakes cost the same."""
     if cost is None:
         return None
     cost = as_cost_matrix(cost)
@@ -297,26 +304,27 @@ def _look_at_cost(cost, classes, X, figures, reasons):
     figures["cost_exact"] = report.exact
     if report.kind == "insensitive":
         reasons.append(
-            "All mistakes cost the same, so that the costs decide nothing; the advice "
-            "goes by the classes."
+            "All mistakes cost the same, so the costs do not change any decision. "
+            "The advice follows from the classes."
         )
         return None
     per_row = "differ from row to row" if report.kind == "instance" else "are known"
     reasons.append(
-        f"The costs of mistakes {per_row}: every row is decided by what is expected to "
-        "cost least, on calibrated probabilities. Weights are not needed for that"
+        f"The costs of mistakes {per_row}. Choose for every row the decision with "
+        "the lowest expected cost, on calibrated probabilities. This needs no "
+        "weights"
         + (
-            ", though they could say the same."
+            ", although weights could express these costs."
             if report.exact
-            else ", and could only come close."
+            else ", and weights cannot express these costs exactly."
         )
         + f" {resting_on('costs')}"
     )
     if not report.reasonable:
         reasons.append(
-            f"In {report.n_unreasonable:,} of {report.n_rows:,} rows a wrong decision "
-            "costs less than the right one. Look at CostMatrix.check before anything "
-            "else."
+            f"In {report.n_unreasonable:,} of {report.n_rows:,} rows, a wrong "
+            "decision costs less than the right decision. First check the costs "
+            "with CostMatrix.check."
         )
     return cost
 
@@ -332,7 +340,8 @@ def _emphasis(measured, estimator, cost, figures, reasons):
             reasons.append(say_half(figures))
         if estimator is not None:
             reasons.append(
-                "Nothing could be measured: a class has too few rows to hold out any."
+                "Nothing could be measured, because a class has so few rows that "
+                "none can be held out."
             )
         return None
     reasons.append(say_measured(measured, figures, estimator))
@@ -353,32 +362,32 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         random_state if isinstance(random_state, int | np.integer) else 0
     )
     seed = int(rng.integers(2**31))
-    # If a class has one row, no rows can be held out with labels.
+    # Labels are not used here, because a class with one row could not be held out.
     auc, missing, n_eff = _overlap(X, X_target, np.ones(n_rows(X)), sample_weight, seed)
-    # Without a shift, the AUC has this standard deviation (Mann and Whitney).
+    # The standard deviation of the AUC if there is no shift (Mann and Whitney).
     spread = np.sqrt((1 / n_eff[0] + 1 / n_eff[1]) / 12)
     figures |= {"shift_auc": auc, "shift_auc_error": float(spread)}
     figures["missing_target_mass"] = missing
     if auc < max(0.5 + 2.33 * spread, SMALL_AUC):
         reasons.append(
-            "A classifier can hardly tell the target from the training rows (AUC "
-            f"{auc:.2f}): no weights are needed to stand for it."
+            "A classifier can hardly separate the target from the training rows "
+            f"(AUC {auc:.2f}), so no weights for the target are needed."
         )
         return None
     shifted = (
-        f"The target is not like the training rows: a classifier tells them apart (AUC "
-        f"{auc:.2f}, where 0.50 is alike)"
+        "The target differs from the training rows: a classifier can separate them "
+        f"(AUC {auc:.2f}; 0.50 means that they are alike)"
     )
     if missing > MISSING:
         reasons.append(
-            f"{missing:.0%} of the target lies where there are no training rows. No "
-            "weight can stand in for them: weight_report names these rows, collect "
-            "some like them."
+            f"{missing:.0%} of the target has no similar training rows. No weights "
+            "can replace such rows. weight_report lists these target rows; collect "
+            "training rows like them."
         )
     if missing > MOSTLY_MISSING:
         reasons.append(
-            f"{shifted}, and weights of the rows that are there would stand for the "
-            "smaller part of it: none are advised."
+            f"{shifted}. No weights are advised, because the weighted training rows "
+            "would represent only the smaller part of the target."
         )
         return None
     after = _after_label_shift(X, y, sample_weight, X_target, figures, seed)
@@ -386,29 +395,30 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
     _read_as_columns(of_columns, X, y, sample_weight, X_target, figures, seed)
     if after is not None and after - 0.5 < max(2.33 * spread, 0.25 * (auc - 0.5)):
         reasons.append(
-            f"{shifted}; other class frequencies account for it (AUC {after:.2f} with "
-            f"weights for them) {resting_on('label shift')}. Rows without labels "
-            "cannot prove this: another change of the columns may look alike. "
-            f"{say_readings(figures)}"
+            f"{shifted}. Different class frequencies explain most of the difference "
+            f"(with weights for them, the AUC is {after:.2f}) "
+            f"{resting_on('label shift')}. Rows without labels cannot prove this: a "
+            f"change of the features may look the same. {say_readings(figures)}"
         )
         return LabelShiftWeighting(X_target, random_state=random_state)
     reasons.append(
-        f"{shifted}, and not by class frequencies alone. {why} {say_readings(figures)}"
+        f"{shifted}. Different class frequencies alone do not explain the "
+        f"difference. {why} {say_readings(figures)}"
     )
     return of_columns
 
 
 def _ratio_of_columns(figures, X_target, random_state):
-    """Return the weights for a target whose columns differ, and why these."""
+    """Return weights for covariate shift, and the reason for this method."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
     if numeric and figures["n_columns"] <= MANY_COLUMNS:
         weighting = DensityRatioWeighting(X_target, random_state=random_state)
         return weighting, (
-            f"With {figures['n_columns']} numeric columns kernels can estimate the "
-            f"ratio {resting_on('kernels')}; weights for it gain where the model "
-            f"cannot follow the truth {resting_on('covariate shift')}."
+            f"With {figures['n_columns']} numeric columns, the density ratio can be "
+            f"estimated with kernels {resting_on('kernels')}. Such weights help if "
+            f"the model is too simple for the data {resting_on('covariate shift')}."
         )
     what = (
         "categories, gaps or sparse columns"
@@ -419,13 +429,13 @@ def _ratio_of_columns(figures, X_target, random_state):
         X_target, estimator="classifier", random_state=random_state
     )
     return weighting, (
-        f"With {what} a classifier estimates the ratio; distances would mean little "
-        f"{resting_on('classifier')}."
+        f"With {what}, the density ratio is estimated by a classifier, because "
+        f"distances between rows would mean little {resting_on('classifier')}."
     )
 
 
 def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
-    """Record the class frequencies of a target whose labels depend on X as in y."""
+    """Record the class frequencies of the target under covariate shift."""
     rng = np.random.default_rng(seed)
     rows, target = _some(rng, n_rows(X)), _some(rng, n_rows(X_target))
     classes, codes = encode_labels(_take(y, rows))
@@ -445,7 +455,7 @@ def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):
-    """Return AUC after weighting, missing mass, and effective rows before and after."""
+    """Return the AUC with weights, the missing mass, and the effective sample sizes."""
     if sample_weight is not None:
         weights = weights * np.asarray(sample_weight, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -466,7 +476,7 @@ def _overlap(X, X_target, weights, sample_weight, seed):
 
 
 def _after_label_shift(X, y, sample_weight, X_target, figures, seed):
-    """Return the AUC after weights for label shift; None if they cannot be fitted."""
+    """Return the AUC with label-shift weights; None if these cannot be fitted."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     estimator = None
@@ -517,10 +527,12 @@ def _look_at_groups(groups, codes, weight, classes, figures, reasons):
         f"{rows[smallest]:,} rows; {say(names[poorest])} has "
         f"{rows_of_rare[poorest]:,} rows of class {say(figures['rarest_class'])}. "
         + (
-            "That is too few to be judged by: collect more of them."
+            "These are too few rows for an evaluation. Collect more rows of this class."
             if few
-            else "Judge strategies by their worst group as well "
-            f"{resting_on('groups')}."
+            else (
+                "Also compare strategies by the score of their worst group "
+                f"{resting_on('groups')}."
+            )
         )
     )
 
@@ -528,8 +540,8 @@ def _look_at_groups(groups, codes, weight, classes, figures, reasons):
 def _calibration(measured, figures, reasons):
     if figures["rarest_rows"] < 2:
         reasons.append(
-            f"With one row of {say(figures['rarest_class'])} there is none to "
-            "calibrate on."
+            f"There is only one row of {say(figures['rarest_class'])}, so no row of "
+            "this class can be held out for a calibration."
         )
         return None
     reasons.append(say_calibration(measured))

@@ -1,4 +1,4 @@
-"""A comparison as sentences, as a figure, and as an HTML page."""
+"""Show a comparison as sentences, as a figure, and as an HTML page."""
 
 from html import escape
 
@@ -47,7 +47,7 @@ def sentences(comparison):
 
 
 def interesting_class(comparison):
-    """Return the class of interest: the positive class, or the rarest one."""
+    """Return the class of interest: the positive class, or the rarest class."""
     design = comparison.design
     if design.pos_label is not None:
         return design.pos_label
@@ -63,25 +63,26 @@ def _on_labels(comparison, rows):
     label = interesting_class(comparison)
     recall, precision = rows["recall", label], rows["precision", label]
     yield (
-        f"Of 100 rows of {say(label)} it finds {100 * recall['mean']:.0f}"
-        f"{_versus(recall, 100, '.0f')}; of 100 rows that it calls {say(label)}, "
-        f"{100 * precision['mean']:.0f} are{_versus(precision, 100, '.0f')}."
+        f"Of 100 rows of {say(label)}, {100 * recall['mean']:.0f} get this "
+        f"label{_versus(recall, 100, '.0f')}. Of 100 rows that get the label "
+        f"{say(label)}, {100 * precision['mean']:.0f} are "
+        f"right{_versus(precision, 100, '.0f')}."
     )
 
 
 def _on_probabilities(comparison, rows):
     label = interesting_class(comparison)
     if ("log_loss", None) not in rows or np.isnan(rows["log_loss", None]["mean"]):
-        yield "It has no probabilities."
+        yield "The model has no probabilities."
         return
     ratio = rows["mean_over_prevalence", label]["mean"]
     if 0.95 <= ratio <= 1.05:
-        yield f"Its probabilities of {say(label)} are right on average."
+        yield f"The probabilities of {say(label)} are right on average."
     else:
         word = "high" if ratio > 1 else "low"
         yield (
-            f"Its probabilities of {say(label)} are too {word}: on average "
-            f"{ratio:.2f} times the true share."
+            f"The probabilities of {say(label)} are too {word}: on average, "
+            f"{ratio:.2f} times the true share of the class."
         )
     loss = rows["log_loss", None]
     yield f"Log loss {loss['mean']:.4f}{_versus(loss, 1, '.4f')}."
@@ -93,7 +94,7 @@ def _versus(row, scale, form):
         return ""
     low, high = row["difference_low"], row["difference_high"]
     shown, low_told, high_told = (
-        # No "-0": a value that is rounded to zero has no sign.
+        # A value that is rounded to zero is shown without a sign, not as "-0".
         f"{scale * value:+{form}}"
         if float(f"{scale * value:{form}}")
         else f"{0:{form}}"
@@ -101,9 +102,9 @@ def _versus(row, scale, form):
     )
     if np.isnan(low):
         return f" ({shown})"
-    sure = "" if low > 0 or high < 0 else ", no more than chance explains"
+    sure = "" if low > 0 or high < 0 else ", not significant"
     interval = f"95 % interval {low_told} to {high_told}{sure}"
-    return f" ({shown} against the baseline, {interval})"
+    return f" ({shown} compared with the baseline, {interval})"
 
 
 # -- the picture -----------------------------------------------------------------------
@@ -117,8 +118,8 @@ def panels(comparison, metrics):
         unknown = set(metrics) - {metric for metric, _ in known}
         if unknown:
             raise ValueError(
-                f"metrics must be among {say(sorted({m for m, _ in known}))}; got "
-                f"{say(sorted(unknown))}."
+                f"metrics must be names from {say(sorted({m for m, _ in known}))}; "
+                f"got {say(sorted(unknown))}."
             )
         wanted = list(metrics)
     else:
@@ -165,9 +166,9 @@ def draw(comparison, metrics=None, confidence=0.95, figure=None):
     first.set_yticks(range(len(names)), names)
     first.set_ylim(len(names) - 0.5, -0.5)
     figure.supxlabel(
-        f"Held-out rows; bars are {confidence:.0%} intervals, the dashed line is "
-        f"the baseline ({comparison.baseline}).\nFilled: differs from the baseline by "
-        "more than chance explains.",
+        f"Scores are from held-out rows; bars are {confidence:.0%} intervals, the "
+        f"dashed line is the baseline ({comparison.baseline}).\nA filled point means "
+        "a significant difference to the baseline.",
         fontsize=9,
     )
     return figure
@@ -237,10 +238,11 @@ def write_page(comparison, path, title):
         + table("", *_figures(comparison))
     )
     body.append(
-        "<details><summary>Differences to the baseline, with their 95 % intervals"
-        f"</summary>{table('', *_differences(comparison))}<p class='note'>p-values are "
-        "adjusted for the number of strategies (Holm), not for the number of figures: "
-        "say beforehand which figure decides.</p></details>"
+        "<details><summary>Differences to the baseline, with their 95 % "
+        f"intervals</summary>{table('', *_differences(comparison))}<p "
+        "class='note'>p-values are adjusted for the number of strategies (Holm), "
+        "but not for the number of metrics. Choose the decisive metric before you "
+        "look at the results.</p></details>"
     )
     body.append(f"<h2>What the figures mean</h2>{_glossary(comparison)}")
     body.append(_how(comparison))
@@ -252,8 +254,8 @@ def notebook(comparison):
     """Return the HTML for a notebook."""
     lines = "<br>".join(escape(line) for line in about(comparison))
     return in_notebook(
-        "<strong>Strategies on the same folds</strong><br>"
-        f"<small>{lines}</small>{table('', *_figures(comparison))}"
+        "<strong>Strategies, compared on the same "
+        f"folds</strong><br><small>{lines}</small>{table('', *_figures(comparison))}"
     )
 
 
@@ -264,10 +266,10 @@ def _lead(comparison):
     others = len(design.classes) - 1
     rest = "the other class" if others == 1 else f"the {others} other classes"
     return (
-        f"<p>{n} ways to train a model that tells {escape(say(label))} from {rest} "
-        f"were tried on the same {design.n_rows:,} rows. Each was trained on one part "
-        "of the rows and judged on the part it had not seen, "
-        f"{design.n_folds} times. They are held against "
+        f"<p>{n} ways to train a model that separates {escape(say(label))} from "
+        f"{rest} were compared on the same {design.n_rows:,} rows. Each model was "
+        "trained on one part of the rows and evaluated on the other part, "
+        f"{design.n_folds} times. Differences are to the baseline, "
         f"<b>{escape(comparison.baseline)}</b>.</p>"
     )
 
@@ -276,8 +278,8 @@ def _alarm(comparison, failed):
     text = ""
     if not comparison.complete:
         text += (
-            "<p>This comparison was interrupted: only the folds that all strategies "
-            "have finished are in it.</p>"
+            "<p>This comparison was interrupted. It contains only the folds that "
+            "all strategies have finished.</p>"
         )
     if len(failed):
         rows = failed.drop_duplicates(["strategy", "message"]).to_dict("records")
@@ -313,14 +315,15 @@ def _picture(comparison):
         drawn.append(intervals(title, dots, means.get(comparison.baseline, np.nan)))
     return (
         f"<div class='panels'>{''.join(drawn)}</div><p class='note'>Bars are 95 % "
-        f"intervals, the dashed line is the baseline ({escape(comparison.baseline)}). "
-        "A filled dot differs from the baseline by more than chance explains.</p>"
+        "intervals, the dashed line is the baseline "
+        f"({escape(comparison.baseline)}). A filled dot means a significant "
+        "difference to the baseline.</p>"
     )
 
 
 def _figures(comparison):
     shown = comparison.summary()
-    # There are more metrics than strategies, and a page is longer than wide.
+    # Metrics are rows of the table, because there are more metrics than strategies.
     header = ["Figure", *shown.index]
     rows = [[name, *shown[name]] for name in shown.columns]
     return header, rows
@@ -356,8 +359,8 @@ def _glossary(comparison):
     ]
     both = " and ".join(METRICS[metric].title.lower() for metric in BOTH)
     meant = (
-        f"<p class='note'>Where no class is named, the class is {escape(say(label))}; "
-        f"{both} are told for both.</p>"
+        "<p class='note'>Metrics without a class name are for the class "
+        f"{escape(say(label))}; {both} are shown for both classes.</p>"
         if comparison.design.pos_label is not None
         else ""
     )
@@ -372,14 +375,16 @@ def _better(metric):
 def _how(comparison):
     design = comparison.design
     lines = [
-        f"In the rows that a model is judged on, each counts by: {design.weights}. The "
-        "weights by which a strategy trains are never used there.",
-        "Where a strategy is calibrated, the probabilities were corrected on rows that "
-        "its model had not seen.",
+        f"Held-out rows have these weights: {design.weights}. The weights that a "
+        "strategy uses in training are never used for the evaluation.",
+        "If a strategy is calibrated, its probabilities were corrected with rows to "
+        "which the model was not fitted.",
         "Models of different folds share training rows. The standard errors are "
-        "corrected for that (Nadeau and Bengio 2003); the intervals are at 95 %.",
-        "Many figures of many strategies are compared: some differ by chance alone.",
+        "corrected for this (Nadeau and Bengio 2003). Intervals have a coverage of "
+        "95 %.",
+        "Many metrics of many strategies are compared, so some differences occur by "
+        "chance alone.",
     ]
     if design.grouped:
-        lines.insert(1, "Rows of one group were never on both sides of a split.")
+        lines.insert(1, "Rows of the same group were never on both sides of a split.")
     return f"<h2>How it was done</h2>{listing(lines, 'note')}"

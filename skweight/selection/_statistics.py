@@ -1,4 +1,4 @@
-"""Uncertainty of scores: standard errors of cross-validation, multiple tests."""
+"""Standard errors and intervals of cross-validated scores, and adjusted p-values."""
 
 import numpy as np
 from scipy import stats
@@ -20,7 +20,8 @@ def corrected_standard_error(values, test_over_train):
     mean = float(values.mean())
     if values.size == 1:
         return mean, np.nan, 1
-    # Infinite values (a log loss of impossible rows) have no standard deviation.
+    # A log loss is infinite if a true class had probability zero; such values have no
+    # standard deviation.
     with np.errstate(invalid="ignore"):
         variance = (1 / values.size + test_over_train) * values.var(ddof=1)
     return mean, float(np.sqrt(variance)), values.size
@@ -44,7 +45,7 @@ def t_p_value(mean, error, n_values):
 
 
 def holm(p_values):
-    """Return p-values adjusted for their number (Holm 1979); NaN stays NaN."""
+    """Return p-values adjusted for multiple tests (Holm 1979); NaN stays NaN."""
     p_values = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(p_values.size, np.nan)
     known = np.flatnonzero(~np.isnan(p_values))

@@ -32,15 +32,18 @@ def about(comparison):
     done = len({cell.fold for cell in comparison.cells})
     yield (
         f"{design.n_rows:,} rows, {design.n_folds} folds"
-        f"{', kept together by group' if design.grouped else ''}; held-out rows count "
-        f"by: {design.weights}"
+        f"{', groups kept together' if design.grouped else ''}; weights of held-out "
+        f"rows: {design.weights}"
     )
     yield (
-        f"baseline: {comparison.baseline}; mean ± standard error, corrected for the "
-        "rows that folds share (Nadeau and Bengio)"
+        f"baseline: {comparison.baseline}; mean ± standard error, corrected for "
+        "training rows that folds share (Nadeau and Bengio)"
     )
     if not comparison.complete:
-        yield f"NOT COMPLETE: interrupted, {done} of {design.n_folds} folds begun"
+        yield (
+            f"NOT COMPLETE: the comparison was interrupted after {done} of "
+            f"{design.n_folds} folds had begun"
+        )
     failed = comparison.failures()
     if len(failed):
         names = list(dict.fromkeys(failed["strategy"]))

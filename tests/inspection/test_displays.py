@@ -255,7 +255,7 @@ def test_sensitivity_of_a_comparison_needs_no_fit(rows):
         [mean] = recall["mean"][recall["strength"] == strength]
         assert display.scores["recall"][row].mean() == pytest.approx(mean)
     assert display.effective_share[0] == pytest.approx(1, abs=0.01)
-    with pytest.raises(ValueError, match="metrics must be among"):
+    with pytest.raises(ValueError, match="metrics must be names from"):
         WeightSensitivityDisplay.from_comparison(comparison, metrics=["recal"])
     with pytest.raises(ValueError, match=r"\['balanced'\]; got 'prior'"):
         WeightSensitivityDisplay.from_comparison(comparison, weighting="prior")

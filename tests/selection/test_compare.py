@@ -351,7 +351,7 @@ def test_three_classes_have_figures_each():
     table = comparison.to_frame()
     assert set(table[table["metric"] == "roc_auc"]["class"]) == {0, 1, 2}
     assert "AUC 2" in comparison.summary()
-    with pytest.raises(ValueError, match="pos_label is for two classes"):
+    with pytest.raises(ValueError, match="pos_label can only be used with two classes"):
         compare((X, y), pos_label=1)
 
 

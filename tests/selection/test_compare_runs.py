@@ -147,7 +147,7 @@ def test_strategies_can_be_added_without_fitting_the_others_again(data, key):
     assert Interrupting.fits == 6 + 3
     assert more.complete
     assert len(more.strategies) == 3
-    with pytest.raises(ValueError, match="other strategies under the names"):
+    with pytest.raises(ValueError, match="different strategies with the names"):
         compare(
             data,
             estimator=Interrupting(),
@@ -156,9 +156,9 @@ def test_strategies_can_be_added_without_fitting_the_others_again(data, key):
             random_state=None,
         )
     X, y = data
-    with pytest.raises(ValueError, match="other rows, weights or folds"):
+    with pytest.raises(ValueError, match="different rows, weights or folds"):
         compare((X + 1, y), resume=first)
-    with pytest.raises(ValueError, match="other rows, weights or folds"):
+    with pytest.raises(ValueError, match="different rows, weights or folds"):
         compare(data, cv=4, resume=first)
     with pytest.raises(ValueError, match="same scoring"):
         compare(data, scoring="accuracy", resume=first, random_state=None)
@@ -243,9 +243,9 @@ def test_a_bar_is_drawn_on_request_only(data, capsys):
     ("arguments", "message"),
     [
         ({"baseline": "x"}, "baseline must be the name of a strategy"),
-        ({"weightings": {"none": "balanced"}}, "the name of weighing nothing"),
+        ({"weightings": {"none": "balanced"}}, "this name means no weights"),
         ({"weightings": ["balanced", "balanced"]}, "two have the same name"),
-        ({"scoring": "recall"}, "which every comparison has already"),
+        ({"scoring": "recall"}, "every comparison has these metrics already"),
         ({"cv": 1}, "cv must be a number"),
         ({"cv": []}, "cv must give at least one pair"),
         ({"sample_weight": [1.0]}, "one weight per row"),

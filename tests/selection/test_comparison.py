@@ -62,7 +62,7 @@ def test_the_picture_has_a_panel_per_figure_and_marks_differences(data):
     row = comparison.to_frame()
     row = row[(row["metric"] == "recall") & (row["class"] == 1)]
     assert filled == [False, bool(row.iloc[1]["difference_low"] > 0)]
-    with pytest.raises(ValueError, match="metrics must be among"):
+    with pytest.raises(ValueError, match="metrics must be names from"):
         comparison.plot(["recal"])
     pyplot.close("all")
 
@@ -74,7 +74,7 @@ def test_tables_have_what_was_asked_for(data):
     assert {"Recall 1", "AUC", "Log loss", "accuracy"} <= set(summary)
     assert " ± " in comparison.summary().loc["balanced", "Recall 1"]
     assert "<table>" in comparison._repr_html_()
-    with pytest.raises(ValueError, match="metrics must be among"):
+    with pytest.raises(ValueError, match="metrics must be names from"):
         comparison.summary(["recal"])
     wide, narrow = (
         comparison.to_frame(confidence=c)["difference_high"].max() for c in (0.99, 0.5)

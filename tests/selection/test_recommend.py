@@ -53,9 +53,9 @@ def test_nearly_equal_classes_are_left_alone_and_calibrated():
     assert advice.calibration == "auto"
     assert advice.decision == "auto"
     assert advice.figures["imbalance_ratio"] == pytest.approx(7 / 3)
-    assert said(advice, "2.3 times the rows of the smallest, 1")
-    assert said(advice, "move the threshold")
-    assert said(advice, "trees without weights as well")
+    assert said(advice, "2.3 times as many rows as the smallest class, 1")
+    assert said(advice, "change the threshold")
+    assert said(advice, "even tree models without weights")
 
 
 @pytest.mark.parametrize("counts", [[900, 100], [4900, 100], [4000, 500, 100]])
@@ -64,20 +64,22 @@ def test_a_rare_class_is_served_by_calibration_and_a_cut(counts):
     advice = recommend_weighting(X, y)
     assert (advice.weighting, advice.calibration) == (None, "auto")
     assert advice.decision == "balanced"
-    assert said(advice, f"times the rows of the smallest, {len(counts) - 1}, with 100")
-    assert said(advice, "Weights were not measured on these rows")
+    assert said(
+        advice, f"times as many rows as the smallest class, {len(counts) - 1}, with 100"
+    )
+    assert said(advice, "was not measured on these rows")
     clf = advice.make_estimator(random_state=0).fit(X, y)
     if len(counts) == 2:
         assert clf.threshold_ == pytest.approx(y.mean())
-        assert said(advice, f"cut at {y.mean():.3g}")
+        assert said(advice, f"use the threshold {y.mean():.3g}")
     else:
-        assert said(advice, "largest relative to its share")
+        assert said(advice, "largest relative to the share")
 
 
 def test_it_says_what_half_strength_trades():
     advice = recommend_weighting(*rows([900, 100]))
     # Odds at half strength are those of the classes to the power of one half.
-    assert said(advice, "are cut at 0.25, where balance cuts at 0.1")
+    assert said(advice, "the threshold is 0.25, and with full balance it is 0.1")
     half = advice.make_estimator(
         weighting=BalancedWeighting(strength=0.5), random_state=0
     )
@@ -91,7 +93,7 @@ def test_a_handful_of_rows_is_no_case_for_weights(n_rare, calibration):
     assert advice.weighting is None
     assert advice.calibration == calibration
     assert said(advice, f"Class 1 has {n_rare} row")
-    assert said(advice, "Weights make no rows")
+    assert said(advice, "Weights cannot add information")
 
 
 def test_every_line_of_the_table_rests_on_committed_results():
@@ -130,9 +132,17 @@ class OnlyWhenBalanced(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize(
     ("share", "weighting", "sentence"),
     [
-        (0.0, None, "Weights change nothing measurable here; calibrate, cut at 0.1."),
-        (0.2, BalancedWeighting(strength=0.5), "Weights gain here; take them"),
-        (0.4, "balanced", "Weights gain here; take them"),
+        (
+            0.0,
+            None,
+            "make no measurable difference here: calibrate, use the threshold 0.1.",
+        ),
+        (
+            0.2,
+            BalancedWeighting(strength=0.5),
+            "Class weights improve the log loss here: use them",
+        ),
+        (0.4, "balanced", "Class weights improve the log loss here: use them"),
     ],
 )
 def test_with_an_estimator_it_measures(share, weighting, sentence):
@@ -143,8 +153,8 @@ def test_with_an_estimator_it_measures(share, weighting, sentence):
     assert repr(advice.weighting) == repr(weighting)
     assert advice.decision == "balanced"
     assert said(advice, sentence)
-    assert said(advice, "of 1,000 held-out rows after calibration")
-    assert said(advice, "by 15 fits of OnlyWhenBalanced on 5 folds")
+    assert said(advice, "on 1,000 held-out rows after calibration")
+    assert said(advice, "15 fits of OnlyWhenBalanced on 5 folds")
     table = advice.figures["weightings"]
     assert [row["strength"] for row in table] == [0, 0.5, 1]
     clf = advice.make_estimator(random_state=0).fit(X, y)
@@ -158,7 +168,10 @@ def test_weights_that_cost_are_said_to():
         data.X, data.y, estimator=LogisticRegression(), random_state=0
     )
     assert advice.weighting is None
-    assert said(advice, "Weights cost here; calibrate, cut at 0.0")
+    assert said(
+        advice,
+        "Class weights increase the log loss here: calibrate, use the threshold 0.0",
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +202,7 @@ def test_seconds_only_stop_it_early_and_it_says_so():
     assert stopped.figures["n_fits"] == 5
     assert stopped.weighting is None
     assert said(stopped, "stopped by max_seconds after 5 of 15 fits")
-    assert said(stopped, "No weights were compared")
+    assert said(stopped, "No class weights were compared")
 
 
 def test_progress_is_shown_where_it_is_asked_for(capsys):
@@ -266,7 +279,7 @@ def test_population_weights_decide_what_is_rare():
     assert advice.decision == "balanced"
     assert advice.figures["rarest_rows"] == 500
     weight[y == 1] = 0
-    with pytest.raises(ValueError, match="positive sample_weight of at least 2"):
+    with pytest.raises(ValueError, match="2 classes with a positive sample_weight"):
         recommend_weighting(X, y, sample_weight=weight)
 
 
@@ -280,7 +293,7 @@ def test_known_costs_decide_and_nothing_is_weighted():
     assert advice.weighting is None
     assert advice.calibration == "auto"
     assert advice.decision is cost
-    assert said(advice, "though they could say the same")
+    assert said(advice, "although weights could express these costs")
     clf = advice.make_estimator(random_state=0)
     assert isinstance(clf, CostSensitiveClassifier)
     assert set(clf.fit(X, y).predict(X)) == {0, 1}
@@ -297,7 +310,7 @@ def test_costs_per_row_and_costs_that_say_nothing():
     assert same.decision == "balanced"
     assert said(same, "All mistakes cost the same")
     odd = recommend_weighting(X, y, cost=CostMatrix.binary(fp=-1, fn=5))
-    assert said(odd, "a wrong decision costs less than the right one")
+    assert said(odd, "a wrong decision costs less than the right decision")
 
 
 # -- a target --------------------------------------------------------------------------
@@ -329,7 +342,7 @@ def test_a_target_that_is_alike_needs_no_weights(seed):
     X, y, X_target = shifted("not", seed)
     advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
     assert advice.weighting is None
-    assert said(advice, "can hardly tell the target from the training rows")
+    assert said(advice, "can hardly separate the target from the training rows")
 
 
 def test_other_class_frequencies_are_told_from_other_features():
@@ -338,12 +351,12 @@ def test_other_class_frequencies_are_told_from_other_features():
     assert isinstance(advice.weighting, LabelShiftWeighting)
     by_labels = advice.figures["target_frequencies_by_labels"][1]
     assert by_labels == pytest.approx(0.1, abs=0.05)
-    assert said(advice, "other class frequencies account for it")
+    assert said(advice, "Different class frequencies explain most")
     X, y, X_target = shifted("features")
     advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
     assert isinstance(advice.weighting, DensityRatioWeighting)
     assert advice.calibration == "auto"
-    assert said(advice, "kernels can estimate the ratio")
+    assert said(advice, "can be estimated with kernels")
 
 
 def test_both_readings_of_a_target_are_shown():
@@ -368,12 +381,12 @@ def test_a_target_where_nobody_trained_is_named():
     X, y, X_target = shifted("elsewhere")
     advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
     assert advice.figures["missing_target_mass"] == pytest.approx(0.5, abs=0.05)
-    assert said(advice, "lies where there are no training rows")
+    assert said(advice, "has no similar training rows")
     X, y, X_target = shifted("all elsewhere")
     advice = recommend_weighting(X, y, X_target=X_target, random_state=0)
     assert advice.figures["missing_target_mass"] > 0.95
     assert advice.weighting is None
-    assert said(advice, "none are advised")
+    assert said(advice, "No weights are advised")
 
 
 @pytest.mark.slow
@@ -428,12 +441,12 @@ def test_groups_with_too_few_rows_are_named():
     advice = recommend_weighting(X, y, groups=groups)
     assert advice.figures["smallest_group"] == "south"
     assert advice.figures["smallest_group_rows"] == 50
-    assert said(advice, "Judge strategies by their worst group")
+    assert said(advice, "the score of their worst group")
     groups[-50:] = "north"
     groups[:50] = "south"
     advice = recommend_weighting(X, y, groups=groups)
     assert advice.figures["poorest_group_rows"] == 0
-    assert said(advice, "'south' has 0 rows of class 1. That is too few")
+    assert said(advice, "'south' has 0 rows of class 1. These are too few")
 
 
 # -- what it takes, and what can be done with it ---------------------------------------
