@@ -1,4 +1,4 @@
-"""An inventory of scikit-learn's pages, made from the installed package."""
+"""Write an inventory of scikit-learn's pages, from the installed package."""
 
 import zlib
 
@@ -12,7 +12,7 @@ _HEAD = b"""# Sphinx inventory version 2
 
 
 def write_inventory(path):
-    """Write where the page of each public class and function of scikit-learn is."""
+    """Write the address of the page of each public class and function."""
     lines = []
     for role, found in (("class", all_estimators()), ("function", all_functions())):
         for name, thing in found:

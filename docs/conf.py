@@ -22,7 +22,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
-    # MathJax among the files of the pages, not from a server.
+    # Copies MathJax to the pages, so that they load nothing from a server.
     "sphinx-mathjax-offline",
     "numpydoc",
     "myst_parser",
@@ -33,31 +33,30 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/**/*.py"]
 
-# Every reference inside skweight must resolve. Names of other projects than
-# scikit-learn cannot: an inventory fetched at build time would make the build depend
-# on their servers.
+# A reference to a missing name of skweight or scikit-learn is an error. References to
+# other projects are not checked: the build would need inventories from their servers.
 nitpicky = True
 nitpick_ignore_regex = [
-    # Records that functions return have no page of their own.
+    # The classes of returned records are private and have no page.
     (r"py:class", r"skweight\.(\w+\.)*_\w+\..+"),
     (r"py:.*", r"(imblearn|matplotlib|np|numpy|pandas|pd|polars|scipy|sklearn)\..+"),
 ]
 
-# Names of scikit-learn lead to its pages. Where these are is known from the installed
-# package, so that no inventory is fetched.
+# Names of scikit-learn become links to its pages. The addresses are computed from the
+# installed package, so that the build needs no network.
 _INVENTORY = Path(__file__).parent / "_build/scikit-learn.inv"
 write_inventory(_INVENTORY)
 intersphinx_mapping = {
     "sklearn": ("https://scikit-learn.org/stable/", str(_INVENTORY)),
 }
 
-# autosummary writes one page per public name; the class template lists the members,
-# so numpydoc must not list them a second time.
+# autosummary writes one page per public name. The template of a class lists its
+# members, so numpydoc must not list them a second time.
 autosummary_generate = True
-# Pages of skweight.torch are made where neither is installed, too.
+# The pages of skweight.torch are also built if these packages are not installed.
 autodoc_mock_imports = ["skorch", "torch"]
 numpydoc_show_class_members = False
-# The sections of numpydoc say what a parameter takes; the hints are for editors.
+# Docstrings describe the types of parameters, so pages do not show the type hints.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_xref_param_type = False
@@ -79,12 +78,13 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "plot_gallery": True,
     "download_all_examples": False,
-    # Pages of the API show the examples that use their name, and code links to them.
+    # The page of a public name shows the examples that use it, and names in the code
+    # of examples are links to these pages.
     "doc_module": ("skweight",),
     "backreferences_dir": "auto_examples/backreferences",
     "inspect_global_variables": False,
     "reference_url": {"skweight": None},
-    # Its tables would load scripts from elsewhere.
+    # The tables of computation times would load scripts from a server.
     "write_computation_times": False,
 }
 
@@ -97,19 +97,19 @@ html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 
 
 def _skip_inherited_from_sklearn(app, what, name, obj, skip, options):
-    """Leave out what every scikit-learn estimator has, such as set_fit_request.
+    """Leave out methods of every scikit-learn estimator, such as set_fit_request.
 
-    Its documentation refers to pages of scikit-learn that are not here.
+    Their docstrings refer to pages of scikit-learn that do not exist here.
     """
     module = getattr(getattr(obj, "fget", obj), "__module__", None) or ""
     return skip or module.partition(".")[0] == "sklearn" or None
 
 
 def _remove_stale_pages(app):
-    """Remove what builds of other states of the checkout have written.
+    """Remove pages that earlier builds have written and that are not needed any more.
 
-    Pages of names and examples that are gone would be in no table of contents, which
-    is a warning, and warnings fail.
+    Pages of removed names and examples are in no table of contents. Sphinx would warn
+    about them, and warnings make the build fail.
     """
     docs = Path(app.srcdir)
     pages = [str(page) for page in docs.glob("reference/*.rst")]
@@ -128,6 +128,6 @@ def _remove_stale_pages(app):
 
 
 def setup(app):
-    """Register the hooks above; the second before pages are generated."""
+    """Register the functions above; pages are removed before new ones are written."""
     app.connect("autodoc-skip-member", _skip_inherited_from_sklearn)
     app.connect("builder-inited", _remove_stale_pages, priority=100)
