@@ -12,6 +12,7 @@ from skweight.density_ratio._kernels import (
     all_distances,
     check_grid,
     choose_centers,
+    chunks,
     cv_results,
     scale_columns,
     subsample,
@@ -190,8 +191,10 @@ class KernelLogisticRatio(BaseDensityRatio):
             one if limit is None else subsample(one, limit, rng)
             for one in (source, target)
         ]
-        F = np.concatenate([self._features(one.X) for one in rows])
         s = np.repeat([0.0, 1.0], [one.n for one in rows])
+        F = np.empty((s.size, self.coef_.size))
+        for one, part in zip(rows, np.split(F, [rows[0].n]), strict=True):
+            self._features(one.X, out=part)
         v = np.concatenate([one.shares() / 2 for one in rows])
         self.coef_ = _newton(F, s, v, self.lambda_, self.coef_, tol=1e-14)[0]
 
@@ -206,9 +209,16 @@ class KernelLogisticRatio(BaseDensityRatio):
         kernels = GaussianKernels(np.concatenate(tables), mean, scale)
         return kernels.for_rows(source, target)
 
-    def _features(self, X):
-        kernels = self._kernels.kernels(all_distances(self._kernels, X), self.sigma_)
-        return np.hstack([self._linear(X), kernels])
+    def _features(self, X, out=None):
+        linear = self._linear(X)
+        n, d = linear.shape
+        out = np.empty((n, d + self._kernels.size)) if out is None else out
+        out[:, :d] = linear
+        if self._kernels.size:
+            for rows in chunks(X):
+                distances = self._kernels.sq_distances(X[rows])
+                out[rows, d:] = self._kernels.kernels(distances, self.sigma_)
+        return out
 
     def _linear(self, X):
         # Otherwise a single row, a million standard deviations away, would determine a
@@ -251,7 +261,9 @@ def ridge_path(F, s, v, lambdas):
         coef, eta, factor = _newton(F, s, v, lambdas[k], coef, tol=1e-6)
         p = expit(eta)
         root = factor[0].astype(F.dtype)
-        half = solve_triangular(root, F.T, trans="T", lower=factor[1])
+        half = solve_triangular(
+            root, F.T, trans="T", lower=factor[1], check_finite=False
+        )
         leverage = v * np.einsum("ji,ji->i", half, half, dtype=np.float64)
         room = np.maximum(1 - leverage * p * (1 - p), 1e-6)
         left_out = eta + leverage * (p - s) / room
@@ -277,11 +289,12 @@ def _newton(F, s, v, ridge, coef, *, tol=1e-9, max_iter=50):
         return v @ (np.logaddexp(0, eta) - s * eta) + penalty @ coef**2 / 2
 
     value = objective(coef, eta)
+    weighted = np.empty_like(F)
     for _ in range(max_iter):
         p = expit(eta)
         gradient = times(F.T, v * (p - s)) + penalty * coef
         root = np.sqrt(v * p * (1 - p)).astype(F.dtype, copy=False)
-        weighted = F * root[:, np.newaxis]
+        np.multiply(F, root[:, np.newaxis], out=weighted)
         H = times(weighted.T, weighted)
         H[np.diag_indices_from(H)] += penalty
         factor = cho_factor(H)
