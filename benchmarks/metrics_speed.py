@@ -59,7 +59,7 @@ def measure_all(scores, y, p, weight, repeats):
     # It takes no weights.
     if ACE is not None:
         work["netcal.metrics.ACE(15)"] = lambda: ACE(15).measure(p, y)
-    # What a sort takes, and a permutation: nothing of this is quicker.
+    # What a sort takes, and a permutation.
     work["np.argsort"] = lambda: np.argsort(p)
     generator = np.random.RandomState(0)
     work["RandomState.permutation"] = lambda: generator.permutation(y.size)
