@@ -21,7 +21,7 @@ from _shift_workloads import (
 
 
 def against_peers(options):
-    n = 300 if options.quick else 10_000
+    n = 300 if options.quick else options.rows
     X_source, X_target, true = draw_many(n)
     found, versions = peers()
     if versions:
@@ -93,9 +93,13 @@ def against_peers(options):
     yield table(rows)
 
 
+def arguments(parser):
+    parser.add_argument("--rows", type=int, default=10_000)
+
+
 def measure(options):
     yield from against_peers(options)
 
 
 if __name__ == "__main__":
-    run(measure, __doc__, "density_ratio_speed")
+    run(measure, __doc__, "density_ratio_speed", arguments)
