@@ -18,6 +18,7 @@ from skweight.calibration._scaling import (
     VectorScalingCalibrator,
 )
 from skweight.calibration._temperature import TemperatureCalibrator
+from skweight.calibration._venn_abers import InterpolatedVennAbersCalibrator
 from skweight.exceptions import CalibrationWarning
 
 # Candidates are compared only if the rarest class has at least this many effective
@@ -28,17 +29,16 @@ FEWEST_ROWS = 5
 # rows would decide. With an infinite value, the loss would have no influence. See
 # benchmarks/calibration_regret.py.
 TEMPERATURE = 4.0
-# Name of the candidate with flat blocks (isotonic regression as in scikit-learn), and
-# the factor by which its share is multiplied. This candidate is far better on some
-# problems and worse on most problems.
-FLAT = "flat isotonic"
-PRIOR_OF_FLAT = 0.3
+# Name of the candidate that may give rows with different scores the same probability.
+WITH_TIES = "Venn-Abers"
 # Matrix scaling is a candidate up to this number of classes. With more classes, it
 # takes too long.
 MOST_CLASSES = 20
 # Shares below this value are set to zero. They would take time at prediction and gain
 # nothing.
 SMALLEST_SHARE = 0.02
+# The candidates whose curves have knots.
+_WITH_KNOTS = (IsotonicCalibrator, InterpolatedVennAbersCalibrator)
 
 
 class AutoCalibrator(BaseCalibrator):
@@ -67,10 +67,8 @@ class AutoCalibrator(BaseCalibrator):
     of model:
 
     ================================  ==================================================
-    two classes                       anchored, quadratic, isotonic, and the flat blocks
-                                      of isotonic regression; the share of the blocks is
-                                      multiplied by 0.3, since blocks are far better if
-                                      rows repeat, and worse otherwise
+    two classes                       anchored, quadratic, isotonic, and Venn-Abers
+                                      with a shift that makes the mean right
     three classes and more            temperature with a bias, vector scaling, and up to
                                       20 classes matrix scaling
     below 5 rows of the rarest class  the anchored map alone
@@ -78,8 +76,8 @@ class AutoCalibrator(BaseCalibrator):
                                       the inversion, which is far off for votes
     ================================  ==================================================
 
-    Where the flat blocks have a share, the best other candidate has a share of at least
-    0.02. Therefore rows with different scores get different probabilities.
+    Where Venn-Abers has a share, the best other candidate has a share of at least 0.02.
+    Therefore rows with different scores get different probabilities.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
     candidate, because it cannot undo class weights.
@@ -116,7 +114,7 @@ class AutoCalibrator(BaseCalibrator):
     the number of rows. For three or more classes: five folds; above 20,000 rows, three
     folds of 20,000 rows. A prediction for two classes interpolates linearly in a table
     of some hundred knots. The log odds of the table differ from the log odds of the
-    average by at most 0.002, except where flat blocks jump between neighbouring scores.
+    average by at most 0.002, except where Venn-Abers jumps between neighbouring scores.
     The table extends beyond the calibration scores by twice their range on either side.
 
     References
@@ -136,7 +134,7 @@ class AutoCalibrator(BaseCalibrator):
     >>> scores = logit + np.log(5)  # of a model that counted the second class 5 times
     >>> calibrator = AutoCalibrator().fit(scores, y, class_multiplier=[1, 5])
     >>> list(calibrator.losses_)
-    ['anchored', 'quadratic', 'isotonic', 'flat isotonic']
+    ['anchored', 'quadratic', 'isotonic', 'Venn-Abers']
     >>> bool(abs(calibrator.predict_proba(scores)[:, 1].mean() - y.mean()) < 0.001)
     True
     """
@@ -213,7 +211,7 @@ class AutoCalibrator(BaseCalibrator):
         if rows.class_count.min() >= FEWEST_ROWS:
             candidates["quadratic"] = QuadraticCalibrator()
             candidates["isotonic"] = IsotonicCalibrator()
-            candidates[FLAT] = IsotonicCalibrator(centered=False)
+            candidates[WITH_TIES] = InterpolatedVennAbersCalibrator()
         self._mix(candidates, rows)
         self._table = None
         if len(self.calibrators_) > 1:
@@ -275,14 +273,12 @@ class AutoCalibrator(BaseCalibrator):
             compared = compare(candidates, rows)
             self.losses_ = compared.losses
             total = compared.mass * np.array(list(compared.losses.values()))
-            is_flat = np.array([name == FLAT for name in candidates])
-            prior = np.where(is_flat, np.log(PRIOR_OF_FLAT), 0.0)
-            shares = softmax(prior - compared.rows_per_weight * total / TEMPERATURE)
+            shares = softmax(-compared.rows_per_weight * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
-            if is_flat.any():
-                # Flat blocks give rows with different scores the same probability. A
-                # share of a strictly increasing map keeps the ranking of these rows.
-                rising = np.where(is_flat, np.inf, total).argmin()
+            if WITH_TIES in candidates:
+                # A share of a strictly increasing map keeps the ranking of the rows.
+                has_ties = np.array([name == WITH_TIES for name in candidates])
+                rising = np.where(has_ties, np.inf, total).argmin()
                 shares[rising] = max(shares[rising], SMALLEST_SHARE)
             shares /= shares.sum()
         self.shares_ = dict(zip(candidates, shares.tolist(), strict=True))
@@ -293,7 +289,7 @@ class AutoCalibrator(BaseCalibrator):
         curves = [
             calibrator.curves_[0].scores
             for calibrator in self.calibrators_.values()
-            if isinstance(calibrator, IsotonicCalibrator)
+            if isinstance(calibrator, _WITH_KNOTS)
         ]
         return np.concatenate([np.empty(0), *curves])
 

@@ -13,7 +13,11 @@ from skweight.calibration._engine.merged import (
     ranks_backwards,
 )
 from skweight.calibration._engine.numerics import keep_inside
+from skweight.calibration._isotonic import LogOddsCurve
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
+
+# Between the knots of a Venn-Abers curve the log odds rise by less than this.
+LEVEL = 0.1
 
 
 class IntervalCurve(NamedTuple):
@@ -150,35 +154,17 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     def _fit_curve(self, rows):
         check_choice(self.point, ("minimax", "mean"), name="point")
-        merged = merge_scores(rows.scores, rows.codes, rows.weight)
-        negative_row, positive_row = rows.row_mass
-        value, start = isotonic_blocks(merged.mass, merged.hits)
-        x, y = np.zeros((2, merged.mass.shape[0] + 1))
-        np.cumsum(merged.mass, out=x[1:])
-        np.cumsum(merged.hits, out=y[1:])
-        corner = np.append(start, x.shape[0] - 1)
-        upper = _values_with_a_positive(x, y, corner, value, positive_row)
-        # After a rotation by 180 degrees, an added negative is an added positive.
-        np.subtract(x, y, out=y)
-        lower = _values_with_a_positive(
-            x[-1] - x[::-1],
-            y[-1] - y[::-1],
-            x.shape[0] - 1 - corner[::-1],
-            1.0 - value[::-1],
-            negative_row,
-        )[::-1]
-        np.subtract(1.0, lower, out=lower)
-        np.maximum(lower, 0.0, out=lower)
+        merged, start, lower, upper = _interval_of_scores(rows)
         begins = np.flatnonzero(np.append(True, lower[1:] != lower[:-1]))
         ends = np.flatnonzero(np.append(upper[1:] != upper[:-1], True))
         curve = IntervalCurve(
             merged.scores[begins], lower[begins], merged.scores[ends], upper[ends]
         )
-        # If a class has no rows, it has no frequency that the mean could match.
+        # A class without rows has no frequency that the mean could match.
         if self.point == "mean" and rows.class_count.all():
             curve = curve._replace(share=_share_of_mean(merged, lower, upper))
         backwards = ranks_backwards(merged, rows.class_count)
-        return curve, flatness(value.shape[0], merged.scores.shape[0], backwards)
+        return curve, flatness(start.shape[0], merged.scores.shape[0], backwards)
 
     def predict_interval(self, scores):
         """Return the probabilities of every class with either label of the new row.
@@ -209,6 +195,60 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     @classmethod
     def _instances(cls, labels):
         return [cls(), cls(point="mean")]
+
+
+class InterpolatedVennAbersCalibrator(OneVersusRestCalibrator):
+    """The minimax values at the calibration scores, as a curve with the right mean.
+
+    This is a candidate of `AutoCalibrator`. The log odds are interpolated linearly, and
+    shifted so that the mean probability is the frequency of the class. A score is a
+    knot if the log odds pass a multiple of `LEVEL` next to it. So the number of knots
+    hardly grows with the number of rows.
+    """
+
+    _learns_from_ranks = True
+
+    def _fit_curve(self, rows):
+        merged, start, lower, upper = _interval_of_scores(rows)
+        low, high = rows.tails.low, rows.tails.high
+        with np.errstate(divide="ignore"):
+            log_odds = np.clip(np.log(upper) - np.log1p(-lower), low, high)
+        last = log_odds.shape[0] - 1
+        passes = np.flatnonzero(np.diff(np.floor(log_odds / LEVEL)) > 0)
+        knots = np.unique(np.concatenate([[0], passes, passes + 1, [last]]))
+        log_odds = log_odds[knots]
+        curve = LogOddsCurve(merged.scores[knots], log_odds)
+        curve = curve.of_mean(*merged, (low - log_odds[0], high - log_odds[-1]))
+        backwards = ranks_backwards(merged, rows.class_count)
+        return curve, flatness(start.shape[0], last + 1, backwards)
+
+
+def _interval_of_scores(rows):
+    """Return the merged rows, the starts of their blocks, and both fits at each row.
+
+    The fits are the isotonic values at every score when a row with label 0, or with
+    label 1, is added there.
+    """
+    merged = merge_scores(rows.scores, rows.codes, rows.weight)
+    negative_row, positive_row = rows.row_mass
+    value, start = isotonic_blocks(merged.mass, merged.hits)
+    x, y = np.zeros((2, merged.mass.shape[0] + 1))
+    np.cumsum(merged.mass, out=x[1:])
+    np.cumsum(merged.hits, out=y[1:])
+    corner = np.append(start, x.shape[0] - 1)
+    upper = _values_with_a_positive(x, y, corner, value, positive_row)
+    # After a rotation by 180 degrees, an added negative is an added positive.
+    np.subtract(x, y, out=y)
+    lower = _values_with_a_positive(
+        x[-1] - x[::-1],
+        y[-1] - y[::-1],
+        x.shape[0] - 1 - corner[::-1],
+        1.0 - value[::-1],
+        negative_row,
+    )[::-1]
+    np.subtract(1.0, lower, out=lower)
+    np.maximum(lower, 0.0, out=lower)
+    return merged, start, lower, upper
 
 
 def _share_of_mean(merged, lower, upper):

@@ -25,6 +25,7 @@ from skweight.calibration import (
 )
 from skweight.calibration._engine.logistic import LogisticObjective
 from skweight.calibration._rows import CalibrationRows
+from skweight.calibration._venn_abers import InterpolatedVennAbersCalibrator
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import CalibrationWarning
 
@@ -123,7 +124,7 @@ def test_it_is_the_mean_by_cross_fitted_loss():
         "anchored": AnchoredCalibrator(),
         "quadratic": QuadraticCalibrator(),
         "isotonic": IsotonicCalibrator(),
-        "flat isotonic": IsotonicCalibrator(centered=False),
+        "Venn-Abers": InterpolatedVennAbersCalibrator(),
     }
     # A fixed draw from the rows sorted by the score of their own class.
     fold = np.empty(500, int)
@@ -143,7 +144,7 @@ def test_it_is_the_mean_by_cross_fitted_loss():
             rows.append(-np.log(proba[np.arange(len(proba)), y[fold == k]]))
         losses[name] = np.concatenate(rows).mean()
     assert found.losses_ == pytest.approx(losses)
-    trust = [1, 1, 1, 0.3] * np.exp(-500 * np.array(list(losses.values())) / 4)
+    trust = np.exp(-500 * np.array(list(losses.values())) / 4)
     trust[trust < 0.02 * trust.sum()] = 0
     shares = dict(zip(losses, trust / trust.sum(), strict=True))
     assert found.shares_ == pytest.approx(shares)
@@ -272,7 +273,7 @@ def test_the_table_is_the_mixture(bend):
     new = np.linspace(scores.min() - 5, scores.max() + 5, 20_011)
     table, exact = found.predict_proba(new), found._mean_binary(new)
     odds = [np.log(p[:, 1]) - np.log(p[:, 0]) for p in (table, exact)]
-    assert np.abs(odds[0] - odds[1]).max() < 1e-3
+    assert np.abs(odds[0] - odds[1]).max() < 2e-3
     assert (np.diff(table[:, 1]) > -1e-15).all()
     # One row at a time is the same as all at once.
     each = np.concatenate([found.predict_proba(new[i : i + 1]) for i in (0, 9999)])
@@ -288,14 +289,14 @@ def test_what_a_model_keeps_is_small(n):
     assert all(positions is of_candidates[0] for positions in of_candidates)
 
 
-def test_flat_blocks_win_where_rows_repeat_and_no_rows_tie():
+def test_venn_abers_wins_where_rows_repeat_and_no_rows_tie():
     """Each of some groups of rows has one frequency, whatever the score says."""
     rng = np.random.default_rng(0)
     group = rng.integers(8, size=6000)
     scores = group + rng.uniform(0, 0.9, size=group.size)
     y = rng.random(group.size) < np.array([0, 0, 0, 2, 2, 2, 60, 60])[group] / 100
     found = AutoCalibrator().fit(scores, y)
-    assert found.chosen_ == "flat isotonic"
+    assert found.chosen_ == "Venn-Abers"
     proba = found.predict_proba(np.sort(scores))[:, 1]
     assert (np.diff(proba) > 0).mean() > 0.999
 
