@@ -9,11 +9,6 @@ weights, by whether the fold models are averaged, or by the map.
 Log loss is over that of the class frequencies. Where a problem was drawn from known
 probabilities, it is the expectation over the labels. The maps of probcal replace "auto"
 inside of the same wrapper and learn from the same held-out scores.
-
-How much a better calibrator could gain is bounded by maps of the same scores that are
-fitted to the test rows themselves: no map of the family has a lower loss there. What
-one could expect to gain is shown by maps that learn from nine tenths of the test rows
-and are applied to the last tenth.
 """
 
 import json
@@ -33,10 +28,9 @@ from _common import Figure, alternate, run, table
 from _open_problems import TWO_CLASSES, Split
 from calibration_choice import probcal_maps, tables
 from lightgbm import LGBMClassifier
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -144,62 +138,6 @@ def methods():
     return METHODS | of_probcal
 
 
-# -- maps that are fitted to the test rows -------------------------------------------
-
-BOUNDS = {
-    "sigmoid": lambda scores: scores[:, np.newaxis],
-    "quadratic": lambda scores: np.column_stack([scores, scores**2]),
-    "beta": lambda scores: np.column_stack([log_expit(scores), log_expit(-scores)]),
-}
-ISOTONIC = "isotonic"
-# Maps of the very rows that judge, and maps of the nine tenths that do not.
-THESE, OTHERS = "of the test rows", "of other test rows"
-
-
-def scores_of(model, X):
-    """Return the log odds of the estimator inside of a fitted wrapper.
-
-    A share of votes of 0 or 1 becomes one that is half a vote away from it.
-    """
-    proba = model.estimator_.predict_proba(X)[:, 1]
-    least = 1e-7
-    if isinstance(model.estimator_, RandomForestClassifier):
-        least = 0.5 / model.estimator_.n_estimators
-    return logit(np.clip(proba, least, 1 - least))
-
-
-def best_map(name, scores, hits):
-    """Return the map of a family with the least log loss of some rows."""
-    if name == ISOTONIC:
-        return IsotonicRegression(out_of_bounds="clip").fit(scores, hits).predict
-    y, weights = np.repeat([0, 1], scores.size), np.concatenate([1 - hits, hits])
-    best = make_pipeline(
-        StandardScaler(), LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8)
-    )
-    terms = BOUNDS[name]
-    best.fit(terms(np.tile(scores, 2)), y, logisticregression__sample_weight=weights)
-    return lambda scores: best.predict_proba(terms(scores))[:, 1]
-
-
-def bounds(model, split):
-    """Yield names of maps that learn from test rows, and what they make of them.
-
-    Where the truth is known, it takes the place of the labels.
-    """
-    scores = scores_of(model, split.X_test)
-    hits = split.y_test if split.truth is None else split.truth[:, 1]
-    parts = list(StratifiedKFold(10).split(scores, split.y_test))
-    for name in (*BOUNDS, ISOTONIC):
-        proba = best_map(name, scores, hits)(scores)
-        yield f"{name} {THESE}", np.column_stack([1 - proba, proba])
-        if name == ISOTONIC:  # it would give a probability of 0 to some rows
-            continue
-        for others, these in parts:
-            learned = best_map(name, scores[others], hits[others])
-            proba[these] = learned(scores[these])
-        yield f"{name} {OTHERS}", np.column_stack([1 - proba, proba])
-
-
 # -- measuring ---------------------------------------------------------------------
 
 
@@ -298,17 +236,13 @@ def compared(split, seed):
             warnings.simplefilter("ignore")
             for method, make in methods().items():
                 model = make(family, folds).fit(split.X, split.y)
-                mapped = {method: model.predict_proba(split.X_test)}
-                if method in (DEFAULT, NONE):
-                    for name, proba in bounds(model, split):
-                        mapped[f"{method}, {name}"] = proba
-                for name, proba in mapped.items():
-                    yield {
-                        "family": family,
-                        "method": name,
-                        "loss": log_loss(split, proba) / base,
-                        "mean": proba[:, 1].mean() / frequency,
-                    }
+                proba = model.predict_proba(split.X_test)
+                yield {
+                    "family": family,
+                    "method": method,
+                    "loss": log_loss(split, proba) / base,
+                    "mean": proba[:, 1].mean() / frequency,
+                }
 
 
 def arguments(parser):
@@ -371,17 +305,16 @@ def mean_of(values):
     return Figure(float(values.mean()), "+.4f", error)
 
 
-def averages(losses, names, against=(DEFAULT,)):
-    """Return the table of means, and of how much more than others they are."""
+def averages(losses, names):
+    """Return the table of means, and of how much more than the default they are."""
     rows = []
     for name in names:
         row = {"method": name}
         for family in FAMILIES:
             row[family] = Figure(losses.loc[family][name].mean(), ".4f")
-        for other in against:
-            for family in FAMILIES:
-                part = losses.loc[family]
-                row[f"{family}, minus {other}"] = mean_of(part[name] - part[other])
+        for family in FAMILIES:
+            part = losses.loc[family]
+            row[f"{family}, minus default"] = mean_of(part[name] - part[DEFAULT])
         rows.append(row)
     return table(rows)
 
@@ -481,13 +414,6 @@ def measure(options):
     frame = measured(options)
     losses = losses_of(frame)
     names = [name for name in methods() if name not in METHODS]
-    bounded = [
-        f"{method}, {name} {rows}"
-        for method in (DEFAULT, NONE)
-        for rows in (THESE, OTHERS)
-        for name in (*BOUNDS, ISOTONIC)
-        if (name, rows) != (ISOTONIC, OTHERS)
-    ]
     n_seeds = frame.groupby("problem")["seed"].nunique()
     yield (
         f"{n_seeds.size} problems, {n_seeds.min()} to {n_seeds.max()} seeds each "
@@ -497,10 +423,6 @@ def measure(options):
         losses, [*METHODS, *names]
     )
     yield f"## What the differences come from\n\n{causes(losses)}"
-    yield (
-        "## Maps that are fitted to the test rows: the least that a calibrator of one "
-        f"model could reach\n\n{averages(losses, bounded, against=PEERS[:2])}"
-    )
     yield "## Claims\n\n" + table(list(claims(losses, names)))
     yield f"## Mean probability over the frequency\n\n{means(frame)}"
     yield "## Time to predict\n\n" + table(list(seconds_to_predict(options)))
