@@ -20,7 +20,6 @@ from sklearn.base import clone
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
-    HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression
@@ -172,7 +171,7 @@ def test_the_average_is_that_of_calibrated_probabilities(binary):
 def test_an_average_of_trees_is_better_than_one_tree():
     data = make_imbalanced(6000, prevalence=0.1, nonlinearity=0.5, random_state=0)
     X, y = data.X[:2000], data.y[:2000]
-    model = HistGradientBoostingClassifier(random_state=0)
+    model = DecisionTreeClassifier(min_samples_leaf=5, random_state=0)
     loss = {
         ensemble: log_loss(
             data.y[2000:],
@@ -218,6 +217,7 @@ def test_words_that_mean_nothing(binary, params, sentence):
 # -- rare classes ----------------------------------------------------------------------
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("n_rare", [1, 2, 3, 4])
 @pytest.mark.parametrize("cv", ["auto", "holdout", 2])
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -415,6 +415,7 @@ def test_a_forest_that_resamples_by_itself_is_no_source(binary):
 # -- anything that comes along ---------------------------------------------------------
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("cv", ["auto", "holdout", "oob"])
 @pytest.mark.parametrize("kind", ["sparse", "pandas", "polars", "labels"])
 def test_rows_of_any_kind(binary, cv, kind):

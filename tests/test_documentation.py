@@ -301,11 +301,5 @@ def test_the_version_to_cite_is_the_version():
 def test_every_test_file_holds_a_test():
     """A file of helpers that nothing calls would look like tests that pass."""
     for file in sorted((REPOSITORY / "tests").rglob("test_*.py")):
-        tree = ast.parse(file.read_text("utf-8"))
-        tests = [
-            node
-            for parent in [tree, *tree.body]
-            for node in getattr(parent, "body", [])
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
-        ]
+        tests = re.search(r"^(    )?def test", file.read_text("utf-8"), re.MULTILINE)
         assert tests, f"{file} collects no test"

@@ -59,6 +59,7 @@ def make(estimator=None, **params):
 
 
 # Every pair of two of the three values meets, in nine of the 27 triples.
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("n_samples", "prevalence", "calibration"),
