@@ -53,7 +53,7 @@ def test_the_report_names_both_means(rare):
     sentence = f"mean probability {mean:.3g} and the frequency {y.mean():.3g}"
     assert clf.report_.probabilities.endswith(sentence)
     clf.set_params(calibration=None).fit(X, y)
-    assert clf.report_.probabilities.startswith("no frequencies")
+    assert clf.report_.probabilities.startswith("not frequencies")
     assert f"1: 50.0% instead of {y.mean():.1%}" in clf.report_.probabilities
 
 

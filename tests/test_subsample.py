@@ -441,7 +441,7 @@ def test_one_large_weight_that_leaves_few_rows_is_warned_of(data):
     assert clf.report_.training_rows[1] > 40
 
 
-@pytest.mark.filterwarnings("ignore:Few rows carry")
+@pytest.mark.filterwarnings("ignore:A few rows have most")
 @pytest.mark.parametrize(
     ("largest", "label", "rows"), [(1e6, 0, "1 of 2,0"), (60.0, 1, "2 of 98")]
 )

@@ -1,4 +1,4 @@
-"""Compare the features of weighted rows with the features of a target."""
+"""Compare the feature means of weighted rows with the feature means of a target."""
 
 from typing import NamedTuple
 
@@ -150,7 +150,8 @@ def balance_table(
             "source": source_moments[1],
             "pooled": (source_moments[1] + target_moments[1]) / 2,
         }[scale]
-        # If the feature is constant in the target, use the variance of the rows.
+        # If the feature is constant in the target, the variance of the training rows is
+        # used.
         variance = variance or source_moments[1]
         means = source_moments[0], weighted_moments[0], target_moments[0]
         differences = (
@@ -189,7 +190,8 @@ def features_of(X, X_target):
             yield f"{name} is missing", *(values.astype(float) for values in gaps)
             if any(values.all() for values in gaps):
                 continue
-            # Means of the non-missing values; missing values have their own feature.
+            # Missing values are left out of the mean, because they have their own
+            # feature.
             gaps_and_numbers = zip(gaps, numbers, strict=True)
             numbers = [
                 np.where(gap, np.nan, values) for gap, values in gaps_and_numbers

@@ -1,4 +1,4 @@
-"""A model card: a page about a fit, for readers who do not program."""
+"""A model card: a page that describes a fit for readers who do not program."""
 
 from html import escape
 
@@ -8,7 +8,7 @@ from skweight._utils.render import facts, listing, page, table
 from skweight._utils.svg import reliability
 from skweight._utils.validation import say
 
-# With more classes, only the curves of the rarest classes are drawn.
+# If there are more classes than this, only curves of the rarest classes are drawn.
 _N_CURVES = 6
 _N_SIDE_BY_SIDE = 4
 
@@ -16,7 +16,7 @@ _N_SIDE_BY_SIDE = 4
 def classifier_card(report, of_rows, path, title):
     """Return the card of a classifier, and write it if there is a path.
 
-    `of_rows` are pairs (name, sentence) about the rows of the fit.
+    `of_rows` contains pairs (name, sentence) that describe the rows of the fit.
     """
     labels = ", ".join(say(label) for label in report.classes)
     body = [
@@ -27,10 +27,11 @@ def classifier_card(report, of_rows, path, title):
         "<h2>Data and weights</h2>",
         facts(of_rows),
         _classes(report._table()),
-        "<p class='note'>Population: the share of a class by population weights. "
-        "Training: its share in what the learner saw. Multiplier: the second over "
-        "the first, by which a calibration corrects. Effective: how many rows of equal "
-        "weight would say as much.</p>",
+        "<p class='note'>Population: share of the class in the population weights. "
+        "Training: share of the class in the training weights. Multiplier: the "
+        "training share divided by the population share; a calibration corrects by "
+        "this number. Effective: number of rows with equal weights that contain as "
+        "much information.</p>",
         "<h2>Calibration</h2>",
         _calibration(report),
         "<h2>Decision</h2>",
@@ -54,7 +55,7 @@ def regressor_card(report, of_rows, path, title):
 
 
 def _classes(per_class):
-    """Return the table of the classes; few classes are side by side to save width."""
+    """Return the table of the classes; with few classes, each class is a column."""
     cells = [per_class.header, *per_class.rows]
     if len(per_class.rows) <= _N_SIDE_BY_SIDE:
         cells = list(zip(*cells, strict=True))
@@ -70,17 +71,22 @@ def _warned(report):
 def _calibration(report):
     lines = [("calibration", report.calibration or "none")]
     lines += [
-        (name, f"{of['share']:.0%} of the mixture, log loss {of['loss']:.4f}")
+        (
+            name,
+            f"share {of['share']:.0%} of the mixture of calibrators, log loss "
+            f"{of['loss']:.4f}",
+        )
         for name, of in report.candidates.items()
     ]
     lines.append(("fits", f"{report.n_fits} of the estimator in all"))
     if not report.reliability:
         return facts(lines) + (
-            "<p>There is no calibration curve: the fit held no rows out. A calibration "
-            "that learns, such as calibration=&#x27;auto&#x27;, does.</p>"
+            "<p>There is no calibration curve, because the fit had no held-out "
+            "rows. Calibrations such as calibration=&#x27;auto&#x27; use held-out "
+            "rows.</p>"
         )
     rarest = np.argsort(report.population_share, kind="stable")
-    # With two classes, one curve is the mirror image of the other.
+    # With two classes, one curve is enough: the other curve is its mirror image.
     shown = sorted(rarest[: 1 if rarest.size == 2 else _N_CURVES])
     curves = "".join(
         reliability(
@@ -93,10 +99,10 @@ def _calibration(report):
         for k in shown
     )
     return (
-        f"{facts(lines)}<div class='panels'>{curves}</div>"
-        "<p class='note'>Each dot is a bin of rows that the models had not seen; the "
-        "calibrator had. A dot on the dashed line says that the class was "
-        "as frequent as predicted; bars are 95 % intervals.</p>"
+        f"{facts(lines)}<div class='panels'>{curves}</div><p class='note'>Each dot "
+        "is a bin of held-out rows. The models were not fitted to these rows, but "
+        "the calibrator was. For a dot on the dashed line, the class was as "
+        "frequent as predicted. Bars are 95 % intervals.</p>"
     )
 
 

@@ -7,11 +7,13 @@ from skweight.metrics import cost_curve
 
 
 class CostCurveDisplay:
-    """Draw the lowest cost of decisions by a score, at every operating point.
+    """Draw the lowest possible cost of decisions by a score, for all cost ratios.
 
-    The shaded triangle is the cost of the best constant decision. The saving of the
-    model is the distance from the triangle's edge down to the curve. Create the display
-    by `from_predictions` or `from_estimator`.
+    The horizontal axis is the operating point: a number in [0, 1] that combines the
+    class frequencies with the ratio of the costs. The edge of the shaded triangle is
+    the cost of the best constant decision. The distance from this edge down to the
+    curve is what the model saves. Create the display by `from_predictions` or
+    `from_estimator`.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Helpers of the displays: axes, line styles, probabilities and weights."""
+"""Helpers for displays: axes, line styles, probabilities and weights."""
 
 from skweight._utils.optional import import_optional
 from skweight._utils.validation import say
 
-# Colours with different brightness, markers and dashes: distinguishable in grey, and by
-# colour-blind readers.
+# Colours differ in brightness, and markers and dashes differ, so that the lines can be
+# distinguished in grey print and by colour-blind readers.
 _STYLES = [
     {"color": "#0072b2", "marker": "o", "linestyle": "-"},
     {"color": "#d55e00", "marker": "^", "linestyle": "--"},
@@ -16,7 +16,7 @@ _STYLES = [
 
 
 def axes_for(ax, owner, n_axes=1, **options):
-    """Return the axes to draw on: the user's axes, or new axes.
+    """Return the axes to draw on: the axes that the user passed, or new axes.
 
     Parameters
     ----------
@@ -49,19 +49,19 @@ def check_axes(ax, owner, n_axes=1):
     kind = import_optional("matplotlib.axes", extra="plot", feature=owner).Axes
     if not all(isinstance(axis, kind) for axis in axes):
         raise TypeError(
-            f"{owner} draws on axes of matplotlib; got ax={say(ax)}. Pass axes of "
+            f"{owner} needs matplotlib axes; got ax={say(ax)}. Pass axes from "
             "pyplot.subplots(), or None."
         )
     if len(axes) != n_axes:
         raise ValueError(
-            f"{owner} draws on {n_axes} axes; got {len(axes)}. Pass the axes of "
+            f"{owner} needs {n_axes} axes; got {len(axes)}. Pass the axes from "
             f"pyplot.subplots(1, {n_axes}), or None."
         )
     return pyplot
 
 
 def next_style(ax):
-    """Return a style that is not used on these axes yet."""
+    """Return a line style that is not used on these axes yet."""
     used = sum(line.get_gid() == "skweight" for line in ax.lines)
     return {**_STYLES[used % len(_STYLES)], "gid": "skweight"}
 
@@ -79,9 +79,10 @@ def proba_of(owner, estimator, X, pos_label):
     """Return the probabilities of one class, and the class, for the display `owner`."""
     if not hasattr(estimator, "classes_") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
-            f"{owner}.from_estimator takes (estimator, X, y), with a fitted classifier "
-            f"that has predict_proba; got {_kind_of(estimator)}. Probabilities by "
-            f"themselves go to {owner}.from_predictions(y_true, y_proba)."
+            f"{owner}.from_estimator takes (estimator, X, y), and the estimator must "
+            f"be a fitted classifier with predict_proba; got {_kind_of(estimator)}. "
+            f"If you have probabilities, call {owner}.from_predictions(y_true, "
+            "y_proba)."
         )
     classes = list(estimator.classes_)
     if pos_label is None:
@@ -101,8 +102,8 @@ def proba_of(owner, estimator, X, pos_label):
 def weights_of(owner, takes, estimator, X, y, sample_weight):
     """Return the weights that a fitted classifier or strategy gives to rows.
 
-    `owner` is the name of the display, and `takes` the arguments that it accepts, for
-    messages.
+    For error messages, `owner` is the name of the display, and `takes` describes its
+    arguments.
     """
     weighting = getattr(estimator, "weighting_", estimator)
     if weighting is None:
@@ -111,14 +112,15 @@ def weights_of(owner, takes, estimator, X, y, sample_weight):
         weights = weighting.weigh(X, y)
     else:
         raise TypeError(
-            f"{owner}.from_estimator takes {takes}, with a fitted WeightedClassifier "
-            f"or weighting; got {_kind_of(estimator)}, which has no weights. Weights "
-            f"by themselves go to {owner}.from_weights."
+            f"{owner}.from_estimator takes {takes}, and the estimator must be a "
+            f"fitted WeightedClassifier or weighting; got {_kind_of(estimator)}, "
+            f"which has no weights. If you have weights, call {owner}.from_weights."
         )
     if sample_weight is None and weights is None:
         raise ValueError(
-            "There are no weights to draw: the classifier has weighting=None, and "
-            "sample_weight is None. Pass sample_weight, or another classifier."
+            "There are no weights to draw, because the classifier has "
+            "weighting=None and sample_weight is None. Pass sample_weight, or a "
+            "classifier with a weighting."
         )
     if weights is None or sample_weight is None:
         return sample_weight if weights is None else weights

@@ -1,4 +1,4 @@
-"""Overlap of training rows and target, by a classifier between them."""
+"""Overlap of training rows and target, measured by a classifier that separates them."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
-# A target row is an orphan if, by its features, the probability of being a training row
-# is below this value. Both samples have the same total weight in this probability. Each
-# training row there would thus have to stand for a hundred target rows.
+# A target row is an orphan if a row with its features is a training row with a
+# probability below this value, where training rows and target have the same total
+# weight. Each training row in this region would have to represent a hundred target
+# rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
@@ -46,12 +47,13 @@ def measure_overlap(
     n_jobs,
     random_state,
 ):
-    """Return the overlap of source and target, with equal total weights.
+    """Return the overlap of training rows and target; both get the same total weight.
 
-    Scores are out-of-fold, and the scores before weighting are calibrated. The missing
-    mass is the share of orphans among the target rows. One minus the mean ratio over
-    the training rows estimates the same value, but is not robust: a single training row
-    with an overestimated ratio can change the mean by any amount.
+    Scores are out-of-fold, and the scores without weights are calibrated. The missing
+    mass is the share of orphans (target rows without similar training rows) in the
+    target. One minus the mean density ratio over the training rows estimates the same
+    value. That estimate is not robust, because a single training row with an
+    overestimated ratio can change the mean by any amount.
     """
     rng = check_random_state(random_state)
     X = stack(source.X, target.X)
@@ -63,7 +65,7 @@ def measure_overlap(
     def scores_with(shares):
         # Weights with mean 1 in both samples; None if all weights are equal.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
-        # For few rows, the start of threads takes more time than they save.
+        # With few rows, starting threads takes more time than the threads save.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
             fitted = cross_fit_scores(
                 adversary,
@@ -84,8 +86,8 @@ def measure_overlap(
     after = before
     if np.ptp(weights / source.shares()) > 0:
         _, _, after = scores_with(weights / weights.sum())
-    # Isotonic: an affine map would be determined by the many rows in the common region,
-    # not by the extreme rows.
+    # The calibration is isotonic. An affine map would fit the many rows in the common
+    # region, not the extreme rows that matter here.
     alone = 1 - recalibrate(scores, y, counted)[source.n :]
     share = target.shares()
     is_orphan = alone < ORPHAN_SHARE
@@ -100,7 +102,7 @@ def measure_overlap(
 
 
 def _bootstrap_share(chosen, share, n_bootstrap, confidence, rng):
-    """Return the bootstrap percentile interval of the share of chosen rows."""
+    """Return the bootstrap percentile interval of a share of rows."""
     shares = np.empty(n_bootstrap)
     marked = share * chosen
     for draw in range(n_bootstrap):

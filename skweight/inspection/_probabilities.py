@@ -5,7 +5,8 @@ import numpy as np
 from skweight._utils.validation import say
 from skweight.metrics._calibration import frequency_interval
 
-# Bins are narrow near 0 and 1, for the probabilities of rare and of common classes.
+# Bins are narrow near 0 and 1, where rare and frequent classes have their
+# probabilities.
 _EDGES = np.array(
     [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
 )
@@ -14,8 +15,8 @@ _EDGES = np.array(
 def reliability_bins(codes, proba, weights):
     """Return bins of held-out rows by their probability, for each class.
 
-    Bins have fixed edges, so that the time for a class is O(n). The interval is
-    Wilson's, with Kish's effective number of rows.
+    Bins have fixed edges, so that the time for a class is O(n). Intervals are Wilson
+    intervals, computed with Kish's effective sample size.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def _farthest(mean, frequency):
 def describe_probabilities(classes, multipliers, figures, has_them):
     """Describe in words the probabilities of a classifier.
 
-    `figures` are the values in the report of the calibration.
+    `figures` are the values that the calibration adds to the report.
     """
     if figures["calibration"] is not None:
         held_out = figures.get("held_out")
@@ -91,22 +92,26 @@ def describe_probabilities(classes, multipliers, figures, has_them):
             "a formula, which no held-out row has checked"
         )
     if not has_them:
-        return "none: the estimator has no predict_proba, and there is no calibration"
+        return (
+            "none, because the estimator has no predict_proba, and there is no "
+            "calibration"
+        )
     multiplier = multipliers.in_all
     if np.ptp(multiplier) <= 1e-9 * multiplier.max():
         return (
-            "those of the estimator, which saw classes as frequent as they are in the "
-            "population; nothing has checked or calibrated them"
+            "the probabilities of the estimator; they were neither calibrated nor "
+            "checked on held-out rows. In training, the classes were as frequent as "
+            "in the population"
         )
     return (
-        "no frequencies of the population: training weights have changed how frequent "
-        f"classes are ({_shares(classes, multipliers)}); calibration='auto' makes them "
-        "frequencies of the population"
+        "not frequencies of the population: training weights have changed the class "
+        f"frequencies ({_shares(classes, multipliers)}). Set calibration='auto' to "
+        "get frequencies of the population"
     )
 
 
 def _shares(classes, multipliers):
-    """Return class shares in training and in the population, in words."""
+    """Return a text with the class shares in training and in the population."""
     training, multiplier = multipliers.training_share, multipliers.in_all
     population = np.divide(
         training, multiplier, out=np.zeros(len(training)), where=multiplier > 0

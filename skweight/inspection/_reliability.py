@@ -10,10 +10,10 @@ from skweight.metrics import calibration_error, reliability_curve
 class ReliabilityDisplay:
     """Draw a reliability diagram: predicted probability against frequency.
 
-    Of rows with a prediction of 10 %, about 10 % should be positive. Points above the
-    diagonal mean that probabilities are too low. Points below the diagonal mean that
-    probabilities are too high. Bins have equal mass, and the band is the confidence
-    interval of each frequency. Create the display by `from_predictions` or
+    About 10 % of the rows with a probability of 10 % should be positive. Points above
+    the diagonal mean that probabilities are too low; points below the diagonal mean
+    that they are too high. All bins have the same total weight, and the band is the
+    confidence interval of each frequency. Create the display by `from_predictions` or
     `from_estimator`. To compare models, pass the `ax_` of the first display as `ax` of
     the second.
 

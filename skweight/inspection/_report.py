@@ -17,8 +17,9 @@ _TITLE = "What the fit did to the rows"
 class FitReport:
     """The effect of a fit on the rows.
 
-    This is the attribute ``report_`` of :class:`~skweight.WeightedClassifier`. The
-    report prints as text; notebooks show tables; `to_html` writes a model card.
+    This is the attribute ``report_`` of :class:`~skweight.WeightedClassifier`.
+    ``print`` shows the report as text, notebooks show tables, and `to_html` writes a
+    model card.
 
     Attributes
     ----------
@@ -37,10 +38,10 @@ class FitReport:
     training_share : list of float
         Share of each class in the training weights (population x emphasis).
     class_multiplier : list of float
-        For each class, training mass divided by population mass. Calibrators invert
-        this ratio.
+        For each class, its total training weight divided by its total population
+        weight. Calibrators correct the probabilities by this ratio.
     effective_rows : list of float
-        Kish's effective sample size of each class, from population x emphasis.
+        Kish's effective sample size of each class, computed from the training weights.
     effective_sample_size : float
         Kish's effective sample size of all rows.
     largest_share : float
@@ -48,23 +49,22 @@ class FitReport:
     deliveries : list of Delivery
         Which estimators got which weights, and how; empty if there are no weights.
     calibration : str or None
-        The calibrator, and the rows of its fit.
+        The calibrator, and the rows on which it was fitted.
     decision : str
-        How labels follow from probabilities.
+        The rule that chooses labels from probabilities.
     n_fits : int
-        Total number of fits of the wrapped estimator, and of the models that a strategy
-        uses.
+        Total number of fits, including the models that a weighting strategy needs.
     held_out : dict
-        Values from the held-out rows of the calibrator: their number, their effective
-        number, and for each class the prevalence and the mean calibrated probability.
-        Empty if no held-out rows were needed.
+        Values from the held-out rows of the calibrator: the number of rows, the
+        effective sample size, and for each class the prevalence and the mean calibrated
+        probability. Empty if no held-out rows were needed.
     candidates : dict
-        With ``calibration="auto"``, the cross-fitted "loss" and the "share" of each
-        candidate; otherwise empty.
+        With ``calibration="auto"``, the cross-validated "loss" of each candidate and
+        its "share" in the mixture; otherwise empty.
     weightings : list of dict
-        With ``weighting="auto"``, the candidates, the one with the least emphasis
-        first. Each has a "name", a "strength" (None for a sampler) and a "log_loss" on
-        held-out rows after calibration, in nats. "above_lowest" is the difference from
+        With ``weighting="auto"``, the candidates in the order of their strength. Each
+        candidate has a "name", a "strength" (None for a sampler) and a "log_loss" on
+        held-out rows after calibration, in nats. "above_lowest" is the difference to
         the lowest log loss, and "standard_error" is the paired standard error of this
         difference. "chosen" is True for the chosen candidate. Empty for other
         weightings.
@@ -75,19 +75,20 @@ class FitReport:
     training_rows : list of int
         Rows of each class after resampling; empty without a resampler.
     early_stopping : str or None
-        The loss and the rows that a learner with early stopping monitored; None if it
-        got no validation rows from `validation_fraction` or `validation`.
+        The loss and the validation rows that a learner with early stopping monitored.
+        None if the learner got no rows from `validation_fraction` or `validation`.
     rounds : list of int
         Number of rounds, trees or epochs that each model uses at prediction; empty if
         the learner has no rounds.
     tails : dict
-        Tail of the weights of each role before the stabilizer, with k-hat and a
-        verdict: ``{role: ParetoDiagnostics}``. For weights per class, the verdict is
-        "not applicable".
+        Diagnostics of the largest weights of each role, before the stabilizer, with the
+        shape k-hat of the tail and a verdict: ``{role: ParetoDiagnostics}``. For
+        weights per class, the verdict is "not applicable".
     target : dict or None
-        The report of a density ratio about the target, with its missing mass; None
-        without a density ratio. :func:`~skweight.inspection.weight_report` computes
-        more with additional fits, such as which rows to collect.
+        What a density ratio reports about the target, such as the share of the target
+        without similar training rows; None without a density ratio. With additional
+        fits, :func:`~skweight.inspection.weight_report` computes more, such as which
+        rows to collect.
     probabilities : str
         Meaning of the probabilities of the classifier, in one sentence.
     reliability : list of list of dict
@@ -99,10 +100,10 @@ class FitReport:
     costs : list of str
         Sentences about the cost of each decision; empty if decisions do not use costs.
     conformal : dict
-        The basis of prediction sets: the "method", the number of held-out rows that are
-        not used for calibration, their effective number, the "models" of the scores,
-        and the "largest_coverage". Above this coverage, every set holds all labels.
-        Empty if there are no prediction sets.
+        How prediction sets are computed: the "method", the number of held-out rows that
+        are not used for calibration, their effective sample size, the "models" that
+        gave the scores, and the "largest_coverage". For a higher coverage, every set
+        contains all labels. Empty if there are no prediction sets.
     warnings : list of str
         The warnings of the fit.
     versions : dict
@@ -154,7 +155,7 @@ class FitReport:
     reliability: list = field(default_factory=list)
     costs: list = field(default_factory=list)
     conformal: dict = field(default_factory=dict)
-    # Not compared, because they depend on the circumstances of the fit.
+    # Two reports are equal even if these values differ, such as package versions.
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
 
@@ -293,10 +294,10 @@ class FitReport:
 
 @dataclass(frozen=True, repr=False)
 class RegressionReport:
-    """The effect of the fit of a regressor on the rows.
+    """What the fit of a regressor did: rows, weights, fits and warnings.
 
-    This is the attribute ``report_`` of :class:`~skweight.WeightedRegressor`. The
-    report prints as text; notebooks show a table; `to_html` writes a model card.
+    This is the attribute ``report_`` of :class:`~skweight.WeightedRegressor`. ``print``
+    shows the report as text, notebooks show a table, and `to_html` writes a model card.
 
     Attributes
     ----------
@@ -307,7 +308,7 @@ class RegressionReport:
     weighting : str
         The strategy, with its role.
     effective_sample_size : float
-        Kish's effective sample size of the weights population x emphasis.
+        Kish's effective sample size of the training weights (population x emphasis).
     largest_share : float
         Share of the largest single weight in the total.
     deliveries : list of Delivery
@@ -318,15 +319,16 @@ class RegressionReport:
         Number of rounds, trees or epochs that the model uses at prediction; empty if
         the learner has no rounds.
     tails : dict
-        The tail of the raw weights of each role, ``{role: ParetoDiagnostics}``.
+        Diagnostics of the largest weights of each role: ``{role: ParetoDiagnostics}``.
     target : dict or None
-        The report of a density ratio about the target; None without a density ratio.
+        What a density ratio reports about the target; None without a density ratio.
     n_fits : int
         Total number of fits of the wrapped estimator.
     conformal : dict
-        The basis of the intervals: the "method", the number of held-out rows, their
-        effective number, the "models" of the residuals, and the "largest_coverage".
-        Above this coverage, intervals are infinite. Empty if there are no intervals.
+        How intervals are computed: the "method", the number of held-out rows, their
+        effective sample size, the "models" that gave the residuals, and the
+        "largest_coverage". For a higher coverage, intervals are infinite. Empty if
+        there are no intervals.
     warnings : list of str
         The warnings of the fit.
     versions : dict
@@ -405,13 +407,13 @@ def describe_conformal(figures):
     return (
         f"{figures['method']}, on {figures['n_rows']:,} held-out rows "
         f"({figures['effective_rows']:,.1f} effective) against {figures['models']}; "
-        f"above a coverage of {figures['largest_coverage']:.2%} they hold everything"
+        f"above a coverage of {figures['largest_coverage']:.2%}, they hold everything"
     )
 
 
 def describe_rows(report):
     """Return pairs (name, sentence) about the rows of a fit."""
-    left_out = f", {report.n_left_out} of them left out (weight 0)"
+    left_out = f", {report.n_left_out} of them left out, because their weight is 0"
     resampling = getattr(report, "resampling", None)
     counted = sum(getattr(report, "training_rows", []))
     counted = counted or report.n_rows - report.n_left_out
@@ -458,7 +460,7 @@ def row_figures(n_rows, population, weights):
 
 
 def weight_figures(codes, n_classes, population, weights, trained=None):
-    """Return the values of a report that follow from the weights.
+    """Return the values of a report that are computed from the weights.
 
     Parameters
     ----------
@@ -499,9 +501,9 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     learned = codes if trained is None else trained
     scaled = weights
     if weights is not None:
-        # Effective sizes have no scale. Division by a power of two changes no digit,
-        # and keeps the squares of very large and very small weights in the range of
-        # doubles.
+        # Effective sizes do not depend on the scale of the weights. The weights are
+        # divided by a power of two, which is exact, so that their squares neither
+        # overflow nor become zero.
         scaled = np.ldexp(weights, -np.frexp(weights.max())[1])
     mass = total(scaled, learned)
     squares = total(None if weights is None else scaled * scaled, learned)
@@ -532,7 +534,7 @@ def labels_of(classes):
 
 
 def describe_weighting(weighting, own_parameters=()):
-    """Return a strategy, its role, and class weights of the estimator, in one line."""
+    """Return one line: the strategy, its role, and class weights of the estimator."""
     if own_parameters:
         named = ", ".join(f"{name}={value!r}" for name, value in own_parameters)
         return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"

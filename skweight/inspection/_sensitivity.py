@@ -1,4 +1,4 @@
-"""Draw metrics against the strength of weights; matplotlib is imported on demand."""
+"""Draw metrics against the strength of the weights."""
 
 import numpy as np
 from sklearn.base import clone
@@ -11,10 +11,11 @@ from skweight.inspection._drawing import axes_for, check_axes, merge, next_style
 class WeightSensitivityDisplay:
     """Draw metrics and effective rows against the strength of the weights.
 
-    The left axis shows metrics with a band of one standard error over the folds. The
-    right axis (hatched) shows the effective rows as a share of all rows. Where a metric
-    stops increasing, more strength only reduces the effective rows. Create the display
-    by `from_estimator` or `from_comparison`.
+    The left axis shows metrics, with a band of one standard error over the folds. The
+    right axis (hatched area) shows the effective sample size as a share of all rows.
+    Beyond the strength at which a metric stops increasing, stronger weights only reduce
+    the effective sample size. Create the display by `from_estimator` or
+    `from_comparison`.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ class WeightSensitivityDisplay:
         )
         handles, labels = ax.get_legend_handles_labels()
         more_handles, more_labels = twin.get_legend_handles_labels()
-        # Above the axes, so that the legend hides no line.
+        # The legend is above the axes, so that it hides no line.
         ax.legend(
             handles + more_handles,
             labels + more_labels,
@@ -155,7 +156,7 @@ class WeightSensitivityDisplay:
         Parameters
         ----------
         estimator : WeightedClassifier
-            Cloned, never changed.
+            Classifier to cross-validate. It is cloned and never changed.
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,)
@@ -167,7 +168,7 @@ class WeightSensitivityDisplay:
             ``"stabilizer__fraction"``.
         scoring : str, callable, list or dict, default=None
             Scorers of scikit-learn; None takes balanced accuracy and average precision.
-            A negated loss such as ``"neg_log_loss"`` is shown as the loss.
+            A negated loss such as ``"neg_log_loss"`` is drawn as a positive loss.
         cv : int, splitter or iterable, default=None
             Folds; as in ``cross_validate``.
         n_jobs : int or None, default=None
@@ -185,9 +186,10 @@ class WeightSensitivityDisplay:
         check_axes(ax, cls.__name__)
         if not hasattr(estimator, "weighting"):
             raise TypeError(
-                f"{cls.__name__}.from_estimator takes (estimator, X, y), with a "
-                f"WeightedClassifier that it fits itself; got "
-                f"{type(estimator).__name__}. Wrap it: WeightedClassifier(estimator)."
+                f"{cls.__name__}.from_estimator takes (estimator, X, y), and the "
+                "estimator must be a WeightedClassifier, which is fitted here; got "
+                f"{type(estimator).__name__}. Wrap the estimator: "
+                "WeightedClassifier(estimator)."
             )
         if scoring is None:
             scoring = ["balanced_accuracy", "average_precision"]
@@ -234,7 +236,8 @@ class WeightSensitivityDisplay:
         comparison : WeightingComparison
             Result of ``compare_weightings(..., strengths=[...])``.
         weighting : str, default=None
-            Name of the weighting; None if only one has several strengths.
+            Name of the weighting. It may be None if only one weighting has several
+            strengths.
         metrics : sequence of str, default=("balanced_accuracy", "average_precision")
             Metrics of the comparison to draw.
         ax : matplotlib Axes, default=None
@@ -254,9 +257,9 @@ class WeightSensitivityDisplay:
         )
         if weighting not in weightings:
             raise ValueError(
-                "weighting must be compared at several strengths, one of "
-                f"{say(weightings)}; got {weighting!r}. Call "
-                "compare_weightings(..., strengths=[0, 0.5, 1])."
+                "weighting must be the name of a strategy with several strengths, "
+                f"one of {say(weightings)}; got {weighting!r}. To compare strengths, "
+                "call compare_weightings(..., strengths=[0, 0.5, 1])."
             )
         chosen = sorted(
             (s for s in with_strength if s.weighting == weighting),

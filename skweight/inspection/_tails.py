@@ -1,4 +1,4 @@
-"""The part of a fit report about the tails of weights and the target."""
+"""The part of a fit report that checks for a few very large weights."""
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 
 
 def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
-    """Return the values of a report about raw weights by role, and warn.
+    """Return diagnostics of the weights of each role, and warn of problems.
 
-    Weights per class have no tail. For other weights, the tail is computed before the
-    stabilizer, and the concentration on few rows is computed after the stabilizer. The
-    time is O(n).
+    Weights per class have no tail, that is, no few rows with extreme weights. For other
+    weights, the shape of the tail is computed before the stabilizer. The share of the
+    weight on few rows is computed after the stabilizer. The time is O(n).
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
             tails[role] = _per_class(weights)
             continue
         tails[role] = pareto_diagnostics(weights)
-        # A density ratio issues its own warning, which also considers the target.
+        # No second warning for a density ratio: its own warning also considers the
+        # target.
         if reports[role] is None or not _has_warned(reports[role]):
             used = _used(weighed, role)
             worst = find_concentration(used, codes)
@@ -67,18 +68,20 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
                 sentences.append(_sentence_of(worst, used, role, classes))
             elif stabilizer is None and _has_no_mean(tails[role], weights.size):
                 sentences.append(
-                    f"the tail of the {role} weights is too heavy for reliable "
-                    f"estimates, {tails[role].reason}"
+                    f"the largest {role} weights are too large for reliable "
+                    f"estimates ({tails[role].reason})"
                 )
     if sentences:
         remedy = (
-            "Set stabilizer='temper', or a largest weight such as stabilizer=10"
+            "Set stabilizer='temper', or limit the weights with stabilizer=10 (ten "
+            "times their mean)"
             if stabilizer is None
             else f"Set a stronger stabilizer than {stabilizer!r}"
         )
         warn(
-            f"Few rows carry the fit: {'; '.join(sentences)}. {remedy}; or check the "
-            "rows of the largest weights, and collect more like them.",
+            f"A few rows have most of the weight: {'; '.join(sentences)}. {remedy}. "
+            "Or check the rows with the largest weights, and collect more rows like "
+            "them.",
             DegenerateWeightsWarning,
         )
     target = next((r for r in reports.values() if r is not None), None)
@@ -100,19 +103,19 @@ def describe_tails(report):
 
 def _sentence_of(worst, used, role, classes):
     rows, effective = np.count_nonzero(used), effective_sample_size(used)
-    sentence = f"by the {role} weights {rows:,} rows count as {effective:,.1f} "
-    sentence += "effective ones"
+    sentence = f"with the {role} weights, the effective sample size of {rows:,} rows "
+    sentence += f"is {effective:,.1f}"
     if worst.code is not None:
         label = plain(classes[worst.code])
-        sentence += f", and the {worst.rows:,} of class {label!r} as "
-        sentence += f"{worst.effective:,.1f}, of which"
+        sentence += f", and of the {worst.rows:,} rows of class {label!r} it is "
+        sentence += f"{worst.effective:,.1f}; their"
     else:
-        sentence += ", and"
-    return f"{sentence} the largest has {worst.largest:.0%} of the weight"
+        sentence += "; the"
+    return f"{sentence} largest weight is {worst.largest:.0%} of the total"
 
 
 def _used(weighed, role):
-    """Return the weights of a role after the stabilizer; 0 for rows without weight."""
+    """Return the weights of a role after the stabilizer; 0 for rows without one."""
     weights, population = getattr(weighed, role), weighed.population
     if role == "population" or population is None:
         return weights
@@ -163,7 +166,7 @@ def _per_class(weights):
 
 def _has_warned(report):
     """Return whether the fit of a density ratio has issued a warning."""
-    # Imported here, because only fits of a density ratio need this import.
+    # The import is inside the function, because only density ratios need it.
     from skweight.density_ratio._base import has_warned
 
     return has_warned(report)

@@ -17,11 +17,12 @@ _N_POINTS = 2000
 class WeightDistributionDisplay:
     """Draw the Lorenz curve and the tail of weights.
 
-    Left, the Lorenz curve: rows are sorted by weight, and the share of the total weight
-    is drawn against the share of rows. On the diagonal all weights are equal; a curve
-    along the lower edge means that a few rows have nearly all the weight. Right, the
-    tail: the share of rows above a weight, on logarithmic axes, where a heavy tail is a
-    straight line. Create the display by `from_weights` or `from_estimator`.
+    The left plot is the Lorenz curve: rows are sorted by weight, and the share of the
+    total weight is drawn against the share of rows. If all weights are equal, the curve
+    is the diagonal. If a few rows have nearly all the weight, the curve is near the
+    lower edge. The right plot is the tail: the share of rows above a weight, on
+    logarithmic axes. A straight line there means a heavy tail, that is, a few extreme
+    weights. Create the display by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class WeightDistributionDisplay:
 
     See Also
     --------
-    weight_report : The same as numbers, with a verdict.
+    weight_report : Reports these diagnostics as numbers, with a verdict.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class WeightDistributionDisplay:
     >>> weights = np.random.default_rng(0).pareto(1.5, size=1000)
     >>> display = WeightDistributionDisplay.from_weights(weights, name="ratio")
     >>> display.axes_[0].get_legend().get_texts()[1].get_text()
-    'ratio, worth 36 of 1,000 rows'
+    'ratio: effective sample size 36 of 1,000 rows'
     """
 
     def __init__(self, weights, *, name=None):
@@ -79,7 +80,10 @@ class WeightDistributionDisplay:
         ordered = ordered / ordered.mean()
         n = ordered.size
         worth = effective_sample_size(weights)
-        name = f"{self.name or 'weights'}, worth {worth:,.0f} of {n:,} rows"
+        name = (
+            f"{self.name or 'weights'}: effective sample size {worth:,.0f} of {n:,} "
+            "rows"
+        )
         left, right = axes
         if not left.lines:
             left.plot([0, 1], [0, 1], color="0.75", linewidth=1, label="all rows alike")
@@ -97,7 +101,7 @@ class WeightDistributionDisplay:
         )
         # Above the axes, so that legends hide no line.
         left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-        # All of the largest weights are drawn, and a subset of the others.
+        # All large weights are drawn, but only some of the other weights, to save time.
         rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))
         diagnostics = pareto_diagnostics(weights)
         verdict = diagnostics.verdict
@@ -160,7 +164,7 @@ class WeightDistributionDisplay:
         X : array-like of shape (n_samples, n_features)
             Rows, usually the rows of the fit.
         y : array-like of shape (n_samples,), default=None
-            Labels of the rows, if the strategy uses them.
+            Labels of the rows, if the strategy needs labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights that are multiplied by the weights of the strategy.
         name : str, default=None
@@ -185,9 +189,10 @@ class WeightDistributionDisplay:
 class BalanceDisplay:
     """Draw the differences of feature means to the target (love plot).
 
-    Each feature has one line, with a hollow marker before weighting and a filled marker
-    after. Good weights move the filled markers to the left of the dotted line. Create
-    the display by `from_weights` or `from_estimator`.
+    Each feature has one line: a hollow marker shows the difference before weighting, a
+    filled marker shows the difference after weighting. With good weights, the filled
+    markers are to the left of the dotted line. Create the display by `from_weights` or
+    `from_estimator`.
 
     Parameters
     ----------
@@ -203,7 +208,7 @@ class BalanceDisplay:
     figure_ : matplotlib Figure
         The figure.
     before_, after_ : matplotlib Artist
-        The marks.
+        The markers before and after weighting.
 
     See Also
     --------
@@ -285,7 +290,8 @@ class BalanceDisplay:
             **{"label": self.name or "after weighting", **merge(style, mark_kwargs)},
         )
         ax.set(
-            xlabel="Difference to the mean of the target, in its standard deviations",
+            xlabel="Difference to the target mean, in standard deviations of the "
+            "target",
             yticks=rows,
             yticklabels=[self.balance.names[j] for j in chosen],
             # Space for a whole marker at zero.
@@ -374,7 +380,7 @@ class BalanceDisplay:
         X_target : array-like of shape (n_target, n_features)
             Rows of the target.
         y : array-like of shape (n_samples,), default=None
-            Labels of the training rows, if the strategy uses them.
+            Labels of the training rows, if the strategy needs labels.
         scale : {"target", "source", "pooled"}, default="target"
             Which standard deviation is the unit, see `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -396,9 +402,10 @@ class BalanceDisplay:
         takes = "(estimator, X, X_target, y)"
         if np.ndim(X_target) == 1:
             raise ValueError(
-                f"{cls.__name__}.from_estimator takes {takes}: feature means of X are "
-                "held against those of X_target, rows of the target population; got "
-                "one value per row, such as labels, as X_target."
+                f"{cls.__name__}.from_estimator takes {takes}. It compares the "
+                "feature means of X and of X_target, which are rows of the target "
+                "population. X_target has one value per row; you may have passed "
+                "labels."
             )
         return cls.from_weights(
             weights_of(cls.__name__, takes, estimator, X, y, sample_weight),

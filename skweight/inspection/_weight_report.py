@@ -1,4 +1,4 @@
-"""`weight_report`: whether weights can be trusted, and what to do."""
+"""`weight_report`: check whether weights can be trusted, and say what to do."""
 
 from dataclasses import dataclass
 
@@ -21,8 +21,8 @@ from skweight.inspection._overlap import measure_overlap
 from skweight.weights import design_effect, effective_sample_size, pareto_diagnostics
 
 _TITLE = "What the weights are worth"
-# Thresholds of concerns. With weights per class, every class keeps all its effective
-# rows, so these weights raise no concern.
+# Limits above or below which a problem is reported. Weights per class are equal within
+# each class, so they cause no such problem.
 _SMALL_SHARE = 0.1
 _LARGE_ROW = 0.1
 _MISSING = 0.05
@@ -82,15 +82,15 @@ class WeightReport:
     largest_share : float
         Share of the largest weight in the total.
     tail : ParetoDiagnostics
-        Tail with k-hat and a verdict. For weights per class, the verdict is "not
-        applicable".
+        Diagnostics of the largest weights: the shape k-hat of their tail, and a
+        verdict. For weights per class, the verdict is "not applicable".
     classes, groups : list of PartOfWeights
-        Figures of every class and group; empty without `y` or `groups`.
+        Values of every class and of every group; empty without `y` or `groups`.
     missing_target_mass : float or None
         Share of the target without similar training rows. This and all attributes below
         are None without a target.
     missing_target_mass_interval : tuple of float or None
-        Bootstrap interval of the missing mass.
+        Bootstrap interval of `missing_target_mass`.
     orphans : ndarray of int or None
         Positions in `X_target` of target rows without similar training rows, the most
         extreme rows first. Collect training rows like these.
@@ -102,7 +102,8 @@ class WeightReport:
     never_seen : list of str or None
         Values of categorical columns that occur in the target only.
     concerns : list of str
-        Problems, each with its value and a remedy; also issued as warnings.
+        A sentence for each problem, with its value and a remedy. The sentences are also
+        warnings.
 
     Examples
     --------
@@ -189,7 +190,7 @@ class WeightReport:
         return table.set_index("label", append=True)
 
     def _lines(self):
-        left_out = f", {self.n_left_out:,} of them left out (weight 0)"
+        left_out = f", {self.n_left_out:,} of them left out, because their weight is 0"
         lines = [
             ("rows", f"{self.n_rows:,}{left_out if self.n_left_out else ''}"),
             (
@@ -227,14 +228,14 @@ class WeightReport:
                 ),
                 (
                     "told apart",
-                    f"with an AUC of {self.auc_before:.3f} before and "
-                    f"{self.auc_after:.3f} after weighting; 0.5 is best",
+                    f"AUC {self.auc_before:.3f} before and {self.auc_after:.3f} "
+                    "after weighting; 0.5 is best",
                 ),
                 (
                     "features",
                     f"{n_after:,} of {len(self.balance.names):,} differ by more than "
-                    f"{_LARGE_DIFFERENCE} standard deviations, {n_before:,} before "
-                    "weighting",
+                    f"{_LARGE_DIFFERENCE} standard deviations; before weighting, "
+                    f"{n_before:,}",
                 ),
             ]
             if self.never_seen:
@@ -276,7 +277,10 @@ class WeightReport:
                 ]
                 for j in order[:20]
             ]
-            caption = "Means, and their differences to the target in its deviations"
+            caption = (
+                "Means, and their differences to the target in standard deviations "
+                "of the target"
+            )
             if order.size > 20:
                 caption += f" (the 20 largest of {order.size})"
             tables.append(Table(caption, header, cells))
@@ -310,7 +314,8 @@ def weight_report(
 
     Three problems have no visible symptom: a few rows have nearly all the weight, the
     tail of the weights is too heavy, or a part of the target has no training rows. The
-    first two follow from the weights. To check the third, pass `X` and `X_target`.
+    first two problems can be seen from the weights alone. To check for the third
+    problem, pass `X` and `X_target`.
 
     Parameters
     ----------
@@ -327,10 +332,10 @@ def weight_report(
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target.
     adversary : classifier, default=None
-        Classifier between target and training rows; None takes histogram gradient
-        boosting, which supports categories and missing values.
+        Classifier that separates target and training rows. None means histogram
+        gradient boosting, which supports categories and missing values.
     cv : int, default=5
-        Folds for the out-of-fold scores of the adversary.
+        Number of folds for the out-of-fold scores of `adversary`.
     n_bootstrap : int, default=200
         Number of bootstrap samples for the interval of the missing mass.
     confidence : float, default=0.95
@@ -367,25 +372,26 @@ def weight_report(
 
     See Also
     --------
-    skweight.weights.pareto_diagnostics : The tail only.
+    skweight.weights.pareto_diagnostics : Checks the largest weights only.
     WeightDistributionDisplay : Draws the weights.
     BalanceDisplay : Draws the balance of features.
 
     Notes
     -----
-    Without a target, the time is O(n log n). With a target, there are up to two times
-    `cv` fits of the adversary.
+    Without a target, the time is O(n log n). With a target, the classifier `adversary`
+    is fitted up to two times `cv` times.
 
-    The missing mass is the share of target rows for which the probability of being a
-    training row is below 0.01. This probability is out-of-fold and calibrated by
-    isotonic regression, and both samples have the same total weight:
+    The missing mass is the share of target rows that are training rows with a
+    probability below 0.01, by their features. This probability is out-of-fold and
+    calibrated by isotonic regression. Training rows and target rows have the same total
+    weight:
 
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
 
-    One minus the mean of the ratio (truncated at 99) over the training rows estimates
-    the same value, but is not robust: a single training row with an overestimated ratio
-    can change the mean by any amount.
+    One minus the mean density ratio (truncated at 99) over the training rows estimates
+    the same value. That estimate is not robust, because a single training row with an
+    overestimated ratio can change the mean by any amount.
 
     References
     ----------
@@ -421,8 +427,9 @@ def weight_report(
     if (X is None) != (X_target is None):
         lacks = "X_target" if X_target is None else "X"
         raise ValueError(
-            f"X and X_target must be passed together; got no {lacks}. Pass the "
-            "training rows as X and rows of the target as X_target, or neither."
+            f"X and X_target must be passed together, but {lacks} is missing. Pass "
+            "the training rows as X and rows of the target as X_target, or leave "
+            "out both."
         )
     counted = int(np.count_nonzero(weights))
     figures = {
@@ -528,21 +535,21 @@ def _concerns(figures):
     tail = figures["tail"]
     counted = figures["n_rows"] - figures["n_left_out"]
     worth = (
-        f"{counted:,} rows count as {figures['effective_sample_size']:,.1f} effective "
-        "rows"
+        f"the effective sample size of {counted:,} rows is "
+        f"{figures['effective_sample_size']:,.1f}"
     )
     if tail.verdict in ("unreliable", "infinite mean"):
         yield (
             DegenerateWeightsWarning,
-            f"{tail.reason}; {worth}. Flatten the weights (stabilizer='temper', or an "
-            "exponent below 1), or cap them (stabilizer=10); smoothing alone is "
-            "not enough.",
+            f"{tail.reason}; {worth}. Make the weights more equal "
+            "(stabilizer='temper', or an exponent below 1), or limit them "
+            "(stabilizer=10). Smoothing alone is not enough.",
         )
     elif figures["largest_share"] > _LARGE_ROW and counted > 2 / _LARGE_ROW:
         yield (
             DegenerateWeightsWarning,
-            f"A single row has {figures['largest_share']:.0%} of the total weight, and "
-            f"{worth}. Check that row, or cap the weights (stabilizer=10).",
+            f"A single row has {figures['largest_share']:.0%} of the total weight, "
+            f"and {worth}. Check this row, or limit the weights (stabilizer=10).",
         )
     elif (
         not figures["classes"]
@@ -551,16 +558,17 @@ def _concerns(figures):
     ):
         yield (
             DegenerateWeightsWarning,
-            f"{worth}, less than a tenth. Flatten the weights (stabilizer='temper').",
+            f"{worth}, which is less than a tenth. Make the weights more equal "
+            "(stabilizer='temper').",
         )
     for part in figures["classes"]:
         if part.rows and part.effective_rows < _SMALL_SHARE * part.rows:
             yield (
                 DegenerateWeightsWarning,
-                f"The {part.rows:,} rows of class {part.label!r} count as "
-                f"{part.effective_rows:,.1f} effective rows. Flatten the weights "
-                "within the class (stabilizer='temper'), or collect more rows of that "
-                "class.",
+                f"The effective sample size of the {part.rows:,} rows of class "
+                f"{part.label!r} is {part.effective_rows:,.1f}. Make the weights "
+                "within the class more equal (stabilizer='temper'), or collect more "
+                "rows of this class.",
             )
     interval = figures["missing_target_mass_interval"]
     if interval is not None and interval[0] > _MISSING:
@@ -568,7 +576,8 @@ def _concerns(figures):
         yield (
             OverlapWarning,
             f"About {figures['missing_target_mass']:.0%} of the target ({low:.0%} to "
-            f"{high:.0%}) has no similar training rows, which no weights can replace. "
-            "Collect training rows like those of X_target at the positions in "
-            "report.orphans, or restrict your conclusions to the rest.",
+            f"{high:.0%}) has no similar training rows, and no weights can replace "
+            "them. Collect training rows like the rows of X_target at the positions "
+            "in report.orphans, or restrict your conclusions to the rest of the "
+            "target.",
         )

@@ -27,7 +27,7 @@ class ClassMix:
         self.frequencies = frequencies
 
     def fit(self, proba, codes, weight):
-        """Fit a calibrator on the reference; density ratios need calibrated values."""
+        """Fit a calibrator on the reference; the estimate needs calibrated values."""
         two = self.classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         self._calibrator = calibrator.fit(
@@ -60,9 +60,10 @@ class ClassMix:
 
 
 def _errors(ratio, proportions, weight):
-    """Return the standard error of each proportion; the others keep their ratios.
+    """Return the standard error of each proportion, for fixed ratios of the others.
 
-    The Fisher information about one proportion is the sum of squared scores.
+    The Fisher information about a proportion is the sum of the squared derivatives of
+    the log likelihood of each row.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)

@@ -14,12 +14,13 @@ from skweight.decision._base import positions_decided
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
-# Probabilities are clipped before their log odds are computed, because a class without
-# votes in a forest would have infinite log odds.
+# Probabilities are clipped to this limit before their log odds are computed. In a
+# forest, a class without votes has probability zero, and its log odds would be
+# infinite.
 CLIP = 1e-4
-# With a smaller spread, all log odds count as equal (rounding).
+# If the spread is below this limit, the log odds differ only by rounding errors.
 _LEAST_SPREAD = 1e-60
-# Figures with a tolerance relative to the frequency of their class.
+# For these figures, `tolerance` is relative to the frequency of the class.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
 COUNTS = ("class frequency", "predicted share", "recall", "weights above quantile")
 
@@ -32,10 +33,10 @@ class FigureName(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """Predictions for rows: probabilities, labels, and weights of the strategy.
+    """What a model gives for rows: probabilities, decisions, and strategy weights.
 
-    In `predicted`, positions from ``len(classes)`` on are decisions that are not
-    labels.
+    `predicted` holds positions. A position of ``len(classes)`` or more stands for a
+    decision that is not a label.
     """
 
     proba: np.ndarray | None
@@ -66,8 +67,8 @@ class Predictions(NamedTuple):
 def _row_weights(weighting, X):
     """Return the product of the weights that depend on X only, or None.
 
-    Weights that depend on the class are not included. Such weights change with the
-    class frequencies, and these are monitored separately.
+    Weights that depend on the class are not included. Their mean changes with the class
+    frequencies, which are monitored separately.
     """
     total = None
     for factor in getattr(weighting, "factors_", [weighting]):
@@ -87,7 +88,7 @@ def log_odds(p):
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a model, with the scales learned from the reference.
+    """The monitored statistics ("figures") of a model, and scales from the reference.
 
     Attributes
     ----------
@@ -142,7 +143,7 @@ class Figures:
         return without_labels, with_labels
 
     def sums_without_labels(self, predictions, weight):
-        """Return the sums of the figures without labels, shape (n, N_SUMS)."""
+        """Return the sums of the figures that need no labels, of shape (n, N_SUMS)."""
         if self.slope_scale:
             sums = [sums_of(predictions.proba[:, k], weight) for k in self.shown]
         else:
@@ -154,7 +155,7 @@ class Figures:
         return np.array(sums)
 
     def sums_with_labels(self, predictions, codes, weight):
-        """Return the sums of the figures with labels; codes of -1 are missing."""
+        """Return the sums of the figures that need labels; code -1 means no label."""
         weight = weight * (codes >= 0)
         sums = []
         for k in self.shown:
@@ -167,7 +168,8 @@ class Figures:
             sums.append(sums_of(gap, weight))
             centre, spread = self.slope_scale[k]
             if spread > _LEAST_SPREAD:
-                # Contribution of a row to one Newton step from a slope of 1.
+                # The mean of these values over the rows is one Newton step from a slope
+                # of 1.
                 tilt = -gap * (log_odds(p) - centre) / spread
                 sums.append(sums_of(tilt, weight))
         for k in range(self.classes.size):

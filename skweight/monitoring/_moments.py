@@ -1,15 +1,15 @@
 """Compare the mean of new rows with the mean of a reference, from sums.
 
-If nothing has changed, new rows and rows of the reference come from one distribution.
-The difference of the two means then has cumulants that follow from sums over all rows.
-Its distribution is approximated by a gamma distribution (Pearson's type III) for the
-skewness, and by tails of Student's t for the remaining kurtosis. Skewness and kurtosis
-matter, because a test that is repeated a thousand times has its threshold far out in a
-tail. If 1 % of the rows are positive, a normal distribution gives several times too
-many alarms.
+If nothing has changed, new rows and rows of the reference come from the same
+distribution. The cumulants of the difference of the two means can then be computed from
+sums over all rows. The distribution of this difference is approximated by a gamma
+distribution (Pearson's type III), which has the right skewness, and by tails of
+Student's t for the remaining kurtosis. Skewness and kurtosis matter, because a test
+that is repeated a thousand times has its threshold far out in a tail. If 1 % of the
+rows are positive, a normal distribution gives several times too many alarms.
 
-The approximation fails for very few rows. Cantelli's and Markov's inequalities are used
-in this case. These inequalities hold for every distribution, but have less power.
+For very few rows, this approximation fails. Cantelli's and Markov's inequalities are
+then used. They hold for every distribution, but have less power.
 """
 
 from math import comb
@@ -23,8 +23,9 @@ POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
 COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
 _A = np.array([0, *(a for a, _ in POWERS)])
 N_SUMS = 1 + len(POWERS)
-# The approximation is used up to this skewness, and up to this kurtosis above the
-# kurtosis of the gamma distribution.
+# The approximation by gamma and t distributions is used only up to this skewness, and
+# only if the kurtosis exceeds that of the gamma distribution by at most the second
+# value.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
 # Below these values of skewness and kurtosis, the normal distribution is used.
@@ -74,13 +75,14 @@ class Comparison:
     Attributes
     ----------
     difference, scale, skewness, kurtosis : ndarray of shape (..., n_figures)
-        Mean of the new rows minus mean of the reference. Standard deviation, skewness
-        and excess kurtosis of this difference if nothing has changed.
+        `difference` is the mean of the new rows minus the mean of the reference. The
+        others are the standard deviation, skewness and excess kurtosis that this
+        difference has if nothing has changed.
     slack : ndarray of shape (..., n_figures)
-        Part of the difference that is ignored: half a step, and the tolerance.
+        Part of the difference that is ignored: half of `step` plus `tolerance`.
     evidence : ndarray of shape (..., n_figures)
-        Twice the log likelihood ratio of a changed mean, in the normal approximation
-        with a known mean of the reference.
+        Twice the log likelihood ratio of a changed against an unchanged mean. It uses a
+        normal approximation and treats the mean of the reference as known.
     """
 
     def __init__(self, reference, window, *, step, tolerance, inflation=1.0):
@@ -151,7 +153,7 @@ class Comparison:
 
 
 def _pooled_moments(sums):
-    """Return {power: mean of (weight (value - mean))^power} over all rows."""
+    """Return the mean of (weight (value - mean))^power over all rows, by power."""
     n = np.maximum(sums[..., 0], 1)
     mean = np.nan_to_num(mean_of(sums))
     return {
@@ -165,11 +167,11 @@ def _pooled_moments(sums):
 
 
 def _cumulants(moments, pooled, part, n):
-    """Return the cumulants, by order, of the mean over the rows of one part.
+    """Return the cumulants of the mean over the new rows, or over the reference.
 
-    Under the null hypothesis the values of both parts have the same distribution, but
-    the weights may differ. The moments of the pooled rows are therefore rescaled to the
-    weights of the part.
+    If nothing has changed, the values of new rows and reference have the same
+    distribution, but their weights may differ. Therefore the moments of all rows
+    together are rescaled to the weights of these rows.
     """
     by_weight = {}
     for power in (2, 3, 4):
@@ -219,7 +221,7 @@ def _upper_quantile(level, skewness, heavy):
 
 
 def _inequality(z, fourth):
-    """Return a bound on the upper tail of any distribution with this fourth moment."""
+    """Return a bound on the upper tail that holds for any distribution."""
     z = np.maximum(z, 1e-12)
     return np.minimum(1 / (1 + z**2), fourth / (2 * z**4))
 

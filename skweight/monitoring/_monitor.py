@@ -30,7 +30,7 @@ from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
 # If the reference comes from fold models, its variance is multiplied by this factor,
-# because the statistics also contain the noise of the fits. Measured by
+# because the models of the folds differ by chance. Measured by
 # benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
@@ -47,32 +47,33 @@ class WeightMonitor(BaseEstimator):
     probability that an unchanged stream ever raises an alarm is at most `alpha`, for
     any number of batches.
 
-    Each statistic is a weighted mean over rows. After each batch, the rows of several
-    windows are compared with the reference: the newest block, the two newest blocks,
-    and so on in growing steps. Look t is the test after block t. At look t, statistic f
-    over window w raises an alarm if its p-value is at most
+    Each statistic is a weighted mean over rows. A block is a batch, or several small
+    batches together. After each block, the rows of several windows are compared with
+    the reference: the newest block, the two newest blocks, and so on in growing steps.
+    After block t, statistic f over window w raises an alarm if its p-value is at most
 
     .. math::
         \frac{\alpha}{F_t} \cdot q_t \cdot r_{w,t}, \qquad
         q_t = \frac{50}{(t + 49)(t + 50)}, \qquad
         \sum_{t \ge 1} q_t = 1, \quad \sum_w r_{w,t} = 1
 
-    with :math:`F_t` the number of statistics in the look. The levels add up to
-    :math:`\alpha`, so the union bound holds. The tests are not independent, because
-    they share the reference; the union bound does not need independence. Half of the
-    level of a look goes to the newest block.
+    with :math:`F_t` the number of statistics that are tested after block t. These
+    levels add up to at most :math:`\alpha`, so by the union bound the probability of
+    any false alarm is at most :math:`\alpha`. This also holds for dependent tests;
+    here, all tests share the reference. Half of the level after block t goes to the
+    newest block.
 
-    Each test compares the means of two samples, so that the noise of the reference is
-    included. If the model was miscalibrated in the reference, only a change of this
-    miscalibration raises an alarm.
+    Each test compares the means of two samples, so that random errors of the reference
+    are included. If the model was already miscalibrated on the reference, only a change
+    of the miscalibration raises an alarm.
 
     Parameters
     ----------
     estimator : classifier, default=None
         A `WeightedClassifier`, or any other classifier; None means
         ``WeightedClassifier()``. The classifier is fitted once for every fold and once
-        on all rows. A ``FrozenEstimator`` is not fitted again; pass to `fit` other rows
-        than those used to fit the model.
+        on all rows. A ``FrozenEstimator`` is not fitted again; its model must not have
+        been fitted on the rows that you pass to `fit`.
     alpha : float, default=0.01
         Probability that a stream without changes ever raises an alarm, in (0, 1), over
         all statistics and all batches. A larger alpha detects changes sooner but gives
@@ -117,31 +118,31 @@ class WeightMonitor(BaseEstimator):
 
     See Also
     --------
-    LabelShiftWeighting : Weights for changed class frequencies.
-    skweight.inspection.weight_report : Diagnostics of weights for covariate shift.
+    LabelShiftWeighting : Computes weights for changed class frequencies.
+    skweight.inspection.weight_report : Checks weights for covariate shift.
 
     Notes
     -----
-    The tests of one look are in closed form, from four moments [1]_: a gamma
-    distribution for the skewness, tails of Student's t for the remaining kurtosis, and
-    distribution-free inequalities for very few rows. Alpha is spent over the looks as
-    in [2]_, section 2. Windows grow in geometric steps, so only O(log t) windows are
-    kept. The estimated first batch of a change has the largest likelihood ratio, as in
-    Page's CUSUM [3]_. E-processes [4]_ [5]_ are an alternative that is valid at any
-    time. E-processes assume a known mean, but here the mean is estimated from the
+    The p-values are computed from four moments [1]_: a gamma distribution for the
+    skewness, tails of Student's t for the remaining kurtosis, and distribution-free
+    inequalities for very few rows. Alpha is divided over the blocks as in [2]_, section
+    2. Windows grow in geometric steps, so only O(log t) windows are kept. The change is
+    estimated to begin with the batch that has the largest likelihood ratio, as in
+    Page's CUSUM [3]_. E-processes [4]_ [5]_ are another method that is valid after any
+    number of batches. They assume a known mean, but here the mean is estimated from the
     reference. They also have less power for a large change in a single batch.
 
-    The monitor stores sums, not rows. The monitor can therefore be stored in places
-    where the data are not allowed, and its size stays bounded. `update` predicts the
-    batch once, and takes O(rows) time. Small batches are combined until they have 50
-    rows, and then tested together. Rows should be independent: for grouped rows (many
-    orders of one customer) the tests are too sensitive.
+    The monitor stores sums, not rows. Therefore it can be saved in places where the
+    data are not allowed, and its size stays bounded. `update` predicts the batch once,
+    and takes O(rows) time. Small batches are combined until they have 50 rows, and are
+    then tested together. Rows should be independent. If rows are grouped, such as many
+    orders of the same customer, there are too many false alarms.
 
-    Fold models are fitted on fewer rows than the monitored model, which makes the
-    reference slightly too pessimistic for some learners; a ``FrozenEstimator`` with
-    held-out rows avoids this. The calibration slope is one Newton step from a slope of
-    1. If the true slope is far from 1, the step is too long: a slope below zero means
-    that the features have nearly no information.
+    Fold models are fitted on fewer rows than the monitored model. For some learners,
+    the reference is therefore slightly too pessimistic; a ``FrozenEstimator`` with
+    held-out rows avoids this. The calibration slope [6]_ is estimated by a single
+    Newton step from the value 1. If the true slope is far from 1, this step is too
+    long. A slope below zero means that the features have nearly no information.
 
     References
     ----------
@@ -260,8 +261,8 @@ class WeightMonitor(BaseEstimator):
         classes, codes = encode_labels(y)
         if classes.size < 2:
             raise ValueError(
-                "WeightMonitor needs rows of at least 2 classes; y has one class, "
-                f"{say(classes[0])}."
+                "WeightMonitor needs rows of at least 2 classes; y contains only "
+                f"the class {say(classes[0])}."
             )
         estimator = self._resolved_estimator()
         if isinstance(estimator, FrozenEstimator):
@@ -306,9 +307,9 @@ class WeightMonitor(BaseEstimator):
         )
         if splits is None:
             raise ValueError(
-                "WeightMonitor needs held-out rows of every class, so at least two "
-                "rows per class; the rarest class has a single row. Collect more rows "
-                "of that class, or leave the class out."
+                "WeightMonitor needs at least two rows of every class, so that a "
+                "row can be held out; the rarest class has a single row. Collect "
+                "more rows of this class, or leave the class out."
             )
         model = clone(estimator).fit(X, y, **arguments)
         parts = Parallel(n_jobs=self.n_jobs)(
@@ -341,7 +342,8 @@ class WeightMonitor(BaseEstimator):
     def restart(self):
         """Begin a new stream with the same reference, for example after an alarm.
 
-        The next batch is batch 1, and `alpha` holds for the new stream.
+        The next batch has number 1, and `alpha` is the probability of a false alarm in
+        the new stream.
 
         Returns
         -------
@@ -361,8 +363,9 @@ class WeightMonitor(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Rows of the batch, one or more.
         y : array-like of shape (n_samples,), default=None
-            Labels of the rows; None if they are not known yet. Rows with a missing
-            value (None, NaN, NaT, NA) count for predictions and weights only.
+            Labels of the rows; None if they are not known yet. If the label of a row is
+            missing (None, NaN, NaT, NA), only the predictions and weights of the row
+            are used.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights of the batch. All batches of a stream must use the same
             scale of weights; the reference may use another scale.
@@ -370,16 +373,15 @@ class WeightMonitor(BaseEstimator):
             Name of the batch in reports, such as its date; None means its number in the
             stream, counted from 1.
         labels_only : bool, default=False
-            Set to True if the same rows were passed before without labels; they then do
-            not count twice for predictions and weights. Batches with late labels form a
-            separate sequence.
+            Set to True if the same rows were passed before without labels. Their
+            predictions and weights are then not used a second time. Batches with late
+            labels have their own sequence of tests.
 
         Returns
         -------
         report : MonitorReport
-            All figures, the alarms so far with the likely start of the change, and
-            advice. Print the report, or use its ``alarm``, ``onset``, `to_frame` and
-            `to_dict`.
+            All figures, the alarms so far, the likely start of the change, and advice.
+            Print the report, or use its ``alarm``, ``onset``, `to_frame` and `to_dict`.
 
         Raises
         ------
@@ -502,12 +504,13 @@ class WeightMonitor(BaseEstimator):
 
 
 def _check_summable(sample_weight, n_rows):
-    """Return weights whose fourth powers can be summed, chunk after chunk."""
+    """Return the weights; raise if their fourth powers would overflow."""
     weight = check_weights(sample_weight, n_rows)
     if not 1 / _LARGEST_WEIGHT < weight.max() < _LARGEST_WEIGHT:
         raise ValueError(
-            f"The largest sample_weight is {weight.max():g}, whose fourth power is no "
-            "number. Only ratios of weights matter: divide all of them by a constant."
+            f"The largest sample_weight is {weight.max():g}, and its fourth power is "
+            "too large for a float. Only ratios of weights matter, so divide all "
+            "weights by a constant."
         )
     return weight
 

@@ -10,7 +10,7 @@ from skweight._utils.validation import say
 
 @dataclass(frozen=True)
 class DriftFigure:
-    """One figure of a stream: its newest value, its band, and its alarm.
+    """A monitored statistic ("figure"): its newest value, its band, and its alarm.
 
     Attributes
     ----------
@@ -23,15 +23,16 @@ class DriftFigure:
         last batch, together with earlier batches that were too small for a test. NaN if
         the batch had no rows for this figure.
     low, high : float
-        Band of values for which the newest rows alone raise no alarm now. NaN if there
-        are too few of these rows for a test. Several batches together may raise an
-        alarm inside the band.
+        Band of values for which the newest rows alone raise no alarm now. NaN if these
+        rows are too few for a test. Several batches together may raise an alarm for a
+        value inside the band.
     n_rows : int
-        Number of the newest rows that count for the figure.
+        Number of the newest rows from which the figure is computed.
     p_value : float
-        Anytime-valid p-value: upper bound of the probability that an unchanged stream
-        ever shows such a deviation, over all figures, batches and windows. The p-value
-        never increases, and is at most alpha if there is an alarm.
+        p-value that is valid after any number of batches: an upper bound of the
+        probability that an unchanged stream ever shows such a deviation, in any figure,
+        batch or window. The p-value never increases. If it is at most alpha, there is
+        an alarm.
     alarm : bool
         Whether the figure raised an alarm, at this batch or before.
     alarm_at : object or None
@@ -39,9 +40,9 @@ class DriftFigure:
     onset : object or None
         Name of the batch with which the change most likely began (an estimate).
     mean_since : float or None
-        Value over the rows since the onset.
+        Value of the figure over all rows since the batch `onset`.
     rows_since : int or None
-        Number of rows since the onset.
+        Number of rows since the batch `onset`.
 
     Examples
     --------
@@ -91,9 +92,10 @@ class MonitorReport:
     class_frequencies : dict {label: float}
         Class frequencies of the reference.
     estimated_frequencies : dict or None
-        By label: maximum likelihood estimate of the class frequency in the last batch,
-        with a 95 % interval. The estimate assumes label shift (the rows of each class
-        look as before). None if the model has no probabilities.
+        For each label, the maximum likelihood estimate of the class frequency in the
+        last batch, with a 95 % interval. The estimate assumes label shift: within each
+        class, the rows have the same distribution as before. None if the model has no
+        probabilities.
 
     Examples
     --------
@@ -188,8 +190,8 @@ class MonitorReport:
             outcome = f"alarms in {n} of {len(self.figures)} figures"
         return (
             f"{_batch(self.batch)} ({self.n_rows:,} rows {kind}), {self.n_batches:,} "
-            f"so far: {outcome} (probability of a false alarm in the whole stream "
-            f"at most {self.alpha:g})"
+            f"so far: {outcome} (the probability of a false alarm in the whole "
+            f"stream is at most {self.alpha:g})"
         )
 
     def _table(self):
@@ -280,27 +282,27 @@ def _band_of_this_batch(report):
 
 def _on_frequency(report, alarms, all_alarms):
     moved = " and ".join(
-        f"class {say(alarm.of)} is {alarm.mean_since:.2%} of the rows, where it was "
-        f"{alarm.reference:.2%}"
+        f"class {say(alarm.of)} has a share of {alarm.mean_since:.2%} of the rows; "
+        f"in the reference, {alarm.reference:.2%}"
         for alarm in alarms
     )
     yield f"The class frequencies changed: {moved}."
     if "recall" in all_alarms:
         yield (
-            "The recall of a class changed as well, so not only the class frequencies "
-            "changed: the classes look different. Fit again on recent rows."
+            "The recall of a class changed as well, so the rows within the classes "
+            "have changed, not only the class frequencies. Fit again on recent rows."
         )
     else:
         yield (
-            "There is no alarm for recall, so each class seems to look as before. "
-            "Correct the probabilities by set_prevalence with the new frequencies, or "
-            "fit again with PriorWeighting and these frequencies."
+            "There is no alarm for recall, so the rows within each class seem "
+            "unchanged. Correct the probabilities with set_prevalence and the new "
+            "frequencies, or fit again with PriorWeighting and these frequencies."
         )
 
 
 def _on_prediction(report, alarms, all_alarms):
     moved = " and ".join(
-        f"of {say(alarm.of)} is {alarm.mean_since:.2%}, where it was "
+        f"of {say(alarm.of)} is {alarm.mean_since:.2%}; in the reference, "
         f"{alarm.reference:.2%}"
         for alarm in alarms
     )
@@ -315,13 +317,15 @@ def _on_prediction(report, alarms, all_alarms):
             for label, mix in report.estimated_frequencies.items()
         )
         yield (
-            "If each class looks as before, the class frequencies of the batch are "
-            f"about {estimates}; set_prevalence corrects the probabilities for them, "
-            "LabelShiftWeighting(X_target) the next fit."
+            "If the rows within each class have not changed, the class frequencies "
+            f"of the batch are about {estimates}. set_prevalence corrects the "
+            "probabilities for these frequencies; LabelShiftWeighting(X_target) "
+            "does this for the next fit."
         )
     yield (
-        "Without labels, changed class frequencies and changed classes look alike. "
-        "Label some hundred rows of the batch, and call update with their labels."
+        "Without labels, two causes cannot be distinguished: other class "
+        "frequencies, or other rows within the classes. Label some hundred rows of "
+        "the batch, and call update with their labels."
     )
 
 
@@ -330,9 +334,10 @@ def _on_gap(report, alarms, all_alarms):
         word = "too high" if alarm.mean_since > alarm.reference else "too low"
         yield (
             f"Probabilities of {say(alarm.of)} are {word}: mean minus frequency is "
-            f"{alarm.mean_since:+.4f}, where it was {alarm.reference:+.4f}. Calibrate "
-            "again on recent labelled rows: WeightedClassifier(FrozenEstimator("
-            "monitor.estimator_.estimator_), weighting=None, calibration='sigmoid')."
+            f"{alarm.mean_since:+.4f}; in the reference, it was "
+            f"{alarm.reference:+.4f}. Calibrate again on recent labelled rows: "
+            "WeightedClassifier(FrozenEstimator(monitor.estimator_.estimator_), "
+            "weighting=None, calibration='sigmoid')."
         )
 
 
@@ -340,16 +345,16 @@ def _on_slope(report, alarms, all_alarms):
     for alarm in alarms:
         if alarm.mean_since < alarm.reference:
             yield (
-                f"Probabilities of {say(alarm.of)} are too extreme (slope "
-                f"{alarm.mean_since:.2f}, where it was {alarm.reference:.2f}): the "
-                "features have less information than before. Look for features whose "
-                "meaning changed, and fit again."
+                f"Probabilities of {say(alarm.of)} are too extreme (the slope is "
+                f"{alarm.mean_since:.2f}; in the reference, it was "
+                f"{alarm.reference:.2f}). The features have less information than "
+                "before. Look for features whose meaning changed, and fit again."
             )
         else:
             yield (
-                f"Probabilities of {say(alarm.of)} are not extreme enough (slope "
-                f"{alarm.mean_since:.2f}, where it was {alarm.reference:.2f}). "
-                "Calibrate again on recent labelled rows."
+                f"Probabilities of {say(alarm.of)} are not extreme enough (the slope "
+                f"is {alarm.mean_since:.2f}; in the reference, it was "
+                f"{alarm.reference:.2f}). Calibrate again on recent labelled rows."
             )
 
 
@@ -357,16 +362,16 @@ def _on_recall(report, alarms, all_alarms):
     for alarm in alarms:
         word = "Fewer" if alarm.mean_since < alarm.reference else "More"
         yield (
-            f"{word} rows of {say(alarm.of)} are predicted rightly: recall "
-            f"{alarm.mean_since:.2f}, where it was {alarm.reference:.2f} "
-            f"({alarm.rows_since:,} rows of the class since)."
+            f"{word} rows of {say(alarm.of)} get the right label: the recall is "
+            f"{alarm.mean_since:.2f}; in the reference, it was {alarm.reference:.2f} "
+            f"({alarm.rows_since:,} rows of the class since the change)."
         )
     if "calibration slope" in all_alarms:
         yield "The ranking got worse as well: fit again on recent rows."
     else:
         yield (
-            "There is no alarm for the calibration slope, so the ranking may still be "
-            "good: tune the decision on recent labelled rows first."
+            "There is no alarm for the calibration slope, so the ranking may still "
+            "be good. First tune the decision on recent labelled rows."
         )
 
 
@@ -374,15 +379,18 @@ def _on_weights(report, alarms, all_alarms):
     far = max(alarms, key=lambda alarm: alarm.of)
     more = far.mean_since > far.reference
     yield (
-        f"{far.mean_since:.1%} of the rows weigh more than the {far.of:.0%} quantile "
-        f"of training, where {far.reference:.1%} did: "
+        f"{far.mean_since:.1%} of the rows have a weight above the {far.of:.0%} "
+        "quantile of the reference; in the reference, the share was "
+        f"{far.reference:.1%}: "
         + (
             "the batch has more rows that were rare in training. Fit the weighting "
             "again with the batch as X_target, and check weight_report for target rows "
             "without similar training rows."
             if more
-            else "the batch has fewer rows of large weight. Fit the weighting again "
-            "with the batch as X_target."
+            else (
+                "the batch has fewer rows with a large weight. Fit the weighting "
+                "again with the batch as X_target."
+            )
         )
     )
 

@@ -1,15 +1,15 @@
-"""A sequential test, valid after every batch of a stream of any length.
+"""A sequential test that is valid after every batch, for streams of any length.
 
 A block is one batch, or several small batches with at least `MIN_ROWS` rows in total. A
-window holds all rows since an earlier block. After each block, several windows are
-compared with the reference. Each comparison has a share of alpha, fixed in advance. The
-shares of all statistics, windows and looks add up to at most 1. By the union bound, the
-probability of any false alarm is at most alpha.
+window holds all rows since an earlier block. A look is the test after a block: several
+windows are compared with the reference. Each comparison has a share of alpha, which is
+fixed in advance. The shares of all statistics, windows and looks add up to at most 1.
+By the union bound, the probability of any false alarm is at most alpha.
 
-Half of alpha is spent in the first `HALF_SPENT` looks: after t looks, t / (t +
-HALF_SPENT) of alpha is spent. Half of the level of a look goes to the newest block, so
-that a large change in one batch is detected at once. The other windows share the other
-half.
+After t looks, the share t / (t + HALF_SPENT) of alpha has been used; so half of alpha
+is used in the first `HALF_SPENT` looks. Half of the level of a look is for the newest
+block, so that a large change in one batch is detected at once. The other windows share
+the other half.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ import numpy as np
 from skweight.monitoring._moments import N_SUMS, Comparison, mean_of
 from skweight.monitoring._report import DriftFigure
 
-# Smaller batches are combined with the next one: tests of very few rows have no power
-# at these levels.
+# A batch with fewer rows is combined with the next batch, because tests of very few
+# rows have no power at these levels.
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
@@ -65,7 +65,7 @@ class Stream:
     first_blocks, batches : lists of length n_windows
         Number of the first block of each window, and the name of its first batch.
     block : ndarray of shape (n_figures, N_SUMS)
-        Sums of the newest block; rows are added until the block is tested.
+        Sums of the newest block; batches are added until it has enough rows for a test.
     p_value : ndarray of shape (n_figures,)
         The smallest p-value so far, divided by its share of alpha. It is at most alpha
         if there was an alarm. ``alarm_at``, ``onset``, ``mean_since`` and
@@ -118,7 +118,8 @@ class Stream:
         self.block_level = budget * share[0]
         level = budget * share[:, np.newaxis]
         p = (compared.p_values()[position] / level).min(axis=0)
-        # After an alarm, later rows improve the estimate of the onset.
+        # After an alarm, later rows still improve the estimate of the first changed
+        # batch.
         news = (p < self.p_value) | (p <= alpha)
         self.p_value = np.minimum(p, self.p_value)
         onset = np.argmax(compared.evidence, axis=0)
@@ -145,7 +146,8 @@ class Stream:
     def _tested(self):
         """Return the positions of the windows that are tested, the newest first.
 
-        For each age, this is the window of this age or the next older window.
+        For each age that is tested, this is the window of this age or, if it is not
+        kept, the next older window.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))
@@ -166,7 +168,7 @@ class Stream:
                 compared = Comparison(reference, self.block, **scales)
                 low, high = compared.bands(alpha * self.block_level)
         for f, name in enumerate(self.names):
-            # The sums of the calibration slope are those of slope - 1.
+            # The calibration slope is stored as slope minus 1, so 1 is added here.
             shift = 1.0 if name.figure == "calibration slope" else 0.0
             alarm = bool(self.p_value[f] <= alpha)
             yield DriftFigure(

@@ -1,9 +1,10 @@
 """Resample rows together with vectors of numbers, such as weights.
 
-A sampler that selects rows has ``sample_indices_``. A sampler that interpolates gets
-the vectors as additional columns. These columns are hidden from the search for
-neighbours, so that the new rows are exactly the same as without vectors. Other samplers
-cannot carry vectors.
+To carry a vector means to give every resampled row a value of the vector. A sampler
+that selects rows has ``sample_indices_``, which select the values, too. A sampler that
+interpolates rows gets the vectors as additional columns. These columns are hidden from
+its search for neighbours, so that the new rows are exactly the same as without vectors.
+Other samplers cannot carry vectors.
 """
 
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from skweight.resampling._tables import (
 from skweight.resampling._votes import resample_by_votes
 
 # Samplers of imbalanced-learn that append rows on the line between two existing rows,
-# with the names of their parameters for searches for neighbours.
+# with the names of their parameters that hold a search for neighbours.
 _BETWEEN_ROWS = {
     "SMOTE": ("k_neighbors",),
     "BorderlineSMOTE": ("k_neighbors", "m_neighbors"),
@@ -38,8 +39,8 @@ _BETWEEN_ROWS = {
 # Samplers that combine SMOTE with a cleaning step, and the name of that step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# Carried columns are scaled to this size, so that no digit of a distance between rows
-# changes. KMeansSMOTE also computes such distances itself.
+# Carried columns are scaled to this tiny size, so that they change no digit of a
+# distance. KMeansSMOTE computes distances itself, so columns cannot be hidden from it.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
 _SMALLEST = 2.0**-400
 
@@ -55,7 +56,7 @@ class Carried(NamedTuple):
 
 
 def kind_of(sampler):
-    """Return how vectors are carried: "between", "clean", "select", "vote" or None."""
+    """Return how the sampler carries vectors: by a name, or None if it cannot."""
     name = type(sampler).__name__
     if type(sampler).__module__.partition(".")[0] == "imblearn":
         if name in _BETWEEN_ROWS:
@@ -75,15 +76,16 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     Parameters
     ----------
     sampler : sampler
-        Cloned, never changed.
+        Sampler to use; it is cloned and never changed.
     X : array-like of shape (n_samples, n_features)
         Rows, in a container that the sampler takes.
     y : array-like of shape (n_samples,)
         Labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
-        Numbers that follow the rows.
+        Numbers that belong to the rows, such as weights.
     of_one_row : bool, default=False
-        Whether the vectors encode single rows, so that they cannot be averaged.
+        Whether the vectors encode the position of a row, so that they must not be
+        averaged.
 
     Returns
     -------
@@ -153,7 +155,7 @@ def _between(sampler, X, y, vectors):
 
 
 def _used_rows(sampler, X, y):
-    """Return the rows that SMOTE uses, and the target counts of classes, or None.
+    """Return the rows that SMOTE uses and its target counts; None if all rows are used.
 
     SMOTE uses only the classes to which it adds rows. Leaving out the other classes
     avoids two copies of their rows.
@@ -245,8 +247,8 @@ def _hide(sampler, name, **hidden):
     if isinstance(search, int | np.integer):
         from sklearn.neighbors import NearestNeighbors
 
-        # The number of neighbours of a sampler excludes the row itself; the number of
-        # the search includes the row.
+        # A sampler counts neighbours without the row itself; a search counts the row,
+        # too.
         search = NearestNeighbors(n_neighbors=search + 1)
     sampler.set_params(**{name: NeighborsHider(search, **hidden)})
 
@@ -307,9 +309,9 @@ def _nominal_columns(sampler, X):
     if isinstance(categorical, str) and categorical == "auto":
         if not is_frame(X):
             raise ValueError(
-                "SMOTENC(categorical_features='auto') needs a DataFrame with dtypes; "
-                f"got {type(X).__name__}. Pass the positions of the categorical "
-                "columns."
+                "SMOTENC(categorical_features='auto') needs a DataFrame, because it "
+                f"reads the dtypes; got {type(X).__name__}. Pass the positions of "
+                "the categorical columns instead."
             )
         return [
             position
@@ -325,12 +327,12 @@ def _nominal_columns(sampler, X):
 
 
 def _keep_median(X, y, numeric, coordinates):
-    """Return columns that keep the median deviation of SMOTENC unchanged.
+    """Return columns to add, so that a median used by SMOTENC does not change.
 
-    SMOTENC uses the median standard deviation over the columns of a class as the
-    distance between two categories. The carried columns are below that median. To keep
-    the median unchanged, the same number of columns above the median is added; if the
-    median is zero, these are constant columns.
+    For SMOTENC, the distance between two categories is the median of the standard
+    deviations of the numeric columns. The standard deviations of the carried columns
+    are below this median. To keep the median unchanged, the same number of columns
+    above the median is added. If the median is zero, constant columns are added.
     """
     values = _safe_indexing(X, numeric, axis=1)
     if not sparse.issparse(values):

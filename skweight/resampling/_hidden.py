@@ -1,10 +1,11 @@
 """Wrappers that hide columns from the helpers of a sampler.
 
 A sampler of the SMOTE family creates a row on the line between two other rows,
-coordinate by coordinate. A column that is appended to X is interpolated by the same
-factor as the features. But the search for neighbours, the clusterer and the support
-vector machine must not use this column. These helpers are parameters of the sampler, so
-they can be replaced by wrappers that remove the column.
+coordinate by coordinate. If weights are appended to X as a column, they are
+interpolated by the same factor as the features. But the search for neighbours, the
+clusterer and the support vector machine of the sampler must not use this column. These
+helpers are parameters of the sampler, so they can be replaced by wrappers that remove
+the column.
 """
 
 import numpy as np
@@ -101,7 +102,7 @@ class NeighborsHider(ColumnHider):
             None if X is None else self._visible(X), n_neighbors=n_available
         )
         if n_available < n_wanted:
-            # Keep the row itself first, and repeat the others in turn.
+            # The row itself comes first; its other neighbours are repeated in turn.
             turns = np.arange(n_wanted - 1) % max(n_available - 1, 1) + (
                 n_available > 1
             )

@@ -18,7 +18,7 @@ def sampler_of_name(name, X=None, random_state=None):
         ``"smote"`` is SMOTE if all columns are numeric, SMOTEN if X is a DataFrame
         without numeric columns, and SMOTENC if X is a DataFrame with both.
     X : DataFrame, default=None
-        Rows, for the choice of the SMOTE variant.
+        Rows from which the variant of SMOTE is chosen.
     random_state : int, RandomState instance or None, default=None
         Seed of the sampler.
 
@@ -67,9 +67,10 @@ def times_in(X):
 def say_of_times(sampler, X):
     """Return a message that a sampler cannot create times."""
     return (
-        f"{sampler} makes new rows out of numbers and categories, and the columns "
-        f"{say(times_in(X))} hold times. Turn them into numbers first, such as days "
-        "since a date; 'random_over' and 'random_under' take rows as they are."
+        f"{sampler} creates new rows from numbers and categories, but the columns "
+        f"{say(times_in(X))} contain times. Convert them to numbers, such as days "
+        "since a date. Or use 'random_over' or 'random_under', which do not change "
+        "rows."
     )
 
 

@@ -13,29 +13,30 @@ from skweight._utils.validation import check_number
 # Number of distances that are computed at a time.
 _CHUNK = 1 << 22
 
-# Number of sampled rows from which random directions are drawn.
+# Random directions are combinations of this many rows, which are drawn at random.
 _SAMPLE = 1000
 
 
 class ProjectionNeighbors(BaseEstimator):
     r"""Approximate search for neighbours by random projection trees.
 
-    Use it in a sampler whose search for neighbours takes most of the time, as in
-    ``SMOTE(k_neighbors=ProjectionNeighbors(6))``; the row itself counts as one of the
-    neighbours. Every tree splits the rows at the median along a random direction, and
-    repeats this until a leaf has at most `leaf_size` rows. A row is compared only with
-    the rows of its leaf. The nearest rows over all trees are returned.
+    Use this class if the search for neighbours takes most of the time of a sampler, as
+    in ``SMOTE(k_neighbors=ProjectionNeighbors(6))``. The row itself counts as one of
+    the 6 neighbours. Every tree splits the rows at the median along a random direction,
+    and splits the halves again, until a leaf has at most `leaf_size` rows. A row is
+    compared only with the rows of its leaf. The nearest rows over all trees are
+    returned.
 
     Parameters
     ----------
     n_neighbors : int, default=6
         Number of neighbours of every row, including the row itself.
     n_trees : int, default=1
-        Number of trees. Raising it finds more of the true neighbours, and takes time in
-        proportion.
+        Number of trees. With more trees, more of the true neighbours are found, and the
+        time grows in proportion.
     leaf_size : int, default=512
-        Largest number of rows in a leaf. Raising it finds more of the true neighbours,
-        and takes time in proportion.
+        Largest number of rows in a leaf. With larger leaves, more of the true
+        neighbours are found, and the time grows in proportion.
     random_state : int, RandomState instance or None, default=0
         Seed of the directions. None draws new directions in every fit.
 
@@ -104,7 +105,8 @@ class ProjectionNeighbors(BaseEstimator):
         check_number(self.n_trees, name="n_trees", low=1)
         check_number(self.leaf_size, name="leaf_size", low=2 * self.n_neighbors)
         rows = self._check(X, reset=True)
-        # Centred, because squares of large numbers lose all digits in single precision.
+        # Rows are centred, because squares of large numbers lose digits in single
+        # precision.
         self._mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._rows = rows - self._mean
         rng = check_random_state(self.random_state)
@@ -212,8 +214,8 @@ class _Tree:
 
     def __init__(self, rows, depth, rng):
         n_rows = len(rows)
-        # Directions are random combinations of rows, so that they follow the directions
-        # of large variance.
+        # Directions are random combinations of rows, so that they tend to be
+        # directions of large variance.
         sample = rng.randint(n_rows, size=min(n_rows, _SAMPLE))
         mix = rng.standard_normal((depth, sample.size)).astype(np.float32)
         self.directions = mix @ rows[sample]

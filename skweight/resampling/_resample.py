@@ -87,12 +87,14 @@ def resample(
         Non-negative weights, or several vectors of weights. Rows with a weight of zero
         are removed before resampling.
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
-        Weight of a synthetic row. "interpolate": interpolated between the two rows.
-        "parent": the weight of the nearer of the two rows. "class_mean": the mean
-        weight of its class. SMOTEN creates a row by a vote of the neighbours of a drawn
-        row: with "interpolate", this row gets the mean weight of the voters; with
-        "parent", the weight of the drawn row. If a sampler extrapolates, as SVMSMOTE
-        does, weights are clipped to the range of the input weights.
+        Weight of a synthetic row. "interpolate": the weight is interpolated between the
+        two rows. "parent": the row gets the weight of the nearer of the two rows.
+        "class_mean": the row gets the mean weight of its class. SMOTEN does not
+        interpolate: the categories of a new row are a majority vote of a drawn row and
+        its neighbours. With "interpolate", the new row gets the mean weight of the
+        voting rows; with "parent", the weight of the drawn row. If a sampler
+        extrapolates, as SVMSMOTE does, weights are clipped to the range of the input
+        weights.
     preserve_mass : bool, default=False
         Whether to scale the weights of every class so that their total does not change.
         False lets the total weight of a class change with its number of rows, which is
@@ -120,16 +122,16 @@ def resample(
 
     See Also
     --------
-    WeightedSampler : The same as an estimator.
+    WeightedSampler : Does the same as an estimator.
     skweight.WeightedClassifier : Resamples inside every fit with ``resampler=``.
 
     Notes
     -----
-    The cost is the cost of the sampler, plus O(n) time and memory for each vector. The
-    rule "parent" carries :math:`\log_2 n` columns of bits. Without `preserve_mass`, the
-    mean weight of a class does not change. For the first two rules this holds in
-    expectation, if the sampler draws rows uniformly; for the third rule it is exact.
-    The total weight of a class is then proportional to its number of rows.
+    The cost is the cost of the sampler, plus O(n) time and memory for each vector of
+    weights. The rule "parent" adds :math:`\log_2 n` columns during the resampling.
+    Without `preserve_mass`, the mean weight of a class stays the same, so its total
+    weight is proportional to its number of rows. With "class_mean" this is exact. With
+    the other rules, it holds on average, if the sampler draws rows uniformly.
 
     References
     ----------
@@ -252,8 +254,8 @@ def _check_columns(sampler, X):
 def _categories(name, columns):
     return ValueError(
         f"{name} needs numeric columns; got categories in {say(columns)}. Use "
-        f"SMOTENC(categorical_features={say(columns)}), or SMOTEN if all columns "
-        "are categorical; resampler='smote' chooses between them. Or repeat rows, "
+        f"SMOTENC(categorical_features={say(columns)}), or SMOTEN if all columns are "
+        "categorical. resampler='smote' chooses the right variant. Or repeat rows "
         "with 'random_over'."
     )
 
@@ -264,21 +266,21 @@ def _check_rule(sampler, rule):
     if kind is not None or rule == "class_mean":
         return
     raise UnsupportedWeightsError(
-        f"weight_rule={rule!r} needs a sampler with sample_indices_, or a known one of "
-        f"the SMOTE family; got {name}. Pass weight_rule='class_mean', as in "
-        f"WeightedSampler({name}(...), weight_rule='class_mean'), or use another "
-        "sampler."
+        f"weight_rule={rule!r} needs a sampler with sample_indices_, or a sampler of "
+        f"the SMOTE family in imbalanced-learn; got {name}. Pass "
+        f"weight_rule='class_mean', as in WeightedSampler({name}(...), "
+        "weight_rule='class_mean'), or use another sampler."
     )
 
 
 def _vectors_to_carry(weights, rule):
-    """Return the vectors to carry, or None if none are needed."""
+    """Return the vectors that the sampler must carry, or None if there are none."""
     if rule == "class_mean":
         return None
     if rule == "interpolate":
         return weights if np.ptp(weights, axis=0).any() else None
-    # Carry the position of a row as bits: rounding interpolated bits gives the bits of
-    # the nearer row.
+    # The position of a row is carried as bits. Interpolated bits are rounded, which
+    # gives the bits of the nearer row.
     n_samples = weights.shape[0]
     places = np.arange(max(int(n_samples - 1).bit_length(), 1))
     return (np.arange(n_samples)[:, None] >> places & 1).astype(np.float64)
@@ -317,7 +319,7 @@ def _weigh(carried, weights, codes, rule):
 
 
 def _mass_ratio(weights, weights_new, codes):
-    """Return, per resampled row, the total weight of its class before / after."""
+    """Return for each resampled row: total weight of its class before / after."""
     mass_before, mass_after = (
         np.bincount(class_codes, columns.prod(axis=1))
         for class_codes, columns in zip(codes, (weights, weights_new), strict=True)
@@ -336,8 +338,8 @@ def _explain(error, sampler, X, y):
         )
     if "NaN" in str(error):
         return ValueError(
-            f"{name} needs values for distances; got missing values (NaN). Impute them "
-            "first: put the imputer before the sampler in a "
+            f"{name} computes distances, so missing values (NaN) are not allowed. "
+            "Impute them first: put the imputer before the sampler in a "
             "skweight.pipeline.Pipeline, or before the classifier in a Pipeline of "
             "scikit-learn. 'random_over' and 'random_under' accept missing values."
         )

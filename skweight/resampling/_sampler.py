@@ -16,9 +16,9 @@ from skweight.resampling._resample import resample_rows
 class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     """A sampler of imbalanced-learn that resamples weights together with rows.
 
-    Use this class to choose the rule for the weights, as in
+    Use this class to choose the rule for the weights of new rows, as in
     ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``. It
-    can also replace any other sampler.
+    can be used wherever a sampler of imbalanced-learn can be used.
 
     Parameters
     ----------
@@ -233,9 +233,9 @@ def resample_training(resampler, X, y, by_role, fit_params):
         if has_new_rows and is_row_wise(value, n_samples, name):
             raise ValueError(
                 f"The argument {name!r} of fit needs one entry for every row, but "
-                f"{type(fitted).__name__} creates rows without one. Leave it out, or "
-                "use a resampler that only repeats or removes rows, such as "
-                "'random_over'."
+                f"{type(fitted).__name__} creates rows that have no entry. Leave the "
+                "argument out, or use a resampler that only repeats or removes "
+                "rows, such as 'random_over'."
             )
     follow = iter([] if resampled.sample_weight is None else resampled.sample_weight.T)
     weights = [None if vector is None else next(follow) for vector in by_role]

@@ -126,7 +126,7 @@ def append_columns(X, columns):
 
 
 def split_columns(X, width, dtype):
-    """Return the first columns of X, and the others as an array of floats."""
+    """Return the first columns of X, and the other columns as an array of floats."""
     if is_frame(X):
         behind = np.column_stack(
             [np.asarray(X.iloc[:, column]) for column in range(width, X.shape[1])]

@@ -1,10 +1,10 @@
 """SMOTEN with vectors that follow the rows.
 
 SMOTEN draws a row of a class. Every column of the new row gets the most frequent
-category among the drawn row and its nearest neighbours. The weights need the drawn
-rows, but SMOTEN does not expose them. SMOTEN also calls functions that SciPy 1.18
-deprecates and SciPy 1.20 removes. This module repeats the same steps with the same
-draws and exactly the same distances.
+category among the drawn row and its nearest neighbours. To compute weights of new rows,
+we must know the drawn rows, but SMOTEN does not expose them. SMOTEN also calls
+functions that SciPy 1.18 deprecates and SciPy 1.20 removes. Therefore this module
+implements the same steps, with the same random draws and exactly the same distances.
 """
 
 import numpy as np
@@ -23,11 +23,11 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     Parameters
     ----------
     sampler : SMOTEN
-        A clone; it is fitted.
+        A clone of the sampler; it is fitted here.
     X, y : array-like
         Rows and labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
-        Numbers that follow the rows.
+        Numbers that belong to the rows, such as weights.
     of_one_row : bool
         Whether a new row gets the vector of the drawn row, instead of the mean over the
         voting neighbours.
@@ -78,8 +78,9 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
 def _distances_of_categories(codes, labels, categories):
     """Return, for every column, the squared distances between its categories.
 
-    The value difference metric sums, over the classes, the differences of the class
-    frequencies among the rows of two categories.
+    The distance is the value difference metric: for two categories, the class
+    frequencies among their rows are compared, and the differences are summed over the
+    classes.
     """
     from imblearn.metrics.pairwise import ValueDifferenceMetric
 

@@ -103,7 +103,7 @@ def test_emphasis_is_judged_apart_and_a_regression_as_a_whole():
 
     with pytest.warns(DegenerateWeightsWarning, match="the emphasis weights"):
         fit(X, y, None, weighting=heavy)
-    with pytest.warns(DegenerateWeightsWarning, match="600 rows count as 1.0"):
+    with pytest.warns(DegenerateWeightsWarning, match="size of 600 rows is 1.0"):
         WeightedRegressor(LinearRegression()).fit(X, X[:, 0], sample_weight=weights)
 
 

@@ -52,7 +52,7 @@ def test_lorenz_curve_and_tail_of_few_weights():
     np.testing.assert_allclose(tail.get_xdata(), np.array([4, 3, 1]) / (8 / 3))
     np.testing.assert_allclose(tail.get_ydata(), [1 / 3, 2 / 3, 1])
     left, right = display.axes_
-    assert legend(left) == ["all rows alike", "w, worth 2 of 3 rows"]
+    assert legend(left) == ["all rows alike", "w: effective sample size 2 of 3 rows"]
     assert legend(right) == ["tail: not applicable"]
     assert right.get_xscale() == right.get_yscale() == "log"
 
@@ -80,7 +80,7 @@ def test_several_weights_on_the_same_axes_look_different():
         assert line.get_linestyle() != other.get_linestyle()
         assert line.get_marker() != other.get_marker()
         assert other.get_color() == "red"
-    with pytest.raises(ValueError, match="draws on 2 axes; got 1"):
+    with pytest.raises(ValueError, match="needs 2 axes; got 1"):
         WeightDistributionDisplay.from_weights([1, 2], ax=first.axes_[0])
 
 
@@ -288,7 +288,7 @@ def test_sensitivity_looks_at_the_axes_before_it_fits(rows, ax):
             )
 
     clf = WeightedClassifier(Unfitted(), calibration=None)
-    with pytest.raises(TypeError, match=r"draws on axes of matplotlib; got ax="):
+    with pytest.raises(TypeError, match=r"needs matplotlib axes; got ax="):
         WeightSensitivityDisplay.from_estimator(clf, X, y, ax=ax)
 
 

@@ -178,9 +178,17 @@ def test_a_card_of_many_classes_has_the_curves_of_the_rarest():
     [
         (LogisticRegression(), {"calibration": "sigmoid"}, "frequencies of the popul"),
         (LogisticRegression(), {"calibration": "prior"}, "which no held-out row has"),
-        (LogisticRegression(), {"calibration": None}, "no frequencies"),
-        (LogisticRegression(), {"calibration": None, "weighting": None}, "those of th"),
-        (RidgeClassifier(), {"calibration": None}, "none: the estimator has no"),
+        (LogisticRegression(), {"calibration": None}, "not frequencies"),
+        (
+            LogisticRegression(),
+            {"calibration": None, "weighting": None},
+            "the probabilities of th",
+        ),
+        (
+            RidgeClassifier(),
+            {"calibration": None},
+            "none, because the estimator has no",
+        ),
         (RidgeClassifier(), {"calibration": "sigmoid"}, "learned from 800 held-out"),
     ],
 )

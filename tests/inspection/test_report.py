@@ -111,7 +111,7 @@ def test_text_and_html_hold_the_figures(fitted, view):
     text = view(fitted.report_)
     report = fitted.report_
     for piece in (
-        "120, 9 of them left out (weight 0)",
+        "120, 9 of them left out, because their weight is 0",
         f"{report.effective_sample_size:,.1f}",
         f"{report.largest_share:.2%} of the total",
         "standardscaler: StandardScaler: population, as sample_weight",
@@ -310,7 +310,7 @@ def test_a_tail_without_mean_is_told_with_figure_and_remedy(rows):
     heavy = (1 - (np.arange(120) + 0.5) / 120) ** -2.5
     heavy = np.random.RandomState(0).permutation(heavy)
     clf = WeightedClassifier(LogisticRegression(), calibration=None)
-    with pytest.warns(DegenerateWeightsWarning, match=r"120 rows count as \d"):
+    with pytest.warns(DegenerateWeightsWarning, match=r"size of 120 rows is \d"):
         clf.fit(X, y, sample_weight=heavy)
     # With a remedy in place nothing is said.
     clf.set_params(stabilizer=10).fit(X, y, sample_weight=heavy)

@@ -110,7 +110,7 @@ def test_weights_per_class_are_never_an_alarm():
         (
             np.r_[np.ones(400), np.linspace(0, 1, 400) ** 40],
             np.repeat([0, 1], 400),
-            r"The 399 rows of class 1 count as [\d.]+ effective rows\. Flatten",
+            r"of the 399 rows of class 1 is [\d.]+\. Make",
         ),
     ],
 )
@@ -129,8 +129,8 @@ def test_a_concern_has_a_figure_and_a_remedy(weights, y, words):
     [
         (([1.0, -1.0],), {}, "weights is negative"),
         (([1.0, 1.0], ["a"]), {}, "one class or group per row"),
-        (([1.0, 1.0],), {"X": [[0.0], [1.0]]}, "got no X_target"),
-        (([1.0, 1.0],), {"X_target": [[0.0], [1.0]]}, "got no X\\."),
+        (([1.0, 1.0],), {"X": [[0.0], [1.0]]}, "X_target is missing"),
+        (([1.0, 1.0],), {"X_target": [[0.0], [1.0]]}, "but X is missing"),
         (([1.0] * 5,), {"X": np.zeros((6, 1)), "X_target": np.zeros((6, 1))}, "6 wei"),
         (([1.0],), {"cv": 1}, "cv must be"),
         (([1.0],), {"confidence": 1}, "confidence must be"),

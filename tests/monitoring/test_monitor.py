@@ -163,7 +163,7 @@ def test_features_that_tell_less_are_seen(monitor):
     assert {"recall", "calibration slope"} <= rang(report)
     text = " ".join(report.advice)
     assert "too extreme" in text
-    assert "Fewer rows of 1 are predicted rightly" in text
+    assert "Fewer rows of 1 get the right label" in text
     assert "fit again" in text
 
 

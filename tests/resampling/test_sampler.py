@@ -523,7 +523,7 @@ def test_categories_named_in_every_way(problem, told):
 def test_missing_values_are_answered_with_the_way_out(problem):
     X, y, weights = problem
     X = np.where(X > 1.5, np.nan, X)
-    with pytest.raises(ValueError, match=r"SMOTE needs values for distances.*Impute"):
+    with pytest.raises(ValueError, match=r"SMOTE computes distances.*Impute"):
         resample(SMOTE(), X, y, weights)
     assert np.isnan(resample("random_over", X, y, weights).X).any()
 
