@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -37,7 +38,8 @@ from skweight import (
     FunctionWeighting,
     WeightedClassifier,
 )
-from skweight.calibration import SigmoidCalibrator
+from skweight._utils.lookup import text_of
+from skweight.calibration import AutoCalibrator, SigmoidCalibrator
 from skweight.datasets import make_imbalanced
 from skweight.exceptions import DoubleCountingWarning, UnsupportedWeightsError
 from skweight.weighting import ClassWeighting, ProductWeighting
@@ -600,6 +602,29 @@ def test_clones_read_no_signature_again():
         expected = BaseEstimator.get_params(copied, deep)
         assert list(copied.get_params(deep)) == list(expected)
     assert clone(copied.set_params(weighting__strength=0.5)).weighting.strength == 0.5
+
+
+@pytest.mark.parametrize(
+    ("part", "is_default"),
+    [
+        (AutoCalibrator(), True),
+        (BalancedWeighting(), True),
+        (clone(BalancedWeighting()), True),
+        (BalancedWeighting(0.5), False),
+        (LogisticRegression(), True),
+    ],
+    ids=str,
+)
+def test_the_text_of_a_report_needs_no_printer_for_default_parameters(part, is_default):
+    """The printer of scikit-learn took a fiftieth of a small fit."""
+    expected = repr(part)
+    with mock.patch.object(
+        BaseEstimator, "__repr__", autospec=True, side_effect=BaseEstimator.__repr__
+    ) as counted:
+        assert text_of(part) == expected
+    assert counted.call_count == (not is_default)
+    with config_context(print_changed_only=False):
+        assert text_of(part) == repr(part)
 
 
 def test_text_and_html(binary):

@@ -1,6 +1,7 @@
 """The fourth and fifth step of a fit: from outputs to probabilities, then to labels."""
 
 from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from skweight._fit.models import estimator_decides, output_of
 from skweight._fit.probabilities import ProbabilityMap, needs_held_out_scores
 from skweight._held_out.outputs import log_scores, smallest_probability
 from skweight._utils.families import counts_votes, learner_of
-from skweight._utils.lookup import arguments_of, fit_takes, params_of
+from skweight._utils.lookup import arguments_of, fit_takes, params_of, text_of
 from skweight._utils.validation import positions_of
 from skweight.calibration._resolve import resolve_calibrator
 from skweight.delivery._arguments import take_params
@@ -156,10 +157,10 @@ def _figures(calibrator, held_out, y, weights, proba, classes):
     codes = positions_of(y, classes, owner="The calibrator")
     mass = np.bincount(codes, weights=weights, minlength=classes.size)
     effective = _effective_rows(codes, weights)
-    described = getattr(calibrator, "describe", calibrator.__repr__)()
+    describe = getattr(calibrator, "describe", partial(text_of, calibrator))
     return {
         "calibration": (
-            f"{described} on {y.size:,} held-out rows without "
+            f"{describe()} on {y.size:,} held-out rows without "
             f"emphasis ({effective:,.1f} effective), from {held_out.source}"
         ),
         "held_out": {

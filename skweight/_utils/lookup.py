@@ -7,6 +7,7 @@ this took longer than the rest of a fit.
 from inspect import signature
 from weakref import WeakKeyDictionary
 
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 
 _ARGUMENTS = WeakKeyDictionary()
@@ -27,6 +28,25 @@ def arguments_of(method):
 def fit_takes(estimator, name):
     """Return whether the fit of an estimator has an argument of this name."""
     return hasattr(estimator, "fit") and name in arguments_of(estimator.fit)
+
+
+def text_of(part):
+    """Return the `repr` of an estimator; fast if all parameters are the defaults.
+
+    The printer of scikit-learn reads the signature in every call.
+    """
+    is_theirs = type(part).__repr__ is BaseEstimator.__repr__
+    if is_theirs and get_config()["print_changed_only"] and _is_default(part):
+        return f"{type(part).__name__}()"
+    return repr(part)
+
+
+def _is_default(estimator):
+    params = params_of(estimator)
+    known = arguments_of(estimator.__init__) if params else {}
+    return all(
+        name in known and value is known[name].default for name, value in params.items()
+    )
 
 
 class ReadOnce(BaseEstimator):

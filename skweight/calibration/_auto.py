@@ -6,6 +6,7 @@ from copy import copy
 import numpy as np
 from scipy.special import softmax
 
+from skweight._utils.lookup import text_of
 from skweight.calibration._anchored import AnchoredCalibrator
 from skweight.calibration._base import BaseCalibrator
 from skweight.calibration._cross_loss import compare, fit_on
@@ -204,7 +205,7 @@ class AutoCalibrator(BaseCalibrator):
         """
         shares = sorted(self.shares_.items(), key=lambda pair: -pair[1])
         named = [f"{name} {share:.0%}" for name, share in shares if share > 0]
-        return f"{self!r}: {', '.join(named)}"
+        return f"{text_of(self)}: {', '.join(named)}"
 
     def _fit_binary(self, rows):
         candidates = {"anchored": self._anchored()}

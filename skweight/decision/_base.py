@@ -8,7 +8,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.compat import Documented
-from skweight._utils.lookup import ReadOnce
+from skweight._utils.lookup import ReadOnce, text_of
 from skweight._utils.roles import in_range
 from skweight._utils.validation import positions_of, say
 from skweight.costs._labels import join_labels
@@ -268,10 +268,10 @@ class BaseDecision(Documented, ReadOnce):
         """
         threshold = getattr(self, "threshold_", None)
         if threshold is None:
-            return f"{self!r}"
+            return text_of(self)
         return (
-            f"{self!r}: {say(self.classes_[1])} from a probability of {threshold:.4g} "
-            f"on, else {say(self.classes_[0])}"
+            f"{text_of(self)}: {say(self.classes_[1])} from a probability of "
+            f"{threshold:.4g} on, else {say(self.classes_[0])}"
         )
 
     def _learn(self, held_out, class_multiplier):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skweight._utils.lookup import text_of
 from skweight._utils.render import Table, as_html, as_text, json_ready
 from skweight._utils.roles import in_range
 from skweight._utils.validation import plain
@@ -541,7 +542,7 @@ def describe_weighting(weighting, own_parameters=()):
     if weighting is None:
         return "none"
     factors = fitted_factors_of(weighting)
-    return " x ".join(f"{factor!r} ({factor.role})" for factor in factors)
+    return " x ".join(f"{text_of(factor)} ({factor.role})" for factor in factors)
 
 
 def resampling_figures(sampler, classes, rows, trained):
