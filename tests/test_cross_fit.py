@@ -1,8 +1,11 @@
 """Held-out scores: which rows are left out, and what a calibrator sees of them."""
 
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -27,6 +30,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skweight import WeightedClassifier
 from skweight._held_out import splits as _splits
+from skweight._utils import columns as _columns
+from skweight._utils import progress as _progress
 from skweight.calibration import (
     IsotonicCalibrator,
     PriorCalibrator,
@@ -792,3 +797,33 @@ def test_votes_of_few_trees_are_no_certainty(binary):
     classifier = WeightedClassifier(forest, calibration="prior").fit(X, y)
     assert classifier.estimator_.predict_proba(X).min() == 0
     assert classifier.predict_proba(X).min() > 0
+
+
+# --- What the fits of folds cost ------------------------------------------------------
+
+
+def test_one_process_needs_no_joblib(binary):
+    """Starting none took a fiftieth of a small fit."""
+    X, y = binary
+    with mock.patch.object(_progress, "Parallel", wraps=_progress.Parallel) as counted:
+        alone = WeightedClassifier(random_state=0).fit(X, y)
+        assert counted.call_count == 0
+        with parallel_config(n_jobs=2):
+            WeightedClassifier(random_state=0).fit(X, y)
+        assert counted.call_count == 1
+        both = WeightedClassifier(random_state=0, n_jobs=2).fit(X, y)
+        assert counted.call_count == 2
+    np.testing.assert_array_equal(alone.predict_proba(X), both.predict_proba(X))
+
+
+def test_rows_of_arrays_are_taken_directly(binary):
+    """scikit-learn first looks for every kind of table."""
+    X, y = binary
+    take = _columns._safe_indexing
+    with mock.patch.object(_columns, "_safe_indexing", wraps=take) as counted:
+        clf = WeightedClassifier(random_state=0).fit(X, y)
+        assert counted.call_count == 0
+        of_table = WeightedClassifier(random_state=0).fit(pd.DataFrame(X), y)
+        assert counted.call_count == 10  # the rows of five pairs
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(of_table.predict_proba(pd.DataFrame(X)), proba)

@@ -7,9 +7,10 @@ The calibrator, the decision and the report share the same held-out scores. This
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import indexable
 
 from skweight._held_out.outputs import outputs_of
+from skweight._utils.columns import take_rows
 from skweight._utils.progress import Progress
 from skweight._utils.roles import multiply
 from skweight._utils.validation import n_rows
@@ -80,13 +81,11 @@ def cross_fit(
 
 
 def _one_fold(training, X, y, train, test, method, classes, keep, offsets):
-    fitted, deliveries = training.fit(
-        _safe_indexing(X, train), _safe_indexing(y, train)
-    )
+    fitted, deliveries = training.fit(take_rows(X, train), take_rows(y, train))
     if callable(method):
         method = method(fitted)
     outputs = None
     if len(test):
-        rows = _safe_indexing(X, test)
+        rows = take_rows(X, test)
         outputs = outputs_of(fitted, rows, method, classes, offsets)
     return outputs, method, (fitted, deliveries) if keep else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.utils import _safe_indexing
 
 from skweight._utils.validation import (
     did_you_mean,
@@ -272,6 +273,15 @@ def with_rows(X):
     if sparse.issparse(X) and X.format not in ("csr", "csc"):
         return X.tocsr()
     return X
+
+
+def take_rows(X, rows):
+    """Return the rows of a table or an array at some positions.
+
+    To find out what kind of table it has, scikit-learn takes longer than to index an
+    array of few rows.
+    """
+    return X[rows, ...] if type(X) is np.ndarray else _safe_indexing(X, rows)
 
 
 def drop_columns(X, columns, *, width=None):

@@ -3,6 +3,7 @@
 import sys
 from time import perf_counter
 
+from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
 from skweight._utils.compat import NoCallbacks, has_callbacks
@@ -46,6 +47,8 @@ class Progress:
         """
         calls = list(calls)
         if not (self.verbose or has_callbacks(self.owner)):
+            if effective_n_jobs(n_jobs) == 1:  # also joblib takes its time
+                return [function(*args) for args in calls]
             return Parallel(n_jobs=n_jobs)(delayed(function)(*args) for args in calls)
         timed = Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(_timed)(function, args) for args in calls
