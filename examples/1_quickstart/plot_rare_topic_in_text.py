@@ -66,7 +66,11 @@ plt.show()
 # %%
 # Orange points (without calibration) lie far below the diagonal: of messages with a
 # probability of 80 %, few are complaints. Blue points (with calibration) are on the
-# diagonal. The labels hardly change, because they use the emphasis in both models. But
-# now the sum of the probabilities equals the number of complaints.
+# diagonal. The labels hardly change, because in both models their threshold follows
+# from the class weights. But now the sum of the probabilities equals the number of
+# complaints.
 
-print(f"complaints expected over those that came: {p.sum() / y_new.sum():.2f}")
+print(
+    "expected number of complaints divided by the true number: "
+    f"{p.sum() / y_new.sum():.2f}"
+)

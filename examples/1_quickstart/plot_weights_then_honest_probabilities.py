@@ -62,7 +62,7 @@ models = {
 }
 
 # %%
-# What they predict for digits they have not seen
+# The three models on digits that are new to them
 # -----------------------------------------------
 # Half of the rows are used for training and the other half for evaluation. This is
 # repeated twenty times, because a single split has only about forty eights for the
@@ -107,10 +107,10 @@ print(table.round(3).to_string())
 #
 # Reliability
 # -----------
-# Of the digits that were given a probability of 40 %, how many are eights?
+# How many of the digits with a probability of 40 % are eights?
 # :class:`~skweight.inspection.ReliabilityDisplay` pools rows with similar predictions,
 # with the same number of rows in each point. Here the rows of all twenty splits are
-# pooled. The display could also draw a band for chance. But the band assumes that every
+# pooled. The display could also draw a confidence band. But the band assumes that every
 # prediction is for a different digit, and here each digit has several predictions.
 
 COLOURS = {"plain": "0.45", "weighted": "#d55e00", "weighted + calibrated": "#0072b2"}

@@ -98,14 +98,13 @@ plt.show()
 
 # %%
 # Left: a transaction of 5 is accepted whatever its probability, and a transaction of
-# 5000 is checked at one per cent. One tuned threshold, the grey line, is right for
-# neither.
-#
-# Right, the cost curve shows the scores at every ratio of costs. Its horizontal axis is
-# the *probability cost*: the share of the positives in the cost if every row were
-# decided wrongly, p·fn / (p·fn + (1 - p)·fp). At the left end only false alarms have a
-# cost, at the right end only misses. The grey triangle is the cost without a model. The
-# distance from the curve to the triangle is the cost that the scores save.
+# 5000 is checked at one per cent. A single tuned threshold, the grey line, is wrong for
+# both. Right: the cost curve evaluates the scores for every ratio of costs. Its
+# horizontal axis is the *probability cost*: the share of the positives in the cost if
+# every row were decided wrongly, p·fn / (p·fn + (1 - p)·fp). At the left end only false
+# alarms have a cost, at the right end only misses. The grey triangle is the cost
+# without a model. The distance from the curve to the triangle is the cost that the
+# scores save.
 
 best = saved(models["expected cost"], X_test, y_test)
-print(f"deciding by expected cost saves {best:.0%} of what no model would cost")
+print(f"decisions by expected cost save {best:.0%} of the cost without a model")

@@ -4,8 +4,8 @@ When should a balanced model stop?
 
 A boosted model with class weights is miscalibrated. If the training loss is monitored
 on held-out rows, it stops training far too early: the loss after calibration would
-still improve. This example follows three losses round by round, and marks the round at
-which each would stop.
+still improve. This example computes three losses in every round, and marks the round at
+which training would stop with each of them.
 
 The picture is saved as ``stop_early.png``, unless you pass another name on the command
 line.
@@ -34,8 +34,8 @@ train, watch = slice(0, 3000), slice(3000, 4500)
 calibrate, new = slice(4500, 6000), slice(6000, None)
 
 # %%
-# One fit, watched in three ways
-# ------------------------------
+# One fit, monitored in three ways
+# --------------------------------
 # The three losses are: with the class weights of training, without weights, and after a
 # sigmoid that is refitted every round. The aim is a low loss after calibration on other
 # rows. It is computed on new rows, with their true probabilities.
@@ -65,11 +65,14 @@ for proba, scores in zip(
 for name, curve in curves.items():
     best = int(np.argmin(curve))
     regret = truth[best] - min(truth)
-    print(f"{name}: stops at round {best + 1}, regret after calibration {regret:.4f}")
+    print(
+        f"{name}: stops at round {best + 1}; log loss after calibration above the "
+        f"lowest: {regret:.4f}"
+    )
 
 # %%
-# In one line, this is ``WeightedClassifier(..., validation_fraction=0.15)`` around a
-# learner with early stopping: XGBoost, LightGBM, CatBoost, HistGradientBoosting,
+# ``WeightedClassifier(..., validation_fraction=0.15)`` does this in one line, for
+# learners with early stopping: XGBoost, LightGBM, CatBoost, HistGradientBoosting,
 # skorch.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -84,9 +87,12 @@ figure.legend(loc="outside upper center", ncols=2, frameon=False)
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "stop_early.png", dpi=150)
 
 # %%
-# The training loss, with class weights, stops far too early: the black curve, the loss
-# after calibration, is still falling there. The refined loss stops near the minimum of
-# the black curve.
+# With the training loss, which uses class weights, training stops far too early: the
+# black curve, the loss after calibration, is still falling there. With the refined
+# loss, training stops near the minimum of the black curve.
 
 best = int(np.argmin(curves["refined"]))
-print(f"loss above the best round, by the refined loss: {truth[best] - min(truth):.4f}")
+print(
+    "log loss at the round of the refined loss, minus the lowest log loss: "
+    f"{truth[best] - min(truth):.4f}"
+)

@@ -69,7 +69,7 @@ REPAIRS = {
 
 
 def loss(p):
-    """Return the expected log loss, which no draw of labels disturbs."""
+    """Return the expected log loss; it is computed from true probabilities."""
     return -np.mean(truth * np.log(p) + (1 - truth) * np.log1p(-p))
 
 
@@ -77,7 +77,7 @@ probabilities, rows = {}, []
 for learner, estimator in LEARNERS.items():
     for repair, params in REPAIRS.items():
         with warnings.catch_warnings():
-            # A fit warns of boosted trees whose weights are inverted, as here.
+            # The fit warns, because the inversion is not correct for boosted trees.
             warnings.simplefilter("ignore", CalibrationWarning)
             model = WeightedClassifier(estimator, **params).fit(X, y)
         p = model.predict_proba(X_new)[:, 1]
@@ -166,4 +166,6 @@ target = sys.argv[1] if len(sys.argv) > 1 else "three_repairs.png"
 figure.savefig(target, dpi=150)
 print(f"\nThe picture is in {target}.")
 mean = table.loc[("boosted trees", "2. map learned"), "mean p"]
-print(f"mean probability of the trees over the frequency: {mean / truth.mean():.2f}")
+print(
+    f"mean probability of the trees divided by the frequency: {mean / truth.mean():.2f}"
+)

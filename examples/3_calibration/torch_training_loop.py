@@ -2,12 +2,13 @@
 Where do weights go wrong in my own PyTorch loop?
 =================================================
 
-A loop of one's own has four places where weights go wrong. The loss divides by the
-number of rows of a batch, not by their weights, so that small batches pull where all
-rows do. The rows that say when to stop have no weights. Probabilities are calibrated on
-rows that training has not seen. And costs decide by those probabilities alone.
+A training loop that you write yourself needs care in four places. The loss of a batch
+must be divided by the number of its rows, not by the sum of their weights. The rows
+that decide when training stops must not have class weights. Probabilities must be
+calibrated on rows that were not used in training. Decisions by costs must use the
+calibrated probabilities and no class weights.
 
-This script needs PyTorch, and is run by the tests where it is installed.
+This script needs PyTorch. The tests run it if PyTorch is installed.
 """
 
 # %%
@@ -33,9 +34,9 @@ calibrate, new = slice(5500, 7500), slice(7500, None)
 # %%
 # The loop
 # --------
-# Batches of 32 rows: every fourth of them has no rare row at all. Training stops when
-# the refined loss of the watched rows was no better for 10 epochs, and goes back to the
-# best ones.
+# Batches have 32 rows, and every fourth batch has no row of the rare class. Training
+# stops if the refined loss of the validation rows has not improved for 10 epochs. Then
+# the weights of the best epoch are restored.
 
 torch.manual_seed(0)
 network = torch.nn.Sequential(
@@ -79,12 +80,12 @@ calibrator = SigmoidCalibrator().fit(scores_of(calibrate), data.y[calibrate])
 proba = calibrator.predict_proba(scores_of(new))[:, 1]
 print(f"mean probability {proba.mean():.4f}, frequency {data.y[new].mean():.4f}")
 
-# A false alarm costs 1 and a miss 20: act where the probability exceeds 1 / 21.
+# A false alarm costs 1 and a miss costs 20, so the best threshold is 1 / 21.
 threshold = 1 / 21
 
 
 def cost_of(act):
-    """Return the expected cost of a row, by the true probabilities."""
+    """Return the expected cost of a row, computed from the true probabilities."""
     p = data.proba[new, 1]
     return np.mean(np.where(act, 1 - p, 20 * p))
 
@@ -95,4 +96,4 @@ for name, act in {
     "calibrated ones": proba > threshold,
 }.items():
     ratio = cost_of(act) / cost_of(data.proba[new, 1] > threshold)
-    print(f"decided by {name}, rows cost so many times what they must: {ratio:.3f}")
+    print(f"decisions by {name}: cost divided by the lowest possible cost: {ratio:.3f}")

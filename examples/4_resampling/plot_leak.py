@@ -2,11 +2,11 @@
 Why does SMOTE look so good in my cross-validation?
 ===================================================
 
-SMOTE makes new rows between existing rows. If you resample first and split afterwards,
-the training rows contain rows that were made from rows of the test fold, or the other
-way round. A model that memorises rows recognises them. In this example the features are
-noise and the labels are random. There is nothing to learn, and the true AUC is one
-half.
+SMOTE creates new rows between existing rows. If you resample first and split
+afterwards, the training rows contain rows that were created from rows of the test fold,
+or the other way round. A model that memorises rows recognises these rows. In this
+example the features are noise and the labels are random. There is nothing to learn, and
+the true AUC is one half.
 """
 
 # %%
@@ -92,4 +92,4 @@ plt.show()
 # If a blue bar is longer than its orange bar, there is a leak.
 
 leak = leaking["random forest"] - honest["random forest"]
-print(f"AUC that the random forest owes to the leak: {leak:.2f}")
+print(f"increase of the AUC of the random forest by the leak: {leak:.2f}")

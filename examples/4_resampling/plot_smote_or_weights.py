@@ -45,8 +45,8 @@ emphasis = {
 # %%
 # The same splits, the same calibration
 # -------------------------------------
-# SMOTE makes rows only inside every fit, and never in the rows for calibration or
-# evaluation.
+# SMOTE creates rows inside every fit only. The rows for calibration and evaluation are
+# never resampled.
 
 rows = []
 splits = StratifiedShuffleSplit(6, test_size=0.5, random_state=0)
@@ -105,9 +105,10 @@ figure.legend(
 plt.show()
 
 # %%
-# Weights keep every row, make no new rows, and take no time: if you need one of the
-# two, start with weights. :ref:`Measurements <does-it-help>` on more data sets agree.
+# Weights keep every row, create no new rows, and take no time. So if you need one of
+# the two methods, start with weights. :ref:`Measurements <does-it-help>` on more data
+# sets give the same result.
 
 best = means.xs("calibrated", level="kind")["average precision"].unstack("emphasis")
 gain = (best["SMOTE"] - best["class weights"]).max()
-print(f"most that SMOTE gains over class weights, in average precision: {gain:.3f}")
+print(f"largest gain of SMOTE over class weights, in average precision: {gain:.3f}")

@@ -4,8 +4,8 @@ How do I make a survey match a census?
 
 A survey reached mostly young people and men. Only a few statistics of the population
 are known: mean and standard deviation of the age, and the share of women. Entropy
-balancing finds weights with which the survey has exactly these statistics. Among such
-weights, it takes those closest to equal weights.
+balancing finds weights with which the survey has exactly these statistics. Of all such
+weights, it chooses the weights that are closest to equal weights.
 """
 
 # %%
@@ -35,8 +35,8 @@ survey, spent = population[answers], spending[answers]
 print(f"{len(survey):,} answers; the truth is {spending.mean():.2f}")
 
 # %%
-# Two figures, or three
-# ---------------------
+# Two statistics, or three
+# ------------------------
 # Raking by sex does not correct the age. Matching the mean of the age removes nearly
 # all of the remaining error, because the probability of an answer is an exponential
 # function of the age. Matching the mean of the squares also corrects the standard
@@ -94,4 +94,4 @@ plt.show()
 # matched, the closer the bar is to the truth.
 
 error = estimates["mean, square and sex"] / spending.mean() - 1
-print(f"error of the mean spending, three figures matched: {error:.2%}")
+print(f"error of the mean spending with three matched statistics: {error:.2%}")

@@ -34,11 +34,11 @@ y_target = np.sinc(X_target[:, 0]) + 0.25 * rng.normal(size=1000)
 # The ratio
 # ---------
 # KLIEP is fitted as published (``alpha=0``) with three widths, as in figure 2 of the
-# paper: one is too narrow, one about right, one too wide. Each width has a
-# leave-one-out score. The default, with a tenth of the target in the denominator,
-# chooses the width by this score. The ratio is drawn only in the range of the training
-# rows, the ticks on the axis: beyond this range the ratio is extrapolated, and not used
-# for weights.
+# paper: one width is too small, one is about right, and one is too large. Each width
+# has a leave-one-out score. The default estimates a ratio with a tenth of the target in
+# the denominator (``alpha=0.1``), and chooses the width by this score. The ratio is
+# drawn only in the range of the training rows, the ticks on the axis: beyond this range
+# the ratio is extrapolated, and not used for weights.
 
 published = {"alpha": 0.0, "standardize": False, "random_state": 0}
 with warnings.catch_warnings():
@@ -113,7 +113,10 @@ print(weighted.report_)
 # %%
 # The noise alone has a mean squared error of 0.0625.
 
-print(f"error that weights save: {1 - errors['weighted'] / errors['unweighted']:.0%}")
+print(
+    "reduction of the error by weights: "
+    f"{1 - errors['weighted'] / errors['unweighted']:.0%}"
+)
 
 # %%
 # .. rubric:: References

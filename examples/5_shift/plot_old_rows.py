@@ -3,8 +3,8 @@ How much should old rows count?
 ===============================
 
 Data change over time. Five years ago, some features predicted well which customers
-leave. Today they predict less well. With equal weights there are many rows, but old
-rows are partly wrong. The last months alone are right, but have few rows.
+leave. Today they predict less well. With equal weights, the model uses many rows, but
+old rows describe the past. The last months describe the present, but have few rows.
 :class:`~skweight.weighting.RecencyWeighting` is a compromise between the two.
 """
 
@@ -31,8 +31,8 @@ y = rng.random(len(month)) < 1 / (1 + np.exp(-logit))
 X = pd.DataFrame(features, columns=list("abcdef")).assign(month=month)
 
 # %%
-# Every month is predicted from those before it
-# ---------------------------------------------
+# Every month is predicted from the months before it
+# --------------------------------------------------
 # The evaluation also respects time: with a random split, a model would be trained on
 # the months that it should predict. ``drop=True`` hides the month from the learner.
 
@@ -56,7 +56,7 @@ losses = pd.DataFrame(
 )
 chosen = losses.loc[40:49].mean().idxmin()
 judged = losses.loc[50:].mean()
-print(f"half-life of least loss in months 40 to 49: {chosen} months")
+print(f"half-life with the lowest loss in months 40 to 49: {chosen} months")
 
 # %%
 # The half-life is chosen on ten months, and evaluated on the following ten months.
@@ -75,10 +75,13 @@ figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
 plt.show()
 
 # %%
-# Left: there are hardly a hundred effective rows, and the model is noisy. Right: the
-# model uses all rows, and describes the data of two years ago. A search cannot choose
-# the half-life here, because its folds do not respect time; use a loop over the months
-# as above.
+# At the left end, the effective sample size is hardly a hundred rows, and the model is
+# noisy. At the right end, the model uses all rows, and describes the data of two years
+# ago. A search cannot choose the half-life here, because its folds do not respect time;
+# use a loop over the months as above.
 
 gain = 1 - judged[chosen] / judged[1_000]
-print(f"log loss against all rows alike, in the last ten months: {-gain:.1%}")
+print(
+    "log loss minus the log loss with equal weights, in the last ten months: "
+    f"{-gain:.1%}"
+)

@@ -2,10 +2,10 @@
 Do my prediction sets still cover after a shift?
 ================================================
 
-A model is trained where labels are easy to predict, and used where they are hard to
-predict. Prediction sets that contain the true label for 90 % of the training population
-contain it less often in the target. With weights for the target, the sets have the
-stated coverage in the target.
+In training, labels are easy to predict; in the target, they are hard to predict.
+Prediction sets that contain the true label for 90 % of the training population contain
+it less often in the target. With weights for the target, the sets have the requested
+coverage in the target.
 """
 
 # %%
@@ -37,9 +37,8 @@ def draw(n, mean):
 # %%
 # Sets with and without weights
 # -----------------------------
-# The sets are computed from held-out rows, like a calibrator. With a strategy of role
-# population, each held-out row has its population weight for the target, and the new
-# row has its weight too.
+# The sets are computed from held-out rows, like a calibrator. The weights have the role
+# population: each held-out row has its weight for the target, and so has the new row.
 
 strategies = {
     "no weights": None,

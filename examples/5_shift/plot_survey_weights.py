@@ -2,8 +2,8 @@
 My rows come from a survey with weights. Where do they go?
 ==========================================================
 
-Young people were asked three times as often as old people. So rows represent different
-numbers of people, and fit, calibration and score must use these numbers as weights.
+Young people were asked three times as often as old people. So each row represents a
+certain number of people. Fit, calibration and score must use these numbers as weights.
 """
 
 # %%
@@ -28,8 +28,8 @@ X, y = people[asked].assign(weight=1 / chance[asked]), ill[asked]
 print(f"ill: {ill.mean():.3f} of the population, {y.mean():.3f} of the survey")
 
 # %%
-# The weight travels as a column
-# ------------------------------
+# The weight is a column of the table
+# -----------------------------------
 # :class:`~skweight.ColumnWeighting` reads the column, hides it from the learner, and
 # uses it in calibration and report. Income is the only feature here, so the model
 # cannot distinguish young and old people.
@@ -51,10 +51,13 @@ ax.set(xlabel="share that is ill")
 plt.show()
 
 # %%
-# The blue bar is as long as the black bar. Without weights, the share is mostly that of
-# young people. :func:`~skweight.weights.effective_sample_size` shows the effective
-# number of rows that is left.
+# The blue bar is as long as the black bar. Without weights, the share is close to the
+# share among young people. :func:`~skweight.weights.effective_sample_size` shows the
+# effective number of rows that is left.
 
 rows = weighted.report_.effective_sample_size
 print(f"{len(X)} answers are worth {rows:.0f} equal ones")
-print(f"weighted share over the truth: {means['weighted'] / means['truth']:.3f}")
+print(
+    "weighted share divided by the true share: "
+    f"{means['weighted'] / means['truth']:.3f}"
+)

@@ -41,12 +41,12 @@ axis.set(xlabel="x", ylabel="ratio", ylim=(-0.3, 12), title="N(1, 1) over N(0, 1
 axis.legend(loc="upper left", frameon=False)
 
 # %%
-# Three curves agree with the truth up to 2, and are close to it beyond. The curve of
-# uLSIF does not agree, for a systematic reason: the ratio is unbounded on the right,
-# and its square has a large variance there. Narrow kernels with large coefficients of
-# both signs then have a good score, also on the rows that are left out. The relative
-# ratio is bounded by 1 / 0.2, which fixes this problem: use ``alpha > 0``, or another
-# method.
+# Three curves agree with the truth up to 2, and are close to the truth beyond 2. The
+# curve of uLSIF does not agree, for a systematic reason: the ratio is unbounded on the
+# right, and its square has a large variance there. Narrow kernels with large positive
+# and negative coefficients then have a good score, even on the rows that are left out.
+# The relative ratio does not have this problem, because it is bounded by 1 / 0.2. So
+# use ``alpha > 0``, or another method.
 
 # %%
 # The chosen width and ridge

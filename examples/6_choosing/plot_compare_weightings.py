@@ -47,15 +47,15 @@ print(comparison.summary(["recall", "precision", "log_loss"]).to_string())
 # %%
 # In a picture
 # ------------
-# Bars are intervals at 95 %, corrected for the rows that folds share. A point is filled
-# if the difference to the baseline, paired by fold, is larger than chance explains.
+# Bars are 95 % intervals, corrected for the training rows that folds share. A filled
+# point means a significant difference to the baseline.
 
 figure = comparison.plot()
 
 # %%
 # With weights, the model finds eights that the plain model misses, and also labels more
 # other digits as eights. The average precision, which does not depend on a threshold,
-# is the same within its noise. Without calibration, the probabilities of the weighted
+# does not change significantly. Without calibration, the probabilities of the weighted
 # models are too high; calibration corrects them for any weights.
 #
 # For readers who read no code
@@ -67,8 +67,8 @@ for sentence in comparison.sentences():
     print("-", sentence)
 
 # %%
-# A search or a test of your own can read the numbers:
+# Your own code can read the numbers, for example in a test:
 
 loss = comparison.summary(["log_loss"], errors=False).iloc[:, 0]
 gain = loss.loc["none + sigmoid"] - loss.loc["balanced + sigmoid"]
-print(f"log loss that balanced weights gain, both calibrated: {gain:.4f}")
+print(f"decrease of the log loss by balanced weights, after calibration: {gain:.4f}")

@@ -47,16 +47,16 @@ print(comparison.summary(metrics).to_string())
 # %%
 # In a picture
 # ------------
-# A point is filled if its difference to no weights is larger than chance explains.
+# A filled point means a significant difference to the model without weights.
 
 figure = comparison.plot(metrics)
 
 # %%
 # What to do
 # ----------
-# Weights are useful if they lower the log loss, or raise the average precision, by more
-# than chance explains. Both are evaluated on rows that no model has seen. The
-# differences are paired by fold and adjusted for the number of strategies.
+# Weights are useful if they significantly lower the log loss or raise the average
+# precision. Both are evaluated on rows that no model has seen. The differences are
+# paired by fold and adjusted for the number of strategies.
 
 table = comparison.to_frame()
 judged = table[table["metric"].isin(["log_loss", "average_precision"])]
@@ -66,9 +66,15 @@ better = judged["difference"] * judged["metric"].map(
 )
 helped = judged[(better > 0) & (judged["p_adjusted"] < 0.05)]
 if helped.empty:
-    print("Weights gain nothing measurable here: train without, and cut at", end=" ")
+    print(
+        "Weights make no measurable difference here: train without weights, and "
+        "use the threshold",
+        end=" ",
+    )
 else:
     print(
-        f"Weights help here: {', '.join(helped['strategy'].unique())}. Cut at", end=" "
+        f"Weights help here: {', '.join(helped['strategy'].unique())}. Use the "
+        "threshold",
+        end=" ",
     )
 print(f"{y.mean():.3f}")

@@ -2,8 +2,8 @@
 How much emphasis, if any?
 ==========================
 
-Class weights are common for a rare class. A few fits show whether they improve a model
-on your data: :func:`skweight.recommend_weighting` measures this, and
+Class weights are often used for a rare class. A few fits show whether class weights
+improve a model on your data: :func:`skweight.recommend_weighting` measures this, and
 ``weighting="auto"`` makes the choice inside a fit.
 """
 
@@ -34,8 +34,8 @@ learner = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 # %%
 # Advice in one call
 # ------------------
-# The advice needs fifteen fits: three strengths on five folds. The labels need no
-# weights: they follow from calibrated probabilities and a threshold.
+# The advice needs fifteen fits: three strengths on five folds. Labels need no weights,
+# because they follow from calibrated probabilities and a threshold.
 
 for name, (X, y) in tables.items():
     advice = recommend_weighting(X, y, estimator=learner, random_state=0)
@@ -51,7 +51,7 @@ reports = {}
 for name, (X, y) in tables.items():
     clf = WeightedClassifier(learner, weighting="auto", random_state=0)
     reports[name] = clf.fit(X, y).report_
-    print(f"{name}: {clf.report_.choice}; cut at {clf.threshold_:.3f}")
+    print(f"{name}: {clf.report_.choice}; threshold {clf.threshold_:.3f}")
 
 # %%
 # In a picture

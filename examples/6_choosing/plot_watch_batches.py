@@ -24,7 +24,7 @@ from skweight import WeightedClassifier, WeightMonitor
 
 
 def batch(n, prevalence, signal, rng):
-    """Draw rows; `signal` is how far the classes are apart in the first feature."""
+    """Draw rows; `signal` is the distance of the classes in the first feature."""
     y = (rng.random(n) < prevalence).astype(int)
     X = rng.normal(size=(n, 3))
     X[:, 0] += signal * y
@@ -95,8 +95,8 @@ handles, names = axes[0, 0].get_legend_handles_labels()
 figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
 
 # %%
-# A slope below zero should not be taken literally: the estimate is a first step from 1,
-# and overshoots if the slope is far from 1.
+# A slope below zero is not exact: the estimate is a single Newton step from 1, and the
+# step is too long if the slope is far from 1.
 #
 # In the second ten weeks only the frequency of the class changes: its recall and the
 # slope stay the same. In the last ten weeks the features contain less information. The
@@ -105,9 +105,9 @@ figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False
 #
 # What to do
 # ----------
-# The report gives the advice in sentences, and as a dict for an alert. An alarm stays
-# on. If you had reacted to the first change in week 15, ``restart`` would begin a new
-# stream.
+# The report gives the advice in sentences, and as a dict for an alert. An alarm remains
+# in all later reports. If you had reacted to the first change in week 15, you would
+# have called ``restart`` to begin a new stream.
 
 for week in (15, 25):
     print(f"week {week}")

@@ -2,10 +2,10 @@
 How do I protect the group that fares worst?
 ============================================
 
-An attribute agrees with the label in nearly all training rows, but not in later rows. A
-model relies on the attribute, and its predictions are bad for rows whose attribute
-contradicts the label. Balanced groups correct this in one fit, and the score of the
-worst group helps to choose the strength.
+A binary attribute equals the label in nearly all training rows, but not in later rows.
+A model relies on the attribute, so its predictions are bad for rows in which attribute
+and label differ. Balanced groups correct this in one fit, and the score of the worst
+group helps to choose the strength.
 """
 
 # %%
@@ -53,7 +53,7 @@ search = GridSearchCV(
 print(search.best_params_)
 
 # %%
-# What becomes of the groups
+# The accuracy of the groups
 # --------------------------
 # The picture shows the accuracy of the four combinations of attribute and label, on
 # rows in which the attribute has no relation to the label. Without weights two of them
@@ -81,8 +81,9 @@ figure.legend(loc="outside right center", fontsize="small", frameon=False)
 plt.show()
 
 # %%
-# Dashed lines are the groups whose attribute contradicts the label. They start below
-# the grey line, which is chance. With balanced groups all four have a similar accuracy.
+# Dashed lines are the groups in which attribute and label differ. Without weights,
+# their accuracy is below the grey line, which shows random guessing. With balanced
+# groups, all four groups have a similar accuracy.
 
 chosen = search.best_params_["weighting__strength"]
 print(f"worst group at strength {chosen:g}: accuracy {accuracy.loc[chosen].min():.2f}")

@@ -4,8 +4,8 @@ Do my weights bring the training rows to the target?
 
 With weights for covariate shift, the weighted training rows should look like the
 target. :class:`~skweight.inspection.BalanceDisplay` shows this feature by feature, and
-:func:`~skweight.inspection.weight_report` shows which part of the target weights cannot
-reach.
+:func:`~skweight.inspection.weight_report` shows which part of the target has no similar
+training rows, so that weights cannot help.
 """
 
 # %%
@@ -70,4 +70,4 @@ print(report)
 # These are the rows to collect:
 
 print(X_target.iloc[report.orphans].describe().loc[["count", "min", "50%"]].round(2))
-print(f"rows of the target that no weight can stand for: {len(report.orphans)}")
+print(f"target rows without similar training rows: {len(report.orphans)}")

@@ -2,9 +2,10 @@
 Do a few rows carry everything?
 ===============================
 
-Bad weights cause no error: a fit does not tell you that one row in a hundred has a
-third of all weight. :class:`~skweight.inspection.WeightDistributionDisplay` shows such
-weights, and the effect of each remedy.
+Bad weights cause no error. For example, one row in a hundred may have a third of the
+total weight, and the fit runs without an error.
+:class:`~skweight.inspection.WeightDistributionDisplay` shows such weights, and the
+effect of each remedy.
 """
 
 # %%
@@ -56,12 +57,15 @@ for name, remedy in remedies.items():
     axes = display.axes_
 
 # %%
-# Left: with the raw ratio, the nine lightest rows of ten have only a quarter of the
-# weight. Right: the tail of the raw ratio ends at a row with a weight of nearly three
-# hundred. K-hat is about the inverse of the slope of the tail. From 0.7 on, means with
-# these weights are not reliable, and from 1 on the mean does not exist. A cap cuts the
-# tail, and k-hat cannot be computed any more ("tied tail"): check the raw weights
-# first.
+# Left: with the raw ratio, the 90 % of rows with the smallest weights have only a
+# quarter of the total weight. Right: the tail of the raw ratio ends at a row with a
+# weight of nearly three hundred. K-hat is about the inverse of the slope of the tail.
+# From 0.7 on, means with these weights are not reliable, and from 1 on the mean does
+# not exist. A cap makes the largest weights equal, so k-hat cannot be computed any more
+# ("tied tail"). Therefore check the raw weights first.
 
 heaviest = np.sort(ratio)[-len(ratio) // 100 :].sum() / ratio.sum()
-print(f"share of all weight that the heaviest row in a hundred has: {heaviest:.0%}")
+print(
+    "share of the total weight on the 1 % of rows with the largest weights: "
+    f"{heaviest:.0%}"
+)

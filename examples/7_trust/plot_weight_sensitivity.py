@@ -44,8 +44,8 @@ display = WeightSensitivityDisplay.from_estimator(
 # %%
 # With every increase of the strength, recall rises and precision falls. The average
 # precision, which measures the ranking, does not improve. The effective number of rows
-# always falls: at full strength it is only about a fifth of the rows. Half the strength
-# is better here, or no weights and a lower threshold.
+# always falls: at full strength it is only about a fifth of the rows. Here it is better
+# to use half the strength, or no weights and a lower threshold.
 
 for strength, share in zip(display.strengths, display.effective_share, strict=True):
-    print(f"strength {strength:.2f}: {share:.0%} of the rows in effect")
+    print(f"strength {strength:.2f}: effective sample size {share:.0%} of the rows")

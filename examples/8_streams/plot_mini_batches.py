@@ -29,7 +29,7 @@ invert = PriorCalibrator().fit(None, classes=[0, 1], class_multiplier=multiplier
 
 
 def regret(scores):
-    """Return the log loss above that of the truth, weights taken out again."""
+    """Return the log loss relative to the truth, corrected for class weights."""
     p = invert.predict_proba(scores)[:, 1]
     loss = -np.mean(truth * np.log(p) + (1 - truth) * np.log1p(-p))
     best = -np.mean(truth * np.log(truth) + (1 - truth) * np.log1p(-truth))
@@ -71,21 +71,27 @@ for name, batches in {
             curves[name].append(clf.decision_function(X_new))
     curves[name] = [regret(scores) for scores in curves[name]]
     print(
-        f"{name}: regret {np.mean(curves[name][-100:]):.2f} over the last 100 batches"
+        f"{name}: relative excess log loss {np.mean(curves[name][-100:]):.2f} over "
+        "the last 100 batches"
     )
 
 figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for (name, curve), color in zip(curves.items(), ("#d55e00", "#0072b2"), strict=True):
     ax.plot(curve, color=color, linewidth=1, label=f"batches with {name}")
-ax.set(xlabel="batches of 64 rows", ylabel="log loss over that of the truth, less 1")
+ax.set(
+    xlabel="batches of 64 rows",
+    ylabel="log loss divided by the log loss of the truth, minus 1",
+)
 ax.set(yscale="log")
 figure.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()
 
 # %%
-# The orange line jumps whenever a positive row comes, and the loss does not recover
-# before the next jump. The blue line converges. In PyTorch,
+# The orange line jumps whenever a batch has a positive row, and the loss does not
+# recover before the next jump. The blue line converges. In PyTorch,
 # :class:`~skweight.BalancedBatches` is the ``batch_sampler`` of a ``DataLoader``.
 
 ratio = np.mean(curves["weights"][-100:]) / np.mean(curves["quotas"][-100:])
-print(f"regret with weights over that with quotas: {ratio:.1f}")
+print(
+    f"excess log loss with weights divided by excess log loss with quotas: {ratio:.1f}"
+)

@@ -27,8 +27,8 @@ X = rng.normal(size=(40_000, 2)) + y[:, np.newaxis]
 chunks = [slice(start, start + 400) for start in range(0, 40_000, 400)]
 
 # %%
-# Learn, and look at each chunk before learning from it
-# -----------------------------------------------------
+# Test each chunk before learning from it
+# ---------------------------------------
 # Each chunk is used for a test before it is used for learning: which share of the rare
 # class, and which weight of a rare row, would have been right for this chunk?
 
@@ -54,8 +54,8 @@ for name, values in found.items():
     print(f"{name:<24}  share {values[-1][0]:.1%}  weight {values[-1][1]:.1f}")
 
 # %%
-# What the weights follow
-# -----------------------
+# The weights over time
+# ---------------------
 # Without a half-life, the class shares are means over all rows so far. Even 20,000 rows
 # after the change, the weight of the rare class is still too large. With a half-life
 # the shares are noisier before the change, and correct soon after it.
@@ -88,4 +88,7 @@ plt.show()
 # half-lives. The other line has not reached it at the end.
 
 share_seen = found["half-life of 2,000 rows"][-1][0]
-print(f"share of the rare class at the end, 10 % in truth: {share_seen:.1%}")
+print(
+    "estimated share of the rare class at the end (the truth is 10 %): "
+    f"{share_seen:.1%}"
+)

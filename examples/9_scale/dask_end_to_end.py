@@ -2,8 +2,8 @@
 How do I weigh and calibrate on dask?
 =====================================
 
-This page shows no output of a build: the script needs dask, which the build does not
-install. The tests run it in the lane ``engines``. With dask 2026.8.0 on two workers, it
+The build of this page does not run the script, because dask is not installed there. The
+tests run it (test group ``engines``). With dask 2026.8.0 and two workers, the script
 printed for XGBoost:
 
 .. code-block:: text
@@ -15,10 +15,10 @@ printed for XGBoost:
    threshold by cost: 0.0920
    AUC: 0.8277
 
-Rows live in the partitions of dask, on the workers of a cluster. One pass sums the
-classes, the engine trains with the weights, a second pass sums the scores of rows that
-were held out, and the calibrated probabilities are computed where new rows are. What
-travels is some kilobytes a partition.
+Rows are in the partitions of dask, on the workers of a cluster. One pass counts the
+classes, and the engine trains with the weights. A second pass sums the scores of
+held-out rows. The calibrated probabilities are computed on the workers that have the
+new rows. Each partition sends only some kilobytes over the network.
 """
 
 import dask.dataframe as dd
@@ -53,7 +53,7 @@ def read_partition(number, n_rows=20_000):
 
 
 def probabilities(margins, scores, log_odds):
-    """Return calibrated probabilities; a worker needs numpy for it, and no more."""
+    """Return calibrated probabilities; the worker needs only numpy."""
     return 1 / (1 + np.exp(-np.interp(margins, scores, log_odds)))
 
 
@@ -91,7 +91,7 @@ def end_to_end(client, train, n_partitions=6):
     weighting = BalancedWeighting().fit_statistics(masses)
     rows = add_weights(rows, weighting, y="y")
 
-    # Rows held out by a hash of their key: the same ones whenever dask computes them.
+    # A hash of the key selects the held-out rows, so every pass selects the same rows.
     rows["fold"] = hash_folds(rows["id"])
     margins_of = train(client, rows[rows["fold"] != 0])
 
@@ -102,7 +102,7 @@ def end_to_end(client, train, n_partitions=6):
     calibrator = SigmoidCalibrator().fit_statistics(statistics)
     cost = CostMatrix.binary(pos_label=1, fp=1, fn=12)
 
-    # New rows, as plain arrays: what the workers need of the calibrator.
+    # For new rows, the workers get the calibrator as plain arrays.
     knots = PiecewiseMap.of(calibrator)
     new = dd.from_map(read_partition, range(100, 100 + n_partitions))
     p = margins_of(new).map_partitions(probabilities, knots.scores, knots.log_odds)

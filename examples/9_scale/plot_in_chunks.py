@@ -22,7 +22,7 @@ from skweight.scale import ClassMasses, ScoreStatistics, hash_folds
 
 
 def chunks(numbers):
-    """Yield keys, features and labels, 5,000 rows at a time; few are positive."""
+    """Yield keys, features and labels of 5,000 rows at a time; few are positive."""
     for number in numbers:
         rng = np.random.default_rng(number)
         X = rng.normal(size=(5_000, 4))
@@ -35,7 +35,7 @@ def chunks(numbers):
 # Three passes
 # ------------
 # Rows are held out if the hash of their key, modulo five, is 0. So the same rows are
-# held out in every pass, in whatever order the files are read.
+# held out in every pass, and the order of the files does not matter.
 
 masses = ClassMasses()
 for _, _, y in chunks(range(20)):
@@ -60,8 +60,8 @@ threshold = statistics.threshold(
 print(f"AUC {statistics.auc():.2f}, threshold by cost {threshold:.3f}")
 
 # %%
-# The curve, from sums
-# --------------------
+# The calibration curve, computed from sums
+# -----------------------------------------
 # Orange is the weighted model: of the rows with a probability of 60 %, few are
 # positive. Blue is the same model after the calibration, and lies on the diagonal.
 
@@ -85,4 +85,7 @@ expected, positive = 0.0, 0
 for _, X, y in chunks(range(100, 120)):
     expected += calibrator.predict_proba(model.decision_function(X))[:, 1].sum()
     positive += y.sum()
-print(f"positives expected over those that came: {expected / positive:.2f}")
+print(
+    "expected number of positives divided by the true number: "
+    f"{expected / positive:.2f}"
+)

@@ -2,12 +2,12 @@
 How do I weigh and calibrate on Spark?
 ======================================
 
-This page shows no output of a build: the script needs Spark and Java, which the build
-does not install. The tests run it in the lane ``engines``.
+The build of this page does not run the script, because Spark and Java are not installed
+there. The tests run it (test group ``engines``).
 
-Rows live in DataFrames of Spark. Weights are a column that Spark computes, training is
-that of pyspark.ml or XGBoost, held-out scores are summed in one job, and calibration
-and decision go back as SQL, of which no Python function sees a row.
+Rows are in DataFrames of Spark. Spark computes the weights as a column, and pyspark.ml
+or XGBoost trains the model. A Spark job sums the held-out scores. Calibration and
+decision are SQL expressions, so no Python function is called on the rows.
 """
 
 from pyspark.ml.classification import LogisticRegression
@@ -39,7 +39,7 @@ def read_rows(spark, n_rows, seed):
     logit = "1.2 * x0 + 0.8 * x1 * x2 - 3.5"
     p = F.expr(f"1 / (1 + exp(-({logit})))")
     rows = rows.withColumn("y", (F.rand(seed + 9) < p).cast("int"))
-    # Random columns are kept: Spark would draw them anew in every job.
+    # Random columns are cached, because Spark would draw them again in every job.
     return VectorAssembler(inputCols=FEATURES, outputCol="X").transform(rows).cache()
 
 
@@ -66,12 +66,12 @@ def end_to_end(spark, estimator, n_rows=40_000):
     """Return the figures before and after calibration."""
     rows = read_rows(spark, n_rows, seed=0)
 
-    # Weights: one pass that counts the classes; then an expression of Spark.
+    # One pass counts the classes. The weights are then an expression of Spark.
     masses = summarize(rows, ClassMasses(), y="y")
     weighting = BalancedWeighting().fit_statistics(masses)
     rows = add_weights(rows, weighting, y="y")
 
-    # Rows held out by a hash of their key: the same ones whenever Spark computes them.
+    # A hash of the key selects the held-out rows, so every job selects the same rows.
     rows = rows.withColumn("fold", hash_folds(rows["id"]))
     model = estimator.fit(rows.where("fold != 0"))
 
@@ -86,7 +86,7 @@ def end_to_end(spark, estimator, n_rows=40_000):
     cost = CostMatrix.binary(pos_label=1, fp=1, fn=12)
     threshold = statistics.threshold(cost, calibrator)
 
-    # New rows, by SQL: Spark needs nothing of us for it.
+    # For new rows, Spark only needs the SQL expression, not this package.
     knots = PiecewiseMap.of(calibrator)
     new = (
         scored(read_rows(spark, n_rows, seed=100))

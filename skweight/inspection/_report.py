@@ -121,9 +121,9 @@ class FitReport:
     >>> report.training_share
     [0.5, 0.5]
     >>> print(report.probabilities)
-    no frequencies of the population: training weights have changed how frequent
-    classes are (0: 50.0% instead of 80.0%, 1: 50.0% instead of 20.0%);
-    calibration='auto' makes them frequencies of the population
+    not frequencies of the population: training weights have changed the class
+    frequencies (0: 50.0% instead of 80.0%, 1: 50.0% instead of 20.0%). Set
+    calibration='auto' to get frequencies of the population
     """
 
     n_rows: int
