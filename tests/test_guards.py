@@ -617,8 +617,8 @@ def test_weights_that_leave_few_rows(rare):
     X, y = rare
     weight = np.random.RandomState(0).lognormal(0, 2.2, y.size)
     sentence = (
-        r"weights of the 2,000 held-out rows leave the calibrator \d+\.\d effective "
-        r"rows, fewer than 200.*stabilizer='pareto'"
+        r"has 2,000 held-out rows, .* effective sample size is \d+\.\d, below 200\. "
+        r".*stabilizer='pareto'"
     )
     with pytest.warns(CalibrationWarning, match=sentence):
         make().fit(X, y, sample_weight=weight)

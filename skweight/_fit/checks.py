@@ -414,10 +414,12 @@ def warn_of_few_rows(effective, n_rows):
     if effective >= FEW_EFFECTIVE_ROWS or effective >= n_rows / 2:
         return
     warn(
-        f"The weights of the {n_rows:,} held-out rows leave the calibrator "
-        f"{effective:.1f} effective rows, fewer than {FEW_EFFECTIVE_ROWS}: a few rows "
-        "decide the probabilities. Keep the weights sane by stabilizer='pareto' or "
-        "'temper', or collect rows like those that weigh most.",
+        f"The calibrator has {n_rows:,} held-out rows, but their population weights "
+        "are so unequal that the effective sample size is "
+        f"{min(effective, FEW_EFFECTIVE_ROWS - 0.1):.1f}, below {FEW_EFFECTIVE_ROWS}. "
+        "The calibrated probabilities therefore depend on a few rows. Set "
+        "stabilizer='pareto' or 'temper' to limit the largest weights, or collect more "
+        "rows like the rows with the largest weights.",
         CalibrationWarning,
     )
 

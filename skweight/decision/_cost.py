@@ -156,11 +156,11 @@ class ExpectedCostDecision(BaseDecision):
             )
         per_row = "" if self.cost_.is_constant else ", with the costs of each row"
         count = getattr(self, "n_unreasonable_", 0)
-        aside = f"; in {count:,} of them a mistake is the cheaper one" if count else ""
+        aside = f"; in {count:,} rows, a mistake costs less than the right decision"
         n_labels, further = len(self.classes_), self._further()
         named = f", {say(further)} among them" if further else ""
         what = f"{n_labels + len(further)} decisions{named}"
-        return f"least expected cost of {what}{per_row}{aside}"
+        return f"least expected cost of {what}{per_row}{aside if count else ''}"
 
     def _learn(self, held_out, class_multiplier):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
