@@ -141,10 +141,9 @@ def test_a_card_says_all_that_was_done(rows, fitted):
 
 
 def test_a_card_has_a_column_for_each_of_a_few_classes(rows, fitted):
-    words = read_page(fitted.report_.to_html())
-    per_class = fitted.report_._table()
-    for name in per_class.header:
-        assert name in words, name
+    page, per_class = fitted.report_.to_html(), fitted.report_._table()
+    for name in per_class.header[1:]:
+        assert f"<tr><td>{name}</td>" in page, name
 
 
 def test_a_card_says_the_costs(rows):
