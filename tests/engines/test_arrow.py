@@ -56,6 +56,15 @@ def test_files_folders_datasets_and_tables_give_the_same_sums(table, folder):
         assert_all_counted(summarize(source, ScoreStatistics(), **NAMES), table)
 
 
+def test_a_dataset_of_another_format_is_read_by_its_files(table, tmp_path):
+    import pyarrow.dataset
+
+    table[:3000].to_csv(tmp_path / "a.csv", index=False)
+    table[3000:].to_csv(tmp_path / "b.csv", index=False)
+    source = pyarrow.dataset.dataset(tmp_path, format="csv")
+    assert_all_counted(summarize(source, ScoreStatistics(), **NAMES), table)
+
+
 def test_folders_may_hold_the_labels_in_their_names(table, tmp_path):
     import pyarrow
     import pyarrow.parquet

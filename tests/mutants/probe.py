@@ -76,13 +76,15 @@ def _first_statement(tree, line):
     """Return line and indent of the first statement of the function around a line.
 
     None if there is no function around it, or if its body is on the line of its `def`.
+    A signature belongs to what is around the function: a test may read it without a
+    call.
     """
     functions = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= node.end_lineno
+        if isinstance(node, ast.FunctionDef)
+        and node.lineno < node.body[0].lineno <= line <= node.end_lineno
     ]
-    functions = [node for node in functions if node.body[0].lineno > node.lineno]
     if not functions:
         return None
     innermost = max(functions, key=lambda node: node.lineno)
