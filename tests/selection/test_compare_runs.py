@@ -13,6 +13,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from skweight import BalancedWeighting, compare_weightings
 from skweight.exceptions import FewerThanAskedWarning
+from skweight.selection._compare import _Bar
 
 
 @pytest.fixture(scope="module")
@@ -263,3 +264,17 @@ def test_what_cannot_be_compared_is_said(data, arguments, message):
 def test_one_class_is_none_to_compare():
     with pytest.raises(ValueError, match="at least 2 classes"):
         compare((np.zeros((6, 1)), np.zeros(6)))
+
+
+def test_a_bar_counts_every_fit_once(capsys):
+    bar = _Bar(2)
+    bar.step()
+    bar.step()
+    bar.close()
+    lines = capsys.readouterr().err.split("\r")[1:]
+    assert [line.partition("] ")[2][:8] for line in lines] == [
+        "0/2 fits",
+        "1/2 fits",
+        "2/2 fits",
+    ]
+    assert [line.count("=") for line in lines] == [0, 15, 30]
