@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -47,11 +47,34 @@ _OPTIONAL = _DRAWING + "|polars|lightgbm|xgboost|catboost|skops|torch|skorch|ker
 _OPTIONAL_FOLDERS = {"optional", "frameworks"}
 
 
+# Of each test and parametrization, the values in the order of their collection, which
+# comes before any shuffling.
+_VALUES = defaultdict(dict)
+
+
+def pytest_itemcollected(item):
+    """Leave to the lane checks all but one in N cases of a test marked ``in_turn(N)``.
+
+    The sum of the positions of its values decides. So each value of a parameter is met
+    outside the lane as well, with one in N of the values of another parameter.
+    """
+    mark = item.get_closest_marker("in_turn")
+    if mark is None:
+        return
+    position = 0
+    for parametrization in item.iter_markers("parametrize"):
+        names = parametrization.args[0]
+        names = names.split(",") if isinstance(names, str) else names
+        value = tuple(id(item.callspec.params[name.strip()]) for name in names)
+        known = _VALUES[item.function, *names]
+        position += known.setdefault(value, len(known))
+    if position % mark.args[0]:
+        item.add_marker("checks")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Keep the part of the suite that was asked for; skip what cannot be drawn."""
-    for item in items:
-        _leave_to_the_checks(item)
     kept = items
     if every := int(os.environ.get("SKWEIGHT_TEST_SAMPLE") or 0):
         counter = Counter()
@@ -71,24 +94,6 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if _draws(item):
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def _leave_to_the_checks(item):
-    """Make a case of a test marked ``in_turn(N)`` one of the lane, or one of N here.
-
-    The sum of the positions of its values decides. So each value of a parameter comes
-    here, with one in N of the values of another.
-    """
-    mark = item.get_closest_marker("in_turn")
-    if mark is None:
-        return
-    position = 0
-    for values in item.iter_markers("parametrize"):
-        names = values.args[0]
-        first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
-        position += item.callspec.indices[first]
-    if position % mark.args[0]:
-        item.add_marker("checks")
 
 
 @cache

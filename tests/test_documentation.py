@@ -293,6 +293,14 @@ def test_every_lane_that_pytest_leaves_out_is_run_by_ci():
         assert lane == "slow" or f"-m {lane}\n" in script
 
 
+@pytest.mark.in_turn(2)
+@pytest.mark.parametrize("column", range(3))
+@pytest.mark.parametrize("row", range(3))
+def test_every_second_case_of_a_product_is_left_to_the_lane(request, row, column):
+    left = request.node.get_closest_marker("checks") is not None
+    assert left == ((row + column) % 2 == 1)
+
+
 def test_the_version_to_cite_is_the_version():
     cited = (REPOSITORY / "CITATION.cff").read_text("utf-8")
     assert f"\nversion: {skweight.__version__.split('.dev')[0]}\n" in cited
