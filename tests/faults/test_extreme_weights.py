@@ -226,10 +226,10 @@ def test_monitors_take_what_they_can_sum_up(pattern):
     if pattern == "one tiny":
         monitor.fit(X, Y, sample_weight=weights).update(X, Y, sample_weight=weights)
         return
-    with pytest.raises(ValueError, match="divide all of them by a constant"):
+    with pytest.raises(ValueError, match="divide all weights by a constant"):
         monitor.fit(X, Y, sample_weight=weights)
     monitor.fit(X, Y)
-    with pytest.raises(ValueError, match="divide all of them by a constant"):
+    with pytest.raises(ValueError, match="divide all weights by a constant"):
         monitor.update(X, Y, sample_weight=weights)
 
 
