@@ -1,9 +1,9 @@
-"""Decide how much every training row counts, and keep probabilities honest.
+"""Decide how much every training row counts, and calibrate the probabilities.
 
-A weight has a role. *Emphasis* (balanced weights, costs) says how hard training
-should look at a row, and reaches the fit only. *Population* weights (the caller's
-``sample_weight``, a known prior) say how many rows a row stands for, and reach the
-fit, the calibration, the decision and the score.
+A weight has a role. *Emphasis* (balanced weights, costs) makes some rows more important
+in training, and is used only in the fit. *Population* weights (the caller's
+``sample_weight``, a known prior) say how many rows of the population a row represents.
+They are used in the fit, the calibration, the decision and the score.
 
 >>> from sklearn.datasets import make_classification
 >>> from sklearn.linear_model import LogisticRegression
@@ -22,7 +22,7 @@ fit, the calibration, the decision and the score.
 >>> print(f"{y.mean():.2f}")  # how frequent the rare class is
 0.12
 
-Names are imported on first use, so ``import skweight`` itself costs nothing.
+Names are imported on first use, so ``import skweight`` itself takes little time.
 """
 
 import inspect
@@ -118,8 +118,8 @@ __all__ = [
     "weights",
 ]
 
-# The one place that says where a public class lives; every other name in __all__ is
-# a submodule. tests/test_public_api.py holds the three lists of this file together.
+# The module that defines each public class. All other names in __all__ are submodules.
+# tests/test_public_api.py checks that the three lists of this file agree.
 _HOMES = {
     "BalancedBatches": "streaming",
     "BalancedWeighting": "weighting",
@@ -179,7 +179,7 @@ def __getattr__(name):
                     f"{name} is in skweight.{module}: write "
                     f"`from skweight.{module} import {name}`."
                 )
-                # An import would replace the words of an AttributeError by its own.
+                # For an AttributeError, `from ... import` would show its own message.
                 if _is_imported_in(inspect.currentframe().f_back):
                     raise ImportError(message)
         raise AttributeError(message)

@@ -82,7 +82,7 @@ class WeightedClassifier(
         How much every row counts: ``"balanced"``, ``"effective_number"``, a dict
         ``{label: weight}``, a callable ``(X, y) -> weights``, a strategy such as
         ``BalancedWeighting(strength=0.5)``, or a list, meaning the product. None weighs
-        all rows equally; the log loss is then lower in the mean of our problems.
+        all rows equally; the mean log loss over our benchmarks is then lower.
         ``"auto"``: `AutoWeighting` chooses, with 3 k + 1 fits.
     stabilizer : None, str, float or stabilizer, default=None
         Limits the influence of a few large weights: ``"clip"``, ``"pareto"``,
@@ -114,9 +114,9 @@ class WeightedClassifier(
         held-out rows. With emphasis, ``"balanced"`` and costs need a calibration.
     conformal : {None, "split", "cross"}, default=None
         Whether to keep held-out rows for `predict_set`: sets of labels that contain the
-        true label with a probability that you choose. ``"split"`` uses half of the rows
-        of a hold-out, which ``cv="auto"`` then makes; the coverage is guaranteed.
-        ``"cross"``, for smaller data, uses the held-out rows of all folds, at k fits.
+        true label with a probability that you choose. ``"split"`` turns ``cv="auto"``
+        into a hold-out, and uses half of its rows; the coverage is guaranteed.
+        ``"cross"``, for smaller data, uses all folds and needs k fits.
     cv : {"auto", "holdout", "oob"}, int, splitter, iterable or None, default="auto"
         Which rows are held out for calibrator and decision. ``"auto"`` or None: five
         shuffled stratified folds; above 100,000 rows, ``"holdout"``. ``"holdout"``: a
@@ -132,13 +132,13 @@ class WeightedClassifier(
         on all rows, at k + 1 fits. True: the k fold models, whose calibrated
         probabilities are averaged. This costs k fits, and k times the time and memory
         of a prediction. With a hold-out, True keeps the one fitted model; `conformal`
-        always does. Averaging lowers the log loss in the mean of our problems: by .01
-        to .02 for trees, by .005 for linear models with a feature for every ten rows of
-        the rarest class, and hardly for others. The mean probability of one boosted
-        model is too high, but right after averaging. Averaging is worse if labels are
-        nearly certain. ``"auto"``: True for trees and such linear models, unless the
-        held-out log loss is below 0.3 times the log loss of the class frequencies, or a
-        fold learned from less than half of the rows; at most k + 1 fits. Without
+        always does. Over our benchmarks, averaging lowers the mean log loss by .01 to
+        .02 for trees. It gains .005 for linear models with a feature for every ten rows
+        of the rarest class, and little for others. It corrects the mean probability of
+        boosted trees, which is too high for one model. It is worse if labels are nearly
+        certain. ``"auto"``: True for trees and such linear models, but False if the
+        held-out log loss is below 0.3 times that of the class frequencies, or if a fold
+        model was fitted on less than half of the rows; at most k + 1 fits. Without
         calibration: one model.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
         What to do with an estimator that accepts no weights: raise an error, or draw
@@ -222,9 +222,9 @@ class WeightedClassifier(
     -----
     Calibration with k folds costs k + 1 fits, or k if fold models are averaged. A
     hold-out costs two fits, or one if its model is kept. Out-of-bag votes cost one fit.
-    A strategy that needs a model adds k fits, and k (k - 1) / 2 if rows are held out,
-    see :class:`~skweight.weighting.BaseModelWeighting`. All other work is O(n) in time
-    and memory. If a fit fails, the fitted attributes of the previous fit stay.
+    A strategy that uses a model adds k fits, and k (k - 1) / 2 more if rows are held
+    out, see :class:`~skweight.weighting.BaseModelWeighting`. All other work is O(n) in
+    time and memory. If a fit fails, the fitted attributes of the previous fit stay.
 
     References
     ----------
@@ -348,7 +348,7 @@ class WeightedClassifier(
         keep(self, *done, report, conformal=conformal)
 
     def _fit_with_roles(self, X, y, population, emphasis, **fit_params):
-        """Fit with weights of known roles, as a Pipeline of this library does."""
+        """Fit with weights of known roles; the Pipeline of this library calls this."""
         return self.fit(X, y, RoleWeights(population, emphasis), **fit_params)
 
     def predict(self, X, **params):
@@ -555,13 +555,13 @@ class WeightedClassifier(
         return {}
 
     def _holds_out_rows(self):
-        """Return whether calibrator, decision or sets use rows that a fit left out."""
+        """Return whether calibrator, decision or prediction sets use held-out rows."""
         return learns_from_held_out_rows(
             self._make_calibrator(), self._make_decision(), self.conformal
         )
 
     def _guard_passed(self, X, y, sample_weight):
-        """Warn of bad arguments to a Pipeline whose last step is this classifier."""
+        """Warn if a Pipeline that ends in this classifier gets misleading weights."""
         if self.calibration is None and not self._holds_out_rows():
             return
         y = check_labels(y, owner=type(self).__name__)
@@ -586,7 +586,7 @@ class WeightedClassifier(
             RidgeClassifier(),
             make_pipeline(StandardScaler(), LogisticRegression()),
         ]
-        # Every pair of two values, not all triples: nothing depends on three at once.
+        # The examples cover all pairs of values; no behaviour depends on three values.
         uncalibrated = [
             cls(
                 clone(learner),

@@ -121,8 +121,8 @@ class CostSensitiveClassifier(WeightedClassifier):
     ------
     ValueError
         In `fit`, before anything is fitted, if labels of the costs are missing or
-        unknown, if costs cannot be read from the rows, or if an emphasis would count
-        twice.
+        unknown, if costs cannot be read from the rows, or if costs would count twice:
+        in the weights and in the decision.
     TypeError
         In `fit`, if the costs are an array, because its axes have no names.
 
@@ -140,9 +140,9 @@ class CostSensitiveClassifier(WeightedClassifier):
 
     Notes
     -----
-    At most k + 1 fits for k folds, or one without calibration. All other work is O(n
-    K^2) for n rows and K classes. Population weights (`sample_weight` of `fit`) count
-    in the fit, the calibration and a tuned threshold.
+    There are at most k + 1 fits for k folds, or one fit without calibration. All other
+    work is O(n K^2) for n rows and K classes. Population weights (`sample_weight` of
+    `fit`) count in the fit, the calibration and a tuned threshold.
 
     References
     ----------
@@ -308,7 +308,8 @@ class CostSensitiveClassifier(WeightedClassifier):
         from sklearn.linear_model import LogisticRegression
         from sklearn.naive_bayes import GaussianNB
 
-        # These labels only show that there may be more than two classes.
+        # The labels "abc" are replaced in `align`. Three labels tell the tests that
+        # more than two classes are supported.
         cost = _CostsOfAnyLabels.ordinal("abc")
         return [
             cls(LogisticRegression(), cost=cost, calibration=None),
@@ -317,7 +318,7 @@ class CostSensitiveClassifier(WeightedClassifier):
 
 
 class _CostsOfAnyLabels(CostMatrix):
-    """Costs for any labels, because the checks of scikit-learn use many."""
+    """Costs for any labels, because scikit-learn's checks use different labels."""
 
     __slots__ = ()
 

@@ -312,7 +312,7 @@ def make_rare(X, y, *, target, random_state=None, return_indices=False):
     if n_rows(X) != labels.size:
         raise ValueError(
             f"X and y must have the same number of rows; got {n_rows(X)} and "
-            f"{labels.size}. Pass the labels of exactly the rows of X."
+            f"{labels.size}. Pass one label for each row of X."
         )
     classes, codes = encode_labels(labels)
     available = np.bincount(codes, minlength=classes.size)
@@ -346,7 +346,7 @@ def _mixed_ratio(X, *, shift):
 
 
 def _nonlinear_ratio(u):
-    """Return a ratio with two factors that have a mean of 1 by symmetry."""
+    """Return the density ratio; both of its factors have mean 1 by symmetry."""
     step = 1 + 0.7 * np.sign(u[:, 0])
     return step * (1 + 0.8 * np.tanh(2 * u[:, 1] * u[:, 2]))
 
@@ -374,14 +374,14 @@ def _check_prevalence(prevalence, n_classes):
         )
     if not (shares > 0).all() or not np.isclose(shares.sum(), 1, rtol=0, atol=1e-9):
         raise ValueError(
-            "prevalence must hold shares above 0 that sum to 1; got "
-            f"{say(shares)} with sum {shares.sum():g}."
+            f"prevalence must contain shares above 0 that sum to 1; got {say(shares)} "
+            f"with sum {shares.sum():g}."
         )
     return shares / shares.sum()
 
 
 def _draw_directions(n_features, rng):
-    """Return three random unit vectors, the last two orthogonal (or the last None)."""
+    """Return three random unit vectors; the last two are orthogonal."""
     linear = rng.standard_normal(n_features)
     linear /= np.linalg.norm(linear)
     pair, _ = np.linalg.qr(rng.standard_normal((n_features, min(2, n_features))))
@@ -461,7 +461,7 @@ def _count_kept(target, labels, available):
         if n_kept[label] > count:
             raise ValueError(
                 f"target needs {n_kept[label]} rows of the label {say(label)}, but y "
-                f"has {count}. Lower that number, or those of the other labels."
+                f"has {count}. Lower this number, or the numbers of the other labels."
             )
         if n_kept[label] == 0:
             raise ValueError(
@@ -488,9 +488,9 @@ def _resolve_shares(shares, n_kept):
     else:
         if not np.isclose(total_share, 1, rtol=0, atol=1e-9):
             raise ValueError(
-                "the shares in target must sum to 1 when every label has one; got "
+                "the shares in target must sum to 1 if every label has a share; got "
                 f"{total_share:g}."
             )
         total = min(n_kept[label] / share for label, share in shares.items())
-    # round, not int: floating-point errors must not remove a row.
+    # int instead of round would lose a row after a floating-point error.
     return {label: round(share * total) for label, share in shares.items()}

@@ -1,4 +1,4 @@
-"""The warnings and errors of skweight: six categories of warnings, to filter by.
+"""The errors of skweight, and six categories of warnings that can be filtered.
 
 Every message gives the value that caused it and the remedy. Some categories have
 several topics and list the first words of the messages. A filter can use these words,
@@ -19,12 +19,12 @@ __all__ = [
 class CalibrationWarning(UserWarning):
     """Calibrated probabilities may be wrong, or scores could not be used as requested.
 
-    Among the reasons are: the mean probability of a class differs from its frequency on
-    held-out rows (a ratio outside [0.8, 1.25], by more than chance explains); scores
-    rank the classes in the wrong direction, or not at all; the calibrator has less than
-    200 effective rows, and these are less than half of its rows; rows without a single
-    vote for a class get a wrong probability. The message gives the ratio or the share,
-    and says what was done instead.
+    There are four main reasons. The mean probability of a class differs from its
+    frequency on held-out rows: the ratio is outside [0.8, 1.25], and chance does not
+    explain it. Scores rank the classes in the wrong direction, or not at all. The
+    calibrator has less than 200 effective rows, and these are less than half of its
+    rows. The probability of a class is wrong for rows where no tree votes for the
+    class. The message gives the ratio or the share, and says what was done instead.
 
     Examples
     --------
@@ -53,16 +53,16 @@ class DecisionWarning(UserWarning):
 class DegenerateWeightsWarning(UserWarning):
     """Weights do not have the intended effect.
 
-    Few rows have most of the weight: a class has fewer than 50 effective rows, and
-    these are less than a tenth of its rows; or one row, of ten or more, has more than
-    half of the weight of its class or of all rows. This is checked for each role,
-    without factors that are the same for a whole class. The message gives the number of
-    effective rows. Other reasons: the tail of the weights has no mean, or the mean
-    ratio of two densities is far above one.
+    Few rows have most of the weight. Either a class has fewer than 50 effective rows,
+    and these are less than a tenth of its rows. Or, among ten or more rows, one row has
+    more than half of the weight of its class or of all rows. Population weights and
+    emphasis are checked separately. Factors that are the same for all rows of a class
+    are ignored. The message gives the number of effective rows. Other reasons: the tail
+    of the weights has no mean, or the mean ratio of two densities is far above one.
 
     Another reason: weights have the index labels of X in another order ("The index of
-    sample_weight ..."). They are used by position, as everywhere in scikit-learn. The
-    message explains how to state which order was intended.
+    sample_weight ..."). Weights are used by position, as everywhere in scikit-learn.
+    The message explains how to pass them in the right order.
 
     Examples
     --------
@@ -78,8 +78,8 @@ class DoubleCountingWarning(UserWarning):
 
     Examples are an estimator that balances by itself while weights are passed as well;
     rows that were resampled before the fit, or inside the estimator; a `sample_weight`
-    that raises rare classes, and so looks like emphasis; a stabilizer in both the
-    strategy and the classifier around it. The message names the parameter to reset.
+    that gives rare classes larger weights, as class weights do; a stabilizer in both
+    the strategy and the classifier around it. The message names the parameter to reset.
 
     Examples
     --------
@@ -123,8 +123,9 @@ class OverlapWarning(UserWarning):
 class UnsupportedWeightsError(TypeError, ValueError):
     """Weights cannot be passed to the wrapped estimator.
 
-    The estimator does not support ``sample_weight`` or an equivalent. With the policy
-    ``unsupported="raise"``, weights are not dropped, and rows are not drawn by weight.
+    The estimator does not support ``sample_weight`` or an equivalent. With
+    ``unsupported="raise"``, this is an error: weights are not ignored, and rows are not
+    drawn by weight instead.
 
     Examples
     --------

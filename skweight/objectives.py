@@ -20,7 +20,7 @@ __all__ = ["FocalObjective"]
 # loss.
 _FLOOR = 1e-6
 
-# Rows of one block: temporary arrays stay in the processor's cache.
+# Number of rows of a block. Its temporary arrays fit into the processor's cache.
 _BLOCK = 1 << 14
 
 # Bound of log odds, so that exp does not overflow.
@@ -79,12 +79,12 @@ class FocalObjective:
     >>> print(f"{focal.base_score([0, 0, 0, 1]):.3f}")
     0.399
 
-    In XGBoost, ``XGBClassifier(objective=focal, base_score=focal.base_score(y))``; in
-    LightGBM, ``LGBMClassifier(objective=focal)``.
+    Use it as ``XGBClassifier(objective=focal, base_score=focal.base_score(y))`` or as
+    ``LGBMClassifier(objective=focal)``.
     """
 
-    # Not a BaseEstimator: with get_params, XGBoost would treat objective__gamma as its
-    # own parameter, and warn.
+    # This is not a BaseEstimator: with get_params, XGBoost would treat objective__gamma
+    # as its own parameter, and warn.
     def __init__(self, gamma=2.0):
         self.gamma = gamma
 

@@ -105,13 +105,13 @@ class WeightedRegressor(RegressorMixin, PredictInterval, WeightedWrapper):
 
     See Also
     --------
-    WeightedClassifier : The same for classifiers, with calibrated probabilities.
+    WeightedClassifier : Wraps classifiers, and calibrates their probabilities.
     skweight.metrics.importance_weighted_scorer : Selects a model for the target rows.
 
     Notes
     -----
-    One fit of the strategy and one fit of the estimator, and k more fits for
-    ``conformal="cross"``. All other work is O(n log n).
+    The strategy and the estimator are fitted once each; ``conformal="cross"`` adds k
+    fits of the estimator. All other work is O(n log n).
 
     References
     ----------

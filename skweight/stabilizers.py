@@ -1,8 +1,8 @@
 """Stabilizers clip, cap, temper or smooth weights, and set their mean to 1.
 
-A stabilizer is a scikit-learn estimator without data: it has parameters, can be cloned
-and searched over, and has one method, ``stabilize(weights)``. The caller stabilizes the
-raw population weights and the raw emphasis separately, each once.
+A stabilizer is a scikit-learn estimator that needs no data: it has parameters, can be
+cloned and searched over, and has one method, ``stabilize(weights)``. The caller
+stabilizes the raw population weights and the raw emphasis separately, each once.
 
 The order is always the same: temper or smooth the raw weights, then cap them, so that
 the cap holds at the end. The result has mean 1 over the rows of non-zero weight. The
@@ -69,9 +69,10 @@ class BaseStabilizer(Documented, ReadOnce):
 class ClipStabilizer(BaseStabilizer):
     """Limit the largest weights to a threshold computed from the weights.
 
-    The simplest way to limit a few large weights. The threshold is applied to the raw
-    weights. Normalising afterwards multiplies all weights, so the largest may exceed
-    the threshold. Use :class:`CapStabilizer` for a bound that still holds in the fit.
+    This is the simplest way to limit a few large weights. The threshold is applied to
+    the raw weights. Normalising afterwards multiplies all weights, so the largest may
+    exceed the threshold. Use :class:`CapStabilizer` for a bound that still holds in the
+    fit.
 
     Parameters
     ----------
@@ -133,7 +134,8 @@ class CapStabilizer(BaseStabilizer):
         self.cap = cap
 
     def _reshape(self, weights):
-        # None means "no cap" in other stabilizers; here it would silently do nothing.
+        # None means "no cap" in other stabilizers. In this one, None would have no
+        # effect.
         check_number(self.cap, name="cap", low=1)
         return weights
 
@@ -141,8 +143,8 @@ class CapStabilizer(BaseStabilizer):
 class ParetoStabilizer(BaseStabilizer):
     """Replace the largest weights with their expected values under a fitted tail.
 
-    Pareto smoothing for estimated density ratios. Fewer than 25 weights, and weights
-    without a continuous tail (such as weights per class), are only normalised.
+    Use it for estimated density ratios. Fewer than 25 weights, and weights without a
+    continuous tail (such as weights per class), are only normalised.
 
     Parameters
     ----------
@@ -156,8 +158,8 @@ class ParetoStabilizer(BaseStabilizer):
 
     Notes
     -----
-    O(n), or O(n log n) with a cap. A single large weight is shrunk even if it is
-    correct. Compare the effective sample size before and after.
+    The time is O(n), or O(n log n) with a cap. A single large weight is shrunk even if
+    it is correct. Compare the effective sample size before and after.
 
     References
     ----------
@@ -248,10 +250,10 @@ def resolve_stabilizer(spec):
     Parameters
     ----------
     spec : None, str, float or object
-        None for no stabilizing. ``"clip"``, ``"pareto"`` or ``"temper"`` for the
-        stabilizer of that name with its defaults. A number of at least 1 for an exact
-        cap at that multiple of the mean. Or any object with a method ``stabilize``,
-        which is returned unchanged.
+        None: weights are not stabilized. ``"clip"``, ``"pareto"`` or ``"temper"``: the
+        stabilizer of this name, with default parameters. A number of at least 1: the
+        largest weight, as a multiple of the mean. An object with a method ``stabilize``
+        is returned unchanged.
 
     Returns
     -------
@@ -263,7 +265,7 @@ def resolve_stabilizer(spec):
     ValueError
         If a name is unknown or a number is below 1 or not finite.
     TypeError
-        If it has another type, such as a class instead of an object.
+        If ``spec`` has another type, such as a class instead of an object.
 
     Notes
     -----
@@ -289,8 +291,9 @@ def resolve_stabilizer(spec):
     if isinstance(spec, Real) and not isinstance(spec, bool | np.bool_):
         if not (np.isfinite(spec) and spec >= 1):
             raise ValueError(
-                "stabilizer as a number is the largest weight in average rows, and "
-                f"must be finite and at least 1; got {spec!r}. Pass None for no cap."
+                "stabilizer as a number is the largest weight, as a multiple of the "
+                f"mean. It must be finite and at least 1; got {spec!r}. Pass None for "
+                "no cap."
             )
         return CapStabilizer(spec)
     if isinstance(spec, type):
@@ -308,10 +311,10 @@ def resolve_stabilizer(spec):
 
 
 def map_of(raw, stable):
-    """Return the points of a map that repeats the effect of a stabilizer.
+    """Return points of a piecewise linear map that has the effect of a stabilizer.
 
     Stabilizers keep the order of the weights, so the map increases; it is linear
-    between the points. A clip or a cap has three points, whatever the number of rows.
+    between the points. A clip or a cap has three points for any number of rows.
 
     Parameters
     ----------

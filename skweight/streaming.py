@@ -21,7 +21,7 @@ from skweight.delivery._draw import systematic_resample
 __all__ = ["BalancedBatches", "Streaming"]
 
 
-# The mean number of draws of a row is its total weight to this power.
+# Exponent s of each mode: a row of weight w is drawn w ** s times on average.
 DRAWN_SHARE = {"weight": 0.0, "hybrid": 0.5, "sample": 1.0}
 
 # Strength of the emphasis as a function of the finished share of the warm-up.
@@ -265,13 +265,13 @@ class BalancedBatches:
         self.rank = check_count(rank, name="rank", low=0)
         if self.rank >= self.world_size:
             raise ValueError(
-                f"rank must be below world_size={self.world_size}, as ranks count from "
-                f"0; got {rank!r}."
+                f"rank must be below world_size={self.world_size}, because the first "
+                f"rank is 0; got {rank!r}."
             )
         if self.world_size > 1 and not isinstance(random_state, int | np.integer):
             raise ValueError(
-                "With world_size > 1, random_state must be an integer, the same on "
-                f"every rank, or the ranks draw from different epochs; got "
+                "With world_size > 1, random_state must be the same integer on every "
+                "rank; otherwise the ranks draw from different epochs. Got "
                 f"{random_state!r}."
             )
         self.n_batches = (
@@ -355,13 +355,14 @@ class BalancedBatches:
         empty = (shares > 0) & (masses == 0)
         if empty.any():
             raise ValueError(
-                f"The classes {say(self.classes_[empty])} have a quota, and no row of "
-                "positive weight. Give them quota 0, or their rows some weight."
+                f"The classes {say(self.classes_[empty])} have a quota, but no row of "
+                "positive weight. Set their quota to 0, or give their rows a positive "
+                "weight."
             )
         return shares / shares.sum()
 
     def _draw(self, rows, n_draws, rng):
-        """Return draws of rows of one class in proportion to weights, evenly spread."""
+        """Return drawn rows of one class, in proportion to weights, evenly spread."""
         rows = rng.permutation(rows)
         weights = np.ones(rows.size) if self._weights is None else self._weights[rows]
         if not n_draws:
@@ -403,7 +404,8 @@ def apportion(quotas, n_batches):
         if rest > 0:
             counts[np.argsort(counts - due, kind="stable")[:rest]] += 1
         elif rest < 0:
-            # Classes that are ahead cannot give rows back, so the other classes wait.
+            # Too many rows are due, because some classes got more than their share
+            # before. So other classes get fewer rows in this batch.
             ahead = np.where(counts > 0, due - counts, np.inf)
             counts[np.argsort(ahead, kind="stable")[:-rest]] -= 1
         seats[batch] = counts

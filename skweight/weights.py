@@ -107,11 +107,11 @@ def normalize_weights(weights, *, by=None, sample_weight=None):
 
 
 def effective_sample_size(weights, *, log=False, by=None):
-    r"""Return Kish's effective sample size: how many rows of equal weight tell as much.
+    r"""Return Kish's effective sample size: a number of rows of equal weight.
 
-    A weighted mean has the variance of an unweighted mean over that many rows. Compare
-    this size with n: if it is a tenth of n, nine of ten rows add no information. It
-    cannot show that rows for a part of the population are missing.
+    A weighted mean has the variance of an unweighted mean over this number of rows. If
+    the effective size is a tenth of n, nine of ten rows add no information. The
+    effective size does not show whether rows for a part of the population are missing.
 
     .. math:: n_{eff} = \Bigl(\sum_i w_i\Bigr)^2 \Big/ \sum_i w_i^2
 
@@ -129,8 +129,8 @@ def effective_sample_size(weights, *, log=False, by=None):
     Returns
     -------
     n_effective : float or dict
-        Between 1 and the number of non-zero weights; ``{label: n_effective}`` with
-        ``by``; a group without any weight has 0.
+        A number between 1 and the number of non-zero weights. With ``by``, a dict
+        ``{label: n_effective}``; it is 0 for a group without any weight.
 
     Raises
     ------
@@ -188,8 +188,8 @@ def design_effect(weights, *, log=False, by=None):
     Returns
     -------
     effect : float or dict
-        1 for equal weights, at most n; ``{label: effect}`` with ``by``; a group without
-        any weight has NaN.
+        A number from 1, for equal weights, to n. With ``by``, a dict ``{label:
+        effect}``; it is NaN for a group without any weight.
 
     Raises
     ------
@@ -290,8 +290,9 @@ def clip_weights(weights, *, method="truncated", limit=None):
     check_choice(method, _CLIP_LIMITS, name="method")
     if method == "truncated" and limit is not None:
         raise ValueError(
-            f"limit must be None with method='truncated', whose threshold follows from "
-            f"n; got {limit!r}. Choose method='mean' for a multiple of the mean."
+            "limit must be None with method='truncated', because this threshold is "
+            f"computed from n; got {limit!r}. Choose method='mean' for a multiple of "
+            "the mean."
         )
     limit = _CLIP_LIMITS[method] if limit is None else limit
     if method == "quantile":
@@ -299,7 +300,8 @@ def clip_weights(weights, *, method="truncated", limit=None):
     elif method != "truncated":
         check_number(limit, name="limit", low=0, include="neither")
     largest = weights.max()
-    # Relative to the largest weight, so that no mean of large numbers overflows.
+    # Weights are divided by the largest weight, so that no mean of large numbers
+    # overflows.
     positive = weights[weights > 0] / largest
     if method == "quantile":
         threshold = np.quantile(positive, limit)
@@ -353,9 +355,9 @@ def cap_weights(weights, cap):
 
     Notes
     -----
-    O(n log n) for one sort. Let :math:`w_{(i)}` be the weights in descending order, and
-    :math:`s_j = (n - c j) / \sum_{i > j} w_{(i)}`. The number of capped rows is the
-    smallest j with :math:`s_j w_{(j+1)} \le c`.
+    The time is O(n log n), for one sort. Let :math:`w_{(i)}` be the weights in
+    descending order, and :math:`s_j = (n - c j) / \sum_{i > j} w_{(i)}`. The number of
+    capped rows is the smallest j with :math:`s_j w_{(j+1)} \le c`.
 
     Examples
     --------
@@ -367,9 +369,8 @@ def cap_weights(weights, cap):
     check_number(cap, name="cap")
     if cap < 1:
         raise ValueError(
-            f"cap must be at least 1, because the capped weights have mean 1 and no "
-            f"mean exceeds the largest value; got {cap!r}. Pass the largest weight in "
-            "multiples of an average row."
+            "cap must be at least 1, because the capped weights have mean 1; got "
+            f"{cap!r}. Pass the largest weight as a multiple of the mean weight."
         )
     relative = weights / weights.max()
     # Ascending order: sums over uncapped rows are then cumulative sums from the start.
@@ -390,9 +391,9 @@ def cap_weights(weights, cap):
 def temper_weights(weights, exponent):
     r"""Flatten weights by a power between 0 (all equal) and 1 (unchanged).
 
-    A compromise between no weights and full weights. An exponent of 0.5 often removes
-    most of the bias with a fraction of the variance. Zeros stay zero, also at exponent
-    0.
+    This is a compromise between no weights and full weights. An exponent of 0.5 often
+    removes most of the bias with a fraction of the variance. Zeros stay zero, also at
+    exponent 0.
 
     .. math:: v_i = w_i^\tau
 
@@ -439,7 +440,7 @@ def temper_weights(weights, exponent):
     """
     weights = check_weights(weights, name="weights")
     check_number(exponent, name="exponent", low=0, high=1)
-    # 0 ** 0 is 1 in floating point, which would bring dropped rows back.
+    # 0 ** 0 is 1, so rows of weight zero would get a weight again.
     return np.where(weights > 0, weights**exponent, 0.0)
 
 
@@ -483,9 +484,9 @@ def temper_to_effective_sample_size(weights, fraction, *, return_exponent=False)
 
     Notes
     -----
-    O(n) per step of a bisection in log space, 40 steps. The effective sample size falls
-    as the exponent rises, so the solution is unique. The result is that end of the last
-    interval which satisfies the bound.
+    A bisection in log space takes 40 steps of O(n) each. The effective sample size
+    falls as the exponent rises, so the solution is unique. Of the last interval, the
+    end that keeps the required sample size is returned.
 
     Examples
     --------

@@ -297,7 +297,7 @@ def test_fewer_groups_than_folds(binary):
     with pytest.warns(FewerThanAskedWarning, match="3 groups, fewer than the 5"):
         classifier = make(tree()).fit(X, y, groups=np.arange(600) % 3)
     assert len(classifier.estimators_) == 3
-    with pytest.raises(ValueError, match="at least two different values"):
+    with pytest.raises(ValueError, match="at least two different groups"):
         make(tree()).fit(X, y, groups=np.zeros(600))
 
 
@@ -393,7 +393,7 @@ def test_a_bootstrap_drawn_by_weight_is_no_source(forest):
     ("estimator", "sentence"),
     [
         (LogisticRegression(), "got LogisticRegression"),
-        (make_pipeline(RandomForestClassifier(5)), "not inside anything else"),
+        (make_pipeline(RandomForestClassifier(5)), "not inside another estimator"),
         (RandomForestClassifier(5, bootstrap=False), "Set bootstrap=True"),
         (ExtraTreesClassifier(5), "Set bootstrap=True"),
     ],
@@ -515,7 +515,7 @@ def test_out_of_bag_votes_cannot_keep_groups_together(binary):
     X, y = binary
     forest = RandomForestClassifier(10, random_state=0)
     classifier = make(forest, cv="oob", weighting=None)
-    with pytest.raises(ValueError, match=r"drew others of its group\. Use cv='auto'"):
+    with pytest.raises(ValueError, match=r"other rows of its group\. Use cv='auto'"):
         classifier.fit(X, y, groups=np.arange(600) // 4)
 
 

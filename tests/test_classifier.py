@@ -737,7 +737,7 @@ def test_labels_that_cannot_be_used(y, sentence):
         (-np.ones(8), r"sample_weight is negative in 8 of 8 rows"),
         (np.full(8, np.nan), r"sample_weight contains NaN or infinity in 8 of 8 rows"),
         (np.full(8, np.inf), r"sample_weight contains NaN or infinity in 8 of 8 rows"),
-        (np.zeros(8), r"sample_weight: every weight is zero, so no row would count"),
+        (np.zeros(8), r"sample_weight: every weight is zero, so no row would be used"),
         (np.ones((8, 1)), r"sample_weight must be 1-dimensional"),
         (["1"] * 8, r"sample_weight must be one number per row"),
         ("balanced", r"sample_weight must be one number per row"),

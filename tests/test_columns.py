@@ -167,8 +167,8 @@ def test_row_wise_information_is_read_from_wherever_it_is(source):
 @pytest.mark.parametrize(
     ("source", "error", "words"),
     [
-        (metadata("segment"), ValueError, r"segment=array.*travels by itself"),
-        (VALUES[:, 0], TypeError, "no longer be those of X after a split"),
+        (metadata("segment"), ValueError, r"segment=array.*a column of X"),
+        (VALUES[:, 0], TypeError, "After a split or a shuffle"),
         (1.5, TypeError, r"callable of X, or metadata\(name\); got 1.5"),
         (None, TypeError, "takes the name or the position"),
         (np.ravel, ValueError, "one entry for each of the 4 rows of X; 'ravel'"),
@@ -224,7 +224,7 @@ def test_a_table_of_any_library_is_read_by_name_and_by_position(table):
     assert type(more) is type(table)
     assert take_column(more, "x", owner="test").tolist() == [0.5, 1.0, 2.0]
     assert take_column(more, 1, owner="test").tolist() == [0.5, 1.0, 2.0]
-    with pytest.raises(ValueError, match="X has a column 'w' already"):
+    with pytest.raises(ValueError, match="X already has a column 'w'"):
         append_column(table, np.ones(3), "w")
     with pytest.raises(ValueError, match=r"'gg'.*\['a', 'g', 'w'\]\. Did you mean 'g'"):
         take_column(table, "gg", owner="test")

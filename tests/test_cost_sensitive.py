@@ -267,7 +267,7 @@ def test_fallback_to_the_closed_form_is_held_to_the_same_rule(rare):
     clf.set_params(weighting=None, decision="tuned")
     with (
         pytest.warns(UserWarning, match="rarest class"),
-        pytest.raises(ValueError, match="learns from held-out rows"),
+        pytest.raises(ValueError, match="needs held-out rows"),
     ):
         clf.fit(X, y)
 
@@ -633,7 +633,7 @@ def test_decisions_by_probabilities_need_some(decision, rare):
     clf = WeightedClassifier(
         LinearSVC(), weighting=None, decision=decision, calibration=None
     )
-    with pytest.raises(TypeError, match="calibration='sigmoid', which makes them"):
+    with pytest.raises(TypeError, match="calibration='sigmoid', which computes"):
         clf.fit(X, y)
     clf.set_params(calibration="sigmoid").fit(X, y).predict(X)
 

@@ -331,7 +331,7 @@ def test_training_rows_that_do_not_count_are_no_second_class():
     weight = np.where((np.arange(300) >= 150) & (y == 1), 0.0, 1.0)
     weight[:20] = y[:20] == 0
     classifier.set_params(estimator=LogisticRegression(), cv=pairs)
-    with pytest.warns(FewerThanAskedWarning, match=r"tests a row of the classes \[1\]"):
+    with pytest.warns(FewerThanAskedWarning, match=r"test rows of the classes \[1\]"):
         classifier.fit(X, y, sample_weight=weight)
     assert isinstance(classifier.calibrator_, PriorCalibrator)
 
@@ -341,7 +341,7 @@ def test_training_rows_that_do_not_count_are_no_second_class():
     [
         (np.arange(399), r"one entry for each of the 400 rows; got shape \(399,\)"),
         ("customer", "rows; got 'customer'. Pass the column itself"),
-        (np.full(400, np.nan), "400 of 400 are missing"),
+        (np.full(400, np.nan), "400 of 400 entries are missing"),
     ],
 )
 def test_groups_that_are_none(binary, groups, sentence):
@@ -369,7 +369,7 @@ def test_a_hold_out_holds_at_most_a_hundred_thousand_rows():
 @pytest.mark.parametrize(
     ("cv", "error", "sentence"),
     [
-        (1, ValueError, "cv=1 leaves no row to learn from.*Set cv=2 or more"),
+        (1, ValueError, "no row is left for training.*Set cv=2 or more"),
         (-3, ValueError, r"cv must be a number in \[2, inf\]; got -3\."),
         (True, TypeError, r"cv must be a number in \[2, inf\]; got True of type bool"),
         (
@@ -404,8 +404,8 @@ def few(X, y, label, count):
 def test_fewer_rows_than_folds_are_fewer_folds(three, label, calibration):
     X, y = few(*three, label, 3)
     sentence = (
-        rf"The rarest class, \[{label}\], has 3 rows, fewer than the 5 folds asked "
-        r"for: 3 folds are used\. Collect more rows of it, or set cv to fewer folds\."
+        rf"The rarest class, \[{label}\], has 3 rows, fewer than the 5 that cv needs: "
+        r"3 folds are used\. Collect more rows of this class, or set cv to fewer"
     )
     with pytest.warns(FewerThanAskedWarning, match=sentence):
         classifier = WeightedClassifier(calibration=calibration, random_state=0).fit(
@@ -425,8 +425,8 @@ def test_a_single_row_is_calibrated_in_closed_form(
 ):
     X, y = few(*(binary if n_classes == 2 else three), 1, 1)
     sentence = (
-        r"The rarest class, \[1\], has 1 row, fewer than the 5 folds asked for: no row "
-        r"of it can be held out, .* closed-form inversion \(calibration='prior'\)"
+        r"The rarest class, \[1\], has 1 row, fewer than the 5 that cv needs: none of "
+        r"its rows can be held out, .* closed-form inversion \(calibration='prior'\)"
     )
     with pytest.warns(FewerThanAskedWarning, match=sentence):
         classifier = WeightedClassifier(calibration=calibration).fit(X, y)
@@ -491,7 +491,9 @@ def test_a_class_that_only_a_fold_without_it_could_test():
     y = ((groups == 3) & (np.arange(120) % 4 == 0)).astype(int)
     X = rng.normal(size=(120, 3)) + y[:, np.newaxis]
     classifier = WeightedClassifier(calibration="auto", random_state=0)
-    with pytest.warns(FewerThanAskedWarning, match=r"a row of the classes \[1\], so"):
+    with pytest.warns(
+        FewerThanAskedWarning, match=r"test rows of the classes \[1\], so"
+    ):
         classifier.fit(X, y, groups=groups)
     assert isinstance(classifier.calibrator_, PriorCalibrator)
 
@@ -744,7 +746,7 @@ def test_decision_values_of_pairs_are_no_scores_of_classes(n_classes, inside):
     data = make_imbalanced(200, prevalence=0.2, n_classes=n_classes, random_state=0)
     model = SVC(decision_function_shape="ovo")
     model = make_pipeline(StandardScaler(), model) if inside else model
-    sentence = r"cannot be calibrated\. For an SVC set decision_function_shape='ovr'\."
+    sentence = r"cannot be calibrated\. For an SVC, set decision_function_shape='ovr'\."
     with pytest.raises(ValueError, match=sentence):
         WeightedClassifier(model, calibration="sigmoid").fit(data.X, data.y)
     WeightedClassifier(model, calibration=None).fit(data.X, data.y).predict(data.X)

@@ -285,14 +285,14 @@ def test_labels_are_matched_by_value(labels):
         (
             {"eel": 11},
             ValueError,
-            "target needs 11 rows of the label 'eel', but y has 10. Lower that number, "
-            "or those of the other labels.",
+            "target needs 11 rows of the label 'eel', but y has 10. Lower this number, "
+            "or the numbers of the other labels.",
         ),
         (
             {"eel": 0.2},  # a fifth beside 90 others would be 22.5 rows
             ValueError,
-            "target needs 22 rows of the label 'eel', but y has 10. Lower that number, "
-            "or those of the other labels.",
+            "target needs 22 rows of the label 'eel', but y has 10. Lower this number, "
+            "or the numbers of the other labels.",
         ),
         (
             {"eel": 0.001},
@@ -309,7 +309,7 @@ def test_labels_are_matched_by_value(labels):
         (
             {"eel": 0.5, "dog": 0.3, "cat": 0.1},
             ValueError,
-            "the shares in target must sum to 1 when every label has one; got 0.9.",
+            "the shares in target must sum to 1 if every label has a share; got 0.9.",
         ),
         (
             0.1,

@@ -727,7 +727,7 @@ class TestRequests:
         ):
             model = WeightedClassifier(estimator, calibration=None)
             model.set_fit_request(sample_weight=True)
-            with pytest.raises(ValueError, match="Spy got another sample_weight"):
+            with pytest.raises(ValueError, match="Spy got a sample_weight directly"):
                 model.fit(data.X, data.y, mine=data.population)
         assert not LOG
 
@@ -1007,9 +1007,9 @@ class TestFitArguments:
         """A second weight for a learner is an error, for a transformer it counts."""
         mine = np.arange(N_ROWS) + 1.0
         arguments = (pipe(T(), S()), data.X, data.y, data.training)
-        with pytest.raises(ValueError, match="Pass it as sample_weight of the Weighte"):
+        with pytest.raises(ValueError, match="Pass these weights as sample_weight"):
             deliver(*arguments, fit_params={"step1__sample_weight": mine})
-        with pytest.raises(ValueError, match="Spy got another sample_weight"):
+        with pytest.raises(ValueError, match="Spy got a sample_weight directly"):
             deliver(S(), *arguments[1:], fit_params={"sample_weight": mine})
         assert not LOG
         deliver(

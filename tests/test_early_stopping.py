@@ -315,14 +315,14 @@ def test_a_learner_must_say_how_long_it_waits(data):
 @pytest.mark.parametrize(
     ("learner", "why"),
     [
-        (GradientBoostingClassifier(), "holds out rows of its own by n_iter_no_change"),
-        (MLPClassifier(), "holds out rows of its own by early_stopping"),
-        (SGDClassifier(), "holds out rows of its own by early_stopping"),
+        (GradientBoostingClassifier(), "holds out rows itself by n_iter_no_change"),
+        (MLPClassifier(), "holds out rows itself by early_stopping"),
+        (SGDClassifier(), "holds out rows itself by early_stopping"),
         (LogisticRegression(), "does not stop early"),
-        (GridSearchCV(Classifier(), {}), "Put the WeightedClassifier inside"),
+        (GridSearchCV(Classifier(), {}), "Put the WeightedClassifier around"),
         (
             WeightedClassifier(Classifier(), calibration=None),
-            "Put the WeightedClassifier inside",
+            "Put the WeightedClassifier around",
         ),
     ],
 )
@@ -371,7 +371,7 @@ def test_rows_come_from_one_place(data):
 
 def test_a_class_of_one_row_cannot_be_cut(data):
     y = np.r_[2, data.y[1:]]
-    with pytest.raises(ValueError, match="rarest, 2, has 1 of the 500 rows"):
+    with pytest.raises(ValueError, match="rarest class, 2, has 1 of the 500 rows"):
         wrap(validation_fraction=0.2).fit(data.X, y)
 
 
@@ -379,7 +379,7 @@ def test_what_is_not_fitted_watches_nothing(data):
     frozen = FrozenEstimator(LogisticRegression().fit(data.X, data.y))
     with pytest.raises(ValueError, match="a FrozenEstimator is not fitted"):
         wrap(frozen, weighting=None).fit(data.X, data.y)
-    with pytest.raises(AttributeError, match=r"validation_fraction=0\.2 cuts rows"):
+    with pytest.raises(AttributeError, match=r"validation_fraction=0\.2 needs all"):
         wrap(SGDClassifier()).partial_fit  # noqa: B018
 
 
@@ -468,7 +468,7 @@ def test_by_default_it_depends_on_the_rows_whether_some_are_held_out():
     data = make_imbalanced(7000, prevalence=0.2, random_state=0)
     learner = HistGradientBoostingClassifier(max_iter=5)
     clf = wrap(learner, validation_fraction=None, resampler="random_over")
-    with pytest.warns(DoubleCountingWarning, match="validation_fraction|stops early"):
+    with pytest.warns(DoubleCountingWarning, match="fraction|early stopping"):
         clf.fit(data.X, data.y)  # 11,200 rows with their copies
     clf.fit(data.X[:5000], data.y[:5000])
 
@@ -483,7 +483,7 @@ def test_class_weights_of_watched_rows_are_warned_of(data, mine):
             return clf.fit(X, y, validation=(X_val, y_val, weight))
         return clf.fit(X, y, eval_set=[(X_val, y_val)], sample_weight_eval_set=[weight])
 
-    with pytest.warns(DoubleCountingWarning, match="emphasis, and belong to training"):
+    with pytest.warns(DoubleCountingWarning, match="must be used only in training"):
         fit(np.where(y_val == 1, 4.0, 1.0))
     fit(np.random.default_rng(0).exponential(size=200))
     fit(np.ones(200))

@@ -116,7 +116,7 @@ def test_a_prevalence_cannot_be_set_on_uncalibrated_weights(data):
     clf = WeightedClassifier(BALANCED, weighting=None, calibration=None).fit(
         data.X, data.y
     )
-    with pytest.raises(ValueError, match="those of a weighted fit"):
+    with pytest.raises(ValueError, match="this fit was weighted"):
         clf.set_prevalence({1: 0.05})
 
 
@@ -163,7 +163,7 @@ def test_balance_by_rows_or_by_weights_is_not_known():
     weight = np.where(y == 1, 1.0, 20.0) * rng.uniform(0.5, 1.5, 500)
     clf = WeightedClassifier(BALANCED, weighting=None, calibration="prior")
     with pytest.warns(
-        DoubleCountingWarning, match="may be wrong by that factor"
+        DoubleCountingWarning, match="may be wrong by this factor"
     ) as caught:
         clf.fit(X, y, sample_weight=weight)
     (warning,) = [each for each in caught if each.category is DoubleCountingWarning]

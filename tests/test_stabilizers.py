@@ -205,8 +205,8 @@ def test_none_and_objects_pass_through():
         (
             0.5,
             ValueError,
-            "stabilizer as a number is the largest weight in average rows, and must be "
-            "finite and at least 1; got 0.5. Pass None for no cap.",
+            "stabilizer as a number is the largest weight, as a multiple of the mean. "
+            "It must be finite and at least 1; got 0.5. Pass None for no cap.",
         ),
         (
             CapStabilizer,

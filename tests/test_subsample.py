@@ -286,7 +286,10 @@ def test_left_out_rows_stand_for_the_population_whatever_the_weights(data):
 @pytest.mark.parametrize(
     ("params", "why"),
     [
-        ({"estimator": make_pipeline(StandardScaler(), InContext())}, "by itself, not"),
+        (
+            {"estimator": make_pipeline(StandardScaler(), InContext())},
+            "one learner and nothing else",
+        ),
         ({"weighting": None}, "needs weights to draw rows by"),
         ({"conformal": "cross"}, "is not made for conformal"),
         ({"resampler": "random_under"}, "with a resampler the"),
@@ -329,7 +332,7 @@ def test_left_out_rows_of_a_class_that_no_row_is_drawn_of_count(data, without):
 def test_a_class_of_one_row_is_inverted_instead(data):
     y = np.where(np.arange(2100) == 5, 2, data.y)
     clf = subsampled(calibration="sigmoid", cv="oob")
-    with pytest.warns(FewerThanAskedWarning, match="no row of it can be held out"):
+    with pytest.warns(FewerThanAskedWarning, match="none of its rows can be held out"):
         clf.fit(data.X, y)
     assert "in closed form instead" in clf.report_.calibration
 
@@ -493,7 +496,7 @@ def test_a_stream_has_no_largest_weight(data):
             return self.fit(X, y)
 
     clf = subsampled(Streaming(), calibration=None)
-    with pytest.raises(TypeError, match="Pass unsupported='resample' or streaming"):
+    with pytest.raises(TypeError, match="set unsupported='resample' or streaming"):
         clf.partial_fit(data.X, data.y, classes=[0, 1])
 
 

@@ -83,7 +83,7 @@ def test_float64_weights_are_not_copied():
     ("weights", "sentence"),
     [
         (["a", "b"], r"w must be one number per row; got values that are not numbers"),
-        (["1", "2"], r"not numbers \(they are of dtype <U1\)\. Weights by"),
+        (["1", "2"], r"not numbers \(they are of dtype <U1\)\. If a rule"),
         (np.array(["1", 2], dtype=object), r"not numbers \(they are of dtype object\)"),
         (pd.Series(["1", "2"], dtype="string"), r"values that are not numbers"),
         (pd.Series(["1", "2"]).astype("category"), r"values that are not numbers"),
@@ -97,7 +97,7 @@ def test_float64_weights_are_not_copied():
         ([{}, {}], r"w must be one number per row"),
         (2.0, r"w must be 1-dimensional, one weight per row; got shape \(\)\."),
         (np.ones((2, 1)), r"w must be 1-dimensional, .* got shape \(2, 1\)\."),
-        ([1.0], r"one weight per row: expected 2 weights, got 1\. Pass the weights of"),
+        ([1.0], r"one weight per row: expected 2 weights, got 1\. Pass one weight"),
         ([1.0, np.nan], r"w contains NaN or infinity in 1 of 2 rows\. Weights must be"),
         ([np.inf, -np.inf], r"w contains NaN or infinity in 2 of 2 rows\."),
         ([1, None], r"w contains NaN or infinity in 1 of 2 rows\."),
@@ -109,7 +109,7 @@ def test_float64_weights_are_not_copied():
             [2, -0.5],
             r"w is negative in 1 of 2 rows \(smallest -0\.5\)\. .* use 0 to leav",
         ),
-        ([0, 0], r"w: every weight is zero, so no row would count\. Give at least one"),
+        ([0, 0], r"w: every weight is zero, so no row would be used\. Give at least"),
     ],
 )
 def test_what_weights_cannot_be(weights, sentence):
@@ -284,7 +284,7 @@ def test_rows_of_any_table():
 def test_what_has_no_rows(bad):
     with pytest.raises(TypeError, match=r"X must be a table of rows; got"):
         n_rows(bad)
-    with pytest.raises(TypeError, match=r"X must hold rows; got the single value"):
+    with pytest.raises(TypeError, match=r"X must be a table; got the single value"):
         n_rows(np.array(3))
 
 

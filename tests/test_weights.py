@@ -608,7 +608,7 @@ def test_too_few_rows_have_no_tail(n):
     assert np.isnan(pareto_khat(weights))
     assert np.isnan(diagnostics.n_required)
     assert diagnostics.verdict == "not applicable"
-    assert diagnostics.reason.startswith(f"n too small: {n} positive weights")
+    assert diagnostics.reason.startswith(f"there are too few weights: {n} are positive")
     # Zeros do not make up for them.
     assert np.isnan(pareto_khat(np.r_[weights, np.zeros(30)]))
     assert np.isfinite(pareto_khat(np.exp(np.arange(25.0) / 5)))
@@ -630,7 +630,7 @@ def test_ties_in_the_tail_are_told(rng):
     assert untied.verdict in ("good", "usable", "unreliable")
     assert rounded.tied_share > 0.05
     assert rounded.verdict == "tied tail"
-    assert f"{rounded.tied_share:.0%} of the tail" in rounded.reason
+    assert f"{rounded.tied_share:.0%} of the weights in the tail" in rounded.reason
 
 
 def test_rows_of_equal_weight_stay_equal():
@@ -747,12 +747,12 @@ def test_lure_weights_estimate_the_risk_of_the_pool_and_of_mean_one_they_do_not(
         (([0.5, 0], 10), ValueError, r"in \(0, 1\]; 1 of 2"),
         (([0.5, np.nan], 10), ValueError, r"in \(0, 1\]; 1 of 2"),
         (([], 10), ValueError, "one entry for each labelled row"),
-        (([0.5, 0.5], 1), ValueError, "2 labelled rows and pool_size=1"),
+        (([0.5, 0.5], 1), ValueError, "2 labelled rows, but pool_size=1"),
         (([0.5, 0.5], "ten"), TypeError, "pool_size"),
     ],
 )
 def test_bad_lure_weights_are_refused(arguments, error, words):
     with pytest.raises(error, match=words):
         lure_weights(*arguments)
-    with pytest.raises(ValueError, match="each of 1 to 2 once"):
+    with pytest.raises(ValueError, match="each number from 1 to 2 once"):
         lure_weights([0.5, 0.5], 10, order=[0, 1])

@@ -1,1 +1,1 @@
-"""The steps of a fit, in the order in which they are made."""
+"""The steps of ``fit``, each in its own file."""

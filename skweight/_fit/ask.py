@@ -57,7 +57,7 @@ class Request(NamedTuple):
         the role of their weights, so the role need not be guessed.
     estimator, weighting, resampler, calibrator, decision : object
         The parts, resolved from the parameters and not fitted; the decision is a clone.
-        None: there is no such part.
+        A part that is not used is None.
     params : dict
         The parameters of the wrapper as the user wrote them.
     arguments : dict of dict
@@ -100,12 +100,12 @@ class Request(NamedTuple):
 
     @property
     def decision_learns(self):
-        """Whether the decision learns from rows that no model was fitted on."""
+        """Whether the decision is fitted on held-out rows."""
         return getattr(self.decision, "needs_held_out_rows", False)
 
     @property
     def holds_out_rows(self):
-        """Whether anything learns from rows that no model was fitted on."""
+        """Whether calibrator, decision or prediction sets use held-out rows."""
         return learns_from_held_out_rows(
             self.calibrator, self.decision, self.params.get("conformal")
         )
@@ -114,7 +114,7 @@ class Request(NamedTuple):
 def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     """Resolve and check the request of a classifier's fit.
 
-    Everything that can be refused without a fit is refused here, except problems that
+    All errors that are possible without a fit are raised here, except errors that
     depend on weights. `sample_weight` holds population weights, or `RoleWeights`.
     """
     estimator, weighting = _resolve_shared(wrapper)
@@ -133,9 +133,9 @@ def ask_classifier(wrapper, X, y, sample_weight, fit_params, validation=None):
     learns = calibrator is not None or wrapper._holds_out_rows()
     if classes.size == 1 and learns:
         raise ValueError(
-            f"y has only one class, {say(classes)[1:-1]}: there is nothing to tell "
-            f"apart, calibrate or decide. {type(wrapper).__name__} needs rows of two "
-            "classes or more; in a cross-validation use stratified folds."
+            f"y has only one class, {say(classes)[1:-1]}. {type(wrapper).__name__} "
+            "needs rows of at least two classes. In a cross-validation, use stratified "
+            "folds."
         )
     decision = clone(wrapper._make_decision(classes), safe=False)
     arguments = sort_fit_params(
@@ -194,17 +194,18 @@ def ask_regressor(wrapper, X, y, sample_weight, fit_params, validation=None):
         )
     if getattr(weighting, "needs_fits", False):
         raise ValueError(
-            f"weighting={wrapper.weighting!r} looks at the class probabilities of a "
-            "model, and a regressor has none. Weigh by a column of X, a callable or a "
-            "target population, such as weighting=ColumnWeighting('column')."
+            f"weighting={wrapper.weighting!r} needs the class probabilities of a "
+            "model, but a regressor has none. Use a weighting that needs no classes: a "
+            "column of X, a callable or a target population, such as "
+            "weighting=ColumnWeighting('column')."
         )
     of_classes = getattr(weighting, "needs_classes", False)
     if of_classes and type_of_target(y).startswith("continuous"):
         raise ValueError(
-            f"weighting={wrapper.weighting!r} weighs rows by their class, and y of a "
-            "regression has none. Weigh by a column of X, a callable or a target "
-            "population, such as weighting=ColumnWeighting('column'); or pass "
-            "sample_weight=."
+            f"weighting={wrapper.weighting!r} weights rows by their class, but a "
+            "regression has no classes. Use a weighting that needs no classes: a "
+            "column of X, a callable or a target population, such as "
+            "weighting=ColumnWeighting('column'). Or pass sample_weight=."
         )
     warn_of_order(sample_weight, X)
     if y is not None:  # the estimator raises its own error if `y` is missing
@@ -280,10 +281,10 @@ def _check_steps(estimator):
     for name, child in children(estimator):
         if hasattr(child, "fit_resample") and type(estimator) is Pipeline:
             raise TypeError(
-                f"The step {name!r}, {type(child).__name__}, resamples rows, and the "
-                "Pipeline of scikit-learn has only transformers before its last step. "
-                "Take the step out and pass it as resampler=; or build the Pipeline by "
-                "skweight.pipeline.Pipeline, which resamples weights together with "
+                f"The step {name!r}, {type(child).__name__}, resamples rows, but a "
+                "Pipeline of scikit-learn cannot do this: it has only transformers "
+                "before its last step. Remove the step and pass it as resampler=, or "
+                "use skweight.pipeline.Pipeline, which resamples weights together with "
                 "rows."
             )
         _check_steps(child)
@@ -296,26 +297,26 @@ def _check_looks(wrapper, weighting, estimator):
         return
     if isinstance(estimator, FrozenEstimator):
         raise TypeError(
-            f"weighting={looking[0]!r} looks at models that did not see the row, and a "
-            "FrozenEstimator is not fitted again. Fit the estimator itself, or say by "
-            "weighting how it was weighted; None: not at all."
+            f"weighting={looking[0]!r} needs models that are fitted without a part of "
+            "the rows, but a FrozenEstimator is not fitted again. Pass the estimator "
+            "without FrozenEstimator. Or set weighting to the weights that the frozen "
+            "model was fitted with; None means no weights."
         )
     by_row = any(getattr(strategy, "by_row", True) for strategy in looking)
     oob = isinstance(wrapper.cv, str) and wrapper.cv == "oob"
     if oob and by_row and wrapper._holds_out_rows():
         raise ValueError(
-            f"weighting={looking[0]!r} learns weights from the labels of all rows, so "
-            "that trees trained with them know the labels of rows that they did not "
-            "draw, and out-of-bag votes are too good. Use cv='auto', which learns the "
-            "weights anew for every fold."
+            f"weighting={looking[0]!r} learns weights from the labels of all rows. "
+            "Trees that are fitted with these weights have information about the "
+            "labels of rows that they did not draw, so out-of-bag votes are too good. "
+            "Use cv='auto', which learns the weights again for every fold."
         )
     for strategy in looking:
         if strategy.role != "emphasis":
             raise ValueError(
-                f"{type(strategy).__name__} looks at a model, so that its weights say "
-                "how hard training looks at a row, and not how many rows of the "
-                f"population it stands for. Set its role to 'emphasis'; it is "
-                f"{strategy.role!r}."
+                f"The role of {type(strategy).__name__} must be 'emphasis'; got "
+                f"{strategy.role!r}. Its weights depend on a fitted model, so they "
+                "cannot say how many rows of the population a row stands for."
             )
 
 

@@ -1,4 +1,4 @@
-"""A step of a fit: let the data decide whether fold models are averaged."""
+"""A step of a fit: decide by the data whether fold models are averaged."""
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def averaging_pays(relative_loss, *, of_trees, n_features, n_rare):
 def choose_models(request, weighed, plan, fitted, progress):
     """Fit one model on all rows if averaging the fold models does not improve it.
 
-    Nothing is done unless the plan leaves the choice open. At most one fit is added.
+    The choice is made only for ``ensemble="auto"``; it adds at most one fit.
     """
     if not plan.asks_whether_to_average:
         return fitted
@@ -65,7 +65,7 @@ def choose_models(request, weighed, plan, fitted, progress):
 
 
 def _relative_loss(request, weighed, plan, fitted, codes, weights):
-    """Return held-out calibrated log loss / log loss of the frequencies."""
+    """Return the calibrated held-out log loss / the log loss of the frequencies."""
     with unheard(CalibrationWarning):  # the fit warns later
         mapped = map_outputs(request, weighed, plan, fitted)
         proba = mapped.of_outputs(fitted.held_out.outputs)

@@ -1,4 +1,4 @@
-"""The fourth and fifth step of a fit: from outputs to probabilities, then to labels."""
+"""The fourth and fifth step of a fit: turn outputs into probabilities and labels."""
 
 from copy import copy
 from functools import partial
@@ -20,7 +20,7 @@ from skweight.weights import effective_sample_size
 
 
 class Calibrated(NamedTuple):
-    """How outputs become probabilities, and what held-out rows say about this map.
+    """The map from outputs to probabilities, and its results on held-out rows.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ def decide(request, weighed, plan, fitted, calibrated):
 
 
 def _emphasis_of_labels(weighed, plan, fitted):
-    """Return emphasis of labels on each class / emphasis that probabilities contain."""
+    """Return the emphasis for labels, divided by the emphasis in the probabilities."""
     in_all, choice = fitted.multipliers.in_all, weighed.choice
     if choice is None:
         return in_all

@@ -22,8 +22,8 @@ def calibrator_in_force(self):
 def has_decision_function(self):
     if calibrator_in_force(self) is not None:
         raise AttributeError(
-            "A calibrated WeightedClassifier has probabilities, no decision_function. "
-            "Rank by predict_proba; estimator_.decision_function has the raw scores."
+            "A calibrated WeightedClassifier has no decision_function. Rank by "
+            "predict_proba, or use the raw scores of estimator_.decision_function."
         )
     return _check_learner(self, "decision_function")
 

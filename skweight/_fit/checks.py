@@ -1,8 +1,8 @@
-"""Checks and warnings of a fit: once before any model is fitted, and once after.
+"""Checks and warnings of a fit, before any model is fitted and after all fits.
 
 Most warnings mean that calibrated probabilities will be wrong. Every check uses values
-that the fit has already computed, in O(n). A check asks two questions: is the deviation
-large, and is it larger than chance explains? A small number of rows alone causes no
+that the fit has already computed, in O(n). There is a warning only if a deviation is
+large, and also larger than chance explains. A small number of rows alone causes no
 warning.
 """
 
@@ -45,19 +45,19 @@ ROWS_LOOKED_AT = 256
 # above the given number of standard errors.
 LOWEST_RATIO, HIGHEST_RATIO = 0.8, 1.25
 STANDARD_ERRORS = 3.0
-# If the calibration set has fewer effective rows than this, weights cost too much.
+# If the calibration rows have fewer effective rows than this, the fit may warn.
 FEW_EFFECTIVE_ROWS = 200
-# This many rows of one class at the end of y are not there by chance.
+# So many rows of one class at the end of y do not occur by chance.
 LONG_TAIL = 20
-# If the weights of two classes differ by less than this factor, the mean of a forest
-# changes little, whether or not its votes follow the weights.
+# If class weights differ by less than this factor, there is no warning about a forest:
+# its votes may not follow the weights, but this changes little.
 LEAST_INVERTED = 2.0
-# The same factor for boosted trees, because their error is smaller.
+# The factor for boosted trees, which is larger because their error is smaller.
 LEAST_INVERTED_OF_BOOSTING = 4.0
 
 
 def check_before_fit(request, weighed, plan):
-    """Warn or raise if the weights alone show that something will go wrong.
+    """Warn or raise if the weights show a problem before any model is fitted.
 
     Returns the report entries about tails and target.
     """
@@ -84,10 +84,10 @@ def _warn_of_own_wrapper_of_keras(estimator):
     if packages_of(learner)[0] != "keras":
         return
     warn(
-        f"{type(learner).__name__} of keras.wrappers loses its fit_kwargs when it is "
-        "cloned, as here and in every search, and its decision_function has a column "
-        "for either of two classes, which are not log odds. Use KerasClassifier or "
-        "KerasRegressor of scikeras (pip install scikeras).",
+        f"{type(learner).__name__} of keras.wrappers has two faults. It loses its "
+        "fit_kwargs when it is cloned, and it is cloned here and in every search. Its "
+        "decision_function has two columns for two classes, and they are not log odds. "
+        "Use KerasClassifier or KerasRegressor of scikeras (pip install scikeras).",
         UserWarning,
     )
 
@@ -109,7 +109,7 @@ def check_emphasis(request, weighed, calibrator):
 
 
 def check_after_fit(request, weighed, plan, fitted, calibrated):
-    """Warn of problems that the models and their held-out scores show."""
+    """Warn of problems that are visible in the models and their held-out scores."""
     check_outputs(request, weighed, plan, fitted)
     check_multipliers(request, weighed, plan, fitted, calibrated)
     if plan.calibrator is None:
@@ -169,7 +169,7 @@ def _is_of_sklearn(model):
 
 
 def _check_estimator(request, weighed, calibrator):
-    """Warn of resampling inside that the calibrator or the decision does not see."""
+    """Warn if the estimator resamples rows, and calibrator or decision ignore this."""
     if calibrator is None:
         return
     estimator = request.estimator
@@ -181,8 +181,8 @@ def _check_estimator(request, weighed, calibrator):
     if getattr(estimator, "calibration", None) is not None:
         return
     if not fit_takes(calibrator, "class_multiplier"):
-        # Labels take a balance by `weighting` into account, and there is another
-        # warning.
+        # Labels follow the balance of a `weighting`, so only unweighted fits are
+        # checked. If the user describes a frozen model, the description is trusted.
         if not weighed.is_weighted and not request.says_how_it_was_fitted:
             share = np.array(weighed.figures["population_share"])
             warn_of_lost_balance(request, estimator, share)
@@ -198,7 +198,7 @@ def _check_estimator(request, weighed, calibrator):
 
 
 def _check_counts(request, fitted, figures):
-    """Warn of learners that balance by themselves, by row numbers or by weights."""
+    """Warn of learners that balance by themselves, by numbers of rows or by weights."""
     by_rows = fitted.multipliers.by_rows
     highest = by_rows.max()
     weighted = highest - by_rows.min() > 1e-9 * highest
@@ -213,7 +213,7 @@ def _check_counts(request, fitted, figures):
 def _check_inversion(fitted, calibrator, figures):
     """Warn if the weights of trees are inverted without a check on held-out rows.
 
-    There is no warning if balance came from dropped rows: such trees had no weights.
+    There is no warning if a subsample was drawn instead: such trees had no weights.
     """
     model, rows = fitted.models[0], figures["rows"]
     if not is_of_trees(model):
@@ -273,7 +273,7 @@ def warn_of_double_counting(estimator, weighting):
         )
         warn(
             f"The wrapped estimator balances classes itself ({name}={value!r}), and "
-            f"weighting={weighting!r} balances them again, so the emphasis counts "
+            f"weighting={weighting!r} balances them again, so classes are balanced "
             f"twice. {remedy}.",
             DoubleCountingWarning,
         )
@@ -326,14 +326,13 @@ def check_probabilities(
         if samplers:  # the effect of samplers has to be learned
             calibrators = "'sigmoid' or 'isotonic'"
         raise ValueError(
-            f"{' and '.join(left)} changes the probabilities, and a decision by "
-            "expected cost would take them at their word: the emphasis would count "
-            "twice, which usually costs more than it saves. Take it out again with "
-            f"calibration={calibrators}; or leave it out "
-            "(weighting=None and an unweighted estimator), so that costs decide "
-            "alone; or let the weights decide alone with decision='auto'. To count "
-            "twice on purpose, pass decision=ExpectedCostDecision(cost, "
-            "accept_weighted=True)."
+            f"{' and '.join(left)} changes the probabilities, so a decision by "
+            "expected cost would count both the weights and the costs. This usually "
+            "increases the total cost. There are three remedies: set "
+            f"calibration={calibrators}, which corrects the probabilities; use costs "
+            "only, with weighting=None and an unweighted estimator; or use weights "
+            "only, with decision='auto'. To count both on purpose, pass "
+            "decision=ExpectedCostDecision(cost, accept_weighted=True)."
         )
 
 
@@ -349,14 +348,14 @@ def warn_of_passed(sample_weight, codes, classes):
 
 
 def warn_of_class_weights(sample_weight, codes, classes):
-    """Warn if the caller's weights look like emphasis passed as population weights.
+    """Warn if `sample_weight` looks like class weights instead of population weights.
 
-    The check has two conditions. The weights are a function of the label. For two rows
-    of different classes, the row of the rarer class has the larger weight, in the mean
-    of their log ratios over all such pairs. Both conditions hold for any strength of
-    emphasis. Class shares cannot show emphasis, because weights far beyond balance make
-    another class rare. Two kinds of weights cause no warning: weights that correct the
-    frequencies of a sample, because such weights lower the over-sampled class, and
+    The check has two conditions. First, the weights depend on the label alone. Second,
+    in pairs of rows of different classes, the row of the rarer class has the larger log
+    weight on average. Both conditions hold for class weights of any strength. The class
+    shares after weighting would not show class weights that are far too strong, because
+    these make another class rare. Two kinds of weights cause no warning: weights that
+    correct the frequencies of a sample, because they lower the over-sampled class; and
     weights of a sample in which all classes have about the same number of rows.
     """
     raised = find_raised_class(sample_weight, codes, classes)
@@ -365,14 +364,13 @@ def warn_of_class_weights(sample_weight, codes, classes):
     is_long = 1000 <= raised.factor < 1e6  # beyond, digits say nothing
     times = f"{raised.factor:,.0f}" if is_long else f"{raised.factor:.3g}"
     warn(
-        f"sample_weight depends on the label alone: rows of class "
-        f"{plain(raised.label)!r} count {times} times as much as others, "
-        f"which makes their share {raised.after:.1%} instead of {raised.before:.1%}. "
-        "sample_weight says how frequent rows are in the population, so the "
-        "probabilities will be calibrated to that share. If the weights are to balance "
-        "classes, pass them as weighting='balanced' or weighting={label: weight}, "
-        "without sample_weight; if the population has that share, say so by "
-        "PriorWeighting.",
+        "sample_weight depends on the label alone: rows of class "
+        f"{plain(raised.label)!r} have {times} times the weight of other rows, so "
+        f"their share is {raised.after:.1%} instead of {raised.before:.1%}. "
+        "sample_weight says how frequent rows are in the population, so probabilities "
+        "will be calibrated to the larger share. If the weights are meant to balance "
+        "classes, pass weighting='balanced' or weighting={label: weight} instead of "
+        "sample_weight. If the population has the larger share, use PriorWeighting.",
         DoubleCountingWarning,
     )
 
@@ -400,11 +398,11 @@ def warn_of_resampled_rows(codes, classes):
     if share >= 0.5:
         return
     warn(
-        f"The last {n_tail:,} rows are all of class {plain(classes[last])!r}, which is "
-        f"{share:.1%} of the {n_head:,} rows before them: it looks as if a sampler had "
-        "added them. Probabilities are calibrated to the share among all rows, "
-        f"{(n_in_head + n_tail) / codes.size:.1%}. Pass the original rows and "
-        "balance by weighting=, or by a resampler inside the fit.",
+        f"The last {n_tail:,} rows are all of class {plain(classes[last])!r}, but this "
+        f"class is only {share:.1%} of the {n_head:,} rows before them. Probably a "
+        "sampler has added these rows. Probabilities are calibrated to the share of "
+        f"the class in all rows, {(n_in_head + n_tail) / codes.size:.1%}. Pass the "
+        "original rows, and balance classes by weighting= or resampler=.",
         DoubleCountingWarning,
     )
 
@@ -442,7 +440,8 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         ratio = np.where(mass > 0, mean / frequency, np.inf)
         error = np.sqrt(square / mass**2 + square_of_others / others**2)
         far = np.abs(_log_odds(mean) - _log_odds(frequency)) > STANDARD_ERRORS * error
-        # If few rows of a class were expected, the class may have none by chance.
+        # If few rows of a class are expected, there may be none by chance. This is no
+        # reason for a warning.
         expected = mean * others**2 / square_of_others
     far = np.where(mass > 0, far, expected > STANDARD_ERRORS**2)
     off = far & ((ratio < LOWEST_RATIO) | (ratio > HIGHEST_RATIO))
@@ -450,9 +449,10 @@ def warn_of_mean(proba, codes, weight, classes, calibrator=None):
         return
     worst = np.argmax(np.where(off, np.abs(np.log(np.maximum(ratio, 1e-300))), -1))
     warn(
-        f"After calibration the mean probability of class {plain(classes[worst])!r} "
-        f"is {mean[worst]:.3g} on held-out rows, {ratio[worst]:.3g} times its share of "
-        f"them, which is {frequency[worst]:.3g}. {_remedy(calibrator)}",
+        f"After calibration the mean probability of class {plain(classes[worst])!r} is "
+        f"{mean[worst]:.3g} on held-out rows. This is {ratio[worst]:.3g} times the "
+        f"frequency of the class in these rows, {frequency[worst]:.3g}. "
+        f"{_remedy(calibrator)}",
         CalibrationWarning,
     )
 
@@ -470,13 +470,14 @@ def _log_odds(p):
 def _remedy(calibrator):
     if isinstance(calibrator, AutoCalibrator):
         return (
-            "On few effective rows 'auto' stays near the inversion of the training "
-            "weights, which does not hold for these scores. Collect more rows of the "
-            "class, or raise it less, as by BalancedWeighting(strength=0.5)."
+            "With few effective rows, calibration='auto' mainly inverts the training "
+            "weights, but the inversion is wrong for these scores. Collect more rows "
+            "of the class, or use smaller class weights, for example "
+            "BalancedWeighting(strength=0.5)."
         )
     if not getattr(calibrator, "needs_held_out_scores", True):
         return (
-            "The inversion of the training weights does not hold for this model; use "
+            "The inversion of the training weights is wrong for this model. Use "
             "calibration='auto', which learns from held-out rows."
         )
     return "The calibrator cannot map these scores; use calibration='auto'."
@@ -494,34 +495,35 @@ def warn_of_inverted_trees(model, multiplier):
         warn(
             "The closed-form inversion divides the outputs of "
             f"{type(learner_of(model)).__name__} by class weights that differ by a "
-            f"factor of {factor:.3g}. This fits a smooth model; boosted trees follow "
-            "such weights otherwise. Use calibration='auto', which learns from "
-            "held-out rows; every class needs two rows for that.",
+            f"factor of {factor:.3g}. This is correct for a smooth model, but boosted "
+            "trees respond to weights in another way. Use calibration='auto', which "
+            "learns from held-out rows and needs two rows of every class.",
             CalibrationWarning,
         )
         return
     if factor < LEAST_INVERTED or not averages_trees(model):
         return
     warn(
-        f"The closed-form inversion divides votes of {type(learner_of(model)).__name__}"
-        f" by class weights that differ by a factor of {factor:.3g}, and votes do not "
-        "move as far as weights ask for. Measured on real data, the mean probability "
-        "was then 0.22 times the frequency of a class of 2%, and 0.79 to 0.86 times "
-        "that of one of 30%. Use calibration='auto', which learns from held-out rows; "
-        "every class needs two rows for that.",
+        "The closed-form inversion divides votes of "
+        f"{type(learner_of(model)).__name__} by class weights that differ by a factor "
+        f"of {factor:.3g}, but votes change less than the weights require, so the "
+        "result is too low for classes with large weights. On real data, the mean "
+        "probability of a class of 2% was 0.22 times its frequency; for a class of "
+        "30%, it was 0.79 to 0.86 times the frequency. Use calibration='auto', which "
+        "learns from held-out rows and needs two rows of every class.",
         CalibrationWarning,
     )
 
 
 def warn_of_inverted_line(model, verdict):
-    """Warn that a linear model may have a wrong mean of inverted probabilities."""
+    """Warn that inverted probabilities of a linear model may have a wrong mean."""
     warn(
         "The closed-form inversion may not hold for this "
-        f"{type(learner_of(model)).__name__}: on rows that it has not seen, the mean "
-        "probability of the rarer class is estimated at "
-        f"{verdict.ratio:.3g} times its frequency, and is off by more than a factor of "
-        f"{TOLERATED:g} with a chance of {verdict.chance:.0%}. It has few rows of "
-        "that class for its features, or the wrong form. Use calibration='auto', "
+        f"{type(learner_of(model)).__name__}. On new rows, the mean probability of the "
+        f"rarer class is probably {verdict.ratio:.3g} times its frequency; with a "
+        f"chance of {verdict.chance:.0%}, it is wrong by more than a factor of "
+        f"{TOLERATED:g}. Either there are too few rows of this class for the number of "
+        "features, or a linear model does not fit the data. Use calibration='auto', "
         "which learns from held-out rows, or collect more rows of the class.",
         CalibrationWarning,
     )
@@ -545,7 +547,8 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
             continue
         said = w @ proba[clipped, code] / w.sum()
         frequency = w @ (codes[clipped] == code) / w.sum()
-        # Between these two, the value nearest to 0.5 has the largest standard error.
+        # Of all values between the two, the value nearest to 0.5 has the largest
+        # standard error. This value is used, so that the warning is cautious.
         between = np.clip(0.5, min(said, frequency), max(said, frequency))
         error = np.sqrt(between * (1 - between) * (w @ w)) / w.sum()
         far = not (0.5 <= said / frequency <= 2) if frequency > 0 else True
@@ -557,8 +560,8 @@ def warn_of_clipped_votes(proba, outputs, codes, weight, classes):
     code, share, frequency, said = farthest
     warn(
         f"{share:.0%} of the held-out rows have no vote for class "
-        f"{plain(classes[code])!r}; {frequency:.2%} of them are of it, and the "
-        f"calibrator says {said:.2%}. Use calibration='isotonic' or 'auto', which "
-        "bend, or more trees with more rows to a leaf.",
+        f"{plain(classes[code])!r}; {frequency:.2%} of these rows belong to the class, "
+        f"but their calibrated probability is {said:.2%}. Use calibration='isotonic' "
+        "or 'auto', which are not linear, or more trees with more rows per leaf.",
         CalibrationWarning,
     )

@@ -1,8 +1,8 @@
-"""The second step of a fit: choose the emphasis of training if it was left open.
+"""The second step of a fit: choose the class weights if ``weighting="auto"``.
 
-All candidates use the same held-out rows. A candidate is judged by the population log
-loss of rows that its models and its calibrator have not seen. The fit reuses the
-held-out scores of the chosen candidate.
+All candidates use the same held-out rows. Candidates are compared by their log loss,
+with population weights, on rows that their models and calibrators have not seen. The
+fit reuses the held-out scores of the chosen candidate.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from skweight.weighting import AutoWeighting, ProductWeighting, resolve_weightin
 from skweight.weighting._auto import at_strength
 from skweight.weighting._base import factors_of
 
-# Number of folds of held-out rows that judge a calibrator.
+# Number of folds in which the calibrator of a candidate is fitted and evaluated.
 FOLDS_OF_CALIBRATOR = 5
 
 
@@ -59,7 +59,8 @@ class Judged(NamedTuple):
         Log loss of every row, by a model and a calibrator that have not seen the row.
         NaN if there is no such model and calibrator.
     folds : ndarray of shape (n_samples,)
-        The fold whose calibrator is fitted without the row. -1: the row judges nothing.
+        The fold whose calibrator is fitted without the row. -1: the row is not used for
+        the choice.
     """
 
     candidate: Candidate
@@ -82,7 +83,7 @@ class Choice(NamedTuple):
     passed : Passed or None
         Fits of the chosen candidate. None if no row could be held out.
     judges : ndarray or None
-        Positions, among the held-out rows, of the rows that judged the candidates.
+        Positions, within the held-out rows, of the rows whose losses were compared.
     """
 
     multiplier: np.ndarray
@@ -97,7 +98,7 @@ class Contest(NamedTuple):
     Attributes
     ----------
     request : Request
-        The request of the fit, with the emphasis left open.
+        The request of the fit, before the emphasis is chosen.
     candidates : list of Candidate
         The candidates, the least emphasis first.
     full : Candidate
@@ -116,16 +117,16 @@ class Contest(NamedTuple):
 
 
 def choose(request, progress):
-    """Learn how much every row counts; choose the emphasis if it was left open.
+    """Compute the weights of all rows; choose the emphasis if ``weighting="auto"``.
 
-    Returns the request with the chosen emphasis, and the weighed rows.
+    Returns the request with the chosen emphasis, and the rows with their weights.
     """
     auto = left_open(request)
     if auto is None:
         return request, weigh(request)
     contest = enter(request, auto)
     n_fits = count_fits(contest.plan, len(contest.candidates))
-    # A forest that was only a judge is fitted once more: nothing uses its votes.
+    # If a forest was fitted only for its out-of-bag votes, the final fit repeats it.
     again = contest.plan.way == "oob" and not request.holds_out_rows
     progress.begin(n_fits + again)
     judged = list(judge(contest, progress))
@@ -133,7 +134,7 @@ def choose(request, progress):
 
 
 def enter(request, auto):
-    """Return the candidates of a strategy that leaves the emphasis open."""
+    """Return the candidates of an `AutoWeighting`, and how to compare them."""
     request = _decided_by_probabilities(request)
     full, candidates = _candidates(request, auto)
     strongest = _request_for(request, full)
@@ -167,7 +168,7 @@ def judge(contest, progress):
 
 
 def left_open(request):
-    """Return the strategy that leaves the emphasis open, or None; check the others."""
+    """Return the `AutoWeighting` of a request, or None; check all other settings."""
     factors = factors_of(request.weighting)
     open_ones = [factor for factor in factors if isinstance(factor, AutoWeighting)]
     if not open_ones:
@@ -175,30 +176,32 @@ def left_open(request):
     written = request.params["weighting"]
     if len(open_ones) > 1:
         raise ValueError(
-            f"weighting={written!r} leaves {len(open_ones)} strengths open, and one is "
-            "chosen at a time. Set one of them, as by BalancedWeighting(strength=1)."
+            f"weighting={written!r} contains {len(open_ones)} strategies 'auto', but "
+            "only one strength can be chosen. Replace the others, for example by "
+            "BalancedWeighting(strength=1)."
         )
     looking = [factor for factor in factors if getattr(factor, "needs_fits", 0)]
     if len(looking) > 1:
         looking.remove(open_ones[0])
         raise ValueError(
-            f"weighting={written!r} chooses a strength by held-out rows and looks at "
-            f"models, as {looking[0]!r} does, which would have to be fitted anew for "
-            "every candidate. Set the strength, as by BalancedWeighting(strength=1)."
+            f"weighting={written!r} combines 'auto' with {looking[0]!r}, whose weights "
+            "depend on fitted models. These models would have to be fitted again for "
+            "every strength. Replace 'auto' by a fixed strength, for example "
+            "BalancedWeighting(strength=1)."
         )
     balancing = balances_itself(request.estimator)
     if balancing:
         name, value = balancing[0]
         raise ValueError(
-            f"The estimator balances its classes by itself ({name}={value!r}), so that "
-            f"no candidate of weighting={written!r} would be without emphasis. Set "
-            f"{name} back to its default, or weighting=None."
+            f"The estimator balances its classes by itself ({name}={value!r}), so "
+            f"weighting={written!r} cannot compare with an unweighted fit. Set {name} "
+            "back to its default, or set weighting=None."
         )
     return open_ones[0]
 
 
 def _candidates(request, auto):
-    """Return full strength, and the candidates from the least emphasis on."""
+    """Return full strength, and the candidates, the least emphasis first."""
     strategy = resolve_weighting(auto.strategy)
     _check_strategy(strategy, request)
     full = Candidate("strength 1", 1.0, strategy, request.resampler)
@@ -209,9 +212,9 @@ def _candidates(request, auto):
     if auto.sampler is not None:
         if request.resampler is not None:
             raise ValueError(
-                f"resampler={request.params['resampler']!r} changes the rows of all "
-                f"candidates, and AutoWeighting(sampler={auto.sampler!r}) would be "
-                "one of them. Set one of the two to None."
+                f"resampler={request.params['resampler']!r} would resample the rows of "
+                f"all candidates, but AutoWeighting(sampler={auto.sampler!r}) compares "
+                "resampling with weights. Set one of the two to None."
             )
         sampler = make_resampler(auto.sampler, request.params["random_state"])
         name = f"sampler {auto.sampler!r}"
@@ -220,22 +223,22 @@ def _candidates(request, auto):
 
 
 def _check_strategy(strategy, request):
-    """Raise unless a strategy is emphasis and gives all rows of a class one weight."""
+    """Raise unless a strategy is emphasis and gives equal weights within a class."""
     if strategy is None or any(
         getattr(factor, "needs_fits", False) for factor in factors_of(strategy)
     ):
         raise ValueError(
-            "AutoWeighting chooses the strength of a strategy that gives all rows of a "
-            f"class one weight, such as 'balanced'; got {strategy!r}."
+            "AutoWeighting can choose the strength only of a strategy that gives all "
+            f"rows of a class the same weight, such as 'balanced'; got {strategy!r}."
         )
     population = [
         factor for factor in factors_of(strategy) if factor.role == "population"
     ]
     if population:
         raise ValueError(
-            f"AutoWeighting chooses how hard training looks at a class, and "
-            f"{population[0]!r} says how many rows of the population a row stands for, "
-            "which no loss can choose. Pass both, as factors: "
+            f"AutoWeighting chooses class weights by the loss, but {population[0]!r} "
+            "says how many rows of the population a row stands for. The loss cannot "
+            "choose this. Pass both as factors of a product: "
             "weighting=[population_strategy, 'auto']."
         )
     by_class = getattr(strategy, "_by_class", False) is True
@@ -244,9 +247,10 @@ def _check_strategy(strategy, request):
         by_class = fitted._by_class
     if not by_class:
         raise ValueError(
-            "AutoWeighting chooses the strength of a strategy that gives all rows of a "
-            f"class one weight; those of {strategy!r} differ within a class. Compare "
-            "it with others by compare_weightings."
+            "AutoWeighting can choose the strength only of a strategy that gives all "
+            f"rows of a class the same weight; the weights of {strategy!r} differ "
+            "within a class. Use compare_weightings to compare this strategy with "
+            "others."
         )
 
 
@@ -262,9 +266,9 @@ def _request_for(request, candidate):
 
 
 def _decided_by_probabilities(request):
-    """Return a request whose labels use full strength, even without a calibrator.
+    """Return a request whose labels use full strength also without a calibrator.
 
-    Predictions of the estimator itself would use the chosen emphasis instead.
+    Labels that the estimator itself predicts would follow the chosen emphasis.
     """
     written = request.params["decision"]
     if request.calibrator is not None or written != "auto":
@@ -272,10 +276,9 @@ def _decided_by_probabilities(request):
     request = request._replace(params=request.params | {"decision": request.decision})
     if not hasattr(request.estimator, "predict_proba"):
         raise TypeError(
-            f"weighting={request.params['weighting']!r} decides by probabilities, "
-            "whatever emphasis is chosen, and "
-            f"{type(request.estimator).__name__} has no predict_proba. Set "
-            "calibration='auto', which makes them."
+            f"weighting={request.params['weighting']!r} needs probabilities for its "
+            f"labels, but {type(request.estimator).__name__} has no predict_proba. Set "
+            "calibration='auto', which computes probabilities from scores."
         )
     return request
 
@@ -284,7 +287,7 @@ def _decided_by_probabilities(request):
 
 
 def _plan(request, weighed):
-    """Return which models are fitted to judge a candidate.
+    """Return which models are fitted to evaluate a candidate.
 
     If the fit itself holds out no rows, a model on all rows is fitted later.
     """
@@ -296,12 +299,13 @@ def _plan(request, weighed):
 
 
 def _check_votes(request, plan, candidates):
-    """Raise if some candidates would be judged by training rows of other candidates."""
+    """Raise if a candidate would be evaluated on training rows of other candidates."""
     if plan.splits is not None:
         raise ValueError(
-            "cv='oob' with unsupported='subsample' leaves out other rows at every "
-            f"strength that weighting={request.params['weighting']!r} compares, and "
-            "none without weights. Use cv='auto'."
+            "cv='oob' with unsupported='subsample' leaves out different rows at each "
+            "strength, and no rows without weights. So "
+            f"weighting={request.params['weighting']!r} cannot compare the strengths. "
+            "Use cv='auto'."
         )
     for candidate in candidates:
         check_out_of_bag(_request_for(request, candidate))
@@ -310,7 +314,7 @@ def _check_votes(request, plan, candidates):
 def _folds_of_calibrators(request, weighed, held_out):
     """Return, for every row, the fold whose calibrator is fitted without it, or -1.
 
-    Rows that are reserved for label sets do not judge candidates.
+    Rows that are reserved for prediction sets are not used to compare candidates.
     """
     folds, rows = np.full(len(request.y), -1), held_out.rows
     if request.params.get("conformal") == "split":
@@ -324,7 +328,7 @@ def _folds_of_calibrators(request, weighed, held_out):
 
 
 def _split(request, weighed, rows, n_folds):
-    """Return stratified pairs of positions among some rows; no pairs if that fails."""
+    """Return stratified pairs of positions for some rows; no pairs if this fails."""
     groups, population = _groups_and_population(request, weighed, rows)
     if not rows.size or (groups is not None and np.unique(groups).size < 2):
         return []
@@ -352,7 +356,7 @@ def _groups_and_population(request, weighed, rows):
 
 
 def losses_of(request, weighed, plan, passed, folds):
-    """Return the log loss of every row by a map that did not see the row, or NaN."""
+    """Return the log loss of every row by a map fitted without the row, or NaN."""
     if plan.calibrator is None:  # only calibrated candidates are on one scale
         plan = plan._replace(calibrator=AutoCalibrator())
     held_out, models = passed.held_out, [model for model, _ in passed.models]
@@ -376,7 +380,7 @@ def losses_of(request, weighed, plan, passed, folds):
 
 
 def select(losses, weights=None, groups=None):
-    """Return the first candidate that ties with the best, and the statistics behind it.
+    """Return the first candidate that is not clearly worse than the best; statistics.
 
     Parameters
     ----------
@@ -409,10 +413,10 @@ def select(losses, weights=None, groups=None):
 
 
 def compared(judged):
-    """Return the position of the chosen candidate, the table, and the rows that judge.
+    """Return the position of the chosen candidate, the table, and the compared rows.
 
-    The rows that judge are the rows that all candidates have held out. If there are
-    none, the candidate with the least emphasis is chosen.
+    Candidates are compared on the rows that all of them have held out. If there are no
+    such rows, the candidate with the least emphasis is chosen.
     """
     losses = np.array([judgement.losses for judgement in judged])
     rows = np.flatnonzero(np.isfinite(losses).all(axis=0))
@@ -454,7 +458,7 @@ def _chosen(contest, judged):
 
 
 def _least(contest):
-    """Return request and rows of the least emphasis; no row can be held out."""
+    """Return request and rows of the least emphasis, because no row can be held out."""
     candidate = contest.candidates[0]
     request, weighed = _weighed(contest, candidate)
     multiplier = np.array(contest.weighed.figures["class_multiplier"])
@@ -464,7 +468,7 @@ def _least(contest):
 
 
 def _weighed(contest, candidate):
-    """Return the request of a fit with a candidate, and its weighed rows."""
+    """Return the request of a fit with a candidate, and its rows with weights."""
     request, weighed = _request_for(contest.request, contest.full), contest.weighed
     if candidate.strength != 1:
         request = _request_for(contest.request, candidate)
@@ -474,8 +478,8 @@ def _weighed(contest, candidate):
 
 def _say_least(candidate):
     return (
-        f"{candidate.name}, the least: a class has too few rows to judge by, or the "
-        "held-out rows too few groups"
+        f"{candidate.name}, the least emphasis, because a class has too few rows for a "
+        "comparison, or the held-out rows have too few groups"
     )
 
 
@@ -483,13 +487,17 @@ def _sentence(table, n_rows):
     """Say what was chosen, and why."""
     best = min(table, key=lambda row: row["log_loss"])
     chosen = next(row for row in table if row["chosen"])
-    said = f"{chosen['name']} of {len(table)} candidates: after calibration its log "
-    said += f"loss on {n_rows:,} held-out rows, {chosen['log_loss']:.4g}, is "
+    said = f"{chosen['name']}, one of {len(table)} candidates. Its log loss after "
+    said += f"calibration is {chosen['log_loss']:.4g} on {n_rows:,} held-out rows. "
     if chosen is best is table[0]:
-        return f"{said}the lowest, and it emphasises least"
+        return f"{said}No candidate has a lower loss, and none has less emphasis"
     if chosen is best:
-        return f"{said}the lowest, by more than one standard error from any with less"
+        return (
+            f"{said}This is the lowest loss. With less emphasis, the loss is higher by "
+            "more than one standard error"
+        )
     return (
-        f"{said}{chosen['above_lowest']:.2g} above that of {best['name']}, within one "
-        f"standard error ({chosen['standard_error']:.2g}), and it emphasises least"
+        f"{said}The loss of {best['name']} is lower by {chosen['above_lowest']:.2g}, "
+        f"which is within one standard error ({chosen['standard_error']:.2g}). So the "
+        "candidate with less emphasis was chosen"
     )

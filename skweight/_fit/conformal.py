@@ -31,9 +31,9 @@ from skweight.weighting import FunctionWeighting, ProductWeighting
 from skweight.weighting._base import fitted_factors_of
 from skweight.weights import effective_sample_size
 
-# Number of folds in which the calibrator is fitted again, if there are no fold models.
+# If there are no fold models, the calibrator is fitted again in this number of folds.
 _FOLDS_OF_CALIBRATOR = 5
-# If at most this share of new rows gets all labels, there is no warning.
+# There is a warning if more than this share of new rows gets all labels.
 FEW = 0.01
 
 
@@ -81,7 +81,7 @@ def _shifted(proba, shift):
 
 
 class NewWeights(NamedTuple):
-    """The population weight of new rows, on the scale of the training rows.
+    """How to compute population weights of new rows, on the scale of training rows.
 
     Attributes
     ----------
@@ -101,15 +101,15 @@ class NewWeights(NamedTuple):
     points: tuple | None
 
     def of(self, wrapper, X, sample_weight, classes=None):
-        """Return the weights of new rows: (n,), or (n, n_classes) for each label."""
+        """Return the weights of new rows, in shape (n,) or (n, n_classes) by label."""
         weights = np.ones(n_rows(X))
         if sample_weight is not None:
             weights = check_weights(sample_weight, n_rows(X)) / (self.unit or 1.0)
         elif self.unit is not None:
             raise ValueError(
-                "The fit was given sample_weight, so that the weights of new rows "
-                "cannot be computed. Pass sample_weight= for them, on the scale of "
-                "the fit; ones where each stands for as many rows as any other."
+                "The fit got sample_weight, so the weights of new rows cannot be "
+                "computed. Pass sample_weight= for the new rows, on the scale of the "
+                "fit. If all new rows have the same weight, pass ones."
             )
         for factor in self.factors:
             of_factor = self._weigh(
@@ -128,7 +128,7 @@ class NewWeights(NamedTuple):
         return weights if self.points is None else np.interp(weights, *self.points)
 
     def _weigh(self, factor, wrapper, X, classes, is_given):
-        """Return the weights of a strategy; None if it cannot weigh new rows."""
+        """Return weights of new rows by a strategy; None if it cannot compute them."""
         whole = isinstance(self.weighting, ProductWeighting)
         if whole and any(map(reads_all, self.weighting.factors_)):
             X = self.weighting._rows_for(factor, X)
@@ -145,8 +145,8 @@ class NewWeights(NamedTuple):
                 return None
             raise ValueError(
                 f"The population weights of new rows cannot be computed: {error} Pass "
-                "sample_weight= for them, on the scale of the training rows, whose "
-                "mean is one."
+                "sample_weight= for the new rows; 1 is the mean weight of the training "
+                "rows."
             ) from error
 
 
@@ -204,7 +204,7 @@ def conform(request, weighed, plan, fitted, calibrated):
 
 
 def weights_of_new_rows(request, weighed):
-    """Return how new rows are weighed, based on how the fit weighed its rows."""
+    """Return how weights of new rows follow from the weights of the fit."""
     population, unit = request.weights.population, None
     if population is not None:
         population, unit = np.asarray(population, dtype=np.float64), 1.0
@@ -231,16 +231,17 @@ def describe_rows(weights, n_rows):
     return {
         "n_rows": int(n_rows),
         "effective_rows": effective,
-        # Above this coverage, the set of a row with mean weight contains all labels.
+        # If the requested coverage is higher, the set of a row with mean weight
+        # contains all labels.
         "largest_coverage": total / (total + mean),
     }
 
 
 def _cuts(request, weighed, plan, held_out, kind):
-    """Return pairs of held-out rows: for the calibrator, and for the scores.
+    """Split the held-out rows: some for the calibrator, some for the scores.
 
-    Rows are given by their positions among the held-out rows. The rows for the
-    calibrator are None if the calibrator learns from no row.
+    Both parts are positions among the held-out rows. The first part is None if the
+    calibrator needs no rows.
     """
     everything = np.arange(held_out.rows.size)
     if kind == "cross" and plan.way == "folds" and len(plan.splits.pairs) > 1:
@@ -251,7 +252,7 @@ def _cuts(request, weighed, plan, held_out, kind):
         return [(np.setdiff1d(everything, rows), rows) for rows in scored]
     choice, learns = weighed.choice, needs_held_out_scores(plan.calibrator)
     if kind == "split" and choice is not None and choice.judges is not None:
-        # The model was chosen by these rows, so it is not independent of the rows.
+        # These rows are not used: the model was chosen by them, so it depends on them.
         others = np.setdiff1d(everything, choice.judges)
         return [(choice.judges if learns else None, others)]
     if not learns:
@@ -267,9 +268,9 @@ def _cuts(request, weighed, plan, held_out, kind):
     )
     if splits is None:
         raise ValueError(
-            f"conformal={kind!r} learns from held-out rows that calibrate nothing, and "
-            "a class has a single held-out row. Collect more rows of it, or set "
-            "calibration=None."
+            f"conformal={kind!r} needs held-out rows that the calibrator does not use, "
+            "but a class has a single held-out row. Collect more rows of this class, "
+            "or set calibration=None."
         )
     return splits.pairs[:1] if kind == "split" else splits.pairs
 
@@ -304,8 +305,8 @@ def _say_models(plan, n_models, per_fold):
 def _has_predict_set(wrapper):
     if wrapper.conformal is None:
         raise AttributeError(
-            "conformal=None keeps no scores to make sets from. Set conformal='split' "
-            "or conformal='cross', and fit."
+            "predict_set needs scores of held-out rows, but conformal=None keeps none. "
+            "Set conformal='split' or conformal='cross', and fit."
         )
     return True
 
@@ -317,7 +318,7 @@ class PredictSet:
     def predict_set(self, X, coverage=0.9, *, by_class=False, sample_weight=None):
         r"""Return for each row a set of labels with the requested coverage.
 
-        Available with ``conformal="split"`` or ``"cross"``. Held-out rows have the
+        This method needs ``conformal="split"`` or ``"cross"``. Held-out rows have the
         scores :math:`s_i = 1 - p_{y_i}(x_i)`. A held-out row conforms better than label
         k of row x if :math:`s_i < 1 - p_k(x)`. The label is in the set of x if the
         held-out rows that conform better have less than the requested share of the
@@ -446,16 +447,17 @@ class PredictSet:
         which = f"the labels {say(labels)}" if by_class else "all labels"
         least = np.median((total / (total + weights))[everything])
         warn(
-            f"The sets of {share:.1%} of the rows hold {which}, whatever the model is. "
-            f"The {self._conformal.figures['n_rows']:,} held-out rows bear a coverage "
-            f"of {least:.4g} for them, and {coverage:.4g} is asked for. Ask for less, "
-            "or fit with more rows" + (" of these classes." if by_class else "."),
+            f"The sets of {share:.1%} of the rows contain {which}, for any model. The "
+            f"{self._conformal.figures['n_rows']:,} held-out rows allow a coverage of "
+            f"at most {least:.4g} for these rows, but coverage={coverage:.4g}. Pass a "
+            "lower coverage, or fit with more rows"
+            + (" of these classes." if by_class else "."),
             CalibrationWarning,
         )
 
 
 def check_conformal(wrapper, estimator, calibrator):
-    """Check ``conformal`` and its combination with other parameters; return ``cv``."""
+    """Check ``conformal``, alone and with other parameters; return ``cv``."""
     cv, kind = wrapper.cv, wrapper.conformal
     if kind is None:
         return cv
@@ -463,9 +465,9 @@ def check_conformal(wrapper, estimator, calibrator):
         raise ValueError(f"conformal must be 'split', 'cross' or None; got {kind!r}.")
     if calibrator is None and not hasattr(estimator, "predict_proba"):
         raise TypeError(
-            f"conformal={kind!r} makes sets from probabilities, and "
-            f"{type(estimator).__name__} has no predict_proba. Set "
-            "calibration='sigmoid', which makes them."
+            f"conformal={kind!r} needs probabilities, but {type(estimator).__name__} "
+            "has no predict_proba. Set calibration='sigmoid', which computes "
+            "probabilities from scores."
         )
     if kind == "cross":
         return cv
@@ -473,7 +475,7 @@ def check_conformal(wrapper, estimator, calibrator):
         return "holdout"
     if isinstance(cv, int | np.integer) or (isinstance(cv, str) and cv == "oob"):
         raise ValueError(
-            f"conformal='split' learns from the rows of one hold-out; got cv={cv!r}. "
-            "Set cv='holdout', or conformal='cross'."
+            f"conformal='split' needs a single hold-out; got cv={cv!r}. Set "
+            "cv='holdout', or conformal='cross'."
         )
     return cv

@@ -1,4 +1,4 @@
-"""Samplers inside the wrapped estimator: the fit cannot count their effect."""
+"""Samplers inside the wrapped estimator, whose effect the fit cannot know."""
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -9,8 +9,8 @@ from skweight.decision._rules import EmphasisDecision
 from skweight.delivery._balancing import balances_itself
 from skweight.exceptions import CalibrationWarning, DoubleCountingWarning
 
-# If the largest class has less than this multiple of the mass of the smallest class, a
-# balance changes few labels.
+# If the mass of the largest class is less than this multiple of the smallest, a balance
+# changes few labels, so there is no warning.
 LEAST_BALANCED = 1.5
 
 
@@ -33,7 +33,7 @@ def samplers_in(estimator):
 
 
 def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multiplier):
-    """Warn if a sampler inside the estimator changes class frequencies unnoticed."""
+    """Warn if a sampler inside the estimator makes the class multipliers wrong."""
     samplers = samplers_in(estimator)
     if not samplers:
         return
@@ -45,15 +45,15 @@ def warn_of_inner_sampler(estimator, calibration, codes, weight, classes, multip
     rarest = np.argmin(np.where(share > 0, share, np.inf))
     trained = share[rarest] * multiplier[rarest] / (share @ multiplier)
     warn(
-        f"{name!r}, inside the wrapped estimator, resamples rows{detail} after the "
-        "weights were computed, and class_multiplier_ does not count this: by it, "
-        f"class {plain(classes[rarest])!r}, {share[rarest]:.1%} of the rows, is "
-        f"{trained:.1%} of the training. calibration={calibration!r} relies on "
-        "class_multiplier_, so probabilities may be wrong. Build a Pipeline with "
-        "samplers by skweight.pipeline.Pipeline, which counts what they do; take out "
-        "the sampler and balance by weighting= or resampler=; or use calibration="
-        "'sigmoid', which learns the shift from held-out rows, together with decision="
-        "'balanced', so that labels follow it.",
+        f"{name!r} inside the wrapped estimator resamples rows{detail} after the "
+        "weights were computed. class_multiplier_ ignores this: it assumes that class "
+        f"{plain(classes[rarest])!r}, with {share[rarest]:.1%} of the rows, has "
+        f"{trained:.1%} of the training. calibration={calibration!r} uses "
+        "class_multiplier_, so probabilities may be wrong. There are three remedies. "
+        "Use skweight.pipeline.Pipeline, which takes samplers into account. Or remove "
+        "the sampler, and balance by weighting= or resampler=. Or set "
+        "calibration='sigmoid', which learns from held-out rows, together with "
+        "decision='balanced' for balanced labels.",
         DoubleCountingWarning,
     )
 
@@ -80,12 +80,12 @@ def warn_of_lost_balance(request, estimator, share):
     rarest = np.argmin(np.where(share > 0, share, np.inf))
     warn(
         f"The wrapped estimator balances classes by resampling ({samplers[0]}), and "
-        f"calibration={request.params['calibration']!r} takes the balance out of the "
-        "probabilities, as it should. decision='auto' does not see the resampling, so "
-        "the labels are not balanced either: class "
-        f"{plain(request.classes[rarest])!r} ({share[rarest]:.1%} of the rows) is "
-        "predicted only where it is the most probable class. For balanced labels, set "
-        "decision='balanced', or calibration=None to keep the labels of the estimator. "
-        "If the most probable class is what you want, set decision='argmax'.",
+        f"calibration={request.params['calibration']!r} correctly removes the effect "
+        "from the probabilities. decision='auto' does not know about the resampling, "
+        f"so labels are not balanced: class {plain(request.classes[rarest])!r} "
+        f"({share[rarest]:.1%} of the rows) is predicted only if it is the most "
+        "probable class. For balanced labels, set decision='balanced'. To keep the "
+        "labels of the estimator, set calibration=None. To predict the most probable "
+        "class without this warning, set decision='argmax'.",
         CalibrationWarning,
     )

@@ -56,8 +56,8 @@ def check_intervals(wrapper, y):
         raise ValueError(f"conformal must be 'split', 'cross' or None; got {kind!r}.")
     if np.ndim(y) != 1:
         raise ValueError(
-            f"conformal={kind!r} makes intervals of one value for each row; y has the "
-            f"shape {np.shape(y)}. Fit a regressor for each column."
+            f"conformal={kind!r} needs a y with one value for each row; got the shape "
+            f"{np.shape(y)}. Fit one regressor for each column of y."
         )
 
 
@@ -96,7 +96,8 @@ def _pairs(request, weighed, X, y):
     rows = np.flatnonzero(counts)
     if rows.size < 2:
         raise ValueError(
-            f"conformal={kind!r} holds out rows, and {rows.size} of them count."
+            f"conformal={kind!r} needs at least 2 rows with positive weight, because "
+            f"it holds out rows; got {rows.size}."
         )
     metadata, cv = request.arguments["splitter"], request.params["cv"]
     if cv is None or isinstance(cv, int | np.integer):
@@ -110,8 +111,8 @@ def _pairs(request, weighed, X, y):
         pairs = [(train, test[counts[test]]) for train, test in pairs]
     if kind == "split" and len(pairs) > 1:
         raise ValueError(
-            "conformal='split' learns from the rows of one hold-out, and cv makes "
-            f"{len(pairs)} of them. Give one pair of rows, or set conformal='cross'."
+            f"conformal='split' needs a single hold-out, but cv makes {len(pairs)} "
+            "pairs of training and test rows. Pass one pair, or set conformal='cross'."
         )
     held_out = np.zeros(counts.size, dtype=bool)
     for position, (train, test) in enumerate(pairs):  # a group for each row
@@ -143,8 +144,8 @@ def _fit_part(training, X, y, train, test):
 def _has_predict_interval(wrapper):
     if wrapper.conformal is None:
         raise AttributeError(
-            "conformal=None keeps no residuals to make intervals from. Set "
-            "conformal='split' or conformal='cross', and fit."
+            "predict_interval needs residuals of held-out rows, but conformal=None "
+            "keeps none. Set conformal='split' or conformal='cross', and fit."
         )
     return True
 
@@ -156,9 +157,10 @@ class PredictInterval:
     def predict_interval(self, X, coverage=0.9, *, sample_weight=None):
         r"""Return for each row an interval with the requested coverage.
 
-        Available with ``conformal="split"`` or ``"cross"``. The interval is :math:`\hat
-        y(x) \pm q(x)`. Here q is the weighted quantile of the absolute residuals
-        :math:`r_i` of held-out rows. The quantile includes the weight of the new row:
+        This method needs ``conformal="split"`` or ``"cross"``. The interval is
+        :math:`\hat y(x) \pm q(x)`. Here q is the weighted quantile of the absolute
+        residuals :math:`r_i` of held-out rows. The quantile includes the weight of the
+        new row:
 
         .. math::
 
@@ -235,9 +237,9 @@ class PredictInterval:
             least = kept.scores.total / (kept.scores.total + np.median(weights))
             warn(
                 f"The intervals of {share:.1%} of the rows are infinite: the "
-                f"{kept.figures['n_rows']:,} held-out rows bear a coverage of about "
-                f"{least:.4g}, and {coverage:.4g} is asked for. Ask for less, or fit "
-                "with more rows.",
+                f"{kept.figures['n_rows']:,} held-out rows allow a coverage of at most "
+                f"about {least:.4g}, but coverage={coverage:.4g}. Pass a lower "
+                "coverage, or fit with more rows.",
                 CalibrationWarning,
             )
         values = np.asarray(self.predict(X), dtype=np.float64).reshape(half.shape)

@@ -1,4 +1,4 @@
-"""Weights that depend on a fitted model, without any leak into held-out scores.
+"""Weights that depend on a fitted model, without a leak of labels into scores.
 
 Some strategies need out-of-fold probabilities of a model, from one partition of the
 rows. Weights learned from the label of a row must not train the model that scores this
@@ -39,7 +39,7 @@ from skweight.weighting._metadata import asks_for
 
 
 class WatchingModel(NamedTuple):
-    """A model that is fitted as in the final fit, with validation rows."""
+    """How to fit a model as the final model is fitted, with validation rows."""
 
     estimator: object
     random_state: int | None
@@ -68,9 +68,10 @@ class WatchingModel(NamedTuple):
 class LookingTraining(Training):
     """A training with strategies that depend on a fitted model.
 
-    `weigh` first learns the strategies without a model. `look` then learns the
-    strategies with a model, on the population weights from `weigh`. Some weights depend
-    on single labels: `of` learns these strategies again, from models of the given rows.
+    `weigh` first learns the strategies that need no model. `look` then learns the other
+    strategies, with the population weights from `weigh`. If the weights of a strategy
+    depend on the labels of single rows, `of` learns the strategy again for a part of
+    the rows, from models that were fitted on this part.
     """
 
     def __init__(self, estimator, *, weighting, **options):
@@ -137,7 +138,7 @@ class LookingTraining(Training):
         self.weighting_ = self._joined(fitted, scale)
 
     def of(self, rows, n_samples):
-        """Return the training of a part of the rows, with weights from this part."""
+        """Return the training for a part of the rows, with weights from this part."""
         part = super().of(rows, n_samples)
         with warnings.catch_warnings():  # warned for all rows
             warnings.simplefilter("ignore", DegenerateWeightsWarning)
@@ -154,7 +155,7 @@ class LookingTraining(Training):
         return part
 
     def _view_of(self, rows):
-        """Return the fits that saw only these rows; all fits, if this is allowed."""
+        """Return the models fitted on these rows only, or all models if allowed."""
         folds, population = self._fits.folds, self.by_role.population
         inside = np.zeros(folds.size, dtype=bool)
         inside[rows] = True
@@ -169,9 +170,10 @@ class LookingTraining(Training):
         return self._fits.inside(self._draw(inside))
 
     def _learn(self, strategies, view):
-        """Return fitted clones, and weights of all rows, from the fits of a view.
+        """Return fitted strategies and weights of all rows, from the models of a view.
 
-        Rows outside the view get the mean weight of their class.
+        Rows outside the view, which is a part of the rows, get the mean weight of their
+        class.
         """
         request, rows, n_samples = self._request, view.rows, self._fits.folds.size
         codes, population = request.codes, self.by_role.population
@@ -197,7 +199,7 @@ class LookingTraining(Training):
         return fitted, weights
 
     def _mean_one_of(self, by_row, rows):
-        """Return emphasis with mean one over some rows, and the mean it had before."""
+        """Return emphasis with mean one over some rows, and the mean before that."""
         emphasis, population = multiply(self._known, by_row), self.by_role.population
         mass = None if population is None else population[rows]
         mean = float(np.average(emphasis[rows], weights=mass))
@@ -207,7 +209,7 @@ class LookingTraining(Training):
         return emphasis / mean, mean
 
     def _settle(self, emphasis):
-        """Return the emphasis as delivered, including the emphasis of the caller."""
+        """Return the emphasis that the learner gets, including that from the caller."""
         if self.resampler is None:
             emphasis = self._stabilize(emphasis, self.by_role.population)
         return multiply(self._request.weights.emphasis, emphasis)
@@ -308,7 +310,8 @@ def _draw_folds(request, X, counts, inside):
     if metadata.get("groups") is None:
         alone = np.zeros(counts.size, dtype=bool)
         if not inside.all():
-            # If the only row of a class were held out, no model would know the class.
+            # If a class has a single row, it is never held out: no model would know the
+            # class.
             n_rows_of = np.bincount(request.codes, counted, request.classes.size)
             alone = (counted > 0) & (n_rows_of == 1)[request.codes]
             counted[alone] = 0
@@ -317,9 +320,9 @@ def _draw_folds(request, X, counts, inside):
         )
         if folds[counted > 0].max() + 1 < n_folds:
             warn(
-                f"The rarest class has fewer rows than the {n_folds} folds of the "
-                f"models that a strategy looks at: {folds.max() + 1} folds are used. "
-                "Collect more rows of it, or set cv to fewer folds.",
+                f"The rarest class has fewer rows than the {n_folds} folds in which "
+                f"the weighting fits its models, so {folds.max() + 1} folds are used. "
+                "Collect more rows of this class, or set cv to fewer folds.",
                 FewerThanAskedWarning,
             )
         folds[alone] = IN_EVERY_MODEL
@@ -330,13 +333,14 @@ def _draw_folds(request, X, counts, inside):
         folds[test] = fold
     if (folds[counted > 0] < 0).any():
         raise ValueError(
-            "This strategy needs predictions for every group from a model that was "
-            "fitted on other groups. Without some groups, the remaining rows have only "
-            "one class. Use fewer folds, or groups that hold several classes."
+            "The weighting needs predictions for every group from a model that was "
+            "fitted on other groups. But if some groups are left out, the remaining "
+            "rows have only one class. Use fewer folds, or groups that contain several "
+            "classes."
         )
     return _place_others(folds, inside)
 
 
 def _place_others(folds, inside):
-    """Return folds, with rows of weight zero inside the view in fold 0."""
+    """Return folds in which rows of the view with weight zero are in fold 0."""
     return np.where(inside & (folds < 0), 0, folds)

@@ -11,7 +11,7 @@ from skweight.delivery._arguments import OFFSETS, fit_arguments
 from skweight.weighting._base import factors_of
 from skweight.weighting._metadata import asks_for
 
-# The parts of a wrapper that take metadata, and the method that takes them in a fit.
+# The parts of a wrapper that may request metadata, and the method that gets them.
 _CALLEES = {
     "weighting": "fit",
     "decision": "fit",
@@ -49,7 +49,8 @@ def sort_fit_params(
     Returns
     -------
     sorted_params : dict of dict
-        Under "weighting", "decision", "estimator" and "splitter".
+        The arguments, with the keys "weighting", "decision", "estimator" and
+        "splitter".
     """
     sorted_params = {who: {} for who in _CALLEES}
     if not fit_params:
@@ -77,8 +78,8 @@ def sort_fit_params(
             receives["weighting"] or fit_takes(estimator, name)
         ):
             raise ValueError(
-                f"fit was given {name}, and weighting={router.weighting!r} does not "
-                "look at a target population. Use a strategy that does, such as "
+                f"fit got {name}, but weighting={router.weighting!r} uses no target "
+                "population. Use a strategy that does, such as "
                 "weighting=DensityRatioWeighting()."
             )
         if not any(list(receives.values())[:3]):
@@ -108,8 +109,8 @@ def _check_known(name, estimator, weighting, decision):
         names.update(getattr(requests, "requests", ()))
     raise TypeError(
         f"fit got an unexpected keyword argument {name!r}: neither "
-        f"{type(estimator).__name__}.fit nor another part takes it."
-        f"{did_you_mean(name, names - {'X', 'y', 'params'})}"
+        f"{type(estimator).__name__}.fit nor the weighting, decision or splitter "
+        f"requests this argument.{did_you_mean(name, names - {'X', 'y', 'params'})}"
     )
 
 
@@ -126,8 +127,8 @@ def sort_predict_params(router, params, decision, offsets):
     missing = sorted(set(offsets) - set(named))
     if missing:
         raise ValueError(
-            f"The fit was given {say(missing)}, an offset for every row. New rows need "
-            f"their own offsets. Pass {missing[0]}=... here, too."
+            f"The fit got {say(missing)}, an offset for each row, so new rows need "
+            f"offsets, too. Pass {missing[0]}=... to this method."
         )
     unknown = [name for name in named if name not in offsets]
     if not unknown and params and get_config()["enable_metadata_routing"]:
@@ -137,8 +138,8 @@ def sort_predict_params(router, params, decision, offsets):
     unknown += [name for name in params if name not in names]
     if unknown:
         raise TypeError(
-            f"predict got {say(unknown)}, which the decision does not ask for; it "
-            f"asks for {say(names)}."
+            f"predict got {say(unknown)}, which the decision does not request; it "
+            f"requests {say(names)}."
         )
     return params, named
 

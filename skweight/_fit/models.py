@@ -63,7 +63,7 @@ class Plan(NamedTuple):
 
 
 class Multipliers(NamedTuple):
-    """The factor by which each class counts more in training than in the population.
+    """The mass of each class in training, divided by its mass in the population.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Multipliers(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """Results on rows that models were not fitted on, before the final fit.
+    """Results of all fits before the final fit: outputs on held-out rows, models.
 
     Attributes
     ----------
@@ -131,7 +131,8 @@ def plan_models(request, weighed):
     calibrator, params = request.calibrator, request.params
     wanted = request.holds_out_rows
     if request.is_frozen:
-        # For a frozen model, one prediction shows whether an inversion is correct.
+        # A frozen model also predicts its rows if there is only an inversion, because
+        # these predictions show whether the inversion is correct.
         way = "frozen" if wanted or calibrator is not None else "all"
         return Plan(way, None, False, calibrator)
     if not wanted:
@@ -150,13 +151,15 @@ def plan_models(request, weighed):
     if params.get("conformal") == "split":
         if len(splits.pairs) > 1:
             raise ValueError(
-                "conformal='split' learns from the rows of one hold-out, and cv makes "
-                f"{len(splits.pairs)} of them. Set cv='holdout', or conformal='cross'."
+                "conformal='split' needs a single hold-out, but cv makes "
+                f"{len(splits.pairs)} pairs of training and test rows. Set "
+                "cv='holdout', or conformal='cross'."
             )
         splits = splits._replace(is_holdout=True)
     ensemble = params["ensemble"]
     if params.get("conformal") is not None and splits.is_holdout:
-        ensemble = True  # the coverage holds for the model whose scores were held out
+        # The coverage holds only for the model whose scores were held out.
+        ensemble = True
     keeps = _keeps(
         ensemble,
         splits,
@@ -165,8 +168,8 @@ def plan_models(request, weighed):
         request.estimator,
     )
     if not keeps:
-        # A pair has no test rows if earlier pairs test these rows; only the model of
-        # such a pair is used.
+        # Drop pairs without test rows: they were only for models of an ensemble. A pair
+        # has no test rows if earlier pairs test the same rows.
         pairs = [pair for pair in splits.pairs if pair[1].size]
         splits = splits._replace(pairs=pairs)
     asks = keeps and ensemble == "auto" and not splits.is_holdout
@@ -177,8 +180,8 @@ def plan_models(request, weighed):
 def fit_models(request, weighed, plan, progress=None):
     """Fit the final model and the fold models; keep the models that predict.
 
-    At most k + 1 fits for k folds; k fits if fold models are kept. Fits that were made
-    for a choice are reused. `progress` reports each fit.
+    For k folds, there are at most k + 1 fits, or k fits if fold models are kept. Fits
+    that were made to compare candidates are reused. `progress` reports each fit.
     """
     training, X, y = weighed.training, weighed.X, request.y
     progress = Progress(None, 0) if progress is None else progress
@@ -217,7 +220,7 @@ def count_fits(plan, n_candidates=1):
 
 
 def hold_out_rows(request, weighed, plan, progress, n_kept):
-    """Return outputs on held-out rows, and up to `n_kept` of the models."""
+    """Fit the fold models; return outputs on held-out rows, and `n_kept` models."""
     training, X, y = weighed.training, weighed.X, request.y
     if plan.way == "oob" and plan.splits is None:
         return progress.call("all rows", _fit_out_of_bag, training, X, y)
@@ -293,9 +296,9 @@ def _output_method(model, *, calibrator, decision):
         raise TypeError(no_probabilities(model))
     if decision is not None and not hasattr(model, "predict_proba"):
         raise TypeError(
-            f"decision={decision!r} decides by probabilities, and "
-            f"{type(model).__name__} has no predict_proba. Set calibration='sigmoid', "
-            "which makes them."
+            f"decision={decision!r} needs probabilities, but {type(model).__name__} "
+            "has no predict_proba. Set calibration='sigmoid', which computes "
+            "probabilities from scores."
         )
     return "predict_proba"
 
@@ -308,10 +311,10 @@ def estimator_decides(request, plan):
 
 
 def multipliers_of(request, models, figures):
-    """Return the class multipliers; those of the models replace those of the weights.
+    """Return the class multipliers, from the models if they know them.
 
-    A Pipeline may resample, and a learner may balance because of its own parameters.
-    The weights do not show this.
+    The weights do not show whether a Pipeline resamples, or whether a learner balances
+    because of its own parameters. So the models are asked first.
     """
     classes = request.classes
     multiplier = np.array(figures["class_multiplier"])
@@ -360,30 +363,30 @@ def _without_held_out_rows(request):
     params, estimator = request.params, request.estimator
     if params.get("conformal") is not None:
         raise ValueError(
-            f"conformal={params['conformal']!r} learns from held-out rows, and not "
-            "every class has one: the rarest class has a single row, or cv leaves "
-            "none of it out. Collect more rows, change cv, or set conformal=None."
+            f"conformal={params['conformal']!r} needs held-out rows of every class. "
+            "The rarest class has a single row, or cv holds out none of its rows. "
+            "Collect more rows, change cv, or set conformal=None."
         )
     if request.decision_learns:
         raise ValueError(
-            f"decision={params['decision']!r} learns from held-out rows, and not every "
-            "class has one: the rarest class has a single row, or cv leaves none "
-            "of it out. Collect more rows, change cv, or use a decision that "
-            "learns nothing, such as a CostMatrix or a number."
+            f"decision={params['decision']!r} needs held-out rows of every class. The "
+            "rarest class has a single row, or cv holds out none of its rows. Collect "
+            "more rows, change cv, or use a decision that needs no held-out rows, such "
+            "as a CostMatrix or a number."
         )
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(
-            f"calibration={params['calibration']!r} learns from held-out rows, and not "
-            "every class has one: the rarest class has a single row, or cv leaves "
-            f"none of it out; and {type(estimator).__name__} has no predict_proba to "
-            "invert instead. Collect more rows, change cv, drop the class, or set "
-            "calibration=None."
+            f"calibration={params['calibration']!r} needs held-out rows of every "
+            "class. The rarest class has a single row, or cv holds out none of its "
+            "rows. The closed form (calibration='prior') cannot replace it, because "
+            f"{type(estimator).__name__} has no predict_proba. Collect more rows, "
+            "change cv, drop the class, or set calibration=None."
         )
     return PriorCalibrator()
 
 
 def _plan_left_out(request, weighed):
-    """Return the plan of one fit that leaves rows out for the calibrator."""
+    """Return the plan of a single fit on a subsample, which leaves out rows."""
     params = request.params
     check_leaves_out(request.estimator)
     asked = "conformal" if params.get("conformal") is not None else None
@@ -420,16 +423,16 @@ def _fit_and_leave_out(request, weighed, plan):
 
 
 def check_out_of_bag(request):
-    """Raise if no tree can judge rows that it did not draw."""
+    """Raise if rows that a tree did not draw are no held-out rows."""
     if request.arguments["splitter"].get("groups") is not None:
         raise ValueError(
-            "cv='oob' cannot keep groups together: models that did not draw a row "
-            "drew others of its group. Use cv='auto', or leave out groups."
+            "cv='oob' cannot keep groups together: a tree that did not draw a row may "
+            "have drawn other rows of its group. Use cv='auto', or do not pass groups."
         )
     if request.resampler is not None:
         raise ValueError(
-            "cv='oob' needs votes for rows as they came, and with a resampler the "
-            "trees draw from other rows. Use cv='auto'."
+            "cv='oob' needs votes for the original rows, but with a resampler the "
+            "trees draw from resampled rows. Use cv='auto'."
         )
 
 

@@ -1,4 +1,4 @@
-"""``partial_fit`` on a chunk of rows: the steps of a fit, with decaying sums."""
+"""``partial_fit``: the steps of a fit on a chunk of rows, with decaying sums."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -45,20 +45,22 @@ def check_learns_in_chunks(wrapper):
     wrapper._get_estimator().partial_fit  # noqa: B018
     if wrapper.resampler is not None:
         raise AttributeError(
-            f"resampler={wrapper.resampler!r} draws from all rows at once, and "
-            "partial_fit sees a chunk of them. Set resampler=None; "
-            "streaming='sample' draws rows by their weights."
+            f"resampler={wrapper.resampler!r} needs all rows at once, but partial_fit "
+            "gets only a chunk of the rows. Set resampler=None. To draw rows by their "
+            "weights, set streaming='sample'."
         )
     if wrapper.validation_fraction is not None:
         raise AttributeError(
-            f"validation_fraction={wrapper.validation_fraction!r} cuts rows from a "
-            "whole fit, and partial_fit sees a chunk. Set validation_fraction=None."
+            f"validation_fraction={wrapper.validation_fraction!r} needs all rows at "
+            "once, but partial_fit gets only a chunk of the rows. Set "
+            "validation_fraction=None."
         )
     if wrapper.conformal is not None:
         raise AttributeError(
-            f"conformal={wrapper.conformal!r} holds out rows, and a stream has none to "
-            "hold out. For prediction sets, fit this on rows that were kept aside: "
-            "WeightedClassifier(FrozenEstimator(clf), conformal='split')."
+            f"conformal={wrapper.conformal!r} needs held-out rows, but partial_fit "
+            "learns from all rows. For prediction sets, keep some rows out of the "
+            "stream, and fit this on them: WeightedClassifier(FrozenEstimator(clf), "
+            "conformal='split')."
         )
     decision = wrapper._make_decision(getattr(wrapper, "classes_", None))
     calibrator = calibrator_of_stream(wrapper)
@@ -68,10 +70,10 @@ def check_learns_in_chunks(wrapper):
     ):
         if holds_out:
             raise AttributeError(
-                f"{name}={getattr(wrapper, name)!r} holds out rows, and a stream has "
-                "none to hold out. Use calibration='prior', a decision that learns "
-                "nothing, or calibrate on rows kept aside: "
-                "WeightedClassifier(FrozenEstimator(clf))."
+                f"{name}={getattr(wrapper, name)!r} needs held-out rows, but "
+                "partial_fit learns from all rows. Use calibration='prior' and a "
+                "decision that needs no held-out rows. Or keep some rows out of the "
+                "stream, and fit WeightedClassifier(FrozenEstimator(clf)) on them."
             )
     return True
 
@@ -157,7 +159,8 @@ class PartialFit:
         make_report = partial(
             report_on_stream,
             stream,
-            # Without the rows of the chunk: they would stay in memory.
+            # The request is stored without the rows of the chunk, which would stay in
+            # memory.
             request._replace(X=None, y=None, codes=None, weights=None),
             weighed._replace(X=None, population=None, emphasis=None),
             fitted,
@@ -171,13 +174,13 @@ class PartialFit:
 
 
 def ask_chunk(wrapper, X, y, classes, sample_weight):
-    """Resolve and check the request of a call of partial_fit."""
+    """Resolve and check the parameters and arguments of a call of partial_fit."""
     weighting, estimator = (
         resolve_weighting(wrapper.weighting),
         wrapper._get_estimator(),
     )
     if isinstance(estimator, FrozenEstimator):
-        raise TypeError("A FrozenEstimator learns nothing; use fit to calibrate it.")
+        raise TypeError("partial_fit cannot update a FrozenEstimator; use fit.")
     y = check_labels(y, owner=type(wrapper).__name__)
     check_rows(X, y)
     if sample_weight is not None:
@@ -213,7 +216,7 @@ def _check_nothing(X, classes):
 
 
 def begin_stream(wrapper, request):
-    """Return a copy of the sums of the stream, and the model that learns."""
+    """Return a copy of the sums of the stream, and the model to update."""
     stream, models = getattr(wrapper, "_stream", None), _fitted_models(wrapper)
     parts = {
         "estimator": request.estimator,
@@ -245,14 +248,14 @@ def begin_stream(wrapper, request):
 
 
 def _check_unchanged(before, now, since):
-    """Raise if parameters were changed that a stream reads only at its start."""
+    """Raise if a parameter changed that a stream reads only at its start."""
     changed = [name for name, part in before.items() if differ(part, now[name])]
     if changed:
         raise ValueError(
-            f"{' and '.join(changed)} changed since {since}, and "
-            "a stream goes on with the learner, the sums and the draws that it began "
-            f"with. Set {' and '.join(f'{name}={before[name]!r}' for name in changed)}"
-            " again, or begin a new stream on a clone of the classifier."
+            f"{' and '.join(changed)} changed since {since}, but a stream must keep "
+            "these parameters. Set "
+            f"{' and '.join(f'{name}={before[name]!r}' for name in changed)} again, or "
+            "start a new stream on a clone of the classifier."
         )
 
 
@@ -283,7 +286,8 @@ def weigh_chunk(request, stream):
 def learn_chunk(request, weighed, stream, model):
     """Fit a model on the rows of a chunk, or on some of them drawn by weight.
 
-    If no row is drawn, the deliveries of the previous chunk are kept.
+    If no row is drawn, the deliveries (how weights were passed) of the previous chunk
+    are kept.
     """
     X, y = weighed.X, request.y
     weights = multiply(weighed.population, weighed.emphasis)
@@ -305,7 +309,10 @@ def learn_chunk(request, weighed, stream, model):
 
 
 def report_on_stream(stream, request, weighed, fitted, calibrated, decided):
-    """Return the report of a stream. The next chunk changes a copy of the stream."""
+    """Return the report of a stream, when it is read.
+
+    The next chunk changes only a copy of the stream, so the report stays correct.
+    """
     weighed = weighed._replace(figures=weighed.figures | stream.figures_of_report())
     done = request, weighed, fitted, calibrated, decided
     return report_on(*done, {}, balancing=stream.balancing)
@@ -326,10 +333,11 @@ def unchanged_if_refused(stream, learns_on, draws):
             stream.rng.set_state(state)
         if learns_on and not isinstance(error, UnsupportedWeightsError):
             error.add_note(
-                "partial_fit: class counts, class weights, calibration and decision "
-                "are as they were before this chunk. The wrapped estimator raised "
-                "while it learned from it, and may have learned from a part of its "
-                "rows; go on from a copy if that matters."
+                "The wrapped estimator raised this error in partial_fit, and may have "
+                "learned from a part of the rows of this chunk. Class counts, class "
+                "weights, calibration and decision are as before the chunk. To "
+                "continue without these rows, use a copy of the classifier from before "
+                "the chunk."
             )
         raise
 
@@ -339,7 +347,7 @@ def _fitted_models(wrapper):
     models = getattr(wrapper, "estimators_", [])
     if len(models) > 1:
         raise ValueError(
-            f"The {len(models)} fold models of the fit cannot go on together. Fit "
+            f"The {len(models)} fold models of the fit cannot be updated together. Fit "
             "with ensemble=False, or call partial_fit on a clone."
         )
     return models
@@ -350,8 +358,8 @@ def _classes_of_stream(wrapper, classes):
     before = wrapper.classes_ if _fitted_models(wrapper) else None
     if before is None and classes is None:
         raise ValueError(
-            "The first call of partial_fit needs classes: all labels there "
-            "will ever be, such as classes=[0, 1]."
+            "The first call of partial_fit needs classes=, all labels that can occur "
+            "in the stream, such as classes=[0, 1]."
         )
     if classes is None:
         return before
@@ -360,7 +368,7 @@ def _classes_of_stream(wrapper, classes):
     classes = np.unique(classes)
     if before is not None and not np.array_equal(classes, before):
         raise ValueError(
-            f"classes must stay those of the first call, {before.tolist()}; "
-            f"got {classes.tolist()}."
+            f"classes must be the same as in the first call, {before.tolist()}; got "
+            f"{classes.tolist()}."
         )
     return classes

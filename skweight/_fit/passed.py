@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Thresholds for class weights. Weights matter if the largest is at least this multiple
-# of the smallest; the variation within a class is at most this share of the variation
-# between classes; a class is rarer than another if the ratio of their sizes is at most
-# this.
+# Three thresholds for weights that look like class weights. The largest class weight is
+# at least the first number times the smallest. The variation within classes is at most
+# the second number times the variation between classes. A class is rarer than another
+# if the ratio of their sizes is at most the third number.
 LEAST_FACTOR, NOISE, RARER = 1.05, 0.01, 0.8
-# With this many rows, weights are not a function of the label by chance.
+# With at least so many rows, weights depend on the label alone only on purpose.
 FEWEST_ROWS = 30
 
 
@@ -23,12 +23,13 @@ class RaisedClass(NamedTuple):
 
 
 def find_raised_class(sample_weight, codes, classes):
-    """Return the class whose weights are raised as by emphasis, or None."""
+    """Return a rarer class with larger weights, as by class weights, or None."""
     counted = sample_weight > 0
     codes, log_weight = codes[counted], np.log(sample_weight[counted])
     n_rows = np.bincount(codes, minlength=classes.size)
     level = np.bincount(codes, log_weight, classes.size) / np.maximum(n_rows, 1)
-    # The weight of a single row is always a function of its label.
+    # Classes with one row are ignored: the weight of a single row always depends on its
+    # label alone.
     by_size = np.argsort(n_rows, kind="stable")
     by_size = by_size[n_rows[by_size] > 1]
     n, lift = n_rows[by_size], level[by_size]
@@ -39,7 +40,8 @@ def find_raised_class(sample_weight, codes, classes):
     between = share @ (lift - share @ lift) ** 2
     if noise @ noise > NOISE**2 * between * codes.size:
         return None
-    # How much every class is raised above all classes that are clearly more frequent.
+    # For every class, compare its mean log weight with that of all classes that are
+    # clearly more frequent.
     first = np.searchsorted(RARER * n, n, side="right")
     above, lifted = (
         np.append(np.cumsum(x[::-1])[::-1], 0.0) for x in (share, share * lift)
@@ -47,11 +49,12 @@ def find_raised_class(sample_weight, codes, classes):
     raised = share * (lift * above[first] - lifted[first])
     if raised.sum() <= 1e-12:
         return None
-    # Of the raised classes, take the class with the largest weight relative to others.
+    # Of the classes with larger weights, take the one with the largest weight relative
+    # to other rows.
     weight = np.exp(lift - lift.max())
     mass = share * weight
-    # Do not subtract a class from the total: if the class is nearly the total, only
-    # rounding errors would remain.
+    # Add the masses of the other classes instead of subtracting from the total: if a
+    # class has nearly all mass, a difference has only rounding errors.
     others = (
         np.cumsum(np.append(0, mass[:-1])) + np.cumsum(np.append(0, mass[:0:-1]))[::-1]
     )

@@ -1,4 +1,4 @@
-"""Intervals of probabilities, by adding one more label: ``predict_interval``."""
+"""``predict_interval``: intervals of probabilities, from one additional label."""
 
 from skweight._fit.can_predict import calibrator_in_force, has_predict_proba
 from skweight._fit.metadata import rows_and_offsets
@@ -9,8 +9,8 @@ from skweight._utils.available import available_if
 def _has_predict_interval(self):
     if not hasattr(calibrator_in_force(self), "predict_interval"):
         raise AttributeError(
-            f"calibration={self.calibration!r} gives no intervals. Use "
-            "calibration='venn_abers'."
+            f"predict_interval is not available with calibration={self.calibration!r}. "
+            "Use calibration='venn_abers'."
         )
     return has_predict_proba(self)
 
@@ -24,8 +24,8 @@ class PredictInterval:
 
         Available only with a calibration that has intervals, such as
         ``calibration="venn_abers"``. For each class, the row itself is added to the
-        calibration rows: for one end with another label, for the other end with this
-        class as label. The end is the resulting probability of the class. With two
+        calibration rows, once with this class as label and once with another label. The
+        two resulting probabilities of the class are the ends of the interval. With two
         classes, `predict_proba` lies between the ends. With more classes, each class is
         calibrated against the rest, and `predict_proba` divides by the sum over the
         classes, so the result may lie outside the ends.
@@ -62,9 +62,10 @@ class PredictInterval:
         check_fitted(self, "estimators_")
         if self.prevalence_ is not None and self.classes_.size > 2:
             raise ValueError(
-                "Intervals of one class against the rest are not valid after "
-                "set_prevalence, which changes the mixture of the rest: there are "
-                f"{self.classes_.size} classes. Undo it by set_prevalence(None)."
+                f"With {self.classes_.size} classes, intervals are computed for one "
+                "class against all others. They are not valid after set_prevalence, "
+                "which changes the mixture of the other classes. Call "
+                "set_prevalence(None) first."
             )
         rows, offsets = rows_and_offsets(self, X, params)
         return tuple(self._map.interval_of_rows(self.estimators_, rows, offsets))

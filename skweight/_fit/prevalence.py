@@ -64,9 +64,8 @@ class SetPrevalence:
         emphasised = np.ptp(multiplier) > 1e-9 * multiplier.max()
         if self.calibrator_ is None and emphasised:
             raise ValueError(
-                "The probabilities are those of a weighted fit that was not "
-                "calibrated, so the prevalence cannot be changed. Set "
-                "calibration='auto'."
+                "set_prevalence needs calibrated probabilities, but this fit was "
+                "weighted and has no calibration. Set calibration='auto'."
             )
         shift, self.prevalence_ = prevalence_shift(
             prevalence, self.classes_, np.array(self.report_.population_share)

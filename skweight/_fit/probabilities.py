@@ -9,7 +9,8 @@ from skweight._utils.validation import check_number, did_you_mean, plain, say
 from skweight.calibration import PriorCalibrator
 from skweight.calibration._engine.numerics import log_scale
 
-# This value is far below any meaningful probability, and far above the smallest double.
+# Clipping to this value changes no meaningful probability. It is far above the smallest
+# double.
 _NO_CLIP = 1e-300
 
 
@@ -19,7 +20,7 @@ def needs_held_out_scores(calibrator):
 
 
 def learns_from_held_out_rows(calibrator, decision, conformal):
-    """Return whether any part learns from rows that no model was fitted on."""
+    """Return whether calibrator, decision or prediction sets use held-out rows."""
     return (
         needs_held_out_scores(calibrator)
         or getattr(decision, "needs_held_out_rows", False)
@@ -101,11 +102,11 @@ class ProbabilityMap:
 
 
 def prevalence_shift(prevalence, classes, population_share):
-    """Return the inversion that adapts probabilities to other class frequencies.
+    """Return a calibrator that adapts probabilities to other class frequencies.
 
-    Class weights are inverted: relative to the target, a class counts
-    ``population_share / prevalence`` times as much as it should. The frequencies by
-    class are returned, too.
+    The calibrator inverts class weights. Relative to the new frequencies, a class has
+    ``population_share / prevalence`` times its correct mass, and this factor is
+    inverted. The frequencies by class are returned, too.
     """
     target = complete_prevalence(prevalence, classes, population_share)
     shift = PriorCalibrator().fit(
@@ -117,7 +118,7 @@ def prevalence_shift(prevalence, classes, population_share):
 def complete_prevalence(prevalence, classes, population_share):
     """Return class frequencies in the order of the classes, with sum one.
 
-    Classes that are not named share the rest in proportion to their population shares.
+    Classes without a key share the rest in proportion to their population shares.
     """
     if hasattr(prevalence, "target_prior_"):
         prevalence._warn_of_error()

@@ -32,7 +32,7 @@ def report_on(
     conformal=None,
     balancing=None,
 ):
-    """Return the report of a classifier's fit; `warned` holds its warnings.
+    """Return the report of a classifier's fit; `warned` contains its warnings.
 
     `balancing` is the result of `balances_itself` for the estimator, if it is known.
     """
@@ -108,7 +108,7 @@ def _early_stopping(request, fitted):
 
 
 def report_on_regression(request, weighed, fitted, tails, warned=(), intervals=None):
-    """Return the report of a regressor's fit; `warned` holds its warnings."""
+    """Return the report of a regressor's fit; `warned` contains its warnings."""
     return RegressionReport(
         **weighed.figures,
         weighting=describe_weighting(weighed.weighting),
@@ -136,7 +136,7 @@ def keep(
 ):
     """Set all attributes that the fit of a classifier has learned, all at once.
 
-    `report` is the report; in a stream, it is the function that makes the report.
+    `report` is the report. After `partial_fit`, it is a function that makes the report.
     """
     population = request.weights.population
     return set_learned(
@@ -155,7 +155,8 @@ def keep(
         _offsets=sorted(offsets_of(request.arguments["estimator"], [], 0)),
         _decides_by_rows=decided.looks_at_rows,
         _inner_multiplier=fitted.multipliers.inner,
-        # Sum of the weights as passed; a stream continues from it.
+        # Sum of `sample_weight` before any division; `partial_fit` continues from this
+        # sum.
         _mass=_total(len(request.y), population),
         _stream=stream,
         _conformal=conformal,
@@ -164,7 +165,7 @@ def keep(
 
 
 def _total(n_samples, weights):
-    """Return the sum of the weights as passed, at most the largest float."""
+    """Return the sum of `sample_weight`, but at most the largest float."""
     if weights is None:
         return float(n_samples)
     largest = np.finfo(np.float64).max / n_samples

@@ -1,8 +1,8 @@
 """Weights for rows that arrive in chunks.
 
 A strategy normally learns from all rows at once. Here it uses decaying sums: class
-masses, and the mean of the raw weights. The sums already contain the chunk that they
-weigh. A stream of one chunk therefore gives the weights of a fit.
+masses, and the mean of the raw weights. The sums already include the chunk whose
+weights are computed from them. So a stream of one chunk has the same weights as a fit.
 """
 
 from copy import copy
@@ -25,7 +25,7 @@ from skweight.weighting._class_level import ClassLevelWeighting
 
 
 class Fade:
-    """The decay, at the end of a chunk, of each of its rows and of all earlier rows."""
+    """Decay factors at the end of a chunk, for each of its rows and earlier rows."""
 
     def __init__(self, codes, n_classes, half_life):
         self.before, self.within, self.codes = 1.0, None, codes
@@ -37,7 +37,7 @@ class Fade:
             self.of_ones = np.bincount(codes, self.within, n_classes)
 
     def by_class(self, sums, values):
-        """Return sums per class, with the sums of a chunk added; None means ones."""
+        """Return sums per class after adding a chunk; weights of None are ones."""
         if values is None:
             return self.before * sums + self.of_ones
         values = multiply(values, self.within)
@@ -114,7 +114,7 @@ class Stream:
         self.given = self.counted = self.population = zeros
         self.training = self.squares = self.full = zeros
         self.largest = 0.0
-        # The parameters by which the learner balances, and whether it takes weights.
+        # Parameters by which the learner balances classes; whether it accepts weights.
         self.balancing, self._takes_weights = balancing, None
 
     def copy(self):
@@ -134,7 +134,8 @@ class Stream:
             self.given = fade.by_class(self.given, sample_weight)
             self.counted = fade.by_class(self.counted, sample_weight > 0)
             unit = self.given.sum() / self.counted.sum()
-        # Sums use weights as passed: the mean weight is only known at the end.
+        # Sums use weights as they were passed, because the mean weight is not known
+        # before the end of the stream.
         weights = dict.fromkeys(ROLES)
         weights["population"] = sample_weight
         for factor in sorted(
@@ -154,8 +155,8 @@ class Stream:
     def _warmed_up(self, population, emphasis, fade):
         """Return the emphasis at the present point of the warm-up.
 
-        The mean is one, as for the full emphasis. Small deviations come from rows that
-        were weighed when fewer rows of their class were known.
+        The mean is one, as for the full emphasis. Small deviations come from earlier
+        rows: their weights were computed when fewer rows of their class were known.
         """
         if self.streaming.warmup is None or emphasis is None:
             return emphasis
@@ -172,7 +173,7 @@ class Stream:
         return emphasis**strength * (of_class @ share) ** strength / mean
 
     def takes_weights(self, model):
-        """Return whether the learner takes weights. This is looked up only once."""
+        """Return whether the learner accepts weights. The result is cached."""
         if self._takes_weights is None:
             self._takes_weights = learns_with_weights(model)
         return self._takes_weights
@@ -184,7 +185,8 @@ class Stream:
     def draw(self, weights, model, unsupported):
         """Return which rows of a chunk to learn from, and their weights.
 
-        None as rows means every row once; None as weights means no weights.
+        If the rows are None, every row is used once. If the weights are None, there are
+        no weights.
         """
         drawn = DRAWN_SHARE[self.streaming.mode]
         if unsupported == "resample" and not self.takes_weights(model):
@@ -214,7 +216,7 @@ class Stream:
         }
 
     def figures_of_report(self):
-        """Return the other statistics of a report, which is seldom read."""
+        """Return the statistics that only the report of a chunk needs."""
         training = self.training
         effective = np.divide(
             training**2, self.squares, out=np.zeros_like(training), where=training > 0
@@ -245,10 +247,9 @@ class Stream:
         )
 
     def resume(self, report, weighting, mass, inner_multiplier):
-        """Start from the report, the strategy and the sum of weights of a fit.
+        """Continue a fit, from its report, its strategy and its sum of weights.
 
-        The factors that the estimator applies itself are in the report, not in the
-        sums.
+        The report includes factors that the estimator applies itself; the sums do not.
         """
         self.deliveries = report.deliveries
         self.n_rows, self.n_left_out = report.n_rows, report.n_left_out
@@ -270,7 +271,8 @@ class Stream:
         for position, factor in enumerate(self.factors):
             before = factor.weighting.role == "population"
             factor.masses = self.counted if before else self.population
-            # If a strategy is new since the fit, only the row counts are known.
+            # If a strategy was not in the fit, only the numbers of rows are known for
+            # it.
             of_fit = fitted[position] if position < len(fitted) else None
             is_same = type(of_fit) is type(factor.weighting)
             factor.raw = (of_fit.scale_ if is_same else 1.0) * factor.masses

@@ -1,9 +1,9 @@
-"""The first half of the data flow: from rows and weights to a fitted estimator.
+"""Fit an estimator with weights: the steps from rows and weights to a fitted model.
 
-The steps are: weigh the rows by role, stabilize, resample, set the mean to one,
-deliver. One object applies them to the whole training set and to the training rows of
-every fold. A fold model thus differs from the final model only by its rows. Only the
-strategy and the resampler may need class labels.
+The steps are: compute the weights of each role, stabilize them, resample, set the mean
+weight to one, and fit with the weights. One object applies them to the whole training
+set and to the training rows of every fold. A fold model thus differs from the final
+model only by its rows. Only the strategy and the resampler may need class labels.
 """
 
 from typing import NamedTuple
@@ -40,9 +40,9 @@ from skweight.weighting._class_level import join_levels, split_by_level
 class Rows(NamedTuple):
     """The data that an estimator is fitted on.
 
-    None as weights means weights of one. If some rows are held out for early stopping,
-    ``kept`` holds the positions of the training rows before any resampling. None means
-    all rows.
+    If weights are None, they are ones. If some rows are held out for early stopping,
+    ``kept`` has the positions of the other rows before any resampling; otherwise it is
+    None.
     """
 
     X: object
@@ -64,7 +64,8 @@ class Training:
 
     With a resampler, row weights are learned before resampling, and are resampled with
     the rows. Emphasis that depends on the class alone is learned after resampling, on
-    the rows that the estimator will see. Emphasis is stabilized when it is complete.
+    the rows that the estimator will see. Emphasis is stabilized after all of its
+    factors are known.
 
     Parameters
     ----------
@@ -130,8 +131,8 @@ class Training:
     def weigh(self, X, y, passed, metadata):
         """Learn the weights of the rows, separated by role, and stabilize them.
 
-        X still has the columns that only the strategy may see. `given` holds the
-        weights of the caller, by role.
+        X still has the columns that only the strategy may see. `given` are the weights
+        of the caller, by role.
         """
         sample_weight = self._check_sample_weight(passed.population, X)
         learned = RoleWeights(None, None)
@@ -147,7 +148,7 @@ class Training:
         return self
 
     def of(self, rows, n_samples):
-        """Return the training of some of the rows, with their present weights."""
+        """Return the same training for some of the rows, with their present weights."""
         self._prepared = None  # any fit on all rows is already done
         part = Training(
             self.estimator,
@@ -174,14 +175,14 @@ class Training:
 
     @property
     def delivered(self):
-        """Weights that a fit on all original rows receives; None stands for ones."""
+        """Weights of a fit on all original rows; None means ones."""
         return self._mean_one(self.weights, self.by_role.population)
 
     def prepare(self, X, y):
         """Return the rows that an estimator will see; the next `fit` uses them.
 
-        Validation rows are separated here. The other rows are resampled, and then
-        weighed by the new class frequencies.
+        Validation rows are separated here. The other rows are resampled. Then class
+        weights are computed from the new class frequencies.
         """
         rows, validation = Rows(X, y, *self.by_role, self.fit_params), None
         if self.validation is not None:
@@ -211,17 +212,17 @@ class Training:
 
     @staticmethod
     def _weigh_as_drawn(rows):
-        """Return rows with the class masses of the rows that will be drawn.
+        """Return rows whose emphasis is corrected for the rounding of the subsample.
 
-        The number of drawn rows is rounded, and the inversion needs the rounded
-        numbers.
+        The number of drawn rows of a class is rounded. The inversion of class weights
+        needs the class masses of the rounded numbers.
         """
         codes = encode_labels(np.asarray(rows.y))[1]
         factor = whole_rows(rows.weights, codes)
         return rows._replace(emphasis=multiply(rows.emphasis, factor[codes]))
 
     def fit(self, X, y):
-        """Return an estimator fitted on weighed rows, and the deliveries."""
+        """Return an estimator fitted on rows with weights, and the deliveries."""
         rows = self._prepared or self.prepare(X, y)
         self._prepared = None  # frees a second copy of the rows
         return deliver(
@@ -257,7 +258,7 @@ class Training:
         return model, [Delivery(name_of(model), LEARNER, "subsample")], drawn
 
     def _weigh_classes(self, X, y, population, emphasis):
-        """Return emphasis times class emphasis, with mean one over the population."""
+        """Return emphasis times class weights, with mean one over the population."""
         by_class = clone(self.by_class)
         emphasis = multiply(emphasis, by_class.fit_weigh(X, y, population))
         mean = float(np.average(emphasis, weights=population))
@@ -284,7 +285,7 @@ class Training:
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))
 
     def _stabilize_once(self):
-        """Clone the strategy without its default stabilizer; warn of another one."""
+        """Clone the strategy without its default stabilizer; warn if it has its own."""
         self.weighting_ = None if self.by_row is None else clone(self.by_row)
         if self.stabilizer is None:
             return
@@ -298,10 +299,10 @@ class Training:
                     twice.append(strategy)
         if twice:
             warn(
-                f"Weights are stabilized twice: {len(twice)} of the strategies have a "
-                f"stabilizer of their own ({', '.join(map(repr, twice))}), and the "
-                "product is stabilized again. Set one of the two to None, unless you "
-                "mean both.",
+                f"Weights are stabilized twice: {len(twice)} of the strategies have "
+                f"their own stabilizer ({', '.join(map(repr, twice))}), and the "
+                "product of all weights is stabilized again by stabilizer=. Unless "
+                "this is intended, set one of the two to None.",
                 DoubleCountingWarning,
             )
 

@@ -37,7 +37,7 @@ class ValidationRows:
     X, y : array-like
         Rows as input of the transformers, and labels as input of the learner.
     weight : ndarray of shape (n_rows,) or None
-        Population weights; None stands for ones.
+        Population weights; None means ones.
     offsets : dict
         Offsets that are added to the scores of these rows, by argument name.
     pipelines : list of Pipeline
@@ -55,7 +55,7 @@ class ValidationRows:
     y_train: object = None
 
     def of(self, rows):
-        """Return the validation rows for fits on some training rows: always these."""
+        """Return the validation rows for fits on some training rows: always all."""
         return self
 
     def apart(self, rows, random_state):
@@ -67,16 +67,16 @@ class ValidationRows:
         return replace(self, y=positions_of(self.y, labels, owner="validation"))
 
     def inside(self, estimator):
-        """Return the rows with the steps that precede the learner in this estimator.
+        """Return these rows, with the steps of this estimator that precede the learner.
 
-        The steps are looked up just before the estimator is fitted. The fit then fits
-        them, too.
+        This is called just before the estimator is fitted. Its fit then fits the steps,
+        so that they can transform these rows.
         """
         return replace(self, pipelines=pipelines_of(estimator)[0])
 
     @contextmanager
     def given_to(self, learner, arguments, X, y):
-        """Set the learner to monitor these rows; yield further arguments of its fit.
+        """Make the learner monitor these rows; yield the arguments of fit that do this.
 
         The required parameters are set only within this block.
         """
@@ -107,7 +107,7 @@ class Cut:
     fraction : float
         Share of the rows, in (0, 1).
     stratify : bool
-        Whether y holds classes. The share is then taken from each class.
+        Whether y contains classes. The share is then taken from each class.
     groups : ndarray of shape (n_samples,) or None
         Rows of one group stay together. None: there are no groups.
     """
@@ -155,7 +155,7 @@ class Cut:
         return rows, validation
 
     def _choose(self, y, counted, random_state):
-        """Return positions of validation rows among rows of positive weight."""
+        """Return positions of validation rows, drawn from rows with positive weight."""
         codes = np.zeros(counted.size, dtype=np.intp)
         classes = None
         if self.stratify:
@@ -174,16 +174,18 @@ class Cut:
                 return watched
         if classes is None:
             raise ValueError(
-                f"validation_fraction={self.fraction!r} leaves no row to train on or "
-                f"to watch, of {counted.size}. Set validation_fraction=None."
+                f"validation_fraction={self.fraction!r} needs at least one row for "
+                f"training and one for validation; got {counted.size} rows with "
+                "positive weight. Set validation_fraction=None."
             )
         rare = classes[np.argmin(counts)]
         raise ValueError(
-            f"validation_fraction={self.fraction!r} must leave rows of every class on "
-            f"both sides of the cut, and the rarest, {say([rare])[1:-1]}, has "
-            f"{counts.min()} of the {counted.size} rows of this fit"
+            f"validation_fraction={self.fraction!r} needs rows of every class both for "
+            f"training and for validation, but the rarest class, {say([rare])[1:-1]}, "
+            f"has {counts.min()} of the {counted.size} rows of this fit"
             + ("." if self.groups is None else ", in whole groups.")
-            + " Collect more rows of it, use fewer folds, or pass validation=(X, y)."
+            + " Collect more rows of this class, use fewer folds, or pass "
+            "validation=(X, y)."
         )
 
 
@@ -199,7 +201,7 @@ def pipelines_of(estimator):
 def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidden, X):
     """Return the validation rows that the fits of a wrapper will use, or None.
 
-    Everything that can be refused before any fit is refused here.
+    All errors that are possible before any fit are raised here.
 
     Parameters
     ----------
@@ -227,7 +229,7 @@ def resolve_validation(fraction, passed, estimator, arguments, classes, *, hidde
     if fraction is not None and passed is not None:
         raise ValueError(
             f"validation_fraction={fraction!r} cuts validation rows from the training "
-            "rows, and fit was given some by validation=. Use one of the two."
+            "rows, but fit also got validation=. Use one of the two."
         )
     check_can_stop(estimator, arguments["estimator"])
     if passed is not None:
@@ -243,15 +245,16 @@ def check_can_stop(estimator, fit_params):
     """Raise unless the learner takes validation rows and has a patience."""
     if isinstance(estimator, FrozenEstimator):
         raise ValueError(
-            "validation rows have no use here: a FrozenEstimator is not fitted."
+            "validation rows are not used, because a FrozenEstimator is not fitted. Do "
+            "not pass them."
         )
     learner = pipelines_of(estimator)[1]
     name = type(learner).__name__
     if hasattr(learner, "_fit_with_roles") or is_composite(learner):
         raise ValueError(
-            f"validation rows cannot reach what learns inside {name}, which fits it "
-            "on rows of its own choice. Put the WeightedClassifier inside the "
-            f"{name}, around the learner, instead of around it."
+            f"validation rows cannot be passed to the learner inside {name}, which "
+            "itself chooses the rows of each fit. Put the WeightedClassifier around "
+            f"the learner, inside the {name}."
         )
     family = family_of(learner)
     if family is None:
@@ -259,16 +262,16 @@ def check_can_stop(estimator, fit_params):
     clashing = sorted(name for name in fit_params if base_name(name) in family.names)
     if clashing:
         raise ValueError(
-            f"fit was given {say(clashing)}, by which {name} takes validation rows of "
-            "its own, besides those of validation= or validation_fraction=. Use one of "
+            f"fit got {say(clashing)}, which passes validation rows directly to "
+            f"{name}, in addition to validation= or validation_fraction=. Use one of "
             "the two."
         )
     by_name = {base_name(name): value for name, value in fit_params.items()}
     if not family.is_patient(learner.get_params(deep=False), by_name):
         raise ValueError(
-            f"validation rows tell {name} when to stop, and it does not say how long "
-            f"to wait for a better round. Set its patience: {name}("
-            f"{family.patience}), or leave validation rows out."
+            f"{name} got validation rows for early stopping, but it has no patience: "
+            "the number of rounds to wait for a better one. Set "
+            f"{name}({family.patience}), or do not use validation rows."
         )
 
 
@@ -283,8 +286,8 @@ def _check_given(passed, fit_params, classes, hidden, X_train):
     offsets = sorted(name for name in fit_params if base_name(name) in OFFSETS)
     if offsets:
         raise ValueError(
-            f"fit was given {say(offsets)}, an offset of every row, and validation= "
-            "has none for its rows. Use validation_fraction=, which cuts both."
+            f"fit got {say(offsets)}, an offset for each row, but validation= has no "
+            "offsets. Use validation_fraction= instead: it cuts rows and offsets."
         )
     X, y, weight = passed if len(passed) == 3 else (*passed, None)
     if n_rows(X) != n_rows(y):
@@ -301,8 +304,8 @@ def _check_given(passed, fit_params, classes, hidden, X_train):
         present = mass > 0
         if not present.all():
             raise ValueError(
-                f"validation has no row of class {say(classes[~present])}, so that "
-                "what is watched would say nothing of it. Pass rows of every class."
+                f"validation has no row of class {say(classes[~present])}, so the "
+                "monitored loss would ignore this class. Pass rows of every class."
             )
     width = np.shape(X_train)[-1] if hidden else None
     return ValidationRows(drop_columns(X, hidden, width=width), y, weight)

@@ -1,4 +1,4 @@
-"""How early-stopping learners take validation rows: one class for each family.
+"""How to pass validation rows to early-stopping learners, by family of learners.
 
 All differences between the libraries are here: the argument names of validation rows
 and their weights, the parameter for the patience, the default metric, and the number of
@@ -20,8 +20,8 @@ from skweight.metrics import RefinedLogLoss
 # Name of this metric in a report.
 REFINED = "RefinedLogLoss"
 _NAME_OF_WATCH = "refined_log_loss"
-# Two warnings of CatBoost that a metric in Python is slow: numba is missing, or the
-# metric is a method.
+# Texts of two warnings of CatBoost, which are suppressed. They say that a metric in
+# Python is slow.
 _SLOW_METRIC = "Failed to import numba|Can't optimze method"
 
 
@@ -79,7 +79,7 @@ class Family:
 
 
 class XGBoost(Family):
-    """``eval_set`` is a list of pairs; the metric is a parameter."""
+    """XGBoost takes ``eval_set``, a list of pairs; the metric is a parameter."""
 
     patience = "early_stopping_rounds=50"
     weights = frozenset({"sample_weight_eval_set"})
@@ -124,7 +124,7 @@ _METRIC_OF_LIGHTGBM = ("metric", "metrics", "metric_types")
 class LightGBM(Family):
     """``eval_X`` and ``eval_y``, or ``eval_set`` before version 4.7.
 
-    LightGBM stops when any metric no longer falls, so its own metric is switched off.
+    LightGBM stops as soon as one metric no longer falls, so its default metric is off.
     """
 
     patience = "early_stopping_round=50"
@@ -163,7 +163,7 @@ class LightGBM(Family):
 
 
 class CatBoost(Family):
-    """Rows with weights need a ``Pool``; the ``Pool`` must know the text columns."""
+    """CatBoost takes rows with weights as a ``Pool`` that knows the text columns."""
 
     patience = "early_stopping_rounds=50"
     names = frozenset({"eval_set"})
@@ -234,7 +234,7 @@ _DEFAULT_MONITOR = "valid_loss"
 
 
 class Skorch(Family):
-    """A predefined split; the metric is a callback that runs before early stopping."""
+    """skorch takes a predefined split; a callback computes the metric."""
 
     patience = "callbacks=[EarlyStopping(patience=20)]"
 
@@ -328,20 +328,20 @@ _BY_PACKAGE = {
     "scikeras": Keras(),
 }
 _HIST = HistGradientBoosting()
-# By name, as in other modules: importing scikit-learn's ensembles takes time.
+# Classes are compared by name, because importing scikit-learn's ensembles takes time.
 _HISTS = {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"}
-# Learners that hold out rows themselves and accept no validation rows: the parameter
-# that holds rows out, and the value that switches this off.
+# Learners that hold out rows themselves and accept no validation rows. For each, the
+# parameter that turns this on, and the value that turns it off.
 _BY_THEMSELVES = {
     "BaseGradientBoosting": ("n_iter_no_change", None),
     "BaseMultilayerPerceptron": ("early_stopping", False),
     "BaseSGD": ("early_stopping", False),
 }
-# Rows above which histogram gradient boosting stops early by default.
+# With more rows than this, histogram gradient boosting stops early by default.
 _MANY_ROWS = 10_000
 _INSTEAD = (
-    "Use XGBoost, LightGBM, CatBoost, HistGradientBoosting, skorch or scikeras; or "
-    "leave validation rows out."
+    "Use XGBoost, LightGBM, CatBoost, HistGradientBoosting, skorch or scikeras, or do "
+    "not use validation rows."
 )
 
 
@@ -356,7 +356,8 @@ def family_of(learner):
 def own_rows_off(learner, n_rows):
     """Return the setting that stops a learner from holding out rows, or None.
 
-    Only rows that are used for early stopping matter. `n_rows` is the number of rows.
+    Rows that are held out for other purposes are ignored. `n_rows` is the number of
+    rows of the fit.
     """
     names, params = _names(learner), params_of(learner)
     if names & _HISTS:
@@ -376,7 +377,7 @@ def own_rows_off(learner, n_rows):
 
 
 def stops_by_accuracy(learner):
-    """Return whether a learner judges its own held-out rows by accuracy."""
+    """Return whether a learner stops early by the accuracy on its held-out rows."""
     return bool(_names(learner) & {"BaseMultilayerPerceptron", "BaseSGD"})
 
 
@@ -385,14 +386,14 @@ def no_validation_rows(learner):
     name = type(learner).__name__
     holds = [_BY_THEMSELVES[cls] for cls in _names(learner) & _BY_THEMSELVES.keys()]
     if _names(learner) & _HISTS:
-        why = "takes X_val and y_val only in newer versions of scikit-learn"
+        why = "accepts X_val and y_val only in newer versions of scikit-learn"
     elif holds:
-        why = f"holds out rows of its own by {holds[0][0]}, and takes none from outside"
+        why = f"holds out rows itself by {holds[0][0]}, and accepts no other rows"
     elif "keras" in packages_of(learner):
-        why = "of keras.wrappers takes none; KerasClassifier of scikeras does"
+        why = "of keras.wrappers does not accept them; KerasClassifier of scikeras does"
     else:
-        why = "does not stop early by rows from outside"
-    return ValueError(f"validation rows have no use here: {name} {why}. {_INSTEAD}")
+        why = "does not stop early by validation rows"
+    return ValueError(f"validation rows cannot be used: {name} {why}. {_INSTEAD}")
 
 
 def refined_loss(learner):
@@ -402,7 +403,7 @@ def refined_loss(learner):
 
 
 def _said(params, *names):
-    """Return the first name that has a value, with this value, or None."""
+    """Return ``name=value`` of the first name that has a value, or None."""
     said = [f"{name}={params[name]!r}" for name in names if params.get(name)]
     return said[0] if said else None
 

@@ -1,4 +1,4 @@
-"""The second step of a fit: how much every row counts, separated by role."""
+"""The second step of a fit: compute the weights of all rows, by role."""
 
 from typing import NamedTuple
 
@@ -38,14 +38,14 @@ class Weighed(NamedTuple):
         The fitted strategy.
     population : ndarray of shape (n_samples,) or None
         Population weights: how many rows of the population each row stands for; None
-        stands for ones.
+        means ones.
     emphasis : ndarray of shape (n_samples,) or None
         The factor by which the fit multiplies the population weights. This factor
         includes resampling, as a factor for each class.
     raw : RoleWeights or None
         Weights before the stabilizer; None after the checks have used them.
     is_weighted : bool
-        Whether the learner receives any emphasis by weights.
+        Whether the learner gets weights that contain emphasis.
     figures : dict
         Report arguments that follow from the weights: numbers of rows, shares in [0,
         1], effective rows.
@@ -70,7 +70,7 @@ class Weighed(NamedTuple):
 
 
 def weigh(request):
-    """Learn how much every row counts, and resample if a resampler is set."""
+    """Compute the weights of all rows, and resample if a resampler is set."""
     params, hidden = request.params, request.hidden
     looks = getattr(request.weighting, "needs_fits", False)
     X = drop_columns(request.X, hidden)
@@ -131,8 +131,8 @@ def _figures(request, training, X):
     codes, n_classes = request.codes, request.classes.size
     of_all, trained = {}, None
     if prepared.kept is not None:
-        # The classes are read from all rows. The statistics of each class are read from
-        # the training rows.
+        # Validation rows were cut. The numbers of rows of each class describe all rows;
+        # other statistics describe the rows that are left for training.
         figures = weight_figures(codes, n_classes, population, population)
         of_all = {name: figures[name] for name in _OF_ALL_ROWS}
         codes = codes[prepared.kept]
@@ -150,7 +150,7 @@ def _figures(request, training, X):
 
 
 def _of_subsample(classes, training, seen):
-    """Return the statistics of the remaining rows if every row counts once or never."""
+    """Return the statistics of a subsample, in which every row has weight one."""
     sizes = np.zeros(classes.size, dtype=np.intp)
     present = np.unique(positions_of(seen.y, classes, owner="The subsample"))
     sizes[present] = training.rows_drawn(seen)

@@ -1,4 +1,4 @@
-"""The common base of all estimators that wrap another one to give it weights.
+"""The base class of estimators that wrap another estimator to fit it with weights.
 
 The base handles parts given by a short name, the routing of metadata to the parts, the
 tags of the wrapped estimator, and columns that the wrapped estimator must not see.
@@ -28,13 +28,14 @@ from skweight.weighting._base import factors_of, fitted_factors_of
 
 
 class LearnedInFit:
-    """A placeholder, until a fit sets the attribute of this name on the instance.
+    """A placeholder of the attribute ``report_``, until a fit sets the attribute.
 
-    A stream sets a function instead, because most reports of a stream are never read.
+    `partial_fit` sets only a function that makes the report, because most reports of a
+    stream are never read.
     """
 
     def __get__(self, instance, owner):
-        """Make the report of a chunk, or raise an error if no fit has been made."""
+        """Make the report of a chunk; raise an error if there was no fit."""
         if instance is None:
             return self
         learned = vars(instance)
@@ -43,13 +44,13 @@ class LearnedInFit:
             learned.pop("_make_report", None)
             return learned["report_"]
         raise NotFittedError(
-            f"This {owner.__name__} instance is not fitted yet, and a report is about "
-            "a fit. Call fit(X, y) first."
+            f"This {owner.__name__} instance is not fitted yet, so it has no report. "
+            "Call fit(X, y) first."
         )
 
 
 class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
-    """Base class of wrappers with the parameters estimator, weighting and stabilizer.
+    """Base class of wrappers; parameters are estimator, weighting and stabilizer.
 
     A subclass implements ``_default_estimator``. The list ``_resolvers`` contains the
     parameters that may be given by a short name.
@@ -77,8 +78,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
         self : object
             The wrapper.
         """
-        # "balanced" and None stand for objects with parameters. A search can tune these
-        # parameters through the short name.
+        # A short name such as "balanced" stands for an object with parameters. A search
+        # can tune these parameters, too.
         for name, resolve in self._resolvers:
             nested = [key for key in params if key.startswith(f"{name}__")]
             if nested:
@@ -86,7 +87,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
                 if params[name] is None:
                     raise ValueError(
                         f"Invalid parameter {nested[0]!r}: {name}=None has no "
-                        "parameters. In a search over both, use a list of grids."
+                        "parameters. To search over None and other values, pass a list "
+                        "of grids."
                     )
         if self.estimator is None and any(
             key.startswith("estimator__") for key in params
@@ -120,7 +122,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
             and computes the weights of its estimator.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        # Weights are computed, not passed, so they need no request.
+        # The wrapper computes the weights of its parts, so they need no request.
         weighting = get_routing_for_object(resolve_weighting(self.weighting))
         if hasattr(weighting, "fit"):
             weighting.fit.add_request(param="sample_weight", alias=False)
@@ -176,7 +178,7 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
         return getattr(self, "estimators_", None) or [self.estimator_]
 
     def _resolved(self, name):
-        """Return the part that a parameter stands for, or the parameter as text."""
+        """Return the object that a parameter stands for, or the parameter as text."""
         value = getattr(self, name)
         try:
             part = dict(self._resolvers)[name](value)
@@ -199,8 +201,8 @@ class WeightedWrapper(ShownByParts, Documented, MetaEstimatorMixin, ReadOnce):
                 )
                 hint = f"; that of its last step is {where}[-1].{name}"
             raise AttributeError(
-                f"{type(self).__name__} has {name} where its fitted models have it, "
-                f"and {type(models[0]).__name__} has none{hint}."
+                f"{type(self).__name__} has {name} only if its fitted models have this "
+                f"attribute, but {type(models[0]).__name__} does not{hint}."
             )
         values = [getattr(model, name) for model in models]
         if len({np.shape(value) for value in values}) > 1:
@@ -246,7 +248,7 @@ def check_fitted(wrapper, attribute):
 
 
 def set_learned(wrapper, model, weighed, hidden, **learned):
-    """Set all attributes that a fit has learned, all at once at its very end.
+    """Set all attributes that a fit has learned, together at the end of the fit.
 
     Until then, the attributes of the previous fit stay, so a failed fit changes
     nothing. Meanwhile the models of both fits are in memory. Attributes of the fitted

@@ -45,9 +45,10 @@ def cross_fit(
     """Fit once for every split; return outputs on held-out rows, and the models.
 
     For a split without held-out rows, only the model is needed. ``method`` is the name
-    of the output method, or a function that returns the name for a fitted model. Models
-    are a list of pairs of a fitted estimator and its deliveries, for the first
-    ``n_kept`` splits. ``progress`` reports each fit, if it is not None.
+    of the output method, or a function that returns the name for a fitted model. The
+    models are a list of pairs, for the first ``n_kept`` splits: a fitted estimator, and
+    its deliveries (how its weights were passed). ``progress`` reports each fit, if it
+    is not None.
     """
     (X,) = indexable(X)  # some sparse formats cannot be indexed by rows
     n_samples = n_rows(X)

@@ -1,9 +1,9 @@
-"""One fit on a part of the rows; the rows left out calibrate the model.
+"""Fit a model once on a subsample, and calibrate it on the rows left out.
 
-A subsample leaves out rows of frequent classes, and no row of the class with the
-largest weights. So some rows of every class are held out first, as in a hold-out. The
-rows that the draw leaves out are added. All held-out rows are weighted to represent the
-population.
+A subsample leaves out many rows of some classes, but no row of the class with the
+largest weights. So some rows of every class are held out before the draw, as in a
+hold-out. The rows that the draw leaves out are added. All held-out rows are weighted to
+represent the population.
 """
 
 import numpy as np
@@ -16,14 +16,14 @@ from skweight._utils.validation import encode_labels
 
 
 def check_leaves_out(estimator):
-    """Raise if it is unknown on which rows the estimator was not fitted."""
+    """Raise if the rows that the estimator is fitted on will not be known."""
     if learner_of(estimator) is estimator:
         return
     raise ValueError(
-        "cv='oob' with unsupported='subsample' needs the learner by itself, not inside "
-        f"of {type(estimator).__name__}, which sees rows that the learner is not "
-        "given. Use cv='auto'; or put transformers into a pipeline around "
-        "WeightedClassifier."
+        "cv='oob' with unsupported='subsample' needs an estimator that fits one "
+        f"learner and nothing else; got a {type(estimator).__name__}, whose other "
+        "parts see rows that the learner does not get. Use cv='auto', or put "
+        "transformers into a pipeline around WeightedClassifier."
     )
 
 
@@ -83,8 +83,8 @@ def fit_and_leave_out(training, X, y, pair, method, classes, seed):
     name = method(model)
     outputs = outputs_of(model, _safe_indexing(X, rows), name, classes)
     source = (
-        f"one fit on {drawn.size:,} rows, {rows.size - test.size:,} that it left out "
-        "among them"
+        f"one fit on {drawn.size:,} rows, whose draw left out "
+        f"{rows.size - test.size:,} of them"
     )
     factor = 1 / held
     mass = of_class(slice(None), population)

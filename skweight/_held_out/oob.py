@@ -7,8 +7,8 @@ import numpy as np
 from skweight._utils.families import is_forest
 from skweight._utils.validation import encode_labels, plain
 
-# Limit of the out-of-bag trees per row: the class with the fewest must have this share
-# of the class with the most.
+# Every class has a mean number of out-of-bag trees per row. The smallest of these
+# numbers must be at least this share of the largest.
 _FEWEST_SHARE = 0.5
 
 
@@ -42,7 +42,8 @@ def out_of_bag(training, X, y):
     _check_forest(forest)
     forest.set_params(oob_score=True)
     with warnings.catch_warnings():
-        # "Some inputs do not have OOB scores": these rows are left out below.
+        # scikit-learn warns that "Some inputs do not have OOB scores". These rows are
+        # left out below.
         warnings.simplefilter("ignore", UserWarning)
         with np.errstate(invalid="ignore", divide="ignore"):
             model, deliveries = training.fit(X, y)
@@ -63,13 +64,13 @@ def _check_forest(forest):
     if not is_forest(forest) or hasattr(forest, "sampling_strategy"):
         raise ValueError(
             "cv='oob' needs a RandomForestClassifier, ExtraTreesClassifier or "
-            f"BaggingClassifier, not inside anything else; got {name}. Use cv='auto'; "
-            "put transformers into a pipeline around WeightedClassifier."
+            f"BaggingClassifier that is not inside another estimator; got {name}. Use "
+            "cv='auto', or put transformers into a pipeline around WeightedClassifier."
         )
     if not forest.get_params()["bootstrap"]:
         raise ValueError(
-            f"cv='oob' needs rows that a tree did not draw, and {name} draws all of "
-            "them. Set bootstrap=True, or cv='auto'."
+            f"cv='oob' needs rows that a tree did not draw, but every tree of {name} "
+            "gets all rows. Set bootstrap=True, or cv='auto'."
         )
 
 
@@ -83,9 +84,9 @@ def _check_votes(n_out, counted, y, n_trees):
     label = plain(labels[mass > 0][np.argmin(mean)])
     raise ValueError(
         f"cv='oob' cannot calibrate: a row of class {label!r} is left out by "
-        f"{mean.min():.1%} of the trees, one of another class by {mean.max():.1%}. "
-        "It draws rows by their weights, as BaggingClassifier does from scikit-learn "
-        "1.8 on and forests do from 1.9 on, so heavy rows have no votes of trees that "
-        "have not seen them. Use cv='auto'; or balance inside every tree, by "
-        "class_weight='balanced_subsample' and weighting=None."
+        f"{mean.min():.1%} of the trees, a row of another class by {mean.max():.1%}. "
+        "The ensemble draws rows by their weights (BaggingClassifier from scikit-learn "
+        "1.8 on, forests from 1.9 on). Rows with large weights are in almost every "
+        "draw, so they have too few out-of-bag votes. Use cv='auto', or balance inside "
+        "every tree with class_weight='balanced_subsample' and weighting=None."
     )

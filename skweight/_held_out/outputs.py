@@ -1,4 +1,4 @@
-"""Outputs of a fitted estimator: the method, the order of columns, and the scale.
+"""Read the outputs of a fitted estimator, with columns and scale as needed.
 
 The order of the columns follows the estimator's own ``classes_``.
 """
@@ -60,9 +60,10 @@ def output_method(estimator, *, probabilities):
 def no_probabilities(estimator):
     """Return a sentence that says why predict_proba returns no probabilities."""
     return (
-        f"{type(learner_of(estimator)).__name__} with a callable objective returns raw "
-        "scores as predict_proba, and no probabilities. Set calibration='sigmoid' or "
-        "'auto', which make probabilities of scores, or an objective that is a name."
+        "With a callable objective, predict_proba of "
+        f"{type(learner_of(estimator)).__name__} returns raw scores instead of "
+        "probabilities. Set calibration='sigmoid' or 'auto', which turn scores into "
+        "probabilities, or pass the name of an objective."
     )
 
 
@@ -107,7 +108,7 @@ def align_columns(outputs, known, classes, method):
     if known.size == classes.size == 2 and outputs.ndim == 1:
         return outputs if columns[0] == 0 else -outputs
     if outputs.ndim == 1:
-        # The margin is between two of several classes, or belongs to a single class.
+        # One column is enough for two of several classes, and for a single class.
         outputs = np.column_stack([-outputs, outputs])[:, -known.size :]
     lowest = 0.0 if is_proba else outputs.min() - 1.0
     aligned = np.full((outputs.shape[0], classes.size), lowest)
@@ -153,14 +154,14 @@ def check_probabilities_are_ones(outputs, estimator):
     else:
         return
     raise ValueError(
-        f"{name} returns {said}, which are not probabilities. If they are scores, name "
-        "the method decision_function and set calibration='sigmoid', which makes "
-        "probabilities of them."
+        f"{name} returns {said}, which are not probabilities. If these values are "
+        "scores, rename the method to decision_function and set calibration='sigmoid', "
+        "which turns scores into probabilities."
     )
 
 
 def _check_columns(outputs, estimator, method, known):
-    """Raise if the columns of outputs cannot be those of the classes."""
+    """Raise if the columns of outputs do not belong to the classes."""
     n_columns = outputs.shape[1] if outputs.ndim == 2 else 1
     name = "predict_proba" if method == RAW_SCORES else method
     if n_columns == 1 and method == "predict_proba" and known.size > 1:
@@ -172,17 +173,17 @@ def _check_columns(outputs, estimator, method, known):
     fits = n_columns == known.size or (n_columns == 1 and known.size <= 2)
     if not fits or _compares_pairs(estimator, method, known):
         raise ValueError(
-            f"{name} of {type(estimator).__name__} returns {n_columns} columns that "
-            f"are not those of the {known.size} classes, and cannot be calibrated. For "
-            "an SVC set decision_function_shape='ovr'."
+            f"{name} of {type(estimator).__name__} returns {n_columns} columns that do "
+            f"not belong to the {known.size} classes, so they cannot be calibrated. "
+            "For an SVC, set decision_function_shape='ovr'."
         )
 
 
 def _compares_pairs(estimator, method, classes):
     """Return whether decision values are for pairs of classes.
 
-    Three classes have three pairs, so the number of columns is not enough to know. The
-    parameter of the estimator is read instead, also inside a composite.
+    Three classes have three pairs of classes, so the number of columns does not show
+    this. ``decision_function_shape`` is read instead, also inside a composite.
     """
     if method != "decision_function" or classes.size != 3:
         return False
@@ -196,9 +197,9 @@ def smallest_probability(outputs, method, weights=None):
     """Return where to clip probabilities before their logarithm is taken.
 
     In tree ensembles and neighbours, zeros mean "no vote", not "impossible". Zeros are
-    replaced by half of a small probability that the model does return. The smallest
-    returned probability is not used: it comes from a single row, and all zeros would
-    depend on it.
+    replaced by half of a small probability that the model does return. This is a low
+    quantile, not the smallest returned probability: the smallest one comes from a
+    single row, and would determine the value of all zeros.
     """
     if method != "predict_proba":
         return SMALLEST_CLIP

@@ -41,7 +41,7 @@ class WeightedModel(NamedTuple):
     labels: object = None
 
     def of(self, rows):
-        """Return the same way of fitting for a part of the rows."""
+        """Return this object for a part of the rows."""
         return self
 
     def fit(self, X, y, weights, population, fit_params=None):
@@ -84,8 +84,8 @@ class CrossFits:
         Further arguments of the `fit` of the model, including arguments with an entry
         for each row.
     normalize : bool, default=True
-        Whether models are fitted with weights of mean one. If False, the sum of the
-        weights is that of the population weights.
+        Whether models are fitted with weights of mean one. If False, the weights have
+        the sum of the population weights.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class CrossFits:
         return int(self.folds.max()) + 1
 
     def with_population(self, population):
-        """Return the same for other population weights of the rows of this view."""
+        """Return a copy of this view, with other population weights for its rows."""
         if population is None or (
             self.population is not None
             and np.array_equal(population, self.population[self.rows])
@@ -145,7 +145,7 @@ class CrossFits:
         return self._view(whole, population=whole)
 
     def with_estimator(self, estimator):
-        """Return the same for another estimator, over the same folds.
+        """Return a copy of this view, for another estimator on the same folds.
 
         The new estimator gets no further arguments of fit, because they were meant for
         the previous estimator.
@@ -162,7 +162,7 @@ class CrossFits:
         Parameters
         ----------
         folds : ndarray of shape (n_samples,)
-            Fold of every row of `X`, -1 for rows outside.
+            Fold of every row of `X`; -1 for rows that are not in the new view.
         """
         return self._view(folds, folds=folds, rows=np.flatnonzero(folds >= 0))
 
@@ -175,10 +175,10 @@ class CrossFits:
         """
         if self.n_folds < 3:
             raise ValueError(
-                "Weights for the model of a fold are learned from models that leave "
-                "out a second fold, which needs at least 3 folds; got "
-                f"{self.n_folds}. Set cv=3 or more; each class, and groups, must have "
-                "as many rows."
+                f"This weighting needs at least 3 folds; got {self.n_folds}. It is "
+                "learned from models that leave out two folds, so a third fold must be "
+                "left for training. Set cv=3 or more. Each class needs a row for every "
+                "fold, and groups must have as many values as there are folds."
             )
         view = self._view()
         view.left_out = fold
@@ -186,7 +186,7 @@ class CrossFits:
         return view
 
     def proba(self, emphasis=None):
-        """Return probabilities by models without the row and without the fold left out.
+        """Return probabilities by models without the row and without the view's fold.
 
         Parameters
         ----------
@@ -216,7 +216,7 @@ class CrossFits:
         return proba[self.rows]
 
     def _view(self, *changed, **changes):
-        """Return a view that shares models with all views that would fit the same."""
+        """Return a changed view; views that need the same models share them."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view.__dict__.update(changes)
@@ -225,7 +225,7 @@ class CrossFits:
         return view
 
     def _fit(self, keys, emphasis):
-        """Fit a model for each set of folds left out; return probabilities of these."""
+        """Fit a model for each set of left-out folds; return probabilities of these."""
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_without)(
                 self.model,
@@ -262,7 +262,7 @@ class CrossFits:
 
 
 def _name_of(content):
-    """Return a key for content; without pickling, the key is unique."""
+    """Return a key for equal contents; what cannot be pickled gets a unique key."""
     try:
         return joblib.hash(content)
     except (pickle.PicklingError, AttributeError, TypeError):
@@ -281,9 +281,9 @@ def _fit_without(model, X, y, classes, trained, out, fit_params):
     )
     if not hasattr(fitted, "predict_proba"):
         raise TypeError(
-            f"{type(fitted).__name__} has no predict_proba, and a strategy that looks "
-            "at a model needs probabilities. Give the strategy an estimator= of its "
-            "own that has them, such as LogisticRegression()."
+            f"{type(fitted).__name__} has no predict_proba, but the weighting needs "
+            "the probabilities of a model. Pass the weighting an estimator that has "
+            "predict_proba, such as estimator=LogisticRegression()."
         )
     offsets = offsets_of(fit_params, test, out.size)
     return outputs_of(
@@ -295,9 +295,9 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     """Return the fold of every row: by its content if this is safe, otherwise random.
 
     Folds by content keep copies of a row together. They do not depend on the order of
-    the rows, on repeated rows, or on rows of weight zero. They are not safe if rows
-    have only a few distinct contents, each with several labels: a model fitted on the
-    other contents knows nothing about the held-out content.
+    the rows, on repeated rows, or on rows of weight zero. They are not safe if there
+    are only a few distinct rows, each with several labels: a model fitted on some
+    distinct rows knows nothing about the others.
 
     Parameters
     ----------
@@ -338,9 +338,9 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
     rarest = int(np.bincount(y[counts])[np.unique(y[counts])].min())
     if rarest < 2:
         raise ValueError(
-            "A strategy that looks at a model holds out rows of every class, and the "
-            "rarest class has a single row. Collect more rows of it, or merge it with "
-            "another."
+            "The weighting needs a model that is scored on held-out rows of every "
+            "class, but the rarest class has a single row. Collect more rows of this "
+            "class, or merge it with another class."
         )
     folds = np.zeros(y.size, dtype=int)
     splitter = StratifiedKFold(
@@ -353,7 +353,7 @@ def make_folds(X, y, n_folds, *, population=None, random_state=None):
 
 
 def _deal(content, label_of, n_folds):
-    """Distribute the contents of each class over folds, in the order of hashes."""
+    """Distribute the distinct rows of each class over folds, in the order of hashes."""
     order = np.lexsort((label_of.index.to_numpy(), label_of.to_numpy()))
     fold_of = pd.Series(
         np.arange(order.size) % n_folds, index=label_of.index.to_numpy()[order]

@@ -67,7 +67,7 @@ class CrossFitScores(NamedTuple):
         return log_scores(self.outputs, self.method, self.clip)
 
     def in_row_order(self):
-        """Return the same with the held-out rows in the order of X."""
+        """Return these scores with the held-out rows in the order of X."""
         outputs = np.empty_like(self.outputs)
         outputs[self.rows] = self.outputs
         return self._replace(outputs=outputs, rows=np.arange(len(outputs)))

@@ -1,4 +1,4 @@
-"""From the value of ``cv=`` to the rows that a fold model does not see."""
+"""Decide from ``cv=`` which rows each fold model is not fitted on."""
 
 import warnings
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from skweight._utils.warn import warn
 from skweight.exceptions import FewerThanAskedWarning
 
 DEFAULT_FOLDS = 5
-# Above the first number of rows, one hold-out is enough; the second number is its
-# largest size.
+# For more rows than this, "auto" is one hold-out. It is also the largest size of a
+# hold-out.
 MANY_ROWS = 100_000
 WORDS = ("auto", "holdout", "oob")
 
@@ -64,8 +64,8 @@ def make_splits(cv, X, y, population, random_state, metadata):
     population weight zero are not held out: they would influence which other rows are
     held out together. They stay in training, as in the final fit, because a class may
     have no other rows. If several pairs test a row, only the first pair holds it out: a
-    second test would add a dependent copy and no new evidence. The other pairs stay,
-    without rows to test.
+    second score of the same row would add no information. The other pairs stay, without
+    rows to test.
     """
     cv = check_word(cv)
     n_samples = len(y)
@@ -75,7 +75,8 @@ def make_splits(cv, X, y, population, random_state, metadata):
     if takes_groups(cv):
         counted = None if population is None else np.flatnonzero(untested)
         splits = _own_splits(cv, classes, codes, counted, random_state, groups)
-        # Stratified pairs without groups contain every class, and test no row twice.
+        # Stratified pairs without groups need none of the checks below: they contain
+        # every class, and test no row twice.
         if splits is None or groups is None:
             return splits
     else:
@@ -112,8 +113,8 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
     if not isinstance(cv, str):
         if cv == 1 and not isinstance(cv, bool):
             raise ValueError(
-                "cv=1 leaves no row to learn from beside the fold that is held out. "
-                "Set cv=2 or more, or cv='holdout' for a single split."
+                "With cv=1, the only fold is held out, and no row is left for "
+                "training. Set cv=2 or more, or cv='holdout' for a single split."
             )
         check_number(cv, name="cv", low=2)
     n_samples = codes.size
@@ -128,7 +129,7 @@ def _own_splits(cv, classes, codes, counted, random_state, groups):
     if groups is not None:
         groups = check_groups(groups, n_samples)
         groups = groups if counted is None else groups[counted]
-        if holdout:  # the first of so many folds has no more rows than a hold-out may
+        if holdout:  # so that the first fold is not too large for a hold-out
             n_folds = max(n_folds, -(-y.size // MANY_ROWS))
         pairs = group_folds(n_folds, y, groups, random_state)
         pairs = pairs[:1] if holdout else pairs
@@ -158,17 +159,17 @@ def check_groups(groups, n_samples):
     missing = find_missing(groups)
     if missing.any():
         raise ValueError(
-            f"groups must name a group for every row; {missing.sum()} of {n_samples} "
-            "are missing. Give rows of no group a group of their own."
+            f"groups must contain a group for every row; {missing.sum()} of "
+            f"{n_samples} entries are missing. Add a group for the rows that have none."
         )
     return groups
 
 
 def _with_two_classes(pairs, classes, codes, counted):
-    """Return the pairs that a classifier can be fitted on, or None if they fail.
+    """Return the pairs whose training rows have two classes; None if too few are left.
 
-    Groups and times may leave training rows of a single class. Only rows with positive
-    weight are checked.
+    With splits by groups or times, all training rows of a pair may have one class. Only
+    rows with positive weight are checked.
     """
     n_classes = codes.dtype.type(classes.size)
     codes = np.where(counted, codes, n_classes)  # rows of weight zero come last
@@ -187,22 +188,22 @@ def _with_two_classes(pairs, classes, codes, counted):
     instead = "those pairs are left out"
     if missing.size:
         instead = (
-            f"no other pair tests a row of the classes {say(missing)}, so the "
+            f"no other pair has test rows of the classes {say(missing)}, so the "
             "probabilities are calibrated by the closed-form inversion "
             "(calibration='prior') instead"
         )
     n_bad = len(pairs) - len(fit)
     warn(
-        f"The training rows of {n_bad} of {len(pairs)} pairs of cv are all of one "
-        f"class, of which no classifier can learn: {instead}. Use fewer folds, or "
-        "splits whose training rows hold both classes.",
+        f"In {n_bad} of {len(pairs)} pairs of cv, all training rows have the same "
+        f"class, so no classifier can be fitted: {instead}. Use fewer folds, or splits "
+        "whose training rows contain both classes.",
         FewerThanAskedWarning,
     )
     return None if missing.size else fit
 
 
 def _no_more_than_the_rarest(n_folds, classes, counts, needed):
-    """Return a number of folds that every class allows, or None; warn of fewer."""
+    """Return a number of folds that every class allows, or None; warn if lowered."""
     fewest = int(counts[counts > 0].min())
     if fewest >= needed:
         return n_folds
@@ -210,13 +211,13 @@ def _no_more_than_the_rarest(n_folds, classes, counts, needed):
     what = (
         f"{fewest} folds are used"
         if fewest > 1
-        else "no row of it can be held out, so the probabilities are calibrated "
+        else "none of its rows can be held out, so the probabilities are calibrated "
         "by the closed-form inversion (calibration='prior') instead"
     )
     warn(
         f"The rarest class, {say(rare)}, has {fewest} "
-        f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} folds asked "
-        f"for: {what}. Collect more rows of it, or set cv to fewer folds.",
+        f"{'rows' if fewest > 1 else 'row'}, fewer than the {needed} that cv needs: "
+        f"{what}. Collect more rows of this class, or set cv to fewer folds.",
         FewerThanAskedWarning,
     )
     return fewest if fewest > 1 else None
@@ -235,8 +236,8 @@ def hold_out(codes, counts, random_state, share=None):
         min(max(round(share * count), 1), count - 1) if count else 0
         for count in counts.tolist()
     ]
-    # The rows of a class with the lowest random numbers are also among the lowest of
-    # all rows, unless the class is very rare.
+    # Rows with low random numbers are held out. Sorting only the rows below a limit is
+    # faster, and is enough unless a class is very rare.
     for limit in (1.2 * share, 1.0):
         lowest = np.flatnonzero(draws < limit)
         available = np.bincount(codes[lowest], minlength=counts.size)
@@ -259,12 +260,12 @@ def group_folds(n_folds, y, groups, random_state):
     n_groups = np.unique(groups).size
     if n_groups < 2:
         raise ValueError(
-            "groups must hold at least two different values, or no row can be held out "
-            f"without another of its group; got {n_groups}."
+            "groups must contain at least two different groups, so that one can be "
+            f"held out; got {n_groups}."
         )
     if n_groups < n_folds:
         warn(
-            f"There are {n_groups} groups, fewer than the {n_folds} folds asked for: "
+            f"There are {n_groups} groups, fewer than the {n_folds} folds of cv: "
             f"{n_groups} folds are used. Set cv to fewer folds.",
             FewerThanAskedWarning,
         )

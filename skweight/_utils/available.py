@@ -17,7 +17,8 @@ class _Available:
             self.check(instance)
             return MethodType(self.method, instance)
 
-        # Access on the class returns a function; the check runs when it is called.
+        # If the method is read from the class, there is no instance to check yet. The
+        # function that is returned checks when it is called.
         @wraps(self.method)
         def checked(instance, *args, **kwargs):
             self.check(instance)
@@ -29,8 +30,7 @@ class _Available:
 def available_if(check):
     """Make a method available if ``check(self)`` raises no AttributeError.
 
-    This is like scikit-learn's function of the same name, but the user sees the error
-    that the check raises, which says what to do. In scikit-learn, another error hides
-    this error.
+    This is like scikit-learn's function of the same name. But the user sees the error
+    of the check, which says what to do; scikit-learn raises a general error instead.
     """
     return lambda method: _Available(method, check)

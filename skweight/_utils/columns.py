@@ -1,7 +1,7 @@
 """Additional data of each row: from a column of X, a callable of X, or metadata.
 
 Columns of tables (pandas, polars, pyarrow and others that narwhals supports) are found
-by name or position, columns of arrays and sparse matrices by position.
+by name or position. Columns of arrays and sparse matrices are found by position.
 """
 
 from dataclasses import dataclass
@@ -61,15 +61,16 @@ def metadata(name):
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(
-            f"metadata(name) takes the name of an argument of fit, such as 'segment'; "
-            f"got {name!r}. A column of X is named by itself, without metadata()."
+            "metadata(name) takes the name of an argument of fit, such as 'segment'; "
+            f"got {name!r}. For a column of X, pass the name of the column itself, "
+            "without metadata()."
         )
     if name in ("groups", "sample_weight", "X", "y"):
-        meaning = "those of the splitter" if name == "groups" else "of its own"
+        meaning = "belongs to the splitter" if name == "groups" else "has another use"
         raise ValueError(
-            f"metadata({name!r}) cannot be told apart from the {name}= of fit, which "
-            f"has a meaning {meaning}. Choose another name, such as "
-            f"metadata('segment'), and pass fit(..., segment=array)."
+            f"metadata({name!r}) is not possible, because {name}= of fit {meaning}. "
+            "Choose another name, such as metadata('segment'), and pass fit(..., "
+            "segment=array)."
         )
     return RowMetadata(name)
 
@@ -113,8 +114,8 @@ def row_values(source, X, metadata, *, owner):
         if values is None:
             raise ValueError(
                 f"{owner} reads metadata({source.name!r}), which was not passed. Pass "
-                f"{source.name}=array with one entry for each row; or put it into a "
-                "column of X, where it travels by itself."
+                f"{source.name}=array with one entry for each row, or make the array a "
+                "column of X."
             )
         check_same_index(values, X, f"The index of {source.name}")
         origin = source.name
@@ -126,9 +127,10 @@ def row_values(source, X, metadata, *, owner):
         origin = f"{getattr(source, '__name__', source)!r}(X)"
     elif hasattr(source, "__array__"):
         raise TypeError(
-            f"{owner} was given an array. Its rows would no longer be those of X after "
-            "a split or a shuffle. Put it into a column of X and give the name of the "
-            "column, or give metadata('segment') and pass fit(..., segment=array)."
+            f"{owner} got an array. After a split or a shuffle, its entries would no "
+            "longer belong to the rows of X. Make the array a column of X and pass the "
+            "name of the column, or pass metadata('segment') and call fit(..., "
+            "segment=array)."
         )
     else:
         raise TypeError(
@@ -170,7 +172,8 @@ def check_same_index(values, X, what):
 def warn_of_order(weights, X):
     """Warn if `sample_weight` has the index of X in another order.
 
-    A default index, as a Series made from a list has, says nothing about the order.
+    There is no warning for the default index 0, 1, ..., which says nothing about the
+    order of X.
     """
     index, rows = getattr(weights, "index", None), getattr(X, "index", None)
     if not (hasattr(index, "equals") and hasattr(rows, "equals")):
@@ -181,8 +184,8 @@ def warn_of_order(weights, X):
     if index.equals(pd.RangeIndex(n_samples)) or set(index) != set(rows):
         return
     warn(
-        "The index of sample_weight has the labels of the index of X in another order, "
-        "and weights are taken by position, as everywhere in scikit-learn. Pass "
+        "The index of sample_weight has the labels of the index of X in another order. "
+        "Weights are used by position, as everywhere in scikit-learn. Pass "
         "sample_weight.loc[X.index] if each weight belongs to the row of its label, or "
         "sample_weight.to_numpy() if the order is right.",
         DegenerateWeightsWarning,
@@ -313,8 +316,8 @@ def drop_columns(X, columns, *, width=None):
     drop = set()
     for column in columns:
         if not whole and _names(X) is None:
-            # X is an array instead of the DataFrame of the fit, and the column is
-            # already missing.
+            # A narrower X without names no longer has the column: it is the array of
+            # the other columns of the DataFrame of the fit.
             continue
         position = _position(X, column, owner="The weighting")
         by_name = _names(X) is not None and column in _names(X)
@@ -374,7 +377,8 @@ def append_column(X, values, name):
     if table is not None:
         if name in table.columns:
             raise ValueError(
-                f"X has a column {name!r} already. Give the new one another name."
+                f"X already has a column {name!r}. Choose another name for the new "
+                "column."
             )
         if table is X:
             return X.assign(**{name: values})
@@ -417,8 +421,8 @@ def group_index(source, X, metadata, *, owner, counts=None):
     sources = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise ValueError(
-            f"{owner} needs to know the group of a row: name a column, several in a "
-            "list, a callable of X, or metadata('segment')."
+            f"{owner} needs the group of each row. Pass the name of a column, a list "
+            "of names, a callable of X, or metadata('segment')."
         )
     columns = []
     for part in sources:
@@ -428,8 +432,8 @@ def group_index(source, X, metadata, *, owner, counts=None):
         if n_missing:
             raise ValueError(
                 f"{owner} needs a group for every row; {say_source(part)} is missing "
-                f"in {n_missing} of {values.size} rows. Give rows of no group a "
-                "group of their own, as with X['column'].fillna('none')."
+                f"in {n_missing} of {values.size} rows. Add a group for the rows that "
+                "have none, for example by X['column'].fillna('none')."
             )
         columns.append(pd.Series(values.astype(object)))
     if len(columns) == 1:

@@ -1,4 +1,4 @@
-"""The only file that uses private names of scikit-learn, each with its reason."""
+"""Uses of private names of scikit-learn. No other file uses such names."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def weights_need_support(name):
 
 
 def run_as_task(estimator, task, n_subtasks, body):
-    """Run ``body(context)`` as a task reported to callbacks of an estimator.
+    """Run ``body(context)`` as a task, and report it to callbacks of an estimator.
 
     Callbacks came with scikit-learn 1.9. An estimator begins a task by a method that is
     documented, although its name has an underscore. Earlier versions have no callbacks.
@@ -50,7 +50,7 @@ def run_as_task(estimator, task, n_subtasks, body):
 
 
 def has_callbacks(estimator):
-    """Return whether callbacks are set on an estimator, or reach it from outside."""
+    """Return whether an estimator has callbacks, also from an outer estimator."""
     names = ("_skl_callbacks", "_parent_callback_ctx")
     return any(getattr(estimator, name, None) for name in names)
 
@@ -84,7 +84,7 @@ if _VERSION == (1, 8):
 
 
 def make_remainder(columns):
-    """Create the transformer of the remaining columns, if routing would miss it."""
+    """Replace ``remainder="passthrough"`` by a transformer, if routing needs one."""
     remainder = getattr(columns, "remainder", None)
     if _VERSION == (1, 8) and isinstance(remainder, str) and remainder == "passthrough":
         columns.remainder = PassthroughRemainder(
@@ -93,7 +93,7 @@ def make_remainder(columns):
 
 
 def forget_remainder(value):
-    """Keep only the part of `make_remainder` that scikit-learn would have created."""
+    """Undo `make_remainder`: the fitted estimator is then as scikit-learn makes it."""
     if _VERSION != (1, 8):
         return
     if isinstance(getattr(value, "remainder", None), PassthroughRemainder):
@@ -172,8 +172,9 @@ def _address_of_documentation():
 def routing_of(estimator):
     """Return the metadata routing of an estimator, or None if it has none.
 
-    Some estimators raise an error (AdaBoostClassifier). RidgeClassifierCV without
-    ``scoring`` recurses without end, because it is its own scorer.
+    None is also returned if routing fails: AdaBoostClassifier raises an error.
+    RidgeClassifierCV without ``scoring`` recurses without end, because it is its own
+    scorer.
     """
     try:
         return get_routing_for_object(estimator)
@@ -182,12 +183,12 @@ def routing_of(estimator):
 
 
 def own_requests(estimator, method="fit"):
-    """Return the request of an estimator for itself: True, False, an alias, None.
+    """Return what an estimator requests for itself: True, False, an alias or None.
 
     Some composites both use a metadata and pass it on, as ``CalibratedClassifierCV``
     does with ``sample_weight``. The request of the composite itself is in a private
-    attribute of the router; the public `consumes` includes the children. Reading the
-    default requests of a class takes a tenth of a small fit, so these requests are
+    attribute of the router; the public `consumes` includes the children. To read the
+    default requests of a class takes a tenth of the time of a small fit, so they are
     cached.
     """
     cls = type(estimator)
@@ -210,12 +211,13 @@ def _requests_of(estimator, method):
     return dict(getattr(getattr(routing, method, None), "requests", {}))
 
 
-# Default requests, by class and method, of instances on which no requests were set.
+# Cached default requests, by class and method. They are valid for instances on which no
+# requests were set.
 _KNOWN_REQUESTS = WeakKeyDictionary()
 
 
 def own_request(estimator, name, method="fit"):
-    """Return the request of an estimator for itself for one metadata."""
+    """Return what an estimator requests for itself, for one metadata."""
     return own_requests(estimator, method).get(name)
 
 
@@ -294,10 +296,10 @@ class TakesCallbacks(CallbackSupportMixin or object):
 def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
     """Call ``take`` on every step, and report each call to callbacks.
 
-    Only an estimator can call the hooks of a callback. If there is no estimator, a
-    small one is created here, with the given name. Its private method is documented by
-    scikit-learn for estimators of third parties. If a callback requests it, the steps
-    end early.
+    Only an estimator can call the hooks of a callback. So a small estimator with the
+    given name is created here. It uses a method with an underscore that scikit-learn
+    documents for estimators of other packages. If a callback requests a stop, the
+    remaining steps are skipped.
     """
     if not callbacks:
         for step in steps:
@@ -306,7 +308,7 @@ def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
     if CallbackSupportMixin is None:
         raise ValueError(
             f"callbacks need scikit-learn 1.9 or newer; this is {sklearn.__version__}. "
-            "Pass verbose=1 for a bar that every version can draw."
+            "Pass verbose=1 to print progress with any version."
         )
 
     def fit(self):
@@ -326,8 +328,9 @@ def run_with_callbacks(steps, take, callbacks, *, n_steps, name):
 
 # -- bins of weighted rows ---------------------------------------------------------
 
-# Releases that sort every column once per bin if rows have weights. Fixed in
-# scikit-learn #34248; `tests/test_binning.py` fails if this list is out of date.
+# Releases of scikit-learn that sort every column once per bin if rows have weights.
+# This was fixed in scikit-learn #34248; `tests/test_binning.py` fails if this list is
+# out of date.
 SLOW_BINNING = ("1.9.0", "1.9.1")
 
 _BINNING = "sklearn.ensemble._hist_gradient_boosting.binning"
@@ -341,10 +344,9 @@ def quick_binning():
     """Let histogram gradient boosting bin weighted rows in one sort per column.
 
     The bins are the same, bit for bit, and so is the model. The change applies only to
-    the fits of this thread, and only within this block. Every other fit uses
-    scikit-learn's own code. Nothing changes in releases that do not need it, if the
-    boosting was never imported, or with ``SKWEIGHT_QUICK_BINNING=0`` in the
-    environment.
+    fits of this thread inside this block. All other fits use scikit-learn's own code.
+    There is no change in releases that do not need it, or if the boosting was never
+    imported. ``SKWEIGHT_QUICK_BINNING=0`` in the environment turns the change off.
     """
     needed = sklearn.__version__ in SLOW_BINNING and _BINNING in sys.modules
     if not needed or os.environ.get("SKWEIGHT_QUICK_BINNING") == "0":
@@ -361,7 +363,7 @@ def quick_binning():
 
 
 def _count_binning_fits(change):
-    """Install with the first fit of all threads, and remove with the last fit."""
+    """Install the change with the first fit of any thread; remove it with the last."""
     mapper, state = sys.modules[_BINNING]._BinMapper, _binning_everywhere
     with _binning_lock:
         if state["fits"] == 0:
@@ -376,9 +378,9 @@ def _count_binning_fits(change):
 def _with_quick_bins(fit):
     """Return the ``fit`` of the bin mapper, which depends on the present thread.
 
-    The columns are binned in joblib threads, which do not know the calling thread. So
-    the choice is made earlier: the thread gets either the method, or a copy of the
-    method in which the name refers to the faster function.
+    The columns are binned in joblib threads, which cannot know which thread called
+    them. So the calling thread chooses. It passes on either the original method, or a
+    copy that calls the faster function.
     """
     if fit.__closure__:  # already replaced
         return fit
@@ -395,8 +397,8 @@ def _with_quick_bins(fit):
 def quick_thresholds(column, max_bins, sample_weight=None):
     """Return the result of scikit-learn's ``_find_binning_thresholds``, bit for bit.
 
-    scikit-learn's function computes one percentile at a time, and sorts all values
-    again for each.
+    scikit-learn's function sorts all values again for every percentile. This function
+    sorts once.
     """
     binning = sys.modules[_BINNING]
     theirs = binning._find_binning_thresholds

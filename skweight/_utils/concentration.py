@@ -1,4 +1,4 @@
-"""When a few rows have nearly all of the weight: one rule for all modules.
+"""The rule by which all modules decide that few rows have most of the weight.
 
 The limits were calibrated by ``benchmarks/degenerate_weights.py``: for harmless weights
 (exponential, lognormal, gamma, ...) at most 5 % of draws are reported.
@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Limits, as a share and as a number: a warning needs fewer effective rows than both.
+# There is a warning if the effective rows are fewer than this share of the rows, and
+# also fewer than this number.
 SMALLEST_SHARE, FEW_EFFECTIVE_ROWS = 0.1, 50
-# Largest harmless share of one row in the total weight, and the smallest number of rows
-# for this rule. For smaller classes, the number of rows itself is reported as too
-# small.
+# There is a warning if one row has more than this share of the weight, among at least
+# this number of rows. For fewer rows, other warnings report the small number itself.
 LARGEST_SHARE, FEWEST_ROWS = 0.5, 10
 
 
 class Concentration(NamedTuple):
-    """Rows of which a few have nearly all of the weight.
+    """A set of rows in which a few rows have nearly all of the weight.
 
     Attributes
     ----------
@@ -76,10 +76,11 @@ def find_concentration(weights, codes=None):
 
 
 def _one_row(relative, codes, rows):
-    """Return the concentration in the heaviest row, unless its whole class is heavy.
+    """Return the concentration in the row with the largest weight, or None.
 
-    If a small class is heavy as a whole, one row may have more than half of the total
-    weight. So the row is also compared with the lower median of its class.
+    If all rows of a small class have large weights, one of them may have more than half
+    of the total weight. This is not reported. So the row is also compared with the
+    lower median of its class.
     """
     top = int(np.argmax(relative))
     total = relative.sum()

@@ -6,7 +6,7 @@ import numpy as np
 
 # Largest number of scores in a distribution.
 MOST_KNOTS = 10_000
-# Sums of weights that differ by less count as equal.
+# Sums of weights count as equal if their relative difference is smaller than this.
 _ROUNDING = 1e-12
 
 
@@ -68,10 +68,10 @@ class Scores(NamedTuple):
 
 
 def thin(scores, weights, n_rows):
-    """Return a limited number of rows that represent all rows, with their weights.
+    """Return at most ``n_rows`` rows that represent all rows, with new weights.
 
-    If there are more rows, some are drawn in proportion to their weight, evenly over
-    the order of their scores.
+    If there are more than ``n_rows`` rows, rows are drawn in proportion to their
+    weights, at even distances in the order of their scores.
     """
     weights = np.ones(scores.size) if weights is None else weights
     if scores.size <= n_rows:

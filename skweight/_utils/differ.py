@@ -7,7 +7,7 @@ import numpy as np
 
 from skweight._utils.lookup import params_of
 
-# Types for which a copy is equal, or is the same object.
+# For these types, a value and its copy can be compared by ``==``.
 _KEPT_BY_COPIES = str | bytes | type | FunctionType | BuiltinFunctionType | np.ufunc
 
 

@@ -1,4 +1,4 @@
-"""Parts of the example instances that a class gives to the common tests.
+"""Parts of the examples of a class, on which the common tests run.
 
 Every public class defines its examples in ``_instances(labels)``. A new class is
 therefore tested without an entry in a list.
@@ -41,7 +41,7 @@ def exact_classifier():
 
 
 def dearer_costs(labels, last):
-    """Return costs that are higher for later labels, and `last` for the last label."""
+    """Return costs of mistakes, higher for later labels, with `last` for the last."""
     return {
         true: {
             decided: last if true == labels[-1] else 1.0 + position

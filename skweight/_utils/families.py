@@ -36,9 +36,9 @@ _PACKAGES_OF_TREES = {"catboost", "lightgbm", "xgboost"}
 def learner_of(estimator):
     """Return the estimator that does the learning inside frozen models and Pipelines.
 
-    For a search, this is the tuned estimator, or after the fit the best estimator. Any
-    other estimator is its own learner: the members of an ensemble do not show how its
-    average behaves.
+    For a search, this is the tuned estimator; after the fit, it is the best estimator.
+    All other estimators are returned unchanged, including ensembles, because the
+    average of an ensemble behaves differently from its members.
     """
     while True:
         if hasattr(estimator, "steps"):
@@ -97,7 +97,7 @@ def gives_raw_scores(estimator):
 
 
 def is_of_trees(estimator):
-    """Return whether a model consists of trees, which change much with the rows."""
+    """Return whether a model consists of trees, whose fits vary much with the rows."""
     learner = learner_of(estimator)
     of_package = _PACKAGES_OF_TREES.intersection(packages_of(learner))
     return _is_any(learner, _TREES) or bool(of_package)

@@ -5,16 +5,16 @@ from importlib import import_module
 
 
 def import_on_use(package, homes):
-    """Return `__getattr__` and `__dir__` for a room that imports its files on use.
+    """Return `__getattr__` and `__dir__` for a package that imports files on use.
 
-    Code that imports one name of a room then does not load the whole room.
+    Then an import of one name does not load all files of the package.
 
     Parameters
     ----------
     package : str
-        Dotted name of the room.
+        Dotted name of the package.
     homes : dict of str to list of str
-        The public names that each file of the room defines.
+        The public names that each file of the package defines.
 
     Returns
     -------

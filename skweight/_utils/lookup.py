@@ -1,7 +1,7 @@
-"""What methods and classes take, looked up once for each of them.
+"""Arguments of methods and parameters of classes, read once and cached.
 
-The standard library and scikit-learn read a signature in every call. With few rows,
-this took longer than the rest of a fit.
+The standard library and scikit-learn read a signature again in every call. With few
+rows, this took longer than the rest of a fit.
 """
 
 from inspect import signature
@@ -78,7 +78,7 @@ class ReadOnce(BaseEstimator):
 
 
 def params_of(estimator):
-    """Return the parameters of an estimator, without those of estimators inside."""
+    """Return the parameters of an estimator, without parameters of inner estimators."""
     reader = getattr(type(estimator), "get_params", None)
     if reader in (BaseEstimator.get_params, ReadOnce.get_params):
         return _read(estimator)

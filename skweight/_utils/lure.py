@@ -1,4 +1,4 @@
-"""Weights that remove the selection of an active learner from an average."""
+"""Weights that correct averages for the row selection of an active learner."""
 
 import numpy as np
 
@@ -57,8 +57,8 @@ def lure_weights(probability, pool_size, *, order=None):
 
     Notes
     -----
-    O(n). The variance depends on the proposal: a row that was drawn with a tiny
-    probability gets a huge weight.
+    The time is O(n). The variance depends on the proposal: a row that was drawn with a
+    tiny probability gets a huge weight.
 
     References
     ----------
@@ -90,19 +90,19 @@ def lure_weights(probability, pool_size, *, order=None):
     check_number(pool_size, name="pool_size", low=1)
     if n_labelled > pool_size:
         raise ValueError(
-            f"There are {n_labelled} labelled rows and pool_size={pool_size}: the pool "
-            "holds the labelled rows and all others."
+            f"There are {n_labelled} labelled rows, but pool_size={pool_size}. Pass "
+            "the number of all rows of the pool, including the labelled rows."
         )
     step = np.arange(1, n_labelled + 1)
     if order is not None:
         order = np.asarray(order)
         if not np.array_equal(np.sort(order), step):
             raise ValueError(
-                f"order must hold each of 1 to {n_labelled} once, the position of each "
-                f"row among the draws; got {order!r}."
+                "order must be the position at which each row was drawn: each number "
+                f"from 1 to {n_labelled} once; got {order!r}."
             )
         step = order
-    # The last draw from the whole pool needs no correction.
+    # If the whole pool is labelled, the last draw needs no correction.
     unseen = np.maximum(pool_size - step, 1)
     share = (pool_size - n_labelled) / unseen
     return 1 + share * (1 / ((pool_size - step + 1) * probability) - 1)

@@ -15,12 +15,13 @@ from skweight._utils.validation import check_choice, check_weights
 _MIN_WEIGHTS = 25
 _MIN_TAIL = 5
 
-# The largest shape of harmless weights, and the normal quantile for which 95 % of such
-# weights get no bad verdict (benchmarks/degenerate_weights.py).
+# Weights are harmless if their shape is at most the first number. With the second
+# number, a quantile of the normal distribution, 95 % of samples of harmless weights get
+# no bad verdict (benchmarks/degenerate_weights.py).
 _HARMLESS, _QUANTILE = 0.3, 1.75
 
-# Weights whose relative difference is smaller count as equal: weights per class or
-# cell, computed in two ways, differ in the last digits.
+# Weights with a smaller relative difference count as equal. Weights per class or cell
+# that were computed in two ways differ in the last digits.
 _SAME = 1e-12
 
 _TINY = np.finfo(np.float64).tiny
@@ -30,10 +31,11 @@ _EPS = np.finfo(np.float64).eps
 def pareto_smooth(weights, *, log=False, ties="average"):
     r"""Replace the largest weights by their expectation under a fitted tail.
 
-    Pareto-smoothed importance sampling: a generalised Pareto distribution is fitted to
-    the tail. The quantiles of this distribution replace the largest weights, but no
-    value exceeds the largest raw weight. Unlike clipping, smoothing needs no threshold.
-    Weights without a continuous tail (weights per class, few rows) are unchanged.
+    This is Pareto-smoothed importance sampling. A generalised Pareto distribution is
+    fitted to the tail. The quantiles of this distribution replace the largest weights,
+    but no value exceeds the largest raw weight. Unlike clipping, smoothing needs no
+    threshold. Weights without a continuous tail are unchanged, such as weights per
+    class, or few weights.
 
     A large weight is shrunk even if it is correct, so compare the effective sample size
     before and after.
@@ -69,8 +71,9 @@ def pareto_smooth(weights, *, log=False, ties="average"):
 
     Notes
     -----
-    O(n). The tail contains the weights strictly above the (M + 1)-th largest, with
-    :math:`M = \lceil \min(n / 5, 3 \sqrt n) \rceil`. Rows of weight zero count in n.
+    The time is O(n). The tail contains the weights strictly above the (M + 1)-th
+    largest, with :math:`M = \lceil \min(n / 5, 3 \sqrt n) \rceil`. Rows of weight zero
+    count in n.
 
     References
     ----------
@@ -120,9 +123,9 @@ def pareto_khat(weights, *, log=False):
     Returns
     -------
     khat : float
-        The shape, shrunk towards 0.5 in small tails. NaN if it is not defined: fewer
-        than 25 positive weights, or an atomic tail (few distinct values, such as one
-        weight per class). NaN does not mean that the weights are bad.
+        The shape, shrunk towards 0.5 in small tails. It is NaN if there are fewer than
+        25 positive weights, or if the tail has few distinct values (such as one weight
+        per class). NaN does not mean that the weights are bad.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def pareto_khat(weights, *, log=False):
 
     See Also
     --------
-    pareto_diagnostics : The same with a verdict in words.
+    pareto_diagnostics : Returns the shape and a verdict in words.
 
     Notes
     -----
@@ -200,7 +203,7 @@ class ParetoDiagnostics(NamedTuple):
 
 
 def pareto_diagnostics(weights, *, log=False):
-    r"""Say whether estimates with these weights can be trusted, by their tail.
+    r"""Judge by the tail of the weights whether estimates can be trusted.
 
     .. math::
         \hat k_{usable} = \min(1 - 1 / \log_{10} n,\ 0.7), \qquad
@@ -230,9 +233,9 @@ def pareto_diagnostics(weights, *, log=False):
 
     Notes
     -----
-    O(n). If at least 5 % of the weights in a tail are repeated, the weights were
-    rounded, clipped or resampled. ``khat`` is then computed, but the verdict is "tied
-    tail".
+    The time is O(n). If at least 5 % of the weights in a tail are repeated, the weights
+    were rounded, clipped or resampled. ``khat`` is then computed, but the verdict is
+    "tied tail".
 
     With few rows, a tail may look heavy by chance: 44 % of samples of 30 exponential
     weights have a ``khat`` above the threshold. So the verdict is "unreliable" only if
@@ -252,7 +255,7 @@ def pareto_diagnostics(weights, *, log=False):
     >>> pareto_diagnostics(uniform**-0.3).verdict
     'good'
     >>> print(pareto_diagnostics(uniform**-0.9).reason)
-    k-hat 0.84 is above 0.67, the largest that 1000 rows bear
+    k-hat 0.84 is above 0.67, the largest usable value for 1000 rows
     """
     checked = _check(weights, log)
     n = checked.size
@@ -293,17 +296,18 @@ def _effective(relative):
 
 
 def _by_chance(n_tail):
-    """Return a limit: k-hat of harmless weights is above it in at most 5 % of cases.
+    """Return a limit that k-hat of harmless weights exceeds in at most 5 % of cases.
 
-    Harmless means a shape of .3, as for exponential weights and lognormal weights of
-    scale 1. The standard error is the error of maximum likelihood, shrunk like k-hat.
+    Harmless weights have a shape of at most .3, as exponential weights and lognormal
+    weights of scale 1. The standard error is that of maximum likelihood; the limit is
+    shrunk like k-hat.
     """
     shape = _HARMLESS + _QUANTILE * (1 + _HARMLESS) / np.sqrt(n_tail)
     return _shrunk(shape, n_tail)
 
 
 def _shrunk(shape, n):
-    """Return a shape as if ten more observations of shape 0.5 had been seen."""
+    """Return the shape, shrunk as if ten more observations had the shape 0.5."""
     return (n * shape + 5) / (n + 10)
 
 
@@ -314,16 +318,17 @@ def _judge(tail, threshold, tied_share, n):
         return "infinite mean", f"k-hat {khat:.2f} is 1 or more: the tail has no mean"
     if tied_share >= 0.05:
         return "tied tail", (
-            f"k-hat {khat:.2f}, but {tied_share:.0%} of the tail repeat another "
-            "weight; diagnose the weights before rounding, clipping or resampling"
+            f"k-hat {khat:.2f}, but {tied_share:.0%} of the weights in the tail are "
+            "repeated; pass weights from before any rounding, clipping or resampling"
         )
     if khat >= threshold:
         above = (
-            f"k-hat {khat:.2f} is above {threshold:.2f}, the largest that {n} rows bear"
+            f"k-hat {khat:.2f} is above {threshold:.2f}, the largest usable value for "
+            f"{n} rows"
         )
         if khat >= _by_chance(n_tail):
             return "unreliable", above
-        return "usable", f"{above}, but a tail of {n_tail} rows shows as much by chance"
+        return "usable", f"{above}, but a tail of {n_tail} rows may show this by chance"
     if khat >= 0.5:
         return "usable", (
             f"k-hat {khat:.2f} is below {threshold:.2f}; the variance is infinite, so "
@@ -364,7 +369,7 @@ def _relative(weights, log):
 class _Tail:
     """The upper tail of a weight vector, and the Pareto distribution fitted to it."""
 
-    rows: np.ndarray  # positions of the tail, smallest weight first
+    rows: np.ndarray  # positions of the rows of the tail, by ascending weight
     values: np.ndarray  # their weights relative to the largest one, ascending
     cutoff: float  # the largest weight below the tail, relative to the largest one
     n_distinct: int
@@ -386,7 +391,7 @@ def _fit_tail(relative):
     if size < n:
         position = n - size - 1
         cutoff = max(float(np.partition(relative, position)[position]), _TINY)
-    # Strictly above: rows tied with the cutoff may not be extreme.
+    # Rows equal to the cutoff are not in the tail, because they may not be extreme.
     rows = np.flatnonzero(relative > cutoff)
     rows = rows[np.argsort(relative[rows], kind="stable")]
     values = relative[rows]
@@ -404,8 +409,8 @@ def _fit_tail(relative):
         return _Tail(
             **tail,
             problem=(
-                f"n too small: {n_positive} positive weights, at least {_MIN_WEIGHTS} "
-                "are needed to learn a tail"
+                f"there are too few weights: {n_positive} are positive, but a tail can "
+                f"be fitted only to {_MIN_WEIGHTS} or more"
             ),
         )
     # A Pareto tail is continuous. Class weights are discrete: their "tail" consists of
@@ -414,8 +419,8 @@ def _fit_tail(relative):
         return _Tail(
             **tail,
             problem=(
-                f"atomic tail: {values.size} weights in the tail share {n_distinct} "
-                "distinct values, as weights per class do"
+                f"atomic tail: the {values.size} weights in the tail have only "
+                f"{n_distinct} distinct values, as weights per class have"
                 if values.size
                 else "atomic tail: the largest weights are all equal, as weights per "
                 "class are"
@@ -430,8 +435,9 @@ def _fit_tail(relative):
 def _fit_generalized_pareto(excess):
     """Return shape and scale of a generalised Pareto distribution.
 
-    The profile-posterior mean of Zhang and Stephens (2009). The shape is shrunk towards
-    0.5 as if there were ten more observations; the scale is computed before shrinking.
+    The estimate is the profile-posterior mean of Zhang and Stephens (2009). The shape
+    is shrunk towards 0.5 as if there were ten more observations; the scale is computed
+    before shrinking.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Progress of many fits: what was fitted, the number of the fit, and the seconds."""
+"""Show the progress of many fits: what was fitted, the number of the fit, seconds."""
 
 import sys
 from time import perf_counter
@@ -27,7 +27,7 @@ class Progress:
         self.verbose = verbose
         self.context = NoCallbacks() if context is None else context
         self.n_fits = self.n_done = 0
-        self.about = ""  # name of the next fits, which precedes the name of each fit
+        self.about = ""  # name of these fits, printed before each fit
 
     def begin(self, n_fits):
         """Set the number of fits to come."""

@@ -1,21 +1,23 @@
-"""Weighted quantiles, and bins of equal mass, without a sort of all rows.
+"""Compute weighted quantiles and bins of equal mass without sorting all rows.
 
 The bits of a floating-point number, read as an integer, have the order of the numbers.
 Their leading bits divide the rows into cells of rising values. The mass of the cells
-shows which cells hold a quantile. Only the rows of these cells are sorted. The result
-is that of a sort of all rows.
+shows which cells hold a quantile. Only the rows of these cells are sorted. A sort of
+all rows would give the same result.
 """
 
 import numpy as np
 
 from skweight._utils.ties import Ties
 
-# Fewer rows are in a single cell; the largest number of cells.
+# With fewer rows than the first number, there is one cell. The second number is the
+# largest number of cells.
 _FEW_ROWS = 1 << 12
 _MOST_CELLS = 1 << 17
 
-# A running weight that is below a goal by this share of all weight has reached it, so
-# that rounding makes no difference between two equal rows and one of weight two.
+# A cumulative weight has reached a goal if it is lower by at most this share of the
+# total weight. So rounding makes no difference between two equal rows and one row of
+# weight 2.
 _ROUNDING = 1e-12
 
 _ALL_BUT_SIGN = np.int64(2**63 - 1)
@@ -48,7 +50,7 @@ class ValueCells:
         return keys.astype(np.intp, copy=False)
 
     def reached(self, weights, shares, *, middle=False):
-        """Return the smallest value whose running weight is at least a share of all.
+        """Return the smallest value whose cumulative weight reaches a share of all.
 
         Parameters
         ----------
@@ -57,8 +59,8 @@ class ValueCells:
         shares : ndarray of shape (m,)
             Shares of the total weight.
         middle : bool, default=False
-            Whether the running weight of a value ends in the middle of the weight of
-            its rows instead of at its end. All weights must be positive then.
+            Whether the cumulative weight of a value includes only half of the weight of
+            its own rows. All weights must be positive then.
 
         Returns
         -------
@@ -68,16 +70,17 @@ class ValueCells:
         ends = np.cumsum(self._mass(weights))
         goals = shares * (ends[-1] * (1 - _ROUNDING))
         cells = np.searchsorted(ends, goals)
-        # The middle of the last value of a cell, or the rounding of sums, may be below
-        # the goal although the end of the cell is not. The value is then the first of
-        # the next cell with rows.
+        # Even if the weight up to the end of a cell reaches the goal, its last value
+        # may not reach it (because of `middle`, or of rounding). The result is then the
+        # first value of the next cell with rows.
         following = np.searchsorted(ends, ends[cells], side="right")
         cells = np.union1d(cells, following[following < ends.size])
         rows = self._rows_in(cells)
         ties = Ties(self.values[rows])
         mass = ties.sums(weights[rows])
         distinct = ties.order[ties.starts]
-        # Before the first value of each cell is the weight of the cells before it.
+        # The weight before the first value of a cell is the weight of all cells before
+        # this cell.
         cell = np.searchsorted(cells, self.cell[rows][distinct])
         is_first = np.diff(cell, prepend=-1) > 0
         inside = np.cumsum(mass)
@@ -118,7 +121,7 @@ class ValueCells:
 
 def _keys(values):
     """Return integers in the order of the values."""
-    # The sum makes zero of minus zero, which is equal to it.
+    # Adding 0.0 turns -0.0 into 0.0: both are equal, but their bits differ.
     keys = np.add(values, 0.0, dtype=np.float64).view(np.int64)
     # The size of a negative number grows with its bits.
     keys ^= (keys >> 63) & _ALL_BUT_SIGN

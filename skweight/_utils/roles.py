@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 ROLES = ("population", "emphasis")
-# The square of 2 to this power, times any number of rows, does not overflow.
+# Numbers up to 2 to this power can be squared and summed over rows without overflow.
 _LARGEST_EXPONENT = 400
 
 
@@ -50,8 +50,8 @@ def multiply(first, second):
 def without_rounding_noise(weights):
     """Return weights rounded to their first 32 binary digits.
 
-    If weights are multiplied by 1000 and divided by their mean, the last bits change. A
-    forest breaks ties by these bits, so they are rounded off.
+    If weights are multiplied by 1000 and divided by their mean, the last bits change.
+    These bits decide ties between the splits of a tree, so they are rounded off.
     """
     mantissa, exponent = np.frexp(weights)
     return np.ldexp(np.round(mantissa * 2**32) / 2**32, exponent)

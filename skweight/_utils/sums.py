@@ -1,4 +1,4 @@
-"""Sums over rows in any order and from any source; each partition counts once."""
+"""Sums over rows from any source and in any order; each partition is added once."""
 
 import copy
 
@@ -63,15 +63,16 @@ class Sums:
             mine, theirs = getattr(self, name), getattr(other, name)
             if not _same(mine, theirs):
                 raise ValueError(
-                    f"merge takes {owner} with the same {name}: this one has {mine!r}, "
-                    f"the other {theirs!r}. Make all of them alike."
+                    f"merge takes {owner} with the same {name}; this object has "
+                    f"{mine!r}, but the other object has {theirs!r}. Create all "
+                    f"objects with the same {name}."
                 )
         twice = self.keys & other.keys
         if twice:
             raise ValueError(
                 f"Both objects contain the partitions {say(sorted(twice, key=str))}, "
-                "whose rows would count twice. Merge objects of different partitions; "
-                "update(..., key=) replaces a partition."
+                "so their rows would count twice. Merge objects of different "
+                "partitions; update(..., key=) replaces a partition."
             )
         self._agree(other._all_labels())
         self._before_merge(other)
@@ -82,13 +83,13 @@ class Sums:
         return self
 
     def _before_merge(self, other):
-        """Adopt the form of the chunks of the other sums; may raise an error."""
+        """Take over what the first chunk of the other object defined; may raise."""
 
     def _agree(self, labels):
-        """Raise if labels do not match those that have been counted."""
+        """Raise if labels do not match the labels that were counted before."""
 
     def _take(self, sums, key=None):
-        """Add the sums of a chunk, or replace those of a partition."""
+        """Add the sums of a chunk, or replace the sums of a partition."""
         self._refuse_closed(key)
         self._agree(sums)
         self._put(sums, key)
@@ -177,8 +178,8 @@ def chunk_weights(sample_weight, n_rows):
     weight = check_weights(sample_weight, n_rows)
     if weight.max() > 1e140:
         raise ValueError(
-            f"sample_weight is as large as {weight.max():g}, whose square is no "
-            "number. Only ratios of weights matter: divide all of them by a constant."
+            f"sample_weight is as large as {weight.max():g}, and its square overflows. "
+            "Divide all weights by a constant: only their ratios matter."
         )
     return weight
 
@@ -202,5 +203,5 @@ def check_one_kind(labels, *, name="y"):
         shown = " and ".join(f"{label!r} ({kind})" for kind, label in kinds.items())
         raise TypeError(
             f"{name} mixes values of different types over its chunks: {shown}. Convert "
-            "the column to one type, the same in every chunk."
+            "the column to the same type in every chunk."
         )

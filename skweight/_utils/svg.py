@@ -57,8 +57,8 @@ def intervals(title, dots, reference):
 def reliability(title, points):
     """Return a picture of frequencies against probabilities, both in [0, 1].
 
-    ``points`` are tuples of a probability, a frequency, and the ends of its interval.
-    On the dashed line both are equal.
+    ``points`` are tuples of a probability, a frequency, and the ends of the interval of
+    the frequency. On the dashed line, frequency and probability are equal.
     """
     left, top, side = 34, 8, 240
     across, up = _scale([0, 1], left, left + side), _scale([0, 1], top + side, top)

@@ -1,4 +1,4 @@
-"""Rows sorted by a value; rows of equal value count as one observation."""
+"""Sort rows by a value, and group rows with equal values."""
 
 from functools import cached_property
 

@@ -1,4 +1,4 @@
-"""Dates, times, durations and periods in tables, as numbers of seconds."""
+"""Convert dates, times, durations and periods in tables to seconds."""
 
 from datetime import date, time, timedelta
 
@@ -23,7 +23,7 @@ def times_as_numbers(X):
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Table with ``shape``, of any container.
+        Table of any library; it must have a ``shape``.
     """
     if sparse.issparse(X):
         return X

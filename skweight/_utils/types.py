@@ -1,4 +1,4 @@
-"""Types of constructor arguments, only for type checkers: no module imports them.
+"""Types of constructor arguments. Only type checkers use them at present.
 
 Strategies, calibrators and resamplers are recognised by their methods, not their class.
 """

@@ -28,14 +28,15 @@ def plain(label):
 
 def did_you_mean(word, names):
     """Return a hint that names the closest valid word, or an empty string."""
-    # In small letters, because difflib finds no similarity between "SMOTE" and "smote".
+    # Names are compared in lower case, because difflib finds no similarity between
+    # "SMOTE" and "smote".
     small = {str(name).lower(): str(name) for name in names}
     close = difflib.get_close_matches(str(word).lower(), small, n=1)
     return f" Did you mean {small[close[0]]!r}?" if close else ""
 
 
 def without_quotes(word):
-    """Return a hint for a text that is a number, or an empty string."""
+    """Return a hint if a text contains a number, otherwise an empty string."""
     if not isinstance(word, str):
         return ""
     try:
@@ -75,7 +76,7 @@ def n_rows(X, name="X"):
     shape = getattr(X, "shape", None)
     if shape is not None:
         if len(shape) == 0:
-            raise TypeError(f"{name} must hold rows; got the single value {X!r}.")
+            raise TypeError(f"{name} must be a table; got the single value {X!r}.")
         return int(shape[0])
     if hasattr(X, "__len__"):
         return len(X)
@@ -89,7 +90,8 @@ def check_rows(X, y):
     rows, labels = n_rows(X), n_rows(y, "y")
     if not rows:
         raise ValueError(
-            "X has 0 rows; pass at least one. A filter may have left none over."
+            "X has 0 rows; pass at least one row. Check whether a filter removed all "
+            "rows."
         )
     if rows != labels:
         raise ValueError(
@@ -131,8 +133,8 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must be one number per row; got values that are not numbers "
-            f"({error}). Weights by a rule or in a column of X are a weighting, such "
-            "as weighting='balanced' or ColumnWeighting('column')."
+            f"({error}). If a rule or a column of X defines the weights, use "
+            "weighting=, for example weighting='balanced' or ColumnWeighting('column')."
         ) from error
     if array.ndim != 1:
         raise ValueError(
@@ -142,12 +144,11 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
     if n_samples is not None and array.shape[0] != n_samples:
         raise ValueError(
             f"{name} must have one weight per row: expected {n_samples} weights, got "
-            f"{array.shape[0]}. Pass the weights of exactly the rows of X, in the same "
-            "order."
+            f"{array.shape[0]}. Pass one weight for each row of X, in the same order."
         )
     if array.shape[0] == 0:
         raise ValueError(f"{name} is empty; expected one weight per row.")
-    # min and max alone find NaN, infinities and negative values without a copy.
+    # The minimum and the maximum show NaN, infinity and negative values without a copy.
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         n_bad = int(np.count_nonzero(~np.isfinite(array)))
@@ -163,7 +164,7 @@ def check_weights(weights, n_samples=None, *, name="sample_weight"):
         )
     if high == 0:
         raise ValueError(
-            f"{name}: every weight is zero, so no row would count. Give at least one "
+            f"{name}: every weight is zero, so no row would be used. Give at least one "
             "row a positive weight."
         )
     return array
@@ -198,8 +199,8 @@ def check_labels(y, *, owner):
     if shape is not None and len(shape) == 2 and shape[1] > 1:
         raise ValueError(
             f"y must be 1-dimensional, one label per row; got shape {tuple(shape)}. "
-            f"Wrap the {owner} in sklearn.multioutput.MultiOutputClassifier to weight "
-            "every output by itself."
+            f"Wrap the {owner} in sklearn.multioutput.MultiOutputClassifier to fit "
+            "each output separately."
         )
     is_plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub"
     y = y if is_plain else column_or_1d(y, warn=True)
@@ -222,8 +223,8 @@ def check_labels(y, *, owner):
 def _missing_labels(missing, owner):
     return ValueError(
         f"y has no label in {np.count_nonzero(missing)} of {missing.size} rows (NaN, "
-        f"infinity or None). {owner} needs one label per row: drop those rows first, "
-        "or give them a label of their own."
+        f"infinity or None). {owner} needs one label per row: drop these rows first, "
+        "or give them an additional label."
     )
 
 
@@ -249,7 +250,7 @@ def _say_why_unsorted(y, owner):
     if len(types) > 1:
         return TypeError(
             f"y mixes labels of the types {', '.join(types)}, which cannot be sorted. "
-            f"{owner} needs labels of one type: convert y first, as with "
+            f"{owner} needs labels of one type: convert y first, for example by "
             "y.astype(str)."
         )
     return None
@@ -268,7 +269,7 @@ def encode_labels(y):
     if y.dtype.kind in "iu" and y.size:
         low, high = int(y.min()), int(y.max())
         if high - low == 1:
-            # Only two neighbouring integers are possible and both occur, so no counting
+            # There are only two integers in the range, and both occur, so no counting
             # is needed.
             return np.array([low, high], dtype=y.dtype), (y != low).view(np.uint8)
         if high - low < _LOOKUP_RANGE:
@@ -304,7 +305,7 @@ def encode_groups(by, n_samples):
     if by.dtype != object:
         labels, codes = encode_labels(by)
         return [plain(label) for label in labels], codes, labels.size
-    # Mixed types, including None, have no order to sort by.
+    # Values of mixed types, including None, cannot be sorted.
     positions = {}
     codes = np.array(
         [positions.setdefault(plain(label), len(positions)) for label in by]
@@ -313,9 +314,9 @@ def encode_groups(by, n_samples):
 
 
 def positions_of(y, classes, *, owner):
-    """Return the position of every label of y among classes; unknown ones raise."""
+    """Return the position of every label of y in classes; unknown labels raise."""
     if y.dtype.kind == "O":
-        # Labels are hashed, not sorted, because text and numbers may occur together.
+        # Labels are looked up by hash: text and numbers together cannot be sorted.
         order = {label: position for position, label in enumerate(dict.fromkeys(y))}
         labels, codes = list(order), np.array([order[label] for label in y], np.intp)
     else:
@@ -352,7 +353,7 @@ def values_by_label(values, classes, *, name, strict=True, default=None, remedy=
     default : float, default=None
         Value of labels without a key, used if `strict` is False.
     remedy : str, default=""
-        What to write for a label that is missing, for the message.
+        What to do about a missing label, for the message.
 
     Returns
     -------

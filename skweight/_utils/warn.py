@@ -1,4 +1,4 @@
-"""Warnings that point to the caller's line, from any depth in the library."""
+"""Warnings that show the line of the user's code, from any depth in the library."""
 
 import sys
 import warnings
@@ -27,7 +27,7 @@ def note_warnings():
 
 @contextmanager
 def unheard(category):
-    """Suppress and do not collect warnings of a category, during trial computations."""
+    """Ignore the library's warnings of a category inside this block."""
     token = _notebooks.set(())
     try:
         with warnings.catch_warnings():
@@ -41,8 +41,8 @@ def warn(message, category):
     """Warn, and point to the line outside of this package that called it.
 
     A fixed number of stack frames would be wrong for some calls. Lines of scikit-learn
-    and joblib, such as a search that calls us, are also skipped. If there are no other
-    lines, as in a worker process, they are used.
+    and joblib, such as a search that calls us, are also skipped. In a worker process
+    there may be no other lines; then these lines are used.
 
     Parameters
     ----------

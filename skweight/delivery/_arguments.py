@@ -1,4 +1,4 @@
-"""The arguments of a fit: which are row-wise, which are offsets, which hold tables."""
+"""Which arguments of a fit are row-wise, which are offsets, which contain tables."""
 
 import numpy as np
 from sklearn.utils import _safe_indexing
@@ -21,7 +21,7 @@ def fit_arguments(estimator):
     }
 
 
-# Arguments of fit that have no entry per row of X, whatever their length.
+# Arguments of fit that are never row-wise, even if they are as long as X.
 NO_ROWS_OF_X = frozenset(
     {
         "X_target",
@@ -56,12 +56,12 @@ NO_ROWS_OF_X = frozenset(
 )
 
 
-# Arguments of fit that hold tables with the columns of X.
+# Arguments of fit that contain tables with the columns of X.
 _TABLES = {"X_val", "eval_X", "eval_set", "validation_data", "validation_set"}
 
 
-# Arguments of fit that are added to the scores of each row; and, of these, the
-# arguments that learners do not accept at prediction.
+# Offsets: arguments of fit that learners add to the scores of the rows. Of the second
+# set, predict_proba accepts none.
 OFFSETS = frozenset({"base_margin"})
 
 
@@ -95,10 +95,10 @@ def check_offsets(names):
         package = OFFSETS_OF_FIT_ALONE.get(base_name(name))
         if package is not None:
             raise ValueError(
-                f"{name} is an offset of every row, but predict_proba of {package} "
-                "does not accept offsets, so held-out scores and predictions would "
-                "lack it. Pass it as a column of X, or use XGBoost, whose base_margin "
-                "is passed to both."
+                f"{name} is an offset for each row, but predict_proba of {package} "
+                "does not accept offsets. Held-out scores and predictions would be "
+                "without the offset. Pass it as a column of X, or use base_margin of "
+                "XGBoost, which is passed to fit and predict_proba."
             )
 
 
@@ -126,9 +126,9 @@ def _hide(value, columns, width, name):
         return value
     if not (hasattr(value, "__getitem__") or shape[1] < width):
         raise TypeError(
-            f"{name} must be a pair (X, y), so that the columns {say(columns)}, which "
-            f"the estimator must not use, can be dropped; got a "
-            f"{type(value).__name__}."
+            f"{name} must be a pair (X, y); got a {type(value).__name__}. From a pair, "
+            f"the columns {say(columns)} can be dropped, which the estimator must not "
+            "use."
         )
     return drop_columns(value, columns, width=width)
 

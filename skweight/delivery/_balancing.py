@@ -18,8 +18,8 @@ from skweight._utils.warn import warn
 from skweight.delivery._composite import children
 from skweight.exceptions import DoubleCountingWarning
 
-# Class masses can be computed from weights or from numbers of rows. If the two differ
-# by more than this factor, the fit warns.
+# An estimator may balance the weights or the rows of the classes. If the class
+# multipliers of the two cases differ by more than this factor, the fit warns.
 _CLEARLY = 1.1
 
 
@@ -90,7 +90,7 @@ def inner_multiplier(estimator, classes, mass):
 
 
 def warn_of_two_counts(estimator, classes, mass, counts):
-    """Warn if an estimator balances, and weights and rows give other class masses.
+    """Warn if it matters whether an estimator balances weights or rows.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
     Warns
     -----
     DoubleCountingWarning
-        If the multiplier depends on whether the estimator counts weights or rows.
+        If the multiplier depends on whether the estimator balances weights or rows.
     """
     by_mass, by_count = mass / mass.sum(), counts / counts.sum()
     for name, value, weight, parameter in _balancing_parameters(learner_of(estimator)):
@@ -113,7 +113,7 @@ def warn_of_two_counts(estimator, classes, mass, counts):
 
 
 def _balancing_parameters(estimator):
-    """Yield name, value, balancing part of the value, and kind of each parameter."""
+    """Yield for each balancing parameter: name, value, the part that balances, kind."""
     params = params_of(estimator)
     for name, value in params.items():
         parameter = _PARAMETERS.get(name)
@@ -124,11 +124,11 @@ def _balancing_parameters(estimator):
 
 def _warn_of_two_counts(name, value, ratio):
     warn(
-        f"The wrapped estimator balances by its parameter {name}={value!r}, and class "
-        f"masses by weights differ from those by rows by up to a factor of "
-        f"{ratio.max() / ratio.min():.3g}. Some estimators balance weights and some "
-        "rows, so class_multiplier_ may be wrong by that factor. Reset the parameter "
-        "to its default, and use weighting='balanced', which balances weights.",
+        f"The wrapped estimator balances classes by its parameter {name}={value!r}. It "
+        "is not known whether it balances the weights or the rows of the classes. The "
+        f"two differ by a factor of up to {ratio.max() / ratio.min():.3g}, and "
+        "class_multiplier_ may be wrong by this factor. Reset the parameter to its "
+        "default, and use weighting='balanced', which balances weights.",
         DoubleCountingWarning,
     )
 
@@ -149,8 +149,8 @@ def _is_balanced_ensemble(estimator):
 def _resamples_classes(sampler):
     """Return whether the purpose of a sampler is to change class frequencies.
 
-    Cleaning samplers such as TomekLinks hardly change them; the purpose of a
-    FunctionSampler is not known.
+    Cleaning samplers such as TomekLinks hardly change class frequencies. The purpose of
+    a FunctionSampler is not known.
     """
     inner = sampler.get_params(deep=False).get("sampler")
     if inner is not None and hasattr(inner, "get_params"):
@@ -163,7 +163,7 @@ def _resamples_classes(sampler):
 
 
 def _class_weight(value, classes, share):
-    """In the format of scikit-learn, LightGBM and, as a list, CatBoost and PyTorch."""
+    """Read weights as in scikit-learn, LightGBM, CatBoost (a list) and PyTorch."""
     if isinstance(value, str):
         balanced = value in ("balanced", "balanced_subsample")
         return _even(share) if balanced else np.ones(classes.size)
@@ -175,14 +175,14 @@ def _class_weight(value, classes, share):
 
 
 def _weight_by_position(value, classes, share):
-    """In the format of Keras: a dict from the position of a class to its weight."""
+    """Read weights as in Keras: a dict from the position of a class to its weight."""
     if not isinstance(value, dict):
         return _class_weight(value, classes, share)
     return np.array([value.get(i, 1.0) for i in range(classes.size)], float)
 
 
 def _scale_pos_weight(value, classes, share):
-    """As in XGBoost, LightGBM and CatBoost: a factor for the second of two classes."""
+    """Read a factor for the second of two classes, as in XGBoost and LightGBM."""
     return np.array([1.0, value]) if classes.size == 2 else np.ones(classes.size)
 
 
@@ -206,14 +206,14 @@ def _auto_class_weights(value, classes, share):
 
 
 def _of_criterion(value, classes, share):
-    """As in criteria of PyTorch: ``weight`` of all classes, ``pos_weight`` of one."""
+    """Read criteria of PyTorch: ``weight`` of all classes, ``pos_weight`` of one."""
     if np.size(value) == classes.size > 1:
         return _class_weight(np.ravel(value), classes, share)
     return _scale_pos_weight(float(np.ravel(value)[0]), classes, share)
 
 
 def _of_batches(value, classes, share):
-    """Balanced batches, by their ``class_multiplier_``; ones if it is missing."""
+    """Read ``class_multiplier_`` of balanced batches; return ones if it is missing."""
     multiplier = getattr(value, "class_multiplier_", None)
     fits = multiplier is not None and np.shape(multiplier) == classes.shape
     return np.array(multiplier) if fits else np.ones(classes.size)
@@ -289,7 +289,11 @@ def _fit_kwargs(value, params):
 
 
 class _Parameter(NamedTuple):
-    """Reader of the balancing part of a value (or None), and its class multiplier."""
+    """How to find the effect of a parameter that may balance classes.
+
+    `read` returns the part of the value that balances, or None. `multiplier` returns
+    the class multipliers of this part.
+    """
 
     read: object
     multiplier: object

@@ -59,8 +59,9 @@ _MADE_BY_DEFAULT = {
     ),
 }
 
-# Composites that route metadata twice (an alias is then resolved too early), and
-# composites that pass on metadata without a request.
+# Composites in which routing does not work for members, so that each member gets an
+# adapter. Some route metadata twice, and resolve an alias too early. Others pass on
+# metadata without a request.
 _ROUTES_TWICE = {"StackingClassifier", "CalibratedClassifierCV", "RFECV"}
 
 # Composites that derive new labels from several classes, and fit each member on other
@@ -72,7 +73,8 @@ _RELABELS = {"OneVsRestClassifier", "OutputCodeClassifier"}
 # estimator.
 _CALIBRATES = {"CalibratedClassifierCV"}
 
-# Composites that, before scikit-learn 1.7, had a sample_weight only to pass it on.
+# Composites whose sample_weight was only passed on to their members, before
+# scikit-learn 1.7.
 _PASSES_ON = {"VotingClassifier", "StackingClassifier"}
 
 LEARNER = "population x emphasis"
@@ -84,7 +86,7 @@ class Delivery(NamedTuple):
     Attributes
     ----------
     estimator : str
-        Class of the estimator, after its path inside a composite.
+        Class of the estimator; inside a composite, the path comes first.
     weights : str
         "population x emphasis", "population", or "none".
     way : str
@@ -186,7 +188,7 @@ class Plan:
         return self.vectors[POPULATION] is not None
 
     def prepare(self, estimator, path="", *, learner=True, parent=None):
-        """Set all requests inside an estimator; return it, or an adapter around it."""
+        """Set all requests inside an estimator; return it, or an adapter with it."""
         self.learners[path] = learner
         if isinstance(estimator, FrozenEstimator):
             self._note(estimator, path, "none", "frozen")
@@ -197,9 +199,9 @@ class Plan:
         if hasattr(estimator, "fit_resample") and not takes_roles(estimator):
             raise UnsupportedWeightsError(
                 f"{name_of(estimator)} (at {path}) resamples rows, but not their "
-                "weights. Take it out and pass it as resampler=, or build the Pipeline "
-                "by skweight.pipeline.Pipeline; both resample weights together with "
-                "rows. Or leave all weights out: weighting=None, no sample_weight."
+                "weights. Remove it and pass it as resampler=, or use "
+                "skweight.pipeline.Pipeline. Both resample the weights together with "
+                "the rows. Or use no weights: weighting=None and no sample_weight."
             )
         if not is_composite(estimator):
             return self._prepare_one(estimator, path, learner, parent)
@@ -353,9 +355,10 @@ class Plan:
         estimator.set_params(scoring=scoring)
 
     def _request(self, estimator, path, alias, weights):
-        """Request one of the two weight vectors, unless the user passes another one.
+        """Request one of the two weight vectors, unless the user passes other weights.
 
-        An alias of the user is ignored if nothing was passed under this name.
+        If the user set an alias, but passed nothing under this name, the alias is
+        ignored.
         """
         user_request = own_request(estimator, "sample_weight")
         if isinstance(user_request, str) and user_request in self.passed:
@@ -378,7 +381,7 @@ class Plan:
             estimator.set_params(**{name: default})
 
     def route(self, estimator, fit_params):
-        """Request fit arguments that were passed in the form without routing."""
+        """Request fit arguments that were passed as ``step__name``, without routing."""
         params = estimator.get_params()
         routed = {}
         for number, (name, value) in enumerate(fit_params.items()):
@@ -440,7 +443,7 @@ def _routable(estimator, parent):
 
 
 def _loses_in_fit_transform(estimator):
-    """Return whether fit of a selector gets metadata that fit_transform does not.
+    """Return whether `fit` of a selector gets metadata that `fit_transform` loses.
 
     Other composites, such as a ColumnTransformer, keep their own `fit_transform`, which
     may do more than calling `fit` and `transform`.

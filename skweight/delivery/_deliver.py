@@ -79,9 +79,9 @@ def deliver(
         Population weights, for transformers, calibrators and scorers inside a
         composite. None means ones.
     unsupported : {"raise", "resample", "subsample"}, default="raise"
-        For estimators that support no weights: raise an error, or fit on rows drawn in
-        proportion to their weights. ``"resample"`` draws as many rows as the training
-        data have; ``"subsample"`` draws no row twice.
+        What to do with an estimator that supports no weights: raise an error, or fit it
+        on rows drawn in proportion to their weights. ``"resample"`` draws as many rows
+        as the training data have; ``"subsample"`` draws no row twice.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
     fit_params : dict, default=None
@@ -168,8 +168,8 @@ def deliver_in_place(
         _fit_without_weights(estimator, X, y, fit_params, validation)
         return []
     if not is_composite(estimator):
-        # Routing is on only for further arguments of fit: with routing on, some
-        # estimators refuse weights, or need requests on their scorer.
+        # Routing is on only if there are further arguments of fit. With routing on,
+        # some estimators refuse weights, or need requests on their scorer.
         routing = get_config()["enable_metadata_routing"] and bool(fit_params)
         with (
             routing_switched(routing),
@@ -268,8 +268,8 @@ def deliver_fit_predict(estimator, X, y, weights, population, params):
 def leaves_traces(estimator, *, learner=True):
     """Return whether a delivery of weights changes parameters or requests.
 
-    Requests are set on composites, and some learners get weights as a parameter. Clone
-    such estimators first.
+    Some estimators must be cloned before the fit: composites, because requests are set
+    on them, and learners that get the weights as a parameter.
     """
     if isinstance(estimator, FrozenEstimator):
         return False
@@ -364,7 +364,8 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     takes_weights : function
         Result of `learns_with_weights` for the estimator.
     drawn : bool, default=False
-        Whether the rows were drawn in proportion to a part of their weights.
+        Whether rows were drawn by a part of their weights (`weights` are the other
+        part).
 
     Returns
     -------
@@ -378,9 +379,10 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
     if weights is not None:
         if not takes_weights(estimator):
             raise UnsupportedWeightsError(
-                f"The partial_fit of {name_of(estimator)} takes no sample_weight. Pass "
-                "unsupported='resample' or streaming='sample', which draw rows in "
-                "proportion to their weights, or weighting=None and no sample_weight."
+                f"partial_fit of {name_of(estimator)} does not accept sample_weight. "
+                "To draw rows in proportion to their weights, set "
+                "unsupported='resample' or streaming='sample'. To use no weights, set "
+                "weighting=None and pass no sample_weight."
             )
         arguments["sample_weight"] = weights
     # With routing on, some estimators refuse weights without a request.
@@ -395,10 +397,10 @@ def deliver_partial(estimator, X, y, weights, classes, *, takes_weights, drawn=F
 def routing_without_weights(estimator, forbidden=(None, True)):
     """Return the routing of an estimator that does not request sample_weight.
 
-    The classifier around it delivers weights itself. If a part inside requested
-    sample_weight, this request would override ``set_fit_request(sample_weight=False)``
-    of that classifier. Requests in `forbidden` are set to False. If only None is
-    forbidden, requests of the user stay.
+    The classifier around this estimator passes the weights itself. A request of an
+    inner part would override ``set_fit_request(sample_weight=False)`` of that
+    classifier. So each request that is in `forbidden` is set to False. If only None is
+    in `forbidden`, requests of the user stay.
     """
 
     def forbid(routing):

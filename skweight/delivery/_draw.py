@@ -25,7 +25,7 @@ def systematic_resample(weights, n_draws=None, *, random_state=None):
 
     Equidistant points with one uniform random offset are placed on the cumulative
     weights. Row :math:`i` is drawn :math:`\lfloor m w_i / \sum w \rfloor` times or one
-    time more. The number would vary more with independent draws.
+    time more. With independent draws, this number would vary more.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def systematic_subsample(weights, y=None, *, random_state=None):
 
     Notes
     -----
-    Rows of a class are shuffled, and drawn systematically. O(n) time and memory, except
-    for the sort.
+    Rows of a class are shuffled, and drawn systematically. Time and memory are O(n),
+    except for the sort.
 
     References
     ----------
@@ -129,7 +129,7 @@ def subsample_sizes(weights, codes):
 
 
 def whole_rows(weights, codes):
-    """Return a factor per class that corrects the rounding of the number of rows.
+    """Return a factor for the weights of each class that corrects rounded row numbers.
 
     With these factors, the total weight of each class is proportional to its number of
     drawn rows. The draw itself does not change.
@@ -139,7 +139,7 @@ def whole_rows(weights, codes):
 
 
 def _sizes(weights, codes):
-    """Return rows to draw and mass of each class, and the mass per drawn row."""
+    """Return the rows to draw and the mass of each class, and the mass per row."""
     masses = np.bincount(codes, weights=weights)
     heaviest = np.argmax(weights)
     unit = masses[codes[heaviest]] / _floor(masses[codes[heaviest]] / weights[heaviest])
@@ -148,7 +148,7 @@ def _sizes(weights, codes):
 
 
 def _floor(numbers):
-    """Round down, except if rounding errors alone separate a number from the next."""
+    """Round down; numbers that are whole except for rounding errors stay."""
     return np.floor(np.asarray(numbers) * (1 + 1e-9))
 
 

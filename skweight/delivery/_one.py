@@ -1,9 +1,9 @@
 """Fit a single estimator with weights, and an adapter for composites.
 
-The ways, best first: the ``sample_weight`` of `fit`; the parameter ``class_weight``, if
-weights are constant per class; the ``priors`` of a discriminant analysis, under the
-same condition; rows drawn by their weights, with or without replacement, if the caller
-allows it.
+There are four ways. The first possible way is used: the ``sample_weight`` of `fit`; the
+parameter ``class_weight``, if weights are constant per class; the ``priors`` of a
+discriminant analysis, under the same condition; rows drawn by their weights, with or
+without replacement, if the caller allows it.
 """
 
 from contextlib import contextmanager
@@ -73,8 +73,8 @@ def ways_in(estimator):
     params = params_of(estimator)
     if "class_weight" in params:
         ways.append("class_weight")
-    # A string, such as "uniform" of NearestCentroid, ignores class frequencies on
-    # purpose.
+    # A string as priors, such as "uniform" of NearestCentroid, is a choice of the user,
+    # so it is not replaced.
     if not isinstance(params.get("priors", ""), str):
         ways.append("priors")
     return ways
@@ -96,15 +96,15 @@ def no_way_in(estimator, path=""):
         why = "supports neither sample_weight nor class_weight nor priors"
     where = f" (at {path})" if path else ""
     return UnsupportedWeightsError(
-        f"{name_of(estimator)}{where} {why}. Pass unsupported='resample' to fit it on "
+        f"{name_of(estimator)}{where} {why}. Set unsupported='resample' to fit it on "
         "rows drawn in proportion to their weights, or unsupported='subsample' to draw "
-        "no row twice, or weighting=None and no sample_weight to fit without weights, "
-        "or use another estimator."
+        "no row twice. To fit without weights, set weighting=None and pass no "
+        "sample_weight. Or use another estimator."
     )
 
 
 def is_drawn_for(estimator, y, weights):
-    """Return whether rows must be drawn for a learner that cannot use such weights."""
+    """Return whether a learner cannot use these weights, so that rows must be drawn."""
     if takes_roles(estimator):
         return False
     ways = ways_in(estimator)
@@ -159,7 +159,7 @@ def fit_one(
 
 
 def _apart(weights, population):
-    """Return population and emphasis, from their product and the population."""
+    """Return population weights and emphasis, given their product and the first."""
     if population is None or weights is population:
         return population, None if weights is population else weights
     counted = population > 0
@@ -171,19 +171,20 @@ def check_no_second_weight(estimator, names):
     """Raise if sample_weight is passed to a learner directly."""
     if "sample_weight" in names:
         raise ValueError(
-            f"{name_of(estimator)} got another sample_weight, by an alias or by its "
-            "name, in addition to the weights of the WeightedClassifier. Pass it as "
-            "sample_weight of the WeightedClassifier, which multiplies the two."
+            f"{name_of(estimator)} got a sample_weight directly (by name or by an "
+            "alias), in addition to the weights of the WeightedClassifier. Pass these "
+            "weights as sample_weight to the WeightedClassifier, which multiplies them "
+            "by its own weights."
         )
 
 
-# Estimators that choose a parameter by held-out scores within fit. Without help, they
-# would weight these scores by the training weights.
+# Estimators whose `fit` chooses a parameter by held-out scores. These scores must have
+# population weights; the estimators would use the training weights.
 _TUNES_ITSELF = {"LogisticRegressionCV"}
 
 
 def _fit_tuned(estimator, X, y, weights, population, fit_params):
-    """Fit an estimator that scores within fit, with population weights for scores."""
+    """Fit an estimator that scores inside `fit`; its scores get population weights."""
     scoring = estimator.scoring
     default = scoring is None or (isinstance(scoring, str) and scoring == "warn")
     passed = {} if population is None else {POPULATION: population}
@@ -272,7 +273,7 @@ def fit_called(estimator, X, y, metadata, fit_params=None):
 
 
 def by_class_or_none(y, weights):
-    """Return classes, their weights and shares; None if weights vary within a class."""
+    """Return labels, weights and shares of classes; None if weights vary in a class."""
     classes, codes = encode_labels(np.asarray(y))
     counts = np.bincount(codes)
     class_weight = np.bincount(codes, weights=weights) / counts
@@ -297,14 +298,14 @@ def watching(validation, estimator, fit_params, X, y):
 class WeightAdapter(BaseEstimator):
     """Wrap an estimator inside a composite that metadata routing cannot reach.
 
-    There are six cases: estimators without ``sample_weight`` or without support for
-    routing; estimators in composites that route the same metadata twice, so that an
-    alias is resolved too early; selectors whose ``fit_transform`` does not pass
-    metadata on; composites whose parts are replaced by a search after routing;
-    transformers that fail while routing is on; and learners with validation rows, which
-    go through the steps before the learner. The adapter is a router, so that metadata
-    reach it under their names in routing, and fits the estimator as a single estimator.
-    All other attributes and parameters are those of the estimator.
+    An adapter is needed in six cases: estimators without ``sample_weight`` or without
+    support for routing; estimators in composites that route the same metadata twice, so
+    that an alias is resolved too early; selectors whose ``fit_transform`` loses
+    metadata; composites whose parts a search replaces after routing; transformers that
+    fail while routing is on; and learners with validation rows, because these rows must
+    go through the steps before the learner. The adapter is a router, so it gets
+    metadata under their names in routing. It fits the estimator as if there were no
+    composite. It has the attributes and parameters of the estimator.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from skweight.delivery._one import WeightAdapter
 def tidied(value, visited=None):
     """Remove adapters and requests of a delivery from fitted objects.
 
-    Users may inspect and clone the steps, members and candidates of a composite.
+    So the steps, members and candidates of a composite look as the user passed them.
     """
     visited = {} if visited is None else visited
     if isinstance(value, WeightAdapter):
@@ -41,7 +41,8 @@ def tidied(value, visited=None):
         _withdraw(value, "fit")
         _withdraw(value, "score")
         forget_requests(value)
-        # Only composites were changed inside; skip others, since a forest is large.
+        # Only composites were changed inside. Others, such as a large forest, are
+        # skipped.
         asks_alone = isinstance(routing_of(value), MetadataRequest)
         if not (asks_alone and hasattr(value, "get_params")):
             for name, item in vars(value).items():
@@ -53,7 +54,7 @@ def _may_hold_traces(value):
     """Return whether an object may contain adapters or requests."""
     if isinstance(value, FrozenEstimator | type) or not hasattr(value, "__dict__"):
         return False
-    # A scorer or a calibrated model is not an estimator, but contains an estimator.
+    # Scorers and calibrated models of scikit-learn are no estimators but contain them.
     of_sklearn = type(value).__module__.startswith("sklearn.")
     return of_sklearn or hasattr(value, "get_metadata_routing")
 

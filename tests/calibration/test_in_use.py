@@ -94,5 +94,5 @@ def test_intervals_that_there_are_not():
     assert not hasattr(WeightedClassifier(calibration="sigmoid"), "predict_interval")
     clf = WeightedClassifier(calibration="venn_abers", random_state=0)
     clf.fit(data.X, data.y).set_prevalence({0: 0.2})
-    with pytest.raises(ValueError, match="changes the mixture of the rest"):
+    with pytest.raises(ValueError, match="changes the mixture of the other"):
         clf.predict_interval(data.X)

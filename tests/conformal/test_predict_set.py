@@ -365,7 +365,7 @@ def test_weights_that_cannot_be_computed_are_asked_for(rng):
     X, y = draw(rng, 400)
     clf = WeightedClassifier(LogisticRegression(), conformal="split", calibration=None)
     clf.fit(X, y, rng.uniform(1, 2, 400))
-    with pytest.raises(ValueError, match="Pass sample_weight= for them"):
+    with pytest.raises(ValueError, match="Pass sample_weight= for the new rows"):
         clf.predict_set(X)
     assert clf.predict_set(X, sample_weight=np.ones(400)).any(axis=1).mean() > 0.9
     segment = ColumnWeighting(metadata("stands_for"))
@@ -386,7 +386,7 @@ def test_it_says_when_sets_must_be_everything(rng):
     n = clf.report_.conformal["n_rows"]
     assert n == 20
     assert clf.report_.conformal["largest_coverage"] == pytest.approx(n / (n + 1))
-    with pytest.warns(CalibrationWarning, match=r"100.0% of the rows hold all labels"):
+    with pytest.warns(CalibrationWarning, match=r"100.0% of the rows contain all"):
         sets = clf.predict_set(X, n / (n + 1) + 1e-3)
     assert sets.all()
     with warnings.catch_warnings():
@@ -460,15 +460,15 @@ def test_groups_are_never_cut_between_calibrator_and_scores(rng, monkeypatch):
     ("params", "error", "words"),
     [
         ({"conformal": "jackknife"}, ValueError, "conformal must be 'split'"),
-        ({"conformal": "split", "cv": 5}, ValueError, "one hold-out; got cv=5"),
-        ({"conformal": "split", "cv": "oob"}, ValueError, "one hold-out"),
+        ({"conformal": "split", "cv": 5}, ValueError, "single hold-out; got cv=5"),
+        ({"conformal": "split", "cv": "oob"}, ValueError, "single hold-out"),
         (
             {
                 "conformal": "split",
                 "cv": [(range(50), range(50, 100)), (range(50, 100), range(50))],
             },
             ValueError,
-            "cv makes 2 of them",
+            "cv makes 2 pairs",
         ),
         (
             {"estimator": SGDClassifier(), "conformal": "cross", "calibration": None},
@@ -503,7 +503,7 @@ def test_bad_arguments_and_missing_fits_are_said(rng):
     y = (np.arange(100) < 1).astype(int)
     with (
         pytest.warns(FewerThanAskedWarning),
-        pytest.raises(ValueError, match="not every class has one"),
+        pytest.raises(ValueError, match="needs held-out rows of every class"),
     ):
         clf.fit(X, y)
 

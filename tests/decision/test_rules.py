@@ -364,7 +364,7 @@ def test_balanced_labels_in_a_stream_follow_all_chunks():
 def test_balanced_labels_want_honest_probabilities():
     data = make_imbalanced(500, prevalence=0.2, random_state=0)
     clf = WeightedClassifier(calibration=None, decision="balanced")
-    with pytest.raises(ValueError, match="would take them at their word"):
+    with pytest.raises(ValueError, match="count both the weights and the costs"):
         clf.fit(data.X, data.y)
 
 

@@ -225,7 +225,7 @@ def test_an_offset_that_is_missing_at_prediction_is_asked_for():
     clf = WeightedClassifier(boosted(), calibration="sigmoid", cv=3)
     clf.fit(X, y, base_margin=offset)
     for method in (clf.predict_proba, clf.predict, clf.predict_log_proba):
-        with pytest.raises(ValueError, match=r"base_margin=\.\.\. here, too"):
+        with pytest.raises(ValueError, match=r"base_margin=\.\.\. to this method"):
             method(X)
     plain = WeightedClassifier(boosted(), calibration="sigmoid", cv=3).fit(X, y)
     with pytest.raises(TypeError, match="base_margin"):
@@ -250,6 +250,6 @@ def test_an_offset_goes_through_a_pipeline():
 def test_offsets_that_no_prediction_takes_are_refused(name, calibration):
     X, y = rows()
     clf = WeightedClassifier(Spy(), calibration=calibration)
-    with pytest.raises(ValueError, match=f"{name} is an offset of every row"):
+    with pytest.raises(ValueError, match=f"{name} is an offset for each row"):
         clf.fit(X, y, **{name: np.zeros(N_ROWS)})
     assert SEEN == []

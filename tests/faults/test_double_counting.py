@@ -406,7 +406,7 @@ def test_labels_that_lose_the_balance_of_a_sampler_are_warned_of(
     clf = WeightedClassifier(
         balanced_inside()[name], weighting=None, calibration=calibration, cv=2
     )
-    sentence = r"set decision='balanced', or calibration=None"
+    sentence = r"set decision='balanced'. .* set calibration=None"
     with pytest.warns(CalibrationWarning, match=sentence):
         clf.fit(X, np.array(labels)[y])
 

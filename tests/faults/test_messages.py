@@ -125,7 +125,7 @@ def test_what_is_no_estimator_is_refused_by_name(wrapper, estimator):
 @pytest.mark.parametrize("weighting", ["balanced", {0: 1, 1: 2}, ["balanced"]])
 def test_a_regression_has_no_classes_to_balance(weighting):
     model = WeightedRegressor(LinearRegression(), weighting=weighting)
-    with pytest.raises(ValueError, match="weighs rows by their class"):
+    with pytest.raises(ValueError, match="weights rows by their class"):
         model.fit(X, X[:, 0])
 
 
@@ -208,7 +208,7 @@ def test_an_import_from_the_top_names_the_module(name, module):
 @pytest.mark.parametrize("wrapper", [WeightedClassifier, WeightedRegressor])
 def test_a_report_before_the_fit_is_a_lack_of_a_fit(wrapper):
     assert not hasattr(wrapper(), "report_")
-    with pytest.raises(NotFittedError, match="a report is about a fit"):
+    with pytest.raises(NotFittedError, match="so it has no report"):
         _ = wrapper().report_
     with pytest.raises(NotFittedError, match="not fitted"):
         _ = DensityRatioWeighting(X).report_
@@ -216,7 +216,7 @@ def test_a_report_before_the_fit_is_a_lack_of_a_fit(wrapper):
 
 @pytest.mark.parametrize("cv", [1, np.int64(1)])
 def test_one_fold_is_none(cv):
-    with pytest.raises(ValueError, match=r"cv=1 leaves no row.*holdout"):
+    with pytest.raises(ValueError, match=r"With cv=1, .*no row is left.*holdout"):
         WeightedClassifier(calibration="sigmoid", cv=cv).fit(X, y)
 
 
@@ -391,7 +391,7 @@ def test_parameters_with_a_slip(wrapper, slip, name):
 
 def test_costs_on_weighted_probabilities_lead_to_the_default_calibration():
     cost = CostMatrix.binary(fp=1, fn=5)
-    with pytest.raises(ValueError, match=r"Take it out again with calibration='auto'"):
+    with pytest.raises(ValueError, match=r"set calibration='auto'"):
         WeightedClassifier(decision=cost, calibration=None).fit(X, y)
 
 

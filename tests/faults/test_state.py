@@ -388,7 +388,7 @@ def test_a_learner_that_raised_half_way_may_have_moved_and_the_error_says_so():
     with pytest.raises(MemoryError, match="half of the rows") as raised:
         clf.partial_fit(X, y)
     (note,) = raised.value.__notes__
-    assert "may have learned from a part of its rows" in note
+    assert "may have learned from a part of the rows" in note
     after = state_of(clf)
     assert [k for k in before if after[k] is not before[k]] == []
 

@@ -497,7 +497,7 @@ def test_weighted_batches_are_quiet_though_the_reference_has_no_weights(monitor)
         ({"alpha": 0}, "alpha must be a number"),
         ({"tolerance": -1}, "tolerance must be a number"),
         ({"quantiles": (1.0,)}, "quantiles must be a number"),
-        ({"cv": 1}, "cv=1 leaves no row"),
+        ({"cv": 1}, "With cv=1, the only fold is held out"),
     ],
 )
 def test_bad_parameters_are_said(arguments, message):

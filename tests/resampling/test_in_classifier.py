@@ -451,7 +451,7 @@ def test_out_of_bag_votes_are_for_rows_as_they_came(rare):
         calibration="sigmoid",
         cv="oob",
     )
-    with pytest.raises(ValueError, match="cv='oob' needs votes for rows as they came"):
+    with pytest.raises(ValueError, match="cv='oob' needs votes for the original rows"):
         clf.fit(X, y)
 
 

@@ -202,7 +202,7 @@ def test_scores_of_any_finite_size_have_a_finite_mean():
 
 
 def test_weights_whose_squares_are_no_numbers_are_refused():
-    with pytest.raises(ValueError, match="divide all of them by a constant"):
+    with pytest.raises(ValueError, match="Divide all weights by a constant"):
         ClassMasses().update([0, 1], [1.0, 1e200])
 
 

@@ -191,7 +191,9 @@ def test_objects_of_another_kind_do_not_merge(make, rng):
 
 def test_objects_with_other_bins_do_not_merge(rng):
     rows = rows_of(rng)
-    with pytest.raises(ValueError, match="the same bins: this one has 4000, the other"):
+    with pytest.raises(
+        ValueError, match="the same bins; this object has 4000, but the other"
+    ):
         ScoreStatistics().merge(update(ScoreStatistics(2000), rows))
 
 

@@ -149,7 +149,7 @@ def test_ranks_together_draw_what_one_process_does(y):
     ("arguments", "message"),
     [
         ({"rank": 2, "world_size": 2, "random_state": 0}, "rank must be below"),
-        ({"rank": 0, "world_size": 2}, "the same on every rank"),
+        ({"rank": 0, "world_size": 2}, "the same integer on every rank"),
         ({"rank": -1}, "rank must be a number"),
         ({"world_size": 0}, "world_size must be a number"),
     ],

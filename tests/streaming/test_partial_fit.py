@@ -281,12 +281,12 @@ def test_classes_are_told_once_and_stay(rows):
     X, y, _ = rows
     words = np.where(y == 1, "rare", "common")
     clf = WeightedClassifier(Learner(), calibration=None)
-    with pytest.raises(ValueError, match="needs classes"):
+    with pytest.raises(ValueError, match="needs classes="):
         clf.partial_fit(X, words)
     clf.partial_fit(X, words, ["rare", "common", "never"]).partial_fit(X, words)
     assert [*clf.classes_] == ["common", "never", "rare"]
     assert clf.predict_proba(X).shape == (200, 3)
-    with pytest.raises(ValueError, match="stay those of the first call"):
+    with pytest.raises(ValueError, match="the same as in the first call"):
         clf.partial_fit(X, words, ["rare", "common"])
     with pytest.raises(ValueError, match="partial_fit"):
         clf.partial_fit(X, np.where(y == 1, "other", "common"))
@@ -355,7 +355,7 @@ def test_learners_without_weights_raise_or_are_given_drawn_rows(rows):
     assert not hasattr(
         WeightedClassifier(LogisticRegression(), calibration=None), "partial_fit"
     )
-    with pytest.raises(TypeError, match="learns nothing"):
+    with pytest.raises(TypeError, match="cannot update"):
         WeightedClassifier(
             FrozenEstimator(GaussianNB().fit(X, y)), calibration=None
         ).partial_fit(X, y)

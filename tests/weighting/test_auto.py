@@ -467,7 +467,7 @@ def test_where_a_class_has_one_row_the_least_is_taken():
     y = np.where(np.arange(60) == 7, 1, 0)
     with pytest.warns(FewerThanAskedWarning, match="has 1 row"):
         clf = make(cv=3).fit(X, y)
-    assert "too few rows to judge by" in clf.report_.choice
+    assert "too few rows for a comparison" in clf.report_.choice
     assert clf.report_.n_fits == 1
     assert clf.weighting_ is None
     assert clf.threshold_ == pytest.approx(1 / 60)
@@ -485,8 +485,8 @@ def test_the_report_has_the_table_and_a_sentence():
         "strength 0.5",
         "strength 1",
     ]
-    assert report.choice.startswith("strength 1 of 3 candidates")
-    assert "the lowest, by more than one standard error" in report.choice
+    assert report.choice.startswith("strength 1, one of 3 candidates")
+    assert "This is the lowest loss" in report.choice
     prevalence_alone = log_loss(y, np.full(1000, y.mean()))
     assert report.weightings[0]["log_loss"] == pytest.approx(prevalence_alone, rel=0.02)
     assert report.weightings[1]["standard_error"] > 0
@@ -495,7 +495,7 @@ def test_the_report_has_the_table_and_a_sentence():
         assert "Candidates on held-out rows" in text
         assert "strength 0.5" in text
     clf = make(OnlyWhenBalanced(0)).fit(X, y)
-    assert "it emphasises least" in clf.report_.choice
+    assert "none has less emphasis" in clf.report_.choice
     assert make(weighting="balanced").fit(X, y).report_.choice is None
 
 
@@ -511,7 +511,7 @@ X_BAD, Y_BAD = rare(100)
         (
             make(weighting=AutoWeighting(PriorWeighting({0: 0.5, 1: 0.5}))),
             ValueError,
-            "which no loss can choose",
+            "The loss cannot choose this",
         ),
         (
             make(weighting=AutoWeighting(GroupBalancedWeighting(0))),
@@ -527,11 +527,11 @@ X_BAD, Y_BAD = rare(100)
         ),
         (make(weighting=AutoWeighting(None)), ValueError, "such as 'balanced'"),
         (make(weighting=AutoWeighting("auto")), ValueError, "such as 'balanced'"),
-        (make(weighting=["auto", "auto"]), ValueError, "leaves 2 strengths open"),
+        (make(weighting=["auto", "auto"]), ValueError, "contains 2 strategies"),
         (
             make(weighting=["auto", NoiseAwareWeighting()]),
             ValueError,
-            "looks at models",
+            "weights depend on fitted models",
         ),
         (make(weighting=AutoWeighting(strengths=())), ValueError, "strengths must be"),
         (make(weighting=AutoWeighting(strengths=1)), ValueError, "strengths must be"),
@@ -557,7 +557,7 @@ X_BAD, Y_BAD = rare(100)
         (
             make(calibration=None, decision={"fp": 1, "fn": 5}),
             ValueError,
-            "emphasis would count twice",
+            "count both the weights and the costs",
         ),
         (WeightedRegressor(weighting="auto"), ValueError, "a regressor has none"),
     ],

@@ -37,7 +37,7 @@ def test_a_single_group_that_is_held_out_judges_nothing():
 def test_votes_of_trees_do_not_judge_a_sampler():
     weighting = AutoWeighting(sampler="random_under")
     forest = RandomForestClassifier(5, random_state=0)
-    with pytest.raises(ValueError, match="needs votes for rows as they came"):
+    with pytest.raises(ValueError, match="needs votes for the original rows"):
         make(forest, weighting, cv="oob").fit(*rare())
 
 
@@ -49,7 +49,7 @@ def test_rows_that_each_candidate_leaves_out_anew_do_not_judge(strengths):
         cv="oob",
         unsupported="subsample",
     )
-    with pytest.raises(ValueError, match=r"leaves out other rows.*cv='auto'"):
+    with pytest.raises(ValueError, match=r"leaves out different rows.*cv='auto'"):
         clf.fit(*rare())
 
 

@@ -151,12 +151,12 @@ def test_rows_that_do_not_count_need_no_group():
     ("groups", "error", "words"),
     [
         ("gruop", ValueError, "Did you mean 'group'"),
-        ([], ValueError, "name a column, several in a list"),
+        ([], ValueError, "Pass the name of a column, a list of names"),
         (1.5, TypeError, "takes the name or the position"),
         (
             lambda X: X["group"].where(X["x"] > 2),
             ValueError,
-            "missing in 3 of 150.*own",
+            "missing in 3 of 150.*Add a group",
         ),
     ],
 )

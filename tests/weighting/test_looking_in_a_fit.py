@@ -463,7 +463,7 @@ def test_two_rows_of_a_class_are_held_out_with_honest_weights(
     ("estimator", "options", "error", "words"),
     [
         ("frozen", {}, TypeError, "FrozenEstimator is not fitted again"),
-        (GaussianNB(), {"weighting": Popular()}, ValueError, "its role to 'emphasis'"),
+        (GaussianNB(), {"weighting": Popular()}, ValueError, "must be 'emphasis'"),
         (
             RandomForestClassifier(5),
             {"cv": "oob", "calibration": "sigmoid"},
