@@ -352,7 +352,7 @@ def test_three_balanced_classes_as_population():
     data = make_imbalanced(900, prevalence=[0.7, 0.2, 0.1], n_classes=3, random_state=0)
     weight = compute_sample_weight("balanced", data.y)
     weight[::7] = 0  # rows that do not count say nothing
-    with pytest.warns(DoubleCountingWarning, match=r"class 2 count"):
+    with pytest.warns(DoubleCountingWarning, match=r"class 2 have"):
         make().fit(data.X, data.y, sample_weight=weight)
 
 
@@ -553,7 +553,7 @@ def test_a_sampler_inside_the_estimator(rare):
 def test_an_ensemble_that_resamples_inside(rare, name, params):
     ensemble = pytest.importorskip("imblearn.ensemble")
     model = getattr(ensemble, name)(n_estimators=3, random_state=0, **params)
-    sentence = rf"'{name}', inside the wrapped estimator, resamples.* class 1, 4\.7%"
+    sentence = rf"'{name}' inside the wrapped estimator resamples.* class 1, with 4\.7%"
     for estimator in (model, make_pipeline(StandardScaler(), model), plain(model)):
         wrapped = make(estimator, weighting=None, calibration="prior")
         with pytest.warns(DoubleCountingWarning, match=sentence) as caught:
