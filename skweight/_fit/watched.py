@@ -143,15 +143,15 @@ def warn_of_small_subsample(request, weighed):
             continue
         names = [""]
         if request.classes is not None:
-            names = [f" of {plain(label)!r}" for label in request.classes]
+            names = [f" of class {plain(label)!r}" for label in request.classes]
         of, of_heaviest = names[code], names[heaviest]
         warn(
             "unsupported='subsample' draws each row with the probability weight / "
             f"largest weight. One row{of_heaviest} has {worst / of_class.mean():.3g} "
-            f"times the mean weight{of}, so only {n_drawn:,} of {of_class.size:,} "
-            f"rows{of} are drawn. By their weights, they have {effective:,.0f} "
-            "effective rows. Limit the weights by stabilizer='clip' or a number such "
-            "as 3.0, or set unsupported='resample'.",
+            f"times the mean weight{of}. So only {n_drawn:,} of {of_class.size:,} "
+            f"rows{of} are drawn, although the weights of all these rows have the "
+            f"effective sample size {effective:,.0f}. Limit the weights by "
+            "stabilizer='clip' or a number such as 3.0, or set unsupported='resample'.",
             DegenerateWeightsWarning,
         )
         return
