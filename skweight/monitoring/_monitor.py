@@ -261,8 +261,8 @@ class WeightMonitor(BaseEstimator):
         classes, codes = encode_labels(y)
         if classes.size < 2:
             raise ValueError(
-                "WeightMonitor needs rows of at least 2 classes; y contains only "
-                f"the class {say(classes[0])}."
+                "WeightMonitor needs rows of at least 2 classes; y has one class, "
+                f"{say(classes[0])}."
             )
         estimator = self._resolved_estimator()
         if isinstance(estimator, FrozenEstimator):

@@ -132,11 +132,11 @@ def test_moments_of_times_are_refused_by_name(kind):
 def test_samplers_that_make_rows_refuse_times_by_name(kind):
     X, y = table(kind, FIRST), np.arange(N) % 5 == 0
     for sampler in ("smote", SMOTE(random_state=0)):
-        with pytest.raises(ValueError, match=r"'when'.*hold times"):
+        with pytest.raises(ValueError, match=r"'when'.*contain times"):
             resample(sampler, X, y, random_state=0)
     done = resample("random_over", X, y, random_state=0)
     assert done.X["when"].dtype == X["when"].dtype
-    with pytest.raises(ValueError, match=r"'when'.*hold times"):
+    with pytest.raises(ValueError, match=r"'when'.*contain times"):
         WeightedClassifier(resampler="smote", calibration=None).fit(X, y)
 
 

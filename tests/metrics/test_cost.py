@@ -148,7 +148,7 @@ def test_rows_of_one_class_are_enough_for_a_fold():
             lambda: cost_score(
                 [0, 1], [0, 1], PER_ROW, X=pd.DataFrame({"fp": [1], "fn": [1]})
             ),
-            "2 labels and the costs have 1",
+            "2 labels, but there are 1 costs",
         ),
         (lambda: cost_score([0, 1], [0, 1], COST, sample_weight=[-1, 1]), "negative"),
         (lambda: savings_score([0, 1], [0, 1], COST, baseline="worst"), "baseline"),
