@@ -118,7 +118,7 @@ print(table.round(4).to_string())
 # axis is their true mean probability. On the diagonal the probabilities are correct.
 # Both axes are log odds: weights shift a curve, and over-confidence changes its slope.
 
-STYLES = {  # told apart without colour, too
+STYLES = {  # also different in grey
     "balanced": {"color": "0.45", "linestyle": ":"},
     "1. weights inverted": {"color": "#d55e00", "linestyle": "--"},
     "2. map learned": {"color": "#0072b2", "linestyle": "-"},

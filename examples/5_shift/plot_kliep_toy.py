@@ -42,7 +42,7 @@ y_target = np.sinc(X_target[:, 0]) + 0.25 * rng.normal(size=1000)
 
 published = {"alpha": 0.0, "standardize": False, "random_state": 0}
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # a bad width warns that few rows carry it all
+    warnings.simplefilter("ignore")  # a bad width causes a warning
     by_width = {
         width: KLIEP(sigmas=width, **published).fit(X, X_target)
         for width in (0.02, 0.2, 0.8)

@@ -86,7 +86,7 @@ def end_to_end(client, train, n_partitions=6):
     """Return the figures before and after calibration."""
     rows = dd.from_map(read_partition, range(n_partitions))
 
-    # Weights: one pass that counts the classes; then a column.
+    # One pass counts the classes. The weights are then a column.
     masses = summarize(rows, ClassMasses(), y="y")
     weighting = BalancedWeighting().fit_statistics(masses)
     rows = add_weights(rows, weighting, y="y")

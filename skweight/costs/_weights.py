@@ -123,7 +123,7 @@ def pair_matrix(costs):
 
 
 def pair_rank(costs):
-    """Return the rank of the system, and the null vector if the system has one."""
+    """Return the rank of the system, and its null vector, or None if there is none."""
     system = pair_matrix(costs)
     lengths = np.linalg.norm(system, axis=1, keepdims=True)
     system = system / np.where(lengths > 0, lengths, 1.0)

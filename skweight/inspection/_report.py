@@ -425,8 +425,9 @@ def describe_rows(report):
         *([("resampling", resampling)] if resampling else []),
         (
             "effective rows",
-            f"{report.effective_sample_size:,.1f} ({share:.1%} of those that count); "
-            f"the largest weight is {report.largest_share:.2%} of the total",
+            f"{report.effective_sample_size:,.1f} ({share:.1%} of the rows with a "
+            f"positive weight);  the largest weight is {report.largest_share:.2%} of "
+            "the total",
         ),
         *describe_tails(report),
     ]

@@ -196,7 +196,8 @@ class WeightReport:
             (
                 "effective rows",
                 f"{self.effective_sample_size:,.1f} ({self.effective_share:.1%} of "
-                f"those that count); design effect {self.design_effect:.3g}",
+                "the rows with a positive weight); design effect "
+                f"{self.design_effect:.3g}",
             ),
             ("largest weight", f"{self.largest_share:.2%} of the total"),
             ("tail", f"{self.tail.verdict}: {self.tail.reason}"),

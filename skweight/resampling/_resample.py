@@ -69,8 +69,8 @@ def resample(
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
 
-    with the same :math:`\lambda`. The resampled rows are exactly those of the sampler
-    without weights.
+    with the same :math:`\lambda`. The sampler creates exactly the same rows as without
+    weights.
 
     Parameters
     ----------
@@ -332,9 +332,9 @@ def _explain(error, sampler, X, y):
     name = type(sampler).__name__
     if np.unique(np.asarray(y)).size < 2:
         return ValueError(
-            f"{name} needs at least two classes in y; got one. Pass rows of two or "
-            "more classes. In a cross-validation use stratified folds, which have rows "
-            "of every class."
+            f"{name} needs at least two classes in y, but y has one class. Pass rows "
+            "of two or more classes. In a cross-validation, use stratified folds, "
+            "so that every fold has rows of every class."
         )
     if "NaN" in str(error):
         return ValueError(

@@ -178,7 +178,7 @@ def compare_weightings(
 
     With many comparisons, some differences are significant by chance. `to_frame` has
     p-values adjusted for the number of strategies (Holm) in addition to the unadjusted
-    ones. P-values are not adjusted for the number of metrics: choose the decisive
+    ones. P-values are not adjusted for the number of metrics, so choose the decisive
     metric in advance.
 
     References
@@ -553,7 +553,7 @@ def _look_at_failures(cells, error_score):
 
 
 class _Bar:
-    """A progress bar on standard error, for versions of scikit-learn without one."""
+    """A progress bar on standard error, for older versions of scikit-learn."""
 
     width = 30
 

@@ -264,7 +264,8 @@ def _figures_of_classes(classes, codes, weight):
     if present.size < 2:
         raise ValueError(
             "recommend_weighting needs rows of at least 2 classes with a positive "
-            f"sample_weight; only rows of {say(classes[present])} have one."
+            f"sample_weight; only rows of {say(classes[present])} have a positive "
+            "weight."
         )
     rarest = present[np.argmin(masses[present])]
     return {

@@ -109,7 +109,7 @@ class AutoWeighting(BaseWeighting):
     """
 
     needs_fits = True
-    # Rows of a class have equal weights, so a weight tells the model nothing new.
+    # Weights per class need no additional fits for pairs of folds.
     by_row = False
     weighs_new_rows = False
 

@@ -49,7 +49,7 @@ class BalancedWeighting(ClassLevelWeighting):
     See Also
     --------
     EffectiveNumberWeighting : Balances classes with many rows less.
-    ClassWeighting : Weights that you choose.
+    ClassWeighting : Uses class weights that you choose.
 
     Notes
     -----
@@ -139,7 +139,7 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     Notes
     -----
     Counts are sums of `sample_weight`. The scale of `sample_weight` matters here,
-    because the sums stand for numbers of rows. ``WeightedClassifier(normalize=True)``
+    because a sum is used as a number of rows. ``WeightedClassifier(normalize=True)``
     first sets the mean of `sample_weight` to one. The power is computed as ``-expm1(n
     log beta)``, which is exact for beta close to one. O(n) time.
 

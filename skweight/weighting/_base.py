@@ -97,7 +97,7 @@ class BaseWeighting(Documented, ReadOnce):
     needs_fits = False
     # Whether `weigh` works for rows that were not in training.
     weighs_new_rows = True
-    # Parameters that say where additional data of each row are (a group, a time).
+    # Names of parameters that say where a row's group, time or other data are.
     _side_information = ()
     # Whether the total weight of each combination of values is enough to learn.
     _learns_from_cells = False
@@ -146,7 +146,7 @@ class BaseWeighting(Documented, ReadOnce):
         Raises
         ------
         ValueError
-            If the input cannot be used, or the weights computed from the input.
+            If the input is not valid, or if the computed weights are not valid.
         """
         return multiply(*self.fit_weigh_by_role(X, y, sample_weight, **metadata))
 
@@ -199,7 +199,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self
 
     def _learn_masses(self, known):
-        """Learn from the masses of the classes, if the strategy needs nothing else."""
+        """Learn from the total weight of each class, or raise if that is not enough."""
         raise TypeError(
             f"{self._name} cannot learn from sums over rows. Fit the strategy on a "
             "sample of the rows, and weigh the other rows with weigh(X, y)."
@@ -280,7 +280,7 @@ class BaseWeighting(Documented, ReadOnce):
         Returns
         -------
         columns : list of str or int
-            They are dropped before X reaches the wrapped estimator or another strategy.
+            Columns to remove before X reaches the estimator or another strategy.
         """
         return columns_of(self._sources()) if getattr(self, "drop", False) else []
 
@@ -299,7 +299,7 @@ class BaseWeighting(Documented, ReadOnce):
         return request
 
     def _sources(self):
-        """Return where the additional data of each row are, one entry per source."""
+        """Return where a row's group, time or other data are, one entry per source."""
         return [getattr(self, name) for name in self._side_information]
 
     def __mul__(self, other):
@@ -553,7 +553,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         Returns
         -------
         columns : list of str or int
-            They are dropped before X reaches the wrapped estimator.
+            Columns to remove before X reaches the wrapped estimator.
         """
         return [c for factor in factors_of(self) for c in factor.side_columns()]
 

@@ -9,7 +9,7 @@ class FactorsByPosition(BaseEstimator):
     """Base of objects with a list `factors` and parameters like ``1__strength``."""
 
     def get_params(self, deep=True):
-        """Return the parameters; a parameter of a factor starts with its position.
+        """Return the parameters; names of factor parameters start with a position.
 
         Parameters
         ----------
@@ -50,9 +50,9 @@ class FactorsByPosition(BaseEstimator):
             position, _, rest = name.partition("__")
             if not (position.isdigit() and int(position) < len(self.factors)):
                 raise ValueError(
-                    f"Invalid parameter {name!r} for {type(self).__name__}. A "
-                    "parameter of a factor starts with the position of the factor, "
-                    f"0 to {len(self.factors) - 1}, as in '0__strength'."
+                    f"Invalid parameter {name!r} for {type(self).__name__}. The name "
+                    "of a factor's parameter starts with the position of the "
+                    f"factor, 0 to {len(self.factors) - 1}, as in '0__strength'."
                 )
             if rest:
                 nested.setdefault(int(position), {})[rest] = value

@@ -15,10 +15,10 @@ from skweight.weighting._base import (
 class ClassLevelWeighting(BaseWeighting):
     """Base class of strategies that give all rows of a class the same weight.
 
-    A subclass implements ``_class_weights(classes, masses)``, which returns the raw
-    weight of each class. ``masses`` are the total ``sample_weight`` of each class, or
-    its number of rows if there is no ``sample_weight``. Classes whose total is zero get
-    weight zero.
+    A subclass implements ``_class_weights(classes, masses)``, which returns the weight
+    of a row of each class, on any scale. ``masses`` are the total ``sample_weight`` of
+    each class, or the number of its rows if there is no ``sample_weight``. Classes
+    whose total is zero get weight zero.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class ClassLevelWeighting(BaseWeighting):
         return self.class_weight_[codes]
 
     def _of_mean_one(self, masses):
-        """Return the weight of each class, with mean one over the masses."""
+        """Return the weight of each class, scaled to a mean of one over the rows."""
         raw = np.asarray(self._class_weights(self.classes_, masses), dtype=np.float64)
         raw = np.where(masses > 0, raw, 0.0)
         mean = raw @ masses / masses.sum()
@@ -122,7 +122,7 @@ def split_by_level(weighting):
 def join_levels(by_row, by_class, mean):
     """Return one fitted strategy from the two parts of `split_by_level`.
 
-    ``mean`` is the mean, over the rows, of the product of the emphasis factors.
+    ``mean`` is the mean over the rows of the product of all emphasis factors.
     """
     if by_row is None:
         return by_class

@@ -57,8 +57,8 @@ class CostWeighting(BaseWeighting):
     level_ : {"class", "instance"}
         The level used.
     class_weight_ : ndarray of shape (n_classes,)
-        At level "class": weight of a row of each class; the mean over the training rows
-        is one.
+        Weight of a row, for each class; only at level "class". The mean over the
+        training rows is one.
     scale_ : float
         Mean of the weights before they are divided by this mean.
 

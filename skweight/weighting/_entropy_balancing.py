@@ -44,8 +44,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         \quad\text{where}\quad \sum_i w_i \phi(x_i) = t, \; \sum_i w_i = 1,
         \qquad w_i \propto s_i \, e^{\lambda^\top \phi(x_i)}
 
-    with :math:`s` the caller's ``sample_weight``, :math:`\phi` the columns, their
-    powers and products, and t the moments of the target.
+    where :math:`s` is the caller's ``sample_weight``, :math:`\phi` contains the
+    columns, their powers and their products, and t contains the moments of the target.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ class Balance(NamedTuple):
     top: float
 
     def weigh(self, values):
-        """Return the weights of rows with these moments, the largest about one."""
+        """Return the weights of rows with these moments; the largest is about one."""
         exponent = ((values - self.centre) * self.per_sd) @ self.coef - self.top
         weights = np.exp(np.minimum(exponent, 500.0))
         for moment, value in self.edges:
@@ -484,7 +484,7 @@ def _minimum(dual, names, ridge):
         coef = newton(_Bounded(pulled, dual.lowest), start)
     except _OutOfReachError:
         _refuse(dual, names)
-    for _ in range(2):  # to full precision: Newton stops early if the objective is flat
+    for _ in range(2):  # Newton may stop early on a flat objective
         coef = coef + newton_step(*pulled.slopes(coef))
     if not ridge and np.abs(dual.slopes(coef)[0]).max() > _REACHED:
         _refuse(dual, names)

@@ -346,7 +346,7 @@ def error_of_mixture(proba, prior, frequencies, weight):
 
 
 def error_of_confusion(confusion, n_source, frequencies, n_target):
-    """Return the standard errors of frequencies that solve the confusion equation.
+    """Return the standard errors of the frequencies from predicted labels.
 
     The delta method combines the random errors of the predicted shares in the target
     and of every column of the confusion matrix.

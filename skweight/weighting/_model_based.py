@@ -1,4 +1,4 @@
-"""The contract of strategies that use out-of-fold probabilities of a model."""
+"""Base class of strategies that use out-of-fold probabilities of a model."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class BaseModelWeighting(BaseWeighting):
       models are fitted with the weights population x emphasis. Each call costs k fits,
       and ``fits.n_fits`` counts the fits;
     - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` holds the
-      population weights of the rows, or ones.
+      population weights of the rows. Without population weights, it holds ones.
 
     These weights depend on labels. In the fit of a
     :class:`~skweight.WeightedClassifier` with a calibrator or a threshold, held-out

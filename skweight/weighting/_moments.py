@@ -192,7 +192,7 @@ class Reader:
         return values
 
     def codes(self, column, levels):
-        """Return the position of each row's value among the levels; -1 for others."""
+        """Return the position of each row's value in `levels`; -1 for other values."""
         return pd.Index(levels, dtype=object).get_indexer(self.categories(column))
 
 
@@ -292,7 +292,7 @@ def check_shares(shares, values, name):
     shares : dict {value: share}
         Share of each value of the column in the target.
     values : array-like
-        Values of the training rows, repeated or not.
+        Values in the training rows; values may be repeated.
     name : str
         Name of the column.
 

@@ -127,8 +127,8 @@ class NoiseAwareWeighting(BaseModelWeighting):
     ValueError
         In `fit`, if there is no model, or if a class has a single row.
     TypeError
-        In `fit`, if the model has no `predict_proba`. Always in `weigh`, because rows
-        that were not in training have no out-of-fold probabilities.
+        In `fit`, if the model has no `predict_proba`. `weigh` always raises this error,
+        because new rows have no out-of-fold probabilities.
 
     See Also
     --------

@@ -51,7 +51,8 @@ class RecencyWeighting(BaseWeighting):
     Attributes
     ----------
     now_ : float
-        Time from which ages are counted. For dates, seconds since 1970 in UTC.
+        Time at which a row has age zero. If times are dates, this is a number of
+        seconds since 1970 in UTC.
     scale_ : float
         Mean of the weights before they are divided by this mean.
 
@@ -70,9 +71,9 @@ class RecencyWeighting(BaseWeighting):
 
     Notes
     -----
-    O(n) time. If ages increase in equal steps, the number of effective rows is ``(1 +
-    q) / (1 - q)`` with ``q = 2**(-step / half_life)``. This is about the number of rows
-    in 2.9 half-lives.
+    The time is O(n). If ages increase in equal steps, the effective sample size is ``(1
+    + q) / (1 - q)`` with ``q = 2**(-step / half_life)``. This is about the number of
+    rows in 2.9 half-lives.
 
     References
     ----------

@@ -93,7 +93,7 @@ class SharedTarget(BaseEstimator):
         return other
 
     def _resolve_target(self, X_target):
-        """Return the target passed to `fit`, or otherwise to the constructor."""
+        """Return the target passed to `fit`, or else the target of the constructor."""
         if X_target is None:
             X_target = self.X_target
         if isinstance(X_target, str):
@@ -333,8 +333,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     @classmethod
     def _instances(cls, labels):
-        # Hyperparameters are fixed here. Leave-one-out scores treat a row of weight two
-        # as one row, but the next fit treats it as two rows.
+        # Hyperparameters are fixed in these test objects. If they were chosen by
+        # leave-one-out scores, a row of weight two would differ from two rows.
         near = fitted_on([0, 1], shift=0.05)
         estimators = {
             KernelLogisticRatio(n_centers=0, lambdas=0.01): 0.5,
