@@ -100,7 +100,8 @@ def problems(options):
     for name, X, y in tables(options):
         missing = False
         for size in REAL[name][-1]:
-            yield f"{name}, {size}", X, y, size
+            if options.only in (None, f"{name}, {size}"):
+                yield f"{name}, {size}", X, y, size
     if not missing:
         return
     X, y = load_breast_cancer(return_X_y=True)
@@ -239,6 +240,11 @@ def all_losses(options):
     return pd.DataFrame(found)
 
 
+def arguments(parser):
+    """Add the option to look at one problem."""
+    parser.add_argument("--only", help='one problem, such as "mammography, 2500"')
+
+
 def measure(options):
     """Yield the tables of losses, the claims about "auto", and the gain of averages."""
     frame = all_losses(options)
@@ -363,4 +369,4 @@ def averages(frame):
 
 
 if __name__ == "__main__":
-    run(measure, __doc__, "calibration_choice")
+    run(measure, __doc__, "calibration_choice", arguments)
