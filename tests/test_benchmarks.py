@@ -23,6 +23,7 @@ NAMES = [
     "calibration_regret",
     "calibration_regret_multiclass",
     "calibrator_agreement",
+    "calibrator_bounds",
     "calibrator_speed",
     "compare_weightings",
     "conformal_coverage",
