@@ -195,6 +195,17 @@ class AutoCalibrator(BaseCalibrator):
         self._votes = bool(votes)
         return self._fit(scores, y, sample_weight, classes, class_multiplier)
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if state.get("_table") is not None:
+            state = state | {"_table": self._table.without(self._kinks())}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if state.get("_table") is not None:
+            self._table = CurveTable.restored(self._kinks(), *state["_table"])
+
     def describe(self):
         """Describe the chosen candidates in one line.
 

@@ -39,18 +39,6 @@ class Curve(NamedTuple):
         proba = interpolate(scores, self.scores, self.proba)
         return np.column_stack([1.0 - proba, proba])
 
-    def __reduce__(self):
-        # A flat block has the same probability at both of its knots: store it once.
-        first = np.flatnonzero(np.append(True, np.diff(self.proba) != 0))
-        times = np.diff(first, append=self.proba.size)
-        times = times.astype(np.min_scalar_type(times.max()))
-        return _repeated, (type(self), self.scores, self.proba[first], times)
-
-
-def _repeated(cls, scores, proba, times):
-    """Return a curve from each of its probabilities and how often it occurs."""
-    return cls(scores, np.repeat(proba, times))
-
 
 class LogOddsCurve(NamedTuple):
     """A piecewise linear map from scores to log odds, constant outside the knots.

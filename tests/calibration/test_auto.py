@@ -289,6 +289,19 @@ def test_what_a_model_keeps_is_small(n):
     assert all(positions is of_candidates[0] for positions in of_candidates)
 
 
+def test_a_file_holds_the_knots_of_candidates_once():
+    """Most knots of the table are knots of a candidate, too."""
+    scores, y, _ = draw(10_000, bend=1.0)
+    found = AutoCalibrator().fit(scores, y, class_multiplier=[1, 9])
+    table = found._table
+    kept = pickle.dumps(found)
+    assert len(kept) < len(pickle.dumps(vars(found))) - 4 * table.knots.size
+    restored = pickle.loads(kept)._table
+    np.testing.assert_array_equal(restored.knots, table.knots)
+    np.testing.assert_array_equal(restored.logit, table.logit)
+    assert found._table is table
+
+
 def test_venn_abers_wins_where_rows_repeat_and_no_rows_tie():
     """Each of some groups of rows has one frequency, whatever the score says."""
     rng = np.random.default_rng(0)

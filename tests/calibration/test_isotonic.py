@@ -1,7 +1,5 @@
 """Isotonic calibration against scikit-learn, brute force and closed forms."""
 
-import pickle
-
 import numpy as np
 import pytest
 from effective_rows import effective, row_mass
@@ -17,20 +15,6 @@ from skweight.calibration import IsotonicCalibrator, TemperatureCalibrator
 from skweight.exceptions import CalibrationWarning
 
 WHOLE_CURVE = [-100.0, *np.linspace(-5, 5, 201), 100.0]
-
-
-def test_a_flat_block_is_kept_as_one_probability():
-    """Its two knots have the same one, and every model holds such a curve."""
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=20_000)
-    y = rng.random(20_000) < expit(scores - 2)
-    curve = blocks().fit(scores, y).curves_[0]
-    kept = pickle.dumps(curve)
-    assert len(kept) < 13 * curve.scores.size + 300  # 8 bytes for each score
-    restored = pickle.loads(kept)
-    assert type(restored) is type(curve)
-    assert (restored.scores == curve.scores).all()
-    assert (restored.proba == curve.proba).all()
 
 
 def blocks():

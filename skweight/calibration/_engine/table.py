@@ -60,6 +60,19 @@ class CurveTable:
             logit = np.insert(logit, at, exact[off])
         return None
 
+    def without(self, kinks):
+        """Return what `restored` needs beside the kinks, which a model holds anyway."""
+        kinks = np.unique(kinks)
+        others = np.setdiff1d(self.knots, kinks, assume_unique=True)
+        return np.packbits(np.isin(kinks, self.knots)), others, self.logit
+
+    @classmethod
+    def restored(cls, kinks, is_knot, others, logit):
+        """Return the table whose knots are some of the kinks, and others."""
+        kinks = np.unique(kinks)
+        is_knot = np.unpackbits(is_knot, count=kinks.size).astype(bool)
+        return cls(np.sort(np.concatenate([kinks[is_knot], others])), logit)
+
     def __call__(self, scores, predict):
         """Return two columns; for scores outside the table, call ``predict``."""
         proba = binary_proba(interpolate(scores, self.knots, self.logit))
