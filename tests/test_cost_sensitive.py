@@ -585,7 +585,7 @@ def test_costs_that_are_rarely_meant_warn(rare):
     X, y = rare
     cost = CostMatrix.binary(tp=10, fn=1, fp=1, tn=0)
     clf = CostSensitiveClassifier(LogisticRegression(), cost=cost)
-    with pytest.warns(DecisionWarning, match="true 1 decided 0"):
+    with pytest.warns(DecisionWarning, match="decision 0 for the true label 1"):
         clf.fit(X, y)
     assert set(clf.predict(X)) == {0}
     assert np.isnan(clf.decision_report(X[:3])["threshold"]).all()

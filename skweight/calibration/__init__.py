@@ -1,8 +1,8 @@
 """Calibrators: from log-scale scores to calibrated probabilities.
 
 A calibrator learns from scores of rows that the model was not fitted on. It uses
-population weights, never weights that emphasise a class. The user guide shows which
-calibrator to choose.
+population weights, never class weights. The user guide shows which calibrator to
+choose.
 """
 
 from skweight.calibration._anchored import AnchoredCalibrator

@@ -205,7 +205,7 @@ class AnchoredCalibrator(BaseCalibrator):
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights. Only their ratios matter; rows of weight zero are
-            ignored. Never pass weights that emphasise a class.
+            ignored. Never pass class weights.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None

@@ -162,8 +162,7 @@ class AutoCalibrator(BaseCalibrator):
         y : array-like of shape (n_samples,)
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights; None weights all rows equally. Never pass weights that
-            emphasise a class.
+            Population weights; None weights all rows equally. Never pass class weights.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted. Needed if some labels may be missing in ``y``. None
             takes the labels of ``y``.

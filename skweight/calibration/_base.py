@@ -127,10 +127,9 @@ class BaseCalibrator(Documented, ReadOnce):
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population a row stands for. Only
-            their ratios matter; rows of weight zero are ignored. Never pass weights
-            that emphasise a class: the probabilities would then be right for a
-            population in which the class is more frequent. None weights all rows
-            equally.
+            their ratios matter; rows of weight zero are ignored. Never pass class
+            weights: the probabilities would then be right for a population in which a
+            class is more frequent. None weights all rows equally.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``. Needed if some labels may be
             missing in ``y``. None takes the labels of ``y``, including labels of rows

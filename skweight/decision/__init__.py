@@ -1,9 +1,9 @@
 """From probabilities to labels.
 
 A calibrated probability of a rare class is hardly ever above one half. The most
-probable label would therefore ignore the purpose of weighting. So a decision defines
-labels in another way: by the emphasis of the fit, by a threshold, or by the costs of
-mistakes.
+probable label would therefore ignore the purpose of weighting. A decision therefore
+chooses labels in another way: by the class weights of the fit, by a threshold, or by
+the costs of mistakes.
 """
 
 from skweight.decision._base import BaseDecision, HeldOutRows

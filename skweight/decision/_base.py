@@ -71,8 +71,8 @@ class BaseDecision(Documented, ReadOnce):
     sets ``needs_held_out_rows = True``. The classifier then computes these rows once
     for the calibrator and the decision. If the rule is a threshold on the probability
     of the second of two classes, the subclass sets ``threshold_``. If some decisions
-    are not labels, such as to ask a human, ``_further()`` returns the names of these
-    decisions. Their positions follow the positions of the classes.
+    are not labels (for example "ask a human"), ``_further()`` returns the names of
+    these decisions. Their positions follow the positions of the classes.
 
     Attributes
     ----------
@@ -97,11 +97,11 @@ class BaseDecision(Documented, ReadOnce):
     # Whether `fit` learns from probabilities of rows that the model was not fitted on.
     needs_held_out_rows = False
 
-    # Whether the rule requires probabilities of the population. If so, emphasis that
-    # was not removed from the probabilities would count twice.
+    # Whether the rule requires probabilities of the population. If the probabilities
+    # still contain the class weights, these weights would count twice.
     needs_true_probabilities = False
 
-    # The classifier passes these arguments itself, so they need no request.
+    # The classifier passes these arguments itself, so no metadata request is needed.
     __metadata_request__fit: ClassVar = dict.fromkeys(
         ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )
@@ -127,12 +127,12 @@ class BaseDecision(Documented, ReadOnce):
         y : array-like of shape (n_samples,), default=None
             Labels of the held-out rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights of the held-out rows, without emphasis.
+            Population weights of the held-out rows, without class weights.
         classes : array-like of shape (n_classes,)
             All labels, in the order of the columns of `proba`.
         class_multiplier : array-like of shape (n_classes,), default=None
-            Training mass of each class for the learner, divided by the population mass
-            of the class; None means ones.
+            Total training weight of each class for the learner, divided by the total
+            population weight of the class; None means ones.
         prevalence : array-like of shape (n_classes,), default=None
             Share of each class in the population. None computes it from `y` and
             `sample_weight`, if they are given.
@@ -244,7 +244,7 @@ class BaseDecision(Documented, ReadOnce):
         return []
 
     def get_metadata_routing(self):
-        """Return the metadata that the decision requests in its fit and its decisions.
+        """Return the metadata that `fit` and `decide` request.
 
         Returns
         -------

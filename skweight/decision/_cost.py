@@ -20,16 +20,16 @@ class ExpectedCostDecision(BaseDecision):
     Parameters
     ----------
     cost : CostMatrix, dict or DataFrame
-        Costs, which may differ between rows. Also allowed, because they are
-        unambiguous: a dict with ``fp`` and ``fn``, a nested dict ``{true: {decided:
-        cost}}``, and a DataFrame with axes named "true" and "predicted".
+        Costs, which may differ between rows. Instead of a `CostMatrix`, pass a dict
+        with ``fp`` and ``fn``, a nested dict ``{true: {decided: cost}}``, or a
+        DataFrame with axes named "true" and "predicted".
     drop : bool, default=False
         Whether columns of X with costs are hidden from the estimator. False lets the
         estimator use them as features, because costs are often informative. The columns
         are needed at prediction in both cases.
     accept_weighted : bool, default=False
         Whether to use the probabilities of a weighted fit without correction. This
-        counts the emphasis twice and usually loses money. False raises an error
+        counts the class weights twice and usually loses money. False raises an error
         instead.
 
     Attributes
@@ -68,9 +68,9 @@ class ExpectedCostDecision(BaseDecision):
 
     Notes
     -----
-    Risks are compared, never divided. Ties go to the more probable label, then to the
-    first decision. The time is O(n K D) and the memory O(n D) for K classes and D
-    decisions.
+    The expected costs of decisions are compared, never divided. Ties go to the more
+    probable label, then to the first decision. The time is O(n K D) and the memory O(n
+    D) for K classes and D decisions.
 
     References
     ----------
@@ -104,7 +104,7 @@ class ExpectedCostDecision(BaseDecision):
 
     @property
     def needs_true_probabilities(self):
-        """Whether probabilities with emphasis raise an error."""
+        """Whether probabilities of a fit with class weights raise an error."""
         return not self.accept_weighted
 
     def check_rows(self, X, classes, **metadata):
@@ -166,7 +166,7 @@ class ExpectedCostDecision(BaseDecision):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
             self.classes_
         )
-        # The decision may have been fitted before, with other costs.
+        # Remove the threshold of an earlier fit with other costs.
         vars(self).pop("threshold_", None)
         if len(self.cost_.decisions) == 2 and self.cost_.is_constant:
             excess = rules.regret(self.cost_.resolve())
@@ -215,16 +215,17 @@ def check_costs(cost, X, classes, metadata):
             "print(cost.check(X, y)).",
             DecisionWarning,
         )
-    # A few such rows are normal: a check that costs 10 is not worth it for a fraud of
+    # A few such rows are normal: a check that costs 10 is too expensive for a fraud of
     # 5. If most rows are such rows, a sign is usually wrong.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""
         warn(
-            f"A wrong decision costs less than the right one {where}(such as true "
-            f"{say(cost.labels[k])} decided {say(cost.labels[j])}). The cheapest is "
-            "decided all the same; if that is not meant, check the signs of the costs "
-            "with print(cost.check(X, y)).",
+            f"A wrong decision costs less than the right one {where}(for example, the "
+            f"decision {say(cost.labels[j])} for the true label "
+            f"{say(cost.labels[k])}). The cheapest decision is chosen nevertheless. "
+            "If this is not intended, check the signs of the costs with "
+            "print(cost.check(X, y)).",
             DecisionWarning,
         )
     return n_wrong if costs.ndim == 3 else 0

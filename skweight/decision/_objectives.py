@@ -1,4 +1,4 @@
-"""Objectives for thresholds: scores of labels, as functions of running sums."""
+"""Objectives of the threshold search: scores of labels, computed from running sums."""
 
 import warnings
 
@@ -85,7 +85,7 @@ FORMULAS = {
     **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
-# Scores of one class: with two classes, the positive class.
+# Scores of a single class. With two classes, this is the positive class.
 ONE_CLASS = _PER_CLASS
 
 
@@ -171,8 +171,8 @@ def _call(scorer, classes, true, decided, mass):
     labels = _Labels(classes, classes[decided])
     weights = {} if mass is None else {"sample_weight": mass}
     with warnings.catch_warnings():
-        # A candidate with the same decision for all rows has no precision; its score is
-        # 0.
+        # If a candidate decides the same for all rows, its precision is not defined,
+        # and its score is 0.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
 
@@ -192,9 +192,9 @@ def check_scorer(scorer, classes):
         if _Labels.__name__ not in str(error):
             return
         raise ValueError(
-            f"{scorer!r} judges probabilities or scores, and these are the same "
-            "whatever the threshold. Tune for a score of labels, such as "
-            "'balanced_accuracy' or 'f1', or for a cost by TunedDecision(cost=...)."
+            f"{scorer!r} evaluates probabilities or scores, which do not depend on "
+            "the threshold. Tune for a score of labels, such as 'balanced_accuracy' "
+            "or 'f1', or for a cost by TunedDecision(cost=...)."
         ) from error
     except Exception:
         return
@@ -225,13 +225,13 @@ def resolve_scorer(scoring):
             ) from error
     if hasattr(scoring, "cost"):
         raise TypeError(
-            "Thresholds are tuned for a cost by TunedDecision(cost=...), which knows "
-            "the costs of every row; got the cost scorer as scoring."
+            "scoring must be a score of labels; got a cost scorer. To tune for a "
+            "cost, use TunedDecision(cost=...), which knows the costs of every row."
         )
     if callable(scoring):
         return scoring
     raise TypeError(
         "scoring must be the name of a scorer or a scorer made by "
         f"sklearn.metrics.make_scorer; got {scoring!r} of type "
-        f"{type(scoring).__name__}. A cost matrix is given as TunedDecision(cost=...)."
+        f"{type(scoring).__name__}. Pass a cost matrix as TunedDecision(cost=...)."
     )

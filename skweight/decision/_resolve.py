@@ -84,9 +84,9 @@ def _names_thresholds(spec):
 def _threshold_of(spec):
     if len(spec) > 1:
         raise ValueError(
-            f"decision={spec!r} has thresholds for {len(spec)} labels, and more than "
-            "one could be reached in a row. Give the threshold of one label, or say "
-            "what every mistake costs: decision=CostMatrix.from_dict({true label: "
+            f"decision={spec!r} has thresholds for {len(spec)} labels, so a row could "
+            "reach several of them. Pass the threshold of one label only, or pass the "
+            "cost of every mistake: decision=CostMatrix.from_dict({true label: "
             "{decided label: cost}})."
         )
     [(label, threshold)] = spec.items()

@@ -11,8 +11,8 @@ from skweight.exceptions import DecisionWarning
 class ArgmaxDecision(BaseDecision):
     r"""Choose the most probable class.
 
-    Use it if all mistakes cost the same. If probabilities are calibrated, a rare class
-    is hardly ever chosen.
+    Use this rule if all mistakes cost the same. If probabilities are calibrated, the
+    rule hardly ever chooses a rare class.
 
     .. math:: \hat y = \arg\max_k p_k
 
@@ -43,7 +43,7 @@ class ArgmaxDecision(BaseDecision):
 
 
 class EmphasisDecision(BaseDecision):
-    r"""Choose labels by the emphasis of the fit, from calibrated probabilities.
+    r"""Choose labels by class weights of the fit, from calibrated probabilities.
 
     If classes were weighted by :math:`w_k` and the model was then calibrated, the
     decision is
@@ -63,8 +63,8 @@ class EmphasisDecision(BaseDecision):
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of the probabilities.
     class_multiplier_ : ndarray of shape (n_classes,)
-        The :math:`w_k`: training mass of each class divided by the population mass of
-        the class.
+        The :math:`w_k`: total training weight of each class divided by its total
+        population weight.
     threshold_ : float
         With two classes, :math:`w_0 / (w_0 + w_1)`: the second class is chosen if its
         probability is higher.
@@ -128,11 +128,11 @@ class BalancedDecision(BaseDecision):
 
     See Also
     --------
-    EmphasisDecision : Uses the emphasis of the training weights.
+    EmphasisDecision : Uses the class weights of the fit.
 
     Notes
     -----
-    ``WeightedClassifier.set_prevalence`` changes no label, because it changes
+    ``WeightedClassifier.set_prevalence`` does not change labels, because it changes
     probability and prevalence together. A class without rows in the population is never
     chosen. If several classes have the same ratio, the first of them is chosen.
 
@@ -159,8 +159,9 @@ class BalancedDecision(BaseDecision):
     def _learn(self, held_out, class_multiplier):
         if self._prevalence is None:
             raise ValueError(
-                "BalancedDecision compares probabilities with the shares of the "
-                "classes in the population; pass fit(classes=..., prevalence=...)."
+                "BalancedDecision divides probabilities by the class frequencies of "
+                "the population, which are not given. Pass fit(classes=..., "
+                "prevalence=...)."
             )
         self.follow_prevalence(self._prevalence)
 
@@ -264,17 +265,18 @@ class ThresholdDecision(BaseDecision):
         if self.label is None and set(labels) not in ({0, 1}, {-1, 1}):
             first, second = map(say, labels)
             warn(
-                f"decision={self.threshold} is the threshold of {second}, the second "
-                f"label in sorted order, as in scikit-learn. Write decision={{{second}:"
-                f" {self.threshold}}} if you mean it, or decision={{{first}: "
-                f"{self.threshold}}}.",
+                f"decision={self.threshold} is the threshold of {second}, because "
+                f"{second} is the second label in sorted order, as in scikit-learn. "
+                "To confirm this label, write "
+                f"decision={{{second}: {self.threshold}}}. For the other label, write "
+                f"decision={{{first}: {self.threshold}}}.",
                 DecisionWarning,
             )
 
     def _learn(self, held_out, class_multiplier):
         self._position = self._find_label([plain(label) for label in self.classes_])
         self.threshold_label_ = plain(self.classes_[self._position])
-        # The decision may have been fitted before, with other classes.
+        # Remove what an earlier fit with other classes has set.
         vars(self).pop("threshold_", None)
         if self.classes_.size == 2:
             named = float(self.threshold)
@@ -286,15 +288,16 @@ class ThresholdDecision(BaseDecision):
             label = plain(self.label)
             if label not in labels:
                 raise ValueError(
-                    f"The threshold is about the label {say(label)}, and y has "
-                    f"{say(labels)}.{did_you_mean(label, labels)}"
+                    f"The threshold is for the label {say(label)}, but y has the "
+                    f"labels {say(labels)}.{did_you_mean(label, labels)}"
                 )
             return labels.index(label)
         if len(labels) != 2:
             raise ValueError(
-                f"One threshold decides between two classes; y has {say(labels)}. Say "
-                f"whose threshold it is, as in decision={{{say(labels[-1])}: "
-                f"{self.threshold}}}, or use decision='balanced', 'auto' or 'argmax'."
+                f"A threshold without a label needs two classes; y has {say(labels)}. "
+                "Name the label of the threshold, as in "
+                f"decision={{{say(labels[-1])}: {self.threshold}}}, or use "
+                "decision='balanced', 'auto' or 'argmax'."
             )
         return 1
 

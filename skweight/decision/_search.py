@@ -1,4 +1,4 @@
-"""Exact search for thresholds: no candidate is left out that can be the best.
+"""Exact search for thresholds: it skips only candidates that cannot be the best.
 
 The effect of a threshold depends only on the rows above the threshold. All values
 between two neighbouring scores are therefore one candidate. The search goes from the
@@ -6,9 +6,9 @@ highest candidate down. At each step one group of tied rows changes its decision
 Everything that an objective needs is therefore a running sum.
 
 An objective maps the results of the candidates, :class:`Outcomes`, to one number for
-each candidate. Higher is better. Most objectives reward hits: with more hits of any
-class, and as many of the others, they are not lower. Of many rows, only those near the
-best candidate are then sorted.
+each candidate. Higher is better. Most objectives reward hits: if one class gets more
+hits and the other classes keep theirs, the objective does not decrease. With such an
+objective and many rows, only the rows near the best candidate are sorted.
 """
 
 from typing import NamedTuple
@@ -21,9 +21,10 @@ from skweight._utils.quantiles import ValueCells
 SMALLEST = 1e-300
 # Smaller differences, relative to the value, are rounding errors.
 ROUNDING = 1e-12
-# Sums in another order differ by less than this, relative to the value.
+# If the same numbers are summed in another order, the sums differ by less than this,
+# relative to the value.
 _SUMS = 1e-9
-# For fewer rows, a sort is as fast as cells.
+# With fewer rows, sorting all rows is as fast as the search with cells.
 _MANY_ROWS = 1 << 14
 
 
@@ -93,13 +94,15 @@ def outcomes_along(rows, before, after, order, ends):
     """
     n_classes = rows.proba.shape[1]
     weight = rows.weight[order]
-    # Small integers: fewer bytes are read in random order.
+    # The codes are stored as small integers, so that fewer bytes are read in random
+    # order.
     codes = rows.codes.astype(np.min_scalar_type(n_classes))[order]
     old, new = (part if _all_equal(part) else part[order] for part in (before, after))
     last = _last_of_groups(ends, codes.size)
 
     def running(gained, lost):
-        # One class at a time, because sums along long rows are several times faster.
+        # The sums run over one class at a time, because sums along long rows are
+        # several times faster.
         total = np.empty((n_classes, ends.size + 1))
         start = _mass_of_classes(old, lost, n_classes)
         change = np.empty(codes.size)
@@ -151,7 +154,7 @@ def _all_equal(classes):
 
 
 def _mass_of_classes(classes, mass, n_classes):
-    """Return the total mass of every class."""
+    """Return the total weight of every class."""
     if not _all_equal(classes):
         return np.bincount(classes, mass, n_classes)
     total = np.zeros(n_classes)
@@ -160,7 +163,7 @@ def _mass_of_classes(classes, mass, n_classes):
 
 
 def _of_class(classes, k, mass):
-    """Return the mass if the class is k, and zero elsewhere."""
+    """Return the weights where the class is k, and zero elsewhere."""
     if _all_equal(classes):
         return mass if classes[0] == k else np.broadcast_to(0.0, mass.shape)
     return np.where(classes == k, mass, 0.0)
@@ -205,8 +208,8 @@ def best_threshold(rows, objective):
     if rows.codes.size > _MANY_ROWS and getattr(objective, "rewards_hits", False):
         merged, reached = _merge_hopeless(rows, objective)
         threshold, best = _best_of_all(merged, objective)
-        # Ties at the end of a cell may not be separated, so that no threshold has the
-        # value of the end.
+        # The end of a cell may lie between tied rows, which no threshold separates.
+        # Then no threshold reaches the value at this end, and all rows are searched.
         if best >= reached:
             return threshold, best
     return _best_of_all(rows, objective)
@@ -222,10 +225,11 @@ def _best_of_all(rows, objective):
     above = max(levels[0], 1.0) if best == 0 else levels[best - 1]
     below = levels[0] if best == 0 else levels[best] if best < levels.size else 0.0
     if best == 0:
-        # Above the largest score, even if that score is 1.
+        # The threshold is above the largest score, even if that score is 1.
         return float(np.nextafter(above, np.inf)), float(values[best])
     threshold = (above + below) / 2
-    # There is no number between two neighbouring doubles.
+    # Between two neighbouring doubles there is no other number. Then the upper one is
+    # used.
     return float(threshold if below < threshold else above), float(values[best])
 
 
@@ -233,16 +237,17 @@ def _merge_hopeless(rows, objective):
     """Merge the rows between which no threshold can be the best.
 
     The rows are divided into cells of rising scores. A threshold inside a cell has at
-    most the hits of class 1 of the lower end, and of class 0 of the upper end. If the
-    objective of these hits is below that of the end of any cell, the cell is closed:
-    neighbouring closed cells become one row per class.
+    most the hits of class 1 at the lower end of the cell, and the hits of class 0 at
+    the upper end. These hits give an upper bound of the objective. A cell is closed if
+    its bound is below the objective at the end of some cell. Neighbouring closed cells
+    become one row per class.
 
     Returns
     -------
     merged : Rows
         The rows of open cells, and one row per class for the closed cells between them.
     reached : float
-        The best objective at the end of any cell, less rounding errors.
+        The best objective at the end of a cell, minus possible rounding errors.
     """
     scores = np.ascontiguousarray(rows.proba[:, 1])
     cells = ValueCells(scores)
@@ -253,7 +258,7 @@ def _merge_hopeless(rows, objective):
     above, up_to = from_top[:-1], from_top[1:]
 
     def value(decided):
-        """Return the objective if this mass of each class is decided for class 1."""
+        """Return the objective if this weight of each class gets the decision 1."""
         left = true - decided
         hits = np.column_stack([left[:, 0], decided[:, 1]])
         sums = np.column_stack([left.sum(axis=1), decided.sum(axis=1)])
@@ -264,7 +269,7 @@ def _merge_hopeless(rows, objective):
     bound = value(np.column_stack([above[:, 0], up_to[:, 1]]))
     is_open = (bound >= reached)[::-1]
     kept = np.flatnonzero(is_open[cells.cell])
-    # Neighbouring closed cells are one.
+    # Neighbouring closed cells are merged into one.
     starts = np.flatnonzero(is_open | np.append(True, is_open[:-1]))
     mass = np.add.reduceat(mass.reshape(-1, 2), starts)
     mass[is_open[starts]] = 0.0
@@ -287,7 +292,7 @@ def decided_by(proba, thresholds):
 
 
 def best_thresholds(rows, objective, starts, *, max_sweeps=50):
-    """Return one threshold per class, such that no change of a single one is better.
+    """Return one threshold per class, so that changing a single one does not help.
 
     The exact search finds the threshold of one class, while the other thresholds are
     fixed. The search is repeated for all classes until a whole sweep changes nothing.

@@ -24,16 +24,16 @@ class TunedDecision(BaseDecision):
 
     This is the meaning of ``decision="tuned"``. The held-out rows are the rows of the
     calibrator, so tuning needs no further fits. Without calibration, held-out rows are
-    computed once. All candidates are evaluated, not a grid.
+    computed once. All possible thresholds are evaluated, not only a grid.
 
     With two classes there is one threshold, :math:`\hat y = 1 \iff p \ge t`. With more
     classes, each class has a threshold,
 
     .. math:: \hat y = \arg\max_k p_k / t_k,
 
-    and thresholds are tuned class by class until no change of a single one is better.
-    If costs differ between rows, one threshold for all rows is worse than the
-    expected-cost decision. Use that decision instead.
+    and thresholds are tuned class by class until no change of a single threshold
+    improves the result. If costs differ between rows, one threshold for all rows is
+    worse than the expected-cost decision. Use that decision instead.
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ class TunedDecision(BaseDecision):
     A threshold is the middle between the neighbouring scores. If several thresholds
     have the same score, the highest is used. Costs, accuracy, balanced accuracy,
     Matthews' coefficient, and precision, recall, F1 and Jaccard (of the positive class,
-    "_macro" or "_weighted") take O(n log n) time with two classes. Without costs, of
-    many rows only those near the best threshold are sorted. With K classes, they take
-    O(n (log n + K)) time per class and sweep. Other scorers are called once per
-    candidate, each time on the weighted cells of the confusion matrix. With three or
-    more classes such a scorer gets only 50 candidates per class and sweep. Population
-    weights are always used.
+    "_macro" or "_weighted") take O(n log n) time with two classes. Without costs and
+    with many rows, only the rows near the best threshold are sorted. With K classes,
+    these scores take O(n (log n + K)) time per class and sweep. Other scorers are
+    called once per candidate, each time on the weighted cells of the confusion matrix.
+    With three or more classes such a scorer gets only 50 candidates per class and
+    sweep. Population weights are always used.
 
     References
     ----------
@@ -208,7 +208,7 @@ class TunedDecision(BaseDecision):
             return by_formula(scoring)
         if classes.size != 2:
             raise ValueError(
-                f"scoring={scoring!r} is about the positive one of two classes, and y "
+                f"scoring={scoring!r} is for the positive class of two classes, but y "
                 f"has {say(classes)}. Use {scoring + '_macro'!r}."
             )
         labels = classes.tolist()
@@ -216,8 +216,9 @@ class TunedDecision(BaseDecision):
             positive = labels.index(find_pos_label(None, labels))
         except ValueError as error:
             raise ValueError(
-                f"scoring={scoring!r} needs a positive label, and among {say(labels)} "
-                "there is no obvious one. Use sklearn.metrics.make_scorer("
+                f"scoring={scoring!r} needs a positive label, but the labels "
+                f"{say(labels)} do not show which of them is positive. Use "
+                "sklearn.metrics.make_scorer("
                 f"{'jaccard_score' if scoring == 'jaccard' else scoring + '_score'}, "
                 f"pos_label={say(labels[0])}) or pos_label={say(labels[1])}."
             ) from error

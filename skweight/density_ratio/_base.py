@@ -30,9 +30,9 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 # Largest number of source rows from which the statistics of a fit are computed.
 _REPORT_ROWS = 10_000
 
-# A fit warns if the difference is at least this value. With some hundreds of rows and
-# full coverage of the target, the mean ratio of every method differs from one by less
-# than .2 (tested).
+# A fit warns if the mean ratio over the source is less than one by at least this value.
+# If the source covers the whole target and has some hundreds of rows, the mean ratio of
+# every method differs from one by less than .2 (tested).
 _MISSING_MASS = 0.3
 LARGEST_MEAN = 2.0
 _SMALLEST_SHARE = 0.02
@@ -53,10 +53,10 @@ class RatioReport(NamedTuple):
         One minus ``mean_ratio``: the share of the target that no source row can
         represent. NaN if the method fixes the mean by construction.
     effective_sample_size : float
-        Kish effective number of source rows after weighting with the ratio.
+        Effective number of source rows (Kish) after weighting with the ratio.
     effective_share : float
-        ``effective_sample_size`` as a share of the effective number of source rows
-        before.
+        ``effective_sample_size`` divided by the effective number of source rows before
+        this weighting.
     largest_share : float
         Share of the largest single row in the sum of all weights.
     khat : float
@@ -103,10 +103,11 @@ class BaseDensityRatio(Documented, BaseEstimator):
     _numeric = True
     # Libraries that must use one thread during a fit.
     _one_thread = ("blas",)
-    # Whether the mean of the ratio is one by construction and therefore shows nothing.
+    # Whether the mean of the ratio is one by construction. It then does not show
+    # whether the source covers the target.
     _mean_is_fixed = False
-    # Function of source, target and rng. The function fits on other rows and keeps the
-    # parameters chosen by the earlier fit. None if such a fit is not faster.
+    # A function of source, target and rng. It fits on other rows with the parameters
+    # that the earlier fit has chosen. None if such a fit is not faster.
     _refit = None
 
     def fit(
@@ -248,7 +249,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         )
 
     def _refitted(self, source, target):
-        """Return a copy, fitted on other checked rows with the choices of this fit."""
+        """Return a copy, fitted on other rows with the parameters chosen here."""
         other = copy(self)
         owner = type(self).__name__
         samples = [
@@ -296,7 +297,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
             return source, self._fit(source, target, rng)
 
     def _for_coverage(self, ratio):
-        """Return the ratio; its mean shows the missing share of the target."""
+        """Return the ratio whose mean shows the missing share of the target."""
         return ratio
 
     def _report(self, ratio, seen, source):
@@ -306,10 +307,11 @@ class BaseDensityRatio(Documented, BaseEstimator):
         mean = float(self._for_coverage(ratio) @ share)
         if not mean > 0:
             raise ValueError(
-                f"{name} finds no source row that looks like the target: the ratio is "
-                "zero on all of them. No weights can make this source stand for that "
-                "target; check that both tables hold the same features in the same "
-                "units, or collect training rows like those of the target."
+                f"{name}: no source row is similar to the target rows, so the ratio "
+                "is zero on all source rows. No weights can make such a source "
+                "represent the target. Check that both tables have the same features "
+                "in the same units, or collect training rows that are similar to the "
+                "target rows."
             )
         weights = ratio * share
         n_effective = effective_sample_size(weights)
@@ -328,27 +330,29 @@ class BaseDensityRatio(Documented, BaseEstimator):
         if missing > _MISSING_MASS:
             warn(
                 f"{name}: the source does not cover the target. The mean ratio over "
-                f"the source is {mean:.2f} where it should be 1, so about "
-                f"{missing:.0%} of the target lies where the source has no rows, and "
-                "no weights can stand for it. Collect such rows, or restrict the claim "
-                "to the rest.",
+                f"the source should be 1, but is {mean:.2f}. About {missing:.0%} of "
+                "the target therefore lies in regions without source rows, which no "
+                "weights can represent. Collect source rows in these regions, or "
+                "limit your conclusions to the rest of the target.",
                 OverlapWarning,
             )
         elif mean > LARGEST_MEAN:
             warn(
-                f"{name}: the mean ratio over the source is {mean:.3g} where it should "
-                "be 1, so this is not a ratio of densities: the estimator is far too "
-                "sure of some rows. Smooth it (a calibration such as 'sigmoid', larger "
-                "leaves, more regularisation), or use DensityRatioSearch.",
+                f"{name}: the mean ratio over the source should be 1, but is "
+                f"{mean:.3g}. The result is therefore not a ratio of densities: the "
+                "estimator is far too sure of some rows. Make the ratio smoother (a "
+                "calibration such as 'sigmoid', larger leaves, more regularisation), "
+                "or use DensityRatioSearch.",
                 DegenerateWeightsWarning,
             )
         elif _few_look_like_target(self.report_):
             warn(
-                f"{name}: few source rows look like the target. After weighting, "
-                f"{seen.n} rows count as {n_effective:.1f}; the largest carries "
+                f"{name}: few source rows are similar to the target rows. After "
+                f"weighting, the effective sample size of {seen.n} rows is "
+                f"{n_effective:.1f}. The largest row has "
                 f"{self.report_.largest_share:.0%} of all weight, and {tail.reason}. "
-                "Flatten the ratio (exponent below 1, or a stabilizer), or collect "
-                "rows like those of the target.",
+                "Make the ratio flatter (exponent below 1, or a stabilizer), or "
+                "collect rows that are similar to the target rows.",
                 DegenerateWeightsWarning,
             )
 

@@ -27,8 +27,8 @@ from skweight.exceptions import CalibrationWarning
 
 # A probability this close to 0 or 1 reflects the model and not the data.
 _SMALLEST_PROBABILITY = 1e-6
-# With fewer rows than the first number, boosted trees are shallow. With fewer rows than
-# the second, the fit uses one thread.
+# With fewer than _SMALL_ROWS rows, boosted trees are shallow. With fewer than _FEW_ROWS
+# rows, the fit uses one thread.
 _SMALL_ROWS = 10_000
 _FEW_ROWS = 20_000
 _CLASSES = np.array([0, 1])
@@ -37,24 +37,25 @@ _CLASSES = np.array([0, 1])
 class ClassifierRatio(BaseDensityRatio):
     r"""Estimate the density ratio by a classifier of target rows against source rows.
 
-    Works with any scikit-learn classifier, and therefore with any table: mixed types,
-    missing values, categories, text in a Pipeline. The scores of the training rows are
-    out-of-fold, because a classifier is over-confident on its training rows. In the
-    calibration of the scores, source and target have a total weight of one half each.
-    The odds are therefore the density ratio for any numbers of rows:
+    This estimator works with any scikit-learn classifier, and therefore with any table:
+    mixed types, missing values, categories, text in a Pipeline. The scores of the
+    training rows are out-of-fold, because a classifier is over-confident on its
+    training rows. In the calibration of the scores, source and target have a total
+    weight of one half each. The odds are therefore the density ratio for any numbers of
+    rows:
 
     .. math:: w(x) = \frac{p(\text{target} \mid x)}{p(\text{source} \mid x)}
 
     Parameters
     ----------
     estimator : classifier, default=None
-        The classifier; a clone of it is fitted. None means histogram gradient boosting,
-        after an encoder for columns of text.
+        The classifier, of which a clone is fitted. None means histogram gradient
+        boosting, after an encoder for columns of text.
     calibration : None, str or calibrator, default="sigmoid"
-        The calibrator from out-of-fold scores to probabilities: ``"sigmoid"``,
-        ``"isotonic"``, or a calibrator. None uses the probabilities of the classifier,
-        corrected for the numbers of rows. With boosted trees the ratio can then be
-        wrong by orders of magnitude.
+        Calibrator that maps out-of-fold scores to probabilities: ``"sigmoid"``,
+        ``"isotonic"``, or a calibrator object. None uses the probabilities of the
+        classifier, corrected for the numbers of rows. With boosted trees the ratio can
+        then be wrong by orders of magnitude.
     cv : int, default=5
         Number of folds, at least 2.
     max_fit_rows : int, default=None
@@ -89,7 +90,7 @@ class ClassifierRatio(BaseDensityRatio):
     OverlapWarning
         If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the total ratio.
+        If a few source rows have nearly all of the total ratio.
 
     See Also
     --------
@@ -184,8 +185,8 @@ class ClassifierRatio(BaseDensityRatio):
             estimator = default_classifier(X, rng.randint(2**31 - 1))
         if not is_classifier(estimator):
             raise TypeError(
-                "ClassifierRatio takes a classifier, which is to tell rows of the "
-                f"target from rows of the source; got {type(estimator).__name__}."
+                "ClassifierRatio takes a classifier that learns to separate rows of "
+                f"the target from rows of the source; got {type(estimator).__name__}."
             )
         weights = None
         if source.share is not None or target.share is not None:
@@ -205,7 +206,8 @@ class ClassifierRatio(BaseDensityRatio):
             n_jobs=self.n_jobs,
         ).in_row_order()
         self.estimator_ = fitted.model
-        # Scores of new rows do not need the held-out scores.
+        # The held-out scores are not stored, because the scores of new rows do not need
+        # them.
         self._fitted = fitted._replace(outputs=None, rows=None)
         # Source and target have a weight of one half each, so the odds need no prior
         # correction. Without calibration, the odds are divided by the ratio of the
@@ -288,8 +290,8 @@ def default_classifier(X, random_state):
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     words = word_columns(X)
-    # Few rows are enough for small trees only; calibration cannot repair an overfitted
-    # ranking.
+    # With few rows, only small trees do not overfit. Calibration cannot repair an
+    # overfitted ranking.
     small = n_rows(X) < _SMALL_ROWS
     trees = HistGradientBoostingClassifier(
         learning_rate=0.05 if small else 0.1,

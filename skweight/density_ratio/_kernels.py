@@ -1,8 +1,8 @@
 """Gaussian kernels on centres, a chunk of rows at a time.
 
-Squared distances are computed in float64, because they are differences of large
-numbers, and by a single matrix product. Only sums over very many rows, and the ratios
-from these sums, use float32 distances. Kernels are float32 in two cases: many rows are
+Squared distances are differences of large numbers. They are therefore computed in
+float64, by a single matrix product. Only sums over very many rows, and the ratios from
+these sums, use float32 distances. Kernels are float32 in two cases: many rows are
 summed, or the kernels are used only to choose parameters. On most machines, the
 exponential is then several times faster. A small fit uses float64, so that the last
 digits of its input do not matter. No step mixes rows, so the kernels of a row do not
@@ -22,7 +22,7 @@ from skweight.weights import weighted_quantile
 # chunks are slower.
 CHUNK_ROWS = 1024
 
-# From this many rows on, kernels are float32.
+# With at least this many rows, kernels are float32.
 _MANY_ROWS = 30_000
 
 # Largest number of values in a chunk; chunks of wide tables have fewer rows.
@@ -31,7 +31,8 @@ _CHUNK_VALUES = 1 << 21
 # Widths of the default grid, as powers of two times the median distance.
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 
-# If a term of an exponent or a squared norm is larger, float32 is not accurate enough.
+# float32 is accurate enough only if no term of an exponent is larger than the first
+# value and no squared norm is larger than the second value.
 _LARGEST_TERM = 1e2
 _LARGEST_NORM = 1e30
 
@@ -39,14 +40,15 @@ _LARGEST_NORM = 1e30
 # standard deviation of its middle rows.
 _OUTLIERS = 5.0
 
-# For the test for outliers: number of rows of each sample; share of rows at each end
-# that may be outliers; and width, in standard deviations, of the remaining middle part
-# of a normal distribution.
+# The test for outliers uses at most _ROBUST_ROWS rows of each sample. At each end, a
+# share of _TAIL of the rows may be outliers. The remaining middle part of a normal
+# distribution is _BETWEEN_TAILS standard deviations wide.
 _ROBUST_ROWS = 10_000
 _TAIL = 0.1
 _BETWEEN_TAILS = 2.563
 
-# The relative ratio is cut off at this share of its bound before it is mapped back.
+# The relative ratio is cut off at this share of its bound before it is mapped back to
+# the plain ratio.
 _LARGEST_RELATIVE = 0.9
 
 
@@ -99,8 +101,8 @@ def scale_columns(source, target, *, standardize):
     """
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
-    # The spread between the samples is not included, because it would shrink the
-    # direction of the shift. If there is no other spread, it is used.
+    # The variance between the two samples is not included, because it would shrink the
+    # data in the direction of the shift. It is used only if there is no other variance.
     variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
@@ -116,9 +118,8 @@ def scale_columns(source, target, *, standardize):
     constant = variance <= np.maximum((1e-13 * largest) ** 2, 1e-300)
     if constant.all():
         raise ValueError(
-            "Every feature has one and the same value in all rows of source and "
-            "target, so there is nothing in which they could differ. Pass the features "
-            "whose distribution shifts."
+            "Every feature is constant over all rows of source and target, so the two "
+            "samples do not differ. Pass the features whose distribution shifts."
         )
     scale = np.sqrt(np.where(constant | (not standardize), 1.0, variance))
     if sparse.issparse(source.X) or sparse.issparse(target.X):
@@ -150,8 +151,8 @@ def choose_centers(sample, n_centers, rng):
         # every row.
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
-        # Exponential clocks: the first clocks that ring are a draw in proportion to the
-        # rates.
+        # Each row gets an exponential waiting time with its share as the rate. The rows
+        # with the shortest times are a weighted draw without replacement.
         rates = 1.0 if sample.share is None else np.maximum(sample.share, 1e-300)
         rows = np.argsort(rng.exponential(size=n) / rates)
         rows = rows[: max(4 * n_centers, 20_000)]
@@ -232,7 +233,7 @@ class GaussianKernels:
         return Z
 
     def to_exponents(self, sigma):
-        """Return factors for the exponents of the kernels, after a column of zeros."""
+        """Return factors for the exponents of the kernels; the first column is zero."""
         factors = self._to_distances * (-0.5 / sigma**2)
         return np.hstack([np.zeros((factors.shape[0], 1)), factors])
 
@@ -268,7 +269,8 @@ class KernelBasis:
         self.kernels = kernels
         self.sigma = sigma
         self._factors = kernels.to_exponents(sigma)
-        # The error of float32 exponents is the last digit of their largest term.
+        # The rounding error of a float32 exponent is about the last digit of its
+        # largest term.
         self._quick = (
             kernels.dtype == np.float32 and -self._factors[-1].min() < _LARGEST_TERM
         )
@@ -370,8 +372,8 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 def _weighted_median(values, weights):
     """Return the weighted median of positive values: the lower one of two."""
     order = np.argsort(values)
-    # The distance of a centre to itself is zero except for rounding. The distance to an
-    # outlier does not show which distances are small.
+    # The distance of a centre to itself is left out. It is zero up to a rounding error,
+    # which is judged by the 90 % quantile, because outliers do not affect a quantile.
     typical = values[order[round(0.9 * (order.size - 1))]] or values.max()
     order = order[values[order] > 1e-12 * typical]
     if order.size == 0:
@@ -389,8 +391,8 @@ def check_grid(values, default, *, name):
     grid = np.unique(np.asarray(values, dtype=np.float64))
     if not (grid.size and np.isfinite(grid).all() and grid[0] > 0):
         raise ValueError(
-            f"{name} must be a positive number, or several to choose from; got "
-            f"{values!r}. Pass None for a grid that fits the data."
+            f"{name} must be a positive number, or a sequence of positive numbers to "
+            f"choose from; got {values!r}. Pass None for a grid that fits the data."
         )
     return grid
 

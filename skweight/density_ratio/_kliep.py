@@ -23,7 +23,7 @@ _WIDTH_EXPONENTS = np.arange(-3, 3) / 2
 
 
 class KLIEP(RelativeDensityRatio):
-    r"""Fit the density ratio by maximum likelihood (KLIEP), to the optimum.
+    r"""Fit the density ratio by maximum likelihood (KLIEP), to the exact optimum.
 
     The ratio is a non-negative combination of a constant and of Gaussian kernels on
     centres drawn from the target. It maximises the likelihood of the target:
@@ -102,7 +102,7 @@ class KLIEP(RelativeDensityRatio):
     OverlapWarning
         If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the total ratio.
+        If a few source rows have nearly all of the total ratio.
 
     See Also
     --------
@@ -257,7 +257,7 @@ class KLIEP(RelativeDensityRatio):
 
 
 def mixture_unit(mean_source, mean_target, alpha):
-    """Return the factors that make each basis function's mean in the denominator one.
+    """Return factors so that each basis function has mean one in the denominator.
 
     A basis function that is zero for all source rows would make the likelihood
     infinite. The factor of such a function is zero.

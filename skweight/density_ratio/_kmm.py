@@ -26,11 +26,11 @@ class KMM(BaseDensityRatio):
         \quad \text{with} \quad 0 \le w_i \le B,
 
     where :math:`K` holds the mean-one kernel products of source rows and :math:`\kappa`
-    the mean kernel of each source row with the target. Use it for small data: time and
-    memory grow with the square of the number of source rows. The ridge pulls weights
-    towards one. Without a ridge, the solution consists of a few very large weights.
-    Published implementations have no ridge; on all problems that we tried, their
-    weights were worse than no weights.
+    the mean kernel of each source row with the target. Use KMM for small data only:
+    time and memory grow with the square of the number of source rows. The ridge pulls
+    weights towards one. Without a ridge, the solution consists of a few very large
+    weights. Published implementations have no ridge; on all problems that we tried,
+    their weights were worse than no weights.
 
     Parameters
     ----------
@@ -126,10 +126,11 @@ class KMM(BaseDensityRatio):
         n = source.n
         if n > self.max_rows:
             raise ValueError(
-                f"KMM is for small data: its time and memory grow with the square of "
-                f"the source, and {n:,} rows would take {8 * n * n / 2**30:,.1f} GiB. "
-                f"max_rows is {self.max_rows:,}. Use ULSIF or DensityRatioSearch, "
-                "whose cost is linear, or raise max_rows."
+                "KMM is for small data, because its time and memory grow with the "
+                f"square of the number of source rows. {n:,} rows need "
+                f"{8 * n * n / 2**30:,.1f} GiB, and max_rows is {self.max_rows:,}. "
+                "Use ULSIF or DensityRatioSearch, whose cost is linear, or raise "
+                "max_rows."
             )
         mean, scale = scale_columns(source, target, standardize=self.standardize)
         target = subsample(target, self.max_target_rows, rng)

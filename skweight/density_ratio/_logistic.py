@@ -94,7 +94,7 @@ class KernelLogisticRatio(BaseDensityRatio):
     OverlapWarning
         If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the total ratio.
+        If a few source rows have nearly all of the total ratio.
 
     See Also
     --------
@@ -221,8 +221,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         return out
 
     def _linear(self, X):
-        # Otherwise a single row, a million standard deviations away, would determine a
-        # slope.
+        # Columns are clipped. Otherwise a single row, a million standard deviations
+        # away, would determine a slope.
         return self._kernels.linear(X, _REACH if self.standardize else np.inf)
 
     def _ratio(self, X):

@@ -72,8 +72,8 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     gap = np.inf
     for n_iter in range(max_iter + 1):
         gradient = 1 - ((share / likelihood).astype(A.dtype) @ A).astype(np.float64)
-        # At the optimum, zero for positive proportions and at least zero for the
-        # others.
+        # At the optimum, the gradient is zero for positive proportions and at least
+        # zero for the other proportions.
         gap = max(float(-gradient.min()), float(np.abs(gradient @ t)))
         if gap <= tol or n_iter == max_iter:
             break

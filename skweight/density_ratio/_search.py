@@ -45,11 +45,11 @@ class DensityRatioSearch(BaseDensityRatio):
 
     .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
 
-    If both are good, the average is more accurate than each of them. The mean ratio
-    over held-out source rows should be 1. If this mean is above 2, the ratio is far too
-    large on some rows. The log loss hardly changes with a single row, so it does not
-    show such errors. A candidate with a mean above 2 therefore comes last and is not
-    averaged.
+    The average of two good estimators is more accurate than each of the two. The mean
+    ratio over held-out source rows should be 1. If this mean is above 2, the ratio is
+    far too large on some rows. The log loss hardly changes with a single row, so it
+    does not show such errors. A candidate with a mean above 2 therefore comes last and
+    is not averaged.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class DensityRatioSearch(BaseDensityRatio):
         return _average([one.ratio(X) for one in self.estimators_.values()])
 
     def _candidates(self, source, target, rng):
-        """Return the samples in the form for the candidates, and the candidates."""
+        """Return the samples, converted for the candidates, and the candidates."""
         numeric = True
         try:
             tables = [
@@ -213,7 +213,7 @@ class DensityRatioSearch(BaseDensityRatio):
             numeric = False
         self._as_numbers = numeric and self.candidates is None
         if self._as_numbers:
-            # Converted once for all fits, instead of once in each fit.
+            # The tables are converted once for all fits instead of once in each fit.
             source, target = (
                 Sample(X, one.share)
                 for X, one in zip(tables, (source, target), strict=True)
@@ -288,12 +288,12 @@ class DensityRatioSearch(BaseDensityRatio):
         if others:
             text += f", against {', '.join(others)}"
         if len(chosen) > 1:
-            text += f"; {chosen[1]} is as good and is averaged with it"
+            text += f"; {chosen[1]} is equally good and is averaged with it"
         if exploded:
             means = " and ".join(f"{name} ({exploded[name]:.3g})" for name in exploded)
             text += (
-                f"; the mean ratio over held-out rows of the source, which should be "
-                f"1, puts {means} last"
+                "; ranked last, because the mean ratio over held-out rows of the "
+                f"source should be 1: {means}"
             )
         return text + "."
 

@@ -145,8 +145,9 @@ class KernelStatistics(Sums):
     def _before_merge(self, other):
         if not self.basis.same_as(other.basis):
             raise ValueError(
-                "merge takes sums over the same basis functions; these come from "
-                "another fit. Make all of them with the statistics() of one estimator."
+                "merge takes KernelStatistics with the same basis functions; got "
+                "statistics of another fit. Make all of them with the statistics() of "
+                "one estimator."
             )
 
     def finalize(self):

@@ -68,8 +68,8 @@ def width(X, name):
         shape = np.asarray(X).shape
     if len(shape) == 0:
         raise TypeError(
-            f"{name} must be a table of rows; got {type(X).__name__}. Pass an array, a "
-            "sparse matrix or a DataFrame; make a list of what a generator yields."
+            f"{name} must be a table of rows; got {type(X).__name__}. Pass an array, "
+            "a sparse matrix or a DataFrame. Convert a generator to a list first."
         )
     if len(shape) != 2:
         raise ValueError(
@@ -82,7 +82,7 @@ def width(X, name):
 def warn_of_missing_names(X, names, *, name, reference):
     """Warn if one of two tables has names of columns and the other has none.
 
-    Their columns are then matched by position, which may be wrong.
+    The columns of the two tables are then matched by position, which may be wrong.
     """
     columns = column_names(X)
     if _says_nothing(columns) == _says_nothing(names):
@@ -97,7 +97,7 @@ def warn_of_missing_names(X, names, *, name, reference):
 
 
 def _says_nothing(names):
-    """Return whether there are no names, or only the positions 0, 1 and so on."""
+    """Return whether names are missing, or are only the positions 0, 1 and so on."""
     return names is None or names == [str(position) for position in range(len(names))]
 
 
@@ -113,9 +113,9 @@ def check_same_kinds(X_source, X_target):
         names = column_names(X_source) or list(range(len(numeric[0])))
         of = ("X_source", "X_target")
         raise ValueError(
-            f"The column {names[position]!r} holds numbers in {of[1 - text]} and other "
-            f"values in {of[text]}, such as {say(column[:1])[1:-1]}. Encode it in the "
-            "same way in both tables, or drop it from both."
+            f"The column {names[position]!r} holds numbers in {of[1 - text]} and "
+            f"other values in {of[text]}, such as {say(column[:1])[1:-1]}. Encode "
+            "this column in the same way in both tables, or drop it from both."
         )
 
 
@@ -185,11 +185,10 @@ def check_pair(X_source, X_target, weight_source, weight_target, *, owner, numer
             counted, share = rows_that_count(weight)
         n_counted = n if share is None else share.size
         if n_counted < MIN_ROWS:
-            what = "row" if n_counted == 1 else "rows"
             raise ValueError(
-                f"X_{name} has {n_counted} {what} that count(s), and a density ratio "
-                f"needs at least {MIN_ROWS}; some hundreds are where it begins to be "
-                f"of use. Pass more rows of the {name}."
+                f"X_{name} must have at least {MIN_ROWS} rows of positive weight; got "
+                f"{n_counted}. A density ratio begins to be useful with some hundreds "
+                f"of rows. Pass more rows of the {name}."
             )
         X = numbers(X, owner=owner, name=f"X_{name}") if numeric else plain_table(X)
         samples.append(Sample(take_rows(X, counted) if n_counted < n else X, share))
@@ -202,7 +201,7 @@ def rows_that_count(weight):
     The share of a row may be zero because its weight is tiny compared to another row.
     """
     weight = in_range(weight)
-    # Summed without zeros, because zeros would change the rounding of the sum.
+    # Zeros are not summed, because they would change the rounding of the sum.
     counted = np.flatnonzero(weight)
     share = weight[counted] / weight[counted].sum()
     return counted[share > 0], share[share > 0]
@@ -214,7 +213,7 @@ def plain_table(X):
 
 
 def numbers(X, *, owner, name):
-    """Return a table as float array or CSR matrix, or raise with bad columns."""
+    """Return a table as float array or CSR matrix; raise for unusable columns."""
     remedy = (
         "Encode them as numbers, or use ClassifierRatio, which takes any table that "
         "its classifier takes"

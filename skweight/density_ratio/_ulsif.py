@@ -95,7 +95,7 @@ class ULSIF(RelativeDensityRatio):
     OverlapWarning
         If a large share of the target lies in regions without source rows.
     DegenerateWeightsWarning
-        If few source rows carry nearly all of the total ratio.
+        If a few source rows have nearly all of the total ratio.
 
     See Also
     --------
@@ -214,8 +214,9 @@ class ULSIF(RelativeDensityRatio):
         for sums in (source, target):
             if not self._basis.same_as(sums.basis):
                 raise ValueError(
-                    "fit_statistics takes sums over the basis functions of this fit; "
-                    "these come from another. Make them with its statistics()."
+                    "fit_statistics takes KernelStatistics with the basis functions "
+                    "of this fit; got statistics of another fit. Make them with the "
+                    "statistics() of this estimator."
                 )
         self._solve(source.finalize(), target.finalize())
         return self
@@ -239,10 +240,10 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     r"""Return the leave-one-out score for every ridge, from one eigendecomposition.
 
     Each row is left out of the sums of its own sample. The ratio of the row is then
-    computed without it. With :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`,
-    leaving one row out changes H by a matrix of rank one. All refits therefore follow
-    from two inner products in the metric :math:`H^{-1}`: a row with itself, and a row
-    with h.
+    computed without this row. With
+    :math:`H = (1 - \alpha) H_s + \alpha H_t + \lambda I`, leaving one row out changes H
+    by a matrix of rank one. All refits therefore follow from two inner products in the
+    metric :math:`H^{-1}`: a row with itself, and a row with h.
 
     Parameters
     ----------
@@ -263,7 +264,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     as64 = np.float64
     H_source = _gram(source, share_source)
     h = share_target.astype(as64) @ target
-    # Mass of a sample without one of its rows.
+    # Sum of the shares of a sample without one of its rows, on average.
     rest_source = max(1 - share_source @ share_source, 1e-12)
     rest_target = max(1 - share_target @ share_target, 1e-12)
 

@@ -16,9 +16,10 @@ from skweight._utils.validation import check_choice, check_number
 from skweight.metrics._outcomes import for_each_class, one_class
 from skweight.weights import weighted_quantile
 
-# Bins of [0, 1] for the smooth error. They are narrower than any detectable error.
+# Number of bins of [0, 1] for the smooth error. The bins are narrower than any
+# detectable error.
 _N_CELLS = 1 << 14
-# Points of a local regression; values between these points are interpolated.
+# Number of points of a local regression. Values between these points are interpolated.
 _N_KNOTS = 512
 
 
@@ -63,7 +64,7 @@ def reliability_curve(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return mean prediction and frequency in bins of equal mass.
+    r"""Return mean prediction and frequency in bins of equal total weight.
 
     These are the numbers of a reliability diagram. Every bin has the same share of the
     weight. Bins of equal width would hold very different numbers of rows if one class
@@ -161,7 +162,7 @@ def calibration_error(
     labels=None,
     sample_weight=None,
 ):
-    r"""Return the distance between predictions and frequencies in bins of equal mass.
+    r"""Return the distance of predictions and frequencies in bins of equal weight.
 
     The plain distance is never zero, even for a perfect model: the noise of the
     frequencies counts as an error. This noise grows with fewer rows and more bins. The
@@ -182,8 +183,8 @@ def calibration_error(
     y_proba : array-like of shape (n_samples,) or (n_samples, n_classes)
         Probabilities of the positive class, or of all classes.
     n_bins : int, default=15
-        Number of bins of equal mass; rows of equal prediction are in the same bin.
-        Raising it detects finer errors; without debiasing it also adds noise.
+        Number of bins of equal total weight; rows of equal prediction are in the same
+        bin. Raising it detects finer errors; without debiasing it also adds noise.
     norm : {"l2", "l1", "max"}, default="l2"
         Root mean square, mean, or maximum of the distances over the bins.
     debias : "auto" or bool, default="auto"
@@ -191,8 +192,8 @@ def calibration_error(
         for ``"l2"``, the only norm with an unbiased estimate.
     squared : bool, default=False
         Whether to return the square of the error, for ``"l2"``. The debiased square is
-        an unbiased estimate and may be negative. Otherwise, a negative square gives the
-        error zero.
+        an unbiased estimate and may be negative. If the root is returned, a negative
+        square gives the error 0.
     relative : bool, default=False
         Whether to divide by the frequency of the class. If one row in a hundred is
         positive, every absolute error is small.
@@ -303,8 +304,8 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
         return np.abs(miss / mass).max()
     if not debias:
         return share @ (miss / mass) ** 2
-    # The noise of a bin with one row cannot be estimated: merge the bin with a
-    # neighbour.
+    # The noise of a bin with a single row cannot be estimated, so such a bin is merged
+    # with a neighbour.
     merged = []
     for sums in zip(mass, squares, miss, miss_squares, strict=True):
         if merged and min(_pairs(merged[-1]), _pairs(sums)) <= 0:
@@ -313,8 +314,8 @@ def error_of_bins(mass, squares, miss, miss_squares, norm, debias):
             merged.append(np.array(sums))
     if _pairs(merged[0]) <= 0:
         raise ValueError(
-            "A debiased calibration error needs two rows with weight; got one. Pass "
-            "debias=False."
+            "A debiased calibration error needs at least two rows of positive weight; "
+            "got one. Pass debias=False."
         )
     mass, squares, miss, miss_squares = np.array(merged).T
     return (mass / mass.sum()) @ ((miss**2 - miss_squares) / (mass**2 - squares))
@@ -469,7 +470,7 @@ def integrated_calibration_index(
     Notes
     -----
     The time is O(n log n). With more than 512 different predictions, the regressions
-    use the means of 512 groups of equal mass.
+    use the means of 512 groups of equal total weight.
 
     References
     ----------
@@ -531,10 +532,10 @@ def _local_regression(rows, span):
 
 
 def equal_mass_bins(proba, weight, n_bins):
-    """Return the bin number of every row, without gaps; bins have about equal mass.
+    """Return the bin number of every row; bins have about equal total weight.
 
-    Rows of equal prediction have the same bin: the bin that contains the middle of
-    their total weight.
+    Bin numbers have no gaps. Rows of equal prediction have the same bin: the bin that
+    contains the middle of their total weight.
     """
     check_number(n_bins, name="n_bins", low=1)
     shares = np.arange(n_bins) / n_bins
@@ -549,7 +550,8 @@ def _frequency(rows):
     frequency = np.average(rows.y, weights=rows.weight)
     if frequency == 0:
         raise ValueError(
-            "relative=True divides by the frequency of the class, but no row has that "
-            "class. Pass relative=False, or rows of every class."
+            "relative=True divides by the frequency of the class, but no row of "
+            "positive weight has that class. Pass relative=False, or pass rows of "
+            "every class."
         )
     return frequency

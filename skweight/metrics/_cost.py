@@ -128,10 +128,10 @@ def savings_score(
     if without <= 0:
         amount = "0" if without == 0 else f"{without:g}, which is a gain"
         raise ValueError(
-            f"Without a model (baseline={baseline!r}) these rows cost {amount}, so a "
-            "saved share is not defined. Use profit_score(..., baseline="
-            f"{baseline!r}), which returns the difference in money, or pass another "
-            "label as the baseline."
+            f"On these rows the baseline {baseline!r} would cost {amount}, so the "
+            "saved share of this cost is not defined. Use "
+            f"profit_score(..., baseline={baseline!r}), which returns the difference "
+            "in money, or pass another label as the baseline."
         )
     return 1 - total / without
 
@@ -269,7 +269,7 @@ def _sum_or_mean(costs, sample_weight, normalize):
 
 
 def _relative(sample_weight, n_samples):
-    """Return weights whose scale does not matter, so that they can be summed."""
+    """Return weights in a range where sums are safe; only their ratios matter."""
     if sample_weight is None:
         return None
     return in_range(check_weights(sample_weight, n_samples))

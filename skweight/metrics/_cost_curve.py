@@ -77,8 +77,8 @@ def probability_cost(cost, prevalence):
     cost = as_cost_matrix(cost)
     if not cost.is_constant or cost.resolve().shape != (2, 2):
         raise ValueError(
-            "probability_cost needs constant costs of two classes, with no decision "
-            f"besides their labels; got {cost!r}. Pass numbers, such as the mean costs."
+            "probability_cost needs constant costs of two classes whose labels are "
+            f"the only decisions; got {cost!r}. Pass numbers, such as the mean costs."
         )
     costs = cost.resolve()
     if cost.labels is not None:
@@ -87,9 +87,9 @@ def probability_cost(cost, prevalence):
     miss, alarm = costs[1, 0] - costs[1, 1], costs[0, 1] - costs[0, 0]
     if miss < 0 or alarm < 0 or miss + alarm == 0:
         raise ValueError(
-            "Wrong decisions must cost at least as much as right ones, and one of them "
-            f"more; got {miss:g} more for a false negative and {alarm:g} more for a "
-            "false positive. Check the costs fp, fn, tp and tn."
+            "A wrong decision must not cost less than a right one, and one kind of "
+            f"wrong decision must cost more; got the differences {miss:g} (fn - tp) "
+            f"and {alarm:g} (fp - tn). Check the costs fp, fn, tp and tn."
         )
     wrong = prevalence * miss + (1 - prevalence) * alarm
     return float(prevalence * miss / wrong) if wrong else 0.0

@@ -18,7 +18,7 @@ from skweight.calibration._engine.numerics import BLOCK, sigmoid
 from skweight.metrics._calibration import equal_mass_bins, error_of, smooth_error_of
 from skweight.metrics._outcomes import for_each_class, one_class
 
-# Target of a row of another class, and target of a row of the class.
+# Target of the rows of the other class, and target of the rows of the class.
 _OUTCOMES = np.array([0.0, 1.0])
 
 
@@ -84,7 +84,7 @@ def brier_decomposition(
         Probabilities of the positive class, or of both classes.
     method : {"isotonic", "bins"}, default="isotonic"
         How predictions are recalibrated on these rows: by isotonic regression, or by
-        the frequency in bins of equal mass. With bins, miscalibration and
+        the frequency in bins of equal weight. With bins, miscalibration and
         discrimination are Murphy's reliability and resolution. Differences inside a bin
         count as miscalibration.
     n_bins : int, default=15
@@ -318,9 +318,9 @@ def cox_calibration(
 
     Notes
     -----
-    The time is O(n): Newton's method on bins of the log odds, then one step on all
-    rows. Standard errors follow from the sandwich estimator, which is valid for any
-    weights.
+    The time is O(n). The fit uses Newton's method on bins of the log odds, then one
+    step on all rows. Standard errors follow from the sandwich estimator, which is valid
+    for any weights.
 
     References
     ----------
@@ -362,7 +362,7 @@ def _cox(rows, clip=1e-12):
     shifted = weighted(rows.weight, _ShiftObjective)
     if objective.summary is not objective:
         shifted.cells = objective.cells
-    # Parameters of the standardised scores that leave the log odds unchanged.
+    # With these parameters of the standardised scores, the log odds do not change.
     as_they_are = np.array([standard.scale, standard.centre])
     intercept, intercept_error = _fit_cox(
         shifted, squared, np.array([[0.0], [1.0]]), as_they_are
@@ -395,7 +395,7 @@ def _log_odds(proba, clip):
 class _ShiftObjective(LogisticObjective):
     """The objective of log odds that are only shifted.
 
-    Its gradient has no entry for the slope, and takes half the time.
+    The gradient has no entry for the slope, and takes half the time.
     """
 
     def gradient(self, theta):
@@ -413,8 +413,8 @@ class _ShiftObjective(LogisticObjective):
 
 def _slope_without_overlap(objective):
     """Return the infinite slope of separable classes, otherwise None."""
-    # For many rows, the cells are compared first. If the classes overlap in the cells,
-    # the classes overlap in the rows.
+    # If there are many rows, the cells are compared first: classes that overlap in the
+    # cells also overlap in the rows.
     for rows in (objective.summary, objective):
         positive = rows.scores[rows.codes == 1]
         negative = rows.scores[rows.codes == 0]
@@ -445,7 +445,7 @@ def _fit_cox(objective, squared, basis, origin=None):
     at = shape(objective).at(free)
     # For many rows, the Hessian of the cells is used, which is accurate enough here.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
-    # If all probabilities are 0 or 1, the Hessian is zero.
+    # If all probabilities are 0 or 1, the Hessian is zero and needs the added diagonal.
     inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
     spread = basis.T @ squared.spread(at) @ basis
     spread *= squared.total / objective.total**2
@@ -463,8 +463,8 @@ def calibration_in_the_large(
 ):
     r"""Return the mean prediction of a class divided by its frequency.
 
-    Check this first after weighting. If a class has 1 % of the rows, balanced weights
-    that were not inverted give a ratio of about forty.
+    Check this metric first if the model was trained with weights. If a class has 1 % of
+    the rows, balanced weights that were not inverted give a ratio of about forty.
 
     .. math:: \frac{\sum_i w_i p_i}{\sum_i w_i y_i}
 

@@ -26,12 +26,12 @@ def importance_weighted_scorer(scorer, weighting=None):
         Scorer of scikit-learn, or the name of a scorer. The scorer must accept
         `sample_weight`.
     weighting : fitted weighting or density ratio, default=None
-        Source of the weights: a strategy whose role is population, such as
+        Source of the weights: a strategy of population weights, such as
         ``DensityRatioWeighting(X_target).fit(X)``, or an estimator of
         :mod:`skweight.density_ratio`. Fit it on all training rows, without labels. Use
         the plain ratio: with ``exponent`` below 1 or a stabilizer, the scores are
-        estimates for another population. None uses `weighting_` of the scored model,
-        but only the factors whose role is population.
+        estimates for another population. None uses the population weights of the
+        strategy `weighting_` of the scored model.
 
     Returns
     -------
@@ -51,10 +51,10 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Notes
     -----
-    The estimate is nearly unbiased. The variance of the estimate increases as the
-    effective sample size decreases: compare ``std_test_score`` over folds with the
-    differences between models. For ``estimator="classifier"`` the weights come from
-    `weigh`, and are not the out-of-fold weights of `fit_weigh`.
+    The estimate is nearly unbiased. Its variance increases as the effective sample size
+    decreases: compare ``std_test_score`` over folds with the differences between
+    models. For ``estimator="classifier"`` the weights come from `weigh`, and are not
+    the out-of-fold weights of `fit_weigh`.
 
     References
     ----------
@@ -99,7 +99,7 @@ class ImportanceWeightedScorer(RoutedScorer):
     scorer : str or scorer
         Scorer of scikit-learn, or the name of a scorer.
     weighting : fitted weighting or density ratio, default=None
-        Source of the weights; None uses the strategy of the scored model.
+        Source of the weights. None uses the weighting strategy of the scored model.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class ImportanceWeightedScorer(RoutedScorer):
         self.weighting = weighting
 
     def __call__(self, estimator, X, y_true, sample_weight=None):
-        """Return the score of an estimator for the target, higher being better."""
+        """Return the score of an estimator on the target population."""
         weights = self._weights(estimator, X, y_true)
         if sample_weight is not None:
             weights = multiply(
@@ -166,13 +166,14 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 
 def _population_factors(weighting):
-    """Return the fitted factors of a strategy that have the role population."""
+    """Return the fitted factors of a strategy that are population weights."""
     factors = fitted_factors_of(weighting)
     population_factors = [factor for factor in factors if factor.role == "population"]
     if not population_factors:
         raise ValueError(
-            f"weighting must have the role population; got {weighting!r}, whose role "
-            "is emphasis. Emphasis weights are for training only. Pass a strategy "
+            f"weighting must be a strategy of population weights; got {weighting!r}, "
+            "a strategy of emphasis weights (such as class weights). Emphasis weights "
+            "direct the training and do not describe a population. Pass a strategy "
             "such as DensityRatioWeighting(X_target)."
         )
     return population_factors

@@ -22,7 +22,7 @@ _NOTHING = 1e-140
 class Outcomes(NamedTuple):
     """Predictions and outcomes of one class, for rows of positive weight.
 
-    ``y`` is whether a row is of that class, ``proba`` is the predicted probability of
+    ``y`` says whether a row has the class, ``proba`` is the predicted probability of
     the class, and ``weight`` is the population weight.
     """
 
@@ -52,7 +52,7 @@ def for_each_class(figure, data, average, *, owner):
     Parameters
     ----------
     figure : callable
-        Function from :class:`Outcomes` to a number.
+        The metric: a function from :class:`Outcomes` to a number.
     data : tuple
         Positional arguments of `outcomes_by_class`.
     average : {"macro", "none"}
@@ -69,7 +69,7 @@ def for_each_class(figure, data, average, *, owner):
 def outcomes_by_class(
     y_true, y_proba, sample_weight=None, pos_label=None, labels=None, *, owner
 ):
-    """Return a list of outcomes: of the positive class of two, or of every class.
+    """Return a list of outcomes, of every class or only of the positive class of two.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ def outcomes_by_class(
     if proba.shape[1] != len(labels):
         raise ValueError(
             f"{owner}: y_proba has {proba.shape[1]} columns for the {len(labels)} "
-            f"labels {say(labels)}. Where rows of a class are missing, name all "
-            "classes, in the order of the columns: labels=classifier.classes_."
+            f"labels {say(labels)}. If y_true has no rows of some class, pass the "
+            "labels of all columns in their order: labels=classifier.classes_."
         )
     columns = range(len(labels))
     if len(labels) == 2:
-        # The errors of two classes are equal except for their sign: one class is
+        # The errors of two classes are equal except for their sign, so one class is
         # enough.
         columns = [1 if pos_label is None else _position(pos_label, labels, owner)]
     return [Outcomes(_is(y_true, labels[k]), proba[:, k], weight) for k in columns]
@@ -154,7 +154,7 @@ def _positive_of(labels, pos_label, owner):
         return 1
     raise ValueError(
         f"{owner}: y_proba has one column, and the labels {say(labels)} do not show "
-        "which class it belongs to. Pass that class, for example "
+        "which label is the positive one. Pass the positive label, for example "
         f"pos_label={say(labels[-1])}."
     )
 
@@ -163,6 +163,7 @@ def _position(pos_label, labels, owner):
     if pos_label not in labels:
         raise ValueError(
             f"{owner}: pos_label={say(pos_label)} is not among the labels "
-            f"{say(labels)}. Pass one of these labels, with its type in y_true."
+            f"{say(labels)}. Pass one of these labels, with the same type as in "
+            "y_true."
         )
     return labels.index(pos_label)

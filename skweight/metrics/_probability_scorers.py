@@ -38,9 +38,9 @@ _METRICS = {
 def make_calibration_scorer(metric="calibration_error", **options):
     """Return a scorer for the calibration of a classifier.
 
-    Use it together with a score of ranking or loss, in ``scoring={...}``, because a
-    model that predicts the prevalence for every row has a perfect calibration. To
-    select models by a single score, use the log loss, which includes calibration.
+    Use this scorer together with a score of ranking or loss, in ``scoring={...}``,
+    because a model that predicts the prevalence for every row is perfectly calibrated.
+    To select models by a single score, use the log loss, which includes calibration.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def make_calibration_scorer(metric="calibration_error", **options):
     -------
     scorer : CalibrationScorer
         ``scorer(estimator, X, y, sample_weight=None)``: minus the metric, so that
-        higher is better. Weights are population weights, never emphasis.
+        higher is better. ``sample_weight`` holds population weights, never class
+        weights.
 
     See Also
     --------
@@ -137,7 +138,7 @@ def worst_group_scorer(scorer, groups, *, min_rows=1):
         Source of the group of each row: a column of X by name or position, a callable
         of X, or ``metadata("segment")`` of :mod:`skweight.weighting`, which is routed
         under that name. A list means the combinations of several sources. The estimator
-        gets X unchanged, including the column.
+        gets X unchanged, including the group column.
     min_rows : int, default=1
         Groups with fewer rows in a fold are ignored, since their score is mostly noise.
 

@@ -32,11 +32,11 @@ class RefinedLogLoss:
     r"""Log loss of the population after a sigmoid fitted to the same rows.
 
     Use it as the validation metric for early stopping of a boosted or deep model that
-    was trained with emphasis (class weights, resampling, a focal loss) and will be
-    calibrated. The plain log loss of such a model has two parts: the quality of its
-    ranking, and the miscalibration by emphasis, which a calibrator will correct later.
-    During training, the second part hides the first. This metric removes the second
-    part with a sigmoid that is fitted at every round [1]_:
+    is trained with class weights, resampling or a focal loss and will be calibrated.
+    The plain log loss of such a model has two parts: the quality of the ranking, and
+    the miscalibration by the class weights. A calibrator will correct the second part
+    later. During training, the second part hides the first. This metric removes the
+    second part with a sigmoid that is fitted at every round [1]_:
 
     .. math:: \min_{a > 0,\, b} \frac{1}{W} \sum_i w_i\,
        \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr).
@@ -44,8 +44,9 @@ class RefinedLogLoss:
     With more than two classes, the softmax of :math:`a z_i + b` replaces the sigmoid,
     with one slope a for all classes and a bias for each class. These are the fewest
     parameters that undo class weights. Weights are the population weights of the
-    validation rows, without emphasis. Use a patience of about 100 rounds at a learning
-    rate of 0.1, because the curve is flatter than the curve of the plain log loss.
+    validation rows, without class weights. Use a patience of about 100 rounds at a
+    learning rate of 0.1, because the curve is flatter than the curve of the plain log
+    loss.
 
     ============== ==================================================================
     library        where it goes
@@ -124,7 +125,7 @@ class RefinedLogLoss:
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """Return the loss, in the form of XGBoost and scikit-learn.
+        """Return the loss; XGBoost and scikit-learn call this method.
 
         Parameters
         ----------
@@ -152,8 +153,8 @@ class RefinedLogLoss:
             if not (np.all(scores >= 0) and np.all(scores <= 1 + 1e-6)):
                 raise ValueError(
                     "y_pred must be probabilities in [0, 1]; got values outside or "
-                    "NaN. Where the objective is a function, libraries pass raw "
-                    "scores: use RefinedLogLoss(raw=True)."
+                    "NaN. If the objective is a function, libraries pass raw scores: "
+                    "use RefinedLogLoss(raw=True)."
                 )
             precision = scores.dtype if scores.dtype.kind == "f" else np.float64
             scores = log_scale(
@@ -162,7 +163,7 @@ class RefinedLogLoss:
         return self._of_scores(y_true, scores, sample_weight)
 
     def lightgbm(self, y_true, y_pred, weight):
-        """Return name, loss and direction, in the form of LightGBM.
+        """Return name, loss and direction, as LightGBM requires.
 
         Parameters
         ----------
@@ -195,7 +196,7 @@ class RefinedLogLoss:
         return False
 
     def evaluate(self, approxes, target, weight):
-        """Return the weighted loss and the total weight, in the form of CatBoost.
+        """Return the weighted loss and the total weight, as CatBoost requires.
 
         Parameters
         ----------
@@ -238,10 +239,10 @@ class RefinedLogLoss:
         return error / weight
 
     def scorer(self):
-        """Return a scorer: minus the loss of ``predict_proba``, higher is better.
+        """Return a scorer for ``predict_proba``: minus the loss, so higher is better.
 
-        Pass it as ``scoring=`` to HistGradientBoostingClassifier, to searches, and to
-        skorch's ``EpochScoring``.
+        Pass the scorer as ``scoring=`` to HistGradientBoostingClassifier, to searches,
+        and to skorch's ``EpochScoring``.
 
         Returns
         -------
@@ -293,8 +294,8 @@ def _codes(y_true, n_classes):
     if classes.shape[0] != n_classes:
         raise ValueError(
             f"y_pred has {n_classes} classes, but y_true has {len(classes)} labels "
-            "that are not 0, 1, and so on. Validate on rows of every class, or pass "
-            "encoded labels."
+            "that are not 0, 1, and so on. Validate on rows of every class, or "
+            "encode the labels as 0, 1, and so on."
         )
     return codes
 

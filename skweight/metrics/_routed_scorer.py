@@ -9,7 +9,7 @@ class RoutedScorer:
     _weight_request = None
 
     def _metadata_names(self):
-        """Return the names of the row-wise arrays, besides weights, that are requested.
+        """Return the names of the arrays, besides `sample_weight`, that are requested.
 
         A scorer requests an array by naming it in its parameters.
         """

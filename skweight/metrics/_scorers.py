@@ -11,7 +11,7 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
 
     Pass it as ``scoring=`` to a search or a cross-validation. Costs in columns are read
     from the X of the scorer and need no routing. Costs in metadata are also passed to
-    `predict` of the model. Scorers of scikit-learn do not do this.
+    `predict` of the model. Scorers of scikit-learn do not pass metadata to `predict`.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
         Costs of decisions.
     kind : {"cost", "savings", "profit"}, default="cost"
         ``"cost"``: minus the total cost of the rows, so that a mean over folds selects
-        by summed cost. ``"profit"``: the total profit over the baseline, which makes
-        the same selection. ``"savings"``: the share saved, a ratio per fold. The mean
-        of this ratio weights all folds equally, so the ratio is better for reports than
+        by summed cost. ``"profit"``: the total profit over the baseline, which selects
+        the same model. ``"savings"``: the share saved, a ratio per fold. The mean of
+        this ratio weights all folds equally, so the ratio is better for reports than
         for selection.
     baseline : "best_constant" or label, default="best_constant"
         The decision without a model, for savings and profit; see `savings_score`.

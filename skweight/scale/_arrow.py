@@ -19,7 +19,7 @@ def dataset_of(source):
     )
     several = isinstance(source, list | tuple)
     paths = [os.fspath(path) for path in source] if several else os.fspath(source)
-    # Folders such as "y=1" hold the values of a column, as for pandas and Spark.
+    # A folder name such as "y=1" is a value of a column, as in pandas and Spark.
     return dataset.dataset(paths, partitioning="hive")
 
 
@@ -29,7 +29,7 @@ def parts_of(dataset):
         fragments = list(dataset.get_fragments())
     except ValueError as error:
         raise ValueError(
-            "A filtered dataset of pyarrow cannot be read by its files. Pass its "
+            "A filtered dataset of pyarrow cannot be read file by file. Pass its "
             "batches: dataset.to_batches(columns=[...])."
         ) from error
     for fragment in fragments:
@@ -73,8 +73,8 @@ def fill(source, statistics, roles, progress):
             take_partition(name, partials, statistics)
         except (TypeError, ValueError) as error:
             raise type(error)(
-                f"{name} cannot be summed: {error} The statistics contain the row "
-                "groups before it."
+                f"{name} cannot be summed: {error} The statistics contain only the "
+                "row groups before this one."
             ) from error
     close(statistics)
 

@@ -77,7 +77,8 @@ class Roles(NamedTuple):
                 if getattr(self, role) is None:
                     raise ValueError(
                         f"{type(statistic).__name__} needs a column for {role}; got "
-                        f"None. Pass {role}=, its name or position in the table."
+                        "None. Pass the name or the position of this column as "
+                        f"{role}=."
                     )
 
     def arguments(self, chunk, statistic):

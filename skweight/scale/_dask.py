@@ -55,8 +55,9 @@ def _check_aligned(arrays):
     in_memory = [name for name in arrays if engine_of(arrays[name]) != "dask"]
     if in_memory:
         raise TypeError(
-            f"All columns must be of dask if one is; got {say(in_memory)} in memory. "
-            "Make them arrays of dask: dask.array.from_array(values, chunks=...)."
+            "If one column is a dask array, all columns must be dask arrays; got "
+            f"{say(in_memory)} in memory. Convert them: dask.array.from_array(values, "
+            "chunks=...)."
         )
     sizes = {
         name: [array.npartitions]
@@ -106,8 +107,8 @@ def with_weights(source, column, weigh):
         series = [name for name in names if not hasattr(source[name], "chunks")]
         if series:
             raise TypeError(
-                f"add_weights needs a dict of arrays of dask; got Series for "
-                f"{say(series)}. Pass the DataFrame that holds them."
+                "add_weights needs a dict of arrays of dask; got Series for "
+                f"{say(series)}. Pass the DataFrame that contains these Series."
             )
         arrays = [
             array.rechunk({1: -1}) if array.ndim > 1 else array
@@ -128,8 +129,9 @@ def with_weights(source, column, weigh):
         )
     if not hasattr(source, "columns") or source.ndim != 2:
         raise TypeError(
-            "add_weights needs a DataFrame of dask or a dict of its arrays; got "
-            f"{type(source).__name__}. For one array: {{'y': array}} and y='y'."
+            "add_weights needs a DataFrame of dask or a dict of dask arrays; got "
+            f"{type(source).__name__}. For a single array, pass {{'y': array}} and "
+            "y='y'."
         )
     meta = source._meta.assign(**{column: np.zeros(0)})
     return source.map_partitions(partial(_assign, column, weigh), meta=meta)

@@ -1,4 +1,4 @@
-"""Metrics of binned scores: each class of a full bin is one weighted row."""
+"""Metrics of binned scores; a bin with many rows is one weighted row per class."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from skweight.metrics._calibration import (
 
 
 class BinnedScores(NamedTuple):
-    """Single rows, and one weighted row for each class of each full bin.
+    """Single rows, and one weighted row per class of each full bin (with many rows).
 
     Attributes
     ----------
@@ -46,14 +46,14 @@ def probabilities(scores, calibrator):
         return np.column_stack([expit(-scores), expit(scores)])
     if not hasattr(calibrator, "predict_proba"):
         raise TypeError(
-            "calibrator must be a fitted calibrator of two classes, or None for the "
-            f"scores as log odds; got {calibrator!r}."
+            "calibrator must be a fitted calibrator of two classes, or None to use "
+            f"the scores as log odds; got {calibrator!r}."
         )
     return calibrator.predict_proba(scores)
 
 
 def _masses(binned):
-    """Return the mass of each class at each position, of shape (2, n_positions)."""
+    """Return total weights of classes at each position, shape (2, n_positions)."""
     n_positions = binned.bins[-1] + 1
     cell = binned.codes * n_positions + binned.bins
     return np.bincount(cell, binned.mass, 2 * n_positions).reshape(2, n_positions)
@@ -63,7 +63,9 @@ def auc(binned):
     """Return the area under the ROC curve."""
     negative_mass, positive_mass = _masses(binned)
     if not (negative_mass.any() and positive_mass.any()):
-        raise ValueError("The AUC needs rows of both classes; got rows of one.")
+        raise ValueError(
+            "The AUC needs rows of both classes; got rows of one class only."
+        )
     below = np.cumsum(negative_mass) - negative_mass / 2
     return float(positive_mass @ below / (positive_mass.sum() * negative_mass.sum()))
 
@@ -80,7 +82,7 @@ def log_loss(binned, calibrator):
 
 
 def _grouped(binned, calibrator, n_bins):
-    """Return probabilities of the second class, and their bins of equal mass."""
+    """Return probabilities of the second class, and bins of equal total weight."""
     proba = probabilities(binned.scores, calibrator)[:, 1]
     # Both classes of a full bin are in the same group.
     mass = _masses(binned).sum(axis=0)

@@ -25,7 +25,7 @@ def fill_by_chunks(chunks, statistics, roles, progress, empty=False):
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"Chunk {number}, counted from 0, cannot be summed: {error} The "
-                "statistics contain the chunks before it."
+                "statistics contain only the chunks before this one."
             ) from error
         for statistic, partial in zip(statistics, partials, strict=True):
             statistic.merge(partial)

@@ -11,13 +11,13 @@ from skweight.scale._chunks import engine_of
 def hash_folds(key, n_folds=5, *, seed=0):
     r"""Assign rows to folds by a hash of their key, in any engine.
 
-    Use it for held-out scores of data larger than memory: train without fold f, score
-    fold f, and calibrate on the scores of all folds, or hold out only one fold. The
-    fold of a row depends only on its key. It is therefore the same in every engine and
-    for any partitions and order of the rows. It does not change if a lost partition is
-    computed again, or if rows are added. Rows of the same key, such as a customer, stay
-    together. Do not use random numbers: a lazy engine draws new numbers at each
-    computation, so that training rows may appear as held out.
+    Use this function for held-out scores of data larger than memory: train without fold
+    f, score fold f, and calibrate on the scores of all folds, or hold out only one
+    fold. The fold of a row depends only on its key. The fold is therefore the same in
+    every engine, and for any partitions and order of the rows. The fold does not change
+    if a lost partition is computed again, or if rows are added. Rows of the same key,
+    such as a customer, stay together. Do not use random numbers: a lazy engine draws
+    new numbers at each computation, so that training rows may appear as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -97,10 +97,12 @@ def _folds(keys, n_folds, seed):
     keys = keys.tolist()
     if not all(isinstance(key, int | str) for key in keys):
         wrong = next(key for key in keys if not isinstance(key, int | str))
-        # NaN is not equal to itself, and comparisons with NA give NA.
+        # A missing key is None or NaN, which is not equal to itself, or NA, whose
+        # comparisons give NA.
         if wrong is None or (wrong == wrong) is not True:
             raise ValueError(
-                "Every row needs a key; got a missing one. Fill or drop such rows."
+                "Every row needs a key; got a missing key. Fill the missing keys, or "
+                "drop these rows."
             )
         raise TypeError(f"Keys must be integers or strings; got {wrong!r}.")
     numbers = [int(md5(f"{prefix}{key}".encode()).hexdigest()[:8], 16) for key in keys]

@@ -109,8 +109,8 @@ class CellMasses(Sums):
             values.append(np.asarray(y))
         elif y is not None:
             raise ValueError(
-                "CellMasses counts labels only with by_label=True; got y. Leave out y, "
-                "or create CellMasses(..., by_label=True)."
+                "CellMasses counts labels only with by_label=True; got y. Do not pass "
+                "y, or create CellMasses(..., by_label=True)."
             )
         if len({column.shape for column in values}) > 1:
             raise ValueError(
@@ -160,7 +160,8 @@ class CellMasses(Sums):
 
         totals = self._totals()
         cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
-        # Strategies warn about cells of a single row, so one row must stay one row.
+        # Strategies warn about cells of a single row, so a cell of one row must give
+        # one row.
         times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
         rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
         columns = [[row[index] for row in rows] for index in range(len(self.columns))]
@@ -219,9 +220,9 @@ class ClassMasses(Sums):
 
     Notes
     -----
-    The time is O(n). Chunks may come in any order and on any machine, and may lack
-    classes. Sums are float64, so that the order of the chunks changes at most the last
-    digits.
+    The time is O(n). Chunks may come in any order and on any machine, and need not
+    contain all classes. Sums are float64, so that the order of the chunks changes at
+    most the last digits.
 
     References
     ----------
@@ -320,7 +321,7 @@ def _sums_of_cells(values, weight):
     for column in values:
         code, level = pd.factorize(column, use_na_sentinel=False)
         codes = codes * len(level) + code
-        # Codes are for occurring combinations only, so that nothing overflows.
+        # Only combinations that occur get a code, so that the codes do not overflow.
         used, codes = np.unique(codes, return_inverse=True)
         before = used // len(level)
         levels = [labels[before] for labels in levels]
@@ -332,7 +333,8 @@ def _sums_of_cells(values, weight):
 
 def _value(value):
     value = plain(value)
-    # NaN and NaT are not equal to themselves, and comparisons with NA give NA.
+    # A missing value is None, or NaN or NaT, which are not equal to themselves, or NA,
+    # whose comparisons give NA.
     return value if value is not None and (value == value) is True else None
 
 

@@ -11,7 +11,7 @@ from skweight._utils.validation import check_number, plain, say
 # Size of the first grid, and the largest number of knots.
 _FIRST = 81
 _MOST = 4096
-# Intervals narrower than this are not divided: a jump becomes a steep line.
+# Intervals narrower than this are not divided, so that a jump becomes a steep line.
 _NARROWEST = 1e-7
 # Scores at which the curves of calibrators bend, and scores on both sides of a jump.
 _KINKS = [
@@ -27,8 +27,8 @@ _KINKS = [
 class PiecewiseMap:
     """A calibration of two classes as a piecewise linear map of log odds.
 
-    Use it where new rows are scored without Python, for example in Spark or in a data
-    warehouse. The map is a pair of arrays, as for ``numpy.interp``, or an SQL
+    Use this map if new rows are scored without Python, for example in Spark or in a
+    data warehouse. The map is a pair of arrays, as for ``numpy.interp``, or an SQL
     expression. Create it by :meth:`of`.
 
     Parameters
@@ -177,7 +177,8 @@ class PiecewiseMap:
         """
         log_odds = self._case(score, 0, self.scores.size - 1)
         low, high = self._ends(score)
-        # Scores outside the knots first, then bisection: a few comparisons per row.
+        # The expression first tests for scores outside the knots and then bisects, so
+        # that a row takes only a few comparisons.
         log_odds = f"CASE {low} {high} ELSE {log_odds} END"
         if threshold is None:
             return f"1 / (1 + exp(-({log_odds})))"

@@ -28,7 +28,8 @@ def with_class_weights(frame, y, column, table):
     import polars as pl
 
     weight = pl.col(y).replace_strict(table, default=None, return_dtype=pl.Float64)
-    # Text that is not a number raises an error that quotes the text.
+    # The cast of a text that is not a number raises an error that quotes the text. The
+    # message for an unknown label is such a text.
     label = pl.col(y).cast(pl.String).fill_null("null")
     unknown = pl.lit(f"The weighting was fitted on {list(table)}; unknown label ")
     refuse = pl.when(weight.is_null()).then(unknown + label).cast(pl.Float64)

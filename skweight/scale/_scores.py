@@ -21,14 +21,14 @@ from skweight.scale._labels import encode
 _BLOCK = 1 << 15
 # Number of bins in a block; empty blocks are not stored.
 _PER_BLOCK = 64
-# Sums of rows, weights, squared weights, and weights times scores.
+# Number of sums: rows, weights, squared weights, and weights times scores.
 _N_SUMS = 4
 # Scores are clipped to this size, so that their sums are finite.
 _FAR = 1e100
 # Share of the weight outside the bins above which a warning is issued.
 _MOST_BEYOND = 0.01
-# Special values instead of a block number. The first records a label, even if all its
-# rows have weight zero. The second holds single rows.
+# Special values instead of a block number. _SEEN marks that a label occurs, even if all
+# its rows have weight zero. _ROWS marks the single rows.
 _SEEN, _ROWS = -1, -2
 # Up to this number of rows, the single rows of a bin are stored.
 _FEW = 256
@@ -151,7 +151,7 @@ class ScoreStatistics(Sums):
         y : array-like of shape (n_samples,)
             Labels; may be empty, or of one class only.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. Never weights that emphasise a class.
+            Population weights. Never pass class weights.
         key : hashable, default=None
             Key of the partition, if the chunk is a whole partition. A second chunk with
             the same key replaces the first. None adds the chunk.
@@ -325,7 +325,7 @@ class ScoreStatistics(Sums):
         return figures.log_loss(self.binned(), calibrator)
 
     def reliability_curve(self, calibrator=None, *, n_bins=15, confidence=0.95):
-        """Return mean prediction and frequency in bins of equal mass.
+        """Return mean prediction and frequency in bins of equal total weight.
 
         Parameters
         ----------
@@ -351,7 +351,7 @@ class ScoreStatistics(Sums):
         calibrator : BaseCalibrator, default=None
             Fitted calibrator of two classes; None uses the scores as log odds.
         n_bins : int, default=15
-            Number of bins of equal mass.
+            Number of bins of equal total weight.
         debias : bool, default=True
             Whether to subtract the expectation of the noise.
 
@@ -513,9 +513,9 @@ class ScoreStatistics(Sums):
     def _warn_of_scores_beyond(self, share):
         if share > _MOST_BEYOND:
             warn(
-                f"{share:.1%} of the weight has scores outside the limit of "
-                f"{self.limit:g}, which share two outer bins. Log odds are rarely so "
-                "large. For scores that are not log odds, use a larger limit: "
+                f"Scores outside the limit of {self.limit:g} have {share:.1%} of the "
+                "weight. All these scores are in only two bins. Log odds are rarely "
+                "so large. If the scores are not log odds, set a larger limit: "
                 "ScoreStatistics(limit=...).",
                 CalibrationWarning,
             )
@@ -577,7 +577,7 @@ def _check_scores(scores):
             "scores must be one number per row, the log odds or decision value of the "
             f"second class; got shape {scores.shape} of dtype {scores.dtype}."
         )
-    # Compared as Python floats: small NumPy types cannot be compared with 1e100.
+    # Scores become Python floats: small NumPy types cannot be compared with 1e100.
     if scores.size and not -_FAR <= float(scores.min()) <= float(scores.max()) <= _FAR:
         n_bad = int(np.count_nonzero(~np.isfinite(scores)))
         if n_bad:

@@ -5,7 +5,8 @@ from functools import partial
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
-# Other engines convert other types to different strings.
+# Keys must have one of these types, because engines convert other types to different
+# strings.
 _TYPES_OF_KEYS = ["string", "tinyint", "smallint", "int", "bigint"]
 
 

@@ -84,8 +84,9 @@ def summarize(
     Notes
     -----
     The source is read once. Memory holds a chunk of 262,144 rows and the sums, for any
-    number of rows. Partitions of files and engines have keys: a task that runs twice
-    counts once, and a run after a failed run replaces its partial results.
+    number of rows. Partitions of files and engines have keys. If a task runs twice, its
+    rows count once. A run after a failed run replaces the partial results of the failed
+    run.
 
     For this function, skweight must be installed on the workers of dask and Spark. To
     apply the results, the workers do not need skweight, see :class:`PiecewiseMap`.

@@ -91,8 +91,8 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     engine = engine_of(source)
     if to is not None and not is_dataset(source):
         raise ValueError(
-            f"to= is only for Parquet; got a table of {engine}. Leave it out: the "
-            "table is returned with its new column."
+            f"to= is only for Parquet; got a table of {engine}. Do not pass to=: the "
+            "table is returned with the new column."
         )
     if is_dataset(source):
         from skweight.scale._arrow import write_with

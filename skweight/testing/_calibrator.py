@@ -164,7 +164,7 @@ def _check_weights(calibrator, scores, y):
     has_weight = weight > 0
     zeros = _fitted(calibrator, hidden, y, weight)
     removed = _fitted(calibrator, scores[has_weight], y[has_weight], weight[has_weight])
-    clause = "rows of weight zero are as if removed, whatever their scores"
+    clause = "rows of weight zero have no effect, whatever their scores"
     _close(zeros.predict_proba(scores), removed.predict_proba(scores), clause)
 
 

@@ -151,7 +151,7 @@ def _check_learning(decision, rows):
     positive = np.flatnonzero(zeros)
     with_zeros = rows.decide(rows.fit(decision, zeros)).tolist()
     removed = rows.decide(rows.fit(decision, zeros, positive)).tolist()
-    assert with_zeros == removed, "rows of weight zero are as if removed"
+    assert with_zeros == removed, "rows of weight zero have no effect"
 
 
 def _check_pickle(decision, rows):

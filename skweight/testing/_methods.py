@@ -13,5 +13,5 @@ def assert_has_methods(part, names):
     assert not missing, (
         f"{type(part).__name__} lacks the methods {say(missing)}. Derive it from "
         "sklearn.base.BaseEstimator, which has get_params and set_params, and write "
-        "the others as the guide on parts of your own says."
+        'the other methods as described in the user guide, "Extend skweight".'
     )

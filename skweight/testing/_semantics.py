@@ -10,9 +10,9 @@ from skweight._utils.validation import check_number
 from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
-# Divide the difference of two means over seeds by its standard error, in every row. The
-# means differ if the mean square over the rows is above this value. For equal means, 1
-# is expected.
+# In every row, the difference of two means over seeds is divided by its standard error.
+# The means differ if the mean square of these ratios over the rows is above this value.
+# If the means are equal, the expected mean square is 1.
 _TELLING = 2.5
 _TIMES = 10.0
 _CLASS_WEIGHT = 5.0
@@ -35,8 +35,8 @@ class WeightSemantics:
     is_absence : bool or None
         Whether a weight of zero is the same as removing the row.
     is_class_weight : bool or None
-        Whether ``class_weight`` is the same as row weights; None without this
-        parameter.
+        Whether ``class_weight`` is the same as row weights; None if the estimator has
+        no such parameter.
     differences : dict {str: float}
         Largest difference of an output, for each test.
     n_seeds : int
@@ -83,20 +83,21 @@ class WeightSemantics:
             "repetition",
             self.is_repetition,
             "A weight of 2 is the row twice",
-            "A weight of 2 is not the row twice: it counts rows somewhere",
+            "A weight of 2 is not the same as the row twice: the number of rows "
+            "matters somewhere",
         )
         yield self._sentence(
             "absence",
             self.is_absence,
             "A weight of 0 is no row",
-            "A weight of 0 is not as if the row were absent: drop such rows",
+            "A weight of 0 is not the same as no row: drop rows of weight 0",
         )
         if self.is_class_weight is not None:
             yield self._sentence(
                 "class_weight",
                 self.is_class_weight,
                 "class_weight is the same as weights of the rows",
-                "class_weight is something else than weights of the rows",
+                "class_weight is not the same as weights of the rows",
             )
 
     def _sentence(self, question, holds, yes, no):
@@ -116,7 +117,7 @@ def check_weight_semantics(
     as removing the row? Is ``class_weight`` the same as row weights? Libraries give
     different answers, and seldom document them. Weights are passed as in
     :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
-    Transformers get them as population weights.
+    Transformers get the weights as population weights.
 
     Parameters
     ----------

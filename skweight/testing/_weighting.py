@@ -15,7 +15,8 @@ def check_weighting(weighting, *, X=None, y=None):
     `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
     change; weights follow the order of the rows; a row of weight 2 is the same as a
     duplicated row; rows of weight zero are ignored, also if they are far from all other
-    rows; the roles are separate; an invalid `sample_weight` raises an error; pickling.
+    rows; population weights and emphasis weights are returned separately; an invalid
+    `sample_weight` raises an error; pickling.
     A strategy that cannot weight new rows has the attribute ``weighs_new_rows =
     False``.
 
@@ -95,7 +96,7 @@ def _check_arrays_unchanged(weighting, X, y):
     weights[:] = -1
     for array, copy in zip((X, y, sample_weight), copies, strict=True):
         assert np.array_equal(np.asarray(array), np.asarray(copy)), (
-            "the caller's arrays never change, nor do the weights alias them"
+            "the caller's arrays do not change, and the weights share no memory"
         )
 
 
@@ -117,7 +118,7 @@ def _check_repetition(weighting, X, y):
     _assert_close(
         repeated,
         once[rows],
-        "a row of weight 2 is the row twice, and a row of weight 0 is absent",
+        "a row of weight 2 counts as two rows, and a row of weight 0 as none",
     )
 
 
@@ -126,7 +127,7 @@ def _check_far_rows(weighting, X, y):
     rows = np.r_[:n_samples, 0, n_samples - 1]
     all_rows = _rows(X, rows)
     if getattr(getattr(all_rows, "dtype", None), "kind", "") != "f":
-        return  # a table of other values has no far rows
+        return  # A table of other values has no far rows.
     for far in (1e3, 1e6):
         moved = all_rows.copy()
         moved[n_samples:] += far
@@ -134,7 +135,7 @@ def _check_far_rows(weighting, X, y):
         _assert_close(
             clone(weighting).fit_weigh(moved, y[rows], sample_weight)[:n_samples],
             clone(weighting).fit_weigh(X, y),
-            "rows of weight 0 move nothing, however far they are",
+            "rows of weight 0 change nothing, however far away they are",
         )
 
 
@@ -162,7 +163,7 @@ def _check_bad_sample_weight(weighting, X, y):
         except ValueError as error:
             message = str(error)
         assert message is not None, f"sample_weight: {word} was accepted"
-        assert word in message, f"the error for {word} weights does not say so"
+        assert word in message, f"the error for {word} weights lacks that word"
 
 
 def _check_pickle(weighting, X, y):

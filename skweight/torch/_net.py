@@ -40,8 +40,8 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
 
     Notes
     -----
-    The validation loss of ``train_split`` is weighted too. If the weights are emphasis,
-    this loss is wrong for early stopping: use
+    The validation loss of ``train_split`` is weighted too. If the weights include class
+    weights, this loss is wrong for early stopping: use
     :class:`~skweight.metrics.RefinedLogLoss`.
 
     Do not also set ``criterion__weight``, because classes would be balanced twice.

@@ -299,8 +299,8 @@ def test_decisions_that_cannot_be_used(decision, error, sentence):
 
 def test_one_threshold_for_three_classes():
     sentence = (
-        r"One threshold decides between two classes; y has \['a', 'b', 'c'\]\. Say "
-        r"whose threshold it is, as in decision=\{'c': 0\.3\}"
+        r"A threshold without a label needs two classes; y has \['a', 'b', 'c'\]\. "
+        r"Name the label of the threshold, as in decision=\{'c': 0\.3\}"
     )
     with pytest.raises(ValueError, match=sentence):
         WeightedClassifier(decision=0.3, calibration=None).fit(
@@ -319,7 +319,7 @@ def test_balanced_is_argmax_of_probability_over_prevalence():
     two = BalancedDecision().fit(classes=[0, 1], prevalence=[95, 5])
     assert two.threshold_ == 0.05
     assert two.decide([[0.94, 0.06], [0.96, 0.04]]).tolist() == [1, 0]
-    with pytest.raises(ValueError, match="shares of the classes in the population"):
+    with pytest.raises(ValueError, match="class frequencies of the population"):
         BalancedDecision().fit(classes=[0, 1])
 
 

@@ -351,7 +351,7 @@ def test_statistics_of_another_fit_are_refused(rng):
     second._basis.sigma = first._basis.sigma * 1.1
     with pytest.raises(ValueError, match="another fit"):
         first.statistics().merge(second.statistics())
-    with pytest.raises(ValueError, match="come from another"):
+    with pytest.raises(ValueError, match="statistics of another fit"):
         first.fit_statistics(second.statistics(), second.statistics())
     with pytest.raises(TypeError, match="takes KernelStatistics"):
         first.statistics().merge([1.0])

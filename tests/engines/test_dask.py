@@ -152,7 +152,7 @@ def test_what_dask_cannot_be_summed_by_is_refused(table):
     with pytest.raises(TypeError, match=r"got \['y'\] in memory"):
         summarize(mixed, ScoreStatistics(), y="y", score="score")
     weighting = BalancedWeighting().fit_statistics(ClassMasses().update([0, 1]))
-    with pytest.raises(TypeError, match="DataFrame of dask or a dict of its arrays"):
+    with pytest.raises(TypeError, match="DataFrame of dask or a dict of dask arrays"):
         add_weights(da.zeros((4, 2)), weighting, y=0)
     with pytest.raises(TypeError, match=r"got Series for \['y'\]"):
         add_weights({"y": frame["label"]}, weighting, y="y")

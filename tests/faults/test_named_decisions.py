@@ -378,7 +378,7 @@ def test_thresholds_refuse_it_and_say_what_to_use():
     statistics = ScoreStatistics().update(X["a"].to_numpy(), y)
     with pytest.raises(ValueError, match="ExpectedCostDecision"):
         statistics.threshold(cost)
-    with pytest.raises(ValueError, match="with no decision besides"):
+    with pytest.raises(ValueError, match="whose labels are the only decisions"):
         probability_cost(cost, 0.3)
 
 

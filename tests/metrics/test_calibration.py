@@ -329,7 +329,7 @@ def test_bins_that_rest_on_one_row_join_a_neighbour():
         w = np.ones(4)
         w[heavy] = 100.0
         assert np.isfinite(calibration_error(y, p, sample_weight=w, squared=True))
-    with pytest.raises(ValueError, match="needs two rows with weight"):
+    with pytest.raises(ValueError, match="at least two rows of positive weight"):
         calibration_error([1], [0.4])
     assert calibration_error([1], [0.4], debias=False) == pytest.approx(0.6)
 
@@ -348,7 +348,7 @@ def test_bins_that_rest_on_one_row_join_a_neighbour():
 def test_options_of_the_calibration_error(options, words):
     with pytest.raises(ValueError, match=words):
         calibration_error([0, 1, 1], [0.2, 0.5, 0.7], **options)
-    with pytest.raises(ValueError, match="no row has that class"):
+    with pytest.raises(ValueError, match="no row of positive weight has that class"):
         calibration_error([0, 0], [0.2, 0.5], relative=True)
 
 

@@ -123,7 +123,7 @@ def test_without_a_strategy_that_of_the_model_weighs_but_not_its_emphasis(rng):
     assert_allclose(scorer(model, X, y), expected)
     with pytest.raises(ValueError, match="no attribute weighting_"):
         scorer(LogisticRegression().fit(X, y), X, y)
-    with pytest.raises(ValueError, match="role population"):
+    with pytest.raises(ValueError, match="strategy of population weights"):
         scorer(WeightedClassifier(calibration=None).fit(X, y), X, y)
 
 
@@ -167,7 +167,7 @@ def test_what_cannot_weigh_is_named(rng):
         importance_weighted_scorer("r2", DensityRatioWeighting(X))
     with pytest.raises(TypeError, match="method weigh or ratio"):
         importance_weighted_scorer("r2", StandardScaler().fit(X))
-    with pytest.raises(ValueError, match="role population"):
+    with pytest.raises(ValueError, match="strategy of population weights"):
         importance_weighted_scorer("accuracy", BalancedWeighting().fit(X, y > 1))
     scorer = importance_weighted_scorer("r2", TrueRatio(lambda X: np.zeros(len(X))))
     with pytest.raises(ValueError, match="positive total weight"):
