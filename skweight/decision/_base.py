@@ -270,8 +270,8 @@ class BaseDecision(Documented, ReadOnce):
         if threshold is None:
             return text_of(self)
         return (
-            f"{text_of(self)}: {say(self.classes_[1])} from a probability of "
-            f"{threshold:.4g} on, else {say(self.classes_[0])}"
+            f"{text_of(self)}: {say(self.classes_[1])} if its probability is at least "
+            f"{threshold:.4g}, otherwise {say(self.classes_[0])}"
         )
 
     def _learn(self, held_out, class_multiplier):

@@ -151,8 +151,8 @@ class ExpectedCostDecision(BaseDecision):
         """
         if hasattr(self, "threshold_"):
             return (
-                f"least expected cost: {say(self.classes_[1])} from a probability of "
-                f"{self.threshold_:.4g} on, else {say(self.classes_[0])}"
+                f"least expected cost: {say(self.classes_[1])} if its probability is "
+                f"at least {self.threshold_:.4g}, otherwise {say(self.classes_[0])}"
             )
         per_row = "" if self.cost_.is_constant else ", with the costs of each row"
         count = getattr(self, "n_unreasonable_", 0)

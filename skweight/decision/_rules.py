@@ -314,8 +314,8 @@ class ThresholdDecision(BaseDecision):
         ]
         rest = say(others[0]) if len(others) == 1 else "the most probable other label"
         return (
-            f"{say(self.threshold_label_)} from a probability of {self.threshold:.4g} "
-            f"on, else {rest}"
+            f"{say(self.threshold_label_)} if its probability is at least "
+            f"{self.threshold:.4g}, otherwise {rest}"
         )
 
     def _positions(self, proba, X, metadata):

@@ -161,8 +161,9 @@ class TunedDecision(BaseDecision):
         aim = "least cost" if self.cost is not None else f"best {self.scoring}"
         if hasattr(self, "threshold_"):
             return (
-                f"tuned for {aim} on held-out rows: {say(self.classes_[1])} from a "
-                f"probability of {self.threshold_:.4g} on, else {say(self.classes_[0])}"
+                f"tuned for {aim} on held-out rows: {say(self.classes_[1])} if its "
+                f"probability is at least {self.threshold_:.4g}, otherwise "
+                f"{say(self.classes_[0])}"
             )
         thresholds = ", ".join(
             f"{say(label)} {threshold:.4g}"

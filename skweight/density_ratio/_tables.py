@@ -89,9 +89,9 @@ def warn_of_missing_names(X, names, *, name, reference):
         return
     without, other = (name, reference) if columns is None else (reference, name)
     warn(
-        f"The columns of {other} have names and those of {without} have none, so they "
-        "are matched by position. Pass DataFrames with the same names to have the "
-        "order checked, or two arrays.",
+        f"The columns of {other} have names, but the columns of {without} have no "
+        "names. The columns are therefore matched by position. Pass two DataFrames "
+        "with the same column names to have the order checked, or two arrays.",
         UserWarning,
     )
 
