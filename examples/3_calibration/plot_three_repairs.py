@@ -40,9 +40,9 @@ X_new, y_new, truth = data.X[12_000:], data.y[12_000:], data.proba[12_000:, 1]
 # %%
 # One balanced model, and three repairs
 # -------------------------------------
-# 1. *Invert the weights.* A class with 49 times the weight has odds that are 49 times
-#    too high. The inversion needs no rows and no fit. It is correct if the model is at
-#    the minimum of its loss.
+# 1. *Invert the weights.* If a class has 49 times the weight of the other class, its
+#    odds are 49 times too high. The inversion needs no rows and no fit. It is correct
+#    if the model is at the minimum of its loss.
 # 2. *Learn the map* from the scores to probabilities, on rows that the model has not
 #    seen and that are not weighted.
 # 3. *Do not weight.* Fit without weights, and change the threshold instead.

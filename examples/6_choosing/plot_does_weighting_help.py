@@ -30,8 +30,8 @@ model = make_pipeline(StandardScaler(), LogisticRegression())
 # --------
 # No weights, half balance and full balance are compared on the same folds, and each is
 # calibrated. With ``decision="balanced"`` a row is labelled as an eight if its
-# probability is above the share of eights. This rule does not depend on the weights and
-# needs none.
+# probability is above the share of eights. The rule is the same for all weights, and
+# also works without weights.
 
 comparison = compare_weightings(
     WeightedClassifier(model, decision="balanced"),

@@ -114,8 +114,8 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         pos_label : object, default=None
-            The positive label. None means 1 (True) for labels that are 0 and 1, -1 and
-            1, or False and True, and an error for other labels.
+            The positive label. None means 1 or True, and is allowed only for labels
+            0/1, -1/1 and False/True.
         fp : float, str or callable
             Cost of deciding positive when negative is true: a false alarm.
         fn : float, str or callable
@@ -134,7 +134,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def from_dict(cls, costs, *, default_correct=0.0):
-        """Create costs from a nested dict: true labels outside, decisions inside.
+        """Create costs from a nested dict ``{true label: {decision: cost}}``.
 
         Parameters
         ----------

@@ -76,7 +76,7 @@ def merge(style, user_style):
 
 
 def proba_of(owner, estimator, X, pos_label):
-    """Return the probabilities of one class, and the class, for the display `owner`."""
+    """Return the probabilities of a class, and the class; `owner` names the display."""
     if not hasattr(estimator, "classes_") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"{owner}.from_estimator takes (estimator, X, y), and the estimator must "

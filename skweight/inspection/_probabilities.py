@@ -30,7 +30,7 @@ def reliability_bins(codes, proba, weights):
     Returns
     -------
     bins : list of list of dict
-        As in :class:`FitReport`.
+        For each class, a list of bins; see ``reliability`` of :class:`FitReport`.
     """
     weights = np.ones(codes.size) if weights is None else weights
     of_classes = []

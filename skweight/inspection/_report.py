@@ -185,7 +185,7 @@ class FitReport:
         Parameters
         ----------
         path : str or path-like, default=None
-            File to write; None only returns the page.
+            File to write. With None, the page is only returned.
         title : str, default="Model card"
             Heading of the page.
 
@@ -376,7 +376,7 @@ class RegressionReport:
         Parameters
         ----------
         path : str or path-like, default=None
-            File to write; None only returns the page.
+            File to write. With None, the page is only returned.
         title : str, default="Model card"
             Heading of the page.
 

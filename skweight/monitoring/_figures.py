@@ -125,7 +125,7 @@ class Figures:
         return cls(classes, shown, slope_scale, thresholds)
 
     def names(self):
-        """Return the names of figures without labels, and of figures with labels."""
+        """Return the names of figures: first those without, then those with labels."""
         labels = [plain(self.classes[k]) for k in self.shown]
         figure = "mean probability" if self.slope_scale else "predicted share"
         without_labels = [FigureName(figure, label) for label in labels]

@@ -333,9 +333,9 @@ def _on_gap(report, alarms, all_alarms):
     for alarm in alarms:
         word = "too high" if alarm.mean_since > alarm.reference else "too low"
         yield (
-            f"Probabilities of {say(alarm.of)} are {word}: mean minus frequency is "
-            f"{alarm.mean_since:+.4f}; in the reference, it was "
-            f"{alarm.reference:+.4f}. Calibrate again on recent labelled rows: "
+            f"Probabilities of {say(alarm.of)} are {word}: the mean probability "
+            f"minus the frequency is {alarm.mean_since:+.4f}; in the reference, it "
+            f"was {alarm.reference:+.4f}. Calibrate again on recent labelled rows: "
             "WeightedClassifier(FrozenEstimator(monitor.estimator_.estimator_), "
             "weighting=None, calibration='sigmoid')."
         )

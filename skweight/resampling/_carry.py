@@ -157,8 +157,8 @@ def _between(sampler, X, y, vectors):
 def _used_rows(sampler, X, y):
     """Return the rows that SMOTE uses and its target counts; None if all rows are used.
 
-    SMOTE uses only the classes to which it adds rows. Leaving out the other classes
-    avoids two copies of their rows.
+    SMOTE uses only the classes to which it adds rows. The rows of other classes are
+    left out, so that they need not be copied twice.
     """
     if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
         return None

@@ -347,7 +347,7 @@ class WeightingComparison:
         Parameters
         ----------
         path : str or path-like, default=None
-            File to write; None only returns the page.
+            File to write. With None, the page is only returned.
         title : str, default="Which weighting?"
             Heading of the page.
 

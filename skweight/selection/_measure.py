@@ -15,9 +15,9 @@ from skweight.weighting import AutoWeighting
 
 MOST_FOLDS = 5
 # These calibrations are compared with "auto"; this needs no further fit of the
-# estimator. Another calibration is advised only if it is better by this many paired
-# standard errors. With several calibrations, a difference of one standard error often
-# occurs by chance.
+# estimator. Another calibration is advised only if its loss is lower by this number of
+# paired standard errors. With several calibrations, a difference of one standard error
+# often occurs by chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
 
