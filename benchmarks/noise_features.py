@@ -2,7 +2,7 @@
 
 Source and target differ in one to three features, and in no others. The error is that
 of the accuracy table: the squared error of the normalised ratio at the source rows,
-over that of equal weights. The search was changed on other seeds, from 1000 on.
+over that of equal weights.
 """
 
 import sys
