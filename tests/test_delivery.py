@@ -300,10 +300,10 @@ COMPOSITES = {
         cv=2,
         random_state=0,
     ),
+    "voting": lambda: VotingClassifier([("a", S()), ("b", small_pipe())]),
     "search with many scorers": lambda: GridSearchCV(
         S(), {"C": [1, 2]}, cv=2, scoring=["accuracy", "roc_auc"], refit="roc_auc"
     ),
-    "voting": lambda: VotingClassifier([("a", S()), ("b", small_pipe())]),
     "voting, soft": lambda: VotingClassifier(
         [("a", S()), ("b", "drop"), ("c", S())], voting="soft"
     ),
