@@ -147,9 +147,9 @@ class AnchoredCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model weighted the second class with 19, and is a little over-confident. The table
-    shows the slope and the intercept after a fit on 0 rows (inversion only), 10 rows
-    and 20,000 rows:
+    A model gave the second class the weight 19, and is a little over-confident. The
+    table shows the slope and the intercept after a fit on 0 rows (inversion only), 10
+    rows and 20,000 rows:
 
     >>> import numpy as np
     >>> from skweight.calibration import AnchoredCalibrator

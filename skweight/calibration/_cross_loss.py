@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
     rows_per_weight : float
         Effective rows per unit of weight for the comparison: the factor :math:`\eta` of
         `AutoCalibrator`. The factor is 1 for equal weights, and less than 1 if a few
-        rows of large weight decide.
+        rows have most of the weight.
     """
 
     losses: dict

@@ -53,7 +53,7 @@ class PriorCalibrator(BaseCalibrator):
 
     Examples
     --------
-    A model weights the second class with 99. A probability of 50 % from this model
+    A model gave the second class the weight 99. A probability of 50 % from this model
     is 1 % in the population:
 
     >>> from skweight.calibration import PriorCalibrator

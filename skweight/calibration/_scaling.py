@@ -411,8 +411,8 @@ class _MatrixFit:
         return value + (self.ridge * deviation**2).sum(), self._in_phi(gradient)
 
     def hessian_times(self, phi, direction):
-        # The solver needs many products at the same parameters, so the function is
-        # kept.
+        # The probabilities are kept, because the solver needs many products at the same
+        # parameters.
         if not np.array_equal(phi, self.proba_phi):
             self.proba_phi = phi.copy()
             self.proba = np.exp(self._log_proba(self._theta(phi)))

@@ -125,7 +125,8 @@ def fit_shared_slope(
     :func:`~skweight.calibration._engine.logistic.fit_slope`.
     """
     k = z.shape[1]
-    # Parameters of the shared map: the slope, and with a bias the k intercepts.
+    # The parameters of the shared map are the slope and, if there is a bias, the k
+    # intercepts.
     share = np.zeros((2 * k, 1 + k if bias else 1))
     share[:k, 0] = 1.0
     if bias:

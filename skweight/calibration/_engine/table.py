@@ -61,14 +61,14 @@ class CurveTable:
         return None
 
     def without(self, kinks):
-        """Return what `restored` needs beside the kinks, which a model holds anyway."""
+        """Return the arguments of `restored`, except the kinks, which the model has."""
         kinks = np.unique(kinks)
         others = np.setdiff1d(self.knots, kinks, assume_unique=True)
         return np.packbits(np.isin(kinks, self.knots)), others, self.logit
 
     @classmethod
     def restored(cls, kinks, is_knot, others, logit):
-        """Return the table whose knots are some of the kinks, and others."""
+        """Return the table that was stored as flags of the kinks and other knots."""
         kinks = np.unique(kinks)
         is_knot = np.unpackbits(is_knot, count=kinks.size).astype(bool)
         return cls(np.sort(np.concatenate([kinks[is_knot], others])), logit)
