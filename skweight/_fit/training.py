@@ -279,7 +279,7 @@ class Training:
             return None
         sample_weight = check_weights(sample_weight, n_rows(X))
         if not self.normalize:
-            return in_range(sample_weight)  # learners can sum these
+            return in_range(sample_weight)  # so that sums are finite
         # Divide first: the sum of weights near the largest float overflows.
         sample_weight = sample_weight / sample_weight.max()
         return without_rounding_noise(self._mean_one(sample_weight, sample_weight))

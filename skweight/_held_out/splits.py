@@ -244,7 +244,7 @@ def hold_out(codes, counts, random_state, share=None):
         if np.all(available >= n_out):
             break
     starts = np.cumsum(available) - available
-    # Within a class, the rows before and after the last that is held out need no order.
+    # A partition is enough: the rows on either side of the limit need no order.
     borders = np.union1d(starts, starts + n_out)
     by_class = lowest[
         np.argpartition(codes[lowest] + draws[lowest], borders[borders < lowest.size])
