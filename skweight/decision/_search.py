@@ -17,7 +17,7 @@ import numpy as np
 
 from skweight._utils.quantiles import ValueCells
 
-# Replaces thresholds of 0 or infinity, which choose all rows or no row.
+# Ratios of 0 are raised to this number, because a divisor or threshold must not be 0.
 SMALLEST = 1e-300
 # Smaller differences, relative to the value, are rounding errors.
 ROUNDING = 1e-12

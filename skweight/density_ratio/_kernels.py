@@ -331,8 +331,8 @@ def with_constant(kernels):
 def plain_ratio(relative, alpha):
     """Return p_target / p_source from the ratio relative to a mixture of the two.
 
-    At its bound, 1 / alpha, the plain ratio is infinite. The relative ratio is
-    therefore clipped slightly below this bound.
+    If the relative ratio is equal to its bound 1 / alpha, the plain ratio is infinite.
+    The relative ratio is therefore clipped slightly below this bound.
     """
     if alpha == 0:
         return relative
