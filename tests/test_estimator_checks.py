@@ -77,13 +77,11 @@ def examined():
 EXAMINED = examined()
 
 
-# What has excuses, or a number after its name, is one more setting of a class.
+# What has excuses is one more setting of a class.
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(
-            name, marks=[pytest.mark.checks] * (name in EXCUSES or name[-1].isdigit())
-        )
+        pytest.param(name, marks=[pytest.mark.checks] * (name in EXCUSES))
         for name in EXAMINED
     ],
 )

@@ -168,6 +168,8 @@ def test_values_are_seconds():
     plain = frame[["number"]]
     assert times_as_numbers(plain) is plain
     assert times_as_numbers(plain.to_numpy()) is not None
+    rows = [[1, 2]]
+    assert times_as_numbers(rows) is rows
 
 
 # -- what else a table may hold --------------------------------------------------------

@@ -472,8 +472,6 @@ def test_models_of_folds_are_resampled_alike(rare, cv, ensemble):
 _BY_ROWS = "a sampler draws rows, so that a row twice is not a row of weight two"
 
 
-# One more setting of a class whose checks are in test_common.py.
-@pytest.mark.checks
 @listed(
     parametrize_with_checks(
         [

@@ -116,6 +116,11 @@ def test_columns_that_the_target_lacks_are_not_balanced(rng):
     assert [moment.name for moment in weighting.moments_] == ["age"]
 
 
+def test_rows_whose_moments_never_vary_weigh_the_same():
+    weights = EntropyBalancingWeighting(moments={0: 2}).fit_weigh([[2.0]] * 5, None)
+    assert_allclose(weights, 1)
+
+
 def test_powers_that_are_given_are_plain_means_of_powers(rng):
     X = rng.normal(size=(500, 1))
     weights = EntropyBalancingWeighting(moments={0: [0.3, 1.2]}).fit_weigh(X, None)
