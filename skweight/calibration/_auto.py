@@ -203,7 +203,9 @@ class AutoCalibrator(BaseCalibrator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if state.get("_table") is not None:
-            self._table = CurveTable.restored(self._kinks(), *state["_table"])
+            self._table = CurveTable.restored(
+                self._kinks(), *state["_table"], self._mean_binary
+            )
 
     def describe(self):
         """Describe the chosen candidates in one line.

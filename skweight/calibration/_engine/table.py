@@ -61,17 +61,18 @@ class CurveTable:
         return None
 
     def without(self, kinks):
-        """Return the arguments of `restored`, except the kinks, which the model has."""
+        """Return the arguments of `restored` that a model cannot compute by itself."""
         kinks = np.unique(kinks)
         others = np.setdiff1d(self.knots, kinks, assume_unique=True)
-        return np.packbits(np.isin(kinks, self.knots)), others, self.logit
+        return np.packbits(np.isin(kinks, self.knots)), others
 
     @classmethod
-    def restored(cls, kinks, is_knot, others, logit):
+    def restored(cls, kinks, is_knot, others, predict):
         """Return the table that was stored as flags of the kinks and other knots."""
         kinks = np.unique(kinks)
         is_knot = np.unpackbits(is_knot, count=kinks.size).astype(bool)
-        return cls(np.sort(np.concatenate([kinks[is_knot], others])), logit)
+        knots = np.sort(np.concatenate([kinks[is_knot], others]))
+        return cls(knots, _log_odds(predict(knots)).astype(np.float32))
 
     def __call__(self, scores, predict):
         """Return two columns; for scores outside the table, call ``predict``."""
