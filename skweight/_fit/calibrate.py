@@ -134,7 +134,7 @@ def decide(request, weighed, plan, fitted, calibrated):
         class_multiplier=_emphasis_of_labels(weighed, plan, fitted),
         **learned_from,
     )
-    # A decision that uses probabilities only does not need the rows.
+    # The rows are passed on only if the decision needs more than the probabilities.
     return Decided(decision, "X" in arguments_of(decision.decide))
 
 

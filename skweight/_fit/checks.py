@@ -173,11 +173,12 @@ def _check_estimator(request, weighed, calibrator):
     if calibrator is None:
         return
     estimator = request.estimator
-    # A Pipeline of this library knows the effect of its steps, except for the last
-    # step.
+    # A Pipeline of this library knows the effect of its steps, so only its last step is
+    # checked.
     while hasattr(estimator, "_multiplier_of"):
         estimator = estimator.steps[-1][1]
-    # A wrapped classifier of this library that calibrates has already warned.
+    # If the wrapped estimator is a calibrating classifier of this library, it has
+    # already warned.
     if getattr(estimator, "calibration", None) is not None:
         return
     if not fit_takes(calibrator, "class_multiplier"):

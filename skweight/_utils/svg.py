@@ -102,7 +102,8 @@ def _scale(ticks, start, end):
 
 
 def _text(x, y, text, anchor="start"):
-    # Letters have an outline in the background colour, so they stay readable on lines.
+    # Letters have an outline in the background colour, so that they are readable on
+    # lines.
     return (
         f"<text x='{x:.1f}' y='{y:.1f}' font-size='11' text-anchor='{anchor}' "
         "stroke-width='4' fill='currentColor' "

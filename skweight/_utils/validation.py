@@ -230,7 +230,8 @@ def _missing_labels(missing, owner):
 
 def find_missing(values):
     """Return which entries of a vector are None, NaN, NaT or NA."""
-    # NaN and NaT are not equal to themselves, and comparing NA gives NA.
+    # Missing entries are found by comparison: NaN and NaT are not equal to themselves,
+    # and comparing NA gives NA.
     if values.dtype.kind != "O":
         return values != values
     return np.array(
