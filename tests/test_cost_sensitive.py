@@ -185,7 +185,7 @@ def test_weights_and_an_uncorrected_cost_decision_raise(params, counting, rare):
     clf = WeightedClassifier(
         counting, decision=COST, weighting=None, calibration=None
     ).set_params(**params)
-    with pytest.raises(ValueError, match="count twice") as error:
+    with pytest.raises(ValueError, match="count both the weights") as error:
         clf.fit(X, y)
     assert not Counting.seen, "said before anything is fitted"
     for way_out in (
