@@ -1,4 +1,4 @@
-"""Costs of mistakes: the cost matrix, decisions by expected cost, and a report."""
+"""Costs of wrong decisions: the cost matrix, decisions by expected cost, a report."""
 
 from skweight.costs._matrix import CostMatrix
 

@@ -33,12 +33,13 @@ class Cells:
     entries : tuple of tuple of Entry
         ``entries[k][j]`` is the cost of deciding j if the label is k.
     labels : tuple or None
-        True labels, in the order of the rows. None for a binary matrix whose negative
-        label is not known yet; the first row is then the negative label.
+        True labels, in the order of the rows of the matrix. None for a binary matrix
+        whose negative label is not known yet; the first row is then the negative label.
     pos_label : object
-        The positive label, if it was given.
+        The positive label of a binary matrix, if the user passed one.
     further : tuple
-        Decisions that are not labels, such as "ask"; they are the last columns.
+        Decisions that are not labels, such as "ask". These decisions are the last
+        columns of the matrix.
     """
 
     entries: tuple
@@ -52,7 +53,7 @@ class Cells:
         return None if self.labels is None else (*self.labels, *self.further)
 
     def sources(self, kind):
-        """Return the distinct sources of this kind (such as columns) that costs use."""
+        """Return the distinct columns, callables or metadata that costs come from."""
         cells = [cell for row in self.entries for cell in row if cell.kind == kind]
         return list(dict.fromkeys(cell.source for cell in cells))
 
@@ -65,7 +66,7 @@ class Cells:
         return ["any other label", say(self.pos_label)]
 
     def _named(self):
-        """Yield each row of cells as pairs of the name of a cell and its entry."""
+        """Yield each row of the matrix as pairs (name of a cell, entry of the cell)."""
         names = self.names()
         decided = [*names, *map(say, self.further)]
         for true, row in zip(names, self.entries, strict=True):
@@ -83,7 +84,7 @@ class Cells:
         ]
 
     def values(self, X, metadata):
-        """Return the cost of each cell: a number, or an array with one cost per row."""
+        """Return the cost of each cell: a number, or an array with a cost per row."""
         return [
             [
                 entry.values(X, metadata, cell=f"The cost of {name}")
@@ -103,7 +104,7 @@ class Cells:
         return self
 
     def in_order(self, classes):
-        """Return the cells in the order of the classes, which must be all labels."""
+        """Return the cells in the order of `classes`, which must be all labels."""
         classes = [plain(label) for label in classes]
         if self.labels is None:
             order = order_of_two(self.pos_label, classes)
@@ -127,10 +128,10 @@ class Cells:
         return replace(self, entries=entries, labels=tuple(classes))
 
     def with_labels_of(self, *vectors):
-        """Return the cells with both labels, if the rows contain them.
+        """Return the cells with both labels set, if the vectors contain both labels.
 
-        All vectors are searched together. If each vector were searched alone, a
-        misspelt decision would be accepted as the other label.
+        The labels of all vectors are collected first. If each vector were searched
+        alone, a misspelt decision would be accepted as the unknown label of the matrix.
         """
         if self.labels is not None:
             return self
@@ -173,7 +174,8 @@ class Cells:
     def codes(self, y):
         """Return the position of every label among the labels of the matrix.
 
-        If only the positive label is known, its position is 1; other labels have 0.
+        If only the positive label is known, its position is 1, and all other labels
+        have the position 0.
         """
         y = check_labels(y, owner="CostMatrix")
         present = [plain(label) for label in encode_labels(y)[0]]
@@ -192,7 +194,8 @@ class Cells:
         """Return the position of every decision among the decisions of the matrix."""
         if not self.further:
             return self.codes(y)
-        # Text and numbers may be mixed; dtype object keeps the type of each decision.
+        # Decisions may mix text and numbers; dtype object keeps the type of each
+        # decision.
         y = column_or_1d(y if hasattr(y, "dtype") else np.array(y, dtype=object))
         names = self.known().decisions
         return positions_of(y.astype(object), names, owner="The cost matrix")

@@ -1,4 +1,4 @@
-"""One cell of a cost matrix: a number, or the source of one number per row."""
+"""One cell of a cost matrix: a number, or where to read one number per data row."""
 
 from dataclasses import dataclass, replace
 
@@ -14,12 +14,12 @@ class Entry:
     Attributes
     ----------
     kind : {"number", "column", "callable", "metadata"}
-        Kind of the source of the cost.
+        Where the cost comes from.
     source : object
-        The number, the name or position of the column, the callable, or the name of
-        the metadata.
+        The number itself, the name or position of the column, the callable, or the name
+        of the metadata.
     factor : float
-        Factor of the source; -1 turns a benefit into a cost.
+        Factor by which the number is multiplied; -1 turns a benefit into a cost.
     """
 
     kind: str
@@ -50,11 +50,11 @@ class Entry:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or None
-            Rows.
+            Rows for which the costs are needed.
         metadata : dict
-            Row-wise arrays by name.
+            Arrays with one value per row, by name.
         cell : str
-            Name of the cell, for messages.
+            Name of the cell of the matrix, for error messages.
 
         Returns
         -------
@@ -87,14 +87,14 @@ class Entry:
 
 
 def as_entry(value, *, cell):
-    """Return the entry for the value that the user passed for a cell.
+    """Return the `Entry` for the value that the user passed for a cell.
 
     Parameters
     ----------
     value : float, str, callable, RowMetadata or Entry
         The value; a string is the name of a column.
     cell : str
-        Name of the cell, for messages.
+        Name of the cell of the matrix, for error messages.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Objects that never change: equal by value, hashable, never copied."""
+"""Base class of objects that never change: equal by value, hashable, never copied."""
 
 
 class Immutable:
@@ -23,8 +23,8 @@ class Immutable:
     def __delattr__(self, name):
         self.__setattr__(name, None)
 
-    # pickle and skops restore an object from its state; __setattr__ would raise an
-    # error.
+    # pickle and skops set the attributes of a restored object from its state. The
+    # `__setattr__` of this class would raise an error, so it is bypassed.
     def __getstate__(self):
         return {"_cells": self._cells}
 

@@ -6,7 +6,7 @@ from skweight._utils.validation import did_you_mean, say
 
 
 def distinct(labels):
-    """Return labels as a tuple; raise if they are not distinct."""
+    """Return labels as a tuple; raise an error if a label occurs twice."""
     if len(set(labels)) != len(labels) or len(labels) < 2:
         raise ValueError(
             f"A cost matrix needs two or more different labels; got {say(labels)}."
@@ -52,9 +52,9 @@ def find_pos_label(pos_label, classes):
     Parameters
     ----------
     pos_label : object
-        The label from the user, or None.
+        The positive label that the user passed, or None.
     classes : list
-        Known labels, as plain Python values. One of the two labels may be missing.
+        Known labels, as plain Python values. One of the two labels may be unknown.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def hint_at_positions(classes):
 
 
 def hint_at_spelling(missing, unknown):
-    """Return a hint about labels of y that are similar to unknown labels of costs."""
+    """Return a hint about labels in y that are similar to unknown labels of costs."""
     words = [label for label in missing if isinstance(label, str)]
     hints = {
         label: did_you_mean(label, words) for label in unknown if isinstance(label, str)

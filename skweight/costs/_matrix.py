@@ -128,7 +128,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            The negative label is set when the matrix is used with labels.
+            Costs. The negative label is set when the matrix is used with labels.
         """
         return cls._of(read_binary(fp, fn, tp, tn, pos_label))
 
@@ -148,7 +148,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Labels in the order of the outer keys.
+            The cost matrix, with labels in the order of the outer keys.
         """
         return cls._of(read_nested(costs, default_correct))
 
@@ -166,7 +166,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Labels in the order of the axis "true".
+            The cost matrix, with labels in the order of the axis "true".
         """
         return cls.from_dict(read_frame(frame))
 
@@ -177,9 +177,9 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         costs : array-like of shape (n_classes, n_classes)
-            Costs: numbers, column names, callables.
+            Costs. Each cost is a number, the name of a column, or a callable.
         labels : array-like of shape (n_classes,)
-            Labels of rows and columns.
+            Labels of the rows and of the columns, in this order.
         rows : {"true", "predicted"}
             Meaning of a row of the array.
 
@@ -206,7 +206,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            The same matrix with every sign changed.
+            The cost matrix: every benefit with its sign changed.
         """
         return cls._of(as_cost_matrix(benefits, name="benefits")._cells.negated())
 
@@ -253,8 +253,8 @@ class CostMatrix(Immutable):
     def with_decision(self, decision, cost):
         """Return the costs with an additional decision that is not a label.
 
-        An example is to ask a human. This decision is chosen for rows in which it has a
-        lower expected cost than every label.
+        An example is to ask a human. The additional decision is chosen for rows in
+        which it has a lower expected cost than every label.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            A new matrix; the old matrix does not change.
+            A new matrix with the additional decision; this matrix does not change.
         """
         return self._of(self._cells.with_decision(plain(decision), cost))
 
@@ -276,7 +276,7 @@ class CostMatrix(Immutable):
 
     @property
     def labels(self):
-        """Class labels, or None if the negative label is not known yet."""
+        """Labels of the matrix, or None if the negative label is not known yet."""
         return self._cells.labels
 
     @property
@@ -286,7 +286,7 @@ class CostMatrix(Immutable):
 
     @property
     def pos_label(self):
-        """Positive label, to which `fp` and `fn` refer; None if no label was given."""
+        """Positive label, to which `fp` and `fn` refer, or None if none was passed."""
         return self._cells.pos_label
 
     @property
@@ -310,7 +310,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         text : str
-            Lines such as "true 'bad' decided 'good' costs 5".
+            One line for each cost, such as "true 'bad' decided 'good' costs 5".
         """
         return "\n".join(self._cells.sentences())
 
@@ -320,7 +320,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         table : pandas.DataFrame
-            Index named "true", columns named "predicted".
+            Costs; the index is named "true", the columns are named "predicted".
         """
         import pandas as pd
 
@@ -340,12 +340,12 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         classes : array-like of shape (n_classes,)
-            All labels, each once.
+            All labels of the matrix, each once.
 
         Returns
         -------
         cost : CostMatrix
-            Rows and columns follow `classes`; other decisions come last.
+            Costs in the order of `classes`; decisions that are not labels come last.
 
         Raises
         ------
@@ -362,9 +362,9 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), default=None
-            Rows, if costs are read from columns or computed.
+            Rows from which costs are read; None if all costs are numbers.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
@@ -388,9 +388,9 @@ class CostMatrix(Immutable):
             True probabilities; columns follow `labels`. Probabilities of a model that
             was fitted with class weights must be corrected first.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, if costs differ between rows.
+            Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
@@ -404,7 +404,7 @@ class CostMatrix(Immutable):
                 f"proba must have one column for each of {say(labels)}, in this "
                 f"order; got shape {proba.shape}."
             )
-        # Costs are added cell by cell, so that no array of shape (n, K, D) is created.
+        # Costs are summed cell by cell, so that no array of shape (n, K, D) is needed.
         risk = np.zeros((len(proba), len(self.decisions)))
         for k, row in enumerate(self._cells.values(X, metadata)):
             for j, cost in enumerate(row):
@@ -420,15 +420,15 @@ class CostMatrix(Immutable):
         proba : array-like of shape (n_samples, n_classes)
             True probabilities; columns follow `labels`.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, if costs differ between rows.
+            Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
         decisions : ndarray of shape (n_samples,)
-            If decisions have the same expected cost, the more probable label is chosen,
-            then the first label.
+            The decision of lowest expected cost in each row. If decisions have the same
+            expected cost, the more probable label is chosen, then the first label.
         """
         risk = self.risk(proba, X, **metadata)
         decided = rules.choose(risk, np.asarray(proba))
@@ -440,16 +440,16 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_samples,)
-            True labels, and decisions.
+            True labels, and the decisions for the same rows.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, if costs differ between rows.
+            Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
         costs : ndarray of shape (n_samples,)
-            Cost of each row.
+            Cost of the decision in each row.
         """
         cells = self._cells.with_labels_of(y_true, y_pred)
         codes = cells.codes(y_true), cells.codes_of_decisions(y_pred)
@@ -463,9 +463,9 @@ class CostMatrix(Immutable):
         y_true : array-like of shape (n_samples,)
             True labels.
         X : array-like of shape (n_samples, n_features), default=None
-            The same rows, if costs differ between rows.
+            Rows from which costs are read, if costs differ between rows.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
@@ -501,12 +501,12 @@ class CostMatrix(Immutable):
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights of the rows of `X`.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
         class_weight : dict {label: float}
-            Class weights; the mean over the classes is one.
+            Weight of each class. The mean over the classes is one.
 
         Raises
         ------
@@ -533,19 +533,19 @@ class CostMatrix(Immutable):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or None
-            Rows; None if all costs are numbers.
+            Rows from which costs are read; None if all costs are numbers.
         y : array-like of shape (n_samples,)
             Labels of the rows.
         normalize : bool, default=True
             Whether to scale the weights to a mean of one. If False, the weights have
             the unit of the costs, such as money.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
         weights : ndarray of shape (n_samples,)
-            Weights, with a mean of one if normalised.
+            Weight of each row, with a mean of one if `normalize` is true.
 
         Warns
         -----
@@ -568,7 +568,7 @@ class CostMatrix(Immutable):
             decisions cost the same, and rows in which another decision is cheaper than
             the label.
         **metadata : dict
-            Row-wise arrays that the matrix requests by name.
+            Arrays with one value per row that the matrix requests by name.
 
         Returns
         -------
@@ -581,7 +581,7 @@ class CostMatrix(Immutable):
 
     @classmethod
     def _instances(cls, labels):
-        """Return example costs: mistakes about later labels are more expensive."""
+        """Return cost matrices for the shared tests; later labels cost more."""
         return [
             cls.from_dict(dearer_costs(labels, last)) for last in (9.0, cls.column(0))
         ]
@@ -593,7 +593,7 @@ class CostMatrix(Immutable):
 def as_cost_matrix(spec, *, labels=None, name="cost"):
     """Return a `CostMatrix` for a dict or DataFrame; refuse ambiguous arrays.
 
-    ``labels`` are the known labels, for the error message about an array.
+    ``labels`` are the known labels, which the error message about an array shows.
     """
     if isinstance(spec, CostMatrix):
         return spec

@@ -14,11 +14,11 @@ def read(costs, labels, name):
     Parameters
     ----------
     costs : dict or DataFrame
-        Input of `CostMatrix`.
+        Costs in any form that `CostMatrix` accepts.
     labels : array-like or None
-        Known labels, for the error message about an array.
+        Known labels, which the error message about an array shows.
     name : str
-        Name of the costs in messages.
+        Name of the costs in error messages.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def read_frame(frame):
 
 
 def read_array(costs, labels, rows):
-    """Return the nested dict of a square array; ``rows`` says what a row means."""
+    """Return a square array as a nested dict; ``rows`` is the meaning of a row."""
     labels = [plain(label) for label in labels]
     check_choice(rows, ("true", "predicted"), name="rows")
     cells = [list(row) for row in costs]
@@ -122,7 +122,7 @@ def read_array(costs, labels, rows):
 
 
 def two_readings(costs, labels=None, name="cost"):
-    """Return the error message for an array; it shows both meanings of the array."""
+    """Return the error message for an array; both meanings of the array are shown."""
     table = np.asarray(costs, dtype=object)
     square = table.ndim == 2 and table.shape[0] == table.shape[1] and len(table) > 1
     if not square:

@@ -1,4 +1,4 @@
-"""Report whether a cost matrix is reasonable, and whether weights can express it."""
+"""Report whether a cost matrix is reasonable, and whether weights can replace it."""
 
 from dataclasses import asdict, dataclass
 
@@ -35,11 +35,12 @@ class CostReport:
         true class cost the same and if all decisions are labels.
     consistent : bool or None
         Whether class weights exist whose ratios match the cost ratios of all pairs of
-        classes. If `exact` is true, `consistent` is true, but not vice versa. None if
-        costs differ between rows.
+        classes. If `exact` is true, `consistent` is true, too. If `consistent` is true,
+        `exact` may be false. None if costs differ between rows.
     rank : int or None
-        Rank of the linear system of all pairs. If `consistent`, the rank is below the
-        number of classes.
+        Rank of the linear system that compares all pairs of classes. The rank is below
+        the number of classes if `consistent` is true. None if costs differ between
+        rows.
     n_zero : int or None
         Number of rows in which all decisions cost the same, given the label; None
         without labels.
@@ -67,7 +68,7 @@ class CostReport:
 
     @property
     def reasonable(self):
-        """Whether the right decision is the cheapest decision in all rows."""
+        """Whether the right decision is the cheapest decision in each row."""
         return self.n_unreasonable == 0
 
     def to_dict(self):

@@ -1,4 +1,4 @@
-"""The arithmetic of cost matrices: risks, decisions, and the closest weights.
+"""The arithmetic of cost matrices: expected costs, decisions, and dominated decisions.
 
 In all functions ``costs[..., k, j]`` is the cost of deciding j if the true label is k.
 `CostMatrix` handles labels, columns and messages.
@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-# Two risks count as equal if they differ by less than this, relative to the largest
-# cost. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but not as floats.
+# Two expected costs count as equal if they differ by less than this limit, relative to
+# the largest cost. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but not
+# as floats.
 TIE = 1e-12
 
 
@@ -24,19 +25,19 @@ def regret(costs):
 
 
 def of_labels(costs):
-    """Return the costs of deciding for labels, without other decisions."""
+    """Return the costs of the decisions that are labels, without other decisions."""
     return costs[..., : costs.shape[-2]]
 
 
 def choose(risk, proba):
-    """Return the column of lowest risk; a tie goes to the more probable label.
+    """Return the column of lowest expected cost; in a tie, the more probable label.
 
     Parameters
     ----------
     risk : ndarray of shape (n_samples, n_decisions)
         Expected costs. Decisions that are not labels are the last columns.
     proba : ndarray of shape (n_samples, n_classes)
-        Probabilities.
+        Probability of each class in each row.
 
     Returns
     -------
@@ -47,7 +48,8 @@ def choose(risk, proba):
     least = risk.min(axis=1, keepdims=True)
     slack = TIE * np.maximum(np.abs(risk).max(axis=1, keepdims=True), 1e-300)
     tied = risk <= least + slack
-    # Decisions that are not labels have no probability, so a label of equal cost wins.
+    # A decision that is not a label has no probability, so a label with the same
+    # expected cost is chosen instead.
     merit = np.full(risk.shape, -1.0)
     merit[:, : proba.shape[1]] = proba
     return np.where(tied, merit, -np.inf).argmax(axis=1)
@@ -58,8 +60,8 @@ def dominated(costs):
 
     Decision m is dominated if some decision n never costs more than m, and costs less
     for at least one true class. With two classes, m is also dominated if for every
-    probability some other decision is cheaper; this may be different decisions for
-    different probabilities.
+    probability some other decision is cheaper; the cheaper decision may differ between
+    probabilities.
 
     Parameters
     ----------
@@ -81,12 +83,12 @@ def dominated(costs):
 
 
 def _never_cheapest(difference, m):
-    """Return whether, for all probabilities, another decision is cheaper than this one.
+    """Return whether, for all probabilities, another decision is cheaper.
 
     ``difference[..., k, n]`` is the cost of this decision minus the cost of decision n
     if the true label is k. Only a few probabilities of the second class need a check:
     0, 1, and those at which two other decisions have the same expected cost. The
-    difference to the best other decision is smallest at one of them.
+    difference to the best other decision is smallest at one of these probabilities.
     """
     others = np.delete(difference, m, axis=-1)
     best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))
@@ -101,7 +103,7 @@ def _never_cheapest(difference, m):
 
 
 def off_diagonal(n_classes):
-    """Return the mask of the cells in which the decision is wrong."""
+    """Return the mask of the cells of the matrix in which the decision is wrong."""
     return ~np.eye(n_classes, dtype=bool)
 
 

@@ -13,7 +13,8 @@ from skweight.costs._rules import TIE, off_diagonal, regret
 from skweight.exceptions import DecisionWarning
 
 METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")
-# Singular values count as zero if they are below this share of the largest value.
+# A singular value counts as zero if it is below this share of the largest singular
+# value.
 RANK_TOLERANCE = 1e-10
 
 
@@ -67,7 +68,7 @@ def _weights(method, costs, labels):
 
 
 def stakes(costs, codes):
-    """Return the regret weight of every row; warn if another decision is cheaper.
+    """Return each row's weight (its regret); warn if the label is not the cheapest.
 
     Parameters and weights are as in `regret_weights`.
     """
@@ -92,7 +93,8 @@ def stakes(costs, codes):
 def is_row_constant(costs):
     """Return whether every mistake about a true class costs the same.
 
-    Class weights are equivalent to the matrix only in this case.
+    Class weights are equivalent to the matrix only if all mistakes about a true class
+    cost the same.
     """
     excess = regret(costs)
     n_classes = excess.shape[-1]
@@ -104,7 +106,7 @@ def is_row_constant(costs):
 
 
 def pair_matrix(costs):
-    """Return the linear system that is solved by weights equivalent to the costs.
+    """Return the linear system whose solutions are weights equivalent to the costs.
 
     The row for classes i < j is ``w_i c_ji = w_j c_ij``.
 
@@ -123,7 +125,7 @@ def pair_matrix(costs):
 
 
 def pair_rank(costs):
-    """Return the rank of the system, and its null vector, or None if there is none."""
+    """Return the rank of the linear system, and its null vector if there is one."""
     system = pair_matrix(costs)
     lengths = np.linalg.norm(system, axis=1, keepdims=True)
     system = system / np.where(lengths > 0, lengths, 1.0)
@@ -145,7 +147,7 @@ def log_least_squares(costs):
 
 
 def regret_weights(costs, codes):
-    """Return the regret weight of every row, and the rows with a cheaper decision.
+    """Return the weight (regret) of each row, and the rows with a cheaper decision.
 
     Parameters
     ----------

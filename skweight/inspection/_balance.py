@@ -13,7 +13,7 @@ from skweight.density_ratio._tables import check_same_columns, column_names, wid
 
 
 class Balance(NamedTuple):
-    """Means of features before and after weighting, and of the target.
+    """Means of features before weighting, after weighting, and in the target.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def balance_table(
     sample_weight=None,
     sample_weight_target=None,
 ):
-    r"""Return standardised mean differences to a target, before and after weighting.
+    r"""Return standardised mean differences to a target, without and with weights.
 
     Weights for covariate shift should make the training rows similar to the target.
     Check this for each feature: an absolute difference above 0.1 standard deviations is
@@ -96,16 +96,17 @@ def balance_table(
         ("target") or of the rows before weighting ("source"), or the square root of the
         mean of both variances ("pooled").
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows before weighting.
+        Weights that the rows already have before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
 
     Returns
     -------
     balance : Balance
-        One entry per feature. If the standard deviation :math:`s_j` is zero, the
-        standard deviation of the training rows is used. A feature that is constant in
-        the target and in the training rows has a difference of zero or infinity.
+        The table, with one entry per feature. If the standard deviation :math:`s_j` is
+        zero, the standard deviation of the training rows is used. A feature that is
+        constant in the target and in the training rows has a difference of zero or
+        infinity.
 
     See Also
     --------
@@ -242,7 +243,7 @@ def _standardise(difference, deviation):
 
 
 def _distances(x, t, weights, target):
-    """Return the Kolmogorov-Smirnov distance for each of several weights."""
+    """Return the Kolmogorov-Smirnov distance for each of several weight vectors."""
     is_known, is_known_target = ~np.isnan(x), ~np.isnan(t)
     values = np.concatenate([x[is_known], t[is_known_target]])
     order = np.argsort(values)  # ties are evaluated at their last row

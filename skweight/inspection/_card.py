@@ -8,15 +8,17 @@ from skweight._utils.render import facts, listing, page, table
 from skweight._utils.svg import reliability
 from skweight._utils.validation import say
 
-# If there are more classes than this, only curves of the rarest classes are drawn.
+# If there are more classes than this limit, only the calibration curves of the rarest
+# classes are drawn.
 _N_CURVES = 6
 _N_SIDE_BY_SIDE = 4
 
 
 def classifier_card(report, of_rows, path, title):
-    """Return the card of a classifier, and write it if there is a path.
+    """Return the model card of a classifier, and write it if a path is given.
 
-    `of_rows` contains pairs (name, sentence) that describe the rows of the fit.
+    The argument `of_rows` contains pairs (name, sentence) that describe the rows of the
+    fit.
     """
     labels = ", ".join(say(label) for label in report.classes)
     body = [
@@ -43,7 +45,7 @@ def classifier_card(report, of_rows, path, title):
 
 
 def regressor_card(report, of_rows, path, title):
-    """Return the card of a regressor, and write it if there is a path."""
+    """Return the model card of a regressor, and write it if a path is given."""
     body = [
         "<p class='lead'>A regressor, fitted with weights.</p>",
         _warned(report),
@@ -55,7 +57,7 @@ def regressor_card(report, of_rows, path, title):
 
 
 def _classes(per_class):
-    """Return the table of the classes; with few classes, each class is a column."""
+    """Return the table of all classes; with few classes, each class is a column."""
     cells = [per_class.header, *per_class.rows]
     if len(per_class.rows) <= _N_SIDE_BY_SIDE:
         cells = list(zip(*cells, strict=True))
@@ -86,7 +88,8 @@ def _calibration(report):
             "rows.</p>"
         )
     rarest = np.argsort(report.population_share, kind="stable")
-    # With two classes, one curve is enough: the other curve is its mirror image.
+    # With two classes, one calibration curve is enough: the curves of both classes are
+    # mirror images.
     shown = sorted(rarest[: 1 if rarest.size == 2 else _N_CURVES])
     curves = "".join(
         reliability(

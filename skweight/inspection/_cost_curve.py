@@ -7,7 +7,7 @@ from skweight.metrics import cost_curve
 
 
 class CostCurveDisplay:
-    """Draw the lowest possible cost of decisions by a score, for all cost ratios.
+    """Draw the lowest cost that decisions by a score can reach, for all cost ratios.
 
     The horizontal axis is the operating point: a number in [0, 1] that combines the
     class frequencies with the ratio of the costs. The edge of the shaded triangle is
@@ -20,7 +20,7 @@ class CostCurveDisplay:
     curve : CostCurve
         Result of :func:`skweight.metrics.cost_curve`.
     name : str, default=None
-        Name of the model, for the legend.
+        Name of the model in the legend.
     operating_point : float, default=None
         Operating point to mark on the curve: the result of
         :func:`skweight.metrics.probability_cost` for your costs.
@@ -30,13 +30,13 @@ class CostCurveDisplay:
     ax_ : matplotlib Axes
         Axes of the drawing.
     figure_ : matplotlib Figure
-        The figure.
+        The figure that contains the axes.
     line_ : matplotlib Artist
-        The curve.
+        The drawn curve.
 
     See Also
     --------
-    skweight.metrics.cost_curve : The values of the curve.
+    skweight.metrics.cost_curve : Computes the values of the curve.
 
     Examples
     --------
@@ -58,9 +58,9 @@ class CostCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------
@@ -117,15 +117,15 @@ class CostCurveDisplay:
         pos_label : object, default=None
             The positive label; not needed for 0/1, -1/1 and booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
+            Population weights: how many rows of the population each row stands for.
         name : str, default=None
-            Name of the model, for the legend.
+            Name of the model in the legend.
         operating_point : float, default=None
-            Operating point to mark on the curve.
+            Operating point to mark on the curve, in [0, 1].
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------
@@ -157,23 +157,23 @@ class CostCurveDisplay:
         Parameters
         ----------
         estimator : classifier
-            Fitted, with `predict_proba`.
+            Fitted classifier with `predict_proba`.
         X : array-like of shape (n_samples, n_features)
             Rows that the classifier was not fitted on.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Labels of the rows.
         pos_label : object, default=None
-            The positive label; None takes the second class.
+            The positive label. None takes the second class of the classifier.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
+            Population weights: how many rows of the population each row stands for.
         name : str, default=None
-            Name of the model; None takes the name of its class.
+            Name of the model in the legend. None takes the class name of the estimator.
         operating_point : float, default=None
-            Operating point to mark on the curve.
+            Operating point to mark on the curve, in [0, 1].
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------

@@ -3,8 +3,8 @@
 from skweight._utils.optional import import_optional
 from skweight._utils.validation import say
 
-# Colours differ in brightness, and markers and dashes differ, so that the lines can be
-# distinguished in grey print and by colour-blind readers.
+# Lines differ in the brightness of the colour, in markers and in dashes, so that they
+# can be distinguished in grey print and by colour-blind readers.
 _STYLES = [
     {"color": "#0072b2", "marker": "o", "linestyle": "-"},
     {"color": "#d55e00", "marker": "^", "linestyle": "--"},
@@ -21,13 +21,13 @@ def axes_for(ax, owner, n_axes=1, **options):
     Parameters
     ----------
     ax : matplotlib Axes, sequence of Axes, or None
-        What the user passed.
+        The value of `ax` that the user passed.
     owner : str
-        Name of the display.
+        Name of the display, for error messages.
     n_axes : int
         Number of axes that the display needs.
     **options : dict
-        Passed to ``pyplot.subplots``.
+        Keyword arguments that are passed to ``pyplot.subplots``.
     """
     pyplot = check_axes(ax, owner, n_axes)
     if ax is None:
@@ -61,13 +61,13 @@ def check_axes(ax, owner, n_axes=1):
 
 
 def next_style(ax):
-    """Return a line style that is not used on these axes yet."""
+    """Return a line style that is not used on the given axes yet."""
     used = sum(line.get_gid() == "skweight" for line in ax.lines)
     return {**_STYLES[used % len(_STYLES)], "gid": "skweight"}
 
 
 def merge(style, user_style):
-    """Return a style, updated by the keyword arguments of the user."""
+    """Return a line style, updated by the keyword arguments of the user."""
     short = {"c": "color", "ls": "linestyle", "lw": "linewidth", "ms": "markersize"}
     return {
         **style,
@@ -76,7 +76,7 @@ def merge(style, user_style):
 
 
 def proba_of(owner, estimator, X, pos_label):
-    """Return the probabilities of a class, and the class; `owner` names the display."""
+    """Return the probabilities of a class, and the class. `owner` names the display."""
     if not hasattr(estimator, "classes_") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"{owner}.from_estimator takes (estimator, X, y), and the estimator must "

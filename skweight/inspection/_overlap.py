@@ -1,4 +1,4 @@
-"""Overlap of training rows and target, measured by a classifier that separates them."""
+"""Overlap of training rows and target rows, measured by a classifier of the two."""
 
 from typing import NamedTuple
 
@@ -47,13 +47,14 @@ def measure_overlap(
     n_jobs,
     random_state,
 ):
-    """Return the overlap of training rows and target; both get the same total weight.
+    """Return the overlap of training rows and target; both have equal total weight.
 
-    Scores are out-of-fold, and the scores without weights are calibrated. The missing
-    mass is the share of orphans (target rows without similar training rows) in the
-    target. One minus the mean density ratio over the training rows estimates the same
-    value. That estimate is not robust, because a single training row with an
-    overestimated ratio can change the mean by any amount.
+    The scores of the classifier that separates target rows from training rows are
+    out-of-fold. The scores without weights are calibrated. The missing mass is the
+    share of orphans (target rows without similar training rows) in the target. One
+    minus the mean density ratio over the training rows estimates the missing mass, too.
+    That estimate is not robust, because a single training row with an overestimated
+    ratio can change the mean by any amount.
     """
     rng = check_random_state(random_state)
     X = stack(source.X, target.X)
@@ -63,9 +64,11 @@ def measure_overlap(
     splits = stratified_splits(y, cv, rng)
 
     def scores_with(shares):
-        # Weights with mean 1 in both samples; None if all weights are equal.
+        # The weights have mean 1 among training rows and among target rows. They are
+        # None if all weights are equal.
         halves = np.concatenate([shares * source.n, target.shares() * target.n])
-        # With few rows, starting threads takes more time than the threads save.
+        # With few rows, a single thread is used, because starting threads takes more
+        # time than the threads save.
         with one_thread(*(["openmp"] if y.size < _FEW_ROWS else [])):
             fitted = cross_fit_scores(
                 adversary,
@@ -86,8 +89,8 @@ def measure_overlap(
     after = before
     if np.ptp(weights / source.shares()) > 0:
         _, _, after = scores_with(weights / weights.sum())
-    # The calibration is isotonic. An affine map would fit the many rows in the common
-    # region, not the extreme rows that matter here.
+    # The calibration is isotonic. An affine map would fit the many rows in the region
+    # that training rows and target share, not the extreme rows that matter here.
     alone = 1 - recalibrate(scores, y, counted)[source.n :]
     share = target.shares()
     is_orphan = alone < ORPHAN_SHARE

@@ -5,15 +5,15 @@ import numpy as np
 from skweight._utils.validation import say
 from skweight.metrics._calibration import frequency_interval
 
-# Bins are narrow near 0 and 1, where rare and frequent classes have their
-# probabilities.
+# Bins are narrow near 0 and 1, because most probabilities of a rare class are near 0,
+# and most probabilities of a frequent class are near 1.
 _EDGES = np.array(
     [0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99]
 )
 
 
 def reliability_bins(codes, proba, weights):
-    """Return bins of held-out rows by their probability, for each class.
+    """Return bins of the held-out rows by the probability of a class, for each class.
 
     Bins have fixed edges, so that the time for a class is O(n). Intervals are Wilson
     intervals, computed with Kish's effective sample size.
@@ -23,9 +23,9 @@ def reliability_bins(codes, proba, weights):
     codes : ndarray of shape (n_held_out,)
         Position of the class of every row.
     proba : ndarray of shape (n_held_out, n_classes)
-        Probabilities, in [0, 1].
+        Probabilities of all classes, in [0, 1].
     weights : ndarray of shape (n_held_out,) or None
-        Population weights; None means equal weights.
+        Population weights of the rows; None means equal weights.
 
     Returns
     -------
@@ -59,9 +59,10 @@ def reliability_bins(codes, proba, weights):
 
 
 def _farthest(mean, frequency):
-    """Return the class with the largest ratio between mean probability and frequency.
+    """Return the class whose mean probability differs most from its frequency.
 
-    If two classes have the same ratio, the rarer class is returned.
+    The difference is measured as a ratio. If two classes have the same ratio, the rarer
+    class is returned.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.nan_to_num(np.abs(np.log(mean / frequency)))
@@ -111,7 +112,7 @@ def describe_probabilities(classes, multipliers, figures, has_them):
 
 
 def _shares(classes, multipliers):
-    """Return a text with the class shares in training and in the population."""
+    """Return a text with the class shares in training rows and in the population."""
     training, multiplier = multipliers.training_share, multipliers.in_all
     population = np.divide(
         training, multiplier, out=np.zeros(len(training)), where=multiplier > 0

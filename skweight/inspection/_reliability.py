@@ -22,25 +22,25 @@ class ReliabilityDisplay:
     curve : ReliabilityCurve
         Result of :func:`skweight.metrics.reliability_curve`.
     name : str, default=None
-        Name of the model, for the legend.
+        Name of the model in the legend.
     error : float, default=None
-        Calibration error, for the legend.
+        Calibration error, to be shown in the legend.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
         Axes of the drawing.
     figure_ : matplotlib Figure
-        The figure.
+        The figure that contains the axes.
     line_ : matplotlib Artist
-        The curve.
+        The drawn curve.
     band_ : matplotlib Artist or None
-        The confidence band.
+        The drawn confidence band; None without a band.
 
     See Also
     --------
-    skweight.metrics.reliability_curve : The values of the curve.
-    skweight.metrics.calibration_error : The number in the legend.
+    skweight.metrics.reliability_curve : Computes the values of the curve.
+    skweight.metrics.calibration_error : Computes the number in the legend.
 
     Examples
     --------
@@ -65,14 +65,14 @@ class ReliabilityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         scale : {"linear", "log"}, default="linear"
             Scale of both axes. Use ``"log"`` for a rare class, because all its points
             would be in one corner of a linear scale.
         band : bool, default=True
             Whether to draw the confidence band.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------
@@ -148,19 +148,20 @@ class ReliabilityDisplay:
         y_proba : array-like of shape (n_samples,) or (n_samples, 2)
             Probabilities of the positive class, or of both classes.
         n_bins : int, default=15
-            Number of bins of equal mass. Raising it shows finer detail with more noise.
+            Number of bins, which all have the same total weight. More bins show finer
+            detail, but also more noise.
         confidence : float, default=0.95
-            Coverage of the interval of each bin, in (0, 1).
+            Coverage of the confidence interval of each bin, in (0, 1).
         pos_label : object, default=None
             The positive label; not needed for 0/1, -1/1, booleans, or two columns.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
+            Population weights: how many rows of the population each row stands for.
         name : str, default=None
-            Name of the model, for the legend.
+            Name of the model in the legend.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **plot_kwargs : dict
-            Passed to `plot`.
+            Keyword arguments that are passed to `plot`.
 
         Returns
         -------
@@ -196,25 +197,26 @@ class ReliabilityDisplay:
         Parameters
         ----------
         estimator : classifier
-            Fitted, with `predict_proba`.
+            Fitted classifier with `predict_proba`.
         X : array-like of shape (n_samples, n_features)
             Rows that the classifier was not fitted on.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Labels of the rows.
         n_bins : int, default=15
-            Number of bins of equal mass. Raising it shows finer detail with more noise.
+            Number of bins, which all have the same total weight. More bins show finer
+            detail, but also more noise.
         confidence : float, default=0.95
-            Coverage of the interval of each bin, in (0, 1).
+            Coverage of the confidence interval of each bin, in (0, 1).
         pos_label : object, default=None
-            The positive class; None takes the second of two classes.
+            The positive class. None takes the second of two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
+            Population weights: how many rows of the population each row stands for.
         name : str, default=None
-            Name of the model; None takes the name of its class.
+            Name of the model in the legend. None takes the class name of the estimator.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **plot_kwargs : dict
-            Passed to `plot`.
+            Keyword arguments that are passed to `plot`.
 
         Returns
         -------

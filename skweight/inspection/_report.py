@@ -18,9 +18,9 @@ _TITLE = "What the fit did to the rows"
 class FitReport:
     """The effect of a fit on the rows.
 
-    This is the attribute ``report_`` of :class:`~skweight.WeightedClassifier`.
-    ``print`` shows the report as text, notebooks show tables, and `to_html` writes a
-    model card.
+    The report is the attribute ``report_`` of a fitted
+    :class:`~skweight.WeightedClassifier`. ``print`` shows the report as text, notebooks
+    show tables, and `to_html` writes a model card.
 
     Attributes
     ----------
@@ -29,30 +29,32 @@ class FitReport:
     n_left_out : int
         Number of rows with a population weight of zero, which are ignored.
     weighting : str
-        The strategy, with its role.
+        The weighting strategy, with its role (population or emphasis).
     classes : list
-        Labels.
+        Labels of the classes.
     rows : list of int
         For each class, the number of rows with a positive population weight.
     population_share : list of float
         Share of each class in the population weights.
     training_share : list of float
-        Share of each class in the training weights (population x emphasis).
+        Share of each class in the training weights (population weights times emphasis
+        weights, which only training uses).
     class_multiplier : list of float
         For each class, its total training weight divided by its total population
-        weight. Calibrators correct the probabilities by this ratio.
+        weight. Calibrators undo the effect of this ratio on the probabilities.
     effective_rows : list of float
         Kish's effective sample size of each class, computed from the training weights.
     effective_sample_size : float
         Kish's effective sample size of all rows.
     largest_share : float
-        Share of the largest single weight in the total.
+        Share of the largest single weight in the total weight.
     deliveries : list of Delivery
-        Which estimators got which weights, and how; empty if there are no weights.
+        For each estimator, which weights it got, and how; empty if there are no
+        weights.
     calibration : str or None
         The calibrator, and the rows on which it was fitted.
     decision : str
-        The rule that chooses labels from probabilities.
+        The rule that chooses a label from the probabilities of a row.
     n_fits : int
         Total number of fits, including the models that a weighting strategy needs.
     held_out : dict
@@ -70,11 +72,13 @@ class FitReport:
         difference. "chosen" is True for the chosen candidate. Empty for other
         weightings.
     choice : str or None
-        The chosen candidate, and the reason for the choice, in one sentence.
+        The chosen candidate of ``weighting="auto"``, and the reason for the choice, in
+        one sentence; otherwise None.
     resampling : str or None
-        The sampler inside every fit, and the numbers of rows before and after.
+        The sampler that is used inside every fit, and the numbers of rows before and
+        after resampling.
     training_rows : list of int
-        Rows of each class after resampling; empty without a resampler.
+        Number of rows of each class after resampling; empty without a resampler.
     early_stopping : str or None
         The loss and the validation rows that a learner with early stopping monitored.
         None if the learner got no rows from `validation_fraction` or `validation`.
@@ -156,7 +160,8 @@ class FitReport:
     reliability: list = field(default_factory=list)
     costs: list = field(default_factory=list)
     conformal: dict = field(default_factory=dict)
-    # Two reports are equal even if these values differ, such as package versions.
+    # Attributes that are ignored when two reports are compared, such as package
+    # versions.
     warnings: list = field(default_factory=list, compare=False)
     versions: dict = field(default_factory=dict, compare=False)
 
@@ -166,21 +171,21 @@ class FitReport:
         return self.classes[int(np.argmin(self.effective_rows))]
 
     def to_dict(self):
-        """Return the report as plain Python values, ready for JSON.
+        """Return the report as a dict of plain Python values, ready for JSON.
 
         Returns
         -------
         report : dict
-            Every attribute under its name; labels are Python values.
+            A dict with every attribute under its name. Labels are Python values.
         """
         return json_ready(vars(self))
 
     def to_html(self, path=None, *, title="Model card"):
         """Write a model card for readers who do not program.
 
-        The card shows the meaning of the probabilities, data, weights, the calibration
-        curve on held-out rows, how labels follow from probabilities and costs, the
-        warnings of the fit, and the versions.
+        The card shows the meaning of the probabilities, the data, the weights, the
+        calibration curve on held-out rows, how labels follow from probabilities and
+        costs, the warnings of the fit, and the versions of the packages.
 
         Parameters
         ----------
@@ -193,7 +198,7 @@ class FitReport:
         -------
         page : str
             HTML in one file, light or dark as in the reader's system. The page has no
-            script and loads nothing. Pictures are drawn without matplotlib.
+            script and loads no other file. Pictures are drawn without matplotlib.
         """
         from skweight.inspection._card import classifier_card
 
@@ -297,8 +302,9 @@ class FitReport:
 class RegressionReport:
     """What the fit of a regressor did: rows, weights, fits and warnings.
 
-    This is the attribute ``report_`` of :class:`~skweight.WeightedRegressor`. ``print``
-    shows the report as text, notebooks show a table, and `to_html` writes a model card.
+    The report is the attribute ``report_`` of a fitted
+    :class:`~skweight.WeightedRegressor`. ``print`` shows the report as text, notebooks
+    show a table, and `to_html` writes a model card.
 
     Attributes
     ----------
@@ -307,22 +313,26 @@ class RegressionReport:
     n_left_out : int
         Number of rows with a population weight of zero, which are ignored.
     weighting : str
-        The strategy, with its role.
+        The weighting strategy, with its role (population or emphasis).
     effective_sample_size : float
-        Kish's effective sample size of the training weights (population x emphasis).
+        Kish's effective sample size, computed from the training weights (population
+        weights times emphasis weights, which only training uses).
     largest_share : float
-        Share of the largest single weight in the total.
+        Share of the largest single weight in the total weight.
     deliveries : list of Delivery
-        Which estimators got which weights, and how; empty if there are no weights.
+        For each estimator, which weights it got, and how; empty if there are no
+        weights.
     early_stopping : str or None
-        The loss and the rows that a learner with early stopping monitored.
+        The loss and the rows that a learner with early stopping monitored; None without
+        early stopping.
     rounds : list of int
         Number of rounds, trees or epochs that the model uses at prediction; empty if
         the learner has no rounds.
     tails : dict
         Diagnostics of the largest weights of each role: ``{role: ParetoDiagnostics}``.
     target : dict or None
-        What a density ratio reports about the target; None without a density ratio.
+        The report of a density ratio about the target rows; None without a density
+        ratio.
     n_fits : int
         Total number of fits of the wrapped estimator.
     conformal : dict
@@ -361,7 +371,7 @@ class RegressionReport:
     versions: dict = field(default_factory=dict, compare=False)
 
     def to_dict(self):
-        """Return the report as plain Python values, ready for JSON.
+        """Return the report as a dict of plain Python values, ready for JSON.
 
         Returns
         -------
@@ -383,7 +393,7 @@ class RegressionReport:
         Returns
         -------
         page : str
-            HTML in one file, which loads nothing.
+            HTML in one file, which loads no other file.
         """
         from skweight.inspection._card import regressor_card
 
@@ -462,20 +472,22 @@ def row_figures(n_rows, population, weights):
 
 
 def weight_figures(codes, n_classes, population, weights, trained=None):
-    """Return the values of a report that are computed from the weights.
+    """Return the values of a fit report that are computed from the weights.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples,)
-        Class code of every input row.
+        Position of the class of every input row.
     n_classes : int
         Number of classes.
     population : ndarray of shape (n_samples,) or None
         Population weights; None means equal weights.
     weights : ndarray of shape (n_trained,) or None
-        Population x emphasis of the training rows.
+        Training weights: the population weights times the emphasis. None means equal
+        weights.
     trained : ndarray of shape (n_trained,), default=None
-        Class codes of the training rows; None if they are the input rows.
+        Positions of the classes of the training rows. None means that the training rows
+        are the input rows.
 
     Returns
     -------
@@ -536,7 +548,7 @@ def labels_of(classes):
 
 
 def describe_weighting(weighting, own_parameters=()):
-    """Return one line: the strategy, its role, and class weights of the estimator."""
+    """Return a line with the strategy, its role, and the estimator's class weights."""
     if own_parameters:
         named = ", ".join(f"{name}={value!r}" for name, value in own_parameters)
         return f"{describe_weighting(weighting)}; the estimator has {named} (emphasis)"
@@ -554,11 +566,11 @@ def resampling_figures(sampler, classes, rows, trained):
     sampler : sampler
         The sampler of the fit.
     classes : ndarray of shape (n_classes,)
-        Labels.
+        Labels of the classes.
     rows : list of int
-        Rows of each class before resampling.
+        Number of rows of each class before resampling.
     trained : ndarray of shape (n_trained,)
-        Class code of every row after resampling.
+        Position of the class of every row after resampling.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from skweight.inspection._drawing import axes_for, check_axes, merge, next_style
 
 
 class WeightSensitivityDisplay:
-    """Draw metrics and effective rows against the strength of the weights.
+    """Draw metrics and the effective sample size against the strength of the weights.
 
     The left axis shows metrics, with a band of one standard error over the folds. The
     right axis (hatched area) shows the effective sample size as a share of all rows.
@@ -20,24 +20,25 @@ class WeightSensitivityDisplay:
     Parameters
     ----------
     strengths : array-like of shape (n_strengths,)
-        Strengths, ascending.
+        Strengths of the weights, ascending.
     scores : dict
-        ``{name: array of shape (n_strengths, n_folds)}``.
+        Scores of each metric in each fold: ``{name: array of shape (n_strengths,
+        n_folds)}``.
     effective_share : array-like of shape (n_strengths,)
         Effective number of training rows divided by the number of training rows.
     parameter : str, default="strength"
-        Name of the parameter, for the axis.
+        Name of the parameter that is the strength, for the label of the axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes of the metrics.
+        The axes on which the metrics are drawn.
     twin_ : matplotlib Axes
-        The axes of the effective share.
+        The axes on which the effective share is drawn.
     figure_ : matplotlib Figure
-        The figure.
+        The figure that contains the axes.
     lines_ : list of matplotlib Artists
-        One line per metric.
+        The drawn lines, one per metric.
 
     See Also
     --------
@@ -73,9 +74,9 @@ class WeightSensitivityDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot`` for the metrics.
+            Keyword arguments that are passed to ``Axes.plot`` for the metrics.
 
         Returns
         -------
@@ -158,25 +159,25 @@ class WeightSensitivityDisplay:
         estimator : WeightedClassifier
             Classifier to cross-validate. It is cloned and never changed.
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows for the cross-validation.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Labels of the rows.
         strengths : sequence of float, default=(0.0, 0.25, 0.5, 0.75, 1.0)
-            Values of the parameter.
+            Values of the parameter `param_name`.
         param_name : str, default="weighting__strength"
-            The parameter, such as ``"weighting__exponent"`` of a density ratio or
-            ``"stabilizer__fraction"``.
+            Name of the parameter that is the strength, such as
+            ``"weighting__exponent"`` of a density ratio or ``"stabilizer__fraction"``.
         scoring : str, callable, list or dict, default=None
             Scorers of scikit-learn; None takes balanced accuracy and average precision.
             A negated loss such as ``"neg_log_loss"`` is drawn as a positive loss.
         cv : int, splitter or iterable, default=None
-            Folds; as in ``cross_validate``.
+            Folds, as in ``cross_validate`` of scikit-learn.
         n_jobs : int or None, default=None
             Number of fits to run in parallel.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot`` for the metrics.
+            Keyword arguments that are passed to ``Axes.plot`` for the metrics.
 
         Returns
         -------
@@ -241,9 +242,9 @@ class WeightSensitivityDisplay:
         metrics : sequence of str, default=("balanced_accuracy", "average_precision")
             Metrics of the comparison to draw.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot`` for the metrics.
+            Keyword arguments that are passed to ``Axes.plot`` for the metrics.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The part of a fit report that checks for a few very large weights."""
+"""The part of a fit report that shows whether a few rows have very large weights."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from skweight.weights import effective_sample_size, pareto_diagnostics
 
 
 def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
-    """Return diagnostics of the weights of each role, and warn of problems.
+    """Return diagnostics of the weights of each role, and warn if weights are extreme.
 
     Weights per class have no tail, that is, no few rows with extreme weights. For other
     weights, the shape of the tail is computed before the stabilizer. The share of the
@@ -26,17 +26,17 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
     Parameters
     ----------
     weighed : Weighed
-        Weights by role, after and before the stabilizer.
+        Weights of each role (population, emphasis), after and before the stabilizer.
     stabilizer : object, default=None
         Value of ``stabilizer=`` of the estimator.
     codes, classes : ndarray, default=None
-        Class code of every row, and the labels; None for regression.
+        Position of the class of every row, and the labels; None for regression.
 
     Returns
     -------
     figures : dict
-        ``tails``, a `ParetoDiagnostics` per role, and ``target``, the report of a
-        density ratio, or None.
+        A dict with two keys. ``tails`` is a dict with a `ParetoDiagnostics` for each
+        role. ``target`` is the report of a density ratio, or None.
     """
     factors, raw = fitted_factors_of(weighed.weighting), weighed.raw
     by_role = {role: [f for f in factors if f.role == role] for role in raw._fields}
@@ -56,8 +56,8 @@ def look_at_weights(weighed, stabilizer=None, *, codes=None, classes=None):
             tails[role] = _per_class(weights)
             continue
         tails[role] = pareto_diagnostics(weights)
-        # No second warning for a density ratio: its own warning also considers the
-        # target.
+        # A density ratio gets no second warning here, because the warning of the ratio
+        # itself also considers the target.
         if reports[role] is None or not _has_warned(reports[role]):
             used = _used(weighed, role)
             worst = find_concentration(used, codes)
@@ -115,7 +115,7 @@ def _sentence_of(worst, used, role, classes):
 
 
 def _used(weighed, role):
-    """Return the weights of a role after the stabilizer; 0 for rows without one."""
+    """Return stabilized weights of a role; 0 for rows without a weight."""
     weights, population = getattr(weighed, role), weighed.population
     if role == "population" or population is None:
         return weights
@@ -166,7 +166,7 @@ def _per_class(weights):
 
 def _has_warned(report):
     """Return whether the fit of a density ratio has issued a warning."""
-    # The import is inside the function, because only density ratios need it.
+    # The import is inside the function, because only density ratios need this module.
     from skweight.density_ratio._base import has_warned
 
     return has_warned(report)

@@ -21,28 +21,28 @@ class WeightDistributionDisplay:
     total weight is drawn against the share of rows. If all weights are equal, the curve
     is the diagonal. If a few rows have nearly all the weight, the curve is near the
     lower edge. The right plot is the tail: the share of rows above a weight, on
-    logarithmic axes. A straight line there means a heavy tail, that is, a few extreme
-    weights. Create the display by `from_weights` or `from_estimator`.
+    logarithmic axes. A straight line in the right plot means a heavy tail, that is, a
+    few extreme weights. Create the display by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
     weights : array-like of shape (n_samples,)
         Raw weights in any unit; weights of zero are ignored.
     name : str, default=None
-        Name for the legend.
+        Name of the weights in the legend.
 
     Attributes
     ----------
     axes_ : list of two matplotlib Axes
-        Lorenz curve and tail.
+        The axes of the Lorenz curve, and the axes of the tail.
     figure_ : matplotlib Figure
-        The figure.
+        The figure that contains the axes.
     lines_ : list of two matplotlib Artists
-        The curves.
+        The drawn Lorenz curve, and the drawn tail.
 
     See Also
     --------
-    weight_report : Reports these diagnostics as numbers, with a verdict.
+    weight_report : Reports diagnostics of weights as numbers, with a verdict.
 
     Examples
     --------
@@ -64,10 +64,10 @@ class WeightDistributionDisplay:
         Parameters
         ----------
         ax : sequence of two matplotlib Axes, default=None
-            Axes to draw on; None creates a figure. Pass the `axes_` of another display
-            to compare weights.
+            Axes to draw on. None creates a figure with new axes. Pass the `axes_` of
+            another display to compare weights.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------
@@ -101,7 +101,8 @@ class WeightDistributionDisplay:
         )
         # Above the axes, so that legends hide no line.
         left.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-        # All large weights are drawn, but only some of the other weights, to save time.
+        # To save time, all large weights are drawn, but only some of the smaller
+        # weights.
         rank = np.unique(np.geomspace(1, n, _N_POINTS).astype(int))
         diagnostics = pareto_diagnostics(weights)
         verdict = diagnostics.verdict
@@ -130,11 +131,11 @@ class WeightDistributionDisplay:
         weights : array-like of shape (n_samples,)
             Raw weights in any unit.
         name : str, default=None
-            Name for the legend.
+            Name of the weights in the legend.
         ax : sequence of two matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------
@@ -160,19 +161,19 @@ class WeightDistributionDisplay:
         Parameters
         ----------
         estimator : WeightedClassifier or weighting
-            Fitted.
+            Fitted classifier or strategy.
         X : array-like of shape (n_samples, n_features)
-            Rows, usually the rows of the fit.
+            Rows whose weights are drawn, usually the training rows.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, if the strategy needs labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights that are multiplied by the weights of the strategy.
         name : str, default=None
-            Name for the legend; None takes the text of the strategy.
+            Name of the weights in the legend. None takes the text of the strategy.
         ax : sequence of two matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **line_kwargs : dict
-            Passed to ``Axes.plot``.
+            Keyword arguments that are passed to ``Axes.plot``.
 
         Returns
         -------
@@ -206,9 +207,9 @@ class BalanceDisplay:
     ax_ : matplotlib Axes
         Axes of the drawing.
     figure_ : matplotlib Figure
-        The figure.
+        The figure that contains the axes.
     before_, after_ : matplotlib Artist
-        The markers before and after weighting.
+        The markers of the differences before and after weighting.
 
     See Also
     --------
@@ -236,14 +237,14 @@ class BalanceDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         max_features : int, default=20
             Largest number of features; the features with the largest differences are
             shown.
         threshold : float or None, default=0.1
             Position of the dotted line, in standard deviations; None for no line.
         **mark_kwargs : dict
-            Passed to ``Axes.plot`` for the filled marks.
+            Keyword arguments that are passed to ``Axes.plot`` for the filled markers.
 
         Returns
         -------
@@ -321,23 +322,24 @@ class BalanceDisplay:
         Parameters
         ----------
         weights : array-like of shape (n_samples,)
-            The weights, in any unit.
+            The weights to check, in any unit.
         X : array-like of shape (n_samples, n_features)
             Training rows.
         X_target : array-like of shape (n_target, n_features)
             Rows of the target.
         scale : {"target", "source", "pooled"}, default="target"
-            Which standard deviation is the unit, see `balance_table`.
+            Which standard deviation is the unit of the differences, see
+            `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows before weighting.
+            Weights that the rows already have before weighting.
         sample_weight_target : array-like of shape (n_target,), default=None
             How many rows of the target population each row of `X_target` stands for.
         name : str, default=None
             Name of the filled markers in the legend.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **plot_kwargs : dict
-            Passed to `plot`.
+            Keyword arguments that are passed to `plot`.
 
         Returns
         -------
@@ -374,7 +376,7 @@ class BalanceDisplay:
         Parameters
         ----------
         estimator : WeightedClassifier or weighting
-            Fitted.
+            Fitted classifier or strategy.
         X : array-like of shape (n_samples, n_features)
             Training rows.
         X_target : array-like of shape (n_target, n_features)
@@ -382,17 +384,18 @@ class BalanceDisplay:
         y : array-like of shape (n_samples,), default=None
             Labels of the training rows, if the strategy needs labels.
         scale : {"target", "source", "pooled"}, default="target"
-            Which standard deviation is the unit, see `balance_table`.
+            Which standard deviation is the unit of the differences, see
+            `balance_table`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows before weighting.
+            Weights that the rows already have before weighting.
         sample_weight_target : array-like of shape (n_target,), default=None
             How many rows of the target population each row of `X_target` stands for.
         name : str, default=None
             Name of the filled markers in the legend.
         ax : matplotlib Axes, default=None
-            Axes to draw on; None creates a figure.
+            Axes to draw on. None creates a figure with new axes.
         **plot_kwargs : dict
-            Passed to `plot`.
+            Keyword arguments that are passed to `plot`.
 
         Returns
         -------

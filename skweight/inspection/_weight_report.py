@@ -1,4 +1,4 @@
-"""`weight_report`: check whether weights can be trusted, and say what to do."""
+"""`weight_report`: check whether weights can be trusted, and advise what to do."""
 
 from dataclasses import dataclass
 
@@ -21,8 +21,8 @@ from skweight.inspection._overlap import measure_overlap
 from skweight.weights import design_effect, effective_sample_size, pareto_diagnostics
 
 _TITLE = "What the weights are worth"
-# Limits above or below which a problem is reported. Weights per class are equal within
-# each class, so they cause no such problem.
+# Limits above or below which the report names a problem. Weights that are equal within
+# each class never have a problem of this kind.
 _SMALL_SHARE = 0.1
 _LARGE_ROW = 0.1
 _MISSING = 0.05
@@ -38,11 +38,11 @@ class PartOfWeights:
     label : object
         The class or group.
     rows : int
-        Number of rows of non-zero weight.
+        Number of rows of the class or group with a positive weight.
     weight_share : float
-        Share of the total weight.
+        Share of the class or group in the total weight of all rows.
     effective_rows : float
-        Kish's effective sample size.
+        Kish's effective sample size of the rows.
     largest_share : float
         Largest weight divided by the total of the class or group; NaN if the total is
         zero.
@@ -72,33 +72,33 @@ class WeightReport:
     n_rows : int
         Number of rows.
     n_left_out : int
-        Rows of weight zero.
+        Number of rows with weight zero.
     effective_sample_size : float
-        Kish's effective sample size.
+        Kish's effective sample size of the rows.
     effective_share : float
         Effective sample size divided by the number of rows of non-zero weight.
     design_effect : float
         Factor by which the weights increase the variance of a mean.
     largest_share : float
-        Share of the largest weight in the total.
+        Share of the largest weight in the total weight.
     tail : ParetoDiagnostics
         Diagnostics of the largest weights: the shape k-hat of their tail, and a
         verdict. For weights per class, the verdict is "not applicable".
     classes, groups : list of PartOfWeights
-        Values of every class and of every group; empty without `y` or `groups`.
+        Diagnostics of every class and of every group; empty without `y` or `groups`.
     missing_target_mass : float or None
-        Share of the target without similar training rows. This and all attributes below
-        are None without a target.
+        Share of the target without similar training rows. This share and all attributes
+        below are None without a target.
     missing_target_mass_interval : tuple of float or None
-        Bootstrap interval of `missing_target_mass`.
+        Bootstrap confidence interval of `missing_target_mass`.
     orphans : ndarray of int or None
         Positions in `X_target` of target rows without similar training rows, the most
-        extreme rows first. Collect training rows like these.
+        extreme rows first. Collect training rows that are similar to these target rows.
     auc_before, auc_after : float or None
         AUC of a classifier between target and training rows, before and after
         weighting. 0.5 is best.
     balance : Balance or None
-        Standardised mean differences of the features.
+        Standardised differences of the feature means to the target.
     never_seen : list of str or None
         Values of categorical columns that occur in the target only.
     concerns : list of str
@@ -133,21 +133,21 @@ class WeightReport:
 
     @property
     def worst_class(self):
-        """The class with the fewest effective rows; None without classes."""
+        """Return the class with the fewest effective rows; None without classes."""
         return min(self.classes, key=lambda part: part.effective_rows, default=None)
 
     @property
     def worst_group(self):
-        """The group with the fewest effective rows; None without groups."""
+        """Return the group with the fewest effective rows; None without groups."""
         return min(self.groups, key=lambda part: part.effective_rows, default=None)
 
     def to_dict(self):
-        """Return the report as plain Python values, ready for JSON.
+        """Return the report as a dict of plain Python values, ready for JSON.
 
         Returns
         -------
         report : dict
-            Every attribute under its name; None if a value is not defined.
+            A dict with every attribute under its name; None if a value is not defined.
         """
         values = vars(self).copy()
         for name in ("classes", "groups"):
@@ -160,8 +160,8 @@ class WeightReport:
         Returns
         -------
         table : pandas.DataFrame
-            One row for all rows, one for each class and one for each group. Features
-            are in ``balance.to_frame()``.
+            One row for all data, one row for each class and one row for each group. The
+            table of the features is ``balance.to_frame()``.
         """
         import pandas as pd
 
@@ -323,13 +323,13 @@ def weight_report(
     weights : array-like of shape (n_samples,)
         Raw weights in any unit, before clipping or smoothing, because clipping and
         smoothing hide the tail. If rows have a `sample_weight`, pass the product of
-        both.
+        weights and `sample_weight`.
     y : array-like of shape (n_samples,), default=None
-        Labels, for values per class.
+        Labels of the rows. With labels, the report has diagnostics per class.
     groups : array-like of shape (n_samples,), default=None
-        Groups, for values per group.
+        Groups of the rows. With groups, the report has diagnostics per group.
     X : array-like of shape (n_samples, n_features), default=None
-        Training rows, for values about a target.
+        Training rows, which are compared with the rows of `X_target`.
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the target.
     adversary : classifier, default=None
@@ -344,13 +344,13 @@ def weight_report(
     scale : {"target", "source", "pooled"}, default="target"
         Which standard deviation is the unit of mean differences, see `balance_table`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the training rows before weighting.
+        Weights that the training rows already have before weighting.
     sample_weight_target : array-like of shape (n_target,), default=None
         How many rows of the target population each row of `X_target` stands for.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of folds, adversary and bootstrap.
+        Seed of the folds, of `adversary` and of the bootstrap.
 
     Returns
     -------
@@ -382,17 +382,17 @@ def weight_report(
     Without a target, the time is O(n log n). With a target, the classifier `adversary`
     is fitted up to two times `cv` times.
 
-    The missing mass is the share of target rows that are training rows with a
-    probability below 0.01, by their features. This probability is out-of-fold and
-    calibrated by isotonic regression. Training rows and target rows have the same total
-    weight:
+    The missing mass is the share of certain target rows. For these rows, a classifier
+    that separates training rows from target rows gives a probability below 0.01 that
+    the row is a training row. This probability is out-of-fold and calibrated by
+    isotonic regression. Training rows and target rows have the same total weight:
 
     .. math::
         \hat m = \sum_{j \in target} t_j \, 1[\hat p(source \mid x_j) < 0.01]
 
     One minus the mean density ratio (truncated at 99) over the training rows estimates
-    the same value. That estimate is not robust, because a single training row with an
-    overestimated ratio can change the mean by any amount.
+    the missing mass, too. That estimate is not robust, because a single training row
+    with an overestimated ratio can change the mean by any amount.
 
     References
     ----------
@@ -498,7 +498,7 @@ def _parts(weights, by):
 def _against_target(
     weights, X, X_target, sample_weight, sample_weight_target, scale, **options
 ):
-    """Return the figures that compare the weighted rows with a target."""
+    """Return the values that compare the weighted rows with a target."""
     check_weights(weights, n_rows(X), name="weights")
     source, target = check_pair(
         X,

@@ -13,9 +13,9 @@ class AutoWeighting(BaseWeighting):
 
     This is ``weighting="auto"`` of a :class:`~skweight.WeightedClassifier`. Class
     weights rarely improve calibrated probabilities, and sometimes make them much worse;
-    on a few tables they help. This strategy measures on your data whether they help. It
-    uses weights only if the loss improves by more than chance can explain. The role of
-    the weights is emphasis: only training uses them.
+    on a few tables they help. This strategy measures on your data whether class weights
+    help. It uses weights only if the loss improves by more than chance can explain. The
+    role of the weights is emphasis: only training uses the weights.
 
     Candidate s trains with the weights :math:`w_k^s` of `strategy`. On m held-out rows
     with population weights :math:`v_i`, its loss is
@@ -47,18 +47,19 @@ class AutoWeighting(BaseWeighting):
         The power 0 means no weights; always include it. The power 1 means the weights
         of `strategy`. Each power costs one fit per fold.
     sampler : None, str or sampler, default=None
-        One more candidate. It resamples the rows inside every fit instead of weighting
-        them, like `resampler` of the classifier. When losses are nearly equal, every
-        candidate with weights is preferred to this one. A classifier with a `resampler`
-        raises an error, because its `resampler` already changes the rows of all
-        candidates.
+        One more candidate. The sampler resamples the rows inside every fit instead of
+        weighting the rows, like `resampler` of the classifier. When losses are nearly
+        equal, every candidate with weights is preferred to this one. A classifier with
+        a `resampler` raises an error, because its `resampler` already changes the rows
+        of all candidates.
 
     Raises
     ------
     TypeError
         If `fit` or `weigh` of the strategy is called directly, because no model is
-        available to compare candidates. Also with a `FrozenEstimator` or in
-        `partial_fit`, because several models cannot be fitted there.
+        available to compare candidates. Also if the estimator is a `FrozenEstimator` or
+        if `partial_fit` is called, because several models cannot be fitted in these
+        cases.
     ValueError
         In the fit of the classifier, if `strategy` has the role population or its
         weights differ within a class, if `strengths` are not numbers, or if the
@@ -109,7 +110,8 @@ class AutoWeighting(BaseWeighting):
     """
 
     needs_fits = True
-    # Weights per class need no additional fits for pairs of folds.
+    # Weights that are equal within each class reveal no label of a held-out row, so
+    # they are not computed again for pairs of folds.
     by_row = False
     weighs_new_rows = False
 
@@ -164,9 +166,9 @@ class TemperedWeighting(ClassLevelWeighting):
     Parameters
     ----------
     strategy : weighting
-        A strategy that gives all rows of a class one weight.
+        A strategy that gives all rows of a class the same weight.
     strength : float
-        The power, at least 0.
+        The power to which the weights are raised, at least 0.
     """
 
     def __init__(self, strategy, strength):
@@ -183,7 +185,7 @@ class TemperedWeighting(ClassLevelWeighting):
 
 
 def at_strength(strategy, strength):
-    """Return a strategy whose class weights are raised to a power; None for power 0."""
+    """Return a strategy with class weights raised to a power; None for the power 0."""
     if strength == 0:
         return None
     if strength == 1:

@@ -16,8 +16,9 @@ class BalancedWeighting(ClassLevelWeighting):
 
     .. math:: w_c \propto \left( \frac{n}{k \, n_c} \right)^{\text{strength}}
 
-    with :math:`n_c` the weighted count of class :math:`c`, :math:`n` their sum and
-    :math:`k` the number of non-empty classes. Weights are then divided by their mean.
+    with :math:`n_c` the weighted count of class :math:`c`, :math:`n` the sum of all
+    counts and :math:`k` the number of non-empty classes. Weights are then divided by
+    their mean.
 
     Parameters
     ----------
@@ -36,10 +37,10 @@ class BalancedWeighting(ClassLevelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row, for each class. The mean over the training rows is one. The
-        weight is zero if all rows of the class have `sample_weight` zero.
+        Weight of a row, for each class. The mean weight of the training rows is one.
+        The weight is zero if all rows of the class have `sample_weight` zero.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -121,11 +122,11 @@ class EffectiveNumberWeighting(ClassLevelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row, for each class. The mean over the training rows is one.
+        Weight of a row, for each class. The mean weight of the training rows is one.
     effective_number_ : ndarray of shape (n_classes,)
         The effective number :math:`E_c` of rows of each class.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -188,9 +189,9 @@ class ClassWeighting(ClassLevelWeighting):
     r"""Give each class the weight that you choose.
 
     The role of the weights is emphasis: only training uses them. Use this strategy for
-    weights that you found by hand or by a search. If you know the costs of mistakes,
-    use :class:`CostWeighting`. If you know the class frequencies in deployment, use
-    :class:`PriorWeighting`.
+    weights that you found by hand or by a search. If you know the costs of wrong
+    decisions, use :class:`CostWeighting`. If you know the class frequencies in
+    deployment, use :class:`PriorWeighting`.
 
     .. math:: w_i \propto \text{class\_weight}[y_i]
 
@@ -215,9 +216,9 @@ class ClassWeighting(ClassLevelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row, for each class. The mean over the training rows is one.
+        Weight of a row, for each class. The mean weight of the training rows is one.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -301,9 +302,9 @@ class PriorWeighting(ClassLevelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row, for each class. The mean over the training rows is one.
+        Weight of a row, for each class. The mean weight of the training rows is one.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Entropy balancing for rows that do not fit into memory: a pass per Newton step."""
+"""Entropy balancing of rows that do not fit into memory: one pass per Newton step."""
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,16 @@ from skweight.weighting._moments import moments_given, moments_of_rows
 
 
 class TiltedSums(Sums):
-    """Sums over rows of weight ``s exp(z'l)``; z are the scaled moments of a row.
+    """Sums over rows of weight ``s exp(z'l)``, with z the scaled moments of a row.
 
     Parameters
     ----------
     moments : Moments
-        The moments to compute for each row.
+        The moments (means to balance) that are computed for each row.
     origin, per_sd : ndarray of shape (n_moments,)
-        The centre and the scale of z.
+        Value subtracted from each moment, and factor that multiplies the difference.
     coef : ndarray of shape (n_moments,)
-        Multipliers l.
+        The multipliers l in the formula of the weight.
     """
 
     _takes = ("X",)
@@ -72,7 +72,7 @@ class Passes:
         self._at = None
 
     def sums(self, coef):
-        """Return the sums, given multipliers of the moments that are not constant."""
+        """Return the sums for given multipliers of the moments that can vary."""
         if self._at is None or not np.array_equal(self._at, coef):
             full = np.zeros(self.origin.size)
             full[self.varies] = coef
@@ -88,7 +88,7 @@ class Passes:
         return self._sums
 
     def start(self):
-        """Return the sums of the unweighted rows, from which scales are computed."""
+        """Return the sums of the unweighted rows, to compute the scales of moments."""
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(
@@ -99,7 +99,7 @@ class Passes:
         return sums
 
     def value(self, coef):
-        """Return the value of the dual function for the multipliers."""
+        """Return the value of the dual function (minimised) at the multipliers."""
         with np.errstate(over="ignore"):
             return np.log(self.sums(coef)["mass"] / self.mass)
 
@@ -122,8 +122,8 @@ def moments_without_rows(weighting, share):
             degree=int(weighting.degree),
             interactions=weighting.interactions,
         )
-    # Column types (numbers or categories) are read from a table that contains every
-    # value of the target.
+    # No training row is available here, so the column types (numbers or categories) are
+    # read from a table that contains every value of the target.
     values = {
         column: list(known)
         if hasattr(known, "items")

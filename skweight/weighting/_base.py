@@ -1,4 +1,4 @@
-"""The contract of every weighting strategy, and the product of strategies.
+"""The base class of all weighting strategies, and the product of strategies.
 
 A strategy learns one non-negative number per row. The *role* of the strategy says what
 the number means, and which steps use it:
@@ -48,8 +48,7 @@ class BaseWeighting(Documented, ReadOnce):
     :func:`skweight.testing.check_weighting`. A subclass sets `role` and implements
 
     - ``_learn(X, y, sample_weight, **metadata)``: learn from the training rows, and
-      return the raw weights of these rows. If the method returns None, `_raw` computes
-      them;
+      return the raw weights of these rows. If `_learn` returns None, `_raw` is called;
     - ``_raw(X, y)``: return the raw weights of any rows.
 
     A strategy may read additional data of each row (a group, a time).
@@ -59,11 +58,11 @@ class BaseWeighting(Documented, ReadOnce):
 
     Set `needs_fits` to True if the strategy depends on a fitted model: `fit_weigh` then
     receives ``fits``, see :class:`~skweight.weighting.BaseModelWeighting`. Set
-    `needs_classes` to False if the strategy ignores y or accepts any values of y. It
-    then works for regressors too.
+    `needs_classes` to False if the strategy ignores y or accepts any values of y. The
+    strategy then works for regressors.
 
-    Raw weights may have any scale. `fit_weigh` and `weigh` divide them by one number
-    learned in `fit`, so that the training rows have mean one,
+    Raw weights may have any scale. `fit_weigh` and `weigh` divide raw weights by a
+    number from `fit`, so that the training rows have mean one,
 
     .. math:: \sum_i s_i w_i = \sum_i s_i,
 
@@ -73,7 +72,7 @@ class BaseWeighting(Documented, ReadOnce):
     Attributes
     ----------
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Examples
     --------
@@ -93,9 +92,9 @@ class BaseWeighting(Documented, ReadOnce):
 
     role = "emphasis"
     needs_classes = True
-    # Whether `fit_weigh` takes ``fits``, out-of-fold probabilities of a model.
+    # Whether `fit_weigh` takes ``fits``, which give out-of-fold probabilities.
     needs_fits = False
-    # Whether `weigh` works for rows that were not in training.
+    # Whether the method `weigh` works for rows that were not in training.
     weighs_new_rows = True
     # Names of parameters that say where a row's group, time or other data are.
     _side_information = ()
@@ -199,7 +198,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self
 
     def _learn_masses(self, known):
-        """Learn from the total weight of each class, or raise if that is not enough."""
+        """Learn from the total weight of each class; raise if that is not enough."""
         raise TypeError(
             f"{self._name} cannot learn from sums over rows. Fit the strategy on a "
             "sample of the rows, and weigh the other rows with weigh(X, y)."
@@ -213,7 +212,7 @@ class BaseWeighting(Documented, ReadOnce):
         Returns
         -------
         weights : dict {label: float}
-            Weight of a row of each class, the same as from `weigh`.
+            For each label, the weight of a row with this label, as from `weigh`.
 
         Raises
         ------
@@ -239,7 +238,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self.classes_
 
     def fit_weigh_by_role(self, X, y, sample_weight=None, **metadata):
-        """Learn the weights, and return one product of weights for each role.
+        """Learn the weights, and return one weight vector for each role.
 
         Parameters
         ----------
@@ -255,17 +254,17 @@ class BaseWeighting(Documented, ReadOnce):
         Returns
         -------
         weights : RoleWeights
-            ``weights.population`` and ``weights.emphasis``. None means that all weights
-            are one.
+            Attributes ``population`` and ``emphasis``; None means that all weights of a
+            role are one.
         """
         X, y, sample_weight = self._check_input(X, y, sample_weight)
         return self._fit_by_role(X, y, sample_weight, **metadata)
 
     def _raw_in_stream(self, X, y, codes, classes, masses):
-        """Return raw weights of one chunk of rows; more chunks may follow.
+        """Return the raw weights of a chunk of rows, in a fit that gets rows in chunks.
 
-        `codes` are the positions of `y` in `classes`. `masses` are the total class
-        weights of this chunk and the chunks before it.
+        `codes` are the positions of the labels `y` in `classes`. `masses` are the total
+        weights of the classes in this chunk and all chunks before it.
         """
         if type(self)._learn is not BaseWeighting._learn:
             raise TypeError(
@@ -299,7 +298,7 @@ class BaseWeighting(Documented, ReadOnce):
         return request
 
     def _sources(self):
-        """Return where a row's group, time or other data are, one entry per source."""
+        """Return the parameters that say where groups, times or other data are."""
         return [getattr(self, name) for name in self._side_information]
 
     def __mul__(self, other):
@@ -355,7 +354,7 @@ class BaseWeighting(Documented, ReadOnce):
         return self._follow(raw) / self.scale_
 
     def _stabilize(self, raw, sample_weight):
-        """Return stabilized weights, and store the map for other rows."""
+        """Limit large weights by the stabilizer, and store how it changes weights."""
         self._points = None
         stabilizer = resolve_stabilizer(getattr(self, "stabilizer", None))
         if stabilizer is not None:
@@ -380,17 +379,18 @@ class BaseWeighting(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [] if cls is BaseWeighting else [cls()]
 
 
 class ProductWeighting(FactorsByPosition, BaseWeighting):
     r"""Multiply strategies; each strategy keeps its role.
 
-    Write ``a * b``, or pass a list as ``weighting=``. Factors of role population are
-    learned first, in the order of the list. Each of these factors is fitted on rows
-    weighted by the factors before it. Factors of role emphasis are learned next. They
-    are learned independently of each other, on rows weighted by all population factors.
+    Write ``a * b``, or pass a list as ``weighting=``. The strategies of a product are
+    called factors. Factors of role population are learned first, each on rows weighted
+    by the population factors before it in the list. Factors of role emphasis are
+    learned next, independently of each other, on rows weighted by all population
+    factors.
 
     .. math:: w_i = \prod_{a \in \mathrm{population}} w_i^{(a)}
               \prod_{b \in \mathrm{emphasis}} w_i^{(b)}
@@ -405,9 +405,9 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     Attributes
     ----------
     factors_ : list of BaseWeighting
-        The fitted strategies, in the order of `factors`. Nested products are flattened.
+        The fitted strategies, in the order of `factors`, without nested products.
     scale_ : float
-        Mean of the product of the emphasis factors over the population.
+        Mean, over the population, of the product of the factors with the role emphasis.
 
     Raises
     ------
@@ -420,7 +420,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     Notes
     -----
-    The cost is the cost of the factors, plus O(n) for each product.
+    The time is the time of the factors, plus O(n) for each multiplication.
 
     Examples
     --------
@@ -440,7 +440,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def role(self):
-        """Role of the product: "population" only if every factor has this role."""
+        """Role of the product: "population" if every factor has it, else "emphasis"."""
         roles = {factor.role for factor in factors_of(self)}
         return "population" if roles == {"population"} else "emphasis"
 
@@ -456,12 +456,12 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def by_row(self):
-        """Whether a factor with a model weighs each row by the label of the row."""
+        """Whether a factor that fits models weighs each row by the row's label."""
         return any(getattr(factor, "by_row", False) for factor in factors_of(self))
 
     @property
     def weighs_new_rows(self):
-        """Whether all factors can weigh rows that were not in training."""
+        """Whether all factors can compute weights of rows that were not in training."""
         return all(getattr(f, "weighs_new_rows", True) for f in factors_of(self))
 
     def get_metadata_routing(self):
@@ -482,8 +482,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         known = sample_weight
         fits = metadata.pop("fits", None)
         by_factor = sort_metadata(self, self.factors_, metadata)
-        # Population factors come first, then emphasis factors. Within a role, the order
-        # of the list stays.
+        # Factors of role population come first, then factors of role emphasis. Within a
+        # role, the order of the list stays.
         for factor, arguments in sorted(
             zip(self.factors_, by_factor, strict=True),
             key=lambda pair: ROLES.index(pair[0].role),
@@ -495,7 +495,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
-        # Each emphasis factor has mean one, but the product need not.
+        # Each factor with the role emphasis has mean one; their product may not.
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)
@@ -533,9 +533,9 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         return weights / self.scale_
 
     def _rows_for(self, factor, X):
-        """Return X without the columns that are reserved for other factors.
+        """Return X without the columns that only other factors may see.
 
-        A factor that reads columns by name or position gets X unchanged.
+        A factor gets X unchanged if it reads columns of X by name or position.
         """
         if getattr(factor, "_sources", list)():
             return X
@@ -594,7 +594,7 @@ def fitted_factors_of(weighting):
 
 
 def fitted_product(factors, scale):
-    """Return the product of fitted strategies; its weights are divided by a number."""
+    """Return the product of fitted strategies; the weights are divided by a number."""
     product = ProductWeighting([clone(factor) for factor in factors])
     product.factors_, product.scale_ = list(factors), scale
     return product

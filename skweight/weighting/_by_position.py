@@ -6,10 +6,10 @@ from skweight._utils.validation import is_sequence
 
 
 class FactorsByPosition(BaseEstimator):
-    """Base of objects with a list `factors` and parameters like ``1__strength``."""
+    """Base class of objects with a list `factors` and names like ``1__strength``."""
 
     def get_params(self, deep=True):
-        """Return the parameters; names of factor parameters start with a position.
+        """Return the parameters; factors' parameters are named like ``1__strength``.
 
         Parameters
         ----------
@@ -31,7 +31,7 @@ class FactorsByPosition(BaseEstimator):
         return params
 
     def set_params(self, **params):
-        """Set parameters: a factor by its position, or a parameter of a factor.
+        """Set parameters: a factor by its position, or a parameter of this factor.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Strategies that weigh by class, and the separation of such factors from others."""
+"""Strategies with one weight per class; a product is split into these and others."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class ClassLevelWeighting(BaseWeighting):
     class_weight_ : ndarray of shape (n_classes,)
         Weight of a row of each class.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Examples
     --------
@@ -103,11 +103,12 @@ class ClassLevelWeighting(BaseWeighting):
 
 
 def split_by_level(weighting):
-    """Split a product into factors that weigh by row and factors that weigh by class.
+    """Split a product of strategies into factors that weigh by row and by class.
 
-    A factor weighs by class if its role is emphasis, if all rows of a class get the
-    same weight, and if the weights are learned from the class counts alone. A part
-    without factors is None.
+    Factors are the strategies of a product. A factor weighs by class if its role is
+    emphasis, if all rows of a class get the same weight, and if the weights are learned
+    from the class counts alone. If no factor belongs to one of the two parts, this part
+    is None.
     """
     by_level = {True: [], False: []}
     for factor in factors_of(weighting):
@@ -120,9 +121,10 @@ def split_by_level(weighting):
 
 
 def join_levels(by_row, by_class, mean):
-    """Return one fitted strategy from the two parts of `split_by_level`.
+    """Return one fitted strategy that multiplies the two parts of `split_by_level`.
 
-    ``mean`` is the mean over the rows of the product of all emphasis factors.
+    ``mean`` is the mean, over the rows, of the product of all factors with the role
+    emphasis.
     """
     if by_row is None:
         return by_class

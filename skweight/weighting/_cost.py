@@ -16,14 +16,14 @@ class CostWeighting(BaseWeighting):
     Training then focuses on rows where mistakes are expensive. First try the
     expected-cost decision on calibrated probabilities (``decision=cost``), which needs
     no weights. Cost weights are better than this decision only if the model is too
-    simple for the data. If you use both, calibrate the probabilities. The role of the
-    weights is emphasis: only training uses them.
+    simple for the data. If you use both cost weights and this decision, calibrate the
+    probabilities. The role of the weights is emphasis: only training uses them.
 
     .. math:: w_i = \max_j C_{y_i j} - C_{y_i y_i}
 
     with the costs of row :math:`i` at level "instance". At level "class", all rows of a
-    class have the same weight. The class weights are those that express the costs best,
-    see `CostMatrix.class_weight`.
+    class have the same weight. These weights express the costs as well as class weights
+    can, see `CostMatrix.class_weight`.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ class CostWeighting(BaseWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     cost_ : CostMatrix
-        The costs, in the order of ``classes_``.
+        The costs; rows and columns are in the order of ``classes_``.
     level_ : {"class", "instance"}
-        The level used.
+        The level that the fit used.
     class_weight_ : ndarray of shape (n_classes,)
         Weight of a row, for each class; only at level "class". The mean over the
         training rows is one.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Entropy balancing: weights that give training rows the moments of a target."""
+"""Entropy balancing: weights that give training rows the means of a target."""
 
 from typing import NamedTuple
 
@@ -32,11 +32,11 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
     Use this strategy if you have rows of the target population, or if its means and
     shares are published. These means and shares are the moments. Many weights give the
     training rows these moments. The strategy finds the weights that differ least, in
-    relative entropy, from the present weights. A fit takes milliseconds, where a
-    density ratio takes seconds. The weights are correct if the log of the density ratio
-    is linear in the moments. Otherwise, add moments with `degree` or `interactions`, or
-    use :class:`~skweight.DensityRatioWeighting`. The role of the weights is population:
-    calibration, thresholds and scores use them, too.
+    relative entropy, from the present weights. A fit takes milliseconds, while the
+    estimate of a density ratio takes seconds. The weights are correct if the log of the
+    density ratio is linear in the moments. Otherwise, add moments with `degree` or
+    `interactions`, or use :class:`~skweight.DensityRatioWeighting`. The role of the
+    weights is population: calibration, thresholds and scores use them, too.
 
     .. math::
 
@@ -95,7 +95,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         Number of equally weighted rows that contain as much information as the weighted
         rows.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -297,11 +297,11 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 
 
 class Balance(NamedTuple):
-    """The solution: multipliers of standardised moments, and conditions on rows.
+    """The fitted weights: multipliers of standardised moments, and excluded rows.
 
     A mean in the target may equal the smallest or largest value of the training rows.
     Then only training rows with this value can have a positive weight. ``edges`` lists
-    such moments with their value.
+    all moments of this kind, each with the value.
     """
 
     coef: np.ndarray
@@ -311,7 +311,7 @@ class Balance(NamedTuple):
     top: float
 
     def weigh(self, values):
-        """Return the weights of rows with these moments; the largest is about one."""
+        """Return the weights of rows, given their moments; the largest is about one."""
         exponent = ((values - self.centre) * self.per_sd) @ self.coef - self.top
         weights = np.exp(np.minimum(exponent, 500.0))
         for moment, value in self.edges:
@@ -320,11 +320,11 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """The dual has no minimum, because no weights give the moments of the target."""
+    """Error: the dual has no minimum, as no weights give the moments of the target."""
 
 
 class _Dual:
-    """The dual ``log sum b exp(z'l)``; z are standardised distances to the target."""
+    """The dual ``log sum b exp(z'l)``; z are standardised differences to the target."""
 
     def __init__(self, z, share, lowest):
         self.z, self.share, self.lowest = z, share, lowest
@@ -347,10 +347,11 @@ class _Dual:
 
 
 class _Bounded:
-    """A dual that stops the search once its value proves that no weights exist.
+    """A dual whose value can prove that no weights exist; the search then stops.
 
-    If weights w exist, the value of the dual is at least minus the relative entropy of
-    w, and therefore at least the logarithm of the smallest share.
+    If weights w exist that give the moments of the target, the value of the dual is at
+    least minus the relative entropy of w. The value is therefore at least the logarithm
+    of the smallest share of a row. A lower value proves that no weights exist.
     """
 
     def __init__(self, dual, lowest):
@@ -365,9 +366,10 @@ class _Bounded:
 
 
 def balance(values, share, wanted, names, ridge=0.0):
-    """Return the weights closest to `share` that give `values` the wanted mean.
+    """Return the weights closest to `share` for which `values` have the wanted mean.
 
-    A row may represent several identical rows; its `share` is then their total share.
+    A row may represent several identical rows; `share` then holds the total share of
+    these rows.
 
     Parameters
     ----------
@@ -376,11 +378,11 @@ def balance(values, share, wanted, names, ridge=0.0):
     share : ndarray of shape (n_rows,)
         Share of each row in the population; a row of share zero is left out.
     wanted : ndarray of shape (n_moments,)
-        Means in the target.
+        Mean of each moment in the target.
     names : list of str
-        Names of the moments for messages.
+        Names of the moments, used in error messages.
     ridge : float, default=0.0
-        Penalty on the multipliers.
+        Penalty on the multipliers of the moments.
 
     Returns
     -------
@@ -390,8 +392,9 @@ def balance(values, share, wanted, names, ridge=0.0):
     values, share = values[counts], share[counts]
     edges = []
     while not ridge:
-        # Each such moment removes rows. The remaining rows have a smaller range, so the
-        # target may now equal the smallest or largest value of another moment.
+        # If the target of a moment is the smallest or largest value of the rows, rows
+        # with other values are removed. The remaining rows have a smaller range, so the
+        # target of another moment may now be their smallest or largest value.
         further = _find_edges(values, share, wanted, names)
         if not further:
             break
@@ -430,8 +433,9 @@ _REMEDY = (
 def balance_in_passes(passes, names, ridge, *, given):
     """Return the solution, and the sums of the last pass over the rows.
 
-    `given` is true if the user passed the shares of all values. Then a row with another
-    value raises an error. Otherwise, such a row gets weight zero.
+    `given` is true if the user passed the shares of all values of the columns. Then a
+    row with another value raises an error. If `given` is false, a row with another
+    value gets weight zero.
     """
     sums, wanted = passes.start(), passes.origin
     if given and sums["mass"] < sums["total"] * (1 - 1e-12):
@@ -469,13 +473,13 @@ def balance_in_passes(passes, names, ridge, *, given):
 
 
 def _solve(z, share, names, ridge):
-    """Return the multipliers that bring the mean of z to zero."""
+    """Return the multipliers for which the weighted mean of z is zero."""
     lowest = -np.inf if ridge else np.log(share.min()) - 1e-6
     return _minimum(_Dual(z, share, lowest), names, ridge)
 
 
 def _minimum(dual, names, ridge):
-    """Return the minimum of a dual, or raise an error that says which moment fails."""
+    """Return the minimum of a dual, or raise and name the moment that fails."""
     start = np.zeros(len(names))
     if not start.size:
         return start
@@ -507,7 +511,7 @@ def _refuse(dual, names):
 
 
 def _find_edges(values, share, wanted, names):
-    """Return moments whose target is the smallest or largest value of the rows."""
+    """Return the moments whose target is the smallest or largest value of all rows."""
     edges = []
     low, high = values.min(axis=0), values.max(axis=0)
     margin = _rounding(np.maximum(np.abs(low), np.abs(high)))
@@ -545,7 +549,7 @@ def _on_edges(values, edges):
 
 
 def _check_constant(varies, centre, wanted, size, names):
-    """Raise if the training rows have a single value, and the target another value."""
+    """Raise if a moment is constant in the training rows and differs in the target."""
     off = ~varies & (np.abs(centre - wanted) > 1e-8 * np.maximum(size, 1e-8))
     if off.any():
         moment = int(np.flatnonzero(off)[0])

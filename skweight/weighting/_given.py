@@ -14,16 +14,17 @@ class ColumnWeighting(BaseWeighting):
     cross-validation and in any search, with or without metadata routing. Use this
     strategy for survey, exposure or frequency weights, and for weights that you
     computed elsewhere. :class:`~skweight.WeightedClassifier` drops the column before
-    its estimator is fitted, and in `predict` if X still contains the column.
+    its estimator is fitted, and drops it in `predict`, too, if X still contains the
+    column.
 
     .. math:: w_i \propto X_{i,\text{column}}
 
     Parameters
     ----------
     column : str, int, callable or metadata
-        Where the weights are: the name of a DataFrame column, the position of a column
-        (negative positions count from the end), a callable that computes the weights
-        from X, or ``metadata("name")`` for an array that is passed to `fit`.
+        The place of the weights: the name of a DataFrame column, the position of a
+        column (negative positions count from the end), a callable that computes the
+        weights from X, or ``metadata("name")`` for an array that is passed to `fit`.
     role : {"population", "emphasis"}, default="population"
         Meaning of the numbers. ``"population"``: how many rows of the population the
         row stands for. ``"emphasis"``: how strongly training should count the row.

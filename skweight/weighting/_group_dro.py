@@ -28,7 +28,8 @@ class GroupDROWeighting(BaseModelWeighting):
         w_i = \frac{n}{n_{g(i)}} \, \frac{1}{T} \sum_{t=1}^{T} q_{g(i)}^{(t)}
 
     with :math:`L_g` the mean out-of-fold log loss of group g. :math:`R_g` is the loss
-    of the reference model of group g; without a reference, it is zero.
+    of the reference model of group g (a model fitted on this group alone). Without
+    reference models, :math:`R_g` is zero.
 
     Parameters
     ----------
@@ -49,8 +50,8 @@ class GroupDROWeighting(BaseModelWeighting):
         Number T of rounds. More rounds find better weights; each round costs one fit
         per fold.
     step : float, default=1.0
-        Step size :math:`\eta`: how fast weights change with the losses. Raise the step
-        if there are few rounds.
+        Step size :math:`\eta`: how fast the weights change with the losses. Use a
+        larger step if there are few rounds.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
         If False, the estimator may learn from these columns, and X must contain them at
@@ -77,18 +78,18 @@ class GroupDROWeighting(BaseModelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     groups_ : list
-        Groups of the formula. A group is a tuple if several columns define the group,
-        or if the label is part of the group.
+        The groups g of the formula. A group is a tuple if several columns define the
+        group, or if the label is part of the group.
     group_share_ : ndarray of shape (n_groups,)
-        Mean of :math:`q_g` over the rounds.
+        Mean of the weights :math:`q_g` of each group over the rounds.
     loss_ : ndarray of shape (n_rounds, n_groups)
         Out-of-fold losses of the groups in each round.
     reference_loss_ : ndarray of shape (n_groups,)
-        :math:`R_g`.
+        Loss :math:`R_g` of the reference model of each group.
     n_fits_ : int
-        Number of models fitted for the weights.
+        Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -106,9 +107,9 @@ class GroupDROWeighting(BaseModelWeighting):
     Notes
     -----
     With k folds, the strategy needs ``n_rounds * k`` fits, and k more fits per group
-    for references. The mean of the weights over the rounds converges; the weights of
-    the last round do not. The losses are out-of-fold losses, because a flexible model
-    has a loss near zero on its training rows in every group.
+    for the reference models. The mean of the weights over the rounds converges; the
+    weights of the last round do not. The losses are out-of-fold losses, because a
+    flexible model has a loss near zero on its training rows in every group.
 
     References
     ----------

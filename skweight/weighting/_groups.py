@@ -18,20 +18,20 @@ from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import BaseWeighting
 
-# A warning is given if the only row of a cell has more than this weight, in multiples
-# of the mean weight.
+# A warning is given if a combination of group and label has a single row, and if the
+# weight of this row, in multiples of the mean weight, is above this limit.
 _MANY_ROWS = 10
 
 
 class GroupWeighting(BaseWeighting):
     """Base class of strategies with one weight per group, or per group and label.
 
-    A cell is a combination of group and label, or a group if `needs_classes` is False.
-    A subclass stores ``groups`` and ``drop`` and implements ``_cell_weights(masses)``.
-    This method receives the total ``sample_weight`` of each cell, and returns the
-    weight of a row in each cell, on any scale. Both arrays have shape (n_groups,
-    n_classes), or (n_groups, 1) if `needs_classes` is False. Returned values for cells
-    without rows are ignored.
+    A cell is a combination of group and label, or only a group if `needs_classes` is
+    False. A subclass stores ``groups`` and ``drop`` and implements
+    ``_cell_weights(masses)``. ``_cell_weights`` receives the total ``sample_weight`` of
+    each cell, and returns the weight of a row in each cell, on any scale. Both arrays
+    have shape (n_groups, n_classes), or (n_groups, 1) if `needs_classes` is False.
+    Returned values for cells without rows are ignored.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class GroupWeighting(BaseWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, if `needs_classes` is true.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, with mean one over the training rows. NaN for a
-        cell without rows.
+        Weight of a row, for each combination of group and label. The mean weight of the
+        training rows is one. NaN for a combination without rows.
     """
 
     _side_information = ("groups",)
@@ -79,7 +79,8 @@ class GroupWeighting(BaseWeighting):
 
     def _raw(self, X, y, **metadata):
         groups = self._read(X, metadata)
-        # The index is built in every call, because a subclass may set `groups_` itself.
+        # The index of the groups is built in every call, because a subclass may set
+        # `groups_` itself.
         index = pd.Index(self.groups_, dtype=object)
         if groups.nlevels > 1:
             index = pd.MultiIndex.from_tuples(self.groups_)
@@ -152,7 +153,7 @@ class GroupBalancedWeighting(GroupWeighting):
     .. math:: w_{gc} \propto \left(\frac{n}{C\, n_{gc}}\right)^{\text{strength}}
 
     where :math:`n_{gc}` is the weighted count of the cell of group g and class c, and C
-    is the number of cells.
+    is the number of cells (combinations of group and class).
 
     Parameters
     ----------
@@ -162,12 +163,12 @@ class GroupBalancedWeighting(GroupWeighting):
         array that is passed to `fit`. With a list, each combination of values is a
         group.
     by_label : bool, default=True
-        Whether cells are combinations of group and label. If True, group and label
-        become independent, so the model gains less from features that only reveal the
-        group. Use False for regressors.
+        Whether cells (sets of rows with the same weight) are combinations of group and
+        label. If True, group and label become independent, so the model gains less from
+        features that only reveal the group. Use False for regressors.
     strength : float, default=1.0
-        0 means no weighting, 1 means full balance. Above 1, rare cells get more total
-        weight than frequent cells.
+        0 means no weighting, and 1 gives all cells the same total weight. Above 1, rare
+        cells get more total weight than frequent cells.
     drop : bool, default=False
         Whether group columns are hidden from the estimator and from other strategies.
         If False, the estimator may learn from these columns, and X must contain them at
@@ -184,10 +185,11 @@ class GroupBalancedWeighting(GroupWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, if `by_label` is true.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, with mean one over the training rows. NaN for a
-        cell without rows. There is one column if `by_label` is False.
+        Weight of a row, for each combination of group and label. The mean weight of the
+        training rows is one. NaN for a combination without rows. There is one column if
+        `by_label` is False.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -197,7 +199,8 @@ class GroupBalancedWeighting(GroupWeighting):
     Warns
     -----
     DegenerateWeightsWarning
-        If the only row of a cell counts as more than ten average rows.
+        If a combination of group and label has a single row, and this row has more than
+        ten times the mean weight.
 
     See Also
     --------
@@ -207,7 +210,8 @@ class GroupBalancedWeighting(GroupWeighting):
 
     Notes
     -----
-    Finding the groups takes O(n log n) time. C counts only cells with rows.
+    Finding the groups takes O(n log n) time. The number C of cells counts only cells
+    with rows.
 
     References
     ----------

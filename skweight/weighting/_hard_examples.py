@@ -17,8 +17,8 @@ class HardExampleWeighting(BaseModelWeighting):
     :class:`GroupBalancedWeighting` was better in every case we tried. This strategy
     also gives more weight to rows with wrong labels. Without `noise_guard`, a model can
     become worse than random (we saw an AUC of 0.29), so each fit warns. Use this
-    strategy only if nothing else helps, and evaluate it on held-out rows with verified
-    labels. The role of the weights is emphasis: only training uses them.
+    strategy only if nothing else helps, and evaluate the model on held-out rows with
+    verified labels. The role of the weights is emphasis: only training uses them.
 
     .. math::
 
@@ -56,11 +56,11 @@ class HardExampleWeighting(BaseModelWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     hard_ : ndarray of shape (n_samples,), dtype bool
-        Rows of weight `factor`.
+        True for rows whose weight is `factor`.
     n_fits_ : int
-        Number of models fitted for the weights.
+        Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -78,14 +78,15 @@ class HardExampleWeighting(BaseModelWeighting):
 
     See Also
     --------
-    GroupBalancedWeighting : For known groups.
+    GroupBalancedWeighting : Gives known groups the same total weight.
     NoiseAwareWeighting : Gives less weight to labels that are probably wrong.
 
     Notes
     -----
     With k folds, the strategy needs k fits. If a calibrator or a threshold follows, k
-    (k - 1) / 2 more fits are needed, one for each pair of folds. Without them, the
-    weights would depend on labels of held-out rows, and held-out scores would be wrong.
+    (k - 1) / 2 more fits are needed, one for each pair of folds. Without these fits,
+    the weights would depend on labels of held-out rows, and held-out scores would be
+    wrong.
 
     References
     ----------

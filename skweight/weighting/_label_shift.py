@@ -19,7 +19,7 @@ METHODS = ("em", "bbse")
 # A warning is given if the standard error of a frequency is above this limit. For
 # comparison: a random number that is uniform in [0, 1] has the standard deviation 0.29.
 LARGEST_ERROR = 0.2
-# Likelihoods of a row are divided by the largest likelihood of the row. Results below
+# Likelihoods of a row are divided by the largest likelihood of the row. Ratios below
 # this limit are raised to the limit.
 _LEAST_LIKELY = 1e-100
 # Information below this limit counts as zero.
@@ -53,11 +53,11 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         labels.
     cv : int, default=5
         Number of folds for held-out scores of the training rows, at least 2. Fewer
-        folds are used if a class has fewer rows than folds.
+        folds are used if a class has fewer rows than this number.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds.
+        Seed of the random split into folds.
     stabilizer : None, str, float or stabilizer, default=None
         How a few very large weights are limited: by a named method (``"clip"``,
         ``"pareto"`` or ``"temper"``), by a number (the largest weight, in multiples of
@@ -72,21 +72,21 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
     source_prior_ : ndarray of shape (n_classes,)
         Class frequencies of the training rows.
     class_weight_ : ndarray of shape (n_classes,)
-        Weight of a row, for each class. The mean over the training rows is one.
+        Weight of a row, for each class. The mean weight of the training rows is one.
     target_prior_error_ : ndarray of shape (n_classes,)
-        Standard errors of the estimated frequencies. They include the random errors of
-        source and target rows. A value above 1 means that the scores do not separate
-        the classes.
+        Standard errors of the estimated frequencies. The errors include the random
+        errors of training rows and target rows. A value above 1 means that the scores
+        do not separate the classes.
     estimator_ : classifier
         Classifier fitted on all training rows.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
     ValueError
-        In `fit`, if there is no target. Also if a class has a single row, because no
-        row of this class can be held out.
+        In `fit`, if there are no target rows. Also if a class has a single row, because
+        no row of this class can be held out.
 
     Warns
     -----
@@ -97,8 +97,8 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
 
     See Also
     --------
-    PriorWeighting : If the class frequencies of the target are known.
-    DensityRatioWeighting : If features shift instead of labels.
+    PriorWeighting : Weighs by known class frequencies of the target.
+    DensityRatioWeighting : Weighs for a shift of the features instead of the labels.
 
     Notes
     -----
@@ -164,7 +164,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the source population each row stands for.
+            How many rows of the training population each row stands for.
         X_target : array-like of shape (n_target, n_features), default=None
             Rows of the target. None uses the rows of the constructor. Inside a search,
             pass the rows to the constructor.
@@ -245,7 +245,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         return weights
 
     def _cross_fit(self, X, y, sample_weight, classes):
-        """Return held-out scores of the training rows, and a model fitted on all."""
+        """Return held-out scores of the rows, and a classifier fitted on all rows."""
         rng = check_random_state(self.random_state)
         estimator = self.estimator
         if estimator is None:
@@ -272,7 +272,7 @@ class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
         )
 
     def _calibrated(self, held, target, y, weight, classes):
-        """Return target probabilities, calibrated on held-out scores of the source."""
+        """Return probabilities of target rows, calibrated by training rows."""
         two = classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         calibrator.fit(held, y, sample_weight=weight, classes=classes)
@@ -292,11 +292,11 @@ def predicted_codes(scores):
 
 
 def most_likely_prior(proba, prior, *, tol=1e-10):
-    """Return the class frequencies that maximise the likelihood of probabilities.
+    """Return the class frequencies with the largest likelihood, given probabilities.
 
     The likelihood of a row is proportional to a sum over the classes: probability of
-    the class times its new frequency, divided by its old frequency. The solver for
-    proportions of a mixture maximises the product of these sums.
+    the class times its new frequency, divided by its old frequency. The solver, which
+    is made for the proportions of a mixture, maximises the product of these sums.
     """
     present = prior > 0
     A = in_reach(proba[:, present] / prior[present])
@@ -309,8 +309,8 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 def in_reach(likelihoods):
     """Return scaled likelihoods, so that their squares do not overflow or become zero.
 
-    Only the ratios within a row matter. A class of almost zero weight can make ratios
-    extremely large; only such ratios are changed.
+    Only the ratios of likelihoods within a row matter. A class of almost zero weight
+    can make these ratios extremely large; only extremely large ratios are changed.
     """
     if likelihoods.max() < 1 / _LEAST_LIKELY:
         return likelihoods
@@ -323,8 +323,8 @@ def error_of_mixture(proba, prior, frequencies, weight):
     """Return the standard errors of the frequencies of a mixture.
 
     The errors are computed from the Fisher information per target row. The calibration
-    was learned on the source rows and adds an error. Therefore the number of rows in
-    the formula is 1 / (1 / n_target + 1 / n_source).
+    was learned on the source rows (training rows) and adds an error. Therefore the
+    number of rows in the formula is 1 / (1 / n_target + 1 / n_source).
     """
     present = np.flatnonzero(prior > 0)
     errors = np.zeros(prior.size)
@@ -332,7 +332,7 @@ def error_of_mixture(proba, prior, frequencies, weight):
         return errors
     A = in_reach(proba[:, present] / prior[present])
     A /= np.maximum(A @ frequencies[present], _LEAST_LIKELY)[:, None]
-    # Frequencies sum to one, so all frequencies except one are free parameters.
+    # The class frequencies sum to one, so all of them except one are free parameters.
     base = int(np.argmax(frequencies[present]))
     free = np.delete(np.arange(present.size), base)
     slopes = A[:, free] - A[:, [base]]
@@ -355,13 +355,14 @@ def error_of_confusion(confusion, n_source, frequencies, n_target):
     def spread(p, n):
         return (np.diag(p) - np.outer(p, p)) / max(n, 1.0)
 
-    # One row is added, spread over all cells, because the true share of an empty cell
-    # may be positive.
+    # One row is added to the confusion matrix, spread over all its entries, because the
+    # true share of an entry that counts no row may be positive.
     confusion = (confusion * n_source + 1 / len(confusion)) / (n_source + 1)
     noise = spread(confusion @ frequencies, n_target)
     for k, share in enumerate(frequencies):
         noise = noise + share**2 * spread(confusion[:, k], n_source[k])
-    # Frequencies sum to one, so one class is left out in rows and in columns.
+    # The class frequencies sum to one, so one class is left out in the rows and columns
+    # of the matrix.
     slopes = (confusion[:, :-1] - confusion[:, [-1]])[:-1]
     left, values, right = np.linalg.svd(slopes)
     inverse = (right.T / np.maximum(values, _SMALLEST)) @ left.T

@@ -19,7 +19,7 @@ class ClassMass(NamedTuple):
 
 
 def rows_of_cells(statistics, weighting):
-    """Return X, y and sample_weight with one row per cell, weighted by its total."""
+    """Return X, y, sample_weight: a row per combination of values, and its total."""
     name = type(weighting).__name__
     if not hasattr(statistics, "as_rows"):
         raise TypeError(
@@ -39,7 +39,7 @@ def rows_of_cells(statistics, weighting):
 
 
 def refuse_stabilizer(weighting, what):
-    """Raise if a strategy has a stabilizer, which needs the weights of all rows."""
+    """Raise if a strategy limits large weights, which needs the weights of all rows."""
     if resolve_stabilizer(getattr(weighting, "stabilizer", None)) is not None:
         same = f": all rows of a {what} weigh the same" if what != "table" else ""
         raise ValueError(
@@ -50,7 +50,7 @@ def refuse_stabilizer(weighting, what):
 
 
 def masses_of(statistics, weighting):
-    """Return classes and masses, or raise if the strategy cannot learn from them."""
+    """Return classes and their total weights, or raise if these are not enough."""
     name = type(weighting).__name__
     if not (hasattr(statistics, "classes_") and hasattr(statistics, "mass_")):
         raise TypeError(

@@ -12,7 +12,7 @@ from skweight._utils.lookup import fit_takes
 
 
 def asks_for(weighting, name):
-    """Return whether a strategy's fit takes the row-wise array of that name.
+    """Return whether a strategy's `fit` takes a row-wise array with a given name.
 
     A strategy takes an array if its `fit` has an argument of this name, or if its
     metadata routing requests the name.
@@ -24,7 +24,7 @@ def asks_for(weighting, name):
 
 
 def route_to_factors(product, factors):
-    """Return how metadata are routed from a product to its factors."""
+    """Return how metadata are routed from a product of strategies to its factors."""
     router = MetadataRouter(owner=product)
     mapping = MethodMapping().add(caller="fit", callee="fit")
     for position, factor in enumerate(factors):
@@ -36,7 +36,7 @@ def route_to_factors(product, factors):
 
 
 def sort_metadata(product, factors, metadata):
-    """Return a dict of the requested metadata for each factor of a product."""
+    """Return a dict of requested metadata for each strategy of a product."""
     if metadata and get_config()["enable_metadata_routing"]:
         routed = process_routing(product, "fit", **metadata)
         return [

@@ -25,12 +25,12 @@ class BaseModelWeighting(BaseWeighting):
 
     - ``fits.proba(emphasis=None)`` is an array (n_samples, n_classes): the
       probabilities of each row, from a model fitted without the fold of the row. The
-      models are fitted with the weights population x emphasis. Each call costs k fits,
-      and ``fits.n_fits`` counts the fits;
+      models are fitted with the population weights times `emphasis`. Each call costs k
+      fits, and ``fits.n_fits`` counts the fits;
     - ``codes`` are the positions of the labels in ``classes_``, and ``mass`` holds the
-      population weights of the rows. Without population weights, it holds ones.
+      population weights of the rows. Without population weights, ``mass`` holds ones.
 
-    These weights depend on labels. In the fit of a
+    Weights from such probabilities depend on labels. In the fit of a
     :class:`~skweight.WeightedClassifier` with a calibrator or a threshold, held-out
     rows must not influence the weights that their models are trained with. Therefore
     ``_learn_from`` is called once more for each fold, with the rows outside the fold
@@ -44,9 +44,9 @@ class BaseModelWeighting(BaseWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     n_fits_ : int
-        Number of models fitted for the weights.
+        Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Examples
     --------

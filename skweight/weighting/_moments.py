@@ -43,7 +43,7 @@ class Power(NamedTuple):
 
 
 class Level(NamedTuple):
-    """One if a column has the value at `position` of its levels; otherwise zero."""
+    """Indicator: one if a column has the value at `position` of its levels, else 0."""
 
     column: object
     levels: tuple
@@ -60,7 +60,7 @@ class Level(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One moment: its name, its mean in the target and its mean after weighting."""
+    """One moment: its name, its mean in the target, and its mean over weighted rows."""
 
     name: str
     target: float
@@ -113,7 +113,7 @@ class Moments:
         ]
 
     def shown(self, X):
-        """Return which rows have only values that occur in the target."""
+        """Return a mask of the rows whose values all occur in the target."""
         read = Reader(X)
         rows = np.ones(read.n_rows, dtype=bool)
         for column, levels in self.levels.items():
@@ -206,7 +206,7 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
     share : ndarray of shape (n_target,)
         Share of each row in the target.
     degree : int
-        Highest power.
+        Highest power of a number whose mean is a moment.
     interactions : bool
         Whether to add products of two columns as moments.
 
@@ -229,7 +229,8 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
         by_column.append(factors)
     terms = [(factor,) for factors in by_column for factor in factors]
     if interactions:
-        # A product of two columns uses the numbers themselves, not their higher powers.
+        # A product of two columns uses the numbers of both columns, not higher powers
+        # of these numbers.
         bases = [
             [f for f in factors if getattr(f, "power", 1) == 1] for factors in by_column
         ]
@@ -285,7 +286,7 @@ def moments_given(X, means):
 
 
 def check_shares(shares, values, name):
-    """Return the positive shares of a margin, or raise for an invalid margin.
+    """Return the positive shares of a margin (shares of a column), or raise if invalid.
 
     Parameters
     ----------
@@ -329,7 +330,7 @@ def check_shares(shares, values, name):
 
 
 def _common_columns(source, target):
-    """Return the columns of the target; raise if the training rows lack a column."""
+    """Return the columns of the target; raise if the training rows lack one of them."""
     named = [column_names(table.X) is not None for table in (source, target)]
     if all(named):
         known = source.columns()
@@ -352,10 +353,11 @@ def _common_columns(source, target):
 
 
 def _levels_of(column, shares, source):
-    """Return indicators of all values except one, and the list of all values.
+    """Return indicators of all values of a column except one, and all values.
 
-    Shares sum to one, so one share follows from the others. The left-out value is the
-    value with the largest share, among values that occur in the training rows.
+    The shares of a column sum to one, so the share of one value follows from the other
+    shares. The left-out value is the value with the largest share, among values that
+    occur in the training rows.
     """
     levels = tuple(sorted(shares, key=repr))
     there = set(pd.unique(source.categories(column)))

@@ -12,8 +12,8 @@ from skweight.weighting._model_based import BaseModelWeighting
 class Confident(NamedTuple):
     """The results of confident learning about labels.
 
-    ``suggested`` is the label whose probability reaches its threshold, or -1 if there
-    is no such label.
+    ``suggested`` is, for each row, the position of the label whose probability reaches
+    the threshold of the label. It is -1 if no label reaches its threshold.
     """
 
     thresholds: np.ndarray
@@ -23,16 +23,16 @@ class Confident(NamedTuple):
 
 
 def confident_labels(proba, codes, mass):
-    """Return thresholds, suggested labels, and joint shares of given and true labels.
+    """Return thresholds, suggested labels, and shares of each given and true label.
 
     Parameters
     ----------
     proba : ndarray of shape (n_samples, n_classes)
-        Out-of-fold probabilities.
+        Out-of-fold probabilities of each class.
     codes : ndarray of shape (n_samples,)
-        Positions of the given labels.
+        Position, among the classes, of each row's label in the data.
     mass : ndarray of shape (n_samples,)
-        Population weights.
+        Population weights: how many rows of the population each row stands for.
 
     Returns
     -------
@@ -45,7 +45,8 @@ def confident_labels(proba, codes, mass):
     present = of_class > 0
     agreeing = np.bincount(codes, mass * proba[rows, codes], n_classes)
     thresholds[present] = agreeing[present] / of_class[present]
-    # A probability that is below the threshold by a rounding error still reaches it.
+    # A probability that is below the threshold by no more than a rounding error counts
+    # as reaching the threshold.
     above = proba >= thresholds - 1e-12
     suggested = np.where(above, proba, -1.0).argmax(axis=1)
     suggested[~above.any(axis=1)] = -1
@@ -70,7 +71,8 @@ class NoiseAwareWeighting(BaseModelWeighting):
     rows of this label (confident learning). In our benchmark with 20 % of the labels
     flipped, the strategy had most of the gain of cleanlab. With correct labels, the
     strategy costs a little accuracy. The role of the weights is emphasis: only training
-    uses them. As population weights, they would make probabilities worse.
+    uses them. If calibration and scores used these weights, probabilities would become
+    worse.
 
     .. math::
 
@@ -116,11 +118,12 @@ class NoiseAwareWeighting(BaseModelWeighting):
     noise_share_ : float
         Estimated share of wrong labels: the sum of `joint_` outside the diagonal.
     doubtful_ : ndarray of shape (n_samples,), dtype bool
-        Rows for which the model is confident of another label. Inspect them.
+        True for rows for which the model is confident of another label. Inspect these
+        rows.
     n_fits_ : int
-        Number of models fitted for the weights.
+        Number of models that were fitted to compute the weights.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -137,9 +140,9 @@ class NoiseAwareWeighting(BaseModelWeighting):
     Notes
     -----
     With k folds, the strategy needs k fits. If a calibrator or a threshold follows, k
-    (k - 1) / 2 more fits are needed, one for each pair of folds. Without them, the
-    weights would depend on labels of held-out rows, and held-out scores would be too
-    good.
+    (k - 1) / 2 more fits are needed, one for each pair of folds. Without these fits,
+    the weights would depend on labels of held-out rows, and held-out scores would be
+    too good.
 
     References
     ----------

@@ -19,9 +19,9 @@ class RakingWeighting(BaseWeighting):
     Raking is a standard method of survey statistics. It needs only the known shares of
     single columns, called margins, such as "51 % women" and "22 % under 30" from a
     census. Shares of combinations are not needed. For one column after the other,
-    weights are multiplied by factors, until all margins hold. The odds ratios between
-    columns stay the same. The role of the weights is population: calibration,
-    thresholds and scores use them, too.
+    weights are multiplied by factors, until the weighted rows have all these shares.
+    The odds ratios between columns stay the same. The role of the weights is
+    population: calibration, thresholds and scores use them, too.
 
     .. math::
 
@@ -52,13 +52,13 @@ class RakingWeighting(BaseWeighting):
     Attributes
     ----------
     multipliers_ : list of dict
-        Multiplier of every value, one dict for each margin.
+        Multiplier of the weight for every value, one dict for each margin.
     n_iter_ : int
         Number of sweeps.
     gap_ : float
         Largest difference between a share and its margin.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -179,7 +179,7 @@ class RakingWeighting(BaseWeighting):
             )
 
     def _check_margin(self, source, margin, column, mass):
-        """Return the positive shares of a margin, or raise for an invalid margin."""
+        """Return the positive shares of a column's values; raise for invalid ones."""
         name = _name_of(source)
         codes, values = column
         missing = np.count_nonzero((codes < 0) & (mass > 0))
@@ -207,10 +207,10 @@ class RakingWeighting(BaseWeighting):
 
 
 def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
-    """Return the multipliers for which the cells have the given margins.
+    """Return multipliers with which the distinct rows have the given column shares.
 
-    Only the total weight of every distinct cell is needed. So the totals may be summed
-    over parts of the data.
+    Only the total weight of every cell (combination of values) is needed. So the total
+    weights may be summed over parts of the data.
 
     Parameters
     ----------
@@ -219,14 +219,14 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     cells : ndarray of shape (n_cells, n_margins)
         Position of each cell's value in each margin.
     margins : list of ndarray
-        Share of every value, one array for each margin.
+        Known share of every value of a column, one array for each margin.
     tol, max_iter : float, int
         As in `RakingWeighting`.
 
     Returns
     -------
     factors : list of ndarray
-        Multiplier of every value, one array for each margin.
+        Multiplier of the weight for every value, one array for each margin.
     n_iter : int
         Number of sweeps.
     gap : float
@@ -251,7 +251,7 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
 
 
 def _codes(columns, by_value):
-    """Return the position of every row's value in every margin, or -1."""
+    """Return, for every row and margin, the position of the row's value, or -1."""
     out = []
     for (codes, values), known in zip(columns, by_value, strict=True):
         positions = {value: position for position, value in enumerate(known)}
@@ -261,7 +261,7 @@ def _codes(columns, by_value):
 
 
 def _distinct(codes, mass, sizes):
-    """Return the distinct rows of codes, and the total weight of each."""
+    """Return the distinct rows of value positions, and the total weight of each."""
     if np.prod(np.array(sizes, dtype=float)) < 2**62:
         keys, rows = np.unique(
             np.ravel_multi_index(codes.T, sizes), return_inverse=True

@@ -9,7 +9,8 @@ from skweight._utils.columns import columns_of, row_values
 from skweight._utils.validation import check_number, find_missing
 from skweight.weighting._base import BaseWeighting
 
-# Limit for rows that are newer than all training rows.
+# Limit for the exponent of 2 in the weight of a row that is newer than all training
+# rows.
 _LARGEST_EXPONENT = 500.0
 
 
@@ -17,8 +18,8 @@ class RecencyWeighting(BaseWeighting):
     r"""Give old rows less weight: the weight halves with every half-life of age.
 
     Use this strategy for data that change with time. The population of interest is the
-    present population, and an old row stands for fewer rows of it. The role of the
-    weights is population: calibration, thresholds and scores use them, too.
+    present population, and an old row stands for fewer present rows than a new row. The
+    role of the weights is population: calibration, thresholds and scores use them, too.
 
     .. math:: w_i \propto 2^{-(t_{now} - t_i) / h}
 
@@ -37,8 +38,8 @@ class RecencyWeighting(BaseWeighting):
     now : float, datetime or str, default=None
         Time at which a row has age zero; later rows raise an error. The value does not
         change the weights, because weights are divided by their mean. None means the
-        time of the newest training row of positive weight. Rows in `weigh` may then be
-        later; they get a larger weight.
+        time of the newest training row of positive weight. Later rows in `weigh` are
+        then allowed, and get a larger weight.
     drop : bool, default=False
         Whether a time column is hidden from the estimator and from other strategies. If
         False, the estimator may learn from this column, and X must contain it at
@@ -54,7 +55,7 @@ class RecencyWeighting(BaseWeighting):
         Time at which a row has age zero. If times are dates, this is a number of
         seconds since 1970 in UTC.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -71,9 +72,9 @@ class RecencyWeighting(BaseWeighting):
 
     Notes
     -----
-    The time is O(n). If ages increase in equal steps, the effective sample size is ``(1
-    + q) / (1 - q)`` with ``q = 2**(-step / half_life)``. This is about the number of
-    rows in 2.9 half-lives.
+    A fit takes O(n) time. If ages increase in equal steps, the effective sample size is
+    ``(1 + q) / (1 - q)`` with ``q = 2**(-step / half_life)``. This is about the number
+    of rows in 2.9 half-lives.
 
     References
     ----------
@@ -161,7 +162,7 @@ class RecencyWeighting(BaseWeighting):
 
 
 def _as_floats(values, name):
-    """Return numbers, or seconds since 1970 for dates, and whether they were dates."""
+    """Return numbers, for dates seconds since 1970, and whether the input was dates."""
     if values.dtype.kind in "iuf":
         return values.astype(np.float64), False
     if values.dtype.kind == "M":
@@ -190,7 +191,7 @@ def _as_floats(values, name):
 
 
 def _seconds(moment):
-    """Return seconds since 1970; a time without a zone is read as UTC."""
+    """Return dates as seconds since 1970; a date without a time zone is read as UTC."""
     if isinstance(moment, np.datetime64):
         return moment.astype("datetime64[us]").astype(np.int64) / 1e6
     if not isinstance(moment, datetime):
@@ -201,7 +202,7 @@ def _seconds(moment):
 
 
 def _duration(half_life, are_dates):
-    """Return the half-life in the unit of the times."""
+    """Return the half-life in the unit of the times of the rows."""
     if not are_dates:
         if isinstance(half_life, str | timedelta | np.timedelta64):
             raise TypeError(

@@ -113,7 +113,7 @@ def resolve_weighting(spec):
 
 
 def _where_it_belongs(name):
-    """Return a hint for a user who passed a word that names no strategy."""
+    """Return a hint for the user if the passed word is not the name of a strategy."""
     word = name.lower()
     if word in _RATIOS:
         return (

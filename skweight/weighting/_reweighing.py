@@ -12,15 +12,15 @@ from skweight.weighting._groups import GroupWeighting
 class ReweighingWeighting(GroupWeighting):
     r"""Weight rows so that group and label are independent.
 
-    This is the method of Kamiran and Calders for demographic parity. In the weighted
-    rows, every group has the same share of each label. A model fitted with these
-    weights makes more equal decisions for the groups. Other features may still reveal
-    the group, so a gap between the groups may remain; choose `strength` by the gap on
-    held-out rows. The aim is demographic parity. If the aim is a low loss in the worst
-    group, see :class:`GroupBalancedWeighting`. The role of the weights is emphasis:
-    only training uses them. A later calibration restores the mean probability of the
-    population, but does not change the order of predictions, so the smaller gap between
-    groups remains.
+    Reweighing is the method of Kamiran and Calders for demographic parity (the same
+    share of positive decisions in every group). In the weighted rows, every group has
+    the same share of each label. A model fitted with these weights makes more equal
+    decisions for the groups. Other features may still reveal the group, so a gap
+    between the groups may remain; choose `strength` by the gap on held-out rows. The
+    aim is demographic parity. If the aim is a low loss in the worst group, see
+    :class:`GroupBalancedWeighting`. The role of the weights is emphasis: only training
+    uses them. A later calibration restores the mean probability of the population, but
+    does not change the order of predictions, so the smaller gap between groups remains.
 
     .. math:: w_{sy} = \left(\frac{P(s)\, P(y)}{P(s, y)}\right)^{\text{strength}}
 
@@ -52,10 +52,10 @@ class ReweighingWeighting(GroupWeighting):
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     cell_weight_ : ndarray of shape (n_groups, n_classes)
-        Weight of a row of each cell, with mean one over the training rows. NaN for a
-        cell without rows.
+        Weight of a row, for each combination of group and label. The mean weight of the
+        training rows is one. NaN for a combination without rows.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -65,8 +65,8 @@ class ReweighingWeighting(GroupWeighting):
     Warns
     -----
     DegenerateWeightsWarning
-        If the only row of a cell counts as more than ten average rows, or if a group
-        has no row of some label.
+        If a combination of group and label has a single row, and this row has more than
+        ten times the mean weight. Also if a group has no row of some label.
 
     See Also
     --------

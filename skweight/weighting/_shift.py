@@ -44,7 +44,7 @@ class _Shown:
 
 
 class SharedTarget(BaseEstimator):
-    """Base class that lets clones of a strategy share the same target table.
+    """Base class of strategies whose clones share the same table of target rows.
 
     scikit-learn's `clone` copies array parameters, once for every candidate and fold of
     a search. A target table is never changed, so here `clone` passes on the table
@@ -58,11 +58,12 @@ class SharedTarget(BaseEstimator):
         return cloned.set_params(**shared)
 
     def __repr__(self, **kwargs):
-        # The `__repr__` of scikit-learn would break the lines of a report.
+        # Tables are shown by their size here, because scikit-learn's `__repr__` of a
+        # table has many lines and would break the lines of a report.
         return super().__repr__(**kwargs)
 
     def get_params(self, deep=True):
-        """Return the parameters; when they are printed, tables are shown by their size.
+        """Return the parameters; printed parameters show tables by their size.
 
         Parameters
         ----------
@@ -93,7 +94,7 @@ class SharedTarget(BaseEstimator):
         return other
 
     def _resolve_target(self, X_target):
-        """Return the target passed to `fit`, or else the target of the constructor."""
+        """Return the target rows passed to `fit`, or else those of the constructor."""
         if X_target is None:
             X_target = self.X_target
         if isinstance(X_target, str):
@@ -118,8 +119,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     Use this strategy for covariate shift: the distribution of the features differs in
     deployment, but labels depend on the features in the same way. The weight is the
     density ratio of target and source. By default, several methods for this ratio are
-    compared on held-out rows, and the best method is used; `reason_` names this method
-    and explains the choice.
+    compared on held-out rows, and the best method is used; the attribute `reason_`
+    names this method and explains the choice.
 
     .. math:: w(x) = p_{target}(x) / p_{source}(x)
 
@@ -180,7 +181,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     reason_ : str
         The chosen method and the reason for the choice, if `estimator` is a search.
     scale_ : float
-        Mean of the weights before they are divided by this mean.
+        Mean of the raw weights. All raw weights are divided by this number.
 
     Raises
     ------
@@ -196,7 +197,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     OverlapWarning
         If a large share of the target population lies in regions without training rows.
     DegenerateWeightsWarning
-        If few rows carry nearly all of the weight.
+        If a few rows have nearly all of the total weight.
 
     See Also
     --------
@@ -205,7 +206,7 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     Notes
     -----
-    The cost of a fit is the cost of the estimator. Weighing other rows takes linear
+    The time of a fit is the time of the estimator. To weigh other rows takes linear
     time.
 
     References
@@ -229,8 +230,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     """
 
     role = "population"
-    # stabilizer="auto" bounds ratios at this multiple of their mean. The mean uses
-    # population weights, so that two equal rows count like one row of weight two.
+    # With stabilizer="auto", this multiple of the mean ratio is the largest ratio. The
+    # mean uses population weights, so that two equal rows count like one row of weight
+    # two.
     _bound = 20.0
     needs_classes = False
 
@@ -259,9 +261,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows: the source.
+            Training rows, from the source population.
         y : array-like of shape (n_samples,), default=None
-            Labels or values; they are ignored.
+            Labels or values, which are ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the source population each row stands for.
         X_target : array-like of shape (n_target, n_features), default=None
@@ -313,7 +315,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
         return self._follow(raw)
 
     def _flatten(self, ratio):
-        # 0 ** 0 is 1, but the weight of a row outside the target must stay zero.
+        # In Python, 0 ** 0 is 1, but a row whose density ratio is zero must get weight
+        # zero.
         return np.where(ratio > 0, ratio**self.exponent, 0.0)
 
     def _ratio_estimator(self):
@@ -350,13 +353,13 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
 
 def _fit_ratio(estimator, X, X_target, sample_weight, sample_weight_target):
-    """Return the fitted estimator, and the ratio of the training rows."""
+    """Return the fitted estimator, and the density ratio of each training row."""
     ratio = estimator.fit_ratio(X, X_target, sample_weight, sample_weight_target)
     return estimator, ratio
 
 
 def _ratio_of(spec):
-    """Return an unfitted estimator of ratios for a value of ``estimator=``."""
+    """Return an unfitted estimator of density ratios for a value of ``estimator=``."""
     if isinstance(spec, str):
         if spec not in ESTIMATORS:
             raise ValueError(
