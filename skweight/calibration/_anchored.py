@@ -1,4 +1,4 @@
-"""Calibrate by inversion of the training weights, corrected with rows."""
+"""Undo the effect of class weights by a formula, corrected with calibration rows."""
 
 import numpy as np
 
@@ -30,8 +30,9 @@ _LABELS = np.array([0.0, 1.0])
 _NARROW = 1e-6
 
 # Scores are not centred if their standard deviation is larger than this value. A single
-# very large score can cause that. The prior of the slope would then be much smaller
-# than the prior of the intercept, and centring would lose it in rounding.
+# very large score can cause such a standard deviation. The prior of the slope would
+# then be much smaller than the prior of the intercept, and centring would lose the
+# prior of the slope in rounding.
 _WIDE = 1e5
 
 # Log odds are clipped to this many times the median of their absolute values. A log
@@ -40,28 +41,30 @@ _FAR = 1e4
 
 
 class AnchoredCalibrator(BaseCalibrator):
-    r"""Invert the training weights, then correct the result with calibration rows.
+    r"""Undo the effect of the training weights, then correct with calibration rows.
 
-    Try this calibrator first if the model has class weights or was resampled. The
-    closed-form inversion of ``PriorCalibrator`` is right for a model at the minimum of
-    a proper loss, and wrong for most other models. A ``SigmoidCalibrator`` is right for
-    both kinds of models but needs rows. This calibrator is a maximum a-posteriori
-    estimate with the inversion as its prior. Without rows, the map is the inversion. As
-    rows are added, the map moves towards the sigmoid. If the rare class has a few tens
-    of rows, this map has the lowest excess log loss of the parametric maps.
+    Try this calibrator first if the model has class weights or was resampled.
+    ``PriorCalibrator`` undoes the effect of the weights by a formula (the inversion).
+    The inversion is right for a model at the minimum of a proper loss, and wrong for
+    most other models. A ``SigmoidCalibrator`` is right for both kinds of models but
+    needs rows. This calibrator is a maximum a-posteriori estimate with the inversion as
+    its prior. Without rows, the map is the inversion. As rows are added, the map moves
+    towards the sigmoid. If the rare class has a few tens of rows, this map has the
+    lowest excess log loss of the parametric maps.
 
     Let :math:`w_k` be the total training weight of class k divided by its total
-    population weight (the sum of ``sample_weight``). Let
-    :math:`z = s - \log(w_1 / w_0)` be the inverted log odds. The map and its fit are
+    population weight (the sum of ``sample_weight``). Let :math:`z = s - \log(w_1 /
+    w_0)` be the log odds :math:`s` of the model, without the effect of the weights. The
+    map and its fit are
 
     .. math:: p(1 \mid s) = \sigma(b + a z + c\, q(z)), \qquad
        \min_{a, b, c} \sum_i v_i\, \ell(y_i, p_i) + \frac{(a - 1)^2}{2 \sigma_a^2}
        + \frac{b^2}{2 \sigma_b^2} + \frac{c^2}{2 \sigma_c^2},
 
-    where :math:`\ell` is the log loss. The weights :math:`v` sum to the effective
-    number of rows. With ``shape="affine"``, :math:`c = 0`. With ``shape="quadratic"``,
-    :math:`q(z) = u^2 - 1` where :math:`u` is the standardised z. With more classes,
-    :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
+    where :math:`\ell` is the log loss. The weights :math:`v` of the calibration rows
+    sum to the effective number of rows. With ``shape="affine"``, :math:`c = 0`. With
+    ``shape="quadratic"``, :math:`q(z) = u^2 - 1` where :math:`u` is the standardised z.
+    With more classes, :math:`z` is the log-softmax of :math:`s_k - \log w_k`, and
 
     .. math:: p(\cdot \mid s) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0.
 
@@ -79,16 +82,18 @@ class AnchoredCalibrator(BaseCalibrator):
         or models trained on synthetic rows.
     intercept_scale : float, default=1.0
         Standard deviation :math:`\sigma_b` of the prior of the intercept around 0, in
-        log odds, in (0, inf). With a larger value, the fit trusts the inversion of the
-        weights less. 1 suits scores that are log odds, 2 suits other scores.
+        log odds, in (0, inf). With a larger value, the fit relies less on the formula
+        that undoes the effect of the weights. 1 suits scores that are log odds, 2 suits
+        other scores.
     curvature_scale : float, default=0.25
         Standard deviation :math:`\sigma_c` of the prior of the curvature around 0, in
         (0, inf). With a larger value, fewer rows are enough to bend the map.
     ridge : float, default=1.0
         For three or more classes: how strongly the slopes of the classes are pulled
-        towards a common slope, in (0, inf). Raising it helps when classes are rare. The
-        deviations of the slopes from the common slope have the prior variance :math:`1
-        / (2 \lambda k)`. The common slope has the prior variance :math:`\sigma_a^2`.
+        towards a common slope, in (0, inf). Raising it helps when classes are rare. For
+        k classes and the ridge :math:`\lambda`, the deviations of the slopes from the
+        common slope have the prior variance :math:`1 / (2 \lambda k)`. The common slope
+        has the prior variance :math:`\sigma_a^2`.
     bounded : bool, default=True
         For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
 
@@ -101,7 +106,8 @@ class AnchoredCalibrator(BaseCalibrator):
     curvature_ : float
         Curvature :math:`c`; only for two classes.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Inverted class multipliers; all are 1 if none were passed.
+        The class multipliers whose effect the map undoes; all are 1 if none were
+        passed.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -109,23 +115,24 @@ class AnchoredCalibrator(BaseCalibrator):
 
     See Also
     --------
-    PriorCalibrator : Only the inversion, without rows.
-    SigmoidCalibrator : The limit for many rows, with ``shape="affine"``.
-    QuadraticCalibrator : The limit for many rows, with ``shape="quadratic"``.
+    PriorCalibrator : Undoes the effect of class weights, without calibration rows.
+    SigmoidCalibrator : The same map for many rows, with ``shape="affine"``.
+    QuadraticCalibrator : The same map for many rows, with ``shape="quadratic"``.
 
     Notes
     -----
     *The prior replaces Platt's smoothed targets.* The prior keeps the fit finite where
-    the scores separate the classes, so the labels themselves are the targets. The
-    influence of the prior decreases like 1 / n.
+    the scores separate the classes, so the labels themselves are the targets. With n
+    rows, the influence of the prior decreases like 1 / n.
 
     *The map is increasing.* The quadratic term is restricted as in
     ``QuadraticCalibrator``, so that the ranking and the AUC do not change.
 
     *The tails are bounded by what the rows can support.* For example, 300 rows without
     an error cannot support a probability of one in a million. On the problems of the
-    user guide, the bounds reduce the regret by a sixth to a quarter if there are fewer
-    than a thousand rows. Without calibration rows there are no bounds.
+    user guide, the bounds reduce the regret (the excess log loss) by a sixth to a
+    quarter if there are fewer than a thousand rows. Without calibration rows there are
+    no bounds.
 
     *A slope of zero or less* is refused with a ``CalibrationWarning``. Every row then
     gets approximately the class frequencies as probabilities. With three or more
@@ -139,17 +146,17 @@ class AnchoredCalibrator(BaseCalibrator):
     References
     ----------
     .. [1] C. Elkan, "The foundations of cost-sensitive learning", IJCAI 2001,
-       theorem 2 (the inversion).
+       theorem 2 (the formula that undoes class weights).
     .. [2] J. Platt, "Probabilistic outputs for support vector machines", Advances in
-       Large Margin Classifiers, 1999 (the limit of many rows).
+       Large Margin Classifiers, 1999 (the map for many rows).
     .. [3] E. Berta et al., "Structured matrix scaling for multi-class calibration",
        arXiv:2511.03685, 2025 (ridge towards the identity, k classes).
 
     Examples
     --------
     A model gave the second class the weight 19, and is a little over-confident. The
-    table shows the slope and the intercept after a fit on 0 rows (inversion only), 10
-    rows and 20,000 rows:
+    table shows the slope and the intercept after a fit on 0 rows (the class weight is
+    undone by a formula), 10 rows and 20,000 rows:
 
     >>> import numpy as np
     >>> from skweight.calibration import AnchoredCalibrator
@@ -192,7 +199,7 @@ class AnchoredCalibrator(BaseCalibrator):
         classes=None,
         class_multiplier=None,
     ):
-        """Fit the map to rows, with the inversion as the prior.
+        """Fit the map to rows; the prior is the map that undoes the training weights.
 
         Parameters
         ----------
@@ -200,7 +207,7 @@ class AnchoredCalibrator(BaseCalibrator):
                 (n_samples, n_classes), default=None
             Log-scale scores of rows that the model has not been fitted on: log odds of
             the second class, or one score per class. Without rows (None or empty),
-            ``classes`` is required, and the map only inverts the weights.
+            ``classes`` is required, and the map only undoes the effect of the weights.
         y : array-like of shape (n_samples,), default=None
             Labels of the rows, of any type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -318,7 +325,7 @@ class AnchoredCalibrator(BaseCalibrator):
         self._keep(slope, intercept, theta[1] if bends else 0.0, basis)
 
     def _prior(self, standard, n_rows, bends):
-        """Return the precision and the centre of the prior for the standardised z."""
+        """Return precision and centre of the prior for standardised log odds."""
         ratio = standard.centre / standard.scale
         slope = np.array([1 / standard.scale, 0.0]) / self.slope_scale
         intercept = np.array([-ratio, 1.0]) / self.intercept_scale
@@ -357,8 +364,8 @@ class AnchoredCalibrator(BaseCalibrator):
         covariance += self.slope_scale**2
         precision = np.zeros((2 * n_classes, 2 * n_classes))
         precision[:n_classes, :n_classes] = np.linalg.inv(covariance)
-        # With two classes, the intercept is a difference of two intercepts, so each
-        # has half the variance.
+        # With two classes, the intercept is a difference of two intercepts, so each of
+        # the two has half the variance.
         diagonal = np.arange(n_classes, 2 * n_classes)
         precision[diagonal, diagonal] = 2 / self.intercept_scale**2
         precision /= rows.weight.sum()

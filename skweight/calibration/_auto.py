@@ -35,8 +35,8 @@ WITH_TIES = "Venn-Abers"
 # Matrix scaling is a candidate up to this number of classes. With more classes, it
 # takes too long.
 MOST_CLASSES = 20
-# Shares below this value are set to zero. They would take time at prediction and gain
-# nothing.
+# Shares below this value are set to zero. A candidate with a smaller share would take
+# time at prediction and gain nothing.
 SMALLEST_SHARE = 0.02
 # The candidates whose curves have knots.
 _WITH_KNOTS = (IsotonicCalibrator, InterpolatedVennAbersCalibrator)
@@ -57,12 +57,13 @@ class AutoCalibrator(BaseCalibrator):
         \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big).
 
     Here :math:`\ell_{im}` is the loss of row i under a map that was fitted without this
-    row (five folds). The weights :math:`v` are scaled to effective rows, and
-    :math:`T = 4`. The factor is :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where
-    :math:`d_i` is the variance of the losses of row i over the candidates. For equal
-    weights, :math:`\eta` is 1. The factor is smaller if a few rows have most of the
-    weight. With few rows all candidates have a share, and the average is better than
-    any single candidate. With many rows the best candidate has nearly the whole share.
+    row (five folds). The weights :math:`v` are scaled to effective rows, and the
+    temperature is :math:`T = 4`. The factor is :math:`\eta = \sum_i v_i d_i / \sum_i
+    v_i^2 d_i`, where :math:`d_i` is the variance of the losses of row i over the
+    candidates. For equal weights, :math:`\eta` is 1. The factor is smaller if a few
+    rows have most of the weight. With few rows all candidates have a share, and the
+    average is better than any single candidate. With many rows the best candidate has
+    nearly the whole share.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
@@ -74,11 +75,12 @@ class AutoCalibrator(BaseCalibrator):
                                       20 classes matrix scaling
     below 5 rows of the rarest class  the anchored map alone
     shares of votes (forests)         anchored with a weak prior, and scaling without
-                                      the inversion, which is far off for votes
+                                      the formula for class weights (wrong for votes)
     ================================  ==================================================
 
-    Where Venn-Abers has a share, the best other candidate has a share of at least 0.02.
-    Therefore rows with different scores get different probabilities.
+    Where the Venn-Abers candidate has a share in the average, the best other candidate
+    has a share of at least 0.02. Therefore rows with different scores get different
+    probabilities.
 
     No candidate predicts exactly 0 or 1. Temperature scaling without a bias is not a
     candidate, because it cannot undo class weights.
@@ -88,13 +90,13 @@ class AutoCalibrator(BaseCalibrator):
     chosen_ : str
         Name of the candidate with the largest share.
     shares_ : dict {str: float}
-        Share of every candidate; shares below 0.02 are set to zero.
+        Share of every candidate in the average; shares below 0.02 are set to zero.
     losses_ : dict {str: float}
         Mean cross-fitted log loss of every candidate, in nats; empty if there is only
         one candidate.
     calibrators_ : dict {str: calibrator}
-        The candidates with a positive share, fitted on all rows; their labels are
-        positions in ``classes_``.
+        The candidates with a positive share, fitted on all rows. The labels of these
+        calibrators are positions in ``classes_``.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -213,7 +215,8 @@ class AutoCalibrator(BaseCalibrator):
         Returns
         -------
         words : str
-            The candidates with a positive share, the largest share first.
+            One line that names the candidates with a positive share in the average, the
+            largest share first.
         """
         shares = sorted(self.shares_.items(), key=lambda pair: -pair[1])
         named = [f"{name} {share:.0%}" for name, share in shares if share > 0]
@@ -235,7 +238,7 @@ class AutoCalibrator(BaseCalibrator):
             candidates = {"anchored": self._anchored()}
         else:
             # If the scores are shares of votes, a learned bias is better than the
-            # inversion of the weights.
+            # formula that undoes the effect of the weights.
             tempered = {"inversion": not self._votes}
             candidates = {
                 "temperature": TemperatureCalibrator(),
@@ -271,7 +274,7 @@ class AutoCalibrator(BaseCalibrator):
             self._warn_again(max(refused, key=self.shares_.get), rows)
 
     def _warn_again(self, name, rows):
-        """Fit a candidate again, so that the warning names the user's labels."""
+        """Fit a candidate again, so that its warning names the user's labels."""
         candidate = copy(self.calibrators_[name])
         candidate.classes_ = self.classes_
         if rows.scores.ndim == 1:
@@ -289,7 +292,8 @@ class AutoCalibrator(BaseCalibrator):
             shares = softmax(-compared.rows_per_weight * total / TEMPERATURE)
             shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
             if WITH_TIES in candidates:
-                # A share of a strictly increasing map keeps the ranking of the rows.
+                # If a strictly increasing map has a share in the average, the average
+                # keeps the ranking of the rows.
                 has_ties = np.array([name == WITH_TIES for name in candidates])
                 rising = np.where(has_ties, np.inf, total).argmin()
                 shares[rising] = max(shares[rising], SMALLEST_SHARE)

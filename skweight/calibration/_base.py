@@ -40,10 +40,10 @@ class BaseCalibrator(Documented, ReadOnce):
         Return probabilities, strictly between 0 and 1. The shape is (n, 2) for scores
         of shape (n,), and (n, k) for scores of shape (n, k).
 
-    Some calibrators start from the inversion of the training weights. Their ``fit`` has
-    the additional keyword ``class_multiplier`` and passes this keyword to ``_fit``.
-    ``WeightedClassifier`` passes the keyword only to calibrators whose ``fit`` accepts
-    it.
+    Some calibrators first undo the effect of the training weights by a formula. The
+    ``fit`` of these calibrators has the additional keyword ``class_multiplier`` and
+    passes this keyword to ``_fit``. ``WeightedClassifier`` passes the keyword only to
+    calibrators whose ``fit`` accepts it.
 
     Attributes
     ----------
@@ -250,7 +250,8 @@ class BaseCalibrator(Documented, ReadOnce):
         try:
             n_classes = self.classes_.shape[0]
         except AttributeError:
-            # The AttributeError is suppressed, because it would not help the reader.
+            # The message of the AttributeError names a private attribute, so it is
+            # hidden.
             raise NotFittedError(
                 f"This {type(self).__name__} is not fitted yet. Call fit(scores, y) "
                 "with scores of held-out rows first."
@@ -333,7 +334,7 @@ class BaseCalibrator(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances on which the shared tests run, for classes ``labels``."""
         return [] if cls is BaseCalibrator else [cls()]
 
 

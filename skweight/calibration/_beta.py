@@ -22,10 +22,11 @@ class OddAndEven:
 
     With :math:`q = \sigma(s)`, :math:`a \log q - b \log(1 - q)` is :math:`m s + d
     \log(2 \cosh(s / 2))`, where :math:`m = (a + b) / 2` and :math:`d = b - a`. For
-    small scores, the two logarithms are nearly collinear, but the odd and the even
-    function are not. Both functions are computed from the log odds, because a
-    probability close to 1 loses digits. Both are divided by the spread of the scores,
-    so that the tolerance of the steps has the same meaning at any scale.
+    small scores, the two logarithms are nearly collinear, but the odd function
+    :math:`s` and the even function :math:`\log \cosh(s / 2)` are not. Both functions
+    are computed from the log odds, because a probability close to 1 loses digits. Both
+    are divided by the spread of the scores, so that the tolerance of the Newton steps
+    has the same meaning at any scale.
     """
 
     def __init__(self, unit):
@@ -51,9 +52,9 @@ class OddAndEven:
 class TwoLogs:
     r"""The features :math:`\log q` and :math:`-\log(1 - q)`, each of one sign.
 
-    If both slopes are zero or more, the sum is increasing in floating point as well.
-    With the odd and the even function, the two terms would cancel for large scores if
-    one slope is zero.
+    If both slopes are zero or more, the sum of the two terms is increasing in floating
+    point as well. With the features :math:`s` and :math:`\log \cosh(s / 2)` instead,
+    the two terms would cancel for large scores if one slope is zero.
     """
 
     def __call__(self, scores):
@@ -97,10 +98,11 @@ class BetaCalibrator(BentCalibrator):
     ----------
     curves_ : list of LogitCurve
         For two classes: the curve of the second class. For more classes: one curve for
-        each class against the rest. ``theta`` of a curve holds a, b and c.
+        each class against the rest. ``theta`` of a curve holds the parameters a, b and
+        c of the map.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map before the curves, for three or more
-        classes. For two classes: 1 and 0.
+        Slope and intercept of the joint map that is applied before the curves, for
+        three or more classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -108,7 +110,7 @@ class BetaCalibrator(BentCalibrator):
 
     See Also
     --------
-    QuadraticCalibrator : A quadratic term instead of two slopes.
+    QuadraticCalibrator : Has a quadratic term instead of two slopes.
     AnchoredCalibrator : For fewer rows.
 
     Notes

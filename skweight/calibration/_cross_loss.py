@@ -1,8 +1,8 @@
 """Cross-fitted losses of calibrators.
 
-For two classes the rows are merged into bins of the score. Each bin has one row for
-each class, so that the time hardly grows with the number of rows. For three or more
-classes, a subset is used if there are very many rows.
+To compare calibrators of two classes, the rows are merged into bins of the score. Each
+bin has one row for each class, so that the time hardly grows with the number of rows.
+For three or more classes, a subset is used if there are very many rows.
 """
 
 from dataclasses import replace
@@ -74,8 +74,8 @@ def compare(candidates, rows):
 def fit_on(candidate, rows, *, resumed=False):
     """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1.
 
-    If ``resumed``, the candidate was fitted on similar rows, and may start from that
-    fit.
+    If ``resumed``, the calibrator was fitted on similar rows before, and may start from
+    its present parameters.
     """
     if resumed:
         rows = replace(rows, resumed=True)
@@ -102,8 +102,8 @@ def draw_folds(rows, n_folds):
     fold = np.empty(rows.codes.size, dtype=np.intp)
     for code in range(rows.class_count.size):
         block = np.flatnonzero(rows.codes == code)
-        # With two classes, a single score is high for the second class, low for the
-        # first.
+        # With two classes, each row has a single score, which is high for the second
+        # class and low for the first.
         first_of_two = rows.scores.ndim == 1 and code == 0
         sort_key = -scores[block] if first_of_two else scores[block]
         order = np.argsort(sort_key)
@@ -144,8 +144,8 @@ class _CellFolds:
 
     def train(self, k):
         """Return the rows of all folds but one."""
-        # The other folds are summed. A subtraction from the total would leave
-        # rounding errors in empty bins.
+        # The sums of all folds but fold k are added. Subtracting fold k from the total
+        # would leave rounding errors in empty bins.
         in_training = np.arange(self.n_folds) != k
         mass, squares = (
             self.mass[in_training].sum(axis=0),

@@ -26,8 +26,8 @@ class FocalCalibrator(PriorCalibrator):
     .. math:: \eta_k \propto \frac{p_k}{v(p_k)}, \qquad
        v(p) = (1 - p)^\gamma - \gamma\, p\, (1 - p)^{\gamma - 1} \log p.
 
-    Class weights are inverted after the focal loss: with :math:`w_k` the multiplier of
-    class k, :math:`\eta_k \propto p_k / (v(p_k)\, w_k)`.
+    The effect of class weights is undone after the effect of the focal loss: with
+    :math:`w_k` the multiplier of class k, :math:`\eta_k \propto p_k / (v(p_k)\, w_k)`.
 
     Parameters
     ----------
@@ -39,13 +39,14 @@ class FocalCalibrator(PriorCalibrator):
     Attributes
     ----------
     class_multiplier_ : ndarray of shape (n_classes,)
-        Inverted class weights; all are 1 if none were passed.
+        The class multipliers whose effect the map undoes; all are 1 if none were
+        passed.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
 
     See Also
     --------
-    PriorCalibrator : Inverts class weights only.
+    PriorCalibrator : Undoes the effect of class weights only.
     SigmoidCalibrator : Learns from rows, for models that are not at the minimum.
     skweight.objectives.FocalObjective : The loss, for XGBoost and LightGBM.
 
@@ -106,7 +107,7 @@ class FocalCalibrator(PriorCalibrator):
         y : array-like of shape (n_samples,), default=None
             Used only to find the labels if ``classes`` is None.
         sample_weight : array-like of shape (n_samples,), default=None
-            Not used: population weights are never inverted.
+            Not used: the effect of population weights is never undone.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None

@@ -26,9 +26,9 @@ class Curve(NamedTuple):
     Attributes
     ----------
     scores : ndarray of shape (n_knots,)
-        Strictly increasing.
+        The scores of the knots, strictly increasing.
     proba : ndarray of shape (n_knots,)
-        Never decreasing, inside (0, 1).
+        The probabilities at the knots, never decreasing, inside (0, 1).
     """
 
     scores: np.ndarray
@@ -116,8 +116,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         ``proba`` if not centred. For two classes: the curve of the second class. For
         more classes: one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map before the curves, for three or more
-        classes. For two classes: 1 and 0.
+        Slope and intercept of the joint map that is applied before the curves, for
+        three or more classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -180,7 +180,8 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         knots, mass, hits = merged
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
-            # One pseudo-row of the opposite class at each end of the range.
+            # One pseudo-positive is added at the lowest score and one pseudo-negative
+            # at the highest.
             negative_row, positive_row = rows.row_mass
             mass[0] += positive_row
             hits[0] += positive_row

@@ -29,13 +29,13 @@ class PriorCalibrator(BaseCalibrator):
     Attributes
     ----------
     class_multiplier_ : ndarray of shape (n_classes,)
-        Inverted class multipliers.
+        The class multipliers whose effect the map undoes.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
 
     See Also
     --------
-    SigmoidCalibrator : Learns the shift and a slope from rows.
+    SigmoidCalibrator : Learns a shift and a slope of the log odds from rows.
 
     Notes
     -----
@@ -83,7 +83,7 @@ class PriorCalibrator(BaseCalibrator):
         y : array-like of shape (n_samples,), default=None
             Used only to find the labels if ``classes`` is None.
         sample_weight : array-like of shape (n_samples,), default=None
-            Not used: population weights are never inverted.
+            Not used: the effect of population weights is never undone.
         classes : array-like of shape (n_classes,), default=None
             All labels, sorted as by ``numpy.unique``; None takes the labels of ``y``.
         class_multiplier : array-like of shape (n_classes,), default=None
@@ -124,7 +124,7 @@ class PriorCalibrator(BaseCalibrator):
         )
 
     def fit_statistics(self, statistics, *, class_multiplier=None):
-        """Store the multipliers to invert; only the labels of the statistics are used.
+        """Store the class multipliers; only the labels of the statistics are used.
 
         Parameters
         ----------

@@ -19,9 +19,9 @@ _FLATTEST = 0.02
 class Bend:
     """The standardised score u, and u * u - 1 within a range, with straight tails.
 
-    The range is the range of the calibration scores, but at most five standard
-    deviations to either side. Outside the range the square is continued along its
-    tangent, because a parabola would reverse the ranking beyond its vertex.
+    The square is used over the range of the calibration scores, but at most over five
+    standard deviations to either side. Outside that range the square is continued along
+    its tangent, because a parabola would reverse the ranking beyond its vertex.
     """
 
     def __init__(self, standard, scores):
@@ -93,10 +93,11 @@ class QuadraticCalibrator(BentCalibrator):
     ----------
     curves_ : list of LogitCurve
         For two classes: the curve of the second class. For more classes: one curve for
-        each class against the rest. ``theta`` of a curve holds a, c and b.
+        each class against the rest. ``theta`` of a curve holds the parameters a, c and
+        b of the map.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map before the curves, for three or more
-        classes. For two classes: 1 and 0.
+        Slope and intercept of the joint map that is applied before the curves, for
+        three or more classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -104,7 +105,7 @@ class QuadraticCalibrator(BentCalibrator):
 
     See Also
     --------
-    AnchoredCalibrator : The same map with the inversion as its prior.
+    AnchoredCalibrator : The same map with a prior, for fewer rows.
     BetaCalibrator : Two slopes; always increasing.
     SigmoidCalibrator : The affine map.
 

@@ -36,7 +36,8 @@ CALIBRATORS = {
     "venn_abers": VennAbersCalibrator,
 }
 
-# Names in the literature that are too different for a spelling suggestion.
+# Other names of these calibrators in the literature. They differ too much from the
+# names of this package for a spelling suggestion.
 _OTHER_WORDS = {
     "inversion": "prior",
     "logistic": "sigmoid",

@@ -1,4 +1,4 @@
-"""The checked rows that a calibrator learns from; weights are in effective rows."""
+"""The checked rows that a calibrator learns from, weighted in effective rows."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ BLOCK = 1 << 16
 # to this value, so that they still change a sum in floating point.
 _LIGHTEST = 1e-13
 
-# Number of partial sums of a weighted count. They are added at the end.
+# Number of partial sums of a weighted count. The partial sums are added at the end.
 _LANES = 8
 
 # Log odds are clipped to this size, so that their squares and their products with
@@ -203,7 +203,7 @@ def count_rows(codes, n_classes):
 
 
 def to_effective_rows(weight, codes, n_classes):
-    """Return effective-row weights; per class the total and the weight of a row."""
+    """Return weights in effective rows, and per class the total and a row's weight."""
     weight = weight / weight.max()  # sums of weights near the largest double overflow
     np.maximum(weight, _LIGHTEST, out=weight)
     mass, squares = np.zeros((2, n_classes))

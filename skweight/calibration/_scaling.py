@@ -30,10 +30,10 @@ class VectorScalingCalibrator(BaseCalibrator):
     r"""Calibrate by a slope and a bias per class, with a ridge (vector scaling).
 
     Use this calibrator for three or more classes after class weights or resampling,
-    with a few hundred calibration rows or more. The fit has three steps. First, the
-    training weights are inverted. Second, one temperature is fitted. Third, a slope and
-    a bias per class are fitted, with a ridge penalty towards the result of the first
-    two steps.
+    with a few hundred calibration rows or more. The fit has three steps. First, a
+    formula undoes the effect of the training weights. Second, one temperature is
+    fitted. Third, a slope and a bias per class are fitted, with a ridge penalty towards
+    the result of the first two steps.
 
     Let :math:`z` be the log-probabilities after the first two steps. The third step is
 
@@ -50,9 +50,10 @@ class VectorScalingCalibrator(BaseCalibrator):
         Strength :math:`\lambda` of the ridge, in (0, inf). Raising it keeps the map
         closer to the result of the first two steps.
     inversion : bool, default=True
-        Whether to invert the training weights first, if ``class_multiplier`` is passed
-        to ``fit``. False is better for the votes of forests, because the inversion is
-        far off for votes. Without the inversion, the biases learn the whole shift.
+        Whether to undo the effect of the training weights by a formula first, if
+        ``class_multiplier`` is passed to ``fit``. False is better for the votes of
+        forests, because the formula is far off for votes. Without the formula, the
+        biases learn the whole shift.
 
     Attributes
     ----------
@@ -61,7 +62,8 @@ class VectorScalingCalibrator(BaseCalibrator):
     slope_, intercept_ : ndarray of shape (n_classes,)
         :math:`1 + v` and :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class multipliers inverted in the first step; all are 1 without inversion.
+        The class multipliers whose effect the first step undoes; all are 1 without this
+        step.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -70,16 +72,16 @@ class VectorScalingCalibrator(BaseCalibrator):
     See Also
     --------
     StructuredMatrixScalingCalibrator : Also has slopes between the classes.
-    AnchoredCalibrator : The inversion as a prior, without a temperature.
+    AnchoredCalibrator : A prior that undoes class weights, without a temperature.
     SigmoidCalibrator : A ridge towards a common slope; the biases have no ridge.
 
     Notes
     -----
-    Before the third step the probabilities are mixed with 1 / k at the rate 1 / (n +
-    1), so that a probability of zero has a finite loss. With two classes, the map has
-    the form of ``BetaCalibrator``. The map is increasing if both slopes are positive.
-    If a slope is not positive, the classes share a slope, with a
-    ``CalibrationWarning``.
+    For n rows and k classes, the probabilities are mixed with 1 / k at the rate 1 / (n
+    + 1) before the third step, so that a probability of zero has a finite loss. With
+    two classes, the map has the form of ``BetaCalibrator``. The map is increasing if
+    both slopes are positive. If a slope is not positive, the classes share a slope,
+    with a ``CalibrationWarning``.
 
     Cost: Newton's method, exact to rounding, :math:`O(n k^2)`. Deterministic.
 
@@ -273,7 +275,8 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
         Strength :math:`\lambda` of the ridge, in (0, inf). Raising it keeps the map
         closer to the result of the first two steps.
     inversion : bool, default=True
-        As in ``VectorScalingCalibrator``.
+        Whether to undo the effect of the training weights by a formula first, as in
+        ``VectorScalingCalibrator``.
 
     Attributes
     ----------
@@ -284,7 +287,8 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     slope_, intercept_ : ndarray of shape (n_classes,)
         The diagonal of the matrix, and :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Class multipliers inverted in the first step; all are 1 without inversion.
+        The class multipliers whose effect the first step undoes; all are 1 without this
+        step.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)
@@ -296,8 +300,8 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
 
     Notes
     -----
-    With two classes M is zero, since v has the same effect. The map is then the map of
-    ``VectorScalingCalibrator``.
+    With two classes the matrix M is zero, since the slopes v have the same effect. The
+    map is then the map of ``VectorScalingCalibrator``.
 
     *Cost.* A step takes :math:`O(n k^2)`. The Newton method does not compute the
     Hessian, which would have :math:`O(k^4)` entries. With many rows, the first fit uses

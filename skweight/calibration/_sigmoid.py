@@ -81,7 +81,7 @@ class SigmoidCalibrator(BaseCalibrator):
     --------
     TemperatureCalibrator : One slope for all classes.
     IsotonicCalibrator : Any increasing map, for thousands of rare rows.
-    PriorCalibrator : Needs no rows.
+    PriorCalibrator : Undoes the effect of class weights without calibration rows.
 
     Notes
     -----

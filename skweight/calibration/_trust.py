@@ -1,9 +1,9 @@
-"""Check the closed-form inversion of the weights for a linear model, without a fit.
+"""Check, without a fit, whether a formula can undo the weights of a linear model.
 
 `PriorCalibrator` is exact at the minimum of the log loss over the population. A linear
 model is not at this minimum if it is misspecified or has few positives per feature. The
-scores of the training rows do not show this error. Therefore, each row gets an
-approximate leave-one-out score, in closed form.
+scores of the training rows do not show the resulting error of the probabilities.
+Therefore, each row gets an approximate leave-one-out score, in closed form.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ _MOST_LEVERAGE = 0.999
 
 
 class Verdict(NamedTuple):
-    """How far the mean probability after the inversion is from the class frequency.
+    """How far the mean probability without class weights is from the frequency.
 
     Attributes
     ----------
@@ -47,12 +47,13 @@ class Verdict(NamedTuple):
 
 
 def judge_inversion(scores, codes, sample_weight, class_multiplier):
-    r"""Return whether inverted scores of two classes have the right mean.
+    r"""Return whether undoing the class weights gives two classes the right mean.
 
     Let :math:`\pi` be the frequency of the rarer class, m the effective number of its
-    rows, and :math:`r` the mean inverted probability divided by :math:`\pi`. On new
-    rows, the logarithm of the ratio is approximately normal with mean :math:`\log r`
-    and variance :math:`(1 - \pi) / m`. This is the variance of the log frequency.
+    rows, and :math:`r` the mean probability with the class weights undone, divided by
+    :math:`\pi`. On new rows, the logarithm of the ratio is approximately normal with
+    mean :math:`\log r` and variance :math:`(1 - \pi) / m`. That variance is the
+    variance of the log frequency.
 
     Parameters
     ----------
@@ -60,11 +61,11 @@ def judge_inversion(scores, codes, sample_weight, class_multiplier):
         Log odds of rows that the model has not been fitted on, or the result of
         :func:`scores_without_each_row`.
     codes : ndarray of shape (n,)
-        0 or 1.
+        The class of every row, 0 or 1.
     sample_weight : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)
-        Class multipliers to invert.
+        The class multipliers whose effect is undone.
 
     Returns
     -------
@@ -163,7 +164,7 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     population : ndarray of shape (n,) or None
         Population weights.
     class_multiplier : array-like of shape (2,)
-        Class multipliers to invert.
+        The class multipliers whose effect is undone.
 
     Returns
     -------

@@ -66,9 +66,9 @@ def reliability_curve(
 ):
     r"""Return mean prediction and frequency in bins of equal total weight.
 
-    These are the numbers of a reliability diagram. Every bin has the same share of the
-    weight. Bins of equal width would hold very different numbers of rows if one class
-    is rare.
+    The means and the frequencies are the numbers of a reliability diagram. Every bin
+    has the same share of the weight. Bins of equal width would hold very different
+    numbers of rows if one class is rare.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def calibration_error(
         {(\sum_{i \in b} w_i)^2 - \sum_{i \in b} w_i^2}, \qquad d_i = y_i - p_i
 
     with :math:`W_b` the share of the weight in bin b. Without debiasing the fraction is
-    :math:`\bar d_b^2`.
+    :math:`\bar d_b^2`, the squared mean of :math:`d_i` in the bin.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def calibration_error(
     Returns
     -------
     error : float or ndarray of shape (n_classes,)
-        In units of probability; 0 is perfect, 1 the worst.
+        The error in units of probability: 0 is perfect, 1 is the worst.
 
     Raises
     ------
@@ -230,8 +230,8 @@ def calibration_error(
     -----
     The time is O(n log n) at most; for many rows, only the rows near the edges of bins
     are sorted. For rows of equal weight the correction subtracts from :math:`\bar
-    d_b^2` the sample variance of :math:`d` divided by the number of rows. This is
-    unbiased for any predictions in a bin. The better known correction
+    d_b^2` the sample variance of :math:`d` divided by the number of rows. The corrected
+    error is unbiased for any predictions in a bin. The better known correction
     :math:`\bar y (1 - \bar y) / (n - 1)` assumes equal predictions. That correction
     subtracts too much in the bin of the largest predictions of a rare class.
 
@@ -338,9 +338,9 @@ def smooth_calibration_error(
 ):
     r"""Return a calibration error without bins, with a data-driven bandwidth.
 
-    This error is continuous in the predictions. An error in bins, in contrast, jumps
-    when bin edges move. Residuals are smoothed with a Gaussian kernel reflected at 0
-    and 1,
+    The smooth calibration error is continuous in the predictions. An error in bins, in
+    contrast, jumps when bin edges move. Residuals are smoothed with a Gaussian kernel
+    reflected at 0 and 1,
 
     .. math::
         E_h = \int_0^1 \Bigl| \frac{1}{W} \sum_i w_i K_h(t, p_i) (y_i - p_i) \Bigr| dt,
@@ -368,7 +368,8 @@ def smooth_calibration_error(
     Returns
     -------
     error : float or ndarray of shape (n_classes,)
-        In units of probability; 0 is perfect. The error includes the noise of few rows.
+        The error in units of probability: 0 is perfect. The error includes the noise of
+        few rows.
 
     See Also
     --------
@@ -430,8 +431,8 @@ def integrated_calibration_index(
 ):
     r"""Return the mean distance of predictions from a smooth calibration curve.
 
-    This index is used for clinical prediction models. The curve :math:`\hat c` is a
-    local quadratic regression (loess) of outcomes on predictions:
+    The integrated calibration index is used for clinical prediction models. The curve
+    :math:`\hat c` is a local quadratic regression (loess) of outcomes on predictions:
 
     .. math:: \mathrm{ICI} = \frac{1}{W} \sum_i w_i \, |p_i - \hat c(p_i)|
 
@@ -461,11 +462,11 @@ def integrated_calibration_index(
     Returns
     -------
     index : float or ndarray of shape (n_classes,)
-        In units of probability; 0 is perfect.
+        The index in units of probability: 0 is perfect.
 
     See Also
     --------
-    smooth_calibration_error : Chooses its bandwidth from the rows.
+    smooth_calibration_error : Smooths with a bandwidth that follows from the rows.
 
     Notes
     -----
@@ -535,7 +536,7 @@ def equal_mass_bins(proba, weight, n_bins):
     """Return the bin number of every row; bins have about equal total weight.
 
     Bin numbers have no gaps. Rows of equal prediction have the same bin: the bin that
-    contains the middle of their total weight.
+    contains the middle of the total weight of these rows.
     """
     check_number(n_bins, name="n_bins", low=1)
     shares = np.arange(n_bins) / n_bins

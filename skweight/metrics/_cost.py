@@ -20,7 +20,7 @@ def cost_score(
     cost : CostMatrix, dict or DataFrame
         Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, needed if costs are read from columns.
+        The rows, needed if costs are read from columns of X.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     normalize : bool, default=True
@@ -66,8 +66,9 @@ def savings_score(
 
     .. math:: 1 - \frac{\sum_i C_i(y_i, \hat y_i)}{\sum_i C_i(y_i, b)}
 
-    with :math:`b` the cheapest constant decision on these rows. A result of 1 is
-    perfect, 0 is no better than no model, and a negative result is worse.
+    with :math:`b` the decision that is cheapest if all rows get the same decision. A
+    result of 1 is perfect, 0 is no better than no model, and a negative result is
+    worse.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def savings_score(
     cost : CostMatrix, dict or DataFrame
         Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, needed if costs are read from columns.
+        The rows, needed if costs are read from columns of X.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : "best_constant" or decision, default="best_constant"
@@ -88,7 +89,8 @@ def savings_score(
     Returns
     -------
     savings : float
-        Higher is better; at most 1 if no cost is negative.
+        The share of the cost that is saved: higher is better; at most 1 if no cost is
+        negative.
 
     Raises
     ------
@@ -102,8 +104,8 @@ def savings_score(
 
     Notes
     -----
-    This is a ratio of sums over all rows. The mean of the savings of several folds
-    therefore differs from the savings on all rows of the folds.
+    The savings are a ratio of sums over all rows. The mean of the savings of several
+    folds therefore differs from the savings on all rows of the folds.
 
     References
     ----------
@@ -156,12 +158,12 @@ def profit_score(
     cost : CostMatrix, dict or DataFrame
         Costs of decisions; use `CostMatrix.from_benefits` if gains are known.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, needed if costs are read from columns.
+        The rows, needed if costs are read from columns of X.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     baseline : None, "best_constant" or decision, default=None
-        Reference of the profit: nothing (None), the cheapest constant decision, or a
-        given decision for all rows. The decision need not be a label.
+        What the profit is compared with: nothing (None), the cheapest constant
+        decision, or a given decision for all rows. The decision need not be a label.
     normalize : bool, default=True
         Whether to return the mean profit of a row; False returns the total.
     **metadata : dict
@@ -206,8 +208,8 @@ def expected_cost_loss(
 
     .. math:: \frac{1}{n} \sum_i \sum_j p_{ij} \, C_i(y_i, j)
 
-    This is a differentiable version of the cost. The loss is not proper: at its
-    minimum, the cheapest decision has all the probability.
+    The expected cost is a differentiable version of the cost. The expected cost is not
+    a proper loss: at its minimum, the cheapest decision has all the probability.
 
     Parameters
     ----------
@@ -218,7 +220,7 @@ def expected_cost_loss(
     cost : CostMatrix, dict or DataFrame
         Costs of decisions.
     X : array-like of shape (n_samples, n_features), default=None
-        The rows, needed if costs are read from columns.
+        The rows, needed if costs are read from columns of X.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights.
     normalize : bool, default=True

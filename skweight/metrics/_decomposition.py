@@ -103,7 +103,7 @@ def brier_decomposition(
 
     See Also
     --------
-    log_loss_decomposition : The same for the log loss.
+    log_loss_decomposition : The same parts of the log loss.
 
     Notes
     -----
@@ -146,18 +146,19 @@ def log_loss_decomposition(
 ):
     r"""Decompose the log loss into miscalibration, discrimination, uncertainty.
 
-    This is like `brier_decomposition`, with :math:`S(p)` the weighted mean of :math:`-y
-    \log p - (1 - y) \log(1 - p)`. The log loss is sensitive to errors of small
-    probabilities. The Brier score is hardly sensitive to such errors.
+    The parts are defined as in `brier_decomposition`, with :math:`S(p)` the weighted
+    mean of :math:`-y \log p - (1 - y) \log(1 - p)`. The log loss is sensitive to errors
+    of small probabilities. The Brier score is hardly sensitive to such errors.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         True labels.
     y_proba : array-like of shape (n_samples,) or (n_samples, 2)
-        Probabilities of the positive class, or of both; clipped at the machine epsilon.
+        Probabilities of the positive class, or of both classes; clipped at the machine
+        epsilon.
     method : {"isotonic", "bins"}, default="isotonic"
-        As in `brier_decomposition`.
+        How predictions are recalibrated on these rows, as in `brier_decomposition`.
     n_bins : int, default=15
         Number of bins, for ``"bins"``.
     pos_label : object, default=None
@@ -174,7 +175,7 @@ def log_loss_decomposition(
 
     See Also
     --------
-    brier_decomposition : The same for the Brier score.
+    brier_decomposition : The same parts of the Brier score.
 
     Notes
     -----
@@ -247,12 +248,12 @@ class CoxCalibration(NamedTuple):
     Attributes
     ----------
     slope : float
-        Below 1: predictions are too extreme, as in an overfitted model. Above 1:
-        predictions are not extreme enough. 0 or less: the ranking of the rows is no
-        better than chance.
+        Slope of the outcomes on the predicted log odds. Below 1: predictions are too
+        extreme, as in an overfitted model. Above 1: predictions are not extreme enough.
+        0 or less: the ranking of the rows is no better than chance.
     intercept : float
         Shift of all predicted log odds that corrects the mean prediction. Negative:
-        predictions are too high, as after balancing.
+        predictions are too high, as after training with balanced weights.
     slope_error, intercept_error : float
         Standard errors of slope and intercept; also valid for weighted rows.
 
@@ -280,8 +281,8 @@ def cox_calibration(
 ):
     r"""Return the calibration slope and intercept.
 
-    The intercept is far from 0 if training weights were not inverted. The slope is
-    below 1 if the model overfits. With :math:`s` the predicted log odds,
+    The intercept is far from 0 if the effect of training weights was not undone. The
+    slope is below 1 if the model overfits. With :math:`s` the predicted log odds,
 
     .. math::
         \operatorname{logit} P(y = 1) = \alpha + \beta s \;\Rightarrow\; \text{slope }
@@ -395,7 +396,7 @@ def _log_odds(proba, clip):
 class _ShiftObjective(LogisticObjective):
     """The objective of log odds that are only shifted.
 
-    The gradient has no entry for the slope, and takes half the time.
+    Without an entry for the slope, the gradient takes half the time.
     """
 
     def gradient(self, theta):
@@ -413,8 +414,8 @@ class _ShiftObjective(LogisticObjective):
 
 def _slope_without_overlap(objective):
     """Return the infinite slope of separable classes, otherwise None."""
-    # If there are many rows, the cells are compared first: classes that overlap in the
-    # cells also overlap in the rows.
+    # If there are many rows, bins of the score are compared first: classes that overlap
+    # in the bins also overlap in the rows.
     for rows in (objective.summary, objective):
         positive = rows.scores[rows.codes == 1]
         negative = rows.scores[rows.codes == 0]
@@ -443,7 +444,8 @@ def _fit_cox(objective, squared, basis, origin=None):
 
     free = fit_logistic(objective, np.zeros(basis.shape[1]), shape=shape)
     at = shape(objective).at(free)
-    # For many rows, the Hessian of the cells is used, which is accurate enough here.
+    # For many rows, the Hessian comes from bins of the score, which is accurate enough
+    # for standard errors.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
     # If all probabilities are 0 or 1, the Hessian is zero and needs the added diagonal.
     inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
@@ -464,7 +466,8 @@ def calibration_in_the_large(
     r"""Return the mean prediction of a class divided by its frequency.
 
     Check this metric first if the model was trained with weights. If a class has 1 % of
-    the rows, balanced weights that were not inverted give a ratio of about forty.
+    the rows, balanced training weights whose effect was not undone give a ratio of
+    about forty.
 
     .. math:: \frac{\sum_i w_i p_i}{\sum_i w_i y_i}
 
@@ -488,7 +491,8 @@ def calibration_in_the_large(
     Returns
     -------
     ratio : float or ndarray of shape (n_classes,)
-        1 is perfect; infinite for a class without rows.
+        Mean prediction divided by the frequency: 1 is perfect; infinite for a class
+        without rows.
 
     See Also
     --------

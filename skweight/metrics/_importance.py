@@ -36,7 +36,8 @@ def importance_weighted_scorer(scorer, weighting=None):
     Returns
     -------
     scorer : ImportanceWeightedScorer
-        ``scorer(estimator, X, y, sample_weight=None)``; higher is better.
+        A scorer to call as ``scorer(estimator, X, y, sample_weight=None)``; higher is
+        better.
 
     Raises
     ------
@@ -166,7 +167,7 @@ class ImportanceWeightedScorer(RoutedScorer):
 
 
 def _population_factors(weighting):
-    """Return the fitted factors of a strategy that are population weights."""
+    """Return the factors of a product of weightings that are population weights."""
     factors = fitted_factors_of(weighting)
     population_factors = [factor for factor in factors if factor.role == "population"]
     if not population_factors:

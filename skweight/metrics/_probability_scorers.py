@@ -23,7 +23,7 @@ from skweight.metrics._routed_scorer import RoutedScorer
 
 
 def _distance_in_the_large(y_true, y_proba, **options):
-    """Return the absolute logarithm of the calibration in the large."""
+    """Return the absolute logarithm of mean prediction divided by frequency."""
     return np.abs(np.log(calibration_in_the_large(y_true, y_proba, **options)))
 
 
@@ -47,17 +47,18 @@ def make_calibration_scorer(metric="calibration_error", **options):
     metric : str or callable, default="calibration_error"
         ``"calibration_error"``, ``"smooth_calibration_error"``,
         ``"integrated_calibration_index"``, ``"calibration_in_the_large"`` (the absolute
-        logarithm of the ratio), or a callable ``metric(y_true, y_proba, *, labels,
-        sample_weight, **options)`` where lower is better.
+        logarithm of mean prediction divided by frequency), or a callable
+        ``metric(y_true, y_proba, *, labels, sample_weight, **options)`` where lower is
+        better.
     **options : dict
-        Passed to the metric. With ``squared=True`` the mean of the debiased calibration
-        error over folds is unbiased.
+        Keyword arguments that are passed to the metric. With ``squared=True`` the mean
+        of the debiased calibration error over folds is unbiased.
 
     Returns
     -------
     scorer : CalibrationScorer
-        ``scorer(estimator, X, y, sample_weight=None)``: minus the metric, so that
-        higher is better. ``sample_weight`` holds population weights, never class
+        ``scorer(estimator, X, y, sample_weight=None)`` returns minus the metric, so
+        that higher is better. ``sample_weight`` holds population weights, never class
         weights.
 
     See Also
@@ -92,7 +93,7 @@ class CalibrationScorer(RoutedScorer):
     metric : str or callable, default="calibration_error"
         Metric whose negative value is returned.
     **options : dict
-        Passed to the metric.
+        Keyword arguments that are passed to the metric.
 
     Examples
     --------
@@ -214,11 +215,11 @@ class WorstGroupScorer(RoutedScorer):
         Parameters
         ----------
         estimator : classifier
-            Fitted.
+            A fitted classifier.
         X : array-like of shape (n_samples, n_features)
             Rows that the estimator was not fitted on.
         y_true : array-like of shape (n_samples,)
-            Their labels.
+            True labels of the rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights, passed to the scorer.
         **metadata : dict

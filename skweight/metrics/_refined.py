@@ -33,17 +33,18 @@ class RefinedLogLoss:
 
     Use it as the validation metric for early stopping of a boosted or deep model that
     is trained with class weights, resampling or a focal loss and will be calibrated.
-    The plain log loss of such a model has two parts: the quality of the ranking, and
-    the miscalibration by the class weights. A calibrator will correct the second part
-    later. During training, the second part hides the first. This metric removes the
-    second part with a sigmoid that is fitted at every round [1]_:
+    The plain log loss of such a model has two parts: the loss by a poor ranking, and
+    the miscalibration by the class weights. A calibrator will correct the
+    miscalibration later. During training, the miscalibration hides the quality of the
+    ranking. This metric removes the miscalibration with a sigmoid that is fitted at
+    every round [1]_:
 
     .. math:: \min_{a > 0,\, b} \frac{1}{W} \sum_i w_i\,
        \ell\bigl(y_i, \sigma(a\, s_i + b)\bigr).
 
     With more than two classes, the softmax of :math:`a z_i + b` replaces the sigmoid,
-    with one slope a for all classes and a bias for each class. These are the fewest
-    parameters that undo class weights. Weights are the population weights of the
+    with one slope a for all classes and a bias for each class. No map with fewer
+    parameters can undo class weights. The weights are the population weights of the
     validation rows, without class weights. Use a patience of about 100 rounds at a
     learning rate of 0.1, because the curve is flatter than the curve of the plain log
     loss.
@@ -69,8 +70,8 @@ class RefinedLogLoss:
 
     See Also
     --------
-    skweight.calibration.SigmoidCalibrator : The sigmoid.
-    log_loss_decomposition : Refinement and calibration of a model.
+    skweight.calibration.SigmoidCalibrator : The sigmoid that this metric fits.
+    log_loss_decomposition : Divides the log loss into refinement and calibration.
 
     Notes
     -----
@@ -120,8 +121,9 @@ class RefinedLogLoss:
         return {"raw": self.raw}
 
     def __deepcopy__(self, memo):
-        # Like a function, the object is not copied. CatBoost copies its parameters, and
-        # scikit-learn's clone fails if a parameter is not the same object afterwards.
+        # Like a function, an object of this class is not copied. CatBoost copies its
+        # parameters, and scikit-learn's clone fails if a parameter is not the same
+        # object afterwards.
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -181,7 +183,7 @@ class RefinedLogLoss:
         loss : float
             Mean log loss after the sigmoid.
         is_higher_better : bool
-            False.
+            Always False.
         """
         return self.__name__, self(y_true, y_pred, weight), False
 
@@ -301,7 +303,7 @@ def _codes(y_true, n_classes):
 
 
 def _refit_binary(scores, codes, weight, count, start):
-    """Return the loss after the best sigmoid, and its slope and intercept."""
+    """Return the loss after the best sigmoid, and the slope and intercept."""
     codes = codes.astype(np.uint8)
     levels = binary_levels(count, 1.0)
     standard = standardise(scores, weight)
@@ -328,7 +330,7 @@ def _refit_binary(scores, codes, weight, count, start):
 
 
 def _refit_multiclass(scores, codes, weight, count, start):
-    """Return the loss after the best shared slope and biases, and these parameters."""
+    """Return the loss after the best softmax map, and the slope and biases."""
     k = scores.shape[1]
     scores = centre_rows(scores)
     targets = smoothed_targets(count, 1.0)

@@ -11,7 +11,7 @@ class RoutedScorer:
     def _metadata_names(self):
         """Return the names of the arrays, besides `sample_weight`, that are requested.
 
-        A scorer requests an array by naming it in its parameters.
+        A scorer requests an array if a parameter of the scorer names the array.
         """
         return []
 
@@ -21,7 +21,8 @@ class RoutedScorer:
         Parameters
         ----------
         sample_weight : bool, None or str
-            As in scikit-learn. Other arrays that the scorer uses are always requested.
+            The request for `sample_weight`, as in scikit-learn. Other arrays that the
+            scorer uses are always requested.
 
         Returns
         -------

@@ -9,9 +9,10 @@ from skweight.metrics._routed_scorer import RoutedScorer
 def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
     """Return a scorer that selects models by the cost of their decisions.
 
-    Pass it as ``scoring=`` to a search or a cross-validation. Costs in columns are read
-    from the X of the scorer and need no routing. Costs in metadata are also passed to
-    `predict` of the model. Scorers of scikit-learn do not pass metadata to `predict`.
+    Pass the scorer as ``scoring=`` to a search or a cross-validation. Costs in columns
+    are read from the X of the scorer and need no routing. Costs in metadata are also
+    passed to `predict` of the model. Scorers of scikit-learn do not pass metadata to
+    `predict`.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ def make_cost_scorer(cost, *, kind="cost", baseline="best_constant"):
     Returns
     -------
     scorer : CostScorer
-        ``scorer(estimator, X, y, sample_weight=None, **metadata)``; higher is better.
+        A scorer to call as ``scorer(estimator, X, y, sample_weight=None, **metadata)``;
+        higher is better.
 
     Examples
     --------

@@ -1,10 +1,10 @@
 r"""Exact weighted logistic regression on a few features of one score.
 
-The map of every two-class calibrator with a formula is
-:math:`\sigma(\theta \cdot \phi(s))` for some features :math:`\phi` of the score: the
-score itself, the score and its square, or two logarithms. The calibrators differ in the
-features (a basis below), in the targets, and in the ridge. This file contains the fit
-that all of them use.
+The map of every two-class calibrator with a formula is :math:`\sigma(\theta \cdot
+\phi(s))` for some features :math:`\phi` of the score: the score itself, the score and
+its square, or two logarithms. The calibrators differ in the features (computed by a
+basis), in the targets, and in the ridge. This file contains the fit that all of these
+calibrators use.
 
 Many rows are first summed in cells (bins) of the score. Newton's method runs on the
 cells. Then one step uses the gradient of all rows and the Hessian of the cells. The
@@ -28,15 +28,15 @@ from skweight.calibration._engine.numerics import (
     soften_tails,
 )
 
-# With more rows than _MANY_ROWS, a first fit on cells saves time. _N_CELLS is the
-# number of cells. The cells extend at most _REACH standard deviations to either side of
-# the mean.
+# With more rows than _MANY_ROWS, a first fit on cells (bins of the score) saves time.
+# _N_CELLS is the number of cells. The cells extend at most _REACH standard deviations
+# to either side of the mean.
 _MANY_ROWS = 1 << 14
 _N_CELLS = 1 << 11
 _REACH = 12.0
 
-# The fit on cells is accurate to about 1e-5. If the last step is longer than this
-# limit, Newton's method runs on all rows instead.
+# The fit on bins of the score is accurate to about 1e-5. If the last step is longer
+# than _AFTER_CELLS, Newton's method runs on all rows instead.
 _AFTER_CELLS = 1e-4
 
 
@@ -72,8 +72,8 @@ def standardise(scores, weight):
         deviation = scores[part] - centre
         square += (deviation if even else weight[part] * deviation) @ deviation
     scale = np.sqrt(square / total)
-    # Rounding alone can give equal scores a tiny standard deviation. It is then
-    # replaced by 1.
+    # Rounding alone can give equal scores a tiny standard deviation. Such a standard
+    # deviation is replaced by 1.
     return Standard(centre, scale if scale > 1e-13 * peak else 1.0, peak)
 
 
@@ -102,7 +102,8 @@ class LogisticObjective:
     levels : ndarray of shape (2,)
         Target probability of the rows with code 0, and of the rows with code 1.
     standard : Standard
-        Mean and standard deviation of the scores, for the range of the cells.
+        Mean and standard deviation of the scores, for the range of the cells (bins of
+        the score).
     """
 
     def __init__(self, basis, scores, codes, weight, levels, standard):
@@ -192,8 +193,8 @@ class LogisticObjective:
     def spread(self, theta):
         """Return the mean outer product of row gradients, for standard errors.
 
-        The weights of this objective should be squared weights. Many rows are summed in
-        cells.
+        The weights of this objective should be squared weights. Many rows are first
+        summed in bins of the score.
         """
         spread = np.zeros((theta.shape[0], theta.shape[0]))
         for features, targets, weight in self.summary._blocks():
@@ -204,16 +205,16 @@ class LogisticObjective:
 
     @property
     def summary(self):
-        """Return the objective on cells for many rows, else this objective."""
+        """Return the objective on bins of the score for many rows, else itself."""
         return self if self.scores.shape[0] <= _MANY_ROWS else self.cells
 
     @cached_property
     def cells(self):
         """The objective on cells of equal score width.
 
-        Each cell has one row per code, in the middle of the cell. This is accurate
-        enough for a start. Scores outside the range of the cells are added to the
-        outermost cells.
+        Each cell (bin of the score) has one row per code, in the middle of the cell.
+        This approximation is accurate enough to start Newton's method. Scores outside
+        the range of the cells are added to the outermost cells.
         """
         mass = np.zeros(2 * _N_CELLS + 2)
         centre, reach = self.standard.centre, _REACH * self.standard.scale
@@ -221,7 +222,8 @@ class LogisticObjective:
         low, high = max(lowest, centre - reach), min(highest, centre + reach)
         reaches_all = (low, high) == (lowest, highest)
         width = (high - low) / _N_CELLS
-        # If all scores are equal in floating point, there is one cell.
+        # If all scores are equal in floating point, there is one cell (bin of the
+        # score).
         per_score = 1 / width if width > 1e-290 else 0.0
         for start in range(0, self.scores.shape[0], BLOCK):
             part = slice(start, start + BLOCK)
@@ -233,7 +235,8 @@ class LogisticObjective:
             cell *= 2
             cell += self.codes[part]
             weight = None if self.even else self.weight[part]
-            # The highest score is on the far edge of the last cell.
+            # The highest score is on the upper edge of the last cell (bin of the
+            # score).
             mass += np.bincount(cell, weight, 2 * _N_CELLS + 2)
         used = np.flatnonzero(mass)
         scores = low + (used // 2 + 0.5) * width
@@ -242,7 +245,7 @@ class LogisticObjective:
         )
 
     def constant(self, n_features=1):
-        """Return the parameters of the best constant map, as a start."""
+        """Return the parameters of the best constant map, to start Newton's method."""
         if self.summary is not self:
             return self.summary.constant(n_features)
         if self.even:
@@ -298,7 +301,7 @@ def fit_best_edge(objective, edges, *, near=None, shape=None):
     An edge is a matrix of orthogonal columns. It maps free parameters to all
     parameters. The first free parameter of the result must be positive. A convex
     objective over a cone with two edges has its minimum inside the cone or on an edge.
-    In the second case, the edge separates the cone from the unrestricted minimum. The
+    In the second case, that edge separates the cone from the unrestricted minimum. The
     fit starts at the projection of the parameters ``near``. If ``near`` is None, the
     fit starts at the best constant map.
     """

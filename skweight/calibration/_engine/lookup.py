@@ -1,16 +1,16 @@
 """Search and interpolation for many scores, ten times faster than with NumPy.
 
 In a binary search the processor mispredicts every other branch, which would take most
-of the time of a prediction. Here the range of the knots is divided into cells of equal
-width. The cell of a score gives the number of knots before that cell. Most cells hold
-at most one knot, so one comparison is enough. For the remaining scores
-``numpy.searchsorted`` is called.
+of the time of a prediction. Here the range of the knots is divided into cells
+(intervals) of equal width. The cell of a score gives the number of knots before that
+cell. Most cells hold at most one knot, so one comparison is enough. For the remaining
+scores ``numpy.searchsorted`` is called.
 """
 
 import numpy as np
 
 # For fewer than _FEW_SCORES scores, NumPy is faster. There are at least _FEWEST_CELLS
-# cells, and at least _CELLS_PER_KNOT cells per knot.
+# cells (intervals of equal width), and at least _CELLS_PER_KNOT cells per knot.
 _FEW_SCORES = 1 << 11
 _FEWEST_CELLS = 1 << 11
 _CELLS_PER_KNOT = 2
@@ -22,9 +22,9 @@ def positions(knots, scores, side="right"):
     Parameters
     ----------
     knots : ndarray of shape (n_knots,)
-        Sorted, finite.
+        The knots of the table: sorted and finite.
     scores : ndarray of shape (n,)
-        Finite.
+        The scores to look up: all finite.
     side : {"left", "right"}
         Whether only knots below a score are counted, or also the knots equal to it.
 
@@ -67,12 +67,13 @@ def interpolate(scores, knots, values):
 
 
 def _cells_of(knots):
-    """Return a function from scores to cells, and two arrays over the cells.
+    """Return a function from scores to cells (intervals), and two arrays over cells.
 
     The first array holds the number of knots before each cell. The second array says
-    whether the cell has several knots (None if no cell has several). The result is None
-    if the range of the knots is zero or too large. The function is monotone in floating
-    point: knots in earlier cells are smaller than the score.
+    whether the cell has several knots. The second array is None if no cell has several
+    knots. The result is None if the range of the knots is zero or too large. The
+    function is monotone in floating point: knots in earlier cells are smaller than the
+    score.
     """
     low, high = knots[0], knots[-1]
     n_cells = max(_FEWEST_CELLS, _CELLS_PER_KNOT * knots.shape[0])
@@ -87,7 +88,7 @@ def _cells_of(knots):
         offset *= per_score
         return offset.astype(np.intp)
 
-    # The last knot may be in a cell of its own.
+    # The last knot may be in a cell (interval) of its own.
     knots_per_cell = np.bincount(cell_of(knots), minlength=n_cells + 2)
     is_crowded = knots_per_cell > 1
     return (

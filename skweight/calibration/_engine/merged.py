@@ -7,7 +7,7 @@ from scipy.optimize import isotonic_regression
 
 
 class Merged(NamedTuple):
-    """Distinct scores in rising order, each with its total and its positive weight."""
+    """Distinct scores in rising order, each with the total and the positive weight."""
 
     scores: np.ndarray
     mass: np.ndarray
@@ -40,7 +40,7 @@ def tie_width(ordered):
     """
     sizes = np.abs(ordered[np.arange(1, 100) * (ordered.shape[0] - 1) // 100])
     sizes.sort()
-    # The third quartile; np.quantile would take longer than a small fit.
+    # This is the third quartile; np.quantile would take longer than a small fit.
     return 1e-12 * (sizes[73] / 2 + sizes[74] / 2) + 1e-290
 
 

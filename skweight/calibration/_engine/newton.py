@@ -99,8 +99,8 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
         while True:
             candidate = theta + length * step
             candidate_value = objective.value(candidate)
-            # Allow for rounding errors of the value. Otherwise the last steps would
-            # fail.
+            # Allow for rounding errors of the value. Otherwise the last steps, which
+            # hardly change the value, would fail this check.
             allowed = 1e-4 * length * decrease + 1e-14 * (1 + abs(value))
             if candidate_value <= value + allowed:
                 break
@@ -130,6 +130,6 @@ def newton_step(gradient, hessian):
 
 
 def _moves(objective, step):
-    """Return the bound R of the objective, or infinity if it has no ``moves``."""
+    """Return the bound R on the third derivative; infinite if there is no ``moves``."""
     moves = getattr(objective, "moves", None)
     return np.inf if moves is None else moves(step)

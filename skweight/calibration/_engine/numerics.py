@@ -70,7 +70,7 @@ class Tails(NamedTuple):
 
     @classmethod
     def of(cls, class_count, row_mass):
-        """Return the bounds, from the count and the row weight of each class.
+        """Return the bounds, from the number of rows and the row weight of each class.
 
         Firmness is :math:`g = 4 n / (n + 100)` for n rows: small for few rows.
         """
@@ -119,7 +119,7 @@ def softmax_proba(logit):
 def by_class(scores):
     """Return an (n, k) array as (k, n), each class contiguous.
 
-    Sums and maxima over a few classes are several times faster in this order.
+    Sums and maxima over a few classes are several times faster in the shape (k, n).
     """
     return np.ascontiguousarray(scores.T)
 

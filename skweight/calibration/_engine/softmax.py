@@ -35,11 +35,12 @@ class SoftmaxObjective:
     """
 
     def __init__(self, z, codes, weight, own_target, other_target):
-        # Classes first: a sum over classes adds long rows, which is several times
-        # faster.
+        # The classes are the first axis: a sum over classes then adds long rows, which
+        # is several times faster.
         self.z = np.ascontiguousarray(z.T)
         self.weight = weight / weight.sum()
-        # The target is `other_target`, plus the difference for the class of the row.
+        # The target of a class is `other_target`, plus the difference to `own_target`
+        # for the class of the row.
         common = self.weight * other_target[codes]
         extra = self.weight * (own_target - other_target)[codes]
         n_classes, n_rows = self.z.shape
@@ -49,7 +50,7 @@ class SoftmaxObjective:
         self.linear = np.concatenate([pull, self.target])
 
     def _blocks(self, theta):
-        """Yield scores, weights, exponentials, their sums and the shift of a block."""
+        """Yield scores, weights, exponentials, their sums and the subtracted maxima."""
         k, n = self.z.shape
         a, b = theta[:k, np.newaxis], theta[k:, np.newaxis]
         size = max(1, _BLOCK // k)

@@ -6,8 +6,8 @@ from skweight.calibration._engine.lookup import interpolate
 from skweight.calibration._engine.numerics import binary_proba
 
 # A table starts with N_KNOTS knots and gets at most MOST_KNOTS. TOLERANCE is the
-# largest error of the log odds. The table extends beyond the scores by REACH times
-# their range.
+# largest error of the log odds. The table extends beyond the scores by REACH times the
+# range of the scores.
 N_KNOTS = 65
 MOST_KNOTS = 1 << 11
 TOLERANCE = 1e-3
@@ -68,7 +68,7 @@ class CurveTable:
 
     @classmethod
     def restored(cls, kinks, is_knot, others, predict):
-        """Return the table that was stored as flags of the kinks and other knots."""
+        """Return the table from kinks, flags of kinks that are knots, and the rest."""
         kinks = np.unique(kinks)
         is_knot = np.unpackbits(is_knot, count=kinks.size).astype(bool)
         knots = np.sort(np.concatenate([kinks[is_knot], others]))
