@@ -1,7 +1,8 @@
-"""Ratios of two densities, p_target / p_source, from a sample of each.
+"""Ratios of two densities, p_target / p_source, from a sample of each population.
 
-These estimators can be used alone: call ``fit(X_source, X_target)``, then ``ratio(X)``
-for any rows. The weighting strategies for covariate shift use these estimators.
+Density-ratio estimators can be used alone: call ``fit(X_source, X_target)``, then
+``ratio(X)`` for any rows. The weighting strategies for covariate shift use these
+estimators.
 """
 
 from typing import TYPE_CHECKING

@@ -42,21 +42,21 @@ SCORES = ("log_loss", "ukl", "lsif")
 
 
 class RatioReport(NamedTuple):
-    """Diagnostics of a fitted ratio for the source and the target.
+    """Diagnostics of a density ratio that was fitted to source and target rows.
 
     Parameters
     ----------
     mean_ratio : float
-        Mean of the ratio over the source, before any normalising. It estimates the
-        share of the target that lies where the source has rows.
+        Mean of the ratio over the source rows, before any normalising. The mean
+        estimates the share of the target that lies where the source has rows.
     missing_target_mass : float
         One minus ``mean_ratio``: the share of the target that no source row can
-        represent. NaN if the method fixes the mean by construction.
+        represent. NaN if the estimator makes the mean one by construction.
     effective_sample_size : float
         Effective number of source rows (Kish) after weighting with the ratio.
     effective_share : float
         ``effective_sample_size`` divided by the effective number of source rows before
-        this weighting.
+        weighting with the ratio.
     largest_share : float
         Share of the largest single row in the sum of all weights.
     khat : float
@@ -87,9 +87,9 @@ class RatioReport(NamedTuple):
 class BaseDensityRatio(Documented, BaseEstimator):
     """Base class of estimators of the ratio p_target / p_source.
 
-    A subclass implements ``_fit(source, target, rng)`` and ``_ratio(X)``. Both get data
-    that have been checked. ``_fit`` may return out-of-fold ratios of the source rows.
-    See the source of :class:`ULSIF`.
+    A subclass implements ``_fit(source, target, rng)`` and ``_ratio(X)``. Both methods
+    get data that have been checked. ``_fit`` may return out-of-fold ratios of the
+    source rows. See the code of :class:`ULSIF`.
 
     Examples
     --------
@@ -103,11 +103,12 @@ class BaseDensityRatio(Documented, BaseEstimator):
     _numeric = True
     # Libraries that must use one thread during a fit.
     _one_thread = ("blas",)
-    # Whether the mean of the ratio is one by construction. It then does not show
-    # whether the source covers the target.
+    # Whether the mean of the ratio is one by construction. If so, the mean does not
+    # show whether the source covers the target.
     _mean_is_fixed = False
-    # A function of source, target and rng. It fits on other rows with the parameters
-    # that the earlier fit has chosen. None if such a fit is not faster.
+    # A function of source, target and rng. The function fits on other rows with the
+    # parameters that the earlier fit has chosen. None if a fit without a choice of
+    # parameters is not faster.
     _refit = None
 
     def fit(
@@ -117,7 +118,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         sample_weight_source=None,
         sample_weight_target=None,
     ):
-        """Learn the ratio of two densities from a sample of each.
+        """Learn the ratio of two densities from a sample of each population.
 
         Parameters
         ----------
@@ -181,7 +182,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         self._report(counted, source, source)
         if source.n == n_rows(X_source):
             return counted
-        # Rows of weight zero were not used in the fit, but also get a ratio.
+        # Rows of weight zero were not used in the fit, but such rows also get a ratio.
         ratio = self.ratio(X_source)
         weight = np.asarray(sample_weight_source, dtype=np.float64)
         ratio[rows_that_count(weight)[0]] = counted
@@ -249,7 +250,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
         )
 
     def _refitted(self, source, target):
-        """Return a copy, fitted on other rows with the parameters chosen here."""
+        """Return a copy, fitted on other rows with the parameters of this fit."""
         other = copy(self)
         owner = type(self).__name__
         samples = [
@@ -358,7 +359,7 @@ class BaseDensityRatio(Documented, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances on which the shared tests run, for classes ``labels``."""
         return [] if cls is BaseDensityRatio else [cls()]
 
 
@@ -397,7 +398,7 @@ def score_ratios(at_source, at_target, weight_source, weight_target, scoring):
 
 
 def in_chunks(X, function):
-    """Return function applied to chunks of rows, as one float64 vector."""
+    """Return the values of a function on chunks of rows, as one float64 vector."""
     result = np.empty(n_rows(X))
     with one_thread("blas"):
         for rows in chunks(X):
@@ -420,5 +421,6 @@ def one_thread(*libraries):
 
 @cache
 def _controller():
-    # The search for loaded libraries takes longer than some fits, so it runs once.
+    # The search for loaded libraries takes longer than some fits, so the search runs
+    # once.
     return ThreadpoolController()

@@ -74,7 +74,7 @@ class ClassifierRatio(BaseDensityRatio):
     calibrator_ : calibrator or None
         The calibrator, fitted on out-of-fold scores.
     report_ : RatioReport
-        Diagnostics of the out-of-fold ratio.
+        Diagnostics of the out-of-fold ratio of the source rows.
     n_features_in_ : int
         Number of features.
 
@@ -285,7 +285,8 @@ def default_classifier(X, random_state):
     if read is not X:
         trees = default_classifier(read, random_state)
         return make_pipeline(FunctionTransformer(times_as_numbers), trees)
-    # Imported here, because the import takes long and few users need it.
+    # The module is imported here, because the import takes long and few users need the
+    # module.
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier
 

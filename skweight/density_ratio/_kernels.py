@@ -31,8 +31,8 @@ _CHUNK_VALUES = 1 << 21
 # Widths of the default grid, as powers of two times the median distance.
 _WIDTH_EXPONENTS = np.arange(-3, 8) / 2
 
-# float32 is accurate enough only if no term of an exponent is larger than the first
-# value and no squared norm is larger than the second value.
+# float32 is accurate enough only if no term of an exponent is larger than _LARGEST_TERM
+# and no squared norm is larger than _LARGEST_NORM.
 _LARGEST_TERM = 1e2
 _LARGEST_NORM = 1e30
 
@@ -102,7 +102,8 @@ def scale_columns(source, target, *, standardize):
     mean_source, var_source = moments(source)
     mean_target, var_target = moments(target)
     # The variance between the two samples is not included, because it would shrink the
-    # data in the direction of the shift. It is used only if there is no other variance.
+    # data in the direction of the shift. The variance between the samples is used only
+    # if there is no other variance.
     variance = (var_source + var_target) / 2
     between = (mean_source - mean_target) ** 2 / 4
     variance = np.where(variance > 1e-12 * between, variance, between)
@@ -147,8 +148,8 @@ def choose_centers(sample, n_centers, rng):
     X = sample.X
     n = X.shape[0]
     if sample.share is None and n > _MANY_ROWS:
-        # A few additional draws replace repeated rows; this avoids a random number for
-        # every row.
+        # A few additional draws replace repeated rows, so that not every row needs a
+        # random number.
         rows = sample_without_replacement(n, 4 * n_centers, random_state=rng)
     else:
         # Each row gets an exponential waiting time with its share as the rate. The rows
@@ -172,7 +173,7 @@ class GaussianKernels:
     mean, scale : ndarray of shape (n_features,)
         Shift and divisor of every column.
     dtype : dtype, default=np.float64
-        Type of the kernels.
+        Type of the kernel values.
     """
 
     def __init__(self, centers, mean, scale, dtype=np.float64):
@@ -346,15 +347,16 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
     Parameters
     ----------
     sigmas : None, float or array-like
-        The parameter of the user. None means a grid around the median distance between
-        rows and centres; source and target each have a weight of one half in the
-        median.
+        The parameter ``sigmas`` of the user. None means a grid around the median
+        distance between rows and centres; source and target each have a weight of one
+        half in the median.
     distances : list of ndarray of shape (n_rows, n_centers)
         Squared distances of the rows of source and target.
     shares : list of ndarray of shape (n_rows,)
         Share of each row in its sample.
     exponents : ndarray
-        Widths of the grid, as powers of two times the median distance.
+        Exponents of the grid: the widths are these powers of two times the median
+        distance.
     """
     if sigmas is not None:
         return check_grid(sigmas, None, name="sigmas")
@@ -370,10 +372,11 @@ def width_grid(sigmas, distances, shares, exponents=_WIDTH_EXPONENTS):
 
 
 def _weighted_median(values, weights):
-    """Return the weighted median of positive values: the lower one of two."""
+    """Return the lower weighted median of the positive values."""
     order = np.argsort(values)
-    # The distance of a centre to itself is left out. It is zero up to a rounding error,
-    # which is judged by the 90 % quantile, because outliers do not affect a quantile.
+    # The distance of a centre to itself is left out. That distance is zero up to a
+    # rounding error. The size of a rounding error is judged by the 90 % quantile of the
+    # values, because outliers do not affect a quantile.
     typical = values[order[round(0.9 * (order.size - 1))]] or values.max()
     order = order[values[order] > 1e-12 * typical]
     if order.size == 0:

@@ -33,10 +33,10 @@ class KLIEP(RelativeDensityRatio):
         \quad \text{with} \quad \overline{\theta^\top \varphi} = 1
         \text{ in the denominator.}
 
-    After scaling of the kernels, this is the likelihood of mixture proportions. The
-    problem is convex, and sequential quadratic programming solves it in about ten
-    steps. KLIEP is good for few dimensions and strong shifts. Above about five
-    dimensions the non-negative sum is not flexible enough.
+    After scaling of the kernels, the objective is the likelihood of mixture
+    proportions. The problem is convex, and sequential quadratic programming solves it
+    in about ten steps. KLIEP is good for few dimensions and strong shifts. Above about
+    five dimensions the non-negative sum is not flexible enough.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ class KLIEP(RelativeDensityRatio):
     cv : int, default=None
         Number of folds of the likelihood cross-validation that chooses the width. None
         scores each width by a first-order approximation of leaving out single rows of
-        both samples. This takes one fit instead of ``cv`` fits.
+        both samples. The approximation takes one fit instead of ``cv`` fits.
     standardize : bool, default=True
         Whether every column is divided by its standard deviation. Source and target
         have a weight of one half each in this deviation.
     tol : float, default=1e-08
         Largest violation of the optimality conditions of the final fit, in nats.
     max_selection_rows : int, default=2000
-        Rows of each sample for the choice of the width; at least 10.
+        Largest number of rows of each sample for the choice of the width; at least 10.
     max_fit_rows : int, default=10000
         Largest number of target rows in the final fit. If there are more target rows, a
         random sample is used. None uses all rows; the memory then grows with the number
@@ -76,18 +76,19 @@ class KLIEP(RelativeDensityRatio):
     Attributes
     ----------
     sigma_ : float
-        Chosen width.
+        Chosen width of the kernels.
     coef_ : ndarray of shape (n_centers + 1,)
         Coefficients :math:`\theta`; the first belongs to the constant.
     cv_results_ : dict of ndarray
-        ``"param_sigma"``, ``"mean_test_score"``, ``"rank_test_score"``.
+        Candidates and scores: ``"param_sigma"``, ``"mean_test_score"``,
+        ``"rank_test_score"``.
     optimality_gap_ : float
         Upper bound of the difference between the mean log likelihood and its maximum.
     n_iter_ : int
-        Steps of the final fit.
+        Number of steps of the final fit.
     report_ : RatioReport
         Diagnostics of the ratio for source and target. With ``alpha=0`` the mean ratio
-        is one by construction, and the missing mass is NaN.
+        is one by construction, and ``missing_target_mass`` is NaN.
     n_features_in_ : int
         Number of features.
 
@@ -106,7 +107,7 @@ class KLIEP(RelativeDensityRatio):
 
     See Also
     --------
-    ULSIF : Has a closed form; more accurate in more than a few dimensions.
+    ULSIF : Least squares in closed form; more accurate above a few dimensions.
 
     Notes
     -----

@@ -35,9 +35,9 @@ class KMM(BaseDensityRatio):
     Parameters
     ----------
     ridge : float, default=0.01
-        The :math:`\lambda` above, in (0, inf). A larger ridge makes the weights more
-        equal. On eleven problems, the default was better than 0.1 and better than
-        :math:`1/\sqrt{n}`.
+        The :math:`\lambda` of the formula, in (0, inf). A larger ridge makes the
+        weights more equal. On eleven problems, the default was better than 0.1 and
+        better than :math:`1/\sqrt{n}`.
     bound : float, default=50.0
         Largest weight B, at least 1.
     sigma : float, default=None
@@ -57,7 +57,8 @@ class KMM(BaseDensityRatio):
     Attributes
     ----------
     weights_ : ndarray of shape (n_source,)
-        The solution for the source rows with positive weight.
+        The weights w that solve the problem, for the source rows with positive
+        ``sample_weight_source``.
     sigma_ : float
         Width of the kernels.
     n_iter_ : int
@@ -74,7 +75,7 @@ class KMM(BaseDensityRatio):
 
     See Also
     --------
-    ULSIF : Has a closed form and is linear in the number of rows.
+    ULSIF : Has a closed form; the time is linear in the number of rows.
 
     Notes
     -----
@@ -174,7 +175,7 @@ class KMM(BaseDensityRatio):
 def _box_minimum(K, c, ridge, upper, *, tol=1e-12):
     """Return the minimum of u' (K + ridge I) u / 2 - c' u over 0 <= u <= upper.
 
-    The method is accelerated projected gradients; it restarts whenever a step has a
+    Accelerated projected gradients are used, with a restart whenever a step has a
     positive product with the gradient. The ridge makes convergence linear.
     """
     # The largest eigenvalue is at most the trace, which is one. A few power steps give

@@ -59,7 +59,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         Whether every column is divided by its standard deviation. Source and target
         have a weight of one half each in this deviation.
     max_selection_rows : int, default=2000
-        Rows of each sample for the choice of width and ridge; at least 10.
+        Largest number of rows of each sample for the choice of width and ridge; at
+        least 10.
     max_fit_rows : int, default=10000
         Largest number of rows of each sample in the final fit. If there are more rows,
         a random sample is used. None uses all rows; the memory then grows with the
@@ -70,14 +71,15 @@ class KernelLogisticRatio(BaseDensityRatio):
     Attributes
     ----------
     sigma_ : float
-        Chosen width; NaN without kernels.
+        Chosen width of the kernels; NaN without kernels.
     lambda_ : float
-        Chosen ridge.
+        Chosen ridge penalty.
     coef_ : ndarray of shape (1 + n_features + n_centers,)
-        Constant, linear part, kernels.
+        Coefficients of the constant, of the linear part and of the kernels.
     cv_results_ : dict of ndarray
-        ``"param_sigma"``, ``"param_lambda"``, ``"mean_test_score"`` (leave-one-out log
-        likelihood to first order), ``"rank_test_score"``.
+        Candidates and scores: ``"param_sigma"``, ``"param_lambda"``,
+        ``"mean_test_score"`` (leave-one-out log likelihood to first order),
+        ``"rank_test_score"``.
     report_ : RatioReport
         Diagnostics of the ratio for source and target.
     n_features_in_ : int
@@ -102,9 +104,9 @@ class KernelLogisticRatio(BaseDensityRatio):
 
     Notes
     -----
-    The choice takes :math:`O(n (d + b)^2)` time for each ridge and width. A sparse
-    table becomes dense one chunk at a time, so the number of columns should be
-    moderate.
+    The choice of width and ridge takes :math:`O(n (d + b)^2)` time for each ridge and
+    width. A sparse table becomes dense one chunk at a time, so the number of columns
+    should be moderate.
 
     References
     ----------
@@ -154,7 +156,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         s = np.repeat([0.0, 1.0], [one.n for one in samples])
         v = np.concatenate([one.shares() / 2 for one in samples])
         self._kernels = self._draw_kernels(source, target, mean, scale, rng)
-        # These kernels are used only to choose parameters; float32 takes half the time.
+        # The kernels are used here only to choose parameters; float32 takes half the
+        # time.
         linear = np.concatenate([self._linear(one.X) for one in samples])
         linear = linear.astype(np.float32)
         distances = [all_distances(self._kernels, one.X) for one in samples]
@@ -239,7 +242,7 @@ def ridge_path(F, s, v, lambdas):
     Parameters
     ----------
     F : ndarray of shape (n_rows, n_features)
-        Features; the first is constant; float32 or float64.
+        Features in float32 or float64; the first column is constant.
     s : ndarray of shape (n_rows,)
         1 for rows of the target, 0 for the source.
     v : ndarray of shape (n_rows,)
@@ -252,7 +255,7 @@ def ridge_path(F, s, v, lambdas):
     scores : ndarray of shape (n_lambdas,)
         First-order leave-one-out mean log likelihood; greater is better.
     coefs : ndarray of shape (n_lambdas, n_features)
-        Coefficients.
+        Coefficients of the features for every ridge.
     """
     scores = np.empty(lambdas.size)
     coefs = np.empty((lambdas.size, F.shape[1]))
@@ -275,7 +278,8 @@ def ridge_path(F, s, v, lambdas):
 def _newton(F, s, v, ridge, coef, *, tol=1e-9, max_iter=50):
     """Return the coefficients of a ridge logistic regression, scores, and Hessian.
 
-    Products with the features have their dtype; everything else is float64.
+    Products with the features have the dtype of the features; everything else is
+    float64.
     """
     penalty = np.full(F.shape[1], ridge)
     penalty[0] = 1e-12

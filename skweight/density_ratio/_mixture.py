@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Relative ridge on the Hessian, because two nearly equal centres make it singular. The
-# ridge changes the steps, but not the minimum.
+# Relative ridge on the Hessian, because two nearly equal centres make the Hessian
+# singular. The ridge changes the steps, but not the minimum.
 _RIDGE = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-10}
 
 # Largest number of zero proportions that may become positive in one step.
@@ -56,7 +56,8 @@ def fit_mixture(A, share, *, start=None, tol=1e-8, max_iter=100):
     Returns
     -------
     mixture : Mixture
-        Proportions, mean log likelihood, violation, number of steps.
+        The proportions, the mean log likelihood, the violation of the optimality
+        conditions, and the number of steps.
     """
     # A component that is zero in all rows cannot improve the likelihood.
     even = A.any(axis=0).astype(np.float64)
@@ -121,9 +122,9 @@ def _objective(likelihood, share, t):
 def nonnegative_quadratic(H, c, *, start):
     """Return the minimum of y' H y / 2 - c' y over y >= 0, by active sets.
 
-    This is the method of Lawson and Hanson on the normal equations. The variable of
-    steepest descent enters the free set. Variables that a step would make negative
-    leave the free set.
+    The function uses the method of Lawson and Hanson on the normal equations. The
+    variable of steepest descent enters the free set. Variables that a step would make
+    negative leave the free set.
     """
     n = c.size
     free = start > 1e-9

@@ -10,7 +10,7 @@ from skweight.density_ratio._kernels import (
 
 
 class RelativeDensityRatio(BaseDensityRatio):
-    """Base of the estimators that learn the ratio relative to a mixture.
+    """Base of the estimators of a ratio relative to a mixture of both populations.
 
     A subclass has the parameters ``alpha`` and ``back_transform`` and implements
     ``_relative(X)``, which returns the relative ratio of checked rows.
@@ -27,7 +27,8 @@ class RelativeDensityRatio(BaseDensityRatio):
         Returns
         -------
         ratio : ndarray of shape (n_samples,)
-            At most ``1 / alpha``; the plain ratio if ``alpha`` is 0.
+            The relative ratio: at most ``1 / alpha``; the plain ratio if ``alpha`` is
+            0.
         """
         return self._relative(self._check_rows(X))
 
@@ -48,7 +49,7 @@ class RelativeDensityRatio(BaseDensityRatio):
 
     def _renew(self, target, rng):
         # A sum of kernels is larger at a row that is a centre. A held-out row must
-        # therefore not be a centre: its score would be too good.
+        # therefore not be a centre: the score of the row would be too good.
         kernels = self._basis.kernels
         centers = target.X[choose_centers(target, self.n_centers, rng)]
         kernels = GaussianKernels(centers, kernels.mean, kernels.scale)

@@ -29,7 +29,8 @@ from skweight.exceptions import DegenerateWeightsWarning, OverlapWarning
 # below this number of standard errors.
 _STANDARD_ERRORS = 2.0
 
-# Logarithms of ratios are averaged within these bounds, because zeros are infinite.
+# Logarithms of ratios are averaged within these bounds, because the logarithm of zero
+# is infinite.
 _BOUNDS = (1e-3, 1e3)
 
 
@@ -41,7 +42,7 @@ class DensityRatioSearch(BaseDensityRatio):
     it can be worse than no weighting. Each candidate is fitted on folds of source and
     target and scored on the held-out rows. The best candidate is fitted on all rows. If
     the paired difference between the runner-up and the best is within two standard
-    errors, the two are averaged,
+    errors, the two candidates are averaged,
 
     .. math:: w(x) = \sqrt{w_1(x)\, w_2(x)},
 
@@ -69,8 +70,9 @@ class DensityRatioSearch(BaseDensityRatio):
     average : bool, default=True
         Whether a runner-up that is as good as the best is averaged with it.
     max_selection_rows : int, default=2500
-        Rows of each sample for the choice; at least 10. More rows help to distinguish
-        similar candidates. The final fit uses as many rows as its estimator allows.
+        Largest number of rows of each sample for the choice of the candidate; at least
+        10. More rows help to distinguish similar candidates. The final fit uses as many
+        rows as its estimator allows.
     n_jobs : int or None, default=None
         Number of fits to run in parallel.
     verbose : int, default=0
@@ -109,9 +111,9 @@ class DensityRatioSearch(BaseDensityRatio):
     Notes
     -----
     The cost is ``cv`` fits of every candidate on at most ``max_selection_rows`` rows,
-    and one or two final fits. Width and ridge are chosen once, on all of these rows.
-    The scores of a classifier are calibrated once, over all folds. With the default
-    candidates, the time is linear in n.
+    and one or two final fits. Width and ridge are chosen once, on all rows of the
+    selection. The scores of a classifier are calibrated once, over all folds. With the
+    default candidates, the time is linear in n.
 
     References
     ----------
@@ -299,7 +301,7 @@ class DensityRatioSearch(BaseDensityRatio):
 
 
 def default_candidates(X, *, numeric):
-    """Return the estimators to choose from for a table of this kind."""
+    """Return the default candidates for a numeric, a sparse or a mixed table."""
     if not numeric:
         return {
             "boosting": ClassifierRatio(cv=3, max_fit_rows=50_000),
@@ -346,8 +348,8 @@ def _fit_all(fit, source, target):
 def _held_out_ratios(estimator, source, target, splits):
     """Return the ratios of held-out rows of both samples, or the error.
 
-    If the estimator chooses width and ridge, also return its fit on all rows. This
-    choice is made once and used in all folds.
+    If the estimator chooses width and ridge, also return the fit of the estimator on
+    all rows. The choice of width and ridge is made once and used in all folds.
     """
     try:
         with _quietly():

@@ -100,7 +100,7 @@ class KernelStatistics(Sums):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, any number of them, with the columns of the fit in their order.
+            Rows, any number of them, with the columns of the fit in the same order.
         sample_weight : array-like of shape (n_samples,), default=None
             How many rows of the population each row stands for.
         key : hashable, default=None
@@ -156,7 +156,7 @@ class KernelStatistics(Sums):
         Returns
         -------
         moments : KernelMoments
-            The means; more rows may be added afterwards.
+            The means of the kernels; more rows may be added afterwards.
         """
         sums = self._totals()
         mass = float(sums.get("mass", 0.0))

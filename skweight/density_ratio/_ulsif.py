@@ -25,7 +25,7 @@ class ULSIF(RelativeDensityRatio):
     The ratio is a constant plus a sum of Gaussian kernels, whose centres are drawn from
     the target. The fit minimises the squared error over the source. One
     eigendecomposition per width gives the leave-one-out scores of all ridges, so ULSIF
-    chooses width and ridge itself. This is the fastest of the kernel methods.
+    chooses width and ridge itself. ULSIF is the fastest of the kernel methods.
 
     .. math::
         r(x) = \theta^\top \varphi(x), \qquad
@@ -47,8 +47,8 @@ class ULSIF(RelativeDensityRatio):
         notice a part of the target that the source does not cover.
     back_transform : bool, default=False
         Whether `ratio` maps the relative ratio back to the plain ratio. With ``alpha``
-        of 0.1 or 0.2 this is more accurate than ``alpha=0``. The map is :math:`(1 -
-        \alpha) r / (1 - \alpha r)`.
+        of 0.1 or 0.2, the ratio mapped back is more accurate than the ratio with
+        ``alpha=0``. The map is :math:`(1 - \alpha) r / (1 - \alpha r)`.
     n_centers : int, default=100
         Number of kernels, at most the number of distinct target rows. Raising it fits
         finer detail, at quadratic cost.
@@ -63,22 +63,22 @@ class ULSIF(RelativeDensityRatio):
         Whether every column is divided by its standard deviation. Source and target
         have a weight of one half each in this deviation.
     max_selection_rows : int, default=5000
-        Rows of each sample for the choice of width and ridge; at least 10. The fit
-        itself uses all rows.
+        Largest number of rows of each sample for the choice of width and ridge; at
+        least 10. The fit itself uses all rows.
     random_state : int, RandomState instance or None, default=None
         Seed of the centres, and of the rows for the choice.
 
     Attributes
     ----------
     sigma_ : float
-        Chosen width.
+        Chosen width of the kernels.
     lambda_ : float
-        Chosen ridge.
+        Chosen ridge penalty.
     coef_ : ndarray of shape (n_centers + 1,)
         Coefficients :math:`\theta`; the first belongs to the constant.
     cv_results_ : dict of ndarray
-        ``"param_sigma"``, ``"param_lambda"``, ``"mean_test_score"`` (greater is
-        better), ``"rank_test_score"``: the leave-one-out curve.
+        The leave-one-out curve: ``"param_sigma"``, ``"param_lambda"``,
+        ``"mean_test_score"`` (greater is better), ``"rank_test_score"``.
     report_ : RatioReport
         Diagnostics of the ratio for source and target.
     n_features_in_ : int
@@ -99,8 +99,8 @@ class ULSIF(RelativeDensityRatio):
 
     See Also
     --------
-    KLIEP : Maximum likelihood instead of least squares; never negative.
-    DensityRatioSearch : Chooses the method.
+    KLIEP : Maximum likelihood; coefficients are never negative.
+    DensityRatioSearch : Chooses the estimator by the score on held-out rows.
 
     Notes
     -----
@@ -254,7 +254,7 @@ def leave_one_out_scores(source, target, share_source, share_target, *, alpha, l
     alpha : float
         Share of the target in the denominator.
     lambdas : ndarray of shape (n_lambdas,)
-        Ridges.
+        Candidates of the ridge.
 
     Returns
     -------
