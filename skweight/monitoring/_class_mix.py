@@ -19,7 +19,7 @@ class ClassMix:
     ----------
     classes : ndarray of shape (n_classes,)
     frequencies : ndarray of shape (n_classes,)
-        Class frequencies of the reference.
+        Class frequencies of the reference (held-out rows of the fit).
     """
 
     def __init__(self, classes, frequencies):
@@ -27,7 +27,7 @@ class ClassMix:
         self.frequencies = frequencies
 
     def fit(self, proba, codes, weight):
-        """Fit a calibrator on the reference; the estimate needs calibrated values."""
+        """Fit a calibrator on reference rows; the estimate needs calibrated values."""
         two = self.classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         self._calibrator = calibrator.fit(
@@ -60,10 +60,11 @@ class ClassMix:
 
 
 def _errors(ratio, proportions, weight):
-    """Return the standard error of each proportion, for fixed ratios of the others.
+    """Return the standard error of each proportion.
 
-    The Fisher information about a proportion is the sum of the squared derivatives of
-    the log likelihood of each row.
+    The other proportions keep their ratios to each other. The Fisher information about
+    a proportion is the sum of the squared derivatives of the log likelihood of each
+    row.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)

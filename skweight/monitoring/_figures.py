@@ -1,6 +1,6 @@
 """The statistics that a monitor tests.
 
-Every statistic is a weighted mean over rows, so only sums need to be stored.
+Every monitored statistic is a weighted mean over rows, so only sums need to be stored.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from skweight.decision._base import positions_decided
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
-# Probabilities are clipped to this limit before their log odds are computed. In a
-# forest, a class without votes has probability zero, and its log odds would be
+# Probabilities are clipped to at least this limit before log odds are computed. In a
+# forest, a class without votes has probability zero, and the log odds would be
 # infinite.
 CLIP = 1e-4
-# If the spread is below this limit, the log odds differ only by rounding errors.
+# If the spread of the log odds is below this limit, the log odds differ only by
+# rounding errors.
 _LEAST_SPREAD = 1e-60
-# For these figures, `tolerance` is relative to the frequency of the class.
+# For these statistics, the parameter `tolerance` is relative to the class frequency.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
 COUNTS = ("class frequency", "predicted share", "recall", "weights above quantile")
 
@@ -33,10 +34,10 @@ class FigureName(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What a model gives for rows: probabilities, decisions, and strategy weights.
+    """The outputs of a model for rows: probabilities, decisions, and strategy weights.
 
-    `predicted` holds positions. A position of ``len(classes)`` or more stands for a
-    decision that is not a label.
+    The field `predicted` holds the position of the decision for each row. A position of
+    ``len(classes)`` or more stands for a decision that is not a label.
     """
 
     proba: np.ndarray | None
@@ -65,7 +66,7 @@ class Predictions(NamedTuple):
 
 
 def _row_weights(weighting, X):
-    """Return the product of the weights that depend on X only, or None.
+    """Return the product of all weights that depend on X only; None without them.
 
     Weights that depend on the class are not included. Their mean changes with the class
     frequencies, which are monitored separately.
@@ -88,7 +89,7 @@ def log_odds(p):
 
 @dataclass(frozen=True)
 class Figures:
-    """The monitored statistics ("figures") of a model, and scales from the reference.
+    """The monitored statistics ("figures") of a model, and their reference scales.
 
     Attributes
     ----------
@@ -125,7 +126,7 @@ class Figures:
         return cls(classes, shown, slope_scale, thresholds)
 
     def names(self):
-        """Return the names of figures: first those without, then those with labels."""
+        """Return names of figures: first those that need no labels, then the others."""
         labels = [plain(self.classes[k]) for k in self.shown]
         figure = "mean probability" if self.slope_scale else "predicted share"
         without_labels = [FigureName(figure, label) for label in labels]
@@ -143,7 +144,7 @@ class Figures:
         return without_labels, with_labels
 
     def sums_without_labels(self, predictions, weight):
-        """Return the sums of the figures that need no labels, of shape (n, N_SUMS)."""
+        """Return the sums of figures that need no labels; the shape is (n, N_SUMS)."""
         if self.slope_scale:
             sums = [sums_of(predictions.proba[:, k], weight) for k in self.shown]
         else:
@@ -155,7 +156,7 @@ class Figures:
         return np.array(sums)
 
     def sums_with_labels(self, predictions, codes, weight):
-        """Return the sums of the figures that need labels; code -1 means no label."""
+        """Return the sums of figures that need labels; the code -1 means no label."""
         weight = weight * (codes >= 0)
         sums = []
         for k in self.shown:
@@ -168,8 +169,8 @@ class Figures:
             sums.append(sums_of(gap, weight))
             centre, spread = self.slope_scale[k]
             if spread > _LEAST_SPREAD:
-                # The mean of these values over the rows is one Newton step from a slope
-                # of 1.
+                # The mean of these values over the rows is one Newton step of the
+                # calibration slope, starting from a slope of 1.
                 tilt = -gap * (log_odds(p) - centre) / spread
                 sums.append(sums_of(tilt, weight))
         for k in range(self.classes.size):
@@ -178,7 +179,7 @@ class Figures:
 
 
 def _scale_of_slope(p, weight):
-    """Return centre and spread of the log odds of a class.
+    """Return the centre and the spread of the log odds of a class in the reference.
 
     The log odds are centred, so that a shift of all log odds does not change the slope.
     """

@@ -1,4 +1,4 @@
-"""Compare the mean of new rows with the mean of a reference, from sums.
+"""Compare the mean of new rows with the mean of reference rows, from sums.
 
 If nothing has changed, new rows and rows of the reference come from the same
 distribution. The cumulants of the difference of the two means can then be computed from
@@ -8,8 +8,9 @@ Student's t for the remaining kurtosis. Skewness and kurtosis matter, because a 
 that is repeated a thousand times has its threshold far out in a tail. If 1 % of the
 rows are positive, a normal distribution gives several times too many alarms.
 
-For very few rows, this approximation fails. Cantelli's and Markov's inequalities are
-then used. They hold for every distribution, but have less power.
+For very few rows, the approximation by gamma and t distributions fails. Cantelli's and
+Markov's inequalities are then used. Both inequalities hold for every distribution, but
+have less power.
 """
 
 from math import comb
@@ -23,9 +24,9 @@ POWERS = tuple((a, b) for a in (1, 2, 3, 4) for b in range(a + 1))
 COLUMN = {power: 1 + i for i, power in enumerate(POWERS)}
 _A = np.array([0, *(a for a, _ in POWERS)])
 N_SUMS = 1 + len(POWERS)
-# The approximation by gamma and t distributions is used only up to this skewness, and
-# only if the kurtosis exceeds that of the gamma distribution by at most the second
-# value.
+# The approximation by gamma and t distributions is used only if the skewness is at most
+# the first limit, and if the kurtosis exceeds the kurtosis of the gamma distribution by
+# at most the second limit.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
 # Below these values of skewness and kurtosis, the normal distribution is used.
@@ -34,7 +35,7 @@ NO_KURTOSIS = 1e-6
 
 
 def sums_of(values, weight):
-    """Return the sums over rows of positive weight; sums of parts can be added."""
+    """Return sums over the rows of positive weight; sums of several parts add up."""
     counted = weight > 0
     values, weight = np.asarray(values, dtype=np.float64)[counted], weight[counted]
     by_weight = weight ** np.arange(1, 5)[:, np.newaxis]
@@ -44,7 +45,7 @@ def sums_of(values, weight):
 
 
 def mean_of(sums):
-    """Return the weighted mean of the values; NaN without rows."""
+    """Return the weighted mean of the values from sums; NaN if there are no rows."""
     total, of_values = sums[..., COLUMN[1, 0]], sums[..., COLUMN[1, 1]]
     mean = np.full(total.shape, np.nan)
     return np.divide(of_values, total, out=mean, where=total > 0)
@@ -58,7 +59,7 @@ def _with_mean_weight_one(sums):
 
 
 class Comparison:
-    """The difference of the means of new rows and a reference, and its cumulants.
+    """Difference between the means of new rows and reference rows, and its cumulants.
 
     Parameters
     ----------
@@ -70,19 +71,19 @@ class Comparison:
     tolerance : ndarray of shape (n_figures,)
         Change of the mean that is ignored.
     inflation : float
-        Factor by which the variance of the reference is multiplied.
+        Factor by which the variance of the mean of the reference is multiplied.
 
     Attributes
     ----------
     difference, scale, skewness, kurtosis : ndarray of shape (..., n_figures)
         `difference` is the mean of the new rows minus the mean of the reference. The
-        others are the standard deviation, skewness and excess kurtosis that this
-        difference has if nothing has changed.
+        other attributes are the standard deviation, skewness and excess kurtosis of
+        this difference if nothing has changed.
     slack : ndarray of shape (..., n_figures)
-        Part of the difference that is ignored: half of `step` plus `tolerance`.
+        Part of `difference` that is ignored: half of `step` plus `tolerance`.
     evidence : ndarray of shape (..., n_figures)
-        Twice the log likelihood ratio of a changed against an unchanged mean. It uses a
-        normal approximation and treats the mean of the reference as known.
+        Twice the log likelihood ratio of a changed against an unchanged mean. The ratio
+        uses a normal approximation and treats the mean of the reference as known.
     """
 
     def __init__(self, reference, window, *, step, tolerance, inflation=1.0):
@@ -130,7 +131,7 @@ class Comparison:
         return np.where(z == 0, 1.0, np.minimum(p, 1.0))
 
     def bands(self, level):
-        """Return the differences (low, high) outside which p is below the level."""
+        """Return differences (low, high) beyond which p-values are below a level."""
         heavy = self.kurtosis - 1.5 * self.skewness**2
         high, low = (
             np.where(
@@ -153,7 +154,7 @@ class Comparison:
 
 
 def _pooled_moments(sums):
-    """Return the mean of (weight (value - mean))^power over all rows, by power."""
+    """Return means of (weight (value - mean))^power over all rows, for each power."""
     n = np.maximum(sums[..., 0], 1)
     mean = np.nan_to_num(mean_of(sums))
     return {
@@ -167,11 +168,11 @@ def _pooled_moments(sums):
 
 
 def _cumulants(moments, pooled, part, n):
-    """Return the cumulants of the mean over the new rows, or over the reference.
+    """Return the cumulants of the mean over some rows: the new rows or the reference.
 
     If nothing has changed, the values of new rows and reference have the same
     distribution, but their weights may differ. Therefore the moments of all rows
-    together are rescaled to the weights of these rows.
+    together are rescaled to the weights of the rows whose mean is taken.
     """
     by_weight = {}
     for power in (2, 3, 4):
@@ -221,7 +222,7 @@ def _upper_quantile(level, skewness, heavy):
 
 
 def _inequality(z, fourth):
-    """Return a bound on the upper tail that holds for any distribution."""
+    """Return a bound on the upper tail probability that holds for any distribution."""
     z = np.maximum(z, 1e-12)
     return np.minimum(1 / (1 + z**2), fourth / (2 * z**4))
 

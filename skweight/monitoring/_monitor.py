@@ -29,9 +29,9 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# If the reference comes from fold models, its variance is multiplied by this factor,
-# because the models of the folds differ by chance. Measured by
-# benchmarks/monitor_alarms.py.
+# If the reference comes from fold models, the variance of its means is multiplied by
+# this factor, because the models of the folds differ by chance. The factor was measured
+# by benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 _LARGEST_WEIGHT = 1e70
@@ -57,9 +57,9 @@ class WeightMonitor(BaseEstimator):
         q_t = \frac{50}{(t + 49)(t + 50)}, \qquad
         \sum_{t \ge 1} q_t = 1, \quad \sum_w r_{w,t} = 1
 
-    with :math:`F_t` the number of statistics that are tested after block t. These
-    levels add up to at most :math:`\alpha`, so by the union bound the probability of
-    any false alarm is at most :math:`\alpha`. This also holds for dependent tests;
+    with :math:`F_t` the number of statistics that are tested after block t. The levels
+    of all tests add up to at most :math:`\alpha`, so by the union bound the probability
+    of any false alarm is at most :math:`\alpha`. This also holds for dependent tests;
     here, all tests share the reference. Half of the level after block t goes to the
     newest block.
 
@@ -86,12 +86,13 @@ class WeightMonitor(BaseEstimator):
     quantiles : tuple of float, default=(0.5, 0.9, 0.99)
         Quantiles of the training weights to monitor, if weights depend on X.
     cv : int, "holdout", splitter, iterable or None, default=None
-        Splits for the reference; None means 5 stratified folds, or a single hold-out
-        set if there are many rows. `groups` passed to `fit` are kept together.
+        Splits from which the held-out rows of the reference come; None means 5
+        stratified folds, or a single hold-out set if there are many rows. `groups`
+        passed to `fit` are kept together.
     n_jobs : int or None, default=None
         Number of fold fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds.
+        Seed of the random split into folds.
 
     Attributes
     ----------
@@ -100,14 +101,14 @@ class WeightMonitor(BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     class_frequencies_ : dict {label: float}
-        Population shares of the classes in the reference.
+        Population shares of the classes in the reference (held-out rows of the fit).
     weight_quantiles_ : dict {float: float}
         Quantiles of the weights of the reference; empty if weights depend on the class
         only.
     n_batches_ : int
         Batches since `fit` or `restart`.
     n_features_in_ : int
-        Number of columns of X in `fit`.
+        Number of columns of X that was passed to `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, if all are strings.
 
@@ -123,20 +124,21 @@ class WeightMonitor(BaseEstimator):
 
     Notes
     -----
-    The p-values are computed from four moments [1]_: a gamma distribution for the
-    skewness, tails of Student's t for the remaining kurtosis, and distribution-free
-    inequalities for very few rows. Alpha is divided over the blocks as in [2]_, section
-    2. Windows grow in geometric steps, so only O(log t) windows are kept. The change is
-    estimated to begin with the batch that has the largest likelihood ratio, as in
-    Page's CUSUM [3]_. E-processes [4]_ [5]_ are another method that is valid after any
-    number of batches. They assume a known mean, but here the mean is estimated from the
-    reference. They also have less power for a large change in a single batch.
+    The p-values are computed from four moments [1]_. A gamma distribution has the right
+    skewness, and tails of Student's t have the remaining kurtosis. For very few rows,
+    distribution-free inequalities are used instead. Alpha is divided over the blocks as
+    in [2]_, section 2. Windows grow in geometric steps, so only O(log t) windows are
+    kept. The change is estimated to begin with the batch that has the largest
+    likelihood ratio, as in Page's CUSUM [3]_. E-processes [4]_ [5]_ are another method
+    that is valid after any number of batches. E-processes assume a known mean, but here
+    the mean is estimated from the reference. E-processes also have less power for a
+    large change in a single batch.
 
     The monitor stores sums, not rows. Therefore it can be saved in places where the
-    data are not allowed, and its size stays bounded. `update` predicts the batch once,
-    and takes O(rows) time. Small batches are combined until they have 50 rows, and are
-    then tested together. Rows should be independent. If rows are grouped, such as many
-    orders of the same customer, there are too many false alarms.
+    data are not allowed, and its size stays bounded. `update` calls the model once for
+    the rows of the batch, and takes O(rows) time. Small batches are combined until they
+    have 50 rows, and are then tested together. Rows should be independent. If rows are
+    grouped, such as many orders of the same customer, there are too many false alarms.
 
     Fold models are fitted on fewer rows than the monitored model. For some learners,
     the reference is therefore slightly too pessimistic; a ``FrozenEstimator`` with
@@ -221,7 +223,7 @@ class WeightMonitor(BaseEstimator):
 
     @property
     def n_features_in_(self):
-        """Number of columns of X in `fit`."""
+        """Number of columns of X that was passed to `fit`."""
         return self.estimator_.n_features_in_
 
     @property
@@ -232,7 +234,7 @@ class WeightMonitor(BaseEstimator):
     # -- learning ----------------------------------------------------------------------
 
     def fit(self, X, y, sample_weight=None, **fit_params):
-        """Fit the model, and learn the reference from held-out rows.
+        """Fit the model, and compute the reference statistics from held-out rows.
 
         Parameters
         ----------
@@ -294,7 +296,7 @@ class WeightMonitor(BaseEstimator):
         return WeightedClassifier(estimator, weighting=None, calibration=None)
 
     def _cross_fit(self, estimator, X, y, sample_weight, fit_params, classes):
-        """Return the fitted model, and predictions of fold models with their rows."""
+        """Return the fitted model, and predictions of held-out rows by fold models."""
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         arguments = {**fit_params, **weights}
         splits = make_splits(
@@ -373,8 +375,8 @@ class WeightMonitor(BaseEstimator):
             Name of the batch in reports, such as its date; None means its number in the
             stream, counted from 1.
         labels_only : bool, default=False
-            Set to True if the same rows were passed before without labels. Their
-            predictions and weights are then not used a second time. Batches with late
+            Set to True if the same rows were passed before without labels. Predictions
+            and weights of these rows are then not used a second time. Batches with late
             labels have their own sequence of tests.
 
         Returns
@@ -387,7 +389,7 @@ class WeightMonitor(BaseEstimator):
         ------
         ValueError
             If the batch is not valid, or has labels that did not occur in training. The
-            stream then does not change.
+            stream of batches then does not change.
         """
         check_is_fitted(self, "class_frequencies_")
         self._check_parameters()
@@ -435,7 +437,7 @@ class WeightMonitor(BaseEstimator):
         )
 
     def _read_labels(self, X, y):
-        """Return the positions of labels, -1 if missing; None if all are missing."""
+        """Return positions of labels, -1 for a missing one; None if all are missing."""
         if y is None:
             return None
         check_rows(X, y)
@@ -454,7 +456,7 @@ class WeightMonitor(BaseEstimator):
         return codes
 
     def _look(self, sums, n_rows, batch):
-        """Add the sums to their streams, and test streams with enough rows."""
+        """Add the sums of a batch to its streams, and test streams with enough rows."""
         ready = [
             position
             for position, stream in enumerate(self._streams)
@@ -493,7 +495,7 @@ class WeightMonitor(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         from sklearn.linear_model import LogisticRegression
 
         weighted = WeightedClassifier(calibration=None)
@@ -504,7 +506,7 @@ class WeightMonitor(BaseEstimator):
 
 
 def _check_summable(sample_weight, n_rows):
-    """Return the weights; raise if their fourth powers would overflow."""
+    """Return the weights; raise if the fourth powers of the weights would overflow."""
     weight = check_weights(sample_weight, n_rows)
     if not 1 / _LARGEST_WEIGHT < weight.max() < _LARGEST_WEIGHT:
         raise ValueError(

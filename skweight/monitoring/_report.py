@@ -15,9 +15,9 @@ class DriftFigure:
     Attributes
     ----------
     figure : str
-        Name of the figure.
+        Name of the figure (monitored statistic).
     of : object
-        The class or the quantile of the figure.
+        The class or the quantile that the figure describes.
     reference, observed : float
         Value in the reference, and value in the newest rows. The newest rows are the
         last batch, together with earlier batches that were too small for a test. NaN if
@@ -78,15 +78,15 @@ class MonitorReport:
     Attributes
     ----------
     figures : list of DriftFigure
-        All figures for which the stream had rows.
+        All monitored statistics for which the stream had rows.
     alpha : float
         Probability that a stream without changes ever raises an alarm.
     batch : object
         Name of the last batch.
     n_batches : int
-        Number of batches so far.
+        Number of batches in the stream so far.
     n_rows : int
-        Rows of the last batch.
+        Number of rows of the last batch.
     labelled : bool
         Whether the last batch had labels.
     class_frequencies : dict {label: float}
@@ -141,7 +141,7 @@ class MonitorReport:
         Returns
         -------
         table : pandas.DataFrame
-            One row per figure, with the fields of `DriftFigure`.
+            One row per monitored statistic, with the fields of `DriftFigure`.
         """
         import pandas as pd
 
@@ -157,9 +157,9 @@ class MonitorReport:
         Returns
         -------
         report : dict
-            ``alarm``, ``onset``, ``advice``, ``figures`` and the other attributes.
-            Labels become strings as keys; batch names that are not JSON values become
-            strings; NaN becomes None.
+            A dict with ``alarm``, ``onset``, ``advice``, ``figures`` and the other
+            attributes. Labels become strings as keys; batch names that are not JSON
+            values become strings; NaN becomes None.
         """
         figures = [
             {name: _plain(value) for name, value in asdict(figure).items()}

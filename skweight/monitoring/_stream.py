@@ -1,10 +1,10 @@
 """A sequential test that is valid after every batch, for streams of any length.
 
-A block is one batch, or several small batches with at least `MIN_ROWS` rows in total. A
-window holds all rows since an earlier block. A look is the test after a block: several
-windows are compared with the reference. Each comparison has a share of alpha, which is
-fixed in advance. The shares of all statistics, windows and looks add up to at most 1.
-By the union bound, the probability of any false alarm is at most alpha.
+A block is one batch, or several small batches that have at least `MIN_ROWS` rows in
+total. A window holds all rows since an earlier block. A look is the test after a block:
+several windows are compared with the reference. Each comparison has a share of alpha,
+which is fixed in advance. The shares of all statistics, windows and looks add up to at
+most 1. By the union bound, the probability of any false alarm is at most alpha.
 
 After t looks, the share t / (t + HALF_SPENT) of alpha has been used; so half of alpha
 is used in the first `HALF_SPENT` looks. Half of the level of a look is for the newest
@@ -17,13 +17,14 @@ import numpy as np
 from skweight.monitoring._moments import N_SUMS, Comparison, mean_of
 from skweight.monitoring._report import DriftFigure
 
-# A batch with fewer rows is combined with the next batch, because tests of very few
-# rows have no power at these levels.
+# A batch with fewer rows than this is combined with the next batch, because tests of
+# very few rows have no power at the low levels of a sequential test.
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
-# Which windows are kept: the windows of all newest blocks; then 8 to 16 windows for
-# every doubling of the age; beyond the oldest age, only the window of the whole stream.
+# These windows (rows since a block) are kept: the windows of all newest blocks; then 8
+# to 16 windows for every doubling of the age; beyond the oldest age, only the window of
+# the whole stream.
 FINE_AGES = 8
 OLDEST_AGE = 4096
 
@@ -34,7 +35,7 @@ def budget_of_look(t):
 
 
 def is_kept(first, n_blocks):
-    """Return whether the window that began with block `first` is kept."""
+    """Return whether the window (rows since a block) that began at `first` stays."""
     age = n_blocks - first
     if first == 0 or age < 2 * FINE_AGES:
         return True
@@ -59,7 +60,7 @@ class Stream:
     ----------
     names : list of FigureName
     n_rows, n_blocks : int
-        Rows so far, and blocks that were tested.
+        Number of rows so far, and number of blocks that were tested.
     windows : ndarray of shape (n_windows, n_figures, N_SUMS)
         Sums of all rows since the block with which each window began.
     first_blocks, batches : lists of length n_windows
@@ -85,7 +86,7 @@ class Stream:
         self.mean_since, self.rows_since = np.full(n, np.nan), np.zeros(n)
 
     def add(self, sums, n_rows, batch):
-        """Add the sums of a batch; return whether the block is ready for a look."""
+        """Add the sums of a batch; return whether the block is ready for a test."""
         if self.block is None or self.block_level is not None:
             self.block, self.block_batch = np.zeros_like(sums), batch
             self._block_rows, self.block_level = 0, None
@@ -101,12 +102,12 @@ class Stream:
         ----------
         reference : ndarray of shape (n_figures, N_SUMS)
         budget : float
-            Share of alpha of each figure in this look.
+            Share of alpha that each figure gets in this test.
         alpha : float
         batch : object
             Name of the batch that completed the block.
         **scales : dict
-            Step, tolerance and inflation of `Comparison`.
+            The parameters `step`, `tolerance` and `inflation` of `Comparison`.
         """
         self._close_block()
         compared = Comparison(reference, self.windows, **scales)
@@ -144,10 +145,10 @@ class Stream:
         )
 
     def _tested(self):
-        """Return the positions of the windows that are tested, the newest first.
+        """Return the positions of the windows that are tested, the newest window first.
 
-        For each age that is tested, this is the window of this age or, if it is not
-        kept, the next older window.
+        For each age that is tested, the position is that of the window with this age.
+        If this window is not kept, it is the position of the next older window.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))
@@ -168,7 +169,8 @@ class Stream:
                 compared = Comparison(reference, self.block, **scales)
                 low, high = compared.bands(alpha * self.block_level)
         for f, name in enumerate(self.names):
-            # The calibration slope is stored as slope minus 1, so 1 is added here.
+            # The calibration slope is stored as slope minus 1, so 1 is added to the
+            # stored value here.
             shift = 1.0 if name.figure == "calibration slope" else 0.0
             alarm = bool(self.p_value[f] <= alpha)
             yield DriftFigure(

@@ -1,7 +1,8 @@
 """Pipelines whose steps may also be samplers and weightings, and weights in a column.
 
 ``_steps`` moves rows and weights from step to step, and ``_pipeline`` contains the
-estimator. ``_weight_column`` carries weights through Pipelines of scikit-learn.
+estimator. ``_weight_column`` moves weights through a Pipeline of scikit-learn as a
+column.
 """
 
 from skweight.pipeline._pairs import PairwiseDifference

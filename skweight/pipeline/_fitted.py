@@ -1,4 +1,4 @@
-"""A fitted Pipeline: predictions with the steps that are used after the fit."""
+"""The fitted Pipeline: predictions by the steps that are used after the fit."""
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline as PlainPipeline
@@ -9,11 +9,12 @@ from skweight.pipeline._steps import is_sampler, is_weighting
 
 
 def _used_has(method):
-    """Return whether the steps used after the fit have a method."""
+    """Return whether the steps that are used after the fit have the named method."""
 
     def check(self):
-        # Raises the AttributeError of the step without the method: this message is more
-        # precise.
+        # Reading the attribute raises the AttributeError of the step that lacks the
+        # method. The message of this error is more precise than a message from the
+        # Pipeline.
         try:
             getattr(self._used(), method)
         except AttributeError as error:
@@ -26,13 +27,13 @@ def _used_has(method):
 class FittedSteps(PlainPipeline):
     """A Pipeline whose predictions skip samplers and weightings.
 
-    Columns that only a weighting may see are dropped at the position of this weighting.
-    `_side_widths` holds the number of columns of the input of this weighting in the
-    fit.
+    Columns that only a weighting may see are dropped at the position of the weighting
+    in the Pipeline. `_side_widths` holds, for each weighting, the number of columns
+    that the weighting got in the fit.
     """
 
     def _used(self):
-        """Return the steps used after the fit, as a Pipeline of scikit-learn."""
+        """Return the steps that are used after the fit, as a scikit-learn Pipeline."""
         widths = getattr(self, "_side_widths", {})
         steps = []
         for name, step in self.steps:
@@ -51,7 +52,7 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
         **params : dict
             Arguments of the ``predict`` of the last step. With metadata routing: the
             arguments that the steps have requested.
@@ -70,9 +71,9 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
         **params : dict
-            Arguments, as in `predict`.
+            Arguments of the last step, as in `predict`.
 
         Returns
         -------
@@ -88,14 +89,14 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
         **params : dict
-            Arguments, as in `predict`.
+            Arguments of the last step, as in `predict`.
 
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            Logarithms of probabilities.
+            Logarithms of the class probabilities.
         """
         return self._used().predict_log_proba(X, **params)
 
@@ -106,9 +107,9 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
         **params : dict
-            Arguments, with metadata routing only.
+            Arguments that the steps have requested; only with metadata routing.
 
         Returns
         -------
@@ -119,12 +120,12 @@ class FittedSteps(PlainPipeline):
 
     @available_if(_used_has("score_samples"))
     def score_samples(self, X):
-        """Transform rows and return their ``score_samples`` from the last step.
+        """Transform rows and return ``score_samples`` of the last step.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
 
         Returns
         -------
@@ -140,13 +141,14 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
         y : array-like of shape (n_samples,), default=None
             True labels or values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights. Emphasis is not used in scores.
+            Population weights: how many rows of the population each row stands for.
+            Weights that only training uses (emphasis) are not used in scores.
         **params : dict
-            Arguments, with metadata routing only.
+            Arguments that the steps have requested; only with metadata routing.
 
         Returns
         -------
@@ -162,9 +164,9 @@ class FittedSteps(PlainPipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows as they enter the first step.
         **params : dict
-            Arguments, with metadata routing only.
+            Arguments that the steps have requested; only with metadata routing.
 
         Returns
         -------
@@ -182,12 +184,12 @@ class FittedSteps(PlainPipeline):
         X : array-like of shape (n_samples, n_transformed)
             Transformed rows.
         **params : dict
-            Arguments, with metadata routing only.
+            Arguments that the steps have requested; only with metadata routing.
 
         Returns
         -------
         X_original : array-like of shape (n_samples, n_features)
-            Rows as input of the first step, without columns that only a weighting has
+            Rows as they enter the first step, without columns that only a weighting has
             seen.
         """
         return self._used().inverse_transform(X, **params)
@@ -236,7 +238,7 @@ class FittedSteps(PlainPipeline):
 
 
 class _ColumnDropper(TransformerMixin, BaseEstimator):
-    """Replaces a weighting after the fit: drops the columns that only it may see."""
+    """Step that replaces a weighting after the fit: drops the weighting's columns."""
 
     def __init__(self, columns, width=None):
         self.columns = columns

@@ -11,9 +11,10 @@ from skweight._utils.validation import say
 class PairwiseDifference(TransformerMixin, BaseEstimator):
     r"""Turn rows of two things, side by side, into the difference of the two.
 
-    For preferences: people have chosen the better of two answers, products or players.
-    With this step, a linear classifier without an intercept is the Bradley-Terry model.
-    The coefficients are the coefficients of a reward r:
+    Use this step for preferences: people have chosen the better of two answers,
+    products or players. With this step, a linear classifier without an intercept is the
+    Bradley-Terry model. The coefficients of this classifier are the coefficients
+    :math:`\beta` of a reward r:
 
     .. math:: P(a \succ b) = \sigma\bigl(r(a) - r(b)\bigr), \qquad
               r(x) = \beta^\top x, \qquad (a, b) \mapsto a - b
@@ -23,9 +24,9 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        Number of columns of X, for both things together.
+        Number of columns of X in `fit`, for both things together.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of X, if X has any.
+        Names of the columns of X, if X has names.
 
     Raises
     ------
@@ -34,13 +35,13 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    Pipeline : Takes this transformer as a step before the classifier.
+    Pipeline : Takes `PairwiseDifference` as a step before the classifier.
 
     Notes
     -----
     The time is O(n d). For a model without an intercept, (a, b) with label 1 and (b, a)
-    with label 0 are the same pair. It also makes no difference to write both, each with
-    half of the weight.
+    with label 0 are the same pair. It also makes no difference to include both rows,
+    each with half of the weight.
 
     References
     ----------
@@ -85,12 +86,12 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, 2 * n_features)
-            Rows as in `fit`.
+            Rows with the columns of both things, as in `fit`.
 
         Returns
         -------
         X : ndarray or sparse matrix of shape (n_samples, n_features)
-            The first thing minus the second.
+            In each row, the columns of the first thing minus the columns of the second.
         """
         check_is_fitted(self, "n_features_in_")
         X = self._check(X, reset=False)
@@ -143,5 +144,5 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests; the tests use these labels."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [cls()]

@@ -48,21 +48,22 @@ def _last_has(*methods):
 class Pipeline(FittedSteps):
     r"""Chain transformers, samplers and weightings with an estimator at the end.
 
-    This class replaces the Pipelines of scikit-learn and imbalanced-learn. A step may
+    The class replaces the Pipelines of scikit-learn and imbalanced-learn. A step may
     also be a weighting, such as ``BalancedWeighting()``. Weights are passed on with the
     rows to the last step, through samplers and for any order of the steps.
 
     The role of a weight decides which steps use it. *Population* weights are the
     caller's `sample_weight` times the weights of weightings with this role. Every
-    transformer that accepts weights gets population weights. *Emphasis* comes from the
-    other weightings. Only the last step gets emphasis: it is fitted with the product
+    transformer that accepts weights gets population weights. *Emphasis* weights come
+    from weightings with the role emphasis. Only the last step gets emphasis: this step
+    is fitted with the product
 
     .. math:: w_i = p_i \, e_i.
 
-    Some last steps keep the roles separate, such as
-    :class:`~skweight.WeightedClassifier`. Such steps get both vectors, so that no
-    emphasis reaches their calibrator. Weightings and samplers are used only in `fit`,
-    not in predictions.
+    Some last steps keep the two roles separate, such as
+    :class:`~skweight.WeightedClassifier`. A last step of this kind gets the population
+    weights and the emphasis weights, so that no emphasis reaches its calibrator.
+    Weightings and samplers are used only in `fit`, not in predictions.
 
     Parameters
     ----------
@@ -73,9 +74,9 @@ class Pipeline(FittedSteps):
         ``BalancedWeighting()`` corrects only the imbalance that is left.
     transform_input : list of str, default=None
         Names of further tables among the arguments of `fit`, such as a validation set.
-        The steps before a step transform the tables for this step. Only with metadata
-        routing. The `X_target` of a weighting, from its constructor or from `fit`, is
-        always transformed in this way.
+        The steps before a step transform the tables for this step. This works only with
+        metadata routing. The `X_target` of a weighting, from its constructor or from
+        `fit`, is always transformed in this way.
     memory : str or object with the interface of joblib.Memory, default=None
         Cache for the work of every step except the last, so that a fit on the same rows
         with the same weights does not repeat this work.
@@ -89,10 +90,10 @@ class Pipeline(FittedSteps):
     classes_ : ndarray of shape (n_classes,)
         Class labels, if the last step is a classifier.
     class_multiplier_ : ndarray of shape (n_classes,)
-        Mass of each class in the last step, divided by the mass of the class in the
-        population: the combined effect of samplers and emphasis.
+        Total weight of each class in the last step, divided by the total weight of the
+        class in the population: the combined effect of samplers and emphasis.
     deliveries_ : list of Delivery
-        For each step, which weights it got and how.
+        For each step, which weights the step got, and how.
     n_features_in_ : int
         Number of columns of X in `fit`, if the first step has this attribute.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -101,7 +102,7 @@ class Pipeline(FittedSteps):
     Raises
     ------
     TypeError
-        In `fit`, if a step has none of these methods.
+        In `fit`, if a step has none of the methods that its position needs.
     ValueError
         In `fit`, if no step accepts an argument, or weights cannot be used.
     UnsupportedWeightsError
@@ -109,9 +110,9 @@ class Pipeline(FittedSteps):
 
     See Also
     --------
-    make_pipeline : Names the steps by their types.
+    make_pipeline : Names the steps by the names of their classes.
     skweight.WeightedClassifier : Wraps a Pipeline to calibrate it.
-    WeightColumn : For a Pipeline of scikit-learn, weights as a column.
+    WeightColumn : Adds weights as a column, for a Pipeline of scikit-learn.
 
     Notes
     -----
@@ -119,7 +120,7 @@ class Pipeline(FittedSteps):
     weights by factors of mean one. A step is cloned before the fit in two cases: if
     the fit would change its parameters or requests (a composite, or a classifier that
     takes weights as ``class_weight``), or if `memory` is set. So read fitted steps from
-    ``named_steps``. The Pipeline itself costs O(n) in addition to the steps.
+    ``named_steps``. In addition to the time of the steps, the Pipeline takes O(n) time.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
     replace the population weights in that step. Samplers resample these weights
@@ -184,8 +185,8 @@ class Pipeline(FittedSteps):
     def fit_transform(self, X, y=None, sample_weight=None, **params):
         """Fit all steps and return the training rows, transformed by the last step.
 
-        If a step resamples, these are the resampled rows; ``fit(X, y).transform(X)``
-        transforms the original rows.
+        If a step resamples, the result contains the resampled rows; ``fit(X,
+        y).transform(X)`` transforms the original rows.
 
         Parameters
         ----------
@@ -194,14 +195,14 @@ class Pipeline(FittedSteps):
         y : array-like of shape (n_samples,), default=None
             Labels or values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
+            Population weights: how many rows of the population each row stands for.
         **params : dict
             Arguments for the steps, as in `fit`.
 
         Returns
         -------
         Xt : array-like of shape (n_rows, n_transformed)
-            Transformed rows.
+            Rows after all transformers.
         """
         return self._fit_steps("fit_transform", X, y, sample_weight, None, params)
 
@@ -216,7 +217,7 @@ class Pipeline(FittedSteps):
         y : array-like of shape (n_samples,), default=None
             Labels or values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights.
+            Population weights: how many rows of the population each row stands for.
         **params : dict
             Arguments for the steps, as in `fit`.
 
@@ -238,16 +239,16 @@ class Pipeline(FittedSteps):
         y : array-like of shape (n_samples,), default=None
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Population weights, for the transformers.
+            Population weights, which are passed to the transformers.
         **params : dict
             Arguments for the steps, as in `fit`.
 
         Returns
         -------
         X_resampled : array-like of shape (n_rows, n_transformed)
-            Rows, transformed and resampled.
+            Training rows, transformed and resampled.
         y_resampled : array-like of shape (n_rows,)
-            Their labels.
+            Labels of the resampled rows.
         """
         # Metadata routing knows this method only through imbalanced-learn.
         return self._fit_steps("fit_resample", X, y, sample_weight, None, params)
@@ -257,7 +258,7 @@ class Pipeline(FittedSteps):
         self._fit_steps("fit", X, y, population, emphasis, params)
 
     def _guard_passed(self, X, y, sample_weight):
-        """Warn of arguments that would mislead the calibrator of the last step."""
+        """Warn of arguments that would make the last step's calibrator wrong."""
         guard = getattr(self.steps[-1][1], "_guard_passed", None)
         if guard is not None:
             guard(X, y, sample_weight)
@@ -272,12 +273,13 @@ class Pipeline(FittedSteps):
                 "is enabled: sklearn.set_config(enable_metadata_routing=True)."
             )
         if population is not None:
-            # The scale of the caller is kept, unless learners could not sum the
-            # weights.
+            # The scale of the caller's weights is kept, unless the weights are
+            # extremely large or small.
             warn_of_order(population, X)
             population = in_range(check_weights(population, n_rows(X)))
         if guards:
-            # The last step gets the weights by role, and does not check the roles.
+            # The last step gets the weights of each role and does not warn about them,
+            # so the Pipeline warns here.
             self._guard_passed(X, y, population)
         by_step = self._sort_params(method, params, routing, population)
 
@@ -337,8 +339,9 @@ class Pipeline(FittedSteps):
     def _multiplier_of(self, classes):
         """Return `class_multiplier_` for given classes.
 
-        None if the last step keeps roles separate: it then inverts the emphasis itself,
-        if needed.
+        The result is None if the last step keeps the two roles separate. The last step
+        then undoes the effect of emphasis (weights that only training uses) on the
+        probabilities itself, if needed.
         """
         if takes_roles(self.steps[-1][1]):
             return None
@@ -361,7 +364,7 @@ class Pipeline(FittedSteps):
 
     @property
     def class_multiplier_(self):
-        """Mass of each class in the last step / population mass of the class."""
+        """Total weight of each class in the last step / its population weight."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
         multiplier = self._multiplier_of(self.classes_)
@@ -388,8 +391,8 @@ class Pipeline(FittedSteps):
         Returns
         -------
         routing : MetadataRouter
-            Metadata routing of scikit-learn. The Pipeline itself uses `sample_weight`,
-            and computes the weights of its steps in `fit`.
+            Metadata routing of scikit-learn. The Pipeline itself requests
+            `sample_weight`, and computes the weights of its steps in `fit`.
         """
         router = MetadataRouter(owner=self).add_self_request(self._own_request())
         used = {
@@ -412,9 +415,10 @@ class Pipeline(FittedSteps):
         return router
 
     def _own_request(self):
-        """Return the user's request of weights for `fit`, or else that of a step.
+        """Return whether `fit` requests weights: by the user, or else by a step.
 
-        A Pipeline of scikit-learn requests what one of its steps requests.
+        A step that is a Pipeline of scikit-learn requests what one of its own steps
+        requests.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         _, pair = next(iter(router))
@@ -431,7 +435,7 @@ class Pipeline(FittedSteps):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.preprocessing import StandardScaler
 
@@ -455,17 +459,17 @@ def make_pipeline(*steps, transform_input=None, memory=None, verbose=False):
     *steps : list of transformers, samplers, weightings and estimators
         The steps in their order.
     transform_input : list of str, default=None
-        As in :class:`Pipeline`.
+        The same as the parameter of :class:`Pipeline`.
     memory : str or object with the interface of joblib.Memory, default=None
-        As in :class:`Pipeline`.
+        The same as the parameter of :class:`Pipeline`.
     verbose : bool, default=False
-        As in :class:`Pipeline`.
+        The same as the parameter of :class:`Pipeline`.
 
     Returns
     -------
     pipeline : Pipeline
-        The names follow scikit-learn: the type in small letters, with a number if it
-        occurs more than once.
+        The Pipeline. A step is named as in scikit-learn: by its class in small letters,
+        with a number if the class occurs more than once.
 
     See Also
     --------

@@ -1,8 +1,9 @@
 """Pass rows and their weights through the steps of a Pipeline.
 
-There are two weight vectors, one per role. Transformers get the population weights,
-samplers resample both vectors, weightings multiply one or both, and the last step gets
-the product. The work of a step is a function, so that joblib can cache it.
+There are two weight vectors: population weights, and emphasis weights (only training
+uses them). Transformers get the population weights, samplers resample both vectors,
+weightings multiply one or both, and the last step gets the product. The work of a step
+is a function, so that joblib can cache the result.
 """
 
 import time
@@ -57,9 +58,9 @@ def is_transformer(step):
 
 
 def only_prepares(step, weighted):
-    """Return whether a last step is a transformer; emphasis must not reach it.
+    """Return whether the last step is a transformer, which must get no emphasis.
 
-    Without weights the answer has no effect, so the tags are not read.
+    Without weights, the answer has no effect, so the tags of the step are not read.
     """
     if not is_transformer(step) or takes_roles(step):
         return False
@@ -88,7 +89,7 @@ def check_params(pipeline):
 
 
 def check_steps(steps):
-    """Raise unless every step has a name and a type that is allowed at its position."""
+    """Raise unless every step has a name and a type that its position allows."""
     if not steps:
         raise ValueError("The pipeline is empty. Please add steps.")
     names = [name for name, _ in steps]
@@ -152,10 +153,10 @@ def _check_inner(name, step):
 
 
 def run_step(work, step, arguments, around):
-    """Run the work of a step within a callback context; return the result and the step.
+    """Run a step's work within a callback context; return the result and the step.
 
-    A Pipeline caches this function. The arguments come as a tuple, because joblib 1.4
-    treats a keyword after ``*args`` as one of the ``*args``.
+    A Pipeline caches this function. The arguments of the work come as a tuple, because
+    joblib 1.4 treats a keyword after ``*args`` as one of the ``*args``.
     """
     with around(step):
         return work(step, *arguments), step
@@ -169,9 +170,9 @@ def transform(step, X, y, population, params):
 def resample(step, X, y, vectors, params):
     """Resample; return rows, labels, resampled vectors, and row numbers.
 
-    Row numbers are -1 for new rows. Row numbers are None if the sampler does not give
-    them and they are not needed. A sampler may preserve totals other than the mass; one
-    more vector then contains these totals.
+    Row numbers are -1 for new rows. Row numbers are None if the sampler does not return
+    row numbers and they are not needed. A sampler may keep other totals of the classes
+    than the population weight; one more vector then contains these totals.
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)
@@ -184,7 +185,8 @@ def resample(step, X, y, vectors, params):
     together = np.column_stack(vectors) if vectors else None
     X_new, y_new = sampler.fit_resample(X, y, together, **params)
     if not weighted:
-        # The parameters contain a neighbour search that the user has not passed.
+        # The parameters of the sampler contain a neighbour search that the user did not
+        # pass.
         for name, value in vars(sampler.sampler_).items():
             if name.endswith("_") and not name.startswith("_"):
                 setattr(step, name, value)
@@ -196,8 +198,9 @@ def resample(step, X, y, vectors, params):
 def weigh(step, X, y, population, targets, params):
     """Learn the weights of the rows, separated by role.
 
-    `targets` are tables that the earlier steps have transformed. The original tables
-    are restored after the fit, because a second fit would transform them again.
+    `targets` are tables of target rows that the earlier steps have transformed. The
+    original tables are restored after the fit, because a second fit would transform
+    them again.
     """
     before = step.get_params()
     step.set_params(**targets)
@@ -218,15 +221,15 @@ class Flow:
     pipeline : Pipeline
         The Pipeline; its ``steps`` are replaced by the fitted steps.
     X, y : object
-        Rows and labels as passed.
+        Rows and labels as the user passed them.
     weights : RoleWeights
-        Weights of the original rows.
+        Population and emphasis weights of the original rows.
     params : dict {str: dict {str: dict}}
-        Arguments of the fit, by step and method.
+        Arguments of the fit, by name of the step and method.
     unsorted : dict
-        The arguments of the fit, not yet sorted.
+        The arguments of the fit, before they are sorted by step.
     context : callback context
-        Gets a notice of each step.
+        The callback context, which is told of each step.
     """
 
     def __init__(self, pipeline, X, y, weights, params, unsorted, context):
@@ -240,7 +243,8 @@ class Flow:
         self.widths = {}
         self.resampled = None
         self.multipliers = defaultdict(lambda: 1.0)
-        # Weights passed to one step by its name replace the population weights there.
+        # Weights that are passed to one step by its name replace the population weights
+        # in this step.
         self.own = {}
         for name, methods in params.items():
             for method in ("fit", "fit_transform", "fit_predict", "fit_resample"):
@@ -315,8 +319,8 @@ class Flow:
             list(vectors.values()),
             self._params_of(position),
         )
-        # A sampler may give weights to rows without weights, to keep the mass of a
-        # class.
+        # A sampler may give weights to rows without weights, to keep the total weight
+        # of a class.
         carried = dict(zip(vectors or ["emphasis"], carried, strict=False))
         self.population = carried.pop("population", None)
         self.emphasis = carried.pop("emphasis", None)
@@ -359,7 +363,7 @@ class Flow:
     # The last step.
 
     def finish(self, method):
-        """Fit the last step; return the result of its method."""
+        """Fit the last step by a method; return the result of the method."""
         pipeline = self.pipeline
         position = len(pipeline.steps) - 1
         name, last = pipeline.steps[position]
@@ -440,7 +444,7 @@ class Flow:
         )
 
     def _resampling_as_emphasis(self, population, emphasis):
-        """Return weights; the population part has the class masses from before."""
+        """Return weights whose population part has the same class totals as before."""
         if not self.multipliers:
             return population, emphasis
         classes, codes = self._encoded()
@@ -448,7 +452,7 @@ class Flow:
         return multiply(population, 1 / factor), multiply(emphasis, factor)
 
     def _count_multipliers(self, last, population, weights):
-        """Compute the factor by which the mass of each class has changed."""
+        """Compute the factor by which the total weight of each class has changed."""
         changed = weights is not None and weights is not population
         if not changed or not is_classifier(last) or self._encoded() is None:
             return
@@ -470,14 +474,14 @@ class Flow:
         return [step for _, step in self.pipeline.steps if is_weighting(step)]
 
     def _encoded(self):
-        """Return classes and the class of each row; None if y is a table."""
+        """Return classes, and the class position of each row; None if y is a table."""
         y = np.asarray(self.y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         return encode_labels(y) if y.ndim == 1 else None
 
     def _masses(self):
-        """Return the population mass of each class; empty if there are no classes."""
+        """Return the total population weight of each class; empty without classes."""
         last = self.pipeline.steps[-1][1]
         if is_nothing(last) or not is_classifier(last) or self._encoded() is None:
             return {}

@@ -18,22 +18,22 @@ from skweight.weighting import ColumnWeighting, resolve_weighting
 class WeightColumn(TransformerMixin, BaseEstimator):
     r"""Append the weights of a strategy to X as its last column.
 
-    For the Pipelines of scikit-learn, whose steps pass on rows but no weights. Put this
-    step right before a :class:`~skweight.WeightedClassifier` whose `weighting` is the
-    result of `consumer`. The `weighting` removes the column again, and has the right
-    role.
+    Use `WeightColumn` in Pipelines of scikit-learn, whose steps pass on rows but no
+    weights. Put the step right before a :class:`~skweight.WeightedClassifier` whose
+    `weighting` is the result of `consumer`. This `weighting` removes the column again,
+    and has the role of the strategy.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
 
-    :class:`skweight.pipeline.Pipeline` does not need this step: it takes a weighting as
-    a step.
+    :class:`skweight.pipeline.Pipeline` does not need this class, because a weighting
+    can be one of its steps.
 
     Parameters
     ----------
     weighting : str, dict, callable, weighting or list, default="balanced"
         Strategy, or any other value of ``weighting=``. All factors of the strategy must
-        have the same role. For both roles, use two `WeightColumn` steps.
+        have the same role. For weights of both roles, use two `WeightColumn` steps.
     column : str, default="weight"
         Name of the new column, if X has names.
 
@@ -42,11 +42,11 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     weighting_ : weighting
         The fitted strategy.
     role_ : {"population", "emphasis"}
-        Role of the numbers in the column.
+        Role of the weights in the column.
     n_features_in_ : int
         Number of columns of X, without the new column.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of X, if X has any.
+        Names of the columns of X, if X has names.
 
     Raises
     ------
@@ -56,14 +56,14 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    skweight.ColumnWeighting : Takes the weights from the column.
+    skweight.ColumnWeighting : Takes weights from a column of X.
     skweight.pipeline.Pipeline : Takes weightings as steps.
 
     Notes
     -----
-    The time is O(n); X is copied once. Weights are used in training only: `transform`
-    appends ones. So `fit_transform` differs from ``fit(X, y).transform(X)``, as in a
-    target encoder.
+    The time is O(n); X is copied once. Weights are used only in training, so
+    `transform` appends ones. Therefore `fit_transform` differs from ``fit(X,
+    y).transform(X)``, as in a target encoder.
 
     Examples
     --------
@@ -110,7 +110,8 @@ class WeightColumn(TransformerMixin, BaseEstimator):
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights. The strategy uses them to count rows. The column does
-            not contain them; pass them as `sample_weight` of the classifier, too.
+            not contain the population weights; pass them as `sample_weight` of the
+            classifier, too.
 
         Returns
         -------
@@ -135,7 +136,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_weighted : array-like of shape (n_samples, n_features + 1)
-            The rows with their weights, in the same type of container.
+            The rows with the column of weights, in the same type of container.
         """
         weights = self._learn(X, y, sample_weight)
         return self._append(self._check(X), weights)
@@ -158,7 +159,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         return self._append(X, np.ones(n_rows(X)))
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns, the new column last.
+        """Return the names of the output columns; the new column is the last column.
 
         Parameters
         ----------
@@ -213,7 +214,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         return multiply(*learned)
 
     def _check(self, X, reset=True):
-        """Return X; a DataFrame stays a DataFrame, with the types of its columns."""
+        """Return X; a DataFrame stays a DataFrame whose columns keep their types."""
         if hasattr(X, "columns"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
@@ -233,5 +234,5 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return examples for the common tests, given the labels of their data."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [cls()]

@@ -4,7 +4,7 @@ To carry a vector means to give every resampled row a value of the vector. A sam
 that selects rows has ``sample_indices_``, which select the values, too. A sampler that
 interpolates rows gets the vectors as additional columns. These columns are hidden from
 its search for neighbours, so that the new rows are exactly the same as without vectors.
-Other samplers cannot carry vectors.
+Samplers of other kinds cannot carry vectors.
 """
 
 from typing import NamedTuple
@@ -25,8 +25,8 @@ from skweight.resampling._tables import (
 )
 from skweight.resampling._votes import resample_by_votes
 
-# Samplers of imbalanced-learn that append rows on the line between two existing rows,
-# with the names of their parameters that hold a search for neighbours.
+# Samplers of imbalanced-learn that append rows on the line between two existing rows.
+# Each sampler has the names of the parameters that hold a search for neighbours.
 _BETWEEN_ROWS = {
     "SMOTE": ("k_neighbors",),
     "BorderlineSMOTE": ("k_neighbors", "m_neighbors"),
@@ -36,11 +36,13 @@ _BETWEEN_ROWS = {
     "SMOTENC": ("k_neighbors",),
 }
 
-# Samplers that combine SMOTE with a cleaning step, and the name of that step.
+# Samplers that combine SMOTE with a cleaning step, and the parameter that holds the
+# cleaning step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# Carried columns are scaled to this tiny size, so that they change no digit of a
-# distance. KMeansSMOTE computes distances itself, so columns cannot be hidden from it.
+# Additional columns with weights are scaled to this tiny size, so that they change no
+# digit of a distance. KMeansSMOTE computes distances itself, so the columns cannot be
+# hidden from this sampler.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
 _SMALLEST = 2.0**-400
 
@@ -56,7 +58,7 @@ class Carried(NamedTuple):
 
 
 def kind_of(sampler):
-    """Return how the sampler carries vectors: by a name, or None if it cannot."""
+    """Return the name of the way in which a sampler carries vectors, or None."""
     name = type(sampler).__name__
     if type(sampler).__module__.partition(".")[0] == "imblearn":
         if name in _BETWEEN_ROWS:
@@ -78,14 +80,14 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     sampler : sampler
         Sampler to use; it is cloned and never changed.
     X : array-like of shape (n_samples, n_features)
-        Rows, in a container that the sampler takes.
+        Rows, in a type of container that the sampler accepts.
     y : array-like of shape (n_samples,)
         Labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool, default=False
-        Whether the vectors encode the position of a row, so that they must not be
-        averaged.
+        Whether the vectors encode the position of a row. The values of several rows are
+        then not averaged.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
 
 
 def _combine(sampler, X, y, vectors):
-    """Resample by SMOTE and then by the cleaning step, as the combined sampler does."""
+    """Resample by SMOTE and then by a cleaning step, as a combined sampler does."""
     from imblearn.over_sampling import SMOTE
     from imblearn.under_sampling import EditedNearestNeighbours, TomekLinks
 
@@ -155,10 +157,10 @@ def _between(sampler, X, y, vectors):
 
 
 def _used_rows(sampler, X, y):
-    """Return the rows that SMOTE uses and its target counts; None if all rows are used.
+    """Return the rows that SMOTE uses, and the target counts; None if it uses all rows.
 
     SMOTE uses only the classes to which it adds rows. The rows of other classes are
-    left out, so that they need not be copied twice.
+    left out, so that these rows need not be copied twice.
     """
     if not isinstance(y, np.ndarray) or y.ndim != 1 or X.dtype.kind not in "fiu":
         return None
@@ -184,7 +186,7 @@ def _used_rows(sampler, X, y):
 
 
 def _between_some(sampler, X, y, vectors, subset, counts):
-    """Resample a subset of the rows, and append the new rows to all rows."""
+    """Resample a subset of the rows, and append the new rows to the whole data."""
     strategy = sampler.sampling_strategy
     sampler.set_params(sampling_strategy=counts)
     part = None if vectors is None else vectors[subset]
@@ -237,7 +239,7 @@ def _between_all(sampler, X, y, vectors):
 
 
 def _behind(rows, n_new):
-    """Return the positions of the original rows, and -1 for the appended rows."""
+    """Return the positions of the original rows, then -1 for each appended row."""
     return np.concatenate([rows, np.full(n_new - rows.size, -1)])
 
 
@@ -247,8 +249,8 @@ def _hide(sampler, name, **hidden):
     if isinstance(search, int | np.integer):
         from sklearn.neighbors import NearestNeighbors
 
-        # A sampler counts neighbours without the row itself; a search counts the row,
-        # too.
+        # The number of neighbours of a sampler does not count the row itself; the
+        # number of a neighbour search does.
         search = NearestNeighbors(n_neighbors=search + 1)
     sampler.set_params(**{name: NeighborsHider(search, **hidden)})
 
@@ -275,8 +277,9 @@ def _hide_from_other_helpers(sampler, hidden):
 class _Columns:
     """Vectors encoded as small coordinates, and decoded again.
 
-    If a sampler computes in single precision, every number is stored in two parts, so
-    that constant numbers come back exactly.
+    If a sampler computes in single precision, every carried number (such as a weight)
+    is split into a rounded part and the rest. A number that all rows share then comes
+    back exactly.
     """
 
     def __init__(self, vectors, sampler_dtype):
@@ -327,7 +330,7 @@ def _nominal_columns(sampler, X):
 
 
 def _keep_median(X, y, numeric, coordinates):
-    """Return columns to add, so that a median used by SMOTENC does not change.
+    """Return columns that keep the median used by SMOTENC as it is without vectors.
 
     For SMOTENC, the distance between two categories is the median of the standard
     deviations of the numeric columns. The standard deviations of the carried columns

@@ -3,9 +3,9 @@
 A sampler of the SMOTE family creates a row on the line between two other rows,
 coordinate by coordinate. If weights are appended to X as a column, they are
 interpolated by the same factor as the features. But the search for neighbours, the
-clusterer and the support vector machine of the sampler must not use this column. These
-helpers are parameters of the sampler, so they can be replaced by wrappers that remove
-the column.
+clusterer and the support vector machine of the sampler must not use the column of
+weights. These three helpers are parameters of the sampler, so they can be replaced by
+wrappers that remove the column.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ class ColumnHider(BaseEstimator):
         self.dtype = dtype
 
     def set_params(self, **params):
-        """Set parameters of the wrapper, or of the helper under their own names."""
+        """Set parameters of the wrapper, or of the helper by the helper's names."""
         own_params = {k: v for k, v in params.items() if k.partition("__")[0] in _OWN}
         super().set_params(**own_params)
         self.estimator.set_params(
@@ -67,7 +67,7 @@ class NeighborsHider(ColumnHider):
     """A search for neighbours from which some columns are hidden.
 
     If a class has too few rows, neighbours are repeated, so that the sampler gets the
-    number that it expects.
+    number of neighbours that it expects.
     """
 
     @property
@@ -76,7 +76,7 @@ class NeighborsHider(ColumnHider):
         return self.estimator.n_neighbors
 
     def fit(self, X, y=None):
-        """Fit the search, and warn if there are too few rows."""
+        """Fit the neighbour search; warn if there are fewer rows than neighbours."""
         self.n_rows_ = X.shape[0]
         if self.n_rows_ < self.n_neighbors:
             n = self.n_rows_
@@ -95,14 +95,15 @@ class NeighborsHider(ColumnHider):
         return super().fit(X, y)
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
-        """Return the neighbours of rows; the first is the row itself."""
+        """Return the neighbours of rows; the first neighbour is the row itself."""
         n_wanted = self.n_neighbors if n_neighbors is None else n_neighbors
         n_available = min(n_wanted, self.n_rows_)
         distances, rows = self.estimator.kneighbors(
             None if X is None else self._visible(X), n_neighbors=n_available
         )
         if n_available < n_wanted:
-            # The row itself comes first; its other neighbours are repeated in turn.
+            # The row itself is the first neighbour. Its other neighbours are repeated
+            # in turn, up to the expected number.
             turns = np.arange(n_wanted - 1) % max(n_available - 1, 1) + (
                 n_available > 1
             )

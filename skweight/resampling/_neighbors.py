@@ -13,7 +13,7 @@ from skweight._utils.validation import check_number
 # Number of distances that are computed at a time.
 _CHUNK = 1 << 22
 
-# Random directions are combinations of this many rows, which are drawn at random.
+# A random direction is a combination of this number of rows, which are drawn at random.
 _SAMPLE = 1000
 
 
@@ -93,7 +93,7 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. Sparse matrices become dense.
+            Rows among which neighbours are searched. Sparse matrices become dense.
         y : object, default=None
             Ignored.
 
@@ -122,9 +122,9 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows to find neighbours of; if a query is a row of the fit, this row is its
-            first neighbour. None means all rows of the fit, without counting a row as
-            its own neighbour.
+            Rows whose neighbours are searched; if a query is a row of the fit, this row
+            is its first neighbour. None means all rows of the fit, without counting a
+            row as its own neighbour.
         n_neighbors : int, default=None
             Number of neighbours; None takes the parameter of the constructor.
         return_distance : bool, default=True
@@ -166,16 +166,16 @@ class ProjectionNeighbors(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), default=None
-            Rows to find neighbours of.
+            Rows whose neighbours are searched. None means all rows of the fit.
         n_neighbors : int, default=None
             Number of neighbours; None takes the parameter of the constructor.
         mode : {"connectivity", "distance"}, default="connectivity"
-            Whether entries are ones or distances.
+            Whether the entries of the matrix are ones or distances.
 
         Returns
         -------
         graph : csr_matrix of shape (n_queries, n_samples_fit)
-            One row per query.
+            Sparse matrix with one row per query and one column per row of the fit.
         """
         distances, neighbors = self.kneighbors(X, n_neighbors)
         n_queries, k = neighbors.shape
@@ -205,7 +205,7 @@ class ProjectionNeighbors(BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [cls()]
 
 
@@ -214,8 +214,8 @@ class _Tree:
 
     def __init__(self, rows, depth, rng):
         n_rows = len(rows)
-        # Directions are random combinations of rows, so that they tend to be
-        # directions of large variance.
+        # A direction is a random combination of rows. Random combinations of rows tend
+        # to be directions of large variance.
         sample = rng.randint(n_rows, size=min(n_rows, _SAMPLE))
         mix = rng.standard_normal((depth, sample.size)).astype(np.float32)
         self.directions = mix @ rows[sample]
@@ -276,7 +276,7 @@ def _squares(queries, rows):
 
 
 def _smallest(values, k):
-    """Return the k smallest values of every row, sorted, and their positions."""
+    """Return the k smallest values of every row, sorted, and where they are."""
     if values.shape[1] > k:
         at = np.argpartition(values, k - 1, axis=1)[:, :k]
         values = np.take_along_axis(values, at, axis=1)

@@ -27,12 +27,12 @@ class Resampled(NamedTuple):
     Attributes
     ----------
     X : array-like of shape (n_resampled, n_features)
-        Rows, in the container of the input.
+        Resampled rows, in the same type of container as the input.
     y : array-like of shape (n_resampled,)
-        Their labels.
+        Labels of the rows.
     sample_weight : ndarray or None
-        Weights, with as many columns as the input weights; None if there were no
-        weights.
+        Weights of the resampled rows, with as many columns as the input weights; None
+        if there were no input weights.
     rows : ndarray of shape (n_resampled,)
         Position of the row in the input; -1 for a synthetic row.
 
@@ -64,20 +64,21 @@ def resample(
 ):
     r"""Resample rows with their weights, by any sampler of imbalanced-learn.
 
-    A selected or repeated row keeps its weight. A sampler of the SMOTE family
-    interpolates a row between rows i and j. This row gets the interpolated weight,
+    A row that the sampler selects or repeats keeps its weight. A sampler of the SMOTE
+    family interpolates a row between rows i and j. This row gets the interpolated
+    weight,
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
 
-    with the same :math:`\lambda`. The sampler creates exactly the same rows as without
-    weights.
+    with the same :math:`\lambda` as the features of the row. The sampler creates
+    exactly the same rows as without weights.
 
     Parameters
     ----------
     sampler : sampler or str
         A sampler of imbalanced-learn, cloned and never changed; or ``"smote"`` (SMOTENC
         if a DataFrame has non-numeric columns), ``"random_over"``, ``"random_under"``.
-        Other samplers need the attribute ``sample_indices_``.
+        Samplers of other packages need the attribute ``sample_indices_``.
     X : array-like of shape (n_samples, n_features)
         Rows: array, list, sparse matrix, or DataFrame of pandas (also with nullable
         dtypes) or polars.
@@ -127,11 +128,12 @@ def resample(
 
     Notes
     -----
-    The cost is the cost of the sampler, plus O(n) time and memory for each vector of
+    The time is that of the sampler, plus O(n) time and memory for each vector of
     weights. The rule "parent" adds :math:`\log_2 n` columns during the resampling.
     Without `preserve_mass`, the mean weight of a class stays the same, so its total
-    weight is proportional to its number of rows. With "class_mean" this is exact. With
-    the other rules, it holds on average, if the sampler draws rows uniformly.
+    weight is proportional to its number of rows. With "class_mean", the mean weight
+    stays exactly the same. With the other rules, it stays the same on average, if the
+    sampler draws rows uniformly.
 
     References
     ----------
@@ -209,7 +211,7 @@ def resample_rows(
 
 
 def _check_table(sampler, X):
-    """Raise if rows are single values, such as texts before vectorization."""
+    """Raise if each row is a single value, such as a text before vectorization."""
     shape = getattr(X, "shape", None)
     if shape is not None:
         single = len(shape) == 1
@@ -274,20 +276,20 @@ def _check_rule(sampler, rule):
 
 
 def _vectors_to_carry(weights, rule):
-    """Return the vectors that the sampler must carry, or None if there are none."""
+    """Return the vectors that the sampler resamples with the rows, or None."""
     if rule == "class_mean":
         return None
     if rule == "interpolate":
         return weights if np.ptp(weights, axis=0).any() else None
-    # The position of a row is carried as bits. Interpolated bits are rounded, which
-    # gives the bits of the nearer row.
+    # The position of a row is stored in columns of bits, which are resampled with the
+    # rows. Interpolated bits are rounded, which gives the bits of the nearer row.
     n_samples = weights.shape[0]
     places = np.arange(max(int(n_samples - 1).bit_length(), 1))
     return (np.arange(n_samples)[:, None] >> places & 1).astype(np.float64)
 
 
 def _codes(y, y_new):
-    """Return the class codes of the rows before and after resampling."""
+    """Return the class positions of the rows before and after resampling."""
     y, y_new = (
         labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels
         for labels in (np.asarray(y), np.asarray(y_new))
@@ -319,7 +321,7 @@ def _weigh(carried, weights, codes, rule):
 
 
 def _mass_ratio(weights, weights_new, codes):
-    """Return for each resampled row: total weight of its class before / after."""
+    """Return, for each row, the total weight of its class before / after resampling."""
     mass_before, mass_after = (
         np.bincount(class_codes, columns.prod(axis=1))
         for class_codes, columns in zip(codes, (weights, weights_new), strict=True)
@@ -328,7 +330,7 @@ def _mass_ratio(weights, weights_new, codes):
 
 
 def _explain(error, sampler, X, y):
-    """Return an error with advice, or None if there is no advice."""
+    """Return an error with advice for a failed resampling, or None without advice."""
     name = type(sampler).__name__
     if np.unique(np.asarray(y)).size < 2:
         return ValueError(

@@ -17,8 +17,8 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     """A sampler of imbalanced-learn that resamples weights together with rows.
 
     Use this class to choose the rule for the weights of new rows, as in
-    ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``. It
-    can be used wherever a sampler of imbalanced-learn can be used.
+    ``WeightedClassifier(resampler=WeightedSampler(SMOTE(), weight_rule="parent"))``.
+    The class can be used wherever a sampler of imbalanced-learn can be used.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     weight_rule : {"interpolate", "parent", "class_mean"}, default="interpolate"
         Weight of a synthetic row, as in :func:`resample`.
     preserve_mass : bool, default=False
-        Whether to keep the total weight of every class.
+        Whether to scale the weights so that the total weight of every class stays.
     random_state : int, RandomState instance or None, default=None
         Seed of a sampler that is passed by name.
 
@@ -42,7 +42,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
     rows_ : ndarray of shape (n_resampled,)
         Position of the row in the input; -1 for a synthetic row.
     sample_indices_ : ndarray of shape (n_resampled,)
-        The same as ``rows_``, if the sampler only selects rows.
+        The same positions as in ``rows_``, if the sampler only selects rows.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -54,7 +54,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     Notes
     -----
-    The cost is the cost of the sampler, plus O(n) for the weights.
+    The time is that of the sampler, plus O(n) for the weights.
 
     Examples
     --------
@@ -84,16 +84,16 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None):
-        """Resample, and store the result; `fit_resample` also returns the rows.
+        """Resample rows, and store the result; `fit_resample` also returns the rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows to resample.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows, which are resampled with the rows.
 
         Returns
         -------
@@ -109,18 +109,18 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows to resample.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows, which are resampled with the rows.
 
         Returns
         -------
         X : array-like of shape (n_resampled, n_features)
             Resampled rows.
         y : array-like of shape (n_resampled,)
-            Their labels.
+            Labels of the resampled rows.
         """
         warn_of_order(sample_weight, X)
         resampled, fitted = resample_rows(
@@ -154,7 +154,7 @@ class WeightedSampler(OneToOneFeatureMixin, BaseEstimator):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests, which use these labels."""
+        """Return instances for the shared tests, whose rows have the given labels."""
         return [cls("random_over", random_state=0), cls(random_state=0)]
 
 
@@ -177,7 +177,7 @@ def resolve_resampler(spec, random_state=None):
     Raises
     ------
     TypeError, ValueError
-        If ``spec`` is not one of these.
+        If ``spec`` is neither None, nor a known name, nor a sampler.
 
     Examples
     --------
@@ -198,9 +198,10 @@ def resolve_resampler(spec, random_state=None):
 
 
 def resample_training(resampler, X, y, by_role, fit_params):
-    """Resample training rows, their weights by role, and arguments of fit.
+    """Resample training rows, the weights of each role, and the arguments of `fit`.
 
-    Rows of a single class, which may occur in a fold, are not resampled.
+    If all rows have the same class, which may happen in a fold, the rows are not
+    resampled.
 
     Returns
     -------
@@ -209,7 +210,7 @@ def resample_training(resampler, X, y, by_role, fit_params):
     by_role : RoleWeights
         Weights of the resampled rows.
     fit_params : dict
-        Arguments of fit for the resampled rows.
+        Arguments of `fit` for the resampled rows.
     """
     weight_vectors = [vector for vector in by_role if vector is not None]
     counted = (

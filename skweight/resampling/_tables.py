@@ -15,7 +15,7 @@ def is_polars(X):
 
 
 def _nullable(frame):
-    """Return {column: NumPy dtype} for the columns of nullable dtypes."""
+    """Return a dict {column: NumPy dtype} of the columns that have nullable dtypes."""
     plain = {}
     for name, dtype in frame.dtypes.items():
         kind = getattr(dtype, "kind", "O")
@@ -92,7 +92,7 @@ def number_dtype(X, columns=None):
 
 
 def as_frame(X, frame):
-    """Return an array as a DataFrame with the columns and dtypes of another."""
+    """Return an array as a DataFrame with columns and dtypes of another DataFrame."""
     constructor = type(frame)
     if sparse.issparse(X):
         constructor = constructor.sparse.from_spmatrix
@@ -126,7 +126,7 @@ def append_columns(X, columns):
 
 
 def split_columns(X, width, dtype):
-    """Return the first columns of X, and the other columns as an array of floats."""
+    """Return the first columns of X, and the added columns as an array of floats."""
     if is_frame(X):
         behind = np.column_stack(
             [np.asarray(X.iloc[:, column]) for column in range(width, X.shape[1])]

@@ -25,7 +25,7 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     sampler : SMOTEN
         A clone of the sampler; it is fitted here.
     X, y : array-like
-        Rows and labels.
+        Rows and their class labels.
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool
@@ -35,9 +35,9 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
     Returns
     -------
     X, y : array-like
-        Resampled rows.
+        Resampled rows and their labels.
     vectors : ndarray of shape (n_resampled, n_vectors) or None
-        Vectors of the resampled rows.
+        Vectors of the resampled rows; None without vectors.
     """
     sampler.fit(X, y)
     categories = check_array(X, dtype=None, accept_sparse=True)
@@ -78,9 +78,9 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
 def _distances_of_categories(codes, labels, categories):
     """Return, for every column, the squared distances between its categories.
 
-    The distance is the value difference metric: for two categories, the class
-    frequencies among their rows are compared, and the differences are summed over the
-    classes.
+    The distance is the value difference metric. For two categories, the class
+    frequencies in the rows of one category are compared with those in the rows of the
+    other, and the differences are summed over the classes.
     """
     from imblearn.metrics.pairwise import ValueDifferenceMetric
 

@@ -21,15 +21,17 @@ class WeightingAdvice:
     calibration : str or None
         Value for ``calibration=``.
     decision : str or CostMatrix
-        Value for ``decision=``. These are the costs, if they are known.
+        Value for ``decision=``: a rule, or the costs, if they are known.
     reasons : list of str
-        The reasons, with the values that were used.
+        The reasons for the advice, with the values that were used.
     figures : dict
-        The values by name.
+        The values behind the reasons, by name.
     emphasis, population : None, str or weighting
-        The parts of `weighting` with the role emphasis and with the role population.
+        The parts of `weighting` with the role emphasis (only training uses these
+        weights) and with the role population.
     estimator : classifier or None
-        The classifier of the measurement; None if no fit was made.
+        The classifier with which weightings were measured; None if nothing was
+        measured.
     unsupported : str
         Value for ``unsupported=``: what to do if the classifier takes no weights.
 
@@ -61,12 +63,12 @@ class WeightingAdvice:
         Parameters
         ----------
         estimator : classifier, default=None
-            Classifier to wrap. None means the classifier of the measurement. Without a
-            measurement, None means gradient boosting if columns are categorical, sparse
-            or have missing values, and otherwise a logistic regression on scaled
-            columns.
+            Classifier to wrap. None means the classifier with which weightings were
+            measured. Without a measurement, None means gradient boosting if columns are
+            categorical, sparse or have missing values, and otherwise a logistic
+            regression on scaled columns.
         **params : dict
-            Further parameters of the wrapper, such as ``random_state``.
+            Further parameters of the `WeightedClassifier`, such as ``random_state``.
 
         Returns
         -------
@@ -159,7 +161,7 @@ class WeightingAdvice:
 
 
 def _told(weighting):
-    """Return the text of a strategy in one line; rows of a table are not shown."""
+    """Return a weighting strategy as one line of text, without the rows of tables."""
     if isinstance(weighting, list):
         return f"[{', '.join(map(_told, weighting))}]"
     if hasattr(weighting, "X_target"):

@@ -17,7 +17,7 @@ NOT_CALIBRATED = "not calibrated"
 
 @dataclass(frozen=True)
 class Strategy:
-    """What a comparison stores about a strategy; rows and models are not stored."""
+    """What a comparison stores about a strategy, without rows and models."""
 
     name: str
     weighting: str
@@ -29,7 +29,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One strategy of a comparison: a name, and the classifier to fit."""
+    """One strategy of a comparison: a name, and the classifier that is fitted."""
 
     name: str
     weighting: str
@@ -53,8 +53,8 @@ class Candidate:
 def candidates(estimator, weightings, calibrations, strengths, ablation, X_target):
     """Return the candidates in the order of the result.
 
-    Each candidate is a `WeightedClassifier`, even without a weighting, because this
-    wrapper passes population weights to all parts that need them.
+    Each candidate is a `WeightedClassifier`, even without a weighting, because a
+    `WeightedClassifier` passes population weights to every part that needs weights.
     """
     weightings = {
         name: spec if _is_ready(spec) else with_target(spec, X_target)
@@ -106,7 +106,7 @@ def candidates(estimator, weightings, calibrations, strengths, ablation, X_targe
 
 
 def named_weightings(weightings):
-    """Return the weightings by name; "none" (no weights) is always included."""
+    """Return a dict of weightings by name; "none" (no weights) is always included."""
     if weightings is None:
         weightings = ["balanced"]
     if not hasattr(weightings, "items"):
@@ -140,9 +140,9 @@ def named_calibrations(calibrations):
 
 
 def with_target(spec, X_target):
-    """Return a weighting; factors that need target rows and have none get `X_target`.
+    """Return a weighting in which strategies without target rows get `X_target`.
 
-    An invalid specification raises an error here, before any fit.
+    An invalid value of ``weighting=`` raises an error here, before any fit.
     """
     weighting = resolve_weighting(spec)
     if weighting is None or X_target is None:
@@ -174,7 +174,7 @@ def with_strength(classifier, strength):
 
 
 def _strengthened(weighting, strength):
-    """Return the weighting at this strength, and the factors that have no strength."""
+    """Return the weighting at a strength, and its strategies that have no strength."""
     if isinstance(weighting, ProductWeighting):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}
@@ -204,7 +204,7 @@ def _classifier(estimator, weighting, calibration):
 
 
 def _is_ready(spec):
-    """Return whether an entry is a complete classifier, to be used unchanged."""
+    """Return whether an entry of `weightings` is a classifier, to be used unchanged."""
     return hasattr(spec, "fit") and is_classifier(spec)
 
 

@@ -67,14 +67,14 @@ def compare_weightings(
     r"""Cross-validate weighting strategies on the same folds.
 
     Every strategy is fitted on the training rows of every fold and evaluated on the
-    held-out rows. The weight of a held-out row is its weight in the population: one,
-    its `sample_weight`, or its density ratio to `X_target`. Weights of the role
-    emphasis are never used for the evaluation, because they would favour models trained
-    with such weights.
+    held-out rows. The weight of a held-out row says how many rows of the population the
+    row stands for: one, its `sample_weight`, or its density ratio to `X_target`.
+    Weights of the role emphasis are never used for the evaluation, because they would
+    favour models trained with such weights.
 
-    Strategies are compared with the baseline on the same folds. Folds share training
-    rows, so the usual standard error of the mean difference is too small. A corrected
-    standard error is used [1]_:
+    Strategies are compared with the baseline (usually no weights) on the same folds.
+    Folds share training rows, so the usual standard error of the mean difference is too
+    small. A corrected standard error is used [1]_:
 
     .. math:: \sqrt{\left(\frac1J + \frac{n_{test}}{n_{train}}\right) s^2}
 
@@ -87,7 +87,7 @@ def compare_weightings(
         Classifier, Pipeline or search whose rows are weighted. A `WeightedClassifier`
         keeps its other settings, such as a stabilizer or a decision.
     X : array-like of shape (n_samples, n_features)
-        Rows.
+        Rows for the cross-validation.
     y : array-like of shape (n_samples,)
         Class labels.
     weightings : dict, list or weighting, default=None
@@ -95,11 +95,12 @@ def compare_weightings(
         `WeightedClassifier`, or a classifier, which is used unchanged. None means
         ``"balanced"``. The strategy ``"none"``, without weights, is always compared.
     calibrations : None, str, calibrator, list or dict, default="sigmoid"
-        One or several calibrators; each weighting is combined with each of them.
+        One or several calibrators; each weighting is combined with each calibrator.
     strengths : iterable of float, default=None
         Strengths at which every weighting is compared in addition, with the first
         calibration. The strength is the parameter `strength` or `exponent` of the
-        weighting; if there is no such parameter, the weights are raised to this power.
+        weighting; if the weighting has neither parameter, the weights are raised to
+        this power.
     ablation : bool, default=False
         Whether to compare every strategy also without weights, without calibration, and
         without both.
@@ -110,9 +111,10 @@ def compare_weightings(
         Further scorers of scikit-learn. Scorers get the population weights, if there
         are any.
     cv : int, splitter, iterable or None, default=None
-        Folds. None means 5. A number means shuffled stratified folds; rows of the same
-        group (`groups`) stay in the same fold. More folds and repeats make intervals
-        narrower; each fold takes one more fit of each strategy.
+        Folds of the cross-validation. None means 5 folds. A number means shuffled
+        stratified folds; rows of the same group (`groups`) stay in the same fold. More
+        folds and repeats make intervals narrower; each fold takes one more fit of each
+        strategy.
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights: how many rows of the population each row stands for.
     population : weighting, default=None
@@ -123,8 +125,8 @@ def compare_weightings(
         Unlabelled rows of the population of interest. Strategies that need target rows,
         and have none, get these rows.
     groups : array-like of shape (n_samples,), default=None
-        Rows of the same group are never on both sides of a split. This holds for the
-        folds and for the splits of a calibrator.
+        Rows of the same group are never on both sides of a split. This rule holds for
+        the folds and for the splits of a calibrator.
     params : dict, default=None
         Further arguments of `fit`; row-wise arrays are split into folds.
     pos_label : object, default=None
@@ -135,8 +137,9 @@ def compare_weightings(
         stored, and the other strategies continue. With ``"raise"``, the error is
         raised.
     resume : WeightingComparison, default=None
-        An earlier comparison of the same rows. Its finished folds are not fitted again.
-        Use it after an interruption, or to add strategies.
+        An earlier comparison of the same rows. The finished folds of the earlier
+        comparison are not fitted again. Use `resume` after an interruption, or to add
+        strategies.
     callbacks : list of callbacks, default=()
         Callbacks of scikit-learn 1.9 or newer, such as ``ProgressBar()``. The
         comparison stops if a callback requests it.
@@ -145,17 +148,18 @@ def compare_weightings(
     n_jobs : int or None, default=None
         Number of fits to run in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of every strategy's splits.
+        Seed of the folds, and of the splits inside every strategy.
 
     Returns
     -------
     comparison : WeightingComparison
-        Print it, or use its `to_frame`, `plot` and `to_html`.
+        The results. Print the object, or use its methods `to_frame`, `plot` and
+        `to_html`.
 
     Raises
     ------
     ValueError
-        If arguments cannot be used, or every strategy fails in every fold.
+        If an argument cannot be used, or if every strategy fails in every fold.
 
     Warns
     -----
@@ -177,9 +181,9 @@ def compare_weightings(
     each fold.
 
     With many comparisons, some differences are significant by chance. `to_frame` has
-    p-values adjusted for the number of strategies (Holm) in addition to the unadjusted
-    ones. P-values are not adjusted for the number of metrics, so choose the decisive
-    metric in advance.
+    p-values adjusted for the number of strategies (Holm), in addition to unadjusted
+    p-values. P-values are not adjusted for the number of metrics, so choose the
+    decisive metric in advance.
 
     References
     ----------
@@ -267,7 +271,7 @@ def compare_weightings(
 
 @dataclass(frozen=True)
 class Cell:
-    """One strategy in one fold: the scores, or the reason why there are no scores."""
+    """The result of a strategy in a fold: the scores, or why there are no scores."""
 
     strategy: str
     fold: int
@@ -292,7 +296,7 @@ class _Task:
 
 
 def _add_missing(cells, strategies, splits, task, n_jobs, callbacks, verbose):
-    """Fit every strategy in every fold without a result; warn if interrupted."""
+    """Fit every strategy in every fold that has no result yet; warn if interrupted."""
     missing = [
         (strategy, fold, *split)
         for fold, split in enumerate(splits)
@@ -380,7 +384,7 @@ def _fit_and_measure(candidate, train, test, task):
 
 
 def _raises(error_score):
-    """Return whether a failing fit raises an error; check `error_score`."""
+    """Return whether a failing fit raises an error; also check `error_score`."""
     fail = isinstance(error_score, str) and error_score == "raise"
     if not (fail or (isinstance(error_score, float) and np.isnan(error_score))):
         check_number(error_score, name="error_score")
@@ -388,7 +392,7 @@ def _raises(error_score):
 
 
 def _seed(random_state, resume):
-    """Return the seed of all folds; with `resume`, the seed of that comparison."""
+    """Return the seed of all folds; with `resume`, the earlier comparison's seed."""
     if resume is not None and random_state is None:
         return resume.design.seed
     if isinstance(random_state, int | np.integer):
@@ -450,7 +454,7 @@ def _baseline(baseline, todo):
 
 
 def _positive(pos_label, classes, codes, weight):
-    """Return the position of the class to report, or None for more than two classes."""
+    """Return the position of the class to report; None for more than two classes."""
     if classes.size > 2:
         if pos_label is not None:
             raise ValueError(
@@ -472,7 +476,8 @@ def _positive(pos_label, classes, codes, weight):
 def _validation_weight(population, X_target, X, y, sample_weight):
     """Return the weight of each row in validation, and a description of the weights.
 
-    The weights are learned once, from all rows, and are the same for all strategies.
+    The weights for validation are learned once, from all rows, and are the same for all
+    strategies.
     """
     if population is None and X_target is not None:
         population = DensityRatioWeighting(X_target, random_state=0)
@@ -497,18 +502,19 @@ def _validation_weight(population, X_target, X, y, sample_weight):
 
 
 def _fingerprint(X, y, weight, sample_weight, splits):
-    """Return a short string that changes if rows, weights or folds change."""
+    """Return a short string (a hash) that changes if rows, weights or folds change."""
     if hasattr(X, "tocsr"):
         table = X.tocsr()
         table = (table.data, table.indices, table.indptr)
     else:
-        # The same numbers in another container or memory layout count as the same rows.
+        # The arrays are converted first, so that the same numbers in another container
+        # or memory layout count as the same rows.
         table = X if hasattr(X, "iloc") else np.ascontiguousarray(X)
     return joblib.hash((table, y, weight, sample_weight, splits))
 
 
 def _finished(resume, design, todo):
-    """Return the results of an earlier comparison that can be reused."""
+    """Return those results of an earlier comparison that can be reused."""
     if resume is None:
         return {}
     if resume.design.fingerprint != design.fingerprint:

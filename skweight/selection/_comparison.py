@@ -54,7 +54,7 @@ class WeightingComparison:
 
     ``print`` shows a table of the main metrics, and notebooks show an HTML table.
     `to_html` writes a page for readers who do not read code. The object contains only
-    scores, no rows and no models. It can be pickled.
+    scores, no rows and no models. The object can be pickled.
 
     Attributes
     ----------
@@ -67,8 +67,8 @@ class WeightingComparison:
     error_score : float
         Score of a strategy in a fold in which its fit failed.
     design : object
-        How the comparison was made: `n_rows`, `classes`, `pos_label`, `weights`,
-        `n_folds`, `test_over_train`, `estimator`.
+        How the comparison was made, as an object with the attributes `n_rows`,
+        `classes`, `pos_label`, `weights`, `n_folds`, `test_over_train` and `estimator`.
 
     Examples
     --------
@@ -120,7 +120,7 @@ class WeightingComparison:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each fit that failed: strategy, fold, message.
+            One row for each fit that failed, with strategy, fold and error message.
         """
         rows = [
             (cell.strategy, cell.fold, cell.message)
@@ -180,7 +180,7 @@ class WeightingComparison:
         Returns
         -------
         table : pandas.DataFrame
-            Columns are named by metric and class.
+            One row per strategy. Columns are named by metric and class.
         """
         table = self.to_frame()
         known = list(dict.fromkeys(table["metric"]))
@@ -219,7 +219,8 @@ class WeightingComparison:
             One row for each pair of strategies that differ in exactly one part. The
             columns are ``strategy``, ``without`` (the strategy without this part),
             ``part`` ("weights" or "calibration"), and the differences as in `to_frame`.
-            ``compare_weightings(..., ablation=True)`` adds such pairs.
+            ``compare_weightings(..., ablation=True)`` adds pairs that differ in one
+            part.
         """
         rows = []
         for strategy in self.strategies:
@@ -247,8 +248,8 @@ class WeightingComparison:
     def _complete_folds(self):
         """Return the folds that every strategy has finished, or else all folds.
 
-        After an interruption, only some strategies have finished the last fold. If this
-        fold were used, strategies would be compared on different rows.
+        After an interruption, only some strategies have finished the last fold. If the
+        last fold were used, strategies would be compared on different rows.
         """
         counts = Counter(cell.fold for cell in self.cells)
         done = [fold for fold, n in counts.items() if n == len(self.strategies)]
@@ -267,8 +268,9 @@ class WeightingComparison:
         failed = {cell.strategy for cell in self.cells if cell.message is not None}
         rows = []
         for strategy in self.strategies:
-            # A failed fold makes a mean NaN, as in scikit-learn, because the remaining
-            # folds may be easier. A metric that is not defined in a fold is left out.
+            # If a fit fails in a fold, the mean over the folds is NaN, as in
+            # scikit-learn, because the remaining folds may be easier. A fold in which a
+            # metric is not defined is left out of the mean.
             lost = strategy.name in failed and np.isnan(self.error_score)
             per_fold = np.full(1, np.nan) if lost else values[strategy.name]
             mean, error, n = corrected_standard_error(per_fold, ratio)
@@ -312,7 +314,7 @@ class WeightingComparison:
         Returns
         -------
         sentences : list of str
-            One sentence for each strategy, with its scores.
+            For each strategy, a sentence with the scores of the strategy.
         """
         from skweight.selection._report import sentences
 
@@ -354,7 +356,7 @@ class WeightingComparison:
         Returns
         -------
         page : str
-            HTML that includes the picture; nothing is loaded from other sites.
+            The page as HTML. The picture is included, and no other file is loaded.
         """
         from skweight.selection._report import write_page
 
@@ -374,7 +376,7 @@ class WeightingComparison:
 
 
 def _frame(rows, columns):
-    """Return a table; classes keep their type, and None stays None."""
+    """Return a table in which class labels keep their type, and None stays None."""
     table = pd.DataFrame(rows, columns=columns)
     at = columns.index("class")
     labels = [row["class"] if isinstance(row, dict) else row[at] for row in rows]
@@ -383,7 +385,7 @@ def _frame(rows, columns):
 
 
 def _part_between(strategy, other):
-    """Return the only part that one strategy has and the other lacks, or None."""
+    """Return the only part that one of two strategies has and the other lacks."""
     if strategy.strength is not None or other.strength is not None:
         return None
     same_calibration = strategy.calibration == other.calibration

@@ -12,7 +12,7 @@ from skweight.metrics import calibration_error
 
 
 class Metric(NamedTuple):
-    """Name of a metric, whether higher is better, and its description."""
+    """A metric: its name, whether higher values are better, and its description."""
 
     title: str
     better: str
@@ -90,11 +90,11 @@ def figures_of(fitted, X, y, weight, classes, positive):
     Parameters
     ----------
     fitted : classifier
-        Fitted on other rows.
+        Classifier that was fitted on other rows.
     X, y : table and labels
         Held-out rows.
     weight : ndarray of shape (n_samples,) or None
-        Population weights of these rows.
+        Population weights of the held-out rows.
     classes : ndarray of shape (n_classes,)
         All labels, sorted.
     positive : int or None
@@ -118,7 +118,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
 
 
 def outputs(fitted, X, classes):
-    """Return probabilities, and scores for ranking metrics; each may be None."""
+    """Return probabilities, and scores for ranking metrics; either may be None."""
     if hasattr(fitted, "predict_proba"):
         proba = outputs_of(fitted, X, "predict_proba", classes)
         return proba, proba
@@ -135,7 +135,8 @@ def _of_labels(codes, predicted, weight, classes):
     # Decisions that are not labels come after the classes.
     called = np.bincount(predicted, weight, len(classes))[: len(classes)]
     # A class without rows has no recall. A class that is never predicted has a
-    # precision of zero, as in scikit-learn, so that every strategy has a value.
+    # precision of zero, as in scikit-learn, so that every strategy has a value of the
+    # precision.
     recall = np.divide(hits, true, out=np.full(len(classes), np.nan), where=true > 0)
     precision = np.divide(hits, called, out=np.zeros(len(classes)), where=called > 0)
     precision[true == 0] = np.nan

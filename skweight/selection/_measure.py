@@ -14,10 +14,10 @@ from skweight.classifier import WeightedClassifier
 from skweight.weighting import AutoWeighting
 
 MOST_FOLDS = 5
-# These calibrations are compared with "auto"; this needs no further fit of the
-# estimator. Another calibration is advised only if its loss is lower by this number of
-# paired standard errors. With several calibrations, a difference of one standard error
-# often occurs by chance.
+# These calibrations are compared with the calibration "auto". The comparison needs no
+# further fit of the estimator. Another calibration is advised only if its loss is lower
+# by this number of paired standard errors. With several calibrations, a difference of
+# one standard error often occurs by chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
 
@@ -31,10 +31,11 @@ class Measured(NamedTuple):
         The smallest strength of balancing whose loss is not clearly higher than the
         lowest loss.
     weightings : list of dict
-        The candidates, as in ``report_.weightings``.
+        The compared candidates, as in the attribute ``report_.weightings`` of a
+        classifier.
     calibrations : list of dict
-        For each calibration: "name", "log_loss", the difference "above_auto" to the log
-        loss of "auto", and the "standard_error" of this difference.
+        One dict for each calibration: "name", "log_loss", the difference "above_auto"
+        to the log loss of "auto", and the "standard_error" of this difference.
     n_fits, n_planned, n_folds, n_rows : int
         Number of fits, number of planned fits, number of folds, and number of held-out
         rows.
@@ -80,7 +81,7 @@ def measure(
 ):
     """Measure the effect of balancing and calibrations; `budget` is a number of fits.
 
-    The result is None if a class has so few rows that none can be held out.
+    The result is None if a class has so few rows that no row of it can be held out.
     """
     strengths, n_folds = _share_out(budget)
     if max_seconds is not None:
@@ -124,7 +125,7 @@ def measure(
 
 
 def _share_out(budget):
-    """Return strengths to compare, and the number of folds, for a budget of fits."""
+    """Return strengths to compare, and a number of folds, for a number of fits."""
     check_number(budget, name="budget", low=4)
     strengths = (0, 0.5, 1) if budget >= 6 else (0, 1)
     return strengths, min(int(budget) // len(strengths), MOST_FOLDS)

@@ -1,15 +1,16 @@
-"""The sentences of the advice of `recommend_weighting`, and their sources."""
+"""The sentences in the advice of `recommend_weighting`, and their benchmarks."""
 
 from skweight._utils.validation import say
 
-# If the largest class has less than this multiple of the rows of the smallest class, no
-# class is so rare that training might ignore it.
+# Ratio of the numbers of rows of the largest and the smallest class. Below this ratio,
+# no class is so rare that a model might never predict it.
 BALANCED_ENOUGH = 3.0
-# If a class has fewer rows than this, the advice is to collect rows.
+# If a class has fewer rows than this number, the advice is to collect more rows.
 TOO_FEW = 10
 HALF = 0.5
 
-# The benchmark behind each sentence; its table is in benchmarks/results.
+# The benchmark that supports each sentence. The table of a benchmark is in
+# benchmarks/results.
 EVIDENCE = {
     "costs": "cost_comparison",
     "no weights": "does_weighting_help",
@@ -24,12 +25,12 @@ EVIDENCE = {
 
 
 def resting_on(line):
-    """Return the benchmark behind a sentence, in brackets, and where to find it."""
+    """Return a reference, in brackets, to the benchmark that supports a sentence."""
     return f"(benchmark {EVIDENCE[line]}, see 'Choosing a strategy' in the user guide)"
 
 
 def is_rare(figures):
-    """Return whether a class is so rare that training might ignore it."""
+    """Return whether a class is so rare that a model might never predict it."""
     return figures["imbalance_ratio"] >= BALANCED_ENOUGH
 
 
@@ -58,7 +59,7 @@ def say_classes(figures):
 
 
 def say_unmeasured(figures):
-    """Return why weights are not advised if they were not measured."""
+    """Return why no weights are advised if the effect of weights was not measured."""
     return (
         "The effect of weights was not measured on these rows; pass estimator= to "
         "measure it. In our benchmarks, class weights hardly improved calibrated "
@@ -134,7 +135,7 @@ def say_measured(measured, figures, estimator):
 
 
 def say_readings(figures):
-    """Return the class frequencies of the target, for each kind of shift."""
+    """Return a sentence on class frequencies of the target, for each kind of shift."""
     by_labels = figures.get("target_frequencies_by_labels")
     by_columns = _say_shares(figures["target_frequencies_by_columns"])
     if by_labels is None:

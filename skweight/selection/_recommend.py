@@ -43,13 +43,15 @@ from skweight.weighting import (
 )
 from skweight.weights import effective_sample_size
 
-# With more columns than this, kernels are not advised: all distances are similar.
+# With more columns than this, kernels are not advised, because all distances between
+# rows are similar.
 MANY_COLUMNS = 20
-# No weights are advised if the AUC between target and training rows is below this.
+# No weights are advised if the AUC of a classifier between target and training rows is
+# below this.
 SMALL_AUC = 0.55
 # Limits for the share of the target without similar training rows. Above the first
-# limit, the advice mentions it. Above the second limit, no weights are advised, because
-# the weighted rows would represent another population than the target.
+# limit, the advice mentions this share. Above the second limit, no weights are advised,
+# because the weighted rows would represent another population than the target.
 MISSING, MOSTLY_MISSING = 0.05, 0.5
 N_SHIFT_ROWS = 10_000
 
@@ -71,12 +73,12 @@ def recommend_weighting(
 ):
     """Recommend a weighting, a calibration and a decision, and say why.
 
-    With an `estimator`, the advice comes from a measurement: no weights, class weights
-    of strength 0.5 and fully balanced class weights are compared on the same held-out
-    rows. The criterion is the log loss after calibration, on rows to which neither the
-    model nor the calibrator was fitted. The advice is the smallest strength whose loss
-    is within one paired standard error of the lowest loss. Calibrators are compared on
-    the same scores, without further fits.
+    With an `estimator`, the advice comes from a measurement: no class weights, class
+    weights of strength 0.5 and fully balanced class weights are compared on the same
+    held-out rows. The criterion is the log loss after calibration, on rows to which
+    neither the model nor the calibrator was fitted. The advice is the smallest strength
+    whose loss is within one paired standard error of the lowest loss. Calibrators are
+    compared on the same scores, without further fits.
 
     Without an estimator, the advice follows the rules below. Each rule comes from a
     benchmark; its name is in brackets here and in the reasons:
@@ -90,13 +92,14 @@ def recommend_weighting(
     - calibrate with "auto" in any case, even tree models without weights
       (calibration_choice).
 
-    In both cases, population weights are advised if `X_target` differs from the
-    training rows. If label shift explains the difference, the advice is weights for
-    label shift (label_shift). Otherwise, the advice is weights for covariate shift
-    (shift_target_error). Their density ratio is estimated with kernels if there are at
-    most 20 columns, all numeric, and otherwise with a classifier
-    (density_ratio_accuracy). If most of the target has no similar training rows, no
-    weights are advised, because the weighted rows would represent another population.
+    With and without an estimator, population weights are advised if `X_target` differs
+    from the training rows. If label shift explains the difference, the advice is
+    weights for label shift (label_shift). Otherwise, the advice is weights for
+    covariate shift (shift_target_error). The density ratio of weights for covariate
+    shift is estimated with kernels if there are at most 20 columns, all numeric, and
+    otherwise with a classifier (density_ratio_accuracy). If most of the target has no
+    similar training rows, no weights are advised, because the weighted rows would
+    represent another population.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ def recommend_weighting(
     y : array-like of shape (n_samples,)
         Class labels.
     cost : CostMatrix, dict or DataFrame, default=None
-        Costs of mistakes, if they are known.
+        Costs of wrong decisions, if they are known.
     X_target : array-like of shape (n_target, n_features), default=None
         Unlabelled rows of the population on which the model will be used, if it may
         differ from the training rows.
@@ -124,9 +127,9 @@ def recommend_weighting(
         comparison more reliable.
     max_seconds : float, default=None
         After this number of seconds, no further candidate is started. The advice then
-        says so, and may not be reproducible.
+        says that the time was over, and may not be reproducible.
     sample_weight : array-like of shape (n_samples,), default=None
-        Population weights.
+        Population weights: how many rows of the population each row stands for.
     n_jobs : int or None, default=None
         Number of folds to fit in parallel.
     verbose : int, default=0
@@ -138,7 +141,8 @@ def recommend_weighting(
     Returns
     -------
     advice : WeightingAdvice
-        Print it; `make_estimator` returns the classifier, ready to be fitted.
+        The advice. Print the object; its method `make_estimator` returns the
+        classifier, ready to be fitted.
 
     Raises
     ------
@@ -161,10 +165,10 @@ def recommend_weighting(
     classifiers are fitted in addition, on at most 10,000 training rows and 10,000
     target rows, and one density ratio.
 
-    *Label shift or covariate shift?* Rows without labels cannot answer this question.
-    So the advice has the class frequencies of the target under both assumptions.
-    ``figures["target_frequencies_by_labels"]`` assumes label shift: within a class, the
-    features have the same distribution as in training.
+    *Label shift or covariate shift?* Rows without labels cannot tell which of the two
+    happened. So the advice has the class frequencies of the target under both
+    assumptions. ``figures["target_frequencies_by_labels"]`` assumes label shift: within
+    a class, the features have the same distribution as in training.
     ``figures["target_frequencies_by_columns"]`` assumes covariate shift: given the
     features, the classes have the same probabilities as in training. Label some target
     rows to see which assumption is right.
@@ -238,7 +242,7 @@ def recommend_weighting(
 
 
 def _check_input(X, y, sample_weight):
-    """Return labels, classes, and for every row its class position and its weight."""
+    """Return labels and classes, and the class position and the weight of every row."""
     y = check_labels(y, owner="recommend_weighting")
     check_rows(X, y)
     classes, codes = encode_labels(y)
@@ -331,7 +335,7 @@ def _look_at_cost(cost, classes, X, figures, reasons):
 
 
 def _emphasis(measured, estimator, cost, figures, reasons):
-    """Return the emphasis that improved the log loss, or None."""
+    """Return the class weights for training that improved the log loss, or None."""
     if cost is None or measured is not None:
         reasons.append(say_classes(figures))
     rare = is_rare(figures)
@@ -363,9 +367,10 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
         random_state if isinstance(random_state, int | np.integer) else 0
     )
     seed = int(rng.integers(2**31))
-    # Labels are not used here, because a class with one row could not be held out.
+    # A constant replaces the labels here, because a class with one row could not be
+    # held out.
     auc, missing, n_eff = _overlap(X, X_target, np.ones(n_rows(X)), sample_weight, seed)
-    # The standard deviation of the AUC if there is no shift (Mann and Whitney).
+    # This is the standard deviation of the AUC if there is no shift (Mann and Whitney).
     spread = np.sqrt((1 / n_eff[0] + 1 / n_eff[1]) / 12)
     figures |= {"shift_auc": auc, "shift_auc_error": float(spread)}
     figures["missing_target_mass"] = missing
@@ -410,7 +415,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
 
 
 def _ratio_of_columns(figures, X_target, random_state):
-    """Return weights for covariate shift, and the reason for this method."""
+    """Return weights for covariate shift, and the reason for their method."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )
@@ -456,7 +461,7 @@ def _read_as_columns(weighting, X, y, sample_weight, X_target, figures, seed):
 
 
 def _overlap(X, X_target, weights, sample_weight, seed):
-    """Return the AUC with weights, the missing mass, and the effective sample sizes."""
+    """Return AUC with weights, share of missing target rows, effective sample sizes."""
     if sample_weight is not None:
         weights = weights * np.asarray(sample_weight, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -477,7 +482,7 @@ def _overlap(X, X_target, weights, sample_weight, seed):
 
 
 def _after_label_shift(X, y, sample_weight, X_target, figures, seed):
-    """Return the AUC with label-shift weights; None if these cannot be fitted."""
+    """Return the AUC with label-shift weights; None if the weights cannot be fitted."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     estimator = None

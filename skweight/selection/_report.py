@@ -89,12 +89,12 @@ def _on_probabilities(comparison, rows):
 
 
 def _versus(row, scale, form):
-    """Return a difference to the baseline in words, or "" if there is none."""
+    """Return a difference to the baseline in words, or "" without a difference."""
     if np.isnan(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]
     shown, low_told, high_told = (
-        # A value that is rounded to zero is shown without a sign, not as "-0".
+        # A negative value that is rounded to zero is shown without a sign, not as "-0".
         f"{scale * value:+{form}}"
         if float(f"{scale * value:{form}}")
         else f"{0:{form}}"
@@ -226,7 +226,7 @@ def _panel_title(design, metric, label):
 
 
 def write_page(comparison, path, title):
-    """Return the page; also write it if there is a path."""
+    """Return the HTML page of a comparison; also write it if a path is given."""
     body = [_lead(comparison)]
     failed = comparison.failures()
     if not comparison.complete or len(failed):
@@ -323,7 +323,7 @@ def _picture(comparison):
 
 def _figures(comparison):
     shown = comparison.summary()
-    # Metrics are rows of the table, because there are more metrics than strategies.
+    # Each row of the table is a metric, because there are more metrics than strategies.
     header = ["Figure", *shown.index]
     rows = [[name, *shown[name]] for name in shown.columns]
     return header, rows

@@ -1,4 +1,4 @@
-"""Words in the printed output and in the report of a comparison."""
+"""Words and numbers in the printed output and in the report of a comparison."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ BOTH = ("recall", "precision")
 
 
 def title_of(design, metric, label):
-    """Return the name of a metric, with its class unless it is the positive class."""
+    """Return the name of a metric, with the class unless this is the positive class."""
     title = METRICS[metric].title if metric in METRICS else metric
     one_is_meant = design.pos_label is not None and metric not in BOTH
     return title if label is None or one_is_meant else f"{title} {label}"
