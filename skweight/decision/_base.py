@@ -20,15 +20,16 @@ class HeldOutRows(NamedTuple):
     Attributes
     ----------
     proba : ndarray of shape (n_samples, n_classes) or None
-        Probabilities; calibrated if the classifier has a calibration.
+        Predicted probabilities of the held-out rows, calibrated if the classifier has a
+        calibration.
     y : ndarray of shape (n_samples,) or None
         Labels.
     sample_weight : ndarray of shape (n_samples,) or None
-        Population weights; None means ones.
+        Population weights of the held-out rows; None means that every weight is 1.
     X : array-like of shape (n_samples, n_features) or None
-        The rows, with all their columns.
+        Features of the held-out rows, with all columns.
     metadata : dict
-        Row-wise arrays that the decision requested.
+        Arrays with one value per held-out row that the decision requested, by name.
 
     Examples
     --------
@@ -44,12 +45,12 @@ class HeldOutRows(NamedTuple):
     metadata: dict = {}  # noqa: RUF012 - never written to
 
     def counted(self):
-        """Return the rows of positive weight; other rows are ignored.
+        """Return the held-out rows of positive weight, without the rows of weight 0.
 
         Returns
         -------
         rows : HeldOutRows
-            The same object if every row has positive weight.
+            Held-out rows of positive weight; `self` if every row has positive weight.
         """
         if self.sample_weight is None or self.sample_weight.all():
             return self
@@ -67,19 +68,21 @@ class BaseDecision(Documented, ReadOnce):
 
     A subclass implements ``_positions(proba, X, metadata)``, which returns the position
     of the chosen class in every row. A subclass that learns from data implements
-    ``_learn(held_out, class_multiplier)``. If it learns from :class:`HeldOutRows`, it
-    sets ``needs_held_out_rows = True``. The classifier then computes these rows once
-    for the calibrator and the decision. If the rule is a threshold on the probability
-    of the second of two classes, the subclass sets ``threshold_``. If some decisions
-    are not labels (for example "ask a human"), ``_further()`` returns the names of
-    these decisions. Their positions follow the positions of the classes.
+    ``_learn(held_out, class_multiplier)``. If the subclass learns from
+    :class:`HeldOutRows`, it sets ``needs_held_out_rows = True``. The classifier then
+    computes the held-out rows once for the calibrator and the decision. If the rule is
+    a threshold on the probability of the second of two classes, the subclass sets
+    ``threshold_``. If some decisions are not labels (for example "ask a human"),
+    ``_further()`` returns the names of the decisions that are not labels. The positions
+    of these decisions follow the positions of the classes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        The possible results of `decide`: first the labels, then other decisions.
+        The possible results of `decide`: first the labels, then decisions that are not
+        labels.
 
     Examples
     --------
@@ -97,11 +100,13 @@ class BaseDecision(Documented, ReadOnce):
     # Whether `fit` learns from probabilities of rows that the model was not fitted on.
     needs_held_out_rows = False
 
-    # Whether the rule requires probabilities of the population. If the probabilities
-    # still contain the class weights, these weights would count twice.
+    # Whether the rule requires probabilities of the population. If class weights of the
+    # training still raise the probability of the rare class, the rule would count the
+    # class weights twice.
     needs_true_probabilities = False
 
-    # The classifier passes these arguments itself, so no metadata request is needed.
+    # The classifier itself passes the arguments named here, so the user needs no
+    # metadata request for them.
     __metadata_request__fit: ClassVar = dict.fromkeys(
         ("proba", "classes", "class_multiplier", "prevalence"), UNUSED
     )
@@ -123,7 +128,7 @@ class BaseDecision(Documented, ReadOnce):
         Parameters
         ----------
         proba : array-like of shape (n_samples, n_classes), default=None
-            Probabilities of held-out rows, for rules that learn from them.
+            Probabilities of held-out rows, for rules that learn from probabilities.
         y : array-like of shape (n_samples,), default=None
             Labels of the held-out rows.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -134,10 +139,10 @@ class BaseDecision(Documented, ReadOnce):
             Total training weight of each class for the learner, divided by the total
             population weight of the class; None means ones.
         prevalence : array-like of shape (n_classes,), default=None
-            Share of each class in the population. None computes it from `y` and
-            `sample_weight`, if they are given.
+            Share of each class in the population. None computes the shares from `y` and
+            `sample_weight`, if `y` is given.
         X : array-like of shape (n_samples, n_features), default=None
-            The held-out rows themselves, for rules that use their columns.
+            Features of the held-out rows, for rules that use features.
         **metadata : dict
             Row-wise arrays that the rule requests by name.
 
@@ -180,7 +185,7 @@ class BaseDecision(Documented, ReadOnce):
         Parameters
         ----------
         prevalence : array-like of shape (n_classes,)
-            Share of each class in the other population.
+            Share of each class in the population that the probabilities now describe.
         """
 
     def decide(self, proba, X=None, **metadata):
@@ -189,9 +194,10 @@ class BaseDecision(Documented, ReadOnce):
         Parameters
         ----------
         proba : array-like of shape (n_samples, n_classes)
-            Probabilities; columns follow ``classes_``.
+            Probabilities of the rows, with one column per class in the order of
+            ``classes_``.
         X : array-like of shape (n_samples, n_features), default=None
-            The rows themselves, for rules that use their columns.
+            Features of the rows, for rules that use features.
         **metadata : dict
             Row-wise arrays that the rule requests by name.
 
@@ -228,7 +234,8 @@ class BaseDecision(Documented, ReadOnce):
         Returns
         -------
         columns : list of str or int
-            The columns are dropped before the wrapped estimator gets X.
+            Names or positions of the columns of X that are dropped before the wrapped
+            estimator gets X.
         """
         return []
 
@@ -249,8 +256,8 @@ class BaseDecision(Documented, ReadOnce):
         Returns
         -------
         routing : MetadataRequest
-            Requests of scikit-learn; ``predict`` means `decide`. A rule requests an
-            array by naming it.
+            Metadata requests in the form of scikit-learn, where ``predict`` stands for
+            `decide`. A rule requests the arrays that `metadata_names` returns.
         """
         request = MetadataRequest(owner=type(self).__name__)
         for name in self.metadata_names():
@@ -287,7 +294,7 @@ class BaseDecision(Documented, ReadOnce):
 
     @classmethod
     def _instances(cls, labels):
-        """Return instances for the common tests; the tests use these labels."""
+        """Return instances on which the shared tests run, for rows with `labels`."""
         return [] if cls is BaseDecision else [cls()]
 
 
@@ -300,9 +307,10 @@ def _as_weights(sample_weight):
 
 
 def positions_decided(fitted, X, classes, *, owner):
-    """Return the position of the prediction of a classifier for every row of X.
+    """Return the position of the predicted decision of a classifier for every row of X.
 
-    Positions beyond the classes are decisions that are not labels.
+    Positions up to the number of classes are labels; higher positions are decisions
+    that are not labels.
     """
     names = getattr(getattr(fitted, "decision_", None), "decisions_", classes)
     return positions_of(np.asarray(fitted.predict(X)), names, owner=owner)

@@ -11,9 +11,9 @@ from skweight.exceptions import DecisionWarning
 class ExpectedCostDecision(BaseDecision):
     r"""Choose the decision with the lowest expected cost.
 
-    This is the meaning of ``decision=CostMatrix(...)``, also called Bayes minimum risk.
-    The probabilities must refer to the population. After a weighted fit, the effect of
-    the weights must be removed first.
+    ``decision=CostMatrix(...)`` means this rule, which is also called Bayes minimum
+    risk. The probabilities must refer to the population. After a weighted fit, the
+    effect of the weights must be removed first.
 
     .. math:: \hat y = \arg\min_j \sum_k p_k \, C_{kj}
 
@@ -25,30 +25,31 @@ class ExpectedCostDecision(BaseDecision):
         DataFrame with axes named "true" and "predicted".
     drop : bool, default=False
         Whether columns of X with costs are hidden from the estimator. False lets the
-        estimator use them as features, because costs are often informative. The columns
-        are needed at prediction in both cases.
+        estimator use the columns as features, because costs are often informative. The
+        columns are needed at prediction in both cases.
     accept_weighted : bool, default=False
-        Whether to use the probabilities of a weighted fit without correction. This
+        Whether to use the probabilities of a weighted fit without correction. True
         counts the class weights twice and usually loses money. False raises an error
         instead.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     decisions_ : ndarray of shape (n_decisions,)
-        The possible results of `decide`: the labels, then other decisions of the costs,
-        such as "ask". If labels and other decisions have different types, the dtype is
-        object, see the notes of `CostMatrix`.
+        The possible results of `decide`: first the labels, then decisions of the cost
+        matrix that are not labels, such as "ask". If labels and other decisions have
+        different types, the dtype is object, see the notes of `CostMatrix`.
     cost_ : CostMatrix
         The costs, in the order of ``classes_``.
     n_unreasonable_ : int
-        Training rows in which a wrong decision costs less than the right decision. Set
-        by `check_rows`, which a classifier calls, if costs differ between rows.
+        Training rows in which a wrong decision costs less than the right decision. The
+        number is set by `check_rows`, which a classifier calls, if costs differ between
+        rows.
     threshold_ : float
         The smallest probability of the second class at which this class is chosen,
-        ``(fp - tn) / (fp - tn + fn - tp)``. Only with two classes, no other decision,
-        and costs that are constant and reasonable.
+        ``(fp - tn) / (fp - tn + fn - tp)``. The attribute exists only with two classes,
+        no further decision, and costs that are constant and reasonable.
 
     Raises
     ------
@@ -68,9 +69,9 @@ class ExpectedCostDecision(BaseDecision):
 
     Notes
     -----
-    The expected costs of decisions are compared, never divided. Ties go to the more
-    probable label, then to the first decision. The time is O(n K D) and the memory O(n
-    D) for K classes and D decisions.
+    The expected costs of decisions are compared, never divided. If two decisions have
+    the same expected cost, the more probable label is chosen, otherwise the first
+    decision. The time is O(n K D) and the memory O(n D) for K classes and D decisions.
 
     References
     ----------
@@ -127,7 +128,8 @@ class ExpectedCostDecision(BaseDecision):
         Returns
         -------
         columns : list of str or int
-            The columns are dropped before the wrapped estimator gets X.
+            Names or positions of the columns of X that are dropped before the wrapped
+            estimator gets X.
         """
         return as_cost_matrix(self.cost).columns if self.drop else []
 
@@ -166,7 +168,7 @@ class ExpectedCostDecision(BaseDecision):
         self.cost_ = as_cost_matrix(self.cost, labels=self.classes_).align(
             self.classes_
         )
-        # Remove the threshold of an earlier fit with other costs.
+        # A previous fit with other costs may have set a threshold: remove it.
         vars(self).pop("threshold_", None)
         if len(self.cost_.decisions) == 2 and self.cost_.is_constant:
             excess = rules.regret(self.cost_.resolve())
@@ -185,7 +187,7 @@ class ExpectedCostDecision(BaseDecision):
 
 
 def check_costs(cost, X, classes, metadata):
-    """Raise if costs cannot be read; count rows in which a wrong decision is cheaper.
+    """Raise if costs cannot be read; count rows whose cheapest decision is wrong.
 
     Parameters
     ----------
@@ -215,8 +217,9 @@ def check_costs(cost, X, classes, metadata):
             "print(cost.check(X, y)).",
             DecisionWarning,
         )
-    # A few such rows are normal: a check that costs 10 is too expensive for a fraud of
-    # 5. If most rows are such rows, a sign is usually wrong.
+    # A few rows in which a mistake is cheaper are normal: a check that costs 10 is too
+    # expensive for a fraud of 5. If a mistake is cheaper in most rows, a cost usually
+    # has the wrong sign.
     if n_wrong > len(wrong) / 2:
         k, j = _cheapest_mistake(tables)
         where = f"in {n_wrong:,} of {len(wrong):,} rows " if costs.ndim == 3 else ""

@@ -9,8 +9,8 @@ from sklearn.metrics import get_scorer
 
 from skweight._utils.validation import did_you_mean, say
 
-# Scorers without a formula are called once for every candidate. With three or more
-# classes, each sweep searches once per class, with at most this many candidates.
+# Scorers without a formula are called once for every candidate threshold. With three or
+# more classes, each sweep searches once per class, with at most MOST_CALLS candidates.
 MOST_CALLS = 50
 
 
@@ -49,8 +49,8 @@ def _matthews(hits, decided, true):
     total = true.sum()
     covariance = hits.sum(axis=1) * total - decided @ true
     spread = (total**2 - (decided**2).sum(axis=1)) * (total**2 - true @ true)
-    # If all rows have the same decision, rounding errors may make a spread of 0
-    # positive.
+    # If all rows have the same decision, the spread is 0, but rounding errors may make
+    # the computed spread positive.
     spread[spread < 1e-12 * total**4] = 0.0
     return _over(covariance, np.sqrt(spread))
 
@@ -85,7 +85,7 @@ FORMULAS = {
     **{f"{name}_weighted": _weighted(score) for name, score in _PER_CLASS.items()},
 }
 
-# Scores of a single class. With two classes, this is the positive class.
+# Scores of a single class, which is the positive class if there are two classes.
 ONE_CLASS = _PER_CLASS
 
 
@@ -95,7 +95,7 @@ def least_cost(outcomes):
 
 
 def by_formula(name, positive=None):
-    """Return the objective of a named score; `positive` is a position among classes."""
+    """Return the objective of a named score; `positive` is the code of a class."""
 
     def objective(outcomes):
         sums = outcomes.hits, outcomes.decided, outcomes.true
@@ -151,7 +151,7 @@ def by_scorer(scorer, classes, *, weighted):
         except TypeError as error:
             if weighted or "sample_weight" not in str(error):
                 raise
-        # The score does not support weights: use every row separately.
+        # The scorer does not accept weights: call the scorer with every row separately.
         times = np.rint(mass).astype(np.intp)
         return _call(scorer, classes, true.repeat(times), decided.repeat(times), None)
 
@@ -171,8 +171,8 @@ def _call(scorer, classes, true, decided, mass):
     labels = _Labels(classes, classes[decided])
     weights = {} if mass is None else {"sample_weight": mass}
     with warnings.catch_warnings():
-        # If a candidate decides the same for all rows, its precision is not defined,
-        # and its score is 0.
+        # If a candidate threshold gives all rows the same decision, the precision is
+        # not defined, and the score is 0.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return scorer(labels, np.zeros((true.size, 1)), classes[true], **weights)
 
@@ -180,8 +180,8 @@ def _call(scorer, classes, true, decided, mass):
 def check_scorer(scorer, classes):
     """Raise if a scorer uses probabilities or scores, which a threshold cannot change.
 
-    Other errors of a scorer on artificial rows are ignored: the errors may not occur on
-    real rows.
+    The scorer is called on artificial rows. Other errors of the scorer are ignored,
+    because real rows may not cause them.
     """
     if isinstance(scorer, str):
         return
@@ -206,7 +206,7 @@ def resolve_scorer(scoring):
     Parameters
     ----------
     scoring : str or callable
-        Name of a scorer of scikit-learn, or a scorer.
+        Name of a scorer of scikit-learn, or a scorer made by ``make_scorer``.
 
     Returns
     -------

@@ -30,8 +30,8 @@ def resolve_decision(spec, labels=None):
     ----------
     spec : str, float, CostMatrix or decision
         ``"auto"``, ``"argmax"``, ``"balanced"``, ``"tuned"``, a threshold, a dict
-        ``{label: threshold}`` of one label, a cost matrix, or an object with `fit` and
-        `decide`.
+        ``{label: threshold}`` with a single label, a cost matrix, or an object with
+        `fit` and `decide`.
     labels : array-like, default=None
         Known labels, for the error message about an array of costs.
 
@@ -72,7 +72,7 @@ def resolve_decision(spec, labels=None):
 
 
 def _names_thresholds(spec):
-    """Return whether a dict maps labels to numbers, and is no binary cost matrix."""
+    """Return whether a dict maps labels to numbers and has no keys "fp" and "fn"."""
     return (
         isinstance(spec, dict)
         and bool(spec)

@@ -19,9 +19,10 @@ class ArgmaxDecision(BaseDecision):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     threshold_ : float
-        0.5 with two classes: the second class is chosen if its probability is higher.
+        With two classes, 0.5: the second class is chosen if the probability of the
+        second class is higher.
 
     Notes
     -----
@@ -50,9 +51,9 @@ class EmphasisDecision(BaseDecision):
 
     .. math:: \hat y = \arg\max_k w_k p_k,
 
-    The weighted model makes the same choice if calibration is the exact inversion of
-    the weights, because its probabilities are then proportional to :math:`w_k p_k`.
-    With two classes the second class is chosen if
+    The weighted model makes the same choice if calibration exactly undoes the effect of
+    the class weights, because the probabilities of the weighted model are then
+    proportional to :math:`w_k p_k`. With two classes the second class is chosen if
 
     .. math:: p > \frac{w_0}{w_0 + w_1},
 
@@ -61,17 +62,18 @@ class EmphasisDecision(BaseDecision):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     class_multiplier_ : ndarray of shape (n_classes,)
         The :math:`w_k`: total training weight of each class divided by its total
         population weight.
     threshold_ : float
-        With two classes, :math:`w_0 / (w_0 + w_1)`: the second class is chosen if its
-        probability is higher.
+        With two classes, :math:`w_0 / (w_0 + w_1)`: the second class is chosen if the
+        probability of the second class is higher.
 
     Notes
     -----
-    If several classes have the same product, the first of them is chosen.
+    If several classes have the same product :math:`w_k p_k`, the first of these classes
+    is chosen.
 
     References
     ----------
@@ -106,20 +108,20 @@ class BalancedDecision(BaseDecision):
 
     .. math:: \hat y = \arg\max_k p_k / \pi_k
 
-    This is the meaning of ``decision="balanced"``: the labels of a balanced model, from
-    calibrated probabilities, for any weights in training. With two classes, the second
-    class is chosen if its probability p is above its prevalence :math:`\pi`. If the
-    probabilities are right, this rule has the largest balanced accuracy.
+    ``decision="balanced"`` means this rule. It gives the labels of a balanced model,
+    from calibrated probabilities, for any weights in training. With two classes, the
+    second class is chosen if its probability p is above its prevalence :math:`\pi`. If
+    the probabilities are right, this rule has the largest balanced accuracy.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     prevalence_ : ndarray of shape (n_classes,)
         Share of each class in the population.
     threshold_ : float
-        With two classes, the prevalence of the second class, which is chosen if its
-        probability is higher.
+        With two classes, the prevalence of the second class, which is chosen if the
+        probability of the second class is higher.
 
     Raises
     ------
@@ -134,7 +136,8 @@ class BalancedDecision(BaseDecision):
     -----
     ``WeightedClassifier.set_prevalence`` does not change labels, because it changes
     probability and prevalence together. A class without rows in the population is never
-    chosen. If several classes have the same ratio, the first of them is chosen.
+    chosen. If several classes have the same ratio of probability to prevalence, the
+    first of these classes is chosen.
 
     References
     ----------
@@ -194,26 +197,27 @@ class ThresholdDecision(BaseDecision):
 
     .. math:: \hat y = k \iff p_k \ge \text{threshold}
 
-    Otherwise the most probable of the other labels is chosen. This is the meaning of
-    ``decision={"fraud": 0.05}`` and ``decision=0.05``.
+    If the probability of the label is below the threshold, the most probable of the
+    other labels is chosen. ``decision={"fraud": 0.05}`` and ``decision=0.05`` mean this
+    rule.
 
     Parameters
     ----------
     threshold : float, default=0.5
-        In [0, 1]. Raising it increases the precision of the label and reduces its
-        recall.
+        Smallest probability at which the label is chosen, in [0, 1]. Raising the
+        threshold increases the precision of the label and reduces the recall.
     label : object, default=None
         Label to which the threshold applies. None means the second of two classes in
         sorted order, as in scikit-learn. This is the positive class for labels that are
-        0 and 1, -1 and 1, or False and True. With labels of other kinds, set `label`.
+        0 and 1, -1 and 1, or False and True. If the labels are others, set `label`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes, the smallest probability of the second class at which this
-        class is chosen.
+        With two classes, the smallest probability of the second class at which the
+        second class is chosen.
     threshold_label_ : object
         The label to which the given threshold applies.
 
@@ -232,7 +236,8 @@ class ThresholdDecision(BaseDecision):
 
     Notes
     -----
-    With two classes, scikit-learn's ``FixedThresholdClassifier`` has the same rule.
+    With two classes, scikit-learn's ``FixedThresholdClassifier`` decides by the same
+    threshold.
 
     Examples
     --------
@@ -276,7 +281,7 @@ class ThresholdDecision(BaseDecision):
     def _learn(self, held_out, class_multiplier):
         self._position = self._find_label([plain(label) for label in self.classes_])
         self.threshold_label_ = plain(self.classes_[self._position])
-        # Remove what an earlier fit with other classes has set.
+        # A previous fit with other classes may have set a threshold: remove it.
         vars(self).pop("threshold_", None)
         if self.classes_.size == 2:
             named = float(self.threshold)

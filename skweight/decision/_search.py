@@ -1,14 +1,15 @@
-"""Exact search for thresholds: it skips only candidates that cannot be the best.
+"""Exact search for thresholds, which skips only candidates that cannot be the best.
 
 The effect of a threshold depends only on the rows above the threshold. All values
 between two neighbouring scores are therefore one candidate. The search goes from the
-highest candidate down. At each step one group of tied rows changes its decision.
-Everything that an objective needs is therefore a running sum.
+highest candidate down. At each step, one group of rows with equal scores changes from
+one decision to another. Everything that an objective needs is therefore a running sum.
 
 An objective maps the results of the candidates, :class:`Outcomes`, to one number for
-each candidate. Higher is better. Most objectives reward hits: if one class gets more
-hits and the other classes keep theirs, the objective does not decrease. With such an
-objective and many rows, only the rows near the best candidate are sorted.
+each candidate. Higher is better. A hit is a row with the right decision. Most
+objectives reward hits: if one class gets more hits and no other class loses hits, the
+objective does not decrease. With an objective that rewards hits and many rows, only the
+rows near the best candidate are sorted.
 """
 
 from typing import NamedTuple
@@ -17,14 +18,15 @@ import numpy as np
 
 from skweight._utils.quantiles import ValueCells
 
-# Ratios of 0 are raised to this number, because a divisor or threshold must not be 0.
+# A ratio of 0 is replaced by SMALLEST, because a divisor or threshold must not be 0.
 SMALLEST = 1e-300
-# Smaller differences, relative to the value, are rounding errors.
+# Relative differences below ROUNDING are rounding errors.
 ROUNDING = 1e-12
-# If the same numbers are summed in another order, the sums differ by less than this,
-# relative to the value.
+# If the same numbers are summed in another order, the relative difference of the sums
+# is below _SUMS.
 _SUMS = 1e-9
-# With fewer rows, sorting all rows is as fast as the search with cells.
+# With fewer rows than _MANY_ROWS, sorting all rows is as fast as the search that first
+# divides the rows into cells (intervals of scores).
 _MANY_ROWS = 1 << 14
 
 
@@ -34,13 +36,14 @@ class Outcomes(NamedTuple):
     Attributes
     ----------
     hits : ndarray of shape (m, n_classes)
-        Weight of the rows of each class that get the right decision.
+        For each candidate, the weight of the rows of each class that get the right
+        decision.
     decided : ndarray of shape (m, n_classes)
-        Weight of the rows that get the decision for each class.
+        For each candidate, the weight of the rows that are assigned to each class.
     true : ndarray of shape (n_classes,)
         Weight of the rows of each class.
     cost : ndarray of shape (m,) or None
-        Total cost, if decisions have costs.
+        Total cost of each candidate, if decisions have costs.
     cells : callable
         ``cells(i)`` is the (n_classes, n_classes) confusion matrix of candidate i.
     """
@@ -58,13 +61,13 @@ class Rows(NamedTuple):
     Attributes
     ----------
     proba : ndarray of shape (n_samples, n_classes)
-        Probabilities.
+        Predicted probabilities of the rows.
     codes : ndarray of shape (n_samples,)
-        Position of the true class.
+        Position of the true class of each row.
     weight : ndarray of shape (n_samples,)
-        Population weights.
+        Population weights of the rows.
     costs : ndarray of shape (n_samples, n_classes) or None
-        Cost of every decision.
+        Cost of every possible decision in each row.
     """
 
     proba: np.ndarray
@@ -74,19 +77,19 @@ class Rows(NamedTuple):
 
 
 def outcomes_along(rows, before, after, order, ends):
-    """Return the outcomes if rows change their decision in the given order.
+    """Return the outcomes of candidates if rows change decision in the given order.
 
     Parameters
     ----------
     rows : Rows
         The rows.
     before, after : ndarray of shape (n_samples,)
-        Decision of every row before and after its change.
+        Decision of every row before and after the row changes.
     order : ndarray of shape (n_samples,)
         The order in which rows change.
     ends : ndarray of shape (m - 1,)
-        Number of changed rows for every candidate except the first; in the first, no
-        row has changed.
+        Number of changed rows for every candidate except the first candidate, for which
+        no row has changed.
 
     Returns
     -------
@@ -94,15 +97,15 @@ def outcomes_along(rows, before, after, order, ends):
     """
     n_classes = rows.proba.shape[1]
     weight = rows.weight[order]
-    # The codes are stored as small integers, so that fewer bytes are read in random
-    # order.
+    # The codes of the classes are stored as small integers, because fewer bytes are
+    # then read in random order.
     codes = rows.codes.astype(np.min_scalar_type(n_classes))[order]
     old, new = (part if _all_equal(part) else part[order] for part in (before, after))
     last = _last_of_groups(ends, codes.size)
 
     def running(gained, lost):
-        # The sums run over one class at a time, because sums along long rows are
-        # several times faster.
+        # The loop computes the sums of one class at a time, because sums along
+        # contiguous memory are several times faster.
         total = np.empty((n_classes, ends.size + 1))
         start = _mass_of_classes(old, lost, n_classes)
         change = np.empty(codes.size)
@@ -163,17 +166,17 @@ def _mass_of_classes(classes, mass, n_classes):
 
 
 def _of_class(classes, k, mass):
-    """Return the weights where the class is k, and zero elsewhere."""
+    """Return the weights of the rows of class k, and zero for all other rows."""
     if _all_equal(classes):
         return mass if classes[0] == k else np.broadcast_to(0.0, mass.shape)
     return np.where(classes == k, mass, 0.0)
 
 
 def groups(values):
-    """Return the descending order, and the end and least value of each group of ties.
+    """Return the descending order, and end and least value of groups of equal values.
 
-    Values are not negative. Values that differ only by rounding errors count as equal.
-    Rows with equal values change their decision together.
+    The given values are not negative. Values that differ only by rounding errors count
+    as equal. Rows with equal values change to another decision together.
     """
     negative = -values
     order = np.argsort(negative)
@@ -185,10 +188,10 @@ def groups(values):
 
 
 def first_best(values):
-    """Return the position of the first value equal to the largest, up to rounding.
+    """Return the position of the first value that equals the largest up to rounding.
 
     Candidates often have exactly the same objective. The order of the rows changes the
-    last digits of the sums; it must not decide which candidate is best.
+    last digits of the sums, but must not decide which candidate is best.
     """
     best = values.max()
     return int(np.argmax(values >= best - ROUNDING * abs(best)))
@@ -200,16 +203,18 @@ def best_threshold(rows, objective):
     Returns
     -------
     threshold : float
-        The middle between the neighbouring scores. New rows with scores near these two
-        then get the same decision as the held-out rows.
+        The middle between the lowest score above and the highest score below the
+        threshold. New rows with scores near these two scores then get the same decision
+        as the held-out rows.
     best : float
         The objective at the threshold.
     """
     if rows.codes.size > _MANY_ROWS and getattr(objective, "rewards_hits", False):
         merged, reached = _merge_hopeless(rows, objective)
         threshold, best = _best_of_all(merged, objective)
-        # The end of a cell may lie between tied rows, which no threshold separates.
-        # Then no threshold reaches the value at this end, and all rows are searched.
+        # The end of a cell (an interval of scores) may lie between rows with equal
+        # scores, which no threshold separates. Then no threshold reaches the objective
+        # at the end of this cell, and all rows are searched.
         if best >= reached:
             return threshold, best
     return _best_of_all(rows, objective)
@@ -228,24 +233,26 @@ def _best_of_all(rows, objective):
         # The threshold is above the largest score, even if that score is 1.
         return float(np.nextafter(above, np.inf)), float(values[best])
     threshold = (above + below) / 2
-    # Between two neighbouring doubles there is no other number. Then the upper one is
-    # used.
+    # If the two scores are neighbouring doubles, there is no number between the scores,
+    # and the upper score is the threshold.
     return float(threshold if below < threshold else above), float(values[best])
 
 
 def _merge_hopeless(rows, objective):
     """Merge the rows between which no threshold can be the best.
 
-    The rows are divided into cells of rising scores. A threshold inside a cell has at
-    most the hits of class 1 at the lower end of the cell, and the hits of class 0 at
-    the upper end. These hits give an upper bound of the objective. A cell is closed if
-    its bound is below the objective at the end of some cell. Neighbouring closed cells
-    become one row per class.
+    The rows are divided into cells, which are intervals of rising scores. A hit is a
+    row with the right decision. A threshold inside a cell has at most the hits of class
+    1 at the lower end of the cell, and the hits of class 0 at the upper end. These hits
+    give an upper bound of the objective. A cell is closed if the upper bound is below
+    the objective at the end of some cell. Neighbouring closed cells become one row per
+    class.
 
     Returns
     -------
     merged : Rows
-        The rows of open cells, and one row per class for the closed cells between them.
+        The rows of open cells (where the best threshold may be), and one row per class
+        for the closed cells between the open cells.
     reached : float
         The best objective at the end of a cell, minus possible rounding errors.
     """
@@ -292,7 +299,7 @@ def decided_by(proba, thresholds):
 
 
 def best_thresholds(rows, objective, starts, *, max_sweeps=50):
-    """Return one threshold per class, so that changing a single one does not help.
+    """Return one threshold per class, which no change of a single threshold improves.
 
     The exact search finds the threshold of one class, while the other thresholds are
     fixed. The search is repeated for all classes until a whole sweep changes nothing.
@@ -302,7 +309,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     rows : Rows
         The rows.
     objective : callable
-        Maps `Outcomes` to one number per candidate.
+        Function of `Outcomes` that returns one number per candidate.
     starts : list of ndarray of shape (n_classes,)
         Thresholds to start from; the best result is returned.
     max_sweeps : int, default=50
@@ -311,7 +318,8 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
     Returns
     -------
     thresholds : ndarray of shape (n_classes,)
-        Thresholds with a sum of one; only ratios matter.
+        Thresholds of all classes with a sum of one, because only the ratios of
+        thresholds matter.
     best : float
         The objective at the thresholds.
     """
@@ -330,17 +338,17 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
 
 
 def _one_class(rows, objective, thresholds, code):
-    """Return the best threshold of one class given the others, and the objective."""
+    """Return the best threshold of one class given other thresholds, and the objective."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf
     rival = np.maximum(ratios.max(axis=1), SMALLEST)
     otherwise = (ratios >= rival[:, None] * (1 - ROUNDING)).argmax(axis=1)
-    # The class is chosen in rows whose level is above the threshold of the class.
+    # A row gets this class if the level of the row is above the threshold of the class.
     level = np.maximum(rows.proba[:, code] / rival, SMALLEST)
     order, ends, levels = groups(level)
     outcomes = outcomes_along(rows, otherwise, np.full(level.size, code), order, ends)
     values = objective(outcomes)
-    # The present threshold is a candidate too: it stays unless another candidate is
+    # The present threshold is a candidate too, and is kept unless another candidate is
     # better.
     now = int(np.count_nonzero(levels > thresholds[code] * (1 + ROUNDING)))
     chosen = first_best(values)

@@ -22,9 +22,10 @@ from skweight.decision._search import Rows, best_threshold, best_thresholds, dec
 class TunedDecision(BaseDecision):
     r"""Tune thresholds for the best score or the lowest cost on held-out rows.
 
-    This is the meaning of ``decision="tuned"``. The held-out rows are the rows of the
-    calibrator, so tuning needs no further fits. Without calibration, held-out rows are
-    computed once. All possible thresholds are evaluated, not only a grid.
+    ``decision="tuned"`` means this rule. The calibrator already has held-out rows,
+    which are also used for tuning, so tuning needs no further fits. Without
+    calibration, held-out rows are computed once. All possible thresholds are evaluated,
+    not only a grid.
 
     With two classes there is one threshold, :math:`\hat y = 1 \iff p \ge t`. With more
     classes, each class has a threshold,
@@ -33,7 +34,7 @@ class TunedDecision(BaseDecision):
 
     and thresholds are tuned class by class until no change of a single threshold
     improves the result. If costs differ between rows, one threshold for all rows is
-    worse than the expected-cost decision. Use that decision instead.
+    worse than the expected-cost decision. Use :class:`ExpectedCostDecision` instead.
 
     Parameters
     ----------
@@ -41,20 +42,21 @@ class TunedDecision(BaseDecision):
         Score of labels to maximise: the name of a scorer of scikit-learn, or a scorer
         made by :func:`sklearn.metrics.make_scorer`. Not used with `cost`.
     cost : CostMatrix, dict or DataFrame, default=None
-        Costs; their sum over the rows is minimised.
+        Costs of decisions; the total cost of the held-out rows is minimised.
     drop : bool, default=False
-        Whether columns of X with costs are hidden from the estimator. These columns are
-        not needed at prediction.
+        Whether columns of X with costs are hidden from the estimator. The cost columns
+        are not needed at prediction.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, in the order of the columns of the probabilities.
+        The labels, in the order of the columns of the probabilities.
     threshold_ : float
-        With two classes: the smallest probability of the second class at which this
-        class is chosen.
+        With two classes, the smallest probability of the second class at which the
+        second class is chosen.
     thresholds_ : ndarray of shape (n_classes,)
-        Thresholds of all classes, with a sum of one; only their ratios matter.
+        Thresholds of all classes with a sum of one, because only the ratios of
+        thresholds matter.
     best_score_ : float
         The score on the held-out rows, or minus the mean cost. The score is optimistic,
         because the thresholds were chosen by this score.
@@ -73,15 +75,16 @@ class TunedDecision(BaseDecision):
 
     Notes
     -----
-    A threshold is the middle between the neighbouring scores. If several thresholds
-    have the same score, the highest is used. Costs, accuracy, balanced accuracy,
-    Matthews' coefficient, and precision, recall, F1 and Jaccard (of the positive class,
-    "_macro" or "_weighted") take O(n log n) time with two classes. Without costs and
-    with many rows, only the rows near the best threshold are sorted. With K classes,
-    these scores take O(n (log n + K)) time per class and sweep. Other scorers are
-    called once per candidate, each time on the weighted cells of the confusion matrix.
-    With three or more classes such a scorer gets only 50 candidates per class and
-    sweep. Population weights are always used.
+    A threshold is the middle between the two neighbouring probabilities of held-out
+    rows. If several thresholds have the same score, the highest is used. Costs,
+    accuracy, balanced accuracy, Matthews' coefficient, and precision, recall, F1 and
+    Jaccard (of the positive class, "_macro" or "_weighted") take O(n log n) time with
+    two classes. Without costs and with many rows, only the rows near the best threshold
+    are sorted. With K classes, the named scores take O(n (log n + K)) time per class
+    and sweep (a sweep searches once per class). Any other scorer is called once per
+    candidate threshold, each time on the weighted cells of the confusion matrix. With
+    three or more classes, any other scorer gets only 50 candidates per class and sweep.
+    Population weights are always used.
 
     References
     ----------
@@ -134,7 +137,8 @@ class TunedDecision(BaseDecision):
         Returns
         -------
         columns : list of str or int
-            The columns are dropped before the wrapped estimator gets X.
+            Names or positions of the columns of X that are dropped before the wrapped
+            estimator gets X.
         """
         if self.cost is None or not self.drop:
             return []
@@ -186,8 +190,8 @@ class TunedDecision(BaseDecision):
             refuse_further(cost, type(self).__name__)
             costs = cost.of_decisions(held_out.y, held_out.X, **held_out.metadata)
         codes = positions_of(held_out.y, self.classes_, owner=type(self).__name__)
-        # Only ratios matter. If all weights are 1, a scorer without weights can count
-        # rows.
+        # Only the ratios of weights matter. If all weights are equal, dividing by the
+        # largest makes them 1, and a scorer that accepts no weights can count rows.
         rows = Rows(held_out.proba, codes, weight / weight.max(), costs)
         objective = self._objective(self.classes_, weighted)
         if self.classes_.size == 2:

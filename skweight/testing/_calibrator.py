@@ -18,9 +18,9 @@ def check_calibrator(calibrator):
     The checks use two and three classes: parameters and clone; probabilities of the
     right shape that sum to 1 and are never exactly 0 or 1; labels of any type; the
     caller's arrays do not change; the order of rows and the scale of weights do not
-    matter; rows of weight zero are ignored, for any scores; single rows give the same
-    results as all rows together; a missing class; huge scores and weights; invalid
-    weights and scores raise errors; pickling.
+    change results; rows of weight zero are ignored, for any scores; single rows give
+    the same results as all rows together; a missing class; huge scores and weights;
+    invalid weights and scores raise errors; pickling.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def _rows(n_classes, n=240):
 
 
 def _fitted(calibrator, *rows, **kwargs):
-    """Fit a clone; warnings about the ranking are ignored."""
+    """Fit a clone of the calibrator without warnings about the ranking of scores."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
         return clone(calibrator).fit(
@@ -77,7 +77,7 @@ def _fitted(calibrator, *rows, **kwargs):
 
 
 def _multiplier_of(calibrator, y):
-    """Return the class multiplier if the calibrator has this parameter."""
+    """Return a class multiplier as keyword if the calibrator has the parameter."""
     if not has_fit_parameter(calibrator, "class_multiplier"):
         return {}
     return {"class_multiplier": np.linspace(1, 2, len(np.unique(y)))}
@@ -219,7 +219,7 @@ def _message_of(calibrator, *rows):
 def _check_pickle(calibrator, scores, y):
     cls = type(calibrator)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by their name, which does not work for local classes.
+        # Pickle finds classes by name, and cannot find a class defined in a function.
         return
     copy = _fitted(calibrator, scores, y)
     again = pickle.loads(pickle.dumps(copy)).predict_proba(scores)

@@ -14,20 +14,20 @@ from skweight.testing._methods import assert_has_methods
 def check_decision(decision, *, classes=(0, 1)):
     """Check that a decision satisfies the contract of decisions.
 
-    The checks: parameters and clone; labels of shape (n,), each one of ``decisions_``
-    (the classes, then decisions that are not labels) and of the same type; single rows
-    give the same results as all rows together; the caller's arrays do not change;
-    errors for probabilities with another number of columns, and before fit; a
-    description as text; pickling. For decisions that learn from rows, also: rows of
+    The checks: parameters and clone; labels of shape (n,), which are elements of
+    ``decisions_`` (the classes, then decisions that are not labels) and of the same
+    type; single rows give the same results as all rows together; the caller's arrays do
+    not change; errors for probabilities with another number of columns, and before fit;
+    a description as text; pickling. For decisions that learn from rows, also: rows of
     weight zero are ignored, and the order of rows and the scale of weights do not
-    matter.
+    change the decision.
 
     Parameters
     ----------
     decision : decision
-        Unfitted decision. Never changed.
+        Unfitted decision, which is never changed.
     classes : sequence, default=(0, 1)
-        Labels to decide between.
+        Labels that the decision chooses from.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def _check_learning(decision, rows):
 def _check_pickle(decision, rows):
     cls = type(decision)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by their name, which does not work for local classes.
+        # Pickle finds classes by name, and cannot find a class defined in a function.
         return
     copy = rows.fit(decision)
     again = pickle.loads(pickle.dumps(copy))

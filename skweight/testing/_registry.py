@@ -1,7 +1,7 @@
-"""All public classes of the library, for the common tests.
+"""All public classes of the library, on which the shared tests run.
 
-Public classes come from ``__all__``, not from a list. The method ``_instances(labels)``
-of a class returns instances for the common tests.
+Public classes are read from ``__all__``, not from a second list. The method
+``_instances(labels)`` of a class returns the instances on which the shared tests run.
 """
 
 import inspect
@@ -30,7 +30,8 @@ from skweight.weighting import (
     ProductWeighting,
 )
 
-# The first match is used: a Pipeline may also be a classifier.
+# The first matching kind of this order is used, because a Pipeline may also be a
+# classifier.
 KINDS = {
     "choice": AutoWeighting,
     "weighting": BaseWeighting,
@@ -62,7 +63,7 @@ def public_classes():
 
 
 def kind_of(cls):
-    """Return the kind of an estimator class; None for other classes."""
+    """Return the kind of an estimator class, or None if the class is no estimator."""
     return next((kind for kind, base in KINDS.items() if issubclass(cls, base)), None)
 
 
@@ -75,15 +76,15 @@ def all_estimators(kind=None, *, labels=(0, 1)):
         ``"weighting"``, ``"calibrator"``, ``"decision"``, ``"density_ratio"``,
         ``"stabilizer"``, ``"classifier"``, ``"regressor"``, ``"pipeline"``,
         ``"sampler"``, ``"transformer"``, ``"choice"`` (a fit chooses a strategy), or
-        ``"other"``. None returns all of them.
+        ``"other"``. None returns the estimators of all kinds.
     labels : sequence, default=(0, 1)
-        Labels of the tests.
+        Labels for which the instances are created.
 
     Returns
     -------
     estimators : dict {str: estimator}
-        Unfitted estimators by class name, with a number if a class has several
-        estimators.
+        Unfitted estimators by the name of the class. A number is appended to the name
+        for the second and later estimators of a class.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from skweight.delivery import deliver
 from skweight.exceptions import UnsupportedWeightsError
 
 # In every row, the difference of two means over seeds is divided by its standard error.
-# The means differ if the mean square of these ratios over the rows is above this value.
+# The means differ if the mean square of these ratios over the rows is above _TELLING.
 # If the means are equal, the expected mean square is 1.
 _TELLING = 2.5
 _TIMES = 10.0
@@ -36,7 +36,7 @@ class WeightSemantics:
         Whether a weight of zero is the same as removing the row.
     is_class_weight : bool or None
         Whether ``class_weight`` is the same as row weights; None if the estimator has
-        no such parameter.
+        no parameter ``class_weight``.
     differences : dict {str: float}
         Largest difference of an output, for each test.
     n_seeds : int
@@ -115,24 +115,25 @@ def check_weight_semantics(
     The function answers these questions: Do weights change the fit? Does their scale
     matter? Is a weight of 2 the same as duplicating the row? Is a weight of 0 the same
     as removing the row? Is ``class_weight`` the same as row weights? Libraries give
-    different answers, and seldom document them. Weights are passed as in
+    different answers, and seldom document the answers. Weights are passed as in
     :class:`~skweight.WeightedClassifier`, also through Pipelines and searches.
-    Transformers get the weights as population weights.
+    Transformers get the weights as population weights (weights that describe the
+    population).
 
     Parameters
     ----------
     estimator : estimator
-        Classifier or composite. Never changed.
+        A classifier, or a Pipeline or search with a classifier; never changed.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows. The model is fitted on a random half of the rows, because some models
+        Features. The model is fitted on a random half of the rows, because some models
         reproduce the labels of their training rows. Predictions are made for all rows.
-        None draws 800 rows.
+        None draws 800 random rows.
     y : array-like of shape (n_samples,), default=None
-        Labels of two classes; None draws labels.
+        Labels of two classes; None draws random labels.
     n_seeds : int, default=20
         Number of fits per test, if the ``random_state`` of the estimator changes its
-        outputs. The test then compares means over the fits. Raising this number detects
-        smaller differences.
+        outputs. Each test then compares means over the fits. Raising this number
+        detects smaller differences.
     tol : float, default=1e-4
         If the seed does not matter, outputs count as equal up to this difference, in
         (0, inf).
@@ -142,7 +143,8 @@ def check_weight_semantics(
     Returns
     -------
     semantics : WeightSemantics
-        The results, with the largest difference in each test; printed as sentences.
+        Results of all tests, with the largest difference in each test; printed as
+        sentences.
 
     Raises
     ------
@@ -277,12 +279,13 @@ class _Fits:
         return np.array(outputs)
 
     def compare(self, first, second, *, other_rows=False):
-        """Return the largest difference of means, and whether the fits are equal."""
+        """Return the largest difference of mean outputs, and whether fits are equal."""
         difference = first.mean(axis=0) - second.mean(axis=0)
         largest = float(np.abs(difference).max())
         if np.abs(first - second).max() <= self.tol:
             return largest, True
-        # With the same rows and the same seed, equal weights give the same fit.
+        # With the same rows and the same seed, equal weights give the same outputs, so
+        # any difference means that the weights differ in effect.
         if len(first) == 1 or not other_rows:
             return largest, False
         # Compare means and variances of the outputs.
@@ -295,7 +298,7 @@ class _Fits:
 
 
 def _mean_square(first, second):
-    """Return the mean square, over rows, of differences divided by standard errors."""
+    """Return the mean square over rows of (difference of means / standard error)."""
     variance = (first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / len(first)
     difference = first.mean(axis=0) - second.mean(axis=0)
     return float(np.mean(difference**2 / np.maximum(variance, 1e-20)))

@@ -15,17 +15,17 @@ def check_weighting(weighting, *, X=None, y=None):
     `fit_weigh` and `weigh` agree on the training rows; the caller's arrays do not
     change; weights follow the order of the rows; a row of weight 2 is the same as a
     duplicated row; rows of weight zero are ignored, also if they are far from all other
-    rows; population weights and emphasis weights are returned separately; an invalid
-    `sample_weight` raises an error; pickling.
-    A strategy that cannot weight new rows has the attribute ``weighs_new_rows =
-    False``.
+    rows; population weights and training emphasis (weights that only change the
+    learning) are returned separately; an invalid `sample_weight` raises an error;
+    pickling.
+    A strategy that cannot weight new rows has the attribute ``weighs_new_rows = False``.
 
     Parameters
     ----------
     weighting : weighting
-        Unfitted strategy. Never changed.
+        Unfitted strategy, which is never changed.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows for the checks; None draws positive random rows.
+        Features of the rows for the checks; None draws positive random numbers.
     y : array-like of shape (n_samples,), default=None
         Labels for the checks; None creates two classes, 0 and 1.
 
@@ -172,7 +172,7 @@ def _check_pickle(weighting, X, y):
 
     cls = type(weighting)
     if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls:
-        # Pickle finds classes by their name, which does not work for local classes.
+        # Pickle finds classes by name, and cannot find a class defined in a function.
         return
     copy = clone(weighting).fit(X, y)
     again = pickle.loads(pickle.dumps(copy))

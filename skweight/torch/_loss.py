@@ -24,13 +24,13 @@ def class_weight_tensor(weighting, y, sample_weight=None, *, dtype=None):
     sample_weight : array-like of shape (n_samples,), default=None
         Population weights of the training rows; None means ones.
     dtype : torch.dtype, default=None
-        Type of the tensor; None is the default type of PyTorch.
+        Type of the tensor; None uses the default type of PyTorch.
 
     Returns
     -------
     weight : torch.Tensor of shape (n_classes,)
-        Weights in the order of the sorted labels. The mean weight of the rows is 1, so
-        that the learning rate has the same meaning as without weights.
+        Weights of the classes in the order of the sorted labels. The mean weight of the
+        rows is 1, so that the learning rate has the same meaning as without weights.
 
     Raises
     ------
@@ -79,12 +79,13 @@ class WeightedLoss(torch.nn.Module):
     Parameters
     ----------
     loss : callable
-        Elementwise loss: a criterion with ``reduction="none"``, or a function of input
-        and target that returns a loss for each row. If the function returns a loss for
-        each element of a row, the mean over the elements is used.
+        Function that returns a loss for each row: a criterion with
+        ``reduction="none"``, or a function of input and target. If the function returns
+        a loss for each element of a row, the mean over the elements is used.
     class_weight : torch.Tensor of shape (n_classes,), default=None
-        Weight of every class, for example from :func:`class_weight_tensor`; targets are
-        codes 0, 1, ... of the classes. The tensor is a buffer of the module.
+        Weight of every class, for example from :func:`class_weight_tensor`; the targets
+        must then be the codes 0, 1, ... of the classes. The tensor is a buffer of the
+        module.
 
     See Also
     --------
@@ -93,8 +94,8 @@ class WeightedLoss(torch.nn.Module):
 
     Notes
     -----
-    Weights should have a mean of 1 over all rows, like the weights of strategies.
-    Otherwise weights also scale the learning rate.
+    Weights should have a mean of 1 over all rows, like the weights of strategies. If
+    the mean is not 1, weights also scale the learning rate.
 
     References
     ----------
@@ -132,7 +133,7 @@ class WeightedLoss(torch.nn.Module):
         input : torch.Tensor of shape (n_rows, ...)
             Output of the model.
         target : torch.Tensor of shape (n_rows, ...)
-            Labels, or codes of labels.
+            Labels of the rows, or codes of labels.
         sample_weight : torch.Tensor of shape (n_rows,), default=None
             Weight of every row; None means ones.
 
@@ -144,7 +145,7 @@ class WeightedLoss(torch.nn.Module):
         Raises
         ------
         ValueError
-            If the loss is not elementwise, or shapes do not match.
+            If `loss` does not return a loss for each row, or shapes do not match.
         """
         losses = self.loss(input, target)
         if self.class_weight is not None:

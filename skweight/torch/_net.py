@@ -18,10 +18,10 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
     r"""A ``NeuralNetClassifier`` of skorch whose ``fit`` takes ``sample_weight``.
 
     In skorch, row weights do not reach the loss, and ``criterion__weight`` divides a
-    batch by the total weight of its rows (see :class:`WeightedLoss`). Here row weights
-    are split, shuffled and batched with the rows. The loss of a batch of m rows is
-    :math:`\frac{1}{m} \sum_i w_i \ell_i`. :class:`~skweight.WeightedClassifier` can
-    therefore fit a network with any strategy.
+    batch by the total weight of its rows (see :class:`WeightedLoss`). In this class,
+    row weights are split, shuffled and batched with the rows. The loss of a batch of m
+    rows is :math:`\frac{1}{m} \sum_i w_i \ell_i`. :class:`~skweight.WeightedClassifier`
+    can therefore fit a network with any strategy.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
     Notes
     -----
     The validation loss of ``train_split`` is weighted too. If the weights include class
-    weights, this loss is wrong for early stopping: use
+    weights, the validation loss is wrong for early stopping: use
     :class:`~skweight.metrics.RefinedLogLoss`.
 
     Do not also set ``criterion__weight``, because classes would be balanced twice.
@@ -79,13 +79,13 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Parameters
         ----------
         X : array-like, torch.Tensor or dict of these
-            Rows, as in skorch, but not a Dataset.
+            Features of the training rows, of the types of skorch, but not a Dataset.
         y : array-like of shape (n_samples,)
             Codes of the labels, as for the criterion.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None means ones.
         **fit_params : object
-            As in skorch.
+            The same as in skorch.
 
         Returns
         -------
@@ -100,15 +100,15 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Parameters
         ----------
         X : array-like, torch.Tensor or dict of these
-            Rows, as in `fit`.
+            Features of the training rows, as in `fit`.
         y : array-like of shape (n_samples,)
             Codes of the labels.
         classes : array-like, default=None
-            As in skorch.
+            The same as in skorch.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; None means ones.
         **fit_params : object
-            As in skorch.
+            The same as in skorch.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         Parameters
         ----------
         prefix : str
-            Name of the part, such as ``"module"`` or ``"criterion"``.
+            Name of the part of the network, such as ``"module"`` or ``"criterion"``.
 
         Returns
         -------
@@ -142,7 +142,7 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         x : torch.Tensor or dict
             Batch of rows.
         **fit_params : object
-            As in skorch.
+            The same as in skorch.
 
         Returns
         -------
@@ -165,9 +165,9 @@ class WeightedNetClassifier(skorch.NeuralNetClassifier):
         y_true : torch.Tensor
             Codes of the labels.
         X : torch.Tensor or dict, default=None
-            Batch of rows, with their weights.
+            Batch of rows, with the weights of the rows.
         *args, **kwargs : object
-            As in skorch.
+            The same as in skorch.
 
         Returns
         -------
