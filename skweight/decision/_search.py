@@ -338,7 +338,7 @@ def best_thresholds(rows, objective, starts, *, max_sweeps=50):
 
 
 def _one_class(rows, objective, thresholds, code):
-    """Return the best threshold of one class given other thresholds, and the objective."""
+    """Return the best threshold of a class, the others fixed, and the objective."""
     ratios = rows.proba / thresholds
     ratios[:, code] = -np.inf
     rival = np.maximum(ratios.max(axis=1), SMALLEST)

@@ -19,12 +19,13 @@ def dataset_of(source):
     )
     several = isinstance(source, list | tuple)
     paths = [os.fspath(path) for path in source] if several else os.fspath(source)
-    # A folder name such as "y=1" is a value of a column, as in pandas and Spark.
+    # A folder name such as "y=1" gives the value of the column y, as in pandas and
+    # Spark.
     return dataset.dataset(paths, partitioning="hive")
 
 
 def parts_of(dataset):
-    """Yield the name and the row group, for each row group of each file."""
+    """Yield the file name and the row group, for each row group of Parquet files."""
     try:
         fragments = list(dataset.get_fragments())
     except ValueError as error:
@@ -41,7 +42,7 @@ def parts_of(dataset):
 
 
 def batches_of(part, dataset, columns):
-    """Yield batches of rows of a part, without reading far ahead."""
+    """Yield batches of rows of a part of a dataset, without reading far ahead."""
     return part.to_batches(
         schema=dataset.schema,
         columns=columns,
@@ -88,7 +89,7 @@ def _counted(batches, progress):
 def write_with(source, to, column, weigh):
     """Write a dataset with a column of weights to a Parquet file.
 
-    The file is renamed to its final name when it is complete.
+    The new file gets the final name when all rows are written.
     """
     dataset = dataset_of(source)
     pyarrow = import_optional("pyarrow", extra="arrow", feature="Writing Parquet files")

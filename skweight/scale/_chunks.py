@@ -17,7 +17,7 @@ def engine_of(source):
 
 
 def is_dataset(source):
-    """Return whether a source is Parquet, on disk or as a dataset."""
+    """Return whether the rows come from Parquet files or a dataset of pyarrow."""
     if isinstance(source, str | PathLike):
         return True
     if isinstance(source, list | tuple) and source:
@@ -26,7 +26,7 @@ def is_dataset(source):
 
 
 def is_table(source):
-    """Return whether a source is one table, in memory or as a memory map."""
+    """Return whether the rows come from one table, in memory or as a memory map."""
     if isinstance(source, np.ndarray):
         return source.ndim == 2 or source.dtype.names is not None
     if isinstance(source, dict) or hasattr(source, "columns"):
@@ -35,14 +35,14 @@ def is_table(source):
 
 
 def is_dict_of_dask(source):
-    """Return whether a source is a dict of arrays of dask."""
+    """Return whether the rows come from a dict of arrays of dask."""
     return isinstance(source, dict) and any(
         engine_of(values) == "dask" for values in source.values()
     )
 
 
 class Roles(NamedTuple):
-    """Names or positions of the columns with labels, scores, ...; None if not given."""
+    """Names or positions of columns with labels, scores, ...; None if not given."""
 
     y: Any = None
     score: Any = None
@@ -50,7 +50,7 @@ class Roles(NamedTuple):
     X: Any = None
 
     def columns(self, statistics):
-        """Return the columns that the statistics need, or None for all of them."""
+        """Return the columns that the statistics need, or None for all columns."""
         needed = []
         for statistic in statistics:
             for role in statistic._takes:
@@ -82,12 +82,13 @@ class Roles(NamedTuple):
                     )
 
     def arguments(self, chunk, statistic):
-        """Return the positional and keyword arguments of `update` for a chunk."""
+        """Return positional and keyword arguments of `update` of a statistic."""
         named_roles = [
             getattr(self, role) for role in (*statistic._takes, "sample_weight")
         ]
         if "X" not in statistic._takes and all(role is None for role in named_roles):
-            # Without names, the chunk holds the arguments of `update` in their order.
+            # If the user names no column, the chunk holds the arguments of
+            # ``statistic.update``, in the order of the signature.
             columns = tuple(chunk) if isinstance(chunk, tuple | list) else (chunk,)
             if len(columns) < len(statistic._takes) and len(statistic._takes) > 1:
                 raise ValueError(
@@ -110,7 +111,7 @@ class Roles(NamedTuple):
 
 
 def names_of(chunk):
-    """Return the names of the columns of a chunk, or None if there are none."""
+    """Return the names of the columns of a chunk, or None if columns have no names."""
     if engine_of(chunk) == "pyarrow":
         return list(chunk.schema.names) if hasattr(chunk, "schema") else None
     if isinstance(chunk, dict):
@@ -132,7 +133,7 @@ def column_of(chunk, column):
 
 
 def raw_column_of(chunk, column):
-    """Return a column of a chunk in its own type."""
+    """Return a column of a chunk without conversion to an array."""
     names = names_of(chunk)
     if names is not None:
         if column not in names:
@@ -161,7 +162,7 @@ def raw_column_of(chunk, column):
 
 
 def table_of(chunk, columns):
-    """Return some columns of a chunk as a table, or all of them."""
+    """Return some columns of a chunk as a table, or the whole chunk as a table."""
     if engine_of(chunk) == "pyarrow":
         return (chunk if columns is None else chunk.select(columns)).to_pandas()
     if columns is None:
@@ -170,7 +171,8 @@ def table_of(chunk, columns):
         return chunk
     if isinstance(columns, int):
         if isinstance(chunk, tuple | list):
-            # Here the integer is the position of a whole table within a tuple.
+            # For a tuple, the integer is the position of a whole table within the
+            # tuple.
             return chunk[columns]
         columns = [columns]
     if isinstance(chunk, np.ndarray) and chunk.dtype.names is None:
@@ -180,7 +182,8 @@ def table_of(chunk, columns):
     return pd.DataFrame({column: column_of(chunk, column) for column in columns})
 
 
-# Labels keep their type, because conversion of all labels to strings would be slow.
+# Columns of labels are not converted to arrays, because converting all labels of a
+# pyarrow column to Python strings would be slow.
 _TAKE = {"X": table_of, "y": raw_column_of}
 
 
@@ -195,7 +198,7 @@ def n_rows_of(chunk):
 
 
 def in_slices(table):
-    """Yield slices of a table in memory or of a memory map."""
+    """Yield slices of CHUNK_ROWS rows of a table in memory or of a memory map."""
     n_rows = n_rows_of(table)
     if isinstance(table, dict):
         lengths = {name: len(values) for name, values in table.items()}

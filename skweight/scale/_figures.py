@@ -18,18 +18,19 @@ from skweight.metrics._calibration import (
 
 
 class BinnedScores(NamedTuple):
-    """Single rows, and one weighted row per class of each full bin (with many rows).
+    """Single rows, and one weighted row per class for each full bin (with many rows).
 
     Attributes
     ----------
     scores : ndarray of shape (n_used,)
-        Score, or weighted mean score of the rows.
+        Score of the single row, or weighted mean score of the rows in the bin.
     codes : ndarray of shape (n_used,)
-        Position of the class.
+        Position of the class of the row.
     bins : ndarray of shape (n_used,)
-        Position of the score or the full bin, increasing with the score.
+        Rank of the score or the full bin, from the lowest score up.
     n_rows, mass, squares : ndarray of shape (n_used,)
-        Number of rows of positive weight, sum of weights, sum of squared weights.
+        Number of rows of positive weight that the entry stands for, the sum of their
+        weights, and the sum of their squared weights.
     """
 
     scores: np.ndarray
@@ -53,7 +54,7 @@ def probabilities(scores, calibrator):
 
 
 def _masses(binned):
-    """Return total weights of classes at each position, shape (2, n_positions)."""
+    """Return the total weight of both classes in each bin, shape (2, n_positions)."""
     n_positions = binned.bins[-1] + 1
     cell = binned.codes * n_positions + binned.bins
     return np.bincount(cell, binned.mass, 2 * n_positions).reshape(2, n_positions)
@@ -82,9 +83,10 @@ def log_loss(binned, calibrator):
 
 
 def _grouped(binned, calibrator, n_bins):
-    """Return probabilities of the second class, and bins of equal total weight."""
+    """Return probabilities of the second class, and groups of rows of equal weight."""
     proba = probabilities(binned.scores, calibrator)[:, 1]
-    # Both classes of a full bin are in the same group.
+    # Groups are formed of whole bins, so both classes of a full bin (a bin with many
+    # rows) are in the same group.
     mass = _masses(binned).sum(axis=0)
     order = np.arange(mass.size, dtype=np.float64)
     return proba, equal_mass_bins(order, mass, n_bins)[binned.bins]
@@ -109,7 +111,7 @@ def reliability(binned, calibrator, n_bins, confidence):
 
 
 def calibration_error(binned, calibrator, n_bins, debias):
-    """Return the root mean square distance of predictions and frequencies."""
+    """Return the root mean square distance between predictions and frequencies."""
     check_bool(debias, name="debias")
     proba, groups = _grouped(binned, calibrator, n_bins)
     miss = binned.codes - proba
@@ -136,13 +138,15 @@ def cost_threshold(binned, calibrator, cost, classes):
     costs = rules.regret(matrix.resolve())
     mass = _masses(binned)
     first = np.flatnonzero(np.append(True, np.diff(binned.bins)))
-    # The decision is the second class in the j-th bin and in all higher bins. These
-    # bins contain false positives, and the lower bins contain false negatives.
+    # At position j, the decision is the second class in the j-th bin and in all higher
+    # bins. These bins contain false positives, and the lower bins contain false
+    # negatives.
     missed = np.append(0.0, np.cumsum(mass[1])) * costs[1, 0]
     false = np.append(np.cumsum(mass[0][::-1])[::-1], 0.0) * costs[0, 1]
     total = missed + false
     proba = probabilities(binned.scores[first], calibrator)[:, 1]
-    # If several thresholds have the lowest cost, take the middle of the longest run.
+    # If several thresholds have the lowest cost, the threshold is taken from the middle
+    # of the longest run of neighbouring thresholds with this cost.
     cheapest = np.flatnonzero(total <= total.min() + rules.TIE * np.abs(total).max())
     runs = np.split(cheapest, np.flatnonzero(np.diff(cheapest) > 1) + 1)
     run = max(runs, key=len)
@@ -155,7 +159,7 @@ def cost_threshold(binned, calibrator, cost, classes):
 
 
 def conformal_quantile(binned, calibrator, coverage, by_class):
-    """Return the quantile of 1 minus the probability of the label."""
+    """Return the quantile over rows of 1 minus the probability of the true label."""
     check_number(coverage, name="coverage", low=0, high=1, include="neither")
     check_bool(by_class, name="by_class")
     proba = probabilities(binned.scores, calibrator)
@@ -175,7 +179,7 @@ def _part(binned, selected):
 
 
 def _quantile(miss, binned, coverage):
-    """Return the weighted quantile, with an added row of mean weight at infinity."""
+    """Return the weighted quantile of `miss` and of infinity with the mean weight."""
     if not miss.size:
         return np.inf
     order = np.argsort(miss)

@@ -1,4 +1,4 @@
-"""Fill statistics, by chunks or by the partitions of an engine."""
+"""Update statistics by chunks of rows, or by partitions of dask, Spark or Parquet."""
 
 import pickle
 import sys
@@ -38,7 +38,7 @@ def fill_by_chunks(chunks, statistics, roles, progress, empty=False):
 
 
 def partials_of(chunks, statistics, roles):
-    """Return new statistics of some chunks, one for each of ``statistics``."""
+    """Return statistics of the given chunks, one object for each of ``statistics``."""
     partials = [statistic._empty() for statistic in statistics]
     for chunk in chunks:
         for partial in partials:
@@ -51,10 +51,10 @@ def partials_of(chunks, statistics, roles):
 
 
 def sum_partition(chunks, statistics, roles):
-    """Return (pickled sums, None) of a partition, or (None, error message).
+    """Return (pickled sums, None) of a partition, or (None, error message) if it fails.
 
-    The error is returned and not raised. If it were raised, the engine would only try
-    again, and the results of the other partitions would be lost.
+    The error is returned and not raised. If the error were raised, dask or Spark would
+    only try again, and the results of the other partitions would be lost.
     """
     try:
         return pickle.dumps(partials_of(chunks, statistics, roles)), None
@@ -68,11 +68,13 @@ def take_partitions(results, statistics, source, progress):
     Parameters
     ----------
     results : iterable of (partition, pickled sums, sentence)
-        Results of the engine, in any order; ``sentence`` is the error message or None.
+        Results of :func:`sum_partition` from dask, Spark or Parquet, in any order;
+        ``sentence`` is the error message or None.
     statistics : list of objects
-        Statistics to fill.
+        Statistics to which the sums are added.
     source : hashable
-        Identifies the source, so that its partitions have unique keys.
+        Identity of the table or files that were read, so that all partitions have
+        unique keys.
     """
     bad, n_partitions = {}, 0
     for partition, pickled, sentence in results:
@@ -96,7 +98,7 @@ def take_partitions(results, statistics, source, progress):
 
 
 def take_partition(key, partials, statistics):
-    """Add the sums of a partition under its key."""
+    """Add the sums of a partition under the key of the partition."""
     for statistic, partial in zip(statistics, partials, strict=True):
         statistic._refuse_closed(key)
         statistic._agree(partial._all_labels())
@@ -106,7 +108,7 @@ def take_partition(key, partials, statistics):
 
 
 def close(statistics):
-    """Add up the partitions after the whole source has been read."""
+    """Add up the partitions after all rows have been read."""
     for statistic in statistics:
         statistic._close()
 
@@ -120,7 +122,7 @@ class Progress:
         self.n_parts = self.n_rows = 0
 
     def add(self, n_rows):
-        """Count a chunk or a partition; ``n_rows`` is None if it is not known."""
+        """Count a chunk or a partition; ``n_rows`` is None for an unknown number."""
         self.n_parts += 1
         self.n_rows += n_rows or 0
         if self.verbose and monotonic() - self.last_line >= _EVERY:

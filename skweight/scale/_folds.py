@@ -9,15 +9,16 @@ from skweight.scale._chunks import engine_of
 
 
 def hash_folds(key, n_folds=5, *, seed=0):
-    r"""Assign rows to folds by a hash of their key, in any engine.
+    r"""Assign rows to folds by a hash of a key, in NumPy, dask, polars, Spark or SQL.
 
     Use this function for held-out scores of data larger than memory: train without fold
-    f, score fold f, and calibrate on the scores of all folds, or hold out only one
-    fold. The fold of a row depends only on its key. The fold is therefore the same in
-    every engine, and for any partitions and order of the rows. The fold does not change
-    if a lost partition is computed again, or if rows are added. Rows of the same key,
-    such as a customer, stay together. Do not use random numbers: a lazy engine draws
-    new numbers at each computation, so that training rows may appear as held out.
+    f, score fold f, and calibrate on the scores of all folds. It is also possible to
+    hold out only one fold. The fold of a row depends only on its key. The fold is
+    therefore the same in every engine, and for any partitions and order of the rows.
+    The fold does not change if a lost partition is computed again, or if rows are
+    added. Rows of the same key, such as a customer, stay together. Do not use random
+    numbers: a lazy engine draws new numbers at each computation, so that a row of the
+    training may later count as held out.
 
     .. math:: f = \mathrm{int}(\mathrm{md5}(\text{"seed:key"})_{1 \ldots 8}, 16)
        \bmod k
@@ -25,8 +26,8 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Parameters
     ----------
     key : array-like of shape (n_samples,), Series, or column of an engine
-        Integers or strings: an array, a Series of pandas, polars or dask, an array of
-        dask, an expression of polars, or a Column of Spark.
+        Key of each row, an integer or a string: an array, a Series of pandas, polars or
+        dask, an array of dask, an expression of polars, or a Column of Spark.
     n_folds : int, default=5
         Number of folds, at least 2.
     seed : int, default=0
@@ -35,19 +36,20 @@ def hash_folds(key, n_folds=5, *, seed=0):
     Returns
     -------
     folds : ndarray of int, or the type of `key`
-        Numbers from 0 to ``n_folds - 1``: an array for arrays and Series in memory, a
-        Series or array of dask, an expression of polars, a Column of Spark.
+        Fold of each row, from 0 to ``n_folds - 1``: an array for arrays and Series in
+        memory, a Series or array of dask, an expression of polars, a Column of Spark.
 
     Raises
     ------
     TypeError
-        If keys are neither integers nor strings. Engines write floats differently.
+        If keys are neither integers nor strings. Floats are not allowed, because
+        engines write floats differently.
     ValueError
         If a key is missing, or `n_folds` is below 2.
 
     Notes
     -----
-    The time is about a microsecond per row in Python. In SQL:
+    The time is about a microsecond per row in Python. The same fold in SQL:
     ``conv(substring(md5(concat('0:', key)), 1, 8), 16, 10) % 5``.
 
     Examples
@@ -97,8 +99,8 @@ def _folds(keys, n_folds, seed):
     keys = keys.tolist()
     if not all(isinstance(key, int | str) for key in keys):
         wrong = next(key for key in keys if not isinstance(key, int | str))
-        # A missing key is None or NaN, which is not equal to itself, or NA, whose
-        # comparisons give NA.
+        # A missing key is None, NaN or NA of pandas. NaN is not equal to NaN, and NA ==
+        # NA gives NA, which is not True.
         if wrong is None or (wrong == wrong) is not True:
             raise ValueError(
                 "Every row needs a key; got a missing key. Fill the missing keys, or "

@@ -8,14 +8,14 @@ from skweight.scale._chunks import engine_of
 
 
 def encode(y, *, owner):
-    """Return the sorted labels of a chunk, and for each row the position of its label.
+    """Return the sorted labels of a chunk, and the position of the label of each row.
 
     Parameters
     ----------
     y : array-like, Series, or array of pyarrow
         Labels of any type, of at least one row.
     owner : str
-        Name of the caller, for messages.
+        Name of the calling function, for messages.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def encode(y, *, owner):
 
 
 def _sorted(labels, codes, owner, *, unused=False):
-    """Return the sorted labels, and the codes of the rows."""
+    """Return the sorted labels, and the position of the label of each row."""
     if unused:
         # Drop categories that do not occur.
         used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))

@@ -1,4 +1,4 @@
-"""Weighted counts of rows per class, and per cell of several columns."""
+"""Weighted counts of rows per class, and per combination of values of columns."""
 
 import numpy as np
 
@@ -7,7 +7,8 @@ from skweight._utils.validation import check_bool, n_rows, plain, say
 from skweight.scale._chunks import column_of
 from skweight.scale._labels import encode
 
-# Sums of every cell: rows of positive weight, weights, and squared weights.
+# Order of the sums of every cell: number of rows of positive weight, sum of weights,
+# and sum of squared weights.
 _N_SUMS = 3
 
 
@@ -15,8 +16,8 @@ class CellMasses(Sums):
     r"""Total weight of every combination of values of some columns, chunk by chunk.
 
     Raking, balanced groups and reweighing are fitted on these sums instead of the rows.
-    A cell is a combination of values that occurs in the rows. `margin` gives the shares
-    of a single column.
+    A cell is a combination of values that occurs in the rows. The method `margin` gives
+    the shares of the values of a single column.
 
     .. math:: W_c = \sum_{i \in c} s_i
 
@@ -26,7 +27,7 @@ class CellMasses(Sums):
         Columns whose combinations of values are counted, by name or position. Memory
         grows with the number of combinations that occur.
     by_label : bool, default=False
-        Whether the label is the last value of every cell.
+        Whether the label is counted too, as the last value of every cell.
 
     Attributes
     ----------
@@ -88,9 +89,9 @@ class CellMasses(Sums):
         X : DataFrame, dict or array of shape (n_samples, n_features)
             A chunk with all of `columns`.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for.
+            Population weights: how many rows of the population each row stands for.
         y : array-like of shape (n_samples,), default=None
-            Labels; needed if `by_label` is True.
+            Labels of the rows of the chunk, needed if `by_label` is True.
         key : hashable, default=None
             Key of the partition, if the chunk is a whole partition. A second chunk with
             the same key replaces the first. None adds the chunk.
@@ -131,7 +132,7 @@ class CellMasses(Sums):
         Returns
         -------
         shares : dict {value: float}
-            Shares of the values; their sum is 1.
+            Share of each value in the total weight; the sum of the shares is 1.
         """
         if column not in self.columns:
             raise ValueError(
@@ -145,23 +146,24 @@ class CellMasses(Sums):
         return {value: mass / total for value, mass in shares.items()}
 
     def as_rows(self):
-        """Return weighted rows for all cells: one for a cell of one row, otherwise two.
+        """Return two weighted rows per cell, or one row for a cell of a single row.
 
         Returns
         -------
         X : DataFrame
-            `columns` of every cell of positive weight.
+            Values of `columns` for every returned row; cells of weight 0 are left out.
         y : ndarray or None
-            Labels, if they are counted.
+            Labels of the returned rows, if `by_label` is True.
         sample_weight : ndarray
-            Total weight of each cell, divided by its number of returned rows.
+            Weight of each returned row: the total weight of the cell, divided by the
+            number of returned rows of the cell.
         """
         import pandas as pd
 
         totals = self._totals()
         cells = [cell for cell in sorted(totals, key=_rank) if totals[cell][1] > 0]
-        # Strategies warn about cells of a single row, so a cell of one row must give
-        # one row.
+        # Strategies warn about cells (combinations of values) with a single row, so a
+        # cell of one row must give one row.
         times = [1 if totals[cell][0] == 1 else 2 for cell in cells]
         rows = [c for c, n in zip(cells, times, strict=True) for _ in range(n)]
         columns = [[row[index] for row in rows] for index in range(len(self.columns))]
@@ -203,7 +205,7 @@ class ClassMasses(Sums):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels so far, sorted.
+        Labels that have occurred so far, sorted.
     mass_ : ndarray of shape (n_classes,)
         Total weight of each class.
     n_rows_ : ndarray of shape (n_classes,)
@@ -249,9 +251,9 @@ class ClassMasses(Sums):
         Parameters
         ----------
         y : array-like of shape (n_samples,)
-            Labels; may be empty.
+            Labels of the rows of the chunk; may be empty.
         sample_weight : array-like of shape (n_samples,), default=None
-            How many rows of the population each row stands for.
+            Population weights: how many rows of the population each row stands for.
         key : hashable, default=None
             Key of the partition, if the chunk is a whole partition. A second chunk with
             the same key replaces the first. None adds the chunk.
@@ -270,7 +272,7 @@ class ClassMasses(Sums):
 
     @property
     def classes_(self):
-        """Labels so far, sorted."""
+        """Labels that have occurred so far, sorted."""
         return np.array(sorted(self._all_labels()))
 
     @property
@@ -321,7 +323,8 @@ def _sums_of_cells(values, weight):
     for column in values:
         code, level = pd.factorize(column, use_na_sentinel=False)
         codes = codes * len(level) + code
-        # Only combinations that occur get a code, so that the codes do not overflow.
+        # Only combinations of values that occur get a code, so that the codes of the
+        # combinations do not overflow.
         used, codes = np.unique(codes, return_inverse=True)
         before = used // len(level)
         levels = [labels[before] for labels in levels]
@@ -333,8 +336,8 @@ def _sums_of_cells(values, weight):
 
 def _value(value):
     value = plain(value)
-    # A missing value is None, or NaN or NaT, which are not equal to themselves, or NA,
-    # whose comparisons give NA.
+    # A missing value is None, NaN, NaT or NA of pandas. NaN and NaT are not equal to
+    # themselves, and NA == NA gives NA, which is not True.
     return value if value is not None and (value == value) is True else None
 
 

@@ -1,4 +1,4 @@
-"""A fitted calibrator as a piecewise linear map, for engines without Python."""
+"""A fitted calibrator as a piecewise linear map, for data warehouses without Python."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from skweight._utils.validation import check_number, plain, say
 
-# Size of the first grid, and the largest number of knots.
+# Number of scores at which the calibrator is first evaluated, and the largest number of
+# knots (scores at which the piecewise linear map may bend).
 _FIRST = 81
 _MOST = 4096
-# Intervals narrower than this are not divided, so that a jump becomes a steep line.
+# Intervals between knots narrower than _NARROWEST are not divided, so that a jump of
+# the calibrator becomes a steep line.
 _NARROWEST = 1e-7
-# Scores at which the curves of calibrators bend, and scores on both sides of a jump.
+# Attributes of calibrators with the scores at which the curves bend, and the shift of
+# the scores, which gives scores on both sides of a jump.
 _KINKS = [
     ("scores", 0.0),
     ("lower_scores", 0.0),
@@ -25,7 +28,7 @@ _KINKS = [
 
 @dataclass(frozen=True)
 class PiecewiseMap:
-    """A calibration of two classes as a piecewise linear map of log odds.
+    """A calibration of two classes as a piecewise linear map from scores to log odds.
 
     Use this map if new rows are scored without Python, for example in Spark or in a
     data warehouse. The map is a pair of arrays, as for ``numpy.interp``, or an SQL
@@ -36,10 +39,10 @@ class PiecewiseMap:
     scores : ndarray of shape (n_knots,)
         Strictly increasing.
     log_odds : ndarray of shape (n_knots,)
-        Log odds of the second class at these scores. The map is linear between the
-        scores, and constant outside their range.
+        Log odds of the second class at `scores`. The map is linear between two
+        neighbouring `scores`, and constant below the first and above the last score.
     classes : ndarray of shape (2,)
-        Labels, sorted.
+        Both labels, sorted.
 
     See Also
     --------
@@ -94,10 +97,10 @@ class PiecewiseMap:
             Fitted calibrator of two classes.
         tol : float, default=1e-3
             Largest error of the log odds in the middle between two knots, in (0, inf).
-            For a small probability this is the relative error. Raising it makes the
-            expression shorter.
+            For a small probability, this error equals the relative error of the
+            probability. Raising `tol` makes the SQL expression shorter.
         low, high : float, default=-20.0, 20.0
-            Range of the knots; the map is constant outside.
+            Range of the scores of the knots; the map is constant outside this range.
 
         Returns
         -------
@@ -164,7 +167,7 @@ class PiecewiseMap:
         Parameters
         ----------
         score : str
-            Column of the scores, or an SQL expression.
+            Column of the scores, or an SQL expression that computes the scores.
         threshold : float, default=None
             Smallest probability for which the second class is chosen, in [0, 1]. None
             returns the expression of the probability.
@@ -177,8 +180,8 @@ class PiecewiseMap:
         """
         log_odds = self._case(score, 0, self.scores.size - 1)
         low, high = self._ends(score)
-        # The expression first tests for scores outside the knots and then bisects, so
-        # that a row takes only a few comparisons.
+        # The SQL expression first tests for scores outside the knots and then bisects,
+        # so that a row takes only a few comparisons.
         log_odds = f"CASE {low} {high} ELSE {log_odds} END"
         if threshold is None:
             return f"1 / (1 + exp(-({log_odds})))"
@@ -215,11 +218,11 @@ class PiecewiseMap:
 
 
 def _needed(x, y, tol):
-    """Return the positions of the knots that linear interpolation needs."""
+    """Return positions of the knots that linear interpolation up to `tol` needs."""
     needed, start = [0], 0
     while start < x.size - 1:
-        # Find the farthest knot for which a line is close to all knots in between, by
-        # doubling the step and then by bisection.
+        # Find the farthest knot to which a straight line is close to all knots in
+        # between: first by doubling the step, and then by bisection.
         good, step = start + 1, 2
         while start + step < x.size and _straight(x, y, start, start + step, tol):
             good, step = start + step, 2 * step

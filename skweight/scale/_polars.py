@@ -21,15 +21,15 @@ def fill(source, statistics, roles, progress):
 
 
 def with_class_weights(frame, y, column, table):
-    """Return a frame with the weight of every label, by an expression.
+    """Return a frame with the weight of each row's label, by a polars expression.
 
     A label without a weight raises an error in polars.
     """
     import polars as pl
 
     weight = pl.col(y).replace_strict(table, default=None, return_dtype=pl.Float64)
-    # The cast of a text that is not a number raises an error that quotes the text. The
-    # message for an unknown label is such a text.
+    # For an unknown label, polars casts the error message to a number. The cast fails,
+    # and the error of polars quotes the message.
     label = pl.col(y).cast(pl.String).fill_null("null")
     unknown = pl.lit(f"The weighting was fitted on {list(table)}; unknown label ")
     refuse = pl.when(weight.is_null()).then(unknown + label).cast(pl.Float64)

@@ -17,23 +17,23 @@ from skweight.scale import _figures as figures
 from skweight.scale._figures import BinnedScores
 from skweight.scale._labels import encode
 
-# Rows of a block: temporary arrays stay in the processor's cache.
+# Rows summed at once, so that temporary arrays stay in the processor's cache.
 _BLOCK = 1 << 15
 # Number of bins in a block; empty blocks are not stored.
 _PER_BLOCK = 64
 # Number of sums: rows, weights, squared weights, and weights times scores.
 _N_SUMS = 4
-# Scores are clipped to this size, so that their sums are finite.
+# Scores are clipped to [-_FAR, _FAR], so that the sums of scores are finite.
 _FAR = 1e100
-# Share of the weight outside the bins above which a warning is issued.
+# Largest share of the weight with scores outside the limit that causes no warning.
 _MOST_BEYOND = 0.01
 # Special values instead of a block number. _SEEN marks that a label occurs, even if all
-# its rows have weight zero. _ROWS marks the single rows.
+# rows of the label have weight zero. _ROWS marks the single rows.
 _SEEN, _ROWS = -1, -2
-# Up to this number of rows, the single rows of a bin are stored.
+# A bin with at most _FEW rows also stores the single rows.
 _FEW = 256
-# Single rows of full bins are removed at this number of single rows, and then each time
-# the number doubles, so that the time per row does not depend on the number of chunks.
+# Single rows of full bins are removed when this many single rows are stored, then at
+# each doubling, so that the time per row does not depend on the number of chunks.
 _MOST_STALE = 1 << 16
 _NO_ROWS = np.zeros((2, 0))
 
@@ -47,7 +47,7 @@ class ScoreStatistics(Sums):
     :math:`\sum w^2` and :math:`\sum w z`. Effective rows are therefore exact, and the
     score of a bin is the mean score of the rows in the bin. A bin with at most 256 rows
     also stores these rows, so that nothing is lost in the tails. The size is about a
-    megabyte. The bound of the size does not depend on the number of rows.
+    megabyte, with a bound that does not depend on the number of rows.
 
     The scores must come from rows that the model was not fitted on (see
     :func:`hash_folds`). The weights must be population weights.
@@ -69,7 +69,7 @@ class ScoreStatistics(Sums):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels, sorted.
+        Labels in sorted order.
     mass_ : ndarray of shape (n_classes,)
         Total weight of each class.
     n_rows_ : int
@@ -84,7 +84,7 @@ class ScoreStatistics(Sums):
     Warns
     -----
     CalibrationWarning
-        When the sums are used, if more than 1 % of the weight is outside the bins.
+        When the sums are used, if more than 1 % of the weight is beyond `limit`.
 
     See Also
     --------
@@ -94,12 +94,12 @@ class ScoreStatistics(Sums):
     Notes
     -----
     *Isotonic curves* from these sums differ from the isotonic curves of the rows. In
-    the benchmarks, with equal weights, the difference is less than 0.02 at every row.
-    If the weights are so uneven that the effective number of rows is a third of the
-    number of rows, the difference is 0.03. With ``centered=False``, these figures hold
-    for the values of the blocks, compared in the middle of each block, because a jump
-    may move within its bin. With up to 100,000 rows of spread scores, nearly all bins
-    have few rows, and the curves are almost the same.
+    the benchmarks, with equal weights, the difference of the probabilities is less than
+    0.02 at every row. If the weights are so uneven that the effective number of rows is
+    a third of the number of rows, the difference is 0.03. With ``centered=False`` (a
+    step function), 0.02 and 0.03 hold in the middle of each step, because a jump may
+    move within a bin. With up to 100,000 rows of spread scores, nearly all bins store
+    single rows, and the curves are almost the same.
 
     The time is O(n). For three or more classes, use one object for each class against
     the rest, with the log odds of the class and ``y == label``, and divide the
@@ -149,7 +149,7 @@ class ScoreStatistics(Sums):
         scores : array-like of shape (n_samples,)
             Log odds or decision values of the second class, in sorted order.
         y : array-like of shape (n_samples,)
-            Labels; may be empty, or of one class only.
+            Labels of the rows of the chunk; may be empty, or of one class only.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights. Never pass class weights.
         key : hashable, default=None
@@ -208,7 +208,7 @@ class ScoreStatistics(Sums):
         return place.astype(np.intp)
 
     def _sum(self, scores, codes, weight, n_classes):
-        """Return sums of shape (n_classes, _N_SUMS, bins + 2), and the bin of rows."""
+        """Return sums of shape (n_classes, _N_SUMS, bins + 2), and each row's bin."""
         n_cells = (self.bins + 2) * n_classes
         sums = np.zeros((_N_SUMS, n_cells))
         bins = np.empty(scores.shape[0], dtype=np.int32)
@@ -234,7 +234,7 @@ class ScoreStatistics(Sums):
 
     @property
     def classes_(self):
-        """Labels, sorted."""
+        """Labels in sorted order."""
         if self.classes is not None:
             return self.classes
         return np.array(sorted({label for label, _ in self._all_labels()}))
@@ -268,12 +268,12 @@ class ScoreStatistics(Sums):
         ----------
         shared : bool, default=False
             Whether both classes of a full bin have the same score, the mean over all
-            rows of the bin; rankings need this. False uses the mean of each class.
+            rows of the bin, as rankings need. False uses the mean of each class.
 
         Returns
         -------
         binned : BinnedScores
-            Sorted by bin, then by score, then by class.
+            Single and weighted rows, sorted by bin, then by score, then by class.
         """
         dense = self._two_classes()
         single = self._single_rows()
@@ -289,8 +289,8 @@ class ScoreStatistics(Sums):
             scores = weighted / mass
         full = BinnedScores(scores, codes, bins, count, mass, squares)
         rows = BinnedScores(*map(np.concatenate, zip(full, single, strict=True)))
-        # Both classes of a full bin have the same position. Single rows have the
-        # position of their score.
+        # Both classes of a full bin have the same position. Single rows of a bin have
+        # the position of their score.
         within = np.concatenate([np.zeros(bins.size), single.scores])
         order = np.lexsort((rows.codes, within, rows.bins))
         rows, within = BinnedScores(*(values[order] for values in rows)), within[order]
@@ -300,12 +300,12 @@ class ScoreStatistics(Sums):
     # -- figures -----------------------------------------------------------------------
 
     def auc(self):
-        """Return the area under the ROC curve; rows of the same bin count as ties.
+        """Return the area under the ROC curve; rows in the same full bin count as ties.
 
         Returns
         -------
         auc : float
-            In [0, 1]; it does not depend on the calibrator.
+            Area in [0, 1] of the scores; calibration does not change it.
         """
         return figures.auc(self.binned(shared=True))
 
@@ -325,7 +325,7 @@ class ScoreStatistics(Sums):
         return figures.log_loss(self.binned(), calibrator)
 
     def reliability_curve(self, calibrator=None, *, n_bins=15, confidence=0.95):
-        """Return mean prediction and frequency in bins of equal total weight.
+        """Return the mean prediction and the frequency in bins of equal total weight.
 
         Parameters
         ----------
@@ -339,7 +339,7 @@ class ScoreStatistics(Sums):
         Returns
         -------
         curve : ReliabilityCurve
-            The same as from :func:`skweight.metrics.reliability_curve`.
+            The same curve as from :func:`skweight.metrics.reliability_curve`.
         """
         return figures.reliability(self.binned(), calibrator, n_bins, confidence)
 
@@ -358,7 +358,7 @@ class ScoreStatistics(Sums):
         Returns
         -------
         error : float
-            In units of probability, as :func:`skweight.metrics.calibration_error`.
+            Error of probability, as by :func:`skweight.metrics.calibration_error`.
         """
         return figures.calibration_error(self.binned(), calibrator, n_bins, debias)
 
@@ -369,16 +369,16 @@ class ScoreStatistics(Sums):
         ----------
         rule : "balanced", CostMatrix, dict or DataFrame
             ``"balanced"`` chooses the class whose probability is largest relative to
-            its frequency: the threshold is the prevalence. Costs choose the threshold
-            with the lowest total cost on these rows.
+            the class frequency, so the threshold is the prevalence. Costs choose the
+            threshold with the lowest total cost on the rows summed so far.
         calibrator : BaseCalibrator, default=None
             Fitted calibrator of two classes; None uses the scores as log odds.
 
         Returns
         -------
         threshold : float
-            In [0, 1]: 1 if never choosing the second class is cheapest, and 0 if always
-            choosing the second class is cheapest.
+            In [0, 1]. It is cheapest never to choose the second class if the threshold
+            is 1, and always to choose the second class if the threshold is 0.
         """
         if isinstance(rule, str):
             check_choice(rule, ("balanced",), name="rule")
@@ -390,8 +390,8 @@ class ScoreStatistics(Sums):
     def conformal_quantile(self, coverage=0.9, calibrator=None, *, by_class=False):
         """Return the quantile of conformity scores for prediction sets.
 
-        The set of labels with a probability of at least 1 minus this quantile contains
-        the true label with probability `coverage`, for rows of the same distribution.
+        The set of labels whose probability is at least 1 minus the quantile contains
+        the true label with probability `coverage`, in rows of the same distribution.
 
         Parameters
         ----------
@@ -405,7 +405,8 @@ class ScoreStatistics(Sums):
         Returns
         -------
         quantile : float or ndarray of shape (2,)
-            Infinite if there are too few rows; the set then holds both labels.
+            Quantile of 1 minus the probability of the true label. It is infinite for
+            too few rows; the set of labels then holds both labels.
         """
         return figures.conformal_quantile(self.binned(), calibrator, coverage, by_class)
 
@@ -431,7 +432,7 @@ class ScoreStatistics(Sums):
             )
 
     # A bin is full if all chunks together have more than _FEW rows in the bin. The
-    # single rows that remain therefore do not depend on the order of the chunks.
+    # stored single rows therefore do not depend on the order of the chunks.
 
     def _reset(self):
         super()._reset()
@@ -553,7 +554,7 @@ def _n_single(sums):
 
 
 def _in_blocks(sums, labels):
-    """Return sums by class and block of bins, without empty blocks."""
+    """Return sums by class and block (64 neighbouring bins), without empty blocks."""
     n_bins = sums.shape[2]
     blocks = {}
     for label, of_class in zip(labels, sums, strict=True):
@@ -577,7 +578,7 @@ def _check_scores(scores):
             "scores must be one number per row, the log odds or decision value of the "
             f"second class; got shape {scores.shape} of dtype {scores.dtype}."
         )
-    # Scores become Python floats: small NumPy types cannot be compared with 1e100.
+    # float(): scores of small NumPy types cannot be compared with 1e100.
     if scores.size and not -_FAR <= float(scores.min()) <= float(scores.max()) <= _FAR:
         n_bad = int(np.count_nonzero(~np.isfinite(scores)))
         if n_bad:

@@ -5,8 +5,8 @@ from functools import partial
 from skweight._utils.optional import import_optional
 from skweight.scale._fill import sum_partition, take_partitions
 
-# Keys must have one of these types, because engines convert other types to different
-# strings.
+# The keys of rows must have one of _TYPES_OF_KEYS, because Spark converts other types
+# to other strings than Python.
 _TYPES_OF_KEYS = ["string", "tinyint", "smallint", "int", "bigint"]
 
 
@@ -35,7 +35,7 @@ def _bytes(value):
 
 
 def _sum_batches(statistics, roles, batches):
-    """Yield one row for a partition: its number, and its sums or error message."""
+    """Yield one row for a partition, with the number and the sums or error message."""
     import pyarrow
     from pyspark import TaskContext
 
@@ -50,7 +50,7 @@ def _sum_batches(statistics, roles, batches):
 
 
 def with_class_weights(frame, y, column, table):
-    """Return a DataFrame with the weight of every label, by a Spark expression.
+    """Return a DataFrame with the weight of each row's label, by a Spark expression.
 
     A label without a weight raises an error in Spark.
     """

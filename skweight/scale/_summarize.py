@@ -1,4 +1,4 @@
-"""`summarize`: fill statistics with the rows of a source, for all engines."""
+"""`summarize`: update statistics with the rows of files, tables, dask or Spark."""
 
 from collections.abc import Iterable
 
@@ -23,11 +23,11 @@ def summarize(
     X=None,
     verbose=0,
 ):
-    """Fill statistics with the rows of a file, a table or an engine, in one pass.
+    """Update statistics with the rows of files, a table, dask or Spark, in one pass.
 
-    Use it for data that are larger than memory, or on other machines. The engine reads
-    and distributes the rows. Each worker sums its partitions. The sums, some kilobytes
-    for each partition, are added on this machine.
+    Use this function for data that are larger than memory, or on other machines. The
+    engine (such as dask or Spark) reads and distributes the rows. Each worker sums
+    partitions. The sums, some kilobytes for each partition, are added on this machine.
 
     Parameters
     ----------
@@ -43,9 +43,10 @@ def summarize(
         - a DataFrame or array of dask, or a dict of dask arrays;
         - a DataFrame of Spark.
     statistics : object or list of objects
-        Statistics to fill: ``ClassMasses()``, ``ScoreStatistics()``,
+        Statistics to update: ``ClassMasses()``, ``ScoreStatistics()``,
         ``CellMasses(...)``, ``statistics()`` of a
-        :class:`~skweight.density_ratio.ULSIF`, or several of these in one pass.
+        :class:`~skweight.density_ratio.ULSIF`, or a list of several statistics, updated
+        in one pass.
     y : str or int, default=None
         Column of the labels, by name or position in a chunk. If no column is named and
         chunks are tuples, a chunk holds the arguments of ``update`` in their order.
@@ -54,23 +55,23 @@ def summarize(
     sample_weight : str or int, default=None
         Column of the population weights.
     X : list of str or int, or int, default=None
-        Columns of the features, for statistics that use features; the position of the
-        table if chunks are tuples. None takes all columns.
+        Columns of the features, for statistics that use features. If chunks are tuples,
+        `X` is the position of the table of features. None takes all columns.
     verbose : int, default=0
         Above 0, progress is printed to stderr.
 
     Returns
     -------
     statistics : object or list of objects
-        The same objects, updated.
+        The given objects, updated.
 
     Raises
     ------
     ValueError
         If a chunk cannot be summed, because its columns, labels, scores or weights are
         not valid. The message names the chunk, and the statistics contain the previous
-        chunks. The error is also raised if a generator is exhausted, or the statistics
-        already contain a partition of this source.
+        chunks. The error is also raised if a generator is exhausted, or if the
+        statistics already contain a partition of `source`.
     TypeError
         If the source is not one of the types above, or labels change their type.
     ImportError
@@ -84,11 +85,11 @@ def summarize(
     Notes
     -----
     The source is read once. Memory holds a chunk of 262,144 rows and the sums, for any
-    number of rows. Partitions of files and engines have keys. If a task runs twice, its
-    rows count once. A run after a failed run replaces the partial results of the failed
-    run.
+    number of rows. Partitions of files and engines have keys. If a task runs twice, the
+    rows of the task count once. A run after a failed run replaces the partial results
+    of the failed run.
 
-    For this function, skweight must be installed on the workers of dask and Spark. To
+    For `summarize`, skweight must be installed on the workers of dask and Spark. To
     apply the results, the workers do not need skweight, see :class:`PiecewiseMap`.
 
     Examples
@@ -120,7 +121,7 @@ def summarize(
 
 
 def _fill_of(source):
-    """Return the function that sums a source, by the package of the source."""
+    """Return the function that sums the rows of a source of the given package."""
     engine = engine_of(source)
     if engine == "dask":
         from skweight.scale._dask import fill

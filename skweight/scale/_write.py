@@ -1,4 +1,4 @@
-"""`add_weights`: add a column of weights to a table, for all engines."""
+"""`add_weights`: add a column of weights to a table in memory, dask, Spark or files."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -20,7 +20,7 @@ from skweight.scale._labels import encode
 
 
 def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to=None):
-    """Add a column of weights to a table, in its own engine.
+    """Add a column of weights to a table, in the engine that holds the table.
 
     Distributed learners take weights as a column: ``weightCol`` of pyspark.ml,
     ``weight_col`` of ``SparkXGBClassifier``, ``sample_weight`` of ``xgboost.dask`` and
@@ -31,7 +31,7 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     source : object
         A table of a type that :func:`summarize` reads.
     weighting : BaseWeighting
-        A strategy that is fitted, for example by ``fit_statistics``.
+        A fitted strategy, fitted for example by ``fit_statistics``.
     y : str or int, default=None
         Column of the labels, for strategies that use labels.
     X : list of str or int, default=None
@@ -40,22 +40,23 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
     column : str, default="sample_weight"
         Name of the new column.
     to : path, default=None
-        Path of the new file, for Parquet. The file gets this name when it is complete.
+        Path of the new file, only for Parquet. The file gets this name when all rows
+        are written.
 
     Returns
     -------
     weighted : object
-        By the type of `source`: a DataFrame of pandas or polars, a LazyFrame, a table
-        of pyarrow, a DataFrame of dask or Spark with the new column; for a dict of
-        arrays, an array (of dask if the dict has dask arrays); for Parquet, the path
-        `to`; for other iterables, a generator of one array of weights per chunk.
+        The table with the new column, of the type of `source`: a DataFrame of pandas or
+        polars, a LazyFrame, a table of pyarrow, a DataFrame of dask or Spark; for a
+        dict of arrays, an array (of dask if the dict has dask arrays); for Parquet, the
+        path `to`; for other iterables, a generator of one array of weights per chunk.
 
     Raises
     ------
     ValueError
-        If the weighting was not fitted on a label, a column is missing or exists
-        already, or `to` is missing or not allowed. Lazy tables raise the error when
-        they are computed.
+        If the table has a label on which the weighting was not fitted, a column is
+        missing, the new column exists already, or `to` is missing or not allowed. Lazy
+        tables raise the error when they are computed.
     TypeError
         If the source is not of a type that :func:`summarize` reads.
 
@@ -65,7 +66,7 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
 
     Notes
     -----
-    Strategies that weight by class become an expression in Spark and polars, without a
+    Strategies that weight by class become an expression of Spark or polars, without a
     Python function. Other strategies are called once for every partition or batch, and
     need skweight on the workers.
 
@@ -102,7 +103,7 @@ def add_weights(source, weighting, *, y=None, X=None, column="sample_weight", to
         return write_with(source, to, column, weigh)
     names = None if isinstance(source, dict) else _columns(source)
     if engine == "pyspark":
-        # Spark does not distinguish upper and lower case in names.
+        # Spark does not distinguish upper and lower case in the names of columns.
         names = [name.lower() for name in names]
         taken = column.lower() in names
     else:
@@ -148,7 +149,7 @@ def _weights_of_chunks(weigh, chunks):
 
 
 def _names_y(source):
-    """Return whether chunks have no names, so that they may hold labels only."""
+    """Return whether columns have no names, so that chunks may hold labels only."""
     return not isinstance(source, dict) and _columns(source) is None
 
 

@@ -18,7 +18,7 @@ def check_weighting(weighting, *, X=None, y=None):
     rows; population weights and training emphasis (weights that only change the
     learning) are returned separately; an invalid `sample_weight` raises an error;
     pickling.
-    A strategy that cannot weight new rows has the attribute ``weighs_new_rows = False``.
+    A strategy that cannot weight new rows has ``weighs_new_rows = False``.
 
     Parameters
     ----------
