@@ -1,7 +1,7 @@
 """Calibrators: from log-scale scores to calibrated probabilities.
 
-A calibrator learns from scores of rows that the model was not fitted on. It uses
-population weights, never class weights. The user guide shows which calibrator to
+A calibrator learns from scores of rows that the model was not fitted on. A calibrator
+uses population weights, never class weights. The user guide shows which calibrator to
 choose.
 """
 

@@ -22,8 +22,8 @@ from skweight.calibration._temperature import TemperatureCalibrator
 from skweight.calibration._venn_abers import InterpolatedVennAbersCalibrator
 from skweight.exceptions import CalibrationWarning
 
-# Candidates are compared only if the rarest class has at least this many effective
-# rows.
+# Candidates are compared only if the rarest class has at least this many effective rows
+# (Kish's effective sample size).
 FEWEST_ROWS = 5
 # If the held-out log losses of two candidates, summed over the rows, differ by this
 # many nats, their shares differ by a factor of e. With the value 1, the noise of a few
@@ -57,25 +57,26 @@ class AutoCalibrator(BaseCalibrator):
         \pi_m \propto \exp\Big(-\frac{\eta}{T} \sum_i v_i \, \ell_{im}\Big).
 
     Here :math:`\ell_{im}` is the loss of row i under a map that was fitted without this
-    row (five folds). The weights :math:`v` are scaled to effective rows, and the
-    temperature is :math:`T = 4`. The factor is :math:`\eta = \sum_i v_i d_i / \sum_i
-    v_i^2 d_i`, where :math:`d_i` is the variance of the losses of row i over the
-    candidates. For equal weights, :math:`\eta` is 1. The factor is smaller if a few
-    rows have most of the weight. With few rows all candidates have a share, and the
-    average is better than any single candidate. With many rows the best candidate has
-    nearly the whole share.
+    row (five folds). The weights :math:`v` are scaled to effective rows (Kish's
+    effective sample size), and the temperature is :math:`T = 4`. The factor is
+    :math:`\eta = \sum_i v_i d_i / \sum_i v_i^2 d_i`, where :math:`d_i` is the variance
+    of the losses of row i over the candidates. For equal weights, :math:`\eta` is 1.
+    The factor is smaller if a few rows have most of the weight. With few rows all
+    candidates have a share, and the average is better than any single candidate. With
+    many rows the best candidate has nearly the whole share.
 
     The candidates follow from the number of classes, the number of rows and the kind
     of model:
 
     ================================  ==================================================
-    two classes                       anchored, quadratic, isotonic, and Venn-Abers
-                                      with a shift that makes the mean right
+    two classes                       ``AnchoredCalibrator``, quadratic, isotonic, and
+                                      Venn-Abers with a shift that makes the mean right
     three classes and more            temperature with a bias, vector scaling, and up to
                                       20 classes matrix scaling
-    below 5 rows of the rarest class  the anchored map alone
-    shares of votes (forests)         anchored with a weak prior, and scaling without
-                                      the formula for class weights (wrong for votes)
+    below 5 rows of the rarest class  ``AnchoredCalibrator`` alone
+    shares of votes (forests)         ``AnchoredCalibrator`` with a weak prior, and
+                                      scaling without the formula that undoes class
+                                      weights, which is far off for votes
     ================================  ==================================================
 
     Where the Venn-Abers candidate has a share in the average, the best other candidate
@@ -302,7 +303,7 @@ class AutoCalibrator(BaseCalibrator):
         self.chosen_ = max(self.shares_, key=self.shares_.get)
 
     def _kinks(self):
-        """Return the scores at which the mixture of two classes is not smooth."""
+        """Return the scores at which the average of two classes is not smooth."""
         curves = [
             calibrator.curves_[0].scores
             for calibrator in self.calibrators_.values()

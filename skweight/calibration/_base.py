@@ -35,7 +35,8 @@ class BaseCalibrator(Documented, ReadOnce):
     ``_fit_binary(rows)`` and ``_fit_multiclass(rows)``
         Learn from rows of positive weight: ``rows.scores``, of shape (n,) or (n, k);
         ``rows.codes``, the position of every label among ``classes_``; ``rows.weight``,
-        scaled to effective rows; and ``rows.class_count``, the total weight per class.
+        scaled to effective rows (Kish's sample size); and ``rows.class_count``, the
+        total weight per class.
     ``_predict_binary(scores)`` and ``_predict_multiclass(scores)``
         Return probabilities, strictly between 0 and 1. The shape is (n, 2) for scores
         of shape (n,), and (n, k) for scores of shape (n, k).
@@ -63,18 +64,18 @@ class BaseCalibrator(Documented, ReadOnce):
     matter, and every use of a row count (target smoothing, bounds, ridge) reflects the
     information in the rows. Let :math:`W_k` be the total weight of class k, and
     :math:`n_k = W_k^2 / \sum_{i \in k} w_i^2` Kish's effective sample size of the
-    class. The counts are :math:`N_k = c\, W_k`, where
+    class. The effective numbers of rows are :math:`N_k = c\, W_k`, where
 
     .. math:: \sum_k 1 / N_k = \sum_k 1 / n_k,
 
     so that the class frequencies have the precision of a sample with :math:`N_k`
     unweighted rows of class k. For two classes the sum is the variance of the log odds
-    of the frequency. If the weights do not depend on the label, the counts add up to
-    Kish's effective sample size of all rows. If the weights depend on the class, as in
-    a case-control sample, 1000 rows of a rare class still count as hundreds of rows,
-    although the other class has a much larger total weight. A class in which one row
-    has nearly all of the weight counts as one row. Positive weights below 1e-13 of the
-    largest weight are raised to that value.
+    of the frequency. If the weights do not depend on the label, the numbers :math:`N_k`
+    add up to Kish's effective sample size of all rows. If the weights depend on the
+    class, as in a case-control sample, 1000 rows of a rare class still count as
+    hundreds of rows, although the other class has a much larger total weight. A class
+    in which one row has nearly all of the weight counts as one row. Positive weights
+    below 1e-13 of the largest weight are raised to that value.
 
     References
     ----------
@@ -162,8 +163,8 @@ class BaseCalibrator(Documented, ReadOnce):
         Parameters
         ----------
         statistics : ScoreStatistics
-            Sums over held-out rows of two classes. They include the sums of squared
-            weights, so binning does not change the number of effective rows.
+            Sums over held-out rows of two classes. The statistics include sums of
+            squared weights, so binning does not change the number of effective rows.
         class_multiplier : array-like of shape (n_classes,), default=None
             Total training weight of each class divided by its total population weight.
             Only for calibrators whose ``fit`` has this parameter.

@@ -35,9 +35,9 @@ class Comparison(NamedTuple):
     mass : float
         Total weight of the rows compared.
     rows_per_weight : float
-        Effective rows per unit of weight for the comparison: the factor :math:`\eta` of
-        `AutoCalibrator`. The factor is 1 for equal weights, and less than 1 if a few
-        rows have most of the weight.
+        Effective rows per unit of weight for the comparison: the factor :math:`\eta` in
+        the formula of `AutoCalibrator`. The factor is 1 for equal weights, and less
+        than 1 if a few rows have most of the weight.
     """
 
     losses: dict

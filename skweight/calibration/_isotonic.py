@@ -104,10 +104,10 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
         the problems of the user guide, the excess log loss is about half as large as
         with flat blocks. False: flat blocks, as in scikit-learn, so that all scores in
         a block have the same probability. The rising curve is centred isotonic
-        regression. It has one knot at the mean score of every block, and interpolates
-        the log odds linearly between the knots. One pseudo-positive is added at the
-        lowest score and one pseudo-negative at the highest. The curve is shifted so
-        that the mean probability is the frequency of the class.
+        regression. The rising curve has one knot at the mean score of every block, and
+        interpolates the log odds linearly between the knots. One pseudo-positive is
+        added at the lowest score and one pseudo-negative at the highest. The curve is
+        shifted so that the mean probability is the frequency of the class.
 
     Attributes
     ----------

@@ -15,16 +15,17 @@ class PriorCalibrator(BaseCalibrator):
     r"""Undo class weights in closed form, without calibration rows.
 
     Consider a model that minimises a proper loss in which class k has the weight
-    :math:`w_k`. It learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`. Hence
+    :math:`w_k`. Such a model learns :math:`p_w(k \mid x) \propto w_k\, p(k \mid x)`.
+    Hence
 
     .. math:: p(k \mid x) \propto p_w(k \mid x) / w_k,
 
     which for two classes lowers the log odds by :math:`\log (w_1 / w_0)`. Use this
     calibrator for logistic regression and other models that reach the minimum of the
-    log loss. It needs no calibration rows and no additional fits. In three cases, use a
-    calibrator that learns from rows instead: trees, boosting and forests do not reach
-    that minimum; scores of hinge losses are not log odds; synthetic rows change more
-    than class frequencies.
+    log loss. ``PriorCalibrator`` needs no calibration rows and no additional fits. In
+    three cases, use a calibrator that learns from rows instead: trees, boosting and
+    forests do not reach that minimum; scores of hinge losses are not log odds;
+    synthetic rows change more than class frequencies.
 
     Attributes
     ----------

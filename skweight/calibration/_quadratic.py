@@ -50,9 +50,10 @@ class Bend:
 def fit_bend(objective, start, *, shape=None):
     """Return (slope, curvature, intercept) of the best increasing map, or None.
 
-    The map must increase at both ends of the range. It is the unrestricted best map if
-    that map increases there. Otherwise it is the best map that has the smallest allowed
-    slope at one end. The fit of that map has one parameter less.
+    The map must increase at both ends of the range. The result is the unrestricted best
+    map if that map increases at both ends. Otherwise the result is the best map that
+    has the smallest allowed slope at one end. The fit of that map has one parameter
+    less.
     """
     basis = objective.basis
     theta = fit_logistic(objective, start, shape=shape)
@@ -115,8 +116,9 @@ class QuadraticCalibrator(BentCalibrator):
     Here the square is used over the range of the calibration scores (at most five
     standard deviations to either side). Outside this range the parabola is continued
     along its tangent. If the best parabola is not increasing inside the range, the best
-    increasing parabola is fitted, which is a convex problem. Its slope at one end is 2
-    % of its slope in the middle. The ranking and the AUC do not change.
+    increasing parabola is fitted, which is a convex problem. At one end, the slope of
+    that parabola is 2 % of the slope in the middle. The ranking and the AUC do not
+    change.
 
     *Three or more classes* are handled as in ``IsotonicCalibrator``.
 

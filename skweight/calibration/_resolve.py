@@ -36,8 +36,8 @@ CALIBRATORS = {
     "venn_abers": VennAbersCalibrator,
 }
 
-# Other names of these calibrators in the literature. They differ too much from the
-# names of this package for a spelling suggestion.
+# Other names of these calibrators in the literature. The other names differ too much
+# from the names of this package for a spelling suggestion.
 _OTHER_WORDS = {
     "inversion": "prior",
     "logistic": "sigmoid",

@@ -15,7 +15,8 @@ BLOCK = 1 << 16
 # to this value, so that they still change a sum in floating point.
 _LIGHTEST = 1e-13
 
-# Number of partial sums of a weighted count. The partial sums are added at the end.
+# The weights of a class are summed in this many partial sums, which are added at the
+# end.
 _LANES = 8
 
 # Log odds are clipped to this size, so that their squares and their products with
@@ -34,7 +35,8 @@ class CalibrationRows:
     codes : ndarray of shape (n_rows,)
         Position of every label among the classes.
     weight : ndarray of shape (n_rows,), dtype float64
-        Population weights, scaled to effective rows; read-only if all weights are 1.
+        Population weights, scaled to effective rows (Kish's sample size); read-only if
+        all weights are 1.
     class_count : ndarray of shape (n_classes,), dtype float64
         Total of ``weight`` per class; zero for a class that is missing.
     row_mass : ndarray of shape (n_classes,), dtype float64
@@ -42,9 +44,9 @@ class CalibrationRows:
     class_multiplier : ndarray of shape (n_classes,) or None
         Checked multipliers, for calibrators whose ``fit`` accepts multipliers.
     resumed : bool
-        Whether a fit may start from the present parameters of the calibrator. They were
-        fitted on similar rows. This start saves steps and changes the result only by
-        rounding.
+        Whether a fit may start from the present parameters of the calibrator, which
+        were fitted on similar rows. A start from these parameters saves steps and
+        changes the result only by rounding.
     """
 
     scores: np.ndarray
@@ -230,9 +232,9 @@ def _effective_counts(mass, squares):
 
 
 def _scale_to_effective_rows(mass, row_mass):
-    """Return the factor from total weights to the counts N_k of `BaseCalibrator`.
+    """Return N_k of `BaseCalibrator` divided by the total weight of class k.
 
-    See the notes of `BaseCalibrator` for the equation that the factor solves.
+    The notes of `BaseCalibrator` give the equation for this constant c = N_k / W_k.
     """
     present = mass > 0
     return (1 / mass[present]).sum() / (row_mass[present] / mass[present]).sum()

@@ -60,7 +60,7 @@ class VectorScalingCalibrator(BaseCalibrator):
     temperature_ : float
         Divisor of the scores in the second step.
     slope_, intercept_ : ndarray of shape (n_classes,)
-        :math:`1 + v` and :math:`b`.
+        The slopes :math:`1 + v` and the biases :math:`b` of the third step.
     class_multiplier_ : ndarray of shape (n_classes,)
         The class multipliers whose effect the first step undoes; all are 1 without this
         step.
@@ -238,8 +238,8 @@ class VectorScalingCalibrator(BaseCalibrator):
         return np.logaddexp(z, floor) - np.log1p(1 / self._n_rows)
 
     def _predict_binary(self, scores):
-        # This does the same as `_tempered` and `_logits`, but for two classes, and with
-        # fewer calls for a single row.
+        # The code below does the same as `_tempered` and `_logits`, but for two
+        # classes, and with fewer calls for a single row.
         shift = self._log_multiplier[1] - self._log_multiplier[0]
         odds = (scores - shift) / self.temperature_
         floor = -np.log(2 * self._n_rows)
@@ -281,11 +281,11 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     Attributes
     ----------
     matrix_ : ndarray of shape (n_classes, n_classes)
-        :math:`I + \mathrm{diag}(v) + M`.
+        The matrix :math:`I + \mathrm{diag}(v) + M` of the third step.
     temperature_ : float
         Divisor of the scores in the second step.
     slope_, intercept_ : ndarray of shape (n_classes,)
-        The diagonal of the matrix, and :math:`b`.
+        The diagonal of ``matrix_``, and the biases :math:`b`.
     class_multiplier_ : ndarray of shape (n_classes,)
         The class multipliers whose effect the first step undoes; all are 1 without this
         step.

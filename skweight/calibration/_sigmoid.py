@@ -38,8 +38,8 @@ class SigmoidCalibrator(BaseCalibrator):
 
     .. math:: p(\cdot \mid z) = \mathrm{softmax}(a \circ z + b), \qquad \sum_k b_k = 0,
 
-    with a slope :math:`a_k` and an intercept :math:`b_k` for every class. This is one
-    joint map, not one-versus-rest.
+    with a slope :math:`a_k` and an intercept :math:`b_k` for every class. The map is
+    one joint map of all classes, not one-versus-rest.
 
     Parameters
     ----------

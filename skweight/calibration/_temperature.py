@@ -34,7 +34,8 @@ class TemperatureCalibrator(BaseCalibrator):
 
     With two classes and a bias this is the same map as ``SigmoidCalibrator``, and gives
     the same numbers. With three or more classes, ``SigmoidCalibrator`` has a slope per
-    class. It can therefore correct a single over-confident class, but needs more rows.
+    class. ``SigmoidCalibrator`` can therefore correct a single over-confident class,
+    but needs more rows.
 
     Parameters
     ----------
@@ -45,9 +46,9 @@ class TemperatureCalibrator(BaseCalibrator):
         in training.
     smoothing : float, default=1.0
         In (0, inf). There are ``2 * smoothing`` pseudo-rows in all, equally many for
-        each class. They keep the slope finite if the scores separate the classes
-        perfectly, as in ``SigmoidCalibrator``. Raising it pulls probabilities away from
-        0 and 1.
+        each class. The pseudo-rows keep the slope finite if the scores separate the
+        classes perfectly, as in ``SigmoidCalibrator``. Raising ``smoothing`` pulls
+        probabilities away from 0 and 1.
     bounded : bool, default=True
         For two classes: whether to bound the tails as in ``SigmoidCalibrator``.
 

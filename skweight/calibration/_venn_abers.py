@@ -95,8 +95,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
         Steps of the two fits. For two classes: the curve of the second class. For more
         classes: one curve for each class against the rest.
     slope_, intercept_ : float, float or ndarray of shape (n_classes,)
-        Slope and intercept of the joint map before the curves, for three or more
-        classes. For two classes: 1 and 0.
+        Slope and intercept of the joint map that is applied before the curves, for
+        three or more classes. For two classes: 1 and 0.
     classes_ : ndarray of shape (n_classes,)
         Sorted labels, in the order of the columns of ``predict_proba``.
     class_count_ : ndarray of shape (n_classes,)

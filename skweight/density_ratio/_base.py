@@ -238,7 +238,8 @@ class BaseDensityRatio(Documented, BaseEstimator):
         Returns
         -------
         score : float
-            Higher is better. The expectation is highest for the true ratio.
+            The mean score of the held-out rows: higher is better. The expectation is
+            highest for the true ratio.
         """
         check_choice(scoring, SCORES, name="scoring")
         return score_ratios(

@@ -185,8 +185,8 @@ class GaussianKernels:
         if sparse.issparse(self.centers):
             self.centers = self.centers.toarray()
         norms = np.einsum("ij,ij->i", self.centers, self.centers)
-        # The product of these factors with [z, |z|^2, 1] gives all squared distances of
-        # a row.
+        # The product of the factors with [z, |z|^2, 1] gives all squared distances of a
+        # row.
         self._to_distances = np.vstack(
             [-2 * self.centers.T, np.ones(norms.size), norms]
         )

@@ -26,7 +26,8 @@ class KLIEP(RelativeDensityRatio):
     r"""Fit the density ratio by maximum likelihood (KLIEP), to the exact optimum.
 
     The ratio is a non-negative combination of a constant and of Gaussian kernels on
-    centres drawn from the target. It maximises the likelihood of the target:
+    centres drawn from the target. The fitted ratio maximises the likelihood of the
+    target:
 
     .. math::
         \max_{\theta \ge 0} \frac{1}{n_t} \sum_j \log \theta^\top \varphi(x_j^t)

@@ -52,10 +52,10 @@ def importance_weighted_scorer(scorer, weighting=None):
 
     Notes
     -----
-    The estimate is nearly unbiased. Its variance increases as the effective sample size
-    decreases: compare ``std_test_score`` over folds with the differences between
-    models. For ``estimator="classifier"`` the weights come from `weigh`, and are not
-    the out-of-fold weights of `fit_weigh`.
+    The estimate is nearly unbiased. The variance of the estimate increases as the
+    effective sample size decreases: compare ``std_test_score`` over folds with the
+    differences between models. For ``estimator="classifier"`` the weights come from
+    `weigh`, and are not the out-of-fold weights of `fit_weigh`.
 
     References
     ----------

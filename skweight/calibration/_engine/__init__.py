@@ -1,1 +1,1 @@
-"""The numerical engine of the calibrators: Newton's method, objectives and look-up."""
+"""The numerical code of the calibrators: Newton's method, objectives and look-up."""

@@ -189,7 +189,7 @@ def scores_from_proba(proba, *, clip=1e-7):
     Returns
     -------
     scores : ndarray of shape (n_samples,) or (n_samples, n_classes), dtype float64
-        One-dimensional for two classes.
+        Log-scale scores, one-dimensional for two classes.
 
     Raises
     ------
