@@ -2,6 +2,7 @@
 
 import warnings
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import softmax
@@ -262,12 +263,11 @@ class AutoCalibrator(BaseCalibrator):
             # every fold. The warning about a missing class has been issued already.
             warnings.simplefilter("always", CalibrationWarning)
             self._set_shares(candidates, rows)
+            again = replace(rows, resumed=bool(self.losses_))
             for name, share in self.shares_.items():
                 if share > 0:
                     caught.clear()
-                    self.calibrators_[name] = fit_on(
-                        candidates[name], rows, resumed=bool(self.losses_)
-                    )
+                    self.calibrators_[name] = fit_on(candidates[name], again)
                     self.calibrators_[name].classes_ = positions
                     if CalibrationWarning in [record.category for record in caught]:
                         refused.append(name)

@@ -51,11 +51,11 @@ def compare(candidates, rows):
     total = np.zeros(len(candidates))
     mass, weighted_variance, squares_variance = 0.0, 0.0, 0.0
     for k in range(folds.n_folds):
-        train = folds.train(k)
+        train = replace(folds.train(k), resumed=k > 0)
         scores, codes, weight, squares = folds.test(k)
         losses = np.empty((len(candidates), codes.shape[0]))
         for loss, candidate in zip(losses, candidates.values(), strict=True):
-            fitted = fit_on(candidate, train, resumed=k > 0)
+            fitted = fit_on(candidate, train)
             proba = fitted.predict_proba(scores)
             loss[:] = -np.log(proba[np.arange(codes.shape[0]), codes])
         total += losses @ weight
@@ -71,14 +71,8 @@ def compare(candidates, rows):
     )
 
 
-def fit_on(candidate, rows, *, resumed=False):
-    """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1.
-
-    If ``resumed``, the calibrator was fitted on similar rows before, and may start from
-    its present parameters.
-    """
-    if resumed:
-        rows = replace(rows, resumed=True)
+def fit_on(candidate, rows):
+    """Fit a calibrator on checked rows; its labels are the codes 0, ..., k - 1."""
     candidate.classes_ = np.arange(rows.class_count.size)
     candidate.class_count_ = rows.class_count
     if rows.scores.ndim == 1:

@@ -10,7 +10,6 @@ from skweight.calibration._engine.lookup import interpolate
 from skweight.calibration._engine.merged import (
     flatness,
     isotonic_blocks,
-    merge_scores,
     ranks_backwards,
 )
 from skweight.calibration._engine.numerics import binary_proba
@@ -175,13 +174,13 @@ class IsotonicCalibrator(OneVersusRestCalibrator):
 
     def _fit_curve(self, rows):
         check_bool(self.centered, name="centered")
-        merged = merge_scores(rows.scores, rows.codes, rows.weight)
-        backwards = ranks_backwards(merged, rows.class_count)
-        knots, mass, hits = merged
+        backwards = ranks_backwards(rows.merged, rows.class_count)
+        knots, mass, hits = rows.merged
         low, high = expit([rows.tails.low, rows.tails.high])
         if self.centered:
             # One pseudo-positive is added at the lowest score and one pseudo-negative
             # at the highest.
+            mass, hits = mass.copy(), hits.copy()
             negative_row, positive_row = rows.row_mass
             mass[0] += positive_row
             hits[0] += positive_row

@@ -1,10 +1,12 @@
 """The checked rows that a calibrator learns from, weighted in effective rows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from skweight._utils.validation import check_labels, encode_labels, plain, say
+from skweight.calibration._engine.merged import merge_scores
 from skweight.calibration._engine.numerics import Tails
 
 # Number of probabilities per call, so small that temporary arrays stay in the
@@ -80,6 +82,11 @@ class CalibrationRows:
     def tails(self):
         """The bounds of the log odds that the rows of two classes can support."""
         return Tails.of(self.class_count, self.row_mass)
+
+    @cached_property
+    def merged(self):
+        """The rows of two classes merged by score; several calibrators need them."""
+        return merge_scores(self.scores, self.codes, self.weight)
 
     def against_rest(self, code, scores):
         """Return the rows as two classes: all other classes, and ``code``."""

@@ -9,7 +9,6 @@ from skweight.calibration._engine.lookup import positions
 from skweight.calibration._engine.merged import (
     flatness,
     isotonic_blocks,
-    merge_scores,
     ranks_backwards,
 )
 from skweight.calibration._engine.numerics import keep_inside
@@ -229,7 +228,7 @@ def _interval_of_scores(rows):
     The fits are the isotonic values at every score when a row with label 0, or with
     label 1, is added there.
     """
-    merged = merge_scores(rows.scores, rows.codes, rows.weight)
+    merged = rows.merged
     negative_row, positive_row = rows.row_mass
     value, start = isotonic_blocks(merged.mass, merged.hits)
     x, y = np.zeros((2, merged.mass.shape[0] + 1))

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,8 +23,10 @@ from skweight.calibration import (
     _auto,
     _cross_loss,
     _quadratic,
+    _rows,
 )
 from skweight.calibration._engine.logistic import LogisticObjective
+from skweight.calibration._engine.merged import merge_scores
 from skweight.calibration._rows import CalibrationRows
 from skweight.calibration._venn_abers import InterpolatedVennAbersCalibrator
 from skweight.datasets import make_imbalanced
@@ -208,7 +211,8 @@ def test_a_fit_that_goes_on_ends_where_a_new_one_does(cls, bend):
     new = _cross_loss.fit_on(cls(), first(1500)).predict_proba(scores)
     some = _cross_loss.fit_on(cls(), first(1200))
     before = some.predict_proba(scores)
-    gone_on = _cross_loss.fit_on(some, first(1500), resumed=True).predict_proba(scores)
+    gone_on = _cross_loss.fit_on(some, replace(first(1500), resumed=True))
+    gone_on = gone_on.predict_proba(scores)
     assert_allclose(gone_on, new, rtol=1e-9)
     assert np.abs(before - new).max() > 1e-3
 
@@ -300,6 +304,19 @@ def test_a_file_holds_the_knots_of_candidates_once():
     np.testing.assert_array_equal(restored.knots, table.knots)
     np.testing.assert_array_equal(restored.logit, table.logit)
     assert found._table is table
+
+
+def test_candidates_share_one_sort_of_the_rows(monkeypatch):
+    scores, y, _ = draw(1000, bend=1.0)
+    n_sorts = []
+
+    def counted(*rows):
+        n_sorts.append(rows[0].size)
+        return merge_scores(*rows)
+
+    monkeypatch.setattr(_rows, "merge_scores", counted)
+    AutoCalibrator().fit(scores, y)
+    assert len(n_sorts) <= _cross_loss.N_FOLDS + 1
 
 
 def test_venn_abers_wins_where_rows_repeat_and_no_rows_tie():
