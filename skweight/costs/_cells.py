@@ -1,4 +1,4 @@
-"""The cells of a cost matrix, and the names of true labels and decisions."""
+"""The cells (entries) of a cost matrix, and the names of true labels and decisions."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -104,7 +104,7 @@ class Cells:
         return self
 
     def in_order(self, classes):
-        """Return the cells in the order of `classes`, which must be all labels."""
+        """Return the cells in the order of `classes`, an array of all labels."""
         classes = [plain(label) for label in classes]
         if self.labels is None:
             order = order_of_two(self.pos_label, classes)

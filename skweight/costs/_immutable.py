@@ -24,7 +24,7 @@ class Immutable:
         self.__setattr__(name, None)
 
     # pickle and skops set the attributes of a restored object from its state. The
-    # `__setattr__` of this class would raise an error, so it is bypassed.
+    # `__setattr__` of this class would raise an error, so `object.__setattr__` is used.
     def __getstate__(self):
         return {"_cells": self._cells}
 

@@ -18,7 +18,7 @@ def join_labels(labels, further):
     """Return labels, and decisions that are not labels, in one array.
 
     If text and numbers are mixed, the array has dtype object, so that every label keeps
-    its type. By default NumPy would convert 0 to "0".
+    the original type. By default NumPy would convert 0 to "0".
     """
     if not further:
         return labels
@@ -82,7 +82,7 @@ def find_pos_label(pos_label, classes):
 
 
 def order_of_two(pos_label, classes):
-    """Return for each of two classes its position: 0 if negative, 1 if positive."""
+    """Return the position of each of two classes: 0 if negative, 1 if positive."""
     if len(classes) == 1:
         raise ValueError(
             f"CostMatrix.binary needs two labels, but y has 1 class: {say(classes)}. "

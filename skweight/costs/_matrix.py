@@ -186,7 +186,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            Labels in the order given.
+            Costs, with the labels in the given order.
         """
         return cls.from_dict(read_array(costs, labels, rows))
 
@@ -484,8 +484,8 @@ class CostMatrix(Immutable):
         """Return the class weights that express the costs best.
 
         Weights can express a matrix exactly only if all mistakes about a true class
-        have the same cost. With two classes, this is always true. Costs that differ
-        between rows are averaged first. Decisions that are not labels are ignored.
+        have the same cost. With two classes, they always do. Costs that differ between
+        rows are averaged first. Decisions that are not labels are ignored.
 
         Parameters
         ----------
@@ -524,11 +524,11 @@ class CostMatrix(Immutable):
         return dict(zip(self.labels, weights.tolist(), strict=True))
 
     def sample_weight(self, X, y, *, normalize=True, **metadata):
-        """Return row weights from the costs, with a mean of one.
+        """Return the weight of each row, computed from the costs, with a mean of one.
 
         The weight of a row is the cost of the worst label minus the cost of the true
         label. If another label is cheaper than the true label, the weight is zero, and
-        a warning counts such rows.
+        a warning counts these rows.
 
         Parameters
         ----------

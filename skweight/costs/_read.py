@@ -9,7 +9,7 @@ from skweight.costs._labels import cell_name, distinct, hint_at_spelling
 
 
 def read(costs, labels, name):
-    """Return the cells of a dict or DataFrame; raise for ambiguous arrays.
+    """Return the cost cells of a dict or DataFrame; raise for ambiguous arrays.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def read(costs, labels, name):
 
 
 def read_binary(fp, fn, tp=0.0, tn=0.0, pos_label=None):
-    """Return the cells of the four outcomes of a decision between two classes."""
+    """Return the cost cells of the four outcomes of a decision between two classes."""
     entries = (
         (as_entry(tn, cell="tn"), as_entry(fp, cell="fp")),
         (as_entry(fn, cell="fn"), as_entry(tp, cell="tp")),

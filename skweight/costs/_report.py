@@ -77,7 +77,7 @@ class CostReport:
         Returns
         -------
         report : dict
-            Every attribute under its name.
+            Dict with every attribute of the report under its name.
         """
         return {**asdict(self), "reasonable": self.reasonable}
 

@@ -8,9 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
-# Two expected costs count as equal if they differ by less than this limit, relative to
-# the largest cost. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are equal, but not
-# as floats.
+# Limit for the difference of two expected costs, relative to the largest cost. Below
+# the limit, both count as equal. For example, 0.3 * 3 + 0.2 * 6 and 0.5 + 0.2 * 8 are
+# equal, but not as floats.
 TIE = 1e-12
 
 
@@ -85,10 +85,11 @@ def dominated(costs):
 def _never_cheapest(difference, m):
     """Return whether, for all probabilities, another decision is cheaper.
 
-    ``difference[..., k, n]`` is the cost of this decision minus the cost of decision n
-    if the true label is k. Only a few probabilities of the second class need a check:
-    0, 1, and those at which two other decisions have the same expected cost. The
-    difference to the best other decision is smallest at one of these probabilities.
+    ``difference[..., k, n]`` is the cost of the given decision minus the cost of
+    decision n if the true label is k. Only a few probabilities of the second class need
+    a check: 0, 1, and the probabilities at which two other decisions have the same
+    expected cost. The difference to the best other decision is smallest at one of these
+    probabilities.
     """
     others = np.delete(difference, m, axis=-1)
     best = np.minimum(others[..., 0, :].max(axis=-1), others[..., 1, :].max(axis=-1))

@@ -13,13 +13,13 @@ from skweight.costs._rules import TIE, off_diagonal, regret
 from skweight.exceptions import DecisionWarning
 
 METHODS = ("auto", "log_ls", "sum", "max", "zhou_liu")
-# A singular value counts as zero if it is below this share of the largest singular
-# value.
+# Limit for a singular value, as a share of the largest singular value. Below the limit,
+# a singular value counts as zero.
 RANK_TOLERANCE = 1e-10
 
 
 def closest_weights(costs, method, labels):
-    """Return class weights of mean one; see :meth:`CostMatrix.class_weight`."""
+    """Return class weights with mean one; see :meth:`CostMatrix.class_weight`."""
     check_choice(method, METHODS, name="method")
     weights = _weights(method, costs, labels)
     if not (weights >= 0).all() or not weights.any():

@@ -53,7 +53,7 @@ class Balance(NamedTuple):
         Returns
         -------
         table : pandas.DataFrame
-            One row per feature.
+            Table with one row per feature.
         """
         import pandas as pd
 
@@ -191,8 +191,8 @@ def features_of(X, X_target):
             yield f"{name} is missing", *(values.astype(float) for values in gaps)
             if any(values.all() for values in gaps):
                 continue
-            # Missing values are left out of the mean, because they have their own
-            # feature.
+            # Missing values are left out of the mean, because missing values have a
+            # separate feature.
             gaps_and_numbers = zip(gaps, numbers, strict=True)
             numbers = [
                 np.where(gap, np.nan, values) for gap, values in gaps_and_numbers

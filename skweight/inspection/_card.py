@@ -8,7 +8,7 @@ from skweight._utils.render import facts, listing, page, table
 from skweight._utils.svg import reliability
 from skweight._utils.validation import say
 
-# If there are more classes than this limit, only the calibration curves of the rarest
+# Largest number of calibration curves. With more classes, only the curves of the rarest
 # classes are drawn.
 _N_CURVES = 6
 _N_SIDE_BY_SIDE = 4

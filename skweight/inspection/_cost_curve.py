@@ -28,7 +28,7 @@ class CostCurveDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Axes of the drawing.
+        Axes on which the display was drawn.
     figure_ : matplotlib Figure
         The figure that contains the axes.
     line_ : matplotlib Artist
@@ -130,7 +130,7 @@ class CostCurveDisplay:
         Returns
         -------
         display : CostCurveDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         curve = cost_curve(
             y_true, y_score, pos_label=pos_label, sample_weight=sample_weight
@@ -178,7 +178,7 @@ class CostCurveDisplay:
         Returns
         -------
         display : CostCurveDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         proba, pos_label = proba_of(cls.__name__, estimator, X, pos_label)
         return cls.from_predictions(

@@ -102,8 +102,8 @@ def proba_of(owner, estimator, X, pos_label):
 def weights_of(owner, takes, estimator, X, y, sample_weight):
     """Return the weights that a fitted classifier or strategy gives to rows.
 
-    For error messages, `owner` is the name of the display, and `takes` describes its
-    arguments.
+    For error messages, `owner` is the name of the display, and `takes` describes the
+    arguments of the display.
     """
     weighting = getattr(estimator, "weighting_", estimator)
     if weighting is None:

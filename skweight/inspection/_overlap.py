@@ -11,10 +11,10 @@ from skweight.density_ratio._base import one_thread
 from skweight.density_ratio._classifier import default_classifier, stack
 from skweight.metrics._decomposition import recalibrate
 
-# A target row is an orphan if a row with its features is a training row with a
-# probability below this value, where training rows and target have the same total
-# weight. Each training row in this region would have to represent a hundred target
-# rows.
+# A target row is an orphan if a classifier, for rows with the same features, gives a
+# probability below this limit that the row is a training row. Training rows and target
+# have the same total weight. Each training row with the features of an orphan would
+# have to represent a hundred target rows.
 ORPHAN_SHARE = 0.01
 _CLASSES = np.array([0, 1])
 _FEW_ROWS = 20_000
@@ -24,8 +24,8 @@ class Overlap(NamedTuple):
     """Results of a classifier between training rows and target rows.
 
     ``orphans`` holds the positions of target rows without similar training rows, the
-    most extreme rows first. ``missing`` is the share of these rows in the target, and
-    ``interval`` is the confidence interval of this share.
+    most extreme rows first. ``missing`` is the share of these orphans in the target,
+    and ``interval`` is the confidence interval of the share.
     """
 
     auc_before: float

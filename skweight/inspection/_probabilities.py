@@ -73,7 +73,7 @@ def _farthest(mean, frequency):
 def describe_probabilities(classes, multipliers, figures, has_them):
     """Describe in words the probabilities of a classifier.
 
-    `figures` are the values that the calibration adds to the report.
+    The dict `figures` has the values that the calibration adds to the fit report.
     """
     if figures["calibration"] is not None:
         held_out = figures.get("held_out")

@@ -29,7 +29,7 @@ class ReliabilityDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Axes of the drawing.
+        Axes on which the display was drawn.
     figure_ : matplotlib Figure
         The figure that contains the axes.
     line_ : matplotlib Artist
@@ -166,7 +166,7 @@ class ReliabilityDisplay:
         Returns
         -------
         display : ReliabilityDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         arguments = {
             "n_bins": n_bins,
@@ -221,7 +221,7 @@ class ReliabilityDisplay:
         Returns
         -------
         display : ReliabilityDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         proba, pos_label = proba_of(cls.__name__, estimator, X, pos_label)
         return cls.from_predictions(

@@ -110,7 +110,7 @@ class FitReport:
         gave the scores, and the "largest_coverage". For a higher coverage, every set
         contains all labels. Empty if there are no prediction sets.
     warnings : list of str
-        The warnings of the fit.
+        Texts of the warnings that the fit has given.
     versions : dict
         Versions of the packages in the fit, ``{package: version}``.
 
@@ -210,7 +210,7 @@ class FitReport:
         Returns
         -------
         table : pandas.DataFrame
-            One row per class.
+            Table with one row per class.
         """
         import pandas as pd
 
@@ -341,7 +341,7 @@ class RegressionReport:
         "largest_coverage". For a higher coverage, intervals are infinite. Empty if
         there are no intervals.
     warnings : list of str
-        The warnings of the fit.
+        Texts of the warnings that the fit has given.
     versions : dict
         Versions of the packages in the fit, ``{package: version}``.
 
@@ -376,7 +376,7 @@ class RegressionReport:
         Returns
         -------
         report : dict
-            Every attribute under its name.
+            Dict with every attribute of the report under its name.
         """
         return json_ready(vars(self))
 
@@ -492,7 +492,7 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     Returns
     -------
     figures : dict
-        Arguments of :class:`FitReport`.
+        Arguments of :class:`FitReport`, as a dict.
     """
     counts = np.bincount(codes, minlength=n_classes)
     rows, left_out = counts, 0
@@ -516,7 +516,7 @@ def weight_figures(codes, n_classes, population, weights, trained=None):
     scaled = weights
     if weights is not None:
         # Effective sizes do not depend on the scale of the weights. The weights are
-        # divided by a power of two, which is exact, so that their squares neither
+        # divided by a power of two, which is exact, so that squares of weights neither
         # overflow nor become zero.
         scaled = np.ldexp(weights, -np.frexp(weights.max())[1])
     mass = total(scaled, learned)
@@ -564,7 +564,7 @@ def resampling_figures(sampler, classes, rows, trained):
     Parameters
     ----------
     sampler : sampler
-        The sampler of the fit.
+        The sampler that resampled the training rows.
     classes : ndarray of shape (n_classes,)
         Labels of the classes.
     rows : list of int
@@ -575,7 +575,7 @@ def resampling_figures(sampler, classes, rows, trained):
     Returns
     -------
     figures : dict
-        Arguments of :class:`FitReport`.
+        Arguments of :class:`FitReport`, as a dict.
     """
     after = np.bincount(trained, minlength=classes.size).tolist()
     changed = [

@@ -125,7 +125,7 @@ class WeightSensitivityDisplay:
         )
         handles, labels = ax.get_legend_handles_labels()
         more_handles, more_labels = twin.get_legend_handles_labels()
-        # The legend is above the axes, so that it hides no line.
+        # The legend is above the axes, so that the legend hides no line.
         ax.legend(
             handles + more_handles,
             labels + more_labels,
@@ -182,7 +182,7 @@ class WeightSensitivityDisplay:
         Returns
         -------
         display : WeightSensitivityDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         check_axes(ax, cls.__name__)
         if not hasattr(estimator, "weighting"):
@@ -249,7 +249,7 @@ class WeightSensitivityDisplay:
         Returns
         -------
         display : WeightSensitivityDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         with_strength = [s for s in comparison.strategies if s.strength is not None]
         weightings = list(dict.fromkeys(s.weighting for s in with_strength))

@@ -140,7 +140,7 @@ class WeightDistributionDisplay:
         Returns
         -------
         display : WeightDistributionDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         return cls(weights, name=name).plot(ax, **line_kwargs)
 
@@ -178,7 +178,7 @@ class WeightDistributionDisplay:
         Returns
         -------
         display : WeightDistributionDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         takes = "(estimator, X, y)"
         weights = weights_of(cls.__name__, takes, estimator, X, y, sample_weight)
@@ -192,8 +192,8 @@ class BalanceDisplay:
 
     Each feature has one line: a hollow marker shows the difference before weighting, a
     filled marker shows the difference after weighting. With good weights, the filled
-    markers are to the left of the dotted line. Create the display by `from_weights` or
-    `from_estimator`.
+    markers are to the left of the dotted line (a small difference). Create the display
+    by `from_weights` or `from_estimator`.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ class BalanceDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Axes of the drawing.
+        Axes on which the display was drawn.
     figure_ : matplotlib Figure
         The figure that contains the axes.
     before_, after_ : matplotlib Artist
@@ -344,7 +344,7 @@ class BalanceDisplay:
         Returns
         -------
         display : BalanceDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         balance = balance_table(
             X,
@@ -400,7 +400,7 @@ class BalanceDisplay:
         Returns
         -------
         display : BalanceDisplay
-            The display, drawn.
+            The display, after its picture has been drawn.
         """
         takes = "(estimator, X, X_target, y)"
         if np.ndim(X_target) == 1:

@@ -36,7 +36,7 @@ class PartOfWeights:
     Attributes
     ----------
     label : object
-        The class or group.
+        Label of the class, or the group.
     rows : int
         Number of rows of the class or group with a positive weight.
     weight_share : float
@@ -70,7 +70,7 @@ class WeightReport:
     Attributes
     ----------
     n_rows : int
-        Number of rows.
+        Number of rows that were passed.
     n_left_out : int
         Number of rows with weight zero.
     effective_sample_size : float
@@ -155,7 +155,7 @@ class WeightReport:
         return json_ready(values)
 
     def to_frame(self):
-        """Return the values of rows, classes and groups as one table.
+        """Return the diagnostics of all rows, classes and groups as one table.
 
         Returns
         -------

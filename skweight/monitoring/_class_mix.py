@@ -62,9 +62,9 @@ class ClassMix:
 def _errors(ratio, proportions, weight):
     """Return the standard error of each proportion.
 
-    The other proportions keep their ratios to each other. The Fisher information about
-    a proportion is the sum of the squared derivatives of the log likelihood of each
-    row.
+    For the error of one proportion, the other proportions keep the ratios to each
+    other. The Fisher information about a proportion is the sum of the squared
+    derivatives of the log likelihood of each row.
     """
     mixed = np.maximum(ratio @ proportions, 1e-300)
     errors = np.empty(proportions.size)

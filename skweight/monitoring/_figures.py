@@ -14,14 +14,14 @@ from skweight.decision._base import positions_decided
 from skweight.monitoring._moments import sums_of
 from skweight.weights import weighted_quantile
 
-# Probabilities are clipped to at least this limit before log odds are computed. In a
+# Lower limit to which probabilities are clipped before log odds are computed. In a
 # forest, a class without votes has probability zero, and the log odds would be
 # infinite.
 CLIP = 1e-4
-# If the spread of the log odds is below this limit, the log odds differ only by
+# Limit for the spread of the log odds. Below the limit, log odds differ only by
 # rounding errors.
 _LEAST_SPREAD = 1e-60
-# For these statistics, the parameter `tolerance` is relative to the class frequency.
+# Names of the statistics for which `tolerance` is relative to the class frequency.
 RELATIVE = ("class frequency", "mean probability", "calibration gap")
 COUNTS = ("class frequency", "predicted share", "recall", "weights above quantile")
 
@@ -68,8 +68,8 @@ class Predictions(NamedTuple):
 def _row_weights(weighting, X):
     """Return the product of all weights that depend on X only; None without them.
 
-    Weights that depend on the class are not included. Their mean changes with the class
-    frequencies, which are monitored separately.
+    Weights that depend on the class are not included. The mean of weights that depend
+    on the class changes with the class frequencies, which are monitored separately.
     """
     total = None
     for factor in getattr(weighting, "factors_", [weighting]):
@@ -89,7 +89,7 @@ def log_odds(p):
 
 @dataclass(frozen=True)
 class Figures:
-    """The monitored statistics ("figures") of a model, and their reference scales.
+    """The monitored statistics ("figures") of a model, with scales for each statistic.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class Figures:
         return cls(classes, shown, slope_scale, thresholds)
 
     def names(self):
-        """Return names of figures: first those that need no labels, then the others."""
+        """Return names of statistics: those that need no labels, then the others."""
         labels = [plain(self.classes[k]) for k in self.shown]
         figure = "mean probability" if self.slope_scale else "predicted share"
         without_labels = [FigureName(figure, label) for label in labels]
@@ -144,7 +144,7 @@ class Figures:
         return without_labels, with_labels
 
     def sums_without_labels(self, predictions, weight):
-        """Return the sums of figures that need no labels; the shape is (n, N_SUMS)."""
+        """Return sums for statistics that need no labels; the shape is (n, N_SUMS)."""
         if self.slope_scale:
             sums = [sums_of(predictions.proba[:, k], weight) for k in self.shown]
         else:
@@ -156,7 +156,7 @@ class Figures:
         return np.array(sums)
 
     def sums_with_labels(self, predictions, codes, weight):
-        """Return the sums of figures that need labels; the code -1 means no label."""
+        """Return sums for statistics that need labels; the code -1 means no label."""
         weight = weight * (codes >= 0)
         sums = []
         for k in self.shown:

@@ -29,7 +29,7 @@ N_SUMS = 1 + len(POWERS)
 # at most the second limit.
 MOST_SKEWNESS = 2.0
 MOST_KURTOSIS = 1.0
-# Below these values of skewness and kurtosis, the normal distribution is used.
+# Limits for skewness and kurtosis, below which the normal distribution is used.
 NO_SKEWNESS = 1e-3
 NO_KURTOSIS = 1e-6
 
@@ -65,7 +65,7 @@ class Comparison:
     ----------
     reference : ndarray of shape (n_figures, N_SUMS)
     window : ndarray of shape (..., n_figures, N_SUMS)
-        Sums of the new rows.
+        Sums over the new rows, as returned by `sums_of`.
     step : ndarray of shape (n_figures,)
         Smallest step of the sum of values: 1 for counts, 0 for continuous values.
     tolerance : ndarray of shape (n_figures,)
@@ -170,9 +170,10 @@ def _pooled_moments(sums):
 def _cumulants(moments, pooled, part, n):
     """Return the cumulants of the mean over some rows: the new rows or the reference.
 
-    If nothing has changed, the values of new rows and reference have the same
-    distribution, but their weights may differ. Therefore the moments of all rows
-    together are rescaled to the weights of the rows whose mean is taken.
+    If nothing has changed, the values of new rows and reference rows have the same
+    distribution, but the weights may have different distributions. Therefore the
+    moments of all rows together are rescaled to the weights of the rows whose mean is
+    taken.
     """
     by_weight = {}
     for power in (2, 3, 4):

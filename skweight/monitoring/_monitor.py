@@ -29,9 +29,9 @@ from skweight.monitoring._figures import COUNTS, RELATIVE, Figures, Predictions
 from skweight.monitoring._report import MonitorReport
 from skweight.monitoring._stream import Stream, budget_of_look
 
-# If the reference comes from fold models, the variance of its means is multiplied by
-# this factor, because the models of the folds differ by chance. The factor was measured
-# by benchmarks/monitor_alarms.py.
+# If the reference comes from fold models, the variance of its means is multiplied by a
+# factor, because the models of the folds differ by chance. The factor was measured by
+# benchmarks/monitor_alarms.py.
 FOLD_INFLATION = 1.5
 
 _LARGEST_WEIGHT = 1e70
@@ -50,7 +50,7 @@ class WeightMonitor(BaseEstimator):
     Each statistic is a weighted mean over rows. A block is a batch, or several small
     batches together. After each block, the rows of several windows are compared with
     the reference: the newest block, the two newest blocks, and so on in growing steps.
-    After block t, statistic f over window w raises an alarm if its p-value is at most
+    After block t, statistic f over window w raises an alarm if the p-value is at most
 
     .. math::
         \frac{\alpha}{F_t} \cdot q_t \cdot r_{w,t}, \qquad
@@ -106,7 +106,7 @@ class WeightMonitor(BaseEstimator):
         Quantiles of the weights of the reference; empty if weights depend on the class
         only.
     n_batches_ : int
-        Batches since `fit` or `restart`.
+        Number of batches since the last `fit` or `restart`.
     n_features_in_ : int
         Number of columns of X that was passed to `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -437,7 +437,7 @@ class WeightMonitor(BaseEstimator):
         )
 
     def _read_labels(self, X, y):
-        """Return positions of labels, -1 for a missing one; None if all are missing."""
+        """Return label positions, -1 for a missing label; None if all are missing."""
         if y is None:
             return None
         check_rows(X, y)
@@ -456,7 +456,7 @@ class WeightMonitor(BaseEstimator):
         return codes
 
     def _look(self, sums, n_rows, batch):
-        """Add the sums of a batch to its streams, and test streams with enough rows."""
+        """Add the sums of a batch to its streams; test streams with enough rows."""
         ready = [
             position
             for position, stream in enumerate(self._streams)

@@ -10,7 +10,7 @@ from skweight._utils.validation import say
 
 @dataclass(frozen=True)
 class DriftFigure:
-    """A monitored statistic ("figure"): its newest value, its band, and its alarm.
+    """A monitored statistic ("figure"), with the newest value, a band and an alarm.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class DriftFigure:
         batch or window. The p-value never increases. If it is at most alpha, there is
         an alarm.
     alarm : bool
-        Whether the figure raised an alarm, at this batch or before.
+        Whether the figure raised an alarm, at the last batch or before.
     alarm_at : object or None
         Name of the batch of the first alarm.
     onset : object or None
@@ -90,7 +90,7 @@ class MonitorReport:
     labelled : bool
         Whether the last batch had labels.
     class_frequencies : dict {label: float}
-        Class frequencies of the reference.
+        Class frequencies of the reference (held-out rows of the fit).
     estimated_frequencies : dict or None
         For each label, the maximum likelihood estimate of the class frequency in the
         last batch, with a 95 % interval. The estimate assumes label shift: within each
@@ -116,7 +116,7 @@ class MonitorReport:
 
     @property
     def alarm(self):
-        """Whether any figure raised an alarm, at this batch or before."""
+        """Whether any statistic raised an alarm, at the last batch or before."""
         return any(figure.alarm for figure in self.figures)
 
     @property

@@ -6,10 +6,10 @@ several windows are compared with the reference. Each comparison has a share of 
 which is fixed in advance. The shares of all statistics, windows and looks add up to at
 most 1. By the union bound, the probability of any false alarm is at most alpha.
 
-After t looks, the share t / (t + HALF_SPENT) of alpha has been used; so half of alpha
-is used in the first `HALF_SPENT` looks. Half of the level of a look is for the newest
-block, so that a large change in one batch is detected at once. The other windows share
-the other half.
+A look is the test after a block of rows. After t looks, the share t / (t + HALF_SPENT)
+of alpha has been used; so half of alpha is used in the first `HALF_SPENT` looks. Half
+of the level of a look is for the newest block, so that a large change in one batch is
+detected at once. The other windows share the other half.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ import numpy as np
 from skweight.monitoring._moments import N_SUMS, Comparison, mean_of
 from skweight.monitoring._report import DriftFigure
 
-# A batch with fewer rows than this is combined with the next batch, because tests of
-# very few rows have no power at the low levels of a sequential test.
+# Smallest number of rows for a test. A smaller batch is combined with the next batch,
+# because tests of very few rows have no power at the low levels of a sequential test.
 MIN_ROWS = 50
 HALF_SPENT = 50
 SHARE_OF_NEWEST = 0.5
@@ -148,7 +148,7 @@ class Stream:
         """Return the positions of the windows that are tested, the newest window first.
 
         For each age that is tested, the position is that of the window with this age.
-        If this window is not kept, it is the position of the next older window.
+        If no window of this age is kept, the next older window is taken.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))
@@ -157,8 +157,8 @@ class Stream:
     def figures(self, reference, alpha, is_current, **scales):
         """Return the figures for the report.
 
-        ``is_current`` says whether the last batch had rows for these figures; if False,
-        the observed value and the band are NaN.
+        ``is_current`` says whether the last batch had rows for the monitored
+        statistics. If the batch had no rows, the observed value and the band are NaN.
         """
         means = mean_of(reference)
         observed, low, high = np.full((3, len(self.names)), np.nan)
@@ -170,7 +170,7 @@ class Stream:
                 low, high = compared.bands(alpha * self.block_level)
         for f, name in enumerate(self.names):
             # The calibration slope is stored as slope minus 1, so 1 is added to the
-            # stored value here.
+            # stored value for the report.
             shift = 1.0 if name.figure == "calibration slope" else 0.0
             alarm = bool(self.p_value[f] <= alpha)
             yield DriftFigure(

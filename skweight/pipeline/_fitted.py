@@ -13,8 +13,7 @@ def _used_has(method):
 
     def check(self):
         # Reading the attribute raises the AttributeError of the step that lacks the
-        # method. The message of this error is more precise than a message from the
-        # Pipeline.
+        # method. The message of this error is more precise than a general message.
         try:
             getattr(self._used(), method)
         except AttributeError as error:
@@ -78,7 +77,7 @@ class FittedSteps(PlainPipeline):
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            Probabilities.
+            Class probabilities of the last step.
         """
         return self._used().predict_proba(X, **params)
 
@@ -114,7 +113,7 @@ class FittedSteps(PlainPipeline):
         Returns
         -------
         values : ndarray
-            Decision values.
+            Decision values of the last step.
         """
         return self._used().decision_function(X, **params)
 
@@ -143,7 +142,7 @@ class FittedSteps(PlainPipeline):
         X : array-like of shape (n_samples, n_features)
             Rows as they enter the first step.
         y : array-like of shape (n_samples,), default=None
-            True labels or values.
+            True labels or values of the rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Population weights: how many rows of the population each row stands for.
             Weights that only training uses (emphasis) are not used in scores.
@@ -205,7 +204,7 @@ class FittedSteps(PlainPipeline):
         Returns
         -------
         names : ndarray of str
-            Names.
+            Names of the output columns.
         """
         return self._used().get_feature_names_out(input_features)
 

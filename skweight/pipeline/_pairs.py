@@ -19,7 +19,7 @@ class PairwiseDifference(TransformerMixin, BaseEstimator):
     .. math:: P(a \succ b) = \sigma\bigl(r(a) - r(b)\bigr), \qquad
               r(x) = \beta^\top x, \qquad (a, b) \mapsto a - b
 
-    Use `sample_weight` for the number of people who agreed, or for their confidence.
+    Use `sample_weight` for the number of people who agreed, or for the confidence.
 
     Attributes
     ----------

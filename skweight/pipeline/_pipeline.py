@@ -123,8 +123,8 @@ class Pipeline(FittedSteps):
     ``named_steps``. In addition to the time of the steps, the Pipeline takes O(n) time.
 
     Weights passed to one step by its name, ``logisticregression__sample_weight=w``,
-    replace the population weights in that step. Samplers resample these weights
-    together with the rows, too.
+    replace the population weights in that step. Samplers resample the weights of this
+    step together with the rows, too.
 
     With metadata routing, request the weights once,
     ``pipe.set_fit_request(sample_weight=True)``. Steps get computed weights and need no
@@ -364,7 +364,7 @@ class Pipeline(FittedSteps):
 
     @property
     def class_multiplier_(self):
-        """Total weight of each class in the last step / its population weight."""
+        """Total weight of each class in the last step / total population weight."""
         if not hasattr(self, "_multipliers"):
             raise AttributeError("class_multiplier_ is known after fit.")
         multiplier = self._multiplier_of(self.classes_)

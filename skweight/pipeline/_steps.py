@@ -171,8 +171,8 @@ def resample(step, X, y, vectors, params):
     """Resample; return rows, labels, resampled vectors, and row numbers.
 
     Row numbers are -1 for new rows. Row numbers are None if the sampler does not return
-    row numbers and they are not needed. A sampler may keep other totals of the classes
-    than the population weight; one more vector then contains these totals.
+    row numbers and no later step needs row numbers. A sampler may keep other totals of
+    the classes than the population weight. One more vector then contains these totals.
     """
     params = params["fit_resample"]
     weighted = isinstance(step, WeightedSampler)

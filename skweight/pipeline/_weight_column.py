@@ -20,14 +20,14 @@ class WeightColumn(TransformerMixin, BaseEstimator):
 
     Use `WeightColumn` in Pipelines of scikit-learn, whose steps pass on rows but no
     weights. Put the step right before a :class:`~skweight.WeightedClassifier` whose
-    `weighting` is the result of `consumer`. This `weighting` removes the column again,
-    and has the role of the strategy.
+    `weighting` is the result of `consumer`. The classifier's `weighting` removes the
+    column again, and has the role of the strategy.
 
     .. math:: (x_i) \mapsto (x_i, w_i) \text{ in fit}, \qquad
               (x) \mapsto (x, 1) \text{ afterwards}
 
-    :class:`skweight.pipeline.Pipeline` does not need this class, because a weighting
-    can be one of its steps.
+    :class:`skweight.pipeline.Pipeline` does not need `WeightColumn`, because a
+    weighting can be a step of this Pipeline.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows without the column of weights.
 
         Returns
         -------
@@ -169,7 +169,7 @@ class WeightColumn(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str
-            Names.
+            Names of the output columns.
         """
         check_is_fitted(self, "weighting_")
         if input_features is None:

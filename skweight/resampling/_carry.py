@@ -40,7 +40,7 @@ _BETWEEN_ROWS = {
 # cleaning step.
 _THEN_CLEAN = {"SMOTEENN": "enn", "SMOTETomek": "tomek"}
 
-# Additional columns with weights are scaled to this tiny size, so that they change no
+# Additional columns with weights are scaled to a tiny size, so that they change no
 # digit of a distance. KMeansSMOTE computes distances itself, so the columns cannot be
 # hidden from this sampler.
 _SMALL = {np.dtype(np.float32): 2.0**-60}
@@ -58,7 +58,7 @@ class Carried(NamedTuple):
 
 
 def kind_of(sampler):
-    """Return the name of the way in which a sampler carries vectors, or None."""
+    """Return how a sampler resamples vectors with the rows, as a name; or None."""
     name = type(sampler).__name__
     if type(sampler).__module__.partition(".")[0] == "imblearn":
         if name in _BETWEEN_ROWS:
@@ -82,7 +82,7 @@ def carry(sampler, X, y, vectors=None, *, of_one_row=False):
     X : array-like of shape (n_samples, n_features)
         Rows, in a type of container that the sampler accepts.
     y : array-like of shape (n_samples,)
-        Labels.
+        Class labels of the rows.
     vectors : ndarray of shape (n_samples, n_vectors) or None
         Numbers that belong to the rows, such as weights.
     of_one_row : bool, default=False
@@ -157,7 +157,7 @@ def _between(sampler, X, y, vectors):
 
 
 def _used_rows(sampler, X, y):
-    """Return the rows that SMOTE uses, and the target counts; None if it uses all rows.
+    """Return the rows that SMOTE uses, and the new class counts; None for all rows.
 
     SMOTE uses only the classes to which it adds rows. The rows of other classes are
     left out, so that these rows need not be copied twice.
@@ -333,9 +333,10 @@ def _keep_median(X, y, numeric, coordinates):
     """Return columns that keep the median used by SMOTENC as it is without vectors.
 
     For SMOTENC, the distance between two categories is the median of the standard
-    deviations of the numeric columns. The standard deviations of the carried columns
-    are below this median. To keep the median unchanged, the same number of columns
-    above the median is added. If the median is zero, constant columns are added.
+    deviations of the numeric columns. The standard deviations of the added columns with
+    weights are below this median. To keep the median unchanged, the same number of
+    columns above the median is added. If the median is zero, constant columns are
+    added.
     """
     values = _safe_indexing(X, numeric, axis=1)
     if not sparse.issparse(values):

@@ -67,7 +67,7 @@ class NeighborsHider(ColumnHider):
     """A search for neighbours from which some columns are hidden.
 
     If a class has too few rows, neighbours are repeated, so that the sampler gets the
-    number of neighbours that it expects.
+    expected number of neighbours.
     """
 
     @property

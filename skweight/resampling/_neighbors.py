@@ -13,7 +13,7 @@ from skweight._utils.validation import check_number
 # Number of distances that are computed at a time.
 _CHUNK = 1 << 22
 
-# A random direction is a combination of this number of rows, which are drawn at random.
+# Number of rows that are drawn at random and combined to get a random direction.
 _SAMPLE = 1000
 
 
@@ -100,7 +100,7 @@ class ProjectionNeighbors(BaseEstimator):
         Returns
         -------
         self : object
-            The fitted search.
+            The fitted neighbour search.
         """
         check_number(self.n_trees, name="n_trees", low=1)
         check_number(self.leaf_size, name="leaf_size", low=2 * self.n_neighbors)
@@ -276,7 +276,7 @@ def _squares(queries, rows):
 
 
 def _smallest(values, k):
-    """Return the k smallest values of every row, sorted, and where they are."""
+    """Return the k smallest values of every row, sorted, and their positions."""
     if values.shape[1] > k:
         at = np.argpartition(values, k - 1, axis=1)[:, :k]
         values = np.take_along_axis(values, at, axis=1)

@@ -65,7 +65,7 @@ def resample(
     r"""Resample rows with their weights, by any sampler of imbalanced-learn.
 
     A row that the sampler selects or repeats keeps its weight. A sampler of the SMOTE
-    family interpolates a row between rows i and j. This row gets the interpolated
+    family interpolates a row between rows i and j. The new row gets the interpolated
     weight,
 
     .. math:: x = x_i + \lambda (x_j - x_i), \qquad w = w_i + \lambda (w_j - w_i),
@@ -321,7 +321,7 @@ def _weigh(carried, weights, codes, rule):
 
 
 def _mass_ratio(weights, weights_new, codes):
-    """Return, for each row, the total weight of its class before / after resampling."""
+    """Return each row's ratio: total weight of the class before / after resampling."""
     mass_before, mass_after = (
         np.bincount(class_codes, columns.prod(axis=1))
         for class_codes, columns in zip(codes, (weights, weights_new), strict=True)

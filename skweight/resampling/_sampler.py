@@ -172,7 +172,7 @@ def resolve_resampler(spec, random_state=None):
     Returns
     -------
     sampler : WeightedSampler or None
-        A `WeightedSampler` is returned unchanged.
+        The sampler; a `WeightedSampler` is returned unchanged.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def resample_by_votes(sampler, X, y, vectors, *, of_one_row):
 
 
 def _distances_of_categories(codes, labels, categories):
-    """Return, for every column, the squared distances between its categories.
+    """Return, for every column, the squared distances between the categories.
 
     The distance is the value difference metric. For two categories, the class
     frequencies in the rows of one category are compared with those in the rows of the

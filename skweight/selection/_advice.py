@@ -19,7 +19,7 @@ class WeightingAdvice:
     weighting : None, str, weighting or list
         Value for ``weighting=`` of `WeightedClassifier`.
     calibration : str or None
-        Value for ``calibration=``.
+        Value for ``calibration=`` of `WeightedClassifier`.
     decision : str or CostMatrix
         Value for ``decision=``: a rule, or the costs, if they are known.
     reasons : list of str
@@ -73,7 +73,7 @@ class WeightingAdvice:
         Returns
         -------
         classifier : WeightedClassifier or CostSensitiveClassifier
-            Unfitted.
+            The advised classifier, not fitted yet.
         """
         if estimator is None:
             estimator = self.estimator

@@ -92,7 +92,7 @@ def figures_of(fitted, X, y, weight, classes, positive):
     fitted : classifier
         Classifier that was fitted on other rows.
     X, y : table and labels
-        Held-out rows.
+        Held-out rows and their labels.
     weight : ndarray of shape (n_samples,) or None
         Population weights of the held-out rows.
     classes : ndarray of shape (n_classes,)

@@ -14,9 +14,9 @@ from skweight.classifier import WeightedClassifier
 from skweight.weighting import AutoWeighting
 
 MOST_FOLDS = 5
-# These calibrations are compared with the calibration "auto". The comparison needs no
-# further fit of the estimator. Another calibration is advised only if its loss is lower
-# by this number of paired standard errors. With several calibrations, a difference of
+# Calibrations that are compared with the calibration "auto", without a further fit of
+# the estimator. A calibration is advised instead of "auto" only if its loss is lower by
+# the given number of paired standard errors. With several calibrations, a difference of
 # one standard error often occurs by chance.
 CALIBRATIONS = ("anchored", "sigmoid", "isotonic")
 CLEARLY = 2.0
@@ -40,7 +40,7 @@ class Measured(NamedTuple):
         Number of fits, number of planned fits, number of folds, and number of held-out
         rows.
     seconds : float
-        Duration of the measurement.
+        Duration of the measurement, in seconds.
     """
 
     strength: float

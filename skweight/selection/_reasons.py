@@ -2,10 +2,10 @@
 
 from skweight._utils.validation import say
 
-# Ratio of the numbers of rows of the largest and the smallest class. Below this ratio,
-# no class is so rare that a model might never predict it.
+# Limit for the ratio of the largest to the smallest class, in numbers of rows. Below
+# the limit, no class is so rare that a model might never predict it.
 BALANCED_ENOUGH = 3.0
-# If a class has fewer rows than this number, the advice is to collect more rows.
+# Smallest number of rows of a class. With fewer rows, the advice is to collect more.
 TOO_FEW = 10
 HALF = 0.5
 

@@ -43,11 +43,11 @@ from skweight.weighting import (
 )
 from skweight.weights import effective_sample_size
 
-# With more columns than this, kernels are not advised, because all distances between
-# rows are similar.
+# Largest number of columns for kernels. With more columns, all distances between rows
+# are similar.
 MANY_COLUMNS = 20
-# No weights are advised if the AUC of a classifier between target and training rows is
-# below this.
+# Smallest AUC of a classifier between target and training rows with which weights are
+# advised.
 SMALL_AUC = 0.55
 # Limits for the share of the target without similar training rows. Above the first
 # limit, the advice mentions this share. Above the second limit, no weights are advised,
@@ -81,7 +81,7 @@ def recommend_weighting(
     compared on the same scores, without further fits.
 
     Without an estimator, the advice follows the rules below. Each rule comes from a
-    benchmark; its name is in brackets here and in the reasons:
+    benchmark. The name of the benchmark is in brackets:
 
     - if costs are known, use the costs for the decision, without weights
       (cost_comparison);
@@ -415,7 +415,7 @@ def _look_at_target(X, y, sample_weight, X_target, figures, reasons, random_stat
 
 
 def _ratio_of_columns(figures, X_target, random_state):
-    """Return weights for covariate shift, and the reason for their method."""
+    """Return weights for covariate shift, and why this method estimates the ratio."""
     numeric = not (
         figures["n_categorical"] or figures["missing_values"] or figures["sparse"]
     )

@@ -27,7 +27,7 @@ COLUMNS = 3
 
 
 def sentences(comparison):
-    """Return one or more sentences about each strategy, with its scores."""
+    """Return one or more sentences about each strategy, with the scores."""
     table = comparison.to_frame()
     texts = []
     for strategy in comparison.strategies:

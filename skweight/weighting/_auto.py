@@ -17,8 +17,8 @@ class AutoWeighting(BaseWeighting):
     help. It uses weights only if the loss improves by more than chance can explain. The
     role of the weights is emphasis: only training uses the weights.
 
-    Candidate s trains with the weights :math:`w_k^s` of `strategy`. On m held-out rows
-    with population weights :math:`v_i`, its loss is
+    A candidate is a power s of the weights: it trains with the weights :math:`w_k^s` of
+    `strategy`. On m held-out rows with population weights :math:`v_i`, its loss is
 
     .. math::
         L_s = \frac{\sum_i v_i \, \ell_{is}}{\sum_i v_i}, \qquad
@@ -32,10 +32,10 @@ class AutoWeighting(BaseWeighting):
         L_s - L_* \le \frac{1}{\sum_i v_i}
         \sqrt{\sum_i v_i^2 (\ell_{is} - \ell_{i*} - L_s + L_*)^2} .
 
-    Whichever candidate is chosen, ``decision="auto"`` uses :math:`w_k` of `strategy` at
-    full strength: :math:`\arg\max_k w_k p_k`. With ``"balanced"`` and two classes, a
-    label is predicted if its probability is above its prevalence. The weights in
-    training and the rule for labels are two separate choices.
+    Whichever power of the weights is chosen, ``decision="auto"`` uses :math:`w_k` of
+    `strategy` at full strength: :math:`\arg\max_k w_k p_k`. With ``"balanced"`` and two
+    classes, a label is predicted if its probability is above its prevalence. The
+    weights in training and the rule for labels are two separate choices.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ class AutoWeighting(BaseWeighting):
 
     ``report_.weightings`` of the classifier is the table of candidates, and
     ``report_.choice`` explains the choice in a sentence. The loss of the chosen
-    candidate is slightly optimistic, because it was among the lowest of several losses.
-    The bias is below one standard error.
+    candidate is slightly optimistic, because this candidate was chosen for a low loss
+    among several candidates. The bias is below one standard error.
 
     References
     ----------
@@ -110,8 +110,8 @@ class AutoWeighting(BaseWeighting):
     """
 
     needs_fits = True
-    # Weights that are equal within each class reveal no label of a held-out row, so
-    # they are not computed again for pairs of folds.
+    # Weights that are equal within each class reveal no label of a held-out row.
+    # Therefore the weights are not computed again for pairs of folds.
     by_row = False
     weighs_new_rows = False
 
@@ -126,7 +126,7 @@ class AutoWeighting(BaseWeighting):
         Returns
         -------
         strengths : list of float
-            Each value once.
+            The powers, each of them once.
 
         Raises
         ------

@@ -17,8 +17,8 @@ class BalancedWeighting(ClassLevelWeighting):
     .. math:: w_c \propto \left( \frac{n}{k \, n_c} \right)^{\text{strength}}
 
     with :math:`n_c` the weighted count of class :math:`c`, :math:`n` the sum of all
-    counts and :math:`k` the number of non-empty classes. Weights are then divided by
-    their mean.
+    counts and :math:`k` the number of non-empty classes. The weights are then divided
+    by the mean weight.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ class BalancedWeighting(ClassLevelWeighting):
         present = masses > 0
         shares = masses[present] / masses.sum()
         weights = np.zeros(masses.size)
-        # The base of the power is at most 1, so that a high strength does not overflow.
+        # Ratios of at most 1 are raised to the power `strength`, so that a high power
+        # does not overflow.
         weights[present] = (shares.min() / shares) ** self.strength
         return weights
 

@@ -62,7 +62,7 @@ class TiltedSums(Sums):
 
 
 class Passes:
-    """Sums for given multipliers; each evaluation needs one pass over all rows."""
+    """Sums over all rows for given multipliers; each evaluation reads all rows once."""
 
     def __init__(self, fill, moments, origin):
         self.fill, self.moments, self.origin = fill, moments, origin

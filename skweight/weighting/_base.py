@@ -440,7 +440,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def role(self):
-        """Role of the product: "population" if every factor has it, else "emphasis"."""
+        """Role: "population" if every factor has this role, otherwise "emphasis"."""
         roles = {factor.role for factor in factors_of(self)}
         return "population" if roles == {"population"} else "emphasis"
 
@@ -456,7 +456,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def by_row(self):
-        """Whether a factor that fits models weighs each row by the row's label."""
+        """Whether a factor that fits models weighs each row by the label of the row."""
         return any(getattr(factor, "by_row", False) for factor in factors_of(self))
 
     @property
@@ -495,7 +495,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
-        # Each factor with the role emphasis has mean one; their product may not.
+        # Each emphasis factor has mean one, but the product of several may not.
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)
@@ -533,7 +533,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         return weights / self.scale_
 
     def _rows_for(self, factor, X):
-        """Return X without the columns that only other factors may see.
+        """Return X without the columns that only the other factors may see.
 
         A factor gets X unchanged if it reads columns of X by name or position.
         """

@@ -6,7 +6,7 @@ from skweight._utils.validation import is_sequence
 
 
 class FactorsByPosition(BaseEstimator):
-    """Base class of objects with a list `factors` and names like ``1__strength``."""
+    """Base class of objects with a list `factors`, addressed as in ``1__strength``."""
 
     def get_params(self, deep=True):
         """Return the parameters; factors' parameters are named like ``1__strength``.
@@ -36,12 +36,12 @@ class FactorsByPosition(BaseEstimator):
         Parameters
         ----------
         **params : dict
-            For example ``{"1__strength": 0.5}``.
+            Parameters to set, for example ``{"1__strength": 0.5}``.
 
         Returns
         -------
         self : object
-            The strategy.
+            The strategy itself, with the new parameters.
         """
         if "factors" in params:
             self.factors = params.pop("factors")

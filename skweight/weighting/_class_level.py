@@ -1,4 +1,4 @@
-"""Strategies with one weight per class; a product is split into these and others."""
+"""Strategies with one weight per class, and a function that separates them."""
 
 import numpy as np
 
@@ -17,8 +17,8 @@ class ClassLevelWeighting(BaseWeighting):
 
     A subclass implements ``_class_weights(classes, masses)``, which returns the weight
     of a row of each class, on any scale. ``masses`` are the total ``sample_weight`` of
-    each class, or the number of its rows if there is no ``sample_weight``. Classes
-    whose total is zero get weight zero.
+    each class, or the number of rows of each class if there is no ``sample_weight``.
+    A class whose total is zero gets weight zero.
 
     Attributes
     ----------

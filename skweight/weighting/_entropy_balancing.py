@@ -20,14 +20,15 @@ from skweight.weighting._masses import refuse_stabilizer
 from skweight.weighting._moments import moments_given, moments_of_rows
 from skweight.weighting._shift import SharedTarget
 
-# A moment counts as equal to the target up to this distance, in standard deviations.
+# Largest distance between a moment and its target, in standard deviations, at which
+# both count as equal.
 _REACHED = 1e-8
-# Ridge that is used to measure how far away an unreachable target is.
+# Ridge penalty with which the distance to an unreachable target is measured.
 _FAR = 1e-6
 
 
 class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
-    r"""Weight training rows so that their means exactly equal the means of a target.
+    r"""Weight training rows so that the weighted means equal the means of a target.
 
     Use this strategy if you have rows of the target population, or if its means and
     shares are published. These means and shares are the moments. Many weights give the
@@ -45,7 +46,8 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
         \qquad w_i \propto s_i \, e^{\lambda^\top \phi(x_i)}
 
     where :math:`s` is the caller's ``sample_weight``, :math:`\phi` contains the
-    columns, their powers and their products, and t contains the moments of the target.
+    columns, powers of the columns and products of columns, and t contains the moments
+    of the target.
 
     Parameters
     ----------
@@ -299,9 +301,9 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 class Balance(NamedTuple):
     """The fitted weights: multipliers of standardised moments, and excluded rows.
 
-    A mean in the target may equal the smallest or largest value of the training rows.
-    Then only training rows with this value can have a positive weight. ``edges`` lists
-    all moments of this kind, each with the value.
+    The wanted mean of a moment may equal the smallest or largest value of the training
+    rows. Then only training rows with this value can have a positive weight. ``edges``
+    lists all moments of this kind, each with the value.
     """
 
     coef: np.ndarray

@@ -83,8 +83,9 @@ class ColumnWeighting(BaseWeighting):
 class FunctionWeighting(BaseWeighting):
     r"""Compute the weights with your own function.
 
-    ``weighting=callable`` creates this strategy. The function is called with the
-    training rows and labels as passed, and must return one non-negative number per row.
+    ``weighting=callable`` creates a `FunctionWeighting`. The function is called with
+    the training rows and labels as passed, and must return one non-negative number per
+    row.
 
     .. math:: w = \text{func}(X, y)
 

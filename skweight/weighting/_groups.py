@@ -18,8 +18,8 @@ from skweight._utils.warn import warn
 from skweight.exceptions import DegenerateWeightsWarning
 from skweight.weighting._base import BaseWeighting
 
-# A warning is given if a combination of group and label has a single row, and if the
-# weight of this row, in multiples of the mean weight, is above this limit.
+# If a combination of group and label has a single row, this is the largest weight of
+# the row without a warning, in multiples of the mean weight.
 _MANY_ROWS = 10
 
 

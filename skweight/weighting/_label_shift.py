@@ -16,23 +16,23 @@ from skweight.weighting._shift import SharedTarget
 
 METHODS = ("em", "bbse")
 
-# A warning is given if the standard error of a frequency is above this limit. For
-# comparison: a random number that is uniform in [0, 1] has the standard deviation 0.29.
+# Largest standard error of a class frequency without a warning. For comparison: a
+# random number that is uniform in [0, 1] has the standard deviation 0.29.
 LARGEST_ERROR = 0.2
-# Likelihoods of a row are divided by the largest likelihood of the row. Ratios below
-# this limit are raised to the limit.
+# Likelihoods of a row are divided by the largest likelihood of the row. A smaller ratio
+# than this limit is raised to the limit.
 _LEAST_LIKELY = 1e-100
 # Information below this limit counts as zero.
 _SMALLEST = 1e-9
 
 
 class LabelShiftWeighting(SharedTarget, ClassLevelWeighting):
-    r"""Weight classes so that they are as frequent as in a target without labels.
+    r"""Weight classes so that each is as frequent as in a target without labels.
 
     Use this strategy for label shift: class frequencies differ in deployment, but the
     rows within each class have the same distribution. Examples are flu in winter and
-    spam during a campaign. A classifier is fitted on the training rows. Its predictions
-    for the target rows give an estimate of the class frequencies:
+    spam during a campaign. A classifier is fitted on the training rows. The predictions
+    of the classifier for the target rows give an estimate of the class frequencies:
 
     .. math:: w_k = p_{target}(k) / p_{source}(k)
 
@@ -294,9 +294,10 @@ def predicted_codes(scores):
 def most_likely_prior(proba, prior, *, tol=1e-10):
     """Return the class frequencies with the largest likelihood, given probabilities.
 
-    The likelihood of a row is proportional to a sum over the classes: probability of
-    the class times its new frequency, divided by its old frequency. The solver, which
-    is made for the proportions of a mixture, maximises the product of these sums.
+    The likelihood of a row is proportional to a sum over the classes: the probability
+    of a class, times the new frequency of the class, divided by the old frequency. The
+    solver, which is made for the proportions of a mixture, maximises the product of
+    these sums.
     """
     present = prior > 0
     A = in_reach(proba[:, present] / prior[present])
@@ -307,7 +308,7 @@ def most_likely_prior(proba, prior, *, tol=1e-10):
 
 
 def in_reach(likelihoods):
-    """Return scaled likelihoods, so that their squares do not overflow or become zero.
+    """Return likelihoods, scaled so that squares do not overflow or become zero.
 
     Only the ratios of likelihoods within a row matter. A class of almost zero weight
     can make these ratios extremely large; only extremely large ratios are changed.
@@ -372,10 +373,10 @@ def error_of_confusion(confusion, n_source, frequencies, n_target):
 
 
 def prior_from_confusion(confusion, shares):
-    """Return frequencies q >= 0 with sum one and confusion @ q closest to shares."""
+    """Return q >= 0 with sum one for which confusion @ q is closest to shares."""
     k = shares.size
-    # "Frequencies sum to one" is one more equation, with a large weight. The final
-    # division makes the sum exact.
+    # The condition that frequencies sum to one is one more equation of the least
+    # squares problem, with a large weight. The final division makes the sum exact.
     A = np.vstack([confusion, 1e3 * np.ones(k)])
     b = np.append(shares, 1e3)
     H = A.T @ A + 1e-9 * np.eye(k)

@@ -1,7 +1,8 @@
 """The sums from which strategies can learn if the rows do not fit into memory.
 
 The strategies accept any object that has classes and the total weight of each class.
-Therefore this package need not import ``skweight.scale``, which computes these sums.
+Therefore ``skweight.weighting`` need not import ``skweight.scale``, which computes the
+total weights.
 """
 
 from typing import NamedTuple
@@ -50,7 +51,7 @@ def refuse_stabilizer(weighting, what):
 
 
 def masses_of(statistics, weighting):
-    """Return classes and their total weights, or raise if these are not enough."""
+    """Return the classes and total weights; raise if total weights are not enough."""
     name = type(weighting).__name__
     if not (hasattr(statistics, "classes_") and hasattr(statistics, "mass_")):
         raise TypeError(

@@ -14,8 +14,8 @@ from skweight._utils.lookup import fit_takes
 def asks_for(weighting, name):
     """Return whether a strategy's `fit` takes a row-wise array with a given name.
 
-    A strategy takes an array if its `fit` has an argument of this name, or if its
-    metadata routing requests the name.
+    A strategy takes an array if `fit` of the strategy has an argument with the name of
+    the array, or if the metadata routing of the strategy requests the name.
     """
     if fit_takes(weighting, name):
         return True

@@ -76,8 +76,8 @@ class BaseModelWeighting(BaseWeighting):
 
     def _learn(self, X, y, sample_weight, fits=None, **metadata):
         self.classes_, codes = encode_labels(y)
-        # The training rows of a fold may lack a class; probabilities still have its
-        # column.
+        # The training rows of a fold may lack a class. The probabilities then still
+        # have a column for this class.
         if fits is not None:
             self.classes_ = fits.classes
         if self.classes_.size < 2:

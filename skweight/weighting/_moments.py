@@ -1,8 +1,8 @@
 """Moments of a table: means of numbers, powers and products, and category shares.
 
-A moment is the mean of a product of factors. A factor is either the power of a number,
-after its mean in the target has been subtracted, or an indicator. An indicator is one
-for a certain value of a column and zero for other values.
+A moment is the mean of a product of numbers, called factors. A factor is either the
+power of a number, after its mean in the target has been subtracted, or an indicator. An
+indicator is one for a certain value of a column and zero for other values.
 """
 
 from math import comb
@@ -166,7 +166,7 @@ class Reader:
         )
 
     def numbers(self, column):
-        """Return a column as floats, or raise if it has missing values or text."""
+        """Return a column as floats; raise if a value is missing or is text."""
         values = self.raw(column)
         try:
             values = values.astype(np.float64)
@@ -197,7 +197,7 @@ class Reader:
 
 
 def moments_of_rows(X, X_target, share, *, degree, interactions):
-    """Return the moments of the rows of a target, and their means in the target.
+    """Return the moments that are computed from target rows, with the target means.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def check_shares(shares, values, name):
     values : array-like
         Values in the training rows; values may be repeated.
     name : str
-        Name of the column.
+        Name of the column, for error messages.
 
     Returns
     -------

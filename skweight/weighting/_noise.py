@@ -13,7 +13,7 @@ class Confident(NamedTuple):
     """The results of confident learning about labels.
 
     ``suggested`` is, for each row, the position of the label whose probability reaches
-    the threshold of the label. It is -1 if no label reaches its threshold.
+    the threshold of the label. The position is -1 if no label reaches its threshold.
     """
 
     thresholds: np.ndarray
@@ -196,7 +196,7 @@ class NoiseAwareWeighting(BaseModelWeighting):
             return (~confident.doubtful).astype(np.float64)
         p = proba[np.arange(codes.size), codes]
         threshold = confident.thresholds[codes]
-        # If the threshold of a class is 0, its rows keep the weight one.
+        # If the threshold of a class is 0, all rows of the class keep the weight one.
         support = np.divide(p, threshold, np.ones_like(p), where=threshold > 0)
         return np.minimum(1.0, support)
 

@@ -9,7 +9,7 @@ from skweight._utils.validation import check_number, n_rows, plain, say
 from skweight.weighting._base import BaseWeighting
 from skweight.weighting._moments import check_shares
 
-# At convergence, shares differ from their margins by at most this value.
+# Largest difference between a share and its margin (known share) at convergence.
 _REACHED = 1e-10
 
 
@@ -35,7 +35,7 @@ class RakingWeighting(BaseWeighting):
         sum to one. Rows with a value of share 0 get weight zero. A column is given by
         name or position, by a callable of X, or by ``metadata("name")``.
     tol : float, default=1e-12
-        At convergence, shares differ from their margins by at most this value.
+        Largest difference between a share and its margin (known share) at convergence.
     max_iter : int, default=10_000
         Largest number of sweeps; in a sweep, the weights are adjusted to each margin
         once.
@@ -54,7 +54,7 @@ class RakingWeighting(BaseWeighting):
     multipliers_ : list of dict
         Multiplier of the weight for every value, one dict for each margin.
     n_iter_ : int
-        Number of sweeps.
+        Number of sweeps (one adjustment to every margin each).
     gap_ : float
         Largest difference between a share and its margin.
     scale_ : float
@@ -179,7 +179,7 @@ class RakingWeighting(BaseWeighting):
             )
 
     def _check_margin(self, source, margin, column, mass):
-        """Return the positive shares of a column's values; raise for invalid ones."""
+        """Return the positive shares of a column; raise if the shares are invalid."""
         name = _name_of(source)
         codes, values = column
         missing = np.count_nonzero((codes < 0) & (mass > 0))
@@ -221,14 +221,14 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     margins : list of ndarray
         Known share of every value of a column, one array for each margin.
     tol, max_iter : float, int
-        As in `RakingWeighting`.
+        The parameters of the same name of `RakingWeighting`.
 
     Returns
     -------
     factors : list of ndarray
         Multiplier of the weight for every value, one array for each margin.
     n_iter : int
-        Number of sweeps.
+        Number of sweeps (one adjustment to every margin each).
     gap : float
         Largest difference between a share and its margin.
     """
@@ -273,7 +273,7 @@ def _distinct(codes, mass, sizes):
 
 
 def _contradiction(cells, masses, factors, shares, names):
-    """Return a message that names the share that is furthest from its margin."""
+    """Return an error message that names the share furthest from its known value."""
     weights = masses / masses.sum()
     for codes, factor in zip(cells.T, factors, strict=True):
         weights = weights * factor[codes]

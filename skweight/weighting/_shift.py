@@ -48,7 +48,7 @@ class SharedTarget(BaseEstimator):
 
     scikit-learn's `clone` copies array parameters, once for every candidate and fold of
     a search. A target table is never changed, so here `clone` passes on the table
-    itself. Pickling, as for ``n_jobs=2``, still writes the table.
+    itself. Pickling, as for ``n_jobs=2``, still copies the table.
     """
 
     def __sklearn_clone__(self):
@@ -73,7 +73,7 @@ class SharedTarget(BaseEstimator):
         Returns
         -------
         params : dict
-            Values by name.
+            The values of the parameters, by name.
         """
         params = super().get_params(deep)
         if asks_to_print():
@@ -230,9 +230,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     """
 
     role = "population"
-    # With stabilizer="auto", this multiple of the mean ratio is the largest ratio. The
-    # mean uses population weights, so that two equal rows count like one row of weight
-    # two.
+    # Largest ratio with stabilizer="auto", as a multiple of the mean ratio. The mean
+    # uses population weights, so that two equal rows count like one row of weight two.
     _bound = 20.0
     needs_classes = False
 
@@ -336,8 +335,9 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
 
     @classmethod
     def _instances(cls, labels):
-        # Hyperparameters are fixed in these test objects. If they were chosen by
-        # leave-one-out scores, a row of weight two would differ from two rows.
+        # Hyperparameters are fixed in the objects for tests. If hyperparameters were
+        # chosen by leave-one-out scores, a row of weight two would differ from two
+        # rows.
         near = fitted_on([0, 1], shift=0.05)
         estimators = {
             KernelLogisticRatio(n_centers=0, lambdas=0.01): 0.5,
