@@ -115,12 +115,13 @@ class AutoCalibrator(BaseCalibrator):
     sorted rows, so that the result does not depend on the order of the rows.
 
     *Cost.* For two classes: one sort, 20 fits on at most 2048 bins of the score, and
-    one fit of each candidate with a share. The time of the 20 fits does not grow with
-    the number of rows. For three or more classes: five folds; above 20,000 rows, three
-    folds of 20,000 rows. A prediction for two classes interpolates linearly in a table
-    of some hundred knots. The log odds of the table differ from the log odds of the
-    average by at most 0.002, except where Venn-Abers jumps between neighbouring scores.
-    The table extends beyond the calibration scores by twice their range on either side.
+    one fit of each candidate with a share in the average. The time of the 20 fits does
+    not grow with the number of rows. For three or more classes: five folds; above
+    20,000 rows, three folds of 20,000 rows. A prediction for two classes interpolates
+    linearly in a table of some hundred knots. The log odds of the table differ from the
+    log odds of the average by at most 0.002, except where Venn-Abers jumps between
+    neighbouring scores. The table extends beyond the calibration scores by twice the
+    range of these scores on either side.
 
     References
     ----------

@@ -111,7 +111,7 @@ class BetaCalibrator(BentCalibrator):
     See Also
     --------
     QuadraticCalibrator : Has a quadratic term instead of two slopes.
-    AnchoredCalibrator : For fewer rows.
+    AnchoredCalibrator : A map with a prior, for fewer rows.
 
     Notes
     -----

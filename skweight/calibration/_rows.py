@@ -166,7 +166,7 @@ def resolve_classes(y, classes, *, owner):
 
 
 def check_classes(classes, *, owner):
-    """Return classes as an array if there are several, sorted and distinct."""
+    """Return classes as an array if the classes are several, sorted and distinct."""
     classes = np.asarray(classes)
     if classes.ndim != 1 or not np.all(classes[1:] > classes[:-1]):
         raise ValueError(
@@ -232,7 +232,7 @@ def to_effective_rows(weight, codes, n_classes):
 
 
 def _effective_counts(mass, squares):
-    """Return the factor to effective rows; per class the total and a row's weight."""
+    """Return the scale of weights, and per class the total and a row's weight."""
     row_mass = np.divide(squares, mass, out=np.ones(mass.size), where=mass > 0)
     scale = _scale_to_effective_rows(mass, row_mass)
     return scale, scale * mass, np.where(mass > 0, scale * row_mass, 1.0)

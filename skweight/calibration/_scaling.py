@@ -47,7 +47,7 @@ class VectorScalingCalibrator(BaseCalibrator):
     Parameters
     ----------
     ridge : float, default=1.0
-        Strength :math:`\lambda` of the ridge, in (0, inf). Raising it keeps the map
+        Size :math:`\lambda` of the ridge penalty, in (0, inf). Raising it keeps the map
         closer to the result of the first two steps.
     inversion : bool, default=True
         Whether to undo the effect of the training weights by a formula first, if
@@ -272,7 +272,7 @@ class StructuredMatrixScalingCalibrator(VectorScalingCalibrator):
     Parameters
     ----------
     ridge : float, default=1.0
-        Strength :math:`\lambda` of the ridge, in (0, inf). Raising it keeps the map
+        Size :math:`\lambda` of the ridge penalty, in (0, inf). Raising it keeps the map
         closer to the result of the first two steps.
     inversion : bool, default=True
         Whether to undo the effect of the training weights by a formula first, as in

@@ -14,11 +14,11 @@ from scipy.sparse import issparse
 from scipy.special import expit, ndtr
 
 # Largest tolerated ratio between the mean probability and the class frequency. The fit
-# warns if the ratio is larger than this with a probability of at least SMALLEST_CHANCE.
-# See benchmarks/prior_trust.py.
+# warns if the ratio is larger than this value with a probability of at least
+# SMALLEST_CHANCE. See benchmarks/prior_trust.py.
 TOLERATED = 1.25
 SMALLEST_CHANCE = 0.2
-# With more features than this, the Hessian takes longer than a fit.
+# With more features than this number, the Hessian takes longer than a fit.
 MOST_FEATURES = 1000
 _BLOCK = 1 << 20
 # Leverage is clipped to this value. At a leverage of 1, the model fits the row exactly.
@@ -169,7 +169,8 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
     Returns
     -------
     verdict : Verdict or None
-        None if the model is not linear, or does not have two classes.
+        The verdict on the model; None if the model is not linear, or does not have two
+        classes.
     """
     learner, features = model, X
     if hasattr(model, "steps"):
@@ -187,7 +188,8 @@ def judge_linear_model(model, X, codes, fit_weight, population, class_multiplier
 
 def _ridge_of(learner):
     """Return the second derivative of the penalty of a logistic regression, or None."""
-    # Imported here, because the import of scikit-learn's linear models takes long.
+    # The classes are imported here, because the import of linear models from
+    # scikit-learn takes long.
     from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
     if isinstance(learner, LogisticRegressionCV):

@@ -15,7 +15,7 @@ from skweight.calibration._engine.numerics import keep_inside
 from skweight.calibration._isotonic import LogOddsCurve
 from skweight.calibration._one_versus_rest import OneVersusRestCalibrator
 
-# Between the knots of a Venn-Abers curve the log odds rise by less than this.
+# Between the knots of a Venn-Abers curve the log odds rise by less than this value.
 LEVEL = 0.1
 
 
@@ -65,13 +65,13 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
     r"""Calibrate by two isotonic fits, one for each possible label of the new row.
 
     Use this calibrator if a probability needs a measure of its uncertainty.
-    ``predict_interval`` returns two probabilities of isotonic regression. For the
-    first, the new row is added to the calibration rows with label 0; for the second,
-    with label 1. One of the two is calibrated in any finite sample. The interval is
-    narrow where there are many rows, and wide where there are few rows. The interval
-    shows how far one label can move the fit; it is not a confidence interval. The point
-    prediction needs thousands of rows of the rare class, as ``IsotonicCalibrator``
-    does.
+    ``predict_interval`` returns two probabilities of isotonic regression. For the lower
+    probability, the new row is added to the calibration rows with label 0; for the
+    upper probability, with label 1. One of the two probabilities is calibrated in any
+    finite sample. The interval is narrow where there are many rows, and wide where
+    there are few rows. The interval shows how far one label can move the fit; it is not
+    a confidence interval. The point prediction needs thousands of rows of the rare
+    class, as ``IsotonicCalibrator`` does.
 
     .. math:: p(1 \mid s) = \frac{p_1(s)}{1 - p_0(s) + p_1(s)},
 
@@ -107,8 +107,8 @@ class VennAbersCalibrator(OneVersusRestCalibrator):
 
     Notes
     -----
-    *The added row has the weight of one effective row of its class.* With equal weights
-    this is the weight of every other row.
+    *The added row has the weight of one effective row of its class.* With equal
+    weights, all rows have that weight.
 
     *The result is exact, also with weights and ties, and takes* :math:`O(n \log n)`.
     The cumulative diagram of the sorted scores is
@@ -226,7 +226,7 @@ def _interval_of_scores(rows):
     """Return the merged rows, the starts of their blocks, and both fits at each row.
 
     The fits are the isotonic values at every score when a row with label 0, or with
-    label 1, is added there.
+    label 1, is added at that score.
     """
     merged = rows.merged
     negative_row, positive_row = rows.row_mass
@@ -258,7 +258,7 @@ def _share_of_mean(merged, lower, upper):
 
 
 def _values_with_a_positive(x, y, corner, value, added):
-    """Return the isotonic value at every score when a positive is added there.
+    """Return the isotonic value at every score when a positive is added at that score.
 
     ``added`` is the weight of the positive. ``x`` and ``y`` are the cumulative diagram,
     with n + 1 points. ``corner`` holds the positions of the corners of the greatest

@@ -42,11 +42,11 @@ class KLIEP(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.1
-        Share of the target in the denominator, in [0, 1). This share bounds the
-        relative ratio by ``1 / alpha``. 0 is KLIEP as published; 0.1 bounds the ratio
-        by 10 and makes the choice of the width more stable. A larger share makes the
-        ratio flatter. At 0, narrow kernels in regions without source rows are not
-        penalised, and the ratio is very large there.
+        Share of the target in the denominator of the relative ratio, in [0, 1). This
+        share bounds the relative ratio by ``1 / alpha``. 0 is KLIEP as published; 0.1
+        bounds the ratio by 10 and makes the choice of the width more stable. A larger
+        share makes the ratio flatter. At 0, narrow kernels in regions without source
+        rows are not penalised, and the ratio is very large there.
     back_transform : bool, default=True
         Whether `ratio` maps the relative ratio back to the plain ratio.
     n_centers : int, default=200
@@ -312,8 +312,8 @@ def leave_one_out_score(
     # rounding.
     rest = max(1 - share, np.finfo(np.float64).eps)
     penalty = (np.sum(inverse * products) - 1) * share / rest
-    # A row that is a centre would be fitted too closely, so it cannot be used to
-    # evaluate.
+    # A row that is the centre of a kernel would be fitted too closely, so the row
+    # cannot be used in the score.
     judged = share_target * ~is_center
     if not judged.any():
         judged = share_target

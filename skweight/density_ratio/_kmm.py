@@ -79,9 +79,9 @@ class KMM(BaseDensityRatio):
 
     Notes
     -----
-    The method takes :math:`O(n^2 d)` time and :math:`8 n^2` bytes. The optimality
-    conditions of the problem give the ratio of any row. The ratio of a source row is
-    its weight:
+    Kernel mean matching takes :math:`O(n^2 d)` time and :math:`8 n^2` bytes. The
+    optimality conditions of the problem give the ratio :math:`w(x)` of any row. At a
+    source row, :math:`w(x)` is the weight of the row:
 
     .. math::
         w(x) = \min\Bigl(B, \max\Bigl(0, 1 + \frac1\lambda \bigl(\kappa(x) -

@@ -40,8 +40,8 @@ class KernelLogisticRatio(BaseDensityRatio):
         \log w(x) = \beta_0 + \beta^\top z(x) + \gamma^\top \varphi(x)
 
     with standardised features z and kernels :math:`\varphi` on centres from both
-    samples. If the log ratio is smooth, this is the most accurate single method of this
-    module, both in one dimension and in twenty dimensions.
+    samples. If the log ratio is smooth, ``KernelLogisticRatio`` is the most accurate
+    single estimator of this module, both in one dimension and in twenty dimensions.
 
     Parameters
     ----------

@@ -48,8 +48,8 @@ class RelativeDensityRatio(BaseDensityRatio):
         return plain_ratio(self._relative(self._check_rows(X)), self.alpha)
 
     def _renew(self, target, rng):
-        # A sum of kernels is larger at a row that is a centre. A held-out row must
-        # therefore not be a centre: the score of the row would be too good.
+        # A sum of kernels is larger at a row that is the centre of a kernel. A held-out
+        # row must therefore not be a centre: the score of the row would be too good.
         kernels = self._basis.kernels
         centers = target.X[choose_centers(target, self.n_centers, rng)]
         kernels = GaussianKernels(centers, kernels.mean, kernels.scale)

@@ -48,9 +48,9 @@ class DensityRatioSearch(BaseDensityRatio):
 
     The average of two good estimators is more accurate than each of the two. The mean
     ratio over held-out source rows should be 1. If this mean is above 2, the ratio is
-    far too large on some rows. The log loss hardly changes with a single row, so it
-    does not show such errors. A candidate with a mean above 2 therefore comes last and
-    is not averaged.
+    far too large on some rows. The log loss hardly changes with a single row, so the
+    log loss does not show ratios that are far too large. A candidate with a mean above
+    2 therefore comes last and is not averaged.
 
     Parameters
     ----------

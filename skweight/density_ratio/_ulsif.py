@@ -38,13 +38,13 @@ class ULSIF(RelativeDensityRatio):
     Parameters
     ----------
     alpha : float, default=0.0
-        Share of the target in the denominator, in [0, 1). 0 estimates the plain ratio,
-        as published. 0.1 or 0.2 is more stable if some ratios are large. A larger share
-        makes the ratio flatter. Above 0 the result is the relative ratio :math:`p_t /
-        (\alpha p_t + (1 - \alpha) p_s)`, which is at most :math:`1 / \alpha`. The
-        relative ratio can be estimated even if the plain ratio has no finite variance.
-        At 0, the target is used only in the mean of the kernels, so the fit may not
-        notice a part of the target that the source does not cover.
+        Share of the target in the denominator of the ratio, in [0, 1). 0 estimates the
+        plain ratio, as published. 0.1 or 0.2 is more stable if some ratios are large. A
+        larger share makes the ratio flatter. Above 0 the result is the relative ratio
+        :math:`p_t / (\alpha p_t + (1 - \alpha) p_s)`, which is at most :math:`1 /
+        \alpha`. The relative ratio can be estimated even if the plain ratio has no
+        finite variance. At 0, the target is used only in the mean of the kernels, so
+        the fit may not notice a part of the target that the source does not cover.
     back_transform : bool, default=False
         Whether `ratio` maps the relative ratio back to the plain ratio. With ``alpha``
         of 0.1 or 0.2, the ratio mapped back is more accurate than the ratio with

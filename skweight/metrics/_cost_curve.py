@@ -103,9 +103,9 @@ def cost_curve(y_true, y_score, *, pos_label=None, sample_weight=None, n_points=
 
     .. math:: \mathrm{FNR} \, x + \mathrm{FPR} \, (1 - x),
 
-    and the curve is the minimum of this cost over all thresholds. The best constant
-    decision costs :math:`\min(x, 1 - x)`. The curve does not exist for costs that
-    differ between rows.
+    and the cost curve is the minimum of the normalised cost over all thresholds. The
+    best constant decision costs :math:`\min(x, 1 - x)`. The curve does not exist for
+    costs that differ between rows.
 
     Parameters
     ----------

@@ -447,7 +447,8 @@ def _fit_cox(objective, squared, basis, origin=None):
     # For many rows, the Hessian comes from bins of the score, which is accurate enough
     # for standard errors.
     curve = basis.T @ objective.summary.slopes(at)[1] @ basis
-    # If all probabilities are 0 or 1, the Hessian is zero and needs the added diagonal.
+    # If all probabilities are 0 or 1, the Hessian is zero and needs the ridge that is
+    # added to the diagonal.
     inverse = np.linalg.inv(curve + 1e-12 * np.eye(free.size))
     spread = basis.T @ squared.spread(at) @ basis
     spread *= squared.total / objective.total**2
@@ -496,7 +497,7 @@ def calibration_in_the_large(
 
     See Also
     --------
-    cox_calibration : The intercept measures the same in log odds.
+    cox_calibration : The intercept measures the same error in log odds.
 
     Examples
     --------

@@ -134,7 +134,7 @@ def _check_proba(y_proba, n_samples):
             f"y_proba must have one row for each of the {n_samples} labels of y_true; "
             f"got shape {proba.shape}."
         )
-    # Rounding may leave values slightly above 1; NaN fails both comparisons.
+    # Rounding may leave values slightly above 1; NaN makes both comparisons false.
     low, high = proba.min(initial=0.0), proba.max(initial=0.0)
     if not (low >= 0 and high <= 1 + 1e-6):
         raise ValueError(

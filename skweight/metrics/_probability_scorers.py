@@ -228,7 +228,8 @@ class WorstGroupScorer(RoutedScorer):
         Returns
         -------
         scores : dict
-            ``{group: score}``; groups are tuples if they come from several columns.
+            The score of every group, ``{group: score}``. A group is a tuple if groups
+            come from several columns.
         """
         scorer = get_scorer(self.scorer) if isinstance(self.scorer, str) else None
         scorer = scorer or self.scorer

@@ -96,9 +96,9 @@ class LogisticObjective:
     Parameters
     ----------
     basis : callable
-        Scores to features of shape (n_features, n).
+        Function from scores of shape (n,) to features of shape (n_features, n).
     scores, codes, weight : ndarray of shape (n,)
-        The rows; a code is 0 or 1.
+        Scores, codes (0 or 1) and weights of the rows.
     levels : ndarray of shape (2,)
         Target probability of the rows with code 0, and of the rows with code 1.
     standard : Standard
@@ -407,7 +407,7 @@ class LogitCurve(NamedTuple):
     Attributes
     ----------
     basis : callable
-        Scores to features, of shape (n_features, n).
+        Function from scores of shape (n,) to features of shape (n_features, n).
     theta : ndarray of shape (n_features + 1,)
         Parameters, the intercept last.
     tails : Tails or None

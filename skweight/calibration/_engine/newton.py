@@ -113,9 +113,9 @@ def newton(objective, start, *, max_iter=200, tol=TOLERANCE):
 
 def newton_step(gradient, hessian):
     """Return the Newton step for a gradient and a Hessian."""
-    # The Hessian is scaled to a unit diagonal, so that the added 1e-12 matters only in
-    # directions in which the objective is flat (equal columns). Rounding may make a
-    # diagonal entry of zero slightly negative.
+    # The Hessian is scaled to a unit diagonal, so that the 1e-12 added to the diagonal
+    # matters only in directions in which the objective is flat (equal columns).
+    # Rounding may make a diagonal entry of zero slightly negative.
     spread = np.sqrt(np.maximum(hessian.diagonal(), 0.0))
     unit = 1 / np.where(spread > 1e-140, spread, 1.0)
     scaled = unit[:, np.newaxis] * hessian * unit

@@ -16,7 +16,7 @@ _SMALLEST = np.finfo(np.float64).tiny
 # cache, and the memory of a fit does not grow with the number of rows.
 BLOCK = 1 << 15
 
-# For fewer numbers, one call of SciPy is faster than five calls of NumPy.
+# For fewer numbers than this, one call of SciPy is faster than five calls of NumPy.
 _FEW = 1 << 10
 
 
@@ -209,7 +209,7 @@ def scores_from_proba(proba, *, clip=1e-7):
             "proba must have shape (n_samples,) or (n_samples, n_classes); got shape "
             f"{proba.shape}. Pass what predict_proba returns."
         )
-    # Rounding may leave values slightly above 1; NaN fails both comparisons.
+    # Rounding may leave values slightly above 1; NaN makes both comparisons false.
     if not (np.all(proba >= 0) and np.all(proba <= 1 + 1e-6)):
         raise ValueError(
             "proba must lie in [0, 1]; got NaN or values outside. Log odds and "
@@ -247,8 +247,9 @@ def smoothed_targets(class_count, smoothing):
 
     Platt's target is (N + 1) / (N + 2) instead of 1. Here the two pseudo-rows of
     Platt's rule are divided among the k classes, ``m = 2 * smoothing / k`` for each
-    class. For k = 2 this is Platt's rule, and for many classes the effect stays small.
-    The class frequencies hardly change, and a class without rows gets m pseudo-rows.
+    class. For k = 2 the target is Platt's target, and for many classes the effect stays
+    small. The class frequencies hardly change, and a class without rows gets m
+    pseudo-rows.
     """
     n_classes = class_count.shape[0]
     m = 2.0 * smoothing / n_classes

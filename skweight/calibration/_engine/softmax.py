@@ -112,7 +112,7 @@ def fit_softmax(build, rows, start):
 
 
 def strides(n_rows):
-    """Return the strides of the successive fits: first a subset of rows, then all."""
+    """Return the row strides of successive fits: first a subset of rows, then all."""
     stride = n_rows // _MANY_ROWS
     return [stride, 1] if stride > 3 else [1]
 

@@ -75,7 +75,7 @@ class CurveTable:
         return cls(knots, _log_odds(predict(knots)).astype(np.float32))
 
     def __call__(self, scores, predict):
-        """Return two columns; for scores outside the table, call ``predict``."""
+        """Return both probabilities; for scores outside the table, call ``predict``."""
         proba = binary_proba(interpolate(scores, self.knots, self.logit))
         low, high = self.knots[0], self.knots[-1]
         if scores.size and (scores.min() < low or scores.max() > high):
