@@ -92,7 +92,7 @@ def as_entry(value, *, cell):
     Parameters
     ----------
     value : float, str, callable, RowMetadata or Entry
-        The value; a string is the name of a column.
+        The cost that the user passed; a string is the name of a column.
     cell : str
         Name of the cell of the matrix, for error messages.
 

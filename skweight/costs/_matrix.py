@@ -268,7 +268,7 @@ class CostMatrix(Immutable):
         Returns
         -------
         cost : CostMatrix
-            A new matrix with the additional decision; this matrix does not change.
+            A new matrix with the additional decision; the old matrix stays as it is.
         """
         return self._of(self._cells.with_decision(plain(decision), cost))
 

@@ -369,7 +369,8 @@ def weight_report(
         tenth of the total weight, or the effective rows of a class are less than a
         tenth of its rows.
     OverlapWarning
-        If the lower end of the interval of the missing mass is above 0.05.
+        If the lower end of the interval of the missing mass (share of the target
+        without similar training rows) is above 0.05.
 
     See Also
     --------

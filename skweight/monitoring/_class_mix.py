@@ -27,7 +27,7 @@ class ClassMix:
         self.frequencies = frequencies
 
     def fit(self, proba, codes, weight):
-        """Fit a calibrator on reference rows; the estimate needs calibrated values."""
+        """Fit a calibrator on held-out rows; the estimate needs calibrated values."""
         two = self.classes.size == 2
         calibrator = SigmoidCalibrator() if two else TemperatureCalibrator()
         self._calibrator = calibrator.fit(

@@ -179,7 +179,7 @@ class Figures:
 
 
 def _scale_of_slope(p, weight):
-    """Return the centre and the spread of the log odds of a class in the reference.
+    """Return the centre and the spread of the log odds of a class in held-out rows.
 
     The log odds are centred, so that a shift of all log odds does not change the slope.
     """

@@ -1,4 +1,4 @@
-"""Compare the mean of new rows with the mean of reference rows, from sums.
+"""Compare the mean of new rows with the mean of old rows (reference), from sums.
 
 If nothing has changed, new rows and rows of the reference come from the same
 distribution. The cumulants of the difference of the two means can then be computed from
@@ -59,7 +59,7 @@ def _with_mean_weight_one(sums):
 
 
 class Comparison:
-    """Difference between the means of new rows and reference rows, and its cumulants.
+    """Difference of the means of new rows and old rows (reference), and its cumulants.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def _pooled_moments(sums):
 
 
 def _cumulants(moments, pooled, part, n):
-    """Return the cumulants of the mean over some rows: the new rows or the reference.
+    """Return cumulants of the mean over some rows: new rows or old (reference) rows.
 
     If nothing has changed, the values of new rows and reference rows have the same
     distribution, but the weights may have different distributions. Therefore the

@@ -63,9 +63,9 @@ class WeightMonitor(BaseEstimator):
     here, all tests share the reference. Half of the level after block t goes to the
     newest block.
 
-    Each test compares the means of two samples, so that random errors of the reference
-    are included. If the model was already miscalibrated on the reference, only a change
-    of the miscalibration raises an alarm.
+    Each test compares the means of new rows and of the reference (held-out rows of the
+    fit), so that random errors of the reference are included. If the model was already
+    miscalibrated on the reference, only a change of the miscalibration raises an alarm.
 
     Parameters
     ----------
@@ -342,7 +342,7 @@ class WeightMonitor(BaseEstimator):
     # -- monitoring --------------------------------------------------------------------
 
     def restart(self):
-        """Begin a new stream with the same reference, for example after an alarm.
+        """Begin a new stream with the same reference rows, for example after an alarm.
 
         The next batch has number 1, and `alpha` is the probability of a false alarm in
         the new stream.

@@ -96,7 +96,7 @@ class Stream:
         return self._block_rows >= MIN_ROWS
 
     def look(self, reference, budget, alpha, batch, **scales):
-        """Add the block to all windows, and compare the windows with the reference.
+        """Add the block to all windows (rows since a block), and test all windows.
 
         Parameters
         ----------
@@ -145,10 +145,10 @@ class Stream:
         )
 
     def _tested(self):
-        """Return the positions of the windows that are tested, the newest window first.
+        """Return the positions of the windows (rows since a block) that are tested.
 
-        For each age that is tested, the position is that of the window with this age.
-        If no window of this age is kept, the next older window is taken.
+        Windows of certain ages are tested, the newest window first. If no window of
+        such an age is kept, the next older window is tested instead.
         """
         ages = self.n_blocks - np.array(self.first_blocks)[::-1]
         at = np.searchsorted(ages, ages_of_tests(self.n_blocks))

@@ -32,8 +32,9 @@ class WeightColumn(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     weighting : str, dict, callable, weighting or list, default="balanced"
-        Strategy, or any other value of ``weighting=``. All factors of the strategy must
-        have the same role. For weights of both roles, use two `WeightColumn` steps.
+        Strategy, or any other value of ``weighting=``. All strategies of a product must
+        have the same role (population or emphasis). For weights of both roles, use two
+        `WeightColumn` steps.
     column : str, default="weight"
         Name of the new column, if X has names.
 

@@ -2,9 +2,9 @@
 
 To carry a vector means to give every resampled row a value of the vector. A sampler
 that selects rows has ``sample_indices_``, which select the values, too. A sampler that
-interpolates rows gets the vectors as additional columns. These columns are hidden from
-its search for neighbours, so that the new rows are exactly the same as without vectors.
-Samplers of other kinds cannot carry vectors.
+interpolates rows gets the vectors as additional columns. The additional columns are
+hidden from the sampler's search for neighbours, so that the new rows are exactly the
+same as without vectors. Samplers of other kinds cannot carry vectors.
 """
 
 from typing import NamedTuple

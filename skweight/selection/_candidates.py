@@ -174,7 +174,7 @@ def with_strength(classifier, strength):
 
 
 def _strengthened(weighting, strength):
-    """Return the weighting at a strength, and the factors without a strength."""
+    """Return the weighting at a strength, and its strategies without a strength."""
     if isinstance(weighting, ProductWeighting):
         factors, left = factors_of(weighting), []
         roles = {factor.role for factor in factors}

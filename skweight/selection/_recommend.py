@@ -85,10 +85,10 @@ def recommend_weighting(
 
     - if costs are known, use the costs for the decision, without weights
       (cost_comparison);
-    - otherwise, use no class weights. For a rare class, use its share of the population
-      as the threshold on calibrated probabilities. The labels are then the same as with
-      a balanced model (does_weighting_help). If a class has fewer than 10 rows, collect
-      more rows (calibration_choice);
+    - otherwise, use no class weights. For a rare class, use the share of this class in
+      the population as the threshold on calibrated probabilities. The labels are then
+      the same as with a balanced model (does_weighting_help). If a class has fewer than
+      10 rows, collect more rows (calibration_choice);
     - calibrate with "auto" in any case, even tree models without weights
       (calibration_choice).
 

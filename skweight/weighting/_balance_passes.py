@@ -72,7 +72,7 @@ class Passes:
         self._at = None
 
     def sums(self, coef):
-        """Return the sums for given multipliers of the moments that can vary."""
+        """Return the sums, given multipliers of all moments that vary between rows."""
         if self._at is None or not np.array_equal(self._at, coef):
             full = np.zeros(self.origin.size)
             full[self.varies] = coef
@@ -88,7 +88,7 @@ class Passes:
         return self._sums
 
     def start(self):
-        """Return the sums of the unweighted rows, to compute the scales of moments."""
+        """Return the sums of the unweighted rows, from which moments are scaled."""
         sums = self.sums(np.zeros(self.origin.size))
         if "mass" not in sums:
             raise ValueError(
@@ -112,7 +112,7 @@ class Passes:
 
 
 def moments_without_rows(weighting, share):
-    """Return the moments and their target values; no training row is needed."""
+    """Return moments (means to balance) and target values; needs no training row."""
     if weighting.moments is None:
         target = weighting.X_target
         return moments_of_rows(

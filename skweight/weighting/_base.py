@@ -178,7 +178,7 @@ class BaseWeighting(Documented, ReadOnce):
         ----------
         statistics : ClassMasses or CellMasses
             Sums over the training rows. Pass `ClassMasses` to strategies that weigh by
-            class, and `CellMasses` to strategies that weigh by group or margin.
+            class, and `CellMasses` to strategies that weigh by groups or shares.
 
         Returns
         -------
@@ -399,15 +399,15 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
     ----------
     factors : list of weightings
         Strategies; None stands for no strategy. Names, dicts and callables are not
-        accepted here; pass them in a list for ``weighting=``. Parameters of factors are
-        set by position, as in ``product.set_params(**{"1__strength": 0.5})``.
+        accepted here; pass them in a list for ``weighting=``. Parameters of a strategy
+        are set by position, as in ``product.set_params(**{"1__strength": 0.5})``.
 
     Attributes
     ----------
     factors_ : list of BaseWeighting
         The fitted strategies, in the order of `factors`, without nested products.
     scale_ : float
-        Mean, over the population, of the product of the factors with the role emphasis.
+        Mean, over the population, of the product of all weights of role emphasis.
 
     Raises
     ------
@@ -420,7 +420,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     Notes
     -----
-    The time is the time of the factors, plus O(n) for each multiplication.
+    The time is the time of the strategies, plus O(n) for each multiplication.
 
     Examples
     --------
@@ -440,7 +440,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def role(self):
-        """Role: "population" if every factor has this role, otherwise "emphasis"."""
+        """Role: "population" if all strategies have this role, otherwise "emphasis"."""
         roles = {factor.role for factor in factors_of(self)}
         return "population" if roles == {"population"} else "emphasis"
 
@@ -451,17 +451,17 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
 
     @property
     def needs_fits(self):
-        """Whether any factor depends on a fitted model."""
+        """Whether any strategy of the product depends on a fitted model."""
         return any(getattr(factor, "needs_fits", False) for factor in factors_of(self))
 
     @property
     def by_row(self):
-        """Whether a factor that fits models weighs each row by the label of the row."""
+        """Whether a strategy that fits models weighs each row by the row's label."""
         return any(getattr(factor, "by_row", False) for factor in factors_of(self))
 
     @property
     def weighs_new_rows(self):
-        """Whether all factors can compute weights of rows that were not in training."""
+        """Whether all strategies can weigh rows that were not in training."""
         return all(getattr(f, "weighs_new_rows", True) for f in factors_of(self))
 
     def get_metadata_routing(self):
@@ -471,7 +471,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         -------
         routing : MetadataRouter
             Metadata routing of scikit-learn. The product computes the `sample_weight`
-            of each factor, so `sample_weight` needs no request.
+            of each strategy, so `sample_weight` needs no request.
         """
         return route_to_factors(self, factors_of(self))
 
@@ -482,8 +482,8 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         known = sample_weight
         fits = metadata.pop("fits", None)
         by_factor = sort_metadata(self, self.factors_, metadata)
-        # Factors of role population come first, then factors of role emphasis. Within a
-        # role, the order of the list stays.
+        # Strategies of role population come first, then those of role emphasis. Within
+        # a role, the order of the list stays.
         for factor, arguments in sorted(
             zip(self.factors_, by_factor, strict=True),
             key=lambda pair: ROLES.index(pair[0].role),
@@ -495,7 +495,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
             weights[factor.role] = multiply(weights[factor.role], learned)
             if factor.role == "population":
                 known = multiply(known, learned)
-        # Each emphasis factor has mean one, but the product of several may not.
+        # The weights of each strategy have mean one; products of weights may not.
         self.scale_ = 1.0
         if weights["emphasis"] is not None:
             self.scale_ = self._mean(weights["emphasis"], known)
@@ -533,9 +533,9 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         return weights / self.scale_
 
     def _rows_for(self, factor, X):
-        """Return X without the columns that only the other factors may see.
+        """Return X without the columns that only other strategies may see.
 
-        A factor gets X unchanged if it reads columns of X by name or position.
+        A strategy gets X unchanged if it reads columns of X by name or position.
         """
         if getattr(factor, "_sources", list)():
             return X
@@ -548,7 +548,7 @@ class ProductWeighting(FactorsByPosition, BaseWeighting):
         return drop_columns(X, hidden, width=getattr(self, "_width", None))
 
     def side_columns(self):
-        """Return the columns of X that only the factors may see.
+        """Return the columns of X that only the strategies may see.
 
         Returns
         -------

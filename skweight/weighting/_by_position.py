@@ -14,7 +14,7 @@ class FactorsByPosition(BaseEstimator):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include the parameters of the factors.
+            Whether to include the parameters of the objects in `factors`.
 
         Returns
         -------
@@ -31,7 +31,7 @@ class FactorsByPosition(BaseEstimator):
         return params
 
     def set_params(self, **params):
-        """Set parameters: a factor by its position, or a parameter of this factor.
+        """Set parameters: an object by its position, or a parameter of the object.
 
         Parameters
         ----------

@@ -107,8 +107,9 @@ def split_by_level(weighting):
 
     Factors are the strategies of a product. A factor weighs by class if its role is
     emphasis, if all rows of a class get the same weight, and if the weights are learned
-    from the class counts alone. If no factor belongs to one of the two parts, this part
-    is None.
+    from the class counts alone. The two parts are the product of the factors that weigh
+    by row, and the product of those that weigh by class; a part without factors is
+    None.
     """
     by_level = {True: [], False: []}
     for factor in factors_of(weighting):
@@ -123,8 +124,8 @@ def split_by_level(weighting):
 def join_levels(by_row, by_class, mean):
     """Return one fitted strategy that multiplies the two parts of `split_by_level`.
 
-    ``mean`` is the mean, over the rows, of the product of all factors with the role
-    emphasis.
+    ``mean`` is the mean, over the rows, of the product of all emphasis weights (weights
+    that only training uses).
     """
     if by_row is None:
         return by_class

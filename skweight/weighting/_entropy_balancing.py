@@ -20,8 +20,8 @@ from skweight.weighting._masses import refuse_stabilizer
 from skweight.weighting._moments import moments_given, moments_of_rows
 from skweight.weighting._shift import SharedTarget
 
-# Largest distance between a moment and its target, in standard deviations, at which
-# both count as equal.
+# Largest distance between a weighted mean and its target, in standard deviations, at
+# which both count as equal.
 _REACHED = 1e-8
 # Ridge penalty with which the distance to an unreachable target is measured.
 _FAR = 1e-6
@@ -299,7 +299,7 @@ class EntropyBalancingWeighting(SharedTarget, BaseWeighting):
 
 
 class Balance(NamedTuple):
-    """The fitted weights: multipliers of standardised moments, and excluded rows.
+    """The fitted weights: multipliers of moments (balanced means), and excluded rows.
 
     The wanted mean of a moment may equal the smallest or largest value of the training
     rows. Then only training rows with this value can have a positive weight. ``edges``
@@ -322,7 +322,7 @@ class Balance(NamedTuple):
 
 
 class _OutOfReachError(Exception):
-    """Error: the dual has no minimum, as no weights give the moments of the target."""
+    """Error: the dual has no minimum, as no weights give the means of the target."""
 
 
 class _Dual:
@@ -376,7 +376,7 @@ def balance(values, share, wanted, names, ridge=0.0):
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_moments)
-        Moments of each row.
+        Values whose weighted means (moments) are balanced, for each row.
     share : ndarray of shape (n_rows,)
         Share of each row in the population; a row of share zero is left out.
     wanted : ndarray of shape (n_moments,)
@@ -433,7 +433,7 @@ _REMEDY = (
 
 
 def balance_in_passes(passes, names, ridge, *, given):
-    """Return the solution, and the sums of the last pass over the rows.
+    """Return the fitted weights' multipliers, and the sums of the last pass over rows.
 
     `given` is true if the user passed the shares of all values of the columns. Then a
     row with another value raises an error. If `given` is false, a row with another
@@ -481,7 +481,7 @@ def _solve(z, share, names, ridge):
 
 
 def _minimum(dual, names, ridge):
-    """Return the minimum of a dual, or raise and name the moment that fails."""
+    """Return the minimum of a dual, or raise and name a mean out of reach."""
     start = np.zeros(len(names))
     if not start.size:
         return start
@@ -513,7 +513,7 @@ def _refuse(dual, names):
 
 
 def _find_edges(values, share, wanted, names):
-    """Return the moments whose target is the smallest or largest value of all rows."""
+    """Return the moments (means) whose target is the smallest or largest row value."""
     edges = []
     low, high = values.min(axis=0), values.max(axis=0)
     margin = _rounding(np.maximum(np.abs(low), np.abs(high)))
@@ -551,7 +551,7 @@ def _on_edges(values, edges):
 
 
 def _check_constant(varies, centre, wanted, size, names):
-    """Raise if a moment is constant in the training rows and differs in the target."""
+    """Raise if a value is constant in the training rows and differs in the target."""
     off = ~varies & (np.abs(centre - wanted) > 1e-8 * np.maximum(size, 1e-8))
     if off.any():
         moment = int(np.flatnonzero(off)[0])

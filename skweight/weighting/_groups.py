@@ -210,8 +210,8 @@ class GroupBalancedWeighting(GroupWeighting):
 
     Notes
     -----
-    Finding the groups takes O(n log n) time. The number C of cells counts only cells
-    with rows.
+    Finding the groups takes O(n log n) time. The number C of cells (combinations of
+    group and label) counts only cells with rows.
 
     References
     ----------

@@ -24,7 +24,7 @@ def asks_for(weighting, name):
 
 
 def route_to_factors(product, factors):
-    """Return how metadata are routed from a product of strategies to its factors."""
+    """Return how metadata are routed from a product to the multiplied strategies."""
     router = MetadataRouter(owner=product)
     mapping = MethodMapping().add(caller="fit", callee="fit")
     for position, factor in enumerate(factors):

@@ -60,7 +60,7 @@ class Level(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One moment: its name, its mean in the target, and its mean over weighted rows."""
+    """A moment: its name, and its means in the target and over the weighted rows."""
 
     name: str
     target: float
@@ -68,12 +68,13 @@ class Moment(NamedTuple):
 
 
 class Moments:
-    """The moments to balance, and the values of categories that occur in the target.
+    """The moments (means to balance), and the categories that occur in the target.
 
     Parameters
     ----------
     terms : list of tuple of factors
-        A tuple of factors for each moment; the moment is their product.
+        A tuple of factors for each moment. The moment is the mean of the product of the
+        factors.
     levels : dict
         For each column of categories, the values with a positive share in the target.
     """
@@ -95,7 +96,7 @@ class Moments:
         return out
 
     def compare(self, wanted, reached):
-        """Return the means of each moment in the target and after weighting.
+        """Return each moment with the means in the target and over the weighted rows.
 
         A number itself is not centred; powers and products are.
         """
@@ -206,9 +207,9 @@ def moments_of_rows(X, X_target, share, *, degree, interactions):
     share : ndarray of shape (n_target,)
         Share of each row in the target.
     degree : int
-        Highest power of a number whose mean is a moment.
+        Highest power of a number whose mean is balanced.
     interactions : bool
-        Whether to add products of two columns as moments.
+        Whether to balance the means of products of two columns, too.
 
     Returns
     -------
@@ -286,7 +287,7 @@ def moments_given(X, means):
 
 
 def check_shares(shares, values, name):
-    """Return the positive shares of a margin (shares of a column), or raise if invalid.
+    """Return the positive shares of the values of a column, or raise if invalid.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from skweight._utils.validation import check_number, n_rows, plain, say
 from skweight.weighting._base import BaseWeighting
 from skweight.weighting._moments import check_shares
 
-# Largest difference between a share and its margin (known share) at convergence.
+# Largest difference between a weighted share and the known share at convergence.
 _REACHED = 1e-10
 
 
@@ -35,7 +35,7 @@ class RakingWeighting(BaseWeighting):
         sum to one. Rows with a value of share 0 get weight zero. A column is given by
         name or position, by a callable of X, or by ``metadata("name")``.
     tol : float, default=1e-12
-        Largest difference between a share and its margin (known share) at convergence.
+        Largest difference between a weighted share and the known share at convergence.
     max_iter : int, default=10_000
         Largest number of sweeps; in a sweep, the weights are adjusted to each margin
         once.
@@ -52,11 +52,12 @@ class RakingWeighting(BaseWeighting):
     Attributes
     ----------
     multipliers_ : list of dict
-        Multiplier of the weight for every value, one dict for each margin.
+        Multiplier of the weight for every value, one dict for each margin (shares of a
+        column).
     n_iter_ : int
         Number of sweeps (one adjustment to every margin each).
     gap_ : float
-        Largest difference between a share and its margin.
+        Largest difference between a weighted share and the known share.
     scale_ : float
         Mean of the raw weights. All raw weights are divided by this number.
 
@@ -64,8 +65,8 @@ class RakingWeighting(BaseWeighting):
     ------
     ValueError
         In `fit`, if shares do not sum to one, if a value of the rows has no share, if
-        no row has a value of positive share, if a value is missing, or if the margins
-        contradict each other (some combinations of values have no row).
+        no row has a value of positive share, if a value is missing, or if the known
+        shares contradict each other (some combinations of values have no row).
 
     See Also
     --------
@@ -215,7 +216,7 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     Parameters
     ----------
     masses : ndarray of shape (n_cells,)
-        Total weight of the rows of each cell.
+        Total weight of the rows of each cell (combination of values).
     cells : ndarray of shape (n_cells, n_margins)
         Position of each cell's value in each margin.
     margins : list of ndarray
@@ -230,7 +231,7 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
     n_iter : int
         Number of sweeps (one adjustment to every margin each).
     gap : float
-        Largest difference between a share and its margin.
+        Largest difference between a weighted share and the known share.
     """
     factors = [np.ones(margin.size) for margin in margins]
     weights = masses / masses.sum()
@@ -251,7 +252,7 @@ def rake(masses, cells, margins, *, tol=1e-12, max_iter=10_000):
 
 
 def _codes(columns, by_value):
-    """Return, for every row and margin, the position of the row's value, or -1."""
+    """Return the position of every row's value in each column; -1 for other values."""
     out = []
     for (codes, values), known in zip(columns, by_value, strict=True):
         positions = {value: position for position, value in enumerate(known)}

@@ -177,7 +177,8 @@ class DensityRatioWeighting(SharedTarget, BaseWeighting):
     estimator_ : density-ratio estimator
         The fitted estimator, with its chosen parameters and ``cv_results_``.
     report_ : RatioReport
-        Effective sample size, k-hat and missing target mass of the ratio.
+        Effective sample size, k-hat (tail of the weights) and missing target mass
+        (share of the target without similar training rows).
     reason_ : str
         The chosen method and the reason for the choice, if `estimator` is a search.
     scale_ : float
